@@ -1,0 +1,37 @@
+# One folder of src/ = one static library `wh_<folder>` and one test program `<folder>_test`.
+#
+#   weirhouse_module(gate DEPENDS base storage table catalog LIBRARIES arrow::arrow)
+#
+# Sources are every *.cc of the folder (and its direct sub-folders) but *_test.cc; tests are *_test.cc.
+# Both share a precompiled header: the standard library, fmt, nlohmann-json and, where a module lists an
+# arrow library, Arrow.
+function(weirhouse_module name)
+  cmake_parse_arguments(M "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(NOT sources)
+    return()
+  endif()
+  list(TRANSFORM M_DEPENDS PREPEND wh_)
+
+  add_library(wh_${name} STATIC ${sources})
+  target_include_directories(wh_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(wh_${name} PUBLIC ${M_DEPENDS} ${M_LIBRARIES} fmt::fmt nlohmann_json::nlohmann_json)
+  if(WEIRHOUSE_PCH)
+    target_precompile_headers(wh_${name} REUSE_FROM wh_pch)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY WEIRHOUSE_MODULES wh_${name})
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE wh_${name} wh_testing GTest::gmock)
+    if(WEIRHOUSE_PCH)
+      target_precompile_headers(${name}_test REUSE_FROM wh_test_pch)
+    endif()
+    target_compile_definitions(${name}_test PRIVATE WEIRHOUSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
