@@ -17,8 +17,8 @@ class KernelRandom : public Random {
 };
 
 std::string FormatUuid(std::uint64_t high, std::uint64_t low) {
-  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff,
-                     low >> 48, low & 0xffffffffffffULL);
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
+                     high & 0xffff, low >> 48, low & 0xffffffffffffULL);
 }
 constexpr std::uint64_t kVariant = 0x8000000000000000ULL;
 constexpr std::uint64_t kVariantMask = 0x3fffffffffffffffULL;

@@ -12,32 +12,52 @@ const std::vector<Diagnostic> kNoDiagnostics;
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalidInput: return "invalid input";
-    case Code::kGateFailed: return "gate failed";
-    case Code::kContractRefused: return "contract refused";
-    case Code::kConflict: return "conflict";
-    case Code::kNotFound: return "not found";
-    case Code::kPermissionDenied: return "permission denied";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kCorruption: return "corruption";
-    case Code::kInternal: return "internal error";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalidInput:
+      return "invalid input";
+    case Code::kGateFailed:
+      return "gate failed";
+    case Code::kContractRefused:
+      return "contract refused";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kNotFound:
+      return "not found";
+    case Code::kPermissionDenied:
+      return "permission denied";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kCorruption:
+      return "corruption";
+    case Code::kInternal:
+      return "internal error";
   }
   return "internal error";
 }
 
 int ExitCode(Code code) {
   switch (code) {
-    case Code::kOk: return 0;
-    case Code::kInternal: return 1;
-    case Code::kInvalidInput: return 2;
-    case Code::kGateFailed: return 3;
-    case Code::kContractRefused: return 4;
-    case Code::kConflict: return 5;
-    case Code::kNotFound: return 6;
-    case Code::kPermissionDenied: return 7;
-    case Code::kUnavailable: return 8;
-    case Code::kCorruption: return 9;
+    case Code::kOk:
+      return 0;
+    case Code::kInternal:
+      return 1;
+    case Code::kInvalidInput:
+      return 2;
+    case Code::kGateFailed:
+      return 3;
+    case Code::kContractRefused:
+      return 4;
+    case Code::kConflict:
+      return 5;
+    case Code::kNotFound:
+      return 6;
+    case Code::kPermissionDenied:
+      return 7;
+    case Code::kUnavailable:
+      return 8;
+    case Code::kCorruption:
+      return 9;
   }
   return 1;
 }
@@ -52,7 +72,9 @@ Status::Status(Code code, std::string message) {
 const std::string& Status::message() const { return payload_ ? payload_->message : kEmpty; }
 const std::string& Status::hint() const { return payload_ ? payload_->hint : kEmpty; }
 const std::string& Status::error_code() const { return payload_ ? payload_->error_code : kEmpty; }
-const std::optional<SourceSpan>& Status::span() const { return payload_ ? payload_->span : kNoSpan; }
+const std::optional<SourceSpan>& Status::span() const {
+  return payload_ ? payload_->span : kNoSpan;
+}
 const std::vector<Diagnostic>& Status::diagnostics() const {
   return payload_ ? payload_->diagnostics : kNoDiagnostics;
 }
@@ -92,7 +114,8 @@ std::string Status::ToString() const {
   if (!error_code().empty()) text += " [" + error_code() + "]";
   text += ": " + message();
   if (span()) {
-    text += " at " + span()->path + ":" + std::to_string(span()->line) + ":" + std::to_string(span()->column);
+    text += " at " + span()->path + ":" + std::to_string(span()->line) + ":" +
+            std::to_string(span()->column);
   }
   for (const Diagnostic& diagnostic : diagnostics()) {
     text += "\n  " + diagnostic.error_code + ": " + diagnostic.message;

@@ -99,9 +99,10 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}            // NOLINT: implicit by design
-  Result(Status status) : state_(std::move(status)) {      // NOLINT: implicit by design
-    if (std::get<Status>(state_).ok()) state_ = Status(Code::kInternal, "a Result was built from an OK status");
+  Result(T value) : state_(std::move(value)) {}        // NOLINT: implicit by design
+  Result(Status status) : state_(std::move(status)) {  // NOLINT: implicit by design
+    if (std::get<Status>(state_).ok())
+      state_ = Status(Code::kInternal, "a Result was built from an OK status");
   }
 
   bool ok() const { return std::holds_alternative<T>(state_); }
@@ -136,11 +137,11 @@ namespace internal {
   declaration = std::move(name).value()
 
 // WEIRHOUSE_TRY_STATUS(expression): returns the Status if it is not OK.
-#define WEIRHOUSE_TRY_STATUS(expression)                                                   \
-  do {                                                                                     \
+#define WEIRHOUSE_TRY_STATUS(expression)                                               \
+  do {                                                                                 \
     if (::weirhouse::Status weirhouse_status = (expression); !weirhouse_status.ok()) { \
-      return weirhouse_status;                                                             \
-    }                                                                                      \
+      return weirhouse_status;                                                         \
+    }                                                                                  \
   } while (false)
 
 // Asserts an invariant of ours, in release too. Never used on input. Ends the process.

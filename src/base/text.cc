@@ -42,13 +42,16 @@ bool IsValidUtf8(std::string_view text) {
       ++at;
       continue;
     }
-    const int length = *at >= 0xc2 && *at < 0xe0 ? 2 : *at >= 0xe0 && *at < 0xf0 ? 3 : *at >= 0xf0 && *at < 0xf5 ? 4 : 0;
+    const int length = *at >= 0xc2 && *at < 0xe0   ? 2
+                       : *at >= 0xe0 && *at < 0xf0 ? 3
+                       : *at >= 0xf0 && *at < 0xf5 ? 4
+                                                   : 0;
     if (length == 0 || end - at < length) return false;
     for (int i = 1; i < length; ++i) {
       if ((at[i] & 0xc0) != 0x80) return false;
     }
-    if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) || (*at == 0xf0 && at[1] < 0x90) ||
-        (*at == 0xf4 && at[1] > 0x8f)) {
+    if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+        (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)) {
       return false;  // overlong, surrogate, beyond U+10FFFF
     }
     at += length;
@@ -77,7 +80,8 @@ std::string NearestName(std::string_view wrong, std::span<const std::string> kno
   int best_distance = 4;
   for (const std::string& name : known) {
     const int distance = EditDistance(wrong, name);
-    if (distance < best_distance && distance * 2 < static_cast<int>(std::max(wrong.size(), name.size())) + 1) {
+    if (distance < best_distance &&
+        distance * 2 < static_cast<int>(std::max(wrong.size(), name.size())) + 1) {
       best = name;
       best_distance = distance;
     }
@@ -104,12 +108,17 @@ std::string EscapeControl(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     // U+202A…U+202E and U+2066…U+2069 turn the reading direction.
-    const bool bidi = c == 0xe2 && i + 2 < text.size() && static_cast<unsigned char>(text[i + 1]) == 0x80 &&
-                      static_cast<unsigned char>(text[i + 2]) >= 0xaa && static_cast<unsigned char>(text[i + 2]) <= 0xae;
-    const bool isolate = c == 0xe2 && i + 2 < text.size() && static_cast<unsigned char>(text[i + 1]) == 0x81 &&
-                         static_cast<unsigned char>(text[i + 2]) >= 0xa6 && static_cast<unsigned char>(text[i + 2]) <= 0xa9;
+    const bool bidi = c == 0xe2 && i + 2 < text.size() &&
+                      static_cast<unsigned char>(text[i + 1]) == 0x80 &&
+                      static_cast<unsigned char>(text[i + 2]) >= 0xaa &&
+                      static_cast<unsigned char>(text[i + 2]) <= 0xae;
+    const bool isolate = c == 0xe2 && i + 2 < text.size() &&
+                         static_cast<unsigned char>(text[i + 1]) == 0x81 &&
+                         static_cast<unsigned char>(text[i + 2]) >= 0xa6 &&
+                         static_cast<unsigned char>(text[i + 2]) <= 0xa9;
     if (bidi || isolate) {
-      out += fmt::format("\\u{:04x}", (bidi ? 0x2000 : 0x2040) + (static_cast<unsigned char>(text[i + 2]) & 0x3f));
+      out += fmt::format(
+          "\\u{:04x}", (bidi ? 0x2000 : 0x2040) + (static_cast<unsigned char>(text[i + 2]) & 0x3f));
       i += 2;
     } else if (c < 0x20 || c == 0x7f) {
       out += fmt::format("\\x{:02x}", c);

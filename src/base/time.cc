@@ -66,7 +66,8 @@ Civil CivilFromDays(std::int64_t days) {
   const unsigned year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const std::int64_t year = static_cast<std::int64_t>(year_of_era) + era * 400;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted_month = (5 * day_of_year + 2) / 153;
   const unsigned day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
   const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -81,8 +82,8 @@ std::string FormatDate(std::int64_t us) {
 std::string FormatTime(std::int64_t us) {
   const std::int64_t in_day = us - FloorDivide(us, kDay) * kDay;
   const std::int64_t seconds = in_day / kSecond;
-  std::string text = fmt::format("{}T{:02}:{:02}:{:02}", FormatDate(us), seconds / 3600, seconds / 60 % 60,
-                                 seconds % 60);
+  std::string text = fmt::format("{}T{:02}:{:02}:{:02}", FormatDate(us), seconds / 3600,
+                                 seconds / 60 % 60, seconds % 60);
   if (const std::int64_t fraction = in_day % kSecond; fraction != 0) {
     std::string digits = fmt::format(".{:06}", fraction);
     digits.erase(digits.find_last_not_of('0') + 1);
@@ -99,15 +100,16 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
     return NotATime(text, "it does not begin with YYYY-MM-DD");
   }
   if (!ValidDate(year, month, day)) return NotATime(text, "no such day");
-  const std::int64_t days = DaysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
+  const std::int64_t days =
+      DaysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   if (text.size() == 10) {
     if (!zoneless_is_utc) return NotATime(text, "it has no zone");
     return days * kDay;
   }
   const int hour = Digits(text, 11, 2);
   const int minute = Digits(text, 14, 2);
-  if ((text[10] != 'T' && text[10] != 't' && text[10] != ' ') || hour < 0 || minute < 0 || text[13] != ':' ||
-      hour > 23 || minute > 59) {
+  if ((text[10] != 'T' && text[10] != 't' && text[10] != ' ') || hour < 0 || minute < 0 ||
+      text[13] != ':' || hour > 23 || minute > 59) {
     return NotATime(text, "no valid HH:MM follows the date");
   }
   std::size_t at = 16;

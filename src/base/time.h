@@ -26,8 +26,12 @@ struct ProcessClock {
 using EventTime = EventClock::time_point;
 using ProcessTime = ProcessClock::time_point;
 
-constexpr EventTime EventTimeOfMicros(std::int64_t us) { return EventTime(std::chrono::microseconds(us)); }
-constexpr ProcessTime ProcessTimeOfMicros(std::int64_t us) { return ProcessTime(std::chrono::microseconds(us)); }
+constexpr EventTime EventTimeOfMicros(std::int64_t us) {
+  return EventTime(std::chrono::microseconds(us));
+}
+constexpr ProcessTime ProcessTimeOfMicros(std::int64_t us) {
+  return ProcessTime(std::chrono::microseconds(us));
+}
 constexpr std::int64_t Micros(EventTime time) { return time.time_since_epoch().count(); }
 constexpr std::int64_t Micros(ProcessTime time) { return time.time_since_epoch().count(); }
 
@@ -39,11 +43,12 @@ inline std::string FormatTime(ProcessTime time) { return FormatTime(Micros(time)
 std::string FormatDate(std::int64_t us);
 
 // Parses RFC 3339 (`T` or a blank, any offset or Z, up to 6 fraction digits) and plain dates.
-// A time without zone is taken as UTC only when `zoneless_is_utc`; digits below a microsecond are refused
-// unless zero. Result: microseconds UTC.
+// A time without zone is taken as UTC only when `zoneless_is_utc`; digits below a microsecond are
+// refused unless zero. Result: microseconds UTC.
 Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc = false);
 
-// Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date algorithms").
+// Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date
+// algorithms").
 std::int64_t DaysFromCivil(std::int64_t year, unsigned month, unsigned day);
 struct Civil {
   std::int64_t year;

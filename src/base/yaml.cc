@@ -24,7 +24,8 @@ struct YamlStop {
 // Builds nodes from the parser's events; yaml-cpp's own node type loses quoting and duplicate keys.
 class YamlReader : public YAML::EventHandler {
  public:
-  YamlReader(std::string_view text, std::string path) : lines_(Split(text, '\n')), path_(std::move(path)) {}
+  YamlReader(std::string_view text, std::string path)
+      : lines_(Split(text, '\n')), path_(std::move(path)) {}
 
   std::vector<YamlNode> documents;
 
@@ -57,7 +58,8 @@ class YamlReader : public YAML::EventHandler {
     node.text_ = value;
     node.span_ = Span(mark);
     node.span_.width = std::max<int>(1, static_cast<int>(value.size()) + (node.quoted_ ? 2 : 0));
-    if (!node.quoted_ && (value == "~" || value == "null" || value.empty())) node.kind_ = YamlNode::Kind::kNull;
+    if (!node.quoted_ && (value == "~" || value == "null" || value.empty()))
+      node.kind_ = YamlNode::Kind::kNull;
     Place(std::move(node), anchor);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
@@ -85,9 +87,13 @@ class YamlReader : public YAML::EventHandler {
     }
     return span;
   }
-  [[noreturn]] void Stop(const YAML::Mark& mark, const std::string& why) const { StopAt(Span(mark), why); }
+  [[noreturn]] void Stop(const YAML::Mark& mark, const std::string& why) const {
+    StopAt(Span(mark), why);
+  }
   [[noreturn]] void StopAt(SourceSpan span, const std::string& why) const {
-    throw YamlStop{Status(Code::kInvalidInput, "could not read YAML: " + why).WithError("WH2001").WithSpan(std::move(span))};
+    throw YamlStop{Status(Code::kInvalidInput, "could not read YAML: " + why)
+                       .WithError("WH2001")
+                       .WithSpan(std::move(span))};
   }
   void Open(const YAML::Mark& mark, YamlNode::Kind kind, YAML::anchor_t anchor) {
     if (stack_.size() >= kDepthMax) Stop(mark, fmt::format("nested deeper than {}", kDepthMax));
@@ -112,7 +118,8 @@ class YamlReader : public YAML::EventHandler {
       top.node.items_.push_back(std::move(node));
     } else if (!top.key) {
       if (!node.is_scalar()) StopAt(node.span_, "a key must be a plain word or a quoted text");
-      if (top.node.Find(node.text_) != nullptr) StopAt(node.span_, fmt::format("duplicate key \"{}\"", node.text_));
+      if (top.node.Find(node.text_) != nullptr)
+        StopAt(node.span_, fmt::format("duplicate key \"{}\"", node.text_));
       top.key = std::move(node);
     } else {
       top.node.entries_.push_back({top.key->text_, top.key->span_, std::move(node)});
@@ -130,10 +137,13 @@ class YamlReader : public YAML::EventHandler {
 
 Result<std::vector<YamlNode>> ParseYaml(std::string_view text, const std::string& path) {
   if (text.size() > kFileBytesMax) {
-    return Status(Code::kInvalidInput, fmt::format("could not read YAML: larger than 1 MiB: {}", path)).WithError("WH2001");
+    return Status(Code::kInvalidInput,
+                  fmt::format("could not read YAML: larger than 1 MiB: {}", path))
+        .WithError("WH2001");
   }
   if (!IsValidUtf8(text) || text.find('\0') != std::string_view::npos) {
-    return Status(Code::kInvalidInput, fmt::format("could not read YAML: not UTF-8 text: {}", path)).WithError("WH2001");
+    return Status(Code::kInvalidInput, fmt::format("could not read YAML: not UTF-8 text: {}", path))
+        .WithError("WH2001");
   }
   YamlReader reader(text, path);
   try {
@@ -149,7 +159,9 @@ Result<std::vector<YamlNode>> ParseYaml(std::string_view text, const std::string
     if (error.mark.line >= 0 && static_cast<std::size_t>(error.mark.line) < lines.size()) {
       span.source_line = lines[static_cast<std::size_t>(error.mark.line)];
     }
-    return Status(Code::kInvalidInput, "could not read YAML: " + error.msg).WithError("WH2001").WithSpan(std::move(span));
+    return Status(Code::kInvalidInput, "could not read YAML: " + error.msg)
+        .WithError("WH2001")
+        .WithSpan(std::move(span));
   }
   return std::move(reader.documents);
 }
@@ -162,7 +174,9 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
 }
 
 Status YamlNode::Error(std::string error_code, std::string message) const {
-  return Status(Code::kInvalidInput, std::move(message)).WithError(std::move(error_code)).WithSpan(span_);
+  return Status(Code::kInvalidInput, std::move(message))
+      .WithError(std::move(error_code))
+      .WithSpan(span_);
 }
 
 Result<std::string> YamlNode::AsString(std::string_view what) const {
@@ -206,7 +220,8 @@ Result<std::vector<std::string>> YamlNode::AsStringList(std::string_view what) c
 
 nlohmann::json YamlNode::ToJson() const {
   switch (kind_) {
-    case Kind::kNull: return nullptr;
+    case Kind::kNull:
+      return nullptr;
     case Kind::kSequence: {
       nlohmann::json list = nlohmann::json::array();
       for (const YamlNode& item : items_) list.push_back(item.ToJson());
@@ -217,7 +232,8 @@ nlohmann::json YamlNode::ToJson() const {
       for (const Entry& entry : entries_) map[entry.key] = entry.value.ToJson();
       return map;
     }
-    case Kind::kScalar: break;
+    case Kind::kScalar:
+      break;
   }
   if (quoted_) return text_;
   if (text_ == "true") return true;
@@ -225,7 +241,9 @@ nlohmann::json YamlNode::ToJson() const {
   const char* begin = text_.data();
   const char* end = begin + text_.size();
   std::int64_t integer = 0;
-  if (const auto [at, error] = std::from_chars(begin, end, integer); error == std::errc() && at == end) return integer;
+  if (const auto [at, error] = std::from_chars(begin, end, integer);
+      error == std::errc() && at == end)
+    return integer;
   double number = 0;
   if (const auto [at, error] = std::from_chars(begin, end, number);
       error == std::errc() && at == end && text_.find_first_of("0123456789") != std::string::npos) {
@@ -243,7 +261,10 @@ Status YamlNode::CheckKeys(std::string_view what, const std::vector<std::string>
     if (hint.empty()) hint = "known keys: " + Join(known, ", ");
     SourceSpan span = entry.key_span;
     span.width = static_cast<int>(entry.key.size());
-    return std::move(status).WithError("WH2002").WithSpan(std::move(span)).WithHint(std::move(hint));
+    return std::move(status)
+        .WithError("WH2002")
+        .WithSpan(std::move(span))
+        .WithHint(std::move(hint));
   }
   return Status();
 }

@@ -1,8 +1,8 @@
 // YAML 1.2 core as people write it in a project, with the place of every key and value.
 //
-// Scalars stay text until a reader asks for a type: `on`, `no`, `1.0` and `2013-01-01` are what the reader
-// says they are, never what their spelling suggests. Limits: 1 MiB a file, depth 64, no custom tags, no
-// aliases beyond 100.
+// Scalars stay text until a reader asks for a type: `on`, `no`, `1.0` and `2013-01-01` are what the
+// reader says they are, never what their spelling suggests. Limits: 1 MiB a file, depth 64, no
+// custom tags, no aliases beyond 100.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ class YamlNode {
   Result<std::int64_t> AsInt(std::string_view what) const;
   Result<double> AsDouble(std::string_view what) const;
   Result<bool> AsBool(std::string_view what) const;  // true and false only
-  Result<std::vector<std::string>> AsStringList(std::string_view what) const;  // a single scalar is a list of one
+  Result<std::vector<std::string>> AsStringList(
+      std::string_view what) const;  // a single scalar is a list of one
   // As JSON, scalars by YAML 1.2 core (null, true/false, integers, floats, else text).
   nlohmann::json ToJson() const;
 
@@ -69,6 +70,7 @@ struct YamlNode::Entry {
   YamlNode value;
 };
 
-// Parses all documents of `text`; `path` is used in messages only. Duplicate keys are errors (WH2001).
+// Parses all documents of `text`; `path` is used in messages only. Duplicate keys are errors
+// (WH2001).
 Result<std::vector<YamlNode>> ParseYaml(std::string_view text, const std::string& path);
 }  // namespace weirhouse

@@ -11,7 +11,8 @@
 
 namespace weirhouse::testing {
 namespace {
-void Append(arrow::ArrayBuilder* builder, const arrow::DataType& type, const nlohmann::json& value) {
+void Append(arrow::ArrayBuilder* builder, const arrow::DataType& type,
+            const nlohmann::json& value) {
   arrow::Status status;
   if (value.is_null()) {
     status = builder->AppendNull();
@@ -79,12 +80,14 @@ std::string ReadFile(const std::string& path) {
   return out.str();
 }
 
-std::shared_ptr<arrow::Table> TableOf(const std::shared_ptr<arrow::Schema>& schema, const std::string& json_rows) {
+std::shared_ptr<arrow::Table> TableOf(const std::shared_ptr<arrow::Schema>& schema,
+                                      const std::string& json_rows) {
   const auto rows = nlohmann::json::parse(json_rows);
   std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
   for (const auto& field : schema->fields()) {
     auto builder = arrow::MakeBuilder(field->type()).ValueOrDie();
-    for (const auto& row : rows) Append(builder.get(), *field->type(), row.value(field->name(), nlohmann::json()));
+    for (const auto& row : rows)
+      Append(builder.get(), *field->type(), row.value(field->name(), nlohmann::json()));
     columns.push_back(std::make_shared<arrow::ChunkedArray>(builder->Finish().ValueOrDie()));
   }
   return arrow::Table::Make(schema, columns, static_cast<std::int64_t>(rows.size()));

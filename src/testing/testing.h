@@ -34,8 +34,10 @@ class ScratchFolder {
 void WriteFile(const std::string& path, const std::string& bytes);
 std::string ReadFile(const std::string& path);
 
-// An Arrow table from JSON rows: TableOf(schema, R"([{"a":1},{"a":null}])"). Times as microseconds or RFC 3339.
-std::shared_ptr<arrow::Table> TableOf(const std::shared_ptr<arrow::Schema>& schema, const std::string& json_rows);
+// An Arrow table from JSON rows: TableOf(schema, R"([{"a":1},{"a":null}])"). Times as microseconds
+// or RFC 3339.
+std::shared_ptr<arrow::Table> TableOf(const std::shared_ptr<arrow::Schema>& schema,
+                                      const std::string& json_rows);
 // The rows of a table as JSON text, one row a line; for readable comparisons.
 std::string RowsAsJson(const arrow::Table& table);
 
@@ -46,15 +48,15 @@ Status StatusOf(const Result<T>& result) {
 }
 }  // namespace weirhouse::testing
 
-#define ASSERT_OK(expression)                                                       \
-  do {                                                                              \
+#define ASSERT_OK(expression)                                                         \
+  do {                                                                                \
     const ::weirhouse::Status ok_status = ::weirhouse::testing::StatusOf(expression); \
-    ASSERT_TRUE(ok_status.ok()) << ok_status.ToString();                            \
+    ASSERT_TRUE(ok_status.ok()) << ok_status.ToString();                              \
   } while (false)
-#define EXPECT_OK(expression)                                                       \
-  do {                                                                              \
+#define EXPECT_OK(expression)                                                         \
+  do {                                                                                \
     const ::weirhouse::Status ok_status = ::weirhouse::testing::StatusOf(expression); \
-    EXPECT_TRUE(ok_status.ok()) << ok_status.ToString();                            \
+    EXPECT_TRUE(ok_status.ok()) << ok_status.ToString();                              \
   } while (false)
 // ASSERT_OK_AND(auto value, Function());
 #define ASSERT_OK_AND(declaration, expression) \

@@ -1,0 +1,71 @@
+// Parquet with Iceberg field ids and statistics, deterministic: equal rows and options give equal
+// bytes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/status.h"
+#include "storage/disk.h"
+
+namespace arrow {
+class Schema;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::storage {
+
+// Per column (by field id), what manifests want. Bounds are Iceberg's single-value bytes (spec,
+// appendix D), strings cut to 16 code points, absent where unknown or where only NaN was seen.
+struct ColumnStatistics {
+  std::int64_t size_bytes = 0;
+  std::int64_t value_count = 0;
+  std::int64_t null_count = 0;
+  std::optional<std::int64_t> nan_count;  // floats only
+  std::optional<std::string> lower_bound;
+  std::optional<std::string> upper_bound;
+};
+
+struct ParquetFile {
+  std::string path;
+  std::int64_t row_count = 0;
+  std::int64_t size_bytes = 0;
+  Digest sha256;
+  std::map<int, ColumnStatistics> columns;  // by field id
+  std::vector<std::int64_t> split_offsets;
+};
+
+struct ParquetOptions {
+  std::int64_t row_group_rows = 128 * 1024;
+  // Columns written DELTA_BINARY_PACKED without dictionary (`_record`, times); by name.
+  std::vector<std::string> delta_columns;
+  std::vector<std::pair<std::string, std::string>> key_values;  // footer metadata
+};
+
+// Writes `rows` to `path` through `disk` (not yet synced; zstd). Each field of the Arrow schema
+// carries its id in the metadata key "PARQUET:field_id". Threads: any.
+Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arrow::Table& rows,
+                                 const ParquetOptions& options = {});
+
+struct ParquetReadOptions {
+  // Field ids to read, in this order; empty = all. Ids absent from the file come back as null
+  // columns if `schema` (with ids) names them. Files whose columns carry no ids are matched by name
+  // through `schema`.
+  std::shared_ptr<arrow::Schema> schema;
+};
+// Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
+// float→double, decimal precision). Checks sizes before it allocates. Errors: kNotFound,
+// kCorruption.
+Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string& path,
+                                                  const ParquetReadOptions& options);
+
+// Iceberg single-value bytes (spec, appendix D) of an Arrow scalar given as (type name, value)
+// would drag Arrow into the door, so these work on one cell of a table.
+Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row);
+}  // namespace weirhouse::storage

@@ -1,0 +1,53 @@
+// SQLite, wrapped once. Private to storage/ and catalog/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+
+namespace weirhouse::storage {
+
+using SqliteValue = std::variant<std::monostate, std::int64_t, double,
+                                 std::string>;  // NULL, INTEGER, REAL, TEXT/BLOB
+
+// One row of a result; valid while the visitor runs.
+class SqliteRow {
+ public:
+  virtual ~SqliteRow() = default;
+  virtual bool IsNull(int column) const = 0;
+  virtual std::int64_t Int(int column) const = 0;
+  virtual double Double(int column) const = 0;
+  virtual std::string Text(int column) const = 0;  // blobs too
+};
+
+// A connection in WAL mode with synchronous=FULL: COMMIT has fsynced when it returns. Statements
+// are prepared once and cached by their text. Threads: one at a time (the owner serializes).
+class Sqlite {
+ public:
+  static Result<std::unique_ptr<Sqlite>> Open(const std::string& path, bool read_only);
+  virtual ~Sqlite() = default;
+
+  // Runs one statement with `?` parameters bound in order; text is bound as text, see Blob for
+  // bytes.
+  virtual Status Run(std::string_view sql, const std::vector<SqliteValue>& parameters = {}) = 0;
+  virtual Status Each(std::string_view sql, const std::vector<SqliteValue>& parameters,
+                      const std::function<Status(const SqliteRow&)>& visit) = 0;
+  // Several statements, no parameters (migrations).
+  virtual Status Script(std::string_view sql) = 0;
+  virtual std::int64_t LastInsertId() const = 0;
+  virtual std::int64_t Changes() const = 0;
+
+  virtual Status Begin() = 0;  // BEGIN IMMEDIATE
+  // Errors from COMMIT are kUnavailable: the outcome is unknown until the connection is reopened
+  // and looked up.
+  virtual Status Commit() = 0;
+  virtual void Rollback() = 0;  // never fails
+};
+}  // namespace weirhouse::storage

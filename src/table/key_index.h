@@ -1,0 +1,61 @@
+// Where the current row of each table key is, so that an upsert finds what it replaces without
+// reading the table. A cache in RocksDB: it names the commit it stands at and is rebuilt when that
+// is not the table's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/id.h"
+#include "base/status.h"
+#include "storage/kv.h"
+#include "table/table.h"
+
+namespace weirhouse::table {
+
+// What the index knows of a key's current row.
+struct KeyEntry {
+  RowPosition position;
+  std::string order;  // memory-comparable bytes of the declared order columns; empty if none
+  Digest content;     // of the declared columns
+  RecordId record;    // `_record`
+};
+
+// One table's index. Threads: one writer; reads from any.
+class KeyIndex {
+ public:
+  // `table_name` is a key space of its own inside `store`. `key_columns`, `order_columns` are the
+  // table's.
+  KeyIndex(storage::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
+           std::vector<std::string> order_columns);
+
+  // Brings the index to `table`'s main snapshot: nothing to do if it stands there, else a rebuild
+  // from a scan.
+  Status Refresh(storage::Disk& disk, const TablePtr& table);
+  // One answer per key (encoded by EncodeKeys), in order.
+  Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
+  // After the commit of `staged`: entries replace what stood under their keys, `removed` keys go,
+  // and the index stands at the new snapshot.
+  Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
+               std::span<const std::string> removed);
+  Result<std::int64_t> Count();
+
+ private:
+  storage::KvStore& store_;
+  std::string table_name_;
+  std::vector<std::string> key_columns_;
+  std::vector<std::string> order_columns_;
+};
+
+// Memory-comparable bytes of `columns` per row: equal tuples give equal bytes, and bytes order as
+// tuples do (nulls first, integers and times by value, doubles by IEEE total order with -0.0 =
+// +0.0, strings by code point).
+Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
+                                            const std::vector<std::string>& columns);
+}  // namespace weirhouse::table
