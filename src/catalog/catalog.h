@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "catalog/record.h"
@@ -17,6 +18,13 @@
 namespace weirhouse::catalog {
 
 // Everything a run publishes. Built by the run, judged by its gate, handed over once.
+//
+// Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of each
+// object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101"); the
+// edges run → commit and run → snapshot (wrote), object → run (read), and, for a halted run that is
+// overridden (also_state kCommitted), the same two from that run. Keys that only Commit knows are
+// written so: {"object", "#0"} is objects[0], {"commit", ""} and {"run", ""} are this commit and
+// this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
 struct CommitRequest {
   RunId run;
   std::string idempotency_key;  // the plan's
@@ -42,6 +50,13 @@ struct CommitRequest {
       settings;                        // small state of the project, by key
   std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;  // … and the state it gets
+};
+
+// What names an arrived object before it has an id.
+struct Arrival {
+  std::string source;
+  std::string name;
+  Digest digest;
 };
 
 struct CommitAnswer {
@@ -78,14 +93,20 @@ class Catalog {
 
   // ---- Runs
   // Inserts a run as planned, or resumes the planned or failed run with the same step identity and
-  // kind with attempt + 1 (same id, same reserved record ids). A committed one is returned as it
-  // stands.
+  // kind with attempt + 1 (same id, same reserved record ids). A committed, halted or discarded one
+  // is returned as it stands.
   virtual Result<Run> PlanRun(const RunPlan& plan) = 0;
   // Several at once, in one transaction.
   virtual Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) = 0;
+  // Ends a planned run with an error; kConflict if it has been published or halted meanwhile.
   virtual Status FailRun(RunId run, const Status& why) = 0;
   virtual Result<Run> GetRun(RunId run) = 0;
+  // The run planned for this step, whatever its state. Kind and step identity name one run.
+  virtual Result<std::optional<Run>> FindRun(std::string_view kind,
+                                             const Digest& step_identity) = 0;
   virtual Result<std::vector<Run>> Runs(const RunFilter& filter) = 0;
+  // How many runs are in each state; states without runs are left out.
+  virtual Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() = 0;
 
   // ---- The one transaction. After OK all of it is visible and durable; after kConflict none of it
   // is. Asking again with the same key returns the first answer (repeated = true); the same key
@@ -97,6 +118,8 @@ class Catalog {
   // the new count.
   virtual Result<int> CountParseAttempt(const std::string& source, const std::string& name,
                                         const Digest& digest) = 0;
+  // The same for several objects in one transaction (one fsync); counts in the order asked.
+  virtual Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) = 0;
 
   // ---- Reads
   virtual Result<std::optional<TablePointer>> FindTable(std::string_view name) = 0;
@@ -126,7 +149,8 @@ class Catalog {
   virtual Result<std::vector<MetricRecord>> Metrics(const std::string& table,
                                                     const std::string& name, EventTime from,
                                                     EventTime to) = 0;
-  // Sums over all committed runs, by (source, state).
+  // Sums over all commits that published, by (source, table, state). What a halted commit counted is
+  // left out: the commit that overrides or discards it brings its own counts.
   virtual Result<std::vector<RecordStateCount>> RecordStates() = 0;
   virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
@@ -141,33 +165,41 @@ class Catalog {
   virtual Result<std::vector<PredictionRecord>> Predictions(
       std::int64_t limit) = 0;  // newest first
   virtual Result<std::optional<nlohmann::json>> Setting(const std::string& key) = 0;
+  // All settings whose key begins with `prefix`, by key.
+  virtual Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
+      std::string_view prefix) = 0;
   struct CommitEntry {
     CommitSeq seq;
     RunId run;
     std::string layer;
     std::string batch;
+    RunState state = RunState::kCommitted;  // kHalted: a verdict that stopped, nothing published
     ProcessTime committed_at;
     std::optional<EventTime> batch_end;
     Digest chain;  // hash chain, reference/lineage.md section 4
   };
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
-  // Recomputes the hash chain from the first commit; kCorruption names the first entry that does
-  // not fit.
+  // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
+  // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption (WH7008)
+  // names the first entry that does not fit. Cost: reads every row once.
   virtual Status VerifyChain() = 0;
 
   // ---- Outbox (dispatch is at-least-once; see engine/outbox.h)
   virtual Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) = 0;
   virtual Status MarkEvent(std::int64_t id, std::string_view state, int attempts) = 0;
+  // How many events are in each state (pending, sent, dead).
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> EventCounts() = 0;
 
-  // ---- The project's clock: wall time, or the greatest committed batch end (kMin before the
-  // first).
+  // ---- The project's replay clock: the greatest batch end among commits that published
+  // (EventTime::min() before the first).
   virtual Result<EventTime> ReplayNow() = 0;
 };
 
 struct SqliteCatalogOptions {
   bool read_only = false;
-  Clock* clock = nullptr;  // null = SystemClock()
+  Clock* clock = nullptr;    // null = SystemClock()
+  Random* random = nullptr;  // null = SystemRandom(); makes the project's id at creation
 };
 // Opens (or creates, with all migrations) the catalog in the SQLite file `path`. Reads use a
 // second, read-only connection in WAL mode. The views `iceberg_tables` and
