@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,8 +27,8 @@ struct FileInfo {
 };
 
 // Threads: any. Errors: kNotFound, kPermissionDenied, kUnavailable (disk full, too many files:
-// retry may help), kCorruption (fsync failed: reopen and recover, never retry), each with the path
-// and what to do.
+// retry may help), kConflict (Write found the file there), kCorruption (fsync failed: reopen and
+// recover, never retry; a range ends beyond the file), each with the path and what to do.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -43,7 +44,7 @@ class Disk {
   // Replaces `path` whole and durably (temporary file, fsync, rename, fsync of the folder).
   virtual Status Replace(const std::string& path, std::string_view bytes) = 0;
   // Creates `path` whole and durably with `mode` if it is absent; true if it was created, false if
-  // it was there.
+  // it was there (and then is durable too). Of racing callers exactly one gets true.
   virtual Result<bool> PutIfAbsent(const std::string& path, std::string_view bytes,
                                    unsigned mode) = 0;
 
@@ -82,6 +83,7 @@ class FaultyDisk : public Disk {
  private:
   Status Step(std::string_view what, const std::string& path);
   Disk& inner_;
+  std::mutex mutex_;
   int left_;
   Code code_;
   bool for_ever_;
