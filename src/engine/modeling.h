@@ -1,0 +1,84 @@
+// Training sets, models, deployments and predictions as runs: planned, committed, reproducible.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/online.h"
+#include "engine/workspace.h"
+#include "model/scorer.h"
+
+namespace weirhouse::engine {
+
+struct TrainingSetBuilt {
+  std::string id;  // "late_v1#1"
+  std::int64_t rows = 0;
+  std::int64_t features = 0;
+  Digest content;  // of the set's columns, rows sorted
+  std::int64_t naive_rows = 0;
+  std::int64_t naive_differing = 0;
+  CommitSeq seq;
+};
+// Builds the point-in-time join on the current snapshots, writes it as a table of its own
+// (`training_set.NAME`), re-derives a sample naively, pins every input snapshot by a tag. The same
+// inputs again return the same set.
+Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::string& name,
+                                          Progress& progress);
+
+struct ModelTrained {
+  std::string id;  // "late#1"
+  std::string training_set;
+  std::map<std::string, double> metrics;
+  Digest digest;       // over the artifacts
+  std::string folder;  // of the stored artifacts
+};
+// Runs the user's training command in a child on the latest build of its training set; stores
+// artifacts write-once. kGateFailed if a metric is below its bound.
+Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
+                                const nlohmann::json& parameters, Progress& progress);
+// Makes `model_id` ("late#1") the one that serves.
+Status DeployModel(Workspace& workspace, const std::string& model_id);
+
+struct Prediction {
+  std::string id;     // p-<UUIDv7>
+  std::string model;  // "late#1"
+  nlohmann::json output;
+  OnlineVector vector;
+};
+// Scores requests of deployed models with one supervised child each. Threads: any.
+class PredictionService {
+ public:
+  explicit PredictionService(Workspace& workspace);
+  ~PredictionService();
+  // Serves features, scores, logs the exact vector in one commit, then answers.
+  Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
+                             std::optional<EventTime> at);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct Difference {
+  std::string what;  // "training set content", "artifact model.joblib", "parameter max_depth",
+                     // "code processed/arrival.sql"
+  std::string recorded;
+  std::string found;
+};
+struct Reproduction {
+  std::string id;
+  bool same = false;
+  std::vector<std::pair<std::string, std::string>> digests;  // what → digest, as found
+  std::vector<Difference> differences;                       // the first place where not, first
+};
+// Rebuilds a training set or model from the recorded code, parameters, environment and pinned
+// snapshots into `folder` (empty = a scratch folder) and compares digests. `overrides` changes
+// parameters, to see what differs.
+Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
+                               const std::string& folder, const nlohmann::json& overrides,
+                               Progress& progress);
+}  // namespace weirhouse::engine

@@ -1,0 +1,96 @@
+// A project opened for work: its catalog, disk, caches and SQL engine, under the project's lock.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "catalog/catalog.h"
+#include "engine/project.h"
+#include "feature/online_store.h"
+#include "storage/disk.h"
+#include "storage/kv.h"
+#include "storage/sql.h"
+#include "table/key_index.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+// What a verb is told while it works. Threads: called from the working thread only.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  // `done` of `total` (0 = unknown) of the step `what`.
+  virtual void Update(std::string_view what, std::int64_t done, std::int64_t total) = 0;
+  virtual void Say(std::string_view line) = 0;  // one line of talk
+  virtual bool Cancelled() = 0;                 // Ctrl-C: finish the unit, then stop
+};
+// Says nothing, never cancels.
+Progress& NoProgress();
+
+enum class Access : std::uint8_t { kRead, kWrite };
+
+// An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
+// holds it). Threads: one worker at a time for writing verbs; `online()`, `catalog()` reads from
+// any.
+class Workspace {
+ public:
+  static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
+                                                 Access access);
+  ~Workspace();
+
+  const ProjectDefinition& project() const { return *project_; }
+  std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
+  catalog::Catalog& catalog() { return *catalog_; }
+  storage::Disk& disk() { return *disk_; }
+  storage::KvStore& kv() { return *kv_; }
+  storage::SqlEngine& sql() { return *sql_; }
+  feature::OnlineStore& online() { return *online_; }
+  Clock& clock() { return *clock_; }
+  Random& random() { return *random_; }
+  const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
+  const std::string& lake() const { return lake_; }                  // absolute
+
+  // The current state of a table; kNotFound if it does not exist.
+  Result<table::TablePtr> LoadTable(const std::string& name);
+  // Absent if it does not exist yet.
+  Result<std::optional<table::TablePtr>> FindTable(const std::string& name);
+  // All rows of a table's main snapshot (or of `snapshot`), with these columns (empty = declared
+  // ones).
+  Result<std::shared_ptr<arrow::Table>> ReadTable(
+      const std::string& name, const std::vector<std::string>& columns = {},
+      std::optional<SnapshotId> snapshot = std::nullopt);
+  std::string TableLocation(const std::string& name) const;  // <lake>/processed/arrival
+
+  // The key index of a table, brought to its main snapshot.
+  Result<table::KeyIndex*> IndexOf(const std::string& name,
+                                   const std::vector<std::string>& key_columns,
+                                   const std::vector<std::string>& order_columns);
+  // The project's now: wall time, or the greatest committed batch end when the clock is replay.
+  Result<EventTime> Now();
+
+ private:
+  Workspace() = default;
+  std::shared_ptr<const ProjectDefinition> project_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  storage::Disk* disk_ = nullptr;
+  std::unique_ptr<storage::KvStore> kv_;
+  std::unique_ptr<storage::SqlEngine> sql_;
+  std::unique_ptr<feature::OnlineStore> online_;
+  Clock* clock_ = nullptr;
+  Random* random_ = nullptr;
+  std::string state_folder_;
+  std::string lake_;
+  int lock_ = -1;
+  std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
+};
+
+// Makes the state folder, the catalog and the token of a new project; the token is returned once
+// and stored hashed.
+Result<std::string> InitializeState(const ProjectDefinition& project);
+}  // namespace weirhouse::engine
