@@ -1,0 +1,35 @@
+# The front door. Every target says what it does and can be run again at any time.
+.PHONY: help setup build demo test crash-test bench fuzz ci-full tidy clean
+
+help:            ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup:           ## install what is missing (system packages, Python environment, Arrow, DuckDB)
+	@tools/bootstrap
+
+build: setup     ## build the command and its library into build/dev
+	@tools/build wh
+
+demo: build      ## run the whole example: landing to a traced prediction
+	@tools/demo
+
+test: setup      ## build and run every test
+	@tools/test
+
+crash-test: build ## kill the daemon and the runner at every failpoint and at random; check what is left
+	@.deps/venv/bin/python tests/crash/crash_test.py
+
+bench: setup     ## measure, beside named peers, in one run
+	@tools/bench
+
+fuzz: setup      ## ten seconds of every fuzz target
+	@tools/fuzz 10
+
+ci-full: setup   ## the long run: Clang build, thread sanitizer, long fuzzing
+	@tools/ci-full
+
+tidy:            ## check format, sizes and layers (tools/tidy --fix mends the format)
+	@tools/tidy
+
+clean:           ## remove what was built (not what was installed)
+	rm -rf build demo
