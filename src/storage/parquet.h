@@ -49,19 +49,20 @@ struct ParquetOptions {
 };
 
 // Writes `rows` to `path` through `disk` (not yet synced; zstd). Each field of the Arrow schema
-// carries its id in the metadata key "PARQUET:field_id". Threads: any.
+// carries its id in the metadata key "PARQUET:field_id"; statistics are kept for fields that have
+// one. A null in a field declared not nullable is kInvalidInput. Threads: any. Cost: about 1.5 µs a
+// row of a dozen columns.
 Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arrow::Table& rows,
                                  const ParquetOptions& options = {});
 
 struct ParquetReadOptions {
-  // Field ids to read, in this order; empty = all. Ids absent from the file come back as null
-  // columns if `schema` (with ids) names them. Files whose columns carry no ids are matched by name
-  // through `schema`.
+  // The columns wanted, in order, by their field ids; null = all columns as they are. Those absent
+  // from the file come back as nulls. Files whose columns carry no ids are matched by name.
   std::shared_ptr<arrow::Schema> schema;
 };
 // Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
-// float→double, decimal precision). Checks sizes before it allocates. Errors: kNotFound,
-// kCorruption.
+// float→double, decimal precision, finer or coarser times to µs where that is exact). Checks sizes
+// before it allocates. Errors: kNotFound, kCorruption. Threads: any.
 Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string& path,
                                                   const ParquetReadOptions& options);
 
