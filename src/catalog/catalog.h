@@ -19,12 +19,12 @@ namespace weirhouse::catalog {
 
 // Everything a run publishes. Built by the run, judged by its gate, handed over once.
 //
-// Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of each
-// object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101"); the
-// edges run → commit and run → snapshot (wrote), object → run (read), and, for a halted run that is
-// overridden (also_state kCommitted), the same two from that run. Keys that only Commit knows are
-// written so: {"object", "#0"} is objects[0], {"commit", ""} and {"run", ""} are this commit and
-// this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
+// Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
+// each object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101");
+// the edges run → commit and run → snapshot (wrote), object → run (read), and, for a halted run
+// that is overridden (also_state kCommitted), the same two from that run. Keys that only Commit
+// knows are written so: {"object", "#0"} is objects[0], {"commit", ""} and {"run", ""} are this
+// commit and this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
 struct CommitRequest {
   RunId run;
   std::string idempotency_key;  // the plan's
@@ -149,8 +149,8 @@ class Catalog {
   virtual Result<std::vector<MetricRecord>> Metrics(const std::string& table,
                                                     const std::string& name, EventTime from,
                                                     EventTime to) = 0;
-  // Sums over all commits that published, by (source, table, state). What a halted commit counted is
-  // left out: the commit that overrides or discards it brings its own counts.
+  // Sums over all commits that published, by (source, table, state). What a halted commit counted
+  // is left out: the commit that overrides or discards it brings its own counts.
   virtual Result<std::vector<RecordStateCount>> RecordStates() = 0;
   virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
@@ -181,8 +181,8 @@ class Catalog {
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
   // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
-  // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption (WH7008)
-  // names the first entry that does not fit. Cost: reads every row once.
+  // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
+  // (WH7008) names the first entry that does not fit. Cost: reads every row once.
   virtual Status VerifyChain() = 0;
 
   // ---- Outbox (dispatch is at-least-once; see engine/outbox.h)

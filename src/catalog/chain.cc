@@ -1,0 +1,301 @@
+// The hash chain over commits: what a commit wrote cannot change later without showing.
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+
+#include "catalog/publish.h"
+#include "catalog/row.h"
+#include "catalog/sqlite_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::Sqlite;
+using storage::SqliteRow;
+
+// The rows that one commit wrote and that never change, by kind. The same statements make the
+// digests in Commit and check them in VerifyChain.
+struct Part {
+  std::string_view name;
+  std::string_view sql;
+  int columns;
+};
+constexpr std::array<Part, 10> kParts{{
+    {"snapshots",
+     "SELECT table_name, snapshot_id, sequence_number, ref, operation, added_rows, deleted_rows, "
+     "total_rows, run FROM snapshot WHERE seq = ? ORDER BY id",
+     9},
+    {"files",
+     "SELECT path, table_name, kind, size_bytes, sha256, run FROM file WHERE seq = ? ORDER BY id",
+     6},
+    {"objects",
+     "SELECT id, source, name, digest, size_bytes, record_count, first_record_id, path, batch, "
+     "contract_version, sender, arrived_at, state FROM object WHERE seq = ? ORDER BY id",
+     13},
+    {"verdicts",
+     "SELECT gate, table_name, state, batch, batch_end, checks, override_reason, override_by, run "
+     "FROM verdict WHERE seq = ? ORDER BY id",
+     9},
+    {"metrics",
+     "SELECT table_name, name, batch, batch_end, in_baseline, value, run FROM metric WHERE seq = ? "
+     "ORDER BY id",
+     7},
+    {"record_states",
+     "SELECT source, table_name, state, count, run FROM record_state WHERE seq = ? ORDER BY id", 5},
+    {"nodes", "SELECT id, kind, key, record FROM node WHERE seq = ? ORDER BY id", 4},
+    {"edges", "SELECT src, dst, kind, run FROM edge WHERE seq = ? ORDER BY src, dst, kind", 4},
+    {"events", "SELECT id, type, subject, data FROM outbox WHERE seq = ? ORDER BY id", 4},
+    {"predictions",
+     "SELECT id, model, at, request, vector, vector_digest, output, features_seq FROM prediction "
+     "WHERE seq = ? ORDER BY number",
+     8},
+}};
+
+// Digests of the parts of commit `seq`; a part without rows is left out.
+Result<nlohmann::json> PartDigests(Sqlite& db, CommitSeq seq) {
+  nlohmann::json digests = nlohmann::json::object();
+  for (const Part& part : kParts) {
+    Sha256 sha;
+    bool any = false;
+    WEIRHOUSE_TRY_STATUS(db.Each(part.sql, {seq.value()}, [&](const SqliteRow& row) {
+      any = true;
+      for (int column = 0; column < part.columns; ++column) sha.UpdateSized(row.Text(column));
+      return Status::Ok();
+    }));
+    if (any) digests[std::string(part.name)] = sha.Finish().ToHex();
+  }
+  return digests;
+}
+
+nlohmann::json TablesOf(const CommitRequest& request) {
+  std::map<std::string_view, const FileRecord*> files;
+  for (const FileRecord& file : request.files) files.emplace(file.path, &file);
+  nlohmann::json tables = nlohmann::json::array();
+  for (const TableChange& change : request.tables) {
+    nlohmann::json table{{"name", change.name},
+                         {"uuid", change.uuid},
+                         {"old", nullptr},
+                         {"new", change.metadata_location},
+                         {"metadata_sha256", nullptr}};
+    if (change.expected_metadata_location) table["old"] = *change.expected_metadata_location;
+    if (const auto file = files.find(change.metadata_location); file != files.end()) {
+      table["metadata_sha256"] = file->second->sha256.ToHex();
+    }
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+// The columns of one row of the log as its record states them.
+nlohmann::json HeadOf(std::int64_t seq, RunId run, std::string_view state, const std::string& layer,
+                      const std::string& batch, std::int64_t time,
+                      std::optional<std::int64_t> batch_end) {
+  nlohmann::json head{{"seq", seq},          {"run", run.value()}, {"state", state},
+                      {"layer", layer},      {"batch", batch},     {"time", time},
+                      {"batch_end", nullptr}};
+  if (batch_end) head["batch_end"] = *batch_end;
+  return head;
+}
+
+// Walks the log in order and keeps what must hold at its end.
+class ChainCheck {
+ public:
+  explicit ChainCheck(Sqlite& db) : db_(&db) {}
+
+  Status Walk() {
+    WEIRHOUSE_TRY(chain_, ChainStart(*db_));
+    WEIRHOUSE_TRY_STATUS(db_->Each(
+        "SELECT c.seq, c.run, c.state, c.layer, c.batch, c.committed_at, c.batch_end, "
+        "c.record, c.chain, r.step_identity, a.idempotency_key FROM commit_log c LEFT JOIN "
+        "run r ON r.id = c.run LEFT JOIN answer a ON a.seq = c.seq ORDER BY c.seq",
+        {}, [&](const SqliteRow& row) { return CheckCommit(row); }));
+    WEIRHOUSE_TRY_STATUS(CheckTail());
+    WEIRHOUSE_TRY_STATUS(CheckPointers());
+    return CheckOffsetRows();
+  }
+
+ private:
+  static Status Broken(std::int64_t seq, std::string_view why) {
+    return Status(Code::kCorruption,
+                  fmt::format("commit {} does not fit the hash chain: {}", seq, why))
+        .WithError("WH7008")
+        .WithHint("the catalog was changed from outside: keep the file and restore a backup");
+  }
+
+  Status CheckCommit(const SqliteRow& row) {
+    const std::int64_t seq = row.Int(0);
+    if (seq != last_ + 1) return Broken(seq, fmt::format("the commit after {} is missing", last_));
+    const std::string record = row.Text(7);
+    chain_ = ChainStep(chain_, record);
+    if (chain_.ToHex() != row.Text(8)) {
+      return Broken(seq, "its record, its place or the one before it was changed");
+    }
+    const auto stated = nlohmann::json::parse(record, nullptr, /*allow_exceptions=*/false);
+    if (!stated.is_object()) return Broken(seq, "its record is not readable");
+    std::optional<std::int64_t> batch_end;
+    if (!row.IsNull(6)) batch_end = row.Int(6);
+    const nlohmann::json head = HeadOf(seq, RunId(row.Int(1)), row.Text(2), row.Text(3),
+                                       row.Text(4), row.Int(5), batch_end);
+    for (const auto& [name, value] : head.items()) {
+      if (stated.value(name, nlohmann::json()) != nlohmann::json::parse(JsonText(value))) {
+        return Broken(seq, fmt::format("its {} was changed", name));
+      }
+    }
+    if (stated.value("step", "") != row.Text(9)) return Broken(seq, "its run was changed");
+    if (stated.value("key", "") != nlohmann::json::parse(JsonText(row.Text(10)))) {
+      return Broken(seq, "its idempotency key was changed");
+    }
+    last_ = seq;
+    return CheckRows(seq, stated);
+  }
+
+  Status CheckRows(std::int64_t seq, const nlohmann::json& stated) {
+    WEIRHOUSE_TRY(const nlohmann::json parts, PartDigests(*db_, CommitSeq(seq)));
+    const nlohmann::json wanted = stated.value("parts", nlohmann::json::object());
+    for (const Part& part : kParts) {
+      const std::string name(part.name);
+      if (parts.value(name, "") != wanted.value(name, "")) {
+        return Broken(seq, fmt::format("its {} were changed", name));
+      }
+    }
+    for (const auto& table : stated.value("tables", nlohmann::json::array())) {
+      pointers_[table.value("name", "")] = {table.value("new", ""), seq};
+    }
+    for (const auto& offset : stated.value("offsets", nlohmann::json::array())) {
+      offsets_[offset.value("consumer", "")] = {offset.value("position", std::int64_t{0}), seq};
+    }
+    return Status::Ok();
+  }
+
+  // A log cut at its end still fits; what points beyond it does not.
+  Status CheckTail() {
+    std::int64_t named = 0;
+    WEIRHOUSE_TRY_STATUS(
+        db_->Each("SELECT max(coalesce((SELECT max(seq) FROM run), 0), coalesce((SELECT max(seq) "
+                  "FROM answer), 0), coalesce((SELECT max(seq) FROM node), 0))",
+                  {}, [&](const SqliteRow& row) {
+                    named = row.Int(0);
+                    return Status::Ok();
+                  }));
+    if (named > last_) return Broken(named, "it is missing from the log");
+    return Status::Ok();
+  }
+
+  Status CheckPointers() {
+    std::size_t count = 0;
+    WEIRHOUSE_TRY_STATUS(db_->Each(
+        "SELECT name, metadata_location, seq FROM table_pointer", {},
+        [&](const SqliteRow& row) -> Status {
+          ++count;
+          const auto stated = pointers_.find(JsonSafe(row.Text(0)));
+          if (stated != pointers_.end() &&
+              stated->second == std::pair(JsonSafe(row.Text(1)), row.Int(2))) {
+            return Status::Ok();
+          }
+          return Broken(row.Int(2),
+                        fmt::format("the pointer of table \"{}\" was changed", row.Text(0)));
+        }));
+    if (count == pointers_.size()) return Status::Ok();
+    return Broken(last_, "the pointer of a table was removed");
+  }
+
+  Status CheckOffsetRows() {
+    std::size_t count = 0;
+    WEIRHOUSE_TRY_STATUS(db_->Each(
+        "SELECT consumer, position, seq FROM consumer_offset", {},
+        [&](const SqliteRow& row) -> Status {
+          ++count;
+          const auto stated = offsets_.find(JsonSafe(row.Text(0)));
+          if (stated != offsets_.end() && stated->second == std::pair(row.Int(1), row.Int(2))) {
+            return Status::Ok();
+          }
+          return Broken(row.Int(2),
+                        fmt::format("the offset of consumer \"{}\" was changed", row.Text(0)));
+        }));
+    if (count == offsets_.size()) return Status::Ok();
+    return Broken(last_, "the offset of a consumer is missing");
+  }
+
+  // Names as they read back from a record: JSON holds UTF-8 only.
+  static std::string JsonSafe(const std::string& text) {
+    return nlohmann::json::parse(JsonText(text)).get<std::string>();
+  }
+
+  Sqlite* db_;
+  Digest chain_;
+  std::int64_t last_ = 0;
+  std::map<std::string, std::pair<std::string, std::int64_t>> pointers_;
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> offsets_;
+};
+}  // namespace
+
+Result<Digest> ChainStart(Sqlite& db) {
+  std::string stored;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT value FROM setting WHERE key = 'project_id'", {}, [&](const SqliteRow& row) {
+        stored = row.Text(0);
+        return Status::Ok();
+      }));
+  WEIRHOUSE_TRY(const nlohmann::json id, StoredJson(stored, "project id"));
+  if (!id.is_string()) {
+    return Status(Code::kCorruption, "catalog has no project id").WithError("WH7038");
+  }
+  return Sha256Of(id.get<std::string>());
+}
+
+Digest ChainStep(const Digest& before, std::string_view record) {
+  Sha256 sha;
+  sha.Update(std::string_view("\x02", 1));
+  sha.Update(before.view());
+  sha.Update(Sha256Of(record).view());
+  return sha.Finish();
+}
+
+Result<std::string> BuildRecord(CommitContext& commit) {
+  const CommitRequest& request = commit.request;
+  std::optional<std::int64_t> batch_end;
+  if (request.batch_end) batch_end = Micros(*request.batch_end);
+  nlohmann::json record = HeadOf(commit.seq.value(), request.run, RunStateName(request.run_state),
+                                 request.layer, request.batch, Micros(commit.now), batch_end);
+  record["v"] = 1;
+  record["step"] = commit.run.plan.step_identity.ToHex();
+  record["attempt"] = commit.run.attempt;
+  record["key"] = request.idempotency_key;
+  record["tables"] = TablesOf(request);
+  record["offsets"] = nlohmann::json::array();
+  for (const OffsetMove& move : request.offsets) {
+    record["offsets"].push_back({{"consumer", move.consumer},
+                                 {"from", move.expected},
+                                 {"position", move.position},
+                                 {"generation", move.generation}});
+  }
+  record["verdicts"] = nlohmann::json::array();
+  for (const VerdictRecord& verdict : request.verdicts) {
+    record["verdicts"].push_back({{"gate", verdict.gate},
+                                  {"table", verdict.table},
+                                  {"state", verdict.state},
+                                  {"by", verdict.override_by},
+                                  {"reason", verdict.override_reason}});
+  }
+  if (request.also_closes) {
+    record["closes"] = {{"run", request.also_closes->value()},
+                        {"state", RunStateName(*request.also_state)}};
+  }
+  WEIRHOUSE_TRY(record["parts"], PartDigests(commit.db, commit.seq));
+  return JsonText(record);
+}
+
+Status SqliteCatalog::VerifyChain() {
+  return ReadOneState([](Sqlite& db) -> Status {
+    try {
+      return ChainCheck(db).Walk();
+    } catch (const nlohmann::json::exception& error) {
+      // Only a record of another shape than ours gets here, and its hash fits: somebody rebuilt the
+      // chain.
+      return Status(Code::kCorruption,
+                    fmt::format("record of a commit is not ours: {}", error.what()))
+          .WithError("WH7008");
+    }
+  });
+}
+}  // namespace weirhouse::catalog

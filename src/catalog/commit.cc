@@ -1,0 +1,267 @@
+// Catalog::Commit: what a run publishes, in one transaction.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "catalog/publish.h"
+#include "catalog/row.h"
+#include "catalog/sqlite_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::Sqlite;
+using storage::SqliteRow;
+
+Status Inconsistent(const CommitRequest& request, std::string_view why) {
+  return Status(Code::kInternal,
+                fmt::format("commit of run {} contradicts itself: {}", ToString(request.run), why))
+      .WithError("WH7035");
+}
+
+Status CheckRequest(const CommitRequest& request) {
+  if (request.idempotency_key.empty()) return Inconsistent(request, "it has no idempotency key");
+  if (request.run_state != RunState::kCommitted && request.run_state != RunState::kHalted) {
+    return Inconsistent(request, "a commit leaves its run committed or halted");
+  }
+  if (request.run_state == RunState::kHalted && !request.offsets.empty()) {
+    return Inconsistent(request, "a halted run moves no offsets");
+  }
+  if (request.also_closes.has_value() != request.also_state.has_value()) {
+    return Inconsistent(request, "the closed run and its new state go together");
+  }
+  if (request.also_state && *request.also_state != RunState::kCommitted &&
+      *request.also_state != RunState::kDiscarded) {
+    return Inconsistent(request, "a halted run ends committed or discarded");
+  }
+  return Status::Ok();
+}
+
+// What makes two requests under one key the same: which run publishes what, and how far. File
+// names, UUIDs, times and fence generations are left out, because a later attempt of the same run
+// stages the same rows under other names and must get the first answer.
+Digest ContentOf(const CommitRequest& request) {
+  std::vector<std::string> parts;
+  for (const auto& table : request.tables) parts.push_back(fmt::format("table {}", table.name));
+  for (const auto& count : request.record_states) {
+    parts.push_back(fmt::format("records {}\x1f{}\x1f{}\x1f{}", count.source, count.table,
+                                count.state, count.count));
+  }
+  for (const auto& move : request.offsets) {
+    parts.push_back(fmt::format("offset {}\x1f{}", move.consumer, move.position));
+  }
+  if (request.also_closes) {
+    parts.push_back(fmt::format("closes {} {}", ToString(*request.also_closes),
+                                RunStateName(*request.also_state)));
+  }
+  std::sort(parts.begin(), parts.end());
+  Sha256 sha;
+  sha.UpdateSized("weirhouse commit 1");
+  sha.UpdateInt(request.run.value());
+  sha.UpdateSized(RunStateName(request.run_state));
+  sha.UpdateSized(request.layer);
+  sha.UpdateSized(request.batch);
+  for (const std::string& part : parts) sha.UpdateSized(part);
+  return sha.Finish();
+}
+
+struct StoredAnswer {
+  CommitAnswer answer;
+  std::string content;
+};
+
+Result<std::optional<StoredAnswer>> FindAnswer(Sqlite& db, std::string_view key) {
+  std::optional<StoredAnswer> found;
+  WEIRHOUSE_TRY_STATUS(db.Each("SELECT seq, content FROM answer WHERE idempotency_key = ?",
+                               {std::string(key)}, [&](const SqliteRow& row) {
+                                 found.emplace();
+                                 found->answer.seq = CommitSeq(row.Int(0));
+                                 found->answer.repeated = true;
+                                 found->content = row.Text(1);
+                                 return Status::Ok();
+                               }));
+  if (!found) return found;
+  WEIRHOUSE_TRY_STATUS(db.Each("SELECT id FROM object WHERE seq = ? ORDER BY id",
+                               {found->answer.seq.value()}, [&](const SqliteRow& row) {
+                                 found->answer.objects.emplace_back(row.Int(0));
+                                 return Status::Ok();
+                               }));
+  return found;
+}
+
+Status CheckSameContent(const CommitRequest& request, const StoredAnswer& stored) {
+  if (stored.content == ContentOf(request).ToHex()) return Status::Ok();
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("idempotency key was used by another commit: run {}, key \"{}\", commit "
+                         "{} holds other content",
+                         ToString(request.run), request.idempotency_key, stored.answer.seq.value()))
+      .WithError("WH7004")
+      .WithHint("plan the run again: other inputs make another key");
+}
+
+// The run as it stands, which must be planned.
+Result<Run> RunToPublish(Sqlite& db, RunId id) {
+  std::optional<Run> run;
+  WEIRHOUSE_TRY_STATUS(db.Each(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
+                               {id.value()}, [&](const SqliteRow& row) -> Status {
+                                 WEIRHOUSE_TRY(run, RunOfRow(row));
+                                 return Status::Ok();
+                               }));
+  if (!run) {
+    return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(id)))
+        .WithError("WH7036")
+        .WithHint("a run is planned before it works");
+  }
+  if (run->state == RunState::kPlanned) return *std::move(run);
+  return Status(Code::kConflict, fmt::format("run {} cannot publish: it is {}", ToString(id),
+                                             RunStateName(run->state)))
+      .WithError("WH7007")
+      .WithHint("plan the run again");
+}
+
+Status CloseRuns(CommitContext& commit) {
+  const CommitRequest& request = commit.request;
+  WEIRHOUSE_TRY_STATUS(
+      commit.db.Run("UPDATE run SET state = ?, finished_at = ?, seq = ? WHERE id = ?",
+                    {std::string(RunStateName(request.run_state)), Micros(commit.now),
+                     commit.seq.value(), request.run.value()}));
+  if (!request.also_closes) return Status::Ok();
+  WEIRHOUSE_TRY_STATUS(commit.db.Run(
+      "UPDATE run SET state = ?, finished_at = ?, seq = ? WHERE id = ? AND state = 'halted'",
+      {std::string(RunStateName(*request.also_state)), Micros(commit.now), commit.seq.value(),
+       request.also_closes->value()}));
+  if (commit.db.Changes() == 1) return Status::Ok();
+  return Status(Code::kConflict, fmt::format("run {} cannot be closed: it is not halted",
+                                             ToString(*request.also_closes)))
+      .WithError("WH7007")
+      .WithHint("`wh run list --state halted` shows the runs that wait");
+}
+
+Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+  WEIRHOUSE_TRY_STATUS(
+      db.Run("INSERT INTO commit_log (run, state, layer, batch, committed_at, batch_end, record, "
+             "chain) VALUES (?, ?, ?, ?, ?, ?, '', '')",
+             {request.run.value(), std::string(RunStateName(request.run_state)), request.layer,
+              request.batch, Micros(now), OrNull(request.batch_end)}));
+  return CommitSeq(db.LastInsertId());
+}
+
+// Links the commit to the one before it. Last of all, over the rows as they were written.
+Status WriteChain(CommitContext& commit) {
+  std::string head;
+  WEIRHOUSE_TRY_STATUS(
+      commit.db.Each("SELECT chain FROM commit_log WHERE seq < ? ORDER BY seq DESC LIMIT 1",
+                     {commit.seq.value()}, [&](const SqliteRow& row) {
+                       head = row.Text(0);
+                       return Status::Ok();
+                     }));
+  auto before = head.empty() ? ChainStart(commit.db) : StoredDigest(head, "chain of a commit");
+  if (!before.ok()) return before.status();
+  WEIRHOUSE_TRY(std::string record, BuildRecord(commit));
+  const Digest chain = ChainStep(*before, record);
+  return commit.db.Run("UPDATE commit_log SET record = ?, chain = ? WHERE seq = ?",
+                       {std::move(record), chain.ToHex(), commit.seq.value()});
+}
+
+Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+  WEIRHOUSE_TRY(Run run, RunToPublish(db, request.run));
+  WEIRHOUSE_TRY_STATUS(CheckOffsets(db, request));
+  WEIRHOUSE_TRY(const CommitSeq seq, NextSeq(db, request, now));
+  CommitContext commit{db, request, std::move(run), seq, now, {}};
+  WEIRHOUSE_TRY_STATUS(SwapPointers(commit));
+  WEIRHOUSE_FAILPOINT("catalog.commit.pointers");
+  WEIRHOUSE_TRY_STATUS(WriteTables(commit));
+  WEIRHOUSE_TRY_STATUS(WriteJudgement(commit));
+  WEIRHOUSE_TRY_STATUS(CloseRuns(commit));
+  WEIRHOUSE_TRY_STATUS(WriteLineage(commit));
+  WEIRHOUSE_FAILPOINT("catalog.commit.lineage");
+  WEIRHOUSE_TRY_STATUS(WriteEvents(commit));
+  if (!Planted("offset_outside")) WEIRHOUSE_TRY_STATUS(WriteOffsets(db, request, seq));
+  WEIRHOUSE_FAILPOINT("catalog.commit.outbox");
+  WEIRHOUSE_TRY_STATUS(db.Run("INSERT INTO answer (idempotency_key, content, seq) VALUES (?, ?, ?)",
+                              {request.idempotency_key, ContentOf(request).ToHex(), seq.value()}));
+  WEIRHOUSE_TRY_STATUS(WriteChain(commit));
+  return CommitAnswer{seq, /*repeated=*/false, std::move(commit.objects)};
+}
+
+// The planted bug: offsets in a transaction of their own, so that a crash between both shows.
+Status WriteOffsetsOutside(Sqlite& db, const CommitRequest& request, CommitSeq seq) {
+  WEIRHOUSE_FAILPOINT("catalog.commit.offset_gap");
+  WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(db));
+  WEIRHOUSE_TRY_STATUS(WriteOffsets(db, request, seq));
+  return transaction.Commit();
+}
+}  // namespace
+
+Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
+  WEIRHOUSE_TRY_STATUS(CheckRequest(request));
+  const std::lock_guard lock(write_mutex_);
+  WEIRHOUSE_TRY_STATUS(OpenWriter());
+  CommitAnswer answer;
+  Status committed = Status::Ok();
+  {
+    WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(*writer_));
+    WEIRHOUSE_FAILPOINT("catalog.commit.begin");
+    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored,
+                  FindAnswer(*writer_, request.idempotency_key));
+    if (stored) {
+      WEIRHOUSE_TRY_STATUS(CheckSameContent(request, *stored));
+      return std::move(stored->answer);
+    }
+    WEIRHOUSE_TRY(answer, WriteCommit(*writer_, request, clock_->Now()));
+    WEIRHOUSE_FAILPOINT("catalog.commit.before_commit");
+    committed = transaction.Commit();
+  }
+  if (!committed.ok()) return Settle(request, committed);
+  WEIRHOUSE_FAILPOINT("catalog.commit.after_commit");
+  if (Planted("offset_outside")) {
+    WEIRHOUSE_TRY_STATUS(WriteOffsetsOutside(*writer_, request, answer.seq));
+  }
+  return answer;
+}
+
+Result<CommitAnswer> SqliteCatalog::Settle(const CommitRequest& request, const Status& failure) {
+  writer_.reset();
+  const auto settle = [&]() -> Result<std::optional<StoredAnswer>> {
+    WEIRHOUSE_TRY_STATUS(OpenWriter());
+    WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(*writer_));
+    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored,
+                  FindAnswer(*writer_, request.idempotency_key));
+    if (stored) return stored;
+    // The failed COMMIT may have left whole frames in the log, which a recovery after a crash would
+    // bring back. A commit of our own overwrites them: only after it is "absent" certain.
+    WEIRHOUSE_TRY_STATUS(writer_->Run("UPDATE counter SET next = next WHERE name = 'record'"));
+    WEIRHOUSE_TRY_STATUS(transaction.Commit());
+    return stored;
+  };
+  auto stored = settle();
+  if (!stored.ok()) {
+    writer_.reset();
+    return Status(Code::kUnavailable,
+                  fmt::format("outcome of the commit of run {} is unknown: {}; then {}",
+                              ToString(request.run), failure.message(), stored.status().message()))
+        .WithError("WH7003")
+        .WithHint("look the key up until it is known; keep the staged files");
+  }
+  if (*stored) {
+    WEIRHOUSE_TRY_STATUS(CheckSameContent(request, **stored));
+    CommitAnswer answer = std::move((*stored)->answer);
+    answer.repeated = false;
+    return answer;
+  }
+  return Status(Code::kUnavailable, fmt::format("commit of run {} did not take place: {}",
+                                                ToString(request.run), failure.message()))
+      .WithError("WH7034")
+      .WithHint("nothing was written; the same command may be run again");
+}
+
+Result<std::optional<CommitAnswer>> SqliteCatalog::Outcome(std::string_view idempotency_key) {
+  std::optional<CommitAnswer> answer;
+  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Sqlite& db) -> Status {
+    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored, FindAnswer(db, idempotency_key));
+    if (stored) answer = std::move(stored->answer);
+    return Status::Ok();
+  }));
+  return answer;
+}
+}  // namespace weirhouse::catalog

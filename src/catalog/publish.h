@@ -1,0 +1,46 @@
+// The steps of Commit, inside its transaction. Private to catalog/.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "storage/sqlite.h"
+
+namespace weirhouse::catalog {
+
+// Where one commit stands while it is written.
+struct CommitContext {
+  storage::Sqlite& db;
+  const CommitRequest& request;
+  Run run;  // as it stood before
+  CommitSeq seq;
+  ProcessTime now;
+  std::vector<ObjectId> objects;  // ids given so far
+};
+
+// ---- publish.cc
+// Swaps the pointer of every table. kConflict (WH7002) names the first that stands elsewhere.
+Status SwapPointers(CommitContext& commit);
+// Snapshots, files, objects (which get their ids), landings.
+Status WriteTables(CommitContext& commit);
+// Verdicts, metrics, record states, predictions, settings.
+Status WriteJudgement(CommitContext& commit);
+Status WriteEvents(CommitContext& commit);
+// Fails before anything is written if a consumer has moved or this generation is fenced off.
+Status CheckOffsets(storage::Sqlite& db, const CommitRequest& request);
+Status WriteOffsets(storage::Sqlite& db, const CommitRequest& request, CommitSeq seq);
+
+// ---- lineage_write.cc
+Status WriteLineage(CommitContext& commit);
+
+// ---- chain.cc
+// The canonical record of a commit, built from the request and from the rows as they were written.
+Result<std::string> BuildRecord(CommitContext& commit);
+// h_0 = SHA-256(project id).
+Result<Digest> ChainStart(storage::Sqlite& db);
+// h_n = SHA-256(0x02 ‖ h_(n-1) ‖ SHA-256(record)).
+Digest ChainStep(const Digest& before, std::string_view record);
+}  // namespace weirhouse::catalog

@@ -1,0 +1,226 @@
+// Reads of tables, files, arrivals, verdicts and metrics.
+#include <fmt/format.h>
+
+#include "catalog/row.h"
+#include "catalog/sqlite_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::Sqlite;
+using storage::SqliteRow;
+using storage::SqliteValue;
+}  // namespace
+
+// ---- Tables
+Result<std::optional<TablePointer>> SqliteCatalog::FindTable(std::string_view name) {
+  return FindOne<TablePointer>(
+      fmt::format("SELECT {} FROM table_pointer WHERE name = ?", kPointerColumns),
+      {std::string(name)}, PointerOfRow);
+}
+
+Result<std::vector<TablePointer>> SqliteCatalog::Tables() {
+  return Collect<TablePointer>(
+      fmt::format("SELECT {} FROM table_pointer ORDER BY name", kPointerColumns), {}, PointerOfRow);
+}
+
+Result<std::vector<SnapshotRecord>> SqliteCatalog::Snapshots(std::string_view table) {
+  return Collect<SnapshotRecord>(
+      fmt::format("SELECT {} FROM snapshot WHERE table_name = ? ORDER BY seq, id",
+                  kSnapshotColumns),
+      {std::string(table)}, SnapshotOfRow);
+}
+
+Result<CommitSeq> SqliteCatalog::SeqOf(std::string_view table, std::int64_t sequence_number) {
+  WEIRHOUSE_TRY(std::optional<SnapshotRecord> first,
+                FindOne<SnapshotRecord>(
+                    fmt::format("SELECT {} FROM snapshot WHERE table_name = ? AND ref = 'main' AND "
+                                "sequence_number = ? ORDER BY seq LIMIT 1",
+                                kSnapshotColumns),
+                    {std::string(table), sequence_number}, SnapshotOfRow));
+  if (!first) {
+    return Status(Code::kNotFound,
+                  fmt::format("table \"{}\" has no published snapshot with sequence number {}",
+                              table, sequence_number))
+        .WithError("WH7036");
+  }
+  return first->seq;
+}
+
+Result<std::optional<SnapshotRecord>> SqliteCatalog::SnapshotAsOf(std::string_view table,
+                                                                  CommitSeq seq) {
+  return FindOne<SnapshotRecord>(
+      fmt::format("SELECT {} FROM snapshot WHERE table_name = ? AND ref = 'main' AND seq <= ? "
+                  "ORDER BY seq DESC, id DESC LIMIT 1",
+                  kSnapshotColumns),
+      {std::string(table), seq.value()}, SnapshotOfRow);
+}
+
+Result<CommitSeq> SqliteCatalog::LastSeq() {
+  WEIRHOUSE_TRY(std::optional<CommitSeq> last,
+                FindOne<CommitSeq>("SELECT coalesce(max(seq), 0) FROM commit_log", {},
+                                   [](const SqliteRow& row) -> Result<CommitSeq> {
+                                     return CommitSeq(row.Int(0));
+                                   }));
+  return *last;
+}
+
+Result<std::vector<FileRecord>> SqliteCatalog::Files(std::optional<std::string> table) {
+  if (!table) {
+    return Collect<FileRecord>(fmt::format("SELECT {} FROM file ORDER BY id", kFileColumns), {},
+                               FileOfRow);
+  }
+  return Collect<FileRecord>(
+      fmt::format("SELECT {} FROM file WHERE table_name = ? ORDER BY id", kFileColumns),
+      {*std::move(table)}, FileOfRow);
+}
+
+// ---- Arrival
+Result<std::vector<ObjectRecord>> SqliteCatalog::Objects(const ObjectFilter& filter) {
+  std::string sql = fmt::format("{} WHERE o.id > 0", kObjectSelect);
+  std::vector<SqliteValue> parameters;
+  if (filter.source) {
+    sql += " AND o.source = ?";
+    parameters.emplace_back(*filter.source);
+  }
+  if (filter.batch) {
+    sql += " AND o.batch = ?";
+    parameters.emplace_back(*filter.batch);
+  }
+  if (filter.seq) {
+    sql += " AND o.seq = ?";
+    parameters.emplace_back(filter.seq->value());
+  }
+  if (filter.state) {
+    sql += " AND o.state = ?";
+    parameters.emplace_back(*filter.state);
+  }
+  sql += " ORDER BY o.id";
+  return Collect<ObjectRecord>(sql, parameters, ObjectOfRow);
+}
+
+Result<std::optional<ObjectRecord>> SqliteCatalog::FindObject(ObjectId id) {
+  return FindOne<ObjectRecord>(fmt::format("{} WHERE o.id = ?", kObjectSelect), {id.value()},
+                               ObjectOfRow);
+}
+
+Result<std::optional<ObjectRecord>> SqliteCatalog::ObjectOfRecord(RecordId record) {
+  // Ranges do not overlap, so only the last one that begins at or before the record can hold it.
+  // Objects without records reserve nothing and are left out.
+  WEIRHOUSE_TRY(
+      std::optional<ObjectRecord> object,
+      FindOne<ObjectRecord>(fmt::format("{} WHERE o.first_record_id <= ? AND o.record_count > 0 "
+                                        "ORDER BY o.first_record_id DESC LIMIT 1",
+                                        kObjectSelect),
+                            {record.value()}, ObjectOfRow));
+  if (object && record.value() >= object->first_record_id.value() + object->record_count) {
+    object.reset();
+  }
+  return object;
+}
+
+Result<std::optional<ObjectRecord>> SqliteCatalog::FindArrival(const std::string& source,
+                                                               const std::string& name,
+                                                               const Digest& digest) {
+  return FindOne<ObjectRecord>(fmt::format("{} WHERE o.source = ? AND o.name = ? AND o.digest = ? "
+                                           "AND o.state <> 'duplicate'",
+                                           kObjectSelect),
+                               {source, name, digest.ToHex()}, ObjectOfRow);
+}
+
+Result<std::optional<LandingRecord>> SqliteCatalog::FindLanding(const std::string& path) {
+  return FindOne<LandingRecord>(
+      fmt::format("SELECT {} FROM landing WHERE path = ?", kLandingColumns), {path}, LandingOfRow);
+}
+
+Result<std::vector<LandingRecord>> SqliteCatalog::Landings(const std::string& source) {
+  return Collect<LandingRecord>(
+      fmt::format("SELECT {} FROM landing WHERE source = ? ORDER BY path", kLandingColumns),
+      {source}, LandingOfRow);
+}
+
+Result<int> SqliteCatalog::CountParseAttempt(const std::string& source, const std::string& name,
+                                             const Digest& digest) {
+  WEIRHOUSE_TRY(const std::vector<int> counts, CountParseAttempts({{source, name, digest}}));
+  return counts.front();
+}
+
+Result<std::vector<int>> SqliteCatalog::CountParseAttempts(const std::vector<Arrival>& arrivals) {
+  std::vector<int> counts;
+  const auto count_all = [&](Sqlite& db) -> Status {
+    for (const Arrival& arrival : arrivals) {
+      const std::vector<SqliteValue> key{arrival.source, arrival.name, arrival.digest.ToHex()};
+      WEIRHOUSE_TRY_STATUS(
+          db.Run("INSERT INTO parse_attempt (source, name, digest, attempts) VALUES (?, ?, ?, 1) "
+                 "ON CONFLICT (source, name, digest) DO UPDATE SET attempts = "
+                 "parse_attempt.attempts + 1",
+                 key));
+      WEIRHOUSE_TRY_STATUS(
+          db.Each("SELECT attempts FROM parse_attempt WHERE source = ? AND name = ? AND digest = ?",
+                  key, [&](const SqliteRow& row) {
+                    counts.push_back(static_cast<int>(row.Int(0)));
+                    return Status::Ok();
+                  }));
+    }
+    return Status::Ok();
+  };
+  WEIRHOUSE_TRY_STATUS(Write(count_all));
+  WEIRHOUSE_FAILPOINT("catalog.attempt.after");
+  return counts;
+}
+
+// ---- Judgement
+Result<std::vector<VerdictRecord>> SqliteCatalog::Verdicts(const VerdictFilter& filter) {
+  std::string sql = fmt::format("SELECT {} FROM verdict WHERE id > 0", kVerdictColumns);
+  std::vector<SqliteValue> parameters;
+  if (filter.gate) {
+    sql += " AND gate = ?";
+    parameters.emplace_back(*filter.gate);
+  }
+  if (filter.run) {
+    sql += " AND run = ?";
+    parameters.emplace_back(filter.run->value());
+  }
+  sql += " ORDER BY id DESC LIMIT ?";
+  parameters.emplace_back(filter.limit);
+  return Collect<VerdictRecord>(sql, parameters, VerdictOfRow);
+}
+
+Result<std::vector<MetricRecord>> SqliteCatalog::Metrics(const std::string& table,
+                                                         const std::string& name, EventTime from,
+                                                         EventTime to) {
+  return Collect<MetricRecord>(
+      fmt::format("SELECT {} FROM metric WHERE table_name = ? AND name = ? AND batch_end >= ? AND "
+                  "batch_end < ? ORDER BY batch_end, id",
+                  kMetricColumns),
+      {table, name, Micros(from), Micros(to)}, MetricOfRow);
+}
+
+Result<std::vector<RecordStateCount>> SqliteCatalog::RecordStates() {
+  return Collect<RecordStateCount>(
+      "SELECT r.source, r.table_name, r.state, sum(r.count) FROM record_state r JOIN commit_log c "
+      "ON c.seq = r.seq WHERE c.state = 'committed' GROUP BY r.source, r.table_name, r.state ORDER "
+      "BY r.source, r.table_name, r.state",
+      {}, [](const SqliteRow& row) -> Result<RecordStateCount> {
+        return RecordStateCount{row.Text(0), row.Text(1), row.Text(2), row.Int(3)};
+      });
+}
+
+// ---- The commit log
+Result<std::vector<Catalog::CommitEntry>> SqliteCatalog::Commits(CommitSeq after,
+                                                                 std::int64_t limit) {
+  return Collect<CommitEntry>(
+      fmt::format("SELECT {} FROM commit_log WHERE seq > ? ORDER BY seq LIMIT ?", kCommitColumns),
+      {after.value(), limit}, CommitOfRow);
+}
+
+Result<EventTime> SqliteCatalog::ReplayNow() {
+  WEIRHOUSE_TRY(
+      std::optional<EventTime> now,
+      FindOne<EventTime>("SELECT max(batch_end) FROM commit_log WHERE state = 'committed'", {},
+                         [](const SqliteRow& row) -> Result<EventTime> {
+                           if (row.IsNull(0)) return EventTime::min();
+                           return EventTimeOfMicros(row.Int(0));
+                         }));
+  return *now;
+}
+}  // namespace weirhouse::catalog

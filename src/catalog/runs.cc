@@ -1,0 +1,180 @@
+// Runs: planned before they work, resumed after a crash, never minted again.
+#include <fmt/format.h>
+
+#include "catalog/row.h"
+#include "catalog/sqlite_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::Sqlite;
+using storage::SqliteRow;
+using storage::SqliteValue;
+
+Result<std::optional<Run>> FindStep(Sqlite& db, std::string_view kind, const Digest& identity) {
+  std::optional<Run> found;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each(fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
+              {std::string(kind), identity.ToHex()}, [&](const SqliteRow& row) -> Status {
+                WEIRHOUSE_TRY(found, RunOfRow(row));
+                return Status::Ok();
+              }));
+  return found;
+}
+
+// Takes `count` record ids from the sequence; the first of them, or 0 for none.
+Result<RecordId> ReserveRecordIds(Sqlite& db, std::int64_t count) {
+  if (count == 0) return RecordId();
+  std::int64_t first = 0;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT next FROM counter WHERE name = 'record'", {}, [&](const SqliteRow& row) {
+        first = row.Int(0);
+        return Status::Ok();
+      }));
+  WEIRHOUSE_TRY_STATUS(db.Run("UPDATE counter SET next = next + ? WHERE name = 'record'", {count}));
+  return RecordId(first);
+}
+
+Result<Run> InsertRun(Sqlite& db, const RunPlan& plan, ProcessTime now) {
+  Run run;
+  run.plan = plan;
+  run.planned_at = now;
+  WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
+  WEIRHOUSE_TRY_STATUS(
+      db.Run("INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
+             "record_ids_wanted, first_record_id, state, attempt, planned_at) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 1, ?)",
+             {plan.kind, plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
+              JsonText(plan.inputs), JsonText(plan.parameters), plan.record_ids_wanted,
+              run.first_record_id.value(), Micros(now)}));
+  run.id = RunId(db.LastInsertId());
+  return run;
+}
+
+Result<Run> ResumeRun(Sqlite& db, Run run, const RunPlan& plan) {
+  if (plan.record_ids_wanted != run.plan.record_ids_wanted) {
+    // The same step reads the same bytes, so it cannot want another number of records.
+    return Status(Code::kInternal,
+                  fmt::format("run {} is planned again with {} records instead of {}",
+                              ToString(run.id), plan.record_ids_wanted, run.plan.record_ids_wanted))
+        .WithError("WH7035");
+  }
+  ++run.attempt;
+  run.state = RunState::kPlanned;
+  run.finished_at.reset();
+  run.error = nullptr;
+  WEIRHOUSE_TRY_STATUS(
+      db.Run("UPDATE run SET state = 'planned', attempt = ?, finished_at = NULL, error = NULL "
+             "WHERE id = ?",
+             {std::int64_t{run.attempt}, run.id.value()}));
+  return run;
+}
+
+Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
+  if (plan.record_ids_wanted < 0) {
+    return Status(Code::kInternal,
+                  fmt::format("run \"{}\" wants a negative number of record ids", plan.name))
+        .WithError("WH7035");
+  }
+  WEIRHOUSE_TRY(std::optional<Run> found, FindStep(db, plan.kind, plan.step_identity));
+  if (!found) return InsertRun(db, plan, now);
+  if (found->state == RunState::kPlanned || found->state == RunState::kFailed) {
+    return ResumeRun(db, *std::move(found), plan);
+  }
+  return *std::move(found);
+}
+
+Status NoSuchRun(RunId run) {
+  return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(run)))
+      .WithError("WH7036")
+      .WithHint("`wh run list` shows the runs there are");
+}
+}  // namespace
+
+Result<Run> SqliteCatalog::PlanRun(const RunPlan& plan) {
+  WEIRHOUSE_TRY(std::vector<Run> runs, PlanRuns({plan}));
+  return std::move(runs.front());
+}
+
+Result<std::vector<Run>> SqliteCatalog::PlanRuns(const std::vector<RunPlan>& plans) {
+  WEIRHOUSE_FAILPOINT("catalog.plan.before");
+  const ProcessTime now = clock_->Now();
+  std::vector<Run> runs;
+  WEIRHOUSE_TRY_STATUS(Write([&](Sqlite& db) -> Status {
+    for (const RunPlan& plan : plans) {
+      WEIRHOUSE_TRY(Run run, PlanOne(db, plan, now));
+      runs.push_back(std::move(run));
+    }
+    return Status::Ok();
+  }));
+  WEIRHOUSE_FAILPOINT("catalog.plan.after");
+  return runs;
+}
+
+Status SqliteCatalog::FailRun(RunId run, const Status& why) {
+  nlohmann::json error{{"code", CodeName(why.code())}, {"message", why.message()}};
+  if (!why.hint().empty()) error["hint"] = why.hint();
+  if (!why.error_code().empty()) error["error"] = why.error_code();
+  const std::int64_t now = Micros(clock_->Now());
+  return Write([&](Sqlite& db) -> Status {
+    WEIRHOUSE_TRY_STATUS(db.Run(
+        "UPDATE run SET state = 'failed', finished_at = ?, error = ? WHERE id = ? AND state IN "
+        "('planned', 'failed')",
+        {now, JsonText(error), run.value()}));
+    if (db.Changes() == 1) return Status::Ok();
+    std::string state;
+    WEIRHOUSE_TRY_STATUS(
+        db.Each("SELECT state FROM run WHERE id = ?", {run.value()}, [&](const SqliteRow& row) {
+          state = row.Text(0);
+          return Status::Ok();
+        }));
+    if (state.empty()) return NoSuchRun(run);
+    return Status(Code::kConflict,
+                  fmt::format("run {} cannot fail: it is {}", ToString(run), state))
+        .WithError("WH7007");
+  });
+}
+
+Result<Run> SqliteCatalog::GetRun(RunId run) {
+  WEIRHOUSE_TRY(std::optional<Run> found,
+                FindOne<Run>(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
+                             {run.value()}, RunOfRow));
+  if (!found) return NoSuchRun(run);
+  return *std::move(found);
+}
+
+Result<std::optional<Run>> SqliteCatalog::FindRun(std::string_view kind,
+                                                  const Digest& step_identity) {
+  return FindOne<Run>(
+      fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
+      {std::string(kind), step_identity.ToHex()}, RunOfRow);
+}
+
+Result<std::vector<Run>> SqliteCatalog::Runs(const RunFilter& filter) {
+  std::string sql = fmt::format("SELECT {} FROM run WHERE id > 0", kRunColumns);
+  std::vector<SqliteValue> parameters;
+  if (filter.kind) {
+    sql += " AND kind = ?";
+    parameters.emplace_back(*filter.kind);
+  }
+  if (filter.state) {
+    sql += " AND state = ?";
+    parameters.emplace_back(std::string(RunStateName(*filter.state)));
+  }
+  if (filter.name) {
+    sql += " AND name = ?";
+    parameters.emplace_back(*filter.name);
+  }
+  sql += " ORDER BY id DESC LIMIT ?";
+  parameters.emplace_back(filter.limit);
+  return Collect<Run>(sql, parameters, RunOfRow);
+}
+
+Result<std::vector<std::pair<RunState, std::int64_t>>> SqliteCatalog::RunCounts() {
+  using Count = std::pair<RunState, std::int64_t>;
+  return Collect<Count>("SELECT state, count(*) FROM run GROUP BY state ORDER BY state", {},
+                        [](const SqliteRow& row) -> Result<Count> {
+                          WEIRHOUSE_TRY(const RunState state, StoredState(row.Text(0)));
+                          return Count(state, row.Int(1));
+                        });
+}
+}  // namespace weirhouse::catalog

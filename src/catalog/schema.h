@@ -1,0 +1,28 @@
+// The catalog's tables, as numbered migrations. Private to catalog/.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "storage/sqlite.h"
+
+namespace weirhouse::catalog {
+
+struct Migration {
+  int version;  // 1, 2, 3 … without gaps; a published one never changes
+  std::string_view name;
+  std::string_view sql;
+};
+std::span<const Migration> Migrations();
+
+// Brings the database up to the newest version, each migration in one transaction; a new database
+// gets its project id. Errors: WH7033 when the file was written by a newer program.
+Status Migrate(storage::Sqlite& db, ProcessTime now, Random& random);
+// The version the database stands at; 0 = empty.
+Result<int> SchemaVersion(storage::Sqlite& db);
+// Refuses a database that is older or newer than this program reads.
+Status CheckVersion(storage::Sqlite& db);
+}  // namespace weirhouse::catalog

@@ -1,0 +1,164 @@
+// The catalog on SQLite. Private to catalog/; its parts lie in files by concept: commit.cc,
+// publish.cc and lineage_write.cc (the one transaction), chain.cc, runs.cc, reads.cc, graph.cc,
+// outbox.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/failpoint.h"
+#include "catalog/catalog.h"
+#include "storage/sqlite.h"
+
+namespace weirhouse::catalog {
+
+// One writing connection and one reading one, each under its own mutex: a reader never waits for
+// the writer's fsync.
+class SqliteCatalog final : public Catalog {
+ public:
+  static Result<std::unique_ptr<Catalog>> Open(const std::string& path,
+                                               const SqliteCatalogOptions& options);
+
+  Result<Run> PlanRun(const RunPlan& plan) override;
+  Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) override;
+  Status FailRun(RunId run, const Status& why) override;
+  Result<Run> GetRun(RunId run) override;
+  Result<std::optional<Run>> FindRun(std::string_view kind, const Digest& step_identity) override;
+  Result<std::vector<Run>> Runs(const RunFilter& filter) override;
+  Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() override;
+
+  Result<CommitAnswer> Commit(const CommitRequest& request) override;
+  Result<std::optional<CommitAnswer>> Outcome(std::string_view idempotency_key) override;
+  Result<int> CountParseAttempt(const std::string& source, const std::string& name,
+                                const Digest& digest) override;
+  Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) override;
+
+  Result<std::optional<TablePointer>> FindTable(std::string_view name) override;
+  Result<std::vector<TablePointer>> Tables() override;
+  Result<std::vector<SnapshotRecord>> Snapshots(std::string_view table) override;
+  Result<CommitSeq> SeqOf(std::string_view table, std::int64_t sequence_number) override;
+  Result<std::optional<SnapshotRecord>> SnapshotAsOf(std::string_view table,
+                                                     CommitSeq seq) override;
+  Result<CommitSeq> LastSeq() override;
+  Result<std::vector<FileRecord>> Files(std::optional<std::string> table) override;
+  Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) override;
+  Result<std::optional<ObjectRecord>> FindObject(ObjectId id) override;
+  Result<std::optional<ObjectRecord>> ObjectOfRecord(RecordId record) override;
+  Result<std::optional<ObjectRecord>> FindArrival(const std::string& source,
+                                                  const std::string& name,
+                                                  const Digest& digest) override;
+  Result<std::optional<LandingRecord>> FindLanding(const std::string& path) override;
+  Result<std::vector<LandingRecord>> Landings(const std::string& source) override;
+  Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) override;
+  Result<std::vector<MetricRecord>> Metrics(const std::string& table, const std::string& name,
+                                            EventTime from, EventTime to) override;
+  Result<std::vector<RecordStateCount>> RecordStates() override;
+  Result<std::optional<Node>> FindNode(const NodeRef& ref) override;
+  Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) override;
+  Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) override;
+  Result<std::vector<Node>> Nodes(const std::string& kind) override;
+  Result<Offset> OffsetOf(const std::string& consumer) override;
+  Result<std::optional<PredictionRecord>> FindPrediction(const std::string& id) override;
+  Result<std::vector<PredictionRecord>> Predictions(std::int64_t limit) override;
+  Result<std::optional<nlohmann::json>> Setting(const std::string& key) override;
+  Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
+      std::string_view prefix) override;
+  Result<std::vector<CommitEntry>> Commits(CommitSeq after, std::int64_t limit) override;
+  Status VerifyChain() override;
+
+  Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) override;
+  Status MarkEvent(std::int64_t id, std::string_view state, int attempts) override;
+  Result<std::vector<std::pair<std::string, std::int64_t>>> EventCounts() override;
+  Result<EventTime> ReplayNow() override;
+
+ private:
+  using Body = std::function<Status(storage::Sqlite&)>;
+
+  SqliteCatalog(std::string path, bool read_only, Clock& clock)
+      : path_(std::move(path)), read_only_(read_only), clock_(&clock) {}
+
+  // Makes sure that there is a writing connection; it is absent after a COMMIT whose end is
+  // unknown.
+  Status OpenWriter();
+  // Runs `body` in one writing transaction; whatever fails leaves nothing behind.
+  Status Write(const Body& body);
+  // Runs `body`, of one statement, on the reading connection.
+  Status Read(const Body& body);
+  // Runs `body`, of several statements, which all see one committed state.
+  Status ReadOneState(const Body& body);
+  // All rows of one statement, or the first of them.
+  template <typename T>
+  Result<std::vector<T>> Collect(std::string_view sql,
+                                 const std::vector<storage::SqliteValue>& parameters,
+                                 Result<T> (*of_row)(const storage::SqliteRow&));
+  template <typename T>
+  Result<std::optional<T>> FindOne(std::string_view sql,
+                                   const std::vector<storage::SqliteValue>& parameters,
+                                   Result<T> (*of_row)(const storage::SqliteRow&));
+  Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
+
+  // After a failed COMMIT: reopens and reads the key, so that the outcome is known or said to be
+  // unknown.
+  Result<CommitAnswer> Settle(const CommitRequest& request, const Status& failure);
+
+  const std::string path_;
+  const bool read_only_;
+  Clock* const clock_;
+  std::mutex write_mutex_;
+  std::unique_ptr<storage::Sqlite> writer_;  // guarded by write_mutex_
+  std::mutex read_mutex_;
+  std::unique_ptr<storage::Sqlite> reader_;  // guarded by read_mutex_
+};
+
+// Rolls back unless it was committed: the safe outcome is the one of doing nothing.
+class WriteTransaction {
+ public:
+  static Result<WriteTransaction> Begin(storage::Sqlite& db) {
+    WEIRHOUSE_TRY_STATUS(db.Begin());
+    return WriteTransaction(db);
+  }
+  WriteTransaction(WriteTransaction&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
+  WriteTransaction& operator=(WriteTransaction&&) = delete;
+  ~WriteTransaction() {
+    if (db_ != nullptr) db_->Rollback();
+  }
+  Status Commit() {
+    Status status = db_->Commit();
+    if (status.ok()) db_ = nullptr;
+    return status;
+  }
+
+ private:
+  explicit WriteTransaction(storage::Sqlite& db) : db_(&db) {}
+  storage::Sqlite* db_;
+};
+
+template <typename T>
+Result<std::vector<T>> SqliteCatalog::Collect(std::string_view sql,
+                                              const std::vector<storage::SqliteValue>& parameters,
+                                              Result<T> (*of_row)(const storage::SqliteRow&)) {
+  std::vector<T> rows;
+  WEIRHOUSE_TRY_STATUS(Read([&](storage::Sqlite& db) {
+    return db.Each(sql, parameters, [&](const storage::SqliteRow& row) -> Status {
+      WEIRHOUSE_TRY(T value, of_row(row));
+      rows.push_back(std::move(value));
+      return Status::Ok();
+    });
+  }));
+  return rows;
+}
+
+template <typename T>
+Result<std::optional<T>> SqliteCatalog::FindOne(std::string_view sql,
+                                                const std::vector<storage::SqliteValue>& parameters,
+                                                Result<T> (*of_row)(const storage::SqliteRow&)) {
+  WEIRHOUSE_TRY(std::vector<T> rows, Collect(sql, parameters, of_row));
+  if (rows.empty()) return std::optional<T>();
+  return std::optional<T>(std::move(rows.front()));
+}
+}  // namespace weirhouse::catalog
