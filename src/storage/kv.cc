@@ -1,0 +1,202 @@
+#include "storage/kv.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace weirhouse::storage {
+namespace {
+constexpr int kOpenFilesMax = 256;                         // the default keeps every file open
+constexpr std::size_t kInfoLogBytesMax = 1 << 20;          // its text log is for debugging only
+constexpr std::size_t kWriteBufferBytes = 16 << 20;        // two of them at most: see below
+constexpr std::size_t kIteratorReadaheadBytes = 64 << 10;  // scans are short
+
+Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
+                     const std::string& folder) {
+  const std::string message =
+      fmt::format("could not {} the key-value store: {}: {}", what, status.ToString(), folder);
+  if (status.IsCorruption()) {
+    return Status(Code::kCorruption, message)
+        .WithError("WH7051")
+        .WithHint("it is only a cache: remove the folder and it is rebuilt from the tables");
+  }
+  if (status.IsNoSpace()) {
+    return Status(Code::kUnavailable, message)
+        .WithError("WH7010")
+        .WithHint("free some space on the disk and run the command again");
+  }
+  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() ||
+      status.IsIncomplete() || status.IsAborted()) {
+    return Status(Code::kUnavailable, message)
+        .WithError("WH7050")
+        .WithHint("another process may have it open; try again when it is done");
+  }
+  if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7052");
+  if (status.IsNotSupported()) {
+    return Status(Code::kPermissionDenied, message).WithError("WH7053");
+  }
+  return Status(Code::kInternal, message).WithError("WH7054");
+}
+
+rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+class RocksBatch : public KvBatch {
+ public:
+  void Put(std::string_view key, std::string_view value) override {
+    Note(batch_.Put(SliceOf(key), SliceOf(value)));
+  }
+  void Delete(std::string_view key) override { Note(batch_.Delete(SliceOf(key))); }
+  void DeleteRange(std::string_view begin, std::string_view end) override {
+    if (begin >= end) return;  // RocksDB takes an inverted range for an error
+    Note(batch_.DeleteRange(SliceOf(begin), SliceOf(end)));
+  }
+  std::int64_t count() const override { return batch_.Count(); }
+
+  rocksdb::WriteBatch* batch() { return &batch_; }
+  const rocksdb::Status& status() const { return status_; }
+
+ private:
+  // The first failure is told when the batch is written.
+  void Note(const rocksdb::Status& status) {
+    if (status_.ok()) status_ = status;
+  }
+  rocksdb::WriteBatch batch_;
+  rocksdb::Status status_;
+};
+
+rocksdb::Options OptionsOf(const KvOptions& options) {
+  rocksdb::Options rocks;
+  rocks.create_if_missing = true;
+  rocks.max_open_files = kOpenFilesMax;
+  rocks.max_background_jobs = 2;  // a flush and a compaction
+  rocks.max_subcompactions = 1;
+  rocks.write_buffer_size = kWriteBufferBytes;
+  rocks.max_write_buffer_number = 2;
+  rocks.info_log_level = rocksdb::WARN_LEVEL;
+  rocks.max_log_file_size = kInfoLogBytesMax;
+  rocks.keep_log_file_num = 2;
+  rocks.stats_dump_period_sec = 0;
+  rocks.stats_persist_period_sec = 0;
+  // zstd and lz4 both come with the library; lz4 is the faster to read.
+  rocks.compression = rocksdb::kLZ4Compression;
+  rocks.paranoid_checks = true;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(
+      static_cast<std::size_t>(std::max<std::int64_t>(options.block_cache_mb, 1)) << 20);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  table.cache_index_and_filter_blocks = true;  // so that the cache bounds them too
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return rocks;
+}
+
+class RocksStore : public KvStore {
+ public:
+  RocksStore(std::unique_ptr<rocksdb::DB> db, std::string folder)
+      : db_(std::move(db)), folder_(std::move(folder)) {}
+
+  std::unique_ptr<KvBatch> NewBatch() override { return std::make_unique<RocksBatch>(); }
+
+  Status Write(KvBatch& batch, bool sync) override {
+    auto* rocks = dynamic_cast<RocksBatch*>(&batch);
+    WEIRHOUSE_CHECK(rocks != nullptr);
+    if (!rocks->status().ok()) return StatusOfRocks(rocks->status(), "fill a batch for", folder_);
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const rocksdb::Status status = db_->Write(options, rocks->batch());
+    return status.ok() ? Status::Ok() : StatusOfRocks(status, "write to", folder_);
+  }
+
+  Result<std::optional<std::string>> Get(std::string_view key) override {
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status status =
+        db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), SliceOf(key), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return StatusOfRocks(status, "read", folder_);
+    return std::optional<std::string>(value.ToString());
+  }
+
+  Result<std::vector<std::optional<std::string>>> MultiGet(
+      const std::vector<std::string>& keys) override {
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(), slices.data(),
+                  values.data(), statuses.data());
+    std::vector<std::optional<std::string>> answers(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return StatusOfRocks(statuses[i], "read", folder_);
+      answers[i] = values[i].ToString();
+    }
+    return answers;
+  }
+
+  Status Scan(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) override {
+    const rocksdb::Slice upper = SliceOf(end);
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper;
+    options.readahead_size = kIteratorReadaheadBytes;
+    const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options));
+    for (iterator->Seek(SliceOf(begin)); iterator->Valid(); iterator->Next()) {
+      if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
+    }
+    const rocksdb::Status status = iterator->status();
+    return status.ok() ? Status::Ok() : StatusOfRocks(status, "scan", folder_);
+  }
+
+  Status Clear() override {
+    // A range has an open end, so the last key is deleted by name.
+    const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(rocksdb::ReadOptions()));
+    iterator->SeekToLast();
+    if (!iterator->Valid()) {
+      const rocksdb::Status status = iterator->status();
+      return status.ok() ? Status::Ok() : StatusOfRocks(status, "clear", folder_);
+    }
+    RocksBatch batch;
+    const std::string last = iterator->key().ToString();
+    batch.DeleteRange("", last);
+    batch.Delete(last);
+    return Write(batch, true);
+  }
+
+ private:
+  std::unique_ptr<rocksdb::DB> db_;
+  std::string folder_;
+};
+}  // namespace
+
+Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
+                                               const KvOptions& options) {
+  rocksdb::DB* raw = nullptr;
+  rocksdb::Status status;
+  if (options.read_only) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder + "/CURRENT", ignored)) {
+      return Status(Code::kNotFound, fmt::format("key-value store does not exist: {}", folder))
+          .WithError("WH7052");
+    }
+    status = rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw);
+  } else {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    status = rocksdb::DB::Open(OptionsOf(options), folder, &raw);
+  }
+  std::unique_ptr<rocksdb::DB> db(raw);
+  if (!status.ok()) return StatusOfRocks(status, "open", folder);
+  return std::unique_ptr<KvStore>(std::make_unique<RocksStore>(std::move(db), folder));
+}
+}  // namespace weirhouse::storage
