@@ -1,0 +1,43 @@
+// Requests and responses as handlers see them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/status.h"
+
+namespace weirhouse::http {
+
+// A request that has passed every check of the server: host, origin, token, size, type.
+struct HttpRequest {
+  std::string method;  // "GET"; HEAD arrives as GET
+  std::string path;    // see http/target.h
+  std::map<std::string, std::string> parameters;  // what {name} in the route's pattern stood for
+  std::map<std::string, std::string> query;
+  std::map<std::string, std::string> headers;     // names in lower case; repeated ones joined by ", "
+  std::string body;
+  std::string remote;  // "127.0.0.1:51234"
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // beside type and length
+};
+
+HttpResponse JsonResponse(int status, std::string json);
+// {"error":{"code":…,"message":…,"hint":…}}
+HttpResponse ErrorResponse(int status, std::string_view code, std::string_view message,
+                           std::string_view hint = "");
+// An error of ours as a response: 400 invalid input, 404, 403, 409 conflict, 422 gate and contract,
+// 503 unavailable, 500 corruption and internal. An OK status is a mistake of the caller.
+HttpResponse ErrorResponse(const Status& status);
+
+// Whether `token` is the one whose SHA-256 was kept; takes the same time wherever they differ.
+bool TokenMatches(std::string_view token, const Digest& kept);
+}  // namespace weirhouse::http
