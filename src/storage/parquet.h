@@ -44,8 +44,8 @@ struct ParquetFile {
 struct ParquetOptions {
   std::int64_t row_group_rows = 128 * 1024;
   // Columns written DELTA_BINARY_PACKED without dictionary (`_record`, times); by name.
-  std::vector<std::string> delta_columns;
-  std::vector<std::pair<std::string, std::string>> key_values;  // footer metadata
+  std::vector<std::string> delta_columns{};
+  std::vector<std::pair<std::string, std::string>> key_values{};  // footer metadata
 };
 
 // Writes `rows` to `path` through `disk` (not yet synced; zstd). Each field of the Arrow schema
@@ -58,7 +58,7 @@ Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arro
 struct ParquetReadOptions {
   // The columns wanted, in order, by their field ids; null = all columns as they are. Those absent
   // from the file come back as nulls. Files whose columns carry no ids are matched by name.
-  std::shared_ptr<arrow::Schema> schema;
+  std::shared_ptr<arrow::Schema> schema{};
 };
 // Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
 // float→double, decimal precision, finer or coarser times to µs where that is exact). Checks sizes

@@ -19,7 +19,7 @@ namespace weirhouse::storage {
 struct SqlOptions {
   int threads = 2;
   std::int64_t memory_limit_mb = 512;
-  std::string temp_folder;  // spills; empty = none
+  std::string temp_folder{};  // spills; empty = none
   // No external access, no extensions, configuration locked: for any SQL a person or client wrote.
   bool locked = true;
 };
