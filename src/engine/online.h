@@ -10,7 +10,6 @@
 
 #include "base/status.h"
 #include "engine/workspace.h"
-#include "feature/online_store.h"
 
 namespace weirhouse::engine {
 

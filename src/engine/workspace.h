@@ -2,22 +2,28 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "catalog/catalog.h"
 #include "engine/project.h"
-#include "feature/online_store.h"
 #include "storage/disk.h"
 #include "storage/kv.h"
 #include "storage/sql.h"
 #include "table/key_index.h"
 #include "table/table.h"
+
+namespace weirhouse::feature {
+class OnlineStore;
+}  // namespace weirhouse::feature
 
 namespace weirhouse::engine {
 

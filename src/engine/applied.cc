@@ -1,0 +1,108 @@
+#include "engine/applied.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+constexpr unsigned kCodeMode = 0444;
+
+std::string CodePath(const Workspace& workspace, const std::string& key) {
+  return fmt::format("{}/code/{}.json", workspace.lake(), key);
+}
+}  // namespace
+
+json DefinitionDigests(const ProjectDefinition& project) {
+  json sections = {{"contracts", json::object()}, {"seeds", json::object()},
+                   {"processed", json::object()}, {"gates", json::object()},
+                   {"views", json::object()},     {"training_sets", json::object()},
+                   {"models", json::object()}};
+  for (const auto& [id, contract] : project.contracts)
+    sections["contracts"][id] = contract->digest().ToHex();
+  for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();
+  for (const auto& transform : project.transforms) {
+    sections["processed"][transform.definition.name()] = transform.definition.digest.ToHex();
+  }
+  for (const auto& gate : project.gates) sections["gates"][gate.name] = gate.digest.ToHex();
+  for (const auto& view : project.views) sections["views"][view.id()] = view.digest.ToHex();
+  for (const auto& set : project.training_sets)
+    sections["training_sets"][set.name] = set.digest.ToHex();
+  for (const auto& model : project.models) {
+    json definition = {
+        {"training_set", model.training_set}, {"command", model.command}, {"params", model.params}};
+    for (const auto& bound : model.metrics) {
+      definition["metrics"][bound.metric] = {{"min", bound.min.value_or(0)},
+                                             {"max", bound.max.value_or(0)},
+                                             {"has_min", bound.min.has_value()},
+                                             {"has_max", bound.max.has_value()}};
+    }
+    if (model.serve) {
+      definition["serve"] = {{"script", model.serve->script},
+                             {"request", model.serve->request},
+                             {"output", model.serve->output}};
+    }
+    sections["models"][model.name] = Sha256Of(definition.dump()).ToHex();
+  }
+  return sections;
+}
+
+Result<json> AppliedDigests(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied, workspace.catalog().Setting("applied"));
+  return applied.value_or(json::object());
+}
+
+Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& workspace,
+                                                                     const std::string& id,
+                                                                     const std::string& version) {
+  const std::string key =
+      version.empty() ? "contract/" + id : fmt::format("contract/{}/{}", id, version);
+  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(key));
+  if (!stored) return std::shared_ptr<const contract::Contract>();
+  auto contract = contract::ParseContract(stored->dump(), key);
+  if (!contract.ok()) {
+    return Status(Code::kCorruption, fmt::format("a registered contract cannot be read: {}: {}",
+                                                 key, contract.status().message()))
+        .WithError("WH2023");
+  }
+  return std::make_shared<const contract::Contract>(std::move(contract).value());
+}
+
+std::string CodeKey(const Digest& code) { return code.ToHex().substr(0, 16); }
+
+Result<CodeObject> StoreCode(Workspace& workspace) {
+  const ProjectDefinition& project = workspace.project();
+  json files = json::object();
+  for (const auto& [path, bytes] : project.files) files[path] = bytes;
+  for (const Seed& seed : project.seeds) {
+    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(project.root + "/" + seed.path));
+    files[seed.path] = bytes;
+  }
+  const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);
+  CodeObject object;
+  object.node = {"code",
+                 CodeKey(project.code),
+                 {{"digest", project.code.ToHex()}, {"files", project.files.size()}}};
+  object.file.path = CodePath(workspace, object.node.key);
+  object.file.kind = "artifact";
+  object.file.size_bytes = static_cast<std::int64_t>(text.size());
+  object.file.sha256 = Sha256Of(text);
+  WEIRHOUSE_TRY_STATUS(workspace.disk().PutIfAbsent(object.file.path, text, kCodeMode).status());
+  return object;
+}
+
+Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key) {
+  WEIRHOUSE_TRY(const std::string text, workspace.disk().Read(CodePath(workspace, key)));
+  const json files = json::parse(text, nullptr, false);
+  if (!files.is_object()) {
+    return Status(Code::kCorruption, "stored code cannot be read: " + CodePath(workspace, key))
+        .WithError("WH2024");
+  }
+  std::map<std::string, std::string> code;
+  for (const auto& [path, bytes] : files.items()) {
+    if (bytes.is_string() && !path.starts_with("seed:")) code[path] = bytes.get<std::string>();
+  }
+  return code;
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,34 @@
+// What was applied: digests of definitions, registered contracts, the code kept for reproduction.
+// Private to engine/.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/status.h"
+#include "catalog/record.h"
+#include "contract/contract.h"
+#include "engine/workspace.h"
+
+namespace weirhouse::engine {
+
+// Section → name → digest, of the project's files …
+nlohmann::json DefinitionDigests(const ProjectDefinition& project);
+// … and of what was applied last; an empty object before the first time.
+Result<nlohmann::json> AppliedDigests(Workspace& workspace);
+// The contract as it was registered (or that version of it); null if it never was.
+Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
+    Workspace& workspace, const std::string& id, const std::string& version = "");
+
+// The definition files as one write-once object, so that any past state of the project can be laid
+// out again.
+struct CodeObject {
+  catalog::NodeRecord node;  // kind code, key = first 16 digits of the code digest
+  catalog::FileRecord file;
+};
+Result<CodeObject> StoreCode(Workspace& workspace);
+std::string CodeKey(const Digest& code);
+// path → bytes of the code stored under `key`. kNotFound, kCorruption.
+Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key);
+}  // namespace weirhouse::engine

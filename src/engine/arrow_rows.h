@@ -1,0 +1,50 @@
+// Arrow tables built row by row, and tables opened or made. Private to engine/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/workspace.h"
+
+namespace arrow {
+class Schema;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+// Builds a table of a fixed schema (utf8, binary, int64, double, boolean, timestamp) from single
+// values; a column not set in a row is null there. Threads: one. For small tables.
+class RowBuilder {
+ public:
+  explicit RowBuilder(std::shared_ptr<arrow::Schema> schema);
+  ~RowBuilder();
+  void Text(int column, std::string_view value);
+  void Int(int column, std::int64_t value);  // timestamps too, in µs
+  void Double(int column, double value);
+  void Bool(int column, bool value);
+  void EndRow();
+  std::int64_t row_count() const;
+  Result<std::shared_ptr<arrow::Table>> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The current state of `name`, or a new table of this schema. Hidden columns of `schema` are kept
+// as optional columns.
+Result<table::TablePtr> TableOrNew(Workspace& workspace, const std::string& name,
+                                   const arrow::Schema& schema,
+                                   const std::vector<std::string>& partition,
+                                   const std::vector<std::string>& sort);
+// `rows` without hidden columns.
+std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table>& rows);
+Result<std::shared_ptr<arrow::Table>> Concatenate(
+    const std::vector<std::shared_ptr<arrow::Table>>& tables);
+}  // namespace weirhouse::engine

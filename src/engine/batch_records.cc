@@ -1,0 +1,211 @@
+#include "engine/batch_records.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "engine/arrow_rows.h"
+
+namespace weirhouse::engine {
+namespace {
+enum QuarantineColumn {
+  kObject,
+  kDigest,
+  kOrdinal,
+  kLine,
+  kByteOffset,
+  kByteLength,
+  kBytes,
+  kRecordDigest,
+  kContract,
+  kReason,
+  kViolations,
+  kIngestedAt,
+  kRecord
+};
+
+nlohmann::json ViolationsJson(const std::vector<contract::Violation>& violations) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const contract::Violation& violation : violations) {
+    list.push_back({{"code", violation.error_code},
+                    {"path", violation.path},
+                    {"rule", violation.rule},
+                    {"expected", violation.expected},
+                    {"found", violation.found},
+                    {"byte_offset", violation.byte_offset}});
+  }
+  return list;
+}
+
+void AddQuarantined(RowBuilder& rows, const catalog::ObjectRecord& object,
+                    const contract::Contract& contract, const contract::QuarantinedRecord& record) {
+  rows.Text(kObject, object.name);
+  rows.Text(kDigest, object.digest.ToHex());
+  rows.Int(kOrdinal, record.ordinal);
+  rows.Int(kLine, record.line);
+  rows.Int(kByteOffset, record.byte_offset);
+  rows.Int(kByteLength, record.byte_length);
+  rows.Text(kBytes, record.raw);
+  rows.Text(kRecordDigest, record.digest.ToHex());
+  rows.Text(kContract, contract.Title());
+  rows.Text(kReason, record.violations.empty() ? "" : record.violations.front().Reason());
+  rows.Text(kViolations, ViolationsJson(record.violations)
+                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  rows.Int(kIngestedAt, Micros(object.arrived_at));
+  rows.Int(kRecord, object.first_record_id.value() + record.ordinal);
+  rows.EndRow();
+}
+
+// An object that cannot be cut into records, or that crashed us: one row for the whole of it.
+void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
+                    const contract::Contract& contract, const std::string& code,
+                    const std::string& reason) {
+  rows.Text(kObject, object.name);
+  rows.Text(kDigest, object.digest.ToHex());
+  rows.Int(kByteOffset, 0);
+  rows.Int(kByteLength, object.size_bytes);
+  rows.Text(kRecordDigest, object.digest.ToHex());
+  rows.Text(kContract, contract.Title());
+  rows.Text(kReason, code + " " + reason);
+  rows.Text(kViolations, nlohmann::json::array({{{"code", code},
+                                                 {"path", ""},
+                                                 {"rule", "readable"},
+                                                 {"expected", ""},
+                                                 {"found", reason},
+                                                 {"byte_offset", 0}}})
+                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  rows.Int(kIngestedAt, Micros(object.arrived_at));
+  if (object.record_count > 0) rows.Int(kRecord, object.first_record_id.value());
+  rows.EndRow();
+}
+}  // namespace
+
+std::shared_ptr<arrow::Schema> QuarantineSchema() {
+  const auto time = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  return arrow::schema(
+      {arrow::field("object", arrow::utf8(), false),
+       arrow::field("object_digest", arrow::utf8(), false), arrow::field("ordinal", arrow::int64()),
+       arrow::field("line", arrow::int64()), arrow::field("byte_offset", arrow::int64(), false),
+       arrow::field("byte_length", arrow::int64(), false), arrow::field("bytes", arrow::binary()),
+       arrow::field("record_digest", arrow::utf8(), false),
+       arrow::field("contract", arrow::utf8(), false), arrow::field("reason", arrow::utf8(), false),
+       arrow::field("violations", arrow::utf8(), false), arrow::field("_ingested_at", time, false),
+       arrow::field("_record", arrow::int64())});
+}
+
+contract::SourceFormat FormatOf(const Source& source) {
+  contract::SourceFormat format;
+  format.format =
+      contract::ParseRecordFormat(source.format).value();  // checked when the project was loaded
+  if (!source.nulls.empty()) format.nulls = source.nulls;
+  return format;
+}
+
+Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& source) {
+  if (const auto known = decoders_.find(source); known != decoders_.end()) return &known->second;
+  const Source* definition = workspace_.project().FindSource(source);
+  if (definition == nullptr) {
+    return Status(Code::kNotFound,
+                  fmt::format("raw objects of a source that the project no longer defines: \"{}\"",
+                              source))
+        .WithError("WH1303")
+        .WithHint("put the source back into weirhouse.yaml; raw data is never dropped");
+  }
+  WEIRHOUSE_TRY(contract::Decoder decoder,
+                contract::Decoder::Make(workspace_.project().contracts.at(definition->contract),
+                                        FormatOf(*definition)));
+  return &decoders_.emplace(source, std::move(decoder)).first->second;
+}
+
+Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& source) {
+  WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source));
+  auto empty = arrow::Table::MakeEmpty(contract::RecordsSchema(decoder->contract()));
+  if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
+  return *empty;
+}
+
+Result<SourceRecords> RecordReader::Read(const std::string& source,
+                                         const std::vector<catalog::ObjectRecord>& objects,
+                                         bool count_attempts) {
+  WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source));
+  SourceRecords records;
+  records.source = source;
+  records.objects = objects;
+  std::vector<int> attempts(objects.size(), 1);
+  if (count_attempts) {
+    std::vector<catalog::Arrival> arrivals;
+    for (const catalog::ObjectRecord& object : objects)
+      arrivals.push_back({object.source, object.name, object.digest});
+    WEIRHOUSE_TRY(attempts, workspace_.catalog().CountParseAttempts(arrivals));
+  }
+  std::vector<std::shared_ptr<arrow::Table>> parts;
+  RowBuilder quarantine(QuarantineSchema());
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const catalog::ObjectRecord& object = objects[i];
+    records.record_count += object.record_count;
+    if (attempts[i] > kParseAttemptsMax) {
+      AddWholeObject(quarantine, object, decoder->contract(), "WH1304",
+                     fmt::format("reading it ended the process {} times", attempts[i] - 1));
+      records.quarantined_count += object.record_count;
+      continue;
+    }
+    WEIRHOUSE_FAILPOINT("contract.decode.before");
+    WEIRHOUSE_TRY(const std::string bytes, workspace_.disk().Read(object.path));
+    const contract::ObjectContext context{source, object.name, object.first_record_id,
+                                          object.arrived_at};
+    auto decoded = decoder->Decode(bytes, context);
+    if (!decoded.ok()) {
+      if (decoded.status().code() != Code::kInvalidInput) return decoded.status();
+      AddWholeObject(quarantine, object, decoder->contract(), decoded.status().error_code(),
+                     decoded.status().message());
+      records.quarantined_count += object.record_count;
+      continue;
+    }
+    if (decoded->record_count != object.record_count) {
+      return Status(Code::kCorruption,
+                    fmt::format("a raw object held {} records when it arrived and {} now: {}",
+                                object.record_count, decoded->record_count, object.path))
+          .WithError("WH1305")
+          .WithHint("`wh verify --deep` tells whether its bytes changed");
+    }
+    for (const contract::QuarantinedRecord& record : decoded->quarantined) {
+      AddQuarantined(quarantine, object, decoder->contract(), record);
+    }
+    records.quarantined_count += static_cast<std::int64_t>(decoded->quarantined.size());
+    parts.push_back(decoded->rows);
+  }
+  if (parts.empty()) {
+    WEIRHOUSE_TRY(records.rows, NoRows(source));
+  } else {
+    WEIRHOUSE_TRY(records.rows, Concatenate(parts));
+  }
+  if (quarantine.row_count() > 0) {
+    WEIRHOUSE_TRY(records.quarantine, quarantine.Finish());
+  }
+  return records;
+}
+
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
+    Workspace& workspace, const SourceRecords& records,
+    const std::vector<RejectedRecord>& rejected) {
+  const Source* source = workspace.project().FindSource(records.source);
+  const contract::Contract& contract = *workspace.project().contracts.at(source->contract);
+  RowBuilder rows(QuarantineSchema());
+  for (const RejectedRecord& record : rejected) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      const std::int64_t ordinal = record.record.value() - object.first_record_id.value();
+      if (ordinal < 0 || ordinal >= object.record_count) continue;
+      contract::QuarantinedRecord quarantined;
+      quarantined.ordinal = ordinal;
+      contract::Violation violation;
+      violation.error_code = record.error_code;
+      violation.rule = "key";
+      violation.found = record.reason;
+      quarantined.violations.push_back(std::move(violation));
+      AddQuarantined(rows, object, contract, quarantined);
+      break;
+    }
+  }
+  return rows.Finish();
+}
+}  // namespace weirhouse::engine

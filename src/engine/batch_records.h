@@ -1,0 +1,63 @@
+// The records of raw objects, decoded under their contracts, and what could not be. Private to
+// engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "catalog/record.h"
+#include "contract/contract.h"
+#include "engine/workspace.h"
+
+namespace weirhouse::engine {
+
+inline constexpr int kParseAttemptsMax =
+    3;  // after that many crashes on one object it is quarantined unparsed
+
+// One source's share of a batch.
+struct SourceRecords {
+  std::string source;
+  std::vector<catalog::ObjectRecord> objects;
+  std::shared_ptr<arrow::Table> rows;  // contract::RecordsSchema, valid records in object order
+  std::int64_t record_count = 0;       // all records of the objects
+  std::int64_t quarantined_count = 0;  // of them, in quarantine
+  std::shared_ptr<arrow::Table> quarantine;  // rows for quarantine.<source>; null if none
+};
+
+// Decoders by source, compiled once. Threads: one.
+class RecordReader {
+ public:
+  explicit RecordReader(Workspace& workspace) : workspace_(workspace) {}
+
+  // Decodes `objects` (all of one source). `count_attempts`: first count a parse attempt of each,
+  // durably, and leave out (quarantine whole) what has crashed us kParseAttemptsMax times.
+  Result<SourceRecords> Read(const std::string& source,
+                             const std::vector<catalog::ObjectRecord>& objects,
+                             bool count_attempts);
+  // No rows, with the right columns.
+  Result<std::shared_ptr<arrow::Table>> NoRows(const std::string& source);
+
+ private:
+  Result<const contract::Decoder*> DecoderOf(const std::string& source);
+  Workspace& workspace_;
+  std::map<std::string, contract::Decoder> decoders_;
+};
+
+// Columns of quarantine.<source>.
+std::shared_ptr<arrow::Schema> QuarantineSchema();
+contract::SourceFormat FormatOf(const Source& source);
+
+// What turns a row rejected after decoding (a NULL key) into a quarantine row.
+struct RejectedRecord {
+  RecordId record;
+  std::string error_code;
+  std::string reason;
+};
+// Finds the bytes of `rejected` in their objects and makes quarantine rows of them.
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
+    Workspace& workspace, const SourceRecords& records,
+    const std::vector<RejectedRecord>& rejected);
+}  // namespace weirhouse::engine

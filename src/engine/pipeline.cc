@@ -1,0 +1,119 @@
+#include "engine/pipeline.h"
+
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "engine/pipeline_state.h"
+#include "engine/plan.h"
+#include "engine/raw_step.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::int64_t kCommitsAtOnce = 64;
+
+class SilentProgress : public Progress {
+ public:
+  void Update(std::string_view /*what*/, std::int64_t /*done*/, std::int64_t /*total*/) override {}
+  void Say(std::string_view /*line*/) override {}
+  bool Cancelled() override { return false; }
+};
+
+// Runs all that raw commits left to do, in their order. Stops at a halt.
+Status RunBacklog(PipelineState& state) {
+  while (!state.progress.Cancelled()) {
+    WEIRHOUSE_TRY(const auto features, NextCommit(state.workspace, kFeatureConsumer, "processed"));
+    if (features) {
+      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(state, *features));
+      continue;
+    }
+    if (state.summary.halted) return Status();
+    WEIRHOUSE_TRY(const auto processed, NextCommit(state.workspace, kProcessedConsumer, "raw"));
+    if (!processed) return Status();
+    WEIRHOUSE_TRY(const bool published, ProcessBatch(state, *processed));
+    if (published) ++state.summary.batches;
+  }
+  return Status();
+}
+
+// A halt of an earlier call still stands.
+Status RecallHalt(PipelineState& state) {
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
+  if (!halted) return Status();
+  state.summary.halted = halted->id;
+  state.summary.halted_message = halted->error.value("message", "");
+  return Status();
+}
+}  // namespace
+
+Progress& NoProgress() {
+  static SilentProgress progress;
+  return progress;
+}
+
+Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
+                                                                std::string_view consumer,
+                                                                std::string_view layer) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(consumer)));
+  CommitSeq after(offset.position);
+  while (true) {
+    WEIRHOUSE_TRY(const auto entries, workspace.catalog().Commits(after, kCommitsAtOnce));
+    for (const catalog::Catalog::CommitEntry& entry : entries) {
+      if (entry.layer == layer && entry.state == catalog::RunState::kCommitted)
+        return std::optional(entry);
+    }
+    if (entries.empty()) return std::optional<catalog::Catalog::CommitEntry>();
+    after = entries.back().seq;
+  }
+}
+
+Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace) {
+  catalog::RunFilter filter;
+  filter.state = catalog::RunState::kHalted;
+  filter.limit = 1;
+  WEIRHOUSE_TRY(std::vector<catalog::Run> runs, workspace.catalog().Runs(filter));
+  if (runs.empty()) return std::optional<catalog::Run>();
+  return std::optional<catalog::Run>(std::move(runs.front()));
+}
+
+Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
+                                                           Progress& progress) {
+  auto state = std::make_unique<PipelineState>(workspace, progress);
+  WEIRHOUSE_TRY(state->session, workspace.sql().Connect());
+  for (const Seed& seed : workspace.project().seeds) {
+    WEIRHOUSE_TRY_STATUS(state->session->Register("ref." + seed.name, seed.rows));
+  }
+  return state;
+}
+
+Result<std::vector<gate::PublishedBatch>*> PipelineState::HistoryOf(const std::string& table) {
+  const auto known = history.find(table);
+  if (known != history.end()) return &known->second;
+  WEIRHOUSE_TRY(const std::vector<catalog::MetricRecord> metrics,
+                workspace.catalog().Metrics(table, std::string(gate::kProfileMetric),
+                                            EventTime::min(), EventTime::max()));
+  WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> batches, gate::ReadHistory(metrics));
+  return &history.emplace(table, std::move(batches)).first->second;
+}
+
+Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+  WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
+  WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
+                PipelineState::Make(workspace, progress));
+  WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
+  WEIRHOUSE_TRY_STATUS(RunBacklog(*state));
+  WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
+  state->summary.unmatched_files = waiting.unmatched;
+  std::int64_t done = 0;
+  for (const WaitingBatch& batch : waiting.batches) {
+    if (progress.Cancelled()) break;
+    progress.Update("batches", done++, static_cast<std::int64_t>(waiting.batches.size()));
+    WEIRHOUSE_TRY_STATUS(LandBatch(workspace, batch, state->summary));
+    WEIRHOUSE_TRY_STATUS(RunBacklog(*state));
+  }
+  progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
+  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
+  return std::move(state->summary);
+}
+}  // namespace weirhouse::engine

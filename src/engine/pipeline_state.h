@@ -1,0 +1,54 @@
+// What the steps of one pipeline run share from batch to batch. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/batch_records.h"
+#include "engine/pipeline.h"
+#include "engine/publication.h"
+#include "engine/table_view.h"
+#include "gate/judge.h"
+#include "storage/sql.h"
+
+namespace weirhouse::engine {
+
+inline constexpr std::string_view kProcessedConsumer =
+    "processed";  // position: sequence of the raw commit consumed
+inline constexpr std::string_view kFeatureConsumer =
+    "feature";  // position: sequence of the processed commit consumed
+
+// Threads: one.
+struct PipelineState {
+  Workspace& workspace;
+  Progress& progress;
+  std::unique_ptr<storage::SqlSession> session;  // seeds registered as ref.NAME
+  RecordReader records;
+  TableView tables;
+  std::map<std::string, std::vector<gate::PublishedBatch>> history;  // by gated table
+  RunSummary summary;
+
+  PipelineState(Workspace& opened, Progress& told)
+      : workspace(opened), progress(told), records(opened), tables(opened) {}
+  static Result<std::unique_ptr<PipelineState>> Make(Workspace& workspace, Progress& progress);
+  // Published batches of `table`, read from the catalog once and extended by Publish.
+  Result<std::vector<gate::PublishedBatch>*> HistoryOf(const std::string& table);
+};
+
+// Raw → processed: decodes, judges, transforms and publishes the objects of the raw commit `entry`:
+// one commit. Returns false if a gate halted it (state.summary tells).
+Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
+// Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
+// the online store.
+Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
+
+// The next commit of `layer` after `consumer`'s offset that published something for it; absent if
+// none waits.
+Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
+                                                                std::string_view consumer,
+                                                                std::string_view layer);
+// A run that waits for override or discard, if there is one.
+Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace);
+}  // namespace weirhouse::engine

@@ -1,0 +1,183 @@
+#include "engine/plan.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/failpoint.h"
+#include "engine/applied.h"
+#include "engine/publication.h"
+#include "engine/raw_step.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+// One section of what was applied beside one section of what the files say.
+void CompareSection(const json& applied, const json& wanted, const std::string& section,
+                    const std::string& kind, const std::string& on_change,
+                    std::vector<PlanItem>& items) {
+  const json before = applied.value(section, json::object());
+  const json& now = wanted.at(section);
+  for (const auto& [name, digest] : now.items()) {
+    if (!before.contains(name)) {
+      items.push_back({PlanItem::Action::kAdd, kind, name, ""});
+    } else if (before.at(name) != digest) {
+      items.push_back({PlanItem::Action::kChange, kind, name, on_change});
+    }
+  }
+  for (const auto& [name, digest] : before.items()) {
+    if (!now.contains(name))
+      items.push_back({PlanItem::Action::kRemove, kind, name, "its data stays"});
+  }
+}
+
+// Contracts have versions: a change is additive, or it needs a higher major version.
+Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
+  std::vector<Diagnostic> refusals;
+  for (const auto& [id, contract] : workspace.project().contracts) {
+    WEIRHOUSE_TRY(const std::shared_ptr<const contract::Contract> registered,
+                  RegisteredContract(workspace, id));
+    if (registered == nullptr) {
+      items.push_back({PlanItem::Action::kAdd, "contract", id, contract->version().ToString()});
+      continue;
+    }
+    const contract::CompatibilityReport report = contract::Compare(*registered, *contract);
+    if (report.verdict == contract::Compatibility::kSame &&
+        registered->version() == contract->version())
+      continue;
+    const Status allowed = contract::CheckPublishable(*registered, *contract);
+    if (!allowed.ok()) {
+      if (allowed.diagnostics().empty()) return allowed;
+      refusals.insert(refusals.end(), allowed.diagnostics().begin(), allowed.diagnostics().end());
+      continue;
+    }
+    std::string detail =
+        fmt::format("{} → {}", registered->version().ToString(), contract->version().ToString());
+    for (const contract::ContractChange& change : report.changes)
+      detail += "; " + change.ToString();
+    items.push_back({PlanItem::Action::kChange, "contract", id, std::move(detail)});
+  }
+  if (refusals.empty()) return Status();
+  const std::string code = refusals.front().error_code;
+  return Status(Code::kContractRefused, "the contract change would break readers")
+      .WithError(code)
+      .WithHint("make it additive, or publish a new major version")
+      .WithDiagnostics(std::move(refusals));
+}
+
+// A view's version is its meaning: a change under the same version would give one name two
+// meanings.
+Status RefuseChangedViews(const std::vector<PlanItem>& items) {
+  for (const PlanItem& item : items) {
+    if (item.kind != "feature view" || item.action != PlanItem::Action::kChange) continue;
+    return Status(Code::kContractRefused,
+                  fmt::format("the feature view \"{}\" changed under the same version", item.name))
+        .WithError("WH2021")
+        .WithHint("give it the next version; both are served side by side");
+  }
+  return Status();
+}
+
+bool NeedsRebuild(const Plan& plan) {
+  for (const PlanItem& item : plan.items) {
+    if (item.action == PlanItem::Action::kChange &&
+        (item.kind == "processed" || item.kind == "seed"))
+      return true;
+  }
+  return false;
+}
+
+std::string DigestOf(const Plan& plan, const json& wanted) {
+  std::vector<std::string> pieces = {wanted.dump()};
+  for (const PlanItem& item : plan.items) {
+    pieces.push_back(fmt::format("{} {} {}", static_cast<int>(item.action), item.kind, item.name));
+  }
+  return Sha256OfPieces(pieces).ToHex().substr(0, 8);
+}
+
+// Registers what the files say, in one commit.
+Status Register(Workspace& workspace, const Plan& plan) {
+  const ProjectDefinition& project = workspace.project();
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
+  StepInputs step;
+  step.kind = "apply";
+  step.name = plan.digest;
+  step.code = {project.code.ToHex()};
+  step.inputs = {{"generation", offset.position}};
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
+
+  Publication publication(workspace, run, "maintenance", plan.digest);
+  catalog::CommitRequest& request = publication.request();
+  request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
+  request.settings.emplace_back("applied", DefinitionDigests(project));
+  if (NeedsRebuild(plan)) request.settings.emplace_back("rebuild_pending", true);
+  request.files.push_back(code.file);
+  request.nodes.push_back(code.node);
+  request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
+  for (const auto& [id, contract] : project.contracts) {
+    request.settings.emplace_back("contract/" + id, json::parse(contract->ToJson()));
+    request.settings.emplace_back(fmt::format("contract/{}/{}", id, contract->version().ToString()),
+                                  json::parse(contract->ToJson()));
+    request.nodes.push_back(
+        {"contract",
+         contract->Title(),
+         {{"digest", contract->digest().ToHex()}, {"owner", contract->owner()}}});
+  }
+  for (const feature::FeatureView& view : project.views) {
+    request.nodes.push_back(
+        {"view", view.id(), {{"digest", view.digest.ToHex()}, {"source", view.source}}});
+  }
+  return publication.Commit().status();
+}
+}  // namespace
+
+Result<Plan> MakePlan(Workspace& workspace) {
+  Plan plan;
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  const json wanted = DefinitionDigests(workspace.project());
+  WEIRHOUSE_TRY_STATUS(CompareContracts(workspace, plan.items));
+  CompareSection(applied, wanted, "seeds", "seed", "full rebuild", plan.items);
+  CompareSection(applied, wanted, "processed", "processed", "full rebuild", plan.items);
+  CompareSection(applied, wanted, "gates", "gate", "judges from the next batch on", plan.items);
+  CompareSection(applied, wanted, "views", "feature view", "", plan.items);
+  CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
+                 plan.items);
+  CompareSection(applied, wanted, "models", "model", "train it again to use it", plan.items);
+  WEIRHOUSE_TRY_STATUS(RefuseChangedViews(plan.items));
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (transform.depends_on_arrival)
+      plan.notes.push_back(transform.definition.name() + " depends on arrival order");
+  }
+  plan.notes.insert(plan.notes.end(), workspace.project().notes.begin(),
+                    workspace.project().notes.end());
+  WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
+  plan.waiting_objects = waiting.files;
+  plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
+  plan.digest = DigestOf(plan, wanted);
+  return plan;
+}
+
+Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress) {
+  WEIRHOUSE_TRY(const Plan plan, MakePlan(workspace));
+  if (!plan_digest.empty() && plan.digest != plan_digest) {
+    return Status(Code::kConflict, fmt::format("the plan is stale: asked for {}, now it is {}",
+                                               plan_digest, plan.digest))
+        .WithError("WH2022")
+        .WithHint("look at `wh plan` again");
+  }
+  if (!plan.empty()) WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
+  return RunPending(workspace, progress);
+}
+
+Status RequireApplied(Workspace& workspace) {
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  if (applied == DefinitionDigests(workspace.project())) return Status();
+  return Status(Code::kInvalidInput, applied.empty()
+                                         ? "nothing has been applied yet"
+                                         : "the project's files differ from what was applied")
+      .WithError("WH2020")
+      .WithHint("look at `wh plan`, then `wh apply`");
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,361 @@
+#include "engine/project.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/text.h"
+#include "engine/project_file.h"
+#include "engine/seed.h"
+#include "storage/disk.h"
+#include "storage/sql.h"
+#include "table/schema.h"
+
+namespace weirhouse::engine {
+namespace {
+namespace fs = std::filesystem;
+constexpr std::size_t kDefinitionFilesMax = 10'000;
+constexpr std::string_view kProjectFile = "weirhouse.yaml";
+
+// Collects what is wrong with the project, so that all of it is told at once.
+class Findings {
+ public:
+  void Add(const Status& status) {
+    if (status.ok()) return;
+    if (first_.ok()) first_ = status;
+    ++count_;
+    if (!status.diagnostics().empty()) {
+      diagnostics_.insert(diagnostics_.end(), status.diagnostics().begin(),
+                          status.diagnostics().end());
+      return;
+    }
+    Diagnostic diagnostic;
+    diagnostic.error_code = status.error_code();
+    diagnostic.message = status.message();
+    diagnostic.span = status.span();
+    diagnostic.hint = status.hint();
+    diagnostics_.push_back(std::move(diagnostic));
+  }
+  bool empty() const { return count_ == 0; }
+  Status ToStatus() const {
+    if (count_ == 0) return Status();
+    if (count_ == 1) return first_;
+    return Status(first_.code(), fmt::format("the project has {} errors", diagnostics_.size()))
+        .WithError(first_.error_code())
+        .WithDiagnostics(diagnostics_);
+  }
+
+ private:
+  Status first_;
+  std::vector<Diagnostic> diagnostics_;
+  int count_ = 0;
+};
+
+struct Folder {
+  std::string_view name;
+  std::string_view ending;
+};
+constexpr Folder kFolders[] = {
+    {"contracts", ".odcs.yaml"}, {"processed", ".sql"}, {"gates", ".yaml"}, {"features", ".yaml"},
+    {"training_sets", ".yaml"},  {"models", ".yaml"},   {"tests", ".yaml"}};
+
+bool IsCode(const std::string& path) {
+  return path.ends_with(".py") || path.ends_with(".lock") || path.ends_with("requirements.txt");
+}
+
+Status ReadDefinitionFiles(ProjectDefinition& project) {
+  storage::Disk& disk = storage::LocalDisk();
+  auto add = [&](const std::string& relative) -> Status {
+    if (project.files.size() >= kDefinitionFilesMax) {
+      return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
+                                                     kDefinitionFilesMax, project.root));
+    }
+    auto bytes = disk.Read(project.root + "/" + relative);
+    if (!bytes.ok())
+      return std::move(bytes.status()).WithContext("could not read a definition file");
+    project.files[relative] = std::move(bytes).value();
+    return Status();
+  };
+  WEIRHOUSE_TRY_STATUS(add(std::string(kProjectFile)));
+  for (const Folder& folder : kFolders) {
+    auto entries = disk.List(project.root + "/" + std::string(folder.name));
+    if (!entries.ok()) {
+      if (entries.status().code() == Code::kNotFound) continue;
+      return entries.status();
+    }
+    for (const storage::FileInfo& entry : *entries) {
+      const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+      if (entry.is_folder || name[0] == '.' || !name.ends_with(folder.ending)) continue;
+      WEIRHOUSE_TRY_STATUS(add(std::string(folder.name) + "/" + name));
+    }
+  }
+  WEIRHOUSE_TRY(const std::vector<storage::FileInfo> top, disk.List(project.root));
+  for (const storage::FileInfo& entry : top) {
+    const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+    if (!entry.is_folder && IsCode(name)) WEIRHOUSE_TRY_STATUS(add(name));
+  }
+  return Status();
+}
+
+// Applies `parse` to every definition file of `folder`.
+template <typename Parse>
+void ForEachFile(const ProjectDefinition& project, std::string_view folder, Findings& findings,
+                 Parse parse) {
+  const std::string prefix = std::string(folder) + "/";
+  for (auto at = project.files.lower_bound(prefix);
+       at != project.files.end() && at->first.starts_with(prefix); ++at) {
+    findings.Add(parse(at->first, at->second));
+  }
+}
+
+void ParseContracts(ProjectDefinition& project, Findings& findings) {
+  ForEachFile(project, "contracts", findings,
+              [&](const std::string& path, const std::string& text) -> Status {
+                WEIRHOUSE_TRY(contract::Contract contract, contract::ParseContract(text, path));
+                const std::string id = contract.id();
+                if (project.contracts.count(id) != 0) {
+                  return Status(Code::kInvalidInput,
+                                fmt::format("the contract \"{}\" is defined twice", id))
+                      .WithError("WH2007")
+                      .WithSpan(contract.span());
+                }
+                project.contracts[id] =
+                    std::make_shared<const contract::Contract>(std::move(contract));
+                return Status();
+              });
+  std::vector<std::string> ids;
+  for (const auto& [id, contract] : project.contracts) ids.push_back(id);
+  for (const Source& source : project.sources) {
+    if (project.contracts.count(source.contract) != 0) continue;
+    findings.Add(Status(Code::kInvalidInput,
+                        fmt::format("the source \"{}\" names an unknown contract: \"{}\"",
+                                    source.name, source.contract))
+                     .WithError("WH2008")
+                     .WithHint(DidYouMean(source.contract, ids)));
+  }
+}
+
+Result<transform::SchemaCatalog> BaseSchemas(const ProjectDefinition& project) {
+  transform::SchemaCatalog schemas;
+  for (const Source& source : project.sources) {
+    const auto contract = project.contracts.find(source.contract);
+    if (contract == project.contracts.end()) continue;
+    schemas.Add("records." + source.name, contract::RecordsSchema(*contract->second),
+                fmt::format("contract {} ({}:{})", contract->second->Title(),
+                            contract->second->span().path, contract->second->span().line));
+  }
+  for (const Seed& seed : project.seeds) {
+    if (seed.rows)
+      schemas.Add("ref." + seed.name, seed.rows->schema(),
+                  fmt::format("seed {} ({}:1)", seed.name, seed.path));
+  }
+  return schemas;
+}
+
+void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
+                     transform::SchemaCatalog& schemas, Findings& findings) {
+  std::vector<transform::TransformDefinition> definitions;
+  ForEachFile(project, "processed", findings,
+              [&](const std::string& path, const std::string& text) -> Status {
+                WEIRHOUSE_TRY(transform::TransformDefinition definition,
+                              transform::ParseTransform(text, path));
+                definitions.push_back(std::move(definition));
+                return Status();
+              });
+  auto order = transform::OrderTransforms(definitions);
+  if (!order.ok()) {
+    findings.Add(order.status());
+    return;
+  }
+  for (const std::size_t index : *order) {
+    auto checked = transform::CheckTransform(session, definitions[index], schemas);
+    if (!checked.ok()) {
+      findings.Add(checked.status());
+      continue;
+    }
+    const std::string declared = fmt::format("{}", definitions[index].path);
+    schemas.Add(checked->definition.name(), checked->output, declared);
+    if (checked->definition.history == transform::History::kKeep) {
+      schemas.Add(checked->definition.history_table(), checked->output, declared);
+    }
+    project.transforms.push_back(std::move(checked).value());
+  }
+}
+
+void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
+                    const transform::SchemaCatalog& schemas, Findings& findings) {
+  gate::GateSchemas known;
+  known.other = [&](const std::string& name) -> std::shared_ptr<arrow::Schema> {
+    const auto* entry = schemas.Find(name);
+    return entry == nullptr ? nullptr : entry->schema;
+  };
+  known.known_tables = schemas.names();
+  ForEachFile(
+      project, "gates", findings, [&](const std::string& path, const std::string& text) -> Status {
+        WEIRHOUSE_TRY(std::vector<gate::GateDefinition> gates, gate::ParseGates(text, path));
+        for (gate::GateDefinition& gate : gates) {
+          known.table = known.other(gate.table);
+          if (!known.table) {
+            return Status(Code::kInvalidInput,
+                          fmt::format("the gate \"{}\" judges an unknown table: \"{}\"", gate.name,
+                                      gate.table))
+                .WithError("WH3007")
+                .WithSpan(gate.span)
+                .WithHint(DidYouMean(gate.table, known.known_tables));
+          }
+          WEIRHOUSE_TRY_STATUS(gate::CheckGate(gate, known, session));
+          if (gate.owner.empty()) {
+            const std::string base = gate.table.substr(gate.table.find('.') + 1);
+            const Source* source = project.FindSource(base);
+            const auto contract =
+                project.contracts.find(source == nullptr ? base : source->contract);
+            if (contract != project.contracts.end()) gate.owner = contract->second->owner();
+          }
+          project.gates.push_back(std::move(gate));
+        }
+        return Status();
+      });
+}
+
+void ParseFeatures(ProjectDefinition& project, const transform::SchemaCatalog& schemas,
+                   Findings& findings) {
+  ForEachFile(project, "features", findings,
+              [&](const std::string& path, const std::string& text) -> Status {
+                WEIRHOUSE_TRY(std::vector<feature::FeatureView> views,
+                              feature::ParseFeatureViews(text, path));
+                for (feature::FeatureView& view : views) project.views.push_back(std::move(view));
+                return Status();
+              });
+  findings.Add(feature::CheckDistinct(project.views));
+  const std::vector<std::string> tables = schemas.names();
+  for (const feature::FeatureView& view : project.views) {
+    if (view.is_request() || schemas.Find(view.source) != nullptr) continue;
+    findings.Add(Status(Code::kInvalidInput,
+                        fmt::format("the feature view \"{}\" reads an unknown table: \"{}\"",
+                                    view.name, view.source))
+                     .WithError("WH4005")
+                     .WithSpan(view.span)
+                     .WithHint(DidYouMean(view.source, tables)));
+  }
+  ForEachFile(project, "training_sets", findings,
+              [&](const std::string& path, const std::string& text) -> Status {
+                WEIRHOUSE_TRY(std::vector<feature::TrainingSetDefinition> sets,
+                              feature::ParseTrainingSets(text, path));
+                for (feature::TrainingSetDefinition& set : sets) {
+                  WEIRHOUSE_TRY_STATUS(feature::SelectFeatures(set, project.views).status());
+                  project.training_sets.push_back(std::move(set));
+                }
+                return Status();
+              });
+}
+
+void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
+  ForEachFile(
+      project, "models", findings, [&](const std::string& path, const std::string& text) -> Status {
+        WEIRHOUSE_TRY(std::vector<model::ModelDefinition> models, model::ParseModels(text, path));
+        for (model::ModelDefinition& model : models) {
+          if (project.FindTrainingSet(model.training_set) == nullptr) {
+            return Status(Code::kInvalidInput,
+                          fmt::format("the model \"{}\" names an unknown training set: \"{}\"",
+                                      model.name, model.training_set))
+                .WithError("WH2008")
+                .WithSpan(model.span);
+          }
+          project.notes.insert(project.notes.end(), model.notes.begin(), model.notes.end());
+          project.models.push_back(std::move(model));
+        }
+        return Status();
+      });
+}
+
+Digest CodeDigest(const std::map<std::string, std::string>& files) {
+  Sha256 hash;
+  for (const auto& [path, bytes] : files) {
+    hash.UpdateSized(path);
+    hash.UpdateSized(bytes);
+  }
+  return hash.Finish();
+}
+
+template <typename T, typename Matches>
+const T* FindIf(const std::vector<T>& list, Matches matches) {
+  const auto found = std::find_if(list.begin(), list.end(), matches);
+  return found == list.end() ? nullptr : &*found;
+}
+}  // namespace
+
+const Source* ProjectDefinition::FindSource(std::string_view wanted) const {
+  return FindIf(sources, [&](const Source& source) { return source.name == wanted; });
+}
+const transform::CheckedTransform* ProjectDefinition::FindTransform(std::string_view table) const {
+  return FindIf(transforms, [&](const transform::CheckedTransform& transform) {
+    return transform.definition.name() == table;
+  });
+}
+const feature::FeatureView* ProjectDefinition::FindView(std::string_view wanted,
+                                                        int version) const {
+  return FindIf(views, [&](const feature::FeatureView& view) {
+    return view.name == wanted && view.version == version;
+  });
+}
+const feature::TrainingSetDefinition* ProjectDefinition::FindTrainingSet(
+    std::string_view wanted) const {
+  return FindIf(training_sets,
+                [&](const feature::TrainingSetDefinition& set) { return set.name == wanted; });
+}
+const model::ModelDefinition* ProjectDefinition::FindModel(std::string_view wanted) const {
+  return FindIf(models, [&](const model::ModelDefinition& model) { return model.name == wanted; });
+}
+
+Result<std::string> FindProjectRoot(const std::string& start) {
+  std::error_code error;
+  fs::path folder = fs::absolute(start, error);
+  for (; !error; folder = folder.parent_path()) {
+    if (fs::exists(folder / kProjectFile, error)) return folder.lexically_normal().string();
+    if (folder == folder.parent_path()) break;
+  }
+  return Status(Code::kNotFound,
+                fmt::format("no weirhouse.yaml here or in a folder above: {}", start))
+      .WithError("WH2009")
+      .WithHint("`wh init NAME` makes a project; --project DIR names one");
+}
+
+Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& root,
+                                                             const std::string& profile) {
+  auto project = std::make_shared<ProjectDefinition>();
+  project->root = root;
+  WEIRHOUSE_TRY_STATUS(ReadDefinitionFiles(*project));
+  Findings findings;
+  findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
+                                std::string(kProjectFile), profile, *project));
+  if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
+  for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
+  for (const Seed& seed : project->seeds) project->files["seed:" + seed.path] = seed.digest.ToHex();
+  project->code = CodeDigest(project->files);
+
+  storage::SqlOptions options;
+  options.threads = 1;
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
+                storage::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
+  ParseContracts(*project, findings);
+  WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
+  ParseTransforms(*project, *session, schemas, findings);
+  ParseGateFiles(*project, *session, schemas, findings);
+  ParseFeatures(*project, schemas, findings);
+  for (const feature::TrainingSetDefinition& set : project->training_sets) {
+    const transform::SelectSource spine{set.spine_span.path, set.spine, set.spine_span.line,
+                                        set.spine_span.column};
+    findings.Add(transform::CheckSelect(*session, spine, schemas).status());
+  }
+  ParseModelFiles(*project, findings);
+  if (!findings.empty()) return findings.ToStatus();
+  if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&
+      project->files.lower_bound("tests/")->first.starts_with("tests/")) {
+    project->notes.push_back("tests/*.yaml are kept and not yet run");
+  }
+  return std::shared_ptr<const ProjectDefinition>(std::move(project));
+}
+}  // namespace weirhouse::engine
