@@ -14,11 +14,11 @@ namespace weirhouse::http {
 
 // A request that has passed every check of the server: host, origin, token, size, type.
 struct HttpRequest {
-  std::string method;  // "GET"; HEAD arrives as GET
-  std::string path;    // see http/target.h
+  std::string method;                             // "GET"; HEAD arrives as GET
+  std::string path;                               // see http/target.h
   std::map<std::string, std::string> parameters;  // what {name} in the route's pattern stood for
   std::map<std::string, std::string> query;
-  std::map<std::string, std::string> headers;     // names in lower case; repeated ones joined by ", "
+  std::map<std::string, std::string> headers;  // names in lower case; repeated ones joined by ", "
   std::string body;
   std::string remote;  // "127.0.0.1:51234"
 };

@@ -32,7 +32,8 @@ void Router::Add(std::string_view method, std::string_view pattern, HttpHandler 
   WEIRHOUSE_CHECK(!pattern.empty() && pattern.front() == '/');
   Route route{std::string(method), {}, std::move(handler), options};
   if (pattern != "/") {
-    for (const std::string_view step : Split(pattern.substr(1), '/')) route.steps.emplace_back(step);
+    for (const std::string_view step : Split(pattern.substr(1), '/'))
+      route.steps.emplace_back(step);
   }
   for (const Route& known : routes_) {
     const bool same = known.method == route.method && Fits(known.steps, route.steps) &&

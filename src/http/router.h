@@ -29,8 +29,8 @@ struct RouteOptions {
 class Router {
  public:
   // `pattern`: "/v1/models/{name}"; a {name} stands for exactly one step and may stand last or in
-  // between. Where both fit, a literal step goes before a {name}. The same method and shape twice is
-  // a mistake of the caller's and ends the process.
+  // between. Where both fit, a literal step goes before a {name}. The same method and shape twice
+  // is a mistake of the caller's and ends the process.
   void Add(std::string_view method, std::string_view pattern, HttpHandler handler,
            RouteOptions options = {});
 

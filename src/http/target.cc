@@ -48,7 +48,8 @@ Result<std::string> DecodeStep(std::string_view raw) {
   if (step.size() > kStepBytesMax) return Refused("a step of more than 1,024 bytes");
   if (step.find_first_of("/\\%;?") != std::string::npos)
     return Refused("a slash, backslash, percent sign, \"?\" or \";\" inside a step");
-  if (step.back() == '.' || step.back() == ' ') return Refused("a step that ends in a dot or blank");
+  if (step.back() == '.' || step.back() == ' ')
+    return Refused("a step that ends in a dot or blank");
   return step;
 }
 

@@ -20,8 +20,8 @@ inline constexpr std::size_t kStepsMax = 32;
 inline constexpr std::size_t kQueryFieldsMax = 64;
 
 struct Target {
-  std::string path;                 // decoded; "/" or "/a/b", never with a slash at the end
-  std::vector<std::string> steps;   // decoded; {"a", "b"}
+  std::string path;                // decoded; "/" or "/a/b", never with a slash at the end
+  std::vector<std::string> steps;  // decoded; {"a", "b"}
   std::map<std::string, std::string> query;  // decoded, "+" is a blank
 };
 

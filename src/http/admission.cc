@@ -1,0 +1,197 @@
+#include "http/admission.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+
+namespace weirhouse::http {
+namespace {
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+const std::string* Find(const RequestHead& head, std::string_view name) {
+  for (const auto& [field, value] : head.fields) {
+    if (field == name) return &value;
+  }
+  return nullptr;
+}
+
+std::size_t Count(const RequestHead& head, std::string_view name) {
+  return static_cast<std::size_t>(
+      std::count_if(head.fields.begin(), head.fields.end(),
+                    [name](const auto& field) { return field.first == name; }));
+}
+
+// The host of "host", "host:port", "[::1]:port", in lower case; nothing if it is neither.
+std::optional<std::string> HostOf(std::string_view authority) {
+  std::string_view host = authority;
+  const std::size_t bracket = authority.find(']');
+  const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon != std::string_view::npos) {
+    host = authority.substr(0, colon);
+    const std::string_view port = authority.substr(colon + 1);
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  }
+  if (host.empty() || host.size() > 255) return std::nullopt;
+  return Lower(host);
+}
+
+bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
+  return std::find(rules.hosts.begin(), rules.hosts.end(), host) != rules.hosts.end();
+}
+
+// Fields that decide where a request ends or who sends it come once, or the request is refused.
+std::optional<HttpResponse> RefuseSyntax(const RequestHead& head) {
+  if (head.fields.size() > kFieldsMax)
+    return ErrorResponse(431, "WH8019", "the request has more than 100 header fields");
+  for (const char* name : {"host", "authorization", "content-length", "transfer-encoding",
+                           "content-type", "origin", "expect"}) {
+    if (Count(head, name) > 1) {
+      return ErrorResponse(400, "WH8010",
+                           fmt::format("the request has the header field \"{}\" twice", name));
+    }
+  }
+  const std::string* encoding = Find(head, "transfer-encoding");
+  if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
+                              Find(head, "content-length") != nullptr || head.is_http_1_0)) {
+    return ErrorResponse(400, "WH8010",
+                         "the request's length is ambiguous: transfer-encoding other than a lone "
+                         "\"chunked\", or together with content-length");
+  }
+  const std::string* expect = Find(head, "expect");
+  if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
+    return ErrorResponse(400, "WH8010", "the request expects what is not known here");
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> RefuseStranger(const RequestHead& head, const AdmissionRules& rules) {
+  const std::string* authority = Find(head, "host");
+  if (authority == nullptr)
+    return ErrorResponse(400, "WH8010", "the request has no header field \"host\"");
+  const std::optional<std::string> host = HostOf(Trim(*authority));
+  if (!host || !IsAccepted(*host, rules)) {
+    return ErrorResponse(403, "WH8011", "the request names a host that is not this one",
+                         "use localhost or 127.0.0.1, or configure the name you use");
+  }
+  const std::string* origin = Find(head, "origin");
+  if (origin == nullptr) return std::nullopt;
+  // Our own pages are served from here, so their origin is the very authority they ask.
+  const std::string lower = Lower(Trim(*origin));
+  const std::string own = Lower(Trim(*authority));
+  if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
+  return ErrorResponse(403, "WH8012", "the request comes from a page of another origin");
+}
+
+std::optional<HttpResponse> RefuseWithoutToken(const RequestHead& head,
+                                               const AdmissionRules& rules) {
+  const auto refuse = [](std::string_view why) {
+    HttpResponse response = ErrorResponse(
+        401, "WH8013", why, "send `authorization: Bearer TOKEN`; `wh token` makes a new one");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"weirhouse\"");
+    return response;
+  };
+  const std::string* authorization = Find(head, "authorization");
+  if (authorization == nullptr) return refuse("this needs the project's token");
+  const std::string_view value = Trim(*authorization);
+  constexpr std::size_t kSchemeBytes = 7;
+  if (Lower(value.substr(0, kSchemeBytes)) != "bearer ")
+    return refuse("the authorization is not a bearer token");
+  if (!rules.check_token || !rules.check_token(Trim(value.substr(kSchemeBytes))))
+    return refuse("the token is not this project's");
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> RefuseBody(const RequestHead& head, std::uint64_t body_bytes_max) {
+  const std::string* length = Find(head, "content-length");
+  std::uint64_t bytes = 0;
+  if (length != nullptr) {
+    const std::string_view text = Trim(*length);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+    if (error != std::errc() || end != text.data() + text.size())
+      return ErrorResponse(400, "WH8010", "the content-length is not a number");
+  }
+  if (bytes > body_bytes_max) {
+    return ErrorResponse(
+        413, "WH8017",
+        fmt::format("the body has {} bytes, at most {} are taken", bytes, body_bytes_max));
+  }
+  const bool has_body = bytes > 0 || Find(head, "transfer-encoding") != nullptr;
+  if (!has_body || head.method == "GET" || head.method == "HEAD") return std::nullopt;
+  const std::string* encoding = Find(head, "content-encoding");
+  if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
+    return ErrorResponse(415, "WH8020", "the body is compressed", "send it as it is");
+  const std::string* type = Find(head, "content-type");
+  const std::string media =
+      type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
+  if (media != "application/json") {
+    return ErrorResponse(415, "WH8020", "the body is not declared as JSON",
+                         "send `content-type: application/json`");
+  }
+  return std::nullopt;
+}
+
+HttpResponse RefuseRoute(const Router::Match& match, const RequestHead& head,
+                         const Target& target) {
+  if (match.allowed.empty()) {
+    return ErrorResponse(404, "WH8014",
+                         fmt::format("nothing is at \"{}\"", EscapeControl(target.path)));
+  }
+  HttpResponse response =
+      ErrorResponse(405, "WH8015",
+                    fmt::format("\"{}\" does not take {}", EscapeControl(target.path),
+                                EscapeControl(head.method)));
+  response.headers.emplace_back("Allow", Join(match.allowed, ", "));
+  return response;
+}
+
+HttpRequest RequestOf(const RequestHead& head, Target target, Router::Match& match) {
+  HttpRequest request;
+  request.method = head.method == "HEAD" ? "GET" : head.method;
+  request.path = std::move(target.path);
+  request.query = std::move(target.query);
+  request.parameters = std::move(match.parameters);
+  request.remote = head.remote;
+  for (const auto& [name, value] : head.fields) {
+    if (name == "authorization") continue;  // a handler has no use for it, and a log must not
+    std::string& kept = request.headers[name];
+    kept += (kept.empty() ? "" : ", ") + std::string(Trim(value));
+  }
+  return request;
+}
+}  // namespace
+
+std::variant<Admission, HttpResponse> Admit(const RequestHead& head, const AdmissionRules& rules,
+                                            const Router& router) {
+  if (head.target.size() > kTargetBytesMax)
+    return ErrorResponse(414, "WH8018", "the request's target is longer than 8 KiB");
+  if (auto refusal = RefuseSyntax(head)) return *std::move(refusal);
+  if (auto refusal = RefuseStranger(head, rules)) return *std::move(refusal);
+  auto target = ParseTarget(head.target);
+  if (!target.ok()) return ErrorResponse(target.status());
+
+  const bool is_read = head.method == "GET" || head.method == "HEAD";
+  Router::Match match = router.Find(is_read ? "GET" : head.method, *target);
+  // Before the route is told: who has no token learns nothing of what there is to write to.
+  if (!is_read || rules.reads_need_token || match.options.requires_token) {
+    if (auto refusal = RefuseWithoutToken(head, rules)) return *std::move(refusal);
+  }
+  if (match.handler == nullptr) return RefuseRoute(match, head, *target);
+  Admission admission;
+  admission.body_bytes_max = static_cast<std::uint64_t>(match.options.body_bytes_max);
+  if (auto refusal = RefuseBody(head, admission.body_bytes_max)) return *std::move(refusal);
+  admission.handler = match.handler;
+  admission.expects_continue = Find(head, "expect") != nullptr;
+  admission.request = RequestOf(head, std::move(target).value(), match);
+  return admission;
+}
+}  // namespace weirhouse::http

@@ -1,0 +1,47 @@
+// Decides from a request's head alone whether the request is let in. Private to the folder; pure:
+// no socket, no clock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "http/message.h"
+#include "http/router.h"
+
+namespace weirhouse::http {
+
+inline constexpr std::size_t kFieldsMax = 100;
+
+// A request line and header fields, as they came.
+struct RequestHead {
+  std::string method;
+  std::string target;
+  bool is_http_1_0 = false;
+  std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
+  std::string remote;
+};
+
+struct AdmissionRules {
+  std::vector<std::string> hosts;  // in lower case, without port
+  bool reads_need_token = false;   // bound to more than loopback
+  std::function<bool(std::string_view token)> check_token;
+};
+
+struct Admission {
+  HttpRequest request;  // all but the body
+  const HttpHandler* handler = nullptr;
+  std::uint64_t body_bytes_max = 0;
+  bool expects_continue = false;
+};
+
+// An Admission, or the response that refuses. After a refusal the connection is closed: what would
+// follow on it is not to be trusted.
+std::variant<Admission, HttpResponse> Admit(const RequestHead& head, const AdmissionRules& rules,
+                                            const Router& router);
+}  // namespace weirhouse::http

@@ -1,0 +1,295 @@
+#include "http/session.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
+
+#include "base/text.h"
+#include "base/time.h"
+
+namespace weirhouse::http {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+
+namespace {
+// Every operation gives its error as a value; none throws.
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kBufferBytesMax = 128 << 10;  // a header, or a chunk's first line
+constexpr std::size_t kFirstReadBytes = 4 << 10;
+constexpr std::size_t kLingerBytesMax = 1 << 20;
+constexpr auto kLingerMax = std::chrono::seconds(2);
+constexpr auto kShortestTick = std::chrono::milliseconds(10);
+constexpr auto kLongestTick = std::chrono::seconds(1);
+constexpr std::size_t kAuditBytesMax = 256;
+
+HttpResponse TooSlow() { return ErrorResponse(408, "WH8016", "the request came too slowly"); }
+
+// The answer to what the parser could not read; nothing where the connection is gone.
+std::optional<HttpResponse> ResponseToParseError(const error_code& error,
+                                                 const beast::flat_buffer& buffer, bool timed_out) {
+  using HttpError = beast::http::error;
+  if (timed_out) return TooSlow();
+  if (error == HttpError::body_limit)
+    return ErrorResponse(413, "WH8017", "the body is larger than is taken here");
+  if (error == HttpError::header_limit || error == HttpError::buffer_overflow) {
+    const auto bytes = buffer.data();
+    const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
+    if (text.find('\n') == std::string_view::npos)
+      return ErrorResponse(414, "WH8018", "the request's target is longer than 8 KiB");
+    return ErrorResponse(431, "WH8019", "the request's header is larger than 16 KiB");
+  }
+  if (error == HttpError::end_of_stream || error == HttpError::partial_message) return std::nullopt;
+  if (error.category() != beast::http::make_error_code(HttpError::bad_method).category())
+    return std::nullopt;
+  return ErrorResponse(400, "WH8010",
+                       fmt::format("the request is not HTTP/1.1: {}", error.message()));
+}
+
+// A header value cannot begin a new line, whatever a handler puts into it.
+void AppendField(std::string& head, std::string_view name, std::string_view value) {
+  head += name;
+  head += ": ";
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) head += c;
+  }
+  head += "\r\n";
+}
+
+std::string FormatHead(const HttpResponse& response, bool keep_alive) {
+  const auto reason = beast::http::obsolete_reason(
+      beast::http::int_to_status(static_cast<unsigned>(response.status)));
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status,
+                                 std::string_view(reason.data(), reason.size()));
+  if (!response.body.empty()) AppendField(head, "Content-Type", response.content_type);
+  if (response.status != 204 && response.status != 304)
+    AppendField(head, "Content-Length", std::to_string(response.body.size()));
+  AppendField(head, "X-Content-Type-Options", "nosniff");
+  bool has_cache_rule = false;
+  for (const auto& [name, value] : response.headers) {
+    AppendField(head, name, value);
+    has_cache_rule = has_cache_rule || name == "Cache-Control";
+  }
+  if (!has_cache_rule) AppendField(head, "Cache-Control", "no-store");
+  AppendField(head, "Connection", keep_alive ? "keep-alive" : "close");
+  head += "\r\n";
+  return head;
+}
+
+// Runs on a worker. A free function with plain parameters: coroutine lambdas with captures outlive
+// them too easily.
+asio::awaitable<HttpResponse> CallHandler(const HttpHandler* handler, const HttpRequest* request) {
+  try {
+    co_return (*handler)(*request);
+  } catch (const std::exception& error) {
+    co_return ErrorResponse(500, "WH8022", fmt::format("a bug here: {}", error.what()),
+                            "please report it");
+  }
+}
+}  // namespace
+
+Session::Session(asio::ip::tcp::socket socket, SessionContext& context)
+    : socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      buffer_(kBufferBytesMax),
+      context_(context) {
+  error_code error;
+  socket_.set_option(asio::ip::tcp::no_delay(true), error);
+  const auto endpoint = socket_.remote_endpoint(error);
+  if (!error) remote_ = fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+}
+
+void Session::Close(bool force) {
+  if (busy_ && !force) return;
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  socket_.cancel(ignored);
+}
+
+void Session::ExpireAfter(std::chrono::nanoseconds time) {
+  deadline_ = SystemClock().Monotonic() + time;
+  timed_out_ = false;
+}
+
+asio::awaitable<void> Session::Watch() {
+  const auto tick = std::clamp<std::chrono::nanoseconds>(context_.options.idle_max / 8,
+                                                         kShortestTick, kLongestTick);
+  while (!done_) {
+    timer_.expires_after(tick);
+    const auto [error] = co_await timer_.async_wait(kAwait);
+    if (error || done_) co_return;
+    if (SystemClock().Monotonic() < deadline_) continue;
+    // Again with each tick: an operation made of several steps may be between two of them.
+    timed_out_ = true;
+    error_code ignored;
+    socket_.cancel(ignored);
+  }
+}
+
+asio::awaitable<void> Session::Run() {
+  Next next = Next::kKeep;
+  while (next == Next::kKeep) next = co_await ServeOne();
+  if (next == Next::kLinger) co_await Linger();
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  done_ = true;
+  timer_.cancel();
+}
+
+asio::awaitable<Session::Next> Session::ServeOne() {
+  busy_ = false;
+  if (context_.stopping) co_return Next::kClose;
+  if (buffer_.size() == 0) {
+    ExpireAfter(context_.options.idle_max);
+    const auto [error, bytes] =
+        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kAwait);
+    if (error) co_return Next::kClose;  // nobody has begun anything
+    buffer_.commit(bytes);
+  }
+  busy_ = true;
+  method_.clear();
+  target_.clear();
+  is_head_ = false;
+  const auto deadline = SystemClock().Monotonic() + context_.options.total_max;
+
+  Parser parser;
+  parser.header_limit(context_.options.header_bytes_max);
+  parser.body_limit(boost::none);  // judged by Admit, and set before the body is read
+  ExpireAfter(context_.options.idle_max);
+  const auto [header_error, header_bytes] =
+      co_await beast::http::async_read_header(socket_, buffer_, parser, kAwait);
+  if (header_error) {
+    auto response = ResponseToParseError(header_error, buffer_, timed_out_);
+    if (!response) co_return Next::kClose;
+    co_return co_await Refuse(*std::move(response));
+  }
+
+  const RequestHead head = HeadOf(parser);
+  method_ = head.method;
+  target_ = head.target.substr(0, head.target.find('?'));
+  is_head_ = head.method == "HEAD";
+  auto decision = Admit(head, context_.rules, context_.router);
+  if (auto* refusal = std::get_if<HttpResponse>(&decision))
+    co_return co_await Refuse(std::move(*refusal));
+  Admission& admission = std::get<Admission>(decision);
+
+  auto body = co_await ReadBody(parser, admission, deadline);
+  if (std::holds_alternative<error_code>(body)) co_return Next::kClose;
+  if (auto* refusal = std::get_if<HttpResponse>(&body))
+    co_return co_await Refuse(std::move(*refusal));
+  admission.request.body = std::move(parser.get().body());
+
+  const HttpResponse response = co_await Handle(admission);
+  const bool keep_alive = parser.get().keep_alive() && !context_.stopping;
+  const bool written = co_await Write(response, keep_alive);
+  co_return written&& keep_alive ? Next::kKeep : written ? Next::kLinger : Next::kClose;
+}
+
+RequestHead Session::HeadOf(const Parser& parser) const {
+  RequestHead head;
+  const auto& message = parser.get();
+  head.method = std::string(message.method_string());
+  head.target = std::string(message.target());
+  head.is_http_1_0 = message.version() == 10;
+  head.remote = remote_;
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    head.fields.emplace_back(std::move(name), std::string(field.value()));
+  }
+  return head;
+}
+
+asio::awaitable<std::variant<std::monostate, HttpResponse, error_code>> Session::ReadBody(
+    Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline) {
+  if (admission.expects_continue && !parser.is_done() && buffer_.size() == 0) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    ExpireAfter(context_.options.idle_max);
+    const auto [error, bytes] = co_await asio::async_write(
+        socket_, asio::buffer(kContinue.data(), kContinue.size()), kAwait);
+    if (error) co_return error;
+  }
+  parser.body_limit(admission.body_bytes_max);
+  while (!parser.is_done()) {
+    const auto left = deadline - SystemClock().Monotonic();
+    if (left.count() <= 0) co_return TooSlow();
+    ExpireAfter(std::min<std::chrono::nanoseconds>(left, context_.options.idle_max));
+    const auto [error, bytes] =
+        co_await beast::http::async_read_some(socket_, buffer_, parser, kAwait);
+    if (!error) continue;
+    auto response = ResponseToParseError(error, buffer_, timed_out_);
+    if (!response) co_return error;
+    co_return *std::move(response);
+  }
+  co_return std::monostate();
+}
+
+asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
+  if (context_.in_flight.fetch_add(1) >= context_.options.queue_max) {
+    context_.in_flight.fetch_sub(1);
+    HttpResponse busy = ErrorResponse(429, "WH8021", "too many requests are being worked on");
+    busy.headers.emplace_back("Retry-After", "1");
+    co_return busy;
+  }
+  ExpireNever();
+  auto [error, response] = co_await asio::co_spawn(
+      context_.workers, CallHandler(admission.handler, &admission.request), kAwait);
+  context_.in_flight.fetch_sub(1);
+  if (error) co_return ErrorResponse(500, "WH8022", "a bug here: the handler threw");
+  co_return std::move(response);
+}
+
+asio::awaitable<Session::Next> Session::Refuse(HttpResponse response) {
+  if (context_.options.on_refusal) {
+    Refusal refusal;
+    refusal.remote = remote_;
+    refusal.method = EscapeControl(std::string_view(method_).substr(0, kAuditBytesMax));
+    refusal.target = EscapeControl(std::string_view(target_).substr(0, kAuditBytesMax));
+    refusal.status = response.status;
+    const std::size_t code = response.body.find("WH");
+    if (code != std::string::npos) refusal.code = response.body.substr(code, 6);
+    context_.options.on_refusal(refusal);
+  }
+  const bool written = co_await Write(response, /*keep_alive=*/false);
+  co_return written ? Next::kLinger : Next::kClose;
+}
+
+asio::awaitable<bool> Session::Write(const HttpResponse& response, bool keep_alive) {
+  const std::string head = FormatHead(response, keep_alive);
+  std::array<asio::const_buffer, 2> pieces = {asio::buffer(head), asio::const_buffer()};
+  if (!is_head_ && response.status != 204 && response.status != 304)
+    pieces[1] = asio::buffer(response.body);
+  ExpireAfter(context_.options.total_max);
+  const auto [error, bytes] = co_await asio::async_write(socket_, pieces, kAwait);
+  co_return !error;
+}
+
+// Reads on a little after the last response: closing while the other side still sends would reset
+// the connection and take the response with it.
+asio::awaitable<void> Session::Linger() {
+  busy_ = false;
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  const auto deadline = SystemClock().Monotonic() + kLingerMax;
+  std::array<char, kFirstReadBytes> scratch;
+  std::size_t total = 0;
+  while (total < kLingerBytesMax && !context_.stopping) {
+    const auto left = deadline - SystemClock().Monotonic();
+    if (left.count() <= 0) co_return;
+    ExpireAfter(left);
+    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(scratch), kAwait);
+    if (error) co_return;
+    total += bytes;
+  }
+}
+}  // namespace weirhouse::http

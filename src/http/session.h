@@ -1,0 +1,78 @@
+// One connection: reads requests, has them admitted and handled, writes responses, in order.
+// Private to the folder.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/admission.h"
+#include "http/server.h"
+
+namespace weirhouse::http {
+
+// What all sessions of a server share. Outlives them.
+struct SessionContext {
+  const ServerOptions& options;
+  const AdmissionRules& rules;
+  const Router& router;
+  boost::asio::thread_pool& workers;
+  std::atomic<bool>& stopping;
+  std::atomic<std::size_t>& in_flight;  // requests with, or waiting for, the workers
+};
+
+// Threads: everything runs on the executor of the socket (a strand). Owned by its own coroutine.
+class Session {
+ public:
+  Session(boost::asio::ip::tcp::socket socket, SessionContext& context);
+
+  // Serves the connection until it ends. Closes the socket.
+  boost::asio::awaitable<void> Run();
+  // Cancels whatever has passed its deadline. Runs beside Run, and ends with it. Beast's own stream
+  // closes the socket on a timeout, which leaves no way to answer 408.
+  boost::asio::awaitable<void> Watch();
+  // Ends it now if no request is being worked on, or in any case if `force`.
+  void Close(bool force);
+  auto executor() { return socket_.get_executor(); }
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  enum class Next : std::uint8_t { kKeep, kLinger, kClose };
+
+  boost::asio::awaitable<Next> ServeOne();
+  // Nothing: the body is read. A response: it is refused. A code: the connection is gone.
+  boost::asio::awaitable<std::variant<std::monostate, HttpResponse, boost::system::error_code>>
+  ReadBody(Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
+  boost::asio::awaitable<HttpResponse> Handle(Admission& admission);
+  boost::asio::awaitable<Next> Refuse(HttpResponse response);
+  boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
+  boost::asio::awaitable<void> Linger();
+  RequestHead HeadOf(const Parser& parser) const;
+
+  void ExpireAfter(std::chrono::nanoseconds time);
+  void ExpireNever() { deadline_ = std::chrono::nanoseconds::max(); }
+
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  std::chrono::nanoseconds deadline_ = std::chrono::nanoseconds::max();
+  bool timed_out_ = false;
+  bool done_ = false;
+  boost::beast::flat_buffer buffer_;
+  SessionContext& context_;
+  std::string remote_;
+  std::string method_;  // of the request at hand, for the audit line
+  std::string target_;
+  bool is_head_ = false;
+  bool busy_ = false;
+};
+}  // namespace weirhouse::http
