@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "contract/csv_record.h"
+#include "contract/json_record.h"
+
+namespace weirhouse::contract {
+namespace {
+bool Broken(ViolationSink* sink, std::string_view code, std::string_view path,
+            std::string_view rule, const std::string& expected) {
+  if (sink != nullptr) sink->Add(code, path, rule, expected);
+  return false;
+}
+}  // namespace
+
+CsvReader::CsvReader(const RecordProgram& program, const std::vector<std::string>& nulls,
+                     std::vector<std::string> columns)
+    : program_(program), nulls_(nulls), columns_(std::move(columns)) {
+  std::vector<bool> present(program.fields().size(), false);
+  for (std::size_t column = 0; column < columns_.size(); ++column) {
+    const int index = program.Find(columns_[column], static_cast<int>(column));
+    field_of_column_.push_back(index);
+    if (index >= 0) {
+      present[static_cast<std::size_t>(index)] = true;
+    } else {
+      unknown_columns_.push_back(column);
+    }
+  }
+  std::sort(unknown_columns_.begin(), unknown_columns_.end(),
+            [this](std::size_t a, std::size_t b) { return columns_[a] < columns_[b]; });
+  for (std::size_t i = 0; i < present.size(); ++i) {
+    const FieldRules& field = program.fields()[i];
+    if (!present[i] && field.required && !field.default_value) lacking_.push_back(field.name);
+  }
+  scratch_.resize(columns_.size());
+}
+
+bool CsvReader::IsNull(std::string_view text) const {
+  return std::find(nulls_.begin(), nulls_.end(), text) != nulls_.end();
+}
+
+bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
+                          ViolationSink* sink) {
+  const FieldRules& field = program_.fields()[static_cast<std::size_t>(field_of_column_[column])];
+  const std::string_view text = CsvText(slice, &scratch_[column]);
+  // Quotes tell a text that reads like a null from a null; other types have no such text.
+  if ((!slice.quoted || field.type != LogicalType::kString) && IsNull(text)) {
+    slot->state = Slot::State::kNull;
+    return true;
+  }
+  slot->state = Slot::State::kValue;
+  if (slice.malformed) {
+    return Broken(sink, "WH1217", field.name, "csv", "RFC 4180 quoting");
+  }
+  if (static_cast<std::int64_t>(text.size()) > kStringBytesMax) {
+    return Broken(sink, "WH1211", field.name, "string_bytes", WithThousands(kStringBytesMax));
+  }
+  switch (ParseValue(field.type, text, slot)) {
+    case Parsed::kOk:
+      return JudgeSlot(field, *slot, sink);
+    case Parsed::kOutOfRange:
+      return Broken(sink, "WH1213", field.name, "range", "a 64-bit integer or a finite double");
+    case Parsed::kWrongType:
+      break;
+  }
+  return Broken(sink, "WH1202", field.name, "type", std::string(TypeName(field.type)));
+}
+
+bool CsvReader::ReadUnknown(const CsvSlice& slice, std::size_t column, ViolationSink* sink) {
+  if (program_.unknown_policy() == UnknownPolicy::kQuarantine) {
+    return Broken(sink, "WH1214", columns_[column], "unknown", "a field of the contract");
+  }
+  if (slice.malformed) {
+    return Broken(sink, "WH1217", columns_[column], "csv", "RFC 4180 quoting");
+  }
+  if (static_cast<std::int64_t>(slice.text.size()) > kStringBytesMax) {
+    return Broken(sink, "WH1211", columns_[column], "string_bytes", WithThousands(kStringBytesMax));
+  }
+  return true;
+}
+
+void CsvReader::WriteUnknown(std::string* out) {
+  if (unknown_columns_.empty() || program_.unknown_policy() != UnknownPolicy::kKeep) return;
+  char separator = '{';
+  for (const std::size_t column : unknown_columns_) {
+    const CsvSlice& slice = slices_[column];
+    out->push_back(separator);
+    AppendJsonText(columns_[column], out);
+    out->push_back(':');
+    if (!slice.quoted && IsNull(slice.text)) {
+      *out += "null";
+    } else {
+      AppendJsonText(CsvText(slice, &scratch_[column]), out);
+    }
+    separator = ',';
+  }
+  out->push_back('}');
+}
+
+bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::vector<Slot>* slots,
+                     std::string* unknown, ViolationSink* sink) {
+  for (Slot& slot : *slots) slot.state = Slot::State::kAbsent;
+  unknown->clear();
+  const bool clean_text = IsValidUtf8(record) && record.find('\0') == std::string_view::npos;
+  if (!clean_text && sink == nullptr) return false;
+  const bool split = SplitCsvRecord(record, &slices_);
+  if (!split || slices_.size() != columns_.size()) {
+    if (sink != nullptr) {
+      const std::string found =
+          split ? fmt::format("{} fields", slices_.size()) : "more than 10,000 fields";
+      sink->Look(found, record_offset);
+      sink->Add("WH1215", "", "fields", fmt::format("{} fields", columns_.size()));
+    }
+    return false;
+  }
+  bool good = true;
+  for (std::size_t column = 0; column < slices_.size(); ++column) {
+    const CsvSlice& slice = slices_[column];
+    const int index = field_of_column_[column];
+    if (sink != nullptr) {
+      sink->Look(slice.text, record_offset + (slice.text.data() - record.data()));
+      const bool clean = clean_text || (IsValidUtf8(slice.text) &&
+                                        slice.text.find('\0') == std::string_view::npos);
+      if (!clean) {
+        good = Broken(sink, "WH1212", columns_[column], "utf8", "UTF-8 without NUL");
+        if (index >= 0) (*slots)[static_cast<std::size_t>(index)].state = Slot::State::kValue;
+        continue;
+      }
+    }
+    const bool field_good =
+        index < 0 ? ReadUnknown(slice, column, sink)
+                  : ReadField(slice, column, &(*slots)[static_cast<std::size_t>(index)], sink);
+    if (!field_good && sink == nullptr) return false;
+    good &= field_good;
+  }
+  if (sink != nullptr) sink->Look("", record_offset);
+  good &= program_.Complete(slots, sink);
+  if (good) WriteUnknown(unknown);
+  return good;
+}
+}  // namespace weirhouse::contract

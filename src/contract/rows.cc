@@ -1,0 +1,151 @@
+#include "contract/rows.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <variant>
+
+namespace weirhouse::contract {
+namespace {
+Status FromArrow(const arrow::Status& status) {
+  if (status.ok()) return Status();
+  // The only way here is a column of more than 2 GiB of text.
+  return Status(Code::kInvalidInput, "rows of one object do not fit: " + status.ToString())
+      .WithError("WH1311")
+      .WithHint("split the file");
+}
+
+std::shared_ptr<arrow::DataType> ArrowType(LogicalType type) {
+  switch (type) {
+    case LogicalType::kString:
+      return arrow::utf8();
+    case LogicalType::kDate:
+      return arrow::date32();
+    case LogicalType::kTimestamp:
+      return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case LogicalType::kNumber:
+      return arrow::float64();
+    case LogicalType::kInteger:
+      return arrow::int64();
+    case LogicalType::kBoolean:
+      return arrow::boolean();
+  }
+  return nullptr;
+}
+}  // namespace
+
+std::shared_ptr<arrow::Schema> ToArrowSchema(const Contract& contract) {
+  arrow::FieldVector fields;
+  for (const ContractField& field : contract.fields()) {
+    fields.push_back(arrow::field(field.name, ArrowType(field.type), !field.required));
+  }
+  return arrow::schema(std::move(fields));
+}
+
+std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract) {
+  arrow::FieldVector fields = ToArrowSchema(contract)->fields();
+  fields.push_back(arrow::field("_record", arrow::int64(), /*nullable=*/false));
+  fields.push_back(
+      arrow::field("_ingested_at", ArrowType(LogicalType::kTimestamp), /*nullable=*/false));
+  if (contract.unknown_policy() == UnknownPolicy::kKeep) {
+    fields.push_back(arrow::field("_unknown", arrow::utf8()));
+  }
+  return arrow::schema(std::move(fields));
+}
+
+struct RowCollector::Columns {
+  std::shared_ptr<arrow::Schema> schema;
+  std::vector<LogicalType> types;
+  std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders;
+  arrow::Int64Builder record_ids;
+  arrow::StringBuilder unknown;
+  bool keeps_unknown = false;
+};
+
+RowCollector::RowCollector(const Contract& contract) : columns_(std::make_unique<Columns>()) {
+  columns_->schema = RecordsSchema(contract);
+  columns_->keeps_unknown = contract.unknown_policy() == UnknownPolicy::kKeep;
+  for (const ContractField& field : contract.fields()) {
+    columns_->types.push_back(field.type);
+    switch (field.type) {
+      case LogicalType::kString:
+        columns_->builders.push_back(std::make_unique<arrow::StringBuilder>());
+        break;
+      case LogicalType::kDate:
+        columns_->builders.push_back(std::make_unique<arrow::Date32Builder>());
+        break;
+      case LogicalType::kTimestamp:
+        columns_->builders.push_back(std::make_unique<arrow::TimestampBuilder>(
+            ArrowType(field.type), arrow::default_memory_pool()));
+        break;
+      case LogicalType::kNumber:
+        columns_->builders.push_back(std::make_unique<arrow::DoubleBuilder>());
+        break;
+      case LogicalType::kInteger:
+        columns_->builders.push_back(std::make_unique<arrow::Int64Builder>());
+        break;
+      case LogicalType::kBoolean:
+        columns_->builders.push_back(std::make_unique<arrow::BooleanBuilder>());
+        break;
+    }
+  }
+}
+RowCollector::~RowCollector() = default;
+
+namespace {
+arrow::Status AppendSlot(LogicalType type, const Slot& slot, arrow::ArrayBuilder* builder) {
+  if (slot.state != Slot::State::kValue) return builder->AppendNull();
+  switch (type) {
+    case LogicalType::kString:
+      return static_cast<arrow::StringBuilder*>(builder)->Append(slot.text);
+    case LogicalType::kDate:
+      return static_cast<arrow::Date32Builder*>(builder)->Append(
+          static_cast<std::int32_t>(slot.integer));
+    case LogicalType::kTimestamp:
+      return static_cast<arrow::TimestampBuilder*>(builder)->Append(slot.integer);
+    case LogicalType::kNumber:
+      return static_cast<arrow::DoubleBuilder*>(builder)->Append(slot.number);
+    case LogicalType::kInteger:
+      return static_cast<arrow::Int64Builder*>(builder)->Append(slot.integer);
+    case LogicalType::kBoolean:
+      return static_cast<arrow::BooleanBuilder*>(builder)->Append(slot.integer != 0);
+  }
+  return arrow::Status::OK();
+}
+}  // namespace
+
+Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_id,
+                            std::string_view unknown) {
+  for (std::size_t i = 0; i < columns_->builders.size(); ++i) {
+    const arrow::Status appended =
+        AppendSlot(columns_->types[i], slots[i], columns_->builders[i].get());
+    if (!appended.ok()) return FromArrow(appended);
+  }
+  if (columns_->keeps_unknown) {
+    const arrow::Status appended =
+        unknown.empty() ? columns_->unknown.AppendNull() : columns_->unknown.Append(unknown);
+    if (!appended.ok()) return FromArrow(appended);
+  }
+  return FromArrow(columns_->record_ids.Append(record_id));
+}
+
+Result<std::shared_ptr<arrow::Table>> RowCollector::Finish(ProcessTime ingested_at) {
+  const std::int64_t rows = columns_->record_ids.length();
+  arrow::ArrayVector arrays;
+  const auto finish = [&arrays](arrow::ArrayBuilder& builder) {
+    std::shared_ptr<arrow::Array> array;
+    const arrow::Status finished = builder.Finish(&array);
+    arrays.push_back(std::move(array));
+    return FromArrow(finished);
+  };
+  for (const auto& builder : columns_->builders) WEIRHOUSE_TRY_STATUS(finish(*builder));
+  WEIRHOUSE_TRY_STATUS(finish(columns_->record_ids));
+  arrow::TimestampBuilder ingested(ArrowType(LogicalType::kTimestamp),
+                                   arrow::default_memory_pool());
+  const std::vector<std::int64_t> times(static_cast<std::size_t>(rows), Micros(ingested_at));
+  WEIRHOUSE_TRY_STATUS(FromArrow(ingested.AppendValues(times)));
+  WEIRHOUSE_TRY_STATUS(finish(ingested));
+  if (columns_->keeps_unknown) WEIRHOUSE_TRY_STATUS(finish(columns_->unknown));
+  return arrow::Table::Make(columns_->schema, std::move(arrays), rows);
+}
+}  // namespace weirhouse::contract
