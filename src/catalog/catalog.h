@@ -66,20 +66,20 @@ struct CommitAnswer {
 };
 
 struct RunFilter {
-  std::optional<std::string> kind;
-  std::optional<RunState> state;
-  std::optional<std::string> name;
+  std::optional<std::string> kind = std::nullopt;
+  std::optional<RunState> state = std::nullopt;
+  std::optional<std::string> name = std::nullopt;
   std::int64_t limit = 100;  // newest first
 };
 struct ObjectFilter {
-  std::optional<std::string> source;
-  std::optional<std::string> batch;
-  std::optional<CommitSeq> seq;  // committed by this commit
-  std::optional<std::string> state;
+  std::optional<std::string> source = std::nullopt;
+  std::optional<std::string> batch = std::nullopt;
+  std::optional<CommitSeq> seq = std::nullopt;  // committed by this commit
+  std::optional<std::string> state = std::nullopt;
 };
 struct VerdictFilter {
-  std::optional<std::string> gate;
-  std::optional<RunId> run;
+  std::optional<std::string> gate = std::nullopt;
+  std::optional<RunId> run = std::nullopt;
   std::int64_t limit = 1'000'000;  // newest first
 };
 
