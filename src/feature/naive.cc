@@ -1,0 +1,352 @@
+#include "feature/naive.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <boost/multiprecision/cpp_int.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "feature/arrow_columns.h"
+#include "feature/feature_rows.h"
+
+namespace weirhouse::feature {
+namespace {
+using BigInt = boost::multiprecision::cpp_int;
+
+struct NaiveRow {
+  std::optional<std::string> entity;
+  std::int64_t event_time = kTimeless;
+  std::int64_t known_time = 0;
+  std::string_view key;
+  std::string_view digest;
+  bool is_delete = false;
+
+  auto Order() const { return std::tuple(event_time, known_time, key, digest); }
+};
+
+// numerator / denominator * 2^exponent as the nearest double, ties to even.
+double RoundRational(BigInt numerator, const BigInt& denominator, int exponent) {
+  if (numerator == 0) return 0.0;
+  const bool negative = numerator < 0;
+  if (negative) numerator = -numerator;
+  // Scale so that the quotient has at least 64 bits, then cut to what a double keeps there.
+  const int bits = static_cast<int>(msb(numerator)) - static_cast<int>(msb(denominator));
+  const int scale = std::max(0, 66 - bits);
+  numerator <<= scale;
+  exponent -= scale;
+  BigInt quotient = numerator / denominator;
+  bool inexact = numerator % denominator != 0;
+  const int top = static_cast<int>(msb(quotient));
+  const int lowest = std::max(top + exponent - 52, -1074);  // weight of the last bit kept
+  const int drop = lowest - exponent;
+  if (drop > top + 1) return 0.0;
+  if (drop > 0) {
+    const BigInt rest = quotient & ((BigInt(1) << drop) - 1);
+    const BigInt half = BigInt(1) << (drop - 1);
+    quotient >>= drop;
+    const bool odd = (quotient & 1) != 0;
+    if (rest > half || (rest == half && (inexact || odd))) ++quotient;
+    exponent += drop;
+  }
+  const double value =
+      std::ldexp(static_cast<double>(static_cast<std::uint64_t>(quotient)), exponent);
+  return negative ? -value : value;
+}
+
+std::int64_t After(std::int64_t at, std::int64_t back) {
+  // Times of real data are far from the ends of 64 bits; the guard is for fuzzed ones.
+  return at < kTimeless + back ? kTimeless : at - back;
+}
+}  // namespace
+
+double NaiveMean(std::span<const double> values, std::int64_t count) {
+  bool plus = false;
+  bool minus = false;
+  BigInt sum = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) return std::bit_cast<double>(std::uint64_t{0x7ff8000000000000});
+    if (std::isinf(value)) {
+      (value > 0 ? plus : minus) = true;
+      continue;
+    }
+    int exponent = 0;
+    const double fraction = std::frexp(value, &exponent);
+    BigInt mantissa = static_cast<std::int64_t>(std::ldexp(fraction, 53));
+    // Everything in units of 2^-1200, below the smallest double's last bit.
+    sum += mantissa * (BigInt(1) << (exponent - 53 + 1200));
+  }
+  if (plus && minus) return std::bit_cast<double>(std::uint64_t{0x7ff8000000000000});
+  if (plus) return std::numeric_limits<double>::infinity();
+  if (minus) return -std::numeric_limits<double>::infinity();
+  return RoundRational(sum, BigInt(count), -1200);
+}
+
+struct NaiveInterpreter::State {
+  ViewPlan plan;
+  std::shared_ptr<arrow::Table> table;
+  std::vector<NaiveRow> rows;
+  std::vector<RawColumn> values;
+  std::multimap<std::string, std::size_t> by_entity;
+  std::multimap<std::string_view, std::size_t> by_key;
+
+  std::vector<std::size_t> Candidates(const std::string& entity, std::int64_t at,
+                                      Scope scope) const;
+  Result<NaiveAnswer> One(const PlannedOutput& output, const std::vector<std::size_t>& survivors,
+                          std::int64_t at, FeatureStatus why_none_later,
+                          FeatureStatus why_none) const;
+  Result<Value> Aggregated(const PlannedOutput& output,
+                           const std::vector<std::size_t>& chosen) const;
+  Value ValueAt(std::size_t expression, std::size_t row) const;
+};
+
+Value NaiveInterpreter::State::ValueAt(std::size_t expression, std::size_t row) const {
+  const RawColumn& column = values[expression];
+  if (column.valid[row] == 0) return Value();
+  switch (plan.value_types[expression]) {
+    case ValueType::kBool:
+      return Value(column.bits[row] != 0);
+    case ValueType::kInt64:
+      return Value(static_cast<std::int64_t>(column.bits[row]));
+    case ValueType::kDouble:
+      return Value(std::bit_cast<double>(column.bits[row]));
+    case ValueType::kString:
+      return Value(std::string(column.texts[row]));
+    case ValueType::kTimestamp:
+      break;
+  }
+  return Value(Timestamp{static_cast<std::int64_t>(column.bits[row])});
+}
+
+std::vector<std::size_t> NaiveInterpreter::State::Candidates(const std::string& entity,
+                                                             std::int64_t at, Scope scope) const {
+  const std::optional<std::int64_t> back = plan.look_back_us();
+  std::set<std::size_t> found;
+  const auto [first, last] = by_entity.equal_range(entity);
+  for (auto row = first; row != last; ++row) {
+    const NaiveRow& candidate = rows[row->second];
+    const bool near =
+        candidate.event_time <= at && (!back || candidate.event_time >= After(at, *back + 1));
+    if (scope == Scope::kNear && !near) continue;
+    const auto [version, end] = by_key.equal_range(candidate.key);
+    for (auto other = version; other != end; ++other) found.insert(other->second);
+  }
+  return {found.begin(), found.end()};
+}
+
+namespace {
+// NaN above all numbers, one zero; other types by their own order.
+bool Less(const Value& a, const Value& b) {
+  if (const auto* x = std::get_if<double>(&a)) {
+    const double y = *std::get_if<double>(&b);
+    if (std::isnan(*x) || std::isnan(y)) return !std::isnan(*x) && std::isnan(y);
+    return *x < y;
+  }
+  if (const auto* t = std::get_if<Timestamp>(&a)) return t->us < std::get_if<Timestamp>(&b)->us;
+  if (const auto* s = std::get_if<std::string>(&a)) return *s < *std::get_if<std::string>(&b);
+  if (const auto* i = std::get_if<std::int64_t>(&a)) return *i < *std::get_if<std::int64_t>(&b);
+  return !*std::get_if<bool>(&a) && *std::get_if<bool>(&b);
+}
+
+BigInt WholeNumber(const Value& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
+  return *std::get_if<std::int64_t>(&value);
+}
+}  // namespace
+
+Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
+                                                  const std::vector<std::size_t>& chosen) const {
+  if (output.aggregate == Aggregate::kCount && !output.expression) {
+    return Value(static_cast<std::int64_t>(chosen.size()));
+  }
+  std::vector<Value> present;
+  for (const std::size_t row : chosen) {
+    Value value = ValueAt(*output.expression, row);
+    if (!IsNull(value)) present.push_back(std::move(value));
+  }
+  const auto count = static_cast<std::int64_t>(present.size());
+  if (output.aggregate == Aggregate::kCount) return Value(count);
+  if (present.empty()) return Value();
+  if (output.aggregate == Aggregate::kMin || output.aggregate == Aggregate::kMax) {
+    Value best = output.aggregate == Aggregate::kMin
+                     ? *std::min_element(present.begin(), present.end(), Less)
+                     : *std::max_element(present.begin(), present.end(), Less);
+    if (auto* x = std::get_if<double>(&best); x != nullptr && *x == 0) *x = 0.0;
+    return best;
+  }
+  const bool mean = output.aggregate == Aggregate::kMean;
+  if (plan.value_types[*output.expression] == ValueType::kDouble) {
+    std::vector<double> numbers;
+    for (const Value& value : present) numbers.push_back(*std::get_if<double>(&value));
+    return Value(NaiveMean(numbers, mean ? count : 1));
+  }
+  BigInt sum = 0;
+  for (const Value& value : present) sum += WholeNumber(value);
+  if (mean) return Value(RoundRational(sum, BigInt(count), 0));
+  if (sum > std::numeric_limits<std::int64_t>::max() ||
+      sum < std::numeric_limits<std::int64_t>::min()) {
+    return Status(Code::kInvalidInput, "the sum does not fit 64 bits").WithError("WH4012");
+  }
+  return Value(static_cast<std::int64_t>(sum));
+}
+
+Result<NaiveAnswer> NaiveInterpreter::State::One(const PlannedOutput& output,
+                                                 const std::vector<std::size_t>& survivors,
+                                                 std::int64_t at, FeatureStatus why_none_before,
+                                                 FeatureStatus why_none_at) const {
+  const bool latest = output.aggregate == Aggregate::kLatest;
+  const bool end_counts = latest || plan.view.closed_end;
+  std::vector<std::size_t> in_range;  // up to the end, ascending in the full order
+  for (const std::size_t row : survivors) {
+    const std::int64_t event = rows[row].event_time;
+    if (event < at || (end_counts && event == at)) in_range.push_back(row);
+  }
+  NaiveAnswer answer;
+  const FeatureStatus why_none = end_counts ? why_none_at : why_none_before;
+  if (!output.window) {
+    if (in_range.empty()) {
+      answer.status = why_none;
+      return answer;
+    }
+    const NaiveRow& row = rows[in_range.back()];
+    if (row.event_time != kTimeless) answer.event_time = row.event_time;
+    if (plan.view.ttl_us && row.event_time < After(at, *plan.view.ttl_us)) {
+      answer.status = FeatureStatus::kExpired;
+      return answer;
+    }
+  }
+  std::vector<std::size_t> window;
+  for (const std::size_t row : in_range) {
+    if (output.window) {
+      const std::int64_t start = After(at, plan.windows_us[*output.window]);
+      const std::int64_t event = rows[row].event_time;
+      if (event < start || (plan.view.closed_end && event == start)) continue;
+    }
+    window.push_back(row);
+  }
+  if (!window.empty() && rows[window.back()].event_time != kTimeless) {
+    answer.event_time = rows[window.back()].event_time;
+  }
+  if (output.aggregate == Aggregate::kLatest || output.aggregate == Aggregate::kLast) {
+    if (!window.empty()) answer.value = ValueAt(*output.expression, window.back());
+  } else if (output.aggregate == Aggregate::kSecondsSinceLast) {
+    if (!window.empty()) {
+      answer.value =
+          Value(RoundRational(BigInt(at) - rows[window.back()].event_time, BigInt(1000000), 0));
+    }
+  } else {
+    WEIRHOUSE_TRY(answer.value, Aggregated(output, window));
+  }
+  answer.status = !IsNull(answer.value) ? FeatureStatus::kPresent
+                  : in_range.empty()    ? why_none
+                                        : FeatureStatus::kNull;
+  return answer;
+}
+
+Result<std::vector<NaiveAnswer>> NaiveInterpreter::Answer(const std::optional<std::string>& entity,
+                                                          std::int64_t at, std::int64_t known,
+                                                          Scope scope) const {
+  const std::vector<NaiveRow>& rows = state_->rows;
+  if (state_->plan.view.as_of_latest) known = kLatest;
+  std::vector<std::size_t> candidates;
+  if (entity) candidates = state_->Candidates(*entity, at, scope);
+
+  // Step 1, known; step 2, collapse.
+  std::map<std::string_view, std::size_t> stands;
+  for (const std::size_t row : candidates) {
+    if (rows[row].known_time > known) continue;
+    const auto [place, fresh] = stands.try_emplace(rows[row].key, row);
+    if (fresh) continue;
+    const NaiveRow& other = rows[place->second];
+    if (std::tuple(rows[row].known_time, rows[row].digest, rows[row].event_time) >
+        std::tuple(other.known_time, other.digest, other.event_time)) {
+      place->second = row;
+    }
+  }
+  // What survives for this entity, in the full order; and what is told if nothing is left.
+  std::vector<std::size_t> survivors;
+  bool delete_hid_one = false;
+  for (const auto& [key, row] : stands) {
+    if (rows[row].entity != entity) continue;
+    if (!rows[row].is_delete) {
+      survivors.push_back(row);
+      continue;
+    }
+    for (const std::size_t other : candidates) {
+      delete_hid_one |= rows[other].key == key && !rows[other].is_delete &&
+                        rows[other].known_time <= known && rows[other].entity == entity;
+    }
+  }
+  std::sort(survivors.begin(), survivors.end(),
+            [&](std::size_t a, std::size_t b) { return rows[a].Order() < rows[b].Order(); });
+  const auto why_none = [&](bool at_counts) {
+    if (delete_hid_one) return FeatureStatus::kNotFound;
+    for (const std::size_t row : survivors) {
+      if (rows[row].event_time > at || (!at_counts && rows[row].event_time == at)) {
+        return FeatureStatus::kNotYetKnown;
+      }
+    }
+    for (const std::size_t row : candidates) {
+      if (rows[row].entity == entity && !rows[row].is_delete && rows[row].known_time > known) {
+        return FeatureStatus::kNotYetKnown;
+      }
+    }
+    return FeatureStatus::kNotFound;
+  };
+  std::vector<NaiveAnswer> answers;
+  for (const PlannedOutput& output : state_->plan.outputs) {
+    WEIRHOUSE_TRY(NaiveAnswer answer,
+                  state_->One(output, survivors, at, why_none(false), why_none(true)));
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+Result<NaiveInterpreter> NaiveInterpreter::Make(const ViewPlan& plan,
+                                                std::shared_ptr<arrow::Table> table) {
+  auto state = std::make_unique<State>();
+  state->plan = plan;
+  state->table = std::move(table);
+  const std::string what = "the feature table";
+  WEIRHOUSE_TRY(auto entities, EncodeEntities(plan.view.entity, *state->table));
+  WEIRHOUSE_TRY(const auto event_column, RequireColumn(*state->table, "event_time", what));
+  WEIRHOUSE_TRY(const IntColumn event_time, ReadIntegers(*event_column, "event_time"));
+  WEIRHOUSE_TRY(const auto known_column, RequireColumn(*state->table, "known_time", what));
+  WEIRHOUSE_TRY(const IntColumn known_time, ReadIntegers(*known_column, "known_time"));
+  WEIRHOUSE_TRY(const auto op_column, RequireColumn(*state->table, "op", what));
+  WEIRHOUSE_TRY(const IntColumn op, ReadIntegers(*op_column, "op"));
+  WEIRHOUSE_TRY(const auto key_column, RequireColumn(*state->table, "row_key", what));
+  WEIRHOUSE_TRY(const auto keys, ReadBytes(*key_column, "row_key"));
+  WEIRHOUSE_TRY(const auto digest_column, RequireColumn(*state->table, "row_digest", what));
+  WEIRHOUSE_TRY(const auto digests, ReadBytes(*digest_column, "row_digest"));
+  for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
+    WEIRHOUSE_TRY(const auto column,
+                  RequireColumn(*state->table, plan.expressions[i].column, what));
+    WEIRHOUSE_TRY(RawColumn raw,
+                  ReadColumn(*column, plan.value_types[i], plan.expressions[i].column));
+    state->values.push_back(std::move(raw));
+  }
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    NaiveRow row;
+    row.entity = std::move(entities[i]);
+    if (event_time.valid[i] != 0) row.event_time = event_time.values[i];
+    row.known_time = known_time.values[i];
+    row.key = keys[i];
+    row.digest = digests[i];
+    row.is_delete = op.values[i] != 0;
+    if (row.entity) state->by_entity.emplace(*row.entity, i);
+    state->by_key.emplace(row.key, i);
+    state->rows.push_back(std::move(row));
+  }
+  return NaiveInterpreter(std::move(state));
+}
+
+NaiveInterpreter::NaiveInterpreter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+NaiveInterpreter::~NaiveInterpreter() = default;
+NaiveInterpreter::NaiveInterpreter(NaiveInterpreter&&) noexcept = default;
+}  // namespace weirhouse::feature
