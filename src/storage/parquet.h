@@ -50,7 +50,7 @@ struct ParquetOptions {
 
 // Writes `rows` to `path` through `disk` (not yet synced; zstd). Each field of the Arrow schema
 // carries its id in the metadata key "PARQUET:field_id"; statistics are kept for fields that have
-// one. A null in a field declared not nullable is kInvalidInput. Threads: any. Cost: about 1.5 µs a
+// one. A null in a field declared not nullable is kInvalidInput. Threads: any. Cost: about 1 µs a
 // row of a dozen columns.
 Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arrow::Table& rows,
                                  const ParquetOptions& options = {});

@@ -49,7 +49,8 @@ class SqlSession {
 
   // Makes `rows` readable under `name` ("records.arrival": the part before the dot is made a
   // schema), replacing what stood there. Zero copy; keeps `rows` alive until replaced, unregistered
-  // or the session ends. Cost: tens of µs, whatever the size.
+  // or the session ends. Names belong to the session alone. Cost, whatever the size: about 0.3 ms
+  // for a new name or other columns, microseconds for new rows of the same columns.
   virtual Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) = 0;
   virtual Status Unregister(const std::string& name) = 0;
 
