@@ -1,0 +1,164 @@
+#include "transform/output_rules.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "table/schema.h"
+#include "transform/finding.h"
+
+namespace weirhouse::transform {
+namespace {
+
+bool IsPlainName(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+// Collects the findings about one output.
+class OutputCheck {
+ public:
+  OutputCheck(const TransformDefinition& definition, const SqlText& source,
+              CheckedTransform& checked)
+      : definition_(definition), source_(source), checked_(checked) {}
+
+  void Columns(const arrow::Schema& described, int count) {
+    std::set<std::string> seen;
+    for (int i = 0; i < count; ++i) {
+      const auto& field = described.field(i);
+      const std::string& name = field->name();
+      if (!IsPlainName(name)) {
+        Add(Place(name), fmt::format("column {} of the output has no plain name: {}", i + 1, name),
+            "name it: … AS name");
+      } else if (table::IsHidden(name)) {
+        Add(Place(name), fmt::format("output column \"{}\" begins with an underscore", name),
+            "such names are kept for hidden columns");
+      } else if (!seen.insert(LowerCase(name)).second) {
+        Add(Place(name), fmt::format("output column \"{}\" is given twice", name),
+            "rename one: … AS name");
+      }
+      const auto type = table::TypeOfArrow(*field->type());
+      Result<std::shared_ptr<arrow::DataType>> stored = type.status();
+      if (type.ok()) stored = table::ArrowTypeOf(*type);
+      if (!stored.ok()) {
+        Add(Place(name),
+            fmt::format("output column \"{}\" has a type that tables do not store: {}", name,
+                        field->type()->ToString()),
+            "cast it to a plain type, or to VARCHAR");
+        continue;
+      }
+      fields_.push_back(arrow::field(name, *stored));
+    }
+  }
+
+  void Header() {
+    for (const HeaderName& name : definition_.key) Require("key", name);
+    for (const HeaderName& name : definition_.order) Require("order", name);
+    if (definition_.event) RequireTime("event", *definition_.event);
+    if (definition_.known) RequireTime("known", *definition_.known);
+    for (const HeaderName& name : definition_.partition) RequirePartition(name);
+    if (definition_.order_by_arrival && !checked_.row_wise) {
+      Add(definition_.table.span, "`order arrival` needs a row-wise query over one table",
+          "name a column to order by");
+    }
+    for (const HeaderName& name : definition_.key) {
+      const arrow::Field* field = Find(name.name);
+      if (field != nullptr && arrow::is_floating(field->type()->id())) {
+        Add(name.span, fmt::format("key column \"{}\" is a float", name.name),
+            "cast it to an integer, a decimal or text: floats make poor keys");
+      }
+    }
+  }
+
+  std::vector<Diagnostic> Finish() {
+    for (const auto& field : fields_) checked_.declared.push_back(field->name());
+    arrow::FieldVector all = fields_;
+    all.push_back(arrow::field(std::string(table::kRecordColumn), arrow::int64()));
+    all.push_back(arrow::field(std::string(table::kIngestedAtColumn),
+                               arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")));
+    checked_.output = arrow::schema(std::move(all));
+    return std::move(findings_);
+  }
+
+ private:
+  void Add(SourceSpan span, std::string message, std::string hint) {
+    findings_.push_back(
+        Finding("WH2109", std::move(span), std::move(message), {}, std::move(hint)));
+  }
+
+  // The last word `name` in the SQL that is not in parentheses, else its first word.
+  SourceSpan Place(const std::string& name) const {
+    for (auto token = source_.tokens().rbegin(); token != source_.tokens().rend(); ++token) {
+      if (token->depth == 0 && LowerCase(token->Name()) == LowerCase(name)) {
+        return source_.SpanOfToken(token->offset);
+      }
+    }
+    return source_.SpanOfToken(source_.tokens().front().offset);
+  }
+
+  const arrow::Field* Find(std::string_view name) const {
+    for (const auto& field : fields_) {
+      if (field->name() == name) return field.get();
+    }
+    return nullptr;
+  }
+
+  const arrow::Field* Require(std::string_view word, const HeaderName& name,
+                              std::string_view column) {
+    if (const arrow::Field* field = Find(column)) return field;
+    std::vector<std::string> known;
+    for (const auto& field : fields_) known.push_back(field->name());
+    findings_.push_back(Finding("WH2109", name.span,
+                                fmt::format("{} column \"{}\" is not in the output", word, column),
+                                "the SELECT does not return it", DidYouMean(column, known)));
+    return nullptr;
+  }
+  const arrow::Field* Require(std::string_view word, const HeaderName& name) {
+    return Require(word, name, name.name);
+  }
+
+  void RequireTime(std::string_view word, const HeaderName& name) {
+    const arrow::Field* field = Require(word, name);
+    if (field == nullptr || field->type()->id() == arrow::Type::TIMESTAMP) return;
+    Add(name.span,
+        fmt::format("{} column \"{}\" is not a timestamp but {}", word, name.name,
+                    field->type()->ToString()),
+        "cast it to TIMESTAMPTZ");
+  }
+
+  void RequirePartition(const HeaderName& name) {
+    std::string_view column = name.name;
+    const std::size_t open = column.find('(');
+    const bool by_time = open != std::string_view::npos;
+    if (by_time) column = Trim(column.substr(open + 1, column.size() - open - 2));
+    const arrow::Field* field = Require("partition", name, column);
+    if (field == nullptr || !by_time) return;
+    const auto id = field->type()->id();
+    if (id != arrow::Type::TIMESTAMP && id != arrow::Type::DATE32) {
+      Add(name.span, fmt::format("partition {} needs a date or a timestamp", name.name), "");
+    }
+  }
+
+  const TransformDefinition& definition_;
+  const SqlText& source_;
+  CheckedTransform& checked_;
+  arrow::FieldVector fields_;
+  std::vector<Diagnostic> findings_;
+};
+
+}  // namespace
+
+std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
+                                    const arrow::Schema& described, CheckedTransform& checked) {
+  OutputCheck check(definition, source, checked);
+  check.Columns(described, described.num_fields() - (checked.row_wise ? 2 : 0));
+  check.Header();
+  return check.Finish();
+}
+}  // namespace weirhouse::transform

@@ -1,0 +1,21 @@
+// What a transform's output must look like. Private to transform/.
+#pragma once
+
+#include <vector>
+
+#include "base/status.h"
+#include "transform/check.h"
+#include "transform/sql_text.h"
+
+namespace arrow {
+class Schema;
+}  // namespace arrow
+
+namespace weirhouse::transform {
+
+// Checks that every column has a storable name and type and that the header names columns of the
+// output (WH2109). Sets checked.output and checked.declared. `described` is what the SQL engine
+// says the query returns, the hidden columns of a row-wise query included.
+std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
+                                    const arrow::Schema& described, CheckedTransform& checked);
+}  // namespace weirhouse::transform

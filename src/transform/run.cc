@@ -1,0 +1,115 @@
+#include "transform/run.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/text.h"
+#include "table/schema.h"
+
+namespace weirhouse::transform {
+namespace {
+
+Status ArrowError(const arrow::Status& status, const CheckedTransform& checked) {
+  return Status(Code::kInternal, fmt::format("could not shape the rows of {}: {}",
+                                             checked.definition.name(), status.message()));
+}
+
+// The columns of checked.output, in its types (narrow integers widened, dictionaries resolved).
+Result<std::shared_ptr<arrow::Table>> Shape(const arrow::Table& rows,
+                                            const CheckedTransform& checked) {
+  if (rows.num_columns() != checked.output->num_fields()) {
+    return Status(Code::kInternal, fmt::format("the SQL of {} returned other columns than checked",
+                                               checked.definition.name()));
+  }
+  std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    const auto& wanted = checked.output->field(i)->type();
+    auto column = rows.column(i);
+    if (!column->type()->Equals(*wanted)) {
+      auto cast = arrow::compute::Cast(arrow::Datum(column), wanted);
+      if (!cast.ok()) return ArrowError(cast.status(), checked);
+      column = cast->chunked_array();
+    }
+    columns.push_back(std::move(column));
+  }
+  return arrow::Table::Make(checked.output, std::move(columns), rows.num_rows());
+}
+
+std::string SeedNames(const CheckedTransform& checked) {
+  std::vector<std::string> seeds;
+  for (const TableReference& reference : checked.references) {
+    if (reference.kind == TableKind::kSeed) seeds.push_back(reference.name);
+  }
+  return Join(seeds, ", ");
+}
+
+// Sorted by `_record`; two rows of one record are an error.
+Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
+                                                    const CheckedTransform& checked) {
+  const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
+  std::vector<std::int64_t> records;
+  records.reserve(static_cast<std::size_t>(rows->num_rows()));
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    if (values.null_count() > 0) {
+      return Status(Code::kInternal,
+                    fmt::format("a row of {} has no `_record`", checked.definition.name()));
+    }
+    records.insert(records.end(), values.raw_values(), values.raw_values() + values.length());
+  }
+  const bool in_order = std::is_sorted(records.begin(), records.end());
+  if (!in_order) {
+    std::vector<std::int64_t> order(records.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
+      return records[static_cast<std::size_t>(x)] < records[static_cast<std::size_t>(y)];
+    });
+    arrow::Int64Builder builder;
+    std::shared_ptr<arrow::Array> indexes;
+    arrow::Status built = builder.AppendValues(order);
+    if (built.ok()) built = builder.Finish(&indexes);
+    if (!built.ok()) return ArrowError(built, checked);
+    auto taken = arrow::compute::Take(arrow::Datum(rows), arrow::Datum(indexes));
+    if (!taken.ok()) return ArrowError(taken.status(), checked);
+    rows = taken->table();
+    std::sort(records.begin(), records.end());
+  }
+  const auto twice = std::adjacent_find(records.begin(), records.end());
+  if (twice == records.end()) return rows;
+  const std::string seeds = SeedNames(checked);
+  return Status(Code::kInvalidInput,
+                fmt::format("record {} became several rows of {}: a join to {} finds more than one",
+                            *twice, checked.definition.name(), seeds.empty() ? "itself" : seeds))
+      .WithError("WH2111")
+      .WithSpan(checked.definition.table.span)
+      .WithHint("make the seed's key unique, or join on more columns");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
+                                                   const CheckedTransform& checked,
+                                                   ProcessTime run_time) {
+  const std::string sql = checked.uses_run_time ? BindRunTime(checked.sql, run_time) : checked.sql;
+  Result<std::shared_ptr<arrow::Table>> rows = session.Query(sql);
+  if (!rows.ok()) {
+    Status status = rows.status();
+    if (status.code() != Code::kInvalidInput) {
+      return std::move(status).WithContext(checked.definition.name());
+    }
+    return Status(Code::kInvalidInput, fmt::format("the SQL of {} failed on a value: {}",
+                                                   checked.definition.name(), status.message()))
+        .WithError("WH2114")
+        .WithSpan(checked.definition.table.span)
+        .WithHint("use try_cast or a WHERE condition for values that may not fit");
+  }
+  WEIRHOUSE_TRY(auto shaped, Shape(**rows, checked));
+  if (!checked.row_wise) return shaped;
+  return InRecordOrder(std::move(shaped), checked);
+}
+}  // namespace weirhouse::transform

@@ -1,0 +1,29 @@
+// Executes a checked transform.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "storage/sql.h"
+#include "transform/check.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::transform {
+
+// Puts `run_time` where checked SQL calls run_time().
+std::string BindRunTime(std::string sql, ProcessTime run_time);
+
+// Runs `checked` over what is registered in `session` under the names of checked.references (in
+// incremental mode: the driver's new rows only). Returns rows of checked.output's schema, sorted by
+// `_record` if row-wise.
+//   WH2111  a joined seed has two rows for one key, so that one record would become two rows
+//   WH2114  the SQL failed on a value (a cast, a division); nothing is returned
+Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
+                                                   const CheckedTransform& checked,
+                                                   ProcessTime run_time);
+}  // namespace weirhouse::transform

@@ -1,0 +1,15 @@
+// run_time(): kept open in checked SQL, filled in by each run. Private to transform/.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+namespace weirhouse::transform {
+
+// Stands for the run's time in checked SQL, inside quotes. Holds a character that no SQL text of a
+// person keeps past the check of its definition (U+E0F0, private use).
+inline constexpr std::string_view kRunTimeMark = "\xee\x83\xb0run_time";
+
+// Replaces each call of run_time() by CAST('<mark>' AS TIMESTAMPTZ).
+void BindRunTimeInTree(nlohmann::json& node);
+}  // namespace weirhouse::transform

@@ -1,0 +1,237 @@
+#include "transform/upsert.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "base/failpoint.h"
+#include "table/schema.h"
+#include "transform/upsert_rules.h"
+
+namespace weirhouse::transform {
+namespace {
+
+Status ArrowError(const arrow::Status& status) {
+  return Status(Code::kInternal, fmt::format("could not plan an upsert: {}", status.message()));
+}
+
+Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
+                                               std::vector<std::int64_t> indexes) {
+  std::sort(indexes.begin(), indexes.end());  // input order, so `_record` stays sorted
+  arrow::Int64Builder builder;
+  arrow::Status status = builder.AppendValues(indexes);
+  std::shared_ptr<arrow::Array> array;
+  if (status.ok()) status = builder.Finish(&array);
+  if (!status.ok()) return ArrowError(status);
+  auto taken = arrow::compute::Take(arrow::Datum(rows.Slice(0)), arrow::Datum(array));
+  if (!taken.ok()) return ArrowError(taken.status());
+  return taken->table();
+}
+
+// Rows with NULL in a key column, ascending.
+std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
+                                  const std::vector<std::string>& key_columns,
+                                  const RowFacts& facts) {
+  std::vector<RejectedRow> rejected;
+  for (const std::string& name : key_columns) {
+    const auto column = rows.GetColumnByName(name);
+    if (column->null_count() == 0) continue;
+    std::int64_t row = 0;
+    for (const auto& chunk : column->chunks()) {
+      for (std::int64_t i = 0; i < chunk->length(); ++i, ++row) {
+        if (!chunk->IsNull(i)) continue;
+        const RecordId record(facts.records[static_cast<std::size_t>(row)]);
+        rejected.push_back(
+            {record, row, name, "WH2112", fmt::format("key column \"{}\" is null", name)});
+      }
+    }
+  }
+  std::stable_sort(rejected.begin(), rejected.end(),
+                   [](const RejectedRow& a, const RejectedRow& b) { return a.row < b.row; });
+  const auto same_row = [](const RejectedRow& a, const RejectedRow& b) { return a.row == b.row; };
+  rejected.erase(std::unique(rejected.begin(), rejected.end(), same_row), rejected.end());
+  return rejected;
+}
+
+// Row indexes without the rejected, sorted so that each key's rows stand together: by order, then
+// content, then record; with `order arrival` by record.
+std::vector<std::int64_t> SortedRows(const RowFacts& facts,
+                                     const std::vector<RejectedRow>& rejected, bool by_arrival) {
+  std::vector<bool> skip(facts.keys.size(), false);
+  for (const RejectedRow& row : rejected) skip[static_cast<std::size_t>(row.row)] = true;
+  std::vector<std::int64_t> sorted;
+  sorted.reserve(facts.keys.size());
+  for (std::size_t i = 0; i < facts.keys.size(); ++i) {
+    if (!skip[i]) sorted.push_back(static_cast<std::int64_t>(i));
+  }
+  std::sort(sorted.begin(), sorted.end(), [&](std::int64_t left, std::int64_t right) {
+    const auto a = static_cast<std::size_t>(left);
+    const auto b = static_cast<std::size_t>(right);
+    if (const int order = facts.keys[a].compare(facts.keys[b]); order != 0) return order < 0;
+    if (!by_arrival) {
+      if (const int order = facts.orders[a].compare(facts.orders[b]); order != 0) return order < 0;
+      if (const auto order = facts.contents[a] <=> facts.contents[b]; order != 0) return order < 0;
+    }
+    return std::tie(facts.records[a], a) < std::tie(facts.records[b], b);
+  });
+  return sorted;
+}
+
+// What is known before the batch, asked of both indexes at once.
+Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                         bool by_arrival, table::KeyIndex* current, VersionIndex* versions) {
+  KnownRows known;
+  std::vector<std::string> keys;
+  std::vector<std::string> groups;
+  for (std::int64_t row : sorted) {
+    const auto i = static_cast<std::size_t>(row);
+    if (keys.empty() || keys.back() != facts.keys[i]) keys.push_back(facts.keys[i]);
+    std::string group =
+        VersionGroup(facts.keys[i], by_arrival ? std::string_view() : facts.orders[i]);
+    if (groups.empty() || groups.back() != group) groups.push_back(std::move(group));
+  }
+  known.current.resize(keys.size());
+  known.best.resize(groups.size());
+  if (current == nullptr || Planted("skip_dedup")) return known;
+  WEIRHOUSE_TRY(known.current, current->Find(keys));
+  known.versions = versions;
+  if (versions != nullptr) {
+    WEIRHOUSE_TRY(known.best, versions->FindBest(groups));
+  }
+  return known;
+}
+
+Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& rows,
+                        table::KeyIndex* current, VersionIndex* versions) {
+  const TransformDefinition& definition = checked.definition;
+  const bool by_arrival = definition.order_by_arrival;
+  WEIRHOUSE_TRY(const RowFacts facts,
+                FactsOfRows(rows, definition.key_columns(), definition.order_columns()));
+  UpsertPlan plan;
+  plan.rejected = NullKeys(rows, definition.key_columns(), facts);
+  const std::vector<std::int64_t> sorted = SortedRows(facts, plan.rejected, by_arrival);
+  WEIRHOUSE_TRY(KnownRows known, LookUp(facts, sorted, by_arrival, current, versions));
+  WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, sorted, known)
+                                              : DecideByOrder(facts, sorted, known));
+
+  std::sort(decision.current.begin(), decision.current.end());
+  for (std::int64_t row : decision.current) {
+    const auto i = static_cast<std::size_t>(row);
+    plan.entries.emplace_back(
+        facts.keys[i],
+        table::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
+  }
+  WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
+  if (definition.history == History::kKeep) {
+    WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
+  }
+  plan.deletes = std::move(decision.deletes);
+  plan.versions = std::move(decision.versions);
+  if (!checked.row_wise) return plan;
+  plan.states = decision.states;
+  plan.states.quarantined = static_cast<std::int64_t>(plan.rejected.size());
+  WEIRHOUSE_CHECK(plan.states.total() == rows.num_rows());  // each record once
+  plan.losers = std::move(decision.losers);
+  std::sort(plan.losers.begin(), plan.losers.end());
+  return plan;
+}
+
+Result<std::vector<std::int64_t>> RecordsOf(const arrow::Table& rows) {
+  std::vector<std::int64_t> records;
+  records.reserve(static_cast<std::size_t>(rows.num_rows()));
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) {
+    records.assign(static_cast<std::size_t>(rows.num_rows()), -1);
+    return records;
+  }
+  if (column->type()->id() != arrow::Type::INT64) {
+    return Status(Code::kInternal, "`_record` is not a 64-bit integer");
+  }
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      records.push_back(values.IsNull(i) ? -1 : values.Value(i));
+    }
+  }
+  return records;
+}
+
+}  // namespace
+
+std::string_view RecordStateName(RecordState state) {
+  constexpr std::string_view kNames[] = {"processed",  "duplicate", "conflict",
+                                         "superseded", "filtered",  "quarantined"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+StateCounts& StateCounts::operator+=(const StateCounts& other) {
+  processed += other.processed;
+  duplicate += other.duplicate;
+  conflict += other.conflict;
+  superseded += other.superseded;
+  filtered += other.filtered;
+  quarantined += other.quarantined;
+  return *this;
+}
+
+Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::string>& key_columns,
+                             const std::vector<std::string>& order_columns) {
+  RowFacts facts;
+  WEIRHOUSE_TRY(facts.keys, table::EncodeKeys(rows, key_columns));
+  facts.orders.resize(facts.keys.size());
+  if (!order_columns.empty()) {
+    WEIRHOUSE_TRY(facts.orders, table::EncodeKeys(rows, order_columns));
+  }
+  std::vector<int> declared;
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    if (!table::IsHidden(rows.field(i)->name())) declared.push_back(i);
+  }
+  WEIRHOUSE_TRY(facts.contents, table::RowDigests(rows, declared));
+  WEIRHOUSE_TRY(facts.records, RecordsOf(rows));
+  return facts;
+}
+
+Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
+                              table::KeyIndex& current, VersionIndex* versions) {
+  return Plan(checked, rows, &current, versions);
+}
+
+Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows) {
+  return Plan(checked, rows, nullptr, nullptr);
+}
+
+std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended) {
+  WEIRHOUSE_CHECK(plan.entries.size() == appended.file_of_row.size());
+  auto entries = plan.entries;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
+  }
+  return entries;
+}
+
+Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,
+                                              const arrow::Table& output_rows) {
+  WEIRHOUSE_TRY(std::vector<std::int64_t> all, RecordsOf(driver_rows));
+  WEIRHOUSE_TRY(std::vector<std::int64_t> kept, RecordsOf(output_rows));
+  std::sort(all.begin(), all.end());
+  std::sort(kept.begin(), kept.end());
+  std::vector<std::int64_t> dropped;
+  std::set_difference(all.begin(), all.end(), kept.begin(), kept.end(),
+                      std::back_inserter(dropped));
+  if (all.size() != kept.size() + dropped.size()) {
+    return Status(Code::kInternal, "a transform returned records that its driver does not hold");
+  }
+  std::vector<RecordId> records;
+  records.reserve(dropped.size());
+  for (std::int64_t record : dropped) records.emplace_back(record);
+  return records;
+}
+}  // namespace weirhouse::transform

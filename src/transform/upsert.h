@@ -1,0 +1,122 @@
+// Which rows of a batch become current, which versions join the history, and what became of every
+// record (architecture §6, reliability §3 "Record states").
+//
+// Per key the row with the greatest (declared order, content digest) wins, whichever arrived first.
+// With `order arrival` the later record (by `_record`) wins. Decisions only: nothing is written.
+//
+// States are counted so that they do not depend on the order of arrival either. Of the records with
+// one key and one content, the first is a version and the others are duplicates. Of the versions
+// with one key and one declared order, the one with the greatest digest stands and the others are
+// conflicts. Of those that stand, the one with the greatest order is processed and the others are
+// superseded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/id.h"
+#include "base/status.h"
+#include "table/key_index.h"
+#include "table/table.h"
+#include "transform/check.h"
+#include "transform/version_index.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::transform {
+
+enum class RecordState : std::uint8_t {
+  kProcessed,
+  kDuplicate,
+  kConflict,
+  kSuperseded,
+  kFiltered,
+  kQuarantined,
+};
+std::string_view RecordStateName(RecordState state);
+
+// Deltas: a winner that loses to a later one is taken from processed.
+struct StateCounts {
+  std::int64_t processed = 0;
+  std::int64_t duplicate = 0;
+  std::int64_t conflict = 0;
+  std::int64_t superseded = 0;
+  std::int64_t filtered = 0;
+  std::int64_t quarantined = 0;
+
+  std::int64_t total() const {
+    return processed + duplicate + conflict + superseded + filtered + quarantined;
+  }
+  StateCounts& operator+=(const StateCounts& other);
+  friend bool operator==(const StateCounts&, const StateCounts&) = default;
+};
+
+// A record that is not current, and the record it lost to: an entry of the run's sidecar.
+struct Loser {
+  RecordId record;
+  RecordState state = RecordState::kDuplicate;
+  RecordId winner;
+  bool moved = false;  // it came with an earlier batch and had another state until now
+  friend auto operator<=>(const Loser&, const Loser&) = default;
+};
+
+// A row that cannot be kept: the engine quarantines its record. NULL in a key column (WH2112).
+struct RejectedRow {
+  RecordId record;
+  std::int64_t row = 0;  // of the rows given
+  std::string column;
+  std::string error_code;
+  std::string reason;
+};
+
+struct UpsertPlan {
+  std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
+  std::vector<table::RowPosition> deletes;     // rows of the table that they replace
+  // The index entry of each of current_rows, `position` still open: see IndexEntries.
+  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
+  VersionChanges versions;                     // for VersionIndex::Apply
+  StateCounts states;                          // all zero if the query is not row-wise
+  std::vector<Loser> losers;                   // by record
+  std::vector<RejectedRow> rejected;
+};
+
+// Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
+// from new versions; without it (a table without history may do without) a repeat of a version that
+// is not current counts as superseded or conflict, not as duplicate; sums hold either way.
+// Both indexes must stand at the table's main snapshot.
+// Cost: one look-up per key and index. 900 rows: about 2 ms.
+Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
+                              table::KeyIndex& current, VersionIndex* versions);
+
+// The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
+// `history_rows` are the whole tables. Memory: keys and digests of all rows.
+Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows);
+
+// The index entries with their places, once the rows are written.
+std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended);
+
+// Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables
+// have `_record`.
+Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,
+                                              const arrow::Table& output_rows);
+
+// What the rules look at, one entry per row.
+struct RowFacts {
+  std::vector<std::string> keys;
+  std::vector<std::string> orders;    // all empty if no order columns are declared
+  std::vector<Digest> contents;       // of the declared columns
+  std::vector<std::int64_t> records;  // -1 where `_record` is null or absent
+};
+Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::string>& key_columns,
+                             const std::vector<std::string>& order_columns);
+}  // namespace weirhouse::transform

@@ -1,0 +1,37 @@
+// Who wins, decided over sorted rows. Private to transform/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "table/key_index.h"
+#include "transform/upsert.h"
+#include "transform/version_index.h"
+
+namespace weirhouse::transform {
+
+// What stood before the batch: per key and per version group, in the order of the sorted rows.
+struct KnownRows {
+  std::vector<std::optional<table::KeyEntry>> current;
+  std::vector<std::optional<Version>> best;
+  VersionIndex* versions = nullptr;  // nullptr: nothing is known but `current`
+};
+
+struct Decision {
+  std::vector<std::int64_t> current;  // rows that become current
+  std::vector<std::int64_t> history;  // rows that are new versions
+  std::vector<table::RowPosition> deletes;
+  VersionChanges versions;
+  StateCounts states;
+  std::vector<Loser> losers;
+};
+
+// `sorted` by (key, order, content, record).
+Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                               const KnownRows& known);
+// `sorted` by (key, record).
+Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                                 const KnownRows& known);
+}  // namespace weirhouse::transform
