@@ -39,7 +39,8 @@ void AppendJson(simdjson::dom::element element, std::string* out) {
     case element_type::OBJECT: {
       out->push_back('{');
       const char* separator = "";
-      for (const auto field : element.get_object().value_unsafe()) {
+      const simdjson::dom::object object = element.get_object().value_unsafe();
+      for (const auto field : object) {
         *out += separator;
         AppendJsonText(field.key, out);
         out->push_back(':');
@@ -52,7 +53,8 @@ void AppendJson(simdjson::dom::element element, std::string* out) {
     case element_type::ARRAY: {
       out->push_back('[');
       const char* separator = "";
-      for (const auto item : element.get_array().value_unsafe()) {
+      const simdjson::dom::array items = element.get_array().value_unsafe();
+      for (const auto item : items) {
         *out += separator;
         AppendJson(item, out);
         separator = ",";
@@ -143,9 +145,10 @@ bool JsonReader::State::IsGoodNested(simdjson::dom::element element, int depth) 
       return IsGoodObject(element.get_object().value_unsafe(), depth + 1);
     case element_type::ARRAY: {
       if (depth + 1 > kJsonDepthMax) return false;
-      std::int64_t items = 0;
-      for (const auto item : element.get_array().value_unsafe()) {
-        if (++items > kArrayItemsMax || !IsGoodNested(item, depth + 1)) return false;
+      const simdjson::dom::array items = element.get_array().value_unsafe();
+      std::int64_t count = 0;
+      for (const auto item : items) {
+        if (++count > kArrayItemsMax || !IsGoodNested(item, depth + 1)) return false;
       }
       return true;
     }
