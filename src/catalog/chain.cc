@@ -238,7 +238,7 @@ Result<Digest> ChainStart(Sqlite& db) {
       }));
   WEIRHOUSE_TRY(const nlohmann::json id, StoredJson(stored, "project id"));
   if (!id.is_string()) {
-    return Status(Code::kCorruption, "catalog has no project id").WithError("WH7038");
+    return Status(Code::kCorruption, "catalog has no project id").WithError("WH7088");
   }
   return Sha256Of(id.get<std::string>());
 }

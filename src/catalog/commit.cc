@@ -15,7 +15,7 @@ using storage::SqliteRow;
 Status Inconsistent(const CommitRequest& request, std::string_view why) {
   return Status(Code::kInternal,
                 fmt::format("commit of run {} contradicts itself: {}", ToString(request.run), why))
-      .WithError("WH7035");
+      .WithError("WH7085");
 }
 
 Status CheckRequest(const CommitRequest& request) {
@@ -109,7 +109,7 @@ Result<Run> RunToPublish(Sqlite& db, RunId id) {
                                }));
   if (!run) {
     return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(id)))
-        .WithError("WH7036")
+        .WithError("WH7086")
         .WithHint("a run is planned before it works");
   }
   if (run->state == RunState::kPlanned) return *std::move(run);
@@ -134,7 +134,7 @@ Status CloseRuns(CommitContext& commit) {
   return Status(Code::kConflict, fmt::format("run {} cannot be closed: it is not halted",
                                              ToString(*request.also_closes)))
       .WithError("WH7007")
-      .WithHint("`wh run list --state halted` shows the runs that wait");
+      .WithHint("`wh status` shows the runs that wait");
 }
 
 Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, ProcessTime now) {
@@ -251,7 +251,7 @@ Result<CommitAnswer> SqliteCatalog::Settle(const CommitRequest& request, const S
   }
   return Status(Code::kUnavailable, fmt::format("commit of run {} did not take place: {}",
                                                 ToString(request.run), failure.message()))
-      .WithError("WH7034")
+      .WithError("WH7084")
       .WithHint("nothing was written; the same command may be run again");
 }
 

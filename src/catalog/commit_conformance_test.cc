@@ -224,7 +224,7 @@ TEST_P(CatalogConformance, AZombieIsFencedOffAndMovesNothing) {
   EXPECT_EQ(ValueOf(catalog_->FindTable("processed.a"))->metadata_location, "a1");
   CommitRequest stale = SwapOf(two, "processed.a", "a1", "a2");
   stale.offsets.push_back({"consumer", 9, 20, 2});
-  EXPECT_EQ(catalog_->Commit(stale).status().error_code(), "WH7031");
+  EXPECT_EQ(catalog_->Commit(stale).status().error_code(), "WH7081");
   CommitRequest newer = SwapOf(three, "processed.a", "a1", "a2");
   newer.offsets.push_back({"consumer", 10, 20, 3});
   ASSERT_OK(catalog_->Commit(newer));

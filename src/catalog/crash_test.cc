@@ -117,7 +117,7 @@ TEST(Commit, SaysSoWhenTheDiskIsFullAndGoesOnWhenThereIsSpace) {
     EXPECT_EQ(ValueOf((*catalog)->LastSeq()), CommitSeq(0));
   }
   EXPECT_EQ(full.code(), Code::kUnavailable) << full.ToString();
-  EXPECT_THAT(full.error_code(), ::testing::AnyOf("WH7003", "WH7034")) << full.ToString();
+  EXPECT_THAT(full.error_code(), ::testing::AnyOf("WH7003", "WH7084")) << full.ToString();
   EXPECT_FALSE(ValueOf((*catalog)->Outcome(run.plan.idempotency_key)).has_value());
   const auto answer = (*catalog)->Commit(FullOf(run, std::nullopt, "m1.json"));
   ASSERT_OK(answer);
@@ -162,7 +162,7 @@ TEST(OpenSqliteCatalog, RefusesAFileFromANewerProgram) {
   for (const bool read_only : {false, true}) {
     const Status status = OpenSqliteCatalog(path, {.read_only = read_only}).status();
     EXPECT_EQ(status.code(), Code::kInvalidInput);
-    EXPECT_EQ(status.error_code(), "WH7033");
+    EXPECT_EQ(status.error_code(), "WH7083");
   }
 }
 
@@ -180,7 +180,7 @@ TEST(OpenSqliteCatalog, BringsAnOlderFileUpToDateAndRefusesItForReading) {
         (*db)->Script("INSERT INTO migration VALUES (1, 'first', 0);"
                       "INSERT INTO setting VALUES ('project_id', '\"p\"')"));
   }
-  EXPECT_EQ(OpenSqliteCatalog(path, {.read_only = true}).status().error_code(), "WH7033");
+  EXPECT_EQ(OpenSqliteCatalog(path, {.read_only = true}).status().error_code(), "WH7083");
   auto catalog = OpenSqliteCatalog(path);
   ASSERT_OK(catalog);
   EXPECT_TRUE(ValueOf((*catalog)->Tables()).empty());

@@ -30,7 +30,7 @@ class LineageWriter {
       return Status(Code::kInvalidInput,
                     fmt::format("lineage names an object that this commit does not hold: \"{}\"",
                                 ref.key))
-          .WithError("WH7030");
+          .WithError("WH7080");
     }
     return ref;
   }
@@ -69,7 +69,7 @@ class LineageWriter {
       return Status(Code::kInvalidInput,
                     fmt::format("lineage edge ends in a node that does not exist: {} \"{}\"",
                                 ref.kind, ref.key))
-          .WithError("WH7030")
+          .WithError("WH7080")
           .WithHint("name the node in the same commit, or commit what it stands for first");
     }
     ids_.emplace(ref, id);

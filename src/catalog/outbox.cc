@@ -27,13 +27,13 @@ Result<std::vector<OutboxEvent>> SqliteCatalog::PendingEvents(std::int64_t limit
 Status SqliteCatalog::MarkEvent(std::int64_t id, std::string_view state, int attempts) {
   if (state != "pending" && state != "sent" && state != "dead") {
     return Status(Code::kInternal, fmt::format("event state does not exist: \"{}\"", state))
-        .WithError("WH7035");
+        .WithError("WH7085");
   }
   return Write([&](Sqlite& db) -> Status {
     WEIRHOUSE_TRY_STATUS(db.Run("UPDATE outbox SET state = ?, attempts = ? WHERE id = ?",
                                 {std::string(state), std::int64_t{attempts}, id}));
     if (db.Changes() == 1) return Status::Ok();
-    return Status(Code::kNotFound, fmt::format("event does not exist: {}", id)).WithError("WH7036");
+    return Status(Code::kNotFound, fmt::format("event does not exist: {}", id)).WithError("WH7086");
   });
 }
 

@@ -52,7 +52,7 @@ Status SwapPointer(CommitContext& commit, const TableChange& change) {
   if (dot == std::string::npos || dot == 0 || dot + 1 == change.name.size()) {
     return Status(Code::kInternal,
                   fmt::format("table name is not \"namespace.table\": \"{}\"", change.name))
-        .WithError("WH7035");
+        .WithError("WH7085");
   }
   return commit.db.Run(
       "INSERT INTO table_pointer (name, namespace, short_name, uuid, metadata_location, seq) "
@@ -91,7 +91,7 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
              Code::kCorruption,
              fmt::format("file was committed before with other bytes: {}: SHA-256 {} then, {} now",
                          file.path, stored, digest))
-      .WithError("WH7037")
+      .WithError("WH7087")
       .WithHint("`wh verify --deep` tells which of both the file holds");
 }
 
@@ -221,7 +221,7 @@ Status WriteJudgement(CommitContext& commit) {
     if (key == "project_id") {
       return Status(Code::kInternal,
                     "the project's id never changes: the hash chain begins with it")
-          .WithError("WH7035");
+          .WithError("WH7085");
     }
     WEIRHOUSE_TRY_STATUS(
         commit.db.Run("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE "
@@ -257,7 +257,7 @@ Status CheckOffsets(Sqlite& db, const CommitRequest& request) {
                     fmt::format("offset of consumer \"{}\" was moved by another writer: expected "
                                 "{}, found {}",
                                 move.consumer, move.expected, stored.position))
-          .WithError("WH7031")
+          .WithError("WH7081")
           .WithHint("read again from the stored offset and redo the run");
     }
   }

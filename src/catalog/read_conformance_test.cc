@@ -214,7 +214,7 @@ TEST_P(CatalogConformance, AnEdgeNeedsBothItsEnds) {
     request.edges.push_back({absent, {"run", ""}, "read", {}, {}});
     const Status status = catalog_->Commit(request).status();
     EXPECT_EQ(status.code(), Code::kInvalidInput);
-    EXPECT_EQ(status.error_code(), "WH7030");
+    EXPECT_EQ(status.error_code(), "WH7080");
   }
   EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(0));
   EXPECT_FALSE(ValueOf(catalog_->FindNode({"run", ToString(run.id)})).has_value());

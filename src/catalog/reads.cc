@@ -41,7 +41,7 @@ Result<CommitSeq> SqliteCatalog::SeqOf(std::string_view table, std::int64_t sequ
     return Status(Code::kNotFound,
                   fmt::format("table \"{}\" has no published snapshot with sequence number {}",
                               table, sequence_number))
-        .WithError("WH7036");
+        .WithError("WH7086");
   }
   return first->seq;
 }

@@ -10,7 +10,7 @@ using storage::SqliteRow;
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("catalog holds an unreadable {}", what))
-      .WithError("WH7038")
+      .WithError("WH7088")
       .WithHint("keep the file as it is and restore a backup of the project");
 }
 CommitSeq SeqAt(const SqliteRow& row, int column) { return CommitSeq(row.Int(column)); }

@@ -16,7 +16,7 @@ namespace weirhouse::catalog {
 // Canonical text: sorted keys, no blanks. Bytes that are no UTF-8 become U+FFFD, so that it cannot
 // fail.
 std::string JsonText(const nlohmann::json& value);
-// What was stored must be JSON; anything else is kCorruption (WH7038) of `what`.
+// What was stored must be JSON; anything else is kCorruption (WH7088) of `what`.
 Result<nlohmann::json> StoredJson(const std::string& text, std::string_view what);
 Result<Digest> StoredDigest(const std::string& hex, std::string_view what);
 Result<RunState> StoredState(const std::string& name);

@@ -56,7 +56,7 @@ Result<Run> ResumeRun(Sqlite& db, Run run, const RunPlan& plan) {
     return Status(Code::kInternal,
                   fmt::format("run {} is planned again with {} records instead of {}",
                               ToString(run.id), plan.record_ids_wanted, run.plan.record_ids_wanted))
-        .WithError("WH7035");
+        .WithError("WH7085");
   }
   ++run.attempt;
   run.state = RunState::kPlanned;
@@ -73,7 +73,7 @@ Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   if (plan.record_ids_wanted < 0) {
     return Status(Code::kInternal,
                   fmt::format("run \"{}\" wants a negative number of record ids", plan.name))
-        .WithError("WH7035");
+        .WithError("WH7085");
   }
   WEIRHOUSE_TRY(std::optional<Run> found, FindStep(db, plan.kind, plan.step_identity));
   if (!found) return InsertRun(db, plan, now);
@@ -85,8 +85,8 @@ Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
 
 Status NoSuchRun(RunId run) {
   return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(run)))
-      .WithError("WH7036")
-      .WithHint("`wh run list` shows the runs there are");
+      .WithError("WH7086")
+      .WithHint("`wh status` shows the last runs");
 }
 }  // namespace
 

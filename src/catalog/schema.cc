@@ -265,13 +265,13 @@ Status VersionMismatch(int found) {
                   fmt::format("catalog was written by a newer program: its version is {}, this one "
                               "knows {}",
                               found, newest))
-        .WithError("WH7033")
+        .WithError("WH7083")
         .WithHint("use the program that wrote it, or a newer one");
   }
   return Status(Code::kInvalidInput,
                 fmt::format("catalog is older than this program: its version is {}, {} is needed",
                             found, newest))
-      .WithError("WH7033")
+      .WithError("WH7083")
       .WithHint("open it once for writing: any writing command brings it up to date");
 }
 

@@ -19,7 +19,7 @@ struct Migration {
 std::span<const Migration> Migrations();
 
 // Brings the database up to the newest version, each migration in one transaction; a new database
-// gets its project id. Errors: WH7033 when the file was written by a newer program.
+// gets its project id. Errors: WH7083 when the file was written by a newer program.
 Status Migrate(storage::Sqlite& db, ProcessTime now, Random& random);
 // The version the database stands at; 0 = empty.
 Result<int> SchemaVersion(storage::Sqlite& db);

@@ -30,7 +30,7 @@ Status SqliteCatalog::OpenWriter() {
   if (read_only_) {
     return Status(Code::kPermissionDenied,
                   fmt::format("catalog is open for reading only: {}", path_))
-        .WithError("WH7032")
+        .WithError("WH7082")
         .WithHint("a writing command opens the project for writing");
   }
   if (writer_ == nullptr) {
