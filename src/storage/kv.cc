@@ -26,7 +26,7 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
       fmt::format("could not {} the key-value store: {}: {}", what, status.ToString(), folder);
   if (status.IsCorruption()) {
     return Status(Code::kCorruption, message)
-        .WithError("WH7051")
+        .WithError("WH7027")
         .WithHint("it is only a cache: remove the folder and it is rebuilt from the tables");
   }
   if (status.IsNoSpace()) {
@@ -37,14 +37,14 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
   if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() ||
       status.IsIncomplete() || status.IsAborted()) {
     return Status(Code::kUnavailable, message)
-        .WithError("WH7050")
+        .WithError("WH7026")
         .WithHint("another process may have it open; try again when it is done");
   }
-  if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7052");
+  if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
   if (status.IsNotSupported()) {
-    return Status(Code::kPermissionDenied, message).WithError("WH7053");
+    return Status(Code::kPermissionDenied, message).WithError("WH7029");
   }
-  return Status(Code::kInternal, message).WithError("WH7054");
+  return Status(Code::kInternal, message).WithError("WH7030");
 }
 
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -187,7 +187,7 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
     std::error_code ignored;
     if (!std::filesystem::exists(folder + "/CURRENT", ignored)) {
       return Status(Code::kNotFound, fmt::format("key-value store does not exist: {}", folder))
-          .WithError("WH7052");
+          .WithError("WH7028");
     }
     status = rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw);
   } else {

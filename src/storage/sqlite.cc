@@ -32,7 +32,7 @@ Status StatusOfSqlite(int rc, sqlite3* db, const std::string& path, std::string_
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return Status(Code::kUnavailable, message)
-          .WithError("WH7020")
+          .WithError("WH7018")
           .WithHint("another process holds the write lock; try again when it is done");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

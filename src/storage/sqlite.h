@@ -1,4 +1,4 @@
-// SQLite, wrapped once. Private to storage/ and catalog/.
+// SQLite, wrapped once. For catalog/ only: everyone else goes through the catalog.
 #pragma once
 
 #include <cstdint>
