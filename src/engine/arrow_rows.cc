@@ -94,11 +94,20 @@ std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table
   return rows->SelectColumns(kept).ValueOr(rows);
 }
 
+std::shared_ptr<arrow::Table> PlainRows(const std::shared_ptr<arrow::Table>& rows) {
+  arrow::FieldVector fields;
+  for (const auto& field : rows->schema()->fields())
+    fields.push_back(arrow::field(field->name(), field->type()));
+  return arrow::Table::Make(arrow::schema(fields), rows->columns(), rows->num_rows());
+}
+
 Result<std::shared_ptr<arrow::Table>> Concatenate(
     const std::vector<std::shared_ptr<arrow::Table>>& tables) {
   WEIRHOUSE_CHECK(!tables.empty());
   if (tables.size() == 1) return tables[0];
-  auto joined = arrow::ConcatenateTables(tables);
+  std::vector<std::shared_ptr<arrow::Table>> plain;
+  for (const auto& table : tables) plain.push_back(PlainRows(table));
+  auto joined = arrow::ConcatenateTables(plain);
   if (!joined.ok())
     return Status(Code::kInternal, "could not join tables: " + joined.status().ToString());
   return *joined;

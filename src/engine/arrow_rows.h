@@ -45,6 +45,9 @@ Result<table::TablePtr> TableOrNew(Workspace& workspace, const std::string& name
                                    const std::vector<std::string>& sort);
 // `rows` without hidden columns.
 std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table>& rows);
+// `rows` with every column nullable and no metadata, so that tables from files and from memory can
+// be joined.
+std::shared_ptr<arrow::Table> PlainRows(const std::shared_ptr<arrow::Table>& rows);
 Result<std::shared_ptr<arrow::Table>> Concatenate(
     const std::vector<std::shared_ptr<arrow::Table>>& tables);
 }  // namespace weirhouse::engine

@@ -21,6 +21,9 @@
 #include "table/key_index.h"
 #include "table/table.h"
 
+namespace weirhouse::transform {
+class VersionIndex;
+}  // namespace weirhouse::transform
 namespace weirhouse::feature {
 class OnlineStore;
 }  // namespace weirhouse::feature
@@ -77,11 +80,18 @@ class Workspace {
   Result<table::KeyIndex*> IndexOf(const std::string& name,
                                    const std::vector<std::string>& key_columns,
                                    const std::vector<std::string>& order_columns);
+  // The versions that a table with history knows, brought to its main snapshot; null for tables
+  // without history.
+  Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
+  // The same as they stand, for the moment between a commit and Apply. They must have been asked
+  // for before.
+  Result<table::KeyIndex*> PeekIndex(const std::string& name);
+  Result<transform::VersionIndex*> PeekVersions(const std::string& name);
   // The project's now: wall time, or the greatest committed batch end when the clock is replay.
   Result<EventTime> Now();
 
  private:
-  Workspace() = default;
+  Workspace();
   std::shared_ptr<const ProjectDefinition> project_;
   std::unique_ptr<catalog::Catalog> catalog_;
   storage::Disk* disk_ = nullptr;
@@ -94,6 +104,7 @@ class Workspace {
   std::string lake_;
   int lock_ = -1;
   std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
+  std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
 };
 
 // Makes the state folder, the catalog and the token of a new project; the token is returned once

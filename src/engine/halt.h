@@ -1,0 +1,38 @@
+// A batch that its gate stopped: what is remembered until a person overrides or discards it.
+// Private to engine/.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "catalog/record.h"
+#include "engine/workspace.h"
+#include "gate/definition.h"
+
+namespace weirhouse::engine {
+
+struct HaltedBatch {
+  std::string batch;
+  CommitSeq raw_seq;
+  EventTime batch_end{};
+  std::vector<std::string> tables;                    // staged under StagingRef
+  std::vector<catalog::RecordStateCount> states;      // what publishing would count
+  std::map<std::string, std::int64_t> valid_records;  // by source: what discarding excludes
+  std::vector<catalog::MetricRecord> profiles;
+  std::string message;  // the story for people
+};
+nlohmann::json ToJson(const HaltedBatch& halted);
+Result<HaltedBatch> HaltedFromJson(const nlohmann::json& json);
+
+std::string HaltedKey(RunId run);   // the catalog setting that keeps it
+std::string StagingRef(RunId run);  // the table ref that its rows are staged under
+Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run);
+
+// `gate` without the checks whose kind the profile skips (they are recorded as skipped by the judge
+// where they are history checks; count checks are dropped here).
+gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Profile& profile);
+}  // namespace weirhouse::engine

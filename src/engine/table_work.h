@@ -1,0 +1,92 @@
+// One processed table's share of a batch: what its transform decided, staged and then known to the
+// indexes. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/batch_records.h"
+#include "engine/publication.h"
+#include "engine/table_view.h"
+#include "engine/workspace.h"
+#include "transform/upsert.h"
+
+namespace weirhouse::engine {
+
+// Threads: one. `transform` and `records` must outlive it.
+class TableWork {
+ public:
+  // Decides what `rows` (the transform's answer) change. `records` = the driver's share of the
+  // batch, or null. `driver_rows` = all driver rows the transform read (mode full and rebuilds), or
+  // null: those of `records`. `full` = `rows` are the whole table: replaces what is there, unless
+  // that has the same content.
+  static Result<std::unique_ptr<TableWork>> Make(Workspace& workspace,
+                                                 const transform::CheckedTransform& transform,
+                                                 const std::shared_ptr<arrow::Table>& rows,
+                                                 const SourceRecords* records,
+                                                 const std::shared_ptr<arrow::Table>& driver_rows,
+                                                 bool full);
+
+  const transform::CheckedTransform& transform() const { return *transform_; }
+  const SourceRecords* records() const { return records_; }
+  const std::vector<RejectedRecord>& rejected() const { return rejected_; }
+  const std::vector<transform::Loser>& losers() const { return plan_.losers; }
+  // Rows that join the current table, hidden columns included.
+  const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
+  const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
+
+  bool Covers(const std::string& table) const;  // its table, or the history of it
+  bool AddsRows() const;
+  // A table it covers, as it will be. `columns` empty = all.
+  Result<std::shared_ptr<arrow::Table>> StagedRows(TableView& tables, const std::string& table,
+                                                   const std::vector<std::string>& columns) const;
+  // Per added row: does another current row, which this batch does not replace, hold its key?
+  Result<std::vector<bool>> KeysHeldByOthers() const;
+  // The greatest known (else event) time among the added rows, µs.
+  std::optional<std::int64_t> NewestTime() const;
+  // Record states of its driver's records, as deltas.
+  std::map<std::string, std::int64_t> StateCounts() const { return states_; }
+
+  Status Stage(Publication& publication, const std::string& ref);
+  // After the commit.
+  Status ApplyToIndexes();
+  void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
+  void NameTables(std::vector<std::string>& names) const;
+
+ private:
+  TableWork(Workspace& workspace, const transform::CheckedTransform& transform)
+      : workspace_(workspace), transform_(&transform) {}
+  Status CountStates(const std::shared_ptr<arrow::Table>& rows,
+                     const std::shared_ptr<arrow::Table>& driver_rows);
+  Status DropIfUnchanged();
+
+  Workspace& workspace_;
+  const transform::CheckedTransform* transform_;
+  const SourceRecords* records_ = nullptr;
+  bool full_ = false;
+  bool unchanged_ = false;
+  transform::UpsertPlan plan_;
+  std::vector<RejectedRecord> rejected_;
+  std::map<std::string, std::int64_t> states_;
+  table::AppendedRows appended_;
+  table::TablePtr staged_current_;
+  table::TablePtr staged_history_;
+};
+
+// No rows of a table that does not exist yet, with the columns its transform will give it.
+Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
+                                                  const std::vector<std::string>& columns);
+// Rows that `upstream` adds to `table` (none if it is null).
+Result<std::shared_ptr<arrow::Table>> NewRowsOf(Workspace& workspace, const TableWork* upstream,
+                                                const std::string& table);
+// Appends `rows` to a table that is made if it does not exist.
+Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
+                  const std::shared_ptr<arrow::Table>& rows);
+// The records that lost, to system.losers: why a record is not in its table has an answer.
+Status StageLosers(Workspace& workspace, Publication& publication,
+                   const std::vector<std::unique_ptr<TableWork>>& work);
+}  // namespace weirhouse::engine

@@ -1,0 +1,234 @@
+#include "engine/workspace.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "engine/pipeline.h"
+#include "feature/online_store.h"
+#include "transform/version_index.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::string_view kStateFolder = ".weirhouse";
+
+// Takes the project's lock, or says who holds it.
+Result<int> TakeLock(const std::string& path) {
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    return Status(errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable,
+                  fmt::format("could not open the lock: {}", path))
+        .WithError("WH8001");
+  }
+  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+    char holder[32] = {};
+    const ssize_t count = read(file, holder, sizeof(holder) - 1);
+    close(file);
+    return Status(
+               Code::kUnavailable,
+               fmt::format("another process is writing to this project{}",
+                           count > 0 ? fmt::format(": process {}",
+                                                   Trim({holder, static_cast<std::size_t>(count)}))
+                                     : ""))
+        .WithError("WH8001")
+        .WithHint("wait for it, or stop it; a daemon (`wh serve`) takes commands over its socket");
+  }
+  const std::string pid = fmt::format("{}\n", getpid());
+  if (ftruncate(file, 0) != 0 || pwrite(file, pid.data(), pid.size(), 0) < 0) {
+    close(file);
+    return Status(Code::kUnavailable, fmt::format("could not write the lock: {}", path))
+        .WithError("WH8001");
+  }
+  return file;
+}
+
+Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
+  if (!recorded || recorded->get<std::string>() == lake) return Status();
+  return Status(Code::kInvalidInput,
+                fmt::format("the project was moved: its data names {}, now it is {}",
+                            recorded->get<std::string>(), lake))
+      .WithError("WH8003")
+      .WithHint("move it back; table metadata holds absolute locations");
+}
+}  // namespace
+
+Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
+                                                   Access access) {
+  std::unique_ptr<Workspace> workspace(new Workspace());
+  workspace->project_ = std::move(project);
+  workspace->disk_ = &storage::LocalDisk();
+  workspace->clock_ = &SystemClock();
+  workspace->random_ = &SystemRandom();
+  workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
+  const std::string& warehouse = workspace->project_->profile.warehouse;
+  workspace->lake_ = warehouse.starts_with("/")
+                         ? warehouse
+                         : workspace->project_->root + "/" +
+                               (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
+  while (workspace->lake_.ends_with('/')) workspace->lake_.pop_back();
+  if (!arrow::compute::Initialize().ok())
+    return Status(Code::kInternal, "could not start Arrow's compute functions");
+
+  const std::string catalog_path = workspace->state_folder_ + "/catalog.db";
+  if (!workspace->disk_->Stat(catalog_path).ok()) {
+    return Status(Code::kNotFound,
+                  fmt::format("the project has no state yet: {}", workspace->state_folder_))
+        .WithError("WH8004")
+        .WithHint("`wh init` in the project's folder makes it");
+  }
+  const bool writes = access == Access::kWrite;
+  if (writes) {
+    WEIRHOUSE_TRY(workspace->lock_, TakeLock(workspace->state_folder_ + "/lock"));
+  }
+  catalog::SqliteCatalogOptions catalog_options;
+  catalog_options.read_only = !writes;
+  WEIRHOUSE_TRY(workspace->catalog_, catalog::OpenSqliteCatalog(catalog_path, catalog_options));
+  WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  const std::string kv_folder = workspace->state_folder_ + "/kv";
+  if (writes || workspace->disk_->Stat(kv_folder + "/CURRENT").ok()) {
+    storage::KvOptions kv_options;
+    kv_options.read_only = !writes;
+    WEIRHOUSE_TRY(workspace->kv_, storage::KvStore::Open(kv_folder, kv_options));
+    workspace->online_ = std::make_unique<feature::OnlineStore>(*workspace->kv_);
+  }
+  storage::SqlOptions sql_options;
+  sql_options.temp_folder = workspace->state_folder_ + "/tmp";
+  WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
+  return workspace;
+}
+
+Workspace::Workspace() = default;
+Workspace::~Workspace() {
+  indexes_.clear();
+  versions_.clear();
+  online_.reset();
+  kv_.reset();
+  catalog_.reset();
+  if (lock_ >= 0) close(lock_);
+}
+
+Result<std::optional<table::TablePtr>> Workspace::FindTable(const std::string& name) {
+  WEIRHOUSE_TRY(const std::optional<catalog::TablePointer> pointer, catalog_->FindTable(name));
+  if (!pointer) return std::optional<table::TablePtr>();
+  WEIRHOUSE_TRY(table::TablePtr table, table::LoadTable(*disk_, name, pointer->metadata_location));
+  return std::optional<table::TablePtr>(std::move(table));
+}
+
+Result<table::TablePtr> Workspace::LoadTable(const std::string& name) {
+  WEIRHOUSE_TRY(std::optional<table::TablePtr> table, FindTable(name));
+  if (table) return *std::move(table);
+  WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> tables, catalog_->Tables());
+  std::vector<std::string> names;
+  for (const catalog::TablePointer& pointer : tables) names.push_back(pointer.name);
+  return Status(Code::kNotFound, fmt::format("no such table: \"{}\"", name))
+      .WithError("WH7020")
+      .WithHint(DidYouMean(name, names));
+}
+
+Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& name,
+                                                           const std::vector<std::string>& columns,
+                                                           std::optional<SnapshotId> snapshot) {
+  WEIRHOUSE_TRY(const table::TablePtr table, LoadTable(name));
+  table::ScanOptions options;
+  options.snapshot = snapshot;
+  options.columns = columns;
+  if (columns.empty()) {
+    for (const table::Field& field : table->schema().fields) {
+      if (!table::IsHidden(field.name)) options.columns.push_back(field.name);
+    }
+  }
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(*disk_, table, options));
+  return scan.ReadAll();
+}
+
+std::string Workspace::TableLocation(const std::string& name) const {
+  const auto dot = name.find('.');
+  WEIRHOUSE_CHECK(dot != std::string::npos);
+  return fmt::format("{}/{}/{}", lake_, name.substr(0, dot), name.substr(dot + 1));
+}
+
+Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
+                                            const std::vector<std::string>& key_columns,
+                                            const std::vector<std::string>& order_columns) {
+  WEIRHOUSE_CHECK(kv_ != nullptr);
+  std::unique_ptr<table::KeyIndex>& index = indexes_[name];
+  if (index == nullptr)
+    index = std::make_unique<table::KeyIndex>(*kv_, name, key_columns, order_columns);
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, FindTable(name));
+  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
+  return index.get();
+}
+
+Result<transform::VersionIndex*> Workspace::VersionsOf(
+    const transform::CheckedTransform& transform) {
+  const auto& definition = transform.definition;
+  if (definition.history != transform::History::kKeep)
+    return static_cast<transform::VersionIndex*>(nullptr);
+  std::unique_ptr<transform::VersionIndex>& versions = versions_[definition.name()];
+  if (versions == nullptr) {
+    versions = std::make_unique<transform::VersionIndex>(
+        *kv_, definition.name(), definition.key_columns(), definition.order_columns());
+  }
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> history,
+                FindTable(definition.history_table()));
+  if (history) WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, *history));
+  return versions.get();
+}
+
+Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
+  const auto known = indexes_.find(name);
+  WEIRHOUSE_CHECK(known != indexes_.end());
+  return known->second.get();
+}
+Result<transform::VersionIndex*> Workspace::PeekVersions(const std::string& name) {
+  const auto known = versions_.find(name);
+  WEIRHOUSE_CHECK(known != versions_.end());
+  return known->second.get();
+}
+
+Result<EventTime> Workspace::Now() {
+  if (!project_->replay_clock) return EventTimeOfMicros(Micros(clock_->Now()));
+  return catalog_->ReplayNow();
+}
+
+Result<std::string> InitializeState(const ProjectDefinition& project) {
+  storage::Disk& disk = storage::LocalDisk();
+  const std::string state = project.root + "/" + std::string(kStateFolder);
+  if (disk.Stat(state + "/catalog.db").ok()) {
+    return Status(Code::kConflict, fmt::format("the project has state already: {}", state))
+        .WithError("WH8005");
+  }
+  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
+  const std::string& warehouse = project.profile.warehouse;
+  std::string lake =
+      warehouse.starts_with("/")
+          ? warehouse
+          : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
+  while (lake.ends_with('/')) lake.pop_back();
+  WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
+                catalog::OpenSqliteCatalog(state + "/catalog.db"));
+  Sha256 entropy;
+  for (int i = 0; i < 4; ++i) entropy.UpdateInt(SystemRandom().PositiveId());
+  const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
+  catalog::RunPlan plan;
+  plan.kind = "init";
+  plan.name = project.name;
+  plan.step_identity = Sha256Of("init");
+  plan.idempotency_key = plan.step_identity.ToHex();
+  WEIRHOUSE_TRY(const catalog::Run run, catalog->PlanRun(plan));
+  catalog::CommitRequest request;
+  request.run = run.id;
+  request.idempotency_key = plan.idempotency_key;
+  request.layer = "maintenance";
+  request.settings = {{"lake", lake}, {"token_sha256", Sha256Of(token).ToHex()}};
+  WEIRHOUSE_TRY_STATUS(catalog->Commit(request).status());
+  return token;
+}
+}  // namespace weirhouse::engine
