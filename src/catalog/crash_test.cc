@@ -232,8 +232,10 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField
 catalog = SqlCatalog("weirhouse", uri="sqlite:///" + sys.argv[1], warehouse="file://" + sys.argv[2])
-assert sorted(catalog.list_namespaces()) == [("feature",), ("processed",)], catalog.list_namespaces()
-assert catalog.list_tables("processed") == [("processed", "arrival")], catalog.list_tables("processed")
+namespaces = sorted(catalog.list_namespaces())
+assert namespaces == [("feature",), ("processed",)], namespaces
+tables = catalog.list_tables("processed")
+assert tables == [("processed", "arrival")], tables
 try:
     catalog.load_table("processed.arrival")
     sys.exit("the metadata does not exist, yet it was loaded")
