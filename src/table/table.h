@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -34,6 +35,7 @@ namespace weirhouse::table {
 
 inline constexpr int kSnapshotsKept = 100;  // metadata.json is rewritten whole at each commit
 inline constexpr int kMetadataLogMax = 100;
+inline constexpr int kManifestsMergeAt = 30;  // a plan opens every manifest, a merge rewrites them
 
 // ---- Metadata
 // ---------------------------------------------------------------------------------------------
@@ -49,6 +51,10 @@ struct Snapshot {
 struct SnapshotRef {
   SnapshotId snapshot;
   std::string type = "branch";  // branch | tag
+  // What a foreign engine set; carried through, we expire by kSnapshotsKept alone.
+  std::optional<std::int64_t> min_snapshots_to_keep;
+  std::optional<std::int64_t> max_snapshot_age_ms;
+  std::optional<std::int64_t> max_ref_age_ms;
 };
 
 // A parsed metadata.json. Immutable; shared freely between threads.
@@ -71,6 +77,9 @@ struct TableMetadata {
   std::vector<std::pair<std::int64_t, SnapshotId>> snapshot_log;
   std::vector<std::pair<std::int64_t, std::string>> metadata_log;
   std::map<std::string, SnapshotRef> refs;
+  // Top-level keys we do not interpret (statistics, foreign sort orders, …), as JSON text: written
+  // back as they were read.
+  std::map<std::string, std::string> other_keys;
 
   const Schema& schema() const;
   const PartitionSpec& spec() const;
@@ -80,11 +89,13 @@ struct TableMetadata {
 };
 using TablePtr = std::shared_ptr<const TableMetadata>;
 
+// Reads format version 2, and 1 (which the next commit upgrades). Errors: kCorruption (WH7050),
+// kInvalidInput (WH7051) for a later version.
 Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name,
                                          std::string metadata_location);
 std::string SerializeTableMetadata(const TableMetadata& metadata);
 
-// Loads and caches metadata by location (they never change). Threads: any.
+// Loads and caches metadata by location (they never change; the last 64 are kept). Threads: any.
 Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
                            const std::string& metadata_location);
 
@@ -96,6 +107,9 @@ struct NewTable {
   std::vector<std::string> sort_columns;
   std::map<std::string, std::string> properties;
 };
+// Forgets all cached metadata, manifests and delete files. For tests and benchmarks: what is cached
+// is immutable, so nobody else needs it.
+void ClearTableCaches();
 // Metadata of a table that does not exist yet; written by the first StagedWrite.
 Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock);
 
@@ -138,7 +152,8 @@ struct ScanOptions {
   bool with_sequence_number =
       false;  // adds "_sequence_number" (int64): the file's data sequence number
   // Only rows of files added after this snapshot's sequence number (an incremental read of
-  // appends).
+  // appends). A file that compaction merged counts as added with the last of its parts, so a reader
+  // that lags behind a compaction may see rows again; ReadHistory tells them apart.
   std::optional<std::int64_t> after_sequence_number;
 };
 
@@ -150,7 +165,8 @@ class Scan {
 
   struct Task {
     DataFile file;
-    std::vector<DataFile> deletes;  // position and equality deletes that apply to it
+    // Position and equality deletes that apply to it; shared with other tasks.
+    std::vector<std::shared_ptr<const DataFile>> deletes;
   };
   std::span<const Task> tasks() const { return tasks_; }
   // Rows of one task in file order, deleted ones masked out, columns resolved by field id.
@@ -163,11 +179,25 @@ class Scan {
   storage::Disk* disk_ = nullptr;
   TablePtr table_;
   ScanOptions options_;
-  Schema schema_;
+  Schema schema_;  // of the columns asked for
   std::vector<Task> tasks_;
-  struct Deletes;
-  std::shared_ptr<Deletes> deletes_;  // parsed once, shared by copies
 };
+
+// The catalog's commit sequence of a table's Iceberg sequence number (catalog::Catalog::SeqOf).
+using CommitSeqOf = std::function<Result<CommitSeq>(std::int64_t sequence_number)>;
+
+// Rows of an append-only (history) table by the commit that brought them: `after` < commit ≤
+// `up_to`. A row's commit is its `_commit_seq`, or where that is null its file's, through `seq_of`.
+// The result has the scan's columns and "_commit_seq", filled in. Outlives the snapshots kept: any
+// commit that is not undone can be asked for. Memory: the whole result.
+struct HistoryOptions {
+  CommitSeq after{0};
+  CommitSeq up_to{std::numeric_limits<std::int64_t>::max()};
+  ScanOptions scan;  // `columns` and `ranges` as in a scan
+};
+Result<std::shared_ptr<arrow::Table>> ReadHistory(storage::Disk& disk, TablePtr table,
+                                                  const HistoryOptions& options,
+                                                  const CommitSeqOf& seq_of);
 
 // The order-free digest of a table's declared (not hidden) columns: rows as canonical bytes,
 // sorted. Equal rows give equal digests whatever the files, splits, arrival order or engine.
@@ -175,6 +205,8 @@ Result<Digest> ContentDigest(const arrow::Table& rows);
 // The canonical bytes of one row over `columns` (indexes): what content digests and tie-breaks are
 // made of. Built column by column; call once per table.
 Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const int> columns);
+// The same over the declared columns in name order: what KeyEntry::content and ContentDigest hold.
+Result<std::vector<Digest>> DeclaredDigests(const arrow::Table& rows);
 
 // ---- Writing
 // ----------------------------------------------------------------------------------------------
@@ -210,8 +242,11 @@ struct StagedTable {
 };
 
 // Stages one change of one table: any of append, position deletes, whole-file removal, schema
-// evolution. Files get deterministic names from (run, ordinal): a resumed attempt overwrites
-// nothing and reuses nothing it cannot verify. Threads: one.
+// evolution. File names hold run, ordinal and a random part, so that a resumed attempt overwrites
+// nothing and an orphan can be traced to its run. Threads: one.
+//   data       <location>/data/<partition path>/<run>-<ordinal>-<8 hex>.parquet
+//   metadata   <location>/metadata/<5-digit version>-<uuid>.metadata.json,
+//              snap-<snapshot id>-1-<uuid>.avro (manifest list), <uuid>-m<n>.avro (manifests)
 class StagedWrite {
  public:
   // `base` is the state the change applies to (its metadata_location is the expected pointer).
@@ -236,11 +271,18 @@ class StagedWrite {
 
   // Writes manifests, manifest list and metadata.json. If nothing was changed, `snapshots` is empty
   // and the change is a no-op that must not be committed (change.metadata_location == base's).
-  // Keeps the last kSnapshotsKept snapshots and those that refs name; merges manifests beyond 100.
+  // Keeps the last kSnapshotsKept snapshots and those that refs name. Manifests of earlier commits
+  // are taken over untouched, except that kManifestsMergeAt small ones become one. Cost: O(new
+  // files + manifests), a few ms beside Parquet.
   Result<StagedTable> Finish();
 
+  struct State;  // private to table/
+
  private:
-  struct State;
+  friend Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
+                                             const StageOptions& stage,
+                                             const struct CompactionOptions& options,
+                                             const CommitSeqOf& seq_of);
   std::unique_ptr<State> state_;
 };
 
@@ -261,4 +303,19 @@ struct FileDeletes {
   std::int64_t deleted_rows = 0;
 };
 Result<std::vector<FileDeletes>> DeletedShares(storage::Disk& disk, TablePtr table);
+
+struct CompactionOptions {
+  double deleted_share_min = 0.10;    // files with a greater share of masked rows are rewritten
+  bool all = false;                   // rewrite everything
+  std::int64_t small_file_bytes = 0;  // also merge files below this size …
+  int small_files_min = 2;            // … where a partition has at least so many of them
+  std::int64_t rows_per_file_max = 1'000'000;
+};
+// Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
+// one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
+// it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see
+// StagedWrite::Finish. Memory: one partition's rows.
+Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
+                                    const StageOptions& stage, const CompactionOptions& options,
+                                    const CommitSeqOf& seq_of);
 }  // namespace weirhouse::table

@@ -1,0 +1,244 @@
+#include <charconv>
+
+#include "table/metadata_json.h"
+#include "table/table.h"
+
+namespace weirhouse::table {
+namespace {
+
+void AppendKey(std::string& out, std::string_view key) {
+  out += ',';
+  AppendJsonText(out, key);
+  out += ':';
+}
+void AppendMember(std::string& out, std::string_view key, std::int64_t value) {
+  AppendKey(out, key);
+  AppendJsonInt(out, value);
+}
+void AppendMember(std::string& out, std::string_view key, std::string_view value) {
+  AppendKey(out, key);
+  AppendJsonText(out, value);
+}
+
+void AppendTextMap(std::string& out, const std::map<std::string, std::string>& map) {
+  out += '{';
+  for (const auto& [key, value] : map) {
+    if (out.back() != '{') out += ',';
+    AppendJsonText(out, key);
+    out += ':';
+    AppendJsonText(out, value);
+  }
+  out += '}';
+}
+
+void AppendSnapshot(std::string& out, const Snapshot& snapshot) {
+  out += "{\"snapshot-id\":";
+  AppendJsonInt(out, snapshot.id.value());
+  if (snapshot.parent) AppendMember(out, "parent-snapshot-id", snapshot.parent->value());
+  AppendMember(out, "sequence-number", snapshot.sequence_number);
+  AppendMember(out, "timestamp-ms", snapshot.timestamp_ms);
+  AppendKey(out, "summary");
+  AppendTextMap(out, snapshot.summary);
+  AppendMember(out, "manifest-list", snapshot.manifest_list);
+  if (snapshot.schema_id >= 0) AppendMember(out, "schema-id", snapshot.schema_id);
+  out += '}';
+}
+
+void AppendSortOrders(std::string& out, const TableMetadata& metadata) {
+  if (metadata.other_keys.contains("sort-orders")) return;  // a foreign engine's, carried through
+  AppendMember(out, "default-sort-order-id", metadata.sort_order.empty() ? 0 : 1);
+  AppendKey(out, "sort-orders");
+  out += "[{\"order-id\":0,\"fields\":[]}";
+  if (!metadata.sort_order.empty()) {
+    out += ",{\"order-id\":1,\"fields\":[";
+    for (const SortField& field : metadata.sort_order) {
+      if (out.back() != '[') out += ',';
+      out += "{\"transform\":\"identity\"";
+      AppendMember(out, "source-id", field.source_id);
+      AppendMember(out, "direction", std::string_view(field.ascending ? "asc" : "desc"));
+      AppendMember(out, "null-order",
+                   std::string_view(field.nulls_first ? "nulls-first" : "nulls-last"));
+      out += '}';
+    }
+    out += "]}";
+  }
+  out += ']';
+}
+
+void AppendRefs(std::string& out, const TableMetadata& metadata) {
+  AppendKey(out, "refs");
+  out += '{';
+  for (const auto& [name, ref] : metadata.refs) {
+    if (out.back() != '{') out += ',';
+    AppendJsonText(out, name);
+    out += ":{\"snapshot-id\":";
+    AppendJsonInt(out, ref.snapshot.value());
+    AppendMember(out, "type", ref.type);
+    if (ref.min_snapshots_to_keep) {
+      AppendMember(out, "min-snapshots-to-keep", *ref.min_snapshots_to_keep);
+    }
+    if (ref.max_snapshot_age_ms) {
+      AppendMember(out, "max-snapshot-age-ms", *ref.max_snapshot_age_ms);
+    }
+    if (ref.max_ref_age_ms) AppendMember(out, "max-ref-age-ms", *ref.max_ref_age_ms);
+    out += '}';
+  }
+  out += '}';
+}
+
+void AppendLogs(std::string& out, const TableMetadata& metadata) {
+  AppendKey(out, "snapshot-log");
+  out += '[';
+  for (const auto& [time_ms, snapshot] : metadata.snapshot_log) {
+    if (out.back() != '[') out += ',';
+    out += "{\"timestamp-ms\":";
+    AppendJsonInt(out, time_ms);
+    AppendMember(out, "snapshot-id", snapshot.value());
+    out += '}';
+  }
+  out += ']';
+  AppendKey(out, "metadata-log");
+  out += '[';
+  for (const auto& [time_ms, file] : metadata.metadata_log) {
+    if (out.back() != '[') out += ',';
+    out += "{\"timestamp-ms\":";
+    AppendJsonInt(out, time_ms);
+    AppendMember(out, "metadata-file", file);
+    out += '}';
+  }
+  out += ']';
+}
+
+void AppendSchemas(std::string& out, const TableMetadata& metadata) {
+  AppendMember(out, "current-schema-id", metadata.current_schema_id);
+  AppendKey(out, "schemas");
+  out += '[';
+  for (const Schema& schema : metadata.schemas) {
+    if (out.back() != '[') out += ',';
+    AppendSchemaJson(out, schema);
+  }
+  out += ']';
+  AppendMember(out, "default-spec-id", metadata.default_spec_id);
+  AppendKey(out, "partition-specs");
+  out += '[';
+  for (const PartitionSpec& spec : metadata.specs) {
+    if (out.back() != '[') out += ',';
+    out += "{\"spec-id\":";
+    AppendJsonInt(out, spec.spec_id);
+    AppendKey(out, "fields");
+    AppendSpecFieldsJson(out, spec);
+    out += '}';
+  }
+  out += ']';
+  AppendMember(out, "last-partition-id", metadata.last_partition_id);
+}
+}  // namespace
+
+void AppendJsonText(std::string& out, std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // start of the run not yet copied
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<std::uint8_t>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[i];
+    } else {
+      out += "\\u00";
+      out += kDigits[c >> 4];
+      out += kDigits[c & 15];
+    }
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
+void AppendJsonInt(std::string& out, std::int64_t value) {
+  char digits[24];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  WEIRHOUSE_CHECK(error == std::errc());
+  out.append(digits, end);
+}
+
+void AppendSchemaJson(std::string& out, const Schema& schema) {
+  out += "{\"type\":\"struct\"";
+  AppendMember(out, "schema-id", schema.schema_id);
+  if (!schema.identifier_field_ids.empty()) {
+    AppendKey(out, "identifier-field-ids");
+    out += '[';
+    for (const int id : schema.identifier_field_ids) {
+      if (out.back() != '[') out += ',';
+      AppendJsonInt(out, id);
+    }
+    out += ']';
+  }
+  AppendKey(out, "fields");
+  out += '[';
+  for (const Field& field : schema.fields) {
+    if (out.back() != '[') out += ',';
+    out += "{\"id\":";
+    AppendJsonInt(out, field.id);
+    AppendMember(out, "name", field.name);
+    out += field.required ? ",\"required\":true" : ",\"required\":false";
+    AppendKey(out, "type");
+    if (!field.type.name.empty() && field.type.name[0] == '{') {
+      out += field.type.name;  // a nested type is kept as its JSON
+    } else {
+      AppendJsonText(out, field.type.name);
+    }
+    if (!field.doc.empty()) AppendMember(out, "doc", field.doc);
+    out += '}';
+  }
+  out += "]}";
+}
+
+void AppendSpecFieldsJson(std::string& out, const PartitionSpec& spec) {
+  out += '[';
+  for (const PartitionField& field : spec.fields) {
+    if (out.back() != '[') out += ',';
+    out += "{\"source-id\":";
+    AppendJsonInt(out, field.source_id);
+    AppendMember(out, "field-id", field.field_id);
+    AppendMember(out, "name", field.name);
+    AppendMember(out, "transform", field.transform);
+    out += '}';
+  }
+  out += ']';
+}
+
+std::string SerializeTableMetadata(const TableMetadata& metadata) {
+  std::string out;
+  out.reserve(4096 + metadata.snapshots.size() * 1536 + metadata.schemas.size() * 4096);
+  out += "{\"format-version\":2";
+  AppendMember(out, "table-uuid", metadata.uuid);
+  AppendMember(out, "location", metadata.location);
+  AppendMember(out, "last-sequence-number", metadata.last_sequence_number);
+  AppendMember(out, "last-updated-ms", metadata.last_updated_ms);
+  AppendMember(out, "last-column-id", metadata.last_column_id);
+  AppendSchemas(out, metadata);
+  AppendSortOrders(out, metadata);
+  AppendKey(out, "properties");
+  AppendTextMap(out, metadata.properties);
+  if (const Snapshot* current = metadata.current_snapshot()) {
+    AppendMember(out, "current-snapshot-id", current->id.value());
+  }
+  AppendRefs(out, metadata);
+  AppendKey(out, "snapshots");
+  out += '[';
+  for (const Snapshot& snapshot : metadata.snapshots) {
+    if (out.back() != '[') out += ',';
+    AppendSnapshot(out, snapshot);
+  }
+  out += ']';
+  AppendLogs(out, metadata);
+  for (const auto& [key, json] : metadata.other_keys) {
+    AppendKey(out, key);
+    out += json;
+  }
+  out += '}';
+  return out;
+}
+}  // namespace weirhouse::table

@@ -1,0 +1,322 @@
+#include "table/schema.h"
+
+#include <arrow/api.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "table/value.h"
+
+namespace weirhouse::table {
+namespace {
+
+constexpr std::string_view kPrimitives[] = {"boolean",     "int",    "long",   "float",
+                                            "double",      "date",   "time",   "timestamp",
+                                            "timestamptz", "string", "binary", "uuid"};
+
+bool IsPrimitive(const Type& type) {
+  for (const std::string_view name : kPrimitives) {
+    if (type.name == name) return true;
+  }
+  return ShapeOf(type).precision > 0 || FixedLength(type) > 0;
+}
+
+Status NotStorable(std::string_view type) {
+  return Status(Code::kInvalidInput, fmt::format("an Iceberg v2 column cannot hold type {}", type))
+      .WithError("WH7055")
+      .WithHint(
+          "cast it to boolean, int, long, float, double, decimal, date, timestamp, string or "
+          "binary");
+}
+
+Status Malformed(std::string why) {
+  return Status(Code::kCorruption, fmt::format("table schema is malformed: {}", why))
+      .WithError("WH7050");
+}
+
+Result<Field> FieldFromJson(const nlohmann::json& json) {
+  Field field;
+  field.id = json.at("id").get<int>();
+  field.name = json.at("name").get<std::string>();
+  field.required = json.value("required", false);
+  field.doc = json.value("doc", "");
+  const nlohmann::json& type = json.at("type");
+  // A nested type keeps its JSON as its name: we carry it through, and do not read its column.
+  field.type.name = type.is_string() ? type.get<std::string>() : type.dump();
+  if (type.is_string()) {
+    if (const DecimalShape shape = ShapeOf(field.type); shape.precision > 0) {
+      field.type.name = fmt::format("decimal({},{})", shape.precision, shape.scale);
+    }
+    if (!IsPrimitive(field.type)) {
+      return Malformed(
+          fmt::format("field \"{}\" has unknown type \"{}\"", field.name, field.type.name));
+    }
+  }
+  return field;
+}
+
+bool CanPromote(const Type& from, const Type& to) {
+  if (from == to) return true;
+  if (from.name == "int" && to.name == "long") return true;
+  if (from.name == "float" && to.name == "double") return true;
+  const DecimalShape a = ShapeOf(from);
+  const DecimalShape b = ShapeOf(to);
+  return a.precision > 0 && b.precision >= a.precision && a.scale == b.scale;
+}
+
+Status Refused(std::string message, std::string hint) {
+  return Status(Code::kContractRefused, std::move(message))
+      .WithError("WH7054")
+      .WithHint(std::move(hint));
+}
+
+std::string WideningsOf(const Type& type) {
+  if (type.name == "int") return "it may become long";
+  if (type.name == "float") return "it may become double";
+  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
+    return fmt::format("it may become a decimal of scale {} and precision above {}", shape.scale,
+                       shape.precision);
+  }
+  return fmt::format("type {} cannot change; add a new optional field instead", type.name);
+}
+
+// The field of the evolved schema for `now`, or why readers would break.
+Result<Field> EvolveField(const Field& now, const Field& wanted) {
+  if (!CanPromote(now.type, wanted.type)) {
+    return Refused(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
+                               now.type.name, wanted.type.name),
+                   WideningsOf(now.type));
+  }
+  if (wanted.required && !now.required) {
+    return Refused(
+        fmt::format("field \"{}\" changes from optional to required", now.name),
+        "old files may hold nulls there: keep it optional and check for nulls in a gate");
+  }
+  if (!wanted.required && now.required) {
+    return Refused(fmt::format("field \"{}\" changes from required to optional", now.name),
+                   "readers rely on it having a value: keep it required, or publish a major "
+                   "version");
+  }
+  Field evolved = wanted;
+  evolved.id = now.id;
+  return evolved;
+}
+}  // namespace
+
+const Field* Schema::Find(std::string_view name) const {
+  for (const Field& field : fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+const Field* Schema::FindById(int id) const {
+  for (const Field& field : fields) {
+    if (field.id == id) return &field;
+  }
+  return nullptr;
+}
+
+nlohmann::json Schema::ToJson() const {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Field& field : fields) {
+    nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
+    const bool nested = !field.type.name.empty() && field.type.name[0] == '{';
+    json["type"] = nested ? nlohmann::json::parse(field.type.name, nullptr, false)
+                          : nlohmann::json(field.type.name);
+    if (!field.doc.empty()) json["doc"] = field.doc;
+    list.push_back(std::move(json));
+  }
+  nlohmann::json json = {{"type", "struct"}, {"schema-id", schema_id}, {"fields", list}};
+  if (!identifier_field_ids.empty()) json["identifier-field-ids"] = identifier_field_ids;
+  return json;
+}
+
+Result<Schema> Schema::FromJson(const nlohmann::json& json) {
+  try {
+    Schema schema;
+    schema.schema_id = json.value("schema-id", 0);
+    for (const nlohmann::json& item : json.at("fields")) {
+      WEIRHOUSE_TRY(Field field, FieldFromJson(item));
+      schema.fields.push_back(std::move(field));
+    }
+    if (json.contains("identifier-field-ids")) {
+      schema.identifier_field_ids = json["identifier-field-ids"].get<std::vector<int>>();
+    }
+    return schema;
+  } catch (const nlohmann::json::exception& error) {
+    return Malformed(error.what());
+  }
+}
+
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
+  static const std::map<std::string, std::shared_ptr<arrow::DataType>, std::less<>> types = {
+      {"boolean", arrow::boolean()},
+      {"int", arrow::int32()},
+      {"long", arrow::int64()},
+      {"float", arrow::float32()},
+      {"double", arrow::float64()},
+      {"date", arrow::date32()},
+      {"time", arrow::time64(arrow::TimeUnit::MICRO)},
+      {"timestamp", arrow::timestamp(arrow::TimeUnit::MICRO)},
+      {"timestamptz", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")},
+      {"string", arrow::utf8()},
+      {"binary", arrow::binary()},
+      {"uuid", arrow::fixed_size_binary(16)}};
+  if (const auto it = types.find(type.name); it != types.end()) return it->second;
+  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
+    return arrow::decimal128(shape.precision, shape.scale);
+  }
+  if (const int length = FixedLength(type); length > 0) return arrow::fixed_size_binary(length);
+  return NotStorable(type.name);
+}
+
+Result<Type> TypeOfArrow(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::BOOL:
+      return Type{"boolean"};
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+      return Type{"int"};
+    case arrow::Type::INT64:
+    case arrow::Type::UINT32:
+      return Type{"long"};
+    case arrow::Type::FLOAT:
+      return Type{"float"};
+    case arrow::Type::DOUBLE:
+      return Type{"double"};
+    case arrow::Type::DATE32:
+      return Type{"date"};
+    case arrow::Type::TIME64:
+      return Type{"time"};
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+    case arrow::Type::STRING_VIEW:
+      return Type{"string"};
+    case arrow::Type::BINARY:
+    case arrow::Type::LARGE_BINARY:
+      return Type{"binary"};
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return Type{fmt::format("fixed[{}]",
+                              static_cast<const arrow::FixedSizeBinaryType&>(type).byte_width())};
+    case arrow::Type::TIMESTAMP:
+      return Type{static_cast<const arrow::TimestampType&>(type).timezone().empty()
+                      ? "timestamp"
+                      : "timestamptz"};
+    case arrow::Type::DECIMAL128: {
+      const auto& decimal = static_cast<const arrow::Decimal128Type&>(type);
+      if (decimal.scale() < 0 || decimal.scale() > decimal.precision()) break;
+      return Type{fmt::format("decimal({},{})", decimal.precision(), decimal.scale())};
+    }
+    case arrow::Type::DICTIONARY:
+      return TypeOfArrow(*static_cast<const arrow::DictionaryType&>(type).value_type());
+    default:
+      break;
+  }
+  return NotStorable(type.ToString());
+}
+
+Result<std::shared_ptr<arrow::Schema>> Schema::ToArrow() const {
+  arrow::FieldVector out;
+  for (const Field& field : fields) {
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
+    out.push_back(arrow::field(
+        field.name, std::move(type), !field.required,
+        arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {std::to_string(field.id)})));
+  }
+  return arrow::schema(std::move(out));
+}
+
+Result<Schema> Schema::FromArrow(const arrow::Schema& schema) {
+  Schema out;
+  for (const auto& field : schema.fields()) {
+    WEIRHOUSE_TRY(Type type, TypeOfArrow(*field->type()));
+    Field made;
+    made.id = static_cast<int>(out.fields.size()) + 1;
+    made.name = field->name();
+    made.type = std::move(type);
+    made.required = !field->nullable();
+    out.fields.push_back(std::move(made));
+  }
+  return out;
+}
+
+Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int last_column_id) {
+  Schema evolved;
+  evolved.schema_id = current.schema_id + 1;
+  evolved.identifier_field_ids = current.identifier_field_ids;
+  std::vector<std::string> proposed_names;
+  for (const Field& field : proposed.fields) proposed_names.push_back(field.name);
+  // The old fields keep their places; new ones follow in the proposed order.
+  for (const Field& now : current.fields) {
+    const Field* wanted = proposed.Find(now.name);
+    if (wanted == nullptr) {
+      const std::string hint =
+          "a field cannot be dropped or renamed: keep it, optional fields may stay null";
+      const std::string near = DidYouMean(now.name, proposed_names);
+      return Refused(fmt::format("field \"{}\" is missing from the proposed schema", now.name),
+                     near.empty() ? hint : fmt::format("{} ({})", hint, near));
+    }
+    WEIRHOUSE_TRY(Field field, EvolveField(now, *wanted));
+    evolved.fields.push_back(std::move(field));
+  }
+  int next_id = last_column_id;
+  for (const Field& wanted : proposed.fields) {
+    if (current.Find(wanted.name) != nullptr) continue;
+    if (wanted.required) {
+      return Refused(fmt::format("new field \"{}\" is required", wanted.name),
+                     "rows written before have no value for it: declare it optional");
+    }
+    Field field = wanted;
+    field.id = ++next_id;
+    evolved.fields.push_back(std::move(field));
+  }
+  return evolved;
+}
+
+Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressions,
+                                        const Schema& schema) {
+  PartitionSpec spec;
+  std::vector<std::string> names;
+  for (const Field& field : schema.fields) names.push_back(field.name);
+  for (const std::string& expression : expressions) {
+    const std::string_view text = Trim(expression);
+    const auto open = text.find('(');
+    const bool call = open != std::string_view::npos && text.back() == ')';
+    const std::string transform(call ? Trim(text.substr(0, open)) : "identity");
+    const std::string column(call ? Trim(text.substr(open + 1, text.size() - open - 2)) : text);
+    const auto refuse = [&](std::string why, std::string hint) {
+      return Status(Code::kInvalidInput,
+                    fmt::format("partitioning \"{}\" is not possible: {}", text, why))
+          .WithError("WH7056")
+          .WithHint(std::move(hint));
+    };
+    if (!CanApply(transform)) {
+      return refuse(fmt::format("transform \"{}\" is not known", transform),
+                    "use month(column), day(column) or a column's name");
+    }
+    const Field* field = schema.Find(column);
+    if (field == nullptr) {
+      return refuse(fmt::format("the table has no column \"{}\"", column),
+                    DidYouMean(column, names));
+    }
+    const bool time = field->type.name == "timestamp" || field->type.name == "timestamptz";
+    const bool whole = transform == "identity" || transform == "void";
+    if (!whole && !time && (field->type.name != "date" || transform == "hour")) {
+      return refuse(
+          fmt::format("column \"{}\" is of type {}", column, field->type.name),
+          fmt::format("{} needs a {}timestamp", transform, transform == "hour" ? "" : "date or "));
+    }
+    PartitionField made;
+    made.source_id = field->id;
+    made.field_id = 1000 + static_cast<int>(spec.fields.size());
+    made.name = transform == "identity" ? column : column + "_" + transform;
+    made.transform = transform;
+    spec.fields.push_back(std::move(made));
+  }
+  return spec;
+}
+}  // namespace weirhouse::table

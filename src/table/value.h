@@ -1,0 +1,53 @@
+// Single values as Iceberg writes them in bounds and partitions (spec, appendix D), and the
+// partition transforms over them. Private to table/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "table/schema.h"
+
+namespace weirhouse::table {
+
+// decimal(p,s); both 0 when `type` is no decimal.
+struct DecimalShape {
+  int precision = 0;
+  int scale = 0;
+};
+DecimalShape ShapeOf(const Type& type);
+// The L of fixed[L], else 0.
+int FixedLength(const Type& type);
+// The fewest bytes that hold an unscaled value of `precision` digits.
+int DecimalBytes(int precision);
+
+// Little-endian, 4 or 8 bytes.
+std::string BytesOfInt(std::int32_t value);
+std::string BytesOfLong(std::int64_t value);
+// Of 4 or 8 bytes (4 where the value predates a promotion to long); absent otherwise.
+std::optional<std::int64_t> LongOfBytes(std::string_view bytes);
+std::optional<double> DoubleOfBytes(std::string_view bytes);
+__extension__ typedef __int128 Int128;
+__extension__ typedef unsigned __int128 UInt128;
+// Two's complement big-endian in the fewest bytes, as decimals are bound, and back.
+std::string BytesOfUnscaled(Int128 value);
+Int128 UnscaledOfBytes(std::string_view bytes);
+
+// Orders two single values of `type`: -1, 0, 1. Absent if the bytes are not of that type.
+std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b);
+
+// What `transform` makes of a column of `source`; kInvalidInput (WH7060) for an unknown transform.
+Result<Type> ResultType(std::string_view transform, const Type& source);
+// True for the transforms we compute ourselves: identity, year, month, day, hour, void.
+bool CanApply(std::string_view transform);
+// Applies one of them to a single value; null stays null.
+std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,
+                                          const std::optional<std::string>& value);
+// The same on days (date) or microseconds since 1970, for year, month, day and hour.
+std::int64_t TransformOrdinal(std::string_view transform, const Type& source, std::int64_t value);
+// How a partition value shows in a path: "2013-01", "2013-01-05", "EWR" (URL-encoded), "null".
+std::string PartitionText(std::string_view transform, const Type& source,
+                          const std::optional<std::string>& value);
+}  // namespace weirhouse::table
