@@ -32,19 +32,21 @@ constexpr std::size_t kAuditBytesMax = 256;
 
 HttpResponse TooSlow() { return ErrorResponse(408, "WH8016", "the request came too slowly"); }
 
+enum class Stage : std::uint8_t { kTarget, kFields, kBody };
+
 // The answer to what the parser could not read; nothing where the connection is gone.
-std::optional<HttpResponse> ResponseToParseError(const error_code& error,
-                                                 const beast::flat_buffer& buffer, bool timed_out) {
+std::optional<HttpResponse> ResponseToParseError(const error_code& error, Stage stage,
+                                                 bool timed_out) {
   using HttpError = beast::http::error;
   if (timed_out) return TooSlow();
   if (error == HttpError::body_limit)
     return ErrorResponse(413, "WH8017", "the body is larger than is taken here");
   if (error == HttpError::header_limit || error == HttpError::buffer_overflow) {
-    const auto bytes = buffer.data();
-    const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
-    if (text.find('\n') == std::string_view::npos)
+    if (stage == Stage::kTarget)
       return ErrorResponse(414, "WH8018", "the request's target is longer than 8 KiB");
-    return ErrorResponse(431, "WH8019", "the request's header is larger than 16 KiB");
+    if (stage == Stage::kFields)
+      return ErrorResponse(431, "WH8019", "the request's header is larger than 16 KiB");
+    return ErrorResponse(400, "WH8010", "the first line of a chunk is too long");
   }
   if (error == HttpError::end_of_stream || error == HttpError::partial_message) return std::nullopt;
   if (error.category() != beast::http::make_error_code(HttpError::bad_method).category())
@@ -167,7 +169,8 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   const auto [header_error, header_bytes] =
       co_await beast::http::async_read_header(socket_, buffer_, parser, kAwait);
   if (header_error) {
-    auto response = ResponseToParseError(header_error, buffer_, timed_out_);
+    auto response = ResponseToParseError(
+        header_error, parser.get().target().empty() ? Stage::kTarget : Stage::kFields, timed_out_);
     if (!response) co_return Next::kClose;
     co_return co_await Refuse(*std::move(response));
   }
@@ -227,7 +230,7 @@ asio::awaitable<std::variant<std::monostate, HttpResponse, error_code>> Session:
     const auto [error, bytes] =
         co_await beast::http::async_read_some(socket_, buffer_, parser, kAwait);
     if (!error) continue;
-    auto response = ResponseToParseError(error, buffer_, timed_out_);
+    auto response = ResponseToParseError(error, Stage::kBody, timed_out_);
     if (!response) co_return error;
     co_return *std::move(response);
   }

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +95,9 @@ struct Report {
   Step step;
   int error;
 };
+
+// By number: Debian 12's header declares the wrapper without C linkage.
+int OpenProcess(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
 
 std::string_view StepName(Step step) {
   switch (step) {
@@ -278,8 +281,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   WEIRHOUSE_CHECK(!command.argv.empty());
   const std::string name = command.argv[0];
   const bool beside = name.find('/') != std::string::npos && name.front() != '/';
-  const std::string program = FindProgram(beside ? command.folder + "/" + name : name,
-                                          command.environment["PATH"]);
+  const std::string program =
+      FindProgram(beside ? command.folder + "/" + name : name, command.environment["PATH"]);
   if (program.empty()) {
     return CannotStart(name, "no such program", Code::kInvalidInput)
         .WithHint("install it, or name it with its whole path; PATH is what the caller has");
@@ -287,8 +290,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
 
   auto state = std::make_unique<State>();
   if (!command.log_path.empty()) {
-    state->log = Descriptor(
-        open(command.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    state->log =
+        Descriptor(open(command.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (state->log.get() < 0) return CannotStartErrno(name, command.log_path, errno);
   }
   WEIRHOUSE_TRY(auto output, HighPipe(name));
@@ -324,7 +327,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   output.second.Close();
   report.second.Close();
   state->pid = pid;
-  state->exit = Descriptor(pidfd_open(pid, 0));
+  state->exit = Descriptor(OpenProcess(pid));
   state->output = std::move(output.first);
   fcntl(state->output.get(), F_SETFL, O_NONBLOCK);
   state->command = std::move(command);
@@ -427,8 +430,7 @@ ChildExit ChildProcess::Finish() {
 
 Result<ChildExit> RunChild(ChildCommand command) {
   const ChildLimits limits = command.limits;
-  WEIRHOUSE_TRY(const std::unique_ptr<ChildProcess> child,
-                ChildProcess::Start(std::move(command)));
+  WEIRHOUSE_TRY(const std::unique_ptr<ChildProcess> child, ChildProcess::Start(std::move(command)));
   const auto start = SystemClock().Monotonic();
   while (!child->Ended()) {
     std::chrono::milliseconds wait = kWatchInterval;

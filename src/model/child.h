@@ -24,12 +24,12 @@
 namespace weirhouse::model {
 
 struct ChildLimits {
-  std::chrono::seconds processor_time{0};                  // 0 = not limited
-  std::chrono::milliseconds wall_time{0};                  // 0 = not limited; RunChild only
-  std::int64_t file_bytes_max = std::int64_t{8} << 30;     // of any one file it writes
-  int open_files_max = 1024;                               // what a shell gives by default
-  std::int64_t log_bytes_max = 16 << 20;                   // more output is read and dropped
-  std::int64_t rss_bytes_max = 0;                          // 0 = not watched; RunChild only
+  std::chrono::seconds processor_time{0};               // 0 = not limited
+  std::chrono::milliseconds wall_time{0};               // 0 = not limited; RunChild only
+  std::int64_t file_bytes_max = std::int64_t{8} << 30;  // of any one file it writes
+  int open_files_max = 1024;                            // what a shell gives by default
+  std::int64_t log_bytes_max = 16 << 20;                // more output is read and dropped
+  std::int64_t rss_bytes_max = 0;                       // 0 = not watched; RunChild only
 };
 
 struct ChildCommand {
@@ -52,11 +52,11 @@ std::map<std::string, std::string> ChildEnvironment(
 // How a child ended.
 struct ChildExit {
   enum class Reason : std::uint8_t {
-    kExited,     // by itself, with exit_code
-    kSignalled,  // by `signal`, which was not ours
-    kTimedOut,   // killed at wall_time
-    kOverMemory, // killed above rss_bytes_max
-    kKilled,     // by Kill()
+    kExited,      // by itself, with exit_code
+    kSignalled,   // by `signal`, which was not ours
+    kTimedOut,    // killed at wall_time
+    kOverMemory,  // killed above rss_bytes_max
+    kKilled,      // by Kill()
   };
   Reason reason = Reason::kExited;
   int exit_code = 0;
@@ -65,7 +65,7 @@ struct ChildExit {
   double wall_seconds = 0;
   std::int64_t rss_bytes_peak = 0;
   std::int64_t output_bytes = 0;
-  bool output_cut = false;             // more than log_bytes_max came
+  bool output_cut = false;              // more than log_bytes_max came
   std::vector<std::string> last_lines;  // up to 20, for messages
   bool ok() const { return reason == Reason::kExited && exit_code == 0; }
 };
@@ -104,7 +104,8 @@ class ChildProcess {
   std::unique_ptr<State> state_;
 };
 
-// Runs a child to its end, whatever end that is. Errors as Start; a child that fails is a ChildExit.
+// Runs a child to its end, whatever end that is. Errors as Start; a child that fails is a
+// ChildExit.
 Result<ChildExit> RunChild(ChildCommand command);
 
 // The absolute path of `program`, looked up in `path_list` unless it has a "/"; empty if there is

@@ -22,7 +22,8 @@ bool IsName(std::string_view name) {
 
 // A path stays inside the project: relative, with no "." or ".." step.
 bool IsPathInside(std::string_view path) {
-  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos) return false;
+  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos)
+    return false;
   std::size_t begin = 0;
   while (begin <= path.size()) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
@@ -37,8 +38,9 @@ Result<std::string> ReadName(const YamlNode& node, std::string_view what) {
   WEIRHOUSE_TRY(std::string name, node.AsString(what));
   if (!IsName(name)) {
     return node
-        .Error("WH5001", fmt::format("{} must be lower-case letters, digits and \"_\", found \"{}\"",
-                                     what, name))
+        .Error("WH5001",
+               fmt::format("{} must be lower-case letters, digits and \"_\", found \"{}\"", what,
+                           name))
         .WithHint("a name starts with a letter: it becomes part of ids and paths");
   }
   return name;
@@ -124,8 +126,8 @@ Status ReadServe(const YamlNode& node, ModelDefinition& model) {
 }
 
 Result<ModelDefinition> ReadModel(const YamlNode& node) {
-  WEIRHOUSE_TRY_STATUS(node.CheckKeys(
-      "a model", {"model", "training_set", "train", "metrics", "serve", "mirror"}));
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys("a model", {"model", "training_set", "train", "metrics", "serve", "mirror"}));
   ModelDefinition model;
   WEIRHOUSE_TRY(const YamlNode* name, node.Require("model", "a model"));
   WEIRHOUSE_TRY(model.name, ReadName(*name, "model"));

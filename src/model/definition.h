@@ -26,14 +26,14 @@ struct ServeDefinition {
 
 struct ModelDefinition {
   std::string name;
-  std::string training_set;                 // name, without version: "late_v1"
-  std::vector<std::string> command;         // argument vector, no shell: {"python", "train.py"}
-  nlohmann::json params;                    // an object; handed to the command unchanged
-  std::vector<MetricBound> metrics;         // sorted by metric
-  std::optional<ServeDefinition> serve;     // absent: trained only
-  nlohmann::json mirror;                    // kept as written, references unexpanded; null = none
-  std::vector<std::string> notes;           // to be printed: keys that are accepted and come later
-  SourceSpan span;                          // of the definition's name
+  std::string training_set;              // name, without version: "late_v1"
+  std::vector<std::string> command;      // argument vector, no shell: {"python", "train.py"}
+  nlohmann::json params;                 // an object; handed to the command unchanged
+  std::vector<MetricBound> metrics;      // sorted by metric
+  std::optional<ServeDefinition> serve;  // absent: trained only
+  nlohmann::json mirror;                 // kept as written, references unexpanded; null = none
+  std::vector<std::string> notes;        // to be printed: keys that are accepted and come later
+  SourceSpan span;                       // of the definition's name
 };
 
 // Parses every document of one file; `path` is used in messages only. Unknown keys are refused with

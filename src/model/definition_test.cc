@@ -38,10 +38,11 @@ TEST(ParseModels, ReadsTheExampleOfTheGuide) {
 }
 
 TEST(ParseModels, ReadsSeveralDocuments) {
-  ASSERT_OK_AND(auto models,
-                ParseModels("--- { model: a, training_set: t, train: { cmd: [python, 'a b.py'] } }\n"
-                            "--- { model: b, training_set: t, train: { cmd: python 'a b.py' } }\n",
-                            "m.yaml"));
+  ASSERT_OK_AND(
+      auto models,
+      ParseModels("--- { model: a, training_set: t, train: { cmd: [python, 'a b.py'] } }\n"
+                  "--- { model: b, training_set: t, train: { cmd: python 'a b.py' } }\n",
+                  "m.yaml"));
   ASSERT_EQ(models.size(), 2u);
   EXPECT_EQ(models[0].command, models[1].command);
   EXPECT_EQ(models[0].params.dump(), "{}");
@@ -53,11 +54,13 @@ TEST(ParseModels, RefusesUnknownKeysAtEachLevelWithASuggestion) {
               AllOf(HasSubstr("WH2002"), HasSubstr("did you mean \"train\"?")));
   EXPECT_THAT(ErrorOf("{ model: a, training_set: t, train: { cmd: x, param: {} } }"),
               HasSubstr("did you mean \"params\"?"));
-  EXPECT_THAT(ErrorOf("{ model: a, training_set: t, train: { cmd: x }, metrics: { r: { mim: 1 } } }"),
-              HasSubstr("did you mean \"min\"?"));
   EXPECT_THAT(
-      ErrorOf("{ model: a, training_set: t, train: { cmd: x }, serve: { python: s.py, requests: [a], "
-              "output: [b] } }"),
+      ErrorOf("{ model: a, training_set: t, train: { cmd: x }, metrics: { r: { mim: 1 } } }"),
+      HasSubstr("did you mean \"min\"?"));
+  EXPECT_THAT(
+      ErrorOf(
+          "{ model: a, training_set: t, train: { cmd: x }, serve: { python: s.py, requests: [a], "
+          "output: [b] } }"),
       HasSubstr("did you mean \"request\"?"));
 }
 
@@ -71,18 +74,21 @@ TEST(ParseModels, RefusesBoundsThatCannotHoldAndWrongTypes) {
   EXPECT_THAT(ErrorOf("{ model: a, training_set: t, train: { cmd: x }, metrics: { r: {} } }"),
               HasSubstr("no bound"));
   EXPECT_THAT(
-      ErrorOf("{ model: a, training_set: t, train: { cmd: x }, metrics: { r: { min: 2, max: 1 } } }"),
+      ErrorOf(
+          "{ model: a, training_set: t, train: { cmd: x }, metrics: { r: { min: 2, max: 1 } } }"),
       HasSubstr("min is above max"));
   EXPECT_THAT(
       ErrorOf("{ model: a, training_set: t, train: { cmd: x }, metrics: { r: { min: high } } }"),
       HasSubstr("WH2004"));
-  EXPECT_THAT(ErrorOf("{ model: A/../b, training_set: t, train: { cmd: x } }"), HasSubstr("WH5001"));
+  EXPECT_THAT(ErrorOf("{ model: A/../b, training_set: t, train: { cmd: x } }"),
+              HasSubstr("WH5001"));
   EXPECT_THAT(ErrorOf("{ model: a, training_set: t, train: { cmd: \"x 'y\" } }"),
               HasSubstr("quote is not closed"));
 }
 
 TEST(ParseModels, KeepsTheScoringScriptInsideTheProject) {
-  for (const char* script : {"../score.py", "/etc/score.py", "a/../../score.py", "score.sh", "''"}) {
+  for (const char* script :
+       {"../score.py", "/etc/score.py", "a/../../score.py", "score.sh", "''"}) {
     EXPECT_THAT(ErrorOf(std::string("{ model: a, training_set: t, train: { cmd: x }, serve: { "
                                     "python: ") +
                         script + ", request: [a], output: [b] } }"),

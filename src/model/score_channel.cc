@@ -62,14 +62,15 @@ ScoreChannel::~ScoreChannel() { close(descriptor_); }
 // predict never blocks on a full pipe.
 ScoreChannel::Outcome ScoreChannel::Await(short events, std::chrono::nanoseconds deadline) {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - SystemClock().Monotonic());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - SystemClock().Monotonic());
     if (left.count() <= 0) return Outcome::kTimedOut;
     pollfd waits[4] = {{descriptor_, events, 0},
                        {child_->output_descriptor(), POLLIN, 0},
                        {child_->exit_descriptor(), POLLIN, 0},
                        {stop_descriptor_, POLLIN, 0}};
-    const int ready = poll(waits, 4, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    const int ready =
+        poll(waits, 4, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
     if (ready < 0 && errno != EINTR) return Outcome::kEnded;
     if (ready <= 0) continue;
     if (waits[1].revents != 0) child_->PumpOutput();

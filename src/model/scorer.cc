@@ -26,6 +26,7 @@ using Scored = Result<std::shared_ptr<arrow::Table>>;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 constexpr milliseconds kWatchInterval{500};
+constexpr milliseconds kEndingMax{500};
 constexpr int kTraceLinesMax = 20;
 constexpr int kDoublingsMax = 20;
 
@@ -110,9 +111,9 @@ struct Scorer::Impl {
 // row, so that a fleet of models that died together does not load together.
 Status Scorer::Impl::Drop(Status why) {
   channel.reset();
-  const auto longest =
-      std::min(options.backoff_max,
-               options.backoff_first * (std::int64_t{1} << std::min(failures_in_row, kDoublingsMax)));
+  const auto longest = std::min(
+      options.backoff_max,
+      options.backoff_first * (std::int64_t{1} << std::min(failures_in_row, kDoublingsMax)));
   ++failures_in_row;
   const auto wait_us = SystemRandom().Below(
       static_cast<std::uint64_t>(std::max<std::int64_t>(1, longest.count() * 1000)));
@@ -131,9 +132,9 @@ Status Scorer::Impl::Lost(ScoreChannel::Outcome outcome, milliseconds allowed,
                           std::string_view what) {
   const std::string hint = options.log_path.empty() ? "" : "what it printed: " + options.log_path;
   if (outcome == ScoreChannel::Outcome::kStopped) {
-    return Drop(Status(Code::kUnavailable, fmt::format("model \"{}\" is being stopped",
-                                                       options.model))
-                    .WithError("WH5013"));
+    return Drop(
+        Status(Code::kUnavailable, fmt::format("model \"{}\" is being stopped", options.model))
+            .WithError("WH5013"));
   }
   if (outcome == ScoreChannel::Outcome::kTimedOut) {
     return Drop(Status(Code::kUnavailable,
@@ -143,27 +144,31 @@ Status Scorer::Impl::Lost(ScoreChannel::Outcome outcome, milliseconds allowed,
                     .WithError("WH5012")
                     .WithHint(hint));
   }
-  if (outcome == ScoreChannel::Outcome::kGarbled)
-    channel->child().Kill();  // a script that writes to our socket: nothing it says counts now
-  else if (!channel->child().Ended())
-    channel->child().Kill();  // it closed the socket and lives on
+  if (outcome == ScoreChannel::Outcome::kEnded) {
+    // Its end of the socket closes a moment before it has ended: how it ended is worth the wait.
+    pollfd end{channel->child().exit_descriptor(), POLLIN, 0};
+    poll(&end, 1, static_cast<int>(kEndingMax.count()));
+  }
+  // It may live on: having closed the socket, or written to it what nobody can read.
+  if (!channel->child().Ended()) channel->child().Kill();
   const ChildExit exit = channel->child().Finish();
   std::string said;
   for (const std::string& line : exit.last_lines) said += "\n  " + EscapeControl(line);
-  return Drop(Status(Code::kUnavailable,
-                     fmt::format("the process of model \"{}\" {} during {}{}", options.model,
-                                 outcome == ScoreChannel::Outcome::kGarbled
-                                     ? "sent what is no answer"
-                                     : Describe(exit),
-                                 what, said))
-                  .WithError("WH5013")
-                  .WithHint(hint));
+  return Drop(
+      Status(Code::kUnavailable,
+             fmt::format("the process of model \"{}\" {} during {}{}", options.model,
+                         outcome == ScoreChannel::Outcome::kGarbled ? "sent what is no answer"
+                                                                    : Describe(exit),
+                         what, said))
+          .WithError("WH5013")
+          .WithHint(hint));
 }
 
 Status Scorer::Impl::Load() {
   ChildCommand command;
-  command.argv = {python,      "-m",           "weirhouse._score_child", "--descriptor", "3",
-                  "--script",  options.script, "--artifacts",            options.artifacts_folder};
+  command.argv = {python,         "-m",          "weirhouse._score_child",
+                  "--descriptor", "3",           "--script",
+                  options.script, "--artifacts", options.artifacts_folder};
   command.folder = options.project_folder;
   command.environment = ChildEnvironment(options.environment);
   command.environment["PYTHONUNBUFFERED"] = "1";
@@ -180,15 +185,14 @@ Status Scorer::Impl::Load() {
   SetState(ScorerHealth::State::kLoading);
 
   Frame frame;
-  const auto outcome =
-      channel->Receive(&frame, SystemClock().Monotonic() + options.load_timeout);
+  const auto outcome = channel->Receive(&frame, SystemClock().Monotonic() + options.load_timeout);
   if (outcome != ScoreChannel::Outcome::kDone) return Lost(outcome, options.load_timeout, "load");
   if (Kind(frame) != "ready") {
-    return Drop(Status(Code::kInvalidInput,
-                       fmt::format("model \"{}\" could not be loaded by {}: {}", options.model,
-                                   options.script, Said(frame)))
-                    .WithError("WH5010")
-                    .WithHint("load(path) gets the folder of the model's artifacts"));
+    return Drop(
+        Status(Code::kInvalidInput, fmt::format("model \"{}\" could not be loaded by {}: {}",
+                                                options.model, options.script, Said(frame)))
+            .WithError("WH5010")
+            .WithHint("load(path) gets the folder of the model's artifacts"));
   }
   SetState(ScorerHealth::State::kReady);
   return Status();
@@ -221,8 +225,8 @@ Status Scorer::Impl::EnsureReady(nanoseconds arrived) {
 
 Scored Scorer::Impl::ReadAnswer(const Request& request, Frame frame) {
   if (Kind(frame) == "error") {
-    return Status(Code::kInvalidInput, fmt::format("predict of model \"{}\" raised {}",
-                                                   options.model, Said(frame)))
+    return Status(Code::kInvalidInput,
+                  fmt::format("predict of model \"{}\" raised {}", options.model, Said(frame)))
         .WithError("WH5011")
         .WithHint(fmt::format("see predict in {}", options.script));
   }
@@ -248,8 +252,7 @@ Scored Scorer::Impl::Exchange(const Request& request) {
   const auto waited = SystemClock().Monotonic() - request.arrived;
   if (waited > options.queue_wait_max) {
     return Status(Code::kUnavailable,
-                  fmt::format("a request to model \"{}\" waited {} ms behind others",
-                              options.model,
+                  fmt::format("a request to model \"{}\" waited {} ms behind others", options.model,
                               std::chrono::duration_cast<milliseconds>(waited).count()))
         .WithError("WH5014")
         .WithHint("send several rows in one request, or fewer at a time");
@@ -358,8 +361,8 @@ Result<std::unique_ptr<Scorer>> Scorer::Create(ScorerOptions options) {
   namespace fs = std::filesystem;
   std::error_code error;
   const auto missing = [&options](std::string_view what, const std::string& path) {
-    return Status(Code::kNotFound, fmt::format("model \"{}\" has no {} at \"{}\"", options.model,
-                                               what, path))
+    return Status(Code::kNotFound,
+                  fmt::format("model \"{}\" has no {} at \"{}\"", options.model, what, path))
         .WithError("WH5010");
   };
   const fs::path script = fs::path(options.project_folder) / options.script;
@@ -410,8 +413,8 @@ Scored Scorer::Score(const arrow::Table& features) {
   {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->stopping || impl_->queue.size() >= impl_->options.queue_max) {
-      return Status(Code::kUnavailable, fmt::format("too many requests wait for model \"{}\"",
-                                                    impl_->options.model))
+      return Status(Code::kUnavailable,
+                    fmt::format("too many requests wait for model \"{}\"", impl_->options.model))
           .WithError("WH5014")
           .WithHint("send several rows in one request, or fewer at a time");
     }

@@ -1,8 +1,9 @@
-// Scores rows with a deployed model: one supervised child per model, running the project's score.py.
+// Scores rows with a deployed model: one supervised child per model, running the project's
+// score.py.
 //
 // Models are opaque here: bytes are loaded and evaluated in the child only, which sees Arrow in and
 // gives Arrow out. The two speak over a socket pair, one frame each way per request:
-//   u32 header bytes | u64 body bytes | header: JSON | body: an Arrow IPC stream     (little-endian)
+//   u32 header bytes | u64 body bytes | header: JSON | body: an Arrow IPC stream (little-endian)
 // Headers: {"kind": "predict", "id": n} from us; {"kind": "ready"}, {"kind": "result", "id": n} and
 // {"kind": "error", "id": n, "type": …, "message": …, "trace": […]} from the child.
 #pragma once
@@ -24,11 +25,11 @@ class Table;
 namespace weirhouse::model {
 
 struct ScorerOptions {
-  std::string model;             // "late#1", for messages
-  std::string python;            // as ResolvePython's `choice`
-  std::string project_folder;    // the child's working directory
-  std::string script;            // "score.py", inside the project folder
-  std::string artifacts_folder;  // what load(path) gets
+  std::string model;                // "late#1", for messages
+  std::string python;               // as ResolvePython's `choice`
+  std::string project_folder;       // the child's working directory
+  std::string script;               // "score.py", inside the project folder
+  std::string artifacts_folder;     // what load(path) gets
   std::vector<std::string> output;  // columns that predict() must return; empty = any
   std::map<std::string, std::string> environment;  // variables beside ChildEnvironment's
   std::string log_path;                            // what the child prints; appended
@@ -39,26 +40,26 @@ struct ScorerOptions {
   std::chrono::milliseconds backoff_first{200};      // of a restart; doubles, with full jitter
   std::chrono::milliseconds backoff_max{60'000};
   std::int64_t rss_bytes_max = std::int64_t{2} << 30;  // of the child, else it is restarted
-  std::size_t queue_max = 64;           // waiting requests: about what fits into the timeout
-  std::int64_t rows_max = 100'000;      // of one request
+  std::size_t queue_max = 64;       // waiting requests: about what fits into the timeout
+  std::int64_t rows_max = 100'000;  // of one request
 };
 
 struct ScorerHealth {
   enum class State : std::uint8_t {
-    kIdle,      // not started yet: the first request, or Warm, does it
-    kLoading,   // the child runs load()
-    kReady,     // it answers
+    kIdle,        // not started yet: the first request, or Warm, does it
+    kLoading,     // the child runs load()
+    kReady,       // it answers
     kBackingOff,  // it died, or could not load; it is started again at the next request
     kStopped,
   };
   State state = State::kIdle;
-  int pid = 0;                  // 0 = none
-  std::int64_t starts = 0;      // of children, the first included
+  int pid = 0;              // 0 = none
+  std::int64_t starts = 0;  // of children, the first included
   std::int64_t answered = 0;
-  std::int64_t failed = 0;      // requests that got an error of any kind
-  std::int64_t rss_bytes = 0;   // when last looked at
+  std::int64_t failed = 0;     // requests that got an error of any kind
+  std::int64_t rss_bytes = 0;  // when last looked at
   std::size_t waiting = 0;
-  std::string last_error;       // empty = none since the last answer
+  std::string last_error;  // empty = none since the last answer
 };
 
 // Owns the child and one thread, which starts it, speaks to it and watches it.
@@ -76,8 +77,8 @@ class Scorer {
   //   kInvalidInput  score.py could not be loaded (WH5010), predict raised (WH5011) or gave other
   //                  rows or columns than declared (WH5015); the child lives on in the latter two
   //   kUnavailable   no answer in time (WH5012: the child was killed), the child died or waits to
-  //                  be restarted (WH5013), too many requests wait or one waited too long (WH5014), too much memory
-  //                  (WH5016): retrying may help
+  //                  be restarted (WH5013), too many requests wait or one waited too long (WH5014),
+  //                  too much memory (WH5016): retrying may help
   Result<std::shared_ptr<arrow::Table>> Score(const arrow::Table& features);
 
   // Starts the child and loads the model ahead of the first request. Blocks until it is ready.

@@ -176,11 +176,11 @@ Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bo
     if (found == metrics.end() || !std::isfinite(found->second)) {
       failure = fmt::format("{} was not reported", bound.metric);
     } else if (bound.min && !(found->second >= *bound.min)) {
-      failure = fmt::format("{} is {:.6g}, below min {:.6g}", bound.metric, found->second,
-                            *bound.min);
+      failure =
+          fmt::format("{} is {:.6g}, below min {:.6g}", bound.metric, found->second, *bound.min);
     } else if (bound.max && !(found->second <= *bound.max)) {
-      failure = fmt::format("{} is {:.6g}, above max {:.6g}", bound.metric, found->second,
-                            *bound.max);
+      failure =
+          fmt::format("{} is {:.6g}, above max {:.6g}", bound.metric, found->second, *bound.max);
     }
     if (!failure.empty()) failures += (failures.empty() ? "" : "; ") + failure;
   }
@@ -276,8 +276,9 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   const auto variables = command.environment;
 
   WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
-  const std::string description = DescribeJob(job, parameters, variables).dump(
-      2, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string description =
+      DescribeJob(job, parameters, variables)
+          .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   WEIRHOUSE_TRY_STATUS(disk.Write(job_folder + "/job.json", description + "\n"));
 
   TrainingOutcome outcome;

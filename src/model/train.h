@@ -36,17 +36,17 @@ struct TrainingSetFile {
   std::string split_column;           // holds train, valid or test; empty = one split, "train"
   std::vector<std::string> features;  // in training order
   std::string label;
-  Digest digest;                      // of the content, as the training set records it
+  Digest digest;  // of the content, as the training set records it
 };
 
 struct TrainingJob {
   ModelDefinition definition;
   std::string project_folder;  // the command's working directory
   TrainingSetFile training_set;
-  nlohmann::json parameters;   // an object; null = those of the definition
-  std::string output_folder;   // the job folder; absent, empty, or one left by an earlier attempt
-  std::string python;          // as ResolvePython's `choice`
-  std::map<std::string, std::string> environment;  // variables beside ChildEnvironment's
+  nlohmann::json parameters;  // an object; null = those of the definition
+  std::string output_folder;  // the job folder; absent, empty, or one left by an earlier attempt
+  std::string python;         // as ResolvePython's `choice`
+  std::map<std::string, std::string> environment;             // variables beside ChildEnvironment's
   std::chrono::milliseconds timeout = std::chrono::hours(6);  // a night's training; 0 = none
   std::int64_t rss_bytes_max = 0;                             // 0 = not watched
   std::function<void(std::string_view line)> on_line;         // what the command prints
@@ -68,7 +68,8 @@ struct TrainingOutcome {
 };
 
 // Runs the command and judges what it left. The artifacts are durable when it returns OK.
-//   kInvalidInput  the command failed (WH5002), ran too long (WH5003), left no or unusable artifacts
+//   kInvalidInput  the command failed (WH5002), ran too long (WH5003), left no or unusable
+//   artifacts
 //                  (WH5004) or unreadable metrics (WH5006), or could not be started (WH5007)
 //   kGateFailed    a metric is outside its bounds, or was not reported (WH5005); the job folder
 //                  stays as it is
