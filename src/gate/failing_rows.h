@@ -1,0 +1,16 @@
+// Gathers the rows that checks found, with all reasons, in an order that no input order shows in.
+// Private to this folder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gate/evaluation.h"
+
+namespace weirhouse::gate {
+
+// Sets failing_rows, other_failing_rows and the examples of `report`. `findings` are those of
+// report.checks, in order; only failed and warned ones count.
+Status GatherFailingRows(const GateInput& input, const std::vector<Finding>& findings,
+                         GateReport& report);
+}  // namespace weirhouse::gate

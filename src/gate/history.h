@@ -1,0 +1,31 @@
+// Which published runs a check is judged against. Private to this folder.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+#include "gate/definition.h"
+#include "gate/profile.h"
+
+namespace weirhouse::gate {
+
+struct WindowRuns {
+  enum class State : std::uint8_t {
+    kReady,
+    kWarming,  // the window has never held as many as needed
+    kMissing,  // it once did, and does not now
+  };
+  State state = State::kWarming;
+  std::vector<const PublishedBatch*> runs;  // in the window, oldest first
+};
+
+// Runs of `history` in the window before `batch_end`, among those that `counts` (a run without the
+// profile of a column is no history for it). A span includes its oldest end and leaves out
+// `batch_end` itself; `same_weekday_4w` are the runs whose batch covers the day 7, 14, 21, 28 days
+// before (the nearest in time of day, if several do).
+WindowRuns RunsInWindow(const Window& window, std::span<const PublishedBatch> history,
+                        EventTime batch_end, int needed,
+                        const std::function<bool(const PublishedBatch&)>& counts);
+}  // namespace weirhouse::gate
