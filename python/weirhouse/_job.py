@@ -58,6 +58,8 @@ class Job:
         self._description = description
         self._metrics = {}
         self._training_set = None
+        # Python forgets the name of the main script before the exit handlers run.
+        self._main = getattr(sys.modules.get("__main__"), "__file__", None)
 
     @property
     def model(self):
@@ -103,7 +105,7 @@ class Job:
 
     def _finish(self):
         self._write_metrics()
-        environment = _environment(self._description.get("project", os.getcwd()))
+        environment = _environment(self._description.get("project", os.getcwd()), self._main)
         _replace(os.path.join(self._folder, "environment.json"), environment)
 
 
@@ -256,7 +258,7 @@ def _replace(path, content):
         raise
 
 
-def _environment(project):
+def _environment(project, main):
     """What the run depended on, for `wh reproduce` to compare."""
     from importlib import metadata
 
@@ -270,16 +272,16 @@ def _environment(project):
         "implementation": platform.python_implementation(),
         "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
         "packages": packages,
-        "scripts": _scripts(project),
+        "scripts": _scripts(project, main),
     }
 
 
-def _scripts(project):
+def _scripts(project, main):
     """Digest of each Python file of the project that this process loaded."""
     root = os.path.realpath(project) + os.sep
     scripts = {}
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    for file in [main, *files]:
         if not isinstance(file, str) or not file.endswith(".py"):
             continue
         path = os.path.realpath(file)

@@ -1,0 +1,31 @@
+// The path normaliser: whatever it lets through has exactly one reading, and reads the same again.
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "http/target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using weirhouse::http::ParseTarget;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto target = ParseTarget(text);
+  if (!target.ok()) return 0;
+  std::string path;
+  for (const std::string& step : target->steps) {
+    WEIRHOUSE_CHECK(!step.empty());
+    WEIRHOUSE_CHECK(step != "." && step != "..");
+    WEIRHOUSE_CHECK(step.find_first_of("/\\%;?") == std::string::npos);
+    WEIRHOUSE_CHECK(step.find('\0') == std::string::npos);
+    WEIRHOUSE_CHECK(weirhouse::IsValidUtf8(step));
+    path += "/" + step;
+  }
+  WEIRHOUSE_CHECK(target->path == (path.empty() ? "/" : path));
+  const std::string written = weirhouse::http::FormatTarget(*target);
+  if (written.size() > weirhouse::http::kTargetBytesMax) return 0;  // escapes take more room
+  const auto again = ParseTarget(written);
+  WEIRHOUSE_CHECK(again.ok());
+  WEIRHOUSE_CHECK(again->path == target->path);
+  WEIRHOUSE_CHECK(again->query == target->query);
+  return 0;
+}
