@@ -34,3 +34,7 @@ find_library(SIMDJSON_LIBRARY simdjson REQUIRED)
 weirhouse_import(simdjson::lib ${SIMDJSON_LIBRARY} /usr/include)
 find_library(RE2_LIBRARY re2 REQUIRED)
 weirhouse_import(re2::lib ${RE2_LIBRARY} /usr/include)
+# libarrow_compute exports a newer RE2 under the same names. Whichever comes first on the link line is
+# found first by all, so ours must: nothing here calls Arrow's regular expression kernels. (libparquet
+# does the same with simdjson, which is why that library is not used at all.)
+add_link_options("LINKER:--push-state,--as-needed" "${RE2_LIBRARY}" "LINKER:--pop-state")

@@ -66,10 +66,7 @@ class ObjectDecoding {
   }
 
   bool ReadInto(RecordSpan span, ViolationSink* sink) {
-    if (!csv_) {
-      const std::size_t end = static_cast<std::size_t>(span.offset + span.length);
-      return json_.Read(TextOf(span), bytes_.size() - end, &slots_, &unknown_);
-    }
+    if (!csv_) return json_.Read(TextOf(span), &slots_, &unknown_);
     if (!csv_->lacking().empty()) {
       if (sink != nullptr) {
         sink->Look("", span.offset);

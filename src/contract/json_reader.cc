@@ -1,222 +1,376 @@
-#include <simdjson.h>
-
+// The fast reader: one pass over the bytes of a record, straight into slots, without a tree
+// between. simdjson's library cannot share a process with Arrow's: libparquet exports another
+// version of it under the same names (docs/decisions).
 #include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <deque>
 
+#include "base/text.h"
 #include "contract/json_record.h"
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::size_t kFirstCapacity = 64 << 10;
-constexpr std::size_t kKeptCapacity = 4 << 20;  // a parser grown beyond this is let go again
+static_assert(std::endian::native == std::endian::little);
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::uint64_t kHighs = 0x8080808080808080;
 
-// A NUL or half a surrogate pair can only come from an escape: raw ones never pass simdjson. Half a
-// pair shows as its three-byte form, which simdjson 3.0 lets through.
-bool IsCleanText(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\0') return false;
-    if (static_cast<unsigned char>(text[i]) == 0xed && i + 1 < text.size() &&
-        static_cast<unsigned char>(text[i + 1]) >= 0xa0) {
-      return false;
-    }
-  }
-  return true;
+// Non-zero if any of 8 bytes ends a run of plain text: a quote, a backslash, below 0x20, above
+// 0x7f. (The subtractions only borrow into bytes above the first hit, which is looked at byte by
+// byte.)
+std::uint64_t TextStops(std::uint64_t word) {
+  const std::uint64_t quote = word ^ (kOnes * '"');
+  const std::uint64_t backslash = word ^ (kOnes * '\\');
+  return (((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) | (word - kOnes * 0x20) |
+          word) &
+         kHighs;
 }
 
-void AppendJsonNumber(double value, std::string* out) {
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  const std::string_view text(buffer.data(), static_cast<std::size_t>(end.ptr - buffer.data()));
-  *out += text;
-  if (text.find_first_of(".e") == std::string_view::npos) *out += ".0";  // it was no integer
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
 }
 
-void AppendJson(simdjson::dom::element element, std::string* out) {
-  using simdjson::dom::element_type;
-  switch (element.type()) {
-    case element_type::OBJECT: {
-      out->push_back('{');
-      const char* separator = "";
-      const simdjson::dom::object object = element.get_object().value_unsafe();
-      for (const auto field : object) {
-        *out += separator;
-        AppendJsonText(field.key, out);
-        out->push_back(':');
-        AppendJson(field.value, out);
-        separator = ",";
-      }
-      out->push_back('}');
-      return;
-    }
-    case element_type::ARRAY: {
-      out->push_back('[');
-      const char* separator = "";
-      const simdjson::dom::array items = element.get_array().value_unsafe();
-      for (const auto item : items) {
-        *out += separator;
-        AppendJson(item, out);
-        separator = ",";
-      }
-      out->push_back(']');
-      return;
-    }
-    case element_type::STRING:
-      return AppendJsonText(element.get_string().value_unsafe(), out);
-    case element_type::INT64:
-      *out += std::to_string(element.get_int64().value_unsafe());
-      return;
-    case element_type::DOUBLE:
-      return AppendJsonNumber(element.get_double().value_unsafe(), out);
-    case element_type::BOOL:
-      *out += element.get_bool().value_unsafe() ? "true" : "false";
-      return;
-    case element_type::UINT64:  // refused before this
-    case element_type::NULL_VALUE:
-      *out += "null";
-      return;
+// Four hexadecimal digits, or -1.
+int FourDigits(const char* at, const char* end) {
+  if (end - at < 4) return -1;
+  int code = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int digit = HexDigit(at[i]);
+    if (digit < 0) return -1;
+    code = code * 16 + digit;
   }
+  return code;
 }
 }  // namespace
 
+void AppendCodePoint(std::uint32_t code, std::string* out) {
+  const auto tail = [&](unsigned shift) {
+    out->push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3f)));
+  };
+  if (code < 0x80) {
+    out->push_back(static_cast<char>(code));
+  } else if (code < 0x800) {
+    out->push_back(static_cast<char>(0xc0 | (code >> 6)));
+    tail(0);
+  } else if (code < 0x10000) {
+    out->push_back(static_cast<char>(0xe0 | (code >> 12)));
+    tail(6);
+    tail(0);
+  } else {
+    out->push_back(static_cast<char>(0xf0 | (code >> 18)));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 struct JsonReader::State {
-  explicit State(const RecordProgram& its_program) : program(its_program) {}
+  explicit State(const RecordProgram& its_program) : program(its_program) {
+    for (const FieldRules& field : program.fields()) {
+      std::string quoted;
+      AppendJsonText(field.name, &quoted);
+      quoted_names.push_back(std::move(quoted));
+    }
+  }
 
   const RecordProgram& program;
-  std::unique_ptr<simdjson::dom::parser> parser;
-  std::string padded;
-  bool has_escapes = false;
-  std::vector<std::pair<std::string_view, simdjson::dom::element>> unknown;
+  std::vector<std::string> quoted_names;  // as most producers write them
+  const char* at = nullptr;
+  const char* end = nullptr;
+  std::deque<std::string> kept;  // unescaped texts that slots or keys point to
+  std::size_t kept_count = 0;
+  std::string scratch;
+  std::vector<std::pair<std::string_view, std::string_view>> unknown;  // key, raw value
 
-  bool Parse(std::string_view record, std::size_t readable_after, simdjson::dom::object* object);
-  bool IsGoodText(std::string_view text) const {
-    return static_cast<std::int64_t>(text.size()) <= kStringBytesMax &&
-           (!has_escapes || IsCleanText(text));
+  void SkipBlank() {
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) ++at;
   }
-  bool IsGoodNested(simdjson::dom::element element, int depth) const;
-  bool IsGoodObject(simdjson::dom::object object, int depth) const;
-  bool Fill(const FieldRules& field, simdjson::dom::element element, Slot* slot) const;
-  bool TakeUnknown(std::string* out);
-};
-
-bool JsonReader::State::Parse(std::string_view record, std::size_t readable_after,
-                              simdjson::dom::object* object) {
-  if (parser != nullptr && parser->capacity() > kKeptCapacity) parser.reset();
-  if (parser == nullptr) parser = std::make_unique<simdjson::dom::parser>();
-  if (parser->capacity() < record.size()) {
-    const std::size_t capacity = std::max(kFirstCapacity, std::bit_ceil(record.size()));
-    if (parser->allocate(capacity) != simdjson::SUCCESS) return false;
-  }
-  const char* bytes = record.data();
-  if (readable_after < simdjson::SIMDJSON_PADDING) {
-    padded.assign(record);
-    padded.resize(record.size() + simdjson::SIMDJSON_PADDING, ' ');
-    bytes = padded.data();
-  }
-  has_escapes = std::memchr(record.data(), '\\', record.size()) != nullptr;
-  simdjson::dom::element root;
-  if (parser->parse(bytes, record.size(), /*realloc_if_needed=*/false).get(root) !=
-      simdjson::SUCCESS) {
-    return false;
-  }
-  return root.get_object().get(*object) == simdjson::SUCCESS;
-}
-
-bool JsonReader::State::IsGoodObject(simdjson::dom::object object, int depth) const {
-  if (depth > kJsonDepthMax) return false;
-  std::vector<std::string_view> keys;
-  for (const auto field : object) {
-    keys.push_back(field.key);
-    if (keys.size() > static_cast<std::size_t>(kKeysMax) || !IsGoodText(field.key) ||
-        !IsGoodNested(field.value, depth)) {
-      return false;
-    }
-  }
-  std::sort(keys.begin(), keys.end());
-  return std::adjacent_find(keys.begin(), keys.end()) == keys.end();
-}
-
-// `depth` is that of the container around the element.
-bool JsonReader::State::IsGoodNested(simdjson::dom::element element, int depth) const {
-  using simdjson::dom::element_type;
-  switch (element.type()) {
-    case element_type::OBJECT:
-      return IsGoodObject(element.get_object().value_unsafe(), depth + 1);
-    case element_type::ARRAY: {
-      if (depth + 1 > kJsonDepthMax) return false;
-      const simdjson::dom::array items = element.get_array().value_unsafe();
-      std::int64_t count = 0;
-      for (const auto item : items) {
-        if (++count > kArrayItemsMax || !IsGoodNested(item, depth + 1)) return false;
-      }
-      return true;
-    }
-    case element_type::STRING:
-      return IsGoodText(element.get_string().value_unsafe());
-    case element_type::UINT64:
-      return false;  // beyond int64
-    default:
-      return true;
-  }
-}
-
-bool JsonReader::State::Fill(const FieldRules& field, simdjson::dom::element element,
-                             Slot* slot) const {
-  using simdjson::dom::element_type;
-  const element_type found = element.type();
-  if (found == element_type::NULL_VALUE) {
-    slot->state = Slot::State::kNull;
+  bool Take(char c) {
+    if (at == end || *at != c) return false;
+    ++at;
     return true;
   }
+  bool TakeWord(std::string_view word) {
+    if (static_cast<std::size_t>(end - at) < word.size() ||
+        std::memcmp(at, word.data(), word.size()) != 0) {
+      return false;
+    }
+    at += word.size();
+    return true;
+  }
+  std::string* KeptText() {
+    if (kept_count == kept.size()) kept.emplace_back();
+    return &kept[kept_count++];
+  }
+
+  bool ReadText(bool keep, std::string_view* out);
+  bool ReadEscaped(const char* begin, const char* first_escape, bool has_high, std::string* text);
+  bool ReadEscape(const char** position, std::string* text) const;
+  bool ReadNumber(Slot* slot, bool* whole);
+  bool ReadField(const FieldRules& field, Slot* slot);
+  bool ReadKey(int guess, int* index, std::string_view* key);
+  bool ReadMember(int* guess, std::vector<Slot>* slots);
+  bool SkipValue(int depth);
+  bool SkipObject(int depth);
+  bool SkipArray(int depth);
+  bool WriteUnknown(std::string* out);
+};
+
+bool JsonReader::State::ReadEscape(const char** position, std::string* text) const {
+  constexpr std::string_view kLetters = "\"\\/bfnrt";
+  constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
+  const char* p = *position + 1;
+  if (p == end) return false;
+  if (const auto letter = kLetters.find(*p); letter != std::string_view::npos) {
+    text->push_back(kMeanings[letter]);
+    *position = p + 1;
+    return true;
+  }
+  if (*p != 'u') return false;
+  int code = FourDigits(p + 1, end);
+  p += 5;
+  if (code <= 0 || (code >= 0xdc00 && code < 0xe000)) return false;  // no digits, NUL, a lone half
+  if (code >= 0xd800 && code < 0xdc00) {
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return false;
+    const int low = FourDigits(p + 2, end);
+    if (low < 0xdc00 || low >= 0xe000) return false;
+    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+    p += 6;
+  }
+  AppendCodePoint(static_cast<std::uint32_t>(code), text);
+  *position = p;
+  return true;
+}
+
+bool JsonReader::State::ReadEscaped(const char* begin, const char* first_escape, bool has_high,
+                                    std::string* text) {
+  text->assign(begin, first_escape);
+  const char* p = first_escape;
+  while (p < end && *p != '"') {
+    if (*p == '\\') {
+      if (!ReadEscape(&p, text)) return false;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(*p);
+    if (byte < 0x20) return false;
+    has_high |= byte >= 0x80;
+    text->push_back(*p++);
+  }
+  if (p == end) return false;
+  at = p + 1;
+  return !has_high || IsValidUtf8(*text);
+}
+
+bool JsonReader::State::ReadText(bool keep, std::string_view* out) {
+  if (!Take('"')) return false;
+  const char* begin = at;
+  const char* p = at;
+  bool has_high = false;
+  while (true) {
+    std::uint64_t word = 0;
+    while (end - p >= 8) {
+      std::memcpy(&word, p, sizeof(word));
+      if (const std::uint64_t stops = TextStops(word); stops != 0) {
+        p += std::countr_zero(stops) / 8;
+        break;
+      }
+      p += 8;
+    }
+    if (p == end) return false;
+    const auto byte = static_cast<unsigned char>(*p);
+    if (byte == '"') break;
+    if (byte < 0x20) return false;
+    if (byte == '\\') {
+      std::string* text = keep ? KeptText() : &scratch;
+      if (!ReadEscaped(begin, p, has_high, text)) return false;
+      *out = *text;
+      return static_cast<std::int64_t>(out->size()) <= kStringBytesMax;
+    }
+    has_high |= byte >= 0x80;
+    ++p;
+  }
+  *out = std::string_view(begin, static_cast<std::size_t>(p - begin));
+  at = p + 1;
+  return static_cast<std::int64_t>(out->size()) <= kStringBytesMax &&
+         (!has_high || IsValidUtf8(*out));
+}
+
+bool JsonReader::State::ReadNumber(Slot* slot, bool* whole) {
+  constexpr std::ptrdiff_t kSafeDigits = 18;  // always fit into 64 bits
+  const char* begin = at;
+  const char* p = at;
+  const bool negative = p < end && *p == '-';
+  if (negative) ++p;
+  const char* digits = p;
+  std::int64_t value = 0;
+  while (p < end && IsDigit(*p)) {
+    if (p - digits < kSafeDigits) value = value * 10 + (*p - '0');
+    ++p;
+  }
+  const std::ptrdiff_t count = p - digits;
+  if (count == 0 || (count > 1 && *digits == '0')) return false;
+  *whole = p == end || (*p != '.' && *p != 'e' && *p != 'E');
+  if (*whole) {
+    at = p;
+    slot->integer = negative ? -value : value;
+    if (count > kSafeDigits && std::from_chars(begin, p, slot->integer).ec != std::errc())
+      return false;
+    slot->number = static_cast<double>(slot->integer);
+    return true;
+  }
+  while (p < end && (IsDigit(*p) || *p == '.' || *p == 'e' || *p == 'E' || *p == '+' || *p == '-'))
+    ++p;
+  at = p;
+  return ParseValue(LogicalType::kNumber,
+                    std::string_view(begin, static_cast<std::size_t>(p - begin)),
+                    slot) == Parsed::kOk;
+}
+
+bool JsonReader::State::ReadField(const FieldRules& field, Slot* slot) {
+  if (at == end) return false;
+  if (*at == 'n') {
+    slot->state = Slot::State::kNull;
+    return TakeWord("null");
+  }
   slot->state = Slot::State::kValue;
+  bool whole = false;
+  std::string_view text;
   switch (field.type) {
     case LogicalType::kString:
-      if (found != element_type::STRING) return false;
-      slot->text = element.get_string().value_unsafe();
-      if (!IsGoodText(slot->text)) return false;
+      if (!ReadText(/*keep=*/true, &slot->text)) return false;
       break;
     case LogicalType::kDate:
     case LogicalType::kTimestamp:
-      if (found != element_type::STRING ||
-          ParseTimeValue(field.type, element.get_string().value_unsafe(), &slot->integer) !=
-              Parsed::kOk) {
+      if (!ReadText(/*keep=*/false, &text) ||
+          ParseTimeValue(field.type, text, &slot->integer) != Parsed::kOk) {
         return false;
       }
       break;
     case LogicalType::kInteger:
-      if (found != element_type::INT64) return false;
-      slot->integer = element.get_int64().value_unsafe();
+      if (!ReadNumber(slot, &whole) || !whole) return false;
       break;
     case LogicalType::kNumber:
-      if (found == element_type::INT64) {
-        slot->number = static_cast<double>(element.get_int64().value_unsafe());
-      } else if (found == element_type::DOUBLE) {
-        slot->number = element.get_double().value_unsafe();
-      } else {
-        return false;
-      }
+      if (!ReadNumber(slot, &whole)) return false;
       break;
     case LogicalType::kBoolean:
-      if (found != element_type::BOOL) return false;
-      slot->integer = element.get_bool().value_unsafe() ? 1 : 0;
+      slot->integer = *at == 't' ? 1 : 0;
+      if (!TakeWord("true") && !TakeWord("false")) return false;
       break;
   }
   return JudgeSlot(field, *slot, nullptr);
 }
 
-bool JsonReader::State::TakeUnknown(std::string* out) {
-  const auto by_key = [](const auto& a, const auto& b) { return a.first < b.first; };
+// The next key and its field; the field that usually comes next is compared in place.
+bool JsonReader::State::ReadKey(int guess, int* index, std::string_view* key) {
+  if (static_cast<std::size_t>(guess) < quoted_names.size() &&
+      TakeWord(quoted_names[static_cast<std::size_t>(guess)])) {
+    *index = guess;
+    return true;
+  }
+  if (!ReadText(/*keep=*/true, key)) return false;
+  *index = program.Find(*key, guess);
+  return true;
+}
+
+bool JsonReader::State::ReadMember(int* guess, std::vector<Slot>* slots) {
+  int index = -1;
+  std::string_view key;
+  SkipBlank();
+  if (!ReadKey(*guess, &index, &key)) return false;
+  SkipBlank();
+  if (!Take(':')) return false;
+  SkipBlank();
+  if (index >= 0) {
+    *guess = index + 1;
+    Slot& slot = (*slots)[static_cast<std::size_t>(index)];
+    if (slot.state != Slot::State::kAbsent) return false;  // the key came before
+    return ReadField(program.fields()[static_cast<std::size_t>(index)], &slot);
+  }
+  if (program.unknown_policy() == UnknownPolicy::kQuarantine) return false;
+  const char* begin = at;
+  if (!SkipValue(1)) return false;
+  unknown.emplace_back(key, std::string_view(begin, static_cast<std::size_t>(at - begin)));
+  return true;
+}
+
+// Past one value, wholly checked. `depth` is that of the container around it.
+bool JsonReader::State::SkipValue(int depth) {
+  if (at == end) return false;
+  std::string_view text;
+  Slot slot;
+  bool whole = false;
+  switch (*at) {
+    case '{':
+      return SkipObject(depth + 1);
+    case '[':
+      return SkipArray(depth + 1);
+    case '"':
+      return ReadText(/*keep=*/false, &text);
+    case 't':
+      return TakeWord("true");
+    case 'f':
+      return TakeWord("false");
+    case 'n':
+      return TakeWord("null");
+    default:
+      return ReadNumber(&slot, &whole);
+  }
+}
+
+bool JsonReader::State::SkipObject(int depth) {
+  if (depth > kJsonDepthMax) return false;
+  ++at;
+  SkipBlank();
+  if (Take('}')) return true;
+  std::vector<std::string_view> keys;
+  do {
+    std::string_view key;
+    SkipBlank();
+    if (!ReadText(/*keep=*/true, &key)) return false;
+    keys.push_back(key);
+    if (keys.size() > static_cast<std::size_t>(kKeysMax)) return false;
+    SkipBlank();
+    if (!Take(':')) return false;
+    SkipBlank();
+    if (!SkipValue(depth)) return false;
+    SkipBlank();
+  } while (Take(','));
+  if (!Take('}')) return false;
+  std::sort(keys.begin(), keys.end());
+  return std::adjacent_find(keys.begin(), keys.end()) == keys.end();
+}
+
+bool JsonReader::State::SkipArray(int depth) {
+  if (depth > kJsonDepthMax) return false;
+  ++at;
+  SkipBlank();
+  if (Take(']')) return true;
+  std::int64_t items = 0;
+  do {
+    SkipBlank();
+    if (++items > kArrayItemsMax || !SkipValue(depth)) return false;
+    SkipBlank();
+  } while (Take(','));
+  return Take(']');
+}
+
+bool JsonReader::State::WriteUnknown(std::string* out) {
+  std::sort(unknown.begin(), unknown.end());
   const auto same_key = [](const auto& a, const auto& b) { return a.first == b.first; };
-  std::sort(unknown.begin(), unknown.end(), by_key);
   if (std::adjacent_find(unknown.begin(), unknown.end(), same_key) != unknown.end()) return false;
   if (program.unknown_policy() == UnknownPolicy::kDrop) return true;
   char separator = '{';
-  for (const auto& [key, element] : unknown) {
+  for (const auto& [key, raw] : unknown) {
     out->push_back(separator);
     AppendJsonText(key, out);
     out->push_back(':');
-    AppendJson(element, out);
+    *out += raw;
     separator = ',';
   }
   out->push_back('}');
@@ -226,37 +380,30 @@ bool JsonReader::State::TakeUnknown(std::string* out) {
 JsonReader::JsonReader(const RecordProgram& program) : state_(std::make_unique<State>(program)) {}
 JsonReader::~JsonReader() = default;
 
-bool JsonReader::Read(std::string_view record, std::size_t readable_after, std::vector<Slot>* slots,
-                      std::string* unknown) {
-  simdjson::dom::object object;
-  if (!state_->Parse(record, readable_after, &object)) return false;
-  const RecordProgram& program = state_->program;
-  for (Slot& slot : *slots) slot.state = Slot::State::kAbsent;
-  state_->unknown.clear();
+bool JsonReader::Read(std::string_view record, std::vector<Slot>* slots, std::string* unknown) {
+  State& state = *state_;
+  state.at = record.data();
+  state.end = record.data() + record.size();
+  state.kept_count = 0;
+  state.unknown.clear();
   unknown->clear();
-  int guess = 0;
-  int keys = 0;
-  for (const auto field : object) {
-    const std::string_view key = field.key;
-    if (++keys > kKeysMax || !state_->IsGoodText(key)) return false;
-    const int index = program.Find(key, guess);
-    if (index < 0) {
-      if (program.unknown_policy() == UnknownPolicy::kQuarantine ||
-          !state_->IsGoodNested(field.value, 1)) {
-        return false;
-      }
-      state_->unknown.emplace_back(key, field.value);
-      continue;
-    }
-    guess = index + 1;
-    Slot& slot = (*slots)[static_cast<std::size_t>(index)];
-    if (slot.state != Slot::State::kAbsent) return false;  // the key came before
-    if (!state_->Fill(program.fields()[static_cast<std::size_t>(index)], field.value, &slot)) {
-      return false;
-    }
+  for (Slot& slot : *slots) slot.state = Slot::State::kAbsent;
+  state.SkipBlank();
+  if (!state.Take('{')) return false;
+  state.SkipBlank();
+  if (!state.Take('}')) {
+    int guess = 0;
+    int keys = 0;
+    do {
+      if (++keys > kKeysMax || !state.ReadMember(&guess, slots)) return false;
+      state.SkipBlank();
+    } while (state.Take(','));
+    if (!state.Take('}')) return false;
   }
-  if (!state_->unknown.empty() && !state_->TakeUnknown(unknown)) return false;
-  return program.Complete(slots, nullptr);
+  state.SkipBlank();
+  if (state.at != state.end) return false;
+  if (!state.unknown.empty() && !state.WriteUnknown(unknown)) return false;
+  return state.program.Complete(slots, nullptr);
 }
 
 void AppendJsonText(std::string_view text, std::string* out) {

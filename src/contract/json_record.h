@@ -12,17 +12,16 @@
 
 namespace weirhouse::contract {
 
-// Reads through simdjson into slots. Threads: one. The program must outlive it.
+// Reads in one pass into slots. Threads: one. The program must outlive it.
 class JsonReader {
  public:
   explicit JsonReader(const RecordProgram& program);
   ~JsonReader();
 
-  // False at the first violation. `readable_after` bytes follow `record` in its buffer (simdjson
-  // reads whole blocks; where too few follow, the record is copied). Slots stay valid until the
-  // next call. `unknown` becomes the JSON of unknown fields sorted by key, empty for none.
-  bool Read(std::string_view record, std::size_t readable_after, std::vector<Slot>* slots,
-            std::string* unknown);
+  // False at the first violation. Slots point into `record` or the reader and stay valid until the
+  // next call. `unknown` becomes the JSON of unknown fields sorted by key, each value as it was
+  // written; empty for none.
+  bool Read(std::string_view record, std::vector<Slot>* slots, std::string* unknown);
 
  private:
   struct State;
@@ -36,4 +35,6 @@ std::vector<Violation> WalkJsonRecord(const RecordProgram& program, std::string_
 
 // `text` as a JSON string, quotes included.
 void AppendJsonText(std::string_view text, std::string* out);
+// One code point as UTF-8.
+void AppendCodePoint(std::uint32_t code, std::string* out);
 }  // namespace weirhouse::contract
