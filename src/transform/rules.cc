@@ -282,7 +282,7 @@ class RowWiseWalk {
     if (type == "JOIN") return Join(table, first);
     const std::size_t offset = FirstOffset(table, source_);
     if (type != "BASE_TABLE") {
-      return Add(source_.SpanOfToken(offset), "a subquery in FROM");
+      return Add(source_.SpanOfToken(OpeningOf(offset)), "a subquery in FROM");
     }
     const std::string schema = LowerCase(TextOf(table, "schema_name"));
     const std::string name = TextOf(table, "schema_name") + "." + TextOf(table, "table_name");
@@ -295,6 +295,15 @@ class RowWiseWalk {
       Add(span, fmt::format("\"{}\" is a second table that changes", name),
           "only ref.* may be joined to the driver");
     }
+  }
+
+  // The parenthesis that opens at top level around `offset`, which the syntax tree does not place.
+  std::size_t OpeningOf(std::size_t offset) const {
+    for (std::size_t i = source_.TokenAt(offset); i-- > 0;) {
+      const Token& token = source_.tokens()[i];
+      if (token.text == "(" && token.depth == 0) return token.offset;
+    }
+    return offset;
   }
 
   void Join(const Json& table, bool first) {

@@ -188,11 +188,7 @@ Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::st
   if (!order_columns.empty()) {
     WEIRHOUSE_TRY(facts.orders, table::EncodeKeys(rows, order_columns));
   }
-  std::vector<int> declared;
-  for (int i = 0; i < rows.num_columns(); ++i) {
-    if (!table::IsHidden(rows.field(i)->name())) declared.push_back(i);
-  }
-  WEIRHOUSE_TRY(facts.contents, table::RowDigests(rows, declared));
+  WEIRHOUSE_TRY(facts.contents, table::DeclaredDigests(rows));
   WEIRHOUSE_TRY(facts.records, RecordsOf(rows));
   return facts;
 }

@@ -72,7 +72,10 @@ class OrderWalk {
     decision_.current.push_back(*winner->row);
     if (current) {
       decision_.deletes.push_back(current->position);
-      if (winner->order != current->order) {  // else it lost as a conflict, in Group
+      const bool stood = std::none_of(fresh.begin(), fresh.end(), [&](const Standing& standing) {
+        return standing.order == current->order;
+      });
+      if (stood) {  // else it lost as a conflict, in Settle
         decision_.losers.push_back(
             {current->record, RecordState::kSuperseded, winner->record, true});
       }
