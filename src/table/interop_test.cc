@@ -1,0 +1,170 @@
+// Other engines read what we write, and we read what they write.
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "table/table_fixture.h"
+
+namespace weirhouse::table {
+namespace {
+
+const char* const kPython = WEIRHOUSE_SOURCE_DIR "/.deps/venv/bin/python";
+
+class InteropTest : public TableTest {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(kPython)) {
+      GTEST_SKIP() << "no Python environment: run `make setup`";
+    }
+  }
+
+  // The standard output of a script of testdata/; a failing script fails the test.
+  std::string Run(const std::string& script, const std::string& arguments) {
+    const std::string out = scratch_ / "script.out";
+    const std::string err = scratch_ / "script.err";
+    const std::string command = fmt::format("{} {}/src/table/testdata/{}.py {} > {} 2> {}", kPython,
+                                            WEIRHOUSE_SOURCE_DIR, script, arguments, out, err);
+    const int rc = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(rc) && WEXITSTATUS(rc) == 0) << command << "\n" << testing::ReadFile(err);
+    return testing::ReadFile(out);
+  }
+
+  // Our rows in the form the scripts print: one JSON object a line, by id.
+  std::string Ours(const TablePtr& table) {
+    const auto rows = Read(table);
+    std::map<std::int64_t, std::string> lines;
+    for (std::int64_t i = 0; i < rows->num_rows(); ++i) {
+      std::string line = "{";
+      for (int c = 0; c < rows->num_columns(); ++c) {
+        const auto scalar = rows->column(c)->GetScalar(i).ValueOrDie();
+        std::string text = "null";
+        if (scalar->is_valid) {
+          text = scalar->ToString();
+          if (rows->field(c)->type()->id() == arrow::Type::TIMESTAMP) {
+            text = text.substr(0, 19) + "+00:00";
+          }
+          if (rows->field(c)->type()->id() == arrow::Type::DOUBLE) {
+            text = nlohmann::json(static_cast<const arrow::DoubleScalar&>(*scalar).value).dump();
+          } else if (!arrow::is_integer(rows->field(c)->type()->id())) {
+            text = nlohmann::json(text).dump();
+          }
+        }
+        line += fmt::format("{}\"{}\": {}", c > 0 ? ", " : "", rows->field(c)->name(), text);
+      }
+      const auto id = rows->column(0)->GetScalar(i).ValueOrDie();
+      lines[static_cast<const arrow::Int64Scalar&>(*id).value] = line + "}\n";
+    }
+    std::string all;
+    for (const auto& [id, line] : lines) all += line;
+    return all;
+  }
+
+  // A table with everything that other readers must cope with: partitions, upserts that mask rows
+  // (some of which moved partition), an additive schema change across old and new files, merged
+  // manifests, a compaction.
+  TablePtr LivedInTable(int commits) {
+    StagedTable staged = Append(NewFlights(), R"([{"id":0,"at":"2013-01-01T00:00:00Z"}])");
+    for (int i = 1; i <= commits; ++i) {
+      StagedWrite write(disk(), staged.table, random_, Options(fmt::format("r{}", i)));
+      if (i == commits / 2) EXPECT_OK(write.SetSchema(Wider(staged.table->schema())));
+      std::string rows;
+      for (int k = 0; k < 5; ++k) {
+        rows += fmt::format(
+            R"({}{{"id":{},"origin":"O{}","at":"2013-{:02}-{:02}T01:02:03Z","delay":{}.25}})",
+            k > 0 ? "," : "", i * 3 + k, k, 1 + (i + k) % 4, 1 + i % 28, i);
+      }
+      std::set<std::int64_t> replaced;
+      for (int k = 0; k < 5; ++k) replaced.insert(i * 3 + k);
+      EXPECT_OK(write.Append(*Rows("[" + rows + "]")));
+      EXPECT_OK(write.DeleteRows(Find(staged.table, replaced)));
+      staged = write.Finish().value();
+    }
+    return staged.table;
+  }
+
+  static Schema Wider(Schema schema) {
+    Field note;
+    note.name = "note";
+    note.type = {"string"};
+    schema.fields.push_back(note);
+    return schema;
+  }
+};
+
+TEST_F(InteropTest, PyicebergReadsUpsertsAndAnAddedColumn) {
+  const TablePtr table = LivedInTable(40);
+  const std::string ours = Ours(table);
+  EXPECT_THAT(ours, ::testing::HasSubstr("\"note\": null"));
+  EXPECT_EQ(Run("read_with_pyiceberg", table->metadata_location), ours);
+}
+
+TEST_F(InteropTest, DuckDbReadsUpsertsAndAnAddedColumn) {
+  const TablePtr table = LivedInTable(40);
+  EXPECT_EQ(Run("read_with_duckdb", table->metadata_location), Ours(table));
+}
+
+TEST_F(InteropTest, BothPruneByOurPartitionsAndBoundsWithoutLosingRows) {
+  const TablePtr table = LivedInTable(12);
+  const std::string arguments =
+      table->metadata_location + R"( "\"at\" >= '2013-03-01T00:00:00+00:00' and id > 20")";
+  const std::string by_pyiceberg = Run("read_with_pyiceberg", arguments);
+  EXPECT_EQ(Run("read_with_duckdb", arguments), by_pyiceberg);
+  EXPECT_THAT(by_pyiceberg, ::testing::HasSubstr("\"id\": 2"));
+  EXPECT_THAT(by_pyiceberg, ::testing::Not(::testing::HasSubstr("2013-01")));
+}
+
+TEST_F(InteropTest, BothReadACompactedTable) {
+  const TablePtr table = LivedInTable(12);
+  CompactionOptions options;
+  options.deleted_share_min = 0;
+  const CommitSeqOf seq_of = [](std::int64_t number) { return CommitSeq(number); };
+  ASSERT_OK_AND(const StagedTable staged,
+                StageCompaction(disk(), table, random_, Options("c1"), options, seq_of));
+  const std::string ours = Ours(table);
+  EXPECT_EQ(Ours(staged.table), ours);
+  EXPECT_EQ(Run("read_with_pyiceberg", staged.table->metadata_location), ours);
+  EXPECT_EQ(Run("read_with_duckdb", staged.table->metadata_location), ours);
+}
+
+TEST_F(InteropTest, WeReadWhatPyicebergWroteDeletesIncluded) {
+  const auto answers =
+      nlohmann::json::parse(Run("write_with_pyiceberg", scratch_ / "foreign"), nullptr, false);
+  ASSERT_FALSE(answers.is_discarded());
+  for (const auto& [name, answer] : answers.items()) {
+    SCOPED_TRACE(name);
+    const std::string metadata = answer["metadata"];
+    ASSERT_OK_AND(const TablePtr table, LoadTable(disk(), "foreign." + name, metadata));
+    std::string ids;
+    for (const auto& id : answer["ids"]) ids += (ids.empty() ? "" : " ") + id.dump();
+    EXPECT_EQ(Ids(table), ids);
+    EXPECT_EQ(Run("read_with_duckdb", metadata), Ours(table));
+  }
+}
+
+TEST_F(InteropTest, WeGoOnWritingATableThatPyicebergBegan) {
+  const auto answers =
+      nlohmann::json::parse(Run("write_with_pyiceberg", scratch_ / "foreign"), nullptr, false);
+  ASSERT_FALSE(answers.is_discarded());
+  for (const std::string name : {"appended", "merge_on_read"}) {
+    SCOPED_TRACE(name);
+    ASSERT_OK_AND(const TablePtr table,
+                  LoadTable(disk(), "foreign." + name, answers[name]["metadata"]));
+    StagedWrite write(disk(), table, random_, Options("r1"));
+    ASSERT_OK(write.Append(*Rows(R"([{"id":1,"origin":"O9"},{"id":999,"origin":null}])")));
+    ASSERT_OK(write.DeleteRows(Find(table, {1})));
+    ASSERT_OK_AND(StagedTable staged, write.Finish());
+    EXPECT_EQ(Run("read_with_duckdb", staged.table->metadata_location), Ours(staged.table));
+    // A compaction folds the foreign deletes in; then pyiceberg can read the table too.
+    CompactionOptions options;
+    options.all = true;
+    const CommitSeqOf seq_of = [](std::int64_t number) { return CommitSeq(number); };
+    ASSERT_OK_AND(const StagedTable compact,
+                  StageCompaction(disk(), staged.table, random_, Options("c1"), options, seq_of));
+    EXPECT_EQ(Ours(compact.table), Ours(staged.table));
+    EXPECT_EQ(Run("read_with_pyiceberg", compact.table->metadata_location), Ours(staged.table));
+    EXPECT_EQ(Run("read_with_duckdb", compact.table->metadata_location), Ours(staged.table));
+  }
+}
+}  // namespace
+}  // namespace weirhouse::table
