@@ -1,6 +1,8 @@
 #include "feature/arrow_columns.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
 #include <fmt/format.h>
 
 #include <bit>
@@ -237,6 +239,23 @@ Result<Value> ReadCell(const arrow::ChunkedArray& column, std::int64_t row) {
       break;
   }
   return Value(Timestamp{static_cast<std::int64_t>(raw.bits[0])});
+}
+
+Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& table,
+                                               const std::vector<std::int64_t>& order) {
+  const auto failed = [](const arrow::Status& status) {
+    return Status(Code::kInternal, "could not reorder rows: " + status.ToString());
+  };
+  static const arrow::Status initialized = arrow::compute::Initialize();
+  if (!initialized.ok()) return failed(initialized);
+  auto combined = table.CombineChunks();
+  if (!combined.ok()) return failed(combined.status());
+  std::vector<std::int64_t> copy = order;
+  const auto indices = std::make_shared<arrow::Int64Array>(
+      static_cast<std::int64_t>(order.size()), arrow::Buffer::FromVector(std::move(copy)));
+  auto taken = arrow::compute::Take(arrow::Datum(*combined), arrow::Datum(indices));
+  if (!taken.ok()) return failed(taken.status());
+  return taken->table();
 }
 
 std::shared_ptr<arrow::Array> BuildArray(ValueType type, const std::vector<std::uint64_t>& bits,

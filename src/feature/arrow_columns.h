@@ -45,6 +45,10 @@ Result<std::vector<std::string_view>> ReadBytes(const arrow::ChunkedArray& colum
 // One cell as a value.
 Result<Value> ReadCell(const arrow::ChunkedArray& column, std::int64_t row);
 
+// Rows of `table` at `order`, in that order.
+Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& table,
+                                               const std::vector<std::int64_t>& order);
+
 // An array of `type` from bits (or texts) and validity bytes.
 std::shared_ptr<arrow::Array> BuildArray(ValueType type, const std::vector<std::uint64_t>& bits,
                                          const std::vector<std::string>& texts,

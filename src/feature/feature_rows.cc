@@ -158,6 +158,20 @@ void Gather(const ReadRows& rows, const std::vector<std::int64_t>& hidden,
     }
   }
 }
+
+void TakeTimes(ReadRows* rows) {
+  for (std::size_t i = 0; i < rows->event_time.values.size(); ++i) {
+    if (rows->event_time.valid[i] == 0) rows->event_time.values[i] = kTimeless;
+    rows->known_time.values[i] = std::min(rows->known_time.values[i], kLatest);
+  }
+}
+
+void AddColumns(const ViewPlan& plan, FeatureRows* rows) {
+  for (const ValueType type : plan.value_types) {
+    rows->values.emplace_back();
+    rows->values.back().type = type;
+  }
+}
 }  // namespace
 
 void ValueColumn::AppendNull() {
@@ -247,13 +261,24 @@ Result<std::vector<std::optional<std::string>>> EncodeEntities(std::span<const T
   return keys;
 }
 
+Result<UnsortedRows> ReadUnsorted(const ViewPlan& plan, const arrow::Table& rows) {
+  WEIRHOUSE_TRY(ReadRows read, ReadFeatureTable(plan, rows));
+  TakeTimes(&read);
+  UnsortedRows out;
+  std::vector<SortEntry> order;
+  for (std::size_t i = 0; i < read.entities.size(); ++i) {
+    order.push_back({0, read.event_time.values[i], read.known_time.values[i], i});
+  }
+  AddColumns(plan, &out.rows);
+  Gather(read, std::vector<std::int64_t>(order.size(), kNever), order, &out.rows);
+  out.entities = std::move(read.entities);
+  return out;
+}
+
 Result<LoadedView> LoadedView::Load(const ViewPlan& plan, const arrow::Table& rows) {
   WEIRHOUSE_TRY(ReadRows read, ReadFeatureTable(plan, rows));
+  TakeTimes(&read);
   const std::size_t count = read.entities.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (read.event_time.valid[i] == 0) read.event_time.values[i] = kTimeless;
-    read.known_time.values[i] = std::min(read.known_time.values[i], kLatest);
-  }
   const std::vector<std::int64_t> hidden = HiddenTimes(read);
 
   LoadedView view;
@@ -279,10 +304,7 @@ Result<LoadedView> LoadedView::Load(const ViewPlan& plan, const arrow::Table& ro
   if (!order.empty()) view.starts_.push_back(order.size());
 
   auto out = std::make_shared<FeatureRows>();
-  for (const ValueType type : plan.value_types) {
-    out->values.emplace_back();
-    out->values.back().type = type;
-  }
+  AddColumns(plan, out.get());
   Gather(read, hidden, order, out.get());
   view.rows_ = std::move(out);
   return view;

@@ -95,6 +95,13 @@ Result<std::optional<std::string>> EncodeEntity(std::span<const TypedName> entit
 Result<std::vector<std::optional<std::string>>> EncodeEntities(std::span<const TypedName> entity,
                                                                const arrow::Table& rows);
 
+// A feature table's rows as they lie, not collapsed: `hidden_at` is kNever throughout.
+struct UnsortedRows {
+  FeatureRows rows;
+  std::vector<std::optional<std::string>> entities;  // per row; absent = NULL
+};
+Result<UnsortedRows> ReadUnsorted(const ViewPlan& plan, const arrow::Table& rows);
+
 // All rows of a view, ready to be asked for entities.
 class LoadedView {
  public:

@@ -1,0 +1,282 @@
+#include <arrow/api.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/failpoint.h"
+#include "feature/online_layout.h"
+#include "feature/online_store.h"
+
+namespace weirhouse::feature {
+namespace {
+// The rows of one table key in a batch, and what the store knew of it.
+struct KeyGroup {
+  std::string row_key;
+  std::vector<std::size_t> rows;
+  bool removed = false;
+};
+
+std::vector<KeyGroup> GroupByKey(const UnsortedRows& read, const OnlineChange& change) {
+  std::vector<KeyGroup> groups;
+  std::unordered_map<std::string_view, std::size_t> places;
+  for (std::size_t row = 0; row < read.rows.size(); ++row) {
+    const std::string_view key = read.rows.row_key[row];
+    const auto [place, fresh] = places.try_emplace(key, groups.size());
+    if (fresh) groups.push_back({std::string(key), {}, false});
+    groups[place->second].rows.push_back(row);
+  }
+  for (const std::string& key : change.removed_row_keys) {
+    const auto [place, fresh] = places.try_emplace(key, groups.size());
+    if (fresh) groups.push_back({key, {}, false});
+    groups[place->second].removed = true;
+  }
+  return groups;
+}
+
+// The known time of the version after `index`; `versions` ascend.
+std::int64_t HiddenAt(const std::vector<StoredVersion>& versions, std::size_t index) {
+  return index + 1 < versions.size() ? versions[index + 1].known_time : kNever;
+}
+
+// Applies one view's change to a batch of writes.
+class Writer {
+ public:
+  Writer(storage::KvStore& store, const ViewPlan& plan, std::int64_t now, storage::KvBatch& batch,
+         ApplyReport& report)
+      : store_(store),
+        plan_(plan),
+        view_id_(plan.view.id()),
+        now_(now),
+        batch_(batch),
+        report_(report) {}
+
+  Status Apply(const OnlineChange& change) {
+    if (change.rows != nullptr && change.rows->num_rows() > 0) {
+      WEIRHOUSE_TRY(read_, ReadUnsorted(plan_, *change.rows));
+    }
+    const std::vector<KeyGroup> groups = GroupByKey(read_, change);
+    std::vector<std::string> keys;
+    keys.reserve(groups.size());
+    for (const KeyGroup& group : groups) keys.push_back(VersionListKey(view_id_, group.row_key));
+    WEIRHOUSE_TRY(const auto lists, store_.MultiGet(keys));
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      std::vector<StoredVersion> known;
+      if (lists[i]) {
+        WEIRHOUSE_TRY(known, DecodeVersions(*lists[i]));
+      }
+      if (plan_.view.source_keeps_history()) {
+        WEIRHOUSE_TRY_STATUS(AddVersions(groups[i], keys[i], std::move(known)));
+      } else {
+        Replace(groups[i], keys[i], known);
+      }
+    }
+    return Status();
+  }
+
+ private:
+  StoredVersion VersionOf(std::size_t row) const {
+    return {read_.entities[row].value_or(""), read_.rows.event_time[row],
+            read_.rows.known_time[row], read_.rows.digest[row]};
+  }
+
+  // A version under a NULL entity is listed, since it hides others, but has no row to be found.
+  void PutRow(const StoredVersion& version, const KeyGroup& group, std::size_t row,
+              std::int64_t hidden_at) {
+    ++report_.rows;
+    if (version.event_time > now_) ++report_.due_later;
+    if (version.entity.empty()) return;
+    batch_.Put(RowKeyOf(view_id_, version, group.row_key), EncodeRow(read_.rows, row, hidden_at));
+  }
+
+  void Replace(const KeyGroup& group, const std::string& list_key,
+               const std::vector<StoredVersion>& known) {
+    std::optional<std::size_t> newest;
+    for (const std::size_t row : group.rows) {
+      if (!newest || VersionOf(*newest) < VersionOf(row)) newest = row;
+    }
+    if (newest && known.size() == 1 && known.front() == VersionOf(*newest)) {
+      ++report_.duplicates;
+      return;
+    }
+    for (const StoredVersion& version : known) {
+      batch_.Delete(RowKeyOf(view_id_, version, group.row_key));
+    }
+    if (!newest) {
+      batch_.Delete(list_key);
+      return;
+    }
+    const StoredVersion version = VersionOf(*newest);
+    PutRow(version, group, *newest, kNever);
+    batch_.Put(list_key, EncodeVersions({version}));
+  }
+
+  Status AddVersions(const KeyGroup& group, const std::string& list_key,
+                     std::vector<StoredVersion> known) {
+    std::sort(known.begin(), known.end());
+    std::vector<StoredVersion> all = known;
+    std::vector<std::pair<StoredVersion, std::size_t>> fresh;
+    for (const std::size_t row : group.rows) {
+      StoredVersion version = VersionOf(row);
+      if (std::find(all.begin(), all.end(), version) != all.end()) {
+        ++report_.duplicates;
+        continue;
+      }
+      all.push_back(version);
+      fresh.emplace_back(std::move(version), row);
+    }
+    if (fresh.empty()) return Status();
+    std::sort(all.begin(), all.end());
+    const auto place_of = [&](const StoredVersion& version) {
+      return static_cast<std::size_t>(std::find(all.begin(), all.end(), version) - all.begin());
+    };
+    for (const auto& [version, row] : fresh) {
+      const std::size_t place = place_of(version);
+      if (place + 1 < all.size()) ++report_.stale;
+      PutRow(version, group, row, HiddenAt(all, place));
+    }
+    // A stored version that is now hidden earlier is written again with the new time.
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      const std::int64_t hidden_at = HiddenAt(all, place_of(known[i]));
+      if (hidden_at == HiddenAt(known, i) || known[i].entity.empty()) continue;
+      const std::string key = RowKeyOf(view_id_, known[i], group.row_key);
+      WEIRHOUSE_TRY(std::optional<std::string> value, store_.Get(key));
+      if (!value) continue;  // evicted
+      WEIRHOUSE_TRY_STATUS(HiddenAtOf(*value).status());
+      SetHiddenAt(hidden_at, &*value);
+      batch_.Put(key, *value);
+    }
+    batch_.Put(list_key, EncodeVersions(all));
+    return Status();
+  }
+
+  storage::KvStore& store_;
+  const ViewPlan& plan_;
+  const std::string view_id_;
+  const std::int64_t now_;
+  storage::KvBatch& batch_;
+  ApplyReport& report_;
+  UnsortedRows read_;
+};
+
+std::string MarkerBytes(std::int64_t applied, std::optional<std::int64_t> evicted_before) {
+  std::string bytes;
+  AppendInt(static_cast<std::uint64_t>(applied), 8, &bytes);
+  bytes.push_back(evicted_before ? 1 : 0);
+  AppendInt(static_cast<std::uint64_t>(evicted_before.value_or(0)), 8, &bytes);
+  return bytes;
+}
+}  // namespace
+
+Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(storage::KvStore& store) {
+  std::unique_ptr<OnlineStore> online(new OnlineStore(store));
+  Status problem;
+  WEIRHOUSE_TRY_STATUS(store.Scan("M", "N", [&](std::string_view key, std::string_view value) {
+    if (key.size() < 3 || value.size() != 17) {
+      problem = UnreadableRow("marker");
+      return false;
+    }
+    Marker marker;
+    marker.applied = static_cast<std::int64_t>(ReadInt(value, 0, 8));
+    if (value[8] != 0) marker.evicted_before = static_cast<std::int64_t>(ReadInt(value, 9, 8));
+    online->markers_[std::string(key.substr(3))] = marker;
+    return true;
+  }));
+  WEIRHOUSE_TRY_STATUS(problem);
+  return online;
+}
+
+OnlineStore::Marker OnlineStore::MarkerOf(const std::string& view_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = markers_.find(view_id);
+  return found == markers_.end() ? Marker() : found->second;
+}
+
+CommitSeq OnlineStore::AppliedSeq(const ViewPlan& plan) const {
+  return CommitSeq(MarkerOf(plan.view.id()).applied);
+}
+
+Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, CommitSeq applied,
+                                       std::int64_t now, bool sync) {
+  ApplyReport report;
+  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  std::map<std::string, Marker> moved;
+  for (const OnlineChange& change : changes) {
+    const std::string view_id = change.plan->view.id();
+    WEIRHOUSE_TRY_STATUS(Writer(store_, *change.plan, now, *batch, report).Apply(change));
+    Marker marker = MarkerOf(view_id);
+    marker.applied = std::max(marker.applied, applied.value());
+    batch->Put(ViewPrefix('M', view_id), MarkerBytes(marker.applied, marker.evicted_before));
+    // Each view once: a second change would not see the first, which is not written yet.
+    WEIRHOUSE_CHECK(moved.emplace(view_id, marker).second);
+  }
+  WEIRHOUSE_FAILPOINT("feature.online.before_write");
+  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, sync));
+  const std::lock_guard lock(mutex_);
+  for (const auto& [view_id, marker] : moved) markers_[view_id] = marker;
+  return report;
+}
+
+Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
+                                        std::int64_t lateness_us) {
+  const std::optional<std::int64_t> back = plan.look_back_us();
+  std::int64_t before = 0;
+  if (!back || __builtin_sub_overflow(now, *back, &before) ||
+      __builtin_sub_overflow(before, lateness_us, &before)) {
+    return std::int64_t{0};
+  }
+  const std::string view_id = plan.view.id();
+  const std::string prefix = ViewPrefix('R', view_id);
+  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  std::unordered_map<std::string, bool> row_keys;  // key -> true if a row of it stays
+  std::string entity_with_older;
+  std::int64_t dropped = 0;
+  Status problem;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    const Result<RowKeyParts> parts = ParseRowKey(key, prefix.size());
+    const Result<std::int64_t> hidden_at = HiddenAtOf(value);
+    if (!parts.ok() || !hidden_at.ok()) {
+      problem = parts.ok() ? hidden_at.status() : parts.status();
+      return false;
+    }
+    const bool deleted = value[1] != 0;
+    bool stays = (deleted ? parts->known_time : parts->event_time) >= before;
+    if (!stays && !deleted && *hidden_at == kNever && entity_with_older != parts->entity) {
+      entity_with_older = std::string(parts->entity);
+      stays = true;
+    }
+    bool& some_stay = row_keys[std::string(parts->row_key)];
+    some_stay = some_stay || stays;
+    if (!stays) {
+      batch->Delete(key);
+      ++dropped;
+    }
+    return true;
+  };
+  WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
+  WEIRHOUSE_TRY_STATUS(problem);
+  for (const auto& [row_key, stays] : row_keys) {
+    if (!stays) batch->Delete(VersionListKey(view_id, row_key));
+  }
+  Marker marker = MarkerOf(view_id);
+  marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), before);
+  batch->Put(ViewPrefix('M', view_id), MarkerBytes(marker.applied, marker.evicted_before));
+  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+  const std::lock_guard lock(mutex_);
+  markers_[view_id] = marker;
+  return dropped;
+}
+
+Status OnlineStore::Reset(const ViewPlan& plan) {
+  const std::string view_id = plan.view.id();
+  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  for (const char kind : {'R', 'V'}) {
+    const std::string prefix = ViewPrefix(kind, view_id);
+    batch->DeleteRange(prefix, AfterPrefix(prefix));
+  }
+  batch->Delete(ViewPrefix('M', view_id));
+  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+  const std::lock_guard lock(mutex_);
+  markers_.erase(view_id);
+  return Status();
+}
+}  // namespace weirhouse::feature

@@ -1,0 +1,92 @@
+// The bytes of the online store. Private to feature/.
+//
+// Integers are big-endian; times are int64 microseconds with the sign bit flipped, so that bytes
+// order as times do; ~ = all bits inverted, so that the newest comes first.
+//
+// Keys
+//   row      'R' | u16 view id size | view id | u16 entity size | entity | ~event time (8)
+//            | ~known time (8) | row key | digest (32)
+//   version  'V' | u16 view id size | view id | row key
+//   marker   'M' | view id
+// Only so that a key names one version exactly does the digest stand in it: applying again is
+// harmless, and two versions known at the same instant do not overwrite each other.
+//
+// Value of a row
+//   0   u8   format, 1
+//   1   u8   1 = a delete version
+//   2   u16  n, number of values
+//   4   i64  hidden_at: the known time of the next version of this table key; max = never
+//   12  ⌈n/8⌉ bytes   bit i set = value i is present
+//   …   n × 8 bytes   boolean, integer, timestamp, bits of a number; for strings u32 offset into
+//                     the tail and u32 size
+//   …   tail
+// Value of a version list: per version of this table key
+//   u16 entity size | entity | i64 event time | i64 known time | digest (32)
+// Value of a marker
+//   i64 applied commit sequence | u8 evicted? | i64 evicted before
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/status.h"
+#include "feature/feature_rows.h"
+#include "feature/plan.h"
+
+namespace weirhouse::feature {
+
+// One version of a table key, as the version list knows it.
+struct StoredVersion {
+  std::string entity;
+  std::int64_t event_time = 0;
+  std::int64_t known_time = 0;
+  Digest digest;
+
+  // The order of the collapse.
+  friend bool operator<(const StoredVersion& a, const StoredVersion& b) {
+    if (a.known_time != b.known_time) return a.known_time < b.known_time;
+    if (a.digest != b.digest) return a.digest < b.digest;
+    return a.event_time < b.event_time;
+  }
+  friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
+};
+
+std::string ViewPrefix(char kind, const std::string& view_id);
+std::string EntityPrefix(const std::string& view_id, std::string_view entity);
+// Appended to an entity's prefix: the place where rows at `event_time` begin.
+void AppendNewestFirst(std::int64_t time, std::string* key);
+std::string RowKeyOf(const std::string& view_id, const StoredVersion& version,
+                     std::string_view row_key);
+std::string VersionListKey(const std::string& view_id, std::string_view row_key);
+// The smallest string greater than all that begin with `prefix`.
+std::string AfterPrefix(std::string prefix);
+
+struct RowKeyParts {
+  std::string_view entity;
+  std::int64_t event_time = 0;
+  std::int64_t known_time = 0;
+  std::string_view row_key;
+  std::string_view digest;
+};
+// `prefix_size` = size of ViewPrefix('R', …).
+Result<RowKeyParts> ParseRowKey(std::string_view key, std::size_t prefix_size);
+
+inline constexpr std::size_t kHiddenAtOffset = 4;
+void SetHiddenAt(std::int64_t hidden_at, std::string* value);
+Result<std::int64_t> HiddenAtOf(std::string_view value);
+// The value of row `row`, hidden_at included.
+std::string EncodeRow(const FeatureRows& rows, std::size_t row, std::int64_t hidden_at);
+// Appends a stored row to `rows`, whose value columns are those of `plan`. WH4014 if unreadable.
+Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view value,
+                 FeatureRows* rows);
+
+std::string EncodeVersions(const std::vector<StoredVersion>& versions);
+Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes);
+
+void AppendInt(std::uint64_t value, int bytes, std::string* out);
+std::uint64_t ReadInt(std::string_view bytes, std::size_t offset, int count);
+Status UnreadableRow(std::string_view what);
+}  // namespace weirhouse::feature

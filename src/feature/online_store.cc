@@ -1,0 +1,179 @@
+#include "feature/online_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/time.h"
+#include "feature/kernel.h"
+#include "feature/online_layout.h"
+
+namespace weirhouse::feature {
+namespace {
+struct ScannedRow {
+  std::string key;
+  std::string value;
+  RowKeyParts parts;  // into `key`
+};
+
+// The rows of one entity that a question at (t, k) needs, gathered newest first.
+class EntityScan {
+ public:
+  EntityScan(const ViewPlan& plan, std::size_t prefix_size, std::int64_t at, std::int64_t known)
+      : prefix_size_(prefix_size),
+        at_(at),
+        known_(plan.view.as_of_latest ? kLatest : std::min(known, kLatest)) {
+    if (__builtin_sub_overflow(at, plan.window_us_max(), &low_)) low_ = kTimeless;
+  }
+
+  // Takes rows at or before t until all windows are covered and a survivor before t is found, so
+  // that the kernel can tell an empty window from an unknown entity.
+  bool TakeOlder(std::string_view key, std::string_view value) {
+    const Result<RowKeyParts> parts = Parse(key);
+    if (!parts.ok()) return false;
+    if (parts->event_time < low_ && survivor_ && parts->event_time < *survivor_) return false;
+    const bool survives = Survives(*parts, value);
+    if (!problem_.ok()) return false;
+    if (survives && parts->event_time < at_ && !survivor_) survivor_ = parts->event_time;
+    Keep(key, value);
+    return true;
+  }
+  bool needs_newer() const { return problem_.ok() && !survivor_; }
+  // Takes rows after t, newest first, until one shows that there is something later.
+  bool TakeNewer(std::string_view key, std::string_view value) {
+    const Result<RowKeyParts> parts = Parse(key);
+    if (!parts.ok()) return false;
+    const bool later =
+        parts->known_time > known_ ? value.size() > 1 && value[1] == 0 : Survives(*parts, value);
+    if (!problem_.ok()) return false;
+    Keep(key, value);
+    return !later;
+  }
+  const Status& problem() const { return problem_; }
+
+  // Rows ascending in the full order. Reversed first, they nearly are: the scan gives event and
+  // known time descending and, among equals, keys ascending.
+  std::vector<ScannedRow>& Ordered(bool planted_tie_order) {
+    std::reverse(rows_.begin(), rows_.end());
+    for (ScannedRow& row : rows_) row.parts = *Parse(row.key);
+    const auto before = [planted_tie_order](const ScannedRow& a, const ScannedRow& b) {
+      const RowKeyParts& x = a.parts;
+      const RowKeyParts& y = b.parts;
+      if (x.event_time != y.event_time) return x.event_time < y.event_time;
+      if (x.known_time != y.known_time) return x.known_time < y.known_time;
+      if (planted_tie_order) return false;
+      if (x.row_key != y.row_key) return x.row_key < y.row_key;
+      return x.digest < y.digest;
+    };
+    std::stable_sort(rows_.begin(), rows_.end(), before);
+    return rows_;
+  }
+
+ private:
+  Result<RowKeyParts> Parse(std::string_view key) {
+    Result<RowKeyParts> parts = ParseRowKey(key, prefix_size_);
+    if (!parts.ok()) problem_ = parts.status();
+    return parts;
+  }
+  bool Survives(const RowKeyParts& parts, std::string_view value) {
+    const Result<std::int64_t> hidden_at = HiddenAtOf(value);
+    if (!hidden_at.ok()) {
+      problem_ = hidden_at.status();
+      return false;
+    }
+    return value[1] == 0 && parts.known_time <= known_ && known_ < *hidden_at;
+  }
+  void Keep(std::string_view key, std::string_view value) {
+    rows_.push_back({std::string(key), std::string(value), {}});
+  }
+
+  std::size_t prefix_size_;
+  std::int64_t at_;
+  std::int64_t known_;
+  std::int64_t low_ = 0;
+  std::optional<std::int64_t> survivor_;
+  std::vector<ScannedRow> rows_;
+  Status problem_;
+};
+}  // namespace
+
+Status OnlineStore::CheckKept(const ViewPlan& plan, std::int64_t at) const {
+  const std::optional<std::int64_t> back = plan.look_back_us();
+  const Marker marker = MarkerOf(plan.view.id());
+  if (!back || !marker.evicted_before) return Status();
+  std::int64_t oldest = 0;
+  if (!__builtin_sub_overflow(at, *back, &oldest) && oldest >= *marker.evicted_before) {
+    return Status();
+  }
+  return Status(Code::kInvalidInput,
+                fmt::format("\"at\" lies before what the online store keeps: view \"{}\", at {}, "
+                            "earliest {}",
+                            plan.view.id(), FormatTime(at),
+                            FormatTime(*marker.evicted_before + *back)))
+      .WithError("WH4010")
+      .WithHint("ask the offline tables: a point-in-time join has no such limit");
+}
+
+Status OnlineStore::ReadEntity(const ViewPlan& plan, const std::string& entity, std::int64_t at,
+                               std::int64_t known, FeatureRows* rows) const {
+  const std::string view_id = plan.view.id();
+  const std::string prefix = EntityPrefix(view_id, entity);
+  EntityScan scan(plan, ViewPrefix('R', view_id).size(), at, known);
+  std::string from = prefix;
+  AppendNewestFirst(at, &from);
+  WEIRHOUSE_TRY_STATUS(store_.Scan(
+      from, AfterPrefix(prefix),
+      [&](std::string_view key, std::string_view value) { return scan.TakeOlder(key, value); }));
+  if (scan.needs_newer()) {
+    WEIRHOUSE_TRY_STATUS(store_.Scan(
+        prefix, from,
+        [&](std::string_view key, std::string_view value) { return scan.TakeNewer(key, value); }));
+  }
+  WEIRHOUSE_TRY_STATUS(scan.problem());
+  for (const ScannedRow& row : scan.Ordered(plan.faults.tie_order)) {
+    WEIRHOUSE_TRY_STATUS(DecodeRow(plan, row.parts, row.value, rows));
+  }
+  return Status();
+}
+
+Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Value> entity,
+                                       std::int64_t at, std::int64_t known) const {
+  WEIRHOUSE_TRY_STATUS(CheckKept(plan, at));
+  WEIRHOUSE_TRY(const std::optional<std::string> key, EncodeEntity(plan.view.entity, entity));
+  FeatureAnswer answer;
+  answer.at = at;
+  answer.view_versions.emplace_back(plan.view.name, plan.view.version);
+  answer.seq = AppliedSeq(plan);
+  FeatureRows rows;
+  for (const ValueType type : plan.value_types) {
+    rows.values.emplace_back();
+    rows.values.back().type = type;
+  }
+  if (key) WEIRHOUSE_TRY_STATUS(ReadEntity(plan, *key, at, known, &rows));
+  std::vector<Cell> cells(plan.outputs.size());
+  WEIRHOUSE_TRY_STATUS(Evaluate(plan, {&rows, 0, rows.size()}, {at, known}, cells));
+  answer.values.reserve(cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    FeatureValue value;
+    value.name = plan.outputs[i].column.qualified;
+    value.type = plan.outputs[i].type;
+    value.value = cells[i].ToValue();
+    value.status = cells[i].status;
+    if (cells[i].has_event_time) value.event_time = cells[i].event_time;
+    answer.values.push_back(std::move(value));
+  }
+  return answer;
+}
+
+Result<std::vector<FeatureAnswer>> OnlineStore::GetMany(
+    const ViewPlan& plan, std::span<const std::vector<Value>> entities, std::int64_t at,
+    std::int64_t known) const {
+  std::vector<FeatureAnswer> answers;
+  answers.reserve(entities.size());
+  for (const std::vector<Value>& entity : entities) {
+    WEIRHOUSE_TRY(FeatureAnswer answer, Get(plan, entity, at, known));
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+}  // namespace weirhouse::feature
