@@ -37,4 +37,4 @@ weirhouse_import(re2::lib ${RE2_LIBRARY} /usr/include)
 # libarrow_compute exports a newer RE2 under the same names. Whichever comes first on the link line is
 # found first by all, so ours must: nothing here calls Arrow's regular expression kernels. (libparquet
 # does the same with simdjson, which is why that library is not used at all.)
-add_link_options("LINKER:--push-state,--as-needed" "${RE2_LIBRARY}" "LINKER:--pop-state")
+target_link_options(re2::lib INTERFACE "LINKER:--push-state,--no-as-needed" "${RE2_LIBRARY}" "LINKER:--pop-state")
