@@ -92,13 +92,13 @@ def test_reads_have_no_body(client, daemon):
     ],
 )
 def test_errors_become_exceptions_with_code_and_hint(client, daemon, status, kind):
-    error = {"error": {"code": "WH8014", "message": "nothing here", "hint": "look there"}}
+    error = {"error": {"code": "WH8074", "message": "nothing here", "hint": "look there"}}
     daemon.ready = (status, json.dumps(error).encode())
     with pytest.raises(kind) as raised:
         client.status()
     assert type(raised.value) is kind
-    assert (raised.value.code, raised.value.hint) == ("WH8014", "look there")
-    assert str(raised.value) == "[WH8014] nothing here (look there)"
+    assert (raised.value.code, raised.value.hint) == ("WH8074", "look there")
+    assert str(raised.value) == "[WH8074] nothing here (look there)"
 
 
 def test_an_answer_that_is_not_json_is_no_daemon(client, daemon):

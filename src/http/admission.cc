@@ -53,34 +53,34 @@ bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
 // Fields that decide where a request ends or who sends it come once, or the request is refused.
 std::optional<HttpResponse> RefuseSyntax(const RequestHead& head) {
   if (head.fields.size() > kFieldsMax)
-    return ErrorResponse(431, "WH8019", "the request has more than 100 header fields");
+    return ErrorResponse(431, "WH8079", "the request has more than 100 header fields");
   for (const char* name : {"host", "authorization", "content-length", "transfer-encoding",
                            "content-type", "origin", "expect"}) {
     if (Count(head, name) > 1) {
-      return ErrorResponse(400, "WH8010",
+      return ErrorResponse(400, "WH8070",
                            fmt::format("the request has the header field \"{}\" twice", name));
     }
   }
   const std::string* encoding = Find(head, "transfer-encoding");
   if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
                               Find(head, "content-length") != nullptr || head.is_http_1_0)) {
-    return ErrorResponse(400, "WH8010",
+    return ErrorResponse(400, "WH8070",
                          "the request's length is ambiguous: transfer-encoding other than a lone "
                          "\"chunked\", or together with content-length");
   }
   const std::string* expect = Find(head, "expect");
   if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
-    return ErrorResponse(400, "WH8010", "the request expects what is not known here");
+    return ErrorResponse(400, "WH8070", "the request expects what is not known here");
   return std::nullopt;
 }
 
 std::optional<HttpResponse> RefuseStranger(const RequestHead& head, const AdmissionRules& rules) {
   const std::string* authority = Find(head, "host");
   if (authority == nullptr)
-    return ErrorResponse(400, "WH8010", "the request has no header field \"host\"");
+    return ErrorResponse(400, "WH8070", "the request has no header field \"host\"");
   const std::optional<std::string> host = HostOf(Trim(*authority));
   if (!host || !IsAccepted(*host, rules)) {
-    return ErrorResponse(403, "WH8011", "the request names a host that is not this one",
+    return ErrorResponse(403, "WH8071", "the request names a host that is not this one",
                          "use localhost or 127.0.0.1, or configure the name you use");
   }
   const std::string* origin = Find(head, "origin");
@@ -89,14 +89,14 @@ std::optional<HttpResponse> RefuseStranger(const RequestHead& head, const Admiss
   const std::string lower = Lower(Trim(*origin));
   const std::string own = Lower(Trim(*authority));
   if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
-  return ErrorResponse(403, "WH8012", "the request comes from a page of another origin");
+  return ErrorResponse(403, "WH8072", "the request comes from a page of another origin");
 }
 
 std::optional<HttpResponse> RefuseWithoutToken(const RequestHead& head,
                                                const AdmissionRules& rules) {
   const auto refuse = [](std::string_view why) {
     HttpResponse response = ErrorResponse(
-        401, "WH8013", why, "send `authorization: Bearer TOKEN`; `wh token` makes a new one");
+        401, "WH8073", why, "send `authorization: Bearer TOKEN`; `wh token` makes a new one");
     response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"weirhouse\"");
     return response;
   };
@@ -118,23 +118,23 @@ std::optional<HttpResponse> RefuseBody(const RequestHead& head, std::uint64_t bo
     const std::string_view text = Trim(*length);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
     if (error != std::errc() || end != text.data() + text.size())
-      return ErrorResponse(400, "WH8010", "the content-length is not a number");
+      return ErrorResponse(400, "WH8070", "the content-length is not a number");
   }
   if (bytes > body_bytes_max) {
     return ErrorResponse(
-        413, "WH8017",
+        413, "WH8077",
         fmt::format("the body has {} bytes, at most {} are taken", bytes, body_bytes_max));
   }
   const bool has_body = bytes > 0 || Find(head, "transfer-encoding") != nullptr;
   if (!has_body || head.method == "GET" || head.method == "HEAD") return std::nullopt;
   const std::string* encoding = Find(head, "content-encoding");
   if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
-    return ErrorResponse(415, "WH8020", "the body is compressed", "send it as it is");
+    return ErrorResponse(415, "WH8080", "the body is compressed", "send it as it is");
   const std::string* type = Find(head, "content-type");
   const std::string media =
       type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
   if (media != "application/json") {
-    return ErrorResponse(415, "WH8020", "the body is not declared as JSON",
+    return ErrorResponse(415, "WH8080", "the body is not declared as JSON",
                          "send `content-type: application/json`");
   }
   return std::nullopt;
@@ -143,11 +143,11 @@ std::optional<HttpResponse> RefuseBody(const RequestHead& head, std::uint64_t bo
 HttpResponse RefuseRoute(const Router::Match& match, const RequestHead& head,
                          const Target& target) {
   if (match.allowed.empty()) {
-    return ErrorResponse(404, "WH8014",
+    return ErrorResponse(404, "WH8074",
                          fmt::format("nothing is at \"{}\"", EscapeControl(target.path)));
   }
   HttpResponse response =
-      ErrorResponse(405, "WH8015",
+      ErrorResponse(405, "WH8075",
                     fmt::format("\"{}\" does not take {}", EscapeControl(target.path),
                                 EscapeControl(head.method)));
   response.headers.emplace_back("Allow", Join(match.allowed, ", "));
@@ -173,7 +173,7 @@ HttpRequest RequestOf(const RequestHead& head, Target target, Router::Match& mat
 std::variant<Admission, HttpResponse> Admit(const RequestHead& head, const AdmissionRules& rules,
                                             const Router& router) {
   if (head.target.size() > kTargetBytesMax)
-    return ErrorResponse(414, "WH8018", "the request's target is longer than 8 KiB");
+    return ErrorResponse(414, "WH8078", "the request's target is longer than 8 KiB");
   if (auto refusal = RefuseSyntax(head)) return *std::move(refusal);
   if (auto refusal = RefuseStranger(head, rules)) return *std::move(refusal);
   auto target = ParseTarget(head.target);

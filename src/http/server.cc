@@ -95,7 +95,7 @@ Status HttpServer::Impl::Listen(const tcp::endpoint& endpoint) {
     return Status(Code::kUnavailable,
                   fmt::format("could not listen on {}:{}: {}", endpoint.address().to_string(),
                               endpoint.port(), error.message()))
-        .WithError("WH8004");
+        .WithError("WH8061");
   }
   port = acceptor.local_endpoint(error).port();
   return Status();
@@ -104,7 +104,7 @@ Status HttpServer::Impl::Listen(const tcp::endpoint& endpoint) {
 // Says so and closes. The kernel takes these few bytes at once, or the caller goes without.
 void HttpServer::Impl::TurnAway(tcp::socket socket) {
   static constexpr std::string_view kBody =
-      R"({"error":{"code":"WH8021","message":"too many connections","hint":"close idle ones"}})";
+      R"({"error":{"code":"WH8081","message":"too many connections","hint":"close idle ones"}})";
   const std::string text = fmt::format(
       "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
       "Retry-After: 1\r\nConnection: close\r\n\r\n{}",
@@ -171,13 +171,13 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   const auto address = asio::ip::make_address(options.address, error);
   if (error) {
     return Status(Code::kInvalidInput, fmt::format("\"{}\" is not an IP address", options.address))
-        .WithError("WH8004")
+        .WithError("WH8061")
         .WithHint("for example 127.0.0.1");
   }
   if (!address.is_loopback() && !options.check_token) {
     return Status(Code::kPermissionDenied,
                   fmt::format("will not listen on {} without a token", options.address))
-        .WithError("WH8003")
+        .WithError("WH8060")
         .WithHint("make one with `wh token`, or listen on 127.0.0.1");
   }
   const tcp::endpoint endpoint(address, options.port);

@@ -53,9 +53,9 @@ struct ServerOptions {
 // Threads: Start and Stop from one; the rest from any.
 class HttpServer {
  public:
-  //   kUnavailable       the port is taken (WH8002), or the address cannot be had (WH8004)
-  //   kPermissionDenied  not a loopback address, and there is no token (WH8003)
-  //   kInvalidInput      not an address (WH8004)
+  //   kUnavailable       the port is taken (WH8002), or the address cannot be had (WH8061)
+  //   kPermissionDenied  not a loopback address, and there is no token (WH8060)
+  //   kInvalidInput      not an address (WH8061)
   static Result<std::unique_ptr<HttpServer>> Start(ServerOptions options, Router router);
   // Stops as Stop does.
   ~HttpServer();

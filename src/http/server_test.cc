@@ -224,7 +224,7 @@ TEST_F(ServerTest, ClosesAfterHttp10AndWhenAsked) {
 
 TEST_F(ServerTest, RefusesUnknownPathsAndMethods) {
   Start();
-  EXPECT_THAT(Get("/nothing"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("WH8014")));
+  EXPECT_THAT(Get("/nothing"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("WH8074")));
   const std::string response = Post("/hello", kBearer, "");
   EXPECT_THAT(response, AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET")));
   EXPECT_THAT(Ask("OPTIONS /hello HTTP/1.1\r\n" + kHost + "\r\n"), StartsWith("HTTP/1.1 401"));
@@ -240,7 +240,7 @@ TEST_F(ServerTest, NeedsTheTokenForEveryWriteAndForWhatSaysSo) {
        {"Bearer wrong", "Bearer ", "Bearer", "Basic d2g6", "wh_correct-horse",
         "Bearer wh_correct-hors", "Bearer wh_correct-horse x"}) {
     EXPECT_THAT(Get("/secret", "Authorization: " + authorization + "\r\n"),
-                AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("WH8013")))
+                AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("WH8073")))
         << authorization;
   }
   EXPECT_THAT(Get("/secret", kBearer + kBearer), StartsWith("HTTP/1.1 400"));
@@ -429,7 +429,7 @@ TEST_F(ServerTest, TurnsAwayMoreRequestsThanTheWorkersMayHaveWaiting) {
 
 TEST_F(ServerTest, AnswersAHandlerThatThrowsWith500AndGoesOn) {
   Start();
-  EXPECT_THAT(Get("/throws"), AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("WH8022")));
+  EXPECT_THAT(Get("/throws"), AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("WH8082")));
   EXPECT_THAT(Get("/hello"), StartsWith("HTTP/1.1 200"));
 }
 
@@ -444,7 +444,7 @@ TEST_F(ServerTest, WritesOneAuditLinePerRefusal) {
   server_->Stop();
   ASSERT_EQ(refusals_.size(), 1u);
   EXPECT_EQ(refusals_[0].status, 404);
-  EXPECT_EQ(refusals_[0].code, "WH8014");
+  EXPECT_EQ(refusals_[0].code, "WH8074");
   EXPECT_EQ(refusals_[0].target, "/nothing");
   EXPECT_THAT(refusals_[0].remote, StartsWith("127.0.0.1:"));
 }
@@ -467,12 +467,12 @@ TEST_F(ServerTest, ListensBeyondLoopbackOnlyWithAToken) {
   options_.address = "0.0.0.0";
   ServerOptions open = options_;
   open.check_token = nullptr;
-  EXPECT_EQ(HttpServer::Start(open, Router()).status().error_code(), "WH8003");
+  EXPECT_EQ(HttpServer::Start(open, Router()).status().error_code(), "WH8060");
   Start();
   EXPECT_THAT(Get("/hello"), StartsWith("HTTP/1.1 401"));  // reads need it there too
   EXPECT_THAT(Get("/hello", kBearer), StartsWith("HTTP/1.1 200"));
   options_.address = "nonsense";
-  EXPECT_EQ(HttpServer::Start(options_, Router()).status().error_code(), "WH8004");
+  EXPECT_EQ(HttpServer::Start(options_, Router()).status().error_code(), "WH8061");
 }
 
 TEST_F(ServerTest, RefusesEveryWriteWhereNoTokenExists) {

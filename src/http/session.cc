@@ -30,7 +30,7 @@ constexpr auto kShortestTick = std::chrono::milliseconds(10);
 constexpr auto kLongestTick = std::chrono::seconds(1);
 constexpr std::size_t kAuditBytesMax = 256;
 
-HttpResponse TooSlow() { return ErrorResponse(408, "WH8016", "the request came too slowly"); }
+HttpResponse TooSlow() { return ErrorResponse(408, "WH8076", "the request came too slowly"); }
 
 enum class Stage : std::uint8_t { kTarget, kFields, kBody };
 
@@ -40,18 +40,18 @@ std::optional<HttpResponse> ResponseToParseError(const error_code& error, Stage 
   using HttpError = beast::http::error;
   if (timed_out) return TooSlow();
   if (error == HttpError::body_limit)
-    return ErrorResponse(413, "WH8017", "the body is larger than is taken here");
+    return ErrorResponse(413, "WH8077", "the body is larger than is taken here");
   if (error == HttpError::header_limit || error == HttpError::buffer_overflow) {
     if (stage == Stage::kTarget)
-      return ErrorResponse(414, "WH8018", "the request's target is longer than 8 KiB");
+      return ErrorResponse(414, "WH8078", "the request's target is longer than 8 KiB");
     if (stage == Stage::kFields)
-      return ErrorResponse(431, "WH8019", "the request's header is larger than 16 KiB");
-    return ErrorResponse(400, "WH8010", "the first line of a chunk is too long");
+      return ErrorResponse(431, "WH8079", "the request's header is larger than 16 KiB");
+    return ErrorResponse(400, "WH8070", "the first line of a chunk is too long");
   }
   if (error == HttpError::end_of_stream || error == HttpError::partial_message) return std::nullopt;
   if (error.category() != beast::http::make_error_code(HttpError::bad_method).category())
     return std::nullopt;
-  return ErrorResponse(400, "WH8010",
+  return ErrorResponse(400, "WH8070",
                        fmt::format("the request is not HTTP/1.1: {}", error.message()));
 }
 
@@ -91,7 +91,7 @@ asio::awaitable<HttpResponse> CallHandler(const HttpHandler* handler, const Http
   try {
     co_return (*handler)(*request);
   } catch (const std::exception& error) {
-    co_return ErrorResponse(500, "WH8022", fmt::format("a bug here: {}", error.what()),
+    co_return ErrorResponse(500, "WH8082", fmt::format("a bug here: {}", error.what()),
                             "please report it");
   }
 }
@@ -240,7 +240,7 @@ asio::awaitable<std::variant<std::monostate, HttpResponse, error_code>> Session:
 asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
   if (context_.in_flight.fetch_add(1) >= context_.options.queue_max) {
     context_.in_flight.fetch_sub(1);
-    HttpResponse busy = ErrorResponse(429, "WH8021", "too many requests are being worked on");
+    HttpResponse busy = ErrorResponse(429, "WH8081", "too many requests are being worked on");
     busy.headers.emplace_back("Retry-After", "1");
     co_return busy;
   }
@@ -248,7 +248,7 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
   auto [error, response] = co_await asio::co_spawn(
       context_.workers, CallHandler(admission.handler, &admission.request), kAwait);
   context_.in_flight.fetch_sub(1);
-  if (error) co_return ErrorResponse(500, "WH8022", "a bug here: the handler threw");
+  if (error) co_return ErrorResponse(500, "WH8082", "a bug here: the handler threw");
   co_return std::move(response);
 }
 

@@ -8,7 +8,7 @@ namespace weirhouse::http {
 namespace {
 Status Refused(std::string why) {
   return Status(Code::kInvalidInput, "the request's path is refused: " + std::move(why))
-      .WithError("WH8010");
+      .WithError("WH8070");
 }
 
 int HexValue(char c) {

@@ -26,7 +26,7 @@ struct Target {
 };
 
 // Parses the target of a request line in origin form ("/v1/trace/late%231?records=3").
-//   kInvalidInput  anything else (WH8010)
+//   kInvalidInput  anything else (WH8070)
 Result<Target> ParseTarget(std::string_view target);
 
 // `path` and `query` written so that ParseTarget gives them back.

@@ -61,9 +61,9 @@ TEST(ParseTarget, RefusesEveryFormOfTraversal) {
                              "/a#b",
                              "/a%3fb",
                              "?a=1"}) {
-    EXPECT_EQ(ParseTarget(target).status().error_code(), "WH8010") << target;
+    EXPECT_EQ(ParseTarget(target).status().error_code(), "WH8070") << target;
   }
-  EXPECT_EQ(ParseTarget(std::string_view("/a\0b", 4)).status().error_code(), "WH8010");
+  EXPECT_EQ(ParseTarget(std::string_view("/a\0b", 4)).status().error_code(), "WH8070");
 }
 
 TEST(ParseTarget, HoldsItsLimitsExactly) {
