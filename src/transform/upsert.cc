@@ -83,27 +83,40 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
   return sorted;
 }
 
-// What is known before the batch, asked of both indexes at once.
+// What is known before the batch. Versions are asked for only where the current row does not say it
+// all: a key without a current row has no versions, and a current row is the best of its order.
 Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
                          bool by_arrival, table::KeyIndex* current, VersionIndex* versions) {
   KnownRows known;
-  std::vector<std::string> keys;
-  std::vector<std::string> groups;
-  for (std::int64_t row : sorted) {
-    const auto i = static_cast<std::size_t>(row);
-    if (keys.empty() || keys.back() != facts.keys[i]) keys.push_back(facts.keys[i]);
-    std::string group =
-        VersionGroup(facts.keys[i], by_arrival ? std::string_view() : facts.orders[i]);
-    if (groups.empty() || groups.back() != group) groups.push_back(std::move(group));
-  }
-  known.current.resize(keys.size());
-  known.best.resize(groups.size());
   if (current == nullptr || Planted("skip_dedup")) return known;
+  std::vector<std::string> keys;
+  for (std::int64_t row : sorted) {
+    const std::string& key = facts.keys[static_cast<std::size_t>(row)];
+    if (keys.empty() || keys.back() != key) keys.push_back(key);
+  }
   WEIRHOUSE_TRY(known.current, current->Find(keys));
   known.versions = versions;
-  if (versions != nullptr) {
-    WEIRHOUSE_TRY(known.best, versions->FindBest(groups));
+  if (versions == nullptr) return known;
+
+  std::vector<std::string> asked;
+  std::vector<std::size_t> asked_group;
+  std::size_t key_index = 0;
+  for (std::size_t at = 0; at < sorted.size(); ++at) {
+    const auto row = static_cast<std::size_t>(sorted[at]);
+    const auto before = static_cast<std::size_t>(sorted[at == 0 ? 0 : at - 1]);
+    const bool new_key = at > 0 && facts.keys[row] != facts.keys[before];
+    if (new_key) ++key_index;
+    if (at > 0 && !new_key && (by_arrival || facts.orders[row] == facts.orders[before])) continue;
+    const auto& entry = known.current[key_index];
+    if (entry && (by_arrival || entry->order != facts.orders[row])) {
+      const std::string_view order = by_arrival ? std::string_view() : facts.orders[row];
+      asked.push_back(VersionGroup(facts.keys[row], order));
+      asked_group.push_back(known.best.size());
+    }
+    known.best.emplace_back();
   }
+  WEIRHOUSE_TRY(auto found, versions->FindBest(asked));
+  for (std::size_t i = 0; i < asked.size(); ++i) known.best[asked_group[i]] = std::move(found[i]);
   return known;
 }
 

@@ -29,7 +29,7 @@ class OrderWalk {
     std::size_t key_index = 0;
     for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
       const std::size_t end = EndOf(begin, facts_.keys);
-      WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.current[key_index]));
+      WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.CurrentOf(key_index)));
       begin = end;
     }
     return std::move(decision_);
@@ -86,7 +86,7 @@ class OrderWalk {
   // The rows of one key and one order. Returns the version that newly stands for them, if any.
   Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
                                         const std::optional<table::KeyEntry>& current) {
-    std::optional<Version> best = known_.best[group_++];
+    std::optional<Version> best = known_.BestOf(group_++);
     const bool is_current = current && current->order == facts_.orders[Row(begin)];
     if (!best && is_current) {
       best = Version{{}, current->content, current->record};
@@ -168,8 +168,8 @@ class ArrivalWalk {
     for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
       std::size_t end = begin + 1;
       while (end < sorted_.size() && facts_.keys[Row(end)] == facts_.keys[Row(begin)]) ++end;
-      Key(begin, end, known_.current[key_index]);
-      WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.best[key_index]));
+      Key(begin, end, known_.CurrentOf(key_index));
+      WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.BestOf(key_index)));
       begin = end;
     }
     return std::move(decision_);

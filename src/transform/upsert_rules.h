@@ -13,10 +13,20 @@
 namespace weirhouse::transform {
 
 // What stood before the batch: per key and per version group, in the order of the sorted rows.
+// Shorter lists, as those of a full run, know nothing of the rest.
 struct KnownRows {
   std::vector<std::optional<table::KeyEntry>> current;
   std::vector<std::optional<Version>> best;
   VersionIndex* versions = nullptr;  // nullptr: nothing is known but `current`
+
+  const std::optional<table::KeyEntry>& CurrentOf(std::size_t key) const {
+    static const std::optional<table::KeyEntry> kNone;
+    return key < current.size() ? current[key] : kNone;
+  }
+  const std::optional<Version>& BestOf(std::size_t group) const {
+    static const std::optional<Version> kNone;
+    return group < best.size() ? best[group] : kNone;
+  }
 };
 
 struct Decision {

@@ -51,7 +51,7 @@ std::shared_ptr<arrow::Table> RowsOf(const std::vector<Event>& events, std::int6
     WEIRHOUSE_CHECK(records.Append(first_record++).ok());
     WEIRHOUSE_CHECK(ingested.Append(first_record * 1000).ok());
   }
-  const auto schema = Checked("order seq").output;
+  static const auto schema = Checked("order seq").output;
   return arrow::Table::Make(
       schema, {keys.Finish().ValueOrDie(), ats.Finish().ValueOrDie(), values.Finish().ValueOrDie(),
                records.Finish().ValueOrDie(), ingested.Finish().ValueOrDie()});
@@ -312,7 +312,7 @@ std::unique_ptr<Upserted> Replay(const CheckedTransform& checked, const std::vec
 TEST(Upsert, AnyOrderAndAnyBatchesGiveWhatAFullRunGives) {
   for (const std::string header : {"order seq; history keep", "history keep", "order seq, value"}) {
     const CheckedTransform checked = Checked(header);
-    for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
       SCOPED_TRACE(header + " seed " + std::to_string(seed));
       SeededRandom random(seed);
       std::vector<Event> events = RandomEvents(random, 1 + random.Below(60));
