@@ -241,6 +241,17 @@ struct Decoded {
 Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
                                   std::string_view object_name);
 
+// Where one record lies in its object, and its bytes: what a trace ends in.
+struct RecordRange {
+  std::int64_t byte_offset = 0;  // in the inflated bytes of a compressed object
+  std::int64_t byte_length = 0;
+  std::string bytes;
+};
+// The `ordinal`-th record (from 0) of an object, cut as Decode cuts it. kNotFound (WH1313) beyond
+// the last. Cost: one pass up to it.
+Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceFormat& format,
+                                 std::string_view object_name, std::int64_t ordinal);
+
 class RecordProgram;
 
 // A contract compiled for one source format. Threads: any number may Decode at once.
