@@ -30,8 +30,6 @@ find_package(Boost 1.81 REQUIRED)
 
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
 weirhouse_import(rocksdb::rocksdb ${ROCKSDB_LIBRARY} /usr/include)
-find_library(SIMDJSON_LIBRARY simdjson REQUIRED)
-weirhouse_import(simdjson::lib ${SIMDJSON_LIBRARY} /usr/include)
 find_library(RE2_LIBRARY re2 REQUIRED)
 weirhouse_import(re2::lib ${RE2_LIBRARY} /usr/include)
 # libarrow_compute exports a newer RE2 under the same names. Whichever comes first on the link line is
