@@ -1,0 +1,152 @@
+#include "base/text.h"
+#include "table/metadata_json.h"
+#include "table/table_fixture.h"
+
+namespace weirhouse::table {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A table of `columns` columns with `snapshots` snapshots, as a year of daily commits leaves it.
+TableMetadata Large(int columns, int snapshots) {
+  TableMetadata metadata;
+  metadata.name = "processed.flight";
+  metadata.location = "/project/.weirhouse/warehouse/processed/flight";
+  metadata.uuid = "9c12d441-03fe-4693-9a96-a0705ddf69c1";
+  Schema schema;
+  for (int i = 1; i <= columns; ++i) {
+    Field field;
+    field.id = i;
+    field.name = fmt::format("column_{}", i);
+    field.type = {"string"};
+    schema.fields.push_back(field);
+  }
+  metadata.schemas = {schema};
+  metadata.specs = {PartitionSpec{}};
+  metadata.last_column_id = columns;
+  for (int i = 1; i <= snapshots; ++i) {
+    Snapshot snapshot;
+    snapshot.id = SnapshotId((std::int64_t{1} << 62) + i);
+    snapshot.sequence_number = i;
+    snapshot.timestamp_ms = 1'388'534'400'000 + i;
+    snapshot.manifest_list = metadata.location + "/metadata/snap-" + std::to_string(i) + ".avro";
+    for (const char* key :
+         {"added-data-files", "added-records", "added-files-size", "total-data-files",
+          "total-records", "total-files-size", "total-delete-files", "total-position-deletes",
+          "changed-partition-count", "manifests-created", "manifests-kept", "weirhouse.run-id"}) {
+      snapshot.summary[key] = std::to_string(i * 1000);
+    }
+    snapshot.summary["weirhouse.idempotency-key"] = std::string(64, 'a');
+    snapshot.summary["operation"] = "append";
+    metadata.snapshots.push_back(snapshot);
+    metadata.snapshot_log.emplace_back(snapshot.timestamp_ms, snapshot.id);
+    metadata.metadata_log.emplace_back(snapshot.timestamp_ms, snapshot.manifest_list);
+  }
+  if (snapshots > 0) metadata.refs["main"].snapshot = metadata.snapshots.back().id;
+  return metadata;
+}
+
+TEST(Metadata, RoundTripsWithIdsBeyondTwoToTheFiftyThird) {
+  TableMetadata metadata = Large(40, 3);
+  metadata.refs["late#1"] = {metadata.snapshots[0].id, "tag", {}, {}, 86'400'000};
+  metadata.sort_order = {{2, true, true}};
+  metadata.properties["weird"] = "quote \" backslash \\ newline \n tab \t";
+  const std::string json = SerializeTableMetadata(metadata);
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json, metadata.name, "x"));
+  EXPECT_EQ(SerializeTableMetadata(read), json);
+  EXPECT_EQ(read.snapshots[2].id.value(), (std::int64_t{1} << 62) + 3);
+  EXPECT_EQ(read.properties, metadata.properties);
+  EXPECT_EQ(read.current_snapshot()->sequence_number, 3);
+  EXPECT_EQ(read.sort_order.size(), 1u);
+}
+
+TEST(Metadata, TheWriterOfSchemasAgreesWithTheReader) {
+  Schema schema = Large(5, 0).schemas[0];
+  schema.identifier_field_ids = {1, 2};
+  schema.fields[0].doc = "a \"doc\"";
+  std::string text;
+  AppendSchemaJson(text, schema);
+  EXPECT_EQ(nlohmann::json::parse(text), schema.ToJson());
+}
+
+TEST(Metadata, UnknownKeysAreWrittenBackAsTheyWere) {
+  const std::string json = SerializeTableMetadata(Large(2, 1));
+  std::string more = json;
+  more.insert(1, R"("statistics":[{"snapshot-id":1}],"x-future":{"a":[1,2]},)");
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(more, "t", "x"));
+  const auto again = nlohmann::json::parse(SerializeTableMetadata(read));
+  EXPECT_EQ(again["x-future"], nlohmann::json::parse(R"({"a":[1,2]})"));
+  EXPECT_EQ(again["statistics"][0]["snapshot-id"], 1);
+}
+
+TEST(Metadata, AForeignSortOrderIsKeptAndNotClaimed) {
+  auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 0)));
+  json["sort-orders"] = nlohmann::json::parse(
+      R"([{"order-id":3,"fields":[{"transform":"bucket[4]","source-id":1,"direction":"desc",
+           "null-order":"nulls-last"}]}])");
+  json["default-sort-order-id"] = 3;
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json.dump(), "t", "x"));
+  EXPECT_TRUE(read.sort_order.empty());
+  const auto again = nlohmann::json::parse(SerializeTableMetadata(read));
+  EXPECT_EQ(again["sort-orders"], json["sort-orders"]);
+  EXPECT_EQ(again["default-sort-order-id"], 3);
+}
+
+TEST(Metadata, FormatVersionOneIsRead) {
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(R"({"format-version":1,
+      "location":"/t","last-updated-ms":5,"last-column-id":1,
+      "schema":{"type":"struct","fields":[{"id":1,"name":"d","required":true,"type":"date"}]},
+      "partition-spec":[{"source-id":1,"name":"d_day","transform":"day"}],
+      "current-snapshot-id":-1})",
+                                                             "t", "x"));
+  EXPECT_EQ(read.spec().fields[0].field_id, 1000);
+  EXPECT_EQ(read.last_partition_id, 1000);
+  EXPECT_EQ(read.current_snapshot(), nullptr);
+}
+
+TEST(Metadata, ALaterFormatVersionIsRefusedByName) {
+  const Status status =
+      ParseTableMetadata(R"({"format-version":3,"location":"/t"})", "t", "/t/x.json").status();
+  EXPECT_EQ(status.error_code(), "WH7051");
+  EXPECT_THAT(status.message(), HasSubstr("version 3"));
+}
+
+TEST(Metadata, ContradictionsAreCorruptionWithThePath) {
+  const auto refused = [](const char* key, const nlohmann::json& value) {
+    auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 1)));
+    json[key] = value;
+    const Status status = ParseTableMetadata(json.dump(), "t", "/t/x.json").status();
+    EXPECT_EQ(status.code(), Code::kCorruption) << key;
+    EXPECT_THAT(status.message(), HasSubstr("/t/x.json")) << key;
+  };
+  refused("current-schema-id", 99);
+  refused("default-spec-id", 99);
+  refused("current-snapshot-id", 99);
+  refused("last-updated-ms", 1.5);
+  refused("location", 7);
+  refused("schemas", nlohmann::json::array());
+  refused("partition-specs", nlohmann::json::array());
+  EXPECT_EQ(ParseTableMetadata("{", "t", "/t/x.json").status().code(), Code::kCorruption);
+}
+
+TEST(Metadata, EveryTruncationIsAnError) {
+  const std::string json = SerializeTableMetadata(Large(2, 2));
+  for (std::size_t size = 0; size < json.size(); size += 7) {
+    EXPECT_FALSE(ParseTableMetadata(json.substr(0, size), "t", "x").ok());
+  }
+}
+
+// The budget of a commit is about 3 ms a table beside Parquet; a slow build gets room to spare.
+TEST(Metadata, AHundredSnapshotsSerializeFast) {
+  const TableMetadata metadata = Large(40, 100);
+  const auto start = SystemClock().Monotonic();
+  constexpr int kTimes = 20;
+  std::size_t bytes = 0;
+  for (int i = 0; i < kTimes; ++i) bytes += SerializeTableMetadata(metadata).size();
+  const auto each = (SystemClock().Monotonic() - start) / kTimes;
+  RecordProperty("serialize_us", static_cast<int>(each.count() / 1000));
+  RecordProperty("bytes", static_cast<int>(bytes / kTimes));
+  EXPECT_LT(each.count(), 20'000'000);
+}
+}  // namespace
+}  // namespace weirhouse::table
