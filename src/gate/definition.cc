@@ -120,6 +120,13 @@ Result<GateDefinition> ParseGate(const YamlNode& node) {
     }
   }
   findings.Add(NameChecks(gate));
+  for (const Check& check : gate.checks) {
+    if (check.scope == Scope::kBatch || !gate.table.starts_with("records.")) continue;
+    findings.Add(Status(Code::kInvalidInput,
+                        "records come in batches only: scope: table has nothing to judge")
+                     .WithError("WH3003")
+                     .WithSpan(check.span));
+  }
   WEIRHOUSE_TRY_STATUS(findings.Finish());
   SumUp(gate);
   return gate;
