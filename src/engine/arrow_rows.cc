@@ -1,6 +1,7 @@
 #include "engine/arrow_rows.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 namespace weirhouse::engine {
@@ -99,6 +100,26 @@ std::shared_ptr<arrow::Table> PlainRows(const std::shared_ptr<arrow::Table>& row
   for (const auto& field : rows->schema()->fields())
     fields.push_back(arrow::field(field->name(), field->type()));
   return arrow::Table::Make(arrow::schema(fields), rows->columns(), rows->num_rows());
+}
+
+Result<std::shared_ptr<arrow::Table>> RowsOutside(const std::shared_ptr<arrow::Table>& rows,
+                                                  const std::string& column, std::int64_t from,
+                                                  std::int64_t to) {
+  const auto values = rows->GetColumnByName(column);
+  WEIRHOUSE_CHECK(values != nullptr);
+  arrow::BooleanBuilder keep;
+  arrow::Status status = keep.Reserve(rows->num_rows());
+  for (const auto& chunk : values->chunks()) {
+    const auto& ids = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; status.ok() && i < ids.length(); ++i)
+      keep.UnsafeAppend(ids.Value(i) < from || ids.Value(i) >= to);
+  }
+  std::shared_ptr<arrow::Array> mask;
+  if (status.ok()) status = keep.Finish(&mask);
+  if (!status.ok()) return Status(Code::kInternal, status.ToString());
+  auto filtered = arrow::compute::Filter(rows, mask);
+  if (!filtered.ok()) return Status(Code::kInternal, filtered.status().ToString());
+  return filtered->table();
 }
 
 Result<std::shared_ptr<arrow::Table>> Concatenate(

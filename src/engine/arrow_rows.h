@@ -48,6 +48,10 @@ std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table
 // `rows` with every column nullable and no metadata, so that tables from files and from memory can
 // be joined.
 std::shared_ptr<arrow::Table> PlainRows(const std::shared_ptr<arrow::Table>& rows);
+// `rows` whose int64 `column` lies outside [from, to).
+Result<std::shared_ptr<arrow::Table>> RowsOutside(const std::shared_ptr<arrow::Table>& rows,
+                                                  const std::string& column, std::int64_t from,
+                                                  std::int64_t to);
 Result<std::shared_ptr<arrow::Table>> Concatenate(
     const std::vector<std::shared_ptr<arrow::Table>>& tables);
 }  // namespace weirhouse::engine

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/failpoint.h"
+#include "engine/feature_step.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/raw_step.h"
@@ -33,6 +36,22 @@ Status RunBacklog(PipelineState& state) {
     if (published) ++state.summary.batches;
   }
   return Status();
+}
+
+// Views that joined the project after their source had rows.
+Status FillNewViews(PipelineState& state) {
+  WEIRHOUSE_TRY(const auto offset,
+                state.workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  std::vector<const feature::ViewPlan*> fresh;
+  for (const feature::ViewPlan& plan : state.workspace.project().view_plans) {
+    if (plan.view.is_request() || offset.position == 0) continue;
+    WEIRHOUSE_TRY(const auto table, state.workspace.FindTable(plan.view.table_name()));
+    WEIRHOUSE_TRY(const auto source, state.workspace.catalog().SnapshotAsOf(
+                                         plan.view.source, CommitSeq(offset.position)));
+    if (!table && source && source->total_rows > 0) fresh.push_back(&plan);
+  }
+  if (fresh.empty()) return Status();
+  return RebuildFeatures(state.workspace, *state.session, fresh, state.progress);
 }
 
 // A halt of an earlier call still stands.
@@ -98,10 +117,13 @@ Result<std::vector<gate::PublishedBatch>*> PipelineState::HistoryOf(const std::s
 
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
+  if (rebuild && *rebuild == true) WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
+  WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
   WEIRHOUSE_TRY_STATUS(RunBacklog(*state));
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
   state->summary.unmatched_files = waiting.unmatched;

@@ -79,11 +79,12 @@ Status RefuseChangedViews(const std::vector<PlanItem>& items) {
   return Status();
 }
 
-bool NeedsRebuild(const Plan& plan) {
+// Tables whose definition changed, and tables that join after records were consumed, are built from
+// all raw records.
+bool NeedsRebuild(const Plan& plan, bool consumed_records) {
   for (const PlanItem& item : plan.items) {
-    if (item.action == PlanItem::Action::kChange &&
-        (item.kind == "processed" || item.kind == "seed"))
-      return true;
+    if (item.kind != "processed" && item.kind != "seed") continue;
+    if (consumed_records && item.action != PlanItem::Action::kRemove) return true;
   }
   return false;
 }
@@ -112,7 +113,9 @@ Status Register(Workspace& workspace, const Plan& plan) {
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
   request.settings.emplace_back("applied", DefinitionDigests(project));
-  if (NeedsRebuild(plan)) request.settings.emplace_back("rebuild_pending", true);
+  WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf("processed"));
+  if (NeedsRebuild(plan, consumed.position > 0))
+    request.settings.emplace_back("rebuild_pending", true);
   request.files.push_back(code.file);
   request.nodes.push_back(code.node);
   request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});

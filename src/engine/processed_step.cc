@@ -13,6 +13,7 @@
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/table_work.h"
+#include "transform/run.h"
 
 namespace weirhouse::engine {
 namespace {

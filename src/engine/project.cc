@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/project_file.h"
 #include "engine/seed.h"
+#include "feature/expression.h"
 #include "storage/disk.h"
 #include "storage/sql.h"
 #include "table/schema.h"
@@ -219,8 +220,8 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
       });
 }
 
-void ParseFeatures(ProjectDefinition& project, const transform::SchemaCatalog& schemas,
-                   Findings& findings) {
+void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
+                   const transform::SchemaCatalog& schemas, Findings& findings) {
   ForEachFile(project, "features", findings,
               [&](const std::string& path, const std::string& text) -> Status {
                 WEIRHOUSE_TRY(std::vector<feature::FeatureView> views,
@@ -231,13 +232,21 @@ void ParseFeatures(ProjectDefinition& project, const transform::SchemaCatalog& s
   findings.Add(feature::CheckDistinct(project.views));
   const std::vector<std::string> tables = schemas.names();
   for (const feature::FeatureView& view : project.views) {
-    if (view.is_request() || schemas.Find(view.source) != nullptr) continue;
-    findings.Add(Status(Code::kInvalidInput,
-                        fmt::format("the feature view \"{}\" reads an unknown table: \"{}\"",
-                                    view.name, view.source))
-                     .WithError("WH4005")
-                     .WithSpan(view.span)
-                     .WithHint(DidYouMean(view.source, tables)));
+    Result<feature::ViewPlan> plan = Status(Code::kInvalidInput, "unbound");
+    if (view.is_request()) {
+      plan = feature::BindRequestView(view, session);
+    } else if (const auto* source = schemas.Find(view.source)) {
+      plan = feature::BindView(view, *source->schema, session);
+    } else {
+      plan = Status(Code::kInvalidInput,
+                    fmt::format("the feature view \"{}\" reads an unknown table: \"{}\"", view.name,
+                                view.source))
+                 .WithError("WH4005")
+                 .WithSpan(view.span)
+                 .WithHint(DidYouMean(view.source, tables));
+    }
+    findings.Add(plan.status());
+    if (plan.ok()) project.view_plans.push_back(std::move(plan).value());
   }
   ForEachFile(project, "training_sets", findings,
               [&](const std::string& path, const std::string& text) -> Status {
@@ -300,6 +309,10 @@ const feature::FeatureView* ProjectDefinition::FindView(std::string_view wanted,
     return view.name == wanted && view.version == version;
   });
 }
+const feature::ViewPlan* ProjectDefinition::FindPlan(std::string_view view_id) const {
+  return FindIf(view_plans,
+                [&](const feature::ViewPlan& plan) { return plan.view.id() == view_id; });
+}
 const feature::TrainingSetDefinition* ProjectDefinition::FindTrainingSet(
     std::string_view wanted) const {
   return FindIf(training_sets,
@@ -344,7 +357,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
   ParseTransforms(*project, *session, schemas, findings);
   ParseGateFiles(*project, *session, schemas, findings);
-  ParseFeatures(*project, schemas, findings);
+  ParseFeatures(*project, *session, schemas, findings);
   for (const feature::TrainingSetDefinition& set : project->training_sets) {
     const transform::SelectSource spine{set.spine_span.path, set.spine, set.spine_span.line,
                                         set.spine_span.column};

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "contract/contract.h"
 #include "feature/definition.h"
+#include "feature/plan.h"
 #include "gate/definition.h"
 #include "model/definition.h"
 #include "raw/landing.h"
@@ -80,6 +81,7 @@ struct ProjectDefinition {
   std::vector<transform::CheckedTransform> transforms;                         // in running order
   std::vector<gate::GateDefinition> gates;
   std::vector<feature::FeatureView> views;
+  std::vector<feature::ViewPlan> view_plans;  // of `views`, in their order
   std::vector<feature::TrainingSetDefinition> training_sets;
   std::vector<model::ModelDefinition> models;
   std::vector<std::string> notes;  // keys accepted whose work comes later, said once
@@ -91,6 +93,7 @@ struct ProjectDefinition {
   const Source* FindSource(std::string_view name) const;
   const transform::CheckedTransform* FindTransform(std::string_view table) const;
   const feature::FeatureView* FindView(std::string_view name, int version) const;
+  const feature::ViewPlan* FindPlan(std::string_view view_id) const;  // "carrier_delay@1"
   const feature::TrainingSetDefinition* FindTrainingSet(std::string_view name) const;
   const model::ModelDefinition* FindModel(std::string_view name) const;
 };

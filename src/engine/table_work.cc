@@ -31,7 +31,7 @@ Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Tabl
     const int index = rows->schema()->GetFieldIndex(column);
     if (index < 0)
       return Status(Code::kInvalidInput, fmt::format("no such column: \"{}\"", column))
-          .WithError("WH7021");
+          .WithError("WH8012");
     wanted.push_back(index);
   }
   auto selected = rows->SelectColumns(wanted);

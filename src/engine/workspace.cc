@@ -96,7 +96,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
     storage::KvOptions kv_options;
     kv_options.read_only = !writes;
     WEIRHOUSE_TRY(workspace->kv_, storage::KvStore::Open(kv_folder, kv_options));
-    workspace->online_ = std::make_unique<feature::OnlineStore>(*workspace->kv_);
+    WEIRHOUSE_TRY(workspace->online_, feature::OnlineStore::Open(*workspace->kv_));
   }
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";

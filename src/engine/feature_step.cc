@@ -1,0 +1,260 @@
+#include "engine/feature_step.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/failpoint.h"
+#include "engine/applied.h"
+#include "engine/arrow_rows.h"
+#include "engine/online_fill.h"
+#include "engine/pipeline_state.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+// Runs of about equal size are merged together, so that a row is rewritten log16(n) times.
+int SizeClass(std::int64_t rows) {
+  int size_class = 0;
+  for (; rows >= feature::kRunsBeforeMerge; rows /= feature::kRunsBeforeMerge) ++size_class;
+  return size_class;
+}
+
+// What one view reads for the processed commit `seq`: rows added to its source since the commit
+// `after`.
+struct SourceChange {
+  std::shared_ptr<arrow::Table> rows;  // null: nothing changed
+  bool whole = false;                  // the source was replaced as a whole
+};
+
+Result<SourceChange> ReadChange(Workspace& workspace, const feature::FeatureView& view,
+                                CommitSeq after, CommitSeq seq) {
+  SourceChange change;
+  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> now,
+                workspace.catalog().SnapshotAsOf(view.source, seq));
+  if (!now) return change;
+  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> before,
+                workspace.catalog().SnapshotAsOf(view.source, after));
+  if (before && before->snapshot == now->snapshot) return change;
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(view.source));
+  const transform::CheckedTransform* transform = workspace.project().FindTransform(view.source);
+  table::ScanOptions options;
+  // A snapshot older than the last hundred is gone: what is current holds its rows too.
+  options.snapshot =
+      table->FindSnapshot(now->snapshot) != nullptr ? now->snapshot : table->current_snapshot()->id;
+  change.whole = transform != nullptr && transform->definition.mode == transform::Mode::kFull;
+  if (!change.whole && before) options.after_sequence_number = before->sequence_number;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(change.rows, scan.ReadAll());
+  return change;
+}
+
+Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
+                                                     const table::TablePtr& table,
+                                                     std::vector<std::string>* files) {
+  std::vector<feature::FeatureRun> runs;
+  if (table->metadata_location.empty() || table->current_snapshot() == nullptr) return runs;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, {}));
+  std::map<int, std::vector<const table::Scan::Task*>> classes;
+  for (const table::Scan::Task& task : scan.tasks())
+    classes[SizeClass(task.file.row_count)].push_back(&task);
+  for (const auto& [size_class, tasks] : classes) {
+    if (tasks.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
+    for (const table::Scan::Task* task : tasks) {
+      WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
+      WEIRHOUSE_TRY(const CommitSeq seq,
+                    workspace.catalog().SeqOf(table->name, task->file.data_sequence_number));
+      runs.push_back({std::move(rows), seq});
+      files->push_back(task->file.path);
+    }
+    break;  // one class at a time: the next commit takes the next
+  }
+  return runs;
+}
+
+// The rows that `work` replaces, by the feature table's own key.
+Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
+                                                          const ViewWork& work) {
+  std::vector<table::RowPosition> positions;
+  if (work.whole || work.plan->view.source_keeps_history()) return positions;
+  WEIRHOUSE_TRY(table::KeyIndex * index,
+                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
+  WEIRHOUSE_TRY(const auto found, index->Find(keys));
+  for (const auto& entry : found) {
+    if (entry) positions.push_back(entry->position);
+  }
+  return positions;
+}
+
+void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
+  for (const ViewWork& view : work) {
+    request.nodes.push_back(
+        {"view", view.plan->view.id(), {{"digest", view.plan->view.digest.ToHex()}}});
+    request.edges.push_back({{"view", view.plan->view.id()}, {"run", ""}, "uses", {}, {}});
+  }
+}
+}  // namespace
+
+Result<std::vector<std::string>> SourceKeyColumns(const ProjectDefinition& project,
+                                                  const std::string& source) {
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    if (source == transform.definition.name() || source == transform.definition.history_table()) {
+      return transform.definition.key_columns();
+    }
+  }
+  return Status(Code::kNotFound, fmt::format("no transform makes the table \"{}\"", source))
+      .WithError("WH4005");
+}
+
+Status StageView(Workspace& workspace, Publication& publication, ViewWork& work) {
+  const feature::FeatureView& view = work.plan->view;
+  const std::string name = view.table_name();
+  const auto schema = feature::FeatureTableSchema(*work.plan);
+  WEIRHOUSE_TRY(const table::TablePtr base,
+                TableOrNew(workspace, name, *schema, {}, feature::FeatureSortColumns(*work.plan)));
+  storage::ParquetOptions options;
+  options.delta_columns = feature::FeatureDeltaColumns();
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  if (work.whole) {
+    WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
+  } else {
+    std::vector<std::string> merged_files;
+    WEIRHOUSE_TRY(const std::vector<feature::FeatureRun> runs,
+                  RunsToMerge(workspace, base, &merged_files));
+    WEIRHOUSE_TRY(const std::vector<table::RowPosition> replaced,
+                  ReplacedPositions(workspace, work));
+    if (!runs.empty() && replaced.empty()) {
+      WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> merged,
+                    feature::MergeRuns(*work.plan, runs));
+      WEIRHOUSE_TRY_STATUS(write.RemoveFiles(merged_files));
+      WEIRHOUSE_TRY_STATUS(write.Append(*merged, options).status());
+      work.merges = true;
+    }
+    if (!replaced.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(replaced));
+  }
+  if (work.rows->num_rows() > 0) {
+    WEIRHOUSE_TRY(work.appended, write.Append(*work.rows, options));
+  }
+  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  publication.Add(staged);
+  work.staged = staged.table;
+  WEIRHOUSE_FAILPOINT("feature.staged_table");
+  return Status();
+}
+
+// Brings the key index of a feature table without history along, without reading it again.
+static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
+  if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
+  WEIRHOUSE_TRY(table::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
+  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    table::KeyEntry entry;
+    entry.position = {
+        work.appended.files[static_cast<std::size_t>(work.appended.file_of_row[i])].path,
+        work.appended.position_of_row[i]};
+    entries.emplace_back(keys[i], std::move(entry));
+  }
+  return index->Apply(work.staged, entries, {});
+}
+
+Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work) {
+  catalog::CommitRequest& request = publication.request();
+  AddLineage(work, request);
+  for (const ViewWork& view : work) {
+    request.events.push_back(
+        TableCommitted(view.plan->view.table_name(), publication.run(), view.rows->num_rows()));
+  }
+  WEIRHOUSE_TRY(const catalog::CommitAnswer answer, publication.Commit());
+  WEIRHOUSE_FAILPOINT("feature.committed");
+  for (const ViewWork& view : work) WEIRHOUSE_TRY_STATUS(ApplyToKeyIndex(workspace, view));
+  WEIRHOUSE_FAILPOINT("feature.indexed");
+  WEIRHOUSE_TRY_STATUS(FillOnline(workspace, work, answer.seq));
+  WEIRHOUSE_FAILPOINT("online.applied");
+  return Status();
+}
+
+Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+  Workspace& workspace = state.workspace;
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  std::vector<ViewWork> work;
+  StepInputs step;
+  step.kind = "feature";
+  step.name = entry.batch;
+  step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (plan.view.is_request()) continue;
+    WEIRHOUSE_TRY(const SourceChange change,
+                  ReadChange(workspace, plan.view, CommitSeq(offset.position), entry.seq));
+    if (change.rows == nullptr) continue;
+    WEIRHOUSE_TRY(const std::vector<std::string> key,
+                  SourceKeyColumns(workspace.project(), plan.view.source));
+    ViewWork view;
+    view.plan = &plan;
+    view.whole = change.whole;
+    WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(plan, change.rows, key, *state.session));
+    step.code.push_back(plan.view.digest.ToHex());
+    step.tables.push_back(plan.view.table_name());
+    work.push_back(std::move(view));
+  }
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  WEIRHOUSE_FAILPOINT("feature.planned");
+  Publication publication(workspace, run, "feature", entry.batch);
+  for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  catalog::CommitRequest& request = publication.request();
+  request.offsets.push_back(
+      {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
+  request.edges.push_back(
+      {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
+  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work));
+  ++state.summary.commits;
+  for (const ViewWork& view : work)
+    state.summary.rows_by_table[view.plan->view.table_name()] += view.rows->num_rows();
+  return Status();
+}
+
+Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
+                       const std::vector<const feature::ViewPlan*>& views, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  StepInputs step;
+  step.kind = "feature";
+  step.name = "rebuild";
+  step.inputs = {{"seq", last.value()}};
+  std::vector<ViewWork> work;
+  for (const feature::ViewPlan* plan : views) {
+    progress.Update("features", static_cast<std::int64_t>(work.size()),
+                    static_cast<std::int64_t>(views.size()));
+    if (plan->view.is_request()) continue;
+    WEIRHOUSE_TRY(const std::optional<table::TablePtr> source,
+                  workspace.FindTable(plan->view.source));
+    if (!source || (*source)->current_snapshot() == nullptr) continue;
+    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *source, {}));
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
+    WEIRHOUSE_TRY(const std::vector<std::string> key,
+                  SourceKeyColumns(workspace.project(), plan->view.source));
+    ViewWork view;
+    view.plan = plan;
+    view.whole = true;
+    WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(*plan, rows, key, session));
+    step.code.push_back(plan->view.digest.ToHex());
+    step.tables.push_back(plan->view.table_name());
+    work.push_back(std::move(view));
+  }
+  if (work.empty()) return Status();
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  Publication publication(workspace, run, "feature", "rebuild");
+  for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  publication.request().settings.emplace_back("rebuild_pending", false);
+  if (last.value() > offset.position) {
+    publication.request().offsets.push_back(
+        {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
+  }
+  return PublishViews(workspace, publication, work);
+}
+}  // namespace weirhouse::engine

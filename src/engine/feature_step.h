@@ -1,0 +1,45 @@
+// Processed → feature tables → online store. Private to engine/.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/publication.h"
+#include "engine/workspace.h"
+#include "feature/rows.h"
+#include "storage/sql.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+// One view's share of a feature run.
+struct ViewWork {
+  const feature::ViewPlan* plan = nullptr;
+  std::shared_ptr<arrow::Table> rows;  // feature rows that join its table, sorted
+  std::vector<std::string> replaced;   // row keys whose old rows go (sources without history)
+  bool whole = false;                  // `rows` are all rows: the table is replaced
+  bool merges = false;  // runs are merged in the same change: the key index is rebuilt
+  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  table::AppendedRows appended;
+  table::TablePtr staged;
+};
+
+// The columns and order of the key of a view's source table.
+Result<std::vector<std::string>> SourceKeyColumns(const ProjectDefinition& project,
+                                                  const std::string& source);
+
+// Stages `work` (delete what it replaces, append, merge runs of one size class when there are too
+// many).
+Status StageView(Workspace& workspace, Publication& publication, ViewWork& work);
+
+// Adds lineage, commits, then brings key indexes and the online store along.
+Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work);
+
+// Feature rows of every view from whole source tables: after `run --full`, and for views that are
+// new.
+Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
+                       const std::vector<const feature::ViewPlan*>& views, Progress& progress);
+}  // namespace weirhouse::engine

@@ -1,0 +1,62 @@
+#include "engine/online_fill.h"
+
+#include <arrow/api.h>
+
+#include "engine/pipeline.h"
+#include "feature/online_store.h"
+
+namespace weirhouse::engine {
+namespace {
+bool ServedOnline(const feature::ViewPlan& plan) {
+  return !plan.view.is_request() && plan.view.online_fill != feature::OnlineFill::kNone;
+}
+}  // namespace
+
+Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq) {
+  std::vector<feature::OnlineChange> changes;
+  for (const ViewWork& view : work) {
+    if (!ServedOnline(*view.plan)) continue;
+    // Rows that replace the whole table: what is not among them must not be served any more.
+    if (view.whole) WEIRHOUSE_TRY_STATUS(workspace.online().Reset(*view.plan));
+    changes.push_back({view.plan, view.rows, view.replaced});
+  }
+  // Views that this commit left alone stand at it as well.
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    bool changed = false;
+    for (const ViewWork& view : work) changed = changed || view.plan == &plan;
+    if (!changed && ServedOnline(plan)) changes.push_back({&plan, nullptr, {}});
+  }
+  WEIRHOUSE_TRY(const EventTime now, workspace.Now());
+  return workspace.online().Apply(changes, seq, Micros(now)).status();
+}
+
+Status RefreshOnline(Workspace& workspace) {
+  WEIRHOUSE_TRY(const EventTime now, workspace.Now());
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (!ServedOnline(plan)) continue;
+    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
+                  workspace.FindTable(plan.view.table_name()));
+    if (!table || (*table)->current_snapshot() == nullptr) continue;
+    WEIRHOUSE_TRY(const CommitSeq stands,
+                  workspace.catalog().SeqOf(plan.view.table_name(),
+                                            (*table)->current_snapshot()->sequence_number));
+    if (workspace.online().AppliedSeq(plan) >= stands) {
+      // A marker ahead of every commit means that the store is of another life: rebuilt like one
+      // that lags.
+      WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+      if (workspace.online().AppliedSeq(plan) <= last) continue;
+    }
+    WEIRHOUSE_TRY_STATUS(workspace.online().Reset(plan));
+    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, {}));
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
+    const feature::OnlineChange change{&plan, rows, {}};
+    WEIRHOUSE_TRY_STATUS(workspace.online().Apply({&change, 1}, stands, Micros(now)).status());
+  }
+  return Status();
+}
+
+Status RefreshCaches(Workspace& workspace) {
+  // Key and version indexes are refreshed when they are asked for: see Workspace::IndexOf.
+  return RefreshOnline(workspace);
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,225 @@
+#include "engine/pipeline.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "engine/plan.h"
+#include "testing/testing.h"
+
+namespace weirhouse::engine {
+namespace {
+using testing::ScratchFolder;
+using testing::WriteFile;
+
+constexpr char kProject[] = R"(
+name: shop
+clock: replay
+sources:
+  order: { landing: landing/order/, format: jsonl, contract: order, event_time: at, batch: { by: name, pattern: '{date}' } }
+seeds: { shop: seeds/shops.csv }
+)";
+constexpr char kContract[] = R"(
+apiVersion: v3.1.0
+kind: DataContract
+id: order
+version: 1.0.0
+status: active
+team: { name: sales }
+schema:
+  - name: order
+    logicalType: object
+    properties:
+      - { name: id, logicalType: string, required: true }
+      - { name: shop, logicalType: string, required: true }
+      - { name: amount, logicalType: integer, required: true, logicalTypeOptions: { minimum: 0 } }
+      - { name: at, logicalType: timestamp, required: true }
+      - { name: reported_at, logicalType: timestamp, required: true }
+)";
+constexpr char kTransform[] =
+    "-- wh: table processed.order; key id; order reported_at; event at; known reported_at\n"
+    "-- wh: partition month(at); mode incremental; history keep\n"
+    "SELECT r.id, r.shop, s.city, r.amount, r.at, r.reported_at FROM records.order AS r JOIN "
+    "ref.shop AS s USING (shop)\n";
+constexpr char kGate[] = R"(
+gate: order
+table: processed.order
+checks:
+  - required: [id, amount]
+  - unique: { columns: [id], scope: table }
+  - range: { column: amount, max: 1000 }
+)";
+constexpr char kView[] = R"(
+feature_view: shop_sales
+version: 1
+entity: { shop: string }
+source: processed.order_history
+event_time: at
+known_time: reported_at
+windows: [24h]
+features: { n: { agg: count }, total: { agg: sum, of: amount } }
+online: { fill: stream }
+)";
+
+std::string Order(const std::string& id, int amount, const std::string& at,
+                  const std::string& reported) {
+  return fmt::format(R"({{"id":"{}","shop":"a","amount":{},"at":"{}","reported_at":"{}"}})"
+                     "\n",
+                     id, amount, at, reported);
+}
+
+struct PipelineTest : ::testing::Test {
+  ScratchFolder scratch;
+  std::unique_ptr<Workspace> workspace;
+
+  void SetUp() override {
+    WriteFile(scratch / "weirhouse.yaml", kProject);
+    WriteFile(scratch / "contracts/order.odcs.yaml", kContract);
+    WriteFile(scratch / "processed/order.sql", kTransform);
+    WriteFile(scratch / "gates/order.yaml", kGate);
+    WriteFile(scratch / "features/sales.yaml", kView);
+    WriteFile(scratch / "seeds/shops.csv", "shop,city\na,Oslo\nb,Rome\n");
+    auto project = LoadProject(scratch.path().string(), "");
+    ASSERT_OK(project);
+    ASSERT_OK(InitializeState(**project));
+    Reopen();
+  }
+  void Reopen() {
+    workspace.reset();
+    ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite));
+  }
+  void Land(const std::string& name, const std::string& bytes) {
+    WriteFile(scratch / ("landing/order/" + name), bytes);
+  }
+  std::map<std::string, std::int64_t> States() {
+    std::map<std::string, std::int64_t> sums;
+    const auto states = workspace->catalog().RecordStates();
+    EXPECT_OK(states);
+    if (!states.ok()) return sums;
+    for (const auto& state : *states) sums[state.state] += state.count;
+    std::erase_if(sums, [](const auto& entry) { return entry.second == 0; });
+    return sums;
+  }
+  std::int64_t Rows(const std::string& table) {
+    const auto rows = workspace->ReadTable(table);
+    EXPECT_OK(rows);
+    return rows.ok() ? (*rows)->num_rows() : -1;
+  }
+  Digest Content(const std::string& table) {
+    const auto rows = workspace->ReadTable(table);
+    EXPECT_OK(rows);
+    return table::ContentDigest(**rows).value();
+  }
+};
+
+using States = std::map<std::string, std::int64_t>;
+
+TEST_F(PipelineTest, RefusesToRunWhatWasNotApplied) {
+  const auto summary = RunPending(*workspace, NoProgress());
+  ASSERT_FALSE(summary.ok());
+  EXPECT_EQ(summary.status().error_code(), "WH2020");
+}
+
+TEST_F(PipelineTest, CountsEveryRecordInOneState) {
+  Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z") +
+                               Order("2", 20, "2024-01-01T11:00:00Z", "2024-01-01T11:00:00Z") +
+                               Order("2", 20, "2024-01-01T11:00:00Z", "2024-01-01T11:00:00Z") +
+                               "{\"id\":\n" +
+                               Order("3", -5, "2024-01-01T12:00:00Z", "2024-01-01T12:00:00Z"));
+  Land(
+      "2024-01-02.jsonl",
+      Order("1", 11, "2024-01-01T10:00:00Z", "2024-01-02T09:00:00Z") +
+          R"({"id":"9","shop":"zz","amount":1,"at":"2024-01-02T00:00:00Z","reported_at":"2024-01-02T00:00:00Z"})"
+          "\n");
+  ASSERT_OK_AND(const RunSummary summary, Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(summary.objects, 2);
+  EXPECT_EQ(summary.records, 7);
+  EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2},
+                                                           {"duplicate", 1},
+                                                           {"superseded", 1},
+                                                           {"quarantined", 2},
+                                                           {"filtered", 1}}));
+  EXPECT_EQ(Rows("processed.order"), 2);
+  EXPECT_EQ(Rows("processed.order_history"), 3);
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 3);
+  EXPECT_EQ(Rows("quarantine.order"), 2);
+}
+
+TEST_F(PipelineTest, TheSameFileAgainChangesNoTable) {
+  const std::string bytes = Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z");
+  Land("2024-01-01.jsonl", bytes);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const auto before = workspace->catalog().FindTable("processed.order").value()->metadata_location;
+  std::filesystem::remove(scratch / "landing/order/2024-01-01.jsonl");
+  Land("2024-01-01.jsonl", bytes);
+  ASSERT_OK_AND(const RunSummary again, RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(again.objects, 0);
+  EXPECT_EQ(again.duplicate_objects, 1);
+  EXPECT_EQ(workspace->catalog().FindTable("processed.order").value()->metadata_location, before);
+}
+
+TEST_F(PipelineTest, AFailedGateHaltsAndDiscardLetsTheNextDayOn) {
+  Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  Land("2024-01-02.jsonl", Order("2", 9999, "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z"));
+  Land("2024-01-03.jsonl", Order("3", 30, "2024-01-03T10:00:00Z", "2024-01-03T10:00:00Z"));
+  ASSERT_OK_AND(const RunSummary halted, RunPending(*workspace, NoProgress()));
+  ASSERT_TRUE(halted.halted.has_value());
+  EXPECT_THAT(halted.halted_message, ::testing::HasSubstr("gate order FAILED"));
+  EXPECT_EQ(Rows("processed.order"), 1);
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 1);
+
+  ASSERT_OK(DiscardGate(*workspace, *halted.halted, "wrong unit", "tester"));
+  ASSERT_OK_AND(const RunSummary after, RunPending(*workspace, NoProgress()));
+  EXPECT_FALSE(after.halted.has_value());
+  EXPECT_EQ(Rows("processed.order"), 2);
+  EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2}, {"excluded", 1}}));
+}
+
+TEST_F(PipelineTest, OverridePublishesWhatWasStagedAndFeaturesFollow) {
+  Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  Land("2024-01-02.jsonl", Order("1", 9999, "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z"));
+  ASSERT_OK_AND(const RunSummary halted, Apply(*workspace, "", NoProgress()));
+  ASSERT_TRUE(halted.halted.has_value());
+  ASSERT_OK(OverrideGate(*workspace, *halted.halted, "it is true", "tester"));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 1);
+  EXPECT_EQ(Rows("processed.order_history"), 2);
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 2);
+  EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 1}, {"superseded", 1}}));
+  ASSERT_OK_AND(const auto verdicts, workspace->catalog().Verdicts({}));
+  EXPECT_EQ(verdicts.front().override_reason, "it is true");
+}
+
+TEST_F(PipelineTest, AFullRunGivesTheSameContentAndCounts) {
+  for (int day = 1; day <= 4; ++day) {
+    std::string bytes;
+    for (int i = 0; i < 20; ++i) {
+      bytes += Order(std::to_string((day * 7 + i) % 30), day * 10 + i,
+                     fmt::format("2024-01-0{}T10:00:00Z", day),
+                     fmt::format("2024-01-0{}T{:02}:00:00Z", day, 10 + i % 3));
+    }
+    Land(fmt::format("2024-01-0{}.jsonl", day), bytes);
+  }
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const Digest current = Content("processed.order");
+  const Digest history = Content("processed.order_history");
+  const Digest features = Content("feature.shop_sales_v1");
+  const auto states = States();
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_EQ(Content("processed.order"), current);
+  EXPECT_EQ(Content("processed.order_history"), history);
+  EXPECT_EQ(Content("feature.shop_sales_v1"), features);
+  EXPECT_EQ(States(), states);
+  Land("2024-01-05.jsonl", Order("1", 77, "2024-01-05T10:00:00Z", "2024-01-05T10:00:00Z"));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_NE(Content("processed.order"), current);
+}
+
+TEST_F(PipelineTest, OnlyOneProcessWrites) {
+  const auto second = Workspace::Open(workspace->shared_project(), Access::kWrite);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.status().code(), Code::kUnavailable);
+}
+}  // namespace
+}  // namespace weirhouse::engine
