@@ -297,9 +297,16 @@ TableKind KindOfTable(std::string_view name) {
   return TableKind::kOther;
 }
 
-Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
-                                        const TransformDefinition& definition,
-                                        const SchemaCatalog& schemas) {
+namespace {
+
+Status TreeError(const nlohmann::json::exception& error) {
+  return Status(Code::kInternal,
+                fmt::format("the SQL engine gave a syntax tree of another form: {}", error.what()));
+}
+
+Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
+                                            const TransformDefinition& definition,
+                                            const SchemaCatalog& schemas) {
   const SqlText source(definition.path, definition.text);
   Query query{source, {}, {}, {}};
   ScratchTables scratch(session);
@@ -327,8 +334,8 @@ Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
   return checked;
 }
 
-Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& select,
-                                  const SchemaCatalog& schemas, const SelectRules& rules) {
+Result<CheckedSelect> CheckSelectTree(storage::SqlSession& session, const SelectSource& select,
+                                      const SchemaCatalog& schemas, const SelectRules& rules) {
   const SqlText source(select.path, select.text, select.line, select.column);
   Query query{source, {}, {}, {}};
   ScratchTables scratch(session);
@@ -342,5 +349,26 @@ Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSour
   checked.output = std::move(executable.output);
   checked.sql = std::move(executable.sql);
   return checked;
+}
+
+}  // namespace
+
+Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
+                                        const TransformDefinition& definition,
+                                        const SchemaCatalog& schemas) {
+  try {
+    return CheckTransformTree(session, definition, schemas);
+  } catch (const nlohmann::json::exception& error) {
+    return TreeError(error);
+  }
+}
+
+Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& source,
+                                  const SchemaCatalog& schemas, const SelectRules& rules) {
+  try {
+    return CheckSelectTree(session, source, schemas, rules);
+  } catch (const nlohmann::json::exception& error) {
+    return TreeError(error);
+  }
 }
 }  // namespace weirhouse::transform

@@ -53,8 +53,9 @@ TableKind KindOfTable(std::string_view name);  // by the part before the dot
 struct TableReference {
   std::string name;  // as in the catalog
   TableKind kind = TableKind::kOther;
-  SourceSpan span;                   // where it is named first
-  std::vector<std::string> columns;  // that the query needs, in the table's order
+  SourceSpan span;  // where it is named first
+  // That the query needs, in the table's order: registering only these is enough.
+  std::vector<std::string> columns;
 };
 
 // One output column ← one column of a base table.
@@ -111,7 +112,7 @@ struct CheckedSelect {
   std::string sql;  // what to execute
 };
 // As CheckTransform, without a header: refuses all but one SELECT, tables that are not in `schemas`
-// and unknown columns and functions. Hidden columns may be read.
+// and unknown columns and functions. Hidden columns may be read by name; a star leaves them out.
 Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& source,
                                   const SchemaCatalog& schemas, const SelectRules& rules = {});
 }  // namespace weirhouse::transform

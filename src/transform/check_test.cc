@@ -240,6 +240,27 @@ TEST(Check, AcceptsWhatIsDeterministic) {
   }
 }
 
+TEST(Check, FindsColumnsHoweverTheyAreQualified) {
+  for (const std::string select :
+       {"SELECT records.arrival.flight_id, arrival.DEST FROM Records.Arrival",
+        "SELECT r.flight_id, \"r\" . \"dest\" AS d FROM records.arrival r",
+        "SELECT flight_id, (SELECT max(name) FROM ref.airline al WHERE al.carrier = r.carrier) AS "
+        "n "
+        "FROM records.arrival r",
+        "SELECT flight_id, l.n FROM records.arrival r, LATERAL (SELECT r.dest || 'x' AS n) l",
+        "SELECT flight_id, carrier FROM records.arrival NATURAL JOIN ref.airline",
+        "SELECT flight_id FROM records.arrival r SEMI JOIN ref.airline al USING (carrier)",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT "
+        "flight_id, i FROM records.arrival, n",
+        "SELECT flight_id, arr_delay * 2 AS twice, twice + 1 AS more FROM records.arrival WHERE "
+        "twice "
+        "> 3 ORDER BY more",
+        "SELECT v.a AS flight_id FROM (VALUES ('x', 1), ('y', 2)) v(a, b)",
+        "SELECT flight_id, count(*) AS n FROM records.arrival GROUP BY ALL HAVING n > 1"}) {
+    EXPECT_EQ(Findings(Check(Full(select))), "no findings") << select;
+  }
+}
+
 // Each is refused with WH2107 at its place.
 TEST(Check, RefusesWhatIsNotOnePlainSelect) {
   EXPECT_THAT(Findings(Check(Full("COPY records.arrival TO 'x'"))),

@@ -73,11 +73,11 @@ TEST(Definition, ReportsEveryErrorOfTheHeaderWithItsPlace) {
 }
 
 TEST(Definition, NeedsATableAndAKey) {
+  const std::string hint =
+      "begin the file with: -- wh: table processed.NAME; key COLUMN; mode incremental\n";
   EXPECT_EQ(Findings(ParseTransform("SELECT 1", "t.sql")),
-            "WH2101 1:1+1 the header lacks \"table\" | begin the file with: -- wh: table "
-            "processed.NAME; key COLUMN; mode incremental\n"
-            "WH2101 1:1+1 the header lacks \"key\" | begin the file with: -- wh: table "
-            "processed.NAME; key COLUMN; mode incremental\n");
+            "WH2101 1:1+1 the header lacks \"key\" | " + hint +
+                "WH2101 1:1+1 the header lacks \"table\" | " + hint);
 }
 
 TEST(Definition, RefusesAFileWithoutSql) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 
 namespace weirhouse::transform {
@@ -10,10 +11,13 @@ namespace weirhouse::transform {
 Status StatusOfFindings(std::vector<Diagnostic> findings, const std::string& path) {
   WEIRHOUSE_CHECK(!findings.empty());
   const auto place = [](const Diagnostic& finding) {
-    return finding.span ? std::tuple(finding.span->line, finding.span->column) : std::tuple(0, 0);
+    const int line = finding.span ? finding.span->line : 0;
+    const int column = finding.span ? finding.span->column : 0;
+    return std::tuple<int, int, std::string_view, std::string_view>(
+        line, column, finding.error_code, finding.message);
   };
-  std::stable_sort(findings.begin(), findings.end(),
-                   [&](const Diagnostic& a, const Diagnostic& b) { return place(a) < place(b); });
+  std::sort(findings.begin(), findings.end(),
+            [&](const Diagnostic& a, const Diagnostic& b) { return place(a) < place(b); });
   const Diagnostic first = findings.front();
   std::string message = first.message;
   if (findings.size() > 1) {

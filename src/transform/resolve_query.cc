@@ -170,9 +170,13 @@ void Resolver::ExpandStar(nlohmann::json& star, Scope& scope, Relation& output) 
     if (!table.relation.known) output.known = false;
     for (const ResolvedColumn& column : table.relation.columns) {
       const std::string lower = LowerCase(column.name);
-      if (skip.contains(lower)) continue;
-      if (!rules_.hidden_columns && table.base != nullptr && table::IsHidden(column.name)) {
+      if (skip.contains(lower)) {
+        UseAll(table);
+        continue;
+      }
+      if (table.base != nullptr && table::IsHidden(column.name)) {
         hidden.insert(column.name);
+        UseAll(table);  // EXCLUDE names them, so they must be there when the query runs
         continue;
       }
       if (relation_name.empty() && scope.merged.contains(lower) && !merged.insert(lower).second) {
@@ -305,12 +309,17 @@ void Resolver::FromBaseTable(const nlohmann::json& table, Scope& scope) {
   }
   if (!rules_.columns) {
     entry.relation.known = false;
-    for (const ResolvedColumn& column : entry.relation.columns) {
-      used_[entry.base->name].insert(column.name);
-    }
+    UseAll(entry);
   }
+  if (!ListOf(table, "column_name_alias").empty()) UseAll(entry);  // named by position
   Rename(table, entry.relation);
   scope.tables.push_back(std::move(entry));
+}
+
+void Resolver::UseAll(const ScopeTable& table) {
+  for (const ResolvedColumn& column : table.relation.columns) {
+    for (const Origin& origin : column.direct) used_[origin.table].insert(origin.column);
+  }
 }
 
 void Resolver::UnknownTable(const nlohmann::json& table, const std::string& name) {
@@ -346,6 +355,8 @@ void Resolver::FromJoin(nlohmann::json& table, Scope& scope, Origins& rows) {
   const std::size_t right_begin = scope.tables.size();
   From(table["right"], scope, rows);
   if (TextOf(table, "ref_type") == "NATURAL") {
+    // Fewer columns would join on fewer columns.
+    for (std::size_t i = left_begin; i < scope.tables.size(); ++i) UseAll(scope.tables[i]);
     for (std::size_t r = right_begin; r < scope.tables.size(); ++r) {
       for (const ResolvedColumn& column : scope.tables[r].relation.columns) {
         for (std::size_t l = left_begin; l < right_begin; ++l) {

@@ -74,6 +74,8 @@ class Resolver {
   void FromJoin(nlohmann::json& table, Scope& scope, Origins& rows);
   void MergeUsing(const nlohmann::json& join, Scope& scope, std::size_t right, Origins& rows);
   void UnknownTable(const nlohmann::json& table, const std::string& name);
+  // Every column of the table must be there when the query runs.
+  void UseAll(const ScopeTable& table);
 
   // Expressions (resolve_expression.cc).
   void Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect = false);

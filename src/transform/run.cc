@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -66,8 +67,9 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
   if (!in_order) {
     std::vector<std::int64_t> order(records.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
-      return records[static_cast<std::size_t>(x)] < records[static_cast<std::size_t>(y)];
+    std::sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
+      return std::tie(records[static_cast<std::size_t>(x)], x) <
+             std::tie(records[static_cast<std::size_t>(y)], y);
     });
     arrow::Int64Builder builder;
     std::shared_ptr<arrow::Array> indexes;

@@ -52,8 +52,9 @@ std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
       }
     }
   }
-  std::stable_sort(rejected.begin(), rejected.end(),
-                   [](const RejectedRow& a, const RejectedRow& b) { return a.row < b.row; });
+  std::sort(rejected.begin(), rejected.end(), [](const RejectedRow& a, const RejectedRow& b) {
+    return std::tie(a.row, a.column) < std::tie(b.row, b.column);
+  });
   const auto same_row = [](const RejectedRow& a, const RejectedRow& b) { return a.row == b.row; };
   rejected.erase(std::unique(rejected.begin(), rejected.end(), same_row), rejected.end());
   return rejected;

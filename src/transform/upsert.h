@@ -92,8 +92,9 @@ struct UpsertPlan {
 // Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
 // from new versions; without it (a table without history may do without) a repeat of a version that
 // is not current counts as superseded or conflict, not as duplicate; sums hold either way.
-// Both indexes must stand at the table's main snapshot.
-// Cost: one look-up per key and index. 900 rows: about 2 ms.
+// Both indexes must stand at the main snapshots of their tables (Refresh).
+// Cost: one look-up per key, a second one only where a key comes again with another order. 900 rows
+// against 340,000: 2.2 ms.
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
                               table::KeyIndex& current, VersionIndex* versions);
 

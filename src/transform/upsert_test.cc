@@ -312,7 +312,7 @@ std::unique_ptr<Upserted> Replay(const CheckedTransform& checked, const std::vec
 TEST(Upsert, AnyOrderAndAnyBatchesGiveWhatAFullRunGives) {
   for (const std::string header : {"order seq; history keep", "history keep", "order seq, value"}) {
     const CheckedTransform checked = Checked(header);
-    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
       SCOPED_TRACE(header + " seed " + std::to_string(seed));
       SeededRandom random(seed);
       std::vector<Event> events = RandomEvents(random, 1 + random.Below(60));
@@ -334,7 +334,7 @@ TEST(Upsert, AnyOrderAndAnyBatchesGiveWhatAFullRunGives) {
 
 TEST(Upsert, SidecarsOfIncrementsNameTheSameStatesAsAFullRun) {
   const CheckedTransform checked = Checked("order seq; history keep");
-  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     SeededRandom random(seed);
     const std::vector<Event> events = RandomEvents(random, 40);
     const auto table = Replay(checked, events, random, true);
@@ -350,7 +350,7 @@ TEST(Upsert, SidecarsOfIncrementsNameTheSameStatesAsAFullRun) {
 
 TEST(Upsert, ByArrivalAnyBatchesGiveWhatAFullRunGives) {
   const CheckedTransform checked = Checked("order arrival; history keep");
-  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     SeededRandom random(seed);
     const std::vector<Event> events = RandomEvents(random, 40);
     const auto table = Replay(checked, events, random, true);
@@ -363,7 +363,7 @@ TEST(Upsert, ByArrivalAnyBatchesGiveWhatAFullRunGives) {
 
 TEST(Upsert, WithoutVersionsRowsAndSumsStillHold) {
   const CheckedTransform checked = Checked("order seq");
-  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     SeededRandom random(seed);
     std::vector<Event> events = RandomEvents(random, 40);
     ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
@@ -448,6 +448,27 @@ TEST(Run, BindsRunTimeToTheRun) {
   const std::string shown = weirhouse::testing::RowsAsJson(*rows);
   EXPECT_THAT(shown, HasSubstr("2013-01-02T03:04:05.25"));
   EXPECT_THAT(shown, HasSubstr("2013-01-01T03:04:05.25"));
+}
+
+TEST(Run, NeedsOnlyTheColumnsThatTheCheckNamed) {
+  ASSERT_OK_AND(const auto checked,
+                flights::Check("-- wh: table processed.t; key flight_id; mode full\n"
+                               "SELECT * EXCLUDE (dest), x.b AS again FROM records.arrival a "
+                               "JOIN records.plane AS x(b) ON a.tailnum = b"));
+  auto& session = flights::Session();
+  for (const TableReference& reference : checked.references) {
+    const auto whole = flights::Schemas().Find(reference.name)->schema;
+    arrow::FieldVector fields;
+    for (const std::string& name : reference.columns) {
+      fields.push_back(whole->GetFieldByName(name));
+    }
+    ASSERT_OK(session.Register(
+        reference.name,
+        weirhouse::testing::TableOf(arrow::schema(fields), R"([{"tailnum":"N1"}])")));
+  }
+  ASSERT_OK_AND(const auto rows, RunTransform(session, checked, ProcessTime{}));
+  EXPECT_EQ(rows->num_rows(), 1);
+  EXPECT_EQ(rows->GetColumnByName("_unknown"), nullptr);
 }
 
 TEST(Run, TellsWhichTransformFailedOnAValue) {
