@@ -67,6 +67,14 @@ def _load_script(path):
     return module
 
 
+def _import_ahead():
+    """table.to_pandas() imports pandas on its first call: not within the first request's time."""
+    try:
+        pyarrow.table({"x": [1.0]}).to_pandas()
+    except ImportError:
+        pass
+
+
 def _as_stream(table):
     if isinstance(table, pyarrow.RecordBatch):
         table = pyarrow.Table.from_batches([table])
@@ -94,6 +102,7 @@ def serve(stream, script_path, artifacts):
     try:
         script = _load_script(script_path)
         model = script.load(artifacts)
+        _import_ahead()
     except Exception as error:
         _send_error(stream, 0, error)
         return 3

@@ -317,7 +317,9 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = fork();
+  // Without the handlers that libraries hang onto fork: Arrow's allocator takes all its locks there,
+  // and a child that only execs needs none of them.
+  const pid_t pid = _Fork();
   if (pid == 0) BecomeChild(preparation);
   const int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

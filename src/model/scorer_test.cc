@@ -132,7 +132,7 @@ TEST_F(ScorerTest, StartsAChildAgainThatWasKilledInAPause) {
 }
 
 TEST_F(ScorerTest, KillsAChildThatGivesNoAnswerInTime) {
-  options_.predict_timeout = milliseconds(300);
+  options_.predict_timeout = milliseconds(1'000);
   ASSERT_OK_AND(auto scorer, Scorer::Create(options_));
   ASSERT_OK(scorer->Warm());
   const int pid = scorer->health().pid;
