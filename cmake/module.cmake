@@ -36,3 +36,17 @@ function(weirhouse_module name)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()
 endfunction()
+
+# Builds the files of examples/<name> into `target`, which includes demo/embedded.h.
+function(weirhouse_embed_example target name symbol)
+  set(root ${CMAKE_SOURCE_DIR}/examples/${name})
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/embedded_${name}.cc)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${root}/*)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DROOT=${root} -DOUT=${out} -DSYMBOL=${symbol} -DHEADER=demo/embedded.h
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    COMMENT "Embedding examples/${name}")
+  target_sources(${target} PRIVATE ${out})
+endfunction()

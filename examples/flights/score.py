@@ -1,6 +1,13 @@
-# run by the model's supervised child; the daemon sees Arrow in, Arrow out
-import joblib, pyarrow
-def load(path):                                        # path: the folder of the model's artifacts
+"""Scores requests; run by the model's supervised child. The daemon sees Arrow in, Arrow out."""
+import joblib
+import pyarrow
+
+
+def load(path):
+    """path: the folder of the model's artifacts."""
     return joblib.load(f"{path}/model.joblib")
-def predict(model, table):                             # table: feature columns in training order; one row out per row in
+
+
+def predict(model, table):
+    """table: feature columns in training order; one row out per row in."""
     return pyarrow.table({"score": model.predict_proba(table.to_pandas())[:, 1]})

@@ -1,0 +1,69 @@
+#include "demo/example.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "demo/embedded.h"
+#include "demo/package.h"
+#include "storage/disk.h"
+
+namespace weirhouse::demo {
+namespace {
+constexpr std::string_view kGitIgnore =
+    "# State, landed data and what alerts and notifications append to.\n"
+    "/.weirhouse/\n"
+    "/landing/\n"
+    "/alerts.jsonl\n"
+    "/completed.jsonl\n"
+    "__pycache__/\n";
+
+struct ProjectFile {
+  std::string path;
+  std::string bytes;
+};
+
+Result<std::vector<ProjectFile>> FlightsFiles() {
+  std::vector<ProjectFile> files;
+  for (const EmbeddedFile& file : EmbeddedFlights()) {
+    files.push_back({std::string(file.path), std::string(file.bytes)});
+  }
+  WEIRHOUSE_TRY(const std::string package, FindPackage());
+  for (const std::string_view name : {"airlines.csv", "airports.csv"}) {
+    WEIRHOUSE_TRY(std::string bytes, ReadPackageFile(package, name));
+    files.push_back({fmt::format("seeds/{}", name), std::move(bytes)});
+  }
+  files.push_back({".gitignore", std::string(kGitIgnore)});
+  return files;
+}
+}  // namespace
+
+std::vector<std::string> ExampleNames() { return {"flights"}; }
+
+Status WriteExample(const std::string& name, const std::string& folder) {
+  const std::vector<std::string> known = ExampleNames();
+  if (name != "flights") {
+    std::string hint = DidYouMean(name, known);
+    if (hint.empty()) hint = "examples: " + Join(known, ", ");
+    return Status(Code::kNotFound, fmt::format("no such example: \"{}\"", EscapeControl(name)))
+        .WithError("WH8040")
+        .WithHint(std::move(hint));
+  }
+  WEIRHOUSE_TRY(const std::vector<ProjectFile> files, FlightsFiles());
+  storage::Disk& disk = storage::LocalDisk();
+  for (const ProjectFile& file : files) {
+    if (disk.Stat(folder + "/" + file.path).ok()) {
+      return Status(Code::kConflict,
+                    fmt::format("the folder already holds a file of the example: {}/{}", folder,
+                                file.path))
+          .WithError("WH8042")
+          .WithHint("choose an empty folder");
+    }
+  }
+  std::vector<std::string> paths;
+  for (const ProjectFile& file : files) {
+    paths.push_back(folder + "/" + file.path);
+    WEIRHOUSE_TRY_STATUS(disk.Write(paths.back(), file.bytes));
+  }
+  return disk.SyncAll(paths);
+}
+}  // namespace weirhouse::demo
