@@ -1,14 +1,17 @@
 #include "feature/kernel.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <numeric>
 
+#include "base/time.h"
 #include "feature/naive.h"
 #include "feature/sample_rows_test.h"
+#include "testing/testing.h"
 
 namespace weirhouse::feature {
 namespace {

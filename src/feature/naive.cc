@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -14,11 +13,10 @@
 
 #include "feature/arrow_columns.h"
 #include "feature/feature_rows.h"
+#include "feature/naive_number.h"
 
 namespace weirhouse::feature {
 namespace {
-using BigInt = boost::multiprecision::cpp_int;
-
 struct NaiveRow {
   std::optional<std::string> entity;
   std::int64_t event_time = kTimeless;
@@ -30,35 +28,6 @@ struct NaiveRow {
   auto Order() const { return std::tuple(event_time, known_time, key, digest); }
 };
 
-// numerator / denominator * 2^exponent as the nearest double, ties to even.
-double RoundRational(BigInt numerator, const BigInt& denominator, int exponent) {
-  if (numerator == 0) return 0.0;
-  const bool negative = numerator < 0;
-  if (negative) numerator = -numerator;
-  // Scale so that the quotient has at least 64 bits, then cut to what a double keeps there.
-  const int bits = static_cast<int>(msb(numerator)) - static_cast<int>(msb(denominator));
-  const int scale = std::max(0, 66 - bits);
-  numerator <<= scale;
-  exponent -= scale;
-  BigInt quotient = numerator / denominator;
-  bool inexact = numerator % denominator != 0;
-  const int top = static_cast<int>(msb(quotient));
-  const int lowest = std::max(top + exponent - 52, -1074);  // weight of the last bit kept
-  const int drop = lowest - exponent;
-  if (drop > top + 1) return 0.0;
-  if (drop > 0) {
-    const BigInt rest = quotient & ((BigInt(1) << drop) - 1);
-    const BigInt half = BigInt(1) << (drop - 1);
-    quotient >>= drop;
-    const bool odd = (quotient & 1) != 0;
-    if (rest > half || (rest == half && (inexact || odd))) ++quotient;
-    exponent += drop;
-  }
-  const double value =
-      std::ldexp(static_cast<double>(static_cast<std::uint64_t>(quotient)), exponent);
-  return negative ? -value : value;
-}
-
 std::int64_t After(std::int64_t at, std::int64_t back) {
   // Times of real data are far from the ends of 64 bits; the guard is for fuzzed ones.
   return at < kTimeless + back ? kTimeless : at - back;
@@ -66,25 +35,20 @@ std::int64_t After(std::int64_t at, std::int64_t back) {
 }  // namespace
 
 double NaiveMean(std::span<const double> values, std::int64_t count) {
+  const double nan = std::bit_cast<double>(std::uint64_t{0x7ff8000000000000});
   bool plus = false;
   bool minus = false;
-  BigInt sum = 0;
+  NaiveSum sum;
   for (const double value : values) {
-    if (std::isnan(value)) return std::bit_cast<double>(std::uint64_t{0x7ff8000000000000});
-    if (std::isinf(value)) {
-      (value > 0 ? plus : minus) = true;
-      continue;
-    }
-    int exponent = 0;
-    const double fraction = std::frexp(value, &exponent);
-    BigInt mantissa = static_cast<std::int64_t>(std::ldexp(fraction, 53));
-    // Everything in units of 2^-1200, below the smallest double's last bit.
-    sum += mantissa * (BigInt(1) << (exponent - 53 + 1200));
+    if (std::isnan(value)) return nan;
+    plus = plus || value == std::numeric_limits<double>::infinity();
+    minus = minus || value == -std::numeric_limits<double>::infinity();
+    if (std::isfinite(value)) sum.AddDouble(value);
   }
-  if (plus && minus) return std::bit_cast<double>(std::uint64_t{0x7ff8000000000000});
+  if (plus && minus) return nan;
   if (plus) return std::numeric_limits<double>::infinity();
   if (minus) return -std::numeric_limits<double>::infinity();
-  return RoundRational(sum, BigInt(count), -1200);
+  return sum.DividedBy(static_cast<std::uint64_t>(count));
 }
 
 struct NaiveInterpreter::State {
@@ -153,7 +117,7 @@ bool Less(const Value& a, const Value& b) {
   return !*std::get_if<bool>(&a) && *std::get_if<bool>(&b);
 }
 
-BigInt WholeNumber(const Value& value) {
+std::int64_t WholeNumber(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
   return *std::get_if<std::int64_t>(&value);
 }
@@ -185,14 +149,14 @@ Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
     for (const Value& value : present) numbers.push_back(*std::get_if<double>(&value));
     return Value(NaiveMean(numbers, mean ? count : 1));
   }
-  BigInt sum = 0;
-  for (const Value& value : present) sum += WholeNumber(value);
-  if (mean) return Value(RoundRational(sum, BigInt(count), 0));
-  if (sum > std::numeric_limits<std::int64_t>::max() ||
-      sum < std::numeric_limits<std::int64_t>::min()) {
+  NaiveSum sum;
+  for (const Value& value : present) sum.AddInteger(WholeNumber(value));
+  if (mean) return Value(sum.DividedBy(static_cast<std::uint64_t>(count)));
+  std::int64_t whole = 0;
+  if (!sum.FitsInteger(&whole)) {
     return Status(Code::kInvalidInput, "the sum does not fit 64 bits").WithError("WH4012");
   }
-  return Value(static_cast<std::int64_t>(sum));
+  return Value(whole);
 }
 
 Result<NaiveAnswer> NaiveInterpreter::State::One(const PlannedOutput& output,
@@ -236,8 +200,10 @@ Result<NaiveAnswer> NaiveInterpreter::State::One(const PlannedOutput& output,
     if (!window.empty()) answer.value = ValueAt(*output.expression, window.back());
   } else if (output.aggregate == Aggregate::kSecondsSinceLast) {
     if (!window.empty()) {
-      answer.value =
-          Value(RoundRational(BigInt(at) - rows[window.back()].event_time, BigInt(1000000), 0));
+      NaiveSum since;
+      since.AddInteger(at);
+      since.AddInteger(-rows[window.back()].event_time);
+      answer.value = Value(since.DividedBy(1'000'000));
     }
   } else {
     WEIRHOUSE_TRY(answer.value, Aggregated(output, window));

@@ -39,15 +39,12 @@ class EntityScan {
     return true;
   }
   bool needs_newer() const { return problem_.ok() && !survivor_; }
-  // Takes rows after t, newest first, until one shows that there is something later.
+  // Takes all rows after t: nothing stands before, and why not may lie here (a later row, or one
+  // that a delete hid).
   bool TakeNewer(std::string_view key, std::string_view value) {
-    const Result<RowKeyParts> parts = Parse(key);
-    if (!parts.ok()) return false;
-    const bool later =
-        parts->known_time > known_ ? value.size() > 1 && value[1] == 0 : Survives(*parts, value);
-    if (!problem_.ok()) return false;
+    if (!Parse(key).ok()) return false;
     Keep(key, value);
-    return !later;
+    return true;
   }
   const Status& problem() const { return problem_; }
 

@@ -1,0 +1,31 @@
+// Rational sums of unlimited size, the slow way: schoolbook arithmetic for the oracle. Shares
+// nothing with exact_sum.h. Private to feature/.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace weirhouse::feature {
+
+// Adds integers and doubles exactly, as whole multiples of 2^-1200.
+class NaiveSum {
+ public:
+  void AddInteger(std::int64_t value);
+  void AddDouble(double value);  // finite
+  // sum / divisor (> 0) as the nearest double, ties to even.
+  double DividedBy(std::uint64_t divisor) const;
+  // The sum itself, if all addends were integers and it fits.
+  bool FitsInteger(std::int64_t* value) const;
+
+ private:
+  using Digits = std::vector<std::uint32_t>;  // base 2^32, lowest first
+  static void AddShifted(Digits* digits, std::uint64_t value, int shift);
+  static bool Less(const Digits& a, const Digits& b);
+  static Digits Minus(Digits a, const Digits& b);  // a >= b
+  Digits Magnitude(bool* negative) const;
+
+  Digits positive_;
+  Digits negative_;
+};
+}  // namespace weirhouse::feature
