@@ -38,7 +38,7 @@ Result<std::string> ExpandEnvironment(std::string_view text, const EnvironmentLo
     const std::size_t closing = text.find('}', begin);
     if (closing == std::string_view::npos) {
       return Status(Code::kInvalidInput, "a reference to the environment is not closed: \"${env:\"")
-          .WithError("WH2008")
+          .WithError("WH2030")
           .WithHint("write '${env:NAME}' or '${env:NAME:-default}'");
     }
     const std::string_view reference = text.substr(begin, closing - begin);
@@ -47,7 +47,7 @@ Result<std::string> ExpandEnvironment(std::string_view text, const EnvironmentLo
     if (!IsVariableName(name)) {
       return Status(Code::kInvalidInput,
                     fmt::format("\"{}\" is not the name of an environment variable", name))
-          .WithError("WH2008")
+          .WithError("WH2030")
           .WithHint("write '${env:NAME}' or '${env:NAME:-default}'");
     }
     const std::optional<std::string> value = lookup(name);
@@ -58,7 +58,7 @@ Result<std::string> ExpandEnvironment(std::string_view text, const EnvironmentLo
     } else {
       return Status(Code::kInvalidInput,
                     fmt::format("the environment variable \"{}\" is not set", name))
-          .WithError("WH2008")
+          .WithError("WH2030")
           .WithHint(fmt::format("set it, or give a default: '${{env:{}:-default}}'", name));
     }
     at = closing + 1;

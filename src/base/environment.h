@@ -25,7 +25,7 @@ bool HasEnvironmentReference(std::string_view text);
 // Replaces every reference in `text`, once: what a variable holds is not looked at again. A default
 // also stands in for an empty variable, as in a shell. All other text, "$" and "${x}" included,
 // stays as it is.
-//   kInvalidInput  a variable is not set and has no default, or a reference is not closed (WH2008);
+//   kInvalidInput  a variable is not set and has no default, or a reference is not closed (WH2030);
 //                  the message names the variable, never a value
 Result<std::string> ExpandEnvironment(std::string_view text,
                                       const EnvironmentLookup& lookup = ProcessEnvironment);

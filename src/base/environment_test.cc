@@ -33,14 +33,14 @@ TEST(ExpandEnvironment, DoesNotExpandWhatAVariableHolds) {
 TEST(ExpandEnvironment, NamesTheVariableThatIsNotSet) {
   const Status status = ExpandEnvironment("${env:NONE}", Sample).status();
   EXPECT_EQ(status.code(), Code::kInvalidInput);
-  EXPECT_EQ(status.error_code(), "WH2008");
+  EXPECT_EQ(status.error_code(), "WH2030");
   EXPECT_THAT(status.message(), ::testing::HasSubstr("\"NONE\""));
 }
 
 TEST(ExpandEnvironment, RefusesAReferenceThatIsNotClosedOrHasNoName) {
-  EXPECT_EQ(ExpandEnvironment("${env:HOST", Sample).status().error_code(), "WH2008");
-  EXPECT_EQ(ExpandEnvironment("${env:}", Sample).status().error_code(), "WH2008");
-  EXPECT_EQ(ExpandEnvironment("${env:A B}", Sample).status().error_code(), "WH2008");
+  EXPECT_EQ(ExpandEnvironment("${env:HOST", Sample).status().error_code(), "WH2030");
+  EXPECT_EQ(ExpandEnvironment("${env:}", Sample).status().error_code(), "WH2030");
+  EXPECT_EQ(ExpandEnvironment("${env:A B}", Sample).status().error_code(), "WH2030");
 }
 }  // namespace
 }  // namespace weirhouse

@@ -317,8 +317,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Without the handlers that libraries hang onto fork: Arrow's allocator takes all its locks there,
-  // and a child that only execs needs none of them.
+  // Without the handlers that libraries hang onto fork: Arrow's allocator takes all its locks
+  // there, and a child that only execs needs none of them.
   const pid_t pid = _Fork();
   if (pid == 0) BecomeChild(preparation);
   const int fork_error = errno;
