@@ -36,7 +36,7 @@ class KeyIndex {
            std::vector<std::string> order_columns);
 
   // Brings the index to `table`'s main snapshot: nothing to do if it stands there, else a rebuild
-  // from a scan (about 1 s per 300,000 rows; one file's rows in memory at a time).
+  // from a scan (seconds per million rows; one file's rows in memory at a time).
   Status Refresh(storage::Disk& disk, const TablePtr& table);
   // One answer per key (encoded by EncodeKeys), in order.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);

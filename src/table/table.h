@@ -261,7 +261,8 @@ class StagedWrite {
   // sorts.
   Result<AppendedRows> Append(const arrow::Table& rows,
                               const storage::ParquetOptions& options = {});
-  // Marks rows deleted: one position-delete file per partition touched.
+  // Marks rows deleted: one position-delete file per partition touched. The rows must be live in
+  // `base` or appended in this write (a row masked twice would be counted twice in total_rows).
   Status DeleteRows(std::span<const RowPosition> rows);
   // Drops whole data files (compaction, full rebuild). Position deletes that applied only to them
   // go too.

@@ -1,10 +1,18 @@
-"""Prints the rows of a table as DuckDB reads them: METADATA_JSON [FILTER] → JSON lines by id."""
+"""Prints the rows of tables as DuckDB reads them: [--where FILTER] METADATA_JSON…
+
+One JSON object a line, ordered by id; an empty line after each table.
+"""
+import argparse
 import importlib.util
 import json
 import pathlib
-import sys
 
 import duckdb
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--where", default="true")
+parser.add_argument("metadata", nargs="+")
+arguments = parser.parse_args()
 
 connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 for name in ("avro", "iceberg"):
@@ -13,13 +21,15 @@ for name in ("avro", "iceberg"):
     (path,) = folder.rglob(f"{name}.duckdb_extension")
     connection.execute(f"LOAD '{path}'")
 connection.execute("SET TimeZone = 'UTC'")
-where = f"WHERE {sys.argv[2]}" if len(sys.argv) > 2 else ""
-result = connection.execute(f"SELECT * FROM iceberg_scan('{sys.argv[1]}') {where} ORDER BY id")
 
 
 def plain(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-for row in result.to_arrow_table().to_pylist():
-    print(json.dumps({name: plain(value) for name, value in row.items()}))
+for metadata in arguments.metadata:
+    result = connection.execute(
+        f"SELECT * FROM iceberg_scan('{metadata}') WHERE {arguments.where} ORDER BY id")
+    for row in result.to_arrow_table().to_pylist():
+        print(json.dumps({name: plain(value) for name, value in row.items()}))
+    print()
