@@ -30,6 +30,9 @@ class YamlReader : public YAML::EventHandler {
   std::vector<YamlNode> documents;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
+    // On a stray "]" yaml-cpp 0.7 begins one empty document after another at the same place.
+    if (mark.pos == document_at_) Stop(mark, "a bracket or brace that nothing opened");
+    document_at_ = mark.pos;
     stack_.clear();
     anchors_.clear();
     root_ = YamlNode();
@@ -133,6 +136,7 @@ class YamlReader : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   int aliases_ = 0;
+  int document_at_ = -1;
 };
 
 Result<std::vector<YamlNode>> ParseYaml(std::string_view text, const std::string& path) {

@@ -173,6 +173,12 @@ TEST(ParseContract, RefusesWhatItCannotHonour) {
   EXPECT_EQ(Refusal("").error_code(), "WH1101");
 }
 
+TEST(ParseContract, EndsOnBracketsThatNothingOpened) {
+  for (const std::string text : {"]", "}", "a: 1\n]\n", "{a: 1}}", "--- ]\n--- }\n"}) {
+    EXPECT_EQ(Refusal(text).code(), Code::kInvalidInput) << text;
+  }
+}
+
 TEST(ParseContract, MarksThePartOfAPatternThatRe2Refuses) {
   const Status status = Refusal(
       WithProperty("{name: a, logicalType: string, logicalTypeOptions: {pattern: '^a(?=b)c$'}}"));
