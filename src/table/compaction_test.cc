@@ -1,4 +1,4 @@
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 #include "table/value.h"
 
 namespace weirhouse::table {

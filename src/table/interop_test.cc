@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {

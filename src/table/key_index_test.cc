@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {

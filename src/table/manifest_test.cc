@@ -1,7 +1,7 @@
 #include "table/manifest.h"
 
 #include "table/avro.h"
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 #include "table/value.h"
 
 namespace weirhouse::table {

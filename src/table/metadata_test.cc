@@ -1,6 +1,6 @@
 #include "base/text.h"
 #include "table/metadata_json.h"
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {

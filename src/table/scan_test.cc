@@ -3,7 +3,7 @@
 #include "table/avro.h"
 #include "table/manifest.h"
 #include "table/table_cache.h"
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 #include "table/value.h"
 
 namespace weirhouse::table {

@@ -1,6 +1,6 @@
 #include <filesystem>
 
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {

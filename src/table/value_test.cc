@@ -1,7 +1,7 @@
 #include "table/value.h"
 
 #include "base/digest.h"
-#include "table/table_fixture.h"
+#include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {
