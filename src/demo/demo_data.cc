@@ -142,7 +142,7 @@ Result<DemoDataReport> WriteDemoData(const DemoDataOptions& options) {
   WEIRHOUSE_TRY_STATUS(CheckOptions(options));
   WEIRHOUSE_TRY(const std::string package, FindPackage());
   WEIRHOUSE_TRY(const TemporaryFolder folder, TemporaryFolder::Make());
-  WEIRHOUSE_TRY(const std::string flights, UnpackFlights(package, folder));
+  WEIRHOUSE_TRY(const std::string flights_csv, UnpackFlights(package, folder));
   Period period = WholeYear();
   if (options.days > 0) period.last_day = period.first_day + options.days - 1;
 
@@ -155,18 +155,17 @@ Result<DemoDataReport> WriteDemoData(const DemoDataOptions& options) {
     const Period bad{day, day, kBadDayShiftDays, kBadDayDelayMin};
     DemoDataOptions plain;
     plain.project = options.project;
-    WEIRHOUSE_TRY(Replay arrivals, ReplayArrivals(flights, package, bad));
-    sources.push_back(PlanSource(plain, std::move(arrivals), report));
+    WEIRHOUSE_TRY(const auto flights, LoadFlights(flights_csv, package, bad));
+    sources.push_back(PlanSource(plain, ReplayArrivals(*flights), report));
     WEIRHOUSE_TRY_STATUS(LandAll(plain, sources, report));
     return report;
   }
   WEIRHOUSE_TRY(Replay planes, ReplayPlanes(package));
-  sources.push_back(PlanSource(options, std::move(planes), report));
-  WEIRHOUSE_TRY(Replay departures, ReplayDepartures(flights, package, period));
-  sources.push_back(PlanSource(options, std::move(departures), report));
-  WEIRHOUSE_TRY(Replay arrivals, ReplayArrivals(flights, package, period));
-  sources.push_back(PlanSource(options, std::move(arrivals), report));
   WEIRHOUSE_TRY(Replay weather, ReplayWeather(package, period));
+  WEIRHOUSE_TRY(const auto flights, LoadFlights(flights_csv, package, period));
+  sources.push_back(PlanSource(options, std::move(planes), report));
+  sources.push_back(PlanSource(options, ReplayDepartures(*flights), report));
+  sources.push_back(PlanSource(options, ReplayArrivals(*flights), report));
   sources.push_back(PlanSource(options, std::move(weather), report));
   WEIRHOUSE_TRY_STATUS(LandAll(options, sources, report));
   return report;

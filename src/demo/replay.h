@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -46,11 +47,14 @@ struct Period {
 };
 Period WholeYear();
 
+// The flights of a period with their moments in UTC. Immutable.
+class Flights;
 // `package` = folder of the package's data files.
-Result<Replay> ReplayArrivals(const std::string& flights_csv, const std::string& package,
-                              const Period& period);
-Result<Replay> ReplayDepartures(const std::string& flights_csv, const std::string& package,
-                                const Period& period);
+Result<std::shared_ptr<const Flights>> LoadFlights(const std::string& flights_csv,
+                                                   const std::string& package,
+                                                   const Period& period);
+Replay ReplayArrivals(const Flights& flights);
+Replay ReplayDepartures(const Flights& flights);
 Result<Replay> ReplayWeather(const std::string& package, const Period& period);
 // Known before the first flight: one file of 31 December 2012.
 Result<Replay> ReplayPlanes(const std::string& package);

