@@ -30,8 +30,8 @@ class YamlReader : public YAML::EventHandler {
   std::vector<YamlNode> documents;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    // On a stray "]" yaml-cpp 0.7 begins one empty document after another at the same place.
-    if (mark.pos == document_at_) Stop(mark, "a bracket or brace that nothing opened");
+    // On a stray "," yaml-cpp 0.7 begins one empty document after another at the same place.
+    if (mark.pos == document_at_) Stop(mark, "a comma or bracket outside any list");
     document_at_ = mark.pos;
     stack_.clear();
     anchors_.clear();

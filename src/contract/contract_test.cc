@@ -173,8 +173,9 @@ TEST(ParseContract, RefusesWhatItCannotHonour) {
   EXPECT_EQ(Refusal("").error_code(), "WH1101");
 }
 
-TEST(ParseContract, EndsOnBracketsThatNothingOpened) {
-  for (const std::string text : {"]", "}", "a: 1\n]\n", "{a: 1}}", "--- ]\n--- }\n"}) {
+TEST(ParseContract, EndsOnCommasAndBracketsThatNothingOpened) {
+  for (const std::string text :
+       {",a]", "'y',\n{]", "]", "}", "a: 1\n]\n", "{a: 1}}", "--- ]\n--- }\n"}) {
     EXPECT_EQ(Refusal(text).code(), Code::kInvalidInput) << text;
   }
 }

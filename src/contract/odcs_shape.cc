@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -12,170 +13,79 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::string_view kFixKeys = "WH1102";
 
-// How the value of a key looks: "" is anything; "name" a map of that shape; "[name]" a list of such
-// maps; "=" a scalar; "[=]" a list of scalars; "team" may be either form.
-using Shape = std::vector<std::pair<std::string, std::string>>;
+// The keys of each level, from the JSON Schema of the standard. Behind a colon stands how a value
+// looks: nothing = a single value; "?" = anything; "name" = a map of that shape; "[name]" = a list
+// of such maps; "[=]" = a list of single values. A team may also be a list of members, as in
+// ODCS 3.0.
+struct ShapeText {
+  std::string_view name;
+  std::string_view keys;
+};
+constexpr std::array kShapeTexts = std::to_array<ShapeText>({
+    {"contract",
+     "apiVersion,kind,id,version,status,name,tenant,tags:[=],domain,dataProduct,"
+     "description:description,schema:[schema object],team:team,servers:[server],"
+     "support:[support channel],price:price,roles:[role],slaDefaultElement,"
+     "slaProperties:[service level],authoritativeDefinitions:[definition],"
+     "customProperties:[custom property],contractCreatedTs"},
+    {"description",
+     "usage,purpose,limitations,authoritativeDefinitions:[definition],"
+     "customProperties:[custom property]"},
+    {"schema object",
+     "id,name,logicalType,physicalType,physicalName,businessName,description,"
+     "dataGranularityDescription,tags:[=],properties:[property],relationships:[relationship],"
+     "quality:[quality],authoritativeDefinitions:[definition],"
+     "customProperties:[custom property]"},
+    {"property",
+     "id,name,logicalType,logicalTypeOptions:?,physicalType,physicalName,businessName,"
+     "description,required,unique,primaryKey,primaryKeyPosition,partitioned,"
+     "partitionKeyPosition,classification,encryptedName,transformSourceObjects:[=],"
+     "transformLogic,transformDescription,examples:?,criticalDataElement,"
+     "relationships:[relationship],quality:[quality],tags:[=],properties:?,items:?,"
+     "authoritativeDefinitions:[definition],customProperties:[custom property]"},
+    {"quality",
+     "id,name,description,type,metric,rule,arguments:?,unit,query,engine,implementation:?,"
+     "mustBe:?,mustNotBe:?,mustBeGreaterThan,mustBeGreaterOrEqualTo,mustBeLessThan,"
+     "mustBeLessOrEqualTo,mustBeBetween:[=],mustNotBeBetween:[=],severity,dimension,method,"
+     "businessImpact,schedule,scheduler,tags:[=],authoritativeDefinitions:[definition],"
+     "customProperties:[custom property]"},
+    {"team",
+     "id,name,description,members:[team member],tags:[=],"
+     "authoritativeDefinitions:[definition],customProperties:[custom property]"},
+    {"team member",
+     "id,username,name,description,role,dateIn,dateOut,replacedByUsername,tags:[=],"
+     "authoritativeDefinitions:[definition],customProperties:[custom property]"},
+    {"support channel",
+     "id,channel,url,description,tool,scope,invitationUrl,customProperties:[custom property]"},
+    {"price", "id,priceAmount,priceCurrency,priceUnit"},
+    {"role",
+     "id,role,description,access,firstLevelApprovers,secondLevelApprovers,"
+     "customProperties:[custom property]"},
+    {"service level",
+     "id,property,value:?,valueExt:?,unit,element,driver,description,scheduler,schedule"},
+    {"definition", "id,url,type,description"},
+    {"relationship", "type,from:?,to:?,customProperties:[custom property]"},
+    {"custom property", "id,property,value:?,description"},
+    {"server", ""},
+});
+
+using Shape = std::vector<std::pair<std::string, std::string>>;  // key, how its value looks
 
 const std::map<std::string, Shape, std::less<>>& Shapes() {
-  static const auto* shapes = new std::map<std::string, Shape, std::less<>>{
-      {"contract",
-       {{"apiVersion", "="},
-        {"kind", "="},
-        {"id", "="},
-        {"version", "="},
-        {"status", "="},
-        {"name", "="},
-        {"tenant", "="},
-        {"tags", "[=]"},
-        {"domain", "="},
-        {"dataProduct", "="},
-        {"description", "description"},
-        {"schema", "[schema object]"},
-        {"team", "team"},
-        {"servers", "[server]"},
-        {"support", "[support channel]"},
-        {"price", "price"},
-        {"roles", "[role]"},
-        {"slaDefaultElement", "="},
-        {"slaProperties", "[service level]"},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"},
-        {"contractCreatedTs", "="}}},
-      {"description",
-       {{"usage", "="},
-        {"purpose", "="},
-        {"limitations", "="},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"schema object",
-       {{"id", "="},
-        {"name", "="},
-        {"logicalType", "="},
-        {"physicalType", "="},
-        {"physicalName", "="},
-        {"businessName", "="},
-        {"description", "="},
-        {"dataGranularityDescription", "="},
-        {"tags", "[=]"},
-        {"properties", "[property]"},
-        {"relationships", "[relationship]"},
-        {"quality", "[quality]"},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"property",
-       {{"id", "="},
-        {"name", "="},
-        {"logicalType", "="},
-        {"logicalTypeOptions", ""},
-        {"physicalType", "="},
-        {"physicalName", "="},
-        {"businessName", "="},
-        {"description", "="},
-        {"required", "="},
-        {"unique", "="},
-        {"primaryKey", "="},
-        {"primaryKeyPosition", "="},
-        {"partitioned", "="},
-        {"partitionKeyPosition", "="},
-        {"classification", "="},
-        {"encryptedName", "="},
-        {"transformSourceObjects", "[=]"},
-        {"transformLogic", "="},
-        {"transformDescription", "="},
-        {"examples", ""},
-        {"criticalDataElement", "="},
-        {"relationships", "[relationship]"},
-        {"quality", "[quality]"},
-        {"tags", "[=]"},
-        {"properties", ""},
-        {"items", ""},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"quality",
-       {{"id", "="},
-        {"name", "="},
-        {"description", "="},
-        {"type", "="},
-        {"metric", "="},
-        {"rule", "="},
-        {"arguments", ""},
-        {"unit", "="},
-        {"query", "="},
-        {"engine", "="},
-        {"implementation", ""},
-        {"mustBe", ""},
-        {"mustNotBe", ""},
-        {"mustBeGreaterThan", "="},
-        {"mustBeGreaterOrEqualTo", "="},
-        {"mustBeLessThan", "="},
-        {"mustBeLessOrEqualTo", "="},
-        {"mustBeBetween", "[=]"},
-        {"mustNotBeBetween", "[=]"},
-        {"severity", "="},
-        {"dimension", "="},
-        {"method", "="},
-        {"businessImpact", "="},
-        {"schedule", "="},
-        {"scheduler", "="},
-        {"tags", "[=]"},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"team",
-       {{"id", "="},
-        {"name", "="},
-        {"description", "="},
-        {"members", "[team member]"},
-        {"tags", "[=]"},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"team member",
-       {{"id", "="},
-        {"username", "="},
-        {"name", "="},
-        {"description", "="},
-        {"role", "="},
-        {"dateIn", "="},
-        {"dateOut", "="},
-        {"replacedByUsername", "="},
-        {"tags", "[=]"},
-        {"authoritativeDefinitions", "[definition]"},
-        {"customProperties", "[custom property]"}}},
-      {"support channel",
-       {{"id", "="},
-        {"channel", "="},
-        {"url", "="},
-        {"description", "="},
-        {"tool", "="},
-        {"scope", "="},
-        {"invitationUrl", "="},
-        {"customProperties", "[custom property]"}}},
-      {"price", {{"id", "="}, {"priceAmount", "="}, {"priceCurrency", "="}, {"priceUnit", "="}}},
-      {"role",
-       {{"id", "="},
-        {"role", "="},
-        {"description", "="},
-        {"access", "="},
-        {"firstLevelApprovers", "="},
-        {"secondLevelApprovers", "="},
-        {"customProperties", "[custom property]"}}},
-      {"service level",
-       {{"id", "="},
-        {"property", "="},
-        {"value", ""},
-        {"valueExt", ""},
-        {"unit", "="},
-        {"element", "="},
-        {"driver", "="},
-        {"description", "="},
-        {"scheduler", "="},
-        {"schedule", "="}}},
-      {"definition", {{"id", "="}, {"url", "="}, {"type", "="}, {"description", "="}}},
-      {"relationship",
-       {{"type", "="}, {"from", ""}, {"to", ""}, {"customProperties", "[custom property]"}}},
-      {"custom property", {{"id", "="}, {"property", "="}, {"value", ""}, {"description", "="}}},
-      // A server's keys depend on its type (34 of them), and nothing here reads them.
-      {"server", {}},
-  };
+  static const auto* shapes = [] {
+    auto* parsed = new std::map<std::string, Shape, std::less<>>();
+    for (const ShapeText& text : kShapeTexts) {
+      Shape& shape = (*parsed)[std::string(text.name)];
+      if (text.keys.empty())
+        continue;  // open: a server's keys depend on its type, nothing reads them
+      for (const std::string_view item : Split(text.keys, ',')) {
+        const auto colon = item.find(':');
+        shape.emplace_back(item.substr(0, colon),
+                           colon == std::string_view::npos ? "=" : item.substr(colon + 1));
+      }
+    }
+    return parsed;
+  }();
   return *shapes;
 }
 
@@ -228,7 +138,7 @@ void CheckMap(const YamlNode& node, const std::string& name, Findings* findings)
 
 void CheckValue(const YamlNode& node, std::string_view shape, std::string_view key,
                 Findings* findings) {
-  if (shape.empty() || node.is_null()) return;
+  if (shape == "?" || node.is_null()) return;
   if (shape == "=") {
     if (!node.is_scalar())
       findings->Add(node.span(), "WH1104", fmt::format("\"{}\" must be a single value", key));
