@@ -270,7 +270,7 @@ Result<UnsortedRows> ReadUnsorted(const ViewPlan& plan, const arrow::Table& rows
     order.push_back({0, read.event_time.values[i], read.known_time.values[i], i});
   }
   AddColumns(plan, &out.rows);
-  Gather(read, std::vector<std::int64_t>(order.size(), kNever), order, &out.rows);
+  Gather(read, HiddenTimes(read), order, &out.rows);
   out.entities = std::move(read.entities);
   return out;
 }

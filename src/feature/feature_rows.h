@@ -95,7 +95,7 @@ Result<std::optional<std::string>> EncodeEntity(std::span<const TypedName> entit
 Result<std::vector<std::optional<std::string>>> EncodeEntities(std::span<const TypedName> entity,
                                                                const arrow::Table& rows);
 
-// A feature table's rows as they lie, not collapsed: `hidden_at` is kNever throughout.
+// A feature table's rows as they lie, `hidden_at` worked out among them.
 struct UnsortedRows {
   FeatureRows rows;
   std::vector<std::optional<std::string>> entities;  // per row; absent = NULL

@@ -56,8 +56,8 @@ struct NaiveInterpreter::State {
   std::shared_ptr<arrow::Table> table;
   std::vector<NaiveRow> rows;
   std::vector<RawColumn> values;
-  std::multimap<std::string, std::size_t> by_entity;
-  std::multimap<std::string_view, std::size_t> by_key;
+  std::map<std::string, std::vector<std::size_t>> by_entity;  // each ascending in event time
+  std::vector<std::size_t> by_key;                            // ascending in table key
 
   std::vector<std::size_t> Candidates(const std::string& entity, std::int64_t at,
                                       Scope scope) const;
@@ -89,16 +89,28 @@ Value NaiveInterpreter::State::ValueAt(std::size_t expression, std::size_t row) 
 
 std::vector<std::size_t> NaiveInterpreter::State::Candidates(const std::string& entity,
                                                              std::int64_t at, Scope scope) const {
-  const std::optional<std::int64_t> back = plan.look_back_us();
+  const auto mine = by_entity.find(entity);
+  if (mine == by_entity.end()) return {};
+  const auto earlier = [&](std::size_t row, std::int64_t time) {
+    return rows[row].event_time < time;
+  };
+  auto first = mine->second.begin();
+  auto last = mine->second.end();
+  if (scope == Scope::kNear) {
+    const std::optional<std::int64_t> back = plan.look_back_us();
+    if (back) first = std::lower_bound(first, last, After(at, *back + 1), earlier);
+    last = std::lower_bound(first, last, at + 1, earlier);
+  }
+  const auto key_before = [&](std::size_t row, std::string_view key) {
+    return rows[row].key < key;
+  };
   std::set<std::size_t> found;
-  const auto [first, last] = by_entity.equal_range(entity);
-  for (auto row = first; row != last; ++row) {
-    const NaiveRow& candidate = rows[row->second];
-    const bool near =
-        candidate.event_time <= at && (!back || candidate.event_time >= After(at, *back + 1));
-    if (scope == Scope::kNear && !near) continue;
-    const auto [version, end] = by_key.equal_range(candidate.key);
-    for (auto other = version; other != end; ++other) found.insert(other->second);
+  for (; first != last; ++first) {
+    const std::string_view key = rows[*first].key;
+    auto version = std::lower_bound(by_key.begin(), by_key.end(), key, key_before);
+    for (; version != by_key.end() && rows[*version].key == key; ++version) {
+      found.insert(*version);
+    }
   }
   return {found.begin(), found.end()};
 }
@@ -264,10 +276,11 @@ Result<std::vector<NaiveAnswer>> NaiveInterpreter::Answer(const std::optional<st
     }
     return FeatureStatus::kNotFound;
   };
+  const FeatureStatus before = why_none(false);
+  const FeatureStatus until = why_none(true);
   std::vector<NaiveAnswer> answers;
   for (const PlannedOutput& output : state_->plan.outputs) {
-    WEIRHOUSE_TRY(NaiveAnswer answer,
-                  state_->One(output, survivors, at, why_none(false), why_none(true)));
+    WEIRHOUSE_TRY(NaiveAnswer answer, state_->One(output, survivors, at, before, until));
     answers.push_back(std::move(answer));
   }
   return answers;
@@ -305,10 +318,18 @@ Result<NaiveInterpreter> NaiveInterpreter::Make(const ViewPlan& plan,
     row.key = keys[i];
     row.digest = digests[i];
     row.is_delete = op.values[i] != 0;
-    if (row.entity) state->by_entity.emplace(*row.entity, i);
-    state->by_key.emplace(row.key, i);
+    if (row.entity) state->by_entity[*row.entity].push_back(i);
+    state->by_key.push_back(i);
     state->rows.push_back(std::move(row));
   }
+  const std::vector<NaiveRow>& rows = state->rows;
+  for (auto& [entity, mine] : state->by_entity) {
+    std::sort(mine.begin(), mine.end(), [&](std::size_t a, std::size_t b) {
+      return rows[a].event_time < rows[b].event_time;
+    });
+  }
+  std::sort(state->by_key.begin(), state->by_key.end(),
+            [&](std::size_t a, std::size_t b) { return rows[a].key < rows[b].key; });
   return NaiveInterpreter(std::move(state));
 }
 

@@ -158,13 +158,6 @@ class Writer {
   UnsortedRows read_;
 };
 
-std::string MarkerBytes(std::int64_t applied, std::optional<std::int64_t> evicted_before) {
-  std::string bytes;
-  AppendInt(static_cast<std::uint64_t>(applied), 8, &bytes);
-  bytes.push_back(evicted_before ? 1 : 0);
-  AppendInt(static_cast<std::uint64_t>(evicted_before.value_or(0)), 8, &bytes);
-  return bytes;
-}
 }  // namespace
 
 Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(storage::KvStore& store) {
@@ -205,7 +198,7 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
     WEIRHOUSE_TRY_STATUS(Writer(store_, *change.plan, now, *batch, report).Apply(change));
     Marker marker = MarkerOf(view_id);
     marker.applied = std::max(marker.applied, applied.value());
-    batch->Put(ViewPrefix('M', view_id), MarkerBytes(marker.applied, marker.evicted_before));
+    batch->Put(ViewPrefix('M', view_id), EncodeMarker(marker.applied, marker.evicted_before));
     // Each view once: a second change would not see the first, which is not written yet.
     WEIRHOUSE_CHECK(moved.emplace(view_id, marker).second);
   }
@@ -216,67 +209,4 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
   return report;
 }
 
-Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
-                                        std::int64_t lateness_us) {
-  const std::optional<std::int64_t> back = plan.look_back_us();
-  std::int64_t before = 0;
-  if (!back || __builtin_sub_overflow(now, *back, &before) ||
-      __builtin_sub_overflow(before, lateness_us, &before)) {
-    return std::int64_t{0};
-  }
-  const std::string view_id = plan.view.id();
-  const std::string prefix = ViewPrefix('R', view_id);
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  std::unordered_map<std::string, bool> row_keys;  // key -> true if a row of it stays
-  std::string entity_with_older;
-  std::int64_t dropped = 0;
-  Status problem;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    const Result<RowKeyParts> parts = ParseRowKey(key, prefix.size());
-    const Result<std::int64_t> hidden_at = HiddenAtOf(value);
-    if (!parts.ok() || !hidden_at.ok()) {
-      problem = parts.ok() ? hidden_at.status() : parts.status();
-      return false;
-    }
-    const bool deleted = value[1] != 0;
-    bool stays = (deleted ? parts->known_time : parts->event_time) >= before;
-    if (!stays && !deleted && *hidden_at == kNever && entity_with_older != parts->entity) {
-      entity_with_older = std::string(parts->entity);
-      stays = true;
-    }
-    bool& some_stay = row_keys[std::string(parts->row_key)];
-    some_stay = some_stay || stays;
-    if (!stays) {
-      batch->Delete(key);
-      ++dropped;
-    }
-    return true;
-  };
-  WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
-  WEIRHOUSE_TRY_STATUS(problem);
-  for (const auto& [row_key, stays] : row_keys) {
-    if (!stays) batch->Delete(VersionListKey(view_id, row_key));
-  }
-  Marker marker = MarkerOf(view_id);
-  marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), before);
-  batch->Put(ViewPrefix('M', view_id), MarkerBytes(marker.applied, marker.evicted_before));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  const std::lock_guard lock(mutex_);
-  markers_[view_id] = marker;
-  return dropped;
-}
-
-Status OnlineStore::Reset(const ViewPlan& plan) {
-  const std::string view_id = plan.view.id();
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  for (const char kind : {'R', 'V'}) {
-    const std::string prefix = ViewPrefix(kind, view_id);
-    batch->DeleteRange(prefix, AfterPrefix(prefix));
-  }
-  batch->Delete(ViewPrefix('M', view_id));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  const std::lock_guard lock(mutex_);
-  markers_.erase(view_id);
-  return Status();
-}
 }  // namespace weirhouse::feature

@@ -187,4 +187,12 @@ Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes) {
   }
   return versions;
 }
+
+std::string EncodeMarker(std::int64_t applied, std::optional<std::int64_t> evicted_before) {
+  std::string bytes;
+  AppendInt(static_cast<std::uint64_t>(applied), 8, &bytes);
+  bytes.push_back(evicted_before ? 1 : 0);
+  AppendInt(static_cast<std::uint64_t>(evicted_before.value_or(0)), 8, &bytes);
+  return bytes;
+}
 }  // namespace weirhouse::feature

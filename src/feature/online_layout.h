@@ -27,6 +27,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,6 +86,8 @@ Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view 
 
 std::string EncodeVersions(const std::vector<StoredVersion>& versions);
 Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes);
+
+std::string EncodeMarker(std::int64_t applied, std::optional<std::int64_t> evicted_before);
 
 void AppendInt(std::uint64_t value, int bytes, std::string* out);
 std::uint64_t ReadInt(std::string_view bytes, std::size_t offset, int count);

@@ -54,6 +54,12 @@ class OnlineStore {
   Result<ApplyReport> Apply(std::span<const OnlineChange> changes, CommitSeq applied,
                             std::int64_t now, bool sync = false);
 
+  // Makes a view stand at `applied` with all of its feature table's `rows`, in one write, dropping
+  // what was there. Only what Evict would keep is written, so this is the way to catch up after a
+  // backfill: about 1 µs a row read and 15 µs a row kept, against 15 µs for each row applied.
+  Result<ApplyReport> Rebuild(const ViewPlan& plan, const std::shared_ptr<arrow::Table>& rows,
+                              CommitSeq applied, std::int64_t now, std::int64_t lateness_us);
+
   // Answers one entity at t = `at`, given k = `known` (usually `at`). NULL keys and unknown ones
   // answer not_found. Errors: WH4010, `at` lies before what is kept for this view; WH4013, the
   // values are not the view's entity; WH4014, stored bytes cannot be read (rebuild).

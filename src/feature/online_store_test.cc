@@ -133,6 +133,58 @@ TEST_F(OnlineStoreTest, RefusesATimeBeforeWhatItKeeps) {
   EXPECT_EQ(online_->Get(plan, a, 79, 79).status().error_code(), "WH4010");
 }
 
+TEST_F(OnlineStoreTest, IsRebuiltToAnswerAsIfRowsHadBeenApplied) {
+  ViewPlan plan = EveryAggregate();
+  std::erase_if(plan.outputs,
+                [](const PlannedOutput& o) { return o.aggregate == Aggregate::kSum; });
+  SeededRandom random(21);
+  const std::vector<SampleRow> rows = RandomRows(random, 150);
+  const auto answers = [&] {
+    std::string text;
+    for (const char* who : {"a", "b", "c", "z"}) {
+      for (std::int64_t at = 28; at < 45; ++at) {
+        auto answer = online_->Get(plan, std::vector<Value>{Value(std::string(who))}, at, at);
+        WEIRHOUSE_CHECK(answer.ok());
+        text += answer->Bits();
+        for (const FeatureValue& value : answer->values) text += StatusName(value.status);
+      }
+    }
+    return text;
+  };
+  Apply(plan, rows, 5);
+  const std::string applied = answers();
+  ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, rows), CommitSeq(9), 1000, 1000));
+  EXPECT_EQ(answers(), applied) << "all is kept";
+  EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(9));
+  ASSERT_OK_AND(const ApplyReport part,
+                online_->Rebuild(plan, SampleTable(plan, rows), CommitSeq(9), 30, 2));
+  EXPECT_LT(part.rows, 100);
+  EXPECT_EQ(
+      online_->Get(plan, std::vector<Value>{Value(std::string("a"))}, 27, 27).status().error_code(),
+      "WH4010");
+  // Then a correction of a row that was rebuilt, and of one that was not kept.
+  std::vector<SampleRow> more = {rows[3], rows[40]};
+  for (SampleRow& row : more) {
+    row.known_time = 29;  // within the lateness
+    row.is_delete = false;
+    row.event_time = 29;
+  }
+  Apply(plan, more, 10);
+  std::vector<SampleRow> all = rows;
+  all.insert(all.end(), more.begin(), more.end());
+  ASSERT_OK_AND(const LoadedView offline, LoadedView::Load(plan, *SampleTable(plan, all)));
+  for (std::int64_t at = 28; at < 45; ++at) {
+    const std::vector<Value> who = {Value(std::string("a"))};
+    ASSERT_OK_AND(const FeatureAnswer answer, online_->Get(plan, who, at, at));
+    std::vector<Cell> cells(plan.outputs.size());
+    ASSERT_OK(
+        Evaluate(plan, offline.Of(*EncodeEntity(plan.view.entity, who).value()), {at, at}, cells));
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      EXPECT_TRUE(SameBits(answer.values[i].value, cells[i].ToValue())) << at << " " << i;
+    }
+  }
+}
+
 TEST_F(OnlineStoreTest, KeepsEverythingOfAViewWithoutBound) {
   const ViewPlan plan = Latest();
   Apply(plan, {Put("a", "1", 10, 10, 1), Put("a", "2", 20, 20, 2)}, 1);
