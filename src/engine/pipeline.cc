@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "engine/feature_step.h"
@@ -21,19 +25,91 @@ class SilentProgress : public Progress {
   bool Cancelled() override { return false; }
 };
 
-// Runs all that raw commits left to do, in their order. Stops at a halt.
-Status RunBacklog(PipelineState& state) {
-  while (!state.progress.Cancelled()) {
-    WEIRHOUSE_TRY(const auto features, NextCommit(state.workspace, kFeatureConsumer, "processed"));
-    if (features) {
-      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(state, *features));
-      continue;
+// Turns processed commits into feature tables on a thread of its own, so that the next batch is
+// read and judged meanwhile. What is left to do stands in the catalog; this only says when to look.
+class FeatureWorker {
+ public:
+  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace) {
+    std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
+    WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
+    worker->thread_ = std::thread([raw = worker.get()] { raw->Loop(); });
+    return worker;
+  }
+  ~FeatureWorker() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
     }
-    if (state.summary.halted) return Status();
-    WEIRHOUSE_TRY(const auto processed, NextCommit(state.workspace, kProcessedConsumer, "raw"));
-    if (!processed) return Status();
-    WEIRHOUSE_TRY(const bool published, ProcessBatch(state, *processed));
-    if (published) ++state.summary.batches;
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // There is a new processed commit. Waits while more than kLagMax of them are unfinished.
+  Status Wake() {
+    std::unique_lock lock(mutex_);
+    ++asked_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !status_.ok() || asked_ - done_ <= kLagMax; });
+    return status_;
+  }
+  // Waits until nothing is left, and adds what was done to `summary`.
+  Status Drain(RunSummary& summary) {
+    std::unique_lock lock(mutex_);
+    ++asked_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !status_.ok() || done_ == asked_; });
+    summary.commits += std::exchange(state_->summary.commits, 0);
+    for (const auto& [table, rows] : state_->summary.rows_by_table) {
+      summary.rows_by_table[table] += rows;
+    }
+    state_->summary.rows_by_table.clear();
+    return status_;
+  }
+
+ private:
+  static constexpr std::int64_t kLagMax = 4;
+
+  void Loop() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] { return stopping_ || (status_.ok() && done_ < asked_); });
+      if (stopping_) return;
+      const std::int64_t asked = asked_;
+      lock.unlock();
+      const Status status = RunAll();
+      lock.lock();
+      done_ = asked;
+      if (!status.ok()) status_ = status;
+      changed_.notify_all();
+    }
+  }
+  Status RunAll() {
+    while (true) {
+      WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
+      if (!entry) return Status();
+      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(*state_, *entry));
+    }
+  }
+
+  std::unique_ptr<PipelineState> state_;  // of the thread, except in Drain while it is idle
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::int64_t asked_ = 0;
+  std::int64_t done_ = 0;
+  bool stopping_ = false;
+  Status status_;
+  std::thread thread_;
+};
+
+// Runs all that raw commits left to do, in their order. Stops at a halt.
+Status RunBacklog(PipelineState& state, FeatureWorker& features) {
+  while (!state.progress.Cancelled() && !state.summary.halted) {
+    WEIRHOUSE_TRY(const auto entry, NextCommit(state.workspace, kProcessedConsumer, "raw"));
+    if (!entry) return Status();
+    WEIRHOUSE_TRY(const bool published, ProcessBatch(state, *entry));
+    if (!published) return Status();
+    ++state.summary.batches;
+    WEIRHOUSE_TRY_STATUS(features.Wake());
   }
   return Status();
 }
@@ -124,7 +200,8 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
-  WEIRHOUSE_TRY_STATUS(RunBacklog(*state));
+  WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features, FeatureWorker::Start(workspace));
+  WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
   state->summary.unmatched_files = waiting.unmatched;
   std::int64_t done = 0;
@@ -132,9 +209,11 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     if (progress.Cancelled()) break;
     progress.Update("batches", done++, static_cast<std::int64_t>(waiting.batches.size()));
     WEIRHOUSE_TRY_STATUS(LandBatch(workspace, batch, state->summary));
-    WEIRHOUSE_TRY_STATUS(RunBacklog(*state));
+    WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   }
+  WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
+  WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }

@@ -158,12 +158,18 @@ Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
                                             const std::vector<std::string>& key_columns,
                                             const std::vector<std::string>& order_columns) {
   WEIRHOUSE_CHECK(kv_ != nullptr);
-  std::unique_ptr<table::KeyIndex>& index = indexes_[name];
-  if (index == nullptr)
-    index = std::make_unique<table::KeyIndex>(*kv_, name, key_columns, order_columns);
+  table::KeyIndex* index = nullptr;
+  {
+    const std::lock_guard lock(index_mutex_);
+    std::unique_ptr<table::KeyIndex>& slot = indexes_[name];
+    if (slot == nullptr) {
+      slot = std::make_unique<table::KeyIndex>(*kv_, name, key_columns, order_columns);
+    }
+    index = slot.get();
+  }
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, FindTable(name));
   if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
-  return index.get();
+  return index;
 }
 
 Result<transform::VersionIndex*> Workspace::VersionsOf(
@@ -183,6 +189,7 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
 }
 
 Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
+  const std::lock_guard lock(index_mutex_);
   const auto known = indexes_.find(name);
   WEIRHOUSE_CHECK(known != indexes_.end());
   return known->second.get();

@@ -103,6 +103,7 @@ class Workspace {
   std::string state_folder_;
   std::string lake_;
   int lock_ = -1;
+  std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time
   std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
 };

@@ -36,7 +36,8 @@ class KvStore {
   virtual ~KvStore() = default;
 
   virtual std::unique_ptr<KvBatch> NewBatch() = 0;
-  // Applies `batch` all or nothing; `sync` fsyncs the log.
+  // Applies `batch` all or nothing. `sync`: durable when it returns. Otherwise a crash may lose the
+  // last such batches, never one before another; a clean close keeps them.
   virtual Status Write(KvBatch& batch, bool sync) = 0;
   virtual Result<std::optional<std::string>> Get(std::string_view key) = 0;
   // One answer per key, in order.
@@ -47,6 +48,8 @@ class KvStore {
   virtual Status Scan(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  // Brings everything to the disk, where read-only openings see it.
+  virtual Status Flush() = 0;
   // Removes everything.
   virtual Status Clear() = 0;
 };

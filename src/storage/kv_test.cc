@@ -89,8 +89,10 @@ TEST_F(KeyValue, KeepsItsKeysWhenReopened) {
   EXPECT_THAT(KeysIn(*store_, "", "z"), ElementsAre("a"));
 }
 
-TEST_F(KeyValue, CanBeReadWhileAnotherWrites) {
+TEST_F(KeyValue, CanBeReadWhileAnotherWritesUpToItsLastFlush) {
   Put("a", "1");
+  ASSERT_OK(store_->Flush());
+  Put("unflushed", "1");
   ASSERT_OK_AND(auto reader, KvStore::Open(folder_, {.read_only = true}));
   EXPECT_THAT(KeysIn(*reader, "", "z"), ElementsAre("a"));
   auto batch = reader->NewBatch();

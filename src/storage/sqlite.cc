@@ -217,7 +217,10 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   auto connection = std::make_unique<SqliteConnection>(std::move(db), path);
   if (!read_only) WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA journal_mode=WAL"));
-  WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
+  WEIRHOUSE_TRY_STATUS(
+      connection->Script("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                         // 32 MiB of pages: lineage indexes are written all over.
+                         "PRAGMA cache_size=-32768;"));
   // Reads the header, so that a file that is no database fails here and not at the first query.
   WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA schema_version"));
   return std::unique_ptr<Sqlite>(std::move(connection));
