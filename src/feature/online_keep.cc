@@ -89,11 +89,17 @@ Result<ApplyReport> OnlineStore::Rebuild(const ViewPlan& plan,
   };
   ApplyReport report;
   std::unordered_map<std::string_view, std::vector<StoredVersion>> lists;
+  // Byte-equal repeats have one key; of them the one that stands longest is the row.
+  std::unordered_map<std::string, std::size_t> puts;
   for (const std::size_t row : KeptRows(read, from)) {
     const std::string_view row_key = read.rows.row_key[row];
-    batch->Put(RowKeyOf(view_id, version_of(row), row_key),
-               EncodeRow(read.rows, row, read.rows.hidden_at[row]));
     lists.try_emplace(row_key);
+    const auto [place, fresh] = puts.try_emplace(RowKeyOf(view_id, version_of(row), row_key), row);
+    if (!fresh) ++report.duplicates;
+    if (read.rows.hidden_at[row] > read.rows.hidden_at[place->second]) place->second = row;
+  }
+  for (const auto& [key, row] : puts) {
+    batch->Put(key, EncodeRow(read.rows, row, read.rows.hidden_at[row]));
     ++report.rows;
     if (read.rows.event_time[row] > now) ++report.due_later;
   }

@@ -180,7 +180,9 @@ TEST_F(OnlineStoreTest, IsRebuiltToAnswerAsIfRowsHadBeenApplied) {
     ASSERT_OK(
         Evaluate(plan, offline.Of(*EncodeEntity(plan.view.entity, who).value()), {at, at}, cells));
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      EXPECT_TRUE(SameBits(answer.values[i].value, cells[i].ToValue())) << at << " " << i;
+      EXPECT_TRUE(SameBits(answer.values[i].value, cells[i].ToValue()))
+          << "t=" << at << " " << answer.values[i].name << ": online "
+          << ToText(answer.values[i].value) << ", offline " << ToText(cells[i].ToValue());
     }
   }
 }
