@@ -1,0 +1,67 @@
+// The entry of the core library: an invocation in, an exit code out, the process's own streams.
+#include "cli/core_entry.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <string_view>
+
+#include "command/command.h"
+#include "daemon/daemon.h"
+
+namespace weirhouse::cli {
+namespace {
+std::atomic<int> interrupts{0};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+// The first Ctrl-C lets the unit at hand finish; the second ends the process, which is safe too:
+// what was not committed is not there.
+void OnInterrupt(int /*signal*/) {
+  if (interrupts.fetch_add(1) > 0) _exit(130);
+  constexpr std::string_view kTold =
+      "\ninterrupted: finishing the unit at hand; once more stops now\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+}
+
+void CatchInterrupts() {
+  struct sigaction action{};
+  action.sa_handler = OnInterrupt;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+class ProcessStreams : public command::Streams {
+ public:
+  void Out(std::string_view text) override { Write(stdout, text); }
+  void Err(std::string_view text) override {
+    std::fflush(stdout);  // so that data and talk come in the order they were said
+    Write(stderr, text);
+  }
+  bool Cancelled() override { return interrupts.load() > 0; }
+
+ private:
+  static void Write(std::FILE* file, std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), file);
+  }
+};
+
+int Run(const char* invocation_json) {
+  ProcessStreams streams;
+  const auto invocation = command::InvocationFromJson(invocation_json);
+  if (!invocation.ok()) return command::PrintError({}, streams, invocation.status());
+  if (invocation->verb == "serve") return daemon::Serve(*invocation, streams);
+  CatchInterrupts();
+  return command::RunCommand(*invocation, streams);
+}
+}  // namespace
+}  // namespace weirhouse::cli
+
+extern "C" __attribute__((visibility("default"))) int weirhouse_run(const char* invocation_json) {
+  const int code = weirhouse::cli::Run(invocation_json);
+  std::fflush(stdout);
+  std::fflush(stderr);
+  return code;
+}

@@ -1,0 +1,126 @@
+#include "command/cell.h"
+
+#include <arrow/api.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+template <typename ArrayType>
+auto ValueOf(const arrow::Array& column, std::int64_t row) {
+  return static_cast<const ArrayType&>(column).Value(row);
+}
+
+json FloatAsJson(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
+}
+
+json TextAsJson(std::string_view bytes) {
+  if (IsValidUtf8(bytes)) return bytes;
+  return "0x" + ToHex(bytes);
+}
+
+std::int64_t ToMicros(std::int64_t value, arrow::TimeUnit::type unit) {
+  switch (unit) {
+    case arrow::TimeUnit::SECOND:
+      return value * 1'000'000;
+    case arrow::TimeUnit::MILLI:
+      return value * 1'000;
+    case arrow::TimeUnit::MICRO:
+      return value;
+    case arrow::TimeUnit::NANO:
+      return value / 1'000;
+  }
+  return value;
+}
+
+json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
+  const auto& type = static_cast<const arrow::TimestampType&>(*column.type());
+  std::string text = FormatTime(ToMicros(ValueOf<arrow::TimestampArray>(column, row), type.unit()));
+  // A time without zone must not read like one in UTC.
+  if (type.timezone().empty() && text.ends_with('Z')) text.pop_back();
+  return text;
+}
+
+json OtherAsJson(const arrow::Array& column, std::int64_t row) {
+  const auto scalar = column.GetScalar(row);
+  return scalar.ok() ? json((*scalar)->ToString()) : json();
+}
+}  // namespace
+
+json CellAsJson(const arrow::Array& column, std::int64_t row) {
+  if (column.IsNull(row)) return nullptr;
+  switch (column.type_id()) {
+    case arrow::Type::BOOL:
+      return ValueOf<arrow::BooleanArray>(column, row);
+    case arrow::Type::INT8:
+      return static_cast<std::int64_t>(ValueOf<arrow::Int8Array>(column, row));
+    case arrow::Type::INT16:
+      return static_cast<std::int64_t>(ValueOf<arrow::Int16Array>(column, row));
+    case arrow::Type::INT32:
+      return static_cast<std::int64_t>(ValueOf<arrow::Int32Array>(column, row));
+    case arrow::Type::INT64:
+      return ValueOf<arrow::Int64Array>(column, row);
+    case arrow::Type::UINT8:
+      return static_cast<std::int64_t>(ValueOf<arrow::UInt8Array>(column, row));
+    case arrow::Type::UINT16:
+      return static_cast<std::int64_t>(ValueOf<arrow::UInt16Array>(column, row));
+    case arrow::Type::UINT32:
+      return static_cast<std::int64_t>(ValueOf<arrow::UInt32Array>(column, row));
+    case arrow::Type::UINT64:
+      return ValueOf<arrow::UInt64Array>(column, row);
+    case arrow::Type::FLOAT:
+      return FloatAsJson(static_cast<double>(ValueOf<arrow::FloatArray>(column, row)));
+    case arrow::Type::DOUBLE:
+      return FloatAsJson(ValueOf<arrow::DoubleArray>(column, row));
+    case arrow::Type::STRING:
+      return TextAsJson(static_cast<const arrow::StringArray&>(column).GetView(row));
+    case arrow::Type::LARGE_STRING:
+      return TextAsJson(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
+    case arrow::Type::BINARY:
+      return TextAsJson(static_cast<const arrow::BinaryArray&>(column).GetView(row));
+    case arrow::Type::LARGE_BINARY:
+      return TextAsJson(static_cast<const arrow::LargeBinaryArray&>(column).GetView(row));
+    case arrow::Type::DECIMAL128:
+      return static_cast<const arrow::Decimal128Array&>(column).FormatValue(row);
+    case arrow::Type::TIMESTAMP:
+      return TimestampAsJson(column, row);
+    case arrow::Type::DATE32:
+      return FormatDate(std::int64_t{ValueOf<arrow::Date32Array>(column, row)} * 86'400'000'000);
+    default:
+      return OtherAsJson(column, row);
+  }
+}
+
+json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row) {
+  for (const std::shared_ptr<arrow::Array>& chunk : column.chunks()) {
+    if (row < chunk->length()) return CellAsJson(*chunk, row);
+    row -= chunk->length();
+  }
+  return nullptr;
+}
+
+Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit) {
+  Listing listing(name, rows.ColumnNames());
+  const std::int64_t end = limit < 0 ? rows.num_rows() : std::min(limit, rows.num_rows());
+  std::vector<std::vector<json>> lines(static_cast<std::size_t>(end));
+  for (const std::shared_ptr<arrow::ChunkedArray>& column : rows.columns()) {
+    std::int64_t row = 0;
+    for (const std::shared_ptr<arrow::Array>& chunk : column->chunks()) {
+      for (std::int64_t at = 0; at < chunk->length() && row < end; ++at, ++row)
+        lines[static_cast<std::size_t>(row)].push_back(CellAsJson(*chunk, at));
+    }
+  }
+  for (std::vector<json>& line : lines) listing.Add(std::move(line));
+  return listing;
+}
+}  // namespace weirhouse::command

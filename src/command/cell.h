@@ -1,0 +1,25 @@
+// Values of Arrow columns as JSON. Private to command/.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "command/listing.h"
+
+namespace arrow {
+class Array;
+class ChunkedArray;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::command {
+
+// Integers and booleans as such; floats as the shortest number that reads back, NaN and infinities
+// as text; decimals as text; times in RFC 3339, dates; bytes as text where they are UTF-8, else
+// hex.
+nlohmann::json CellAsJson(const arrow::Array& column, std::int64_t row);
+nlohmann::json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row);
+// The first `limit` rows (-1 = all).
+Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit);
+}  // namespace weirhouse::command

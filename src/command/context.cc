@@ -1,0 +1,160 @@
+#include "command/context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "base/text.h"
+
+namespace weirhouse::command {
+using nlohmann::json;
+
+Context::Context(const Invocation& invocation, Streams& streams, Host* host)
+    : invocation_(invocation),
+      streams_(streams),
+      host_(host),
+      progress_(invocation, streams, SystemClock()) {}
+Context::~Context() = default;
+
+Result<std::string> Context::Root() {
+  if (!root_.empty()) return root_;
+  WEIRHOUSE_TRY(root_, engine::FindProjectRoot(PathOf(invocation_.project)));
+  return root_;
+}
+
+std::string Context::PathOf(const std::string& path) const {
+  if (path.empty()) return invocation_.cwd;
+  return path.starts_with("/") ? path : invocation_.cwd + "/" + path;
+}
+
+Result<std::shared_ptr<const engine::ProjectDefinition>> Context::Project() {
+  if (host_ != nullptr) return host_->workspace->shared_project();
+  if (project_ == nullptr) {
+    WEIRHOUSE_TRY(const std::string root, Root());
+    WEIRHOUSE_TRY(project_, engine::LoadProject(root, invocation_.profile));
+  }
+  return project_;
+}
+
+Result<engine::Workspace*> Context::Reading() {
+  if (host_ != nullptr) return host_->workspace;
+  if (workspace_ == nullptr) {
+    WEIRHOUSE_TRY(auto project, Project());
+    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(project, engine::Access::kRead));
+  }
+  return workspace_.get();
+}
+
+Result<engine::Workspace*> Context::Writing() {
+  if (host_ != nullptr) {
+    const std::string& profile = host_->workspace->project().profile.name;
+    if (!invocation_.profile.empty() && invocation_.profile != profile) {
+      return Status(Code::kConflict,
+                    fmt::format("the daemon serves profile \"{}\", asked for \"{}\"", profile,
+                                invocation_.profile))
+          .WithError("WH8032")
+          .WithHint("stop the daemon, or leave --profile out");
+    }
+    writes_ = true;
+    return host_->workspace;
+  }
+  WEIRHOUSE_CHECK(workspace_ == nullptr || writes_);
+  if (workspace_ == nullptr) {
+    WEIRHOUSE_TRY(auto project, Project());
+    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(project, engine::Access::kWrite));
+    writes_ = true;
+  }
+  return workspace_.get();
+}
+
+void Context::Line(std::string_view line) {
+  if (wants_json()) return;
+  progress_.Finish();
+  streams_.Out(std::string(line) + "\n");
+}
+
+void Context::Say(std::string_view line) {
+  progress_.Finish();
+  if (!invocation_.quiet) streams_.Err(std::string(line) + "\n");
+}
+
+void Context::Answer(json document) {
+  if (!wants_json()) return;
+  progress_.Finish();
+  document["schema_version"] = 1;
+  streams_.Out(Dump(document) + "\n");
+}
+
+void Context::Print(const Listing& listing) {
+  progress_.Finish();
+  if (invocation_.jsonl) {
+    streams_.Out(listing.AsJsonLines());
+  } else if (invocation_.json) {
+    Answer({{listing.name(), listing.AsJson()}});
+  } else {
+    streams_.Out(listing.AsText());
+  }
+}
+
+Result<std::int64_t> Context::IntOption(std::string_view name, std::int64_t fallback,
+                                        std::int64_t minimum, std::int64_t maximum) const {
+  const std::optional<std::string> text = invocation_.Option(name);
+  if (!text) return fallback;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size() || value < minimum ||
+      value > maximum) {
+    return UsageError(fmt::format("--{} wants a whole number from {} to {}, found \"{}\"", name,
+                                  minimum, maximum, *text));
+  }
+  return value;
+}
+
+Result<json> Context::Assignments(const std::vector<std::string>& texts) const {
+  json object = json::object();
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return UsageError(fmt::format("expected NAME=VALUE, found \"{}\"", text));
+    const std::string value = text.substr(equals + 1);
+    json parsed = json::parse(value, nullptr, /*allow_exceptions=*/false);
+    // Only what cannot be meant as text: "1e5" and "007" stay what was typed if they are no number.
+    const bool typed = parsed.is_number() || parsed.is_boolean() || parsed.is_null();
+    object[text.substr(0, equals)] = typed ? parsed : json(value);
+  }
+  return object;
+}
+
+Result<std::optional<EventTime>> Context::AtTime() const {
+  if (invocation_.at.empty()) return std::optional<EventTime>();
+  auto time = ParseTimeMicros(invocation_.at, /*zoneless_is_utc=*/true);
+  if (!time.ok()) {
+    return UsageError(fmt::format("--at wants a time here, found \"{}\"", invocation_.at),
+                      "for example --at 2013-12-30T20:15:00Z");
+  }
+  return std::optional<EventTime>(EventTimeOfMicros(*time));
+}
+
+Status Context::Confirm(std::string_view question) {
+  if (invocation_.yes) return Status();
+  if (host_ != nullptr || invocation_.no_input || !invocation_.stderr_is_terminal ||
+      isatty(STDIN_FILENO) == 0) {
+    return UsageError(fmt::format("nobody can be asked: {}", question), "say --yes");
+  }
+  progress_.Finish();
+  streams_.Err(fmt::format("{} [y/N] ", question));
+  char answer[16] = {};
+  if (std::fgets(answer, sizeof(answer), stdin) != nullptr &&
+      (answer[0] == 'y' || answer[0] == 'Y'))
+    return Status();
+  return Status(Code::kInvalidInput, "stopped: the answer was not yes").WithError("WH8033");
+}
+
+Status UsageError(std::string message, std::string hint) {
+  return Status(Code::kInvalidInput, std::move(message))
+      .WithError("WH8033")
+      .WithHint(std::move(hint));
+}
+}  // namespace weirhouse::command

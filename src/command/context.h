@@ -1,0 +1,81 @@
+// What every verb works with: its invocation, its output, the project and its state, opened on
+// first use. Private to command/.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "command/command.h"
+#include "command/listing.h"
+#include "command/progress.h"
+#include "engine/project.h"
+#include "engine/workspace.h"
+
+namespace weirhouse::command {
+
+// Threads: one.
+class Context {
+ public:
+  Context(const Invocation& invocation, Streams& streams, Host* host);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const Invocation& invocation() const { return invocation_; }
+  Streams& streams() { return streams_; }
+  ProgressPrinter& progress() { return progress_; }
+  Host* host() { return host_; }
+
+  // The project's folder: --project, or found from the folder one stands in.
+  Result<std::string> Root();
+  // Reads and checks every file of the project.
+  Result<std::shared_ptr<const engine::ProjectDefinition>> Project();
+  // The project's state for reading, whoever writes meanwhile.
+  Result<engine::Workspace*> Reading();
+  // … for writing: takes the project's lock. The first act of every verb that writes, so that what
+  // another process must do can be handed over whole (kUnavailable WH8001).
+  Result<engine::Workspace*> Writing();
+  bool writes() const { return writes_; }
+  // A path as the person who asked means it.
+  std::string PathOf(const std::string& path) const;
+
+  // ---- Answers
+  // A line of data, unless JSON was asked for.
+  void Line(std::string_view line);
+  // A line of talk, unless --quiet.
+  void Say(std::string_view line);
+  // The one JSON document, where JSON was asked for; adds schema_version.
+  void Answer(nlohmann::json document);
+  // The rows in the form that was asked for.
+  void Print(const Listing& listing);
+  bool wants_json() const { return invocation_.json || invocation_.jsonl; }
+
+  // ---- Options
+  Result<std::int64_t> IntOption(std::string_view name, std::int64_t fallback, std::int64_t minimum,
+                                 std::int64_t maximum) const;
+  // "NAME=VALUE" texts as an object; values as JSON where they are numbers or booleans.
+  Result<nlohmann::json> Assignments(const std::vector<std::string>& texts) const;
+  // --at as a time, if it was given.
+  Result<std::optional<EventTime>> AtTime() const;
+  // "yes" on the terminal or by --yes; kInvalidInput where nobody can be asked.
+  Status Confirm(std::string_view question);
+
+ private:
+  const Invocation& invocation_;
+  Streams& streams_;
+  Host* host_;
+  ProgressPrinter progress_;
+  std::string root_;
+  std::shared_ptr<const engine::ProjectDefinition> project_;
+  std::unique_ptr<engine::Workspace> workspace_;
+  bool writes_ = false;
+};
+
+// A wrong word or option: kInvalidInput WH8033.
+Status UsageError(std::string message, std::string hint = "");
+}  // namespace weirhouse::command

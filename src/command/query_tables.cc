@@ -1,0 +1,176 @@
+#include "command/query_tables.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+
+namespace weirhouse::command {
+namespace {
+constexpr std::int64_t kCommitsAtOnce = 1000;
+
+// The last commit at or before a wall-clock time.
+Result<std::optional<CommitSeq>> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us) {
+  CommitSeq last(0);
+  CommitSeq after(0);
+  while (true) {
+    WEIRHOUSE_TRY(const auto entries, catalog.Commits(after, kCommitsAtOnce));
+    for (const catalog::Catalog::CommitEntry& entry : entries) {
+      if (Micros(entry.committed_at) > time_us) return std::optional(last);
+      last = entry.seq;
+    }
+    if (entries.empty()) return std::optional(last);
+    after = entries.back().seq;
+  }
+}
+
+Result<std::shared_ptr<arrow::Table>> EmptyTable(const std::shared_ptr<arrow::Schema>& schema) {
+  auto table = arrow::Table::MakeEmpty(schema);
+  if (!table.ok()) return Status(Code::kInternal, table.status().ToString());
+  return std::move(table).ValueUnsafe();
+}
+
+// Valid records of all objects of a source, decoded again.
+Result<std::shared_ptr<arrow::Table>> RecordRows(engine::Workspace& workspace,
+                                                 const engine::Source& source,
+                                                 std::optional<CommitSeq> at) {
+  const auto& contract = workspace.project().contracts.at(source.contract);
+  contract::SourceFormat format;
+  WEIRHOUSE_TRY(format.format, contract::ParseRecordFormat(source.format));
+  if (!source.nulls.empty()) format.nulls = source.nulls;
+  WEIRHOUSE_TRY(const contract::Decoder decoder, contract::Decoder::Make(contract, format));
+  catalog::ObjectFilter filter;
+  filter.source = source.name;
+  WEIRHOUSE_TRY(const auto objects, workspace.catalog().Objects(filter));
+  std::vector<std::shared_ptr<arrow::Table>> parts;
+  for (const catalog::ObjectRecord& object : objects) {
+    if (object.state != "stored" || (at && object.seq > *at)) continue;
+    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
+    const contract::ObjectContext context{source.name, object.name, object.first_record_id,
+                                          object.arrived_at};
+    auto decoded = decoder.Decode(bytes, context);
+    // An object that cannot be cut into records at all is in quarantine as a whole.
+    if (decoded.status().code() == Code::kInvalidInput) continue;
+    WEIRHOUSE_TRY_STATUS(decoded.status());
+    parts.push_back(decoded->rows);
+  }
+  if (parts.empty()) return EmptyTable(contract::RecordsSchema(*contract));
+  auto joined = arrow::ConcatenateTables(parts);
+  if (!joined.ok()) return Status(Code::kInternal, joined.status().ToString());
+  return std::move(joined).ValueUnsafe();
+}
+
+Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
+                                               const std::vector<std::string>& columns) {
+  if (columns.empty()) return rows;
+  std::vector<int> indexes;
+  for (const std::string& column : columns) {
+    const int index = rows->schema()->GetFieldIndex(column);
+    if (index >= 0) indexes.push_back(index);
+  }
+  auto selected = rows->SelectColumns(indexes);
+  if (!selected.ok()) return Status(Code::kInternal, selected.status().ToString());
+  return std::move(selected).ValueUnsafe();
+}
+
+std::string After(const std::string& name, std::string_view prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string();
+}
+
+const engine::Seed* FindSeed(const engine::ProjectDefinition& project, const std::string& name) {
+  for (const engine::Seed& seed : project.seeds) {
+    if ("ref." + seed.name == name) return &seed;
+  }
+  return nullptr;
+}
+
+// Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
+Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
+                                                  const std::string& name,
+                                                  const std::vector<std::string>& columns,
+                                                  std::optional<CommitSeq> at) {
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  table::ScanOptions options;
+  options.columns = columns;
+  if (at) {
+    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at));
+    if (!snapshot) {
+      WEIRHOUSE_TRY(const auto schema, table->schema().ToArrow());
+      return EmptyTable(schema);
+    }
+    options.snapshot = snapshot->snapshot;
+  }
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  return scan.ReadAll();
+}
+}  // namespace
+
+Result<std::optional<CommitSeq>> CommitAt(engine::Workspace& workspace, const std::string& at) {
+  if (at.empty()) return std::optional<CommitSeq>();
+  const std::string number = at.substr(at.find('@') == std::string::npos ? 0 : at.find('@') + 1);
+  std::int64_t seq = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), seq);
+  if (error == std::errc() && end == number.data() + number.size()) {
+    WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+    if (seq < 0 || seq > last.value()) {
+      return Status(Code::kNotFound,
+                    fmt::format("there is no commit {}: the last is {}", seq, last.value()))
+          .WithError("WH8037");
+    }
+    return std::optional(CommitSeq(seq));
+  }
+  auto time = ParseTimeMicros(at, /*zoneless_is_utc=*/true);
+  if (!time.ok()) {
+    return Status(Code::kInvalidInput, fmt::format("--at names no commit and no time: \"{}\"", at))
+        .WithError("WH8033")
+        .WithHint(
+            "for example --at 1101, --at processed.arrival@1101 or --at 2026-01-31T12:00:00Z");
+  }
+  return CommitBefore(workspace.catalog(), *time);
+}
+
+Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
+  std::vector<std::string> names = SystemTableNames();
+  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
+  for (const catalog::TablePointer& table : tables) names.push_back(table.name);
+  for (const engine::Source& source : workspace.project().sources)
+    names.push_back("records." + source.name);
+  for (const engine::Seed& seed : workspace.project().seeds) names.push_back("ref." + seed.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& workspace,
+                                                        const std::string& name) {
+  const engine::ProjectDefinition& project = workspace.project();
+  if (const engine::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
+  if (const engine::Source* source = project.FindSource(After(name, "records.")))
+    return contract::RecordsSchema(*project.contracts.at(source->contract));
+  if (name.starts_with("system.")) {
+    WEIRHOUSE_TRY(const auto rows, SystemTable(workspace, name));
+    return rows->schema();
+  }
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  return table->schema().ToArrow();
+}
+
+Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
+                                                     const std::string& name,
+                                                     const std::vector<std::string>& columns,
+                                                     std::optional<CommitSeq> at) {
+  const engine::ProjectDefinition& project = workspace.project();
+  if (const engine::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
+  if (const engine::Source* source = project.FindSource(After(name, "records."))) {
+    WEIRHOUSE_TRY(const auto rows, RecordRows(workspace, *source, at));
+    return Selected(rows, columns);
+  }
+  if (name.starts_with("system.")) {
+    WEIRHOUSE_TRY(const auto rows, SystemTable(workspace, name));
+    return Selected(rows, columns);
+  }
+  return CatalogRows(workspace, name, columns, at);
+}
+}  // namespace weirhouse::command

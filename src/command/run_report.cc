@@ -1,0 +1,146 @@
+#include "command/run_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "command/verbs.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
+                                        "filtered",  "quarantined", "excluded"};
+constexpr std::string_view kHistory = "_history";
+
+std::string ProcessedPart(const engine::RunSummary& summary) {
+  std::string text;
+  for (const auto& [name, rows] : summary.rows_by_table) {
+    if (!name.starts_with("processed.") || name.ends_with(kHistory)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name.substr(name.find('.') + 1),
+                        WithThousands(rows));
+    const auto history = summary.rows_by_table.find(name + std::string(kHistory));
+    if (history != summary.rows_by_table.end())
+      text += fmt::format(" (history {})", WithThousands(history->second));
+  }
+  return text;
+}
+
+std::int64_t ViewCount(const engine::RunSummary& summary) {
+  std::int64_t views = 0;
+  for (const auto& [name, rows] : summary.rows_by_table) views += name.starts_with("feature.");
+  return views;
+}
+
+std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
+  std::string text;
+  for (const auto& [state, count] : verdicts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", WithThousands(count), state);
+  return text;
+}
+
+void PrintSummary(Context& context, const engine::RunSummary& summary) {
+  if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
+    context.Line("nothing waited");
+    return;
+  }
+  std::string line =
+      fmt::format("ingest     {} object{}  {} records", WithThousands(summary.objects),
+                  summary.objects == 1 ? "" : "s", WithThousands(summary.records));
+  if (!summary.states.empty()) line += " = " + FormatStates(summary.states);
+  if (summary.duplicate_objects > 0)
+    line +=
+        fmt::format("     {} objects again, unchanged", WithThousands(summary.duplicate_objects));
+  context.Line(line);
+
+  std::string processed = ProcessedPart(summary);
+  const std::int64_t views = ViewCount(summary);
+  if (views > 0)
+    processed += fmt::format("{}features {} view{}", processed.empty() ? "" : "     ", views,
+                             views == 1 ? "" : "s");
+  std::vector<std::string> gates;
+  for (const auto& [name, verdicts] : summary.gates) {
+    if (verdicts.size() == 1 && verdicts.begin()->first == "passed") {
+      processed += fmt::format("     gate {} {}", name, GatePart(verdicts));
+      continue;
+    }
+    std::int64_t runs = 0;
+    for (const auto& [state, count] : verdicts) runs += count;
+    gates.push_back(fmt::format("gate {} {} run{}: {}", name, WithThousands(runs),
+                                runs == 1 ? "" : "s", GatePart(verdicts)));
+  }
+  if (!processed.empty()) context.Line("processed  " + processed);
+  for (const std::string& gate : gates) context.Line(gate);
+}
+
+void PrintHalt(Context& context, const engine::RunSummary& summary) {
+  const std::string run = ToString(*summary.halted);
+  context.progress().Finish();
+  context.streams().Err(
+      EscapeControl(summary.halted_message) + "\n" +
+      fmt::format("  look: wh gate show {0}     recorded in lineage: publish "
+                  "anyway, wh gate override {0} --reason TEXT; or leave the batch "
+                  "out, wh gate discard {0} --reason TEXT\n",
+                  run));
+}
+}  // namespace
+
+std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
+  std::string sum;
+  std::string none;
+  for (const std::string_view state : kStates) {
+    const auto found = states.find(std::string(state));
+    const std::int64_t count = found == states.end() ? 0 : found->second;
+    if (count == 0) {
+      none += fmt::format("{}{}", none.empty() ? "" : ", ", state);
+    } else {
+      sum += fmt::format("{}{} {}", sum.empty() ? "" : " + ", WithThousands(count), state);
+    }
+  }
+  if (sum.empty()) return "0";
+  return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
+}
+
+json ToJson(const engine::RunSummary& summary) {
+  json document = {{"objects", summary.objects},
+                   {"duplicate_objects", summary.duplicate_objects},
+                   {"records", summary.records},
+                   {"states", summary.states},
+                   {"rows_by_table", summary.rows_by_table},
+                   {"gates", summary.gates},
+                   {"warnings", summary.warnings},
+                   {"batches", summary.batches},
+                   {"commits", summary.commits},
+                   {"unmatched_files", summary.unmatched_files},
+                   {"halted", nullptr}};
+  if (summary.halted) {
+    document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
+  }
+  return document;
+}
+
+int ReportRun(Context& context, const engine::RunSummary& summary) {
+  context.progress().Finish();
+  const bool cancelled = context.progress().was_cancelled();
+  json document = ToJson(summary);
+  document["interrupted"] = cancelled;
+  context.Answer(std::move(document));
+  if (!context.wants_json()) PrintSummary(context, summary);
+  for (const std::string& warning : summary.warnings) context.Say("  " + EscapeControl(warning));
+  for (const std::string& file : summary.unmatched_files) {
+    context.Say(fmt::format("warning: not landed, its name fits no batch pattern: {}",
+                            EscapeControl(file)));
+  }
+  if (summary.halted) {
+    PrintHalt(context, summary);
+    return kExitGateFailed;
+  }
+  if (cancelled) {
+    context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
+    return kExitInterrupted;
+  }
+  return kExitOk;
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,18 @@
+// What a run did, as people and programs read it. Private to command/.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "command/context.h"
+#include "engine/pipeline.h"
+
+namespace weirhouse::command {
+
+// "693,558 processed + 1 quarantined (0 duplicate, conflict, superseded, filtered, excluded)"
+std::string FormatStates(const std::map<std::string, std::int64_t>& states);
+nlohmann::json ToJson(const engine::RunSummary& summary);
+// Prints the summary and returns the exit code: 3 after a halt, 130 after Ctrl-C.
+int ReportRun(Context& context, const engine::RunSummary& summary);
+}  // namespace weirhouse::command

@@ -1,0 +1,157 @@
+// status: what became of every record, which tables stand where, what waits and what halts.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "command/run_report.h"
+#include "command/verbs.h"
+#include "engine/plan.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+struct Balance {
+  std::int64_t objects = 0;
+  std::int64_t records = 0;                    // of all raw objects
+  std::map<std::string, std::int64_t> states;  // of those that were consumed
+  std::int64_t waiting = 0;                    // of raw objects that no run has consumed yet
+  bool adds_up() const {
+    std::int64_t sum = waiting;
+    for (const auto& [state, count] : states) sum += count;
+    return sum == records;
+  }
+};
+
+Result<Balance> MakeBalance(catalog::Catalog& catalog) {
+  Balance balance;
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf("processed"));
+  WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
+  for (const catalog::ObjectRecord& object : objects) {
+    ++balance.objects;
+    balance.records += object.record_count;
+    if (object.seq.value() > offset.position) balance.waiting += object.record_count;
+  }
+  WEIRHOUSE_TRY(const auto states, catalog.RecordStates());
+  for (const catalog::RecordStateCount& state : states) balance.states[state.state] += state.count;
+  return balance;
+}
+
+Result<Listing> ListTables(catalog::Catalog& catalog) {
+  Listing listing("tables", {"table", "rows", "commit"});
+  WEIRHOUSE_TRY(const auto tables, catalog.Tables());
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  for (const catalog::TablePointer& table : tables) {
+    WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
+    listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(0),
+                 fmt::format("@{}", table.seq.value())});
+  }
+  return listing;
+}
+
+json Counts(const std::vector<std::pair<std::string, std::int64_t>>& counts) {
+  json object = json::object();
+  for (const auto& [name, count] : counts) object[name] = count;
+  return object;
+}
+
+std::string CountsText(const json& counts) {
+  std::string text;
+  for (const auto& [name, count] : counts.items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", DisplayText(count), name);
+  return text.empty() ? "none" : text;
+}
+
+// Files that wait are found by the plan; a project whose files would be refused still has a status.
+Status AddWaiting(engine::Workspace& workspace, json& document) {
+  const auto plan = engine::MakePlan(workspace);
+  if (plan.ok()) {
+    document["waiting"] = {{"objects", plan->waiting_objects},
+                           {"batches", plan->waiting_batches},
+                           {"changes", plan->items.size()}};
+    return Status();
+  }
+  if (plan.status().code() != Code::kContractRefused) return plan.status();
+  document["waiting"] = {{"refused", plan.status().message()}};
+  return Status();
+}
+
+Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
+                          const Listing& tables) {
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  json document = {{"project", workspace.project().name},
+                   {"profile", workspace.project().profile.name},
+                   {"commit", last.value()},
+                   {"objects", balance.objects},
+                   {"records", balance.records},
+                   {"states", balance.states},
+                   {"waiting_records", balance.waiting},
+                   {"adds_up", balance.adds_up()},
+                   {"tables", tables.AsJson()}};
+  WEIRHOUSE_TRY(const EventTime now, workspace.Now());
+  document["now"] = now == EventTime::min() ? json() : json(FormatTime(now));
+  document["clock"] = workspace.project().replay_clock ? "replay" : "wall";
+  WEIRHOUSE_TRY(const auto runs, catalog.RunCounts());
+  json run_counts = json::object();
+  for (const auto& [state, count] : runs)
+    run_counts[std::string(catalog::RunStateName(state))] = count;
+  document["runs"] = std::move(run_counts);
+  WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
+  document["events"] = Counts(events);
+  WEIRHOUSE_TRY(const auto halted,
+                catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
+  document["halted"] = json::array();
+  for (const catalog::Run& run : halted) {
+    document["halted"].push_back(
+        {{"run", ToString(run.id)},
+         {"batch", run.plan.name},
+         {"message", run.error.is_object() ? run.error.value("message", "") : std::string()}});
+  }
+  WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
+  return document;
+}
+
+void PrintDocument(Context& context, const json& document, const Balance& balance,
+                   const Listing& tables) {
+  context.Line(fmt::format("project    {}   profile {}   commit {}   {} clock {}",
+                           EscapeControl(document["project"].get<std::string>()),
+                           document["profile"].get<std::string>(), document["commit"].dump(),
+                           document["clock"].get<std::string>(), DisplayText(document["now"])));
+  std::string sum = FormatStates(balance.states);
+  if (balance.waiting > 0) sum += fmt::format(" + {} waiting", WithThousands(balance.waiting));
+  context.Line(fmt::format("records    {} objects  {} records {} {}",
+                           WithThousands(balance.objects), WithThousands(balance.records),
+                           balance.adds_up() ? "=" : "DIFFERS FROM", sum));
+  const json& waiting = document["waiting"];
+  context.Line(waiting.contains("refused")
+                   ? "waiting    unknown: " + EscapeControl(waiting["refused"].get<std::string>())
+                   : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
+                                 DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
+                                 waiting["changes"].dump()));
+  for (const json& halted : document["halted"]) {
+    context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
+                             EscapeControl(halted["message"].get<std::string>())));
+  }
+  context.Line("runs       " + CountsText(document["runs"]));
+  context.Line("events     " + CountsText(document["events"]));
+  if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
+}
+}  // namespace
+
+Result<int> RunStatus(Context& context) {
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const Balance balance, MakeBalance(workspace->catalog()));
+  WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
+  WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, tables));
+  if (!context.wants_json()) PrintDocument(context, document, balance, tables);
+  context.Answer(std::move(document));
+  if (!balance.adds_up()) {
+    context.Say(
+        "the record states do not add up to the raw records: `wh verify --deep` says where");
+    return kExitDiffers;
+  }
+  return kExitOk;
+}
+}  // namespace weirhouse::command

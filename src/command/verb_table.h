@@ -1,0 +1,48 @@
+// Every verb with its words, options and examples: what the parser, --help, completion and the man
+// page are made of. Loads nothing: the thin executable links it alone.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace weirhouse::command {
+
+struct OptionSpec {
+  std::string_view name;   // without dashes
+  std::string_view value;  // "TEXT"; empty = a flag
+  std::string_view summary;
+  bool repeats = false;
+};
+
+struct VerbSpec {
+  std::string_view name;   // "gate override"
+  std::string_view words;  // "RUN", "[PLAN]"; as shown in usage
+  int words_min = 0;
+  int words_max = 0;  // -1 = as many as one likes
+  std::string_view summary;
+  std::vector<OptionSpec> options{};
+  std::vector<std::string_view> examples{};
+  // What the words name, for completion: run table contract gate view training_set model code file
+  // shell topic; empty = nothing that could be completed.
+  std::string_view completes{};
+};
+
+// The sections of --help, in order; a verb belongs to exactly one.
+struct VerbGroup {
+  std::string_view title;
+  std::vector<VerbSpec> verbs;
+};
+const std::vector<VerbGroup>& VerbGroups();
+
+// "gate override" → its entry, or nullptr.
+const VerbSpec* FindVerb(std::string_view name);
+// First words that have verbs below them: contract, gate, …
+bool IsVerbFamily(std::string_view word);
+
+// Options that every verb takes. `short_name` 0 = none.
+struct GlobalOption {
+  OptionSpec option;
+  char short_name = 0;
+};
+const std::vector<GlobalOption>& GlobalOptions();
+}  // namespace weirhouse::command

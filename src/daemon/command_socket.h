@@ -1,0 +1,41 @@
+// Takes commands over the project's socket and has the working thread run them. Private to daemon/.
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "daemon/project_host.h"
+#include "daemon/work_queue.h"
+
+namespace weirhouse::daemon {
+
+inline constexpr int kClientsMax = 32;
+
+// Threads: owns one that accepts and one for each client.
+class CommandSocket {
+ public:
+  static Result<std::unique_ptr<CommandSocket>> Start(ProjectHost& host, WorkQueue& queue,
+                                                      const std::atomic<int>& signals);
+  // Waits for the clients; the queue must have been stopped.
+  ~CommandSocket();
+  CommandSocket(const CommandSocket&) = delete;
+  CommandSocket& operator=(const CommandSocket&) = delete;
+
+ private:
+  CommandSocket(int listener, ProjectHost& host, WorkQueue& queue, const std::atomic<int>& signals);
+  void Accept();
+  void Serve(int client);
+
+  const int listener_;
+  ProjectHost& host_;
+  WorkQueue& queue_;
+  const std::atomic<int>& signals_;  // Ctrl-C or SIGTERM: commands at hand are cancelled
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> clients_{0};
+  std::list<std::thread> threads_;  // of the accepting thread only, until it has ended
+  std::thread accepting_;
+};
+}  // namespace weirhouse::daemon

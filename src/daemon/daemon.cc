@@ -1,0 +1,203 @@
+#include "daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <mutex>
+#include <thread>
+
+#include "base/text.h"
+#include "daemon/command_socket.h"
+#include "daemon/landing_watch.h"
+#include "daemon/project_host.h"
+#include "daemon/routes.h"
+#include "daemon/work_queue.h"
+#include "engine/pipeline.h"
+#include "http/server.h"
+
+namespace weirhouse::daemon {
+namespace {
+constexpr std::uint16_t kPortDefault = 8642;
+constexpr int kHttpWorkers = 4;
+
+std::atomic<int> signals{0};
+int signal_event = -1;
+
+// The first lets the unit at hand finish; the second ends the process, which is safe too.
+void OnSignal(int /*signal*/) {
+  if (signals.fetch_add(1) > 0) _exit(130);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
+}
+
+void CatchSignals() {
+  signal_event = eventfd(0, EFD_CLOEXEC);
+  struct sigaction action{};
+  action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// Talk of several threads, a line at a time.
+class Talk {
+ public:
+  explicit Talk(command::Streams& streams) : streams_(streams) {}
+  void Say(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    streams_.Err(EscapeControl(line) + "\n");
+  }
+
+ private:
+  std::mutex mutex_;
+  command::Streams& streams_;
+};
+
+// What the daemon does by itself: runs what landed. The same trouble is told once.
+class LandingRun {
+ public:
+  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk) {}
+
+  void Run() {
+    auto lease = host_.Take();
+    if (!lease.ok()) return Tell(lease.status().ToString());
+    Progress progress(talk_);
+    const auto summary = engine::RunPending(lease->workspace(), progress);
+    if (!summary.ok()) return Tell(summary.status().ToString());
+    Report(*summary);
+  }
+
+ private:
+  class Progress : public engine::Progress {
+   public:
+    explicit Progress(Talk& talk) : talk_(talk) {}
+    void Update(std::string_view, std::int64_t, std::int64_t) override {}
+    void Say(std::string_view line) override { talk_.Say(line); }
+    bool Cancelled() override { return signals.load() > 0; }
+
+   private:
+    Talk& talk_;
+  };
+
+  void Report(const engine::RunSummary& summary) {
+    if (summary.objects + summary.duplicate_objects + summary.commits > 0) {
+      talk_.Say(fmt::format("ran {} batches: {} objects ({} again), {} records, {} commits",
+                            summary.batches, WithThousands(summary.objects),
+                            WithThousands(summary.duplicate_objects),
+                            WithThousands(summary.records), WithThousands(summary.commits)));
+    }
+    for (const std::string& warning : summary.warnings) talk_.Say(warning);
+    if (summary.halted) {
+      Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
+    } else if (!summary.unmatched_files.empty()) {
+      Tell("not landed, its name fits no batch pattern: " + summary.unmatched_files[0]);
+    } else {
+      told_.clear();
+    }
+  }
+  void Tell(std::string trouble) {
+    if (trouble == told_) return;
+    told_ = std::move(trouble);
+    talk_.Say(told_);
+  }
+
+  ProjectHost& host_;
+  Talk& talk_;
+  std::string told_;
+};
+
+Result<std::uint16_t> PortOf(const command::Invocation& invocation) {
+  const std::string text = invocation.Option("port").value_or(std::to_string(kPortDefault));
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && end == text.data() + text.size()) return port;
+  return Status(Code::kInvalidInput, fmt::format("--port wants 0 to 65535, found \"{}\"", text))
+      .WithError("WH8033");
+}
+
+std::vector<std::string> LandingFolders(const engine::ProjectDefinition& project) {
+  std::vector<std::string> folders;
+  for (const engine::Source& source : project.sources) {
+    folders.push_back(source.landing.starts_with("/") ? source.landing
+                                                      : project.root + "/" + source.landing);
+  }
+  return folders;
+}
+
+Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, ProjectHost& host,
+                                                      Talk& talk) {
+  http::ServerOptions options;
+  options.port = port;
+  options.workers = kHttpWorkers;
+  options.check_token = [&host](std::string_view token) { return CheckToken(host, token); };
+  options.on_refusal = [&talk](const http::Refusal& refusal) {
+    talk.Say(fmt::format("refused {} {} {} from {}: {}", refusal.status, refusal.method,
+                         refusal.target, refusal.remote, refusal.code));
+  };
+  return http::HttpServer::Start(std::move(options), MakeRoutes(host));
+}
+
+void WaitForSignal() {
+  while (signals.load() == 0) {
+    pollfd watched{signal_event, POLLIN, 0};
+    poll(&watched, 1, -1);
+  }
+}
+
+Status ServeProject(const command::Invocation& invocation, Talk& talk) {
+  WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
+  std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
+  if (!start.starts_with("/")) start = invocation.cwd + "/" + start;
+  WEIRHOUSE_TRY(const std::string root, engine::FindProjectRoot(start));
+  WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
+                ProjectHost::Open(root, invocation.profile));
+  std::vector<std::string> folders;
+  {
+    WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
+    folders = LandingFolders(lease.workspace().project());
+    // A crash may have left the caches behind the catalog; nobody is answered before they are
+    // level.
+    WEIRHOUSE_TRY_STATUS(engine::RefreshCaches(lease.workspace()));
+  }
+  WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server, StartServer(port, *host, talk));
+  WorkQueue queue;
+  LandingRun run(*host, talk);
+  WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
+  std::thread worker([&] { queue.Run(); });
+  std::unique_ptr<LandingWatch> watch;
+  Status status;
+  if (!invocation.Has("no-watch")) {
+    auto started =
+        LandingWatch::Start(std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); });
+    status = started.status();
+    if (started.ok()) watch = std::move(started).value();
+  }
+  if (status.ok()) {
+    talk.Say(fmt::format("listening on http://127.0.0.1:{}", server->port()));
+    WaitForSignal();
+    talk.Say("stopping: finishing the unit at hand");
+  }
+  watch.reset();
+  queue.Stop();
+  worker.join();
+  socket.reset();
+  server->Stop();
+  return status;
+}
+}  // namespace
+
+int Serve(const command::Invocation& invocation, command::Streams& streams) {
+  CatchSignals();
+  Talk talk(streams);
+  const Status status = ServeProject(invocation, talk);
+  if (!status.ok()) return command::PrintError(invocation, streams, status);
+  talk.Say("stopped");
+  return 0;
+}
+}  // namespace weirhouse::daemon

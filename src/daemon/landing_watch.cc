@@ -1,0 +1,87 @@
+#include "daemon/landing_watch.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include "base/time.h"
+
+namespace weirhouse::daemon {
+namespace {
+constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR;
+
+void DrainEvents(int file) {
+  alignas(inotify_event) char bytes[16 << 10];
+  while (read(file, bytes, sizeof(bytes)) > 0) {
+  }
+}
+}  // namespace
+
+Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::string> folders,
+                                                          std::function<void()> on_change) {
+  const int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  const int stop = eventfd(0, EFD_CLOEXEC);
+  if (events < 0 || stop < 0) {
+    if (events >= 0) close(events);
+    if (stop >= 0) close(stop);
+    return Status(Code::kUnavailable, "the system gives no more file watches")
+        .WithError("WH8029")
+        .WithHint("raise fs.inotify.max_user_instances, or serve with --no-watch");
+  }
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    // Too many folders for the system's limit: the look now and then finds what lands there.
+    inotify_add_watch(events, folder.c_str(), kEvents);
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.is_directory(error)) inotify_add_watch(events, entry.path().c_str(), kEvents);
+    }
+  }
+  return std::unique_ptr<LandingWatch>(new LandingWatch(events, stop, std::move(on_change)));
+}
+
+LandingWatch::LandingWatch(int events, int stop, std::function<void()> on_change)
+    : events_(events),
+      stop_(stop),
+      on_change_(std::move(on_change)),
+      thread_([this] { Watch(); }) {}
+
+LandingWatch::~LandingWatch() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(stop_, &one, sizeof(one));
+  thread_.join();
+  close(events_);
+  close(stop_);
+}
+
+void LandingWatch::Watch() {
+  Clock& clock = SystemClock();
+  bool landed = false;
+  std::chrono::nanoseconds called{};
+  on_change_();
+  called = clock.Monotonic();
+  while (true) {
+    pollfd watched[] = {{stop_, POLLIN, 0}, {events_, POLLIN, 0}};
+    const int timeout = static_cast<int>((landed ? kSettle : kLookEvery).count());
+    const int ready = poll(watched, 2, timeout);
+    if (ready < 0 && errno != EINTR) return;
+    if (watched[0].revents != 0) return;
+    if (ready > 0) {
+      DrainEvents(events_);
+      landed = true;
+    }
+    // A stream of files that never pauses must not put the run off for ever.
+    if (ready == 0 || clock.Monotonic() - called >= kLookEvery) {
+      landed = false;
+      on_change_();
+      called = clock.Monotonic();
+    }
+  }
+}
+}  // namespace weirhouse::daemon

@@ -1,0 +1,54 @@
+#include "daemon/project_host.h"
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace weirhouse::daemon {
+namespace {
+constexpr int kReopenAttemptsMax = 50;
+constexpr std::chrono::milliseconds kReopenEvery{100};
+}  // namespace
+
+Result<std::unique_ptr<ProjectHost>> ProjectHost::Open(const std::string& root,
+                                                       const std::string& profile) {
+  WEIRHOUSE_TRY(auto project, engine::LoadProject(root, profile));
+  std::unique_ptr<ProjectHost> host(new ProjectHost(root, profile));
+  WEIRHOUSE_TRY_STATUS(host->OpenWith(std::move(project)));
+  return host;
+}
+
+Status ProjectHost::OpenWith(std::shared_ptr<const engine::ProjectDefinition> project) {
+  WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(std::move(project), engine::Access::kWrite));
+  predictions_ = std::make_unique<engine::PredictionService>(*workspace_);
+  return Status();
+}
+
+Result<ProjectHost::Lease> ProjectHost::Take() {
+  std::shared_lock lock(mutex_);
+  if (workspace_ == nullptr) {
+    return Status(Code::kUnavailable, "the project is closed: it could not be opened again")
+        .WithError("WH8046")
+        .WithHint("another process took it meanwhile; start the daemon again");
+  }
+  return Lease(std::move(lock), {workspace_.get(), predictions_.get()});
+}
+
+Status ProjectHost::Refresh() {
+  WEIRHOUSE_TRY(auto project, engine::LoadProject(root_, profile_));
+  const std::unique_lock lock(mutex_);
+  if (workspace_ != nullptr && workspace_->project().code == project->code) return Status();
+  // The lock of the project and of RocksDB's folder are the old workspace's: it goes first. Another
+  // process may slip in between for as long as a verb lasts.
+  predictions_.reset();
+  workspace_.reset();
+  Status status;
+  for (int attempt = 0; attempt < kReopenAttemptsMax; ++attempt) {
+    status = OpenWith(project);
+    if (status.error_code() != "WH8001") return status;
+    std::this_thread::sleep_for(kReopenEvery);
+  }
+  return status;
+}
+}  // namespace weirhouse::daemon

@@ -1,0 +1,293 @@
+#include "daemon/routes.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "command/listing.h"
+#include "engine/online.h"
+#include "feature/definition.h"
+
+namespace weirhouse::daemon {
+namespace {
+using http::ErrorResponse;
+using http::HttpRequest;
+using http::HttpResponse;
+using nlohmann::json;
+
+constexpr std::int64_t kRunsDefault = 100;
+constexpr std::int64_t kRunsMax = 10'000;
+
+// Keeps what a verb prints.
+class KeptStreams : public command::Streams {
+ public:
+  void Out(std::string_view text) override { out_ += text; }
+  void Err(std::string_view /*text*/) override {}
+  bool Cancelled() override { return false; }
+  std::string TakeOut() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+// The HTTP status of an exit code: the same table as http::ErrorResponse(Status).
+int StatusOfExit(int code) {
+  switch (code) {
+    case 0:
+    case 9:  // a difference is an answer
+      return 200;
+    case 2:
+      return 400;
+    case 3:
+    case 4:
+      return 422;
+    case 5:
+      return 409;
+    case 6:
+      return 404;
+    case 7:
+      return 403;
+    case 8:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+// A reading verb, its JSON document as the body.
+HttpResponse RunVerb(ProjectHost& host, command::Invocation invocation) {
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  invocation.json = true;
+  invocation.quiet = true;
+  invocation.project = host.root();
+  invocation.cwd = host.root();
+  KeptStreams streams;
+  const int code = command::RunCommand(invocation, streams, lease->host());
+  return http::JsonResponse(StatusOfExit(code), streams.TakeOut());
+}
+
+Result<std::optional<EventTime>> TimeOf(const json& value) {
+  if (value.is_null()) return std::optional<EventTime>();
+  if (!value.is_string()) {
+    return Status(Code::kInvalidInput, "\"at\" must be a time in text")
+        .WithError("WH8048")
+        .WithHint("for example \"2013-12-30T20:15:00Z\"");
+  }
+  auto time = ParseTimeMicros(value.get<std::string>());
+  if (!time.ok()) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("\"at\" is no time: \"{}\"", value.get<std::string>()))
+        .WithError("WH8048")
+        .WithHint("for example \"2013-12-30T20:15:00Z\"");
+  }
+  return std::optional<EventTime>(EventTimeOfMicros(*time));
+}
+
+Result<json> BodyOf(const HttpRequest& request) {
+  json body = json::parse(request.body, nullptr, /*allow_exceptions=*/false);
+  if (body.is_object()) return body;
+  return Status(Code::kInvalidInput, "the body must be one JSON object").WithError("WH8048");
+}
+
+// "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
+Result<std::string> SelectorOf(engine::Workspace& workspace, const std::string& text) {
+  if (text.find(':') != std::string::npos) return text;
+  WEIRHOUSE_TRY(const feature::FeatureView* view,
+                feature::FindView(workspace.project().views, text));
+  return view->id() + ":*";
+}
+
+HttpResponse AnswerFeatures(engine::Workspace& workspace, const std::vector<std::string>& wanted,
+                            json fields, const json& at) {
+  engine::OnlineRequest request;
+  for (const std::string& text : wanted) {
+    auto selector = SelectorOf(workspace, text);
+    if (!selector.ok()) return ErrorResponse(selector.status());
+    request.features.push_back(std::move(selector).value());
+  }
+  if (request.features.empty()) {
+    return ErrorResponse(Status(Code::kInvalidInput, "no feature was named")
+                             .WithError("WH8048")
+                             .WithHint("name views or features, for example carrier_delay@1"));
+  }
+  request.fields = std::move(fields);
+  auto time = TimeOf(at);
+  if (!time.ok()) return ErrorResponse(time.status());
+  request.at = *time;
+  const auto vector = engine::OnlineFeatures(workspace, request);
+  if (!vector.ok()) return ErrorResponse(vector.status());
+  json answer = engine::ToJson(*vector);
+  answer["schema_version"] = 1;
+  return http::JsonResponse(200, command::Dump(answer));
+}
+
+std::vector<std::string> TextList(const json& value) {
+  std::vector<std::string> texts;
+  if (value.is_string()) texts.push_back(value.get<std::string>());
+  if (value.is_array()) {
+    for (const json& item : value)
+      if (item.is_string()) texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
+HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
+  auto body = BodyOf(request);
+  if (!body.ok()) return ErrorResponse(body.status());
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  json fields = json::object();
+  for (const char* part : {"keys", "request"}) {
+    const auto found = body->find(part);
+    if (found != body->end() && found->is_object()) fields.update(*found);
+  }
+  std::vector<std::string> wanted = TextList(body->value("features", json()));
+  for (std::string& view : TextList(body->value("views", json())))
+    wanted.push_back(std::move(view));
+  return AnswerFeatures(lease->workspace(), wanted, std::move(fields), body->value("at", json()));
+}
+
+// Numbers and booleans of a query are read as such, where the entity's column is not text.
+json FieldsOf(const engine::ProjectDefinition& project,
+              const std::map<std::string, std::string>& query) {
+  json fields = json::object();
+  for (const auto& [name, value] : query) {
+    if (name == "view" || name == "features" || name == "at") continue;
+    bool is_text = true;
+    for (const feature::FeatureView& view : project.views) {
+      for (const auto& columns : {view.entity, view.request}) {
+        for (const feature::TypedName& column : columns)
+          if (column.name == name) is_text = column.type == feature::ValueType::kString;
+      }
+    }
+    json parsed = is_text ? json() : json::parse(value, nullptr, /*allow_exceptions=*/false);
+    fields[name] = parsed.is_number() || parsed.is_boolean() ? parsed : json(value);
+  }
+  return fields;
+}
+
+HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  std::vector<std::string> wanted;
+  for (const char* name : {"view", "features"}) {
+    const auto found = request.query.find(name);
+    if (found == request.query.end()) continue;
+    for (const std::string_view part : Split(found->second, ','))
+      if (!part.empty()) wanted.emplace_back(part);
+  }
+  const auto at = request.query.find("at");
+  return AnswerFeatures(lease->workspace(), wanted,
+                        FieldsOf(lease->workspace().project(), request.query),
+                        at == request.query.end() ? json() : json(at->second));
+}
+
+HttpResponse PostPrediction(ProjectHost& host, const HttpRequest& request) {
+  auto body = BodyOf(request);
+  if (!body.ok()) return ErrorResponse(body.status());
+  auto at = TimeOf(body->value("at", json()));
+  if (!at.ok()) return ErrorResponse(at.status());
+  body->erase("at");
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  const auto prediction = lease->predictions().Predict(request.parameters.at("name"), *body, *at);
+  if (!prediction.ok()) return ErrorResponse(prediction.status());
+  return http::JsonResponse(
+      200, command::Dump({{"schema_version", 1},
+                          {"prediction", prediction->id},
+                          {"model", prediction->model},
+                          {"output", prediction->output},
+                          {"at", FormatTime(prediction->vector.at)},
+                          {"commit", prediction->vector.seq.value()},
+                          {"features_digest", prediction->vector.digest.ToHex()}}));
+}
+
+HttpResponse GetRuns(ProjectHost& host, const HttpRequest& request) {
+  catalog::RunFilter filter;
+  filter.limit = kRunsDefault;
+  if (const auto found = request.query.find("limit"); found != request.query.end()) {
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), filter.limit);
+    if (error != std::errc() || end != text.data() + text.size() || filter.limit < 1 ||
+        filter.limit > kRunsMax) {
+      return ErrorResponse(
+          Status(Code::kInvalidInput, fmt::format("limit must be 1 to {}", kRunsMax))
+              .WithError("WH8048"));
+    }
+  }
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  const auto runs = lease->workspace().catalog().Runs(filter);
+  if (!runs.ok()) return ErrorResponse(runs.status());
+  json list = json::array();
+  for (const catalog::Run& run : *runs) {
+    list.push_back({{"run", ToString(run.id)},
+                    {"kind", run.plan.kind},
+                    {"name", run.plan.name},
+                    {"state", catalog::RunStateName(run.state)},
+                    {"attempt", run.attempt},
+                    {"planned_at", FormatTime(run.planned_at)},
+                    {"finished_at", run.finished_at ? json(FormatTime(*run.finished_at)) : json()},
+                    {"commit", run.seq ? json(run.seq->value()) : json()},
+                    {"error", run.error}});
+  }
+  return http::JsonResponse(200, command::Dump({{"schema_version", 1}, {"runs", std::move(list)}}));
+}
+
+command::Invocation Verb(std::string name, std::vector<std::string> words = {}) {
+  command::Invocation invocation;
+  invocation.verb = std::move(name);
+  invocation.words = std::move(words);
+  return invocation;
+}
+
+HttpResponse GetTrace(ProjectHost& host, const HttpRequest& request) {
+  command::Invocation invocation = Verb("trace", {request.parameters.at("id")});
+  if (request.query.count("records") != 0) invocation.options["records"] = {""};
+  const auto feature = request.query.find("feature");
+  if (feature != request.query.end()) invocation.options["feature"] = {feature->second};
+  return RunVerb(host, std::move(invocation));
+}
+}  // namespace
+
+http::Router MakeRoutes(ProjectHost& host) {
+  http::Router router;
+  router.Add("GET", "/healthz",
+             [](const HttpRequest&) { return http::JsonResponse(200, R"({"status":"ok"})"); });
+  for (const auto& [path, verb] : {std::pair{"/v1/status", "status"},
+                                   {"/v1/tables", "table list"},
+                                   {"/v1/gates", "gate list"},
+                                   {"/v1/models", "model list"}}) {
+    router.Add("GET", path, [&host, name = std::string(verb)](const HttpRequest&) {
+      return RunVerb(host, Verb(name));
+    });
+  }
+  router.Add("GET", "/v1/runs",
+             [&host](const HttpRequest& request) { return GetRuns(host, request); });
+  router.Add("GET", "/v1/trace/{id}",
+             [&host](const HttpRequest& request) { return GetTrace(host, request); });
+  router.Add("GET", "/v1/features",
+             [&host](const HttpRequest& request) { return GetFeatures(host, request); });
+  for (const char* path : {"/v1/features", "/v1/features/online"}) {
+    router.Add("POST", path,
+               [&host](const HttpRequest& request) { return PostFeatures(host, request); });
+  }
+  router.Add("POST", "/v1/models/{name}",
+             [&host](const HttpRequest& request) { return PostPrediction(host, request); });
+  return router;
+}
+
+bool CheckToken(ProjectHost& host, std::string_view token) {
+  auto lease = host.Take();
+  if (!lease.ok()) return false;
+  const auto kept = lease->workspace().catalog().Setting("token_sha256");
+  Digest digest;
+  if (!kept.ok() || !*kept || !(*kept)->is_string() ||
+      !ParseDigest((*kept)->get<std::string>(), &digest))
+    return false;
+  return http::TokenMatches(token, digest);
+}
+}  // namespace weirhouse::daemon
