@@ -1,0 +1,160 @@
+"""A project driven from outside, as a person would: through the command and through files."""
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WH = os.environ.get("WEIRHOUSE_WH", str(ROOT / "build/dev/bin/wh"))
+SOURCES = ("plane", "departure", "arrival", "weather")
+
+
+def environment(extra=None):
+    """What every child gets: an interpreter that has the example's package, and no colours."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("WEIRHOUSE_")}
+    env["WEIRHOUSE_PYTHON"] = sys.executable
+    env["PATH"] = f"{pathlib.Path(sys.executable).parent}:{env.get('PATH', '')}"
+    env["NO_COLOR"] = "1"
+    env.update(extra or {})
+    return env
+
+
+class Failed(AssertionError):
+    pass
+
+
+class Project:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.token = None
+
+    @classmethod
+    def make(cls, folder):
+        """The flights example, without any data."""
+        project = cls(folder)
+        done = project.wh("init", "--example", "flights", str(folder), "--json", cwd=pathlib.Path(folder).parent)
+        project.token = json.loads(done.stdout).get("token")
+        return project
+
+    def wh(self, *arguments, code=0, env=None, cwd=None, timeout=300, stdin=None):
+        """Runs the command; fails the test unless it ends with `code` (None = any)."""
+        done = subprocess.run([WH, *map(str, arguments)], cwd=cwd or self.folder, env=environment(env),
+                              capture_output=True, text=True, timeout=timeout, input=stdin)
+        if code is not None and done.returncode != code:
+            raise Failed(f"wh {' '.join(map(str, arguments))} ended with {done.returncode}, not {code}\n"
+                         f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        return done
+
+    def json(self, *arguments, **options):
+        return json.loads(self.wh(*arguments, "--json", **options).stdout)
+
+    def apply(self):
+        return self.wh("apply", "--yes")
+
+    def land(self, source, name, data):
+        """Puts a file into the landing folder, whole, as a sender should."""
+        folder = self.folder / "landing" / source
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{name}.part"
+        part.write_bytes(data)
+        part.rename(folder / name)
+
+    def land_all(self, landing, days=None, sources=SOURCES):
+        """Lands files of another landing folder; `days` = first and last date, inclusive."""
+        for source in sources:
+            for path in sorted((pathlib.Path(landing) / source).iterdir()):
+                if days and source != "plane" and not days[0] <= path.name[:10] <= days[1]:
+                    continue
+                self.land(source, path.name, path.read_bytes())
+
+    def edit(self, path, *changes):
+        """Replaces texts of a definition file, each of which must be there."""
+        file = self.folder / path
+        text = file.read_text()
+        for old, new in changes:
+            assert old in text, f"{path} does not hold {old!r}"
+            text = text.replace(old, new)
+        file.write_text(text)
+
+    def status(self):
+        return self.json("status")
+
+    def rows(self, query):
+        return self.json("sql", query)["rows"]
+
+    def tables(self, *namespaces):
+        names = [table["table"] for table in self.status()["tables"]]
+        return sorted(name for name in names if name.split(".")[0] in namespaces)
+
+    def content(self, table):
+        """The declared columns of a table as sorted lines of JSON: equal content, equal lists."""
+        rows = self.rows(f"select * from {table}")
+        kept = [{k: v for k, v in row.items() if not k.startswith("_")} for row in rows]
+        return sorted(json.dumps(row, sort_keys=True) for row in kept)
+
+    def digest(self, table):
+        return hashlib.sha256("\n".join(self.content(table)).encode()).hexdigest()
+
+    def digests(self, *namespaces):
+        return {name: self.digest(name) for name in self.tables(*(namespaces or ("processed", "feature")))}
+
+    @contextlib.contextmanager
+    def serve(self, *arguments, env=None, ready=30):
+        """The daemon, ended at the end; yields its process with `port` set."""
+        port = free_port()
+        log = open(self.folder / "serve.log", "ab")
+        process = subprocess.Popen([WH, "serve", "--port", str(port), *arguments], cwd=self.folder,
+                                   env=environment(env), stdout=log, stderr=log, start_new_session=True)
+        process.port = port
+        try:
+            deadline = time.monotonic() + ready
+            while process.poll() is None and not answers(port):
+                if time.monotonic() > deadline:
+                    raise Failed(f"the daemon is not ready after {ready} s")
+                time.sleep(0.02)
+            yield process
+        finally:
+            log.close()
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def write_demo_data(folder, *arguments):
+    """The example's data in `folder`/landing, and the command's report of it."""
+    folder = pathlib.Path(folder)
+    project = Project.make(folder)
+    report = project.json("demo-data", *arguments)
+    shutil.rmtree(folder / ".weirhouse", ignore_errors=True)
+    return report
