@@ -161,7 +161,8 @@ static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   return index->Apply(work.staged, entries, {});
 }
 
-Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work) {
+Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
+                    bool fill_online) {
   catalog::CommitRequest& request = publication.request();
   AddLineage(work, request);
   for (const ViewWork& view : work) {
@@ -172,7 +173,7 @@ Status PublishViews(Workspace& workspace, Publication& publication, std::vector<
   WEIRHOUSE_FAILPOINT("feature.committed");
   for (const ViewWork& view : work) WEIRHOUSE_TRY_STATUS(ApplyToKeyIndex(workspace, view));
   WEIRHOUSE_FAILPOINT("feature.indexed");
-  WEIRHOUSE_TRY_STATUS(FillOnline(workspace, work, answer.seq));
+  if (fill_online) WEIRHOUSE_TRY_STATUS(FillOnline(workspace, work, answer.seq));
   WEIRHOUSE_FAILPOINT("online.applied");
   return Status();
 }
@@ -210,7 +211,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
   request.edges.push_back(
       {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
-  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work));
+  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
   for (const ViewWork& view : work)
     state.summary.rows_by_table[view.plan->view.table_name()] += view.rows->num_rows();
@@ -255,6 +256,7 @@ Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
     publication.request().offsets.push_back(
         {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
   }
-  return PublishViews(workspace, publication, work);
+  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, /*fill_online=*/false));
+  return RefreshOnline(workspace);
 }
 }  // namespace weirhouse::engine

@@ -36,7 +36,9 @@ Result<std::vector<std::string>> SourceKeyColumns(const ProjectDefinition& proje
 Status StageView(Workspace& workspace, Publication& publication, ViewWork& work);
 
 // Adds lineage, commits, then brings key indexes and the online store along.
-Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work);
+// `fill_online` false: the online store is rebuilt later, once (see RefreshOnline).
+Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
+                    bool fill_online);
 
 // Feature rows of every view from whole source tables: after `run --full`, and for views that are
 // new.

@@ -10,6 +10,15 @@ namespace {
 bool ServedOnline(const feature::ViewPlan& plan) {
   return !plan.view.is_request() && plan.view.online_fill != feature::OnlineFill::kNone;
 }
+
+// Questions may lie this far back: a week, and how late rows of any source may come.
+constexpr std::int64_t kAskedBackUs = 7 * 86'400'000'000;
+std::int64_t KeptBeyondWindows(const ProjectDefinition& project) {
+  std::int64_t lateness_us = 0;
+  for (const Source& source : project.sources)
+    lateness_us = std::max(lateness_us, source.lateness_us);
+  return kAskedBackUs + lateness_us;
+}
 }  // namespace
 
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq) {
@@ -46,11 +55,12 @@ Status RefreshOnline(Workspace& workspace) {
       WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
       if (workspace.online().AppliedSeq(plan) <= last) continue;
     }
-    WEIRHOUSE_TRY_STATUS(workspace.online().Reset(plan));
     WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, {}));
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
-    const feature::OnlineChange change{&plan, rows, {}};
-    WEIRHOUSE_TRY_STATUS(workspace.online().Apply({&change, 1}, stands, Micros(now)).status());
+    WEIRHOUSE_TRY_STATUS(
+        workspace.online()
+            .Rebuild(plan, rows, stands, Micros(now), KeptBeyondWindows(workspace.project()))
+            .status());
   }
   return Status();
 }

@@ -17,6 +17,9 @@
 namespace weirhouse::engine {
 namespace {
 constexpr std::int64_t kCommitsAtOnce = 64;
+// More waiting batches than this are a backfill: filling the online store batch by batch would cost
+// ten times what building it once does.
+constexpr std::size_t kBackfillBatches = 16;
 
 class SilentProgress : public Progress {
  public:
@@ -29,9 +32,10 @@ class SilentProgress : public Progress {
 // read and judged meanwhile. What is left to do stands in the catalog; this only says when to look.
 class FeatureWorker {
  public:
-  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace) {
+  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool defer_online) {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
+    worker->state_->defer_online = defer_online;
     worker->thread_ = std::thread([raw = worker.get()] { raw->Loop(); });
     return worker;
   }
@@ -200,9 +204,11 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
-  WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features, FeatureWorker::Start(workspace));
-  WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
+  const bool backfill = waiting.batches.size() > kBackfillBatches;
+  WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
+                FeatureWorker::Start(workspace, backfill));
+  WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   state->summary.unmatched_files = waiting.unmatched;
   std::int64_t done = 0;
   for (const WaitingBatch& batch : waiting.batches) {
@@ -212,6 +218,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   }
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
+  if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));

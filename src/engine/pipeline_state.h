@@ -29,6 +29,7 @@ struct PipelineState {
   TableView tables;
   std::map<std::string, std::vector<gate::PublishedBatch>> history;  // by gated table
   RunSummary summary;
+  bool defer_online = false;  // a long backfill: the online store is rebuilt once at its end
 
   PipelineState(Workspace& opened, Progress& told)
       : workspace(opened), progress(told), records(opened), tables(opened) {}
