@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "engine/feature_step.h"
+#include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/raw_step.h"
@@ -139,7 +140,8 @@ Status RecallHalt(PipelineState& state) {
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
   if (!halted) return Status();
   state.summary.halted = halted->id;
-  state.summary.halted_message = halted->error.value("message", "");
+  WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(state.workspace, halted->id));
+  state.summary.halted_message = batch.message;
   return Status();
 }
 }  // namespace
