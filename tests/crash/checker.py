@@ -286,19 +286,26 @@ class Check:
                 "SELECT e.seq FROM edge e LEFT JOIN node a ON a.id = e.src LEFT JOIN node b ON b.id = e.dst "
                 "WHERE a.id IS NULL OR b.id IS NULL"):
             self.fail(f"I6: an edge of commit {row['seq']} leads to nothing")
-        for row in self.catalog.rows(
-                "SELECT c.seq, c.run FROM commit_log c WHERE c.layer = 'processed' AND c.state = 'committed' "
-                "AND NOT EXISTS (SELECT 1 FROM edge e JOIN node n ON n.id = e.dst JOIN node o ON o.id = e.src "
-                "WHERE n.kind = 'run' AND n.key = 'r' || c.run AND o.kind IN ('object', 'run'))"):
-            self.fail(f"I6: processed commit {row['seq']} (run {row['run']}) read no object")
+        read = {(row["run"], row["kind"], row["key"]) for row in self.catalog.rows(
+            "SELECT d.key AS run, s.kind, s.key FROM edge e JOIN node s ON s.id = e.src JOIN node d ON d.id = e.dst "
+            "WHERE d.kind = 'run' AND e.kind = 'read'")}
+        objects = {}
+        for row in self.catalog.rows("SELECT 'o' || id AS id, seq FROM object WHERE state <> 'duplicate'"):
+            objects.setdefault(str(row["seq"]), []).append(row["id"])
+        for run, kind, key in read:
+            if kind != "commit":
+                continue
+            for name in objects.get(key, ()):    # a run that used a raw commit up has read all of its objects
+                if (run, "object", name) not in read:
+                    self.fail(f"I6: run {run} used up commit {key} and did not read object {name}")
         last = None
         for row in self.catalog.rows("SELECT seq FROM commit_log ORDER BY seq"):
             if last is not None and row["seq"] != last + 1:
                 self.fail(f"I6: the log of commits has a gap after {last}")
             last = row["seq"]
-        objects = {row[0] for row in self.catalog.rows("SELECT 'o' || id FROM object")}
+        known = {row[0] for row in self.catalog.rows("SELECT 'o' || id FROM object")}
         for row in self.catalog.rows("SELECT key FROM node WHERE kind = 'object'"):
-            if row["key"] not in objects:
+            if row["key"] not in known:
                 self.fail(f"I6: lineage names an object that does not exist: {row['key']}")
 
     # ---- I7
