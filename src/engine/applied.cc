@@ -17,8 +17,7 @@ std::string CodePath(const Workspace& workspace, const std::string& key) {
 json DefinitionDigests(const ProjectDefinition& project) {
   json sections = {{"contracts", json::object()}, {"seeds", json::object()},
                    {"processed", json::object()}, {"gates", json::object()},
-                   {"views", json::object()},     {"training_sets", json::object()},
-                   {"models", json::object()}};
+                   {"views", json::object()},     {"training_sets", json::object()}};
   for (const auto& [id, contract] : project.contracts)
     sections["contracts"][id] = contract->digest().ToHex();
   for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();
@@ -29,22 +28,6 @@ json DefinitionDigests(const ProjectDefinition& project) {
   for (const auto& view : project.views) sections["views"][view.id()] = view.digest.ToHex();
   for (const auto& set : project.training_sets)
     sections["training_sets"][set.name] = set.digest.ToHex();
-  for (const auto& model : project.models) {
-    json definition = {
-        {"training_set", model.training_set}, {"command", model.command}, {"params", model.params}};
-    for (const auto& bound : model.metrics) {
-      definition["metrics"][bound.metric] = {{"min", bound.min.value_or(0)},
-                                             {"max", bound.max.value_or(0)},
-                                             {"has_min", bound.min.has_value()},
-                                             {"has_max", bound.max.has_value()}};
-    }
-    if (model.serve) {
-      definition["serve"] = {{"script", model.serve->script},
-                             {"request", model.serve->request},
-                             {"output", model.serve->output}};
-    }
-    sections["models"][model.name] = Sha256Of(definition.dump()).ToHex();
-  }
   return sections;
 }
 

@@ -21,6 +21,7 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   const json& now = wanted.at(section);
   for (const auto& [name, digest] : now.items()) {
     if (!before.contains(name)) {
+      if (section == "seeds") continue;  // a new seed changes nothing until a transform reads it
       items.push_back({PlanItem::Action::kAdd, kind, name, ""});
     } else if (before.at(name) != digest) {
       items.push_back({PlanItem::Action::kChange, kind, name, on_change});
@@ -147,7 +148,6 @@ Result<Plan> MakePlan(Workspace& workspace) {
   CompareSection(applied, wanted, "views", "feature view", "", plan.items);
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
-  CompareSection(applied, wanted, "models", "model", "train it again to use it", plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseChangedViews(plan.items));
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     if (transform.depends_on_arrival)

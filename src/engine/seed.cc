@@ -9,7 +9,7 @@
 
 namespace weirhouse::engine {
 
-Status LoadSeed(const std::string& root, Seed& seed) {
+Status LoadSeed(const std::string& root, storage::SqlSession& reader, Seed& seed) {
   const std::string path = seed.path.starts_with("/") ? seed.path : root + "/" + seed.path;
   auto bytes = storage::LocalDisk().Read(path);
   if (!bytes.ok()) {
@@ -19,14 +19,7 @@ Status LoadSeed(const std::string& root, Seed& seed) {
         .WithHint(bytes.status().message());
   }
   seed.digest = Sha256Of(*bytes);
-  // An engine of its own, which may read files: the project's are locked.
-  storage::SqlOptions options;
-  options.threads = 1;
-  options.locked = false;
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
-                storage::SqlEngine::Open(options));
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
-  auto rows = session->Query(
+  auto rows = reader.Query(
       fmt::format("SELECT * FROM read_csv({}, header = true, sample_size = -1, strict_mode = true)",
                   QuoteLiteral(path)));
   if (!rows.ok()) {
