@@ -22,10 +22,13 @@ struct TrainingSetBuilt {
   std::int64_t naive_rows = 0;
   std::int64_t naive_differing = 0;
   CommitSeq seq;
+  bool repeated = false;  // it was there: the same definitions on the same snapshots
 };
 // Builds the point-in-time join on the current snapshots, writes it as a table of its own
 // (`training_set.NAME`), re-derives a sample naively, pins every input snapshot by a tag. The same
-// inputs again return the same set.
+// inputs again return the same set. Errors: kNotFound (WH5020), WH4020 (the spine reads what it may
+// not), kCorruption (WH4021: the sample differs; nothing is published), WH4023 (columns changed in
+// a way that the table of the earlier builds cannot follow).
 Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::string& name,
                                           Progress& progress);
 
@@ -33,14 +36,19 @@ struct ModelTrained {
   std::string id;  // "late#1"
   std::string training_set;
   std::map<std::string, double> metrics;
-  Digest digest;       // over the artifacts
-  std::string folder;  // of the stored artifacts
+  Digest digest;          // over the artifacts
+  std::string folder;     // of the stored artifacts
+  bool repeated = false;  // training gave a model that was there, to the byte
 };
 // Runs the user's training command in a child on the latest build of its training set; stores
-// artifacts write-once. kGateFailed if a metric is below its bound.
+// artifacts write-once. `parameters` override those of the definition, which must name them
+// (WH5021). The same artifacts from the same inputs and parameters are the same model. kGateFailed
+// (WH5005) if a metric is outside its bounds: the run is recorded as failed, no model.
 Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
                                 const nlohmann::json& parameters, Progress& progress);
-// Makes `model_id` ("late#1") the one that serves.
+// Makes `model_id` ("late#1") the one that serves, with the scoring script as it is now: later
+// edits of the project's files do not change a deployed model. WH5020, WH5022 (it cannot be
+// served).
 Status DeployModel(Workspace& workspace, const std::string& model_id);
 
 struct Prediction {
@@ -54,7 +62,11 @@ class PredictionService {
  public:
   explicit PredictionService(Workspace& workspace);
   ~PredictionService();
-  // Serves features, scores, logs the exact vector in one commit, then answers.
+  // Serves features, scores, logs the exact vector in one commit, then answers. Predictions that
+  // wait for the log at one time share a commit. `request` has the fields that the model declares
+  // under serve.request, no more and no less (WH4016, WH4017; null is a value). Errors: WH5023 (no
+  // model of this name is deployed), WH5024 (its features are no longer served), those of
+  // OnlineFeatures and of model::Scorer.
   Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
                              std::optional<EventTime> at);
 

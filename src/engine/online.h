@@ -14,7 +14,8 @@
 namespace weirhouse::engine {
 
 struct OnlineRequest {
-  // "carrier_delay@1:*", "plane_facts@1:built", …; or the features of a training set.
+  // "carrier_delay@1:*", "plane_facts@1:built", …; without a version the greatest one; the name of
+  // a training set stands for its features.
   std::vector<std::string> features;
   nlohmann::json fields;        // entity keys and request fields by name
   std::optional<EventTime> at;  // default: the project's now
@@ -26,6 +27,7 @@ struct OnlineFeature {
   nlohmann::json value;  // null unless present
   std::string bits;      // hex of the value's bytes: what is logged and compared
   std::optional<EventTime> event_time;
+  CommitSeq seq;  // the commit its view stands at; 0 for views of the request
 };
 struct OnlineVector {
   std::vector<OnlineFeature> features;
@@ -34,18 +36,25 @@ struct OnlineVector {
   Digest digest;                      // of all bits and statuses
   std::shared_ptr<arrow::Table> row;  // one row, feature columns in order, for scoring
 };
-// Errors: kInvalidInput (WH4010 older than kept, unknown field, wrong type), kNotFound (unknown
-// view). Threads: any. Cost: one seek and one fold per view and entity.
+// Errors: kInvalidInput (WH4010 older than kept, WH4013 wrong type, WH4016 unknown field, WH4017
+// missing field, WH4018 view not served online), kNotFound (WH4009 unknown view or column),
+// kUnavailable (WH4019 no online store yet). Threads: any. Cost: one seek and one fold per view and
+// entity, and one small query per view of the request.
 Result<OnlineVector> OnlineFeatures(Workspace& workspace, const OnlineRequest& request);
 nlohmann::json ToJson(const OnlineVector& vector);
+// `at`, or the project's now. WH4024: a replay clock that tells no time yet.
+Result<EventTime> RequestTime(Workspace& workspace, std::optional<EventTime> at);
 
-// `wh skew`: samples `pairs` (entity, time) of each view, folds them online and offline, counts
-// values whose bits differ.
+// `wh skew`: samples `pairs` (entity, time) over the views that are served, folds them online and
+// offline (the feature tables as of the commit that the online store stands at), a share of them
+// naively too, and counts values whose bits differ.
 struct SkewReport {
   std::int64_t pairs = 0;
   std::int64_t values = 0;
-  std::int64_t differing = 0;
-  std::vector<std::string> first;  // at most 20, one line each
+  std::int64_t differing = 0;         // online and offline, or online and naive
+  std::int64_t status_differing = 0;  // equal values under another status
+  std::int64_t naive_values = 0;      // of `values`, compared with the naive interpreter as well
+  std::vector<std::string> first;     // at most 20, one line each
 };
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed);
 }  // namespace weirhouse::engine

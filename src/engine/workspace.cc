@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "engine/online_query.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
 #include "transform/version_index.h"
@@ -101,6 +102,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
   WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
+  workspace->request_sessions_ = std::make_unique<RequestSessions>(*workspace->sql_);
   return workspace;
 }
 

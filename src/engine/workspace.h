@@ -29,6 +29,7 @@ class OnlineStore;
 }  // namespace weirhouse::feature
 
 namespace weirhouse::engine {
+class RequestSessions;
 
 // What a verb is told while it works. Threads: called from the working thread only.
 class Progress {
@@ -60,6 +61,9 @@ class Workspace {
   storage::KvStore& kv() { return *kv_; }
   storage::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
+  // False for a reader of a project that was never run.
+  bool has_online() const { return online_ != nullptr; }
+  RequestSessions& request_sessions() { return *request_sessions_; }
   Clock& clock() { return *clock_; }
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
@@ -97,6 +101,7 @@ class Workspace {
   storage::Disk* disk_ = nullptr;
   std::unique_ptr<storage::KvStore> kv_;
   std::unique_ptr<storage::SqlEngine> sql_;
+  std::unique_ptr<RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
   Clock* clock_ = nullptr;
   Random* random_ = nullptr;

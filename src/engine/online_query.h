@@ -1,0 +1,75 @@
+// A resolved list of features, ready to be asked for entity after entity. Private to engine/.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/online.h"
+#include "engine/workspace.h"
+#include "feature/answer.h"
+#include "feature/plan.h"
+
+namespace weirhouse::engine {
+
+// Sessions that compute views of the request: each belongs to one caller at a time, and is kept for
+// the next one. Threads: any.
+class RequestSessions {
+ public:
+  explicit RequestSessions(storage::SqlEngine& engine);
+  ~RequestSessions();
+  // One request of one view; `plan` must outlive this.
+  Result<feature::FeatureAnswer> Evaluate(const feature::ViewPlan& plan,
+                                          const std::map<std::string, feature::Value>& values,
+                                          std::int64_t at);
+
+ private:
+  struct Session;
+  storage::SqlEngine& engine_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Session>> idle_;
+};
+
+// Immutable; threads: any. Lives no longer than its workspace.
+class OnlineQuery {
+ public:
+  // Selectors as in OnlineRequest::features. Errors: WH4009, WH4018 (not served online).
+  static Result<std::shared_ptr<const OnlineQuery>> Make(Workspace& workspace,
+                                                         const std::vector<std::string>& selectors);
+
+  // Errors: WH4010, WH4013, WH4016 (unknown field), WH4017 (a field is missing).
+  Result<OnlineVector> Answer(const nlohmann::json& fields, EventTime at) const;
+
+  // Entity keys and request fields that the views take, each once, in their order.
+  const std::vector<std::string>& fields() const { return fields_; }
+  const std::vector<const feature::ViewPlan*>& plans() const { return plans_; }
+
+ private:
+  struct Wanted {
+    std::size_t plan = 0;    // index into plans_
+    std::size_t output = 0;  // index into its outputs
+  };
+  explicit OnlineQuery(Workspace& workspace) : workspace_(workspace) {}
+  Status Take(std::string_view selector);
+  Status TakeColumns(const feature::FeatureView& view, std::string_view column);
+  Status CheckFields(const nlohmann::json& fields) const;
+  Result<feature::FeatureAnswer> AnswerView(const feature::ViewPlan& plan,
+                                            const nlohmann::json& fields, EventTime at) const;
+  Result<OnlineVector> Assemble(const std::vector<feature::FeatureAnswer>& answers,
+                                EventTime at) const;
+
+  Workspace& workspace_;
+  std::vector<const feature::ViewPlan*> plans_;
+  std::vector<Wanted> wanted_;
+  std::vector<std::string> fields_;
+};
+// A field as a person or program sent it → the value of a declared type: times RFC 3339 with a
+// zone, a whole number for an integer; an integer for a string stands for its digits. WH4013.
+Result<feature::Value> ValueOfJson(const nlohmann::json& json, feature::ValueType type,
+                                   const std::string& field);
+nlohmann::json JsonOfValue(const feature::Value& value);
+}  // namespace weirhouse::engine
