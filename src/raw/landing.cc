@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 
 #include "base/text.h"
@@ -21,10 +22,11 @@ bool IsSkipped(std::string_view name) {
 }
 
 // True if no process has `path` open for writing. A read lease is granted only then (fcntl(2),
-// F_SETLEASE).
+// F_SETLEASE). A file that may not be read counts as whole: reading it says why, where waiting for
+// it would say nothing.
 bool IsWhole(const std::string& path, std::int64_t mtime_us, ProcessTime now) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (file < 0) return false;
+  if (file < 0) return errno == EACCES;
   const bool leased = fcntl(file, F_SETLEASE, F_RDLCK) == 0;
   const int reason = errno;
   if (leased) fcntl(file, F_SETLEASE, F_UNLCK);
