@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.h"
@@ -9,12 +10,16 @@ namespace weirhouse::lineage {
 namespace {
 constexpr int kDepthMax = 32;
 constexpr std::size_t kParentsShown = 3;
+constexpr std::size_t kDigitsShown = 12;
+constexpr std::size_t kBytesShown = 200;
 
 void AppendText(const TraceNode& node, const std::string& first, const std::string& rest,
                 std::string& text) {
   text += first + EscapeControl(node.title);
-  if (node.checked) text += node.intact ? "  ✓" : "  ✗ DIGEST DIFFERS";
+  if (node.checked) text += node.intact ? "  ✓" : "  ✗ DIFFERS";
+  if (node.folded && node.intact && !node.AllIntact()) text += "  ✗ DIFFERS BELOW";
   text += "\n";
+  if (node.folded) return;
   for (std::size_t i = 0; i < node.parents.size(); ++i) {
     const bool last = i + 1 == node.parents.size() && node.hidden == 0;
     AppendText(node.parents[i], rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "), text);
@@ -38,8 +43,9 @@ Result<TraceNode> Walk(catalog::Catalog& catalog, const catalog::NodeRef& ref, i
   node.title = fmt::format("{} {}", ref.kind, ref.key);
   if (depth == 0 || !path.insert(ref).second) return node;
   WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges, catalog.EdgesInto(ref));
+  std::size_t objects = 0;
   for (const catalog::EdgeRecord& edge : edges) {
-    if (node.parents.size() >= kParentsShown && edge.from.kind == "object") {
+    if (edge.from.kind == "object" && ++objects > kParentsShown) {
       ++node.hidden;
       continue;
     }
@@ -50,7 +56,27 @@ Result<TraceNode> Walk(catalog::Catalog& catalog, const catalog::NodeRef& ref, i
   path.erase(ref);
   return node;
 }
+
+// Valid UTF-8 for JSON, whatever arrived.
+std::string PrintableBytes(std::string_view bytes) {
+  if (IsValidUtf8(bytes)) return std::string(bytes);
+  return EscapeControl(bytes);
+}
+
+// At most kBytesShown bytes, cut between characters.
+std::string Excerpt(std::string_view bytes) {
+  while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.remove_suffix(1);
+  if (bytes.size() <= kBytesShown) return std::string(bytes);
+  std::size_t end = kBytesShown;
+  while (end > 0 && (static_cast<unsigned char>(bytes[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(bytes.substr(0, end)) + "…";
+}
 }  // namespace
+
+bool TraceNode::AllIntact() const {
+  return intact && std::all_of(parents.begin(), parents.end(),
+                               [](const TraceNode& parent) { return parent.AllIntact(); });
+}
 
 nlohmann::json ToJson(const TraceNode& node) {
   nlohmann::json parents = nlohmann::json::array();
@@ -60,7 +86,7 @@ nlohmann::json ToJson(const TraceNode& node) {
                          {"title", node.title},
                          {"detail", node.detail},
                          {"parents", std::move(parents)}};
-  if (node.checked) json["intact"] = node.intact;
+  if (node.checked || !node.intact) json["intact"] = node.intact;
   if (node.hidden > 0) json["hidden"] = node.hidden;
   return json;
 }
@@ -71,50 +97,122 @@ std::string ToText(const TraceNode& node) {
   return text;
 }
 
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, storage::Disk& disk, RecordId record,
-                              const contract::SourceFormat& format) {
-  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object, catalog.ObjectOfRecord(record));
+std::string ShortDigest(std::string_view hex) {
+  return fmt::format("{}…", hex.substr(0, kDigitsShown));
+}
+
+const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
+  const auto known = held_.find(object.id.value());
+  if (known != held_.end()) return known->second;
+  if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
+  Held& held = held_[object.id.value()];
+  auto bytes = disk_.Read(object.path);
+  if (bytes.ok()) {
+    held.bytes = std::move(bytes).value();
+    held.intact = Sha256Of(held.bytes) == object.digest;
+  } else {
+    held.problem = bytes.status().message();
+  }
+  return held;
+}
+
+TraceNode RawObjects::Object(const catalog::ObjectRecord& object) {
+  const Held& held = Hold(object);
+  TraceNode node;
+  node.kind = "object";
+  node.key = ToString(object.id);
+  node.checked = true;
+  node.intact = held.intact;
+  node.title = fmt::format("object {} {}/{}, {} bytes, {} records, sha256 {}, contract {} {}",
+                           node.key, object.source, object.name, WithThousands(object.size_bytes),
+                           WithThousands(object.record_count), ShortDigest(object.digest.ToHex()),
+                           object.source, object.contract_version);
+  if (!held.problem.empty()) node.title += fmt::format(", cannot be read: {}", held.problem);
+  node.detail = {{"path", object.path},
+                 {"source", object.source},
+                 {"name", object.name},
+                 {"sha256", object.digest.ToHex()},
+                 {"size_bytes", object.size_bytes},
+                 {"arrived_at", FormatTime(object.arrived_at)},
+                 {"sender", object.sender},
+                 {"batch", object.batch},
+                 {"state", object.state},
+                 {"contract_version", object.contract_version},
+                 {"first_record", object.first_record_id.value()},
+                 {"records", object.record_count}};
+  return node;
+}
+
+Result<TraceNode> RawObjects::Record(RecordId record) {
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object, catalog_.ObjectOfRecord(record));
   if (!object) {
     return Status(Code::kNotFound, fmt::format("no raw object holds record {}", record.value()))
         .WithError("WH6002");
   }
-  WEIRHOUSE_TRY(const std::string bytes, disk.Read(object->path));
   const std::int64_t ordinal = record.value() - object->first_record_id.value();
-  WEIRHOUSE_TRY(const contract::RecordRange range,
-                contract::LocateRecord(bytes, format, object->name, ordinal));
   TraceNode node;
   node.kind = "record";
   node.key = std::to_string(record.value());
   node.checked = true;
-  node.intact = Sha256Of(bytes) == object->digest;
-  node.title = fmt::format("record {} = {} #{} bytes {}–{}: {}", record.value(), object->name,
-                           ordinal, range.byte_offset, range.byte_offset + range.byte_length,
-                           range.bytes.substr(0, 160));
-  node.detail = {{"object", ToString(object->id)},
-                 {"ordinal", ordinal},
-                 {"byte_offset", range.byte_offset},
-                 {"byte_length", range.byte_length},
-                 {"bytes", range.bytes}};
-  TraceNode raw;
-  raw.kind = "object";
-  raw.key = ToString(object->id);
-  raw.checked = true;
-  raw.intact = node.intact;
-  raw.title =
-      fmt::format("object {} {}/{}  {} bytes  sha256 {}…  contract {} {}", raw.key, object->source,
-                  object->name, WithThousands(object->size_bytes),
-                  object->digest.ToHex().substr(0, 12), object->source, object->contract_version);
-  raw.detail = {{"path", object->path},
-                {"sha256", object->digest.ToHex()},
-                {"arrived_at", FormatTime(object->arrived_at)},
-                {"batch", object->batch},
-                {"records", object->record_count}};
-  node.parents.push_back(std::move(raw));
+  node.parents.push_back(Object(*object));
+  node.intact = node.parents.front().intact;
+  node.title =
+      fmt::format("record {} = {}/{} #{}", record.value(), object->source, object->name, ordinal);
+  node.detail = {{"object", ToString(object->id)}, {"ordinal", ordinal}};
+  const Held& held = Hold(*object);
+  const std::optional<contract::SourceFormat> format = format_of_(object->source);
+  if (!held.problem.empty() || !format) {
+    node.title +=
+        format ? ", its object cannot be read" : ", of a source that is no longer defined";
+    node.checked = format.has_value();
+    return node;
+  }
+  const auto range = contract::LocateRecord(held.bytes, *format, object->name, ordinal);
+  if (!range.ok()) {  // its object has other bytes than it had when it arrived
+    node.intact = false;
+    node.title += ", not found in its object: " + range.status().message();
+    return node;
+  }
+  node.title += fmt::format(", bytes {}–{}: {}", range->byte_offset,
+                            range->byte_offset + range->byte_length, Excerpt(range->bytes));
+  node.detail["byte_offset"] = range->byte_offset;
+  node.detail["byte_length"] = range->byte_length;
+  node.detail["bytes"] = PrintableBytes(range->bytes);
+  node.detail["sha256"] = Sha256Of(range->bytes).ToHex();
   return node;
+}
+
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, storage::Disk& disk, RecordId record,
+                              const contract::SourceFormat& format) {
+  RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
+  return objects.Record(record);
 }
 
 Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth) {
   std::set<catalog::NodeRef> path;
   return Walk(catalog, start, std::min(depth, kDepthMax), path);
+}
+
+TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
+                      const std::string& path, const Digest& recorded) {
+  TraceNode node;
+  node.kind = std::move(kind);
+  node.key = std::move(key);
+  node.checked = true;
+  node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
+  const auto bytes = disk.Read(path);
+  if (!bytes.ok()) {
+    node.intact = false;
+    node.title =
+        fmt::format("{} {}, cannot be read: {}", node.kind, node.key, bytes.status().message());
+    return node;
+  }
+  const Digest found = Sha256Of(*bytes);
+  node.intact = found == recorded;
+  node.title = fmt::format("{} {}, {} bytes, sha256 {}", node.kind, node.key,
+                           WithThousands(static_cast<std::int64_t>(bytes->size())),
+                           ShortDigest(recorded.ToHex()));
+  if (!node.intact) node.detail["found_sha256"] = found.ToHex();
+  return node;
 }
 }  // namespace weirhouse::lineage

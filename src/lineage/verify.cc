@@ -1,41 +1,47 @@
+// The catalog against the disk, file by file.
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <limits>
 #include <set>
+#include <thread>
+#include <unordered_set>
 
 #include "lineage/lineage.h"
+#include "table/table.h"
 
 namespace weirhouse::lineage {
 namespace {
 constexpr std::size_t kProblemsMax = 1000;
+constexpr std::size_t kOrphansShown = 20;
+constexpr int kThreadsMax = 16;
+constexpr std::size_t kReportEvery = 128;
+
+// A file that the catalog names.
+struct Expected {
+  std::string what;
+  std::string path;
+  std::int64_t size_bytes = 0;
+  Digest digest;
+  bool read_only = false;
+};
 
 class Checker {
  public:
-  Checker(catalog::Catalog& catalog, storage::Disk& disk, bool deep)
-      : catalog_(catalog), disk_(disk), deep_(deep) {}
+  Checker(catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options)
+      : catalog_(catalog), disk_(disk), options_(options) {}
 
   Status Run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
-    WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.Files(std::nullopt));
-    const auto total = static_cast<std::int64_t>(objects.size() + files.size());
-    std::int64_t done = 0;
-    for (const catalog::ObjectRecord& object : objects) {
-      CheckFile(fmt::format("raw object {}", ToString(object.id)), object.path, object.size_bytes,
-                object.digest);
-      ++report_.objects;
-      if (++done % 256 == 0) progress(done, total);
-    }
-    for (const catalog::FileRecord& file : files) {
-      CheckFile(
-          fmt::format("{} file of {}", file.kind, file.table.empty() ? "the project" : file.table),
-          file.path, file.size_bytes, file.sha256);
-      ++report_.files;
-      if (++done % 256 == 0) progress(done, total);
-    }
+    WEIRHOUSE_TRY_STATUS(ListExpected());
+    CheckFiles(progress);
     WEIRHOUSE_TRY_STATUS(CheckCommits());
     WEIRHOUSE_TRY_STATUS(CheckTables());
     if (const Status chain = catalog_.VerifyChain(); !chain.ok())
       Problem("commit chain: " + chain.message());
+    WEIRHOUSE_TRY_STATUS(ListOrphans());
+    const auto total = static_cast<std::int64_t>(expected_.size());
     progress(total, total);
     return Status();
   }
@@ -46,28 +52,83 @@ class Checker {
     if (report_.problems.size() < kProblemsMax) report_.problems.push_back(std::move(text));
   }
 
-  void CheckFile(const std::string& what, const std::string& path, std::int64_t size,
-                 const Digest& digest) {
-    if (!deep_) {
-      const auto info = disk_.Stat(path);
-      if (!info.ok()) {
-        Problem(fmt::format("{} is missing: {}", what, path));
-      } else if (info->size_bytes != size) {
-        Problem(
-            fmt::format("{} has {} bytes, recorded {}: {}", what, info->size_bytes, size, path));
+  Status ListExpected() {
+    WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
+    WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.Files(std::nullopt));
+    for (const catalog::ObjectRecord& object : objects) {
+      expected_.push_back({fmt::format("raw object {}", ToString(object.id)), object.path,
+                           object.size_bytes, object.digest, true});
+    }
+    for (const catalog::FileRecord& file : files) {
+      expected_.push_back(
+          {fmt::format("{} file of {}", file.kind, file.table.empty() ? "the project" : file.table),
+           file.path, file.size_bytes, file.sha256, false});
+    }
+    report_.objects = static_cast<std::int64_t>(objects.size());
+    report_.files = static_cast<std::int64_t>(files.size());
+    for (const Expected& file : expected_) known_.insert(file.path);
+    return Status();
+  }
+
+  // Threads take files off one list; what each found stands at the file's own place, so that the
+  // report is in one order.
+  void CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
+    std::vector<std::string> found(expected_.size());
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::int64_t> bytes{0};
+    const auto work = [&](bool reports) {
+      for (std::size_t i = next++; i < expected_.size(); i = next++) {
+        found[i] = options_.deep ? Hash(expected_[i], &bytes) : Look(expected_[i]);
+        if (reports && i % kReportEvery == 0) {
+          progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(expected_.size()));
+        }
       }
-      return;
+    };
+    std::vector<std::thread> others;
+    for (int i = 1; i < std::min(options_.threads, kThreadsMax); ++i)
+      others.emplace_back(work, false);
+    work(true);
+    for (std::thread& other : others) other.join();
+    report_.bytes = bytes;
+    for (std::string& problem : found) {
+      if (!problem.empty()) Problem(std::move(problem));
     }
-    const auto bytes = disk_.Read(path);
+  }
+
+  std::string Look(const Expected& file) {
+    const auto info = disk_.Stat(file.path);
+    if (!info.ok()) return fmt::format("{} is missing: {}", file.what, file.path);
+    if (info->size_bytes != file.size_bytes) {
+      return fmt::format("{} has {} bytes, recorded {}: {}", file.what, info->size_bytes,
+                         file.size_bytes, file.path);
+    }
+    return Writable(file);
+  }
+
+  std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
+    const auto bytes = disk_.Read(file.path);
     if (!bytes.ok()) {
-      Problem(fmt::format("{} cannot be read: {}: {}", what, bytes.status().message(), path));
-      return;
+      return fmt::format("{} cannot be read: {}: {}", file.what, bytes.status().message(),
+                         file.path);
     }
-    report_.bytes += static_cast<std::int64_t>(bytes->size());
-    if (const Digest found = Sha256Of(*bytes); found != digest) {
-      Problem(fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", what, found.ToHex(),
-                          digest.ToHex(), path));
+    *bytes_read += static_cast<std::int64_t>(bytes->size());
+    if (const Digest found = Sha256Of(*bytes); found != file.digest) {
+      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what, found.ToHex(),
+                         file.digest.ToHex(), file.path);
     }
+    return Writable(file);
+  }
+
+  // Raw objects are write-once: nobody may write to them, their owner included.
+  static std::string Writable(const Expected& file) {
+    if (!file.read_only) return {};
+    using std::filesystem::perms;
+    std::error_code error;
+    const perms mode = std::filesystem::status(file.path, error).permissions();
+    const perms writers = perms::owner_write | perms::group_write | perms::others_write;
+    if (error || (mode & writers) == perms::none) return {};
+    return fmt::format("{} can be written to (mode {:04o}): {}", file.what,
+                       static_cast<unsigned>(mode & perms::all), file.path);
   }
 
   // Each commit has one run, and each run's inputs exist.
@@ -94,29 +155,113 @@ class Checker {
     }
   }
 
-  // Each table's pointer names a recorded metadata file.
+  // Each table's pointer names a recorded metadata file, and the snapshots in it reach recorded
+  // files only: of all of them if deep, else of the current one.
   Status CheckTables() {
-    WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> tables, catalog_.Tables());
-    for (const catalog::TablePointer& table : tables) {
-      if (!disk_.Stat(table.metadata_location).ok()) {
-        Problem(fmt::format("the table {} points to metadata that is missing: {}", table.name,
-                            table.metadata_location));
+    WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> pointers, catalog_.Tables());
+    for (const catalog::TablePointer& pointer : pointers) {
+      if (known_.count(pointer.metadata_location) == 0) {
+        Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
+                            pointer.name, pointer.metadata_location));
+      }
+      const auto table = table::LoadTable(disk_, pointer.name, pointer.metadata_location);
+      if (!table.ok()) {
+        Problem(
+            fmt::format("the table {} cannot be read: {}", pointer.name, table.status().message()));
+        continue;
+      }
+      for (const table::Snapshot& snapshot : (*table)->snapshots) {
+        const table::Snapshot* current = (*table)->current_snapshot();
+        if (!options_.deep && (current == nullptr || snapshot.id != current->id)) continue;
+        CheckSnapshot(*table, snapshot);
       }
     }
     return Status();
   }
 
+  void CheckSnapshot(const table::TablePtr& table, const table::Snapshot& snapshot) {
+    ++report_.snapshots;
+    if (known_.count(snapshot.manifest_list) == 0) {
+      Problem(fmt::format("snapshot {} of {} has a manifest list that no commit wrote: {}",
+                          snapshot.id.value(), table->name, snapshot.manifest_list));
+    }
+    table::ScanOptions options;
+    options.snapshot = snapshot.id;
+    const auto scan = table::Scan::Plan(disk_, table, options);
+    if (!scan.ok()) {
+      Problem(fmt::format("snapshot {} of {} cannot be planned: {}", snapshot.id.value(),
+                          table->name, scan.status().message()));
+      return;
+    }
+    const auto check = [&](const table::DataFile& file) {
+      if (known_.count(file.path) > 0 || !reported_.insert(file.path).second) return;
+      Problem(fmt::format("snapshot {} of {} has a file that no commit wrote: {}",
+                          snapshot.id.value(), table->name, file.path));
+    };
+    for (const table::Scan::Task& task : scan->tasks()) {
+      check(task.file);
+      for (const auto& deletes : task.deletes) check(*deletes);
+    }
+  }
+
+  // What lies in the lake and no commit names. A run that is planned may be writing just now: files
+  // younger than the oldest of them are left out.
+  Status ListOrphans() {
+    if (options_.lake.empty()) return Status();
+    std::int64_t before_us = std::numeric_limits<std::int64_t>::max();
+    catalog::RunFilter filter;
+    filter.state = catalog::RunState::kPlanned;
+    filter.limit = std::numeric_limits<std::int64_t>::max();
+    WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
+    for (const catalog::Run& run : running) before_us = std::min(before_us, Micros(run.planned_at));
+    std::vector<std::string> folders{options_.lake};
+    while (!folders.empty()) {
+      const std::string folder = std::move(folders.back());
+      folders.pop_back();
+      const auto entries = disk_.List(folder);
+      if (!entries.ok()) {
+        if (entries.status().code() == Code::kNotFound) continue;
+        return entries.status();
+      }
+      for (const storage::FileInfo& entry : *entries) {
+        if (entry.is_folder) {
+          folders.push_back(entry.path);
+        } else if (known_.count(entry.path) == 0 && entry.mtime_us < before_us) {
+          ++report_.orphans;
+          report_.orphan_bytes += entry.size_bytes;
+          report_.first_orphans.push_back(entry.path);
+        }
+      }
+    }
+    std::sort(report_.first_orphans.begin(), report_.first_orphans.end());
+    if (report_.first_orphans.size() > kOrphansShown) report_.first_orphans.resize(kOrphansShown);
+    return Status();
+  }
+
   catalog::Catalog& catalog_;
   storage::Disk& disk_;
-  bool deep_;
+  const VerifyOptions& options_;
+  std::vector<Expected> expected_;
+  std::unordered_set<std::string> known_;     // their paths
+  std::unordered_set<std::string> reported_;  // files named in a problem already
   VerifyReport report_;
 };
 }  // namespace
 
-Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk, bool deep,
+Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk,
+                            const VerifyOptions& options,
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  Checker checker(catalog, disk, deep);
+  Checker checker(catalog, disk, options);
   WEIRHOUSE_TRY_STATUS(checker.Run(progress));
   return checker.TakeReport();
+}
+
+Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk, bool deep,
+                            const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  VerifyOptions options;
+  options.deep = deep;
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
+  if (lake && lake->is_string()) options.lake = lake->get<std::string>();
+  return Verify(catalog, disk, options, progress);
 }
 }  // namespace weirhouse::lineage

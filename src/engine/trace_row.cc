@@ -1,0 +1,194 @@
+// Rows of processed tables, and the records behind them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "engine/feature_step.h"
+#include "engine/trace_walk.h"
+
+namespace weirhouse::engine {
+namespace {
+using lineage::TraceNode;
+using nlohmann::json;
+
+json KeyCells(const std::vector<std::string>& key_columns, const json& cells) {
+  json key = json::object();
+  for (const std::string& column : key_columns) {
+    if (cells.contains(column)) key[column] = cells[column];
+  }
+  return key;
+}
+}  // namespace
+
+std::string PhraseOfCells(const json& cells) {
+  std::string phrase;
+  for (const auto& [name, value] : cells.items()) {
+    if (!phrase.empty()) phrase += ", ";
+    phrase +=
+        fmt::format("{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return phrase;
+}
+
+Result<TraceNode> Tracer::RowNode(const std::string& table, const FoundRow& row) {
+  TraceNode node;
+  node.kind = "row";
+  node.key = fmt::format("{}@{}", table, row.seq.value());
+  WEIRHOUSE_TRY(const Judged judged, JudgedBy(row.seq));
+  const auto key_columns = SourceKeyColumns(workspace_.project(), table);
+  const json shown = key_columns.ok() ? KeyCells(*key_columns, row.cells) : row.cells;
+  node.title = fmt::format("{} {}, by {}", node.key, PhraseOfCells(shown), judged.title);
+  node.detail = {
+      {"table", table}, {"seq", row.seq.value()}, {"cells", row.cells}, {"commit", judged.detail}};
+  if (!row.record) {
+    node.title += ", of many records: traced to its run";
+    return node;
+  }
+  node.detail["record"] = row.record->value();
+  WEIRHOUSE_TRY(TraceNode record, objects_.Record(*row.record));
+  node.parents.push_back(std::move(record));
+  return node;
+}
+
+Result<std::vector<TraceNode>> Tracer::RowsOfRecords(const std::string& table,
+                                                     const std::vector<RecordId>& records,
+                                                     std::optional<CommitSeq> seq) {
+  WEIRHOUSE_TRY(const auto found, FindRowsByRecord(workspace_, table, records, seq));
+  std::vector<TraceNode> nodes;
+  for (const RecordId record : records) {
+    const auto row = found.find(record.value());
+    if (row != found.end()) {
+      WEIRHOUSE_TRY(TraceNode node, RowNode(table, row->second));
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    // Replaced since, in a table that keeps no history: the record is still where it was.
+    WEIRHOUSE_TRY(TraceNode node, objects_.Record(record));
+    nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
+Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) {
+  WEIRHOUSE_TRY(const std::vector<std::string> key_columns,
+                SourceKeyColumns(workspace_.project(), table));
+  std::vector<std::string> values;
+  if (key_columns.size() == 1) {
+    values.push_back(key);
+  } else {
+    for (const std::string_view part : Split(key, '/')) values.emplace_back(part);
+  }
+  WEIRHOUSE_TRY(const std::vector<FoundRow> current,
+                FindRowsByKey(workspace_, table, key_columns, values));
+  const std::string history_name = table + "_history";
+  std::vector<FoundRow> versions;
+  WEIRHOUSE_TRY(const auto history_table, workspace_.FindTable(history_name));
+  if (history_table) {
+    WEIRHOUSE_TRY(versions, FindRowsByKey(workspace_, history_name, key_columns, values));
+  }
+  if (current.empty() && versions.empty()) {
+    return Status(Code::kNotFound,
+                  fmt::format("{} has no row with the key \"{}\"", table, EscapeControl(key)))
+        .WithError("WH6004")
+        .WithHint(
+            "several key columns are separated by \"/\"; `wh quarantine list` and "
+            "`wh trace record:N` tell of records that became no row");
+  }
+  TraceNode node;
+  node.kind = "row";
+  node.key = table + ":" + key;
+  node.title = current.empty() ? fmt::format("{} is not in {} now", key, table)
+                               : fmt::format("{}: {}", table, PhraseOfCells(current.back().cells));
+  if (!current.empty()) node.detail = {{"cells", current.back().cells}};
+  std::optional<RecordId> now;
+  for (const FoundRow& row : current) {
+    WEIRHOUSE_TRY(TraceNode one, RowNode(table, row));
+    node.parents.push_back(std::move(one));
+    now = row.record;
+  }
+  for (const FoundRow& row : versions) {
+    if (row.record && row.record == now) continue;
+    WEIRHOUSE_TRY(TraceNode one, RowNode(history_name, row));
+    one.title = "earlier version: " + one.title;
+    node.parents.push_back(std::move(one));
+  }
+  if (!now) return node;
+  WEIRHOUSE_TRY(const std::vector<LostRecord> losers, LosersAround(workspace_, *now));
+  std::size_t shown = 0;
+  for (const LostRecord& lost : losers) {
+    if (lost.winner != *now || lost.table != table) continue;
+    if (!options_.all_records && ++shown > kTraceParentsShown) {
+      ++node.hidden;
+      continue;
+    }
+    WEIRHOUSE_TRY(TraceNode record, objects_.Record(lost.record));
+    record.title = fmt::format("lost to it ({}): {}", lost.state, record.title);
+    record.detail["state"] = lost.state;
+    node.parents.push_back(std::move(record));
+  }
+  return node;
+}
+
+Result<TraceNode> Tracer::Record(RecordId record) {
+  WEIRHOUSE_TRY(TraceNode node, objects_.Record(record));
+  WEIRHOUSE_TRY(const auto object, workspace_.catalog().ObjectOfRecord(record));
+  // Which rows it became, or why none.
+  json fate = json::array();
+  std::vector<TraceNode> notes;
+  for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
+    if (transform.driver != "records." + object->source) continue;
+    const std::string& table = transform.definition.name();
+    WEIRHOUSE_TRY(const auto exists, workspace_.FindTable(table));
+    if (!exists) continue;
+    WEIRHOUSE_TRY(const auto rows, FindRowsByRecord(workspace_, table, {record}, std::nullopt));
+    for (const auto& [id, row] : rows) {
+      fate.push_back({{"table", table}, {"state", "processed"}, {"seq", row.seq.value()}});
+      node.title += fmt::format(" → {}@{}", table, row.seq.value());
+    }
+  }
+  WEIRHOUSE_TRY(const std::vector<LostRecord> losers, LosersAround(workspace_, record));
+  for (const LostRecord& lost : losers) {
+    if (lost.record != record) continue;
+    fate.push_back({{"table", lost.table},
+                    {"state", lost.state},
+                    {"winner", lost.winner.value()},
+                    {"run", ToString(lost.run)}});
+    node.title +=
+        fmt::format(" → {} in {}, lost to record {}", lost.state, lost.table, lost.winner.value());
+  }
+  const std::string quarantine = "quarantine." + object->source;
+  WEIRHOUSE_TRY(const auto quarantined, workspace_.FindTable(quarantine));
+  if (quarantined) {
+    WEIRHOUSE_TRY(const auto rows,
+                  FindRowsByRecord(workspace_, quarantine, {record}, std::nullopt));
+    for (const auto& [id, row] : rows) {
+      fate.push_back({{"table", quarantine},
+                      {"state", "quarantined"},
+                      {"reason", row.cells.value("reason", "")}});
+      node.title += fmt::format(" → quarantined: {}", row.cells.value("reason", ""));
+    }
+  }
+  node.detail["became"] = std::move(fate);
+  return node;
+}
+
+Result<TraceNode> Tracer::Object(ObjectId id) {
+  WEIRHOUSE_TRY(const auto object, workspace_.catalog().FindObject(id));
+  if (!object) {
+    return Status(Code::kNotFound, fmt::format("no such object: {}", ToString(id)))
+        .WithError("WH6001");
+  }
+  TraceNode node = objects_.Object(*object);
+  node.title += fmt::format(", {} by {} in batch {}", FormatTime(object->arrived_at),
+                            object->sender, object->batch);
+  WEIRHOUSE_TRY(const auto commit, JudgedBy(object->seq));
+  TraceNode arrival;
+  arrival.kind = "commit";
+  arrival.key = std::to_string(object->seq.value());
+  arrival.title = fmt::format("commit {} by {}", arrival.key, commit.title);
+  arrival.detail = commit.detail;
+  node.parents.push_back(std::move(arrival));
+  return node;
+}
+}  // namespace weirhouse::engine
