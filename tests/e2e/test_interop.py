@@ -38,7 +38,10 @@ def plain(value):
         value = value.astimezone(datetime.timezone.utc)
         return value.strftime("%Y-%m-%dT%H:%M:%S") + (f".{value.microsecond:06}".rstrip("0") if value.microsecond else "") + "Z"
     if isinstance(value, (bytes, bytearray)):
-        return value.hex()
+        try:    # as the command prints them
+            return value.decode()
+        except UnicodeDecodeError:
+            return "0x" + value.hex()
     return value
 
 
@@ -58,7 +61,7 @@ def metadata_of(project, table):
 
 
 def text_rows(project, table):
-    """Rows through `wh sql`, bytes as hexadecimal."""
+    """Rows through `wh sql`."""
     return sorted(json.dumps({k: v for k, v in row.items() if not k.startswith("_")}, sort_keys=True)
                   for row in project.rows(f"select * from {table}"))
 
