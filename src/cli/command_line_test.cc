@@ -5,8 +5,8 @@
 
 namespace weirhouse::cli {
 namespace {
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 CommandLine Parsed(const std::vector<std::string>& arguments) {
   auto line = ParseCommandLine(arguments, {});

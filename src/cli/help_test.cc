@@ -11,8 +11,8 @@
 
 namespace weirhouse::cli {
 namespace {
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(Help, NamesEveryVerb) {
   const auto text = HelpText("");
@@ -68,7 +68,7 @@ TEST(ManPage, EscapesWhatRoffWouldRead) {
   EXPECT_THAT(page, HasSubstr(".TH WH 1"));
   EXPECT_THAT(page, HasSubstr("\\-\\-reason"));
   for (const std::string_view line : Split(page, '\n'))
-    EXPECT_THAT(std::string(line), Not(testing::StartsWith("'")));
+    EXPECT_THAT(std::string(line), Not(::testing::StartsWith("'")));
 }
 
 TEST(Explain, KnowsEveryCodeOnce) {
@@ -82,7 +82,9 @@ TEST(Explain, KnowsEveryCodeOnce) {
 }
 
 TEST(Explain, TakesAnyCaseAndSuggests) {
-  EXPECT_EQ(Explain("wh8030")->code, "WH8030");
+  const auto known = Explain("wh8030");
+  ASSERT_TRUE(known.ok()) << known.status().ToString();
+  EXPECT_EQ(known->code, "WH8030");
   const auto unknown = Explain("WH9999");
   EXPECT_EQ(unknown.status().code(), Code::kNotFound);
 }

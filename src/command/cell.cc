@@ -110,7 +110,7 @@ json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row) {
 }
 
 Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit) {
-  Listing listing(name, rows.ColumnNames());
+  Listing listing(name, rows.ColumnNames(), Listing::Heading::kAsNamed);
   const std::int64_t end = limit < 0 ? rows.num_rows() : std::min(limit, rows.num_rows());
   std::vector<std::vector<json>> lines(static_cast<std::size_t>(end));
   for (const std::shared_ptr<arrow::ChunkedArray>& column : rows.columns()) {

@@ -118,7 +118,7 @@ Result<int> ListenAsDaemon(const std::string& root) {
   const auto failed = [&] {
     return Status(Code::kUnavailable,
                   fmt::format("cannot listen on {}: {}", DaemonSocketPath(root), strerror(errno)))
-        .WithError("WH8045")
+        .WithError("WH8049")
         .WithHint("check the permissions of .weirhouse");
   };
   const Socket folder(OpenStateFolder(root));

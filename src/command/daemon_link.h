@@ -27,7 +27,7 @@ std::string DaemonSocketPath(const std::string& root);
 int ConnectToDaemon(const std::string& root);
 // A listening socket there, for its owner only; what a dead daemon left is replaced. The caller
 // holds the project's lock, and closes the socket.
-//   kUnavailable  the socket cannot be made (WH8045)
+//   kUnavailable  the socket cannot be made (WH8049)
 Result<int> ListenAsDaemon(const std::string& root);
 
 // Hands `invocation` to the daemon that listens for the project in `root`, passes on what it

@@ -12,13 +12,6 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-std::string Heading(const std::string& column) {
-  std::string heading;
-  for (const char c : column)
-    heading += c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return heading;
-}
-
 std::string CsvField(const json& value) {
   if (value.is_null()) return "";
   const std::string text = value.is_string() ? value.get<std::string>() : Dump(value);
@@ -48,8 +41,16 @@ std::string DisplayText(const json& value) {
   return EscapeControl(Dump(value));
 }
 
-Listing::Listing(std::string name, std::vector<std::string> columns)
-    : name_(std::move(name)), columns_(std::move(columns)) {}
+Listing::Listing(std::string name, std::vector<std::string> columns, Heading heading)
+    : name_(std::move(name)), columns_(std::move(columns)), heading_(heading) {}
+
+std::string Listing::HeadingOf(const std::string& column) const {
+  if (heading_ == Heading::kAsNamed) return EscapeControl(column);
+  std::string heading;
+  for (const char c : column)
+    heading += c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return heading;
+}
 
 void Listing::Add(std::vector<json> row) {
   WEIRHOUSE_CHECK(row.size() == columns_.size());
@@ -65,14 +66,16 @@ void Listing::Detail(const std::string& key, json value) {
 std::string Listing::AsText() const {
   std::vector<std::vector<std::string>> cells(rows_.size());
   std::vector<std::size_t> widths;
-  std::vector<bool> right(columns_.size(), !rows_.empty());
-  for (const std::string& column : columns_) widths.push_back(Heading(column).size());
+  std::vector<bool> has_number(columns_.size(), false);
+  std::vector<bool> has_text(columns_.size(), false);
+  for (const std::string& column : columns_) widths.push_back(DisplayWidth(HeadingOf(column)));
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     for (std::size_t column = 0; column < columns_.size(); ++column) {
       const json& value = rows_[row][column];
       cells[row].push_back(DisplayText(value));
       widths[column] = std::max(widths[column], DisplayWidth(cells[row].back()));
-      if (!value.is_number() && !value.is_null()) right[column] = false;
+      if (value.is_number()) has_number[column] = true;
+      if (!value.is_number() && !value.is_null()) has_text[column] = true;
     }
   }
   std::string text;
@@ -81,13 +84,13 @@ std::string Listing::AsText() const {
     for (std::size_t column = 0; column < line.size(); ++column) {
       const std::string pad(widths[column] - DisplayWidth(line[column]), ' ');
       if (column > 0) out += "  ";
-      out += right[column] ? pad + line[column] : line[column] + pad;
+      out += has_number[column] && !has_text[column] ? pad + line[column] : line[column] + pad;
     }
     out.erase(out.find_last_not_of(' ') + 1);
     text += out + "\n";
   };
   std::vector<std::string> headings;
-  for (const std::string& column : columns_) headings.push_back(Heading(column));
+  for (const std::string& column : columns_) headings.push_back(HeadingOf(column));
   add_line(headings);
   for (const std::vector<std::string>& line : cells) add_line(line);
   return text;

@@ -1,6 +1,7 @@
 // Rows for people and for programs: aligned text, one JSON document, JSON lines or CSV.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -10,9 +11,10 @@ namespace weirhouse::command {
 
 class Listing {
  public:
+  enum class Heading : std::uint8_t { kCapitals, kAsNamed };
   // `name` is the key of the rows in the JSON document: "gates". Columns are JSON keys; as text
-  // they are shown in capitals, "_" as a blank.
-  Listing(std::string name, std::vector<std::string> columns);
+  // they are shown in capitals, "_" as a blank, or as they are named (those of a query).
+  Listing(std::string name, std::vector<std::string> columns, Heading heading = Heading::kCapitals);
 
   // One value per column. Numbers are aligned to the right, with thousands.
   void Add(std::vector<nlohmann::json> row);
@@ -30,8 +32,11 @@ class Listing {
  private:
   nlohmann::json RowAsJson(std::size_t row) const;
 
+  std::string HeadingOf(const std::string& column) const;
+
   std::string name_;
   std::vector<std::string> columns_;
+  Heading heading_;
   std::vector<std::vector<nlohmann::json>> rows_;
   std::vector<nlohmann::json> details_;
 };

@@ -135,10 +135,12 @@ Result<int> RunContractDiff(Context& context) {
   const std::string wanted = context.invocation().Word(0);
   if (!wanted.empty()) WEIRHOUSE_TRY_STATUS(Find(workspace->project(), wanted).status());
   json list = json::array();
+  bool changed = false;
   for (const auto& [id, contract] : workspace->project().contracts) {
     if (!wanted.empty() && id != wanted) continue;
     WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, id));
     if (registered == nullptr) {
+      changed = true;
       context.Line(fmt::format("+ {}: not registered yet", EscapeControl(contract->Title())));
       list.push_back({{"contract", id}, {"verdict", "new"}, {"changes", json::array()}});
       continue;
@@ -149,16 +151,15 @@ Result<int> RunContractDiff(Context& context) {
                     {"proposed", contract->version().ToString()},
                     {"verdict", VerdictName(report.verdict)},
                     {"changes", ChangesAsJson(report)}});
-    if (report.changes.empty()) {
-      if (!wanted.empty()) context.Line(EscapeControl(contract->Title()) + ": no changes");
-      continue;
-    }
+    if (report.changes.empty()) continue;
+    changed = true;
     context.Line(fmt::format("~ {} {} → {}: {}", EscapeControl(id),
                              registered->version().ToString(), contract->version().ToString(),
                              VerdictName(report.verdict)));
     for (const contract::ContractChange& change : report.changes)
       context.Line("    " + EscapeControl(change.ToString()));
   }
+  if (!changed) context.Line("no changes");
   context.Answer({{"contracts", std::move(list)}});
   return kExitOk;
 }

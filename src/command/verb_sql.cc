@@ -9,6 +9,7 @@
 #include "command/cell.h"
 #include "command/query_tables.h"
 #include "command/verbs.h"
+#include "table/schema.h"
 #include "transform/check.h"
 
 namespace weirhouse::command {
@@ -17,6 +18,12 @@ using nlohmann::json;
 
 constexpr std::int64_t kTextRows = 200;
 const std::string kQueryPath = "query";
+
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
 
 struct Named {
   std::string name;
@@ -74,21 +81,41 @@ Status Placed(const std::string& query, Status status) {
   return std::move(status).WithSpan(SpanAt(query, offset, WordWidth(query, offset)));
 }
 
-std::string LowerCase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
+// DuckDB has a catalog named "system" of its own, so the project's system.* stand in another
+// schema.
+constexpr std::string_view kSystem = "system";
+constexpr std::string_view kSystemSchema = "_system";
+
+std::string RegisteredName(const std::string& name) {
+  if (!name.starts_with("system.")) return name;
+  return std::string(kSystemSchema) + name.substr(kSystem.size());
+}
+
+// Renames the schema in table and column references; true if there was one to rename.
+bool RenameSystem(json& node) {
+  bool renamed = false;
+  if (node.is_object() && node.value("type", json()) == "BASE_TABLE" &&
+      LowerCase(node.value("schema_name", "")) == kSystem) {
+    node["schema_name"] = kSystemSchema;
+    renamed = true;
+  }
+  if (node.is_object()) {
+    const auto names = node.find("column_names");
+    if (names != node.end() && names->is_array() && names->size() == 3 &&
+        names->front().is_string() && LowerCase(names->front().get<std::string>()) == kSystem)
+      names->front() = kSystemSchema;
+  }
+  if (!node.is_structured()) return renamed;
+  for (json& child : node) renamed = RenameSystem(child) || renamed;
+  return renamed;
 }
 
 // The names as the project spells them; SQL does not tell cases apart.
-Result<std::vector<std::string>> ResolveTables(engine::Workspace& workspace,
-                                               storage::SqlSession& session,
+Result<std::vector<std::string>> ResolveTables(engine::Workspace& workspace, const json& tree,
                                                const std::string& query) {
-  auto tree = session.ParseToJson(query);
-  if (!tree.ok()) return Placed(query, tree.status());
   std::vector<Named> named;
   std::set<std::string> ctes;
-  CollectTables(json::parse(*tree), &named, &ctes);
+  CollectTables(tree, &named, &ctes);
   WEIRHOUSE_TRY(const std::vector<std::string> known, QueryTableNames(workspace));
   std::set<std::string> names;
   for (const Named& table : named) {
@@ -114,39 +141,83 @@ Result<std::vector<std::string>> ResolveTables(engine::Workspace& workspace,
   return std::vector<std::string>(names.begin(), names.end());
 }
 
-// The columns that the query needs of each table; all of them where that cannot be told.
-std::map<std::string, std::vector<std::string>> ColumnsNeeded(
-    storage::SqlSession& session, const std::string& query,
-    const transform::SchemaCatalog& schemas) {
-  std::map<std::string, std::vector<std::string>> columns;
-  transform::SelectRules rules;
-  rules.deterministic = false;
-  const auto checked = transform::CheckSelect(session, {kQueryPath, query}, schemas, rules);
-  if (!checked.ok()) return columns;
-  for (const transform::TableReference& reference : checked->references)
-    columns[reference.name] = reference.columns;
+// Hidden columns are there for who asks for one by name, so that `*` gives the declared ones.
+std::vector<std::string> ColumnsOffered(const arrow::Schema& schema, const std::string& query) {
+  std::vector<std::string> columns;
+  for (const std::string& name : schema.field_names()) {
+    if (!table::IsHidden(name) || LowerCase(query).find(LowerCase(name)) != std::string::npos)
+      columns.push_back(name);
+  }
   return columns;
 }
 
-Status RegisterTables(engine::Workspace& workspace, storage::SqlSession& session,
-                      const std::string& query, std::optional<CommitSeq> at) {
-  WEIRHOUSE_TRY(const std::vector<std::string> names, ResolveTables(workspace, session, query));
-  transform::SchemaCatalog schemas;
-  for (const std::string& name : names) {
-    WEIRHOUSE_TRY(const auto schema, QueryTableSchema(workspace, name));
-    schemas.Add(name, schema, "table " + name);
-  }
-  auto needed = ColumnsNeeded(session, query, schemas);
-  for (const std::string& name : names) {
-    std::vector<std::string> columns = needed[name];
-    // `count(*)` needs rows and no column.
-    if (columns.empty() && needed.size() == names.size())
-      columns.push_back(schemas.Find(name)->schema->field(0)->name());
-    WEIRHOUSE_TRY(const auto rows, QueryTableRows(workspace, name, columns, at));
-    WEIRHOUSE_TRY_STATUS(session.Register(name, rows));
-  }
-  return Status();
+std::shared_ptr<arrow::Schema> Narrowed(const arrow::Schema& schema,
+                                        const std::vector<std::string>& columns) {
+  arrow::FieldVector fields;
+  for (const std::string& column : columns) fields.push_back(schema.GetFieldByName(column));
+  return arrow::schema(std::move(fields));
 }
+
+// One query on its way: which tables and columns it needs, and how it is said to the engine.
+class Query {
+ public:
+  Query(engine::Workspace& workspace, storage::SqlSession& session, std::string text)
+      : workspace_(workspace), session_(session), text_(std::move(text)), sql_(text_) {}
+
+  Result<std::shared_ptr<arrow::Table>> Run(std::optional<CommitSeq> at) {
+    auto tree = session_.ParseToJson(text_);
+    if (!tree.ok()) return Placed(text_, tree.status());
+    json parsed = json::parse(*tree);
+    WEIRHOUSE_TRY(const std::vector<std::string> names, ResolveTables(workspace_, parsed, text_));
+    if (RenameSystem(parsed)) {
+      WEIRHOUSE_TRY(sql_, session_.JsonToSql(parsed.dump()));
+    }
+    WEIRHOUSE_TRY_STATUS(Check(names));
+    for (const std::string& name : names) {
+      WEIRHOUSE_TRY(const auto rows, QueryTableRows(workspace_, name, columns_[name], at));
+      WEIRHOUSE_TRY_STATUS(session_.Register(RegisteredName(name), rows));
+    }
+    auto answer = session_.Query(sql_);
+    if (answer.ok()) return answer;
+    // What our own check found is said in the project's words, with a suggestion.
+    if (!found_.ok() && sql_ == text_) return found_;
+    return sql_ == text_ ? Placed(text_, answer.status()) : answer.status();
+  }
+
+ private:
+  // Which columns of each table are needed; all that are offered where that cannot be told, since
+  // the engine may know what the check does not.
+  Status Check(const std::vector<std::string>& names) {
+    transform::SchemaCatalog schemas;
+    for (const std::string& name : names) {
+      WEIRHOUSE_TRY(const auto schema, QueryTableSchema(workspace_, name));
+      columns_[name] = ColumnsOffered(*schema, text_);
+      schemas.Add(RegisteredName(name), Narrowed(*schema, columns_[name]), "table " + name);
+    }
+    transform::SelectRules rules;
+    rules.deterministic = false;
+    const auto checked = transform::CheckSelect(session_, {kQueryPath, sql_}, schemas, rules);
+    found_ = checked.status();
+    if (!checked.ok()) return Status();
+    for (const std::string& name : names) {
+      // `count(*)` needs rows and no column.
+      std::vector<std::string> needed = {columns_[name].front()};
+      for (const transform::TableReference& reference : checked->references) {
+        if (reference.name == RegisteredName(name) && !reference.columns.empty())
+          needed = reference.columns;
+      }
+      columns_[name] = std::move(needed);
+    }
+    return Status();
+  }
+
+  engine::Workspace& workspace_;
+  storage::SqlSession& session_;
+  const std::string text_;
+  std::string sql_;
+  std::map<std::string, std::vector<std::string>> columns_;
+  Status found_;
+};
 }  // namespace
 
 Result<int> RunSql(Context& context) {
@@ -155,10 +226,8 @@ Result<int> RunSql(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const auto at, CommitAt(*workspace, context.invocation().at));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
-  WEIRHOUSE_TRY_STATUS(RegisterTables(*workspace, *session, query, at));
-  auto answer = session->Query(query);
-  if (!answer.ok()) return Placed(query, answer.status());
-  const std::shared_ptr<arrow::Table> rows = std::move(answer).value();
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
+                Query(*workspace, *session, query).Run(at));
   if (context.invocation().Has("csv")) {
     context.streams().Out(ListingOf(*rows, "rows", -1).AsCsv());
     return kExitOk;
