@@ -142,7 +142,7 @@ class ChainCheck {
       }
     }
     if (stated.value("step", "") != row.Text(9)) return Broken(seq, "its run was changed");
-    if (stated.value("key", "") != nlohmann::json::parse(JsonText(row.Text(10)))) {
+    if (nlohmann::json(stated.value("key", "")) != nlohmann::json::parse(JsonText(row.Text(10)))) {
       return Broken(seq, "its idempotency key was changed");
     }
     last_ = seq;
