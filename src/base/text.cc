@@ -116,7 +116,14 @@ std::string EscapeControl(std::string_view text) {
                          static_cast<unsigned char>(text[i + 1]) == 0x81 &&
                          static_cast<unsigned char>(text[i + 2]) >= 0xa6 &&
                          static_cast<unsigned char>(text[i + 2]) <= 0xa9;
-    if (bidi || isolate) {
+    // U+0080…U+009F: a terminal may take U+009B for the beginning of a command.
+    const bool second_control_set = c == 0xc2 && i + 1 < text.size() &&
+                                    static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                                    static_cast<unsigned char>(text[i + 1]) <= 0x9f;
+    if (second_control_set) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i + 1]));
+      i += 1;
+    } else if (bidi || isolate) {
       out += fmt::format(
           "\\u{:04x}", (bidi ? 0x2000 : 0x2040) + (static_cast<unsigned char>(text[i + 2]) & 0x3f));
       i += 2;

@@ -80,7 +80,7 @@ std::string FormatDate(std::int64_t us) {
 }
 
 std::string FormatTime(std::int64_t us) {
-  const std::int64_t in_day = us - FloorDivide(us, kDay) * kDay;
+  const std::int64_t in_day = (us % kDay + kDay) % kDay;
   const std::int64_t seconds = in_day / kSecond;
   std::string text = fmt::format("{}T{:02}:{:02}:{:02}", FormatDate(us), seconds / 3600,
                                  seconds / 60 % 60, seconds % 60);

@@ -6,6 +6,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -16,6 +17,17 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1 << 20;
 constexpr int kDepthMax = 64;
 constexpr int kAliasesMax = 100;
+// An alias is a copy, and a copy may hold aliases: without a bound on what they add up to, fifty
+// lines that each name the line before twice would fill any memory.
+constexpr std::size_t kAliasedNodesMax = 10'000;
+
+std::size_t NodesIn(const YamlNode& node) {
+  std::size_t count = 1;
+  for (const YamlNode& item : node.items()) count += NodesIn(item);
+  for (const YamlNode::Entry& entry : node.entries()) count += NodesIn(entry.value);
+  return count;
+}
+
 struct YamlStop {
   Status status;
 };
@@ -50,6 +62,10 @@ class YamlReader : public YAML::EventHandler {
     if (++aliases_ > kAliasesMax) Stop(mark, fmt::format("more than {} aliases", kAliasesMax));
     const auto known = anchors_.find(anchor);
     if (known == anchors_.end()) Stop(mark, "the alias names no finished anchor");
+    aliased_nodes_ += NodesIn(known->second);
+    if (aliased_nodes_ > kAliasedNodesMax) {
+      Stop(mark, fmt::format("aliases stand for more than {} values", kAliasedNodesMax));
+    }
     Place(YamlNode(known->second), YAML::NullAnchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -136,6 +152,7 @@ class YamlReader : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   int aliases_ = 0;
+  std::size_t aliased_nodes_ = 0;
   int document_at_ = -1;
 };
 
@@ -199,7 +216,10 @@ Result<double> YamlNode::AsDouble(std::string_view what) const {
   double value = 0;
   if (is_scalar() && !quoted_) {
     const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    if (error == std::errc() && end == text_.data() + text_.size()) return value;
+    // from_chars reads "nan" and "inf" too: no bound or share in a project may be one of them.
+    if (error == std::errc() && end == text_.data() + text_.size() && std::isfinite(value)) {
+      return value;
+    }
   }
   return Error("WH2004", fmt::format("{} must be a number, found \"{}\"", what, text_));
 }
