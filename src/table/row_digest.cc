@@ -114,7 +114,7 @@ class ColumnBytes {
     for (std::int64_t i = 0; i < array.length(); ++i, ++row_) {
       const bool null = array.IsNull(i);
       if (measure_) {
-        block_.Grow(row_, null ? 1 : 1 + size_of(i));
+        block_.Grow(row_, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
       } else if (null) {
         block_.PutByte(row_, 0);
       } else {
