@@ -1,9 +1,13 @@
 #include "engine/batch_records.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/failpoint.h"
+#include "engine/applied.h"
 #include "engine/arrow_rows.h"
 
 namespace weirhouse::engine {
@@ -78,6 +82,38 @@ void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
   if (object.record_count > 0) rows.Int(kRecord, object.first_record_id.value());
   rows.EndRow();
 }
+
+// `rows` with the columns of `contract`: those it lacks hold the field's default, those that
+// widened are cast.
+Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Table>& rows,
+                                                const contract::Contract& contract) {
+  const std::shared_ptr<arrow::Schema> wanted = contract::RecordsSchema(contract);
+  if (rows->schema()->Equals(*wanted, /*check_metadata=*/false)) return rows;
+  std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
+  for (const auto& field : wanted->fields()) {
+    std::shared_ptr<arrow::ChunkedArray> column = rows->GetColumnByName(field->name());
+    if (column == nullptr) {
+      const contract::ContractField* declared = contract.Find(field->name());
+      std::shared_ptr<arrow::Scalar> value = arrow::MakeNullScalar(field->type());
+      if (declared != nullptr && declared->default_json) {
+        const nlohmann::json json = nlohmann::json::parse(*declared->default_json, nullptr, false);
+        auto parsed = arrow::Scalar::Parse(
+            field->type(), json.is_string() ? json.get<std::string>() : json.dump());
+        if (!parsed.ok()) return Status(Code::kInternal, parsed.status().ToString());
+        value = *parsed;
+      }
+      auto made = arrow::MakeArrayFromScalar(*value, rows->num_rows());
+      if (!made.ok()) return Status(Code::kInternal, made.status().ToString());
+      column = std::make_shared<arrow::ChunkedArray>(*made);
+    } else if (!column->type()->Equals(*field->type())) {
+      auto cast = arrow::compute::Cast(column, field->type());
+      if (!cast.ok()) return Status(Code::kInternal, cast.status().ToString());
+      column = cast->chunked_array();
+    }
+    columns.push_back(std::move(column));
+  }
+  return arrow::Table::Make(wanted, columns, rows->num_rows());
+}
 }  // namespace
 
 std::shared_ptr<arrow::Schema> QuarantineSchema() {
@@ -101,8 +137,10 @@ contract::SourceFormat FormatOf(const Source& source) {
   return format;
 }
 
-Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& source) {
-  if (const auto known = decoders_.find(source); known != decoders_.end()) return &known->second;
+Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& source,
+                                                         const std::string& version) {
+  const std::pair<std::string, std::string> key(source, version);
+  if (const auto known = decoders_.find(key); known != decoders_.end()) return &known->second;
   const Source* definition = workspace_.project().FindSource(source);
   if (definition == nullptr) {
     return Status(Code::kNotFound,
@@ -111,14 +149,24 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
         .WithError("WH1303")
         .WithHint("put the source back into weirhouse.yaml; raw data is never dropped");
   }
+  std::shared_ptr<const contract::Contract> contract =
+      workspace_.project().contracts.at(definition->contract);
+  if (!version.empty() && version != contract->version().ToString()) {
+    WEIRHOUSE_TRY(contract, RegisteredContract(workspace_, definition->contract, version));
+    if (contract == nullptr) {
+      return Status(Code::kCorruption, fmt::format("an object was taken in under a contract "
+                                                   "version that is not registered: {} {}",
+                                                   definition->contract, version))
+          .WithError("WH1306");
+    }
+  }
   WEIRHOUSE_TRY(contract::Decoder decoder,
-                contract::Decoder::Make(workspace_.project().contracts.at(definition->contract),
-                                        FormatOf(*definition)));
-  return &decoders_.emplace(source, std::move(decoder)).first->second;
+                contract::Decoder::Make(contract, FormatOf(*definition)));
+  return &decoders_.emplace(key, std::move(decoder)).first->second;
 }
 
 Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& source) {
-  WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source));
+  WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, ""));
   auto empty = arrow::Table::MakeEmpty(contract::RecordsSchema(decoder->contract()));
   if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
   return *empty;
@@ -127,7 +175,7 @@ Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& so
 Result<SourceRecords> RecordReader::Read(const std::string& source,
                                          const std::vector<catalog::ObjectRecord>& objects,
                                          bool count_attempts) {
-  WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source));
+  WEIRHOUSE_TRY(const contract::Decoder* today, DecoderOf(source, ""));
   SourceRecords records;
   records.source = source;
   records.objects = objects;
@@ -142,6 +190,7 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   RowBuilder quarantine(QuarantineSchema());
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const catalog::ObjectRecord& object = objects[i];
+    WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
     if (attempts[i] > kParseAttemptsMax) {
       AddWholeObject(quarantine, object, decoder->contract(), "WH1304",
@@ -172,7 +221,8 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
       AddQuarantined(quarantine, object, decoder->contract(), record);
     }
     records.quarantined_count += static_cast<std::int64_t>(decoded->quarantined.size());
-    parts.push_back(decoded->rows);
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, AsOfToday(decoded->rows, today->contract()));
+    parts.push_back(std::move(rows));
   }
   if (parts.empty()) {
     WEIRHOUSE_TRY(records.rows, NoRows(source));

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -27,7 +28,9 @@ struct SourceRecords {
   std::shared_ptr<arrow::Table> quarantine;  // rows for quarantine.<source>; null if none
 };
 
-// Decoders by source, compiled once. Threads: one.
+// Decoders by source and contract version, compiled once. An object is read by the version that the
+// ledger pinned when it arrived, so that reading it again finds the same records good; its rows
+// then take today's columns: a field that came later has its default. Threads: one.
 class RecordReader {
  public:
   explicit RecordReader(Workspace& workspace) : workspace_(workspace) {}
@@ -41,9 +44,11 @@ class RecordReader {
   Result<std::shared_ptr<arrow::Table>> NoRows(const std::string& source);
 
  private:
-  Result<const contract::Decoder*> DecoderOf(const std::string& source);
+  // Of the contract version that was in force when an object arrived; empty = today's.
+  Result<const contract::Decoder*> DecoderOf(const std::string& source, const std::string& version);
   Workspace& workspace_;
-  std::map<std::string, contract::Decoder> decoders_;
+  std::map<std::pair<std::string, std::string>, contract::Decoder>
+      decoders_;  // by (source, version)
 };
 
 // Columns of quarantine.<source>.

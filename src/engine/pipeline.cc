@@ -18,6 +18,7 @@
 namespace weirhouse::engine {
 namespace {
 constexpr std::int64_t kCommitsAtOnce = 64;
+constexpr int kConflictAttemptsMax = 8;
 // More waiting batches than this are a backfill: filling the online store batch by batch would cost
 // ten times what building it once does.
 constexpr std::size_t kBackfillBatches = 16;
@@ -111,8 +112,14 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   while (!state.progress.Cancelled() && !state.summary.halted) {
     WEIRHOUSE_TRY(const auto entry, NextCommit(state.workspace, kProcessedConsumer, "raw"));
     if (!entry) return Status();
-    WEIRHOUSE_TRY(const bool published, ProcessBatch(state, *entry));
-    if (!published) return Status();
+    Result<bool> published = ProcessBatch(state, *entry);
+    for (int attempt = 1;
+         attempt < kConflictAttemptsMax && published.status().code() == Code::kConflict;
+         ++attempt) {
+      published = ProcessBatch(state, *entry);  // from what the other writer left
+    }
+    if (!published.ok()) return published.status();
+    if (!*published) return Status();
     ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(features.Wake());
   }
@@ -207,6 +214,9 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
+  for (const std::string& path : waiting.acknowledged) {
+    WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));
+  }
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
                 FeatureWorker::Start(workspace, backfill));
@@ -220,6 +230,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   }
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
+  WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());

@@ -45,6 +45,9 @@ Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEn
 // the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
 
+// Compacts tables of which enough rows are masked; one commit each, rows unchanged.
+Status MaintainTables(PipelineState& state);
+
 // The next commit of `layer` after `consumer`'s offset that published something for it; absent if
 // none waits.
 Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,

@@ -26,6 +26,11 @@ class BatchRun {
       : state_(state), workspace_(state.workspace), raw_(raw) {}
 
   Result<bool> Process();
+  // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
+  void NoteFailure(const Status& why) {
+    if (run_.id.value() != 0)
+      workspace_.catalog().FailRun(run_.id, why).Ignore("the first error counts");
+  }
 
  private:
   Status ReadRecords();
@@ -436,6 +441,9 @@ Status BatchRun::Halt() {
 }  // namespace
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
-  return BatchRun(state, entry).Process();
+  BatchRun run(state, entry);
+  Result<bool> published = run.Process();
+  if (!published.ok()) run.NoteFailure(published.status());
+  return published;
 }
 }  // namespace weirhouse::engine

@@ -212,6 +212,9 @@ Result<Waiting> ListWaiting(Workspace& workspace) {
       ++waiting.files;
       (file.batch.empty() ? by_arrival : dated[file.batch]).push_back(std::move(file));
     }
+    for (const raw::LandedFile& file : landing.acknowledged) {
+      waiting.acknowledged.push_back(file.path);
+    }
     for (const raw::LandedFile& file : landing.unmatched) waiting.unmatched.push_back(file.path);
   }
   for (auto& [name, files] : dated) waiting.batches.push_back({name, std::move(files)});

@@ -19,6 +19,7 @@ struct WaitingBatch {
 };
 struct Waiting {
   std::vector<WaitingBatch> batches;
+  std::vector<std::string> acknowledged;  // committed already, to be removed (`after: delete`)
   std::vector<std::string> unmatched;
   std::int64_t files = 0;
 };

@@ -86,6 +86,10 @@ Result<Landing> ListLanding(storage::Disk& disk, const LandingRule& rule, catalo
       const auto before = seen.find(info.path);
       if (before != seen.end() && before->second->size_bytes == info.size_bytes &&
           before->second->mtime_us == info.mtime_us && before->second->inode == info.inode) {
+        if (rule.delete_after) {
+          landing.acknowledged.push_back({rule.source, info.path, prefix + base, info.size_bytes,
+                                          info.mtime_us, info.inode, ""});
+        }
         continue;
       }
       LandedFile file{rule.source, info.path, prefix + base, info.size_bytes, info.mtime_us,

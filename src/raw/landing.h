@@ -46,6 +46,8 @@ std::optional<EventTime> EndOfBatch(std::string_view batch);
 struct Landing {
   std::vector<LandedFile> complete;    // new, whole; in order of (batch, source, name)
   std::vector<LandedFile> incomplete;  // still being written: look again
+  std::vector<LandedFile>
+      acknowledged;                   // known, of a source that deletes: a crash came before that
   std::vector<LandedFile> unmatched;  // the name does not fit the batch pattern: a person must look
 };
 // Lists what the catalog has not seen: hidden files, *.tmp and *.part are skipped; a file is whole

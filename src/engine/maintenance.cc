@@ -1,0 +1,61 @@
+// Upkeep that changes no row: folding deletes into data files once enough of a file is masked.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/failpoint.h"
+#include "engine/pipeline_state.h"
+#include "engine/publication.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr double kDeletedShareMax = 0.10;
+
+bool WantsCompaction(const std::vector<table::FileDeletes>& files) {
+  for (const table::FileDeletes& file : files) {
+    if (static_cast<double>(file.deleted_rows) >
+        kDeletedShareMax * static_cast<double>(file.file.row_count))
+      return true;
+  }
+  return false;
+}
+
+Status CompactTable(Workspace& workspace, const std::string& name, RunSummary& summary) {
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+  if (!table || (*table)->current_snapshot() == nullptr) return Status();
+  WEIRHOUSE_TRY(const std::vector<table::FileDeletes> files,
+                table::DeletedShares(workspace.disk(), *table));
+  if (!WantsCompaction(files)) return Status();
+  StepInputs step;
+  step.kind = "compaction";
+  step.name = name;
+  step.inputs = {{"snapshot", (*table)->current_snapshot()->id.value()}};
+  step.tables = {name};
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  Publication publication(workspace, run, "maintenance", name);
+  table::CompactionOptions options;
+  options.deleted_share_min = kDeletedShareMax;
+  WEIRHOUSE_TRY(
+      const table::StagedTable staged,
+      table::StageCompaction(workspace.disk(), *table, workspace.random(), publication.StageAs(),
+                             options, [&](std::int64_t sequence_number) {
+                               return workspace.catalog().SeqOf(name, sequence_number);
+                             }));
+  if (staged.snapshots.empty()) return Status();
+  publication.Add(staged);
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("compaction.committed");
+  ++summary.commits;
+  return Status();
+}
+}  // namespace
+
+Status MaintainTables(PipelineState& state) {
+  for (const transform::CheckedTransform& transform : state.workspace.project().transforms) {
+    // Histories only grow, and tables of mode full are replaced whole.
+    if (transform.definition.mode == transform::Mode::kFull) continue;
+    WEIRHOUSE_TRY_STATUS(CompactTable(state.workspace, transform.definition.name(), state.summary));
+  }
+  return Status();
+}
+}  // namespace weirhouse::engine
