@@ -170,8 +170,10 @@ std::string FormatError(const Status& status, const ErrorStyle& style) {
     out += fmt::format("   … and {} more: --json has all\n", diagnostics.size() - shown);
   }
   // What holds for all findings together.
-  if (!status.diagnostics().empty() && !status.hint().empty())
-    out += "   = help: " + EscapeControl(status.hint()) + "\n";
+  const bool said =
+      std::any_of(diagnostics.begin(), diagnostics.end(),
+                  [&](const Diagnostic& diagnostic) { return diagnostic.hint == status.hint(); });
+  if (!status.hint().empty() && !said) out += "   = help: " + EscapeControl(status.hint()) + "\n";
   if (!count.empty()) out += "   = note: " + count + "\n";
   return out;
 }

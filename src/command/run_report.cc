@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "command/verbs.h"
+#include "engine/workspace.h"
 
 namespace weirhouse::command {
 namespace {
@@ -43,7 +44,7 @@ std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
 
 void PrintSummary(Context& context, const engine::RunSummary& summary) {
   if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
-    context.Line("nothing waited");
+    if (!summary.halted) context.Line("nothing waited");
     return;
   }
   std::string line =
@@ -62,7 +63,7 @@ void PrintSummary(Context& context, const engine::RunSummary& summary) {
                              views == 1 ? "" : "s");
   std::vector<std::string> gates;
   for (const auto& [name, verdicts] : summary.gates) {
-    if (verdicts.size() == 1 && verdicts.begin()->first == "passed") {
+    if (!processed.empty() && verdicts.size() == 1 && verdicts.begin()->first == "passed") {
       processed += fmt::format("     gate {} {}", name, GatePart(verdicts));
       continue;
     }
@@ -75,11 +76,31 @@ void PrintSummary(Context& context, const engine::RunSummary& summary) {
   for (const std::string& gate : gates) context.Line(gate);
 }
 
-void PrintHalt(Context& context, const engine::RunSummary& summary) {
+// "processed.arrival@1101": what the halted run would have moved, and where it stands.
+std::string HaltedAt(engine::Workspace& workspace, RunId run) {
+  const auto verdicts = workspace.catalog().Verdicts({std::nullopt, run, 1000});
+  if (!verdicts.ok()) return "";
+  std::vector<std::string> tables;
+  for (const catalog::VerdictRecord& verdict : *verdicts) {
+    if (verdict.state != "failed" && verdict.state != "error" && verdict.state != "not_evaluated")
+      continue;
+    const auto last = workspace.catalog().LastSeq();
+    const auto snapshot = last.ok() ? workspace.catalog().SnapshotAsOf(verdict.table, *last)
+                                    : Result<std::optional<catalog::SnapshotRecord>>(last.status());
+    const bool exists = snapshot.ok() && snapshot->has_value();
+    tables.push_back(exists ? fmt::format("{}@{}", verdict.table, (*snapshot)->seq.value())
+                            : verdict.table);
+  }
+  return Join(tables, ", ");
+}
+
+void PrintHalt(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
   const std::string run = ToString(*summary.halted);
   context.progress().Finish();
   context.streams().Err(
-      EscapeControl(summary.halted_message) + "\n" +
+      EscapeControl(summary.halted_message) +
+      fmt::format(". Nothing published; downstream halted at {}\n",
+                  EscapeControl(HaltedAt(workspace, *summary.halted))) +
       fmt::format("  look: wh gate show {0}     recorded in lineage: publish "
                   "anyway, wh gate override {0} --reason TEXT; or leave the batch "
                   "out, wh gate discard {0} --reason TEXT\n",
@@ -121,7 +142,7 @@ json ToJson(const engine::RunSummary& summary) {
   return document;
 }
 
-int ReportRun(Context& context, const engine::RunSummary& summary) {
+int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
   context.progress().Finish();
   const bool cancelled = context.progress().was_cancelled();
   json document = ToJson(summary);
@@ -134,7 +155,7 @@ int ReportRun(Context& context, const engine::RunSummary& summary) {
                             EscapeControl(file)));
   }
   if (summary.halted) {
-    PrintHalt(context, summary);
+    PrintHalt(context, workspace, summary);
     return kExitGateFailed;
   }
   if (cancelled) {

@@ -14,5 +14,5 @@ namespace weirhouse::command {
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 nlohmann::json ToJson(const engine::RunSummary& summary);
 // Prints the summary and returns the exit code: 3 after a halt, 130 after Ctrl-C.
-int ReportRun(Context& context, const engine::RunSummary& summary);
+int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);
 }  // namespace weirhouse::command

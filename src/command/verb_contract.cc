@@ -212,6 +212,6 @@ Result<int> RunContractPublish(Context& context) {
   WEIRHOUSE_TRY(const engine::RunSummary summary,
                 engine::Apply(*workspace, plan.digest, context.progress()));
   context.Line("registered " + EscapeControl(contract->Title()));
-  return ReportRun(context, summary);
+  return ReportRun(context, *workspace, summary);
 }
 }  // namespace weirhouse::command

@@ -31,6 +31,16 @@ std::string Reasons(const catalog::VerdictRecord& verdict) {
   return reasons;
 }
 
+// A value in a cell: six digits, "max 5000, min 1" for an object.
+std::string ShortText(const json& value) {
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
+  if (!value.is_object()) return DisplayText(value);
+  std::string text;
+  for (const auto& [name, part] : value.items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", EscapeControl(name), ShortText(part));
+  return text;
+}
+
 // One line for each check: what it saw and what it may be.
 void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   context.Line(fmt::format("gate {} on {}  batch {}  {}", EscapeControl(verdict.gate),
@@ -44,7 +54,8 @@ void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   for (const json& check : verdict.checks) {
     checks.Add({check.value("name", ""), check.value("state", ""), check.value("severity", ""),
                 check.value("population", std::int64_t{0}), check.value("bad", std::int64_t{0}),
-                check.value("observed", json()), check.value("bound", json())});
+                ShortText(check.value("observed", json())),
+                ShortText(check.value("bound", json()))});
   }
   context.streams().Out(checks.AsText());
   for (const json& check : verdict.checks) {
@@ -81,7 +92,7 @@ Result<int> DecideAndGoOn(Context& context, Decide decide, std::string_view done
   context.Line(fmt::format("{} {}: {}", ToString(run), done, EscapeControl(reason)));
   WEIRHOUSE_TRY(const engine::RunSummary summary,
                 engine::RunPending(*workspace, context.progress()));
-  return ReportRun(context, summary);
+  return ReportRun(context, *workspace, summary);
 }
 }  // namespace
 

@@ -77,11 +77,22 @@ Result<int> RunVerify(Context& context) {
                            WithThousands(report.commits), report.problems.size(),
                            report.problems.size() == 1 ? "" : "s"));
   for (const std::string& problem : report.problems) context.Line("  " + EscapeControl(problem));
+  if (report.orphans > 0) {
+    context.Line(
+        fmt::format("{} file{} of {} bytes that no commit names: left by work that was cut "
+                    "short, harmless",
+                    WithThousands(report.orphans), report.orphans == 1 ? "" : "s",
+                    WithThousands(report.orphan_bytes)));
+  }
   context.Answer({{"objects", report.objects},
                   {"files", report.files},
                   {"bytes", report.bytes},
                   {"commits", report.commits},
+                  {"snapshots", report.snapshots},
                   {"deep", deep},
+                  {"orphans", report.orphans},
+                  {"orphan_bytes", report.orphan_bytes},
+                  {"first_orphans", report.first_orphans},
                   {"problems", report.problems}});
   return report.problems.empty() ? kExitOk : kExitDiffers;
 }

@@ -175,7 +175,7 @@ Result<int> RunApply(Context& context) {
   }
   WEIRHOUSE_TRY(const engine::RunSummary summary,
                 engine::Apply(*workspace, digest, context.progress()));
-  return ReportRun(context, summary);
+  return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunIngest(Context& context) {
@@ -183,7 +183,7 @@ Result<int> RunIngest(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(const engine::RunSummary summary,
                 engine::RunPending(*workspace, context.progress()));
-  return ReportRun(context, summary);
+  return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunRun(Context& context) {
@@ -191,6 +191,6 @@ Result<int> RunRun(Context& context) {
   if (context.invocation().dry_run) return ShowWaiting(context);
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(const engine::RunSummary summary, engine::RunFull(*workspace, context.progress()));
-  return ReportRun(context, summary);
+  return ReportRun(context, *workspace, summary);
 }
 }  // namespace weirhouse::command

@@ -104,10 +104,12 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
                 catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
   document["halted"] = json::array();
   for (const catalog::Run& run : halted) {
+    // What the engine remembers of a halted batch, its story included.
+    WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run.id)));
     document["halted"].push_back(
         {{"run", ToString(run.id)},
          {"batch", run.plan.name},
-         {"message", run.error.is_object() ? run.error.value("message", "") : std::string()}});
+         {"message", story && story->is_object() ? story->value("message", "") : ""}});
   }
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
   return document;
