@@ -1,0 +1,39 @@
+"""What the Python benchmarks share: measured processes, medians, and figures as lines of JSON."""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BIN = pathlib.Path(os.environ.get("WEIRHOUSE_BENCH_BIN", ROOT / "build/dev/bin"))
+PYTHON = str(ROOT / ".deps/venv/bin/python")
+os.environ.setdefault("WEIRHOUSE_PYTHON", PYTHON)  # the one that has the data of the example
+
+
+def report(name, value, unit, **more):
+    print(json.dumps({"name": name, "value": value, "unit": unit, **more}, ensure_ascii=False), flush=True)
+
+
+def measure(command, cwd=None, stdin=None):
+    """Runs a command to its end; (wall s, CPU s, peak MiB, stdout). Fails if it does."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    # Little is printed by what is measured here, so reading one pipe after the other cannot block it.
+    out, err = process.stdout.read(), process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"benchmark failed: {' '.join(map(str, command))}: exit {process.returncode}\n{err.decode()[-2000:]}")
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.decode()
+
+
+def medians(command, runs, cwd=None):
+    """Medians of (wall ms, CPU ms, peak MiB) after one warm run."""
+    measure(command, cwd)
+    taken = [measure(command, cwd)[:3] for _ in range(runs)]
+    wall, cpu, peak = (statistics.median(column) for column in zip(*taken))
+    return wall * 1e3, cpu * 1e3, peak
