@@ -42,11 +42,7 @@ std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
   return text;
 }
 
-void PrintSummary(Context& context, const engine::RunSummary& summary) {
-  if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
-    if (!summary.halted) context.Line("nothing waited");
-    return;
-  }
+std::string IngestLine(const engine::RunSummary& summary) {
   std::string line =
       fmt::format("ingest     {} object{}  {} records", WithThousands(summary.objects),
                   summary.objects == 1 ? "" : "s", WithThousands(summary.records));
@@ -54,7 +50,15 @@ void PrintSummary(Context& context, const engine::RunSummary& summary) {
   if (summary.duplicate_objects > 0)
     line +=
         fmt::format("     {} objects again, unchanged", WithThousands(summary.duplicate_objects));
-  context.Line(line);
+  return line;
+}
+
+void PrintSummary(Context& context, const engine::RunSummary& summary) {
+  if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
+    if (!summary.halted) context.Line("nothing waited");
+    return;
+  }
+  if (summary.objects + summary.duplicate_objects > 0) context.Line(IngestLine(summary));
 
   std::string processed = ProcessedPart(summary);
   const std::int64_t views = ViewCount(summary);
@@ -72,7 +76,12 @@ void PrintSummary(Context& context, const engine::RunSummary& summary) {
     gates.push_back(fmt::format("gate {} {} run{}: {}", name, WithThousands(runs),
                                 runs == 1 ? "" : "s", GatePart(verdicts)));
   }
-  if (!processed.empty()) context.Line("processed  " + processed);
+  if (!processed.empty()) {
+    context.Line("processed  " + processed);
+  } else if (summary.objects + summary.duplicate_objects == 0) {
+    context.Line(fmt::format("done       {} commit{}", WithThousands(summary.commits),
+                             summary.commits == 1 ? "" : "s"));
+  }
   for (const std::string& gate : gates) context.Line(gate);
 }
 
