@@ -40,6 +40,17 @@ class Findings {
     diagnostics_.push_back(std::move(diagnostic));
   }
   bool empty() const { return count_ == 0; }
+
+  // What reads a table that could not be checked is not checked either: its errors would only
+  // repeat the first.
+  void NoteBroken(const std::string& table) { broken_.push_back(table); }
+  bool any_broken() const { return !broken_.empty(); }
+  bool MentionsBroken(std::string_view text) const {
+    return std::any_of(broken_.begin(), broken_.end(), [&](const std::string& table) {
+      return text.find(table) != std::string_view::npos;
+    });
+  }
+
   Status ToStatus() const {
     if (count_ == 0) return Status();
     if (count_ == 1) return first_;
@@ -51,6 +62,7 @@ class Findings {
  private:
   Status first_;
   std::vector<Diagnostic> diagnostics_;
+  std::vector<std::string> broken_;
   int count_ = 0;
 };
 
@@ -105,8 +117,10 @@ template <typename Parse>
 void ForEachFile(const ProjectDefinition& project, std::string_view folder, Findings& findings,
                  Parse parse) {
   const std::string prefix = std::string(folder) + "/";
+  const bool reads_tables = folder == "gates" || folder == "training_sets";
   for (auto at = project.files.lower_bound(prefix);
        at != project.files.end() && at->first.starts_with(prefix); ++at) {
+    if (reads_tables && findings.MentionsBroken(at->second)) continue;
     findings.Add(parse(at->first, at->second));
   }
 }
@@ -171,9 +185,11 @@ void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
     return;
   }
   for (const std::size_t index : *order) {
+    if (findings.MentionsBroken(definitions[index].text)) continue;
     auto checked = transform::CheckTransform(session, definitions[index], schemas);
     if (!checked.ok()) {
       findings.Add(checked.status());
+      findings.NoteBroken(definitions[index].name());
       continue;
     }
     const std::string declared = fmt::format("{}", definitions[index].path);
@@ -232,6 +248,7 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
   findings.Add(feature::CheckDistinct(project.views));
   const std::vector<std::string> tables = schemas.names();
   for (const feature::FeatureView& view : project.views) {
+    if (findings.MentionsBroken(view.source)) continue;
     Result<feature::ViewPlan> plan = Status(Code::kInvalidInput, "unbound");
     if (view.is_request()) {
       plan = feature::BindRequestView(view, session);
@@ -265,6 +282,9 @@ void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
       project, "models", findings, [&](const std::string& path, const std::string& text) -> Status {
         WEIRHOUSE_TRY(std::vector<model::ModelDefinition> models, model::ParseModels(text, path));
         for (model::ModelDefinition& model : models) {
+          if (project.FindTrainingSet(model.training_set) == nullptr && findings.any_broken()) {
+            return Status();
+          }
           if (project.FindTrainingSet(model.training_set) == nullptr) {
             return Status(Code::kInvalidInput,
                           fmt::format("the model \"{}\" names an unknown training set: \"{}\"",
