@@ -204,8 +204,8 @@ ReproductionFolder::~ReproductionFolder() {
 }
 
 Result<std::shared_ptr<const ProjectDefinition>> LayOutProject(Workspace& workspace,
-                                                            const std::string& key,
-                                                            const std::string& folder) {
+                                                               const std::string& key,
+                                                               const std::string& folder) {
   WEIRHOUSE_TRY(const auto code, LoadCode(workspace, key));
   for (const auto& [path, bytes] : code) {
     const fs::path relative = fs::path(path).lexically_normal();
@@ -271,9 +271,10 @@ Result<TrainingRows> RebuildTrainingSet(Workspace& workspace, const std::string&
   return rows;
 }
 
-Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
-                               const std::string& folder, const json& overrides,
-                               Progress& progress) {
+namespace {
+Result<Reproduction> ReproduceAny(Workspace& workspace, const std::string& id,
+                                  const std::string& folder, const json& overrides,
+                                  Progress& progress) {
   const auto known = [&](const char* kind) {
     return FindNumbered(workspace.catalog(), kind, id, "`wh model list`, `wh train-set list`");
   };
@@ -287,5 +288,19 @@ Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
                 fmt::format("no such model or training set: \"{}\"", EscapeControl(id)))
       .WithError("WH6001")
       .WithHint("`wh model list` and `wh train-set list` show what there is");
+}
+}  // namespace
+
+Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
+                               const std::string& folder, const json& overrides,
+                               Progress& progress) {
+  try {
+    return ReproduceAny(workspace, id, folder, overrides, progress);
+  } catch (const json::exception& error) {
+    return Status(Code::kCorruption,
+                  fmt::format("the record of {} cannot be read: {}", id, error.what()))
+        .WithError("WH5025")
+        .WithHint("`wh verify` checks the catalog");
+  }
 }
 }  // namespace weirhouse::engine

@@ -34,8 +34,8 @@ class ReproductionFolder {
 // Writes the code stored under `key` into `folder` and loads it as a project. Its bytes are checked
 // against the digest that was recorded.
 Result<std::shared_ptr<const ProjectDefinition>> LayOutProject(Workspace& workspace,
-                                                            const std::string& key,
-                                                            const std::string& folder);
+                                                               const std::string& key,
+                                                               const std::string& folder);
 
 // Builds a training set again from its pinned snapshots and compares; `same` and the first
 // differences go to `reproduction`. Returns its rows.

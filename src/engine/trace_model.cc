@@ -17,9 +17,6 @@ std::string PhraseOfMetrics(const std::map<std::string, double>& metrics) {
     phrase += fmt::format("{}{} {:.4g}", phrase.empty() ? "" : ", ", name, value);
   return phrase;
 }
-
-// Files of the project that a command names: "train.py".
-std::vector<std::string> FilesOf(const std::vector<std::string>& command) { return command; }
 }  // namespace
 
 Result<TraceNode> Tracer::Model(const std::string& id) {
@@ -50,7 +47,7 @@ Result<TraceNode> Tracer::Model(const std::string& id) {
   trained.detail = {{"command", record.command},
                     {"parameters", record.parameters},
                     {"environment", record.environment}};
-  WEIRHOUSE_TRY(TraceNode code, Code(record.code, FilesOf(record.command)));
+  WEIRHOUSE_TRY(TraceNode code, Code(record.code, record.command));
   trained.parents.push_back(std::move(code));
   WEIRHOUSE_TRY(TraceNode set, TrainingSet(record.training_set));
   trained.parents.push_back(std::move(set));
@@ -79,36 +76,50 @@ Result<TraceNode> Tracer::TrainingSet(const std::string& id) {
       node.parents.push_back(std::move(snapshot));
     }
   }
-  if (!record.seeds.empty() || record.code.empty()) {
-    for (const auto& [seed, digest] : record.seeds) {
-      TraceNode one;
-      one.kind = "seed";
-      one.key = seed;
-      one.title = fmt::format("seed {}, sha256 {}", seed, lineage::ShortDigest(digest));
-      node.parents.push_back(std::move(one));
-    }
+  for (const auto& [seed, digest] : record.seeds) {
+    TraceNode one;
+    one.kind = "seed";
+    one.key = seed;
+    one.title = fmt::format("seed {}, sha256 {}", seed, lineage::ShortDigest(digest));
+    node.parents.push_back(std::move(one));
   }
   return node;
 }
 
-// The deployment that served a prediction: the newest of its model at that time.
-Result<TraceNode> Tracer::Deployment(const catalog::PredictionRecord& prediction) {
-  WEIRHOUSE_TRY(TraceNode model, Model(prediction.model));
+Result<TraceNode> Tracer::Deployment(const std::string& key) {
+  WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode({"deployment", key}));
+  if (!stored) {
+    return Status(Code::kNotFound, fmt::format("no such deployment: \"{}\"", EscapeControl(key)))
+        .WithError("WH6001");
+  }
+  WEIRHOUSE_TRY(const DeploymentRecord record, DeploymentFromJson(stored->node.record));
+  TraceNode node;
+  node.kind = "deployment";
+  node.key = key;
+  node.title = fmt::format("deployment {} of {}, commit {}, {} of code {}", key, record.model,
+                           stored->seq.value(), record.script, record.code);
+  node.detail = stored->node.record;
+  WEIRHOUSE_TRY(TraceNode model, Model(record.model));
+  node.parents.push_back(std::move(model));
+  return node;
+}
+
+// The deployment that scored a prediction, as lineage names it.
+Status Tracer::LearnDeployment(const catalog::PredictionRecord& prediction) {
   WEIRHOUSE_TRY(const auto into, workspace_.catalog().EdgesInto({"prediction", prediction.id}));
   for (const catalog::EdgeRecord& edge : into) {
     if (edge.from.kind != "deployment") continue;
     WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode(edge.from));
     if (!stored) continue;
     WEIRHOUSE_TRY(const DeploymentRecord record, DeploymentFromJson(stored->node.record));
-    TraceNode node;
-    node.kind = "deployment";
-    node.key = edge.from.key;
-    node.title = fmt::format("deployment {} of {}, commit {}, {} of code {}", node.key,
-                             record.model, stored->seq.value(), record.script, record.code);
-    node.detail = stored->node.record;
-    node.parents.push_back(std::move(model));
-    return node;
+    deployment_ = edge.from.key;
+    served_code_ = record.code;
+    served_views_ = record.views;
   }
-  return model;
+  return Status();
+}
+
+Result<TraceNode> Tracer::ScoredBy(const catalog::PredictionRecord& prediction) {
+  return deployment_.empty() ? Model(prediction.model) : Deployment(deployment_);
 }
 }  // namespace weirhouse::engine

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "engine/online_query.h"
+#include "engine/reproduction.h"
 #include "engine/trace_walk.h"
 #include "feature/request.h"
 
@@ -93,6 +94,7 @@ TraceNode FeatureRowNode(const feature::ViewPlan& plan, const feature::FeatureRo
   node.kind = "feature_row";
   node.key = plan.view.table_name();
   json cells = json::object();
+  std::string values;
   for (std::size_t e = 0; e < plan.expressions.size(); ++e) {
     const feature::ValueColumn& column = rows.values[e];
     feature::Cell cell;
@@ -102,25 +104,42 @@ TraceNode FeatureRowNode(const feature::ViewPlan& plan, const feature::FeatureRo
       cell.bits = column.bits[row];
       if (column.type == feature::ValueType::kString) cell.text = column.texts[row];
     }
-    cells[plan.expressions[e].sql] = feature::ToText(cell.ToValue());
+    const std::string text = feature::ToText(cell.ToValue());
+    values += fmt::format("{}{} = {}", values.empty() ? ": " : ", ", plan.expressions[e].sql, text);
+    cells[plan.expressions[e].sql] = text;
   }
   const std::string known = FormatTime(rows.known_time[row]);
   std::string event;
   if (rows.event_time[row] != feature::kTimeless) event = FormatTime(rows.event_time[row]);
-  node.title = fmt::format("{}{}known {}{}{}", event, event.empty() ? "" : ", ", known,
-                           cells.empty() ? "" : ": ", PhraseOfCells(cells));
+  node.title = fmt::format("{}{}known {}{}", event, event.empty() ? "" : ", ", known, values);
   node.detail = {{"known_time", known}, {"values", std::move(cells)}};
   if (!event.empty()) node.detail["event_time"] = event;
   return node;
 }
 }  // namespace
 
+// The view as it was when it served: today's if that is the same, else the one of the code that was
+// deployed.
 Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
-  if (const feature::ViewPlan* plan = workspace_.project().FindPlan(view_id)) return plan;
-  return Status(Code::kNotFound,
-                fmt::format("the project no longer defines the view \"{}\"", view_id))
+  const auto digest = served_views_.find(view_id);
+  const auto fits = [&](const feature::ViewPlan* plan) {
+    return plan != nullptr &&
+           (digest == served_views_.end() || plan->view.digest.ToHex() == digest->second);
+  };
+  const feature::ViewPlan* plan = workspace_.project().FindPlan(view_id);
+  if (fits(plan)) return plan;
+  if (recorded_ == nullptr && !served_code_.empty()) {
+    WEIRHOUSE_TRY(const auto folder, ReproductionFolder::Make(""));
+    auto project = LayOutProject(workspace_, served_code_, *folder / "project");
+    if (project.ok()) recorded_ = *std::move(project);
+  }
+  if (recorded_ != nullptr) plan = recorded_->FindPlan(view_id);
+  if (fits(plan)) return plan;
+  return Status(
+             Code::kNotFound,
+             fmt::format("the project no longer defines the view \"{}\" as it was served", view_id))
       .WithError("WH6006")
-      .WithHint("put its file back, or look at `wh trace` of the training set");
+      .WithHint("put its file back: a changed view takes a new version");
 }
 
 // The rows that `group` stands on, each with what is behind it.
@@ -216,14 +235,18 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
   std::vector<TraceNode> nodes;
   for (const AnswerGroup& group : GroupAnswers(plan, rows, label, wanted)) {
     WEIRHOUSE_TRY(TraceNode node, GroupNode(view, group));
-    node.checked = view.rows.exact;
     for (const std::size_t output : group.outputs) {
-      if (same[output] || !view.rows.exact) continue;
+      if (same[output]) continue;
       node.intact = false;
       node.detail["found"][plan.outputs[output].column.qualified] =
           feature::ToText(cells[output].ToValue());
     }
-    if (!view.rows.exact) node.title += " (as they are now: that snapshot is no longer kept)";
+    // Equal bits prove themselves. Others prove nothing if the rows of that time are gone.
+    node.checked = node.intact || view.rows.exact;
+    if (!node.checked) {
+      node.intact = true;
+      node.title += ", of which some have been replaced since: that snapshot is no longer kept";
+    }
     nodes.push_back(std::move(node));
   }
   return nodes;
@@ -314,6 +337,7 @@ Result<TraceNode> Tracer::Prediction(const std::string& id) {
                  {"features_seq", prediction.features_seq.value()}};
   node.checked = true;
   node.intact = DigestOfServed(served) == prediction.vector_digest;
+  WEIRHOUSE_TRY_STATUS(LearnDeployment(prediction));
   std::vector<std::string> views;  // in the vector's order
   std::map<std::string, json> by_view;
   for (const json& one : served) {
@@ -335,7 +359,7 @@ Result<TraceNode> Tracer::Prediction(const std::string& id) {
     node.parents.push_back(std::move(one));
   }
   if (options_.feature) return node;
-  WEIRHOUSE_TRY(TraceNode scored, Deployment(prediction));
+  WEIRHOUSE_TRY(TraceNode scored, ScoredBy(prediction));
   node.parents.push_back(std::move(scored));
   return node;
 }

@@ -35,7 +35,7 @@ Result<TraceNode> Tracer::RowNode(const std::string& table, const FoundRow& row)
   TraceNode node;
   node.kind = "row";
   node.key = fmt::format("{}@{}", table, row.seq.value());
-  WEIRHOUSE_TRY(const Judged judged, JudgedBy(row.seq));
+  WEIRHOUSE_TRY(const Judged judged, JudgedBy(row.seq, table));
   const auto key_columns = SourceKeyColumns(workspace_.project(), table);
   const json shown = key_columns.ok() ? KeyCells(*key_columns, row.cells) : row.cells;
   node.title = fmt::format("{} {}, by {}", node.key, PhraseOfCells(shown), judged.title);
@@ -135,7 +135,7 @@ Result<TraceNode> Tracer::Record(RecordId record) {
   WEIRHOUSE_TRY(const auto object, workspace_.catalog().ObjectOfRecord(record));
   // Which rows it became, or why none.
   json fate = json::array();
-  std::vector<TraceNode> notes;
+  std::string became;
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.driver != "records." + object->source) continue;
     const std::string& table = transform.definition.name();
@@ -144,7 +144,7 @@ Result<TraceNode> Tracer::Record(RecordId record) {
     WEIRHOUSE_TRY(const auto rows, FindRowsByRecord(workspace_, table, {record}, std::nullopt));
     for (const auto& [id, row] : rows) {
       fate.push_back({{"table", table}, {"state", "processed"}, {"seq", row.seq.value()}});
-      node.title += fmt::format(" → {}@{}", table, row.seq.value());
+      became += fmt::format(" → {}@{}", table, row.seq.value());
     }
   }
   WEIRHOUSE_TRY(const std::vector<LostRecord> losers, LosersAround(workspace_, record));
@@ -166,10 +166,12 @@ Result<TraceNode> Tracer::Record(RecordId record) {
       fate.push_back({{"table", quarantine},
                       {"state", "quarantined"},
                       {"reason", row.cells.value("reason", "")}});
-      node.title += fmt::format(" → quarantined: {}", row.cells.value("reason", ""));
+      became += fmt::format(" → quarantined: {}", row.cells.value("reason", ""));
     }
   }
   node.detail["became"] = std::move(fate);
+  const std::string name = "record " + node.key;
+  if (!became.empty()) node.title = name + became + node.title.substr(name.size());
   return node;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "engine/applied.h"
@@ -31,11 +32,29 @@ json VerdictJson(const catalog::VerdictRecord& verdict) {
   return stored;
 }
 
-// A table and its history are judged by one gate.
-bool Judges(const catalog::VerdictRecord& verdict, std::string_view table) {
+// The digits that Commit wrote at the end of a node's key: "1101", "processed.arrival@1101".
+CommitSeq SeqOfKey(std::string_view key) {
+  if (const auto at = key.rfind('@'); at != std::string_view::npos) key.remove_prefix(at + 1);
+  std::int64_t seq = 0;
+  std::from_chars(key.data(), key.data() + key.size(), seq);
+  return CommitSeq(seq);
+}
+
+std::string_view WithoutHistory(std::string_view table) {
   constexpr std::string_view kHistory = "_history";
   if (table.ends_with(kHistory)) table.remove_suffix(kHistory.size());
-  return verdict.table == table;
+  return table;
+}
+
+// A table and its history are judged by one gate.
+bool Judges(const catalog::VerdictRecord& verdict, std::string_view table) {
+  return verdict.table == WithoutHistory(table);
+}
+
+// The records or the table whose new rows drive `table`.
+std::string DriverOf(const ProjectDefinition& project, std::string_view table) {
+  const transform::CheckedTransform* transform = project.FindTransform(WithoutHistory(table));
+  return transform == nullptr ? std::string() : transform->driver.value_or("");
 }
 }  // namespace
 
@@ -61,8 +80,8 @@ Tracer::Tracer(Workspace& workspace, const lineage::TraceOptions& options)
                  return FormatOf(*source);
                }) {}
 
-Result<Tracer::Judged> Tracer::JudgedBy(CommitSeq seq) {
-  const auto known = judged_.find(seq.value());
+Result<Tracer::Judged> Tracer::JudgedBy(CommitSeq seq, const std::string& table) {
+  const auto known = judged_.find({seq.value(), table});
   if (known != judged_.end()) return known->second;
   WEIRHOUSE_TRY(const auto entries, workspace_.catalog().Commits(CommitSeq(seq.value() - 1), 1));
   if (entries.empty() || entries.front().seq != seq) {
@@ -75,6 +94,12 @@ Result<Tracer::Judged> Tracer::JudgedBy(CommitSeq seq) {
   WEIRHOUSE_TRY(std::vector<catalog::VerdictRecord> verdicts,
                 workspace_.catalog().Verdicts(filter));
   std::reverse(verdicts.begin(), verdicts.end());  // oldest first
+  if (!table.empty()) {
+    const std::string driver = DriverOf(workspace_.project(), table);
+    std::erase_if(verdicts, [&](const catalog::VerdictRecord& verdict) {
+      return !Judges(verdict, table) && verdict.table != driver;
+    });
+  }
   Judged judged;
   judged.title = ToString(entry.run);
   if (!entry.batch.empty()) judged.title += fmt::format(" (batch {})", entry.batch);
@@ -88,7 +113,7 @@ Result<Tracer::Judged> Tracer::JudgedBy(CommitSeq seq) {
                    {"committed_at", FormatTime(entry.committed_at)},
                    {"chain", entry.chain.ToHex()},
                    {"verdicts", std::move(list)}};
-  judged_[seq.value()] = judged;
+  judged_[{seq.value(), table}] = judged;
   return judged;
 }
 
@@ -191,14 +216,12 @@ Result<std::vector<TraceNode>> Tracer::Inputs(const catalog::NodeRef& run, bool 
       if (!object) continue;
       node = objects_.Object(*object);
     } else if (edge.from.kind == "commit") {
-      WEIRHOUSE_TRY(const Judged judged,
-                    JudgedBy(CommitSeq(std::stoll(edge.from.key))));  // Commit wrote the digits
+      WEIRHOUSE_TRY(const Judged judged, JudgedBy(SeqOfKey(edge.from.key)));
       node.title = fmt::format("commit {} by {}", edge.from.key, judged.title);
       node.detail = judged.detail;
     } else if (edge.from.kind == "snapshot") {
       const auto at = edge.from.key.rfind('@');
-      WEIRHOUSE_TRY(node, InputSnapshotNode(edge.from.key.substr(0, at),
-                                            CommitSeq(std::stoll(edge.from.key.substr(at + 1)))));
+      WEIRHOUSE_TRY(node, InputSnapshotNode(edge.from.key.substr(0, at), SeqOfKey(edge.from.key)));
     } else if (edge.from.kind == "code") {
       WEIRHOUSE_TRY(node, Code(edge.from.key, {}));
     } else if (edge.from.kind == "run") {

@@ -26,6 +26,7 @@ class Tracer {
   Result<lineage::TraceNode> Prediction(const std::string& id);
   Result<lineage::TraceNode> Model(const std::string& id);
   Result<lineage::TraceNode> TrainingSet(const std::string& id);
+  Result<lineage::TraceNode> Deployment(const std::string& key);
   Result<lineage::TraceNode> Run(RunId id);
   Result<lineage::TraceNode> Commit(CommitSeq seq);
   Result<lineage::TraceNode> Object(ObjectId id);
@@ -56,7 +57,8 @@ class Tracer {
                                          const feature::ViewPlan& plan,
                                          const nlohmann::json& served);
   Result<const feature::ViewPlan*> PlanOf(const std::string& view_id);
-  Result<lineage::TraceNode> Deployment(const catalog::PredictionRecord& prediction);
+  Status LearnDeployment(const catalog::PredictionRecord& prediction);
+  Result<lineage::TraceNode> ScoredBy(const catalog::PredictionRecord& prediction);
 
   // ---- trace_row.cc: processed rows and what is behind them
   // One node per record: the row of `table` that it became (as of `seq`), behind it the record.
@@ -66,12 +68,13 @@ class Tracer {
   Result<lineage::TraceNode> RowNode(const std::string& table, const FoundRow& row);
 
   // ---- trace_run.cc
-  // "r1101, gate arrival passed": who brought a commit, and who judged it.
+  // "r1101, gate arrival passed": who brought a commit, and who judged it: of `table` and of the
+  // records it is made of, or of all its tables.
   struct Judged {
     std::string title;
     nlohmann::json detail;
   };
-  Result<Judged> JudgedBy(CommitSeq seq);
+  Result<Judged> JudgedBy(CommitSeq seq, const std::string& table = "");
   Result<lineage::TraceNode> InputSnapshotNode(const std::string& table, CommitSeq seq);
   Result<std::string> VerdictsUpTo(const std::string& table, CommitSeq seq);
   Result<std::vector<lineage::TraceNode>> Inputs(const catalog::NodeRef& run, bool folded);
@@ -81,8 +84,12 @@ class Tracer {
   Workspace& workspace_;
   const lineage::TraceOptions& options_;
   lineage::RawObjects objects_;
-  std::map<std::int64_t, Judged> judged_;                        // by commit
-  std::optional<std::vector<catalog::VerdictRecord>> verdicts_;  // all, once asked for
+  std::map<std::pair<std::int64_t, std::string>, Judged> judged_;  // by commit and table
+  std::optional<std::vector<catalog::VerdictRecord>> verdicts_;    // all, once asked for
+  std::string deployment_;                                         // what scored a prediction
+  std::string served_code_;                                        // its code
+  std::map<std::string, std::string> served_views_;                // its views → digest
+  std::shared_ptr<const ProjectDefinition> recorded_;              // that code, once it was needed
   bool opened_ = false;  // a group of rows is shown in full already; the others are folded
 };
 

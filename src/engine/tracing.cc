@@ -34,12 +34,23 @@ Result<lineage::TraceNode> TraceNumbered(Workspace& workspace, Tracer& tracer,
   if (model) return tracer.Model(what);
   WEIRHOUSE_TRY(const auto set, workspace.catalog().FindNode({"training_set", what}));
   if (set) return tracer.TrainingSet(what);
+  WEIRHOUSE_TRY(const auto deployment, workspace.catalog().FindNode({"deployment", what}));
+  if (deployment) return tracer.Deployment(what);
   return NotKnown(what);
 }
-}  // namespace
 
-Result<lineage::TraceNode> Trace(Workspace& workspace, const std::string& what,
-                                 const lineage::TraceOptions& options) {
+// A model or training set without its number: the newest.
+Result<lineage::TraceNode> TraceNewest(Workspace& workspace, Tracer& tracer,
+                                       const std::string& what) {
+  for (const char* kind : {"model", "training_set"}) {
+    WEIRHOUSE_TRY(const auto nodes, NumberedNodes(workspace.catalog(), kind, what));
+    if (!nodes.empty()) return TraceNumbered(workspace, tracer, nodes.back().node.key);
+  }
+  return NotKnown(what);
+}
+
+Result<lineage::TraceNode> TraceAny(Workspace& workspace, const std::string& what,
+                                    const lineage::TraceOptions& options) {
   Tracer tracer(workspace, options);
   if (what.starts_with("p-")) return tracer.Prediction(what);
   if (what.starts_with(kRecordPrefix)) {
@@ -57,6 +68,20 @@ Result<lineage::TraceNode> Trace(Workspace& workspace, const std::string& what,
   if (const auto run = ParseRunId(what); run.ok()) return tracer.Run(*run);
   if (const auto object = ParseObjectId(what); object.ok()) return tracer.Object(*object);
   if (const auto seq = NumberOf(what)) return tracer.Commit(CommitSeq(*seq));
-  return NotKnown(what);
+  return TraceNewest(workspace, tracer, what);
+}
+}  // namespace
+
+Result<lineage::TraceNode> Trace(Workspace& workspace, const std::string& what,
+                                 const lineage::TraceOptions& options) {
+  try {
+    return TraceAny(workspace, what, options);
+  } catch (const nlohmann::json::exception& error) {
+    return Status(Code::kCorruption, fmt::format("a record of lineage behind \"{}\" cannot be "
+                                                 "read: {}",
+                                                 EscapeControl(what), error.what()))
+        .WithError("WH6005")
+        .WithHint("`wh verify` checks the catalog");
+  }
 }
 }  // namespace weirhouse::engine
