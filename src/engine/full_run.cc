@@ -147,7 +147,14 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("rebuild.committed");
   ++state->summary.commits;
-  for (const auto& one : work) one->CountRows(state->summary.rows_by_table);
+  for (const auto& one : work) {
+    // Rows that the tables hold now, whether or not that changed a file.
+    const auto& definition = one->transform().definition;
+    state->summary.rows_by_table[definition.name()] = one->added_rows()->num_rows();
+    if (one->added_history() != nullptr) {
+      state->summary.rows_by_table[definition.history_table()] = one->added_history()->num_rows();
+    }
+  }
 
   std::vector<const feature::ViewPlan*> views;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) views.push_back(&plan);

@@ -170,7 +170,10 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
         .WithError("WH2022")
         .WithHint("look at `wh plan` again");
   }
-  if (!plan.empty()) WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
+  // A new seed is no item of the plan, and is registered all the same.
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  if (!plan.empty() || applied != DefinitionDigests(workspace.project()))
+    WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   return RunPending(workspace, progress);
 }
 
