@@ -18,6 +18,11 @@ json FieldOf(const json& record, std::string_view name) {
   return found == record.end() ? json() : *found;
 }
 
+// How many a record lists.
+json CountOf(const json& list) {
+  return list.is_array() ? json(static_cast<std::int64_t>(list.size())) : json();
+}
+
 std::string MetricsText(const json& metrics) {
   if (!metrics.is_object()) return "";
   std::string text;
@@ -97,7 +102,7 @@ Result<int> RunTrainSetList(Context& context) {
   WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("training_set"));
   for (const catalog::Node& node : nodes) {
     const json& record = node.node.record;
-    listing.Add({node.node.key, FieldOf(record, "rows"), FieldOf(record, "features"),
+    listing.Add({node.node.key, FieldOf(record, "rows"), CountOf(FieldOf(record, "features")),
                  FieldOf(record, "content"), fmt::format("@{}", node.seq.value())});
     listing.Detail("record", record);
   }
@@ -151,9 +156,9 @@ Result<int> RunModelList(Context& context) {
   WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("model"));
   for (const catalog::Node& node : nodes) {
     const json& record = node.node.record;
-    WEIRHOUSE_TRY(const auto edges, workspace->catalog().EdgesOutOf({"model", node.node.key}));
-    const bool deployed = std::any_of(edges.begin(), edges.end(),
-                                      [](const auto& edge) { return edge.kind == "deployed_as"; });
+    const std::string name = node.node.key.substr(0, node.node.key.find('#'));
+    WEIRHOUSE_TRY(const auto serving, workspace->catalog().Setting("deployed/" + name));
+    const bool deployed = serving && *serving == node.node.key;
     const std::string metrics = MetricsText(FieldOf(record, "metrics"));
     listing.Add({node.node.key, FieldOf(record, "training_set"),
                  metrics.empty() ? json() : json(metrics), fmt::format("@{}", node.seq.value()),

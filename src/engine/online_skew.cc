@@ -75,9 +75,9 @@ class Sampler {
   Sampler(const feature::ViewPlan& plan, EventTime now) : plan_(&plan), now_(Micros(now)) {}
 
   std::optional<std::int64_t> TimeAt(const char* column, std::int64_t row) const {
-    const feature::Value value = CellOf(*rows_->GetColumnByName(column)->chunk(0), row);
-    if (const auto* time = std::get_if<feature::Timestamp>(&value)) return time->us;
-    return std::nullopt;
+    const arrow::Array& times = *rows_->GetColumnByName(column)->chunk(0);
+    if (times.IsNull(row)) return std::nullopt;
+    return static_cast<const arrow::TimestampArray&>(times).Value(row);
   }
 
   // A time at or near which this row begins or ceases to count.
@@ -103,13 +103,24 @@ class Sampler {
   // Rows of one entity with the same event and known time: only the table key tells them apart.
   Status FindTies() {
     WEIRHOUSE_TRY(const auto entities, feature::EncodeEntities(plan_->view.entity, *rows_));
-    std::map<std::tuple<std::string_view, std::int64_t, std::int64_t>, std::int64_t> first;
+    struct Place {
+      std::int64_t event;
+      std::int64_t known;
+      std::string_view entity;
+      std::int64_t row;
+      auto Time() const { return std::tie(event, known, entity); }
+    };
+    std::vector<Place> places;
     for (std::int64_t row = 0; row < rows_->num_rows(); ++row) {
       const auto& entity = entities[static_cast<std::size_t>(row)];
       const std::optional<std::int64_t> event = TimeAt("event_time", row);
       const std::optional<std::int64_t> known = TimeAt("known_time", row);
-      if (!entity || !event || !known) continue;
-      if (!first.try_emplace({*entity, *event, *known}, row).second) ties_.push_back(row);
+      if (entity && event && known) places.push_back({*event, *known, *entity, row});
+    }
+    std::sort(places.begin(), places.end(),
+              [](const Place& a, const Place& b) { return a.Time() < b.Time(); });
+    for (std::size_t i = 1; i < places.size(); ++i) {
+      if (places[i - 1].Time() == places[i].Time()) ties_.push_back(places[i].row);
     }
     return Status();
   }
@@ -141,14 +152,16 @@ Result<std::shared_ptr<arrow::Table>> RowsAsOf(Workspace& workspace,
 
 Result<std::vector<feature::SkewSample>> ChooseSamples(const feature::OnlineStore& online,
                                                        const feature::ViewPlan& plan,
-                                                       const Sampler& sampler, std::int64_t pairs,
+                                                       Sampler& sampler, std::int64_t pairs,
                                                        Random& random) {
   std::vector<feature::SkewSample> samples;
+  const std::vector<feature::Value> nobody(plan.view.entity.size());
   for (std::int64_t tries = pairs * kTriesPerPair;
        tries > 0 && static_cast<std::int64_t>(samples.size()) < pairs; --tries) {
     feature::SkewSample sample = sampler.Next(random);
-    const auto answer = online.Get(plan, sample.entity, sample.at, sample.known);
-    if (!answer.ok() && answer.status().error_code() == "WH4010") continue;  // before what is kept
+    // How far back is kept does not depend on the entity, and for a NULL one nothing is read.
+    const auto answer = online.Get(plan, nobody, sample.at, sample.known);
+    if (!answer.ok() && answer.status().error_code() == "WH4010") continue;
     WEIRHOUSE_TRY_STATUS(answer.status());
     samples.push_back(std::move(sample));
   }
@@ -197,7 +210,7 @@ Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSe
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, RowsAsOf(workspace, plan.view, seq));
   if (rows == nullptr || rows->num_rows() == 0) return Status();
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
-  WEIRHOUSE_TRY(const Sampler sampler, Sampler::Make(plan, *rows, now));
+  WEIRHOUSE_TRY(Sampler sampler, Sampler::Make(plan, *rows, now));
   WEIRHOUSE_TRY(const std::vector<feature::SkewSample> samples,
                 ChooseSamples(workspace.online(), plan, sampler, pairs, random));
   WEIRHOUSE_TRY(

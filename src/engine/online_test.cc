@@ -11,13 +11,26 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-struct OnlineTest : ShopTest {
-  void SetUp() override {
-    ShopTest::SetUp();
-    AddModels();
-    LandDays(5);
-    ASSERT_OK(Apply(*workspace, "", NoProgress()));
+// Tests only read: they share one project.
+struct OnlineTest : ::testing::Test {
+  struct Shop : ShopTest {
+    void TestBody() override {}
+    void Open() {
+      SetUp();
+      AddModels();
+      LandDays(5);
+      ASSERT_OK(Apply(*workspace, "", NoProgress()));
+    }
+  };
+  static inline std::unique_ptr<Shop> shop;
+  static void SetUpTestSuite() {
+    shop = std::make_unique<Shop>();
+    shop->Open();
   }
+  static void TearDownTestSuite() { shop.reset(); }
+  weirhouse::testing::ScratchFolder& scratch = shop->scratch;
+  std::unique_ptr<Workspace>& workspace = shop->workspace;
+
   Result<OnlineVector> Ask(std::vector<std::string> features, json fields,
                            const std::string& at = "2024-01-05T12:00:00Z") {
     OnlineRequest request{std::move(features), std::move(fields), std::nullopt};
@@ -50,9 +63,9 @@ TEST_F(OnlineTest, AnswersWithValuesStatusesBitsAndTheCommit) {
 }
 
 TEST_F(OnlineTest, UnknownAndNullEntitiesAreNotFound) {
-  for (const json& shop : {json("zz"), json(nullptr)}) {
+  for (const json& unknown : {json("zz"), json(nullptr)}) {
     ASSERT_OK_AND(const OnlineVector vector,
-                  Ask({"shop_recent@1:last_24h", "shop_sales@1:n_24h"}, {{"shop", shop}}));
+                  Ask({"shop_recent@1:last_24h", "shop_sales@1:n_24h"}, {{"shop", unknown}}));
     EXPECT_EQ(vector.features[0].status, "not_found");
     EXPECT_TRUE(vector.features[0].value.is_null());
     EXPECT_EQ(vector.features[0].bits, "00");
@@ -122,12 +135,18 @@ TEST_F(OnlineTest, OnlineAndOfflineDifferInNoBit) {
 }
 
 TEST_F(OnlineTest, ABugInTheOrderOfTiesIsCaught) {
+  SkewReport report;
   // As WEIRHOUSE_PLANT=tie_order does for a whole process.
   auto planted = std::make_shared<ProjectDefinition>(workspace->project());
   for (feature::ViewPlan& plan : planted->view_plans) plan.faults.tie_order = true;
   workspace.reset();
-  ASSERT_OK_AND(workspace, Workspace::Open(planted, Access::kWrite));
-  ASSERT_OK_AND(const SkewReport report, MeasureSkew(*workspace, 1000, 7));
+  {
+    ASSERT_OK_AND(const auto faulty, Workspace::Open(planted, Access::kWrite));
+    const auto measured = MeasureSkew(*faulty, 1000, 7);
+    ASSERT_OK(measured);
+    report = *measured;
+  }
+  shop->Reopen();
   EXPECT_GT(report.differing, 0);
   ASSERT_FALSE(report.first.empty());
   EXPECT_THAT(report.first[0], HasSubstr("shop_recent.last_24h of"));

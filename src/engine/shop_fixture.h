@@ -151,23 +151,23 @@ struct ShopTest : ::testing::Test {
     Write("score.py", kShopScore);
     Reopen();
   }
-  // `days` days from 2024-01-01 on, 20 orders each: two shops, some at the same moment, some
-  // reported again later with another amount.
+  // `days` days from 2024-01-01 on, in two batches, 20 orders a day: two shops, some at the same
+  // moment, some reported again later with another amount.
   void LandDays(int days) {
+    std::map<std::string, std::string> files;
     for (int day = 1; day <= days; ++day) {
-      std::string bytes;
+      std::string& bytes = files[day * 2 <= days ? "2024-01-01.jsonl" : "2024-01-02.jsonl"];
       for (int i = 0; i < 20; ++i) {
         const std::string at = fmt::format("2024-01-{:02}T{:02}:00:00Z", day, 6 + i / 4);
         bytes += Order(fmt::format("{}-{}", day, i), (day * 37 + i * 13) % 101, at, at,
                        i % 2 == 0 ? "a" : "b");
       }
-      if (day > 1) {
-        bytes += Order(fmt::format("{}-3", day - 1), day,
-                       fmt::format("2024-01-{:02}T06:00:00Z", day - 1),
-                       fmt::format("2024-01-{:02}T05:00:00Z", day), "b");
-      }
-      Land(fmt::format("2024-01-{:02}.jsonl", day), bytes);
+      if (day == 1) continue;
+      bytes +=
+          Order(fmt::format("{}-3", day - 1), day, fmt::format("2024-01-{:02}T06:00:00Z", day - 1),
+                fmt::format("2024-01-{:02}T05:00:00Z", day), "b");
     }
+    for (const auto& [name, bytes] : files) Land(name, bytes);
   }
 
   std::map<std::string, std::int64_t> States() {
