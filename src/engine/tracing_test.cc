@@ -330,6 +330,34 @@ TEST_F(TracingTest, RunsCommitsObjectsAndSnapshotsHaveTheirSay) {
   EXPECT_THAT(later.status().hint(), HasSubstr(fmt::format("@{}", now->seq.value())));
 }
 
+TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
+  Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  Land("2024-01-02.jsonl", Order("1", 20, "2024-01-01T10:00:00Z", "2024-01-02T10:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const auto verify = [&] {
+    table::ClearTableCaches();
+    auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/true,
+                                  [](std::int64_t, std::int64_t) {});
+    EXPECT_OK(report);
+    return report.ok() ? *report : lineage::VerifyReport();
+  };
+  const lineage::VerifyReport whole = verify();
+  EXPECT_THAT(whole.problems, ::testing::IsEmpty());
+  EXPECT_GE(whole.snapshots, 8);  // two of each of four tables
+  EXPECT_EQ(whole.orphans, 0);
+
+  Write(".weirhouse/lake/processed/order/data/r99-0-00000000.parquet", "cut short");
+  EXPECT_EQ(verify().orphans, 1);
+  ASSERT_OK_AND(const auto files, workspace->catalog().Files("processed.order"));
+  const auto manifest = std::find_if(files.begin(), files.end(),
+                                     [](const auto& file) { return file.kind == "manifest"; });
+  ASSERT_NE(manifest, files.end());
+  std::filesystem::remove(manifest->path);
+  const lineage::VerifyReport broken = verify();
+  EXPECT_THAT(broken.problems, ::testing::Contains(HasSubstr("cannot be planned")));
+  EXPECT_THAT(broken.problems, ::testing::Contains(HasSubstr(manifest->path)));
+}
+
 TEST_F(TracingTest, WhatIsNotThereIsNotFound) {
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   for (const char* what : {"nothing", "p-0", "big#1", "r999", "o999", "9999", "processed.order@9",
