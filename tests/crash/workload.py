@@ -1,6 +1,5 @@
 """The crash tests' project: ten days of flights and a bad one, thinned out so that a run takes a second."""
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -281,10 +280,14 @@ def run_daemon(case):
 
 
 def make_template(folder, home):
-    """An applied project without data at `home`, kept in `folder`; departures are deleted once taken."""
+    """An applied project without data at `home`, kept in `folder`.
+
+    The files of planes and departures are deleted once they are taken in: to say so too early is to lose them.
+    """
     shutil.rmtree(home, ignore_errors=True)
     project = Project.make(home)
-    project.edit("weirhouse.yaml", ("    event_time: sched_dep_at\n", "    event_time: sched_dep_at\n    after: delete\n"))
+    project.edit("weirhouse.yaml", ("    dedup_key: [tailnum]\n", "    dedup_key: [tailnum]\n    after: delete\n"),
+                 ("    event_time: sched_dep_at\n", "    event_time: sched_dep_at\n    after: delete\n"))
     project.apply()
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(home, folder, symlinks=True)
@@ -294,6 +297,3 @@ def reached(list_file):
     path = pathlib.Path(list_file)
     return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
 
-
-def describe(spec):
-    return json.dumps(spec, sort_keys=True)
