@@ -54,11 +54,16 @@ class Sampler {
     return sampler;
   }
 
-  feature::SkewSample Next(Random& random) const {
+  feature::SkewSample Next(Random& random) {
+    // Each tie is asked about once.
     const bool tied = !ties_.empty() && random.Below(kTieShare) == 0;
-    const std::int64_t row = tied ? ties_[random.Below(ties_.size())]
-                                  : static_cast<std::int64_t>(random.Below(
-                                        static_cast<std::uint64_t>(rows_->num_rows())));
+    auto row =
+        static_cast<std::int64_t>(random.Below(static_cast<std::uint64_t>(rows_->num_rows())));
+    if (tied) {
+      std::swap(ties_[random.Below(ties_.size())], ties_.back());
+      row = ties_.back();
+      ties_.pop_back();
+    }
     feature::SkewSample sample;
     sample.view_id = plan_->view.id();
     for (const feature::TypedName& name : plan_->view.entity)
