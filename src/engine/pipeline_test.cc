@@ -109,6 +109,15 @@ TEST_F(PipelineTest, AFullRunGivesTheSameContentAndCounts) {
   EXPECT_NE(Content("processed.order"), current);
 }
 
+TEST_F(PipelineTest, AProjectHasOneFolderHoweverItIsSpelled) {
+  for (const char* spelling : {"", "/", "/.", "/./", "//"}) {
+    ASSERT_OK_AND(const auto project, LoadProject(scratch.path().string() + spelling, ""));
+    EXPECT_EQ(project->root, scratch.path().string()) << spelling;
+    ASSERT_OK_AND(const std::string found, FindProjectRoot(scratch.path().string() + spelling));
+    EXPECT_EQ(found, scratch.path().string()) << spelling;
+  }
+}
+
 TEST_F(PipelineTest, OnlyOneProcessWrites) {
   const auto second = Workspace::Open(workspace->shared_project(), Access::kWrite);
   ASSERT_FALSE(second.ok());

@@ -346,7 +346,8 @@ Result<std::string> FindProjectRoot(const std::string& start) {
   std::error_code error;
   fs::path folder = fs::absolute(start, error);
   for (; !error; folder = folder.parent_path()) {
-    if (fs::exists(folder / kProjectFile, error)) return folder.lexically_normal().string();
+    if (fs::exists(folder / kProjectFile, error))
+      return (folder / "").lexically_normal().parent_path().string();
     if (folder == folder.parent_path()) break;
   }
   return Status(Code::kNotFound,
@@ -358,7 +359,8 @@ Result<std::string> FindProjectRoot(const std::string& start) {
 Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& root,
                                                              const std::string& profile) {
   auto project = std::make_shared<ProjectDefinition>();
-  project->root = root;
+  // One spelling of the folder: the catalog remembers it. "dir/." and "dir/" are "dir".
+  project->root = fs::path(root + "/").lexically_normal().parent_path().string();
   WEIRHOUSE_TRY_STATUS(ReadDefinitionFiles(*project));
   Findings findings;
   findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
