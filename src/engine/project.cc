@@ -366,16 +366,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
                                 std::string(kProjectFile), profile, *project));
   if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
-  if (!project->seeds.empty()) {
-    // Seeds are files: an engine of their own may read them, that of the project's SQL may not.
-    storage::SqlOptions reading;
-    reading.threads = 1;
-    reading.locked = false;
-    WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> reader,
-                  storage::SqlEngine::Open(reading));
-    WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, reader->Connect());
-    for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, *session, seed));
-  }
+  for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
   for (const Seed& seed : project->seeds) project->files["seed:" + seed.path] = seed.digest.ToHex();
   project->code = CodeDigest(project->files);
 
