@@ -23,7 +23,7 @@ std::string DidYouMean(std::string_view wrong, std::span<const std::string> know
 
 // "693,559"
 std::string WithThousands(std::int64_t value);
-// Control characters as \xHH, so that data cannot drive a terminal (U+202E and its kin included).
+// Control characters as \xHH or \uHHHH, so that data cannot drive a terminal (U+202E, U+009B…).
 std::string EscapeControl(std::string_view text);
 // `"` doubled and wrapped: a SQL identifier.
 std::string QuoteIdentifier(std::string_view name);

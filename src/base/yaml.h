@@ -2,7 +2,7 @@
 //
 // Scalars stay text until a reader asks for a type: `on`, `no`, `1.0` and `2013-01-01` are what the
 // reader says they are, never what their spelling suggests. Limits: 1 MiB a file, depth 64, no
-// custom tags, no aliases beyond 100.
+// custom tags, at most 100 aliases that stand for at most 10,000 values.
 #pragma once
 
 #include <cstdint>

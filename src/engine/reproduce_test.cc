@@ -71,7 +71,7 @@ TEST_F(ReproduceTest, ATrainingSetComesOutTheSameAfterMoreDataArrived) {
   EXPECT_TRUE(again.differences.empty());
   ASSERT_EQ(again.digests.size(), 1U);
   ASSERT_OK_AND(const auto node, workspace().catalog().FindNode({"training_set", "big_v1#1"}));
-  EXPECT_EQ(again.digests[0].second, node->node.record["content"]);
+  EXPECT_EQ(again.digests[0].second, node->node.record["content"].get<std::string>());
 }
 
 TEST_F(ReproduceTest, AModelComesOutTheSameToTheByteAfterTheProjectChanged) {
