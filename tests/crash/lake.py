@@ -4,6 +4,7 @@ Only the standard library (sqlite3, json, zlib) and pyarrow for Parquet: what th
 depend on how the product reads. Iceberg's Avro files are decoded here, as far as manifests and
 manifest lists need it.
 """
+import functools
 import hashlib
 import json
 import pathlib
@@ -155,6 +156,17 @@ def sha256_of(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+@functools.lru_cache(maxsize=4096)
+def _entries(path, _mtime_ns, _size):
+    return read_avro(path)
+
+
+def entries_of(path):
+    """Like read_avro, once for each state of a file: most manifests are named by many snapshots."""
+    stat = path.stat()
+    return _entries(path, stat.st_mtime_ns, stat.st_size)
+
+
 class Snapshot:
     """One snapshot of an Iceberg v2 table: its files and, read through them, its rows."""
 
@@ -163,11 +175,11 @@ class Snapshot:
         self.id = snapshot["snapshot-id"]
         self.summary = snapshot.get("summary", {})
         self.manifest_list = local(snapshot["manifest-list"])
-        self.manifests = [local(m["manifest_path"]) for m in read_avro(self.manifest_list)]
+        self.manifests = [local(m["manifest_path"]) for m in entries_of(self.manifest_list)]
         self.data_files = []
         self.delete_files = []
         for manifest in self.manifests:
-            for entry in read_avro(manifest):
+            for entry in entries_of(manifest):
                 if entry["status"] == 2:    # deleted
                     continue
                 file = entry["data_file"]

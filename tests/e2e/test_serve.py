@@ -1,0 +1,71 @@
+"""`wh serve`: what lands is run, completion is told, commands and HTTP are answered, and it ends cleanly."""
+import json
+import signal
+import urllib.error
+import urllib.request
+
+import pytest
+
+from project import Project, wait_until
+
+FEATURES = ("feature", "get", "carrier_delay@1:*", "carrier=UA", "--at", "2013-01-11T23:30:00Z")
+
+
+def call(port, path, token=None, body=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}",
+                                     data=None if body is None else json.dumps(body).encode())
+    if token:
+        request.add_header("authorization", f"Bearer {token}")
+    if body is not None:
+        request.add_header("content-type", "application/json")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+def drained(project):
+    status = project.status()
+    return not status["waiting"].get("objects") and status["waiting_records"] == 0
+
+
+def test_what_lands_is_run_and_completion_is_told(project, clean_days):
+    with project.serve() as daemon:
+        project.land_all(clean_days, days=("2013-01-01", "2013-01-02"))
+        wait_until(lambda: project.status()["objects"] == 7 and drained(project), 30, "two days")
+        project.land_all(clean_days, days=("2013-01-03", "2013-01-03"))
+        wait_until(lambda: project.status()["objects"] == 10 and drained(project), 30, "the third day")
+        wait_until(lambda: (project.folder / "completed.jsonl").exists()
+                   and len((project.folder / "completed.jsonl").read_text().splitlines()) == 3, 15, "completion")
+        status = call(daemon.port, "/v1/status", project.token)
+        assert status["adds_up"] and status["objects"] == 10
+        # A writing verb finds the project taken and asks the daemon.
+        assert project.wh("run").returncode == 0
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
+    events = [json.loads(line) for line in (project.folder / "completed.jsonl").read_text().splitlines()]
+    assert [event["data"]["batch"] for event in events] == ["2013-01-01", "2013-01-02", "2013-01-03"]
+    assert all(event["specversion"] == "1.0" and event["data"]["table"] == "feature.carrier_delay_v1" for event in events)
+    project.wh("verify", "--deep")
+
+
+def test_without_its_token_nobody_predicts(project):
+    with project.serve() as daemon:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            call(daemon.port, "/v1/models/late", body={"carrier": "UA"})
+        assert refused.value.code == 401
+
+
+def test_online_serves_the_last_good_values_through_a_halt(tmp_path, clean_days):
+    project = Project.make(tmp_path / "flights")
+    project.apply()
+    with project.serve():
+        project.land_all(clean_days, days=("2013-01-01", "2013-01-10"))
+        wait_until(lambda: project.status()["objects"] == 31 and drained(project), 60, "ten days")
+        before = project.json(*FEATURES)["features"]
+        assert {feature["status"] for feature in before} <= {"present", "null"}
+        project.wh("demo-data", "--bad-day", "utc-shift", "--days", "10")
+        wait_until(lambda: project.status()["halted"], 30, "the halt")
+        assert project.json(*FEATURES)["features"] == before
+        run = project.status()["halted"][0]["run"]
+        project.wh("gate", "discard", run, "--reason", "wrong time zone")
+        wait_until(lambda: not project.status()["halted"] and drained(project), 30, "the backlog")
+        assert project.json(*FEATURES)["features"] == before
