@@ -14,12 +14,34 @@ struct Registry {
   std::mutex mutex;
   std::map<std::string, Unsynced> paths;
 };
+void Lose(Registry& registry) {
+  for (const auto& [path, what] : registry.paths) {
+    // A file that is gone already has nothing to lose.
+    if (what == Unsynced::kBytes) {
+      if (truncate(path.c_str(), 0) != 0) continue;
+    } else {
+      if (unlink(path.c_str()) != 0) continue;
+    }
+  }
+  registry.paths.clear();
+}
+
+void LosePower();
+
 Registry& TheRegistry() {
   static Registry* const registry = [] {
-    OnPowerLoss(&LoseUnsynced);
+    OnPowerLoss(&LosePower);
     return new Registry;  // never destroyed: threads may still write while the process ends
   }();
   return *registry;
+}
+
+// Called just before the process ends. The lock is kept: the power is gone for the other threads
+// too, so none of them may learn after this moment that its files are safe, and commit.
+void LosePower() {
+  Registry& registry = TheRegistry();
+  registry.mutex.lock();
+  Lose(registry);
 }
 }  // namespace
 
@@ -53,15 +75,7 @@ void MarkNameSynced(const std::string& path) {
 void LoseUnsynced() {
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
-  for (const auto& [path, what] : registry.paths) {
-    // A file that is gone already has nothing to lose.
-    if (what == Unsynced::kBytes) {
-      if (truncate(path.c_str(), 0) != 0) continue;
-    } else {
-      if (unlink(path.c_str()) != 0) continue;
-    }
-  }
-  registry.paths.clear();
+  Lose(registry);
 }
 }  // namespace weirhouse::storage
 #endif
