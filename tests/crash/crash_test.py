@@ -129,7 +129,7 @@ class Harness:
                     future.cancel()
                 concurrent.futures.wait(pending)
                 break
-            if time.monotonic() - last_said > 5:
+            if time.monotonic() - last_said > 20:
                 last_said = time.monotonic()
                 print(f"  {len(specs) - len(pending)} of {len(specs)} runs", file=sys.stderr, flush=True)
         return bad
