@@ -15,6 +15,7 @@ from project import SOURCES, WH, Project, environment, free_port
 KEEP = {"plane": 20, "departure": 12, "arrival": 12, "weather": 4}    # one record of so many
 BAD_DAY = "2013-01-11"
 DRAIN_SECONDS = 30    # a backlog must be gone by then, once nothing is killed any more (I12)
+UNAVAILABLE = 8    # the exit code for what may be tried again
 _FLIGHT = re.compile(rb'"flight_id":"[^"]*"')
 
 
@@ -193,7 +194,9 @@ class Daemon:
         """Starts it if it is not running; checks what it left behind if it was killed."""
         if self.process is not None and self.process.poll() is None:
             return
-        if self.process is not None and not self.case.died(self.process):
+        if self.process is not None and self.process.returncode == UNAVAILABLE:
+            time.sleep(0.1)    # a command found no daemon and works itself: one writer at a time
+        elif self.process is not None and not self.case.died(self.process):
             self.case.outcome.add("serve", [f"I12: ended with {self.process.returncode}: {self.case.log_tail()}"])
         self.process = self.case.start("serve", "--port", str(free_port()))
         self.started = time.monotonic()
