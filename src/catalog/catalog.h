@@ -17,7 +17,8 @@
 
 namespace weirhouse::catalog {
 
-// Everything a run publishes. Built by the run, judged by its gate, handed over once.
+// Everything a run publishes. Built by the run, judged by its gate, handed over once. Within it,
+// drops come before renames, renames before table changes; each may conflict (WH7002).
 //
 // Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
 // each object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101");
@@ -27,6 +28,9 @@ namespace weirhouse::catalog {
 // commit and this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
 struct CommitRequest {
   RunId run;
+  // Instead of `run`: the run is planned, started and ended in this very transaction. For what was
+  // worked out elsewhere, as a commit of another engine is.
+  std::optional<RunPlan> plan;
   std::string idempotency_key;  // the plan's
   RunState run_state =
       RunState::kCommitted;  // kHalted: staged refs, verdict, metrics, alert; offsets must be empty
@@ -34,6 +38,9 @@ struct CommitRequest {
   std::string batch;
   std::optional<EventTime> batch_end;  // moves a replay clock forward
   std::vector<TableChange> tables;
+  std::vector<TableDrop> drops;
+  std::vector<TableRename> renames;
+  std::vector<NamespaceChange> namespaces;
   std::vector<SnapshotRecord> snapshots;
   std::vector<FileRecord> files;
   std::vector<ObjectRecord> objects;
@@ -47,7 +54,8 @@ struct CommitRequest {
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
   std::vector<std::pair<std::string, nlohmann::json>>
-      settings;                        // small state of the project, by key
+      settings;                        // small state of the project, by key; null removes it
+  std::optional<StoredReply> reply;    // kConflict (WH7014) if its key was answered meanwhile
   std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;  // … and the state it gets
 };
@@ -61,6 +69,7 @@ struct Arrival {
 
 struct CommitAnswer {
   CommitSeq seq;
+  RunId run;
   bool repeated = false;  // the idempotency key was there: the first answer, nothing written
   std::vector<ObjectId> objects;  // ids given to CommitRequest::objects, in order
 };
@@ -108,12 +117,17 @@ class Catalog {
   // How many runs are in each state; states without runs are left out.
   virtual Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() = 0;
 
-  // ---- The one transaction. After OK all of it is visible and durable; after kConflict none of it
-  // is. Asking again with the same key returns the first answer (repeated = true); the same key
+  // ---- The one transaction. Commits that wait at the same time share one fsync; each is still
+  // whole or nothing by itself. After OK all of it is visible and durable; after kConflict none of
+  // it is. Asking again with the same key returns the first answer (repeated = true); the same key
   // with other content is kInvalidInput (WH7004).
   virtual Result<CommitAnswer> Commit(const CommitRequest& request) = 0;
   // The answer stored under an idempotency key, if that commit took place.
   virtual Result<std::optional<CommitAnswer>> Outcome(std::string_view idempotency_key) = 0;
+  // A reply kept under a client's key, unless its time has passed.
+  virtual Result<std::optional<StoredReply>> FindReply(std::string_view key) = 0;
+  // Keeps a reply that no commit goes with (a refusal), and forgets those whose time has passed.
+  virtual Status KeepReply(const StoredReply& reply) = 0;
   // Counts one more parse attempt of an object (by source, name and digest), durably, and returns
   // the new count.
   virtual Result<int> CountParseAttempt(const std::string& source, const std::string& name,
@@ -124,6 +138,13 @@ class Catalog {
   // ---- Reads
   virtual Result<std::optional<TablePointer>> FindTable(std::string_view name) = 0;
   virtual Result<std::vector<TablePointer>> Tables() = 0;
+  // A page of the names in one namespace (not below it), in order, after `after`. Cost: O(page).
+  virtual Result<std::vector<std::string>> TableNames(std::string_view name_space, PointerKind kind,
+                                                      std::string_view after,
+                                                      std::int64_t limit) = 0;
+  // Namespaces, those that only hold tables included, by name.
+  virtual Result<std::vector<NamespaceRecord>> Namespaces() = 0;
+  virtual Result<std::optional<NamespaceRecord>> FindNamespace(std::string_view name) = 0;
   virtual Result<std::vector<SnapshotRecord>> Snapshots(
       std::string_view table) = 0;  // oldest first
   // The commit sequence that made `sequence_number` of `table` visible.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -50,8 +51,13 @@ struct Run {
 
 // ---- Tables
 // -----------------------------------------------------------------------------------------------
+enum class PointerKind : std::uint8_t { kTable, kView };  // they share one name space
+
+// A table's full name is its namespace, a dot, and its own name, which holds no dot: "processed.
+// arrival", or "a.b.t" for table "t" in the namespace of two levels "a.b".
 struct TablePointer {
-  std::string name;  // "processed.arrival": namespace, dot, table
+  std::string name;
+  PointerKind kind = PointerKind::kTable;
   std::string uuid;
   std::string metadata_location;
   std::optional<std::string> previous_metadata_location;
@@ -63,6 +69,44 @@ struct TableChange {
   std::string uuid;
   std::optional<std::string> expected_metadata_location;
   std::string metadata_location;
+  PointerKind kind = PointerKind::kTable;
+};
+// Removes one pointer. Its snapshots, files and lineage stay recorded.
+struct TableDrop {
+  std::string name;
+  std::string expected_metadata_location;
+};
+// Gives a table or view another name: kConflict (WH7010) if that is taken, kNotFound (WH7011) if
+// its namespace does not exist. Snapshots, files and metrics recorded so far go with it.
+struct TableRename {
+  std::string name;
+  std::string new_name;
+  std::string expected_metadata_location;
+};
+// A namespace, "a" or "a.b". Those of the layers exist from the beginning. A table may also be put
+// into a namespace that was never created by name (our own steps do); it then exists without
+// properties.
+struct NamespaceRecord {
+  std::string name;
+  std::map<std::string, std::string> properties;
+};
+struct NamespaceChange {
+  enum class What : std::uint8_t {
+    kCreate,  // kConflict (WH7012) if it exists, kNotFound (WH7011) without its parent
+    kSet,     // its properties become `properties`; kNotFound (WH7011)
+    kDrop,    // kConflict (WH7013) unless empty, kNotFound (WH7011)
+  };
+  What what = What::kCreate;
+  NamespaceRecord wanted;
+};
+// The answer to a client's request, kept under the key that the client gave, so that asking again
+// is answered again and does nothing.
+struct StoredReply {
+  std::string key;      // the client's key and who it is
+  std::string request;  // digest of method, path and body: another request under the key is refused
+  int status = 200;
+  std::string body;
+  ProcessTime kept_until{};
 };
 // A snapshot that became visible (ref "main") or was staged (another ref). Several per table and
 // commit are allowed.

@@ -19,8 +19,9 @@ class DataType;
 
 namespace weirhouse::table {
 
-// A primitive type by its Iceberg name: boolean int long float double decimal(p,s) date timestamp
-// timestamptz string binary. (Nested types arrive with foreign writers.)
+// A primitive type by its Iceberg name: boolean int long float double decimal(p,s) date time
+// timestamp timestamptz string uuid fixed[n] binary. A nested type (struct, list, map) has its JSON
+// as its name, keys sorted, so that equal types have equal names.
 struct Type {
   std::string name;
   friend bool operator==(const Type&, const Type&) = default;
@@ -32,6 +33,10 @@ struct Field {
   Type type;
   bool required = false;
   std::string doc;
+  // Format version 3: what a column has in rows written before it existed, and in rows that leave
+  // it out. JSON text; empty = none.
+  std::string initial_default = {};
+  std::string write_default = {};
   friend bool operator==(const Field&, const Field&) = default;
 };
 
@@ -68,14 +73,17 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
 
 struct PartitionField {
   int source_id = 0;
-  int field_id = 0;       // from 1000
-  std::string name;       // "arrived_at_month"
-  std::string transform;  // identity | month | day | void
+  int field_id = 0;  // from 1000
+  std::string name;  // "arrived_at_month"
+  // identity | bucket[N] | truncate[W] | year | month | day | hour | void; another word is kept as
+  // it is, and its values are read but not written.
+  std::string transform;
   friend bool operator==(const PartitionField&, const PartitionField&) = default;
 };
 struct PartitionSpec {
   int spec_id = 0;
   std::vector<PartitionField> fields;
+  friend bool operator==(const PartitionSpec&, const PartitionSpec&) = default;
 };
 // "month(arrived_at)", "day(x)", "origin" → fields of a spec over `schema`.
 Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressions,
@@ -85,5 +93,12 @@ struct SortField {
   int source_id = 0;
   bool ascending = true;
   bool nulls_first = true;
+  std::string transform = "identity";
+  friend bool operator==(const SortField&, const SortField&) = default;
+};
+struct SortOrder {
+  int order_id = 0;  // 0 = unsorted
+  std::vector<SortField> fields;
+  friend bool operator==(const SortOrder&, const SortOrder&) = default;
 };
 }  // namespace weirhouse::table

@@ -47,6 +47,8 @@ struct Snapshot {
   std::string manifest_list;
   int schema_id = 0;
   std::map<std::string, std::string> summary;  // with "operation"
+  // Members we do not interpret (first-row-id, added-rows, key-id), as JSON text.
+  std::map<std::string, std::string> other_keys = {};
 };
 struct SnapshotRef {
   SnapshotId snapshot;
@@ -63,6 +65,7 @@ struct TableMetadata {
   std::string location;           // absolute folder of the table
   std::string metadata_location;  // the file this was read from; empty for a new table
   std::string uuid;
+  int format_version = 2;  // what we write; 1 and 3 of others are kept as they are
   std::int64_t last_sequence_number = 0;
   std::int64_t last_updated_ms = 0;
   int last_column_id = 0;
@@ -71,26 +74,28 @@ struct TableMetadata {
   std::vector<PartitionSpec> specs;
   int default_spec_id = 0;
   int last_partition_id = 999;
-  std::vector<SortField> sort_order;
+  std::vector<SortOrder> sort_orders = {SortOrder{}};
+  int default_sort_order_id = 0;
   std::map<std::string, std::string> properties;
   std::vector<Snapshot> snapshots;
   std::vector<std::pair<std::int64_t, SnapshotId>> snapshot_log;
   std::vector<std::pair<std::int64_t, std::string>> metadata_log;
   std::map<std::string, SnapshotRef> refs;
-  // Top-level keys we do not interpret (statistics, foreign sort orders, …), as JSON text: written
-  // back as they were read.
+  // Top-level keys we do not interpret (statistics, partition-statistics, next-row-id, …), as JSON
+  // text: written back as they were read.
   std::map<std::string, std::string> other_keys;
 
   const Schema& schema() const;
   const PartitionSpec& spec() const;
+  const SortOrder& sort_order() const;
   const Snapshot* current_snapshot() const;  // main; nullptr if empty
   const Snapshot* FindSnapshot(SnapshotId id) const;
   const Snapshot* FindRef(std::string_view ref) const;
 };
 using TablePtr = std::shared_ptr<const TableMetadata>;
 
-// Reads format version 2, and 1 (which the next commit upgrades). Errors: kCorruption (WH7050),
-// kInvalidInput (WH7051) for a later version.
+// Reads format versions 1 to 3. Errors: kCorruption (WH7050), kInvalidInput (WH7051) for a later
+// version.
 Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name,
                                          std::string metadata_location);
 std::string SerializeTableMetadata(const TableMetadata& metadata);

@@ -1,0 +1,56 @@
+// Write, audit, publish for engines that know no branches: the same tables under a prefix of their
+// own, where `main` is a staging ref. `publish` judges what was staged and moves all tables in one
+// commit, or leaves the staging refs and says why.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/workspace.h"
+#include "policy/policy.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+struct RunView {
+  RunId run;                        // "r12": also the prefix
+  std::vector<std::string> tables;  // that may be written through it
+  std::string opened_by;
+  std::string state;  // open | published | discarded | failed (its gate did not pass)
+  std::map<std::string, SnapshotId> base;  // main of each table when it was first staged
+};
+struct OpenedView {
+  RunView view;
+  std::string token;  // shown once; lives as long as the view, at most `lifetime`
+};
+Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::string>& tables,
+                               const std::string& who,
+                               std::optional<std::chrono::seconds> lifetime);
+Result<RunView> FindRunView(Workspace& workspace, RunId run);  // kNotFound WH7110
+Result<std::vector<RunView>> RunViews(Workspace& workspace);
+
+struct ViewVerdict {
+  bool published = false;
+  std::string message;  // for people: which gate and check failed, and what to do next
+  std::vector<catalog::VerdictRecord> verdicts;
+};
+// Judges and, if all gates pass, publishes all tables in one commit, with verdicts, metrics,
+// lineage and events. If a gate fails nothing moves; the view stays open, so that it can be mended.
+//   kConflict  main of a table moved since it was staged (WH7111): open a new view and write again
+Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who);
+Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
+                      const std::string& who);
+
+// ---- The mapping (reference: iceberg-rest.md section 5). Pure.
+std::string ViewStagingRef(RunId run);  // "staging-r12"
+// The table as the view's clients see it: refs.main, current-snapshot-id and snapshot-log are those
+// of the staging ref, if it exists; metadata_location is empty.
+table::TableMetadata AsSeenThrough(const RunView& view, const table::TableMetadata& table);
+// What a client of the view asked for, in terms of the table: main → staging in set-snapshot-ref
+// and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
+Status MapThrough(const RunView& view, const table::TableMetadata& table,
+                  nlohmann::json& requirements, nlohmann::json& updates);
+}  // namespace weirhouse::engine
