@@ -39,9 +39,10 @@ Result<std::shared_ptr<arrow::Table>> FillNulls(const std::shared_ptr<arrow::Tab
 Result<std::shared_ptr<arrow::Table>> Sorted(std::shared_ptr<arrow::Table> rows,
                                              const TableMetadata& metadata) {
   std::vector<std::string> columns;
-  for (const SortField& field : metadata.sort_order) {
+  if (!IsPlainOrder(metadata.sort_order())) return rows;
+  for (const SortField& field : metadata.sort_order().fields) {
     const Field* column = metadata.schema().FindById(field.source_id);
-    if (column == nullptr || !field.ascending || !field.nulls_first) return rows;
+    if (column == nullptr) return rows;
     columns.push_back(column->name);
   }
   if (columns.empty()) return rows;

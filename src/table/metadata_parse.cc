@@ -29,13 +29,24 @@ std::optional<std::int64_t> OptionalIntOf(const Json& json, const char* key) {
   return IntOf(json, key);
 }
 
+// The column a transform reads. Version 3 may list several under "source-ids", for transforms of
+// several arguments; no specification defines one yet.
+int SourceOf(const Json& json) {
+  if (json.contains("source-id")) return static_cast<int>(IntOf(json, "source-id"));
+  const Json& list = json.at("source-ids");
+  if (!list.is_array() || list.size() != 1 || !list[0].is_number_integer()) {
+    throw Json::type_error::create(302, "\"source-ids\" must hold one integer", &json);
+  }
+  return list[0].get<int>();
+}
+
 PartitionSpec SpecOf(const Json& fields, int spec_id) {
   PartitionSpec spec;
   spec.spec_id = spec_id;
   int next_id = 1000;  // v1 writers may leave field ids out
   for (const Json& item : fields) {
     PartitionField field;
-    field.source_id = static_cast<int>(IntOf(item, "source-id"));
+    field.source_id = SourceOf(item);
     field.field_id = static_cast<int>(OptionalIntOf(item, "field-id").value_or(next_id));
     field.name = item.at("name").get<std::string>();
     field.transform = item.at("transform").get<std::string>();
@@ -60,33 +71,43 @@ Snapshot SnapshotOf(const Json& json) {
       snapshot.summary[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
   }
+  static const std::set<std::string, std::less<>> known = {
+      "snapshot-id",   "parent-snapshot-id", "sequence-number", "timestamp-ms",
+      "manifest-list", "schema-id",          "summary"};
+  for (const auto& [key, value] : json.items()) {
+    if (!known.contains(key)) snapshot.other_keys[key] = value.dump();
+  }
   return snapshot;
 }
 
-// Fills in the sort order if it is one we can follow (columns as they are).
-void ReadSortOrder(const Json& json, TableMetadata& metadata) {
-  const auto orders = json.find("sort-orders");
-  if (orders == json.end()) return;
-  const std::int64_t wanted = OptionalIntOf(json, "default-sort-order-id").value_or(0);
-  bool plain = orders->size() <= 2;
-  for (const Json& order : *orders) {
-    const std::int64_t id = IntOf(order, "order-id");
-    if (id > 1) plain = false;
-    if (id != wanted) continue;
-    for (const Json& field : order.at("fields")) {
-      if (field.at("transform") != "identity") plain = false;
-      SortField made;
-      made.source_id = static_cast<int>(IntOf(field, "source-id"));
-      made.ascending = field.value("direction", "asc") == "asc";
-      made.nulls_first = field.value("null-order", "nulls-first") == "nulls-first";
-      metadata.sort_order.push_back(made);
-    }
+SortOrder SortOrderOf(const Json& json) {
+  SortOrder order;
+  order.order_id = static_cast<int>(IntOf(json, "order-id"));
+  for (const Json& item : json.at("fields")) {
+    SortField field;
+    field.source_id = SourceOf(item);
+    field.transform = item.at("transform").get<std::string>();
+    field.ascending = item.at("direction").get<std::string>() == "asc";
+    field.nulls_first = item.at("null-order").get<std::string>() == "nulls-first";
+    order.fields.push_back(std::move(field));
   }
-  if (plain && (wanted == 0 || wanted == 1) && (orders->size() == 1 || wanted == 1)) return;
-  // More than our writer says: keep the text, and do not claim an order we do not keep.
-  if (!plain) metadata.sort_order.clear();
-  metadata.other_keys["sort-orders"] = orders->dump();
-  metadata.other_keys["default-sort-order-id"] = std::to_string(wanted);
+  return order;
+}
+
+// A table without orders, as version 1 allows, is unsorted.
+void ReadSortOrders(const Json& json, TableMetadata& metadata) {
+  const auto orders = json.find("sort-orders");
+  if (orders == json.end() || orders->is_null()) return;
+  metadata.sort_orders.clear();
+  for (const Json& order : *orders) metadata.sort_orders.push_back(SortOrderOf(order));
+  metadata.default_sort_order_id =
+      static_cast<int>(OptionalIntOf(json, "default-sort-order-id").value_or(0));
+  const bool has_unsorted = std::any_of(metadata.sort_orders.begin(), metadata.sort_orders.end(),
+                                        [](const SortOrder& order) { return order.order_id == 0; });
+  // Order 0 is always "unsorted"; some writers leave it out.
+  if (!has_unsorted && metadata.default_sort_order_id == 0) {
+    metadata.sort_orders.insert(metadata.sort_orders.begin(), SortOrder{});
+  }
 }
 
 void ReadSchemasAndSpecs(const Json& json, TableMetadata& metadata, Status& status) {
@@ -199,6 +220,11 @@ Status CheckReferences(const TableMetadata& metadata) {
     has_spec = has_spec || spec.spec_id == metadata.default_spec_id;
   }
   if (!has_spec) return Malformed(path, "default-spec-id names no partition spec");
+  bool has_order = false;
+  for (const SortOrder& order : metadata.sort_orders) {
+    has_order = has_order || order.order_id == metadata.default_sort_order_id;
+  }
+  if (!has_order) return Malformed(path, "default-sort-order-id names no sort order");
   for (const auto& [name, ref] : metadata.refs) {
     if (metadata.FindSnapshot(ref.snapshot) == nullptr) {
       return Malformed(path, fmt::format("ref \"{}\" names no snapshot", name));
@@ -222,6 +248,14 @@ const PartitionSpec& TableMetadata::spec() const {
   }
   WEIRHOUSE_CHECK(!specs.empty());
   return specs.back();
+}
+
+const SortOrder& TableMetadata::sort_order() const {
+  for (const SortOrder& order : sort_orders) {
+    if (order.order_id == default_sort_order_id) return order;
+  }
+  static const SortOrder kUnsorted;
+  return kUnsorted;
 }
 
 const Snapshot* TableMetadata::current_snapshot() const { return FindRef("main"); }
@@ -250,13 +284,14 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
     metadata.name = std::move(name);
     metadata.metadata_location = metadata_location;
     const std::int64_t version = IntOf(json, "format-version");
-    if (version < 1 || version > 2) {
+    if (version < 1 || version > 3) {
       return Status(Code::kInvalidInput,
                     fmt::format("Iceberg format version {} is not supported: {}", version,
                                 metadata.metadata_location))
           .WithError("WH7051")
-          .WithHint("write the table with format-version 2");
+          .WithHint("write the table with a format-version up to 3");
     }
+    metadata.format_version = static_cast<int>(version);
     metadata.location = json.at("location").get<std::string>();
     metadata.uuid = json.value("table-uuid", "");
     metadata.last_sequence_number = OptionalIntOf(json, "last-sequence-number").value_or(0);
@@ -265,7 +300,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
     Status status;
     ReadSchemasAndSpecs(json, metadata, status);
     WEIRHOUSE_TRY_STATUS(status);
-    ReadSortOrder(json, metadata);
+    ReadSortOrders(json, metadata);
     if (const auto it = json.find("properties"); it != json.end() && it->is_object()) {
       metadata.properties = it->get<std::map<std::string, std::string>>();
     }

@@ -49,7 +49,8 @@ TableMetadata Large(int columns, int snapshots) {
 TEST(Metadata, RoundTripsWithIdsBeyondTwoToTheFiftyThird) {
   TableMetadata metadata = Large(40, 3);
   metadata.refs["late#1"] = {metadata.snapshots[0].id, "tag", {}, {}, 86'400'000};
-  metadata.sort_order = {{2, true, true}};
+  metadata.sort_orders.push_back({1, {{2, true, true}}});
+  metadata.default_sort_order_id = 1;
   metadata.properties["weird"] = "quote \" backslash \\ newline \n tab \t";
   const std::string json = SerializeTableMetadata(metadata);
   ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json, metadata.name, "x"));
@@ -57,7 +58,8 @@ TEST(Metadata, RoundTripsWithIdsBeyondTwoToTheFiftyThird) {
   EXPECT_EQ(read.snapshots[2].id.value(), (std::int64_t{1} << 62) + 3);
   EXPECT_EQ(read.properties, metadata.properties);
   EXPECT_EQ(read.current_snapshot()->sequence_number, 3);
-  EXPECT_EQ(read.sort_order.size(), 1u);
+  EXPECT_EQ(read.sort_orders, metadata.sort_orders);
+  EXPECT_EQ(read.sort_order().fields.size(), 1u);
 }
 
 TEST(Metadata, TheWriterOfSchemasAgreesWithTheReader) {
@@ -79,14 +81,15 @@ TEST(Metadata, UnknownKeysAreWrittenBackAsTheyWere) {
   EXPECT_EQ(again["statistics"][0]["snapshot-id"], 1);
 }
 
-TEST(Metadata, AForeignSortOrderIsKeptAndNotClaimed) {
+TEST(Metadata, AForeignSortOrderIsKept) {
   auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 0)));
   json["sort-orders"] = nlohmann::json::parse(
       R"([{"order-id":3,"fields":[{"transform":"bucket[4]","source-id":1,"direction":"desc",
            "null-order":"nulls-last"}]}])");
   json["default-sort-order-id"] = 3;
   ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json.dump(), "t", "x"));
-  EXPECT_TRUE(read.sort_order.empty());
+  ASSERT_EQ(read.sort_order().fields.size(), 1u);
+  EXPECT_EQ(read.sort_order().fields[0], (SortField{1, false, false, "bucket[4]"}));
   const auto again = nlohmann::json::parse(SerializeTableMetadata(read));
   EXPECT_EQ(again["sort-orders"], json["sort-orders"]);
   EXPECT_EQ(again["default-sort-order-id"], 3);
@@ -106,9 +109,9 @@ TEST(Metadata, FormatVersionOneIsRead) {
 
 TEST(Metadata, ALaterFormatVersionIsRefusedByName) {
   const Status status =
-      ParseTableMetadata(R"({"format-version":3,"location":"/t"})", "t", "/t/x.json").status();
+      ParseTableMetadata(R"({"format-version":4,"location":"/t"})", "t", "/t/x.json").status();
   EXPECT_EQ(status.error_code(), "WH7051");
-  EXPECT_THAT(status.message(), HasSubstr("version 3"));
+  EXPECT_THAT(status.message(), HasSubstr("version 4"));
 }
 
 TEST(Metadata, ContradictionsAreCorruptionWithThePath) {

@@ -31,29 +31,50 @@ void AppendTextMap(std::string& out, const std::map<std::string, std::string>& m
   out += '}';
 }
 
+// Members that are carried through: JSON text as it was read.
+void AppendOtherKeys(std::string& out, const std::map<std::string, std::string>& other_keys) {
+  for (const auto& [key, json] : other_keys) {
+    AppendKey(out, key);
+    out += json;
+  }
+}
+
 void AppendSnapshot(std::string& out, const Snapshot& snapshot) {
   out += "{\"snapshot-id\":";
   AppendJsonInt(out, snapshot.id.value());
   if (snapshot.parent) AppendMember(out, "parent-snapshot-id", snapshot.parent->value());
-  AppendMember(out, "sequence-number", snapshot.sequence_number);
+  // Absent in version 1, and for what version 1 wrote before an upgrade.
+  if (snapshot.sequence_number > 0) {
+    AppendMember(out, "sequence-number", snapshot.sequence_number);
+  }
   AppendMember(out, "timestamp-ms", snapshot.timestamp_ms);
-  AppendKey(out, "summary");
-  AppendTextMap(out, snapshot.summary);
-  AppendMember(out, "manifest-list", snapshot.manifest_list);
+  if (!snapshot.summary.empty()) {  // optional in version 1
+    AppendKey(out, "summary");
+    AppendTextMap(out, snapshot.summary);
+  }
+  // Version 1 may list the manifests instead, carried in other_keys.
+  if (!snapshot.manifest_list.empty()) {
+    AppendMember(out, "manifest-list", snapshot.manifest_list);
+  }
   if (snapshot.schema_id >= 0) AppendMember(out, "schema-id", snapshot.schema_id);
+  AppendOtherKeys(out, snapshot.other_keys);
   out += '}';
 }
 
 void AppendSortOrders(std::string& out, const TableMetadata& metadata) {
-  if (metadata.other_keys.contains("sort-orders")) return;  // a foreign engine's, carried through
-  AppendMember(out, "default-sort-order-id", metadata.sort_order.empty() ? 0 : 1);
+  AppendMember(out, "default-sort-order-id", metadata.default_sort_order_id);
   AppendKey(out, "sort-orders");
-  out += "[{\"order-id\":0,\"fields\":[]}";
-  if (!metadata.sort_order.empty()) {
-    out += ",{\"order-id\":1,\"fields\":[";
-    for (const SortField& field : metadata.sort_order) {
+  out += '[';
+  for (const SortOrder& order : metadata.sort_orders) {
+    if (out.back() != '[') out += ',';
+    out += "{\"order-id\":";
+    AppendJsonInt(out, order.order_id);
+    AppendKey(out, "fields");
+    out += '[';
+    for (const SortField& field : order.fields) {
       if (out.back() != '[') out += ',';
-      out += "{\"transform\":\"identity\"";
+      out += "{\"transform\":";
+      AppendJsonText(out, field.transform);
       AppendMember(out, "source-id", field.source_id);
       AppendMember(out, "direction", std::string_view(field.ascending ? "asc" : "desc"));
       AppendMember(out, "null-order",
@@ -118,6 +139,12 @@ void AppendSchemas(std::string& out, const TableMetadata& metadata) {
     AppendSchemaJson(out, schema);
   }
   out += ']';
+  if (metadata.format_version == 1) {  // version 1 requires the old spelling beside the new one
+    AppendKey(out, "schema");
+    AppendSchemaJson(out, metadata.schema());
+    AppendKey(out, "partition-spec");
+    AppendSpecFieldsJson(out, metadata.spec());
+  }
   AppendMember(out, "default-spec-id", metadata.default_spec_id);
   AppendKey(out, "partition-specs");
   out += '[';
@@ -190,6 +217,14 @@ void AppendSchemaJson(std::string& out, const Schema& schema) {
       AppendJsonText(out, field.type.name);
     }
     if (!field.doc.empty()) AppendMember(out, "doc", field.doc);
+    if (!field.initial_default.empty()) {
+      AppendKey(out, "initial-default");
+      out += field.initial_default;
+    }
+    if (!field.write_default.empty()) {
+      AppendKey(out, "write-default");
+      out += field.write_default;
+    }
     out += '}';
   }
   out += "]}";
@@ -212,10 +247,13 @@ void AppendSpecFieldsJson(std::string& out, const PartitionSpec& spec) {
 std::string SerializeTableMetadata(const TableMetadata& metadata) {
   std::string out;
   out.reserve(4096 + metadata.snapshots.size() * 1536 + metadata.schemas.size() * 4096);
-  out += "{\"format-version\":2";
-  AppendMember(out, "table-uuid", metadata.uuid);
+  out += "{\"format-version\":";
+  AppendJsonInt(out, metadata.format_version);
+  if (!metadata.uuid.empty()) AppendMember(out, "table-uuid", metadata.uuid);
   AppendMember(out, "location", metadata.location);
-  AppendMember(out, "last-sequence-number", metadata.last_sequence_number);
+  if (metadata.format_version > 1) {
+    AppendMember(out, "last-sequence-number", metadata.last_sequence_number);
+  }
   AppendMember(out, "last-updated-ms", metadata.last_updated_ms);
   AppendMember(out, "last-column-id", metadata.last_column_id);
   AppendSchemas(out, metadata);
@@ -234,10 +272,10 @@ std::string SerializeTableMetadata(const TableMetadata& metadata) {
   }
   out += ']';
   AppendLogs(out, metadata);
-  for (const auto& [key, json] : metadata.other_keys) {
-    AppendKey(out, key);
-    out += json;
+  if (metadata.format_version >= 3 && !metadata.other_keys.contains("next-row-id")) {
+    AppendMember(out, "next-row-id", 0);  // required; no row has been given an id yet
   }
+  AppendOtherKeys(out, metadata.other_keys);
   out += '}';
   return out;
 }

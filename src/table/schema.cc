@@ -40,6 +40,12 @@ Result<Field> FieldFromJson(const nlohmann::json& json) {
   field.name = json.at("name").get<std::string>();
   field.required = json.value("required", false);
   field.doc = json.value("doc", "");
+  if (json.contains("initial-default") && !json["initial-default"].is_null()) {
+    field.initial_default = json["initial-default"].dump();
+  }
+  if (json.contains("write-default") && !json["write-default"].is_null()) {
+    field.write_default = json["write-default"].dump();
+  }
   const nlohmann::json& type = json.at("type");
   // A nested type keeps its JSON as its name: we carry it through, and do not read its column.
   field.type.name = type.is_string() ? type.get<std::string>() : type.dump();
@@ -125,6 +131,11 @@ nlohmann::json Schema::ToJson() const {
     json["type"] = nested ? nlohmann::json::parse(field.type.name, nullptr, false)
                           : nlohmann::json(field.type.name);
     if (!field.doc.empty()) json["doc"] = field.doc;
+    const auto add_default = [&json](const char* key, const std::string& text) {
+      if (!text.empty()) json[key] = nlohmann::json::parse(text, nullptr, false);
+    };
+    add_default("initial-default", field.initial_default);
+    add_default("write-default", field.write_default);
     list.push_back(std::move(json));
   }
   nlohmann::json json = {{"type", "struct"}, {"schema-id", schema_id}, {"fields", list}};

@@ -223,6 +223,7 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
     metadata->last_partition_id = std::max(metadata->last_partition_id, field.field_id);
   }
   std::vector<std::string> names;
+  SortOrder order;
   for (const Field& field : table.schema.fields) names.push_back(field.name);
   for (const std::string& column : table.sort_columns) {
     const Field* field = table.schema.Find(column);
@@ -233,7 +234,12 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
           .WithError("WH7056")
           .WithHint(DidYouMean(column, names));
     }
-    metadata->sort_order.push_back({field->id, /*ascending=*/true, /*nulls_first=*/true});
+    order.fields.push_back({field->id, /*ascending=*/true, /*nulls_first=*/true});
+  }
+  if (!order.fields.empty()) {
+    order.order_id = 1;
+    metadata->default_sort_order_id = 1;
+    metadata->sort_orders.push_back(std::move(order));
   }
   metadata->properties = table.properties;
   return TablePtr(std::move(metadata));

@@ -280,6 +280,13 @@ Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const Partiti
   return groups;
 }
 
+bool IsPlainOrder(const SortOrder& order) {
+  return !order.fields.empty() &&
+         std::all_of(order.fields.begin(), order.fields.end(), [](const SortField& field) {
+           return field.transform == "identity" && field.ascending && field.nulls_first;
+         });
+}
+
 std::string StagedWrite::State::NewDataPath(
     const PartitionSpec& spec, const std::vector<std::optional<std::string>>& partition,
     std::string_view suffix) {
@@ -321,7 +328,7 @@ Result<DataFile> StagedWrite::State::WriteData(
   file.size_bytes = written.size_bytes;
   file.columns = std::move(written.columns);
   file.split_offsets = std::move(written.split_offsets);
-  if (!next.sort_order.empty() && !next.other_keys.contains("sort-orders")) file.sort_order_id = 1;
+  if (IsPlainOrder(next.sort_order())) file.sort_order_id = next.default_sort_order_id;
   return file;
 }
 

@@ -29,6 +29,10 @@ struct PartitionGroups {
 Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const PartitionSpec& spec,
                                          const TableMetadata& metadata, const Schema& schema);
 
+// True for an order that we keep when we write and merge files: columns as they are, ascending,
+// nulls first.
+bool IsPlainOrder(const SortOrder& order);
+
 struct StagedWrite::State {
   storage::Disk& disk;
   TablePtr base;
