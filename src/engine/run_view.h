@@ -3,6 +3,8 @@
 // commit, or leaves the staging refs and says why.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>

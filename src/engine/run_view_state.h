@@ -1,0 +1,34 @@
+// What a run view holds back in a table's metadata. Private to engine/.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+// Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the view.
+inline constexpr std::string_view kStagedProperties = "weirhouse.staged.";
+inline constexpr char kStagedBase[] = "base";  // snapshot id of main when staging began; 0: none
+inline constexpr char kStagedSchema[] = "schema";       // schema id that becomes current
+inline constexpr std::string_view kStagedSet = "set.";  // + key: a property that will be set …
+inline constexpr std::string_view kStagedRemove = "remove.";  // … or removed
+std::string StagedPrefix(RunId run);
+
+struct HeldChange {
+  const table::Snapshot* head = nullptr;  // of the staging ref, into the table; nullptr: no rows
+  std::optional<SnapshotId> base;         // main when it was first staged; 0 = the table was empty
+  std::optional<int> schema_id;
+  std::map<std::string, std::string> set;
+  std::vector<std::string> removed;
+  std::vector<std::string> keys;  // of the properties that hold all this
+
+  bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
+};
+HeldChange HeldBy(RunId run, const table::TableMetadata& table);
+}  // namespace weirhouse::engine
