@@ -1,7 +1,24 @@
 // Commits that other engines ask for, over the REST catalog: checked, judged, made durable and
 // committed like our own steps, each as a run in lineage.
+//
+// Codes of this door, for those who turn them into another protocol's words:
+//   WH7100  kNotFound          no such namespace
+//   WH7101  kNotFound          no such table (or one that the caller may not know of)
+//   WH7102  kConflict          the name is taken: by a table, a view or a namespace
+//   WH7103  kNotFound          no such view
+//   WH7104  kInvalidInput      a file that the commit names is not there or not what it says
+//   WH7105  kInvalidInput      the request is malformed: a name, a member, a table twice
+//   WH7106  kPermissionDenied  a processed table that no definition declares
+//   WH7107  kInvalidInput      a metadata.json that cannot be registered
+//   WH7108  kInvalidInput      a view whose metadata or updates contradict themselves
+//   WH7109  kConflict          a requirement of a view does not hold
+//   WH7120  kConflict          the namespace is not empty
+//   WH7121  kPermissionDenied  not one of the tables of the caller's run view
+// and those of table/metadata_update.h, policy/policy.h, engine/run_view.h; WH7002 (another writer
+// won, after a few attempts) and WH7003 (unknown) of the catalog.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -69,22 +86,34 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
                                         const ReplyOf& reply = {});
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply = {});
+// A table or, if `kind` says so, a view.
 Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
                      const std::string& new_name,
-                     const std::optional<catalog::StoredReply>& reply = {});
+                     const std::optional<catalog::StoredReply>& reply = {},
+                     catalog::PointerKind kind = catalog::PointerKind::kTable);
 Status ChangeNamespace(Workspace& workspace, const Caller& caller,
                        const catalog::NamespaceChange& change,
                        const std::optional<catalog::StoredReply>& reply = {});
-// A view's metadata.json (Iceberg view specification, version 1), kept as JSON. `updates` and
-// `requirements` as in `POST …/views/{view}`; null `base` creates.
-Result<nlohmann::json> CreateView(Workspace& workspace, const Caller& caller,
-                                  const std::string& name, const nlohmann::json& request);
-Result<nlohmann::json> ReplaceView(Workspace& workspace, const Caller& caller,
-                                   const std::string& name, const nlohmann::json& requirements,
-                                   const nlohmann::json& updates);
-Result<std::pair<std::string, nlohmann::json>> LoadView(Workspace& workspace,
-                                                        const std::string& name);
-Status DropView(Workspace& workspace, const Caller& caller, const std::string& name);
+
+// ---- Views. A view's metadata.json (Iceberg view specification, version 1) is kept as JSON.
+struct ForeignView {
+  std::string metadata_location;
+  nlohmann::json metadata;
+};
+using ViewReplyOf = std::function<catalog::StoredReply(const ForeignView&)>;
+// `request` is the body of `POST …/views`: {name, location?, schema, view-version, properties?}.
+Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
+                               const nlohmann::json& request, const ViewReplyOf& reply = {});
+// `requirements` and `updates` as in `POST …/views/{view}`.
+Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
+                                const nlohmann::json& requirements, const nlohmann::json& updates,
+                                const ViewReplyOf& reply = {});
+Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
+                                 const std::string& name, const std::string& metadata_location,
+                                 const ViewReplyOf& reply = {});
+Result<ForeignView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name);
+Status DropView(Workspace& workspace, const Caller& caller, const std::string& name,
+                const std::optional<catalog::StoredReply>& reply = {});
 
 // A table as this caller sees it: through a run view, `main` is the staged snapshot.
 //   kNotFound  WH7101, also where the caller may not read the namespace at all
