@@ -343,7 +343,7 @@ Status SnapshotBuilder::WriteManifests() {
         fmt::format("{}/metadata/{}-m{}.avro", state_.next.location, uuid_, ordinal++);
     WEIRHOUSE_FAILPOINT("table.stage.manifest");
     WEIRHOUSE_TRY_STATUS(state_.Write("manifest", written.file.path, written.bytes));
-    KeepManifest(written.file.path, MakeManifest(std::move(draft.entries)));
+    KeepManifest(written.file, MakeManifest(std::move(draft.entries)));
     written_.push_back(std::move(written.file));
   }
   return Status::Ok();

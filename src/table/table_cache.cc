@@ -84,6 +84,13 @@ std::string TableKey(const std::string& name, const std::string& location) {
   return name + '\n' + location;
 }
 
+// Entries inherit what their list says of the manifest, and a client that tries again lists the
+// same manifest under a later sequence number: the path alone does not name what was parsed.
+std::string ManifestKey(const ManifestFile& file) {
+  return fmt::format("{}\n{} {} {} {}", file.path, file.sequence_number, file.added_by.value(),
+                     file.spec_id, static_cast<int>(file.content));
+}
+
 Status MalformedDeletes(const std::string& path, std::string_view why) {
   return Status(Code::kCorruption,
                 fmt::format("position-delete file is malformed: {}: {}", path, why))
@@ -161,10 +168,10 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk
 Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
-  if (auto known = AllCaches().manifests.Find(file.path)) return known;
+  if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
   WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, ParseManifest(bytes, metadata, file));
-  KeepManifest(file.path, manifest);
+  KeepManifest(file, manifest);
   return manifest;
 }
 
@@ -196,9 +203,9 @@ void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestLis
   const std::size_t weight = WeightOf(*list);
   AllCaches().lists.Keep(path, std::move(list), weight);
 }
-void KeepManifest(const std::string& path, std::shared_ptr<const Manifest> manifest) {
+void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest) {
   const std::size_t weight = manifest->weight_bytes;
-  AllCaches().manifests.Keep(path, std::move(manifest), weight);
+  AllCaches().manifests.Keep(ManifestKey(file), std::move(manifest), weight);
 }
 void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes) {
   const std::size_t weight = WeightOf(*deletes);

@@ -44,6 +44,6 @@ Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(storage::Disk
 // What a staged write has just written need not be read back.
 void KeepTable(const TablePtr& table);
 void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list);
-void KeepManifest(const std::string& path, std::shared_ptr<const Manifest> manifest);
+void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest);
 void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes);
 }  // namespace weirhouse::table
