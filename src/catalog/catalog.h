@@ -18,7 +18,8 @@
 namespace weirhouse::catalog {
 
 // Everything a run publishes. Built by the run, judged by its gate, handed over once. Within it,
-// drops come before renames, renames before table changes; each may conflict (WH7002).
+// drops come before renames, renames before table changes; each may conflict (WH7002). Namespaces
+// are created and set before all of them, and dropped after.
 //
 // Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
 // each object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101");
@@ -55,7 +56,7 @@ struct CommitRequest {
   std::vector<PredictionRecord> predictions;
   std::vector<std::pair<std::string, nlohmann::json>>
       settings;                        // small state of the project, by key; null removes it
-  std::optional<StoredReply> reply;    // kConflict (WH7014) if its key was answered meanwhile
+  std::optional<StoredReply> reply;    // kConflict (WH7044) if its key was answered meanwhile
   std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;  // … and the state it gets
 };
@@ -127,6 +128,7 @@ class Catalog {
   // A reply kept under a client's key, unless its time has passed.
   virtual Result<std::optional<StoredReply>> FindReply(std::string_view key) = 0;
   // Keeps a reply that no commit goes with (a refusal), and forgets those whose time has passed.
+  // kConflict (WH7044) if its key has a reply already: the first one stays.
   virtual Status KeepReply(const StoredReply& reply) = 0;
   // Counts one more parse attempt of an object (by source, name and digest), durably, and returns
   // the new count.
@@ -138,7 +140,8 @@ class Catalog {
   // ---- Reads
   virtual Result<std::optional<TablePointer>> FindTable(std::string_view name) = 0;
   virtual Result<std::vector<TablePointer>> Tables() = 0;
-  // A page of the names in one namespace (not below it), in order, after `after`. Cost: O(page).
+  // A page of the full names in one namespace (not below it), as bytes in order, after the full
+  // name `after` (empty: from the beginning). Cost: O(page).
   virtual Result<std::vector<std::string>> TableNames(std::string_view name_space, PointerKind kind,
                                                       std::string_view after,
                                                       std::int64_t limit) = 0;

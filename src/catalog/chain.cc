@@ -1,9 +1,11 @@
 // The hash chain over commits: what a commit wrote cannot change later without showing.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
+#include "catalog/chain_names.h"
 #include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sqlite_catalog.h"
@@ -81,9 +83,46 @@ nlohmann::json TablesOf(const CommitRequest& request) {
     if (const auto file = files.find(change.metadata_location); file != files.end()) {
       table["metadata_sha256"] = file->second->sha256.ToHex();
     }
+    if (change.kind != PointerKind::kTable) table["kind"] = PointerKindName(change.kind);
     tables.push_back(std::move(table));
   }
   return tables;
+}
+
+std::string_view WhatName(NamespaceChange::What what) {
+  switch (what) {
+    case NamespaceChange::What::kCreate:
+      return "create";
+    case NamespaceChange::What::kSet:
+      return "set";
+    case NamespaceChange::What::kDrop:
+      return "drop";
+  }
+  return "unknown";
+}
+
+// What only some commits do; a member that would be empty is left out, as in records written before
+// there was such a thing.
+void AddNames(const CommitRequest& request, nlohmann::json& record) {
+  for (const TableDrop& drop : request.drops) {
+    record["drops"].push_back({{"name", drop.name}, {"old", drop.expected_metadata_location}});
+  }
+  for (const TableRename& rename : request.renames) {
+    record["renames"].push_back({{"name", rename.name},
+                                 {"new_name", rename.new_name},
+                                 {"old", rename.expected_metadata_location}});
+  }
+  for (const NamespaceChange& change : request.namespaces) {
+    record["namespaces"].push_back({{"what", WhatName(change.what)},
+                                    {"name", change.wanted.name},
+                                    {"properties", change.wanted.properties}});
+  }
+  if (request.reply) {
+    record["reply"] = {{"key", request.reply->key},
+                       {"request", request.reply->request},
+                       {"status", request.reply->status},
+                       {"body_sha256", Sha256Of(request.reply->body).ToHex()}};
+  }
 }
 
 // The columns of one row of the log as its record states them.
@@ -110,40 +149,34 @@ class ChainCheck {
         "run r ON r.id = c.run LEFT JOIN answer a ON a.seq = c.seq ORDER BY c.seq",
         {}, [&](const SqliteRow& row) { return CheckCommit(row); }));
     WEIRHOUSE_TRY_STATUS(CheckTail());
-    WEIRHOUSE_TRY_STATUS(CheckPointers());
+    WEIRHOUSE_TRY_STATUS(names_.Check(*db_, last_));
     return CheckOffsetRows();
   }
 
  private:
-  static Status Broken(std::int64_t seq, std::string_view why) {
-    return Status(Code::kCorruption,
-                  fmt::format("commit {} does not fit the hash chain: {}", seq, why))
-        .WithError("WH7008")
-        .WithHint("the catalog was changed from outside: keep the file and restore a backup");
-  }
-
   Status CheckCommit(const SqliteRow& row) {
     const std::int64_t seq = row.Int(0);
-    if (seq != last_ + 1) return Broken(seq, fmt::format("the commit after {} is missing", last_));
+    if (seq != last_ + 1)
+      return ChainBroken(seq, fmt::format("the commit after {} is missing", last_));
     const std::string record = row.Text(7);
     chain_ = ChainStep(chain_, record);
     if (chain_.ToHex() != row.Text(8)) {
-      return Broken(seq, "its record, its place or the one before it was changed");
+      return ChainBroken(seq, "its record, its place or the one before it was changed");
     }
     const auto stated = nlohmann::json::parse(record, nullptr, /*allow_exceptions=*/false);
-    if (!stated.is_object()) return Broken(seq, "its record is not readable");
+    if (!stated.is_object()) return ChainBroken(seq, "its record is not readable");
     std::optional<std::int64_t> batch_end;
     if (!row.IsNull(6)) batch_end = row.Int(6);
     const nlohmann::json head = HeadOf(seq, RunId(row.Int(1)), row.Text(2), row.Text(3),
                                        row.Text(4), row.Int(5), batch_end);
     for (const auto& [name, value] : head.items()) {
       if (stated.value(name, nlohmann::json()) != nlohmann::json::parse(JsonText(value))) {
-        return Broken(seq, fmt::format("its {} was changed", name));
+        return ChainBroken(seq, fmt::format("its {} was changed", name));
       }
     }
-    if (stated.value("step", "") != row.Text(9)) return Broken(seq, "its run was changed");
+    if (stated.value("step", "") != row.Text(9)) return ChainBroken(seq, "its run was changed");
     if (nlohmann::json(stated.value("key", "")) != nlohmann::json::parse(JsonText(row.Text(10)))) {
-      return Broken(seq, "its idempotency key was changed");
+      return ChainBroken(seq, "its idempotency key was changed");
     }
     last_ = seq;
     return CheckRows(seq, stated);
@@ -155,12 +188,10 @@ class ChainCheck {
     for (const Part& part : kParts) {
       const std::string name(part.name);
       if (parts.value(name, "") != wanted.value(name, "")) {
-        return Broken(seq, fmt::format("its {} were changed", name));
+        return ChainBroken(seq, fmt::format("its {} were changed", name));
       }
     }
-    for (const auto& table : stated.value("tables", nlohmann::json::array())) {
-      pointers_[table.value("name", "")] = {table.value("new", ""), seq};
-    }
+    names_.Follow(seq, stated);
     for (const auto& offset : stated.value("offsets", nlohmann::json::array())) {
       offsets_[offset.value("consumer", "")] = {offset.value("position", std::int64_t{0}), seq};
     }
@@ -171,32 +202,14 @@ class ChainCheck {
   Status CheckTail() {
     std::int64_t named = 0;
     WEIRHOUSE_TRY_STATUS(
-        db_->Each("SELECT max(coalesce((SELECT max(seq) FROM run), 0), coalesce((SELECT max(seq) "
-                  "FROM answer), 0), coalesce((SELECT max(seq) FROM node), 0))",
+        db_->Each("SELECT coalesce(max(seq), 0) FROM run UNION ALL SELECT coalesce(max(seq), 0) "
+                  "FROM answer UNION ALL SELECT coalesce(max(seq), 0) FROM node",
                   {}, [&](const SqliteRow& row) {
-                    named = row.Int(0);
+                    named = std::max(named, row.Int(0));
                     return Status::Ok();
                   }));
-    if (named > last_) return Broken(named, "it is missing from the log");
+    if (named > last_) return ChainBroken(named, "it is missing from the log");
     return Status::Ok();
-  }
-
-  Status CheckPointers() {
-    std::size_t count = 0;
-    WEIRHOUSE_TRY_STATUS(db_->Each(
-        "SELECT name, metadata_location, seq FROM table_pointer", {},
-        [&](const SqliteRow& row) -> Status {
-          ++count;
-          const auto stated = pointers_.find(JsonSafe(row.Text(0)));
-          if (stated != pointers_.end() &&
-              stated->second == std::pair(JsonSafe(row.Text(1)), row.Int(2))) {
-            return Status::Ok();
-          }
-          return Broken(row.Int(2),
-                        fmt::format("the pointer of table \"{}\" was changed", row.Text(0)));
-        }));
-    if (count == pointers_.size()) return Status::Ok();
-    return Broken(last_, "the pointer of a table was removed");
   }
 
   Status CheckOffsetRows() {
@@ -209,22 +222,17 @@ class ChainCheck {
           if (stated != offsets_.end() && stated->second == std::pair(row.Int(1), row.Int(2))) {
             return Status::Ok();
           }
-          return Broken(row.Int(2),
-                        fmt::format("the offset of consumer \"{}\" was changed", row.Text(0)));
+          return ChainBroken(row.Int(2),
+                             fmt::format("the offset of consumer \"{}\" was changed", row.Text(0)));
         }));
     if (count == offsets_.size()) return Status::Ok();
-    return Broken(last_, "the offset of a consumer is missing");
-  }
-
-  // Names as they read back from a record: JSON holds UTF-8 only.
-  static std::string JsonSafe(const std::string& text) {
-    return nlohmann::json::parse(JsonText(text)).get<std::string>();
+    return ChainBroken(last_, "the offset of a consumer is missing");
   }
 
   Sqlite* db_;
   Digest chain_;
   std::int64_t last_ = 0;
-  std::map<std::string, std::pair<std::string, std::int64_t>> pointers_;
+  NamesCheck names_;
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> offsets_;
 };
 }  // namespace
@@ -255,7 +263,7 @@ Result<std::string> BuildRecord(CommitContext& commit) {
   const CommitRequest& request = commit.request;
   std::optional<std::int64_t> batch_end;
   if (request.batch_end) batch_end = Micros(*request.batch_end);
-  nlohmann::json record = HeadOf(commit.seq.value(), request.run, RunStateName(request.run_state),
+  nlohmann::json record = HeadOf(commit.seq.value(), commit.run.id, RunStateName(request.run_state),
                                  request.layer, request.batch, Micros(commit.now), batch_end);
   record["v"] = 1;
   record["step"] = commit.run.plan.step_identity.ToHex();
@@ -269,6 +277,7 @@ Result<std::string> BuildRecord(CommitContext& commit) {
                                  {"position", move.position},
                                  {"generation", move.generation}});
   }
+  AddNames(request, record);
   record["verdicts"] = nlohmann::json::array();
   for (const VerdictRecord& verdict : request.verdicts) {
     record["verdicts"].push_back({{"gate", verdict.gate},

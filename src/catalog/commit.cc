@@ -12,14 +12,26 @@ namespace {
 using storage::Sqlite;
 using storage::SqliteRow;
 
+// The run as messages name it: before a commit that plans it, it has no id.
+std::string RunOf(const CommitRequest& request) {
+  if (!request.plan) return ToString(request.run);
+  return fmt::format("{} \"{}\"", request.plan->kind, request.plan->name);
+}
+
 Status Inconsistent(const CommitRequest& request, std::string_view why) {
   return Status(Code::kInternal,
-                fmt::format("commit of run {} contradicts itself: {}", ToString(request.run), why))
+                fmt::format("commit of run {} contradicts itself: {}", RunOf(request), why))
       .WithError("WH7085");
 }
 
 Status CheckRequest(const CommitRequest& request) {
   if (request.idempotency_key.empty()) return Inconsistent(request, "it has no idempotency key");
+  if (request.plan && request.run != RunId()) {
+    return Inconsistent(request, "it plans its run, and names one that was planned");
+  }
+  if (request.plan && request.plan->idempotency_key != request.idempotency_key) {
+    return Inconsistent(request, "its key is not the key of its run");
+  }
   if (request.run_state != RunState::kCommitted && request.run_state != RunState::kHalted) {
     return Inconsistent(request, "a commit leaves its run committed or halted");
   }
@@ -49,6 +61,18 @@ Digest ContentOf(const CommitRequest& request) {
   for (const auto& move : request.offsets) {
     parts.push_back(fmt::format("offset {}\x1f{}", move.consumer, move.position));
   }
+  for (const auto& drop : request.drops) parts.push_back(fmt::format("drop {}", drop.name));
+  for (const auto& rename : request.renames) {
+    parts.push_back(fmt::format("rename {}\x1f{}", rename.name, rename.new_name));
+  }
+  for (const auto& change : request.namespaces) {
+    parts.push_back(fmt::format("namespace {}\x1f{}\x1f{}", static_cast<int>(change.what),
+                                change.wanted.name,
+                                JsonText(nlohmann::json(change.wanted.properties))));
+  }
+  if (request.plan) {
+    parts.push_back(fmt::format("step {}", request.plan->step_identity.ToHex()));
+  }
   if (request.also_closes) {
     parts.push_back(fmt::format("closes {} {}", ToString(*request.also_closes),
                                 RunStateName(*request.also_state)));
@@ -71,14 +95,17 @@ struct StoredAnswer {
 
 Result<std::optional<StoredAnswer>> FindAnswer(Sqlite& db, std::string_view key) {
   std::optional<StoredAnswer> found;
-  WEIRHOUSE_TRY_STATUS(db.Each("SELECT seq, content FROM answer WHERE idempotency_key = ?",
-                               {std::string(key)}, [&](const SqliteRow& row) {
-                                 found.emplace();
-                                 found->answer.seq = CommitSeq(row.Int(0));
-                                 found->answer.repeated = true;
-                                 found->content = row.Text(1);
-                                 return Status::Ok();
-                               }));
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT a.seq, a.content, c.run FROM answer a JOIN commit_log c ON c.seq = a.seq "
+              "WHERE a.idempotency_key = ?",
+              {std::string(key)}, [&](const SqliteRow& row) {
+                found.emplace();
+                found->answer.seq = CommitSeq(row.Int(0));
+                found->answer.run = RunId(row.Int(2));
+                found->answer.repeated = true;
+                found->content = row.Text(1);
+                return Status::Ok();
+              }));
   if (!found) return found;
   WEIRHOUSE_TRY_STATUS(db.Each("SELECT id FROM object WHERE seq = ? ORDER BY id",
                                {found->answer.seq.value()}, [&](const SqliteRow& row) {
@@ -94,14 +121,27 @@ Status CheckSameContent(const CommitRequest& request, const StoredAnswer& stored
              Code::kInvalidInput,
              fmt::format("idempotency key was used by another commit: run {}, key \"{}\", commit "
                          "{} holds other content",
-                         ToString(request.run), request.idempotency_key, stored.answer.seq.value()))
+                         RunOf(request), request.idempotency_key, stored.answer.seq.value()))
       .WithError("WH7004")
       .WithHint("plan the run again: other inputs make another key");
 }
 
+Status NotPlanned(const Run& run) {
+  return Status(Code::kConflict, fmt::format("run {} cannot publish: it is {}", ToString(run.id),
+                                             RunStateName(run.state)))
+      .WithError("WH7007")
+      .WithHint("plan the run again");
+}
+
 // The run as it stands, which must be planned.
-Result<Run> RunToPublish(Sqlite& db, RunId id) {
+Result<Run> RunToPublish(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+  const RunId id = request.run;
   std::optional<Run> run;
+  if (request.plan) {
+    WEIRHOUSE_TRY(run, PlanOne(db, *request.plan, now));
+    if (run->state == RunState::kPlanned) return *std::move(run);
+    return NotPlanned(*run);
+  }
   WEIRHOUSE_TRY_STATUS(db.Each(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
                                {id.value()}, [&](const SqliteRow& row) -> Status {
                                  WEIRHOUSE_TRY(run, RunOfRow(row));
@@ -113,10 +153,7 @@ Result<Run> RunToPublish(Sqlite& db, RunId id) {
         .WithHint("a run is planned before it works");
   }
   if (run->state == RunState::kPlanned) return *std::move(run);
-  return Status(Code::kConflict, fmt::format("run {} cannot publish: it is {}", ToString(id),
-                                             RunStateName(run->state)))
-      .WithError("WH7007")
-      .WithHint("plan the run again");
+  return NotPlanned(*run);
 }
 
 Status CloseRuns(CommitContext& commit) {
@@ -124,7 +161,7 @@ Status CloseRuns(CommitContext& commit) {
   WEIRHOUSE_TRY_STATUS(
       commit.db.Run("UPDATE run SET state = ?, finished_at = ?, seq = ? WHERE id = ?",
                     {std::string(RunStateName(request.run_state)), Micros(commit.now),
-                     commit.seq.value(), request.run.value()}));
+                     commit.seq.value(), commit.run.id.value()}));
   if (!request.also_closes) return Status::Ok();
   WEIRHOUSE_TRY_STATUS(commit.db.Run(
       "UPDATE run SET state = ?, finished_at = ?, seq = ? WHERE id = ? AND state = 'halted'",
@@ -137,11 +174,11 @@ Status CloseRuns(CommitContext& commit) {
       .WithHint("`wh status` shows the runs that wait");
 }
 
-Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, RunId run, ProcessTime now) {
   WEIRHOUSE_TRY_STATUS(
       db.Run("INSERT INTO commit_log (run, state, layer, batch, committed_at, batch_end, record, "
              "chain) VALUES (?, ?, ?, ?, ?, ?, '', '')",
-             {request.run.value(), std::string(RunStateName(request.run_state)), request.layer,
+             {run.value(), std::string(RunStateName(request.run_state)), request.layer,
               request.batch, Micros(now), OrNull(request.batch_end)}));
   return CommitSeq(db.LastInsertId());
 }
@@ -164,11 +201,11 @@ Status WriteChain(CommitContext& commit) {
 }
 
 Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, ProcessTime now) {
-  WEIRHOUSE_TRY(Run run, RunToPublish(db, request.run));
+  WEIRHOUSE_TRY(Run run, RunToPublish(db, request, now));
   WEIRHOUSE_TRY_STATUS(CheckOffsets(db, request));
-  WEIRHOUSE_TRY(const CommitSeq seq, NextSeq(db, request, now));
+  WEIRHOUSE_TRY(const CommitSeq seq, NextSeq(db, request, run.id, now));
   CommitContext commit{db, request, std::move(run), seq, now, {}};
-  WEIRHOUSE_TRY_STATUS(SwapPointers(commit));
+  WEIRHOUSE_TRY_STATUS(WritePointers(commit));
   WEIRHOUSE_FAILPOINT("catalog.commit.pointers");
   WEIRHOUSE_TRY_STATUS(WriteTables(commit));
   WEIRHOUSE_TRY_STATUS(WriteJudgement(commit));
@@ -177,11 +214,12 @@ Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, Proce
   WEIRHOUSE_FAILPOINT("catalog.commit.lineage");
   WEIRHOUSE_TRY_STATUS(WriteEvents(commit));
   if (!Planted("offset_outside")) WEIRHOUSE_TRY_STATUS(WriteOffsets(db, request, seq));
+  if (request.reply) WEIRHOUSE_TRY_STATUS(WriteReply(db, *request.reply, now));
   WEIRHOUSE_FAILPOINT("catalog.commit.outbox");
   WEIRHOUSE_TRY_STATUS(db.Run("INSERT INTO answer (idempotency_key, content, seq) VALUES (?, ?, ?)",
                               {request.idempotency_key, ContentOf(request).ToHex(), seq.value()}));
   WEIRHOUSE_TRY_STATUS(WriteChain(commit));
-  return CommitAnswer{seq, /*repeated=*/false, std::move(commit.objects)};
+  return CommitAnswer{seq, commit.run.id, /*repeated=*/false, std::move(commit.objects)};
 }
 
 // The planted bug: offsets in a transaction of their own, so that a crash between both shows.
@@ -239,7 +277,7 @@ Result<CommitAnswer> SqliteCatalog::Settle(const CommitRequest& request, const S
     writer_.reset();
     return Status(Code::kUnavailable,
                   fmt::format("outcome of the commit of run {} is unknown: {}; then {}",
-                              ToString(request.run), failure.message(), stored.status().message()))
+                              RunOf(request), failure.message(), stored.status().message()))
         .WithError("WH7003")
         .WithHint("look the key up until it is known; keep the staged files");
   }
@@ -250,7 +288,7 @@ Result<CommitAnswer> SqliteCatalog::Settle(const CommitRequest& request, const S
     return answer;
   }
   return Status(Code::kUnavailable, fmt::format("commit of run {} did not take place: {}",
-                                                ToString(request.run), failure.message()))
+                                                RunOf(request), failure.message()))
       .WithError("WH7084")
       .WithHint("nothing was written; the same command may be run again");
 }

@@ -233,7 +233,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField
 catalog = SqlCatalog("weirhouse", uri="sqlite:///" + sys.argv[1], warehouse="file://" + sys.argv[2])
 namespaces = sorted(catalog.list_namespaces())
-assert namespaces == [("feature",), ("processed",)], namespaces
+layers = ("feature", "processed", "quarantine", "raw", "system", "training_set")
+assert namespaces == [(layer,) for layer in layers], namespaces
 tables = catalog.list_tables("processed")
 assert tables == [("processed", "arrival")], tables
 try:

@@ -9,58 +9,6 @@ namespace {
 using storage::Sqlite;
 using storage::SqliteRow;
 
-struct Standing {
-  std::string uuid;
-  std::string metadata_location;
-};
-
-Status PointerConflict(const TableChange& change, const std::optional<Standing>& found) {
-  const std::string expected = change.expected_metadata_location
-                                   ? fmt::format("\"{}\"", *change.expected_metadata_location)
-                                   : "no table";
-  const std::string standing =
-      found ? fmt::format("\"{}\"", found->metadata_location) : std::string("no table");
-  std::string why = fmt::format("expected {}, found {}", expected, standing);
-  if (found && found->metadata_location == change.expected_metadata_location) {
-    why = fmt::format("expected uuid {}, found {}", change.uuid, found->uuid);
-  }
-  return Status(Code::kConflict,
-                fmt::format("table \"{}\" was changed by another writer: {}", change.name, why))
-      .WithError("WH7002")
-      .WithHint("load the table again and redo the run");
-}
-
-Status SwapPointer(CommitContext& commit, const TableChange& change) {
-  std::optional<Standing> found;
-  WEIRHOUSE_TRY_STATUS(
-      commit.db.Each("SELECT uuid, metadata_location FROM table_pointer WHERE name = ?",
-                     {change.name}, [&](const SqliteRow& row) {
-                       found = Standing{row.Text(0), row.Text(1)};
-                       return Status::Ok();
-                     }));
-  const bool fits = found ? found->metadata_location == change.expected_metadata_location &&
-                                found->uuid == change.uuid
-                          : !change.expected_metadata_location.has_value();
-  if (!fits) return PointerConflict(change, found);
-  if (found) {
-    return commit.db.Run(
-        "UPDATE table_pointer SET previous_metadata_location = metadata_location, "
-        "metadata_location = ?, seq = ? WHERE name = ?",
-        {change.metadata_location, commit.seq.value(), change.name});
-  }
-  const std::size_t dot = change.name.rfind('.');
-  if (dot == std::string::npos || dot == 0 || dot + 1 == change.name.size()) {
-    return Status(Code::kInternal,
-                  fmt::format("table name is not \"namespace.table\": \"{}\"", change.name))
-        .WithError("WH7085");
-  }
-  return commit.db.Run(
-      "INSERT INTO table_pointer (name, namespace, short_name, uuid, metadata_location, seq) "
-      "VALUES (?, ?, ?, ?, ?, ?)",
-      {change.name, change.name.substr(0, dot), change.name.substr(dot + 1), change.uuid,
-       change.metadata_location, commit.seq.value()});
-}
-
 Status WriteSnapshot(CommitContext& commit, const SnapshotRecord& snapshot) {
   return commit.db.Run(
       "INSERT INTO snapshot (table_name, snapshot_id, sequence_number, ref, operation, added_rows, "
@@ -179,13 +127,6 @@ Result<Catalog::Offset> StoredOffset(Sqlite& db, const std::string& consumer) {
 }
 }  // namespace
 
-Status SwapPointers(CommitContext& commit) {
-  for (const TableChange& change : commit.request.tables) {
-    WEIRHOUSE_TRY_STATUS(SwapPointer(commit, change));
-  }
-  return Status::Ok();
-}
-
 Status WriteTables(CommitContext& commit) {
   for (const auto& snapshot : commit.request.snapshots) {
     WEIRHOUSE_TRY_STATUS(WriteSnapshot(commit, snapshot));
@@ -222,6 +163,10 @@ Status WriteJudgement(CommitContext& commit) {
       return Status(Code::kInternal,
                     "the project's id never changes: the hash chain begins with it")
           .WithError("WH7085");
+    }
+    if (value.is_null()) {
+      WEIRHOUSE_TRY_STATUS(commit.db.Run("DELETE FROM setting WHERE key = ?", {key}));
+      continue;
     }
     WEIRHOUSE_TRY_STATUS(
         commit.db.Run("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE "

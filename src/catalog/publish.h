@@ -21,9 +21,19 @@ struct CommitContext {
   std::vector<ObjectId> objects;  // ids given so far
 };
 
+// ---- runs.cc
+// The run of `plan`: new, resumed, or as it stands (see Catalog::PlanRun).
+Result<Run> PlanOne(storage::Sqlite& db, const RunPlan& plan, ProcessTime now);
+
+// ---- pointer_write.cc
+// Namespaces, drops, renames and table changes, in the order that CommitRequest states. kConflict
+// (WH7002) names the first pointer that stands elsewhere.
+Status WritePointers(CommitContext& commit);
+
+// ---- reply.cc
+Status WriteReply(storage::Sqlite& db, const StoredReply& reply, ProcessTime now);
+
 // ---- publish.cc
-// Swaps the pointer of every table. kConflict (WH7002) names the first that stands elsewhere.
-Status SwapPointers(CommitContext& commit);
 // Snapshots, files, objects (which get their ids), landings.
 Status WriteTables(CommitContext& commit);
 // Verdicts, metrics, record states, predictions, settings.

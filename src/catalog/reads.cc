@@ -1,4 +1,4 @@
-// Reads of tables, files, arrivals, verdicts and metrics.
+// Reads of arrivals, verdicts and the commit log.
 #include <fmt/format.h>
 
 #include "catalog/row.h"
@@ -10,69 +10,6 @@ using storage::Sqlite;
 using storage::SqliteRow;
 using storage::SqliteValue;
 }  // namespace
-
-// ---- Tables
-Result<std::optional<TablePointer>> SqliteCatalog::FindTable(std::string_view name) {
-  return FindOne<TablePointer>(
-      fmt::format("SELECT {} FROM table_pointer WHERE name = ?", kPointerColumns),
-      {std::string(name)}, PointerOfRow);
-}
-
-Result<std::vector<TablePointer>> SqliteCatalog::Tables() {
-  return Collect<TablePointer>(
-      fmt::format("SELECT {} FROM table_pointer ORDER BY name", kPointerColumns), {}, PointerOfRow);
-}
-
-Result<std::vector<SnapshotRecord>> SqliteCatalog::Snapshots(std::string_view table) {
-  return Collect<SnapshotRecord>(
-      fmt::format("SELECT {} FROM snapshot WHERE table_name = ? ORDER BY seq, id",
-                  kSnapshotColumns),
-      {std::string(table)}, SnapshotOfRow);
-}
-
-Result<CommitSeq> SqliteCatalog::SeqOf(std::string_view table, std::int64_t sequence_number) {
-  WEIRHOUSE_TRY(std::optional<SnapshotRecord> first,
-                FindOne<SnapshotRecord>(
-                    fmt::format("SELECT {} FROM snapshot WHERE table_name = ? AND ref = 'main' AND "
-                                "sequence_number = ? ORDER BY seq LIMIT 1",
-                                kSnapshotColumns),
-                    {std::string(table), sequence_number}, SnapshotOfRow));
-  if (!first) {
-    return Status(Code::kNotFound,
-                  fmt::format("table \"{}\" has no published snapshot with sequence number {}",
-                              table, sequence_number))
-        .WithError("WH7086");
-  }
-  return first->seq;
-}
-
-Result<std::optional<SnapshotRecord>> SqliteCatalog::SnapshotAsOf(std::string_view table,
-                                                                  CommitSeq seq) {
-  return FindOne<SnapshotRecord>(
-      fmt::format("SELECT {} FROM snapshot WHERE table_name = ? AND ref = 'main' AND seq <= ? "
-                  "ORDER BY seq DESC, id DESC LIMIT 1",
-                  kSnapshotColumns),
-      {std::string(table), seq.value()}, SnapshotOfRow);
-}
-
-Result<CommitSeq> SqliteCatalog::LastSeq() {
-  WEIRHOUSE_TRY(std::optional<CommitSeq> last,
-                FindOne<CommitSeq>("SELECT coalesce(max(seq), 0) FROM commit_log", {},
-                                   [](const SqliteRow& row) -> Result<CommitSeq> {
-                                     return CommitSeq(row.Int(0));
-                                   }));
-  return *last;
-}
-
-Result<std::vector<FileRecord>> SqliteCatalog::Files(std::optional<std::string> table) {
-  if (!table) {
-    return Collect<FileRecord>(fmt::format("SELECT {} FROM file ORDER BY id", kFileColumns), {},
-                               FileOfRow);
-  }
-  return Collect<FileRecord>(
-      fmt::format("SELECT {} FROM file WHERE table_name = ? ORDER BY id", kFileColumns),
-      {*std::move(table)}, FileOfRow);
-}
 
 // ---- Arrival
 Result<std::vector<ObjectRecord>> SqliteCatalog::Objects(const ObjectFilter& filter) {
@@ -185,16 +122,6 @@ Result<std::vector<VerdictRecord>> SqliteCatalog::Verdicts(const VerdictFilter& 
   return Collect<VerdictRecord>(sql, parameters, VerdictOfRow);
 }
 
-Result<std::vector<MetricRecord>> SqliteCatalog::Metrics(const std::string& table,
-                                                         const std::string& name, EventTime from,
-                                                         EventTime to) {
-  return Collect<MetricRecord>(
-      fmt::format("SELECT {} FROM metric WHERE table_name = ? AND name = ? AND batch_end >= ? AND "
-                  "batch_end < ? ORDER BY batch_end, id",
-                  kMetricColumns),
-      {table, name, Micros(from), Micros(to)}, MetricOfRow);
-}
-
 Result<std::vector<RecordStateCount>> SqliteCatalog::RecordStates() {
   return Collect<RecordStateCount>(
       "SELECT r.source, r.table_name, r.state, sum(r.count) FROM record_state r JOIN commit_log c "
@@ -206,6 +133,15 @@ Result<std::vector<RecordStateCount>> SqliteCatalog::RecordStates() {
 }
 
 // ---- The commit log
+Result<CommitSeq> SqliteCatalog::LastSeq() {
+  WEIRHOUSE_TRY(std::optional<CommitSeq> last,
+                FindOne<CommitSeq>("SELECT coalesce(max(seq), 0) FROM commit_log", {},
+                                   [](const SqliteRow& row) -> Result<CommitSeq> {
+                                     return CommitSeq(row.Int(0));
+                                   }));
+  return *last;
+}
+
 Result<std::vector<Catalog::CommitEntry>> SqliteCatalog::Commits(CommitSeq after,
                                                                  std::int64_t limit) {
   return Collect<CommitEntry>(

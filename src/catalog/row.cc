@@ -41,6 +41,10 @@ Result<RunState> StoredState(const std::string& name) {
   return Unreadable("run state");
 }
 
+std::string PointerKindName(PointerKind kind) {
+  return kind == PointerKind::kView ? "view" : "table";
+}
+
 Result<Run> RunOfRow(const SqliteRow& row) {
   Run run;
   run.id = RunId(row.Int(0));
@@ -70,6 +74,7 @@ Result<TablePointer> PointerOfRow(const SqliteRow& row) {
   pointer.metadata_location = row.Text(2);
   if (!row.IsNull(3)) pointer.previous_metadata_location = row.Text(3);
   pointer.seq = SeqAt(row, 4);
+  pointer.kind = row.Text(5) == "view" ? PointerKind::kView : PointerKind::kTable;
   return pointer;
 }
 

@@ -20,6 +20,7 @@ std::string JsonText(const nlohmann::json& value);
 Result<nlohmann::json> StoredJson(const std::string& text, std::string_view what);
 Result<Digest> StoredDigest(const std::string& hex, std::string_view what);
 Result<RunState> StoredState(const std::string& name);
+std::string PointerKindName(PointerKind kind);
 
 template <typename Id>
 storage::SqliteValue OrNull(const std::optional<Id>& id) {
@@ -42,7 +43,7 @@ inline constexpr std::string_view kRunColumns =
 Result<Run> RunOfRow(const storage::SqliteRow& row);
 
 inline constexpr std::string_view kPointerColumns =
-    "name, uuid, metadata_location, previous_metadata_location, seq";
+    "name, uuid, metadata_location, previous_metadata_location, seq, kind";
 Result<TablePointer> PointerOfRow(const storage::SqliteRow& row);
 
 inline constexpr std::string_view kSnapshotColumns =
@@ -58,7 +59,8 @@ Result<FileRecord> FileOfRow(const storage::SqliteRow& row);
 inline constexpr std::string_view kObjectSelect =
     "SELECT o.id, o.source, o.name, o.digest, o.size_bytes, o.record_count, o.first_record_id, "
     "o.path, o.batch, o.contract_version, o.sender, o.arrived_at, o.state, "
-    "max(o.attempts, coalesce(p.attempts, 0)), o.seq FROM object o LEFT JOIN parse_attempt p ON "
+    "CASE WHEN p.attempts > o.attempts THEN p.attempts ELSE o.attempts END, o.seq FROM object o "
+    "LEFT JOIN parse_attempt p ON "
     "p.source = o.source AND p.name = o.name AND p.digest = o.digest";
 Result<ObjectRecord> ObjectOfRow(const storage::SqliteRow& row);
 

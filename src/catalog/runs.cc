@@ -1,6 +1,7 @@
 // Runs: planned before they work, resumed after a crash, never minted again.
 #include <fmt/format.h>
 
+#include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sqlite_catalog.h"
 
@@ -69,6 +70,13 @@ Result<Run> ResumeRun(Sqlite& db, Run run, const RunPlan& plan) {
   return run;
 }
 
+Status NoSuchRun(RunId run) {
+  return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(run)))
+      .WithError("WH7086")
+      .WithHint("`wh status` shows the last runs");
+}
+}  // namespace
+
 Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   if (plan.record_ids_wanted < 0) {
     return Status(Code::kInternal,
@@ -82,13 +90,6 @@ Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   }
   return *std::move(found);
 }
-
-Status NoSuchRun(RunId run) {
-  return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(run)))
-      .WithError("WH7086")
-      .WithHint("`wh status` shows the last runs");
-}
-}  // namespace
 
 Result<Run> SqliteCatalog::PlanRun(const RunPlan& plan) {
   WEIRHOUSE_TRY(std::vector<Run> runs, PlanRuns({plan}));

@@ -252,10 +252,65 @@ CREATE UNIQUE INDEX prediction_id ON prediction (id);
 CREATE INDEX prediction_by_seq ON prediction (seq);
 )sql";
 
-constexpr std::array<Migration, 3> kMigrations{{
+// table_span: under which names the rows of a table were recorded, for tables that were renamed, or
+// that took the name of a dropped one; see span.h. `seq` of a namespace: 0 = from the beginning.
+constexpr std::string_view kNames = R"sql(
+DROP VIEW iceberg_tables;
+DROP VIEW iceberg_namespace_properties;
+
+ALTER TABLE table_pointer ADD COLUMN kind TEXT NOT NULL DEFAULT 'table';
+CREATE INDEX table_pointer_listing ON table_pointer (namespace, kind, name);
+
+CREATE TABLE table_span (
+  name TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  recorded_as TEXT NOT NULL,
+  after_seq BIGINT NOT NULL,
+  until_seq BIGINT NOT NULL,
+  PRIMARY KEY (name, number)
+);
+
+CREATE TABLE namespace (name TEXT PRIMARY KEY, seq BIGINT NOT NULL);
+INSERT INTO namespace (name, seq) VALUES ('raw', 0), ('processed', 0), ('feature', 0),
+  ('quarantine', 0), ('system', 0), ('training_set', 0);
+CREATE TABLE namespace_property (
+  namespace TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (namespace, key)
+);
+
+CREATE TABLE reply (
+  key TEXT PRIMARY KEY,
+  request TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  kept_until BIGINT NOT NULL
+);
+CREATE INDEX reply_by_end ON reply (kept_until);
+
+CREATE VIEW iceberg_tables AS
+  SELECT 'weirhouse' AS catalog_name, namespace AS table_namespace, short_name AS table_name,
+         metadata_location, previous_metadata_location,
+         CASE kind WHEN 'view' THEN 'VIEW' ELSE 'TABLE' END AS iceberg_type
+  FROM table_pointer;
+CREATE VIEW iceberg_namespace_properties AS
+  SELECT 'weirhouse' AS catalog_name, name AS namespace, 'exists' AS property_key,
+         'true' AS property_value
+  FROM namespace
+  UNION
+  SELECT 'weirhouse' AS catalog_name, namespace, 'exists' AS property_key, 'true' AS property_value
+  FROM table_pointer
+  UNION ALL
+  SELECT 'weirhouse' AS catalog_name, namespace, key AS property_key, value AS property_value
+  FROM namespace_property WHERE key <> 'exists';
+)sql";
+
+constexpr std::array<Migration, 4> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
+    {4, "names: views, renames, namespaces; replies", kNames},
 }};
 
 Status VersionMismatch(int found) {

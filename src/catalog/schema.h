@@ -1,6 +1,7 @@
 // The catalog's tables, as numbered migrations. Private to catalog/.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -10,6 +11,10 @@
 #include "storage/sqlite.h"
 
 namespace weirhouse::catalog {
+
+// The namespaces that exist from the beginning; migration 4 inserts them.
+inline constexpr std::array<std::string_view, 6> kLayerNamespaces{
+    "raw", "processed", "feature", "quarantine", "system", "training_set"};
 
 struct Migration {
   int version;  // 1, 2, 3 … without gaps; a published one never changes

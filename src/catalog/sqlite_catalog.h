@@ -1,6 +1,6 @@
 // The catalog on SQLite. Private to catalog/; its parts lie in files by concept: commit.cc,
-// publish.cc and lineage_write.cc (the one transaction), chain.cc, runs.cc, reads.cc, graph.cc,
-// outbox.cc.
+// pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc, runs.cc,
+// names.cc and span.cc, reads.cc, graph.cc, reply.cc, outbox.cc.
 #pragma once
 
 #include <functional>
@@ -34,12 +34,18 @@ class SqliteCatalog final : public Catalog {
 
   Result<CommitAnswer> Commit(const CommitRequest& request) override;
   Result<std::optional<CommitAnswer>> Outcome(std::string_view idempotency_key) override;
+  Result<std::optional<StoredReply>> FindReply(std::string_view key) override;
+  Status KeepReply(const StoredReply& reply) override;
   Result<int> CountParseAttempt(const std::string& source, const std::string& name,
                                 const Digest& digest) override;
   Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) override;
 
   Result<std::optional<TablePointer>> FindTable(std::string_view name) override;
   Result<std::vector<TablePointer>> Tables() override;
+  Result<std::vector<std::string>> TableNames(std::string_view name_space, PointerKind kind,
+                                              std::string_view after, std::int64_t limit) override;
+  Result<std::vector<NamespaceRecord>> Namespaces() override;
+  Result<std::optional<NamespaceRecord>> FindNamespace(std::string_view name) override;
   Result<std::vector<SnapshotRecord>> Snapshots(std::string_view table) override;
   Result<CommitSeq> SeqOf(std::string_view table, std::int64_t sequence_number) override;
   Result<std::optional<SnapshotRecord>> SnapshotAsOf(std::string_view table,
@@ -100,6 +106,13 @@ class SqliteCatalog final : public Catalog {
   Result<std::optional<T>> FindOne(std::string_view sql,
                                    const std::vector<storage::SqliteValue>& parameters,
                                    Result<T> (*of_row)(const storage::SqliteRow&));
+  // All rows of `select`, which ends in a condition, that were recorded of `table` under whatever
+  // name it had (see span.h); in `order` within each name, the oldest name first.
+  template <typename T>
+  Result<std::vector<T>> CollectRecorded(std::string_view table, std::string_view select,
+                                         const std::vector<storage::SqliteValue>& parameters,
+                                         std::string_view order,
+                                         Result<T> (*of_row)(const storage::SqliteRow&));
   Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
 
   // After a failed COMMIT: reopens and reads the key, so that the outcome is known or said to be
