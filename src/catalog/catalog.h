@@ -56,7 +56,7 @@ struct CommitRequest {
   std::vector<PredictionRecord> predictions;
   std::vector<std::pair<std::string, nlohmann::json>>
       settings;                        // small state of the project, by key; null removes it
-  std::optional<StoredReply> reply;    // kConflict (WH7044) if its key was answered meanwhile
+  std::optional<StoredReply> reply;    // kConflict (WH7099) if its key was answered meanwhile
   std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;  // … and the state it gets
 };
@@ -128,7 +128,7 @@ class Catalog {
   // A reply kept under a client's key, unless its time has passed.
   virtual Result<std::optional<StoredReply>> FindReply(std::string_view key) = 0;
   // Keeps a reply that no commit goes with (a refusal), and forgets those whose time has passed.
-  // kConflict (WH7044) if its key has a reply already: the first one stays.
+  // kConflict (WH7099) if its key has a reply already: the first one stays.
   virtual Status KeepReply(const StoredReply& reply) = 0;
   // Counts one more parse attempt of an object (by source, name and digest), durably, and returns
   // the new count.

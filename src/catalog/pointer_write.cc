@@ -96,7 +96,7 @@ Result<NamespaceStanding> StandingOf(Sqlite& db, const std::string& name) {
 
 Status NoSuchNamespace(const std::string& name) {
   return Status(Code::kNotFound, fmt::format("namespace does not exist: \"{}\"", name))
-      .WithError("WH7041")
+      .WithError("WH7096")
       .WithHint("create the namespace first");
 }
 
@@ -123,7 +123,7 @@ Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   WEIRHOUSE_TRY(const NamespaceStanding standing, StandingOf(commit.db, wanted.name));
   if (standing.exists()) {
     return Status(Code::kConflict, fmt::format("namespace exists already: \"{}\"", wanted.name))
-        .WithError("WH7042");
+        .WithError("WH7097");
   }
   if (const std::size_t dot = wanted.name.rfind('.'); dot != std::string::npos) {
     const std::string parent = wanted.name.substr(0, dot);
@@ -152,7 +152,7 @@ Status DropNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
     return Status(Code::kConflict,
                   fmt::format("namespace is not empty: \"{}\" holds {}", wanted.name,
                               standing.by_tables ? "tables or views" : "other namespaces"))
-        .WithError("WH7043")
+        .WithError("WH7098")
         .WithHint("drop what it holds first");
   }
   WEIRHOUSE_TRY_STATUS(commit.db.Run("DELETE FROM namespace WHERE name = ?", {wanted.name}));
@@ -176,7 +176,7 @@ Status RenamePointer(CommitContext& commit, const TableRename& rename) {
     return Status(Code::kConflict,
                   fmt::format("could not rename \"{}\": \"{}\" is the name of another {}",
                               rename.name, rename.new_name, taken->kind))
-        .WithError("WH7040")
+        .WithError("WH7095")
         .WithHint("choose another name, or drop the other one first");
   }
   WEIRHOUSE_TRY(const NamespaceStanding standing, StandingOf(commit.db, parts.first));

@@ -76,7 +76,7 @@ struct TableDrop {
   std::string name;
   std::string expected_metadata_location;
 };
-// Gives a table or view another name: kConflict (WH7040) if that is taken, kNotFound (WH7041) if
+// Gives a table or view another name: kConflict (WH7095) if that is taken, kNotFound (WH7096) if
 // its namespace does not exist. Snapshots, files and metrics recorded so far go with it; the old
 // name finds them too until another table takes it.
 struct TableRename {
@@ -93,9 +93,9 @@ struct NamespaceRecord {
 };
 struct NamespaceChange {
   enum class What : std::uint8_t {
-    kCreate,  // kConflict (WH7042) if it exists, kNotFound (WH7041) without its parent
-    kSet,     // its properties become `properties`; kNotFound (WH7041)
-    kDrop,    // kConflict (WH7043) unless empty, kNotFound (WH7041)
+    kCreate,  // kConflict (WH7097) if it exists, kNotFound (WH7096) without its parent
+    kSet,     // its properties become `properties`; kNotFound (WH7096)
+    kDrop,    // kConflict (WH7098) unless empty, kNotFound (WH7096)
   };
   What what = What::kCreate;
   NamespaceRecord wanted;

@@ -27,7 +27,7 @@ Status WriteReply(Sqlite& db, const StoredReply& reply, ProcessTime now) {
   if (db.Changes() == 1) return Status::Ok();
   return Status(Code::kConflict,
                 fmt::format("request was answered meanwhile: key \"{}\"", reply.key))
-      .WithError("WH7044")
+      .WithError("WH7099")
       .WithHint("send the reply that is stored");
 }
 
