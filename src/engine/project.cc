@@ -152,14 +152,18 @@ void ParseContracts(ProjectDefinition& project, Findings& findings) {
   }
 }
 
+std::string TitleOf(const contract::Contract& contract) {
+  return fmt::format("contract {} ({}:{})", contract.Title(), contract.span().path,
+                     contract.span().line);
+}
+
 Result<transform::SchemaCatalog> BaseSchemas(const ProjectDefinition& project) {
   transform::SchemaCatalog schemas;
   for (const Source& source : project.sources) {
     const auto contract = project.contracts.find(source.contract);
     if (contract == project.contracts.end()) continue;
     schemas.Add("records." + source.name, contract::RecordsSchema(*contract->second),
-                fmt::format("contract {} ({}:{})", contract->second->Title(),
-                            contract->second->span().path, contract->second->span().line));
+                TitleOf(*contract->second));
   }
   for (const Seed& seed : project.seeds) {
     if (seed.rows)
@@ -167,6 +171,25 @@ Result<transform::SchemaCatalog> BaseSchemas(const ProjectDefinition& project) {
                   fmt::format("seed {} ({}:1)", seed.name, seed.path));
   }
   return schemas;
+}
+
+// A table that other engines write: its columns are those of the contract it names.
+Result<transform::CheckedTransform> CheckExternal(
+    const ProjectDefinition& project, const transform::TransformDefinition& definition) {
+  const transform::HeaderName& name = *definition.contract;
+  const auto contract = project.contracts.find(name.name);
+  if (contract != project.contracts.end()) {
+    return transform::CheckExternal(definition, *contract::ToArrowSchema(*contract->second),
+                                    TitleOf(*contract->second));
+  }
+  std::vector<std::string> ids;
+  for (const auto& [id, known] : project.contracts) ids.push_back(id);
+  return Status(Code::kInvalidInput,
+                fmt::format("the table \"{}\" names an unknown contract: \"{}\"", definition.name(),
+                            name.name))
+      .WithError("WH2008")
+      .WithSpan(name.span)
+      .WithHint(DidYouMean(name.name, ids));
 }
 
 void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
@@ -186,7 +209,9 @@ void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
   }
   for (const std::size_t index : *order) {
     if (findings.MentionsBroken(definitions[index].text)) continue;
-    auto checked = transform::CheckTransform(session, definitions[index], schemas);
+    auto checked = definitions[index].is_external()
+                       ? CheckExternal(project, definitions[index])
+                       : transform::CheckTransform(session, definitions[index], schemas);
     if (!checked.ok()) {
       findings.Add(checked.status());
       findings.NoteBroken(definitions[index].name());
@@ -226,14 +251,37 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
           if (gate.owner.empty()) {
             const std::string base = gate.table.substr(gate.table.find('.') + 1);
             const Source* source = project.FindSource(base);
-            const auto contract =
-                project.contracts.find(source == nullptr ? base : source->contract);
+            const transform::CheckedTransform* table = project.FindTransform(gate.table);
+            std::string id = source == nullptr ? base : source->contract;
+            if (table != nullptr && table->definition.contract)
+              id = table->definition.contract->name;
+            const auto contract = project.contracts.find(id);
             if (contract != project.contracts.end()) gate.owner = contract->second->owner();
           }
           project.gates.push_back(std::move(gate));
         }
         return Status();
       });
+}
+
+// Rows that come from no raw record have no ingestion time: such a view must say from when a row
+// counts, or no rebuild could give the same answers.
+Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureView& view) {
+  const transform::CheckedTransform* source = project.FindTransform(view.source);
+  if (source == nullptr || !source->definition.is_external() ||
+      view.known_time.kind != feature::KnownTime::Kind::kIngestion) {
+    return Status();
+  }
+  std::string hint = "known_time: a timestamp column of the table, or { delay: 20m }";
+  if (source->definition.known) hint = "known_time: " + source->definition.known->name;
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("the feature view \"{}\" reads an external table and says no known time: "
+                         "\"{}\"",
+                         view.id(), view.source))
+      .WithError("WH4026")
+      .WithSpan(view.span)
+      .WithHint(std::move(hint));
 }
 
 void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
@@ -254,6 +302,9 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
       plan = feature::BindRequestView(view, session);
     } else if (const auto* source = schemas.Find(view.source)) {
       plan = feature::BindView(view, *source->schema, session);
+      if (plan.ok()) {
+        if (const Status timed = CheckKnownTime(project, view); !timed.ok()) plan = timed;
+      }
     } else {
       plan = Status(Code::kInvalidInput,
                     fmt::format("the feature view \"{}\" reads an unknown table: \"{}\"", view.name,

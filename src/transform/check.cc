@@ -256,6 +256,12 @@ std::optional<std::string> DriverAmong(const std::vector<TableReference>& refere
   return driver;
 }
 
+// Rows of external tables come from no raw record.
+bool HasRecords(const SchemaCatalog& schemas, const std::string& table) {
+  const SchemaCatalog::Entry* entry = schemas.Find(table);
+  return entry->schema->GetFieldIndex(std::string(table::kRecordColumn)) >= 0;
+}
+
 // Names, rules and sums: all that is reported together before the engine is asked for types.
 Status CheckQuery(storage::SqlSession& session, const SchemaCatalog& schemas,
                   const ResolveRules& rules, ScratchTables& scratch, Query& query) {
@@ -318,7 +324,8 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
   checked.uses_run_time = query.resolution.uses_run_time;
   checked.driver = DriverAmong(checked.references);
   std::vector<Diagnostic> not_row_wise = RowWiseFindings(query.node(), source);
-  checked.row_wise = not_row_wise.empty() && checked.driver.has_value();
+  checked.row_wise =
+      not_row_wise.empty() && checked.driver.has_value() && HasRecords(schemas, *checked.driver);
   if (definition.mode == Mode::kIncremental) query.Add(std::move(not_row_wise));
   if (!query.findings.empty()) return StatusOfFindings(query.findings, definition.path);
 
@@ -361,6 +368,16 @@ Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
   } catch (const nlohmann::json::exception& error) {
     return TreeError(error);
   }
+}
+
+Result<CheckedTransform> CheckExternal(const TransformDefinition& definition,
+                                       const arrow::Schema& columns, const std::string& contract) {
+  const SqlText source(definition.path, definition.text);
+  CheckedTransform checked;
+  checked.definition = definition;
+  auto findings = CheckContractColumns(definition, source, columns, contract, checked);
+  if (!findings.empty()) return StatusOfFindings(std::move(findings), definition.path);
+  return checked;
 }
 
 Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& source,

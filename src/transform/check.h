@@ -77,13 +77,15 @@ struct CheckedTransform {
   std::vector<TableReference> references;  // by name
   // The one table whose new rows drive it (records.X or processed.X); absent where several do.
   std::optional<std::string> driver;
-  // One row in, at most one row out: `_record` of the output is the driver's. Else it is null.
+  // One row in, at most one row out, and the driver's rows have a `_record`: it is the output's.
+  // Else `_record` of the output is null.
   bool row_wise = false;
-  bool depends_on_arrival = false;        // `order arrival`
-  std::shared_ptr<arrow::Schema> output;  // declared columns, then `_record`, `_ingested_at`
-  std::vector<std::string> declared;      // the declared columns, in output order
-  std::vector<ColumnEdge> lineage;        // sorted
-  std::string sql;                        // what RunTransform executes, run_time() still open
+  bool depends_on_arrival = false;  // `order arrival`
+  // Declared columns, then `_record`, `_ingested_at`; of an external table declared ones alone.
+  std::shared_ptr<arrow::Schema> output;
+  std::vector<std::string> declared;  // the declared columns, in output order
+  std::vector<ColumnEdge> lineage;    // sorted
+  std::string sql;                    // what RunTransform executes, run_time() still open
   bool uses_run_time = false;
 };
 
@@ -93,6 +95,12 @@ struct CheckedTransform {
 Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
                                         const TransformDefinition& definition,
                                         const SchemaCatalog& schemas);
+
+// Checks a table of mode external, whose columns are `columns` (nullable unless required) of
+// `contract` ("contract trips 1.0.0 (contracts/trips.odcs.yaml:4)"): storable names and types, a
+// key of required columns, event and known times, partitions (WH2109). No SQL, no references.
+Result<CheckedTransform> CheckExternal(const TransformDefinition& definition,
+                                       const arrow::Schema& columns, const std::string& contract);
 
 // A query in another file: a gate's SQL, a spine, `wh sql`.
 struct SelectSource {

@@ -428,5 +428,58 @@ TEST(CheckSelect, RefusesAllButOneSelectWhateverTheRules) {
         << sql;
   }
 }
+
+Result<CheckedTransform> External(const std::string& header) {
+  const auto definition =
+      ParseTransform("-- wh: table processed.trips; " + header + "; mode external; contract trips",
+                     "processed/trips.sql");
+  if (!definition.ok()) return definition.status();
+  const auto columns = arrow::schema(
+      {arrow::field("id", arrow::int64(), false), arrow::field("fare", arrow::float64(), false),
+       arrow::field("city", arrow::utf8()),
+       arrow::field("at", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), false)});
+  return CheckExternal(*definition, *columns, "contract trips 1.0.0 (contracts/trips.yaml:3)");
+}
+
+TEST(CheckExternal, TakesTheColumnsOfTheContract) {
+  ASSERT_OK_AND(const auto trips, External("key id; event at; partition day(at)"));
+  EXPECT_THAT(Describe(trips),
+              ElementsAre("id int64", "fare double", "city string", "at timestamp[us, tz=UTC]"));
+  EXPECT_FALSE(trips.output->field(0)->nullable());
+  EXPECT_TRUE(trips.output->field(2)->nullable());
+  EXPECT_FALSE(trips.driver.has_value());
+  EXPECT_TRUE(trips.sql.empty());
+}
+
+TEST(CheckExternal, RefusesHeadersThatTheContractDoesNotBear) {
+  EXPECT_EQ(
+      Findings(External("key city; event id; known know; partition month(fare)")),
+      "WH2109 1:35+4 key column \"city\" may be null | say `required: true` in the contract: a "
+      "row without a key cannot be followed\n"
+      "WH2109 1:47+2 event column \"id\" is not a timestamp but int64 | cast it to "
+      "TIMESTAMPTZ\n"
+      "WH2109 1:57+4 known column \"know\" is not in the output | not in contract trips 1.0.0 "
+      "(contracts/trips.yaml:3)\n"
+      "WH2109 1:73+11 partition month(fare) needs a date or a timestamp\n");
+  EXPECT_THAT(Findings(External("key fare")), HasSubstr("is a float"));
+}
+
+TEST(CheckExternal, RowsReadFromItHaveNoRecord) {
+  storage::SqlOptions options;
+  ASSERT_OK_AND(const auto engine, storage::SqlEngine::Open(options));
+  ASSERT_OK_AND(const auto session, engine->Connect());
+  ASSERT_OK_AND(const auto trips, External("key id; event at"));
+  SchemaCatalog schemas;
+  schemas.Add("processed.trips", trips.output, "contract trips 1.0.0");
+  ASSERT_OK_AND(const auto definition,
+                ParseTransform("-- wh: table processed.t; key id; mode incremental\n"
+                               "SELECT t.id, t.city FROM processed.trips AS t",
+                               "processed/t.sql"));
+  ASSERT_OK_AND(const auto checked, CheckTransform(*session, definition, schemas));
+  EXPECT_EQ(checked.driver, "processed.trips");
+  EXPECT_FALSE(checked.row_wise);
+  EXPECT_THAT(Describe(checked), ElementsAre("id int64", "city string", "_record int64",
+                                             "_ingested_at timestamp[us, tz=UTC]"));
+}
 }  // namespace
 }  // namespace weirhouse::transform

@@ -12,8 +12,8 @@
 namespace weirhouse::transform {
 namespace {
 
-const std::vector<std::string> kHeaderWords = {"table",     "key",  "order",   "event", "known",
-                                               "partition", "mode", "history", "owner"};
+const std::vector<std::string> kHeaderWords = {"table",     "key",  "order",   "event",    "known",
+                                               "partition", "mode", "history", "contract", "owner"};
 constexpr std::string_view kHeaderMark = "-- wh:";
 
 bool IsName(std::string_view text) {
@@ -97,6 +97,7 @@ class HeaderReader {
       return Add("WH2101", offset, word.size(), fmt::format("\"{}\" is given twice", word));
     }
     seen_.emplace_back(word);
+    places_.emplace_back(word, source_.SpanAt(offset, word.size()));
     const std::string_view value = Trim(trimmed.substr(word_end));
     if (value.empty()) {
       return Add("WH2101", offset, word.size(), fmt::format("\"{}\" has no value", word));
@@ -108,6 +109,10 @@ class HeaderReader {
     if (word == "table") return ReadTable(value, offset);
     if (word == "mode") return ReadMode(value, offset);
     if (word == "history") return ReadHistory(value, offset);
+    if (word == "contract") {
+      definition_.contract = HeaderName{std::string(value), source_.SpanAt(offset, value.size())};
+      return;
+    }
     if (word == "owner") {
       definition_.owner = std::string(value);
       return;
@@ -150,8 +155,10 @@ class HeaderReader {
   void ReadMode(std::string_view value, std::size_t offset) {
     if (value == "incremental" || value == "full") {
       definition_.mode = value == "full" ? Mode::kFull : Mode::kIncremental;
+    } else if (value == "external") {
+      definition_.mode = Mode::kExternal;
     } else {
-      AddUnknownValue("mode", value, offset, {"incremental", "full"});
+      AddUnknownValue("mode", value, offset, {"incremental", "full", "external"});
     }
   }
 
@@ -205,8 +212,39 @@ class HeaderReader {
             "begin the file with: -- wh: table processed.NAME; key COLUMN; mode incremental");
       }
     }
+    if (definition_.is_external()) return CheckExternal();
+    Refuse("contract", "only tables of `mode external` take their columns from a contract",
+           "the SELECT says what the columns are");
     if (source_.tokens().empty()) {
-      Add("WH2107", source_.text().size(), 1, "the file holds no SELECT");
+      Add("WH2107", source_.text().size(), 1, "the file holds no SELECT",
+          "a table that other engines write says so: mode external; contract NAME");
+    }
+  }
+
+  // Nothing of ours makes its rows, so nothing may say how they are made.
+  void CheckExternal() {
+    if (!definition_.contract) {
+      Add("WH2101", 0, 1, "the header of an external table lacks \"contract\"",
+          "contract NAME says which columns other engines may write");
+    }
+    Refuse("order", "other engines decide which row of a key stays, so `order` decides nothing",
+           "leave it out");
+    Refuse("history", "the history of an external table is not kept",
+           "a table that reads it may say `history keep`");
+    if (!source_.tokens().empty()) {
+      const Token& first = source_.tokens().front();
+      Add("WH2107", first.offset, first.text.size(),
+          "an external table has no SELECT: other engines write it",
+          "leave the SQL out, or say mode incremental or full");
+    }
+  }
+
+  // A word that does not go with the mode.
+  void Refuse(std::string_view word, std::string message, std::string hint) {
+    for (const auto& [seen, span] : places_) {
+      if (seen != word) continue;
+      findings_.push_back(Finding("WH2101", span, std::move(message), {}, std::move(hint)));
+      return;
     }
   }
 
@@ -214,12 +252,25 @@ class HeaderReader {
   TransformDefinition& definition_;
   std::vector<Diagnostic> findings_;
   std::vector<std::string> seen_;
+  std::vector<std::pair<std::string, SourceSpan>> places_;  // of the words seen
 };
 
 std::vector<std::string> Names(const std::vector<HeaderName>& names) {
   std::vector<std::string> list;
   for (const HeaderName& name : names) list.push_back(name.name);
   return list;
+}
+
+std::string_view ModeName(Mode mode) {
+  switch (mode) {
+    case Mode::kIncremental:
+      return "incremental";
+    case Mode::kFull:
+      return "full";
+    case Mode::kExternal:
+      return "external";
+  }
+  return "";
 }
 
 Digest DigestOf(const TransformDefinition& definition, const SqlText& source) {
@@ -232,9 +283,10 @@ Digest DigestOf(const TransformDefinition& definition, const SqlText& source) {
       definition.event ? definition.event->name : "",
       definition.known ? definition.known->name : "",
       Join(definition.partition_expressions(), ","),
-      definition.mode == Mode::kFull ? "full" : "incremental",
+      std::string(ModeName(definition.mode)),
       definition.history == History::kKeep ? "keep" : "none",
   };
+  if (definition.contract) pieces.push_back(definition.contract->name);
   for (const Token& token : source.tokens()) {
     if (token.text != ";") pieces.emplace_back(token.text);
   }

@@ -3,6 +3,12 @@
 //   -- wh: table processed.arrival; key flight_id; order reported_at; event arrived_at
 //   -- wh: partition month(arrived_at); mode incremental; history keep     -- a remark
 //   SELECT …
+//
+// A table that other engines write, through the REST catalog, has a header alone; its columns are
+// those of a contract:
+//
+//   -- wh: table processed.trips; key trip_id; event at; known known_at; partition day(at)
+//   -- wh: mode external; contract trips
 #pragma once
 
 #include <cstddef>
@@ -20,7 +26,11 @@ namespace weirhouse::transform {
 
 inline constexpr std::size_t kDefinitionBytesMax = 1 << 20;
 
-enum class Mode : std::uint8_t { kIncremental, kFull };
+enum class Mode : std::uint8_t {
+  kIncremental,
+  kFull,
+  kExternal,  // no step of ours writes it
+};
 enum class History : std::uint8_t { kNone, kKeep };
 
 // A name in the header and where it stands.
@@ -42,11 +52,13 @@ struct TransformDefinition {
   std::vector<HeaderName> partition;  // "month(arrived_at)", "origin"
   Mode mode = Mode::kIncremental;
   History history = History::kNone;
+  std::optional<HeaderName> contract;  // mode external: whose columns it has
   std::string owner;
   // Of what decides the rows: the header in one fixed form (the owner left out) and the SQL's
   // tokens. Blanks, comments and the order of header words do not change it.
   Digest digest;
 
+  bool is_external() const { return mode == Mode::kExternal; }
   const std::string& name() const { return table.name; }
   std::string history_table() const { return table.name + "_history"; }
   std::vector<std::string> key_columns() const;

@@ -61,7 +61,7 @@ TEST(Definition, ReportsEveryErrorOfTheHeaderWithItsPlace) {
       "WH2101 1:14+7 \"arrival\" is not the name of a processed table | write processed.NAME, "
       "NAME of letters, digits and underscores\n"
       "WH2101 1:23+4 unknown header word \"keys\" | did you mean \"key\"?\n"
-      "WH2101 1:36+4 unknown mode \"fast\" | write incremental or full\n"
+      "WH2101 1:36+4 unknown mode \"fast\" | write incremental or full or external\n"
       "WH2101 1:50+4 unknown history \"kept\" | did you mean \"keep\"?\n"
       "WH2101 1:66+7 \"year(x)\" is not a partition | write a column, month(column) or "
       "day(column)\n"
@@ -83,6 +83,36 @@ TEST(Definition, NeedsATableAndAKey) {
 TEST(Definition, RefusesAFileWithoutSql) {
   EXPECT_THAT(Findings(ParseTransform("-- wh: table processed.t; key a\n", "t.sql")),
               HasSubstr("WH2107 2:1+1 the file holds no SELECT"));
+}
+
+TEST(Definition, ReadsATableThatOtherEnginesWrite) {
+  const auto trips = Parsed(
+      "-- wh: table processed.trips; key trip_id; event at; known known_at\n"
+      "-- wh: partition day(at); mode external; contract trips\n");
+  EXPECT_TRUE(trips.is_external());
+  EXPECT_EQ(trips.contract->name, "trips");
+  EXPECT_EQ(trips.contract->span.column, 50);
+  EXPECT_TRUE(NamedTables(trips).empty());
+  EXPECT_NE(trips.digest, Parsed("-- wh: table processed.trips; key trip_id; event at; known "
+                                 "known_at; partition day(at); mode external; contract other\n")
+                              .digest);
+}
+
+TEST(Definition, RefusesWhatAnExternalTableCannotHave) {
+  EXPECT_EQ(Findings(ParseTransform("-- wh: table processed.t; key a; mode external; order b\n"
+                                    "-- wh: history keep\nSELECT 1",
+                                    "t.sql")),
+            "WH2101 1:1+1 the header of an external table lacks \"contract\" | contract NAME says "
+            "which columns other engines may write\n"
+            "WH2101 1:50+5 other engines decide which row of a key stays, so `order` decides "
+            "nothing | leave it out\n"
+            "WH2101 2:8+7 the history of an external table is not kept | a table that reads it may "
+            "say `history keep`\n"
+            "WH2107 3:1+6 an external table has no SELECT: other engines write it | leave the SQL "
+            "out, or say mode incremental or full\n");
+  EXPECT_EQ(Findings(ParseTransform("-- wh: table processed.t; key a; contract c\nSELECT 1", "t")),
+            "WH2101 1:34+8 only tables of `mode external` take their columns from a contract | the "
+            "SELECT says what the columns are\n");
 }
 
 TEST(Definition, RefusesTextThatIsNotUtf8AndFilesAboveOneMebibyte) {

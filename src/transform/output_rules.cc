@@ -25,8 +25,8 @@ bool IsPlainName(std::string_view name) {
 class OutputCheck {
  public:
   OutputCheck(const TransformDefinition& definition, const SqlText& source,
-              CheckedTransform& checked)
-      : definition_(definition), source_(source), checked_(checked) {}
+              CheckedTransform& checked, std::string absent)
+      : definition_(definition), source_(source), checked_(checked), absent_(std::move(absent)) {}
 
   void Columns(const arrow::Schema& described, int count) {
     std::set<std::string> seen;
@@ -53,7 +53,8 @@ class OutputCheck {
             "cast it to a plain type, or to VARCHAR");
         continue;
       }
-      fields_.push_back(arrow::field(name, *stored));
+      const bool keeps_required = definition_.is_external() && !field->nullable();
+      fields_.push_back(arrow::field(name, *stored, !keeps_required));
     }
   }
 
@@ -72,6 +73,9 @@ class OutputCheck {
       if (field != nullptr && arrow::is_floating(field->type()->id())) {
         Add(name.span, fmt::format("key column \"{}\" is a float", name.name),
             "cast it to an integer, a decimal or text: floats make poor keys");
+      } else if (field != nullptr && definition_.is_external() && field->nullable()) {
+        Add(name.span, fmt::format("key column \"{}\" may be null", name.name),
+            "say `required: true` in the contract: a row without a key cannot be followed");
       }
     }
   }
@@ -79,6 +83,10 @@ class OutputCheck {
   std::vector<Diagnostic> Finish() {
     for (const auto& field : fields_) checked_.declared.push_back(field->name());
     arrow::FieldVector all = fields_;
+    if (definition_.is_external()) {
+      checked_.output = arrow::schema(std::move(all));
+      return std::move(findings_);
+    }
     all.push_back(arrow::field(std::string(table::kRecordColumn), arrow::int64()));
     all.push_back(arrow::field(std::string(table::kIngestedAtColumn),
                                arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")));
@@ -94,6 +102,7 @@ class OutputCheck {
 
   // The last word `name` in the SQL that is not in parentheses, else its first word.
   SourceSpan Place(const std::string& name) const {
+    if (source_.tokens().empty()) return definition_.table.span;
     for (auto token = source_.tokens().rbegin(); token != source_.tokens().rend(); ++token) {
       if (token->depth == 0 && LowerCase(token->Name()) == LowerCase(name)) {
         return source_.SpanOfToken(token->offset);
@@ -116,7 +125,7 @@ class OutputCheck {
     for (const auto& field : fields_) known.push_back(field->name());
     findings_.push_back(Finding("WH2109", name.span,
                                 fmt::format("{} column \"{}\" is not in the output", word, column),
-                                "the SELECT does not return it", DidYouMean(column, known)));
+                                absent_, DidYouMean(column, known)));
     return nullptr;
   }
   const arrow::Field* Require(std::string_view word, const HeaderName& name) {
@@ -148,6 +157,7 @@ class OutputCheck {
   const TransformDefinition& definition_;
   const SqlText& source_;
   CheckedTransform& checked_;
+  std::string absent_;  // why a column that the header names is not there
   arrow::FieldVector fields_;
   std::vector<Diagnostic> findings_;
 };
@@ -156,8 +166,18 @@ class OutputCheck {
 
 std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
                                     const arrow::Schema& described, CheckedTransform& checked) {
-  OutputCheck check(definition, source, checked);
+  OutputCheck check(definition, source, checked, "the SELECT does not return it");
   check.Columns(described, described.num_fields() - (checked.row_wise ? 2 : 0));
+  check.Header();
+  return check.Finish();
+}
+
+std::vector<Diagnostic> CheckContractColumns(const TransformDefinition& definition,
+                                             const SqlText& source, const arrow::Schema& columns,
+                                             const std::string& contract,
+                                             CheckedTransform& checked) {
+  OutputCheck check(definition, source, checked, "not in " + contract);
+  check.Columns(columns, columns.num_fields());
   check.Header();
   return check.Finish();
 }

@@ -18,4 +18,9 @@ namespace weirhouse::transform {
 // says the query returns, the hidden columns of a row-wise query included.
 std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
                                     const arrow::Schema& described, CheckedTransform& checked);
+// The same for a table of mode external: `columns` are its contract's.
+std::vector<Diagnostic> CheckContractColumns(const TransformDefinition& definition,
+                                             const SqlText& source, const arrow::Schema& columns,
+                                             const std::string& contract,
+                                             CheckedTransform& checked);
 }  // namespace weirhouse::transform
