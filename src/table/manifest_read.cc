@@ -2,6 +2,7 @@
 
 #include "table/avro.h"
 #include "table/manifest.h"
+#include "table/nested_type.h"
 #include "table/value.h"
 
 namespace weirhouse::table {
@@ -198,6 +199,8 @@ class ManifestReader {
     }
     if (const auto id = IntAt(record, 140)) file.sort_order_id = static_cast<int>(*id);
     file.referenced_data_file = TextAt(record, 143);
+    file.content_offset = IntAt(record, 144);
+    file.content_size_bytes = IntAt(record, 145);
     return file;
   }
 
@@ -215,9 +218,9 @@ const PartitionSpec* FindSpec(const TableMetadata& metadata, int spec_id) {
 }
 
 std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id) {
-  if (const Field* field = metadata.schema().FindById(field_id)) return field->type;
+  if (const auto field = FindAtAnyDepth(metadata.schema(), field_id)) return field->type;
   for (auto it = metadata.schemas.rbegin(); it != metadata.schemas.rend(); ++it) {
-    if (const Field* field = it->FindById(field_id)) return field->type;
+    if (const auto field = FindAtAnyDepth(*it, field_id)) return field->type;
   }
   return std::nullopt;
 }

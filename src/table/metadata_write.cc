@@ -1,6 +1,7 @@
 #include <charconv>
 
 #include "table/metadata_json.h"
+#include "table/nested_type.h"
 #include "table/table.h"
 
 namespace weirhouse::table {
@@ -211,7 +212,7 @@ void AppendSchemaJson(std::string& out, const Schema& schema) {
     AppendMember(out, "name", field.name);
     out += field.required ? ",\"required\":true" : ",\"required\":false";
     AppendKey(out, "type");
-    if (!field.type.name.empty() && field.type.name[0] == '{') {
+    if (IsNested(field.type)) {
       out += field.type.name;  // a nested type is kept as its JSON
     } else {
       AppendJsonText(out, field.type.name);

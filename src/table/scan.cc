@@ -47,6 +47,9 @@ bool PartitionMayMatch(const PartitionField& field, const Range& range,
   }
   const Result<Type> type = ResultType(field.transform, range.field.type);
   if (!type.ok()) return true;
+  // Buckets keep no order: only a single value has one.
+  const bool single = range.minimum && range.minimum == range.maximum;
+  if (BucketCount(field.transform) > 0 && !single) return true;
   const auto minimum = ApplyTransform(field.transform, range.field.type, range.minimum);
   const auto maximum = ApplyTransform(field.transform, range.field.type, range.maximum);
   return !Below(*type, greatest, minimum) && !Below(*type, maximum, least);

@@ -5,24 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "table/nested_type.h"
 #include "table/value.h"
 
 namespace weirhouse::table {
 namespace {
 
-constexpr std::string_view kPrimitives[] = {"boolean",     "int",    "long",   "float",
-                                            "double",      "date",   "time",   "timestamp",
-                                            "timestamptz", "string", "binary", "uuid"};
-
-bool IsPrimitive(const Type& type) {
-  for (const std::string_view name : kPrimitives) {
-    if (type.name == name) return true;
-  }
-  return ShapeOf(type).precision > 0 || FixedLength(type) > 0;
-}
-
 Status NotStorable(std::string_view type) {
-  return Status(Code::kInvalidInput, fmt::format("an Iceberg v2 column cannot hold type {}", type))
+  return Status(Code::kInvalidInput, fmt::format("a table's column cannot hold type {}", type))
       .WithError("WH7055")
       .WithHint(
           "cast it to boolean, int, long, float, double, decimal, date, timestamp, string or "
@@ -32,33 +22,6 @@ Status NotStorable(std::string_view type) {
 Status Malformed(std::string why) {
   return Status(Code::kCorruption, fmt::format("table schema is malformed: {}", why))
       .WithError("WH7050");
-}
-
-Result<Field> FieldFromJson(const nlohmann::json& json) {
-  Field field;
-  field.id = json.at("id").get<int>();
-  field.name = json.at("name").get<std::string>();
-  field.required = json.value("required", false);
-  field.doc = json.value("doc", "");
-  if (json.contains("initial-default") && !json["initial-default"].is_null()) {
-    field.initial_default = json["initial-default"].dump();
-  }
-  if (json.contains("write-default") && !json["write-default"].is_null()) {
-    field.write_default = json["write-default"].dump();
-  }
-  const nlohmann::json& type = json.at("type");
-  // A nested type keeps its JSON as its name: we carry it through, and do not read its column.
-  field.type.name = type.is_string() ? type.get<std::string>() : type.dump();
-  if (type.is_string()) {
-    if (const DecimalShape shape = ShapeOf(field.type); shape.precision > 0) {
-      field.type.name = fmt::format("decimal({},{})", shape.precision, shape.scale);
-    }
-    if (!IsPrimitive(field.type)) {
-      return Malformed(
-          fmt::format("field \"{}\" has unknown type \"{}\"", field.name, field.type.name));
-    }
-  }
-  return field;
 }
 
 bool CanPromote(const Type& from, const Type& to) {
@@ -127,9 +90,8 @@ nlohmann::json Schema::ToJson() const {
   nlohmann::json list = nlohmann::json::array();
   for (const Field& field : fields) {
     nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
-    const bool nested = !field.type.name.empty() && field.type.name[0] == '{';
-    json["type"] = nested ? nlohmann::json::parse(field.type.name, nullptr, false)
-                          : nlohmann::json(field.type.name);
+    json["type"] = IsNested(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
+                                        : nlohmann::json(field.type.name);
     if (!field.doc.empty()) json["doc"] = field.doc;
     const auto add_default = [&json](const char* key, const std::string& text) {
       if (!text.empty()) json[key] = nlohmann::json::parse(text, nullptr, false);
@@ -148,7 +110,7 @@ Result<Schema> Schema::FromJson(const nlohmann::json& json) {
     Schema schema;
     schema.schema_id = json.value("schema-id", 0);
     for (const nlohmann::json& item : json.at("fields")) {
-      WEIRHOUSE_TRY(Field field, FieldFromJson(item));
+      WEIRHOUSE_TRY(Field field, FieldOfJson(item));
       schema.fields.push_back(std::move(field));
     }
     if (json.contains("identifier-field-ids")) {
@@ -159,6 +121,33 @@ Result<Schema> Schema::FromJson(const nlohmann::json& json) {
     return Malformed(error.what());
   }
 }
+
+namespace {
+Result<std::shared_ptr<arrow::Field>> ArrowFieldOf(const Field& field) {
+  WEIRHOUSE_TRY(std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
+  return arrow::field(
+      field.name, std::move(type), !field.required,
+      arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {std::to_string(field.id)}));
+}
+
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOfNested(const Type& type) {
+  WEIRHOUSE_TRY(const NestedType nested, TakeApart(type));
+  arrow::FieldVector fields;
+  for (const Field& inner : nested.fields) {
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Field> field, ArrowFieldOf(inner));
+    fields.push_back(std::move(field));
+  }
+  switch (nested.kind) {
+    case NestedType::Kind::kStruct:
+      return arrow::struct_(std::move(fields));
+    case NestedType::Kind::kList:
+      return arrow::list(fields[0]);
+    case NestedType::Kind::kMap:
+      break;
+  }
+  return std::shared_ptr<arrow::DataType>(std::make_shared<arrow::MapType>(fields[0], fields[1]));
+}
+}  // namespace
 
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
   static const std::map<std::string, std::shared_ptr<arrow::DataType>, std::less<>> types = {
@@ -173,12 +162,19 @@ Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
       {"timestamptz", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")},
       {"string", arrow::utf8()},
       {"binary", arrow::binary()},
-      {"uuid", arrow::fixed_size_binary(16)}};
+      {"uuid", arrow::fixed_size_binary(16)},
+      {"timestamp_ns", arrow::timestamp(arrow::TimeUnit::NANO)},
+      {"timestamptz_ns", arrow::timestamp(arrow::TimeUnit::NANO, "UTC")},
+      {"unknown", arrow::null()}};
   if (const auto it = types.find(type.name); it != types.end()) return it->second;
   if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
     return arrow::decimal128(shape.precision, shape.scale);
   }
   if (const int length = FixedLength(type); length > 0) return arrow::fixed_size_binary(length);
+  if (IsNested(type)) return ArrowTypeOfNested(type);
+  if (type.name.starts_with("geometry") || type.name.starts_with("geography")) {
+    return arrow::binary();  // well-known binary
+  }
   return NotStorable(type.name);
 }
 
@@ -233,10 +229,8 @@ Result<Type> TypeOfArrow(const arrow::DataType& type) {
 Result<std::shared_ptr<arrow::Schema>> Schema::ToArrow() const {
   arrow::FieldVector out;
   for (const Field& field : fields) {
-    WEIRHOUSE_TRY(std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
-    out.push_back(arrow::field(
-        field.name, std::move(type), !field.required,
-        arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {std::to_string(field.id)})));
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Field> made, ArrowFieldOf(field));
+    out.push_back(std::move(made));
   }
   return arrow::schema(std::move(out));
 }
@@ -286,48 +280,5 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
     evolved.fields.push_back(std::move(field));
   }
   return evolved;
-}
-
-Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressions,
-                                        const Schema& schema) {
-  PartitionSpec spec;
-  std::vector<std::string> names;
-  for (const Field& field : schema.fields) names.push_back(field.name);
-  for (const std::string& expression : expressions) {
-    const std::string_view text = Trim(expression);
-    const auto open = text.find('(');
-    const bool call = open != std::string_view::npos && text.back() == ')';
-    const std::string transform(call ? Trim(text.substr(0, open)) : "identity");
-    const std::string column(call ? Trim(text.substr(open + 1, text.size() - open - 2)) : text);
-    const auto refuse = [&](std::string why, std::string hint) {
-      return Status(Code::kInvalidInput,
-                    fmt::format("partitioning \"{}\" is not possible: {}", text, why))
-          .WithError("WH7056")
-          .WithHint(std::move(hint));
-    };
-    if (!CanApply(transform)) {
-      return refuse(fmt::format("transform \"{}\" is not known", transform),
-                    "use month(column), day(column) or a column's name");
-    }
-    const Field* field = schema.Find(column);
-    if (field == nullptr) {
-      return refuse(fmt::format("the table has no column \"{}\"", column),
-                    DidYouMean(column, names));
-    }
-    const bool time = field->type.name == "timestamp" || field->type.name == "timestamptz";
-    const bool whole = transform == "identity" || transform == "void";
-    if (!whole && !time && (field->type.name != "date" || transform == "hour")) {
-      return refuse(
-          fmt::format("column \"{}\" is of type {}", column, field->type.name),
-          fmt::format("{} needs a {}timestamp", transform, transform == "hour" ? "" : "date or "));
-    }
-    PartitionField made;
-    made.source_id = field->id;
-    made.field_id = 1000 + static_cast<int>(spec.fields.size());
-    made.name = transform == "identity" ? column : column + "_" + transform;
-    made.transform = transform;
-    spec.fields.push_back(std::move(made));
-  }
-  return spec;
 }
 }  // namespace weirhouse::table

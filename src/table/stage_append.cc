@@ -173,7 +173,8 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
     for (Tuple& tuple : groups.values) tuple.emplace_back();
     return Status::Ok();
   }
-  if (!IsWhole(source.type)) {
+  const bool ordinal = BucketCount(field.transform) == 0 && TruncateWidth(field.transform) == 0;
+  if (!IsWhole(source.type) || !ordinal) {
     return Split<std::string>(
         groups,
         [&](std::int64_t row) -> Result<std::optional<std::string>> {
@@ -182,7 +183,7 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
             return std::optional<std::string>();
           }
           WEIRHOUSE_TRY(std::string bytes, storage::SingleValueBytes(rows, index, row));
-          return std::optional<std::string>(std::move(bytes));
+          return ApplyTransform(field.transform, source.type, std::optional(std::move(bytes)));
         },
         [](const std::string& bytes) { return bytes; });
   }
@@ -264,13 +265,17 @@ Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const Partiti
   groups.group_of_row.assign(static_cast<std::size_t>(rows.num_rows()), 0);
   for (const PartitionField& field : spec.fields) {
     const Field* source = schema.FindById(field.source_id);
-    if (!CanApply(field.transform) || (source == nullptr && field.transform != "void")) {
+    const bool known =
+        field.transform == "void" || (source != nullptr && CanApply(field.transform, source->type));
+    if (!known) {
       return Status(Code::kInvalidInput,
-                    fmt::format("table \"{}\" is partitioned by {}, which cannot be written here",
-                                metadata.name, field.transform))
+                    fmt::format("table \"{}\" is partitioned by \"{}\", transform {}, which cannot "
+                                "be written here",
+                                metadata.name, field.name, field.transform))
           .WithError("WH7060")
           .WithHint(
-              "write it with the engine that made it, or partition by month, day or a column");
+              "write it with the engine that made it, or partition by columns that are not "
+              "nested and the transforms that every engine knows");
     }
     static const Field kNoSource;
     WEIRHOUSE_TRY_STATUS(

@@ -7,6 +7,7 @@
 #include "table/commit_summary.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
+#include "table/value.h"
 
 namespace weirhouse::table {
 namespace {
@@ -45,6 +46,7 @@ class SnapshotBuilder {
   Result<bool> IsDangling(const DataFile& deletes);
   Result<std::int64_t> MaskedRowsOf(const DataFile& file);
   void AddNewFiles();
+  bool CanWriteSpec(int spec_id) const;
   Status MergeSmall();
   Status WriteManifests();
   Result<Snapshot> Conclude();
@@ -304,6 +306,14 @@ void SnapshotBuilder::AddNewFiles() {
   for (const DataFile& file : delete_files_) add(file, sequence_number_);
 }
 
+// False for a spec with a transform that we do not know: its manifests stay as they are.
+bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
+  const PartitionSpec* spec = FindSpec(state_.next, spec_id);
+  if (spec == nullptr) return false;
+  return std::all_of(spec->fields.begin(), spec->fields.end(),
+                     [](const PartitionField& field) { return CanApply(field.transform); });
+}
+
 // Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them.
 Status SnapshotBuilder::MergeSmall() {
   std::map<Group, int> small;
@@ -313,7 +323,8 @@ Status SnapshotBuilder::MergeSmall() {
   std::vector<ManifestFile> kept;
   for (ManifestFile& file : kept_) {
     const Group group{file.content, file.spec_id};
-    if (file.length >= kSmallManifestBytes || small[group] + 1 < kManifestsMergeAt) {
+    if (file.length >= kSmallManifestBytes || small[group] + 1 < kManifestsMergeAt ||
+        !CanWriteSpec(group.second)) {
       kept.push_back(std::move(file));
       continue;
     }
@@ -403,10 +414,24 @@ Result<Snapshot> SnapshotBuilder::Build() {
 }
 }  // namespace
 
+namespace {
+// Our manifests are those of version 2, which version 1 may become at any time and 3 may not mix.
+Status CheckVersion(TableMetadata& next) {
+  next.format_version = std::max(next.format_version, 2);
+  if (next.format_version == 2) return Status::Ok();
+  return Status(Code::kInvalidInput, fmt::format("a table of Iceberg version {} can be read here, "
+                                                 "not written: table \"{}\"",
+                                                 next.format_version, next.name))
+      .WithError("WH7051")
+      .WithHint("write it with the engine that made it, or copy it into a table of version 2");
+}
+}  // namespace
+
 Result<StagedTable> CommitStaged(StagedWrite::State& state) {
   std::vector<catalog::SnapshotRecord> records;
   TableMetadata& next = state.next;
   if (state.changes_data()) {
+    WEIRHOUSE_TRY_STATUS(CheckVersion(next));
     SnapshotBuilder builder(state);
     WEIRHOUSE_TRY(Snapshot snapshot, builder.Build());
     records.push_back(RecordOf(next, snapshot, state.options.ref));

@@ -1,4 +1,4 @@
-// Iceberg v2 tables: the only reader and the only writer inside.
+// Iceberg tables: the only reader (versions 1 to 3) and the only writer (version 2) inside.
 //
 // A table's state is an immutable metadata.json. Writing stages files nobody can see and a new
 // metadata.json; the caller hands the pointer change to catalog::Commit. Nothing here touches the
@@ -134,6 +134,9 @@ struct DataFile {
   std::vector<int> equality_ids;
   std::optional<int> sort_order_id;
   std::optional<std::string> referenced_data_file;
+  // Version 3: where a deletion vector lies in its Puffin file.
+  std::optional<std::int64_t> content_offset;
+  std::optional<std::int64_t> content_size_bytes;
   std::int64_t data_sequence_number = 0;
   std::int64_t file_sequence_number = 0;
   SnapshotId added_by;
@@ -275,7 +278,8 @@ class StagedWrite {
   Status RemoveAllFiles();
   void SetProperty(const std::string& key, const std::string& value);
 
-  // Writes manifests, manifest list and metadata.json. If nothing was changed, `snapshots` is empty
+  // Writes manifests, manifest list and metadata.json. A table of version 1 becomes one of version
+  // 2 with the first data written; data for one of version 3 is refused (WH7051). If nothing was changed, `snapshots` is empty
   // and the change is a no-op that must not be committed (change.metadata_location == base's).
   // Keeps the last kSnapshotsKept snapshots and those that refs name. Manifests of earlier commits
   // are taken over untouched, except that kManifestsMergeAt small ones become one. Cost: O(new

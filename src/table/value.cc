@@ -1,19 +1,9 @@
 #include "table/value.h"
 
-#include <algorithm>
 #include <cstring>
-
-#include "base/time.h"
 
 namespace weirhouse::table {
 namespace {
-
-constexpr std::int64_t kDayMicros = 86'400'000'000;
-constexpr std::int64_t kHourMicros = 3'600'000'000;
-
-std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
-  return value / by - (value % by < 0 ? 1 : 0);
-}
 
 // "name[12]" or "name(9, 2)" → the text between the brackets.
 std::string_view Inside(std::string_view text, std::string_view name, char open, char close) {
@@ -39,49 +29,14 @@ int Order(Number a, Number b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-bool IsTimestamp(const Type& type) {
-  return type.name == "timestamp" || type.name == "timestamptz";
-}
-
-// Days that fit a time in microseconds; what lies beyond is no date that anyone meant.
-std::int64_t Clamped(std::int64_t days) {
-  return std::clamp<std::int64_t>(days, -100'000'000, 100'000'000);
-}
-
-std::string UrlEncoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       c == '-' || c == '_' || c == '.';
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
-    }
-  }
-  // "." and ".." would walk the tree; a very long value would not fit in a file name.
-  if (out.empty() || out.find_first_not_of('.') == std::string::npos) out = "%" + out;
-  if (out.size() > 100) out.resize(100);
-  return out;
-}
-
-std::string IdentityText(const Type& source, std::string_view bytes) {
-  if (source.name == "boolean") return !bytes.empty() && bytes[0] != 0 ? "true" : "false";
-  if (source.name == "string") return UrlEncoded(bytes);
-  if (source.name == "float" || source.name == "double") {
-    return UrlEncoded(fmt::format("{}", DoubleOfBytes(bytes).value_or(0)));
-  }
-  if (source.name == "int" || source.name == "long") {
-    return fmt::format("{}", LongOfBytes(bytes).value_or(0));
-  }
-  if (source.name == "date")
-    return FormatDate(Clamped(LongOfBytes(bytes).value_or(0)) * kDayMicros);
-  if (IsTimestamp(source)) return UrlEncoded(FormatTime(LongOfBytes(bytes).value_or(0)));
-  std::string hex;
-  for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<std::uint8_t>(c));
-  return UrlEncoded(hex);
-}
 }  // namespace
+
+bool IsTimestamp(const Type& type) {
+  return type.name == "timestamp" || type.name == "timestamptz" || IsNanos(type);
+}
+bool IsNanos(const Type& type) {
+  return type.name == "timestamp_ns" || type.name == "timestamptz_ns";
+}
 
 DecimalShape ShapeOf(const Type& type) {
   const std::string_view inside = Inside(type.name, "decimal", '(', ')');
@@ -180,64 +135,14 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
     if (a.empty() || b.empty() || a.size() > 16 || b.size() > 16) return std::nullopt;
     return Order(UnscaledOfBytes(a), UnscaledOfBytes(b));
   }
+  const bool whole = type.name == "int" || type.name == "long" || type.name == "date" ||
+                     type.name == "time" || IsTimestamp(type);
+  if (!whole) return std::nullopt;
   // A date that was promoted to a timestamp has days in its bound; such bounds prune nothing.
   const bool mixed = IsTimestamp(type) && a.size() != b.size();
   const auto x = LongOfBytes(a);
   const auto y = LongOfBytes(b);
   if (!x || !y || mixed) return std::nullopt;
   return Order(*x, *y);
-}
-
-Result<Type> ResultType(std::string_view transform, const Type& source) {
-  if (transform == "identity" || transform == "void" || transform.substr(0, 8) == "truncate") {
-    return source;
-  }
-  if (transform == "day") return Type{"date"};
-  if (transform == "year" || transform == "month" || transform == "hour" ||
-      transform.substr(0, 6) == "bucket") {
-    return Type{"int"};
-  }
-  return Status(Code::kInvalidInput,
-                fmt::format("partition transform \"{}\" is not known", transform))
-      .WithError("WH7060")
-      .WithHint("known transforms: identity, year, month, day, hour, bucket, truncate, void");
-}
-
-bool CanApply(std::string_view transform) {
-  return transform == "identity" || transform == "year" || transform == "month" ||
-         transform == "day" || transform == "hour" || transform == "void";
-}
-
-std::int64_t TransformOrdinal(std::string_view transform, const Type& source, std::int64_t value) {
-  if (transform == "hour") return FloorDivide(value, kHourMicros);
-  const std::int64_t days = IsTimestamp(source) ? FloorDivide(value, kDayMicros) : value;
-  if (transform == "day") return days;
-  const Civil civil = CivilFromDays(days);
-  if (transform == "year") return civil.year - 1970;
-  return (civil.year - 1970) * 12 + static_cast<std::int64_t>(civil.month) - 1;
-}
-
-std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,
-                                          const std::optional<std::string>& value) {
-  if (!value || transform == "void") return std::nullopt;
-  if (transform == "identity") return value;
-  const std::optional<std::int64_t> number = LongOfBytes(*value);
-  if (!number || (!IsTimestamp(source) && *number != Clamped(*number))) return std::nullopt;
-  return BytesOfInt(static_cast<std::int32_t>(TransformOrdinal(transform, source, *number)));
-}
-
-std::string PartitionText(std::string_view transform, const Type& source,
-                          const std::optional<std::string>& value) {
-  if (!value) return "null";
-  if (transform == "identity") return IdentityText(source, *value);
-  const std::int64_t ordinal = LongOfBytes(*value).value_or(0);
-  if (transform == "year") return fmt::format("{:04}", 1970 + ordinal);
-  if (transform == "month") {
-    return fmt::format("{:04}-{:02}", 1970 + FloorDivide(ordinal, 12),
-                       ordinal - FloorDivide(ordinal, 12) * 12 + 1);
-  }
-  if (transform == "day") return FormatDate(Clamped(ordinal) * kDayMicros);
-  if (transform == "hour") return UrlEncoded(FormatTime(Clamped(ordinal) * kHourMicros));
-  return UrlEncoded(*value);
 }
 }  // namespace weirhouse::table

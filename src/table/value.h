@@ -18,6 +18,8 @@ struct DecimalShape {
   int scale = 0;
 };
 DecimalShape ShapeOf(const Type& type);
+bool IsTimestamp(const Type& type);  // with or without zone, of micro- or nanoseconds
+bool IsNanos(const Type& type);
 // The L of fixed[L], else 0.
 int FixedLength(const Type& type);
 // The fewest bytes that hold an unscaled value of `precision` digits.
@@ -40,13 +42,23 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
 
 // What `transform` makes of a column of `source`; kInvalidInput (WH7060) for an unknown transform.
 Result<Type> ResultType(std::string_view transform, const Type& source);
-// True for the transforms we compute ourselves: identity, year, month, day, hour, void.
+// True for the transforms we compute ourselves: identity, bucket[N], truncate[W], year, month, day,
+// hour, void.
 bool CanApply(std::string_view transform);
-// Applies one of them to a single value; null stays null.
+// Whether a column of `source` may be partitioned by it.
+bool CanApply(std::string_view transform, const Type& source);
+// Applies one of them to a single value; null stays null, and so does what the transform is not
+// defined for.
 std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,
                                           const std::optional<std::string>& value);
-// The same on days (date) or microseconds since 1970, for year, month, day and hour.
+// The same on days (date), microseconds or nanoseconds since 1970, for year, month, day and hour.
 std::int64_t TransformOrdinal(std::string_view transform, const Type& source, std::int64_t value);
+// The N of bucket[N], else 0; the W of truncate[W], else 0.
+int BucketCount(std::string_view transform);
+int TruncateWidth(std::string_view transform);
+// What bucket[N] takes the remainder of: murmur3 over 32 bits, seed 0, of the value's hash input.
+// Absent for types that cannot be hashed.
+std::optional<std::int32_t> BucketHash(const Type& source, std::string_view value);
 // How a partition value shows in a path: "2013-01", "2013-01-05", "EWR" (URL-encoded), "null".
 std::string PartitionText(std::string_view transform, const Type& source,
                           const std::optional<std::string>& value);
