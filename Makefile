@@ -1,5 +1,5 @@
 # The front door. Every target says what it does and can be run again at any time.
-.PHONY: help setup build demo test crash-test bench fuzz ci-full tidy clean
+.PHONY: help setup build demo test crash-test rck interop race-test bench fuzz ci-full tidy clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,15 @@ test: setup      ## build and run every test
 
 crash-test: build ## kill the daemon and the runner at every failpoint and at random; check what is left
 	@.deps/venv/bin/python tests/crash/crash_test.py
+
+rck: setup       ## Iceberg's REST compatibility kit against the daemon, on SQLite and PostgreSQL
+	@tools/rck
+
+interop: setup   ## the matrix: DuckDB, pyiceberg, Spark and ours write and read the same tables
+	@tools/interop
+
+race-test: setup ## eight writers on three tables, answers lost, upkeep running; a serial history or not
+	@tools/race-test
 
 bench: setup     ## measure, beside named peers, in one run
 	@tools/bench
