@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/text.h"
 #include "engine/halt.h"
 #include "engine/run_view.h"
 #include "engine/run_view_state.h"
@@ -18,6 +19,13 @@ namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
 using table::TableMetadata;
+
+std::string Lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
 
 Status Refuse(const RunView& view, const TableMetadata& table, std::string what, std::string hint) {
   return Status(Code::kPermissionDenied, fmt::format("{} not through the run view {}: table \"{}\"",
@@ -35,6 +43,8 @@ Status Malformed(const json::exception& error) {
 bool SameShape(const table::Schema& a, const table::Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
+
+constexpr std::size_t kActionShownMax = 60;
 
 // Translates the updates of one request. Throws what nlohmann throws at malformed ones.
 class UpdateMapper {
@@ -55,14 +65,16 @@ class UpdateMapper {
 
  private:
   Status Add(const json& update, json& mapped) {
-    const std::string action = update.at("action");
+    // Clients spell actions in any case.
+    const std::string action = Lower(update.at("action").get<std::string>());
     static const std::set<std::string> kInvisible = {
         "assign-uuid",       "add-spec",       "add-sort-order",
         "add-snapshot",      "set-statistics", "set-partition-statistics",
         "add-encryption-key"};
     if (action == "set-snapshot-ref") return MapRef(update, mapped);
     if (action == "set-current-schema") return HoldSchema(update);
-    if (action == "set-properties" || action == "remove-properties") return HoldProperties(update);
+    if (action == "set-properties") return HoldProperties(update.at("updates"));
+    if (action == "remove-properties") return HoldRemovals(update.at("removals"));
     if (action == "add-schema") NoteSchema(update);
     if (action == "set-default-spec" && update.at("spec-id") == table_.default_spec_id) {
       return Status();
@@ -72,21 +84,14 @@ class UpdateMapper {
       return Status();
     }
     if (action == "set-location" && update.at("location") == table_.location) return Status();
-    static const std::set<std::string> kVisible = {
-        "set-default-spec",     "set-default-sort-order",
-        "set-location",         "upgrade-format-version",
-        "remove-snapshot-ref",  "remove-snapshots",
-        "remove-schemas",       "remove-partition-specs",
-        "remove-statistics",    "remove-partition-statistics",
-        "remove-encryption-key"};
-    if (kVisible.count(action) != 0) {
-      return Refuse(view_, table_,
-                    fmt::format("\"{}\" would reach all readers at once, and goes", action),
-                    "stage rows here; change the table itself at the normal address");
+    if (action == "add-schema" || kInvisible.count(action) != 0) {
+      mapped.push_back(update);
+      return Status();
     }
-    // An unknown one goes on to the place that names them all.
-    mapped.push_back(update);
-    return Status();
+    return Refuse(view_, table_,
+                  fmt::format("\"{}\" would reach all readers at once, and goes",
+                              EscapeControl(action.substr(0, kActionShownMax))),
+                  "stage rows here; change the table itself at the normal address");
   }
 
   Status MapRef(const json& update, json& mapped) {
@@ -134,28 +139,32 @@ class UpdateMapper {
     return Status();
   }
 
-  Status HoldProperties(const json& update) {
-    const bool sets = update.at("action") == "set-properties";
-    std::vector<std::pair<std::string, std::string>> changes;
-    if (sets) {
-      for (const auto& [key, value] : update.at("updates").items())
-        changes.emplace_back(key, value);
-    } else {
-      for (const json& key : update.at("removals")) changes.emplace_back(key, "");
+  Status HoldProperties(const json& updates) {
+    for (const auto& [key, value] : updates.items()) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedSet, key, value.get<std::string>(), kStagedRemove));
     }
-    for (const auto& [key, value] : changes) {
-      if (key.starts_with(kStagedProperties)) {
-        return Refuse(view_, table_,
-                      fmt::format("the property \"{}\" is kept by the view, and set", key),
-                      "choose another name");
-      }
-      const std::string held = prefix_ + std::string(sets ? kStagedSet : kStagedRemove) + key;
-      const std::string undone = prefix_ + std::string(sets ? kStagedRemove : kStagedSet) + key;
-      held_[held] = value;
-      held_.erase(undone);
-      if (table_.properties.count(undone) != 0) dropped_.push_back(undone);
-      std::erase(dropped_, held);
+    return Status();
+  }
+  Status HoldRemovals(const json& removals) {
+    for (const json& key : removals) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedRemove, key.get<std::string>(), "", kStagedSet));
     }
+    return Status();
+  }
+  // The later word counts: `undone` is what an earlier one held of the same key.
+  Status Hold(std::string_view what, const std::string& key, std::string value,
+              std::string_view undone) {
+    if (key.starts_with(kStagedProperties)) {
+      return Refuse(
+          view_, table_,
+          fmt::format("the property \"{}\" is kept by the view, and set", EscapeControl(key)),
+          "choose another name");
+    }
+    const std::string other = prefix_ + std::string(undone) + key;
+    held_[prefix_ + std::string(what) + key] = std::move(value);
+    held_.erase(other);
+    if (table_.properties.count(other) != 0) dropped_.push_back(other);
+    std::erase(dropped_, prefix_ + std::string(what) + key);
     return Status();
   }
 
@@ -237,7 +246,7 @@ Status MapThrough(const RunView& view, const TableMetadata& table, json& require
     json mapped = json::array();
     for (const json& requirement : requirements) {
       json one = requirement;
-      const std::string type = requirement.at("type");
+      const std::string type = Lower(requirement.at("type").get<std::string>());
       if (type == "assert-ref-snapshot-id" && requirement.at("ref") == "main" &&
           held.head != nullptr) {
         one["ref"] = ViewStagingRef(view.run);

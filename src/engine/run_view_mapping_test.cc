@@ -90,6 +90,21 @@ TEST_F(RunViewMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideIt) {
   EXPECT_EQ(AsSeenThrough(other, table).current_snapshot()->id, SnapshotId(2));
 }
 
+TEST_F(RunViewMappingTest, NoSpellingOfAnActionReachesMain) {
+  json requirements = {
+      {{"type", "Assert-Ref-Snapshot-Id"}, {"ref", "main"}, {"snapshot-id", nullptr}}};
+  json updates = {{{"action", "SET-snapshot-REF"},
+                   {"ref-name", "main"},
+                   {"type", "branch"},
+                   {"snapshot-id", 2}}};
+  ASSERT_OK(MapThrough(view, table, requirements, updates));
+  EXPECT_EQ(updates[0]["ref-name"], "staging-r12");
+  table.refs["staging-r12"] = {SnapshotId(2), "branch", {}, {}, {}};
+  updates = json::array();
+  ASSERT_OK(MapThrough(view, table, requirements, updates));
+  EXPECT_EQ(requirements[0]["ref"], "staging-r12");
+}
+
 TEST_F(RunViewMappingTest, LaterWritesAreCheckedAgainstWhatIsStaged) {
   json requirements = AssertsMain(2);
   json updates = Writes(3);
@@ -164,6 +179,8 @@ TEST_F(RunViewMappingTest, WhatWouldReachReadersIsRefused) {
   const json refused = {
       {{"action", "set-snapshot-ref"}, {"ref-name", "dev"}, {"type", "branch"}, {"snapshot-id", 2}},
       {{"action", "remove-snapshot-ref"}, {"ref-name", "main"}},
+      {{"action", "Set-Default-Spec"}, {"spec-id", 1}},
+      {{"action", "unheard-of"}},
       {{"action", "remove-snapshots"}, {"snapshot-ids", {1}}},
       {{"action", "set-location"}, {"location", "/elsewhere"}},
       {{"action", "upgrade-format-version"}, {"format-version", 3}},
