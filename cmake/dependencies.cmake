@@ -21,6 +21,7 @@ weirhouse_import(duckdb::duckdb ${WEIRHOUSE_DEPS}/duckdb/lib/libduckdb.so ${WEIR
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL REQUIRED)  # libpq, the client's library
 find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)

@@ -121,7 +121,19 @@ class SqliteConnection : public Sqlite {
   std::int64_t LastInsertId() const override { return sqlite3_last_insert_rowid(db_.get()); }
   std::int64_t Changes() const override { return sqlite3_changes64(db_.get()); }
 
+  Result<bool> HasTable(std::string_view name) override {
+    bool there = false;
+    WEIRHOUSE_TRY_STATUS(
+        Each("SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?",
+             {std::string(name)}, [&](const DatabaseRow&) {
+               there = true;
+               return Status::Ok();
+             }));
+    return there;
+  }
+
   Status Begin() override { return Run("BEGIN IMMEDIATE", {}); }
+  Status BeginRead() override { return Run("BEGIN", {}); }
   Status Commit() override {
     const Status status = Run("COMMIT", {});
     if (status.ok() || status.code() == Code::kConflict) return status;
@@ -133,6 +145,15 @@ class SqliteConnection : public Sqlite {
     // Some errors (disk full, I/O) have already rolled back; then there is nothing to do.
     if (sqlite3_get_autocommit(db_.get()) == 0) Run("ROLLBACK", {}).Ignore("it undoes what it can");
   }
+  Status Savepoint() override { return Run("SAVEPOINT step", {}); }
+  Status RollbackToSavepoint() override {
+    WEIRHOUSE_TRY_STATUS(Run("ROLLBACK TO step", {}));
+    return ReleaseSavepoint();
+  }
+  Status ReleaseSavepoint() override { return Run("RELEASE step", {}); }
+  // The lock of a writer that is gone went with it.
+  Status WaitForWriters() override { return Status::Ok(); }
+  bool lost() const override { return false; }
 
  private:
   Status Failure(int rc, std::string_view what) const {

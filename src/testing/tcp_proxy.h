@@ -1,0 +1,56 @@
+// A way to a server that can be cut at a chosen message. Never linked into the product.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weirhouse::testing {
+
+// What happens to the message that holds a text.
+enum class Cut {
+  kLoseMessage,   // it never arrives; both sides see the connection end
+  kLoseReply,     // it arrives and is answered; the answer is lost, then both sides are cut off
+  kDelayMessage,  // the client is cut off at once; the message arrives 300 ms later all the same
+};
+
+// Passes bytes between clients and one server on the loopback. Threads: any.
+class TcpProxy {
+ public:
+  explicit TcpProxy(int server_port);
+  ~TcpProxy();
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+
+  int port() const { return port_; }
+  // Cuts once, at the next message of a client that holds `text`.
+  void CutAt(const std::string& text, Cut cut);
+  // Cuts every connection there is, and refuses new ones until Restore.
+  void GoDown();
+  void Restore() { down_ = false; }
+  int cuts() const { return cuts_; }
+
+ private:
+  void Accept();
+  void Serve(int client);
+  // False ends the connection.
+  bool PassClient(int client, int server);
+  bool Wanted(const std::string& message, Cut* cut);
+
+  const int server_port_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> down_ = false;
+  std::atomic<int> generation_ = 0;  // connections of an earlier one end
+  std::atomic<int> cuts_ = 0;
+  std::mutex mutex_;
+  std::string text_;  // guarded by mutex_, as is cut_; empty = cut nothing
+  Cut cut_ = Cut::kLoseMessage;
+  std::vector<std::thread> connections_;  // guarded by mutex_
+  std::thread acceptor_;
+};
+}  // namespace weirhouse::testing
