@@ -1,0 +1,39 @@
+// Where tables and views of other engines lie, so that none lies inside another. Private to
+// engine/.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/workspace.h"
+#include "policy/policy.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+// Held from the check of a location to the commit that takes it: two tables that are created at the
+// same moment must not both find it free.
+std::unique_lock<std::mutex> LockLocations();
+
+// Locations of all tables and views but `name`. Cost: one scan of the pointers.
+Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::string_view name);
+
+// "/lake/a" of "/lake/a/metadata/00001-….metadata.json"; empty if the file lies in no folder of
+// that name.
+std::string LocationOfMetadata(std::string_view metadata_location);
+
+// Whether a table's location or one of the paths in its properties changed.
+bool LocationsChanged(const table::TableMetadata* before, const table::TableMetadata& after);
+
+// Where a new table or view goes: <lake>/<first level>/<the rest>, with bytes that do not belong
+// into a path written as _xHH; with 8 hexadecimal digits more if that folder is there already, as
+// after a drop.
+Result<std::string> NewLocation(Workspace& workspace, const std::string& name);
+
+policy::Warehouse WarehouseOf(const Workspace& workspace);
+// A location as we write it: without "file:" before it and slashes after it.
+std::string PlainLocation(std::string_view location);
+}  // namespace weirhouse::engine

@@ -1,0 +1,20 @@
+// What no other engine may do to a layer's tables beside commits, which policy::Judge judges.
+// Private to engine/.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "engine/workspace.h"
+#include "policy/policy.h"
+
+namespace weirhouse::engine {
+
+// Whether a table of this name may be made by another engine.
+//   kPermissionDenied  WH7075 (a definition makes it), WH7106 (processed, and nothing declares it)
+Status CheckMayExist(Workspace& workspace, const std::string& name,
+                     const policy::TableRules& rules);
+// Whether a table may be dropped or renamed at all, whoever asks.
+//   kPermissionDenied  WH7072 (raw), WH7075 (a definition makes it)
+Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std::string_view verb);
+}  // namespace weirhouse::engine

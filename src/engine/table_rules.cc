@@ -1,0 +1,111 @@
+// What the project's files say of a table: who makes it, which gate judges it, what its rows must
+// agree with.
+#include <fmt/format.h>
+
+#include "engine/foreign_commit.h"
+#include "engine/foreign_rules.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::string_view kHistorySuffix = "_history";
+
+std::string OwnName(const std::string& table) { return table.substr(table.find('.') + 1); }
+
+void SetGate(const ProjectDefinition& project, const std::string& table,
+             policy::TableRules& rules) {
+  for (const gate::GateDefinition& gate : project.gates) {
+    if (gate.table != table) continue;
+    rules.gated = true;
+    rules.gate = gate.name;
+    return;
+  }
+}
+
+void SetProcessedMaker(const ProjectDefinition& project, const std::string& table,
+                       policy::TableRules& rules) {
+  const transform::CheckedTransform* transform = project.FindTransform(table);
+  if (transform == nullptr && table.ends_with(kHistorySuffix)) {
+    const std::string current = table.substr(0, table.size() - kHistorySuffix.size());
+    transform = project.FindTransform(current);
+    if (transform != nullptr && transform->definition.history != transform::History::kKeep) return;
+  }
+  if (transform == nullptr) return;
+  if (!transform->definition.is_external()) {
+    rules.made_by = transform->definition.path;
+  } else if (transform->definition.contract) {
+    const auto contract = project.contracts.find(transform->definition.contract->name);
+    if (contract != project.contracts.end()) rules.contract = contract->second.get();
+  }
+}
+
+void SetFeatureMaker(const ProjectDefinition& project, const std::string& table,
+                     policy::TableRules& rules) {
+  // A table of a view that is no longer defined stays what it was: written by no one.
+  rules.made_by = "a feature view";
+  for (const feature::FeatureView& view : project.views) {
+    if (!view.is_request() && view.table_name() == table) rules.made_by = view.span.path;
+  }
+}
+}  // namespace
+
+Result<policy::TableRules> RulesOf(Workspace& workspace, const std::string& table) {
+  const ProjectDefinition& project = workspace.project();
+  policy::TableRules rules;
+  rules.layer = policy::LayerOf(table);
+  SetGate(project, table, rules);
+  switch (rules.layer) {
+    case policy::Layer::kRaw:
+      if (project.FindSource(OwnName(table)) != nullptr) {
+        rules.made_by = fmt::format("the source \"{}\" of weirhouse.yaml", OwnName(table));
+      }
+      break;
+    case policy::Layer::kProcessed:
+      SetProcessedMaker(project, table, rules);
+      break;
+    case policy::Layer::kFeature:
+      SetFeatureMaker(project, table, rules);
+      break;
+    case policy::Layer::kSystem:
+      rules.made_by = "weirhouse itself";
+      break;
+    case policy::Layer::kOpen:
+      break;
+  }
+  return rules;
+}
+
+Status CheckMayExist(Workspace& workspace, const std::string& name,
+                     const policy::TableRules& rules) {
+  if (!rules.made_by.empty()) {
+    return Status(Code::kPermissionDenied,
+                  fmt::format("table is made by {}, no one else creates it: \"{}\"", rules.made_by,
+                              name))
+        .WithError("WH7075")
+        .WithHint("choose another name, or another namespace");
+  }
+  if (rules.layer != policy::Layer::kProcessed || rules.contract != nullptr) return Status();
+  const std::string own = OwnName(name);
+  return Status(Code::kPermissionDenied,
+                fmt::format("nothing in the project declares the processed table \"{}\"", name))
+      .WithError("WH7106")
+      .WithHint(fmt::format(
+          "write processed/{}.sql with the one line `-- wh: table {}; key …; mode external; "
+          "contract …` and apply it to project \"{}\", or create the table in another namespace",
+          own, name, workspace.project().name));
+}
+
+Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std::string_view verb) {
+  if (rules.layer == policy::Layer::kRaw) {
+    return Status(
+               Code::kPermissionDenied,
+               fmt::format("raw keeps what arrived, its tables cannot be {}: \"{}\"", verb, name))
+        .WithError("WH7072")
+        .WithHint("leave it unused");
+  }
+  if (rules.made_by.empty()) return Status();
+  return Status(Code::kPermissionDenied, fmt::format("table is made by {} and cannot be {}: \"{}\"",
+                                                     rules.made_by, verb, name))
+      .WithError("WH7075")
+      .WithHint("take its definition out of the project first");
+}
+}  // namespace weirhouse::engine
