@@ -172,7 +172,7 @@ Status CommitAttempt::Judge(TableWork& work) {
   proposed.rules = work.rules;
   proposed.before = work.before.get();
   proposed.after = &work.next.metadata;
-  if (LocationsChanged(work.before.get(), work.next.metadata)) {
+  if (policy::MovesLocations(work.before.get(), work.next.metadata)) {
     if (!locations_.owns_lock()) locations_ = LockLocations();
     WEIRHOUSE_TRY(proposed.other_locations, OtherLocations(workspace_, work.asked->table));
     for (const TableWork& other : work_) {  // several may be created together
@@ -210,6 +210,9 @@ Status CommitAttempt::Stage(TableWork& work) {
   publication_.Identify(staged.change.metadata_location);
   catalog::CommitRequest& request = publication_.request();
   request.tables.push_back(staged.change);
+  for (auto& setting : PlacesSetting(work.before.get(), work.after.get())) {
+    request.settings.push_back(std::move(setting));
+  }
   request.snapshots.insert(request.snapshots.end(), work.snapshots.begin(), work.snapshots.end());
   request.edges.insert(request.edges.end(), work.inputs.begin(), work.inputs.end());
   if (!work.moves_main) return Status();

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "engine/client_file.h"
 
 namespace weirhouse::engine {
 namespace {
 constexpr std::size_t kFolderBytesMax = 200;  // file systems end at 255; a suffix must fit
+constexpr std::string_view kPlacesSetting = "table_places.";  // + the table's name
 constexpr std::array<const char*, 4> kPathProperties = {"write.data.path", "write.metadata.path",
                                                         "write.object-storage.path",
                                                         "write.folder-storage.path"};
@@ -26,9 +28,13 @@ std::string FolderNameOf(std::string_view name) {
                      Sha256Of(name).ToHex().substr(0, 16));
 }
 
-std::string PropertyOf(const table::TableMetadata& table, const std::string& key) {
-  const auto found = table.properties.find(key);
-  return found == table.properties.end() ? std::string() : found->second;
+std::vector<std::string> PlacesOf(const table::TableMetadata& table) {
+  std::vector<std::string> places;
+  for (const char* key : kPathProperties) {
+    const auto found = table.properties.find(key);
+    if (found != table.properties.end()) places.push_back(found->second);
+  }
+  return places;
 }
 }  // namespace
 
@@ -62,15 +68,26 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
     }
     if (!location.empty()) locations.push_back(std::move(location));
   }
+  WEIRHOUSE_TRY(const auto places, workspace.catalog().Settings(kPlacesSetting));
+  for (const auto& [key, value] : places) {
+    if (std::string_view(key).substr(kPlacesSetting.size()) == name || !value.is_array()) continue;
+    for (const nlohmann::json& place : value) {
+      if (place.is_string()) locations.push_back(place.get<std::string>());
+    }
+  }
   return locations;
 }
 
-bool LocationsChanged(const table::TableMetadata* before, const table::TableMetadata& after) {
-  if (before == nullptr || before->location != after.location) return true;
-  for (const char* key : kPathProperties) {
-    if (PropertyOf(*before, key) != PropertyOf(after, key)) return true;
-  }
-  return false;
+std::vector<std::pair<std::string, nlohmann::json>> PlacesSetting(
+    const table::TableMetadata* before, const table::TableMetadata* after) {
+  const std::vector<std::string> former =
+      before == nullptr ? std::vector<std::string>() : PlacesOf(*before);
+  const std::vector<std::string> next =
+      after == nullptr ? std::vector<std::string>() : PlacesOf(*after);
+  const std::string& name = after == nullptr ? before->name : after->name;
+  if (former == next) return {};
+  return {
+      {std::string(kPlacesSetting) + name, next.empty() ? nlohmann::json() : nlohmann::json(next)}};
 }
 
 Result<std::string> NewLocation(Workspace& workspace, const std::string& name) {

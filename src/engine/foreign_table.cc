@@ -97,6 +97,7 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   publication.AddOwnFiles(staged.files);
   publication.Identify(staged.change.metadata_location);
   publication.request().tables.push_back(staged.change);
+  publication.request().settings = PlacesSetting(nullptr, staged.table.get());
   if (reply) publication.request().reply = reply({staged.table});
   const auto committed = publication.Commit();
   if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());
@@ -117,10 +118,7 @@ Status CannotRegister(const std::string& path, const std::string& why) {
 Result<table::TablePtr> ReadMetadata(Workspace& workspace, const std::string& name,
                                      const std::string& path) {
   // Before the file is opened: whether something is there outside is nobody's business.
-  table::TableMetadata probe;
-  probe.name = name;
-  probe.location = path;
-  WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), probe, {}));
+  WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   auto table = table::LoadTable(workspace.disk(), name, path);
   if (!table.ok()) {
     if (table.status().code() == Code::kUnavailable) return table.status();
@@ -158,6 +156,11 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
     request.drops.push_back({name, former->metadata_location});
   }
   request.tables.push_back(change);
+  table::TablePtr before;
+  if (former) {
+    WEIRHOUSE_TRY(before, table::LoadTable(workspace.disk(), name, former->metadata_location));
+  }
+  request.settings = PlacesSetting(before.get(), table.get());
   request.snapshots = SnapshotsGained(nullptr, *table, judgement);
   publication.Describe(name, former ? std::optional(former->metadata_location) : std::nullopt,
                        {{"metadata", table->metadata_location},
@@ -232,24 +235,24 @@ Status DropForeign(Workspace& workspace, const Caller& caller, const std::string
       caller.who, purge ? policy::Action::kPurgeTable : policy::Action::kDropTable, name));
   WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
-  std::string location;
+  const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
   if (purge) {
-    WEIRHOUSE_TRY(const table::TablePtr table,
-                  table::LoadTable(workspace.disk(), name, pointer->metadata_location));
+    if (!table.ok()) return table.status();
     WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
-    WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), *table, others));
-    location = table->location;
+    WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), **table, others));
   }
   ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
   publication.request().layer = "maintenance";
   publication.request().drops.push_back({name, pointer->metadata_location});
   publication.request().reply = reply;
+  // A table whose metadata is gone can still be dropped.
+  if (table.ok()) publication.request().settings = PlacesSetting(table->get(), nullptr);
   publication.Describe(name, pointer->metadata_location, {{"purge", purge}});
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   if (purge) {
     WEIRHOUSE_FAILPOINT("foreign.purge.before");
-    Purge(workspace.disk(), location);
+    Purge(workspace.disk(), (*table)->location);
     ForgetDurableFolders();
   }
   return Status();
@@ -287,6 +290,16 @@ Status RenameForeign(Workspace& workspace, const Caller& caller, const std::stri
   ForeignPublication publication(workspace, caller, "rename");
   publication.request().layer = "maintenance";
   publication.request().renames.push_back({name, new_name, pointer->metadata_location});
+  if (is_table) {
+    WEIRHOUSE_TRY(const table::TablePtr table,
+                  table::LoadTable(workspace.disk(), name, pointer->metadata_location));
+    table::TableMetadata renamed = *table;
+    renamed.name = new_name;
+    publication.request().settings = PlacesSetting(table.get(), nullptr);
+    for (auto& setting : PlacesSetting(nullptr, &renamed)) {
+      publication.request().settings.push_back(std::move(setting));
+    }
+  }
   publication.request().reply = reply;
   publication.Describe(name, pointer->metadata_location, {{"renamed", new_name}});
   publication.Identify(workspace.random().Uuid4());
