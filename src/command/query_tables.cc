@@ -7,10 +7,13 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "engine/upkeep.h"
 
 namespace weirhouse::command {
 namespace {
 constexpr std::int64_t kCommitsAtOnce = 1000;
+// Commits count from 1; Iceberg snapshot ids are random and have 60 bits or so.
+constexpr std::int64_t kSnapshotIdsFrom = 1LL << 40;
 
 // The last commit at or before a wall-clock time.
 Result<std::optional<CommitSeq>> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us) {
@@ -91,12 +94,15 @@ const engine::Seed* FindSeed(const engine::ProjectDefinition& project, const std
 Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
                                                   const std::string& name,
                                                   const std::vector<std::string>& columns,
-                                                  std::optional<CommitSeq> at) {
+                                                  const AsOf& at) {
   WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
   table::ScanOptions options;
   options.columns = columns;
-  if (at) {
-    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at));
+  if (!at.snapshot.empty()) {
+    WEIRHOUSE_TRY(options.snapshot, engine::FindTableSnapshot(workspace, *table, at.snapshot));
+  }
+  if (at.commit) {
+    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at.commit));
     if (!snapshot) {
       WEIRHOUSE_TRY(const auto schema, table->schema().ToArrow());
       return EmptyTable(schema);
@@ -108,28 +114,25 @@ Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
 }
 }  // namespace
 
-Result<std::optional<CommitSeq>> CommitAt(engine::Workspace& workspace, const std::string& at) {
-  if (at.empty()) return std::optional<CommitSeq>();
+Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at) {
+  if (at.empty()) return AsOf();
   const std::string number = at.substr(at.find('@') == std::string::npos ? 0 : at.find('@') + 1);
   std::int64_t seq = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), seq);
   if (error == std::errc() && end == number.data() + number.size()) {
     WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
-    if (seq < 0 || seq > last.value()) {
+    if (seq >= 0 && seq <= last.value()) return AsOf{CommitSeq(seq), ""};
+    if (seq > last.value() && seq < kSnapshotIdsFrom) {
       return Status(Code::kNotFound,
                     fmt::format("there is no commit {}: the last is {}", seq, last.value()))
           .WithError("WH8037");
     }
-    return std::optional(CommitSeq(seq));
+    return AsOf{std::nullopt, number};
   }
-  auto time = ParseTimeMicros(at, /*zoneless_is_utc=*/true);
-  if (!time.ok()) {
-    return Status(Code::kInvalidInput, fmt::format("--at names no commit and no time: \"{}\"", at))
-        .WithError("WH8033")
-        .WithHint(
-            "for example --at 1101, --at processed.arrival@1101 or --at 2026-01-31T12:00:00Z");
-  }
-  return CommitBefore(workspace.catalog(), *time);
+  const auto time = ParseTimeMicros(at, /*zoneless_is_utc=*/true);
+  if (!time.ok()) return AsOf{std::nullopt, at};
+  WEIRHOUSE_TRY(const std::optional<CommitSeq> commit, CommitBefore(workspace.catalog(), *time));
+  return AsOf{commit, ""};
 }
 
 Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
@@ -160,11 +163,11 @@ Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& works
 Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
                                                      const std::string& name,
                                                      const std::vector<std::string>& columns,
-                                                     std::optional<CommitSeq> at) {
+                                                     const AsOf& at) {
   const engine::ProjectDefinition& project = workspace.project();
   if (const engine::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
   if (const engine::Source* source = project.FindSource(After(name, "records."))) {
-    WEIRHOUSE_TRY(const auto rows, RecordRows(workspace, *source, at));
+    WEIRHOUSE_TRY(const auto rows, RecordRows(workspace, *source, at.commit));
     return Selected(rows, columns);
   }
   if (name.starts_with("system.")) {

@@ -13,9 +13,15 @@
 
 namespace weirhouse::command {
 
-// The commit that --at names: "1101", "processed.arrival@1101" or a time (the last commit before
-// it). Nothing for an empty text.
-Result<std::optional<CommitSeq>> CommitAt(engine::Workspace& workspace, const std::string& at);
+// What --at asks for: a commit, which every table has a state of, or a snapshot, branch or tag,
+// which each table named must have. Neither: as things stand.
+struct AsOf {
+  std::optional<CommitSeq> commit;
+  std::string snapshot;  // an Iceberg snapshot id, a branch or a tag
+};
+// "1101", "processed.arrival@1101" or a time (the last commit before it) name a commit; a greater
+// number and any other word a snapshot.
+Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at);
 
 // All names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
 Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
@@ -27,7 +33,7 @@ Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& works
 Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
                                                      const std::string& name,
                                                      const std::vector<std::string>& columns,
-                                                     std::optional<CommitSeq> at);
+                                                     const AsOf& at);
 
 // ---- system.* (system_tables.cc)
 std::vector<std::string> SystemTableNames();

@@ -164,7 +164,7 @@ class Query {
   Query(engine::Workspace& workspace, storage::SqlSession& session, std::string text)
       : workspace_(workspace), session_(session), text_(std::move(text)), sql_(text_) {}
 
-  Result<std::shared_ptr<arrow::Table>> Run(std::optional<CommitSeq> at) {
+  Result<std::shared_ptr<arrow::Table>> Run(const AsOf& at) {
     auto tree = session_.ParseToJson(text_);
     if (!tree.ok()) return Placed(text_, tree.status());
     json parsed = json::parse(*tree);
@@ -224,7 +224,7 @@ Result<int> RunSql(Context& context) {
   const std::string query = context.invocation().Word(0);
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", kTextRows, 1, 1LL << 40));
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const auto at, CommitAt(*workspace, context.invocation().at));
+  WEIRHOUSE_TRY(const AsOf at, ParseAsOf(*workspace, context.invocation().at));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 Query(*workspace, *session, query).Run(at));

@@ -1,0 +1,36 @@
+// Files that nothing needs any more: first out of the books, later off the disk.
+#include "catalog/publish.h"
+#include "catalog/row.h"
+#include "catalog/sqlite_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+Result<std::string> PathOfRow(const storage::SqliteRow& row) { return row.Text(0); }
+}  // namespace
+
+Status WriteReleased(CommitContext& commit) {
+  for (const std::string& path : commit.request.released_files) {
+    WEIRHOUSE_TRY_STATUS(commit.db.Run(
+        "INSERT INTO released_file (path, seq, removed) VALUES (?, ?, 0) ON CONFLICT (path) DO "
+        "NOTHING",
+        {path, commit.seq.value()}));
+  }
+  return Status::Ok();
+}
+
+Result<std::vector<std::string>> SqliteCatalog::ReleasedFiles(ProcessTime before) {
+  return Collect<std::string>(
+      "SELECT f.path FROM released_file f JOIN commit_log c ON c.seq = f.seq WHERE f.removed = 0 "
+      "AND c.committed_at < ? ORDER BY f.path",
+      {Micros(before)}, PathOfRow);
+}
+
+Status SqliteCatalog::MarkRemoved(const std::vector<std::string>& paths) {
+  return Write([&](storage::Sqlite& db) {
+    for (const std::string& path : paths) {
+      WEIRHOUSE_TRY_STATUS(db.Run("UPDATE released_file SET removed = 1 WHERE path = ?", {path}));
+    }
+    return Status::Ok();
+  });
+}
+}  // namespace weirhouse::catalog
