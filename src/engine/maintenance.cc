@@ -5,7 +5,7 @@
 
 #include "base/failpoint.h"
 #include "engine/pipeline_state.h"
-#include "engine/publication.h"
+#include "engine/upkeep.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -20,32 +20,17 @@ bool WantsCompaction(const std::vector<table::FileDeletes>& files) {
   return false;
 }
 
-Status CompactTable(Workspace& workspace, const std::string& name, RunSummary& summary) {
+Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
   WEIRHOUSE_TRY(const std::vector<table::FileDeletes> files,
                 table::DeletedShares(workspace.disk(), *table));
   if (!WantsCompaction(files)) return Status();
-  StepInputs step;
-  step.kind = "compaction";
-  step.name = name;
-  step.inputs = {{"snapshot", (*table)->current_snapshot()->id.value()}};
-  step.tables = {name};
-  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  Publication publication(workspace, run, "maintenance", name);
   table::CompactionOptions options;
   options.deleted_share_min = kDeletedShareMax;
-  WEIRHOUSE_TRY(
-      const table::StagedTable staged,
-      table::StageCompaction(workspace.disk(), *table, workspace.random(), publication.StageAs(),
-                             options, [&](std::int64_t sequence_number) {
-                               return workspace.catalog().SeqOf(name, sequence_number);
-                             }));
-  if (staged.snapshots.empty()) return Status();
-  publication.Add(staged);
-  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
   WEIRHOUSE_FAILPOINT("compaction.committed");
-  ++summary.commits;
+  if (report.changed) ++summary.commits;
   return Status();
 }
 }  // namespace
@@ -54,7 +39,7 @@ Status MaintainTables(PipelineState& state) {
   for (const transform::CheckedTransform& transform : state.workspace.project().transforms) {
     // Histories only grow, and tables of mode full are replaced whole.
     if (transform.definition.mode == transform::Mode::kFull) continue;
-    WEIRHOUSE_TRY_STATUS(CompactTable(state.workspace, transform.definition.name(), state.summary));
+    WEIRHOUSE_TRY_STATUS(FoldDeletes(state.workspace, transform.definition.name(), state.summary));
   }
   return Status();
 }
