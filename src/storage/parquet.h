@@ -17,6 +17,7 @@
 namespace arrow {
 class Schema;
 class Table;
+struct Scalar;
 }  // namespace arrow
 
 namespace weirhouse::storage {
@@ -56,9 +57,15 @@ Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arro
                                  const ParquetOptions& options = {});
 
 struct ParquetReadOptions {
-  // The columns wanted, in order, by their field ids; null = all columns as they are. Those absent
-  // from the file come back as nulls. Files whose columns carry no ids are matched by name.
+  // The columns wanted, in order, by their field ids; null = all columns as they are. What is absent
+  // from the file comes back as nulls. Fields of structs, lists and maps are matched by id too.
+  // Files whose columns carry no ids are matched by name.
   std::shared_ptr<arrow::Schema> schema{};
+  // By field id, what a file has that lacks the field, instead of nulls. Of the field's type.
+  std::map<int, std::shared_ptr<arrow::Scalar>> defaults{};
+  // By field id, the names that the field may have in files without ids; a field that is not in it
+  // is then absent. Empty = its own name.
+  std::map<int, std::vector<std::string>> names{};
 };
 // Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
 // float→double, decimal precision, finer or coarser times to µs where that is exact). Checks sizes

@@ -146,7 +146,7 @@ Result<ParquetFile> Write(Disk& disk, const std::string& path, const arrow::Tabl
   const auto sizes = SizesOfFields(*encoded->metadata);
   for (int i = 0; i < rows.num_columns(); ++i) {
     const auto id = FieldIdOf(*rows.schema()->field(i));
-    if (!id) continue;
+    if (!id || arrow::is_nested(rows.schema()->field(i)->type()->id())) continue;
     ColumnStatistics statistics = ScanColumn(*rows.column(i));
     statistics.size_bytes = sizes[static_cast<std::size_t>(i)];
     file.columns.emplace(*id, std::move(statistics));

@@ -107,6 +107,58 @@ TEST(Metadata, FormatVersionOneIsRead) {
   EXPECT_EQ(read.current_snapshot(), nullptr);
 }
 
+TEST(Metadata, FormatVersionOneIsWrittenWithItsOldSpellingToo) {
+  TableMetadata metadata = Large(2, 2);
+  metadata.format_version = 1;
+  for (Snapshot& snapshot : metadata.snapshots) snapshot.sequence_number = 0;
+  metadata.specs[0].fields = {{1, 1000, "column_1_bucket", "bucket[4]"}};
+  metadata.last_partition_id = 1000;
+  const auto json = nlohmann::json::parse(SerializeTableMetadata(metadata));
+  EXPECT_EQ(json["format-version"], 1);
+  EXPECT_EQ(json["schema"], json["schemas"][0]);
+  EXPECT_EQ(json["partition-spec"], json["partition-specs"][0]["fields"]);
+  EXPECT_FALSE(json.contains("last-sequence-number"));
+  EXPECT_FALSE(json["snapshots"][0].contains("sequence-number"));
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json.dump(), "t", "x"));
+  EXPECT_EQ(nlohmann::json::parse(SerializeTableMetadata(read)), json);
+}
+
+// What others add to version 3 comes back as it was: lineage of rows, keys, defaults, statistics.
+TEST(Metadata, FormatVersionThreeIsCarriedThroughWhole) {
+  auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 2)));
+  json["format-version"] = 3;
+  json["next-row-id"] = 12;
+  json["encryption-keys"] =
+      nlohmann::json::parse(R"([{"key-id":"a","encrypted-key-metadata":"b"}])");
+  json["statistics"] = nlohmann::json::parse(R"([{"snapshot-id":4611686018427387905,
+      "statistics-path":"/t/s.puffin","file-size-in-bytes":9,"file-footer-size-in-bytes":4,
+      "blob-metadata":[]}])");
+  json["snapshots"][1]["first-row-id"] = 5;
+  json["snapshots"][1]["added-rows"] = 7;
+  json["snapshots"][1]["key-id"] = "a";
+  json["schemas"][0]["fields"][1]["initial-default"] = "none";
+  json["schemas"][0]["fields"][1]["write-default"] = "some";
+  json["schemas"][0]["fields"][0]["type"] = "timestamptz_ns";
+  json["sort-orders"] = nlohmann::json::parse(
+      R"([{"order-id":0,"fields":[]},
+          {"order-id":4,"fields":[{"transform":"bucket[4]","source-id":1,"direction":"desc",
+                                   "null-order":"nulls-last"}]},
+          {"order-id":9,"fields":[{"transform":"identity","source-id":2,"direction":"asc",
+                                   "null-order":"nulls-first"}]}])");
+  json["default-sort-order-id"] = 9;
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json.dump(), "t", "x"));
+  EXPECT_EQ(read.format_version, 3);
+  EXPECT_EQ(read.schema().fields[1].initial_default, "\"none\"");
+  EXPECT_EQ(read.sort_order().order_id, 9);
+  EXPECT_EQ(nlohmann::json::parse(SerializeTableMetadata(read)), json);
+}
+
+TEST(Metadata, ANewTableOfVersionThreeCountsItsRowsFromZero) {
+  TableMetadata metadata = Large(2, 0);
+  metadata.format_version = 3;
+  EXPECT_EQ(nlohmann::json::parse(SerializeTableMetadata(metadata))["next-row-id"], 0);
+}
+
 TEST(Metadata, ALaterFormatVersionIsRefusedByName) {
   const Status status =
       ParseTableMetadata(R"({"format-version":4,"location":"/t"})", "t", "/t/x.json").status();
@@ -129,6 +181,8 @@ TEST(Metadata, ContradictionsAreCorruptionWithThePath) {
   refused("location", 7);
   refused("schemas", nlohmann::json::array());
   refused("partition-specs", nlohmann::json::array());
+  refused("default-sort-order-id", 99);
+  refused("sort-orders", 7);
   EXPECT_EQ(ParseTableMetadata("{", "t", "/t/x.json").status().code(), Code::kCorruption);
 }
 

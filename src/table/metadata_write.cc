@@ -212,7 +212,7 @@ void AppendSchemaJson(std::string& out, const Schema& schema) {
     AppendMember(out, "name", field.name);
     out += field.required ? ",\"required\":true" : ",\"required\":false";
     AppendKey(out, "type");
-    if (IsNested(field.type)) {
+    if (IsNestedType(field.type)) {
       out += field.type.name;  // a nested type is kept as its JSON
     } else {
       AppendJsonText(out, field.type.name);

@@ -98,7 +98,7 @@ std::optional<Field> FindIn(const std::vector<Field>& fields, int id) {
     if (field.id == id) return field;
   }
   for (const Field& field : fields) {
-    if (!IsNested(field.type)) continue;
+    if (!IsNestedType(field.type)) continue;
     const Result<NestedType> nested = TakeApart(field.type);
     if (!nested.ok()) continue;
     if (std::optional<Field> found = FindIn(nested.value().fields, id)) return found;

@@ -17,7 +17,7 @@ namespace weirhouse::table {
 Result<Type> TypeOfJson(const nlohmann::json& json);
 Result<Field> FieldOfJson(const nlohmann::json& json);
 
-inline bool IsNested(const Type& type) { return !type.name.empty() && type.name[0] == '{'; }
+inline bool IsNestedType(const Type& type) { return !type.name.empty() && type.name[0] == '{'; }
 
 // What is inside: a struct's fields, a list's "element", a map's "key" and "value".
 struct NestedType {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "table/file_columns.h"
 #include "table/key_encoding.h"
 #include "table/manifest.h"
 #include "table/table.h"
@@ -109,8 +110,7 @@ class TaskReader {
     WEIRHOUSE_TRY_STATUS(CheckFormat(task_.file));
     Schema wanted = schema_;
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
-    storage::ParquetReadOptions read;
-    WEIRHOUSE_TRY(read.schema, wanted.ToArrow());
+    WEIRHOUSE_TRY(const storage::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
                   storage::ReadParquet(disk_, LocalPath(task_.file.path), read));
     RowMask mask(rows->num_rows());
@@ -135,7 +135,8 @@ class TaskReader {
   Status MaskPositions(RowMask& mask) const {
     for (const auto& deletes : task_.deletes) {
       if (deletes->content != DataFile::Content::kPositionDeletes) continue;
-      WEIRHOUSE_TRY_STATUS(CheckFormat(*deletes));
+      const bool is_vector = deletes->content_offset.has_value();  // lies in a Puffin file
+      if (!is_vector) WEIRHOUSE_TRY_STATUS(CheckFormat(*deletes));
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
                     LoadPositionDeletes(disk_, *deletes));
       const auto it = positions->find(task_.file.path);

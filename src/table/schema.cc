@@ -90,7 +90,7 @@ nlohmann::json Schema::ToJson() const {
   nlohmann::json list = nlohmann::json::array();
   for (const Field& field : fields) {
     nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
-    json["type"] = IsNested(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
+    json["type"] = IsNestedType(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
                                         : nlohmann::json(field.type.name);
     if (!field.doc.empty()) json["doc"] = field.doc;
     const auto add_default = [&json](const char* key, const std::string& text) {
@@ -171,7 +171,7 @@ Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
     return arrow::decimal128(shape.precision, shape.scale);
   }
   if (const int length = FixedLength(type); length > 0) return arrow::fixed_size_binary(length);
-  if (IsNested(type)) return ArrowTypeOfNested(type);
+  if (IsNestedType(type)) return ArrowTypeOfNested(type);
   if (type.name.starts_with("geometry") || type.name.starts_with("geography")) {
     return arrow::binary();  // well-known binary
   }

@@ -1,5 +1,7 @@
 #include "table/schema.h"
 
+#include <nlohmann/json.hpp>
+
 #include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
@@ -39,13 +41,62 @@ TEST(Schema, ATypeThatIcebergDoesNotKnowIsRefused) {
   EXPECT_THAT(status.message(), HasSubstr("uint64"));
 }
 
-TEST(Schema, ANestedTypeIsCarriedThroughButNotRead) {
-  const auto json = nlohmann::json::parse(R"({"type":"struct","schema-id":3,"fields":[
+TEST(Schema, NestedTypesKeepTheirJsonAndBecomeArrows) {
+  const auto json = nlohmann::json::parse(R"json({"type":"struct","schema-id":3,
+      "identifier-field-ids":[4],"fields":[
       {"id":1,"name":"l","required":false,
-       "type":{"type":"list","element-id":2,"element":"int","element-required":false}}]})");
+       "type":{"type":"list","element-id":2,"element":"int","element-required":false}},
+      {"id":3,"name":"s","required":true,"type":{"type":"struct","fields":[
+        {"id":4,"name":"a","required":true,"type":"decimal(9,2)","doc":"price"},
+        {"id":5,"name":"b","required":false,"initial-default":7,"write-default":8,"type":"long"}]}},
+      {"id":6,"name":"m","required":false,"type":{"type":"map","key-id":7,"key":"string",
+        "value-id":8,"value":"double","value-required":true}}]})json");
   ASSERT_OK_AND(const Schema schema, Schema::FromJson(json));
   EXPECT_EQ(schema.ToJson(), json);
-  EXPECT_EQ(schema.ToArrow().status().error_code(), "WH7055");
+  ASSERT_OK_AND(const auto arrow_schema, schema.ToArrow());
+  EXPECT_EQ(arrow_schema->field(0)->type()->ToString(), "list<element: int32>");
+  EXPECT_EQ(arrow_schema->field(1)->type()->ToString(),
+            "struct<a: decimal128(9, 2) not null, b: int64>");
+  EXPECT_EQ(arrow_schema->field(1)->type()->field(1)->metadata()->Get("PARQUET:field_id"), "5");
+  EXPECT_TRUE(arrow_schema->field(2)->type()->Equals(
+      arrow::map(arrow::utf8(), arrow::field("value", arrow::float64(), /*nullable=*/false))));
+}
+
+TEST(Schema, EqualNestedTypesHaveEqualNamesHoweverTheyWereSpelled) {
+  const auto name_of = [](const char* type) {
+    const std::string field =
+        fmt::format(R"({{"id":1,"name":"x","required":false,"type":{}}})", type);
+    return Schema::FromJson(nlohmann::json::parse(fmt::format(R"({{"fields":[{}]}})", field)))
+        .value()
+        .fields[0]
+        .type.name;
+  };
+  const char* const spaced =
+      R"json({"type":"list","element-id":2,"element":"decimal(9, 2)","element-required":true})json";
+  const char* const turned =
+      R"json({"element":"decimal(9,2)","element-required":true,"element-id":2,"type":"list"})json";
+  EXPECT_EQ(name_of(spaced), name_of(turned));
+  EXPECT_EQ(name_of("\"decimal( 9 , 2 )\""), "decimal(9,2)");
+}
+
+TEST(Schema, TypesOfVersionThreeAreKnownAndNonsenseIsNot) {
+  const auto read = [](const std::string& type) {
+    return Schema::FromJson(nlohmann::json::parse(
+        R"({"fields":[{"id":1,"name":"x","required":false,"type":)" + type + "}]}"));
+  };
+  for (const char* type : {"timestamp_ns", "timestamptz_ns", "unknown", "variant", "geometry",
+                           "geography(srid:4326, spherical)", "fixed[16]"}) {
+    EXPECT_OK(read(fmt::format("\"{}\"", type)).status());
+  }
+  std::string deep = "\"int\"";
+  for (int i = 0; i < 80; ++i) {
+    deep = R"({"type":"list","element-id":2,"element-required":false,"element":)" + deep + "}";
+  }
+  for (const std::string& type :
+       {std::string("\"integer\""), std::string("\"decimal(50,2)\""), std::string("7"),
+        std::string(R"({"type":"set"})"), std::string(R"({"type":"list"})"), deep}) {
+    EXPECT_EQ(read(type).status().error_code(), "WH7050") << type.substr(0, 80);
+  }
 }
 
 TEST(EvolveSchema, AddsOptionalFieldsAndWidensTypes) {
@@ -112,7 +163,27 @@ TEST(Partitioning, ReadsTransformsAndNamesTheirFields) {
   EXPECT_EQ(spec.fields[1], (PartitionField{2, 1001, "origin", "identity"}));
 }
 
+TEST(Partitioning, ReadsEveryTransformOfTheSpecification) {
+  ASSERT_OK_AND(const PartitionSpec spec,
+                ParsePartitioning({"bucket(16, id)", "truncate( 4 ,origin)", "year(at)", "day(at)",
+                                   "hour(at)", "void(delay)"},
+                                  Flights()));
+  ASSERT_EQ(spec.fields.size(), 6u);
+  EXPECT_EQ(spec.fields[0], (PartitionField{1, 1000, "id_bucket", "bucket[16]"}));
+  EXPECT_EQ(spec.fields[1], (PartitionField{2, 1001, "origin_trunc", "truncate[4]"}));
+  EXPECT_EQ(spec.fields[4], (PartitionField{3, 1004, "at_hour", "hour"}));
+  EXPECT_EQ(spec.fields[5], (PartitionField{4, 1005, "delay_void", "void"}));
+}
+
 TEST(Partitioning, RefusesWhatItCannotDo) {
+  EXPECT_THAT(ParsePartitioning({"bucket(id)"}, Flights()).status().message(),
+              HasSubstr("bucket takes a positive number and a column"));
+  EXPECT_THAT(ParsePartitioning({"bucket(0, id)"}, Flights()).status().message(),
+              HasSubstr("positive number"));
+  EXPECT_THAT(ParsePartitioning({"bucket(4, delay)"}, Flights()).status().message(),
+              HasSubstr("of type double"));
+  EXPECT_THAT(ParsePartitioning({"day(at)", "day(at)"}, Flights()).status().message(),
+              HasSubstr("two fields \"at_day\""));
   EXPECT_THAT(ParsePartitioning({"month(origin)"}, Flights()).status().message(),
               HasSubstr("column \"origin\" is of type string"));
   EXPECT_THAT(ParsePartitioning({"week(at)"}, Flights()).status().message(),

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "table/deletion_vector.h"
+
 namespace weirhouse::table {
 namespace {
 
@@ -25,7 +27,12 @@ class BoundedCache {
 
   void Keep(const std::string& key, std::shared_ptr<const Value> value, std::size_t weight) {
     const std::scoped_lock lock(mutex_);
-    if (places_.contains(key) || weight > weight_max_) return;
+    if (const auto it = places_.find(key); it != places_.end()) {  // the latest reading stands
+      weight_ -= it->second->weight;
+      order_.erase(it->second);
+      places_.erase(it);
+    }
+    if (weight > weight_max_) return;
     order_.push_front({key, std::move(value), weight});
     places_[key] = order_.begin();
     weight_ += weight;
@@ -106,7 +113,36 @@ std::shared_ptr<arrow::Schema> PositionDeleteSchema() {
                         field("pos", arrow::int64(), "2147483545")});
 }
 
+bool IsPuffin(const DataFile& file) {
+  return file.format.size() == 6 && (file.format[0] == 'P' || file.format[0] == 'p') &&
+         file.content_offset.has_value();
+}
+
+// Several deletion vectors may share one file.
+std::string DeletesKey(const DataFile& file) {
+  return IsPuffin(file) ? fmt::format("{}@{}", file.path, *file.content_offset) : file.path;
+}
+
+Result<PositionDeletes> ReadDeletionVector(storage::Disk& disk, const DataFile& file) {
+  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
+  const std::int64_t size = file.content_size_bytes.value_or(-1);
+  const std::int64_t offset = *file.content_offset;
+  const auto total = static_cast<std::int64_t>(bytes.size());
+  if (!file.referenced_data_file || offset < 0 || size < 0 || offset > total ||
+      size > total - offset) {
+    return MalformedDeletes(file.path, "a deletion vector without its place or its data file");
+  }
+  WEIRHOUSE_TRY(std::vector<std::int64_t> positions,
+                ParseDeletionVector(std::string_view(bytes).substr(static_cast<std::size_t>(offset),
+                                                                   static_cast<std::size_t>(size)),
+                                    file));
+  PositionDeletes deletes;
+  deletes[*file.referenced_data_file] = std::move(positions);
+  return deletes;
+}
+
 Result<PositionDeletes> ReadPositionDeletes(storage::Disk& disk, const DataFile& file) {
+  if (IsPuffin(file)) return ReadDeletionVector(disk, file);
   storage::ParquetReadOptions options;
   options.schema = PositionDeleteSchema();
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
@@ -157,7 +193,19 @@ Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
 
 Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk,
                                                              const std::string& path) {
+  if (path.empty()) {
+    return Status(Code::kInvalidInput, "a snapshot lists its manifests without a manifest list")
+        .WithError("WH7051")
+        .WithHint(
+            "only the oldest writers of version 1 did so: rewrite the table's manifests with "
+            "the engine that made it");
+  }
   if (auto known = AllCaches().lists.Find(path)) return known;
+  return ReloadManifestList(disk, path);
+}
+
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& disk,
+                                                               const std::string& path) {
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(path)));
   WEIRHOUSE_TRY(ManifestList list, ParseManifestList(bytes, path));
   auto shared = std::make_shared<const ManifestList>(std::move(list));
@@ -169,6 +217,12 @@ Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
   if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
+  return ReloadManifest(disk, metadata, file);
+}
+
+Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
+                                                       const TableMetadata& metadata,
+                                                       const ManifestFile& file) {
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
   WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, ParseManifest(bytes, metadata, file));
   KeepManifest(file, manifest);
@@ -177,10 +231,11 @@ Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
 
 Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk& disk,
                                                                    const DataFile& file) {
-  if (auto known = AllCaches().deletes.Find(file.path)) return known;
+  const std::string key = DeletesKey(file);
+  if (auto known = AllCaches().deletes.Find(key)) return known;
   WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(disk, file));
   auto shared = std::make_shared<const PositionDeletes>(std::move(deletes));
-  KeepPositionDeletes(file.path, shared);
+  KeepPositionDeletes(key, shared);
   return shared;
 }
 
