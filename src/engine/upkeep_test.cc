@@ -1,0 +1,168 @@
+#include "engine/upkeep.h"
+
+#include <filesystem>
+#include <set>
+
+#include "engine/arrow_rows.h"
+#include "engine/plan.h"
+#include "engine/publication.h"
+#include "engine/shop_fixture.h"
+#include "table/reachable.h"
+
+namespace weirhouse::engine {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+// A table that no definition makes, filled by small commits.
+struct UpkeepTest : ShopTest {
+  static constexpr char kTable[] = "sandbox.t";
+
+  void SetUp() override {
+    ShopTest::SetUp();
+    for (int batch = 0; batch < 12; ++batch) Append(batch);
+  }
+
+  void Append(int batch) {
+    StepInputs step;
+    step.kind = "test";
+    step.name = fmt::format("batch {}", batch);
+    step.inputs = {{"batch", batch}};
+    ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+    Publication publication(*workspace, run, "open", step.name);
+    const auto rows =
+        weirhouse::testing::TableOf(arrow::schema({arrow::field("id", arrow::int64())}),
+                                    fmt::format(R"([{{"id":{}}},{{"id":{}}},{{"id":{}}}])",
+                                                batch * 10, batch * 10 + 1, batch * 10 + 2));
+    ASSERT_OK_AND(const table::TablePtr base,
+                  TableOrNew(*workspace, kTable, *rows->schema(), {}, {}));
+    table::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
+    ASSERT_OK_AND(const table::AppendedRows appended, write.Append(*rows));
+    if (batch % 3 == 2) {  // one of its own rows goes again
+      const std::vector<table::RowPosition> gone = {{appended.files[0].path, 1}};
+      ASSERT_OK(write.DeleteRows(gone));
+    }
+    ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+    publication.Add(staged);
+    ASSERT_OK(publication.Commit());
+  }
+  table::TablePtr Load() { return *workspace->LoadTable(kTable); }
+  std::set<std::string> FilesOnDisk() {
+    std::set<std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(workspace->TableLocation(kTable)))
+      if (entry.is_regular_file()) files.insert(entry.path().string());
+    return files;
+  }
+};
+
+TEST_F(UpkeepTest, CompactionMergesSmallFilesAndKeepsTheRows) {
+  const Digest before = Content(kTable);
+  table::CompactionOptions options;
+  options.small_file_bytes = kSmallFileBytes;
+  ASSERT_OK_AND(const CompactionReport report, CompactTable(*workspace, kTable, options));
+  EXPECT_TRUE(report.changed);
+  EXPECT_EQ(report.files_before, 12);
+  EXPECT_EQ(report.files_after, 1);
+  EXPECT_EQ(report.delete_files_before, 4);
+  EXPECT_EQ(report.delete_files_after, 0);
+  EXPECT_EQ(report.rows, 32);
+  EXPECT_EQ(Content(kTable), before);
+  ASSERT_OK_AND(const CompactionReport again, CompactTable(*workspace, kTable, options));
+  EXPECT_FALSE(again.changed);
+}
+
+TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
+  const SnapshotId first = Load()->snapshots.front().id;
+  ASSERT_OK(TagTable(*workspace, kTable, "first", first));
+  ASSERT_OK_AND(const auto rows_of_first, workspace->ReadTable(kTable, {}, first));
+  table::CompactionOptions all;
+  all.all = true;
+  ASSERT_OK(CompactTable(*workspace, kTable, all));
+
+  ExpiryOptions options;
+  options.keep = 2;
+  options.dry_run = true;
+  ASSERT_OK_AND(const ExpiryReport planned, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(planned.snapshots_expired, 10);
+  EXPECT_THAT(Load()->snapshots, SizeIs(13));
+
+  options.dry_run = false;
+  const std::set<std::string> before = FilesOnDisk();
+  ASSERT_OK_AND(const ExpiryReport kept, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(kept.snapshots_expired, 10);
+  EXPECT_EQ(kept.snapshots_kept, 3);
+  EXPECT_THAT(kept.spared_by, ElementsAre("first"));
+  EXPECT_GT(kept.files_released, 0);
+  EXPECT_EQ(kept.files_removed, 0);  // readers have an hour
+  for (const std::string& path : before) EXPECT_TRUE(fs::exists(path)) << path;
+
+  options.grace = std::chrono::seconds(0);
+  ASSERT_OK_AND(const ExpiryReport removed, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(removed.files_removed, kept.files_released);
+  EXPECT_EQ(Rows(kTable), 32);
+  ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
+  EXPECT_TRUE(still->Equals(*rows_of_first));
+  ASSERT_OK_AND(const auto needed, table::ReachableFiles(workspace->disk(), *Load()));
+  EXPECT_EQ(FilesOnDisk(), needed);
+  EXPECT_OK(workspace->catalog().VerifyChain());
+}
+
+TEST_F(UpkeepTest, ARollbackIsACommitOfItsOwn) {
+  const table::TablePtr before = Load();
+  const SnapshotId third = before->snapshots[2].id;
+  ASSERT_OK_AND(const CommitSeq seq, RollbackTable(*workspace, kTable, third));
+  EXPECT_EQ(Rows(kTable), 8);
+  EXPECT_EQ(Load()->current_snapshot()->id, third);
+  EXPECT_NE(Load()->FindSnapshot(before->current_snapshot()->id), nullptr);
+  ASSERT_OK_AND(const SnapshotId named,
+                FindTableSnapshot(*workspace, *Load(), fmt::format("@{}", seq.value())));
+  EXPECT_EQ(named, third);
+  EXPECT_EQ(RollbackTable(*workspace, kTable, SnapshotId(5)).status().error_code(), "WH7059");
+}
+
+TEST_F(UpkeepTest, WhatADefinitionMakesIsNotRolledBack) {
+  Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const SnapshotId made = (*workspace->LoadTable("processed.order"))->current_snapshot()->id;
+  EXPECT_EQ(RollbackTable(*workspace, "processed.order", made).status().error_code(), "WH7075");
+  const SnapshotId landed = (*workspace->LoadTable("raw.order"))->current_snapshot()->id;
+  EXPECT_EQ(RollbackTable(*workspace, "raw.order", landed).status().error_code(), "WH7072");
+}
+
+TEST_F(UpkeepTest, TagsOfRunsAndTrainingSetsArePeoplesToReadOnly) {
+  const SnapshotId head = Load()->current_snapshot()->id;
+  EXPECT_EQ(TagTable(*workspace, kTable, "main", head).status().error_code(), "WH7122");
+  EXPECT_EQ(TagTable(*workspace, kTable, "staging-r9", std::nullopt).status().error_code(),
+            "WH7122");
+  EXPECT_EQ(TagTable(*workspace, kTable, "absent", std::nullopt).status().error_code(), "WH7059");
+}
+
+TEST_F(UpkeepTest, TheSweepTakesOldOrphansOfEndedRunsAlone) {
+  const std::string data = workspace->TableLocation(kTable) + "/data/";
+  StepInputs open;
+  open.kind = "test";
+  open.name = "still at work";
+  ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(open)));
+  for (const std::string& name :
+       {std::string("r1-0-aaaa.parquet"), ToString(run.id) + "-0-bbbb.parquet",
+        std::string("young.parquet")})
+    weirhouse::testing::WriteFile(data + name, "orphan");
+  for (const std::string& name :
+       {std::string("r1-0-aaaa.parquet"), ToString(run.id) + "-0-bbbb.parquet"})
+    fs::last_write_time(data + name, fs::last_write_time(data + name) - std::chrono::hours(48));
+  const std::set<std::string> before = FilesOnDisk();
+
+  ASSERT_OK_AND(const SweepReport seen, SweepOrphans(*workspace, kOrphanAge, /*dry_run=*/true));
+  EXPECT_EQ(seen.orphans, 3);
+  EXPECT_EQ(FilesOnDisk(), before);
+  ASSERT_OK_AND(const SweepReport swept, SweepOrphans(*workspace, kOrphanAge, /*dry_run=*/false));
+  EXPECT_EQ(swept.removed, 1);
+  EXPECT_EQ(swept.too_young, 1);
+  EXPECT_EQ(swept.of_open_runs, 1);
+  EXPECT_THAT(swept.first, ElementsAre(data + "r1-0-aaaa.parquet"));
+  EXPECT_FALSE(fs::exists(data + "r1-0-aaaa.parquet"));
+  EXPECT_EQ(Rows(kTable), 32);
+}
+}  // namespace
+}  // namespace weirhouse::engine
