@@ -14,8 +14,8 @@
 namespace weirhouse::table {
 
 // Whether every requirement holds of `current` (nullptr: there is no such table).
-//   kConflict      one does not (WH7060), with both values: nothing is written, the caller may
-//   retry kInvalidInput  unknown or malformed (WH7061)
+//   kConflict      one does not (WH7066), with both values: nothing is written, retry is safe
+//   kInvalidInput  unknown or malformed (WH7067); said before any that does not hold
 Status CheckRequirements(const TableMetadata* current, const nlohmann::json& requirements);
 
 struct UpdatedMetadata {
@@ -28,9 +28,9 @@ struct UpdatedMetadata {
 // updates bring uuid, location, schema, spec and all). All 23 updates of tables are known; "-1" as
 // an id means the last one added in this request. Expires snapshots beyond kSnapshotsKept like any
 // commit.
-//   kInvalidInput  unknown, malformed or contradictory (WH7061), naming the update and its place
-//   kConflict      a stale sequence number or a snapshot id in use (WH7060): refresh and retry
-//   kInvalidInput  what the design excludes (WH7062): encryption keys, upgrade beyond version 3
+//   kInvalidInput  unknown, malformed or contradictory (WH7067), naming the update and its place
+//   kConflict      a stale sequence number or a snapshot id in use (WH7066): refresh and retry
+//   kInvalidInput  what the design excludes (WH7068): encryption keys, upgrade beyond version 3
 Result<UpdatedMetadata> ApplyUpdates(const TableMetadata* base, const std::string& name,
                                      const nlohmann::json& updates, ProcessTime now);
 
