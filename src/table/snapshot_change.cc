@@ -188,10 +188,12 @@ class Comparison {
     if (before != nullptr) {
       WEIRHOUSE_TRY(was_, LoadManifestList(disk_, before->manifest_list));
     }
-    if (before == nullptr || before->manifest_list != after_.manifest_list) {
+    if (before != nullptr && before->manifest_list == after_.manifest_list) {
+      is_ = was_;
+    } else {
       WEIRHOUSE_TRY_STATUS(Ask(after_.manifest_list, -1));
+      WEIRHOUSE_TRY(is_, ReloadManifestList(disk_, after_.manifest_list));
     }
-    WEIRHOUSE_TRY(is_, LoadManifestList(disk_, after_.manifest_list));
     WEIRHOUSE_TRY_STATUS(SortManifests());
     WEIRHOUSE_TRY_STATUS(ReadOld());
     WEIRHOUSE_TRY_STATUS(ReadNew());
@@ -257,7 +259,7 @@ class Comparison {
     for (const ManifestFile* file : fresh_) {
       WEIRHOUSE_TRY_STATUS(Ask(file->path, file->length));
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk_, table_, *file));
+                    ReloadManifest(disk_, table_, *file));
       WEIRHOUSE_TRY_STATUS(CheckCounts(*file, *manifest));
       for (const ManifestEntry& entry : manifest->entries) {
         WEIRHOUSE_TRY_STATUS(CheckEntry(*file, entry));
