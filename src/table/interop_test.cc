@@ -1,38 +1,14 @@
 // Other engines read what we write, and we read what they write.
-#include <sys/wait.h>
-
-#include <cstdlib>
-#include <filesystem>
-
 #include "base/text.h"
-#include "table/table_fixture_test.h"
+#include "table/python_fixture_test.h"
 
 namespace weirhouse::table {
 namespace {
 
 Result<CommitSeq> SameNumber(std::int64_t sequence_number) { return CommitSeq(sequence_number); }
 
-const char* const kPython = WEIRHOUSE_SOURCE_DIR "/.deps/venv/bin/python";
-
-class InteropTest : public TableTest {
+class InteropTest : public PythonTest {
  protected:
-  void SetUp() override {
-    if (!std::filesystem::exists(kPython)) {
-      GTEST_SKIP() << "no Python environment: run `make setup`";
-    }
-  }
-
-  // The standard output of a script of testdata/; a failing script fails the test.
-  std::string Run(const std::string& script, const std::string& arguments) {
-    const std::string out = scratch_ / "script.out";
-    const std::string err = scratch_ / "script.err";
-    const std::string command = fmt::format("{} {}/src/table/testdata/{}.py {} > {} 2> {}", kPython,
-                                            WEIRHOUSE_SOURCE_DIR, script, arguments, out, err);
-    const int rc = std::system(command.c_str());
-    EXPECT_TRUE(WIFEXITED(rc) && WEXITSTATUS(rc) == 0) << command << "\n" << testing::ReadFile(err);
-    return testing::ReadFile(out);
-  }
-
   // Our rows in the form the scripts print: one JSON object a line, by id.
   std::string Ours(const TablePtr& table) {
     const auto rows = Read(table);
