@@ -44,6 +44,8 @@ struct CommitRequest {
   std::vector<NamespaceChange> namespaces;
   std::vector<SnapshotRecord> snapshots;
   std::vector<FileRecord> files;
+  // Paths of recorded files that nothing needs any more: Files leaves them out from now on.
+  std::vector<std::string> released_files;
   std::vector<ObjectRecord> objects;
   std::vector<LandingRecord> landings;
   std::vector<VerdictRecord> verdicts;
@@ -158,6 +160,9 @@ class Catalog {
                                                              CommitSeq seq) = 0;
   virtual Result<CommitSeq> LastSeq() = 0;
   virtual Result<std::vector<FileRecord>> Files(std::optional<std::string> table) = 0;
+  // Paths released by commits before `before` that have not been marked as removed from the disk.
+  virtual Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) = 0;
+  virtual Status MarkRemoved(const std::vector<std::string>& paths) = 0;
   virtual Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) = 0;
   virtual Result<std::optional<ObjectRecord>> FindObject(ObjectId id) = 0;
   // The object whose record range holds `record`.

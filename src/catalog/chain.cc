@@ -117,6 +117,10 @@ void AddNames(const CommitRequest& request, nlohmann::json& record) {
                                     {"name", change.wanted.name},
                                     {"properties", change.wanted.properties}});
   }
+  if (!request.released_files.empty()) {
+    record["released"] = {{"files", request.released_files.size()},
+                          {"paths_sha256", Sha256OfPieces(request.released_files).ToHex()}};
+  }
   if (request.reply) {
     record["reply"] = {{"key", request.reply->key},
                        {"request", request.reply->request},

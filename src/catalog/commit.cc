@@ -175,12 +175,21 @@ Status CloseRuns(CommitContext& commit) {
 }
 
 Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, RunId run, ProcessTime now) {
+  // Counted in a row, not by the database: a commit that is undone must leave no gap, for a gap in
+  // the log means that a commit was taken out of it.
+  std::int64_t seq = 0;
   WEIRHOUSE_TRY_STATUS(
-      db.Run("INSERT INTO commit_log (run, state, layer, batch, committed_at, batch_end, record, "
-             "chain) VALUES (?, ?, ?, ?, ?, ?, '', '')",
-             {run.value(), std::string(RunStateName(request.run_state)), request.layer,
-              request.batch, Micros(now), OrNull(request.batch_end)}));
-  return CommitSeq(db.LastInsertId());
+      db.Each("SELECT next FROM counter WHERE name = 'commit'", {}, [&](const SqliteRow& row) {
+        seq = row.Int(0);
+        return Status::Ok();
+      }));
+  WEIRHOUSE_TRY_STATUS(db.Run("UPDATE counter SET next = next + 1 WHERE name = 'commit'"));
+  WEIRHOUSE_TRY_STATUS(db.Run(
+      "INSERT INTO commit_log (seq, run, state, layer, batch, committed_at, batch_end, record, "
+      "chain) VALUES (?, ?, ?, ?, ?, ?, ?, '', '')",
+      {seq, run.value(), std::string(RunStateName(request.run_state)), request.layer, request.batch,
+       Micros(now), OrNull(request.batch_end)}));
+  return CommitSeq(seq);
 }
 
 // Links the commit to the one before it. Last of all, over the rows as they were written.
@@ -208,6 +217,7 @@ Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, Proce
   WEIRHOUSE_TRY_STATUS(WritePointers(commit));
   WEIRHOUSE_FAILPOINT("catalog.commit.pointers");
   WEIRHOUSE_TRY_STATUS(WriteTables(commit));
+  WEIRHOUSE_TRY_STATUS(WriteReleased(commit));
   WEIRHOUSE_TRY_STATUS(WriteJudgement(commit));
   WEIRHOUSE_TRY_STATUS(CloseRuns(commit));
   WEIRHOUSE_TRY_STATUS(WriteLineage(commit));
@@ -225,72 +235,45 @@ Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, Proce
 // The planted bug: offsets in a transaction of their own, so that a crash between both shows.
 Status WriteOffsetsOutside(Sqlite& db, const CommitRequest& request, CommitSeq seq) {
   WEIRHOUSE_FAILPOINT("catalog.commit.offset_gap");
-  WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(db));
+  WEIRHOUSE_TRY_STATUS(db.Begin());
   WEIRHOUSE_TRY_STATUS(WriteOffsets(db, request, seq));
-  return transaction.Commit();
+  return db.Commit();
 }
 }  // namespace
 
 Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
   WEIRHOUSE_TRY_STATUS(CheckRequest(request));
-  const std::lock_guard lock(write_mutex_);
-  WEIRHOUSE_TRY_STATUS(OpenWriter());
   CommitAnswer answer;
-  Status committed = Status::Ok();
-  {
-    WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(*writer_));
-    WEIRHOUSE_FAILPOINT("catalog.commit.begin");
-    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored,
-                  FindAnswer(*writer_, request.idempotency_key));
-    if (stored) {
-      WEIRHOUSE_TRY_STATUS(CheckSameContent(request, *stored));
-      return std::move(stored->answer);
-    }
-    WEIRHOUSE_TRY(answer, WriteCommit(*writer_, request, clock_->Now()));
-    WEIRHOUSE_FAILPOINT("catalog.commit.before_commit");
-    committed = transaction.Commit();
-  }
-  if (!committed.ok()) return Settle(request, committed);
-  WEIRHOUSE_FAILPOINT("catalog.commit.after_commit");
-  if (Planted("offset_outside")) {
-    WEIRHOUSE_TRY_STATUS(WriteOffsetsOutside(*writer_, request, answer.seq));
-  }
-  return answer;
-}
-
-Result<CommitAnswer> SqliteCatalog::Settle(const CommitRequest& request, const Status& failure) {
-  writer_.reset();
-  const auto settle = [&]() -> Result<std::optional<StoredAnswer>> {
-    WEIRHOUSE_TRY_STATUS(OpenWriter());
-    WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(*writer_));
-    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored,
-                  FindAnswer(*writer_, request.idempotency_key));
-    if (stored) return stored;
-    // The failed COMMIT may have left whole frames in the log, which a recovery after a crash would
-    // bring back. A commit of our own overwrites them: only after it is "absent" certain.
-    WEIRHOUSE_TRY_STATUS(writer_->Run("UPDATE counter SET next = next WHERE name = 'record'"));
-    WEIRHOUSE_TRY_STATUS(transaction.Commit());
-    return stored;
+  const auto find_answer = [&](Sqlite& db) -> Result<bool> {
+    WEIRHOUSE_TRY(std::optional<StoredAnswer> stored, FindAnswer(db, request.idempotency_key));
+    if (!stored) return false;
+    WEIRHOUSE_TRY_STATUS(CheckSameContent(request, *stored));
+    answer = std::move(stored->answer);
+    return true;
   };
-  auto stored = settle();
-  if (!stored.ok()) {
-    writer_.reset();
-    return Status(Code::kUnavailable,
-                  fmt::format("outcome of the commit of run {} is unknown: {}; then {}",
-                              RunOf(request), failure.message(), stored.status().message()))
-        .WithError("WH7003")
-        .WithHint("look the key up until it is known; keep the staged files");
-  }
-  if (*stored) {
-    WEIRHOUSE_TRY_STATUS(CheckSameContent(request, **stored));
-    CommitAnswer answer = std::move((*stored)->answer);
-    answer.repeated = false;
-    return answer;
-  }
-  return Status(Code::kUnavailable, fmt::format("commit of run {} did not take place: {}",
-                                                RunOf(request), failure.message()))
-      .WithError("WH7084")
-      .WithHint("nothing was written; the same command may be run again");
+  WriteWork work;
+  work.what = fmt::format("commit of run {}", RunOf(request));
+  work.body = [&](Sqlite& db) -> Status {
+    WEIRHOUSE_FAILPOINT("catalog.commit.begin");
+    WEIRHOUSE_TRY(const bool there, find_answer(db));
+    if (there) return Status::Ok();
+    WEIRHOUSE_TRY(answer, WriteCommit(db, request, clock_->Now()));
+    WEIRHOUSE_FAILPOINT("catalog.commit.before_commit");
+    return Status::Ok();
+  };
+  work.took_place = [&](Sqlite& db) -> Result<bool> {
+    const bool repeated = answer.repeated;
+    WEIRHOUSE_TRY(const bool there, find_answer(db));
+    answer.repeated = repeated;
+    return there;
+  };
+  work.after = [&](Sqlite& db) -> Status {
+    WEIRHOUSE_FAILPOINT("catalog.commit.after_commit");
+    if (!Planted("offset_outside") || answer.repeated) return Status::Ok();
+    return WriteOffsetsOutside(db, request, answer.seq);
+  };
+  WEIRHOUSE_TRY_STATUS(writer_.Write(work));
+  return answer;
 }
 
 Result<std::optional<CommitAnswer>> SqliteCatalog::Outcome(std::string_view idempotency_key) {

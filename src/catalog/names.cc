@@ -152,12 +152,17 @@ Result<std::optional<SnapshotRecord>> SqliteCatalog::SnapshotAsOf(std::string_vi
 
 Result<std::vector<FileRecord>> SqliteCatalog::Files(std::optional<std::string> table) {
   if (!table) {
-    return Collect<FileRecord>(fmt::format("SELECT {} FROM file ORDER BY id", kFileColumns), {},
-                               FileOfRow);
+    return Collect<FileRecord>(
+        fmt::format("SELECT {} FROM file WHERE path NOT IN (SELECT path FROM released_file) ORDER "
+                    "BY id",
+                    kFileColumns),
+        {}, FileOfRow);
   }
-  return CollectRecorded<FileRecord>(*table,
-                                     fmt::format("SELECT {} FROM file WHERE id > 0", kFileColumns),
-                                     {}, "ORDER BY id", FileOfRow);
+  return CollectRecorded<FileRecord>(
+      *table,
+      fmt::format("SELECT {} FROM file WHERE path NOT IN (SELECT path FROM released_file)",
+                  kFileColumns),
+      {}, "ORDER BY id", FileOfRow);
 }
 
 Result<std::vector<MetricRecord>> SqliteCatalog::Metrics(const std::string& table,

@@ -33,6 +33,9 @@ Status WritePointers(CommitContext& commit);
 // ---- reply.cc
 Status WriteReply(storage::Sqlite& db, const StoredReply& reply, ProcessTime now);
 
+// ---- released.cc
+Status WriteReleased(CommitContext& commit);
+
 // ---- publish.cc
 // Snapshots, files, objects (which get their ids), landings.
 Status WriteTables(CommitContext& commit);

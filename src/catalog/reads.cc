@@ -84,6 +84,7 @@ Result<int> SqliteCatalog::CountParseAttempt(const std::string& source, const st
 Result<std::vector<int>> SqliteCatalog::CountParseAttempts(const std::vector<Arrival>& arrivals) {
   std::vector<int> counts;
   const auto count_all = [&](Sqlite& db) -> Status {
+    counts.clear();
     for (const Arrival& arrival : arrivals) {
       const std::vector<SqliteValue> key{arrival.source, arrival.name, arrival.digest.ToHex()};
       WEIRHOUSE_TRY_STATUS(

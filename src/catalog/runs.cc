@@ -101,6 +101,7 @@ Result<std::vector<Run>> SqliteCatalog::PlanRuns(const std::vector<RunPlan>& pla
   const ProcessTime now = clock_->Now();
   std::vector<Run> runs;
   WEIRHOUSE_TRY_STATUS(Write([&](Sqlite& db) -> Status {
+    runs.clear();
     for (const RunPlan& plan : plans) {
       WEIRHOUSE_TRY(Run run, PlanOne(db, plan, now));
       runs.push_back(std::move(run));

@@ -261,6 +261,8 @@ DROP VIEW iceberg_namespace_properties;
 ALTER TABLE table_pointer ADD COLUMN kind TEXT NOT NULL DEFAULT 'table';
 CREATE INDEX table_pointer_listing ON table_pointer (namespace, kind, name);
 
+INSERT INTO counter (name, next) SELECT 'commit', coalesce(max(seq), 0) + 1 FROM commit_log;
+
 CREATE TABLE table_span (
   name TEXT NOT NULL,
   number INTEGER NOT NULL,
@@ -306,11 +308,22 @@ CREATE VIEW iceberg_namespace_properties AS
   FROM namespace_property WHERE key <> 'exists';
 )sql";
 
-constexpr std::array<Migration, 4> kMigrations{{
+// Files that a commit took out of the books; `removed` 1 = they have left the disk.
+constexpr std::string_view kReleased = R"sql(
+CREATE TABLE released_file (
+  path TEXT PRIMARY KEY,
+  seq BIGINT NOT NULL,
+  removed INTEGER NOT NULL
+);
+CREATE INDEX released_waiting ON released_file (seq) WHERE removed = 0;
+)sql";
+
+constexpr std::array<Migration, 5> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
     {4, "names: views, renames, namespaces; replies", kNames},
+    {5, "released files", kReleased},
 }};
 
 Status VersionMismatch(int found) {

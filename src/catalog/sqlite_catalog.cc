@@ -12,9 +12,8 @@ Result<std::unique_ptr<Catalog>> SqliteCatalog::Open(const std::string& path,
   Random& random = options.random != nullptr ? *options.random : SystemRandom();
   std::unique_ptr<SqliteCatalog> catalog(new SqliteCatalog(path, options.read_only, clock));
   if (!options.read_only) {
-    const std::lock_guard lock(catalog->write_mutex_);
-    WEIRHOUSE_TRY_STATUS(catalog->OpenWriter());
-    WEIRHOUSE_TRY_STATUS(Migrate(*catalog->writer_, clock.Now(), random));
+    WEIRHOUSE_TRY(const auto writer, catalog->OpenWriter());
+    WEIRHOUSE_TRY_STATUS(Migrate(*writer, clock.Now(), random));
   }
   WEIRHOUSE_TRY(catalog->reader_, storage::Sqlite::Open(path, /*read_only=*/true));
   WEIRHOUSE_TRY_STATUS(CheckVersion(*catalog->reader_));
@@ -26,32 +25,17 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path,
   return SqliteCatalog::Open(path, options);
 }
 
-Status SqliteCatalog::OpenWriter() {
+Result<std::unique_ptr<storage::Sqlite>> SqliteCatalog::OpenWriter() const {
   if (read_only_) {
     return Status(Code::kPermissionDenied,
                   fmt::format("catalog is open for reading only: {}", path_))
         .WithError("WH7082")
         .WithHint("a writing command opens the project for writing");
   }
-  if (writer_ == nullptr) {
-    WEIRHOUSE_TRY(writer_, storage::Sqlite::Open(path_, /*read_only=*/false));
-  }
-  return Status::Ok();
+  return storage::Sqlite::Open(path_, /*read_only=*/false);
 }
 
-Status SqliteCatalog::Write(const Body& body) {
-  const std::lock_guard lock(write_mutex_);
-  WEIRHOUSE_TRY_STATUS(OpenWriter());
-  Status status = Status::Ok();
-  {
-    WEIRHOUSE_TRY(WriteTransaction transaction, WriteTransaction::Begin(*writer_));
-    WEIRHOUSE_TRY_STATUS(body(*writer_));
-    status = transaction.Commit();
-  }
-  // What the failed COMMIT left is read anew by the next call; it is not guessed here.
-  if (!status.ok()) writer_.reset();
-  return status;
-}
+Status SqliteCatalog::Write(const Body& body) { return writer_.Write({.body = body}); }
 
 Status SqliteCatalog::Read(const Body& body) {
   const std::lock_guard lock(read_mutex_);

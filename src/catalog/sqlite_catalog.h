@@ -1,6 +1,6 @@
 // The catalog on SQLite. Private to catalog/; its parts lie in files by concept: commit.cc,
 // pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc, runs.cc,
-// names.cc and span.cc, reads.cc, graph.cc, reply.cc, outbox.cc.
+// names.cc and span.cc, released.cc, reads.cc, graph.cc, reply.cc, outbox.cc.
 #pragma once
 
 #include <functional>
@@ -13,12 +13,13 @@
 
 #include "base/failpoint.h"
 #include "catalog/catalog.h"
+#include "catalog/group_writer.h"
 #include "storage/sqlite.h"
 
 namespace weirhouse::catalog {
 
-// One writing connection and one reading one, each under its own mutex: a reader never waits for
-// the writer's fsync.
+// One writing connection, which writers share (group_writer.h), and one reading one: a reader never
+// waits for the writer's fsync.
 class SqliteCatalog final : public Catalog {
  public:
   static Result<std::unique_ptr<Catalog>> Open(const std::string& path,
@@ -52,6 +53,8 @@ class SqliteCatalog final : public Catalog {
                                                      CommitSeq seq) override;
   Result<CommitSeq> LastSeq() override;
   Result<std::vector<FileRecord>> Files(std::optional<std::string> table) override;
+  Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) override;
+  Status MarkRemoved(const std::vector<std::string>& paths) override;
   Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) override;
   Result<std::optional<ObjectRecord>> FindObject(ObjectId id) override;
   Result<std::optional<ObjectRecord>> ObjectOfRecord(RecordId record) override;
@@ -86,12 +89,13 @@ class SqliteCatalog final : public Catalog {
   using Body = std::function<Status(storage::Sqlite&)>;
 
   SqliteCatalog(std::string path, bool read_only, Clock& clock)
-      : path_(std::move(path)), read_only_(read_only), clock_(&clock) {}
+      : path_(std::move(path)),
+        read_only_(read_only),
+        clock_(&clock),
+        writer_([this] { return OpenWriter(); }) {}
 
-  // Makes sure that there is a writing connection; it is absent after a COMMIT whose end is
-  // unknown.
-  Status OpenWriter();
-  // Runs `body` in one writing transaction; whatever fails leaves nothing behind.
+  Result<std::unique_ptr<storage::Sqlite>> OpenWriter() const;
+  // Writes `body` whole or not at all. It may be called more than once (see WriteWork).
   Status Write(const Body& body);
   // Runs `body`, of one statement, on the reading connection.
   Status Read(const Body& body);
@@ -115,40 +119,12 @@ class SqliteCatalog final : public Catalog {
                                          Result<T> (*of_row)(const storage::SqliteRow&));
   Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
 
-  // After a failed COMMIT: reopens and reads the key, so that the outcome is known or said to be
-  // unknown.
-  Result<CommitAnswer> Settle(const CommitRequest& request, const Status& failure);
-
   const std::string path_;
   const bool read_only_;
   Clock* const clock_;
-  std::mutex write_mutex_;
-  std::unique_ptr<storage::Sqlite> writer_;  // guarded by write_mutex_
+  GroupWriter writer_;
   std::mutex read_mutex_;
   std::unique_ptr<storage::Sqlite> reader_;  // guarded by read_mutex_
-};
-
-// Rolls back unless it was committed: the safe outcome is the one of doing nothing.
-class WriteTransaction {
- public:
-  static Result<WriteTransaction> Begin(storage::Sqlite& db) {
-    WEIRHOUSE_TRY_STATUS(db.Begin());
-    return WriteTransaction(db);
-  }
-  WriteTransaction(WriteTransaction&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
-  WriteTransaction& operator=(WriteTransaction&&) = delete;
-  ~WriteTransaction() {
-    if (db_ != nullptr) db_->Rollback();
-  }
-  Status Commit() {
-    Status status = db_->Commit();
-    if (status.ok()) db_ = nullptr;
-    return status;
-  }
-
- private:
-  explicit WriteTransaction(storage::Sqlite& db) : db_(&db) {}
-  storage::Sqlite* db_;
 };
 
 template <typename T>

@@ -1,0 +1,162 @@
+#include "catalog/group_writer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/failpoint.h"
+
+namespace weirhouse::catalog {
+
+Status GroupWriter::Write(const WriteWork& work) {
+  Waiting mine{&work};
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&mine);
+  while (!mine.done) {
+    if (led_) {
+      changed_.wait(lock);
+      continue;
+    }
+    led_ = true;
+    lock.unlock();
+    const Group group = Lead();
+    lock.lock();
+    for (Waiting* member : group) member->done = true;
+    led_ = false;
+    changed_.notify_all();
+  }
+  return std::move(mine.status);
+}
+
+GroupWriter::Group GroupWriter::Take() {
+  const std::lock_guard lock(mutex_);
+  Group group;
+  while (!waiting_.empty() && group.size() < kGroupMax) {
+    group.push_back(waiting_.front());
+    waiting_.pop_front();
+  }
+  return group;
+}
+
+GroupWriter::Group GroupWriter::Lead() {
+  Status begun = OpenConnection();
+  if (begun.ok()) begun = connection_->Begin();
+  // Only now: whoever came while the write lock was waited for shares this transaction.
+  Group group = Take();
+  if (!begun.ok()) {
+    for (Waiting* member : group) member->status = begun;
+    return group;
+  }
+  if (!WriteTogether(group)) {
+    for (Waiting* member : group) WriteAlone(*member);
+  }
+  return group;
+}
+
+bool GroupWriter::WriteTogether(const Group& group) {
+  const bool lone = group.size() == 1;
+  bool any = false;
+  for (Waiting* member : group) {
+    bool alive = true;
+    member->status = lone ? member->work->body(*connection_) : InSavepoint(*member, alive);
+    if (!alive) {
+      connection_->Rollback();
+      return false;
+    }
+    any = any || member->status.ok();
+  }
+  if (!any) {
+    connection_->Rollback();
+    return true;
+  }
+  WEIRHOUSE_FAILPOINT("catalog.group.before_commit");
+  const Status committed = connection_->Commit();
+  if (committed.ok()) {
+    WEIRHOUSE_FAILPOINT("catalog.group.after_commit");
+    Finish(group);
+    return true;
+  }
+  if (committed.code() == Code::kConflict) {
+    connection_->Rollback();
+    if (!lone) return false;
+    group.front()->status = committed;
+    return true;
+  }
+  Settle(group, committed);
+  return true;
+}
+
+Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
+  Status status = connection_->Run("SAVEPOINT member");
+  if (!status.ok()) {
+    alive = false;
+    return status;
+  }
+  status = member.work->body(*connection_);
+  // A full disk takes the whole transaction, and with it the savepoint.
+  if (!status.ok()) alive = connection_->Run("ROLLBACK TO SAVEPOINT member").ok();
+  if (alive) alive = connection_->Run("RELEASE SAVEPOINT member").ok();
+  return status;
+}
+
+void GroupWriter::WriteAlone(Waiting& member) {
+  member.status = OpenConnection();
+  if (member.status.ok()) member.status = connection_->Begin();
+  if (!member.status.ok()) return;
+  // A lone member is never handed back: whatever happens is its own status.
+  static_cast<void>(WriteTogether({&member}));
+}
+
+void GroupWriter::Finish(const Group& group) {
+  for (Waiting* member : group) {
+    if (member->status.ok() && member->work->after) {
+      member->status = member->work->after(*connection_);
+    }
+  }
+}
+
+void GroupWriter::Settle(const Group& group, const Status& failure) {
+  // What the failed COMMIT left is read anew on another connection; it is not guessed here.
+  connection_.reset();
+  for (Waiting* member : group) {
+    if (member->status.ok()) member->status = SettleOne(*member->work, failure);
+  }
+}
+
+Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure) {
+  if (!work.took_place) return failure;
+  const auto ask = [&]() -> Result<bool> {
+    WEIRHOUSE_TRY_STATUS(OpenConnection());
+    WEIRHOUSE_TRY_STATUS(connection_->Begin());
+    WEIRHOUSE_TRY(const bool there, work.took_place(*connection_));
+    if (there) return true;
+    // The failed COMMIT may have left whole frames in the log, which a recovery after a crash would
+    // bring back. A commit of our own overwrites them: only after it is "absent" certain.
+    WEIRHOUSE_TRY_STATUS(connection_->Run("UPDATE counter SET next = next WHERE name = 'record'"));
+    WEIRHOUSE_TRY_STATUS(connection_->Commit());
+    return false;
+  };
+  const Result<bool> there = ask();
+  if (!there.ok()) {
+    connection_.reset();
+    return Status(Code::kUnavailable,
+                  fmt::format("outcome of the {} is unknown: {}; then {}", work.what,
+                              failure.message(), there.status().message()))
+        .WithError("WH7003")
+        .WithHint("look the key up until it is known; keep the staged files");
+  }
+  connection_->Rollback();
+  if (*there) return Status::Ok();
+  return Status(Code::kUnavailable,
+                fmt::format("{} did not take place: {}", work.what, failure.message()))
+      .WithError("WH7084")
+      .WithHint("nothing was written; the same command may be run again");
+}
+
+Status GroupWriter::OpenConnection() {
+  if (connection_ == nullptr) {
+    WEIRHOUSE_TRY(connection_, open_());
+  }
+  return Status::Ok();
+}
+}  // namespace weirhouse::catalog

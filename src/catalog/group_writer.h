@@ -1,0 +1,76 @@
+// The writing connection, shared: work that waits at the same time is made durable by one COMMIT.
+// Private to catalog/.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "storage/sqlite.h"
+
+namespace weirhouse::catalog {
+
+// One thing to be written: whole or not at all, whatever becomes of the work it shares a
+// transaction with.
+struct WriteWork {
+  // Writes. It may be called again when a transaction was undone for the sake of others, so it
+  // begins by forgetting what it did before.
+  std::function<Status(storage::Sqlite&)> body;
+  // Whether the work took place, asked of a new connection when the end of a COMMIT is unknown.
+  // Without it the failure is handed on as it is.
+  std::function<Result<bool>(storage::Sqlite&)> took_place{};
+  std::string what{};  // for messages: "the commit of run r12"
+  // Called after COMMIT, before anybody is told.
+  std::function<Status(storage::Sqlite&)> after{};
+};
+
+// Threads: any. Whoever comes while nobody writes leads: it opens a transaction, takes all that
+// waits by then, runs each in a savepoint of its own, and commits once. A lone caller waits for
+// nobody and has no savepoint.
+class GroupWriter {
+ public:
+  using Open = std::function<Result<std::unique_ptr<storage::Sqlite>>()>;
+  explicit GroupWriter(Open open) : open_(std::move(open)) {}
+
+  // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
+  // nothing was written) or WH7003 (unknown) if COMMIT failed.
+  Status Write(const WriteWork& work);
+
+ private:
+  // What bounds the memory and the latency of one transaction; the others are next.
+  static constexpr std::size_t kGroupMax = 64;
+
+  struct Waiting {
+    const WriteWork* work;
+    Status status = Status::Ok();
+    bool done = false;
+  };
+  using Group = std::vector<Waiting*>;
+
+  Group Take();
+  Group Lead();
+  // One transaction for all of `group`. False if it was undone as a whole, for certain: then each
+  // is to be tried alone.
+  bool WriteTogether(const Group& group);
+  Status InSavepoint(Waiting& member, bool& alive);
+  void WriteAlone(Waiting& member);
+  void Settle(const Group& group, const Status& failure);
+  Status SettleOne(const WriteWork& work, const Status& failure);
+  void Finish(const Group& group);
+  Status OpenConnection();
+
+  const Open open_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting*> waiting_;  // guarded by mutex_
+  bool led_ = false;              // guarded by mutex_
+  // Of whoever leads; absent after a COMMIT whose end is unknown.
+  std::unique_ptr<storage::Sqlite> connection_;
+};
+}  // namespace weirhouse::catalog
