@@ -64,7 +64,7 @@ using ReplyOf = std::function<catalog::StoredReply(const std::vector<table::Tabl
 // Threads: any. In one transaction: pointers, lineage (run of kind "foreign": who, engine, what it
 // read where known, every file with its digest), outbox events, the stored reply. Files that the
 // client wrote are fsynced first. A caller with a run view commits to the view's staging refs.
-//   kConflict          a requirement does not hold, or another writer won (WH7060, WH7002)
+//   kConflict          a requirement does not hold, or another writer won (WH7066, WH7002)
 //   kPermissionDenied  see policy::Judge
 //   kInvalidInput, kNotFound (WH7101 no such table)
 //   kUnavailable       WH7003: the outcome is unknown; nothing may be deleted

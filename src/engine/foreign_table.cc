@@ -224,6 +224,18 @@ void Purge(storage::Disk& disk, const std::string& folder, int depth = 0) {
   }
   disk.Remove(folder).Ignore("an empty folder harms no one");
 }
+
+// What the catalog knows to lie in `location`: released in the commit that drops the table, so that
+// a sweep finishes what a crash leaves undone.
+Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string& location) {
+  WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files,
+                workspace.catalog().Files(std::nullopt));
+  std::vector<std::string> paths;
+  for (const catalog::FileRecord& file : files) {
+    if (file.path.starts_with(location + "/")) paths.push_back(file.path);
+  }
+  return paths;
+}
 }  // namespace
 
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
@@ -236,14 +248,17 @@ Status DropForeign(Workspace& workspace, const Caller& caller, const std::string
   WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
   const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
+  std::vector<std::string> released;
   if (purge) {
     if (!table.ok()) return table.status();
     WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
     WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), **table, others));
+    WEIRHOUSE_TRY(released, FilesIn(workspace, (*table)->location));
   }
   ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
   publication.request().layer = "maintenance";
   publication.request().drops.push_back({name, pointer->metadata_location});
+  publication.request().released_files = released;
   publication.request().reply = reply;
   // A table whose metadata is gone can still be dropped.
   if (table.ok()) publication.request().settings = PlacesSetting(table->get(), nullptr);
@@ -253,6 +268,8 @@ Status DropForeign(Workspace& workspace, const Caller& caller, const std::string
   if (purge) {
     WEIRHOUSE_FAILPOINT("foreign.purge.before");
     Purge(workspace.disk(), (*table)->location);
+    WEIRHOUSE_FAILPOINT("foreign.purge.after");
+    workspace.catalog().MarkRemoved(released).Ignore("the sweep finds them gone");
     ForgetDurableFolders();
   }
   return Status();
