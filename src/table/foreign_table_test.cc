@@ -80,6 +80,7 @@ TEST_F(ForeignTableTest, WeReadTheirRowsAndTheyReadOursByFieldAndByPartition) {
     rows += AsArgument(compact.table);
   }
   EXPECT_EQ(Run("compare_with_pyiceberg", rows), "");
+  EXPECT_EQ(Run("compare_with_duckdb", rows), "");
   EXPECT_EQ(Run("same_metadata", metadata), "");
 }
 

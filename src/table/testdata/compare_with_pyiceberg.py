@@ -50,6 +50,8 @@ for metadata, file in zip(sys.argv[1::2], sys.argv[2::2]):
         print(f"{metadata}: {len(ours)} rows instead of {len(theirs)}")
     for mine, their in zip(ours, theirs):
         if mine != their:
-            print(f"{metadata}: {mine} instead of {their}")
+            column = next(name for name in their if mine.get(name) != their[name])
+            print(f"{metadata}: row {mine['id']}: {column}: {mine.get(column)} instead of "
+                  f"{their[column]}")
             break
     check_filters(table, theirs)
