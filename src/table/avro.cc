@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/digest.h"
+#include "table/inflate.h"
 
 namespace weirhouse::table {
 namespace {
@@ -154,36 +155,6 @@ class Decoder {
   std::int64_t values_ = 0;
 };
 
-// Raw deflate, without zlib's header, as Avro wants it.
-Result<std::string> Inflate(std::string_view bytes) {
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
-    return Status(Code::kInternal, "zlib does not start");
-  }
-  const std::unique_ptr<z_stream, decltype(&inflateEnd)> end(&stream, &inflateEnd);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  std::string out;
-  std::size_t used = 0;
-  for (;;) {
-    if (used == out.size()) {
-      if (used >= kBlockBytesMax) return Malformed("a block inflates to more than 256 MiB");
-      out.resize(std::max<std::size_t>(bytes.size() * 4, used * 2) + 1024);
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
-    stream.avail_out = static_cast<uInt>(std::min<std::size_t>(out.size() - used, 1u << 30));
-    const uInt before = stream.avail_out;
-    const int rc = inflate(&stream, Z_NO_FLUSH);
-    used += before - stream.avail_out;
-    if (rc == Z_STREAM_END) break;
-    if (rc != Z_OK || (stream.avail_in == 0 && stream.avail_out != 0)) {
-      return Malformed("a block does not inflate");
-    }
-  }
-  out.resize(used);
-  return out;
-}
-
 std::string Deflate(std::string_view bytes) {
   z_stream stream{};
   WEIRHOUSE_CHECK(deflateInit2(&stream, 1, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
@@ -254,7 +225,9 @@ Result<bool> AvroReader::OpenBlock() {
     if (records_left_ < 0) return Malformed("a negative record count");
     if (sync != sync_) return Malformed("a block without its sync marker");
     if (deflate_ && records_left_ > 0) {
-      WEIRHOUSE_TRY(inflated_, Inflate(block_));
+      std::optional<std::string> inflated = Inflate(block_, DeflateForm::kRaw, kBlockBytesMax);
+      if (!inflated) return Malformed("a block does not inflate, or to more than 256 MiB");
+      inflated_ = *std::move(inflated);
       block_ = inflated_;
     }
     if (static_cast<std::uint64_t>(records_left_) > block_.size()) {

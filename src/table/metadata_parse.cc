@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "table/inflate.h"
 #include "table/table.h"
 
 namespace weirhouse::table {
@@ -275,6 +276,14 @@ const Snapshot* TableMetadata::FindRef(std::string_view ref) const {
 
 Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string name,
                                          std::string metadata_location) {
+  std::optional<std::string> inflated;
+  if (IsGzip(json_text)) {  // "….gz.metadata.json"
+    inflated = Inflate(json_text, DeflateForm::kGzip, kMetadataBytesMax);
+    if (!inflated) {
+      return Malformed(metadata_location, "it does not inflate, or to more than 64 MiB");
+    }
+    json_text = *inflated;
+  }
   if (json_text.size() > kMetadataBytesMax) {
     return Malformed(metadata_location, "it is larger than 64 MiB");
   }

@@ -63,17 +63,19 @@ bool IsUnpartitioned(const PartitionSpec& spec) {
 // Delete files of a snapshot, to be asked which of them apply to a data file.
 class DeleteIndex {
  public:
+  explicit DeleteIndex(const TableMetadata& table) : table_(table) {}
+
   void Add(const std::shared_ptr<const DataFile>& file, const PartitionSpec* spec) {
     const bool global = file->content == DataFile::Content::kEqualityDeletes && spec != nullptr &&
                         IsUnpartitioned(*spec);
     if (global) {
       global_.push_back(file);
     } else {
-      of_partition_[{file->spec_id, file->partition}].push_back(file);
+      of_partition_[KeyOf(*file)].push_back(file);
     }
   }
 
-  std::vector<std::shared_ptr<const DataFile>> For(const DataFile& data) const {
+  std::vector<std::shared_ptr<const DataFile>> For(const DataFile& data) {
     std::vector<std::shared_ptr<const DataFile>> out;
     const auto collect = [&](const std::vector<std::shared_ptr<const DataFile>>& files) {
       for (const auto& file : files) {
@@ -81,12 +83,30 @@ class DeleteIndex {
       }
     };
     collect(global_);
-    const auto it = of_partition_.find({data.spec_id, data.partition});
+    if (of_partition_.empty()) return out;
+    const auto it = of_partition_.find(KeyOf(data));
     if (it != of_partition_.end()) collect(it->second);
     return out;
   }
 
  private:
+  using Key = std::pair<int, std::vector<std::optional<std::string>>>;
+
+  // Values from before and after a promotion of their column are the same partition.
+  Key KeyOf(const DataFile& file) {
+    Key key{file.spec_id, file.partition};
+    const auto [it, fresh] = types_.try_emplace(file.spec_id);
+    if (fresh) {
+      const PartitionSpec* spec = FindSpec(table_, file.spec_id);
+      if (spec != nullptr) it->second = PartitionTypes(table_, *spec);
+    }
+    for (std::size_t i = 0; i < std::min(key.second.size(), it->second.size()); ++i) {
+      if (!key.second[i] || !it->second[i]) continue;
+      key.second[i] = Widened(*it->second[i], *std::move(key.second[i]));
+    }
+    return key;
+  }
+
   static bool Applies(const DataFile& deletes, const DataFile& data) {
     if (deletes.content == DataFile::Content::kEqualityDeletes) {
       return data.data_sequence_number < deletes.data_sequence_number;
@@ -100,9 +120,9 @@ class DeleteIndex {
   }
 
   std::vector<std::shared_ptr<const DataFile>> global_;
-  std::map<std::pair<int, std::vector<std::optional<std::string>>>,
-           std::vector<std::shared_ptr<const DataFile>>>
-      of_partition_;
+  const TableMetadata& table_;
+  std::map<int, std::vector<std::optional<Type>>> types_;  // by spec
+  std::map<Key, std::vector<std::shared_ptr<const DataFile>>> of_partition_;
 };
 
 Status UnknownColumn(const TableMetadata& table, const Schema& schema, const std::string& column) {
@@ -133,7 +153,7 @@ class Planner {
     WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
                   LoadManifestList(disk_, snapshot.manifest_list));
     std::vector<std::shared_ptr<const DataFile>> data;
-    DeleteIndex deletes;
+    DeleteIndex deletes(table_);
     for (const ManifestFile& file : *list) {
       if (!file.has_live_files() || !ManifestMayMatch(file)) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,

@@ -68,6 +68,8 @@ Result<Field> EvolveField(const Field& now, const Field& wanted) {
   }
   Field evolved = wanted;
   evolved.id = now.id;
+  evolved.initial_default = now.initial_default;  // rows that rely on it are there already
+  if (evolved.write_default.empty()) evolved.write_default = now.write_default;
   return evolved;
 }
 }  // namespace
@@ -91,7 +93,7 @@ nlohmann::json Schema::ToJson() const {
   for (const Field& field : fields) {
     nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
     json["type"] = IsNestedType(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
-                                        : nlohmann::json(field.type.name);
+                                            : nlohmann::json(field.type.name);
     if (!field.doc.empty()) json["doc"] = field.doc;
     const auto add_default = [&json](const char* key, const std::string& text) {
       if (!text.empty()) json[key] = nlohmann::json::parse(text, nullptr, false);

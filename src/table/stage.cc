@@ -140,6 +140,25 @@ Result<StagedTable> StagedWrite::Finish() {
   return same;
 }
 
+namespace {
+// Statistics of snapshots that are gone: nobody can ask for them.
+void DropStatistics(TableMetadata& metadata, const std::set<SnapshotId>& kept) {
+  for (const char* key : {"statistics", "partition-statistics"}) {
+    const auto held = metadata.other_keys.find(key);
+    if (held == metadata.other_keys.end()) continue;
+    const auto list = nlohmann::json::parse(held->second, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array()) continue;
+    auto left = nlohmann::json::array();
+    for (const auto& item : list) {
+      const auto id = item.is_object() ? item.find("snapshot-id") : item.end();
+      const bool known = id != item.end() && id->is_number_integer();
+      if (!known || kept.contains(SnapshotId(id->get<std::int64_t>()))) left.push_back(item);
+    }
+    held->second = left.dump();
+  }
+}
+}  // namespace
+
 void ExpireSnapshots(TableMetadata& metadata) {
   std::set<SnapshotId> named;
   for (const auto& [name, ref] : metadata.refs) named.insert(ref.snapshot);
@@ -156,6 +175,7 @@ void ExpireSnapshots(TableMetadata& metadata) {
     kept.push_back(std::move(snapshot));
   }
   metadata.snapshots = std::move(kept);
+  if (metadata.snapshots.size() < count) DropStatistics(metadata, kept_ids);
   // A log with a hole would name the wrong snapshot for a time: nothing before the last expired
   // entry may stay.
   std::vector<std::pair<std::int64_t, SnapshotId>> log;

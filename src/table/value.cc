@@ -116,6 +116,16 @@ Int128 UnscaledOfBytes(std::string_view bytes) {
   return static_cast<Int128>(bits);
 }
 
+std::string Widened(const Type& type, std::string bytes) {
+  if (bytes.size() != 4) return bytes;
+  if (type.name == "long") return BytesOfLong(*LongOfBytes(bytes));
+  if (type.name != "double") return bytes;
+  const double value = *DoubleOfBytes(bytes);
+  std::string wide(sizeof value, '\0');
+  std::memcpy(wide.data(), &value, sizeof value);
+  return wide;
+}
+
 std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b) {
   if (type.name == "string" || type.name == "binary" || type.name == "uuid" ||
       FixedLength(type) > 0) {

@@ -37,6 +37,10 @@ __extension__ typedef unsigned __int128 UInt128;
 std::string BytesOfUnscaled(Int128 value);
 Int128 UnscaledOfBytes(std::string_view bytes);
 
+// A value of `type` as long as values of `type` are: those from before a promotion to long or
+// double were shorter.
+std::string Widened(const Type& type, std::string bytes);
+
 // Orders two single values of `type`: -1, 0, 1. Absent if the bytes are not of that type.
 std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b);
 
