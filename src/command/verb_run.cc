@@ -48,9 +48,15 @@ std::string Plural(std::int64_t count, std::string_view one, std::string_view ma
 std::string DetailOf(const engine::ProjectDefinition& project, std::string_view kind) {
   if (kind == "processed") {
     std::int64_t histories = 0;
-    for (const transform::CheckedTransform& transform : project.transforms)
+    std::size_t external = 0;
+    for (const transform::CheckedTransform& transform : project.transforms) {
       histories += transform.definition.history == transform::History::kKeep ? 1 : 0;
-    return histories == 0 ? "" : fmt::format(", {} with history", histories);
+      external += transform.definition.is_external() ? 1 : 0;
+    }
+    std::string detail = histories == 0 ? "" : fmt::format(", {} with history", histories);
+    if (external == project.transforms.size()) return " external";
+    if (external > 0) detail += fmt::format(", {} external", external);
+    return detail;
   }
   std::int64_t count = 0;
   if (kind == "gate") {

@@ -1,5 +1,6 @@
 #include "engine/applied.h"
 
+#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -22,7 +23,12 @@ json DefinitionDigests(const ProjectDefinition& project) {
     sections["contracts"][id] = contract->digest().ToHex();
   for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();
   for (const auto& transform : project.transforms) {
-    sections["processed"][transform.definition.name()] = transform.definition.digest.ToHex();
+    Digest digest = transform.definition.digest;
+    // The contract decides the columns, which the digests of rows downstream are made of.
+    if (transform.definition.is_external())
+      digest = Sha256OfPieces(
+          std::vector<std::string>{digest.ToHex(), transform.output->ToString(true)});
+    sections["processed"][transform.definition.name()] = digest.ToHex();
   }
   for (const auto& gate : project.gates) sections["gates"][gate.name] = gate.digest.ToHex();
   for (const auto& view : project.views) sections["views"][view.id()] = view.digest.ToHex();

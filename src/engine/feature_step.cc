@@ -3,13 +3,18 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/failpoint.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/external_table.h"
 #include "engine/online_fill.h"
 #include "engine/pipeline_state.h"
+#include "engine/source_change.h"
+#include "engine/table_work.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -20,35 +25,6 @@ int SizeClass(std::int64_t rows) {
   int size_class = 0;
   for (; rows >= feature::kRunsBeforeMerge; rows /= feature::kRunsBeforeMerge) ++size_class;
   return size_class;
-}
-
-// What one view reads for the processed commit `seq`: rows added to its source since the commit
-// `after`.
-struct SourceChange {
-  std::shared_ptr<arrow::Table> rows;  // null: nothing changed
-  bool whole = false;                  // the source was replaced as a whole
-};
-
-Result<SourceChange> ReadChange(Workspace& workspace, const feature::FeatureView& view,
-                                CommitSeq after, CommitSeq seq) {
-  SourceChange change;
-  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> now,
-                workspace.catalog().SnapshotAsOf(view.source, seq));
-  if (!now) return change;
-  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> before,
-                workspace.catalog().SnapshotAsOf(view.source, after));
-  if (before && before->snapshot == now->snapshot) return change;
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(view.source));
-  const transform::CheckedTransform* transform = workspace.project().FindTransform(view.source);
-  table::ScanOptions options;
-  // A snapshot older than the last hundred is gone: what is current holds its rows too.
-  options.snapshot =
-      table->FindSnapshot(now->snapshot) != nullptr ? now->snapshot : table->current_snapshot()->id;
-  change.whole = transform != nullptr && transform->definition.mode == transform::Mode::kFull;
-  if (!change.whole && before) options.after_sequence_number = before->sequence_number;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
-  WEIRHOUSE_TRY(change.rows, scan.ReadAll());
-  return change;
 }
 
 Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
@@ -81,7 +57,11 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
   if (work.whole || work.plan->view.source_keeps_history()) return positions;
   WEIRHOUSE_TRY(table::KeyIndex * index,
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
+  WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
+  WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  keys.insert(keys.end(), gone.begin(), gone.end());
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   WEIRHOUSE_TRY(const auto found, index->Find(keys));
   for (const auto& entry : found) {
     if (entry) positions.push_back(entry->position);
@@ -118,6 +98,9 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   storage::ParquetOptions options;
   options.delta_columns = feature::FeatureDeltaColumns();
   table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  if (work.unique_keys) {
+    write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
+  }
   if (work.whole) {
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   } else {
@@ -158,7 +141,10 @@ static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
         work.appended.position_of_row[i]};
     entries.emplace_back(keys[i], std::move(entry));
   }
-  return index->Apply(work.staged, entries, {});
+  const std::set<std::string> stays(keys.begin(), keys.end());
+  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  std::erase_if(gone, [&](const std::string& key) { return stays.count(key) != 0; });
+  return index->Apply(work.staged, entries, gone);
 }
 
 Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
@@ -178,26 +164,77 @@ Status PublishViews(Workspace& workspace, Publication& publication, std::vector<
   return Status();
 }
 
+namespace {
+// Whether a run put the whole content of what it published anew: what follows external tables does.
+// A halted one that a person overrode did so in the name of the override.
+Result<bool> MakesAnew(Workspace& workspace, RunId run) {
+  WEIRHOUSE_TRY(const catalog::Run published, workspace.catalog().GetRun(run));
+  if (published.plan.kind == kDownstreamKind) return true;
+  if (published.plan.kind != "override") return false;
+  WEIRHOUSE_TRY(const RunId halted, ParseRunId(published.plan.name));
+  WEIRHOUSE_TRY(const catalog::Run overridden, workspace.catalog().GetRun(halted));
+  return overridden.plan.kind == kDownstreamKind;
+}
+
+// The newest known (else event) time among rows that other engines added, and one: a replay clock
+// stands there once they are served.
+std::optional<EventTime> EndOf(const ProjectDefinition& project,
+                               const std::map<std::string, SourceChange>& changes) {
+  std::optional<std::int64_t> newest;
+  for (const auto& [source, change] : changes) {
+    const transform::CheckedTransform* external = FindExternal(project, source);
+    if (external == nullptr || change.rows == nullptr) continue;
+    const auto time = NewestTime(*change.rows, external->definition);
+    if (time) newest = std::max(newest.value_or(*time), *time);
+  }
+  if (!newest) return std::nullopt;
+  return EventTimeOfMicros(*newest + 1);
+}
+
+// Feature rows of what `change` brings to the table of `plan`.
+Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
+                          const feature::ViewPlan& plan, const SourceChange& change) {
+  const std::string& source = plan.view.source;
+  WEIRHOUSE_TRY(const std::vector<std::string> key, SourceKeyColumns(workspace.project(), source));
+  ViewWork view;
+  view.plan = &plan;
+  view.whole = change.whole;
+  WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(plan, change.rows, key, session));
+  if (change.left != nullptr) {
+    WEIRHOUSE_TRY(view.replaced, table::EncodeKeys(*change.left, key));
+  }
+  if (change.whole && FindExternal(workspace.project(), source) != nullptr) {
+    WEIRHOUSE_TRY(const bool unique, HasUniqueKeys(*change.rows, key));
+    view.unique_keys = unique;
+  }
+  return view;
+}
+}  // namespace
+
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   Workspace& workspace = state.workspace;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  WEIRHOUSE_TRY(const bool replaced, MakesAnew(workspace, entry.run));
   std::vector<ViewWork> work;
+  std::map<std::string, SourceChange> changes;  // by source
   StepInputs step;
   step.kind = "feature";
   step.name = entry.batch;
   step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    const std::string& source = plan.view.source;
     if (plan.view.is_request()) continue;
-    WEIRHOUSE_TRY(const SourceChange change,
-                  ReadChange(workspace, plan.view, CommitSeq(offset.position), entry.seq));
+    if (changes.count(source) == 0) {
+      WEIRHOUSE_TRY(changes[source],
+                    ReadChange(workspace, source, CommitSeq(offset.position), entry.seq, replaced));
+    }
+    WEIRHOUSE_TRY(const SourceChange change, FollowKeys(workspace, source, plan.view.table_name(),
+                                                        changes[source], entry.seq));
     if (change.rows == nullptr) continue;
-    WEIRHOUSE_TRY(const std::vector<std::string> key,
-                  SourceKeyColumns(workspace.project(), plan.view.source));
-    ViewWork view;
-    view.plan = &plan;
-    view.whole = change.whole;
-    WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(plan, change.rows, key, *state.session));
+    WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
+    if (replaced || FindExternal(workspace.project(), source) != nullptr)
+      step.inputs["changes"][plan.view.table_name()] = Describe(change);
     step.code.push_back(plan.view.digest.ToHex());
     step.tables.push_back(plan.view.table_name());
     work.push_back(std::move(view));
@@ -211,6 +248,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
   request.edges.push_back(
       {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
+  request.batch_end = EndOf(workspace.project(), changes);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
   for (const ViewWork& view : work)
@@ -235,14 +273,16 @@ Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
     WEIRHOUSE_TRY(const std::optional<table::TablePtr> source,
                   workspace.FindTable(plan->view.source));
     if (!source || (*source)->current_snapshot() == nullptr) continue;
-    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *source, {}));
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
-    WEIRHOUSE_TRY(const std::vector<std::string> key,
-                  SourceKeyColumns(workspace.project(), plan->view.source));
-    ViewWork view;
-    view.plan = plan;
-    view.whole = true;
-    WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(*plan, rows, key, session));
+    SourceChange change;
+    change.whole = true;
+    if (const auto* external = FindExternal(workspace.project(), plan->view.source)) {
+      // Other engines may have committed since: what they wrote is for the increments.
+      WEIRHOUSE_TRY(change.rows, ExternalRowsAsOf(workspace, *external, last));
+    } else {
+      WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *source, {}));
+      WEIRHOUSE_TRY(change.rows, scan.ReadAll());
+    }
+    WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, session, *plan, change));
     step.code.push_back(plan->view.digest.ToHex());
     step.tables.push_back(plan->view.table_name());
     work.push_back(std::move(view));

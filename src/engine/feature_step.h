@@ -19,8 +19,9 @@ namespace weirhouse::engine {
 struct ViewWork {
   const feature::ViewPlan* plan = nullptr;
   std::shared_ptr<arrow::Table> rows;  // feature rows that join its table, sorted
-  std::vector<std::string> replaced;   // row keys whose old rows go (sources without history)
+  std::vector<std::string> replaced;   // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                  // `rows` are all rows: the table is replaced
+  std::optional<bool> unique_keys;     // of an external source, read as a whole
   bool merges = false;  // runs are merged in the same change: the key index is rebuilt
   std::vector<std::pair<std::string, table::KeyEntry>> entries;
   table::AppendedRows appended;

@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/external_table.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
@@ -40,31 +41,27 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
 // Batches that a person left out stay out: their records are excluded from the rebuild as from the
 // increments.
 Status DropExcluded(Workspace& workspace, std::map<std::string, SourceRecords>& sources) {
-  catalog::RunFilter filter;
-  filter.state = catalog::RunState::kDiscarded;
-  filter.limit = 1'000'000;
-  WEIRHOUSE_TRY(const std::vector<catalog::Run> discarded, workspace.catalog().Runs(filter));
-  for (const catalog::Run& run : discarded) {
-    WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run.id));
-    for (auto& [source, records] : sources) {
-      for (const catalog::ObjectRecord& object : records.objects) {
-        if (object.seq != batch.raw_seq) continue;
-        const std::int64_t first = object.first_record_id.value();
-        WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(table::kRecordColumn),
-                                                first, first + object.record_count));
-      }
+  WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
+  for (auto& [source, records] : sources) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      if (left_out.count(object.seq) == 0) continue;
+      const std::int64_t first = object.first_record_id.value();
+      WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(table::kRecordColumn),
+                                              first, first + object.record_count));
     }
   }
   return Status();
 }
 
 Result<std::vector<std::unique_ptr<TableWork>>> TransformAll(
-    PipelineState& state, const catalog::Run& run, std::map<std::string, SourceRecords>& sources) {
+    PipelineState& state, const catalog::Run& run, std::map<std::string, SourceRecords>& sources,
+    CommitSeq upto) {
   std::vector<std::unique_ptr<TableWork>> work;
   std::int64_t done = 0;
   const auto& transforms = state.workspace.project().transforms;
   for (const transform::CheckedTransform& transform : transforms) {
     state.progress.Update("tables", done++, static_cast<std::int64_t>(transforms.size()));
+    if (transform.definition.is_external()) continue;
     for (const transform::TableReference& reference : transform.references) {
       const std::string base = reference.name.substr(reference.name.find('.') + 1);
       if (reference.kind == transform::TableKind::kRecords) {
@@ -78,6 +75,9 @@ Result<std::vector<std::unique_ptr<TableWork>>> TransformAll(
           if (upstream->Covers(reference.name)) {
             WEIRHOUSE_TRY(rows, upstream->StagedRows(state.tables, reference.name, {}));
           }
+        }
+        if (const auto* external = FindExternal(state.workspace.project(), reference.name)) {
+          WEIRHOUSE_TRY(rows, ExternalRowsAsOf(state.workspace, *external, upto));
         }
         if (rows == nullptr) {
           WEIRHOUSE_TRY(rows, EmptyRowsOf(state.workspace, reference.name, {}));
@@ -119,13 +119,14 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   step.name = "rebuild";
   step.code = {DefinitionDigests(workspace.project()).dump()};
   step.inputs = {{"consumed", consumed.position}, {"seq", last.value()}};
-  for (const auto& transform : workspace.project().transforms)
-    step.tables.push_back(transform.definition.name());
+  for (const auto& transform : workspace.project().transforms) {
+    if (!transform.definition.is_external()) step.tables.push_back(transform.definition.name());
+  }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_TRY(auto sources, ReadAllRecords(*state, CommitSeq(consumed.position)));
   WEIRHOUSE_TRY_STATUS(DropExcluded(workspace, sources));
   WEIRHOUSE_TRY(const std::vector<std::unique_ptr<TableWork>> work,
-                TransformAll(*state, run, sources));
+                TransformAll(*state, run, sources, last));
 
   Publication publication(workspace, run, "rebuild", "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
@@ -137,6 +138,12 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
         request.record_states.push_back(
             {one->records()->source, one->transform().definition.name(), name, count});
     }
+  }
+  if (!ExternalTablesRead(workspace.project()).empty()) {
+    WEIRHOUSE_TRY(const auto external,
+                  workspace.catalog().OffsetOf(std::string(kExternalConsumer)));
+    request.offsets.push_back(
+        {std::string(kExternalConsumer), external.position, last.value(), external.generation});
   }
   // Until the feature tables follow; a crash before that begins again.
   request.settings.emplace_back("rebuild_pending", true);

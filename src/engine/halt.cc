@@ -77,6 +77,7 @@ json ToJson(const HaltedBatch& halted) {
         {{"table", profile.table}, {"name", profile.name}, {"value", profile.value}});
   }
   return {{"batch", halted.batch},
+          {"consumer", halted.consumer},
           {"raw_seq", halted.raw_seq.value()},
           {"batch_end_us", Micros(halted.batch_end)},
           {"tables", halted.tables},
@@ -90,6 +91,7 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
   try {
     HaltedBatch halted;
     halted.batch = stored.at("batch");
+    halted.consumer = stored.value("consumer", halted.consumer);
     halted.raw_seq = CommitSeq(stored.at("raw_seq").get<std::int64_t>());
     halted.batch_end = EventTimeOfMicros(stored.at("batch_end_us").get<std::int64_t>());
     halted.tables = stored.at("tables").get<std::vector<std::string>>();
@@ -127,6 +129,22 @@ Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run) {
   return HaltedFromJson(*stored);
 }
 
+Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace) {
+  catalog::RunFilter filter;
+  filter.state = catalog::RunState::kDiscarded;
+  filter.limit = 1'000'000;
+  WEIRHOUSE_TRY(const std::vector<catalog::Run> discarded, workspace.catalog().Runs(filter));
+  std::set<CommitSeq> commits;
+  for (const catalog::Run& run : discarded) {
+    // What was discarded of a run view consumed nothing.
+    WEIRHOUSE_TRY(const auto stored, workspace.catalog().Setting(HaltedKey(run.id)));
+    if (!stored) continue;
+    WEIRHOUSE_TRY(const HaltedBatch batch, HaltedFromJson(*stored));
+    commits.insert(batch.raw_seq);
+  }
+  return commits;
+}
+
 gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Profile& profile) {
   gate::GateDefinition judged = gate;
   std::erase_if(judged.checks, [&](const gate::Check& check) {
@@ -145,9 +163,9 @@ Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
   Publication publication(workspace, decision, "processed", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/true));
   catalog::CommitRequest& request = publication.request();
-  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
   request.offsets.push_back(
-      {std::string(kProcessedConsumer), offset.position, batch.raw_seq.value(), offset.generation});
+      {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;
   // What a person let through says nothing about what is normal.
@@ -179,9 +197,9 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   Publication publication(workspace, decision, "maintenance", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/false));
   catalog::CommitRequest& request = publication.request();
-  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
   request.offsets.push_back(
-      {std::string(kProcessedConsumer), offset.position, batch.raw_seq.value(), offset.generation});
+      {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
   for (const auto& [source, count] : batch.valid_records) {
     if (count > 0) request.record_states.push_back({source, "", "excluded", count});
   }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace weirhouse::engine {
 
 struct HaltedBatch {
   std::string batch;
-  CommitSeq raw_seq;
+  std::string consumer = "processed";  // whose offset the decision moves …
+  CommitSeq raw_seq;                   // … to the commit that was consumed
   EventTime batch_end{};
   std::vector<std::string> tables;                    // staged under StagingRef
   std::vector<catalog::RecordStateCount> states;      // what publishing would count
@@ -31,6 +33,8 @@ Result<HaltedBatch> HaltedFromJson(const nlohmann::json& json);
 std::string HaltedKey(RunId run);   // the catalog setting that keeps it
 std::string StagingRef(RunId run);  // the table ref that its rows are staged under
 Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run);
+// The commits whose batches a person left out.
+Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace);
 
 // `gate` without the checks whose kind the profile skips (they are recorded as skipped by the judge
 // where they are history checks; count checks are dropped here).

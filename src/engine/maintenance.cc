@@ -37,8 +37,9 @@ Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& su
 
 Status MaintainTables(PipelineState& state) {
   for (const transform::CheckedTransform& transform : state.workspace.project().transforms) {
-    // Histories only grow, and tables of mode full are replaced whole.
-    if (transform.definition.mode == transform::Mode::kFull) continue;
+    // Histories only grow, tables of mode full are replaced whole, and a commit of ours would make
+    // other engines' commits to their tables fail.
+    if (transform.definition.mode != transform::Mode::kIncremental) continue;
     WEIRHOUSE_TRY_STATUS(FoldDeletes(state.workspace, transform.definition.name(), state.summary));
   }
   return Status();

@@ -107,20 +107,34 @@ class FeatureWorker {
   std::thread thread_;
 };
 
-// Runs all that raw commits left to do, in their order. Stops at a halt.
+// The next thing that waits for SQL: a raw batch, or tables of other engines that changed.
+struct NextStep {
+  std::optional<catalog::Catalog::CommitEntry> raw;
+  std::optional<ExternalNews> news;
+  Result<bool> Run(PipelineState& state) const {
+    return raw ? ProcessBatch(state, *raw) : ProcessExternal(state, *news);
+  }
+};
+
+// Runs all that raw commits left to do, in their order, then what other engines did. Stops at a
+// halt.
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   while (!state.progress.Cancelled() && !state.summary.halted) {
-    WEIRHOUSE_TRY(const auto entry, NextCommit(state.workspace, kProcessedConsumer, "raw"));
-    if (!entry) return Status();
-    Result<bool> published = ProcessBatch(state, *entry);
+    NextStep next;
+    WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, "raw"));
+    if (!next.raw) {
+      WEIRHOUSE_TRY(next.news, FindExternalNews(state.workspace));
+    }
+    if (!next.raw && !next.news) return Status();
+    Result<bool> published = next.Run(state);
     for (int attempt = 1;
          attempt < kConflictAttemptsMax && published.status().code() == Code::kConflict;
          ++attempt) {
-      published = ProcessBatch(state, *entry);  // from what the other writer left
+      published = next.Run(state);  // from what the other writer left
     }
     if (!published.ok()) return published.status();
     if (!*published) return Status();
-    ++state.summary.batches;
+    if (next.raw) ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(features.Wake());
   }
   return Status();

@@ -19,6 +19,10 @@ inline constexpr std::string_view kProcessedConsumer =
     "processed";  // position: sequence of the raw commit consumed
 inline constexpr std::string_view kFeatureConsumer =
     "feature";  // position: sequence of the processed commit consumed
+inline constexpr std::string_view kExternalConsumer =
+    "external";  // position: commit up to which SQL has read the tables of other engines
+// Kind of the runs that run SQL again because a table of other engines changed.
+inline constexpr std::string_view kDownstreamKind = "downstream";
 
 // Threads: one.
 struct PipelineState {
@@ -41,6 +45,16 @@ struct PipelineState {
 // Raw → processed: decodes, judges, transforms and publishes the objects of the raw commit `entry`:
 // one commit. Returns false if a gate halted it (state.summary tells).
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
+
+// Tables of other engines that SQL reads and that changed since it read them.
+struct ExternalNews {
+  catalog::Catalog::CommitEntry upto;                        // the last commit there is
+  std::map<std::string, catalog::SnapshotRecord> snapshots;  // of those that changed, as of it
+};
+Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
+// Runs the SQL that depends on them again, as a whole, judges and publishes it: one commit. As
+// ProcessBatch.
+Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news);
 // Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
 // the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
 #include "engine/applied.h"
+#include "engine/external_table.h"
+#include "engine/pipeline_state.h"
 #include "engine/publication.h"
 #include "engine/raw_step.h"
 
@@ -80,14 +83,46 @@ Status RefuseChangedViews(const std::vector<PlanItem>& items) {
   return Status();
 }
 
-// Tables whose definition changed, and tables that join after records were consumed, are built from
-// all raw records.
-bool NeedsRebuild(const Plan& plan, bool consumed_records) {
+// Tables whose definition changed, and tables that join after something was consumed, are built
+// from all there is. A table of other engines has no rows when it joins; when its columns change,
+// what reads it is built again.
+Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
+  bool consumed = false;
+  for (const std::string_view consumer :
+       {kProcessedConsumer, kExternalConsumer, kFeatureConsumer}) {
+    WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(consumer)));
+    consumed = consumed || offset.position > 0;
+  }
+  if (!consumed) return false;
   for (const PlanItem& item : plan.items) {
     if (item.kind != "processed" && item.kind != "seed") continue;
-    if (consumed_records && item.action != PlanItem::Action::kRemove) return true;
+    if (item.action == PlanItem::Action::kRemove) continue;
+    const bool joins = item.action == PlanItem::Action::kAdd &&
+                       FindExternal(workspace.project(), item.name) != nullptr;
+    if (!joins) return true;
   }
   return false;
+}
+
+// Says of tables of other engines what they are, and adds those that are gone from the catalog.
+Status NoteExternal(Workspace& workspace, std::vector<PlanItem>& items) {
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (!transform.definition.is_external()) continue;
+    const std::string& name = transform.definition.name();
+    const auto item = std::find_if(items.begin(), items.end(), [&](const PlanItem& one) {
+      return one.kind == "processed" && one.name == name;
+    });
+    if (item != items.end()) {
+      item->detail = item->action == PlanItem::Action::kAdd
+                         ? "external: other engines write it"
+                         : "external: follows its contract; what reads it is rebuilt";
+      continue;
+    }
+    WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+    if (!existing)
+      items.push_back({PlanItem::Action::kAdd, "processed", name, "external: it was dropped"});
+  }
+  return CheckExternalTables(workspace);
 }
 
 std::string DigestOf(const Plan& plan, const json& wanted) {
@@ -114,9 +149,9 @@ Status Register(Workspace& workspace, const Plan& plan) {
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
   request.settings.emplace_back("applied", DefinitionDigests(project));
-  WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf("processed"));
-  if (NeedsRebuild(plan, consumed.position > 0))
-    request.settings.emplace_back("rebuild_pending", true);
+  WEIRHOUSE_TRY(const bool rebuild, NeedsRebuild(workspace, plan));
+  if (rebuild) request.settings.emplace_back("rebuild_pending", true);
+  WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
   request.files.push_back(code.file);
   request.nodes.push_back(code.node);
   request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
@@ -144,6 +179,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY_STATUS(CompareContracts(workspace, plan.items));
   CompareSection(applied, wanted, "seeds", "seed", "full rebuild", plan.items);
   CompareSection(applied, wanted, "processed", "processed", "full rebuild", plan.items);
+  WEIRHOUSE_TRY_STATUS(NoteExternal(workspace, plan.items));
   CompareSection(applied, wanted, "gates", "gate", "judges from the next batch on", plan.items);
   CompareSection(applied, wanted, "views", "feature view", "", plan.items);
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",

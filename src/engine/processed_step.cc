@@ -1,6 +1,9 @@
 // Raw → processed. One run per raw commit: decode, judge the records, transform, judge the tables,
 // publish all of it in one commit; or, if a gate does not pass, stage all of it in one commit and
 // halt.
+//
+// And tables of other engines → processed: the same without records. Such a table may have lost any
+// of its rows, so what reads it, and what reads that, is run again as a whole.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -10,6 +13,7 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/external_table.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/table_work.h"
@@ -23,7 +27,14 @@ using nlohmann::json;
 class BatchRun {
  public:
   BatchRun(PipelineState& state, const catalog::Catalog::CommitEntry& raw)
-      : state_(state), workspace_(state.workspace), raw_(raw) {}
+      : state_(state), workspace_(state.workspace), raw_(raw), batch_(raw.batch) {}
+  // What reads tables of other engines.
+  BatchRun(PipelineState& state, const ExternalNews& news)
+      : state_(state),
+        workspace_(state.workspace),
+        raw_(news.upto),
+        news_(&news),
+        batch_(fmt::format("external@{}", news.upto.seq.value())) {}
 
   Result<bool> Process();
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
@@ -35,6 +46,13 @@ class BatchRun {
  private:
   Status ReadRecords();
   Status Plan();
+  std::string Consumer() const {
+    return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
+  }
+  bool RunsWhole(const transform::CheckedTransform& transform) const {
+    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull;
+  }
+  bool IsNews(const std::string& table) const;
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
   Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
   Status Transform();
@@ -53,7 +71,10 @@ class BatchRun {
 
   PipelineState& state_;
   Workspace& workspace_;
-  const catalog::Catalog::CommitEntry& raw_;
+  const catalog::Catalog::CommitEntry& raw_;  // the commit consumed
+  const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
+  std::string batch_;
+  CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
   catalog::Catalog::Offset offset_;
   catalog::Run run_;
   std::map<std::string, SourceRecords> sources_;
@@ -85,13 +106,28 @@ Result<bool> BatchRun::Process() {
 }
 
 Status BatchRun::Plan() {
-  WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
+  records_upto_ = raw_.seq;
   StepInputs step;
   step.kind = "processed";
-  step.name = raw_.batch;
+  step.name = batch_;
   step.code = {DefinitionDigests(workspace_.project()).dump(), workspace_.project().profile.name};
   step.inputs = {{"raw_seq", raw_.seq.value()}, {"offset", offset_.position}};
+  if (news_ != nullptr) {
+    WEIRHOUSE_TRY(const auto consumed,
+                  workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    records_upto_ = CommitSeq(consumed.position);
+    step.kind = std::string(kDownstreamKind);
+    step.inputs = {{"external_seq", raw_.seq.value()},
+                   {"raw_seq", consumed.position},
+                   {"offset", offset_.position}};
+    for (const auto& [table, snapshot] : news_->snapshots)
+      step.inputs["external"][table] = snapshot.snapshot.value();
+    step.inputs["changes"] = {{"how", "rebuild"},
+                              {"why", "SQL over tables of other engines runs again as a whole"}};
+  }
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
+    if (transform.definition.is_external()) continue;
     const std::string& name = transform.definition.name();
     WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace_.FindTable(name));
     const table::Snapshot* current = table ? (*table)->current_snapshot() : nullptr;
@@ -102,7 +138,12 @@ Status BatchRun::Plan() {
   return Status();
 }
 
+bool BatchRun::IsNews(const std::string& table) const {
+  return news_ != nullptr && news_->snapshots.count(table) != 0;
+}
+
 Status BatchRun::ReadRecords() {
+  if (news_ != nullptr) return Status();
   catalog::ObjectFilter filter;
   filter.seq = raw_.seq;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
@@ -117,15 +158,18 @@ Status BatchRun::ReadRecords() {
   return Status();
 }
 
-// The valid records of every object of a source up to this raw commit: what a transform of mode
-// full reads.
+// The valid records of every object of a source up to this raw commit, without batches that a
+// person left out: what a transform of mode full reads.
 Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& source) {
   catalog::ObjectFilter filter;
   filter.source = source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> all, workspace_.catalog().Objects(filter));
+  WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace_));
   std::vector<catalog::ObjectRecord> earlier;
   for (const catalog::ObjectRecord& object : all) {
-    if (object.seq < raw_.seq) earlier.push_back(object);
+    const bool now = news_ == nullptr && object.seq == raw_.seq;  // read already
+    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0)
+      earlier.push_back(object);
   }
   std::vector<std::shared_ptr<arrow::Table>> parts;
   if (!earlier.empty()) {
@@ -139,9 +183,9 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   return Concatenate(parts);
 }
 
-// Registers what `transform` reads; `has_work` = something of it is new in this batch.
+// Registers what `transform` reads; `has_work` = something of it is new.
 Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bool* has_work) {
-  const bool full = transform.definition.mode == transform::Mode::kFull;
+  const bool full = RunsWhole(transform);
   *has_work = false;
   for (const transform::TableReference& reference : transform.references) {
     const std::string base = reference.name.substr(reference.name.find('.') + 1);
@@ -157,7 +201,8 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       for (const auto& work : work_) {
         if (work->Covers(reference.name)) upstream = work.get();
       }
-      *has_work = *has_work || (upstream != nullptr && upstream->AddsRows());
+      *has_work =
+          *has_work || IsNews(reference.name) || (upstream != nullptr && upstream->ChangesRows());
       if (full) continue;
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
                     NewRowsOf(workspace_, upstream, reference.name));
@@ -181,6 +226,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
 
 Status BatchRun::Transform() {
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
+    if (transform.definition.is_external()) continue;
     bool has_work = false;
     WEIRHOUSE_TRY_STATUS(RegisterInputs(transform, &has_work));
     if (!has_work) continue;
@@ -192,7 +238,7 @@ Status BatchRun::Transform() {
       const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
       if (found != sources_.end()) records = &found->second;
     }
-    const bool full = transform.definition.mode == transform::Mode::kFull;
+    const bool full = RunsWhole(transform);
     const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
     WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                   TableWork::Make(workspace_, transform, rows, records, driver, full));
@@ -207,6 +253,16 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
   for (const auto& work : work_) {
     if (work->Covers(table)) return work->StagedRows(state_.tables, table, columns);
+  }
+  if (const auto* external = FindExternal(workspace_.project(), table)) {
+    std::optional<SnapshotId> snapshot;
+    if (IsNews(table)) {
+      snapshot = news_->snapshots.at(table).snapshot;
+    } else {
+      WEIRHOUSE_TRY(const auto now, workspace_.FindTable(table));
+      if (now && (*now)->current_snapshot() != nullptr) snapshot = (*now)->current_snapshot()->id;
+    }
+    return ExternalRows(workspace_, *external, snapshot, columns);
   }
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
   if (existing) return state_.tables.Rows(table, columns);
@@ -232,7 +288,7 @@ Status BatchRun::Judge() {
 Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                             TableWork* work) {
   gate::GateInput input;
-  input.batch = raw_.batch;
+  input.batch = batch_;
   input.batch_end = BatchEnd();
   input.now = workspace_.project().replay_clock
                   ? input.batch_end
@@ -264,7 +320,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
   if (report.state == gate::State::kWarned) {
     state_.summary.warnings.push_back(fmt::format("gate {} warned in {} ({}): {}", gate.name,
-                                                  ToString(run_.id), raw_.batch, report.Reasons()));
+                                                  ToString(run_.id), batch_, report.Reasons()));
   }
   reports_.push_back(std::move(report));
   judged_.push_back(&gate);
@@ -297,7 +353,7 @@ Status BatchRun::StageQuarantine(Publication& publication) {
     event.type = "weirhouse.record.quarantined";
     event.subject = source;
     event.data = {{"source", source},
-                  {"batch", raw_.batch},
+                  {"batch", batch_},
                   {"records", records.record_count},
                   {"quarantined", rows->num_rows()}};
     publication.request().events.push_back(std::move(event));
@@ -307,7 +363,7 @@ Status BatchRun::StageQuarantine(Publication& publication) {
 }
 
 EventTime BatchRun::BatchEnd() const {
-  if (const auto end = raw::EndOfBatch(raw_.batch)) return *end;
+  if (const auto end = raw::EndOfBatch(batch_)) return *end;
   // A batch by arrival ends with its newest known or event time; without one, when it arrived.
   std::optional<std::int64_t> newest;
   for (const auto& work : work_) {
@@ -348,7 +404,14 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
     const auto& contract = workspace_.project().contracts.at(definition->contract);
     request.edges.push_back({{"contract", contract->Title()}, run, "uses", {}, {}});
   }
-  request.edges.push_back({{"commit", std::to_string(raw_.seq.value())}, run, "read", {}, {}});
+  if (news_ != nullptr) {
+    for (const auto& [table, snapshot] : news_->snapshots) {
+      const std::string key = fmt::format("{}@{}", table, snapshot.seq.value());
+      request.edges.push_back({{"snapshot", key}, run, "read", {}, {}});
+    }
+  } else {
+    request.edges.push_back({{"commit", std::to_string(raw_.seq.value())}, run, "read", {}, {}});
+  }
   request.edges.push_back({{"code", CodeKey(workspace_.project().code)}, run, "uses", {}, {}});
   request.nodes.push_back({"code",
                            CodeKey(workspace_.project().code),
@@ -359,15 +422,14 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
 }
 
 Status BatchRun::Publish() {
-  Publication publication(workspace_, run_, "processed", raw_.batch);
+  Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
   WEIRHOUSE_TRY_STATUS(StageLosers(workspace_, publication, work_));
   catalog::CommitRequest& request = publication.request();
   request.batch_end = BatchEnd();
   request.record_states = StateCounts();
-  request.offsets.push_back(
-      {std::string(kProcessedConsumer), offset_.position, raw_.seq.value(), offset_.generation});
+  request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
   FillLineage(request);
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
@@ -395,7 +457,7 @@ Status BatchRun::Publish() {
 }
 
 Status BatchRun::Halt() {
-  Publication publication(workspace_, run_, "processed", raw_.batch);
+  Publication publication(workspace_, run_, "processed", batch_);
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
@@ -404,7 +466,8 @@ Status BatchRun::Halt() {
   FillLineage(request);
 
   HaltedBatch halted;
-  halted.batch = raw_.batch;
+  halted.batch = batch_;
+  halted.consumer = Consumer();
   halted.raw_seq = raw_.seq;
   halted.batch_end = BatchEnd();
   halted.states = StateCounts();
@@ -445,5 +508,32 @@ Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEn
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());
   return published;
+}
+
+Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
+  BatchRun run(state, news);
+  Result<bool> published = run.Process();
+  if (!published.ok()) run.NoteFailure(published.status());
+  return published;
+}
+
+Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {
+  const std::vector<std::string> tables = ExternalTablesRead(workspace.project());
+  if (tables.empty()) return std::optional<ExternalNews>();
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kExternalConsumer)));
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  ExternalNews news;
+  for (const std::string& table : tables) {
+    WEIRHOUSE_TRY(const auto now, catalog.SnapshotAsOf(table, last));
+    WEIRHOUSE_TRY(const auto before, catalog.SnapshotAsOf(table, CommitSeq(offset.position)));
+    if (!now || (before && before->snapshot == now->snapshot)) continue;
+    news.snapshots[table] = *now;
+  }
+  if (news.snapshots.empty()) return std::optional<ExternalNews>();
+  WEIRHOUSE_TRY(const auto entries, catalog.Commits(CommitSeq(last.value() - 1), 1));
+  WEIRHOUSE_CHECK(!entries.empty() && entries.front().seq == last);
+  news.upto = entries.front();
+  return std::optional<ExternalNews>(std::move(news));
 }
 }  // namespace weirhouse::engine

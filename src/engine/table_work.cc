@@ -118,8 +118,9 @@ bool TableWork::Covers(const std::string& table) const {
          (plan_.history_rows != nullptr && table == transform_->definition.history_table());
 }
 
-bool TableWork::AddsRows() const {
+bool TableWork::ChangesRows() const {
   if (unchanged_) return false;
+  if (full_) return true;  // also where rows only left
   return plan_.current_rows->num_rows() > 0 ||
          (plan_.history_rows != nullptr && plan_.history_rows->num_rows() > 0);
 }
@@ -163,11 +164,11 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   return held;
 }
 
-std::optional<std::int64_t> TableWork::NewestTime() const {
-  const auto& definition = transform_->definition;
+std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
+                                       const transform::TransformDefinition& definition) {
   const auto& column_name = definition.known ? definition.known : definition.event;
   if (!column_name) return std::nullopt;
-  const auto column = plan_.current_rows->GetColumnByName(column_name->name);
+  const auto column = rows.GetColumnByName(column_name->name);
   if (column == nullptr || column->type()->id() != arrow::Type::TIMESTAMP) return std::nullopt;
   std::optional<std::int64_t> newest;
   for (const auto& chunk : column->chunks()) {

@@ -15,7 +15,15 @@
 #include "engine/workspace.h"
 #include "transform/upsert.h"
 
+namespace arrow {
+class Table;
+}  // namespace arrow
+
 namespace weirhouse::engine {
+
+// The greatest known (else event) time among `rows`, µs.
+std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
+                                       const transform::TransformDefinition& definition);
 
 // Threads: one. `transform` and `records` must outlive it.
 class TableWork {
@@ -40,14 +48,16 @@ class TableWork {
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
 
   bool Covers(const std::string& table) const;  // its table, or the history of it
-  bool AddsRows() const;
+  bool ChangesRows() const;
   // A table it covers, as it will be. `columns` empty = all.
   Result<std::shared_ptr<arrow::Table>> StagedRows(TableView& tables, const std::string& table,
                                                    const std::vector<std::string>& columns) const;
   // Per added row: does another current row, which this batch does not replace, hold its key?
   Result<std::vector<bool>> KeysHeldByOthers() const;
   // The greatest known (else event) time among the added rows, µs.
-  std::optional<std::int64_t> NewestTime() const;
+  std::optional<std::int64_t> NewestTime() const {
+    return engine::NewestTime(*plan_.current_rows, transform_->definition);
+  }
   // Record states of its driver's records, as deltas.
   std::map<std::string, std::int64_t> StateCounts() const { return states_; }
 

@@ -104,7 +104,7 @@ TEST(Definition, RefusesWhatAnExternalTableCannotHave) {
                                     "t.sql")),
             "WH2101 1:1+1 the header of an external table lacks \"contract\" | contract NAME says "
             "which columns other engines may write\n"
-            "WH2101 1:50+5 other engines decide which row of a key stays, so `order` decides "
+            "WH2101 1:49+5 other engines decide which row of a key stays, so `order` decides "
             "nothing | leave it out\n"
             "WH2101 2:8+7 the history of an external table is not kept | a table that reads it may "
             "say `history keep`\n"

@@ -1,0 +1,47 @@
+// Processed tables that other engines write: made and evolved by apply, read as of a snapshot.
+// Private to engine/.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/publication.h"
+#include "engine/workspace.h"
+#include "table/table.h"
+
+namespace weirhouse::engine {
+
+// Names the contract of an external table ("trips 1.0.0"), for engines and people. A table without
+// it was not made for other engines.
+inline constexpr char kContractProperty[] = "weirhouse.contract";
+
+// The transform of `name` if other engines write that table, else nullptr.
+const transform::CheckedTransform* FindExternal(const ProjectDefinition& project,
+                                                std::string_view name);
+// Their names, where some other transform reads them, sorted.
+std::vector<std::string> ExternalTablesRead(const ProjectDefinition& project);
+
+// Whether every external table can follow its definition: kContractRefused (WH2025) if it was made
+// by SQL, or has rows that its contract no longer bears; and no SQL takes over a table that other
+// engines wrote.
+Status CheckExternalTables(Workspace& workspace);
+// Creates those that do not exist yet and evolves the others additively.
+Status StageExternalTables(Workspace& workspace, Publication& publication);
+
+// The table with `snapshot` as its main: read so, the past has today's columns. As it is if that
+// snapshot is not kept any more.
+table::TablePtr AtSnapshot(const table::TablePtr& table, SnapshotId snapshot);
+// The contract's columns (or `columns` of them) of all rows as of `snapshot` (absent: none). What
+// an engine added beyond the contract is nobody's business downstream until the contract knows it.
+Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
+                                                   const transform::CheckedTransform& transform,
+                                                   std::optional<SnapshotId> snapshot,
+                                                   std::vector<std::string> columns = {});
+// As of the commit `seq`.
+Result<std::shared_ptr<arrow::Table>> ExternalRowsAsOf(Workspace& workspace,
+                                                       const transform::CheckedTransform& transform,
+                                                       CommitSeq seq);
+}  // namespace weirhouse::engine

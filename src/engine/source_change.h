@@ -1,0 +1,56 @@
+// What changed in a table since those downstream looked last: rows that joined and rows that left.
+// Private to engine/.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/status.h"
+#include "engine/workspace.h"
+#include "table/table.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+struct SourceChange {
+  std::shared_ptr<arrow::Table> rows;  // that joined; null: nothing changed
+  std::shared_ptr<arrow::Table> left;  // that left or were replaced; null: none can have
+  bool whole = false;                  // `rows` are all rows there are now
+  std::string why_whole;               // for the run's record
+};
+
+// Rows of `table` as of `now` against those as of `before`, with `columns`, by the files that the
+// two do not share and by those whose deletes changed: rows rewritten as they were are in neither.
+// `whole` with its reason and no rows where that cannot be told: `before` is not kept any more, or
+// equality deletes came, which name no rows.
+// Cost: reads the files that changed, both as they were and as they are.
+Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& table,
+                                 SnapshotId before, SnapshotId now,
+                                 const std::vector<std::string>& columns);
+
+// What the commit `seq` changed in `source` for a consumer that stood at the commit `after`.
+// `replaced`: the commit put the whole content of what it published anew.
+Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source, CommitSeq after,
+                                CommitSeq seq, bool replaced);
+
+// `change` of the external table `source` as it can be brought to `follower`, a feature table with
+// `row_key` as its key: as it is where each key stands for one row, else as a whole, as of `seq`.
+// Of other sources: as it is.
+Result<SourceChange> FollowKeys(Workspace& workspace, const std::string& source,
+                                const std::string& follower, SourceChange change, CommitSeq seq);
+// A follower that was made anew says of its source whether each key stood for one row.
+inline constexpr char kUniqueKeysProperty[] = "weirhouse.unique-keys";
+Result<bool> HasUniqueKeys(const arrow::Table& rows, const std::vector<std::string>& key);
+
+// `row_key` values (encoded keys of the source) as the key index of a feature table knows them.
+Result<std::vector<std::string>> EncodeRowKeys(const std::vector<std::string>& row_keys);
+
+// {"how": "append" | "retractions" | "rebuild", "rows": n, "keys": n, "why": …}
+nlohmann::json Describe(const SourceChange& change);
+}  // namespace weirhouse::engine
