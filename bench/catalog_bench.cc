@@ -174,13 +174,13 @@ void MeasureWriters(const std::string& folder, int threads, int commits) {
 
 int main(int argc, char** argv) {
   using namespace weirhouse::bench;
-  const Arguments arguments(argc, argv, {"folder", "commits", "names", "threads"});
-  const std::string folder = arguments.Text("folder");
+  const Arguments arguments(argc, argv, {"--folder", "--commits", "--names", "--threads"});
+  const std::string folder = arguments.Text("--folder");
   std::filesystem::create_directories(folder);
-  const int commits = static_cast<int>(arguments.Number("commits", 1'000));
+  const int commits = static_cast<int>(arguments.Number("--commits", 1'000));
   MeasureCommits(folder, commits);
-  MeasureNames(folder, static_cast<int>(arguments.Number("names", 10'000)));
-  const int threads = static_cast<int>(arguments.Number("threads", 8));
+  MeasureNames(folder, static_cast<int>(arguments.Number("--names", 10'000)));
+  const int threads = static_cast<int>(arguments.Number("--threads", 8));
   MeasureWriters(folder, 1, commits / 4);
   MeasureWriters(folder, threads, commits / 4);
   return 0;

@@ -39,11 +39,14 @@ class LineageWriter {
 
   Status AddNode(const NodeRef& ref, const nlohmann::json& record) {
     if (ids_.contains(ref)) return Status::Ok();
-    WEIRHOUSE_TRY_STATUS(commit_->db.Run(
-        "INSERT INTO node (kind, key, record, seq) VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO "
-        "NOTHING",
-        {ref.kind, ref.key, JsonText(record), commit_->seq.value()}));
-    if (commit_->db.Changes() == 1) ids_.emplace(ref, commit_->db.LastInsertId());
+    WEIRHOUSE_TRY(
+        const std::optional<std::int64_t> id,
+        InsertRow(
+            commit_->db,
+            "INSERT INTO node (kind, key, record, seq) VALUES (?, ?, ?, ?) ON CONFLICT (kind, "
+            "key) DO NOTHING RETURNING id",
+            {ref.kind, ref.key, JsonText(record), commit_->seq.value()}));
+    if (id) ids_.emplace(ref, *id);
     return Status::Ok();
   }
 

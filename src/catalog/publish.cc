@@ -62,16 +62,17 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
           .WithHint("treat it as a duplicate");
     }
   }
-  WEIRHOUSE_TRY_STATUS(commit.db.Run(
-      "INSERT INTO object (source, name, digest, size_bytes, record_count, first_record_id, path, "
-      "batch, contract_version, sender, arrived_at, state, attempts, seq) VALUES (?, ?, ?, ?, ?, "
-      "?, "
-      "?, ?, ?, ?, ?, ?, ?, ?)",
-      {object.source, object.name, digest, object.size_bytes, object.record_count,
-       object.first_record_id.value(), object.path, object.batch, object.contract_version,
-       object.sender, Micros(object.arrived_at), object.state, std::int64_t{object.attempts},
-       commit.seq.value()}));
-  commit.objects.emplace_back(commit.db.LastInsertId());
+  WEIRHOUSE_TRY(
+      const std::optional<std::int64_t> id,
+      InsertRow(commit.db,
+                "INSERT INTO object (source, name, digest, size_bytes, record_count, "
+                "first_record_id, path, batch, contract_version, sender, arrived_at, state, "
+                "attempts, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                {object.source, object.name, digest, object.size_bytes, object.record_count,
+                 object.first_record_id.value(), object.path, object.batch, object.contract_version,
+                 object.sender, Micros(object.arrived_at), object.state,
+                 std::int64_t{object.attempts}, commit.seq.value()}));
+  commit.objects.emplace_back(id.value_or(0));
   return Status::Ok();
 }
 

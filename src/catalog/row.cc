@@ -41,6 +41,16 @@ Result<RunState> StoredState(const std::string& name) {
   return Unreadable("run state");
 }
 
+Result<std::optional<std::int64_t>> InsertRow(storage::Sqlite& db, std::string_view sql,
+                                              const std::vector<storage::SqliteValue>& parameters) {
+  std::optional<std::int64_t> id;
+  WEIRHOUSE_TRY_STATUS(db.Each(sql, parameters, [&](const SqliteRow& row) {
+    id = row.Int(0);
+    return Status::Ok();
+  }));
+  return id;
+}
+
 std::string PointerKindName(PointerKind kind) {
   return kind == PointerKind::kView ? "view" : "table";
 }

@@ -22,6 +22,11 @@ Result<Digest> StoredDigest(const std::string& hex, std::string_view what);
 Result<RunState> StoredState(const std::string& name);
 std::string PointerKindName(PointerKind kind);
 
+// Runs `INSERT … RETURNING id`: the id of the row, or nothing if it was there (ON CONFLICT DO
+// NOTHING).
+Result<std::optional<std::int64_t>> InsertRow(storage::Sqlite& db, std::string_view sql,
+                                              const std::vector<storage::SqliteValue>& parameters);
+
 template <typename Id>
 storage::SqliteValue OrNull(const std::optional<Id>& id) {
   if (!id) return std::monostate{};

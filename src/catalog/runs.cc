@@ -40,14 +40,16 @@ Result<Run> InsertRun(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   run.plan = plan;
   run.planned_at = now;
   WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
-  WEIRHOUSE_TRY_STATUS(
-      db.Run("INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
-             "record_ids_wanted, first_record_id, state, attempt, planned_at) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 1, ?)",
-             {plan.kind, plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
-              JsonText(plan.inputs), JsonText(plan.parameters), plan.record_ids_wanted,
-              run.first_record_id.value(), Micros(now)}));
-  run.id = RunId(db.LastInsertId());
+  WEIRHOUSE_TRY(
+      const std::optional<std::int64_t> id,
+      InsertRow(db,
+                "INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
+                "record_ids_wanted, first_record_id, state, attempt, planned_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 1, ?) RETURNING id",
+                {plan.kind, plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
+                 JsonText(plan.inputs), JsonText(plan.parameters), plan.record_ids_wanted,
+                 run.first_record_id.value(), Micros(now)}));
+  run.id = RunId(id.value_or(0));
   return run;
 }
 
