@@ -87,7 +87,7 @@ Status CheckFolder(const table::TableMetadata& metadata, std::string_view place,
     return Escapes(path,
                    fmt::format("the location of table \"{}\" lies among the project's own files",
                                metadata.name),
-                   "leave the location out: the catalog chooses one");
+                   "choose another folder, or another name for the namespace");
   }
   const std::string_view own = std::string_view(metadata.name).substr(0, metadata.name.find('.'));
   if (LayerOf(first) == Layer::kOpen || first == own) return Status::Ok();
