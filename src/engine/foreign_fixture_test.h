@@ -130,7 +130,9 @@ struct ForeignTest : ShopTest {
   CommitSeq LastSeq() { return workspace->catalog().LastSeq().value(); }
   std::vector<std::string> MetadataFiles(const std::string& location) {
     std::vector<std::string> names;
-    for (const auto& entry : workspace->disk().List(location + "/metadata").value()) {
+    const auto entries = workspace->disk().List(location + "/metadata");
+    EXPECT_OK(entries);
+    for (const storage::FileInfo& entry : *entries) {
       if (entry.path.ends_with(".metadata.json")) names.push_back(entry.path);
     }
     return names;

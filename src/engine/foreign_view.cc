@@ -190,6 +190,10 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
     return MalformedView(path, "it is not there");
   }
   if (!metadata.ok()) return metadata.status();
+  const std::string lies_in = LocationOfMetadata(path);
+  if (!lies_in.empty() && lies_in != metadata->at("location")) {
+    return MalformedView(path, "it lies in another view's folder");
+  }
   WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, *metadata));
   ForeignView view{path, *std::move(metadata)};
   ForeignPublication publication(workspace, caller, "register view");
