@@ -151,7 +151,7 @@ void Run(const std::string& folder, std::int64_t commits) {
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
-  const weirhouse::bench::Arguments arguments(argc, argv, {"folder", "commits"});
-  weirhouse::bench::Run(arguments.Text("folder"), arguments.Number("commits", 1000));
+  const weirhouse::bench::Arguments arguments(argc, argv, {"--folder", "--commits"});
+  weirhouse::bench::Run(arguments.Text("--folder"), arguments.Number("--commits", 1000));
   return 0;
 }
