@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "daemon/audit_log.h"
 #include "daemon/command_socket.h"
 #include "daemon/landing_watch.h"
 #include "daemon/project_host.h"
@@ -19,11 +20,14 @@
 #include "daemon/work_queue.h"
 #include "engine/pipeline.h"
 #include "http/server.h"
+#include "rest/rest.h"
 
 namespace weirhouse::daemon {
 namespace {
 constexpr std::uint16_t kPortDefault = 8642;
 constexpr int kHttpWorkers = 4;
+// Commits wait for the disk more than they work, and those that wait together share its fsyncs.
+constexpr int kCommitWorkers = 16;
 
 std::atomic<int> signals{0};
 int signal_event = -1;
@@ -131,16 +135,19 @@ std::vector<std::string> LandingFolders(const engine::ProjectDefinition& project
 }
 
 Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, ProjectHost& host,
-                                                      Talk& talk) {
+                                                      const rest::Options& catalog, Talk& talk) {
   http::ServerOptions options;
   options.port = port;
   options.workers = kHttpWorkers;
+  options.slow_workers = kCommitWorkers;
   options.check_token = [&host](std::string_view token) { return CheckToken(host, token); };
   options.on_refusal = [&talk](const http::Refusal& refusal) {
     talk.Say(fmt::format("refused {} {} {} from {}: {}", refusal.status, refusal.method,
                          refusal.target, refusal.remote, refusal.code));
   };
-  return http::HttpServer::Start(std::move(options), MakeRoutes(host));
+  http::Router router = MakeRoutes(host);
+  rest::AddRoutes(router, catalog);
+  return http::HttpServer::Start(std::move(options), std::move(router));
 }
 
 void WaitForSignal() {
@@ -165,14 +172,23 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
     // level.
     WEIRHOUSE_TRY_STATUS(engine::RefreshCaches(lease.workspace()));
   }
-  WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server, StartServer(port, *host, talk));
   WorkQueue queue;
   LandingRun run(*host, talk);
+  const bool runs_by_itself = !invocation.Has("no-watch");
+  AuditLog audit(root + "/.weirhouse/audit.jsonl");
+  rest::Options catalog;
+  catalog.take = [&host] { return CatalogLease::Take(*host); };
+  catalog.on_commit = [&] {
+    if (runs_by_itself) queue.PushOnce([&] { run.Run(); });
+  };
+  catalog.audit = [&audit](const std::string& line) { audit.Append(line); };
+  WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
+                StartServer(port, *host, catalog, talk));
   WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
   std::thread worker([&] { queue.Run(); });
   std::unique_ptr<LandingWatch> watch;
   Status status;
-  if (!invocation.Has("no-watch")) {
+  if (runs_by_itself) {
     auto started =
         LandingWatch::Start(std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); });
     status = started.status();
@@ -180,6 +196,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   }
   if (status.ok()) {
     talk.Say(fmt::format("listening on http://127.0.0.1:{}", server->port()));
+    talk.Say(fmt::format("iceberg REST catalog at http://127.0.0.1:{}/iceberg", server->port()));
     WaitForSignal();
     talk.Say("stopping: finishing the unit at hand");
   }

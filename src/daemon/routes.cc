@@ -9,6 +9,7 @@
 #include "command/listing.h"
 #include "engine/online.h"
 #include "feature/definition.h"
+#include "policy/token.h"
 
 namespace weirhouse::daemon {
 namespace {
@@ -280,14 +281,25 @@ http::Router MakeRoutes(ProjectHost& host) {
   return router;
 }
 
-bool CheckToken(ProjectHost& host, std::string_view token) {
+http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token) {
+  using Standing = http::TokenVerdict::Standing;
   auto lease = host.Take();
-  if (!lease.ok()) return false;
-  const auto kept = lease->workspace().catalog().Setting("token_sha256");
+  if (!lease.ok()) return {};
+  engine::Workspace& workspace = lease->workspace();
+  const auto kept = workspace.catalog().Setting("token_sha256");
   Digest digest;
-  if (!kept.ok() || !*kept || !(*kept)->is_string() ||
-      !ParseDigest((*kept)->get<std::string>(), &digest))
-    return false;
-  return http::TokenMatches(token, digest);
+  if (kept.ok() && *kept && (*kept)->is_string() &&
+      ParseDigest((*kept)->get<std::string>(), &digest) && http::TokenMatches(token, digest))
+    return {Standing::kOwner};
+  const auto found = policy::FindToken(workspace.catalog(), token);
+  if (!found.ok() || !*found) return {};
+  const Status live = policy::CheckLive(**found, workspace.clock().Now());
+  if (live.ok()) return {Standing::kGuest};
+  return {Standing::kRefused, live.message(), live.error_code()};
+}
+
+Result<std::unique_ptr<rest::WorkspaceLease>> CatalogLease::Take(ProjectHost& host) {
+  WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+  return std::unique_ptr<rest::WorkspaceLease>(new CatalogLease(std::move(lease)));
 }
 }  // namespace weirhouse::daemon

@@ -1,11 +1,13 @@
 // What the daemon answers over HTTP. Private to daemon/.
 #pragma once
 
-#include <atomic>
+#include <memory>
 #include <string_view>
 
 #include "daemon/project_host.h"
+#include "http/message.h"
 #include "http/router.h"
+#include "rest/rest.h"
 
 namespace weirhouse::daemon {
 
@@ -18,6 +20,18 @@ namespace weirhouse::daemon {
 // `host` must outlive the router.
 http::Router MakeRoutes(ProjectHost& host);
 
-// Whether `token` is the project's. Reads the catalog, so that a new token counts at once.
-bool CheckToken(ProjectHost& host, std::string_view token);
+// What `token` is worth: the project's own, or another's that lives. Reads the catalog, so that a
+// new token counts at once and a revoked one no longer.
+http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token);
+
+// The project, lent to the REST catalog.
+class CatalogLease : public rest::WorkspaceLease {
+ public:
+  static Result<std::unique_ptr<rest::WorkspaceLease>> Take(ProjectHost& host);
+  engine::Workspace& workspace() override { return lease_.workspace(); }
+
+ private:
+  explicit CatalogLease(ProjectHost::Lease lease) : lease_(std::move(lease)) {}
+  ProjectHost::Lease lease_;
+};
 }  // namespace weirhouse::daemon

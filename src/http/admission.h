@@ -30,18 +30,20 @@ struct RequestHead {
 struct AdmissionRules {
   std::vector<std::string> hosts;  // in lower case, without port
   bool reads_need_token = false;   // bound to more than loopback
-  std::function<bool(std::string_view token)> check_token;
+  TokenCheck check_token;
 };
 
 struct Admission {
   HttpRequest request;  // all but the body
   const HttpHandler* handler = nullptr;
   std::uint64_t body_bytes_max = 0;
+  std::uint64_t body_bytes_expected = 0;  // as declared; the most there may be where it is not
+  bool is_slow = false;
   bool expects_continue = false;
 };
 
-// An Admission, or the response that refuses. After a refusal the connection is closed: what would
-// follow on it is not to be trusted.
-std::variant<Admission, HttpResponse> Admit(const RequestHead& head, const AdmissionRules& rules,
-                                            const Router& router);
+// An Admission, or why it is refused. After a refusal the connection is closed: what would follow
+// on it is not to be trusted.
+std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
+                                     const Router& router);
 }  // namespace weirhouse::http

@@ -36,6 +36,12 @@ HttpResponse JsonResponse(int status, std::string json) {
   return response;
 }
 
+HttpResponse ErrorResponse(const Fault& fault) {
+  HttpResponse response = ErrorResponse(fault.status, fault.code, fault.message, fault.hint);
+  response.headers = fault.headers;
+  return response;
+}
+
 HttpResponse ErrorResponse(int status, std::string_view code, std::string_view message,
                            std::string_view hint) {
   nlohmann::ordered_json error;

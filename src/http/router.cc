@@ -43,6 +43,35 @@ void Router::Add(std::string_view method, std::string_view pattern, HttpHandler 
   routes_.push_back(std::move(route));
 }
 
+void Router::AddArea(Area area) {
+  for (const Area& known : areas_)
+    WEIRHOUSE_CHECK(!IsBelow(known.prefix, area.prefix) && !IsBelow(area.prefix, known.prefix));
+  if (area.free_names) free_prefixes_.push_back(area.prefix);
+  areas_.push_back(std::move(area));
+}
+
+const Area* Router::AreaOf(std::string_view path) const {
+  for (const Area& area : areas_)
+    if (IsBelow(path, area.prefix)) return &area;
+  return nullptr;
+}
+
+Result<Target> Router::Parse(std::string_view raw_target) const {
+  return ParseTarget(raw_target, free_prefixes_);
+}
+
+HttpResponse Router::Form(std::string_view raw_target, const Fault& fault) const {
+  const Area* area = AreaOf(raw_target);
+  if (area == nullptr || !area->error_form) return ErrorResponse(fault);
+  HttpResponse response = area->error_form(fault);
+  for (const auto& field : fault.headers) {
+    const auto is_same = [&field](const auto& known) { return known.first == field.first; };
+    if (std::none_of(response.headers.begin(), response.headers.end(), is_same))
+      response.headers.push_back(field);
+  }
+  return response;
+}
+
 Router::Match Router::Find(std::string_view method, const Target& target) const {
   Match match;
   const Route* best = nullptr;
@@ -54,7 +83,9 @@ Router::Match Router::Find(std::string_view method, const Target& target) const 
     if (best == nullptr || GoesBefore(route.steps, best->steps)) best = &route;
   }
   std::sort(match.allowed.begin(), match.allowed.end());
+  if (best == nullptr && method == "HEAD") return Find("GET", target);
   if (best == nullptr) return match;
+  match.method = best->method;
   match.handler = &best->handler;
   match.options = best->options;
   for (std::size_t i = 0; i < best->steps.size(); ++i) {

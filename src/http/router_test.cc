@@ -50,6 +50,24 @@ TEST(Router, TellsAnUnknownPathFromAnUnknownMethod) {
   EXPECT_EQ(Answer(router, "GET", "/V1/models/late"), "");  // case counts
 }
 
+TEST(Router, AnswersHeadAsGetUnlessItHasItsOwnRoute) {
+  Router router = Sample();
+  EXPECT_EQ(Answer(router, "HEAD", "/v1/models/late"), "model");
+  EXPECT_EQ(router.Find("HEAD", ParseTarget("/v1/models/late").value()).method, "GET");
+  router.Add("HEAD", "/v1/models/{name}", Says("head"));
+  EXPECT_EQ(Answer(router, "HEAD", "/v1/models/late"), "head");
+  EXPECT_EQ(router.Find("HEAD", ParseTarget("/v1/models/late").value()).method, "HEAD");
+}
+
+TEST(Router, FindsTheAreaOfAPathAndAllBelowIt) {
+  Router router;
+  router.AddArea({.prefix = "/lake"});
+  EXPECT_NE(router.AreaOf("/lake"), nullptr);
+  EXPECT_NE(router.AreaOf("/lake/a/b"), nullptr);
+  EXPECT_EQ(router.AreaOf("/lakes"), nullptr);
+  EXPECT_EQ(router.AreaOf("/"), nullptr);
+}
+
 TEST(RouterDeathTest, EndsOnTheSameRouteTwice) {
   Router router = Sample();
   EXPECT_DEATH(router.Add("POST", "/v1/models/{other}", Says("x")), "invariant");

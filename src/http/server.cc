@@ -47,8 +47,9 @@ struct HttpServer::Impl {
       : options(std::move(given)),
         router(std::move(routes)),
         rules(RulesOf(options, loopback)),
-        workers(static_cast<std::size_t>(std::max(1, options.workers))),
-        context{options, rules, router, workers, stopping, in_flight},
+        quick(options.workers),
+        slow(options.slow_workers),
+        context{options, rules, router, quick, slow, stopping, body_bytes},
         io(std::max(1, options.threads)),
         acceptor(io) {}
 
@@ -64,7 +65,7 @@ struct HttpServer::Impl {
   const Router router;
   const AdmissionRules rules;
   std::atomic<bool> stopping{false};
-  std::atomic<std::size_t> in_flight{0};
+  std::atomic<std::uint64_t> body_bytes{0};
   std::uint16_t port = 0;
 
   mutable std::mutex mutex;
@@ -72,7 +73,8 @@ struct HttpServer::Impl {
   std::set<std::shared_ptr<Session>> sessions;
 
   // Destroyed from the last to the first: coroutines that io still holds touch all of the above.
-  asio::thread_pool workers;
+  Lane quick;
+  Lane slow;
   SessionContext context;
   asio::io_context io;
   tcp::acceptor acceptor;
@@ -211,7 +213,8 @@ void HttpServer::Stop() {
     impl.CloseSessions(/*force=*/true);
     impl.WaitForSessions(std::chrono::milliseconds(500));
   }
-  impl.workers.join();  // handlers reach the catalog: none may run on when we are gone
+  impl.quick.workers.join();  // handlers reach the catalog: none may run on when we are gone
+  impl.slow.workers.join();
   impl.WaitForSessions(std::chrono::milliseconds(500));
   impl.io.stop();
   for (std::thread& thread : impl.threads) thread.join();

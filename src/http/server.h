@@ -35,19 +35,21 @@ struct ServerOptions {
   std::uint16_t port = 8642;          // 0 = any free one, see port()
   int threads = 2;                    // for sockets: they only move bytes
   int workers = 4;                    // for handlers
+  int slow_workers = 4;               // for those of routes that say is_slow
   std::vector<std::string> hosts;     // names accepted in Host beside localhost, 127.0.0.1, [::1]
 
-  // Whether a bearer token is the right one; see TokenMatches. Empty: no token exists, so whatever
-  // needs one is refused.
-  std::function<bool(std::string_view token)> check_token;
+  // What a bearer token is worth. Empty: no token exists, so whatever needs one is refused.
+  TokenCheck check_token;
   std::function<void(const Refusal&)> on_refusal;  // any thread; must be quick
 
   std::uint32_t header_bytes_max = 16 << 10;
-  std::chrono::milliseconds idle_max{10'000};   // between bytes, between requests, for the header
-  std::chrono::milliseconds total_max{60'000};  // for one whole request, and for its response
-  std::size_t connections_max = 1024;           // more are told 429 and closed
-  std::size_t queue_max = 256;                  // requests with or before the workers; more: 429
-  std::chrono::milliseconds stop_grace{5'000};  // for requests in flight when it stops
+  std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
+  // For one whole request to come, and for its response to go; a handler has what time it needs.
+  std::chrono::milliseconds total_max{60'000};
+  std::size_t connections_max = 1024;  // more are told 429 and closed
+  std::size_t queue_max = 256;         // requests with or before either kind of workers; more: 429
+  std::uint64_t body_bytes_total_max = 512 << 20;  // of all requests at hand together; more: 429
+  std::chrono::milliseconds stop_grace{5'000};     // for requests in flight when it stops
 };
 
 // Threads: Start and Stop from one; the rest from any.

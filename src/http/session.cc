@@ -30,29 +30,47 @@ constexpr auto kShortestTick = std::chrono::milliseconds(10);
 constexpr auto kLongestTick = std::chrono::seconds(1);
 constexpr std::size_t kAuditBytesMax = 256;
 
-HttpResponse TooSlow() { return ErrorResponse(408, "WH8076", "the request came too slowly"); }
+Fault TooSlow() { return Fault{408, "WH8076", "the request came too slowly"}; }
+
+Fault TooBusy(std::string why) {
+  return Fault{429, "WH8081", std::move(why), "try again a little later", {{"Retry-After", "1"}}};
+}
+
+// Counts a body against the total while it lives. One that fits by itself always may come alone.
+class Reservation {
+ public:
+  Reservation(std::atomic<std::uint64_t>& total, std::uint64_t bytes)
+      : total_(total), bytes_(bytes), before_(total.fetch_add(bytes)) {}
+  ~Reservation() { total_.fetch_sub(bytes_); }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+  std::uint64_t total() const { return before_ == 0 ? 0 : before_ + bytes_; }
+
+ private:
+  std::atomic<std::uint64_t>& total_;
+  const std::uint64_t bytes_;
+  const std::uint64_t before_;
+};
 
 enum class Stage : std::uint8_t { kTarget, kFields, kBody };
 
 // The answer to what the parser could not read; nothing where the connection is gone.
-std::optional<HttpResponse> ResponseToParseError(const error_code& error, Stage stage,
-                                                 bool timed_out) {
+std::optional<Fault> FaultOfParseError(const error_code& error, Stage stage, bool timed_out) {
   using HttpError = beast::http::error;
   if (timed_out) return TooSlow();
   if (error == HttpError::body_limit)
-    return ErrorResponse(413, "WH8077", "the body is larger than is taken here");
+    return Fault{413, "WH8077", "the body is larger than is taken here"};
   if (error == HttpError::header_limit || error == HttpError::buffer_overflow) {
     if (stage == Stage::kTarget)
-      return ErrorResponse(414, "WH8078", "the request's target is longer than 8 KiB");
+      return Fault{414, "WH8078", "the request's target is longer than 8 KiB"};
     if (stage == Stage::kFields)
-      return ErrorResponse(431, "WH8079", "the request's header is larger than 16 KiB");
-    return ErrorResponse(400, "WH8070", "the first line of a chunk is too long");
+      return Fault{431, "WH8079", "the request's header is larger than 16 KiB"};
+    return Fault{400, "WH8070", "the first line of a chunk is too long"};
   }
   if (error == HttpError::end_of_stream || error == HttpError::partial_message) return std::nullopt;
   if (error.category() != beast::http::make_error_code(HttpError::bad_method).category())
     return std::nullopt;
-  return ErrorResponse(400, "WH8070",
-                       fmt::format("the request is not HTTP/1.1: {}", error.message()));
+  return Fault{400, "WH8070", fmt::format("the request is not HTTP/1.1: {}", error.message())};
 }
 
 // A header value cannot begin a new line, whatever a handler puts into it.
@@ -87,12 +105,12 @@ std::string FormatHead(const HttpResponse& response, bool keep_alive) {
 
 // Runs on a worker. A free function with plain parameters: coroutine lambdas with captures outlive
 // them too easily.
-asio::awaitable<HttpResponse> CallHandler(const HttpHandler* handler, const HttpRequest* request) {
+asio::awaitable<std::variant<HttpResponse, Fault>> CallHandler(const HttpHandler* handler,
+                                                               const HttpRequest* request) {
   try {
     co_return (*handler)(*request);
   } catch (const std::exception& error) {
-    co_return ErrorResponse(500, "WH8082", fmt::format("a bug here: {}", error.what()),
-                            "please report it");
+    co_return Fault{500, "WH8082", fmt::format("a bug here: {}", error.what()), "please report it"};
   }
 }
 }  // namespace
@@ -169,10 +187,12 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   const auto [header_error, header_bytes] =
       co_await beast::http::async_read_header(socket_, buffer_, parser, kAwait);
   if (header_error) {
-    auto response = ResponseToParseError(
-        header_error, parser.get().target().empty() ? Stage::kTarget : Stage::kFields, timed_out_);
-    if (!response) co_return Next::kClose;
-    co_return co_await Refuse(*std::move(response));
+    const auto target = parser.get().target();
+    target_ = std::string(target.substr(0, target.find('?')));
+    auto fault = FaultOfParseError(header_error, target_.empty() ? Stage::kTarget : Stage::kFields,
+                                   timed_out_);
+    if (!fault) co_return Next::kClose;
+    co_return co_await Refuse(*std::move(fault));
   }
 
   const RequestHead head = HeadOf(parser);
@@ -180,14 +200,15 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   target_ = head.target.substr(0, head.target.find('?'));
   is_head_ = head.method == "HEAD";
   auto decision = Admit(head, context_.rules, context_.router);
-  if (auto* refusal = std::get_if<HttpResponse>(&decision))
-    co_return co_await Refuse(std::move(*refusal));
+  if (auto* refusal = std::get_if<Fault>(&decision)) co_return co_await Refuse(std::move(*refusal));
   Admission& admission = std::get<Admission>(decision);
+  const Reservation room(context_.body_bytes, admission.body_bytes_expected);
+  if (room.total() > context_.options.body_bytes_total_max)
+    co_return co_await Refuse(TooBusy("too many large bodies are being read"));
 
   auto body = co_await ReadBody(parser, admission, deadline);
   if (std::holds_alternative<error_code>(body)) co_return Next::kClose;
-  if (auto* refusal = std::get_if<HttpResponse>(&body))
-    co_return co_await Refuse(std::move(*refusal));
+  if (auto* refusal = std::get_if<Fault>(&body)) co_return co_await Refuse(std::move(*refusal));
   admission.request.body = std::move(parser.get().body());
 
   const HttpResponse response = co_await Handle(admission);
@@ -213,7 +234,7 @@ RequestHead Session::HeadOf(const Parser& parser) const {
   return head;
 }
 
-asio::awaitable<std::variant<std::monostate, HttpResponse, error_code>> Session::ReadBody(
+asio::awaitable<std::variant<std::monostate, Fault, error_code>> Session::ReadBody(
     Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline) {
   if (admission.expects_continue && !parser.is_done() && buffer_.size() == 0) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -230,40 +251,40 @@ asio::awaitable<std::variant<std::monostate, HttpResponse, error_code>> Session:
     const auto [error, bytes] =
         co_await beast::http::async_read_some(socket_, buffer_, parser, kAwait);
     if (!error) continue;
-    auto response = ResponseToParseError(error, Stage::kBody, timed_out_);
-    if (!response) co_return error;
-    co_return *std::move(response);
+    auto fault = FaultOfParseError(error, Stage::kBody, timed_out_);
+    if (!fault) co_return error;
+    co_return *std::move(fault);
   }
   co_return std::monostate();
 }
 
 asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
-  if (context_.in_flight.fetch_add(1) >= context_.options.queue_max) {
-    context_.in_flight.fetch_sub(1);
-    HttpResponse busy = ErrorResponse(429, "WH8081", "too many requests are being worked on");
-    busy.headers.emplace_back("Retry-After", "1");
-    co_return busy;
+  Lane& lane = admission.is_slow ? context_.slow : context_.quick;
+  if (lane.in_flight.fetch_add(1) >= context_.options.queue_max) {
+    lane.in_flight.fetch_sub(1);
+    co_return context_.router.Form(target_, TooBusy("too many requests are being worked on"));
   }
   ExpireNever();
-  auto [error, response] = co_await asio::co_spawn(
-      context_.workers, CallHandler(admission.handler, &admission.request), kAwait);
-  context_.in_flight.fetch_sub(1);
-  if (error) co_return ErrorResponse(500, "WH8082", "a bug here: the handler threw");
-  co_return std::move(response);
+  auto [error, answer] = co_await asio::co_spawn(
+      lane.workers, CallHandler(admission.handler, &admission.request), kAwait);
+  lane.in_flight.fetch_sub(1);
+  if (error) answer = Fault{500, "WH8082", "a bug here: the handler threw"};
+  if (const Fault* fault = std::get_if<Fault>(&answer))
+    co_return context_.router.Form(target_, *fault);
+  co_return std::get<HttpResponse>(std::move(answer));
 }
 
-asio::awaitable<Session::Next> Session::Refuse(HttpResponse response) {
+asio::awaitable<Session::Next> Session::Refuse(Fault fault) {
   if (context_.options.on_refusal) {
     Refusal refusal;
     refusal.remote = remote_;
     refusal.method = EscapeControl(std::string_view(method_).substr(0, kAuditBytesMax));
     refusal.target = EscapeControl(std::string_view(target_).substr(0, kAuditBytesMax));
-    refusal.status = response.status;
-    const std::size_t code = response.body.find("WH");
-    if (code != std::string::npos) refusal.code = response.body.substr(code, 6);
+    refusal.status = fault.status;
+    refusal.code = fault.code;
     context_.options.on_refusal(refusal);
   }
-  const bool written = co_await Write(response, /*keep_alive=*/false);
+  const bool written = co_await Write(context_.router.Form(target_, fault), /*keep_alive=*/false);
   co_return written ? Next::kLinger : Next::kClose;
 }
 

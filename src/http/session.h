@@ -21,14 +21,22 @@
 
 namespace weirhouse::http {
 
+// Threads for handlers, and how many requests are with them or wait for them.
+struct Lane {
+  explicit Lane(int threads) : workers(static_cast<std::size_t>(threads < 1 ? 1 : threads)) {}
+  boost::asio::thread_pool workers;
+  std::atomic<std::size_t> in_flight{0};
+};
+
 // What all sessions of a server share. Outlives them.
 struct SessionContext {
   const ServerOptions& options;
   const AdmissionRules& rules;
   const Router& router;
-  boost::asio::thread_pool& workers;
+  Lane& quick;
+  Lane& slow;
   std::atomic<bool>& stopping;
-  std::atomic<std::size_t>& in_flight;  // requests with, or waiting for, the workers
+  std::atomic<std::uint64_t>& body_bytes;  // of requests that are being read or handled
 };
 
 // Threads: everything runs on the executor of the socket (a strand). Owned by its own coroutine.
@@ -50,11 +58,11 @@ class Session {
   enum class Next : std::uint8_t { kKeep, kLinger, kClose };
 
   boost::asio::awaitable<Next> ServeOne();
-  // Nothing: the body is read. A response: it is refused. A code: the connection is gone.
-  boost::asio::awaitable<std::variant<std::monostate, HttpResponse, boost::system::error_code>>
-  ReadBody(Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
+  // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
+  boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
+      Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
   boost::asio::awaitable<HttpResponse> Handle(Admission& admission);
-  boost::asio::awaitable<Next> Refuse(HttpResponse response);
+  boost::asio::awaitable<Next> Refuse(Fault fault);
   boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
   boost::asio::awaitable<void> Linger();
   RequestHead HeadOf(const Parser& parser) const;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace weirhouse::http {
@@ -20,10 +22,18 @@ int HexValue(char c) {
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-Result<std::string> Decode(std::string_view text, bool plus_is_blank) {
+constexpr char kLevelSeparator = '\x1f';
+
+// How a piece of a target is written.
+struct Writing {
+  bool plus_is_blank = false;  // form-encoded
+  bool may_join_levels = false;
+};
+
+Result<std::string> Decode(std::string_view text, Writing writing) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_blank) {
+    if (text[i] == '+' && writing.plus_is_blank) {
       decoded += ' ';
     } else if (text[i] != '%') {
       decoded += text[i];
@@ -36,16 +46,20 @@ Result<std::string> Decode(std::string_view text, bool plus_is_blank) {
     }
   }
   for (const char c : decoded) {
-    if (IsControl(c)) return Refused("a control character");
+    if (IsControl(c) && !(writing.may_join_levels && c == kLevelSeparator))
+      return Refused("a control character");
   }
   if (!IsValidUtf8(decoded)) return Refused("not UTF-8");
   return decoded;
 }
 
-Result<std::string> DecodeStep(std::string_view raw) {
-  WEIRHOUSE_TRY(std::string step, Decode(raw, /*plus_is_blank=*/false));
+Result<std::string> DecodeStep(std::string_view raw, bool is_free) {
+  WEIRHOUSE_TRY(std::string step,
+                Decode(raw, {.plus_is_blank = is_free, .may_join_levels = is_free}));
   if (step.empty()) return Refused("an empty step");
   if (step.size() > kStepBytesMax) return Refused("a step of more than 1,024 bytes");
+  if (step == "." || step == "..") return Refused("a step that is a dot or two");
+  if (is_free) return step;
   if (step.find_first_of("/\\%;?") != std::string::npos)
     return Refused("a slash, backslash, percent sign, \"?\" or \";\" inside a step");
   if (step.back() == '.' || step.back() == ' ')
@@ -53,14 +67,15 @@ Result<std::string> DecodeStep(std::string_view raw) {
   return step;
 }
 
-Status ParseQuery(std::string_view text, Target& target) {
+Status ParseQuery(std::string_view text, bool is_free, Target& target) {
   if (text.empty()) return Status();
+  const Writing writing{.plus_is_blank = true, .may_join_levels = is_free};
   for (const std::string_view field : Split(text, '&')) {
     const std::size_t equals = field.find('=');
-    WEIRHOUSE_TRY(std::string name, Decode(field.substr(0, equals), true));
+    WEIRHOUSE_TRY(std::string name, Decode(field.substr(0, equals), writing));
     std::string value;
     if (equals != std::string_view::npos) {
-      WEIRHOUSE_TRY(value, Decode(field.substr(equals + 1), true));
+      WEIRHOUSE_TRY(value, Decode(field.substr(equals + 1), writing));
     }
     if (name.empty()) return Refused("a query field without a name");
     if (target.query.size() == kQueryFieldsMax) return Refused("more than 64 query fields");
@@ -85,17 +100,26 @@ std::string Encode(std::string_view text) {
 }
 }  // namespace
 
-Result<Target> ParseTarget(std::string_view target) {
+bool IsBelow(std::string_view target, std::string_view prefix) {
+  if (!target.starts_with(prefix)) return false;
+  const std::string_view rest = target.substr(prefix.size());
+  return rest.empty() || rest.front() == '/' || rest.front() == '?';
+}
+
+Result<Target> ParseTarget(std::string_view target, std::span<const std::string> free_prefixes) {
   if (target.size() > kTargetBytesMax) return Refused("longer than 8 KiB");
   if (target.empty() || target.front() != '/') return Refused("it does not begin with \"/\"");
   if (target.find_first_of("#\\") != std::string_view::npos)
     return Refused("\"#\" or a backslash outside an escape");
   const std::size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
+  const bool is_free =
+      std::any_of(free_prefixes.begin(), free_prefixes.end(),
+                  [path](const std::string& prefix) { return IsBelow(path, prefix); });
   Target parsed;
   if (path != "/") {
     for (const std::string_view raw : Split(path.substr(1), '/')) {
-      WEIRHOUSE_TRY(std::string step, DecodeStep(raw));
+      WEIRHOUSE_TRY(std::string step, DecodeStep(raw, is_free));
       if (parsed.steps.size() == kStepsMax) return Refused("more than 32 steps");
       parsed.path += "/" + step;
       parsed.steps.push_back(std::move(step));
@@ -104,7 +128,7 @@ Result<Target> ParseTarget(std::string_view target) {
     parsed.path = "/";
   }
   if (question != std::string_view::npos)
-    WEIRHOUSE_TRY_STATUS(ParseQuery(target.substr(question + 1), parsed));
+    WEIRHOUSE_TRY_STATUS(ParseQuery(target.substr(question + 1), is_free, parsed));
   return parsed;
 }
 

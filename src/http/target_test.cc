@@ -89,6 +89,24 @@ TEST(ParseTarget, RefusesAmbiguousQueries) {
   ASSERT_OK(ParseTarget("/a?"));
 }
 
+TEST(ParseTarget, LetsNamesBelowAFreePrefixHoldWhatTheyWill) {
+  const std::vector<std::string> free = {"/lake"};
+  ASSERT_OK_AND(Target target, ParseTarget("/lake/a%1fb/t%2Fu+v%25.%20?parent=a%1Fb", free));
+  EXPECT_THAT(target.steps, ElementsAre("lake",
+                                        "a\x1f"
+                                        "b",
+                                        "t/u v%. "));
+  EXPECT_EQ(target.query.at("parent"),
+            "a\x1f"
+            "b");
+  for (const char* refused :
+       {"/lake/..", "/lake/%2e%2E/x", "/lake/.", "/lake//x", "/lake/%00", "/lake/%0a", "/lake/%7f",
+        "/lake/%ff", "/lake/", "/lake/../lake/a%2Fb", "/Lake/a%2Fb", "/lake2/a%2Fb",
+        "/x/lake/a%2Fb", "/%6cake/a%2Fb", "/lake%2Fa", "/lake/a\\b", "/lake?a=%1e"})
+    EXPECT_EQ(ParseTarget(refused, free).status().error_code(), "WH8070") << refused;
+  EXPECT_FALSE(ParseTarget("/lake/a%1fb").ok());
+}
+
 TEST(FormatTarget, GivesBackWhatParseTargetRead) {
   for (const char* text : {"/", "/a/b%23c", "/a?x=1&y=a%2Fb%20%26", "/%C3%A9?e=%3D"}) {
     ASSERT_OK_AND(Target target, ParseTarget(text));
