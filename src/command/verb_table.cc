@@ -109,6 +109,54 @@ VerbGroup Running() {
         {"wh token new"}}}};
 }
 
+VerbGroup Access() {
+  return {"Access",
+          {{"token create",
+            "",
+            0,
+            0,
+            "give another engine or person a token: a role on namespaces; shown once",
+            {{"name", "TEXT", "what people call it"},
+             {"role", "ROLE", "reader, writer, maintainer, publisher or admin"},
+             {"on", "NAMESPACE", "and all below it; * for all", true},
+             {"expires", "TIME", "30d, 12h or never (default 90d)"}},
+            {"wh token create --name spark-etl --role writer --on processed --expires 30d"}},
+           {"token list",
+            "",
+            0,
+            0,
+            "tokens, their roles and until when they work",
+            {},
+            {"wh token list"}},
+           {"token revoke",
+            "TOKEN",
+            1,
+            1,
+            "end a token now, by id or name",
+            {{"reason", "TEXT", "why; kept for ever"}},
+            {"wh token revoke spark-etl --reason \"it was in a log\""}},
+           {"policy show",
+            "",
+            0,
+            0,
+            "who may do what: layers, roles, and who writes each table",
+            {},
+            {"wh policy show"}},
+           {"policy export",
+            "",
+            0,
+            0,
+            "the layers' rules as policies of the storage, one for each role and layer",
+            {{"aws", "", "IAM policy JSON for S3"},
+             {"bucket", "NAME", "that holds the lake"},
+             {"prefix", "PATH", "of the lake in the bucket (default: its root)"},
+             {"role-prefix", "TEXT", "of the policies' names (default weirhouse-)"},
+             {"role", "ROLE", "this role's alone"},
+             {"on", "LAYER", "this layer's or namespace's alone"}},
+            {"wh policy export --aws --bucket acme --prefix lake",
+             "wh policy export --aws --bucket acme --role writer --on raw"}}}};
+}
+
 VerbGroup Contracts() {
   return {"Contracts",
           {{"contract list",
@@ -429,9 +477,9 @@ VerbGroup Shell() {
 }  // namespace
 
 const std::vector<VerbGroup>& VerbGroups() {
-  static const std::vector<VerbGroup> groups = {Beginning(), Running(), Contracts(),
-                                                Gates(),     Data(),    Features(),
-                                                Models(),    Lineage(), Shell()};
+  static const std::vector<VerbGroup> groups = {Beginning(), Running(), Access(),   Contracts(),
+                                                Gates(),     Data(),    Features(), Models(),
+                                                Lineage(),   Shell()};
   return groups;
 }
 

@@ -10,7 +10,7 @@ namespace {
 class TokenTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    catalog::SqliteCatalogOptions options;
+    catalog::CatalogOptions options;
     options.clock = &clock_;
     auto opened = catalog::OpenSqliteCatalog(scratch_ / "catalog.db", options);
     ASSERT_OK(opened);
