@@ -50,8 +50,8 @@ TEST_F(JudgeTest, RawIsNotDeletedFromInTwoSteps) {
 }
 
 TEST_F(JudgeTest, RawKeepsItsSnapshotsRefsAndLocation) {
-  const TablePtr before =
-      SetRefs(Filled("raw.trip"), {{"dev", Filled("raw.trip")->snapshots[0].id}});
+  const TablePtr filled = Filled("raw.trip");
+  const TablePtr before = SetRefs(filled, {{"dev", filled->snapshots[0].id}});
   const Principal admin = Who(Role::kAdmin);
   auto expired = CopyOf(before);
   expired->snapshots.erase(expired->snapshots.begin());

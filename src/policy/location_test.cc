@@ -53,7 +53,7 @@ TEST_F(LocationTest, EscapesAreRefusedInEveryPlaceThatIsNamed) {
                                 lake_ + "x/trip",
                                 lake_,
                                 lake_ + "/",
-                                std::string(lake_ + "/lab/a\0b", lake_.size() + 8),
+                                lake_ + std::string("/lab/a\0b", 8),
                                 lake_ + "/" + std::string(5000, 'a')};
   for (const std::string& location : climbs) {
     EXPECT_EQ(CodeAt(location), "WH7071") << location;
