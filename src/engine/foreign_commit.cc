@@ -162,7 +162,7 @@ Status CommitAttempt::Apply(TableWork& work) {
   WEIRHOUSE_TRY_STATUS(table::CheckRequirements(work.before.get(), work.requirements));
   WEIRHOUSE_TRY(work.next, table::ApplyUpdates(work.before.get(), name, work.updates,
                                                workspace_.clock().Now()));
-  return Status();
+  return work.next.changed ? FitDeclaration(workspace_, work.rules, work.next.metadata) : Status();
 }
 
 Status CommitAttempt::Judge(TableWork& work) {

@@ -17,6 +17,8 @@ namespace {
 using catalog::PointerKind;
 using nlohmann::json;
 
+constexpr int kDropAttemptsMax = 8;
+
 // ---- Create
 // -----------------------------------------------------------------------------------------------
 
@@ -75,6 +77,7 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(table::TableMetadata metadata,
                 table::MetadataOfCreate(request, name, location, workspace.random(), now));
+  WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace, rules, metadata));
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 JudgeNew(workspace, create.caller, rules, metadata));
   if (create.stage) {
@@ -238,8 +241,9 @@ Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string
 }
 }  // namespace
 
-Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
-                   const std::optional<catalog::StoredReply>& reply) {
+namespace {
+Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
+                const std::optional<catalog::StoredReply>& reply) {
   if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return NoSuchTable(name);
   WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
@@ -275,9 +279,9 @@ Status DropForeign(Workspace& workspace, const Caller& caller, const std::string
   return Status();
 }
 
-Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
-                     const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
-                     PointerKind kind) {
+Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string& name,
+                  const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
+                  PointerKind kind) {
   const bool is_table = kind == PointerKind::kTable;
   const policy::Action action =
       is_table ? policy::Action::kRenameTable : policy::Action::kRenameView;
@@ -321,6 +325,29 @@ Status RenameForeign(Workspace& workspace, const Caller& caller, const std::stri
   publication.Describe(name, pointer->metadata_location, {{"renamed", new_name}});
   publication.Identify(workspace.random().Uuid4());
   return publication.Commit().status();
+}
+
+// What is asked for does not depend on the state of the table: a commit that came between is no
+// reason to refuse it.
+template <typename Act>
+Status UntilNoOneComesBetween(const Act& act) {
+  for (int attempt = 1;; ++attempt) {
+    Status done = act();
+    if (done.error_code() != "WH7002" || attempt == kDropAttemptsMax) return done;
+  }
+}
+}  // namespace
+
+Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
+                   const std::optional<catalog::StoredReply>& reply) {
+  return UntilNoOneComesBetween([&] { return DropOnce(workspace, caller, name, purge, reply); });
+}
+
+Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
+                     const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
+                     PointerKind kind) {
+  return UntilNoOneComesBetween(
+      [&] { return RenameOnce(workspace, caller, name, new_name, reply, kind); });
 }
 
 // ---- Load

@@ -177,7 +177,14 @@ schema:
   ASSERT_NE(rules.contract, nullptr);
   EXPECT_FALSE(rules.gated);
   ASSERT_OK_AND(const auto table, Create("processed", "trip"));
-  ASSERT_OK_AND(const ForeignAnswer answer, Commit(WriteAppend(table, 1, 5)));
+  EXPECT_EQ(table->schema().identifier_field_ids, std::vector<int>{1});
+  EXPECT_EQ(table->properties.at("weirhouse.contract"), "trip 1.0.0");
+  json optional_key = CreateBody("trip");
+  optional_key["schema"]["fields"][0]["required"] = false;
+  ASSERT_OK(DropForeign(*workspace, Admin(), "processed.trip", true));
+  EXPECT_FALSE(CreateForeign(*workspace, {Writer(), "processed", optional_key}).ok());
+  ASSERT_OK_AND(const auto again, Create("processed", "trip"));
+  ASSERT_OK_AND(const ForeignAnswer answer, Commit(WriteAppend(again, 1, 5)));
   EXPECT_EQ(Rows("processed.trip"), 5);
   ASSERT_OK_AND(const auto commits,
                 workspace->catalog().Commits(CommitSeq(answer.seq.value() - 1), 1));

@@ -2,6 +2,10 @@
 // agree with.
 #include <fmt/format.h>
 
+#include <set>
+
+#include "base/text.h"
+#include "engine/external_table.h"
 #include "engine/foreign_commit.h"
 #include "engine/foreign_rules.h"
 
@@ -92,6 +96,32 @@ Status CheckMayExist(Workspace& workspace, const std::string& name,
           "write processed/{}.sql with the one line `-- wh: table {}; key …; mode external; "
           "contract …` and apply it to project \"{}\", or create the table in another namespace",
           own, name, workspace.project().name));
+}
+
+Status FitDeclaration(Workspace& workspace, const policy::TableRules& rules,
+                      table::TableMetadata& metadata) {
+  const transform::CheckedTransform* transform = FindExternal(workspace.project(), metadata.name);
+  if (transform == nullptr || rules.contract == nullptr) return Status();
+  metadata.properties.emplace(kContractProperty, rules.contract->Title());
+  std::set<int> key;
+  bool required = true;
+  for (const std::string& column : transform->definition.key_columns()) {
+    const table::Field* field = metadata.schema().Find(column);
+    required = required && field != nullptr && field->required;
+    if (field != nullptr) key.insert(field->id);
+  }
+  for (table::Schema& schema : metadata.schemas) {
+    if (schema.schema_id != metadata.current_schema_id || !required) continue;
+    std::vector<int>& ids = schema.identifier_field_ids;
+    if (ids.empty()) ids.assign(key.begin(), key.end());
+    if (key == std::set<int>(ids.begin(), ids.end())) return Status();
+  }
+  return Status(Code::kPermissionDenied,
+                fmt::format("table \"{}\" has not the key that {} declares", metadata.name,
+                            transform->definition.path))
+      .WithError("WH7106")
+      .WithHint(fmt::format("its required identifier fields are {}",
+                            Join(transform->definition.key_columns(), ", ")));
 }
 
 Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std::string_view verb) {
