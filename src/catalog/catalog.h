@@ -1,6 +1,5 @@
 // The one transactional database: pointers, lineage, verdicts, metrics, offsets, answers and outbox
-// of a run, all in one transaction. SQLite here; PostgreSQL comes as a second driver under the same
-// conformance suite.
+// of a run, all in one transaction. On SQLite or PostgreSQL, under one conformance suite.
 #pragma once
 
 #include <functional>
@@ -102,6 +101,8 @@ struct VerdictFilter {
 class Catalog {
  public:
   virtual ~Catalog() = default;
+  // Where it lies, for people: a path, or a server's address without the password.
+  virtual std::string place() const = 0;
 
   // ---- Runs
   // Inserts a run as planned, or resumes the planned or failed run with the same step identity and
@@ -225,8 +226,9 @@ class Catalog {
   virtual Result<EventTime> ReplayNow() = 0;
 };
 
-struct SqliteCatalogOptions {
+struct CatalogOptions {
   bool read_only = false;
+  bool create = true;        // false: kNotFound (WH7012) where there is none
   Clock* clock = nullptr;    // null = SystemClock()
   Random* random = nullptr;  // null = SystemRandom(); makes the project's id at creation
 };
@@ -235,5 +237,13 @@ struct SqliteCatalogOptions {
 // `iceberg_namespace_properties` let pyiceberg's SqlCatalog (catalog name "weirhouse") read; it
 // cannot write.
 Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path,
-                                                   const SqliteCatalogOptions& options = {});
+                                                   const CatalogOptions& options = {});
+// The same on a PostgreSQL server, in the schema that `url` names (`?schema=…`), or else
+// `default_schema`. Writers of one schema come one after the other, whichever machine they are on;
+// connections that ended are opened anew. `url` may hold a password, which no message repeats.
+//   kInvalidInput  WH7044 the URL cannot be read, WH7045 the server cannot be used
+//   kUnavailable   WH7040 the server does not answer
+Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const std::string& url,
+                                                     const std::string& default_schema,
+                                                     const CatalogOptions& options = {});
 }  // namespace weirhouse::catalog

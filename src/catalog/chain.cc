@@ -8,12 +8,12 @@
 #include "catalog/chain_names.h"
 #include "catalog/publish.h"
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
 // The rows that one commit wrote and that never change, by kind. The same statements make the
 // digests in Commit and check them in VerifyChain.
@@ -54,12 +54,12 @@ constexpr std::array<Part, 10> kParts{{
 }};
 
 // Digests of the parts of commit `seq`; a part without rows is left out.
-Result<nlohmann::json> PartDigests(Sqlite& db, CommitSeq seq) {
+Result<nlohmann::json> PartDigests(Database& db, CommitSeq seq) {
   nlohmann::json digests = nlohmann::json::object();
   for (const Part& part : kParts) {
     Sha256 sha;
     bool any = false;
-    WEIRHOUSE_TRY_STATUS(db.Each(part.sql, {seq.value()}, [&](const SqliteRow& row) {
+    WEIRHOUSE_TRY_STATUS(db.Each(part.sql, {seq.value()}, [&](const DatabaseRow& row) {
       any = true;
       for (int column = 0; column < part.columns; ++column) sha.UpdateSized(row.Text(column));
       return Status::Ok();
@@ -143,22 +143,22 @@ nlohmann::json HeadOf(std::int64_t seq, RunId run, std::string_view state, const
 // Walks the log in order and keeps what must hold at its end.
 class ChainCheck {
  public:
-  explicit ChainCheck(Sqlite& db) : db_(&db) {}
+  explicit ChainCheck(Database& db) : db_(&db) {}
 
   Status Walk() {
     WEIRHOUSE_TRY(chain_, ChainStart(*db_));
-    WEIRHOUSE_TRY_STATUS(db_->Each(
+    WEIRHOUSE_TRY_STATUS(db_->Stream(
         "SELECT c.seq, c.run, c.state, c.layer, c.batch, c.committed_at, c.batch_end, "
         "c.record, c.chain, r.step_identity, a.idempotency_key FROM commit_log c LEFT JOIN "
         "run r ON r.id = c.run LEFT JOIN answer a ON a.seq = c.seq ORDER BY c.seq",
-        {}, [&](const SqliteRow& row) { return CheckCommit(row); }));
+        [&](const DatabaseRow& row) { return CheckCommit(row); }));
     WEIRHOUSE_TRY_STATUS(CheckTail());
     WEIRHOUSE_TRY_STATUS(names_.Check(*db_, last_));
     return CheckOffsetRows();
   }
 
  private:
-  Status CheckCommit(const SqliteRow& row) {
+  Status CheckCommit(const DatabaseRow& row) {
     const std::int64_t seq = row.Int(0);
     if (seq != last_ + 1)
       return ChainBroken(seq, fmt::format("the commit after {} is missing", last_));
@@ -208,7 +208,7 @@ class ChainCheck {
     WEIRHOUSE_TRY_STATUS(
         db_->Each("SELECT coalesce(max(seq), 0) FROM run UNION ALL SELECT coalesce(max(seq), 0) "
                   "FROM answer UNION ALL SELECT coalesce(max(seq), 0) FROM node",
-                  {}, [&](const SqliteRow& row) {
+                  {}, [&](const DatabaseRow& row) {
                     named = std::max(named, row.Int(0));
                     return Status::Ok();
                   }));
@@ -220,7 +220,7 @@ class ChainCheck {
     std::size_t count = 0;
     WEIRHOUSE_TRY_STATUS(db_->Each(
         "SELECT consumer, position, seq FROM consumer_offset", {},
-        [&](const SqliteRow& row) -> Status {
+        [&](const DatabaseRow& row) -> Status {
           ++count;
           const auto stated = offsets_.find(JsonSafe(row.Text(0)));
           if (stated != offsets_.end() && stated->second == std::pair(row.Int(1), row.Int(2))) {
@@ -233,7 +233,7 @@ class ChainCheck {
     return ChainBroken(last_, "the offset of a consumer is missing");
   }
 
-  Sqlite* db_;
+  Database* db_;
   Digest chain_;
   std::int64_t last_ = 0;
   NamesCheck names_;
@@ -241,13 +241,13 @@ class ChainCheck {
 };
 }  // namespace
 
-Result<Digest> ChainStart(Sqlite& db) {
+Result<Digest> ChainStart(Database& db) {
   std::string stored;
-  WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT value FROM setting WHERE key = 'project_id'", {}, [&](const SqliteRow& row) {
-        stored = row.Text(0);
-        return Status::Ok();
-      }));
+  WEIRHOUSE_TRY_STATUS(db.Each("SELECT value FROM setting WHERE key = 'project_id'", {},
+                               [&](const DatabaseRow& row) {
+                                 stored = row.Text(0);
+                                 return Status::Ok();
+                               }));
   WEIRHOUSE_TRY(const nlohmann::json id, StoredJson(stored, "project id"));
   if (!id.is_string()) {
     return Status(Code::kCorruption, "catalog has no project id").WithError("WH7088");
@@ -298,8 +298,8 @@ Result<std::string> BuildRecord(CommitContext& commit) {
   return JsonText(record);
 }
 
-Status SqliteCatalog::VerifyChain() {
-  return ReadOneState([](Sqlite& db) -> Status {
+Status SqlCatalog::VerifyChain() {
+  return ReadOneState([](Database& db) -> Status {
     try {
       return ChainCheck(db).Walk();
     } catch (const nlohmann::json::exception& error) {

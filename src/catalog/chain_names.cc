@@ -7,8 +7,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
 nlohmann::json ListOf(const nlohmann::json& record, const char* member) {
   return record.value(member, nlohmann::json::array());
@@ -69,17 +69,17 @@ void NamesCheck::Follow(std::int64_t seq, const nlohmann::json& record) {
   }
 }
 
-Status NamesCheck::Check(Sqlite& db, std::int64_t last) const {
+Status NamesCheck::Check(Database& db, std::int64_t last) const {
   WEIRHOUSE_TRY_STATUS(CheckPointers(db, last));
   WEIRHOUSE_TRY_STATUS(CheckNamespaces(db, last));
   return CheckSpans(db, last);
 }
 
-Status NamesCheck::CheckPointers(Sqlite& db, std::int64_t last) const {
+Status NamesCheck::CheckPointers(Database& db, std::int64_t last) const {
   std::size_t count = 0;
   WEIRHOUSE_TRY_STATUS(db.Each(
       "SELECT name, metadata_location, kind, seq FROM table_pointer", {},
-      [&](const SqliteRow& row) -> Status {
+      [&](const DatabaseRow& row) -> Status {
         ++count;
         const auto stated = pointers_.find(JsonSafe(row.Text(0)));
         const Pointer stored{JsonSafe(row.Text(1)), row.Text(2), row.Int(3)};
@@ -91,14 +91,14 @@ Status NamesCheck::CheckPointers(Sqlite& db, std::int64_t last) const {
   return ChainBroken(last, "the pointer of a table was removed");
 }
 
-Status NamesCheck::CheckNamespaces(Sqlite& db, std::int64_t last) const {
+Status NamesCheck::CheckNamespaces(Database& db, std::int64_t last) const {
   std::map<std::string, Namespace> stored;
-  WEIRHOUSE_TRY_STATUS(db.Each("SELECT name, seq FROM namespace", {}, [&](const SqliteRow& row) {
+  WEIRHOUSE_TRY_STATUS(db.Each("SELECT name, seq FROM namespace", {}, [&](const DatabaseRow& row) {
     stored[JsonSafe(row.Text(0))].seq = row.Int(1);
     return Status::Ok();
   }));
   WEIRHOUSE_TRY_STATUS(db.Each("SELECT namespace, key, value FROM namespace_property", {},
-                               [&](const SqliteRow& row) {
+                               [&](const DatabaseRow& row) {
                                  stored[JsonSafe(row.Text(0))].properties.emplace(
                                      JsonSafe(row.Text(1)), JsonSafe(row.Text(2)));
                                  return Status::Ok();
@@ -113,11 +113,11 @@ Status NamesCheck::CheckNamespaces(Sqlite& db, std::int64_t last) const {
   return ChainBroken(last, "a namespace was removed");
 }
 
-Status NamesCheck::CheckSpans(Sqlite& db, std::int64_t last) const {
+Status NamesCheck::CheckSpans(Database& db, std::int64_t last) const {
   std::map<std::string, TableSpans> stored;
   WEIRHOUSE_TRY_STATUS(db.Each(
       "SELECT name, recorded_as, after_seq, until_seq FROM table_span ORDER BY name, number", {},
-      [&](const SqliteRow& row) {
+      [&](const DatabaseRow& row) {
         stored[JsonSafe(row.Text(0))].push_back({JsonSafe(row.Text(1)), row.Int(2), row.Int(3)});
         return Status::Ok();
       }));

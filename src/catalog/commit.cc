@@ -5,12 +5,12 @@
 
 #include "catalog/publish.h"
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
 // The run as messages name it: before a commit that plans it, it has no id.
 std::string RunOf(const CommitRequest& request) {
@@ -93,12 +93,12 @@ struct StoredAnswer {
   std::string content;
 };
 
-Result<std::optional<StoredAnswer>> FindAnswer(Sqlite& db, std::string_view key) {
+Result<std::optional<StoredAnswer>> FindAnswer(Database& db, std::string_view key) {
   std::optional<StoredAnswer> found;
   WEIRHOUSE_TRY_STATUS(
       db.Each("SELECT a.seq, a.content, c.run FROM answer a JOIN commit_log c ON c.seq = a.seq "
               "WHERE a.idempotency_key = ?",
-              {std::string(key)}, [&](const SqliteRow& row) {
+              {std::string(key)}, [&](const DatabaseRow& row) {
                 found.emplace();
                 found->answer.seq = CommitSeq(row.Int(0));
                 found->answer.run = RunId(row.Int(2));
@@ -108,7 +108,7 @@ Result<std::optional<StoredAnswer>> FindAnswer(Sqlite& db, std::string_view key)
               }));
   if (!found) return found;
   WEIRHOUSE_TRY_STATUS(db.Each("SELECT id FROM object WHERE seq = ? ORDER BY id",
-                               {found->answer.seq.value()}, [&](const SqliteRow& row) {
+                               {found->answer.seq.value()}, [&](const DatabaseRow& row) {
                                  found->answer.objects.emplace_back(row.Int(0));
                                  return Status::Ok();
                                }));
@@ -134,7 +134,7 @@ Status NotPlanned(const Run& run) {
 }
 
 // The run as it stands, which must be planned.
-Result<Run> RunToPublish(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+Result<Run> RunToPublish(Database& db, const CommitRequest& request, ProcessTime now) {
   const RunId id = request.run;
   std::optional<Run> run;
   if (request.plan) {
@@ -143,7 +143,7 @@ Result<Run> RunToPublish(Sqlite& db, const CommitRequest& request, ProcessTime n
     return NotPlanned(*run);
   }
   WEIRHOUSE_TRY_STATUS(db.Each(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
-                               {id.value()}, [&](const SqliteRow& row) -> Status {
+                               {id.value()}, [&](const DatabaseRow& row) -> Status {
                                  WEIRHOUSE_TRY(run, RunOfRow(row));
                                  return Status::Ok();
                                }));
@@ -174,12 +174,12 @@ Status CloseRuns(CommitContext& commit) {
       .WithHint("`wh status` shows the runs that wait");
 }
 
-Result<CommitSeq> NextSeq(Sqlite& db, const CommitRequest& request, RunId run, ProcessTime now) {
+Result<CommitSeq> NextSeq(Database& db, const CommitRequest& request, RunId run, ProcessTime now) {
   // Counted in a row, not by the database: a commit that is undone must leave no gap, for a gap in
   // the log means that a commit was taken out of it.
   std::int64_t seq = 0;
   WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT next FROM counter WHERE name = 'commit'", {}, [&](const SqliteRow& row) {
+      db.Each("SELECT next FROM counter WHERE name = 'commit'", {}, [&](const DatabaseRow& row) {
         seq = row.Int(0);
         return Status::Ok();
       }));
@@ -197,7 +197,7 @@ Status WriteChain(CommitContext& commit) {
   std::string head;
   WEIRHOUSE_TRY_STATUS(
       commit.db.Each("SELECT chain FROM commit_log WHERE seq < ? ORDER BY seq DESC LIMIT 1",
-                     {commit.seq.value()}, [&](const SqliteRow& row) {
+                     {commit.seq.value()}, [&](const DatabaseRow& row) {
                        head = row.Text(0);
                        return Status::Ok();
                      }));
@@ -209,7 +209,7 @@ Status WriteChain(CommitContext& commit) {
                        {std::move(record), chain.ToHex(), commit.seq.value()});
 }
 
-Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, ProcessTime now) {
+Result<CommitAnswer> WriteCommit(Database& db, const CommitRequest& request, ProcessTime now) {
   WEIRHOUSE_TRY(Run run, RunToPublish(db, request, now));
   WEIRHOUSE_TRY_STATUS(CheckOffsets(db, request));
   WEIRHOUSE_TRY(const CommitSeq seq, NextSeq(db, request, run.id, now));
@@ -233,7 +233,7 @@ Result<CommitAnswer> WriteCommit(Sqlite& db, const CommitRequest& request, Proce
 }
 
 // The planted bug: offsets in a transaction of their own, so that a crash between both shows.
-Status WriteOffsetsOutside(Sqlite& db, const CommitRequest& request, CommitSeq seq) {
+Status WriteOffsetsOutside(Database& db, const CommitRequest& request, CommitSeq seq) {
   WEIRHOUSE_FAILPOINT("catalog.commit.offset_gap");
   WEIRHOUSE_TRY_STATUS(db.Begin());
   WEIRHOUSE_TRY_STATUS(WriteOffsets(db, request, seq));
@@ -241,10 +241,10 @@ Status WriteOffsetsOutside(Sqlite& db, const CommitRequest& request, CommitSeq s
 }
 }  // namespace
 
-Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
+Result<CommitAnswer> SqlCatalog::Commit(const CommitRequest& request) {
   WEIRHOUSE_TRY_STATUS(CheckRequest(request));
   CommitAnswer answer;
-  const auto find_answer = [&](Sqlite& db) -> Result<bool> {
+  const auto find_answer = [&](Database& db) -> Result<bool> {
     WEIRHOUSE_TRY(std::optional<StoredAnswer> stored, FindAnswer(db, request.idempotency_key));
     if (!stored) return false;
     WEIRHOUSE_TRY_STATUS(CheckSameContent(request, *stored));
@@ -253,7 +253,7 @@ Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
   };
   WriteWork work;
   work.what = fmt::format("commit of run {}", RunOf(request));
-  work.body = [&](Sqlite& db) -> Status {
+  work.body = [&](Database& db) -> Status {
     WEIRHOUSE_FAILPOINT("catalog.commit.begin");
     WEIRHOUSE_TRY(const bool there, find_answer(db));
     if (there) return Status::Ok();
@@ -261,13 +261,13 @@ Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
     WEIRHOUSE_FAILPOINT("catalog.commit.before_commit");
     return Status::Ok();
   };
-  work.took_place = [&](Sqlite& db) -> Result<bool> {
+  work.took_place = [&](Database& db) -> Result<bool> {
     const bool repeated = answer.repeated;
     WEIRHOUSE_TRY(const bool there, find_answer(db));
     answer.repeated = repeated;
     return there;
   };
-  work.after = [&](Sqlite& db) -> Status {
+  work.after = [&](Database& db) -> Status {
     WEIRHOUSE_FAILPOINT("catalog.commit.after_commit");
     if (!Planted("offset_outside") || answer.repeated) return Status::Ok();
     return WriteOffsetsOutside(db, request, answer.seq);
@@ -276,9 +276,11 @@ Result<CommitAnswer> SqliteCatalog::Commit(const CommitRequest& request) {
   return answer;
 }
 
-Result<std::optional<CommitAnswer>> SqliteCatalog::Outcome(std::string_view idempotency_key) {
+Result<std::optional<CommitAnswer>> SqlCatalog::Outcome(std::string_view idempotency_key) {
   std::optional<CommitAnswer> answer;
-  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Sqlite& db) -> Status {
+  // "Not there" must not become wrong a moment later.
+  WEIRHOUSE_TRY_STATUS(Read([](Database& db) { return db.WaitForWriters(); }));
+  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Database& db) -> Status {
     WEIRHOUSE_TRY(std::optional<StoredAnswer> stored, FindAnswer(db, idempotency_key));
     if (stored) answer = std::move(stored->answer);
     return Status::Ok();

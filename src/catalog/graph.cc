@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::SqliteRow;
+using storage::DatabaseRow;
 
-Result<EdgeRecord> EdgeOfRow(const SqliteRow& row) {
+Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
   EdgeRecord edge;
   edge.from = {row.Text(0), row.Text(1)};
   edge.to = {row.Text(2), row.Text(3)};
@@ -19,21 +19,21 @@ Result<EdgeRecord> EdgeOfRow(const SqliteRow& row) {
 }
 }  // namespace
 
-Result<std::optional<Node>> SqliteCatalog::FindNode(const NodeRef& ref) {
+Result<std::optional<Node>> SqlCatalog::FindNode(const NodeRef& ref) {
   return FindOne<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? AND key = ?", kNodeColumns),
                        {ref.kind, ref.key}, NodeOfRow);
 }
 
-Result<std::vector<Node>> SqliteCatalog::Nodes(const std::string& kind) {
+Result<std::vector<Node>> SqlCatalog::Nodes(const std::string& kind) {
   return Collect<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? ORDER BY id", kNodeColumns),
                        {kind}, NodeOfRow);
 }
 
-Result<std::vector<EdgeRecord>> SqliteCatalog::Edges(std::string_view sql, const NodeRef& ref) {
+Result<std::vector<EdgeRecord>> SqlCatalog::Edges(std::string_view sql, const NodeRef& ref) {
   return Collect<EdgeRecord>(sql, {ref.kind, ref.key}, EdgeOfRow);
 }
 
-Result<std::vector<EdgeRecord>> SqliteCatalog::EdgesInto(const NodeRef& ref) {
+Result<std::vector<EdgeRecord>> SqlCatalog::EdgesInto(const NodeRef& ref) {
   return Edges(
       "SELECT f.kind, f.key, t.kind, t.key, e.kind, e.run, e.seq FROM node t JOIN edge e ON e.dst "
       "= "
@@ -42,7 +42,7 @@ Result<std::vector<EdgeRecord>> SqliteCatalog::EdgesInto(const NodeRef& ref) {
       ref);
 }
 
-Result<std::vector<EdgeRecord>> SqliteCatalog::EdgesOutOf(const NodeRef& ref) {
+Result<std::vector<EdgeRecord>> SqlCatalog::EdgesOutOf(const NodeRef& ref) {
   return Edges(
       "SELECT f.kind, f.key, t.kind, t.key, e.kind, e.run, e.seq FROM node f JOIN edge e ON e.src "
       "= "

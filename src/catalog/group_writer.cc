@@ -39,8 +39,7 @@ GroupWriter::Group GroupWriter::Take() {
 }
 
 GroupWriter::Group GroupWriter::Lead() {
-  Status begun = OpenConnection();
-  if (begun.ok()) begun = connection_->Begin();
+  Status begun = Begin();
   // Only now: whoever came while the write lock was waited for shares this transaction.
   Group group = Take();
   if (!begun.ok()) {
@@ -100,8 +99,7 @@ Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
 }
 
 void GroupWriter::WriteAlone(Waiting& member) {
-  member.status = OpenConnection();
-  if (member.status.ok()) member.status = connection_->Begin();
+  member.status = Begin();
   if (!member.status.ok()) return;
   // A lone member is never handed back: whatever happens is its own status.
   static_cast<void>(WriteTogether({&member}));
@@ -126,8 +124,7 @@ void GroupWriter::Settle(const Group& group, const Status& failure) {
 Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure) {
   if (!work.took_place) return failure;
   const auto ask = [&]() -> Result<bool> {
-    WEIRHOUSE_TRY_STATUS(OpenConnection());
-    WEIRHOUSE_TRY_STATUS(connection_->Begin());
+    WEIRHOUSE_TRY_STATUS(Begin());
     WEIRHOUSE_TRY(const bool there, work.took_place(*connection_));
     if (there) return true;
     // The failed COMMIT may have left whole frames in the log, which a recovery after a crash would
@@ -154,9 +151,19 @@ Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure) {
 }
 
 Status GroupWriter::OpenConnection() {
-  if (connection_ == nullptr) {
+  if (connection_ == nullptr || connection_->lost()) {
+    connection_.reset();
     WEIRHOUSE_TRY(connection_, open_());
   }
   return Status::Ok();
+}
+
+Status GroupWriter::Begin() {
+  WEIRHOUSE_TRY_STATUS(OpenConnection());
+  Status begun = connection_->Begin();
+  // The connection had ended while nobody used it: nothing was done yet, so another one will do.
+  if (begun.ok() || !connection_->lost()) return begun;
+  WEIRHOUSE_TRY_STATUS(OpenConnection());
+  return connection_->Begin();
 }
 }  // namespace weirhouse::catalog

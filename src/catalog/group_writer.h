@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "storage/sqlite.h"
+#include "storage/database.h"
 
 namespace weirhouse::catalog {
 
@@ -21,13 +21,13 @@ namespace weirhouse::catalog {
 struct WriteWork {
   // Writes. It may be called again when a transaction was undone for the sake of others, so it
   // begins by forgetting what it did before.
-  std::function<Status(storage::Sqlite&)> body;
+  std::function<Status(storage::Database&)> body;
   // Whether the work took place, asked of a new connection when the end of a COMMIT is unknown.
   // Without it the failure is handed on as it is.
-  std::function<Result<bool>(storage::Sqlite&)> took_place{};
+  std::function<Result<bool>(storage::Database&)> took_place{};
   std::string what{};  // for messages: "the commit of run r12"
   // Called after COMMIT, before anybody is told.
-  std::function<Status(storage::Sqlite&)> after{};
+  std::function<Status(storage::Database&)> after{};
 };
 
 // Threads: any. Whoever comes while nobody writes leads: it opens a transaction, takes all that
@@ -35,7 +35,7 @@ struct WriteWork {
 // nobody and has no savepoint.
 class GroupWriter {
  public:
-  using Open = std::function<Result<std::unique_ptr<storage::Sqlite>>()>;
+  using Open = std::function<Result<std::unique_ptr<storage::Database>>()>;
   explicit GroupWriter(Open open) : open_(std::move(open)) {}
 
   // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
@@ -64,6 +64,8 @@ class GroupWriter {
   Status SettleOne(const WriteWork& work, const Status& failure);
   void Finish(const Group& group);
   Status OpenConnection();
+  // Opens a transaction, on a new connection if the old one has ended.
+  Status Begin();
 
   const Open open_;
   std::mutex mutex_;
@@ -71,6 +73,6 @@ class GroupWriter {
   std::deque<Waiting*> waiting_;  // guarded by mutex_
   bool led_ = false;              // guarded by mutex_
   // Of whoever leads; absent after a COMMIT whose end is unknown.
-  std::unique_ptr<storage::Sqlite> connection_;
+  std::unique_ptr<storage::Database> connection_;
 };
 }  // namespace weirhouse::catalog

@@ -8,7 +8,7 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::SqliteRow;
+using storage::DatabaseRow;
 
 class LineageWriter {
  public:
@@ -41,8 +41,7 @@ class LineageWriter {
     if (ids_.contains(ref)) return Status::Ok();
     WEIRHOUSE_TRY(
         const std::optional<std::int64_t> id,
-        InsertRow(
-            commit_->db,
+        commit_->db.Insert(
             "INSERT INTO node (kind, key, record, seq) VALUES (?, ?, ?, ?) ON CONFLICT (kind, "
             "key) DO NOTHING RETURNING id",
             {ref.kind, ref.key, JsonText(record), commit_->seq.value()}));
@@ -64,7 +63,7 @@ class LineageWriter {
     if (const auto found = ids_.find(ref); found != ids_.end()) return found->second;
     std::int64_t id = 0;
     WEIRHOUSE_TRY_STATUS(commit_->db.Each("SELECT id FROM node WHERE kind = ? AND key = ?",
-                                          {ref.kind, ref.key}, [&](const SqliteRow& row) {
+                                          {ref.kind, ref.key}, [&](const DatabaseRow& row) {
                                             id = row.Int(0);
                                             return Status::Ok();
                                           }));

@@ -6,20 +6,21 @@
 
 #include "catalog/row.h"
 #include "catalog/span.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
-using storage::SqliteValue;
+using storage::Database;
+using storage::DatabaseRow;
+using storage::DatabaseValue;
 
-Result<std::string> TextOfRow(const SqliteRow& row) { return row.Text(0); }
+Result<std::string> TextOfRow(const DatabaseRow& row) { return row.Text(0); }
 
 // Adds the properties, which lie in rows (namespace, key, value), to the namespaces.
-Status AddProperties(Sqlite& db, std::string_view sql, const std::vector<SqliteValue>& parameters,
+Status AddProperties(Database& db, std::string_view sql,
+                     const std::vector<DatabaseValue>& parameters,
                      std::map<std::string, NamespaceRecord>& namespaces) {
-  return db.Each(sql, parameters, [&](const SqliteRow& row) {
+  return db.Each(sql, parameters, [&](const DatabaseRow& row) {
     if (const auto found = namespaces.find(row.Text(0)); found != namespaces.end()) {
       found->second.properties.emplace(row.Text(1), row.Text(2));
     }
@@ -29,20 +30,20 @@ Status AddProperties(Sqlite& db, std::string_view sql, const std::vector<SqliteV
 }  // namespace
 
 // ---- Pointers
-Result<std::optional<TablePointer>> SqliteCatalog::FindTable(std::string_view name) {
+Result<std::optional<TablePointer>> SqlCatalog::FindTable(std::string_view name) {
   return FindOne<TablePointer>(
       fmt::format("SELECT {} FROM table_pointer WHERE name = ?", kPointerColumns),
       {std::string(name)}, PointerOfRow);
 }
 
-Result<std::vector<TablePointer>> SqliteCatalog::Tables() {
+Result<std::vector<TablePointer>> SqlCatalog::Tables() {
   return Collect<TablePointer>(
       fmt::format("SELECT {} FROM table_pointer ORDER BY name", kPointerColumns), {}, PointerOfRow);
 }
 
-Result<std::vector<std::string>> SqliteCatalog::TableNames(std::string_view name_space,
-                                                           PointerKind kind, std::string_view after,
-                                                           std::int64_t limit) {
+Result<std::vector<std::string>> SqlCatalog::TableNames(std::string_view name_space,
+                                                        PointerKind kind, std::string_view after,
+                                                        std::int64_t limit) {
   return Collect<std::string>(
       "SELECT name FROM table_pointer WHERE namespace = ? AND kind = ? AND name > ? ORDER BY name "
       "LIMIT ?",
@@ -50,12 +51,12 @@ Result<std::vector<std::string>> SqliteCatalog::TableNames(std::string_view name
 }
 
 // ---- Namespaces
-Result<std::vector<NamespaceRecord>> SqliteCatalog::Namespaces() {
+Result<std::vector<NamespaceRecord>> SqlCatalog::Namespaces() {
   std::map<std::string, NamespaceRecord> found;
-  const auto read = [&](Sqlite& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(
         db.Each("SELECT name FROM namespace UNION SELECT namespace FROM table_pointer", {},
-                [&](const SqliteRow& row) {
+                [&](const DatabaseRow& row) {
                   found.emplace(row.Text(0), NamespaceRecord{row.Text(0), {}});
                   return Status::Ok();
                 }));
@@ -68,14 +69,14 @@ Result<std::vector<NamespaceRecord>> SqliteCatalog::Namespaces() {
   return namespaces;
 }
 
-Result<std::optional<NamespaceRecord>> SqliteCatalog::FindNamespace(std::string_view name) {
+Result<std::optional<NamespaceRecord>> SqlCatalog::FindNamespace(std::string_view name) {
   const std::string wanted(name);
   std::map<std::string, NamespaceRecord> found;
-  const auto read = [&](Sqlite& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(
         db.Each("SELECT name FROM namespace WHERE name = ? UNION SELECT namespace FROM "
                 "table_pointer WHERE namespace = ?",
-                {wanted, wanted}, [&](const SqliteRow& row) {
+                {wanted, wanted}, [&](const DatabaseRow& row) {
                   found.emplace(row.Text(0), NamespaceRecord{row.Text(0), {}});
                   return Status::Ok();
                 }));
@@ -90,22 +91,21 @@ Result<std::optional<NamespaceRecord>> SqliteCatalog::FindNamespace(std::string_
 
 // ---- What was recorded of a table
 template <typename T>
-Result<std::vector<T>> SqliteCatalog::CollectRecorded(std::string_view table,
-                                                      std::string_view select,
-                                                      const std::vector<SqliteValue>& parameters,
-                                                      std::string_view order,
-                                                      Result<T> (*of_row)(const SqliteRow&)) {
+Result<std::vector<T>> SqlCatalog::CollectRecorded(std::string_view table, std::string_view select,
+                                                   const std::vector<DatabaseValue>& parameters,
+                                                   std::string_view order,
+                                                   Result<T> (*of_row)(const DatabaseRow&)) {
   std::vector<T> rows;
   const std::string sql =
       fmt::format("{} AND table_name = ? AND seq > ? AND seq <= ? {}", select, order);
-  const auto read = [&](Sqlite& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     WEIRHOUSE_TRY(const TableSpans spans, LoadSpans(db, table));
     for (const TableSpan& span : spans) {
-      std::vector<SqliteValue> values = parameters;
+      std::vector<DatabaseValue> values = parameters;
       values.emplace_back(span.recorded_as);
       values.emplace_back(span.after);
       values.emplace_back(span.until);
-      WEIRHOUSE_TRY_STATUS(db.Each(sql, values, [&](const SqliteRow& row) -> Status {
+      WEIRHOUSE_TRY_STATUS(db.Each(sql, values, [&](const DatabaseRow& row) -> Status {
         WEIRHOUSE_TRY(T value, of_row(row));
         rows.push_back(std::move(value));
         return Status::Ok();
@@ -117,13 +117,13 @@ Result<std::vector<T>> SqliteCatalog::CollectRecorded(std::string_view table,
   return rows;
 }
 
-Result<std::vector<SnapshotRecord>> SqliteCatalog::Snapshots(std::string_view table) {
+Result<std::vector<SnapshotRecord>> SqlCatalog::Snapshots(std::string_view table) {
   return CollectRecorded<SnapshotRecord>(
       table, fmt::format("SELECT {} FROM snapshot WHERE id > 0", kSnapshotColumns), {},
       "ORDER BY seq, id", SnapshotOfRow);
 }
 
-Result<CommitSeq> SqliteCatalog::SeqOf(std::string_view table, std::int64_t sequence_number) {
+Result<CommitSeq> SqlCatalog::SeqOf(std::string_view table, std::int64_t sequence_number) {
   WEIRHOUSE_TRY(
       const std::vector<SnapshotRecord> found,
       CollectRecorded<SnapshotRecord>(
@@ -138,8 +138,8 @@ Result<CommitSeq> SqliteCatalog::SeqOf(std::string_view table, std::int64_t sequ
       .WithError("WH7086");
 }
 
-Result<std::optional<SnapshotRecord>> SqliteCatalog::SnapshotAsOf(std::string_view table,
-                                                                  CommitSeq seq) {
+Result<std::optional<SnapshotRecord>> SqlCatalog::SnapshotAsOf(std::string_view table,
+                                                               CommitSeq seq) {
   WEIRHOUSE_TRY(
       std::vector<SnapshotRecord> found,
       CollectRecorded<SnapshotRecord>(
@@ -150,7 +150,7 @@ Result<std::optional<SnapshotRecord>> SqliteCatalog::SnapshotAsOf(std::string_vi
   return std::optional<SnapshotRecord>(std::move(found.back()));
 }
 
-Result<std::vector<FileRecord>> SqliteCatalog::Files(std::optional<std::string> table) {
+Result<std::vector<FileRecord>> SqlCatalog::Files(std::optional<std::string> table) {
   if (!table) {
     return Collect<FileRecord>(
         fmt::format("SELECT {} FROM file WHERE path NOT IN (SELECT path FROM released_file) ORDER "
@@ -165,9 +165,9 @@ Result<std::vector<FileRecord>> SqliteCatalog::Files(std::optional<std::string> 
       {}, "ORDER BY id", FileOfRow);
 }
 
-Result<std::vector<MetricRecord>> SqliteCatalog::Metrics(const std::string& table,
-                                                         const std::string& name, EventTime from,
-                                                         EventTime to) {
+Result<std::vector<MetricRecord>> SqlCatalog::Metrics(const std::string& table,
+                                                      const std::string& name, EventTime from,
+                                                      EventTime to) {
   WEIRHOUSE_TRY(
       std::vector<MetricRecord> metrics,
       CollectRecorded<MetricRecord>(

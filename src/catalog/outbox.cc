@@ -2,34 +2,34 @@
 #include <fmt/format.h>
 
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 using SettingEntry = std::pair<std::string, nlohmann::json>;
 
-Result<SettingEntry> SettingOfRow(const SqliteRow& row) {
+Result<SettingEntry> SettingOfRow(const DatabaseRow& row) {
   std::string key = row.Text(0);
   WEIRHOUSE_TRY(nlohmann::json value, StoredJson(row.Text(1), "setting"));
   return SettingEntry(std::move(key), std::move(value));
 }
 }  // namespace
 
-Result<std::vector<OutboxEvent>> SqliteCatalog::PendingEvents(std::int64_t limit) {
+Result<std::vector<OutboxEvent>> SqlCatalog::PendingEvents(std::int64_t limit) {
   return Collect<OutboxEvent>(
       fmt::format("SELECT {} FROM outbox WHERE state = 'pending' ORDER BY id LIMIT ?",
                   kEventColumns),
       {limit}, EventOfRow);
 }
 
-Status SqliteCatalog::MarkEvent(std::int64_t id, std::string_view state, int attempts) {
+Status SqlCatalog::MarkEvent(std::int64_t id, std::string_view state, int attempts) {
   if (state != "pending" && state != "sent" && state != "dead") {
     return Status(Code::kInternal, fmt::format("event state does not exist: \"{}\"", state))
         .WithError("WH7085");
   }
-  return Write([&](Sqlite& db) -> Status {
+  return Write([&](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(db.Run("UPDATE outbox SET state = ?, attempts = ? WHERE id = ?",
                                 {std::string(state), std::int64_t{attempts}, id}));
     if (db.Changes() == 1) return Status::Ok();
@@ -37,35 +37,35 @@ Status SqliteCatalog::MarkEvent(std::int64_t id, std::string_view state, int att
   });
 }
 
-Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteCatalog::EventCounts() {
+Result<std::vector<std::pair<std::string, std::int64_t>>> SqlCatalog::EventCounts() {
   using Count = std::pair<std::string, std::int64_t>;
   return Collect<Count>(
       "SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state", {},
-      [](const SqliteRow& row) -> Result<Count> { return Count(row.Text(0), row.Int(1)); });
+      [](const DatabaseRow& row) -> Result<Count> { return Count(row.Text(0), row.Int(1)); });
 }
 
-Result<Catalog::Offset> SqliteCatalog::OffsetOf(const std::string& consumer) {
+Result<Catalog::Offset> SqlCatalog::OffsetOf(const std::string& consumer) {
   WEIRHOUSE_TRY(
       std::optional<Offset> offset,
       FindOne<Offset>(
           "SELECT position, generation FROM consumer_offset WHERE consumer = ?", {consumer},
-          [](const SqliteRow& row) -> Result<Offset> { return Offset{row.Int(0), row.Int(1)}; }));
+          [](const DatabaseRow& row) -> Result<Offset> { return Offset{row.Int(0), row.Int(1)}; }));
   return offset.value_or(Offset{});
 }
 
-Result<std::optional<PredictionRecord>> SqliteCatalog::FindPrediction(const std::string& id) {
+Result<std::optional<PredictionRecord>> SqlCatalog::FindPrediction(const std::string& id) {
   return FindOne<PredictionRecord>(
       fmt::format("SELECT {} FROM prediction WHERE id = ?", kPredictionColumns), {id},
       PredictionOfRow);
 }
 
-Result<std::vector<PredictionRecord>> SqliteCatalog::Predictions(std::int64_t limit) {
+Result<std::vector<PredictionRecord>> SqlCatalog::Predictions(std::int64_t limit) {
   return Collect<PredictionRecord>(
       fmt::format("SELECT {} FROM prediction ORDER BY number DESC LIMIT ?", kPredictionColumns),
       {limit}, PredictionOfRow);
 }
 
-Result<std::optional<nlohmann::json>> SqliteCatalog::Setting(const std::string& key) {
+Result<std::optional<nlohmann::json>> SqlCatalog::Setting(const std::string& key) {
   WEIRHOUSE_TRY(
       std::optional<SettingEntry> entry,
       FindOne<SettingEntry>("SELECT key, value FROM setting WHERE key = ?", {key}, SettingOfRow));
@@ -73,7 +73,7 @@ Result<std::optional<nlohmann::json>> SqliteCatalog::Setting(const std::string& 
   return std::optional<nlohmann::json>(std::move(entry->second));
 }
 
-Result<std::vector<std::pair<std::string, nlohmann::json>>> SqliteCatalog::Settings(
+Result<std::vector<std::pair<std::string, nlohmann::json>>> SqlCatalog::Settings(
     std::string_view prefix) {
   return Collect<SettingEntry>(
       "SELECT key, value FROM setting WHERE substr(key, 1, length(?)) = ? ORDER BY key",

@@ -7,8 +7,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
 struct Standing {
   std::string uuid;
@@ -16,11 +16,11 @@ struct Standing {
   std::string kind;
 };
 
-Result<std::optional<Standing>> FindPointer(Sqlite& db, const std::string& name) {
+Result<std::optional<Standing>> FindPointer(Database& db, const std::string& name) {
   std::optional<Standing> found;
   WEIRHOUSE_TRY_STATUS(
       db.Each("SELECT uuid, metadata_location, kind FROM table_pointer WHERE name = ?", {name},
-              [&](const SqliteRow& row) {
+              [&](const DatabaseRow& row) {
                 found = Standing{row.Text(0), row.Text(1), row.Text(2)};
                 return Status::Ok();
               }));
@@ -43,7 +43,7 @@ std::string ExpectedAndFound(const std::optional<std::string>& expected,
 }
 
 // The pointer of `name`, which must stand at `expected`.
-Status ExpectPointer(Sqlite& db, const std::string& name, const std::string& expected) {
+Status ExpectPointer(Database& db, const std::string& name, const std::string& expected) {
   WEIRHOUSE_TRY(const std::optional<Standing> found, FindPointer(db, name));
   if (found && found->metadata_location == expected) return Status::Ok();
   return PointerConflict(name, ExpectedAndFound(expected, found));
@@ -68,17 +68,17 @@ struct NamespaceStanding {
   bool exists() const { return by_name || by_tables; }
 };
 
-Result<bool> Any(Sqlite& db, std::string_view sql,
-                 const std::vector<storage::SqliteValue>& values) {
+Result<bool> Any(Database& db, std::string_view sql,
+                 const std::vector<storage::DatabaseValue>& values) {
   bool any = false;
-  WEIRHOUSE_TRY_STATUS(db.Each(sql, values, [&](const SqliteRow&) {
+  WEIRHOUSE_TRY_STATUS(db.Each(sql, values, [&](const DatabaseRow&) {
     any = true;
     return Status::Ok();
   }));
   return any;
 }
 
-Result<NamespaceStanding> StandingOf(Sqlite& db, const std::string& name) {
+Result<NamespaceStanding> StandingOf(Database& db, const std::string& name) {
   NamespaceStanding standing;
   WEIRHOUSE_TRY(standing.by_name, Any(db, "SELECT 1 FROM namespace WHERE name = ?", {name}));
   WEIRHOUSE_TRY(standing.by_tables,
@@ -109,7 +109,7 @@ Status CheckNamespaceName(const std::string& name) {
       .WithError("WH7085");
 }
 
-Status WriteProperties(Sqlite& db, const NamespaceRecord& wanted) {
+Status WriteProperties(Database& db, const NamespaceRecord& wanted) {
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM namespace_property WHERE namespace = ?", {wanted.name}));
   for (const auto& [key, value] : wanted.properties) {
     WEIRHOUSE_TRY_STATUS(

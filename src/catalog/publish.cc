@@ -6,8 +6,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
 Status WriteSnapshot(CommitContext& commit, const SnapshotRecord& snapshot) {
   return commit.db.Run(
@@ -30,7 +30,7 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
   if (commit.db.Changes() == 1) return Status::Ok();
   std::string stored;
   WEIRHOUSE_TRY_STATUS(commit.db.Each("SELECT sha256 FROM file WHERE path = ?", {file.path},
-                                      [&](const SqliteRow& row) {
+                                      [&](const DatabaseRow& row) {
                                         stored = row.Text(0);
                                         return Status::Ok();
                                       }));
@@ -50,7 +50,7 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
     WEIRHOUSE_TRY_STATUS(
         commit.db.Each("SELECT id FROM object WHERE source = ? AND name = ? AND digest = ? AND "
                        "state <> 'duplicate'",
-                       {object.source, object.name, digest}, [&](const SqliteRow& row) {
+                       {object.source, object.name, digest}, [&](const DatabaseRow& row) {
                          earlier = row.Int(0);
                          return Status::Ok();
                        }));
@@ -62,16 +62,15 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
           .WithHint("treat it as a duplicate");
     }
   }
-  WEIRHOUSE_TRY(
-      const std::optional<std::int64_t> id,
-      InsertRow(commit.db,
-                "INSERT INTO object (source, name, digest, size_bytes, record_count, "
-                "first_record_id, path, batch, contract_version, sender, arrived_at, state, "
-                "attempts, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                {object.source, object.name, digest, object.size_bytes, object.record_count,
-                 object.first_record_id.value(), object.path, object.batch, object.contract_version,
-                 object.sender, Micros(object.arrived_at), object.state,
-                 std::int64_t{object.attempts}, commit.seq.value()}));
+  WEIRHOUSE_TRY(const std::optional<std::int64_t> id,
+                commit.db.Insert(
+                    "INSERT INTO object (source, name, digest, size_bytes, record_count, "
+                    "first_record_id, path, batch, contract_version, sender, arrived_at, state, "
+                    "attempts, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                    {object.source, object.name, digest, object.size_bytes, object.record_count,
+                     object.first_record_id.value(), object.path, object.batch,
+                     object.contract_version, object.sender, Micros(object.arrived_at),
+                     object.state, std::int64_t{object.attempts}, commit.seq.value()}));
   commit.objects.emplace_back(id.value_or(0));
   return Status::Ok();
 }
@@ -116,11 +115,11 @@ Status WritePrediction(CommitContext& commit, const PredictionRecord& prediction
        prediction.features_seq.value(), commit.seq.value()});
 }
 
-Result<Catalog::Offset> StoredOffset(Sqlite& db, const std::string& consumer) {
+Result<Catalog::Offset> StoredOffset(Database& db, const std::string& consumer) {
   Catalog::Offset offset;
   WEIRHOUSE_TRY_STATUS(
       db.Each("SELECT position, generation FROM consumer_offset WHERE consumer = ?", {consumer},
-              [&](const SqliteRow& row) {
+              [&](const DatabaseRow& row) {
                 offset = {row.Int(0), row.Int(1)};
                 return Status::Ok();
               }));
@@ -187,7 +186,7 @@ Status WriteEvents(CommitContext& commit) {
   return Status::Ok();
 }
 
-Status CheckOffsets(Sqlite& db, const CommitRequest& request) {
+Status CheckOffsets(Database& db, const CommitRequest& request) {
   for (const OffsetMove& move : request.offsets) {
     WEIRHOUSE_TRY(const Catalog::Offset stored, StoredOffset(db, move.consumer));
     if (move.generation < stored.generation) {
@@ -210,7 +209,7 @@ Status CheckOffsets(Sqlite& db, const CommitRequest& request) {
   return Status::Ok();
 }
 
-Status WriteOffsets(Sqlite& db, const CommitRequest& request, CommitSeq seq) {
+Status WriteOffsets(Database& db, const CommitRequest& request, CommitSeq seq) {
   for (const OffsetMove& move : request.offsets) {
     WEIRHOUSE_TRY_STATUS(
         db.Run("INSERT INTO consumer_offset (consumer, position, generation, seq) VALUES (?, ?, ?, "

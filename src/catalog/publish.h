@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "catalog/catalog.h"
-#include "storage/sqlite.h"
+#include "storage/database.h"
 
 namespace weirhouse::catalog {
 
 // Where one commit stands while it is written.
 struct CommitContext {
-  storage::Sqlite& db;
+  storage::Database& db;
   const CommitRequest& request;
   Run run;  // as it stood before
   CommitSeq seq;
@@ -23,7 +23,7 @@ struct CommitContext {
 
 // ---- runs.cc
 // The run of `plan`: new, resumed, or as it stands (see Catalog::PlanRun).
-Result<Run> PlanOne(storage::Sqlite& db, const RunPlan& plan, ProcessTime now);
+Result<Run> PlanOne(storage::Database& db, const RunPlan& plan, ProcessTime now);
 
 // ---- pointer_write.cc
 // Namespaces, drops, renames and table changes, in the order that CommitRequest states. kConflict
@@ -31,7 +31,7 @@ Result<Run> PlanOne(storage::Sqlite& db, const RunPlan& plan, ProcessTime now);
 Status WritePointers(CommitContext& commit);
 
 // ---- reply.cc
-Status WriteReply(storage::Sqlite& db, const StoredReply& reply, ProcessTime now);
+Status WriteReply(storage::Database& db, const StoredReply& reply, ProcessTime now);
 
 // ---- released.cc
 Status WriteReleased(CommitContext& commit);
@@ -43,8 +43,8 @@ Status WriteTables(CommitContext& commit);
 Status WriteJudgement(CommitContext& commit);
 Status WriteEvents(CommitContext& commit);
 // Fails before anything is written if a consumer has moved or this generation is fenced off.
-Status CheckOffsets(storage::Sqlite& db, const CommitRequest& request);
-Status WriteOffsets(storage::Sqlite& db, const CommitRequest& request, CommitSeq seq);
+Status CheckOffsets(storage::Database& db, const CommitRequest& request);
+Status WriteOffsets(storage::Database& db, const CommitRequest& request, CommitSeq seq);
 
 // ---- lineage_write.cc
 Status WriteLineage(CommitContext& commit);
@@ -53,7 +53,7 @@ Status WriteLineage(CommitContext& commit);
 // The canonical record of a commit, built from the request and from the rows as they were written.
 Result<std::string> BuildRecord(CommitContext& commit);
 // h_0 = SHA-256(project id).
-Result<Digest> ChainStart(storage::Sqlite& db);
+Result<Digest> ChainStart(storage::Database& db);
 // h_n = SHA-256(0x02 ‖ h_(n-1) ‖ SHA-256(record)).
 Digest ChainStep(const Digest& before, std::string_view record);
 }  // namespace weirhouse::catalog

@@ -2,19 +2,19 @@
 #include <fmt/format.h>
 
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
-using storage::SqliteValue;
+using storage::Database;
+using storage::DatabaseRow;
+using storage::DatabaseValue;
 }  // namespace
 
 // ---- Arrival
-Result<std::vector<ObjectRecord>> SqliteCatalog::Objects(const ObjectFilter& filter) {
+Result<std::vector<ObjectRecord>> SqlCatalog::Objects(const ObjectFilter& filter) {
   std::string sql = fmt::format("{} WHERE o.id > 0", kObjectSelect);
-  std::vector<SqliteValue> parameters;
+  std::vector<DatabaseValue> parameters;
   if (filter.source) {
     sql += " AND o.source = ?";
     parameters.emplace_back(*filter.source);
@@ -35,12 +35,12 @@ Result<std::vector<ObjectRecord>> SqliteCatalog::Objects(const ObjectFilter& fil
   return Collect<ObjectRecord>(sql, parameters, ObjectOfRow);
 }
 
-Result<std::optional<ObjectRecord>> SqliteCatalog::FindObject(ObjectId id) {
+Result<std::optional<ObjectRecord>> SqlCatalog::FindObject(ObjectId id) {
   return FindOne<ObjectRecord>(fmt::format("{} WHERE o.id = ?", kObjectSelect), {id.value()},
                                ObjectOfRow);
 }
 
-Result<std::optional<ObjectRecord>> SqliteCatalog::ObjectOfRecord(RecordId record) {
+Result<std::optional<ObjectRecord>> SqlCatalog::ObjectOfRecord(RecordId record) {
   // Ranges do not overlap, so only the last one that begins at or before the record can hold it.
   // Objects without records reserve nothing and are left out.
   WEIRHOUSE_TRY(
@@ -55,38 +55,38 @@ Result<std::optional<ObjectRecord>> SqliteCatalog::ObjectOfRecord(RecordId recor
   return object;
 }
 
-Result<std::optional<ObjectRecord>> SqliteCatalog::FindArrival(const std::string& source,
-                                                               const std::string& name,
-                                                               const Digest& digest) {
+Result<std::optional<ObjectRecord>> SqlCatalog::FindArrival(const std::string& source,
+                                                            const std::string& name,
+                                                            const Digest& digest) {
   return FindOne<ObjectRecord>(fmt::format("{} WHERE o.source = ? AND o.name = ? AND o.digest = ? "
                                            "AND o.state <> 'duplicate'",
                                            kObjectSelect),
                                {source, name, digest.ToHex()}, ObjectOfRow);
 }
 
-Result<std::optional<LandingRecord>> SqliteCatalog::FindLanding(const std::string& path) {
+Result<std::optional<LandingRecord>> SqlCatalog::FindLanding(const std::string& path) {
   return FindOne<LandingRecord>(
       fmt::format("SELECT {} FROM landing WHERE path = ?", kLandingColumns), {path}, LandingOfRow);
 }
 
-Result<std::vector<LandingRecord>> SqliteCatalog::Landings(const std::string& source) {
+Result<std::vector<LandingRecord>> SqlCatalog::Landings(const std::string& source) {
   return Collect<LandingRecord>(
       fmt::format("SELECT {} FROM landing WHERE source = ? ORDER BY path", kLandingColumns),
       {source}, LandingOfRow);
 }
 
-Result<int> SqliteCatalog::CountParseAttempt(const std::string& source, const std::string& name,
-                                             const Digest& digest) {
+Result<int> SqlCatalog::CountParseAttempt(const std::string& source, const std::string& name,
+                                          const Digest& digest) {
   WEIRHOUSE_TRY(const std::vector<int> counts, CountParseAttempts({{source, name, digest}}));
   return counts.front();
 }
 
-Result<std::vector<int>> SqliteCatalog::CountParseAttempts(const std::vector<Arrival>& arrivals) {
+Result<std::vector<int>> SqlCatalog::CountParseAttempts(const std::vector<Arrival>& arrivals) {
   std::vector<int> counts;
-  const auto count_all = [&](Sqlite& db) -> Status {
+  const auto count_all = [&](Database& db) -> Status {
     counts.clear();
     for (const Arrival& arrival : arrivals) {
-      const std::vector<SqliteValue> key{arrival.source, arrival.name, arrival.digest.ToHex()};
+      const std::vector<DatabaseValue> key{arrival.source, arrival.name, arrival.digest.ToHex()};
       WEIRHOUSE_TRY_STATUS(
           db.Run("INSERT INTO parse_attempt (source, name, digest, attempts) VALUES (?, ?, ?, 1) "
                  "ON CONFLICT (source, name, digest) DO UPDATE SET attempts = "
@@ -94,7 +94,7 @@ Result<std::vector<int>> SqliteCatalog::CountParseAttempts(const std::vector<Arr
                  key));
       WEIRHOUSE_TRY_STATUS(
           db.Each("SELECT attempts FROM parse_attempt WHERE source = ? AND name = ? AND digest = ?",
-                  key, [&](const SqliteRow& row) {
+                  key, [&](const DatabaseRow& row) {
                     counts.push_back(static_cast<int>(row.Int(0)));
                     return Status::Ok();
                   }));
@@ -107,9 +107,9 @@ Result<std::vector<int>> SqliteCatalog::CountParseAttempts(const std::vector<Arr
 }
 
 // ---- Judgement
-Result<std::vector<VerdictRecord>> SqliteCatalog::Verdicts(const VerdictFilter& filter) {
+Result<std::vector<VerdictRecord>> SqlCatalog::Verdicts(const VerdictFilter& filter) {
   std::string sql = fmt::format("SELECT {} FROM verdict WHERE id > 0", kVerdictColumns);
-  std::vector<SqliteValue> parameters;
+  std::vector<DatabaseValue> parameters;
   if (filter.gate) {
     sql += " AND gate = ?";
     parameters.emplace_back(*filter.gate);
@@ -123,38 +123,37 @@ Result<std::vector<VerdictRecord>> SqliteCatalog::Verdicts(const VerdictFilter& 
   return Collect<VerdictRecord>(sql, parameters, VerdictOfRow);
 }
 
-Result<std::vector<RecordStateCount>> SqliteCatalog::RecordStates() {
+Result<std::vector<RecordStateCount>> SqlCatalog::RecordStates() {
   return Collect<RecordStateCount>(
       "SELECT r.source, r.table_name, r.state, sum(r.count) FROM record_state r JOIN commit_log c "
       "ON c.seq = r.seq WHERE c.state = 'committed' GROUP BY r.source, r.table_name, r.state ORDER "
       "BY r.source, r.table_name, r.state",
-      {}, [](const SqliteRow& row) -> Result<RecordStateCount> {
+      {}, [](const DatabaseRow& row) -> Result<RecordStateCount> {
         return RecordStateCount{row.Text(0), row.Text(1), row.Text(2), row.Int(3)};
       });
 }
 
 // ---- The commit log
-Result<CommitSeq> SqliteCatalog::LastSeq() {
+Result<CommitSeq> SqlCatalog::LastSeq() {
   WEIRHOUSE_TRY(std::optional<CommitSeq> last,
                 FindOne<CommitSeq>("SELECT coalesce(max(seq), 0) FROM commit_log", {},
-                                   [](const SqliteRow& row) -> Result<CommitSeq> {
+                                   [](const DatabaseRow& row) -> Result<CommitSeq> {
                                      return CommitSeq(row.Int(0));
                                    }));
   return *last;
 }
 
-Result<std::vector<Catalog::CommitEntry>> SqliteCatalog::Commits(CommitSeq after,
-                                                                 std::int64_t limit) {
+Result<std::vector<Catalog::CommitEntry>> SqlCatalog::Commits(CommitSeq after, std::int64_t limit) {
   return Collect<CommitEntry>(
       fmt::format("SELECT {} FROM commit_log WHERE seq > ? ORDER BY seq LIMIT ?", kCommitColumns),
       {after.value(), limit}, CommitOfRow);
 }
 
-Result<EventTime> SqliteCatalog::ReplayNow() {
+Result<EventTime> SqlCatalog::ReplayNow() {
   WEIRHOUSE_TRY(
       std::optional<EventTime> now,
       FindOne<EventTime>("SELECT max(batch_end) FROM commit_log WHERE state = 'committed'", {},
-                         [](const SqliteRow& row) -> Result<EventTime> {
+                         [](const DatabaseRow& row) -> Result<EventTime> {
                            if (row.IsNull(0)) return EventTime::min();
                            return EventTimeOfMicros(row.Int(0));
                          }));

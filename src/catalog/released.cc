@@ -1,11 +1,11 @@
 // Files that nothing needs any more: first out of the books, later off the disk.
 #include "catalog/publish.h"
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-Result<std::string> PathOfRow(const storage::SqliteRow& row) { return row.Text(0); }
+Result<std::string> PathOfRow(const storage::DatabaseRow& row) { return row.Text(0); }
 }  // namespace
 
 Status WriteReleased(CommitContext& commit) {
@@ -18,15 +18,15 @@ Status WriteReleased(CommitContext& commit) {
   return Status::Ok();
 }
 
-Result<std::vector<std::string>> SqliteCatalog::ReleasedFiles(ProcessTime before) {
+Result<std::vector<std::string>> SqlCatalog::ReleasedFiles(ProcessTime before) {
   return Collect<std::string>(
       "SELECT f.path FROM released_file f JOIN commit_log c ON c.seq = f.seq WHERE f.removed = 0 "
       "AND c.committed_at < ? ORDER BY f.path",
       {Micros(before)}, PathOfRow);
 }
 
-Status SqliteCatalog::MarkRemoved(const std::vector<std::string>& paths) {
-  return Write([&](storage::Sqlite& db) {
+Status SqlCatalog::MarkRemoved(const std::vector<std::string>& paths) {
+  return Write([&](storage::Database& db) {
     for (const std::string& path : paths) {
       WEIRHOUSE_TRY_STATUS(db.Run("UPDATE released_file SET removed = 1 WHERE path = ?", {path}));
     }

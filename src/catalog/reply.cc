@@ -3,20 +3,20 @@
 
 #include "catalog/publish.h"
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
+using storage::Database;
+using storage::DatabaseRow;
 
-Result<StoredReply> ReplyOfRow(const SqliteRow& row) {
+Result<StoredReply> ReplyOfRow(const DatabaseRow& row) {
   return StoredReply{row.Text(0), row.Text(1), static_cast<int>(row.Int(2)), row.Text(3),
                      ProcessTimeOfMicros(row.Int(4))};
 }
 }  // namespace
 
-Status WriteReply(Sqlite& db, const StoredReply& reply, ProcessTime now) {
+Status WriteReply(Database& db, const StoredReply& reply, ProcessTime now) {
   // Here, where a writer is at work anyway: nobody has to come by and clean up.
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM reply WHERE kept_until <= ?", {Micros(now)}));
   WEIRHOUSE_TRY_STATUS(
@@ -31,14 +31,14 @@ Status WriteReply(Sqlite& db, const StoredReply& reply, ProcessTime now) {
       .WithHint("send the reply that is stored");
 }
 
-Result<std::optional<StoredReply>> SqliteCatalog::FindReply(std::string_view key) {
+Result<std::optional<StoredReply>> SqlCatalog::FindReply(std::string_view key) {
   return FindOne<StoredReply>(
       "SELECT key, request, status, body, kept_until FROM reply WHERE key = ? AND kept_until > ?",
       {std::string(key), Micros(clock_->Now())}, ReplyOfRow);
 }
 
-Status SqliteCatalog::KeepReply(const StoredReply& reply) {
+Status SqlCatalog::KeepReply(const StoredReply& reply) {
   const ProcessTime now = clock_->Now();
-  return Write([&](Sqlite& db) { return WriteReply(db, reply, now); });
+  return Write([&](Database& db) { return WriteReply(db, reply, now); });
 }
 }  // namespace weirhouse::catalog

@@ -6,14 +6,14 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::SqliteRow;
+using storage::DatabaseRow;
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("catalog holds an unreadable {}", what))
       .WithError("WH7088")
       .WithHint("keep the file as it is and restore a backup of the project");
 }
-CommitSeq SeqAt(const SqliteRow& row, int column) { return CommitSeq(row.Int(column)); }
+CommitSeq SeqAt(const DatabaseRow& row, int column) { return CommitSeq(row.Int(column)); }
 }  // namespace
 
 std::string JsonText(const nlohmann::json& value) {
@@ -41,21 +41,11 @@ Result<RunState> StoredState(const std::string& name) {
   return Unreadable("run state");
 }
 
-Result<std::optional<std::int64_t>> InsertRow(storage::Sqlite& db, std::string_view sql,
-                                              const std::vector<storage::SqliteValue>& parameters) {
-  std::optional<std::int64_t> id;
-  WEIRHOUSE_TRY_STATUS(db.Each(sql, parameters, [&](const SqliteRow& row) {
-    id = row.Int(0);
-    return Status::Ok();
-  }));
-  return id;
-}
-
 std::string PointerKindName(PointerKind kind) {
   return kind == PointerKind::kView ? "view" : "table";
 }
 
-Result<Run> RunOfRow(const SqliteRow& row) {
+Result<Run> RunOfRow(const DatabaseRow& row) {
   Run run;
   run.id = RunId(row.Int(0));
   run.plan.kind = row.Text(1);
@@ -77,7 +67,7 @@ Result<Run> RunOfRow(const SqliteRow& row) {
   return run;
 }
 
-Result<TablePointer> PointerOfRow(const SqliteRow& row) {
+Result<TablePointer> PointerOfRow(const DatabaseRow& row) {
   TablePointer pointer;
   pointer.name = row.Text(0);
   pointer.uuid = row.Text(1);
@@ -88,7 +78,7 @@ Result<TablePointer> PointerOfRow(const SqliteRow& row) {
   return pointer;
 }
 
-Result<SnapshotRecord> SnapshotOfRow(const SqliteRow& row) {
+Result<SnapshotRecord> SnapshotOfRow(const DatabaseRow& row) {
   SnapshotRecord snapshot;
   snapshot.table = row.Text(0);
   snapshot.snapshot = SnapshotId(row.Int(1));
@@ -103,7 +93,7 @@ Result<SnapshotRecord> SnapshotOfRow(const SqliteRow& row) {
   return snapshot;
 }
 
-Result<FileRecord> FileOfRow(const SqliteRow& row) {
+Result<FileRecord> FileOfRow(const DatabaseRow& row) {
   FileRecord file;
   file.path = row.Text(0);
   file.table = row.Text(1);
@@ -115,7 +105,7 @@ Result<FileRecord> FileOfRow(const SqliteRow& row) {
   return file;
 }
 
-Result<ObjectRecord> ObjectOfRow(const SqliteRow& row) {
+Result<ObjectRecord> ObjectOfRow(const DatabaseRow& row) {
   ObjectRecord object;
   object.id = ObjectId(row.Int(0));
   object.source = row.Text(1);
@@ -135,7 +125,7 @@ Result<ObjectRecord> ObjectOfRow(const SqliteRow& row) {
   return object;
 }
 
-Result<LandingRecord> LandingOfRow(const SqliteRow& row) {
+Result<LandingRecord> LandingOfRow(const DatabaseRow& row) {
   LandingRecord landing;
   landing.path = row.Text(0);
   landing.size_bytes = row.Int(1);
@@ -147,7 +137,7 @@ Result<LandingRecord> LandingOfRow(const SqliteRow& row) {
   return landing;
 }
 
-Result<VerdictRecord> VerdictOfRow(const SqliteRow& row) {
+Result<VerdictRecord> VerdictOfRow(const DatabaseRow& row) {
   VerdictRecord verdict;
   verdict.gate = row.Text(0);
   verdict.table = row.Text(1);
@@ -162,7 +152,7 @@ Result<VerdictRecord> VerdictOfRow(const SqliteRow& row) {
   return verdict;
 }
 
-Result<MetricRecord> MetricOfRow(const SqliteRow& row) {
+Result<MetricRecord> MetricOfRow(const DatabaseRow& row) {
   MetricRecord metric;
   metric.table = row.Text(0);
   metric.name = row.Text(1);
@@ -175,7 +165,7 @@ Result<MetricRecord> MetricOfRow(const SqliteRow& row) {
   return metric;
 }
 
-Result<Node> NodeOfRow(const SqliteRow& row) {
+Result<Node> NodeOfRow(const DatabaseRow& row) {
   Node node;
   node.id = NodeId(row.Int(0));
   node.node.kind = row.Text(1);
@@ -185,7 +175,7 @@ Result<Node> NodeOfRow(const SqliteRow& row) {
   return node;
 }
 
-Result<OutboxEvent> EventOfRow(const SqliteRow& row) {
+Result<OutboxEvent> EventOfRow(const DatabaseRow& row) {
   OutboxEvent event;
   event.id = row.Int(0);
   event.type = row.Text(1);
@@ -197,7 +187,7 @@ Result<OutboxEvent> EventOfRow(const SqliteRow& row) {
   return event;
 }
 
-Result<PredictionRecord> PredictionOfRow(const SqliteRow& row) {
+Result<PredictionRecord> PredictionOfRow(const DatabaseRow& row) {
   PredictionRecord prediction;
   prediction.id = row.Text(0);
   prediction.model = row.Text(1);
@@ -210,7 +200,7 @@ Result<PredictionRecord> PredictionOfRow(const SqliteRow& row) {
   return prediction;
 }
 
-Result<Catalog::CommitEntry> CommitOfRow(const SqliteRow& row) {
+Result<Catalog::CommitEntry> CommitOfRow(const DatabaseRow& row) {
   Catalog::CommitEntry entry;
   entry.seq = SeqAt(row, 0);
   entry.run = RunId(row.Int(1));

@@ -3,19 +3,19 @@
 
 #include "catalog/publish.h"
 #include "catalog/row.h"
-#include "catalog/sqlite_catalog.h"
+#include "catalog/sql_catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Sqlite;
-using storage::SqliteRow;
-using storage::SqliteValue;
+using storage::Database;
+using storage::DatabaseRow;
+using storage::DatabaseValue;
 
-Result<std::optional<Run>> FindStep(Sqlite& db, std::string_view kind, const Digest& identity) {
+Result<std::optional<Run>> FindStep(Database& db, std::string_view kind, const Digest& identity) {
   std::optional<Run> found;
   WEIRHOUSE_TRY_STATUS(
       db.Each(fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
-              {std::string(kind), identity.ToHex()}, [&](const SqliteRow& row) -> Status {
+              {std::string(kind), identity.ToHex()}, [&](const DatabaseRow& row) -> Status {
                 WEIRHOUSE_TRY(found, RunOfRow(row));
                 return Status::Ok();
               }));
@@ -23,11 +23,11 @@ Result<std::optional<Run>> FindStep(Sqlite& db, std::string_view kind, const Dig
 }
 
 // Takes `count` record ids from the sequence; the first of them, or 0 for none.
-Result<RecordId> ReserveRecordIds(Sqlite& db, std::int64_t count) {
+Result<RecordId> ReserveRecordIds(Database& db, std::int64_t count) {
   if (count == 0) return RecordId();
   std::int64_t first = 0;
   WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT next FROM counter WHERE name = 'record'", {}, [&](const SqliteRow& row) {
+      db.Each("SELECT next FROM counter WHERE name = 'record'", {}, [&](const DatabaseRow& row) {
         first = row.Int(0);
         return Status::Ok();
       }));
@@ -35,15 +35,14 @@ Result<RecordId> ReserveRecordIds(Sqlite& db, std::int64_t count) {
   return RecordId(first);
 }
 
-Result<Run> InsertRun(Sqlite& db, const RunPlan& plan, ProcessTime now) {
+Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
   Run run;
   run.plan = plan;
   run.planned_at = now;
   WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
   WEIRHOUSE_TRY(
       const std::optional<std::int64_t> id,
-      InsertRow(db,
-                "INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
+      db.Insert("INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
                 "record_ids_wanted, first_record_id, state, attempt, planned_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 1, ?) RETURNING id",
                 {plan.kind, plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
@@ -53,7 +52,7 @@ Result<Run> InsertRun(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   return run;
 }
 
-Result<Run> ResumeRun(Sqlite& db, Run run, const RunPlan& plan) {
+Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan) {
   if (plan.record_ids_wanted != run.plan.record_ids_wanted) {
     // The same step reads the same bytes, so it cannot want another number of records.
     return Status(Code::kInternal,
@@ -79,7 +78,7 @@ Status NoSuchRun(RunId run) {
 }
 }  // namespace
 
-Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
+Result<Run> PlanOne(Database& db, const RunPlan& plan, ProcessTime now) {
   if (plan.record_ids_wanted < 0) {
     return Status(Code::kInternal,
                   fmt::format("run \"{}\" wants a negative number of record ids", plan.name))
@@ -93,16 +92,16 @@ Result<Run> PlanOne(Sqlite& db, const RunPlan& plan, ProcessTime now) {
   return *std::move(found);
 }
 
-Result<Run> SqliteCatalog::PlanRun(const RunPlan& plan) {
+Result<Run> SqlCatalog::PlanRun(const RunPlan& plan) {
   WEIRHOUSE_TRY(std::vector<Run> runs, PlanRuns({plan}));
   return std::move(runs.front());
 }
 
-Result<std::vector<Run>> SqliteCatalog::PlanRuns(const std::vector<RunPlan>& plans) {
+Result<std::vector<Run>> SqlCatalog::PlanRuns(const std::vector<RunPlan>& plans) {
   WEIRHOUSE_FAILPOINT("catalog.plan.before");
   const ProcessTime now = clock_->Now();
   std::vector<Run> runs;
-  WEIRHOUSE_TRY_STATUS(Write([&](Sqlite& db) -> Status {
+  WEIRHOUSE_TRY_STATUS(Write([&](Database& db) -> Status {
     runs.clear();
     for (const RunPlan& plan : plans) {
       WEIRHOUSE_TRY(Run run, PlanOne(db, plan, now));
@@ -114,12 +113,12 @@ Result<std::vector<Run>> SqliteCatalog::PlanRuns(const std::vector<RunPlan>& pla
   return runs;
 }
 
-Status SqliteCatalog::FailRun(RunId run, const Status& why) {
+Status SqlCatalog::FailRun(RunId run, const Status& why) {
   nlohmann::json error{{"code", CodeName(why.code())}, {"message", why.message()}};
   if (!why.hint().empty()) error["hint"] = why.hint();
   if (!why.error_code().empty()) error["error"] = why.error_code();
   const std::int64_t now = Micros(clock_->Now());
-  return Write([&](Sqlite& db) -> Status {
+  return Write([&](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(db.Run(
         "UPDATE run SET state = 'failed', finished_at = ?, error = ? WHERE id = ? AND state IN "
         "('planned', 'failed')",
@@ -127,7 +126,7 @@ Status SqliteCatalog::FailRun(RunId run, const Status& why) {
     if (db.Changes() == 1) return Status::Ok();
     std::string state;
     WEIRHOUSE_TRY_STATUS(
-        db.Each("SELECT state FROM run WHERE id = ?", {run.value()}, [&](const SqliteRow& row) {
+        db.Each("SELECT state FROM run WHERE id = ?", {run.value()}, [&](const DatabaseRow& row) {
           state = row.Text(0);
           return Status::Ok();
         }));
@@ -138,7 +137,7 @@ Status SqliteCatalog::FailRun(RunId run, const Status& why) {
   });
 }
 
-Result<Run> SqliteCatalog::GetRun(RunId run) {
+Result<Run> SqlCatalog::GetRun(RunId run) {
   WEIRHOUSE_TRY(std::optional<Run> found,
                 FindOne<Run>(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
                              {run.value()}, RunOfRow));
@@ -146,16 +145,15 @@ Result<Run> SqliteCatalog::GetRun(RunId run) {
   return *std::move(found);
 }
 
-Result<std::optional<Run>> SqliteCatalog::FindRun(std::string_view kind,
-                                                  const Digest& step_identity) {
+Result<std::optional<Run>> SqlCatalog::FindRun(std::string_view kind, const Digest& step_identity) {
   return FindOne<Run>(
       fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
       {std::string(kind), step_identity.ToHex()}, RunOfRow);
 }
 
-Result<std::vector<Run>> SqliteCatalog::Runs(const RunFilter& filter) {
+Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
   std::string sql = fmt::format("SELECT {} FROM run WHERE id > 0", kRunColumns);
-  std::vector<SqliteValue> parameters;
+  std::vector<DatabaseValue> parameters;
   if (filter.kind) {
     sql += " AND kind = ?";
     parameters.emplace_back(*filter.kind);
@@ -173,10 +171,10 @@ Result<std::vector<Run>> SqliteCatalog::Runs(const RunFilter& filter) {
   return Collect<Run>(sql, parameters, RunOfRow);
 }
 
-Result<std::vector<std::pair<RunState, std::int64_t>>> SqliteCatalog::RunCounts() {
+Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
   using Count = std::pair<RunState, std::int64_t>;
   return Collect<Count>("SELECT state, count(*) FROM run GROUP BY state ORDER BY state", {},
-                        [](const SqliteRow& row) -> Result<Count> {
+                        [](const DatabaseRow& row) -> Result<Count> {
                           WEIRHOUSE_TRY(const RunState state, StoredState(row.Text(0)));
                           return Count(state, row.Int(1));
                         });

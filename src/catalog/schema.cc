@@ -5,10 +5,12 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "catalog/dialect.h"
+
 namespace weirhouse::catalog {
 namespace {
 // Times are microseconds since 1970 UTC, digests 64 hexadecimal digits, `seq` a commit sequence.
-// Kept to SQL that PostgreSQL reads too, apart from AUTOINCREMENT and WITHOUT ROWID.
+// Kept to SQL that PostgreSQL reads too, apart from what dialect.h puts in its words.
 constexpr std::string_view kProgress = R"sql(
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL) WITHOUT ROWID;
@@ -343,8 +345,8 @@ Status VersionMismatch(int found) {
       .WithHint("open it once for writing: any writing command brings it up to date");
 }
 
-Status Apply(storage::Sqlite& db, const Migration& migration, ProcessTime now, Random& random) {
-  WEIRHOUSE_TRY_STATUS(db.Script(migration.sql));
+Status Apply(storage::Database& db, const Migration& migration, ProcessTime now, Random& random) {
+  WEIRHOUSE_TRY_STATUS(db.Script(MigrationFor(db.dialect(), migration.sql)));
   if (migration.version == 1) {
     const std::string project = nlohmann::json(random.Uuid4()).dump();
     WEIRHOUSE_TRY_STATUS(
@@ -357,25 +359,19 @@ Status Apply(storage::Sqlite& db, const Migration& migration, ProcessTime now, R
 
 std::span<const Migration> Migrations() { return kMigrations; }
 
-Result<int> SchemaVersion(storage::Sqlite& db) {
-  bool there = false;
-  WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration'", {},
-              [&](const storage::SqliteRow&) {
-                there = true;
-                return Status::Ok();
-              }));
+Result<int> SchemaVersion(storage::Database& db) {
+  WEIRHOUSE_TRY(const bool there, db.HasTable("migration"));
   if (!there) return 0;
   int version = 0;
   WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT max(version) FROM migration", {}, [&](const storage::SqliteRow& row) {
+      db.Each("SELECT max(version) FROM migration", {}, [&](const storage::DatabaseRow& row) {
         version = static_cast<int>(row.Int(0));
         return Status::Ok();
       }));
   return version;
 }
 
-Status Migrate(storage::Sqlite& db, ProcessTime now, Random& random) {
+Status Migrate(storage::Database& db, ProcessTime now, Random& random) {
   WEIRHOUSE_TRY(const int before, SchemaVersion(db));
   if (before > kMigrations.back().version) return VersionMismatch(before);
   for (const Migration& migration : kMigrations) {
@@ -404,7 +400,7 @@ Status Migrate(storage::Sqlite& db, ProcessTime now, Random& random) {
   return Status::Ok();
 }
 
-Status CheckVersion(storage::Sqlite& db) {
+Status CheckVersion(storage::Database& db) {
   WEIRHOUSE_TRY(const int version, SchemaVersion(db));
   if (version != kMigrations.back().version) return VersionMismatch(version);
   return Status::Ok();

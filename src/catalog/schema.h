@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "base/time.h"
-#include "storage/sqlite.h"
+#include "storage/database.h"
 
 namespace weirhouse::catalog {
 
@@ -25,9 +25,9 @@ std::span<const Migration> Migrations();
 
 // Brings the database up to the newest version, each migration in one transaction; a new database
 // gets its project id. Errors: WH7083 when the file was written by a newer program.
-Status Migrate(storage::Sqlite& db, ProcessTime now, Random& random);
+Status Migrate(storage::Database& db, ProcessTime now, Random& random);
 // The version the database stands at; 0 = empty.
-Result<int> SchemaVersion(storage::Sqlite& db);
+Result<int> SchemaVersion(storage::Database& db);
 // Refuses a database that is older or newer than this program reads.
-Status CheckVersion(storage::Sqlite& db);
+Status CheckVersion(storage::Database& db);
 }  // namespace weirhouse::catalog

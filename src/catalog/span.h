@@ -14,7 +14,7 @@
 
 #include "base/id.h"
 #include "base/status.h"
-#include "storage/sqlite.h"
+#include "storage/database.h"
 
 namespace weirhouse::catalog {
 
@@ -36,6 +36,6 @@ TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name);
 // Of the new name. The old one keeps SpansAfterDrop.
 TableSpans SpansAfterRename(TableSpans spans, std::string_view new_name, std::int64_t seq);
 
-Result<TableSpans> LoadSpans(storage::Sqlite& db, std::string_view name);
-Status StoreSpans(storage::Sqlite& db, std::string_view name, const TableSpans& spans);
+Result<TableSpans> LoadSpans(storage::Database& db, std::string_view name);
+Status StoreSpans(storage::Database& db, std::string_view name, const TableSpans& spans);
 }  // namespace weirhouse::catalog

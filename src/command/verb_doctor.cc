@@ -169,7 +169,8 @@ void CheckState(Context& context, Findings& findings) {
   catalog::Catalog& catalog = (*workspace)->catalog();
   const auto last = catalog.LastSeq();
   AddStatus(findings, "catalog", last.status(),
-            last.ok() ? fmt::format("{} commits", WithThousands(last->value())) : "");
+            last.ok() ? fmt::format("{}, {} commits", catalog.place(), WithThousands(last->value()))
+                      : "");
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
   const bool online = storage::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
   findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");

@@ -59,6 +59,9 @@ struct Notify {
 struct Profile {
   std::string name = "local";
   std::string warehouse = "./.weirhouse/lake";
+  // Where the catalog is: empty = SQLite in the state folder; else a PostgreSQL URL, in which
+  // '${env:NAME}' stands as it was written, so that a password is never kept.
+  std::string catalog_url;
   bool batch_by_arrival = false;         // ignore the sources' batch patterns
   std::vector<std::string> skip_checks;  // gate check kinds that are recorded as skipped
 };

@@ -21,6 +21,25 @@ Result<std::string> Text(const YamlNode& map, std::string_view key, std::string_
   return node->AsString(fmt::format("{} of {}", key, what));
 }
 
+// `sqlite`, or `{ postgres: URL }`.
+Status ParseCatalog(const YamlNode& node, const std::string& what, Profile& profile) {
+  if (node.is_scalar()) {
+    if (node.text() == "sqlite") return Status();
+    return node.Error(
+        "WH2005", fmt::format("catalog of {} is not served by this release: \"{}\" (sqlite, or a "
+                              "map with the key postgres)",
+                              what, node.text()));
+  }
+  const std::string catalog = "catalog of " + what;
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys(catalog, {"postgres"}));
+  WEIRHOUSE_TRY(const YamlNode* url, node.Require("postgres", catalog));
+  WEIRHOUSE_TRY(profile.catalog_url, url->AsString("postgres of " + catalog));
+  if (profile.catalog_url.empty()) {
+    return url->Error("WH2004", fmt::format("postgres of {} is empty", catalog));
+  }
+  return Status();
+}
+
 Status ParseProfile(const YamlNode& node, const std::string& name, ProjectDefinition& project) {
   const std::string what = fmt::format("the profile \"{}\"", name);
   WEIRHOUSE_TRY_STATUS(
@@ -28,10 +47,12 @@ Status ParseProfile(const YamlNode& node, const std::string& name, ProjectDefini
   Profile& profile = project.profile;
   profile.name = name;
   WEIRHOUSE_TRY(profile.warehouse, Text(node, "warehouse", what, profile.warehouse));
-  for (const auto& [key, embedded] :
-       {std::pair{"catalog", "sqlite"}, {"log", "embedded"}, {"online", "embedded"}}) {
+  if (const YamlNode* catalog = node.Find("catalog")) {
+    WEIRHOUSE_TRY_STATUS(ParseCatalog(*catalog, what, profile));
+  }
+  for (const std::string_view key : {"log", "online"}) {
     const YamlNode* choice = node.Find(key);
-    if (choice != nullptr && (!choice->is_scalar() || choice->text() != embedded)) {
+    if (choice != nullptr && (!choice->is_scalar() || choice->text() != "embedded")) {
       return choice->Error("WH2005",
                            fmt::format("{} of {} is not served by this release", key, what));
     }

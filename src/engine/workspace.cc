@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "engine/catalog_place.h"
 #include "engine/online_query.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
@@ -77,8 +78,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   if (!arrow::compute::Initialize().ok())
     return Status(Code::kInternal, "could not start Arrow's compute functions");
 
-  const std::string catalog_path = workspace->state_folder_ + "/catalog.db";
-  if (!workspace->disk_->Stat(catalog_path).ok()) {
+  if (!workspace->disk_->Stat(workspace->state_folder_).ok()) {
     return Status(Code::kNotFound,
                   fmt::format("the project has no state yet: {}", workspace->state_folder_))
         .WithError("WH8004")
@@ -88,9 +88,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   if (writes) {
     WEIRHOUSE_TRY(workspace->lock_, TakeLock(workspace->state_folder_ + "/lock"));
   }
-  catalog::SqliteCatalogOptions catalog_options;
-  catalog_options.read_only = !writes;
-  WEIRHOUSE_TRY(workspace->catalog_, catalog::OpenSqliteCatalog(catalog_path, catalog_options));
+  WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
+                                                        workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
   const std::string kv_folder = workspace->state_folder_ + "/kv";
   if (writes || workspace->disk_->Stat(kv_folder + "/CURRENT").ok()) {
@@ -210,10 +209,6 @@ Result<EventTime> Workspace::Now() {
 Result<std::string> InitializeState(const ProjectDefinition& project) {
   storage::Disk& disk = storage::LocalDisk();
   const std::string state = project.root + "/" + std::string(kStateFolder);
-  if (disk.Stat(state + "/catalog.db").ok()) {
-    return Status(Code::kConflict, fmt::format("the project has state already: {}", state))
-        .WithError("WH8005");
-  }
   WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
   const std::string& warehouse = project.profile.warehouse;
   std::string lake =
@@ -222,7 +217,7 @@ Result<std::string> InitializeState(const ProjectDefinition& project) {
           : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
   while (lake.ends_with('/')) lake.pop_back();
   WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
-                catalog::OpenSqliteCatalog(state + "/catalog.db"));
+                MakeProjectCatalog(disk, project, state));
   Sha256 entropy;
   for (int i = 0; i < 4; ++i) entropy.UpdateInt(SystemRandom().PositiveId());
   const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);

@@ -56,9 +56,12 @@ class Database {
   // Runs one statement with `?` parameters bound in order.
   virtual Status Run(std::string_view sql, const std::vector<DatabaseValue>& parameters = {}) = 0;
   // Visits each row until `visit` fails; its status is then returned. Statements may be nested. On
-  // PostgreSQL the whole result is held in memory: page what has no bound.
+  // PostgreSQL the whole result is held in memory: Stream what has no bound.
   virtual Status Each(std::string_view sql, const std::vector<DatabaseValue>& parameters,
                       const std::function<Status(const DatabaseRow&)>& visit) = 0;
+  // The same for a long result, inside a transaction: a part of it is held at a time.
+  virtual Status Stream(std::string_view sql,
+                        const std::function<Status(const DatabaseRow&)>& visit) = 0;
   // Several statements, no parameters (migrations).
   virtual Status Script(std::string_view sql) = 0;
   // Runs `INSERT … RETURNING column`; the value, or nothing if no row was inserted.

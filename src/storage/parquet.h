@@ -57,9 +57,9 @@ Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arro
                                  const ParquetOptions& options = {});
 
 struct ParquetReadOptions {
-  // The columns wanted, in order, by their field ids; null = all columns as they are. What is absent
-  // from the file comes back as nulls. Fields of structs, lists and maps are matched by id too.
-  // Files whose columns carry no ids are matched by name.
+  // The columns wanted, in order, by their field ids; null = all columns as they are. What is
+  // absent from the file comes back as nulls. Fields of structs, lists and maps are matched by id
+  // too. Files whose columns carry no ids are matched by name.
   std::shared_ptr<arrow::Schema> schema{};
   // By field id, what a file has that lacks the field, instead of nulls. Of the field's type.
   std::map<int, std::shared_ptr<arrow::Scalar>> defaults{};

@@ -18,6 +18,7 @@ namespace {
 constexpr int kServerVersionMin = 130000;
 constexpr std::size_t kCachedStatementsMax = 256;
 constexpr std::size_t kShownSqlMax = 120;
+constexpr int kStreamRows = 500;
 constexpr Oid kBoolOid = 16;
 constexpr Oid kByteaOid = 17;
 constexpr int kTextFormat = 0;
@@ -136,6 +137,8 @@ class PostgresConnection : public Postgres {
     }
     return Status::Ok();
   }
+  Status Stream(std::string_view sql,
+                const std::function<Status(const DatabaseRow&)>& visit) override;
   Status Script(std::string_view sql) override {
     const ResultHandle result(PQexec(connection_.get(), std::string(sql).c_str()));
     return Judge(result.get(), fmt::format("run \"{}\"", Shown(sql)), Writes(sql)).status();
@@ -272,8 +275,27 @@ class PostgresConnection : public Postgres {
   bool in_transaction_ = false;
   std::int64_t changes_ = 0;
   std::int64_t prepared_ = 0;
+  std::int64_t cursors_ = 0;
   std::unordered_map<std::string, Statement> statements_;
 };
+
+Status PostgresConnection::Stream(std::string_view sql,
+                                  const std::function<Status(const DatabaseRow&)>& visit) {
+  const std::string cursor = fmt::format("c{}", ++cursors_);
+  WEIRHOUSE_TRY_STATUS(Script(fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", cursor, sql)));
+  const std::string fetch = fmt::format("FETCH {} FROM {}", kStreamRows, cursor);
+  for (int rows = kStreamRows; rows == kStreamRows;) {
+    const ResultHandle result(PQexec(connection_.get(), fetch.c_str()));
+    WEIRHOUSE_TRY_STATUS(
+        Judge(result.get(), fmt::format("read \"{}\"", Shown(sql)), false).status());
+    rows = PQntuples(result.get());
+    for (int row = 0; row < rows; ++row) {
+      // The transaction's end closes the cursor of a visitor that has seen enough.
+      WEIRHOUSE_TRY_STATUS(visit(ResultRow(result.get(), row)));
+    }
+  }
+  return Script("CLOSE " + cursor);
+}
 
 Status PostgresConnection::Commit() {
   in_transaction_ = false;

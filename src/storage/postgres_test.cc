@@ -248,6 +248,30 @@ TEST_F(PostgresDatabase, ServesManyDifferentStatements) {
   for (int i = 0; i < 600; ++i) ASSERT_OK(db_->Run("SELECT " + std::to_string(i)));
 }
 
+TEST_F(PostgresDatabase, StreamsLongResultsInPartsAndNests) {
+  ASSERT_OK(db_->Script("INSERT INTO t (i) SELECT g FROM generate_series(1, 1000) g"));
+  ASSERT_OK(db_->BeginRead());
+  std::int64_t sum = 0;
+  int outer = 0;
+  ASSERT_OK(db_->Stream("SELECT i FROM t ORDER BY i", [&](const DatabaseRow& row) -> Status {
+    sum += row.Int(0);
+    if (++outer % 500 != 0) return Status::Ok();
+    return db_->Stream("SELECT i FROM t", [&](const DatabaseRow&) {
+      ++sum;
+      return Status::Ok();
+    });
+  }));
+  EXPECT_EQ(outer, 1000);
+  EXPECT_EQ(sum, 500'500 + 2'000);
+  EXPECT_EQ(db_->Stream("SELECT i FROM t",
+                        [](const DatabaseRow&) { return Status(Code::kNotFound, "enough"); })
+                .code(),
+            Code::kNotFound);
+  db_->Rollback();
+  EXPECT_EQ(db_->Stream("SELECT 1", [](const DatabaseRow&) { return Status::Ok(); }).code(),
+            Code::kInternal);  // outside of a transaction
+}
+
 TEST_F(PostgresDatabase, ReadsOneStateHoweverManyStatements) {
   ASSERT_OK_AND(auto reader, Postgres::Open(address_, true));
   ASSERT_OK(reader->BeginRead());
@@ -362,7 +386,7 @@ TEST_F(PostgresDatabase, DoesNotKnowWhatBecameOfACommitWithoutAnAnswer) {
     ASSERT_OK_AND(auto db, Postgres::Open(Through(proxy), false));
     ASSERT_OK(db->Begin());
     ASSERT_OK(AddName(*db, "name" + std::to_string(++round)));
-    proxy.CutAt("COMMIT", cut);
+    proxy.CutAt(std::string("COMMIT\0", 7), cut);
     const Status unknown = db->Commit();
     EXPECT_EQ(unknown.code(), Code::kUnavailable);
     EXPECT_EQ(unknown.error_code(), "WH7003");

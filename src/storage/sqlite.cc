@@ -112,6 +112,10 @@ class SqliteConnection : public Sqlite {
               const std::function<Status(const SqliteRow&)>& visit) override {
     return Step(sql, parameters, &visit);
   }
+  Status Stream(std::string_view sql,
+                const std::function<Status(const DatabaseRow&)>& visit) override {
+    return Each(sql, {}, visit);
+  }
   Status Script(std::string_view sql) override {
     const std::string text(sql);
     const int rc = sqlite3_exec(db_.get(), text.c_str(), nullptr, nullptr, nullptr);

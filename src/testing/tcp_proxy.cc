@@ -62,8 +62,9 @@ TcpProxy::~TcpProxy() {
   close(listener_);
 }
 
-void TcpProxy::CutAt(const std::string& text, Cut cut) {
+void TcpProxy::CutAt(const std::string& text, Cut cut, bool then_down) {
   const std::lock_guard lock(mutex_);
+  then_down_ = then_down;
   text_ = text;
   cut_ = cut;
 }
@@ -93,6 +94,7 @@ bool TcpProxy::Wanted(const std::string& message, Cut* cut) {
   if (text_.empty() || message.find(text_) == std::string::npos) return false;
   text_.clear();
   *cut = cut_;
+  if (then_down_) down_ = true;
   ++cuts_;
   return true;
 }
@@ -102,6 +104,7 @@ bool TcpProxy::PassClient(int client, int server) {
   Cut cut = Cut::kLoseMessage;
   if (!Wanted(message, &cut)) return !message.empty() && Send(server, message);
   if (cut == Cut::kLoseReply && Send(server, message)) Receive(server);
+  if (down_) ++generation_;
   if (cut == Cut::kDelayMessage) {
     shutdown(client, SHUT_RDWR);
     std::this_thread::sleep_for(kDelay);

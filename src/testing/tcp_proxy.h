@@ -26,8 +26,8 @@ class TcpProxy {
   TcpProxy& operator=(const TcpProxy&) = delete;
 
   int port() const { return port_; }
-  // Cuts once, at the next message of a client that holds `text`.
-  void CutAt(const std::string& text, Cut cut);
+  // Cuts once, at the next message of a client that holds `text`. `then_down`: and goes down.
+  void CutAt(const std::string& text, Cut cut, bool then_down = false);
   // Cuts every connection there is, and refuses new ones until Restore.
   void GoDown();
   void Restore() { down_ = false; }
@@ -50,6 +50,7 @@ class TcpProxy {
   std::mutex mutex_;
   std::string text_;  // guarded by mutex_, as is cut_; empty = cut nothing
   Cut cut_ = Cut::kLoseMessage;
+  bool then_down_ = false;  // guarded by mutex_
   std::vector<std::thread> connections_;  // guarded by mutex_
   std::thread acceptor_;
 };

@@ -1,6 +1,6 @@
-// The catalog on SQLite. Private to catalog/; its parts lie in files by concept: commit.cc,
-// pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc, runs.cc,
-// names.cc and span.cc, released.cc, reads.cc, graph.cc, reply.cc, outbox.cc.
+// The catalog on SQLite or PostgreSQL. Private to catalog/; its parts lie in files by concept:
+// commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc,
+// runs.cc, names.cc and span.cc, released.cc, reads.cc, graph.cc, reply.cc, outbox.cc.
 #pragma once
 
 #include <functional>
@@ -14,16 +14,21 @@
 #include "base/failpoint.h"
 #include "catalog/catalog.h"
 #include "catalog/group_writer.h"
-#include "storage/sqlite.h"
+#include "storage/database.h"
 
 namespace weirhouse::catalog {
 
 // One writing connection, which writers share (group_writer.h), and one reading one: a reader never
 // waits for the writer's fsync.
-class SqliteCatalog final : public Catalog {
+class SqlCatalog final : public Catalog {
  public:
-  static Result<std::unique_ptr<Catalog>> Open(const std::string& path,
-                                               const SqliteCatalogOptions& options);
+  // Opens one connection; is asked again when one was lost.
+  using Opener = std::function<Result<std::unique_ptr<storage::Database>>(bool read_only)>;
+  // `shown` names the database to people.
+  static Result<std::unique_ptr<Catalog>> Open(Opener open, std::string shown,
+                                               const CatalogOptions& options);
+
+  std::string place() const override { return shown_; }
 
   Result<Run> PlanRun(const RunPlan& plan) override;
   Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) override;
@@ -86,15 +91,20 @@ class SqliteCatalog final : public Catalog {
   Result<EventTime> ReplayNow() override;
 
  private:
-  using Body = std::function<Status(storage::Sqlite&)>;
+  using Body = std::function<Status(storage::Database&)>;
 
-  SqliteCatalog(std::string path, bool read_only, Clock& clock)
-      : path_(std::move(path)),
+  SqlCatalog(Opener open, std::string shown, bool read_only, Clock& clock)
+      : open_(std::move(open)),
+        shown_(std::move(shown)),
         read_only_(read_only),
         clock_(&clock),
         writer_([this] { return OpenWriter(); }) {}
 
-  Result<std::unique_ptr<storage::Sqlite>> OpenWriter() const;
+  Result<std::unique_ptr<storage::Database>> OpenWriter() const;
+  // Makes sure that there is a reading connection.
+  Status OpenReader();
+  // Runs one statement, again if the connection turns out to have ended.
+  Status OnReader(const Body& statement);
   // Writes `body` whole or not at all. It may be called more than once (see WriteWork).
   Status Write(const Body& body);
   // Runs `body`, of one statement, on the reading connection.
@@ -104,36 +114,37 @@ class SqliteCatalog final : public Catalog {
   // All rows of one statement, or the first of them.
   template <typename T>
   Result<std::vector<T>> Collect(std::string_view sql,
-                                 const std::vector<storage::SqliteValue>& parameters,
-                                 Result<T> (*of_row)(const storage::SqliteRow&));
+                                 const std::vector<storage::DatabaseValue>& parameters,
+                                 Result<T> (*of_row)(const storage::DatabaseRow&));
   template <typename T>
   Result<std::optional<T>> FindOne(std::string_view sql,
-                                   const std::vector<storage::SqliteValue>& parameters,
-                                   Result<T> (*of_row)(const storage::SqliteRow&));
+                                   const std::vector<storage::DatabaseValue>& parameters,
+                                   Result<T> (*of_row)(const storage::DatabaseRow&));
   // All rows of `select`, which ends in a condition, that were recorded of `table` under whatever
   // name it had (see span.h); in `order` within each name, the oldest name first.
   template <typename T>
   Result<std::vector<T>> CollectRecorded(std::string_view table, std::string_view select,
-                                         const std::vector<storage::SqliteValue>& parameters,
+                                         const std::vector<storage::DatabaseValue>& parameters,
                                          std::string_view order,
-                                         Result<T> (*of_row)(const storage::SqliteRow&));
+                                         Result<T> (*of_row)(const storage::DatabaseRow&));
   Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
 
-  const std::string path_;
+  const Opener open_;
+  const std::string shown_;
   const bool read_only_;
   Clock* const clock_;
   GroupWriter writer_;
   std::mutex read_mutex_;
-  std::unique_ptr<storage::Sqlite> reader_;  // guarded by read_mutex_
+  std::unique_ptr<storage::Database> reader_;  // guarded by read_mutex_
 };
 
 template <typename T>
-Result<std::vector<T>> SqliteCatalog::Collect(std::string_view sql,
-                                              const std::vector<storage::SqliteValue>& parameters,
-                                              Result<T> (*of_row)(const storage::SqliteRow&)) {
+Result<std::vector<T>> SqlCatalog::Collect(std::string_view sql,
+                                           const std::vector<storage::DatabaseValue>& parameters,
+                                           Result<T> (*of_row)(const storage::DatabaseRow&)) {
   std::vector<T> rows;
-  WEIRHOUSE_TRY_STATUS(Read([&](storage::Sqlite& db) {
-    return db.Each(sql, parameters, [&](const storage::SqliteRow& row) -> Status {
+  WEIRHOUSE_TRY_STATUS(Read([&](storage::Database& db) {
+    return db.Each(sql, parameters, [&](const storage::DatabaseRow& row) -> Status {
       WEIRHOUSE_TRY(T value, of_row(row));
       rows.push_back(std::move(value));
       return Status::Ok();
@@ -143,9 +154,9 @@ Result<std::vector<T>> SqliteCatalog::Collect(std::string_view sql,
 }
 
 template <typename T>
-Result<std::optional<T>> SqliteCatalog::FindOne(std::string_view sql,
-                                                const std::vector<storage::SqliteValue>& parameters,
-                                                Result<T> (*of_row)(const storage::SqliteRow&)) {
+Result<std::optional<T>> SqlCatalog::FindOne(std::string_view sql,
+                                             const std::vector<storage::DatabaseValue>& parameters,
+                                             Result<T> (*of_row)(const storage::DatabaseRow&)) {
   WEIRHOUSE_TRY(std::vector<T> rows, Collect(sql, parameters, of_row));
   if (rows.empty()) return std::optional<T>();
   return std::optional<T>(std::move(rows.front()));

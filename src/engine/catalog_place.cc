@@ -1,0 +1,101 @@
+#include "engine/catalog_place.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/environment.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::string_view kSqliteFile = "/catalog.db";
+constexpr std::string_view kServerFile = "/catalog.json";  // {"project_id": …}
+
+bool OnServer(const ProjectDefinition& project) { return !project.profile.catalog_url.empty(); }
+
+bool Has(storage::Disk& disk, const std::string& state_folder, std::string_view file) {
+  return disk.Stat(state_folder + std::string(file)).ok();
+}
+
+Result<std::unique_ptr<catalog::Catalog>> OpenOnServer(const ProjectDefinition& project,
+                                                       const catalog::CatalogOptions& options) {
+  WEIRHOUSE_TRY(const std::string url, ExpandEnvironment(project.profile.catalog_url));
+  return catalog::OpenPostgresCatalog(url, project.name, options);
+}
+
+Status NoState(const std::string& state_folder, std::string hint) {
+  return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder))
+      .WithError("WH8004")
+      .WithHint(std::move(hint));
+}
+
+Status HasState(const std::string& state) {
+  return Status(Code::kConflict, fmt::format("the project has state already: {}", state))
+      .WithError("WH8005");
+}
+
+// The folder's caches and files are of the catalog that it was made with.
+Status CheckFolderIsIts(storage::Disk& disk, const std::string& state_folder,
+                        catalog::Catalog& catalog) {
+  WEIRHOUSE_TRY(const std::string text, disk.Read(state_folder + std::string(kServerFile)));
+  const auto stated = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog.Setting("project_id"));
+  if (stated.is_object() && id && stated.value("project_id", nlohmann::json()) == *id) {
+    return Status::Ok();
+  }
+  return Status(Code::kConflict,
+                fmt::format("the state folder belongs to another catalog than the profile's: {}",
+                            state_folder))
+      .WithError("WH8006")
+      .WithHint("correct the address or the schema in the profile; each checkout has one catalog");
+}
+}  // namespace
+
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder,
+                                                             bool read_only) {
+  const bool sqlite = Has(disk, state_folder, kSqliteFile);
+  const bool server = Has(disk, state_folder, kServerFile);
+  catalog::CatalogOptions options;
+  options.read_only = read_only;
+  options.create = false;
+  if (!OnServer(project)) {
+    if (sqlite) {
+      return catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);
+    }
+    return NoState(state_folder, server ? "its catalog is on PostgreSQL: --profile chooses a "
+                                          "profile that says where"
+                                        : "`wh init` in the project's folder makes it");
+  }
+  if (!server) {
+    return NoState(state_folder, sqlite ? "its catalog is on SQLite: --profile chooses a profile "
+                                          "that says so"
+                                        : "`wh init` in the project's folder makes it");
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, options));
+  WEIRHOUSE_TRY_STATUS(CheckFolderIsIts(disk, state_folder, *catalog));
+  return catalog;
+}
+
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder) {
+  if (Has(disk, state_folder, kSqliteFile) || Has(disk, state_folder, kServerFile)) {
+    return HasState(state_folder);
+  }
+  if (!OnServer(project)) {
+    return catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile));
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, {}));
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog->Setting("lake"));
+  if (lake) {
+    return std::move(HasState("its schema on the server"))
+        .WithHint("give the project another schema with `?schema=NAME`, or drop that one");
+  }
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog->Setting("project_id"));
+  const nlohmann::json stated{{"project_id", id.value_or(nlohmann::json())}};
+  WEIRHOUSE_TRY_STATUS(disk.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
+  return catalog;
+}
+}  // namespace weirhouse::engine

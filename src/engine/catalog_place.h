@@ -1,0 +1,27 @@
+// Where a project's catalog lies, and that its state folder is that catalog's. Private to engine/.
+//
+// On SQLite it is the file `catalog.db` of the state folder. On PostgreSQL the state folder holds
+// `catalog.json` instead, which names the project's id in that catalog: caches and lake of a folder
+// fit one catalog only, and a folder that meets another is refused (WH8006).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "catalog/catalog.h"
+#include "engine/project.h"
+#include "storage/disk.h"
+
+namespace weirhouse::engine {
+
+// Opens the catalog of a project that has state. kNotFound (WH8004) if it has none.
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder,
+                                                             bool read_only);
+// Makes the catalog of a project that has no state. kConflict (WH8005) if there is one.
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder);
+}  // namespace weirhouse::engine
