@@ -186,6 +186,17 @@ TEST(Metadata, ContradictionsAreCorruptionWithThePath) {
   EXPECT_EQ(ParseTableMetadata("{", "t", "/t/x.json").status().code(), Code::kCorruption);
 }
 
+TEST(Metadata, NestingWithoutEndIsRefusedAndBreaksNothing) {
+  const std::string json = SerializeTableMetadata(Large(2, 1));
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  std::string unknown = json;
+  unknown.insert(1, "\"x\":" + deep + ",");
+  EXPECT_EQ(ParseTableMetadata(unknown, "t", "/t/x.json").status().error_code(), "WH7050");
+  std::string text = json;  // brackets in a text are no nesting
+  text.insert(1, "\"x\":\"\\\"" + std::string(2000, '[') + "\",");
+  EXPECT_OK(ParseTableMetadata(text, "t", "/t/x.json").status());
+}
+
 TEST(Metadata, EveryTruncationIsAnError) {
   const std::string json = SerializeTableMetadata(Large(2, 2));
   for (std::size_t size = 0; size < json.size(); size += 7) {

@@ -1,5 +1,6 @@
 #include "table/nested_type.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "table/value.h"
@@ -10,6 +11,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kDepthMax = 64;
+constexpr int kJsonDepthMax = 4 * kDepthMax;  // a struct takes three levels: type, fields, field
 constexpr std::string_view kPrimitives[] = {
     "boolean",   "int",         "long",     "float",    "double", "date",         "time",
     "timestamp", "timestamptz", "string",   "binary",   "uuid",   "timestamp_ns", "timestamptz_ns",
@@ -36,6 +38,14 @@ Result<std::string> PrimitiveName(const std::string& name) {
   const bool on_the_globe = StartsWith(name, "geometry(") || StartsWith(name, "geography(");
   if (on_the_globe && name.back() == ')') return name;
   return Malformed(fmt::format("\"{}\" is no type", name));
+}
+
+// Checked before anything copies or prints it: both go as deep as the JSON does.
+bool IsDeep(const Json& json, int depth) {
+  if (!json.is_structured()) return false;
+  if (depth > kJsonDepthMax) return true;
+  return std::any_of(json.begin(), json.end(),
+                     [depth](const Json& item) { return IsDeep(item, depth + 1); });
 }
 
 // Spells the types inside `json` in the one way we compare by. All else stays as it is.
@@ -93,6 +103,14 @@ Result<NestedType> TakeApartJson(const Json& json) {
   return nested;
 }
 
+// The JSON text under `key`; empty if there is none.
+Result<std::string> DefaultText(const Json& field, const char* key) {
+  const auto it = field.find(key);
+  if (it == field.end() || it->is_null()) return std::string();
+  if (IsDeep(*it, 0)) return Malformed(fmt::format("{} is nested too deep", key));
+  return it->dump();
+}
+
 std::optional<Field> FindIn(const std::vector<Field>& fields, int id) {
   for (const Field& field : fields) {
     if (field.id == id) return field;
@@ -108,6 +126,7 @@ std::optional<Field> FindIn(const std::vector<Field>& fields, int id) {
 }  // namespace
 
 Result<Type> TypeOfJson(const Json& json) {
+  if (IsDeep(json, 0)) return Malformed("types are nested deeper than 64 levels");
   try {
     Json spelled = json;
     WEIRHOUSE_TRY_STATUS(Normalize(spelled, 0));
@@ -129,12 +148,8 @@ Result<Field> FieldOfJson(const Json& json) {
     Result<Type> type = TypeOfJson(json.at("type"));
     if (!type.ok()) return type.status().WithContext(fmt::format("field \"{}\"", field.name));
     field.type = std::move(type).value();
-    const auto text_of = [&json](const char* key) {
-      const auto it = json.find(key);
-      return it == json.end() || it->is_null() ? std::string() : it->dump();
-    };
-    field.initial_default = text_of("initial-default");
-    field.write_default = text_of("write-default");
+    WEIRHOUSE_TRY(field.initial_default, DefaultText(json, "initial-default"));
+    WEIRHOUSE_TRY(field.write_default, DefaultText(json, "write-default"));
     return field;
   } catch (const Json::exception& error) {
     return Malformed(error.what());
