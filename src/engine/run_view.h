@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "engine/workspace.h"
 #include "policy/policy.h"
 #include "table/table.h"
@@ -21,18 +22,23 @@ struct RunView {
   RunId run;                        // "r12": also the prefix
   std::vector<std::string> tables;  // that may be written through it
   std::string opened_by;
-  std::string state;  // open | published | discarded | failed (its gate did not pass)
-  std::map<std::string, SnapshotId> base;  // main of each table when it was first staged
+  ProcessTime opened_at{};
+  std::string state;    // open | published | discarded
+  std::string problem;  // open: why it was not published when that was last asked; discarded: why
+  std::map<std::string, SnapshotId> base;  // main of each table when it was first staged; 0: empty
 };
 struct OpenedView {
   RunView view;
   std::string token;  // shown once; lives as long as the view, at most `lifetime`
 };
+// `lifetime` of the token: a day where nothing is said.
+//   kNotFound          WH7101: no such table
+//   kPermissionDenied  WH7113: a definition makes the table, or it belongs to the system
 Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::string>& tables,
                                const std::string& who,
                                std::optional<std::chrono::seconds> lifetime);
 Result<RunView> FindRunView(Workspace& workspace, RunId run);  // kNotFound WH7110
-Result<std::vector<RunView>> RunViews(Workspace& workspace);
+Result<std::vector<RunView>> RunViews(Workspace& workspace);   // newest first
 
 struct ViewVerdict {
   bool published = false;
@@ -41,7 +47,9 @@ struct ViewVerdict {
 };
 // Judges and, if all gates pass, publishes all tables in one commit, with verdicts, metrics,
 // lineage and events. If a gate fails nothing moves; the view stays open, so that it can be mended.
-//   kConflict  main of a table moved since it was staged (WH7111): open a new view and write again
+//   kConflict      main of a table, or its schema, moved since it was staged (WH7111): open a new
+//                  view and write again; WH7114: published or discarded already
+//   kInvalidInput  WH7115: nothing was staged
 Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who);
 Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
                       const std::string& who);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/id.h"
+#include "engine/run_view.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
@@ -31,4 +33,14 @@ struct HeldChange {
   bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
 };
 HeldChange HeldBy(RunId run, const table::TableMetadata& table);
+// Updates that take a view's traces from a table: its ref and its properties.
+nlohmann::json ForgettingUpdates(RunId run, const HeldChange& held);
+
+// ---- The view's own record
+std::string RunViewKey(RunId run);  // the catalog setting that keeps it
+nlohmann::json ToJson(const RunView& view);
+Status RequireOpen(const RunView& view);  // kConflict WH7114
+// Its token, which a closed view does not need.
+std::string TokenNameOf(RunId run);
+Status CloseToken(Workspace& workspace, RunId run, const std::string& why);
 }  // namespace weirhouse::engine
