@@ -30,6 +30,13 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk
 Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file);
+// The same, read again even if cached: for files that a client has just named and could have
+// written anew after an earlier attempt was refused.
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& disk,
+                                                               const std::string& path);
+Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
+                                                       const TableMetadata& metadata,
+                                                       const ManifestFile& file);
 Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk& disk,
                                                                    const DataFile& file);
 // `keys` are the columns of the file's equality ids, in that order.
