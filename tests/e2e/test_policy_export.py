@@ -169,7 +169,8 @@ def principals(server, export):
         iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
         key = iam.create_access_key(UserName=name)["AccessKey"]
         keys[name] = (key["AccessKeyId"], key["SecretAccessKey"])
-    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset-auth", data=b"0", method="POST")).read()
+    judge = urllib.request.Request(f"{server}/moto-api/reset-auth", data=b"0", headers={"content-type": "text/plain"})
+    urllib.request.urlopen(judge).read()
     yield {name: client(server, "s3", *pair) for name, pair in keys.items()}
 
 
