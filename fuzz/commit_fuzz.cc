@@ -1,0 +1,83 @@
+// What a REST client sends to change a table: no bytes may crash its reading, and metadata that
+// came of it can be written and read again. The first byte chooses the table: none (a creation by
+// updates), one with some history, or the request that creates one.
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "table/metadata_update.h"
+#include "table/table.h"
+
+namespace {
+
+using Json = nlohmann::json;
+using weirhouse::Code;
+using weirhouse::table::TableMetadata;
+
+constexpr auto kNow = weirhouse::ProcessTimeOfMicros(1'700'000'000'000'000);
+
+const TableMetadata& Lived() {
+  static const TableMetadata table = [] {
+    const Json updates = Json::parse(R"([
+      {"action": "assign-uuid", "uuid": "9c12d441-03fe-4693-9a96-a0705ddf69c1"},
+      {"action": "add-schema", "schema": {"type": "struct", "fields": [
+        {"id": 1, "name": "id", "required": true, "type": "long"},
+        {"id": 2, "name": "at", "required": false, "type": "timestamptz"},
+        {"id": 3, "name": "l", "required": false, "type": {"type": "list", "element-id": 4,
+          "element-required": false, "element": "string"}}]}},
+      {"action": "set-current-schema", "schema-id": -1},
+      {"action": "add-spec", "spec": {"fields": [
+        {"source-id": 2, "field-id": 1000, "name": "m", "transform": "month"}]}},
+      {"action": "set-default-spec", "spec-id": -1},
+      {"action": "set-location", "location": "/t"},
+      {"action": "add-snapshot", "snapshot": {"snapshot-id": 1, "sequence-number": 1,
+        "timestamp-ms": 1, "manifest-list": "/m", "summary": {"operation": "append"}}},
+      {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 1},
+      {"action": "add-snapshot", "snapshot": {"snapshot-id": 2, "parent-snapshot-id": 1,
+        "sequence-number": 2, "timestamp-ms": 2, "manifest-list": "/m2",
+        "summary": {"operation": "append"}}},
+      {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 2}
+    ])");
+    return weirhouse::table::ApplyUpdates(nullptr, "a.b", updates, kNow).value().metadata;
+  }();
+  return table;
+}
+
+void CheckWritable(const TableMetadata& metadata) {
+  const std::string text = weirhouse::table::SerializeTableMetadata(metadata);
+  const auto again = weirhouse::table::ParseTableMetadata(text, "a.b", "/m.metadata.json");
+  WEIRHOUSE_CHECK(again.ok());
+  WEIRHOUSE_CHECK(weirhouse::table::SerializeTableMetadata(*again) == text);
+}
+
+void CheckRefusal(const weirhouse::Status& status) {
+  WEIRHOUSE_CHECK(status.code() == Code::kInvalidInput || status.code() == Code::kConflict);
+}
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return 0;
+  if (data[0] % 3 == 2) {
+    weirhouse::SeededRandom random(1);
+    const auto made = weirhouse::table::MetadataOfCreate(json, "a.b", "/t", random, kNow);
+    made.ok() ? CheckWritable(*made) : CheckRefusal(made.status());
+    return 0;
+  }
+  const TableMetadata* base = data[0] % 3 == 1 ? &Lived() : nullptr;
+  const auto member = [&json](const char* key) {
+    return json.is_object() && json.contains(key) ? json[key] : json;
+  };
+  if (const auto status = weirhouse::table::CheckRequirements(base, member("requirements"));
+      !status.ok()) {
+    CheckRefusal(status);
+  }
+  const auto updated = weirhouse::table::ApplyUpdates(base, "a.b", member("updates"), kNow);
+  updated.ok() ? CheckWritable(updated->metadata) : CheckRefusal(updated.status());
+  return 0;
+}
