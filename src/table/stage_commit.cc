@@ -314,17 +314,40 @@ bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
                      [](const PartitionField& field) { return CanApply(field.transform); });
 }
 
+// The length up to which manifests of a group are merged, once there are enough of them. The newest
+// are many and short; what earlier merges made waits until the rest has grown to a fair part of it,
+// so that an entry is rewritten a few times in its life and not at every merge.
+std::int64_t MergeUpTo(std::vector<std::int64_t> lengths) {
+  std::sort(lengths.begin(), lengths.end());
+  constexpr std::size_t kAtLeast = kManifestsMergeAt / 2;
+  constexpr std::int64_t kFairPart = 4;
+  std::int64_t sum = 0;
+  std::int64_t up_to = 0;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    if (i >= kAtLeast && lengths[i] > sum * kFairPart) break;
+    sum += lengths[i];
+    up_to = lengths[i];
+  }
+  return up_to;
+}
+
 // Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them.
 Status SnapshotBuilder::MergeSmall() {
-  std::map<Group, int> small;
+  std::map<Group, std::vector<std::int64_t>> small;
   for (const ManifestFile& file : kept_) {
-    if (file.length < kSmallManifestBytes) ++small[{file.content, file.spec_id}];
+    if (file.length < kSmallManifestBytes) {
+      small[{file.content, file.spec_id}].push_back(file.length);
+    }
+  }
+  std::map<Group, std::int64_t> merged_up_to;
+  for (auto& [group, lengths] : small) {
+    const bool enough = lengths.size() + 1 >= static_cast<std::size_t>(kManifestsMergeAt);
+    merged_up_to[group] = enough && CanWriteSpec(group.second) ? MergeUpTo(std::move(lengths)) : -1;
   }
   std::vector<ManifestFile> kept;
   for (ManifestFile& file : kept_) {
     const Group group{file.content, file.spec_id};
-    if (file.length >= kSmallManifestBytes || small[group] + 1 < kManifestsMergeAt ||
-        !CanWriteSpec(group.second)) {
+    if (file.length >= kSmallManifestBytes || file.length > merged_up_to[group]) {
       kept.push_back(std::move(file));
       continue;
     }

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "table/table_cache.h"
 #include "table/table_fixture_test.h"
 
 namespace weirhouse::table {
@@ -234,6 +235,34 @@ TEST_F(StageTest, SmallManifestsAreMergedBeforeThereAreMany) {
   ClearTableCaches();
   EXPECT_EQ(Ids(staged.table), "70");
   EXPECT_EQ(staged.table->current_snapshot()->summary.at("total-data-files"), "71");
+}
+
+// What a commit writes does not grow with the number of commits before it.
+TEST_F(StageTest, LateCommitsWriteAsMuchAsEarlyOnes) {
+  TablePtr table = NewFlights({});
+  std::vector<std::int64_t> written;   // bytes of manifests, by hundreds of commits
+  std::vector<std::int64_t> metadata;  // of metadata.json, the last of each hundred
+  for (int i = 0; i < 600; ++i) {
+    const StagedTable staged =
+        Append(table, fmt::format(R"([{{"id":{}}}])", i), fmt::format("r{}", i));
+    if (i % 100 == 0) {
+      written.push_back(0);
+      metadata.push_back(0);
+    }
+    for (const catalog::FileRecord& file : staged.files) {
+      if (file.kind == "manifest") written.back() += file.size_bytes;
+      if (file.kind == "metadata") metadata.back() = file.size_bytes;
+    }
+    table = staged.table;
+  }
+  EXPECT_LT(written[5], written[1] * 13 / 10);
+  EXPECT_LT(metadata[5], metadata[1] * 11 / 10);
+  ASSERT_OK_AND(const auto list,
+                LoadManifestList(disk(), table->current_snapshot()->manifest_list));
+  EXPECT_LT(list->size(), static_cast<std::size_t>(kManifestsMergeAt));
+  RecordProperty("bytes_early", static_cast<int>(written[1]));
+  RecordProperty("bytes_late", static_cast<int>(written[5]));
+  EXPECT_EQ(Read(table)->num_rows(), 600);
 }
 
 TEST_F(StageTest, AnAppendLeavesEarlierManifestsAloneAndReadsNone) {
