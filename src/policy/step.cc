@@ -34,7 +34,7 @@ std::string WhatItDoes(const SnapshotChange& change) {
     parts.push_back(fmt::format("{} {} {}{}", verb, count, of, count == 1 ? "" : "s"));
   };
   add("removes", change.removed_data.size(), "data file");
-  add("deletes rows by", change.added_deletes.size(), "delete file");
+  add("deletes rows with", change.added_deletes.size(), "delete file");
   add("removes", change.removed_deletes.size(), "delete file");
   add("gives another sequence number to", change.renumbered.size(), "file");
   add("describes anew", change.redescribed.size(), "file");
