@@ -50,7 +50,7 @@ def spelled(value, key=None):
         if key == "identifier-field-ids":
             return sorted(items)
         if key in ("statistics", "partition-statistics"):
-            return sorted(items, key=lambda file: file["snapshot-id"])
+            return sorted(items, key=lambda file: str(file["snapshot-id"]))
         return items
     if isinstance(value, str) and key in ("type", "element", "key", "value") and re.match(r"(decimal|fixed)[(\[]", value):
         return value.replace(" ", "")
