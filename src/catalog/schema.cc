@@ -293,8 +293,9 @@ CREATE TABLE reply (
 );
 CREATE INDEX reply_by_end ON reply (kept_until);
 
+-- DISTINCT, so that PostgreSQL takes no writes through it either.
 CREATE VIEW iceberg_tables AS
-  SELECT 'weirhouse' AS catalog_name, namespace AS table_namespace, short_name AS table_name,
+  SELECT DISTINCT 'weirhouse' AS catalog_name, namespace AS table_namespace, short_name AS table_name,
          metadata_location, previous_metadata_location,
          CASE kind WHEN 'view' THEN 'VIEW' ELSE 'TABLE' END AS iceberg_type
   FROM table_pointer;
