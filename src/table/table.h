@@ -279,11 +279,11 @@ class StagedWrite {
   void SetProperty(const std::string& key, const std::string& value);
 
   // Writes manifests, manifest list and metadata.json. A table of version 1 becomes one of version
-  // 2 with the first data written; data for one of version 3 is refused (WH7051). If nothing was changed, `snapshots` is empty
-  // and the change is a no-op that must not be committed (change.metadata_location == base's).
-  // Keeps the last kSnapshotsKept snapshots and those that refs name. Manifests of earlier commits
-  // are taken over untouched, except that kManifestsMergeAt small ones become one. Cost: O(new
-  // files + manifests), a few ms beside Parquet.
+  // 2 with the first data written; data for one of version 3 is refused (WH7051). If nothing was
+  // changed, `snapshots` is empty and the change is a no-op that must not be committed
+  // (change.metadata_location == base's). Keeps the last kSnapshotsKept snapshots and those that
+  // refs name. Manifests of earlier commits are taken over untouched, except that kManifestsMergeAt
+  // small ones become one. Cost: O(new files + manifests), a few ms beside Parquet.
   Result<StagedTable> Finish();
 
   struct State;  // private to table/
