@@ -59,7 +59,6 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
   const bool server = Has(disk, state_folder, kServerFile);
   catalog::CatalogOptions options;
   options.read_only = read_only;
-  options.create = false;
   if (!OnServer(project)) {
     if (sqlite) {
       return catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);
@@ -73,6 +72,7 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
                                           "that says so"
                                         : "`wh init` in the project's folder makes it");
   }
+  options.create = false;  // a wrong address must not make an empty catalog
   WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, options));
   WEIRHOUSE_TRY_STATUS(CheckFolderIsIts(disk, state_folder, *catalog));
   return catalog;

@@ -50,7 +50,7 @@ class TcpProxy {
   std::mutex mutex_;
   std::string text_;  // guarded by mutex_, as is cut_; empty = cut nothing
   Cut cut_ = Cut::kLoseMessage;
-  bool then_down_ = false;  // guarded by mutex_
+  bool then_down_ = false;                // guarded by mutex_
   std::vector<std::thread> connections_;  // guarded by mutex_
   std::thread acceptor_;
 };
