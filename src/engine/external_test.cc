@@ -20,6 +20,17 @@ struct ExternalTest : TripTest {
   json How(const std::string& view = "feature.zone_trips_v1") {
     return LastRun("feature").plan.inputs.value("changes", json::object()).value(view, json());
   }
+  // Whether some feature run followed the trips so.
+  bool Followed(const json& how) {
+    catalog::RunFilter filter;
+    filter.kind = "feature";
+    const auto runs = workspace->catalog().Runs(filter);
+    EXPECT_OK(runs);
+    return std::any_of(runs->begin(), runs->end(), [&](const catalog::Run& run) {
+      const json changes = run.plan.inputs.value("changes", json::object());
+      return changes.value("feature.zone_trips_v1", json::object()) == how;
+    });
+  }
   std::map<std::string, std::string> Answers() {
     std::map<std::string, std::string> answers;
     for (const char* zone : {"a", "b", "c", "d"}) {
@@ -141,9 +152,8 @@ TEST_F(ExternalTest, AViewOfAnExternalTableSaysFromWhenRowsCount) {
         "event_time: at, windows: [24h], features: { n: { agg: count } } }");
   const auto project = LoadProject(scratch.path().string(), "");
   ASSERT_FALSE(project.ok());
-  EXPECT_THAT(project.status().ToString() + project.status().diagnostics()[0].error_code +
-                  project.status().diagnostics()[0].hint,
-              HasSubstr("known_time: known_at"));
+  EXPECT_EQ(project.status().error_code(), "WH4026") << project.status().ToString();
+  EXPECT_EQ(project.status().hint(), "known_time: known_at");
 }
 
 TEST_F(ExternalTest, AppendsReachFeaturesAndSql) {
@@ -182,15 +192,7 @@ TEST_F(ExternalTest, DeletesBecomeRetractions) {
   Run();
   EXPECT_EQ(Rows("feature.zone_trips_v1"), 1);
   EXPECT_EQ(Rows("processed.long_trip"), 1);
-  bool seen = false;
-  catalog::RunFilter filter;
-  filter.kind = "feature";
-  for (const catalog::Run& run : workspace->catalog().Runs(filter).value()) {
-    const json how = run.plan.inputs.value("changes", json::object())
-                         .value("feature.zone_trips_v1", json::object());
-    seen = seen || how == json{{"how", "retractions"}, {"rows", 0}, {"keys", 2}};
-  }
-  EXPECT_TRUE(seen);
+  EXPECT_TRUE(Followed({{"how", "retractions"}, {"rows", 0}, {"keys", 2}}));
   ExpectEqualToRebuild();
 }
 
@@ -215,15 +217,7 @@ TEST_F(ExternalTest, CopyOnWriteRetractsOnlyWhatChanged) {
   Run();
   Rewrite({{"t1", "a", 10}, {"t2", "a", 13}, {"t4", "c", 5}});
   ASSERT_OK(RunPending(*workspace, NoProgress()));
-  bool seen = false;
-  catalog::RunFilter filter;
-  filter.kind = "feature";
-  for (const catalog::Run& run : workspace->catalog().Runs(filter).value()) {
-    const json how = run.plan.inputs.value("changes", json::object())
-                         .value("feature.zone_trips_v1", json::object());
-    seen = seen || how == json{{"how", "retractions"}, {"rows", 2}, {"keys", 2}};
-  }
-  EXPECT_TRUE(seen);
+  EXPECT_TRUE(Followed({{"how", "retractions"}, {"rows", 2}, {"keys", 2}}));
   ExpectEqualToRebuild();
 }
 
@@ -317,6 +311,7 @@ TEST_F(ExternalTest, IncrementsEqualARebuildWhateverEnginesDo) {
       }
       if (below(3) == 0) continue;  // several commits at once
       Run();
+      if (trips.empty()) continue;
       ASSERT_EQ(Rows("feature.zone_trips_v1"), static_cast<std::int64_t>(trips.size()));
     }
     Run();

@@ -75,6 +75,7 @@ class BatchRun {
   const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
+  EventTime now_{};         // the project's, before this batch
   catalog::Catalog::Offset offset_;
   catalog::Run run_;
   std::map<std::string, SourceRecords> sources_;
@@ -117,6 +118,7 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(const auto consumed,
                   workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
     records_upto_ = CommitSeq(consumed.position);
+    WEIRHOUSE_TRY(now_, workspace_.Now());
     step.kind = std::string(kDownstreamKind);
     step.inputs = {{"external_seq", raw_.seq.value()},
                    {"raw_seq", consumed.position},
@@ -364,12 +366,15 @@ Status BatchRun::StageQuarantine(Publication& publication) {
 
 EventTime BatchRun::BatchEnd() const {
   if (const auto end = raw::EndOfBatch(batch_)) return *end;
-  // A batch by arrival ends with its newest known or event time; without one, when it arrived.
+  // A batch by arrival ends with its newest known or event time; without one, when it arrived. Rows
+  // that only left move no clock.
   std::optional<std::int64_t> newest;
   for (const auto& work : work_) {
     if (const auto time = work->NewestTime()) newest = std::max(newest.value_or(*time), *time);
   }
-  return EventTimeOfMicros(newest ? *newest + 1 : Micros(raw_.committed_at));
+  if (newest) return EventTimeOfMicros(*newest + 1);
+  if (news_ != nullptr && now_ != EventTime::min()) return now_;
+  return EventTimeOfMicros(Micros(raw_.committed_at));
 }
 
 // One count per record: that of the transform its source drives, or "filtered" where none does.

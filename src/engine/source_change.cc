@@ -31,7 +31,7 @@ std::set<std::string> DeletesOf(const table::Scan::Task& task) {
   return paths;
 }
 
-std::set<std::string> EqualityDeletes(const table::Scan& scan) {
+std::set<std::string> PathsOfEqualityDeletes(const table::Scan& scan) {
   std::set<std::string> paths;
   for (const table::Scan::Task& task : scan.tasks()) {
     for (const auto& file : task.deletes) {
@@ -139,7 +139,7 @@ Result<std::string> WhyNotByKey(Workspace& workspace, const std::string& followe
 
 Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
-                                 const std::vector<std::string>& columns) {
+                                 const std::vector<std::string>& columns, EqualityDeletes deletes) {
   if (table->FindSnapshot(before) == nullptr) {
     return Whole("the snapshot seen last is not kept any more");
   }
@@ -149,8 +149,9 @@ Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& tab
                 table::Scan::Plan(disk, AtSnapshot(table, before), options));
   WEIRHOUSE_TRY(const table::Scan new_scan,
                 table::Scan::Plan(disk, AtSnapshot(table, now), options));
-  const std::set<std::string> known = EqualityDeletes(old_scan);
-  for (const std::string& path : EqualityDeletes(new_scan)) {
+  const std::set<std::string> known = PathsOfEqualityDeletes(old_scan);
+  for (const std::string& path : PathsOfEqualityDeletes(new_scan)) {
+    if (deletes == EqualityDeletes::kRead) break;
     if (known.count(path) == 0) return Whole("equality deletes name no keys");
   }
   WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));

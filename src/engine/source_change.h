@@ -2,6 +2,7 @@
 // Private to engine/.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -25,6 +26,10 @@ struct SourceChange {
   std::string why_whole;               // for the run's record
 };
 
+enum class EqualityDeletes : std::uint8_t {
+  kNameNoKeys,  // what they deleted is not looked for
+  kRead,        // every file that they may touch is read
+};
 // Rows of `table` as of `now` against those as of `before`, with `columns`, by the files that the
 // two do not share and by those whose deletes changed: rows rewritten as they were are in neither.
 // `whole` with its reason and no rows where that cannot be told: `before` is not kept any more, or
@@ -32,7 +37,8 @@ struct SourceChange {
 // Cost: reads the files that changed, both as they were and as they are.
 Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
-                                 const std::vector<std::string>& columns);
+                                 const std::vector<std::string>& columns,
+                                 EqualityDeletes deletes = EqualityDeletes::kNameNoKeys);
 
 // What the commit `seq` changed in `source` for a consumer that stood at the commit `after`.
 // `replaced`: the commit put the whole content of what it published anew.
