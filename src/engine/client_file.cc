@@ -78,6 +78,14 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const table::TableM
   return records;
 }
 
+Result<catalog::FileRecord> ClientFiles::RecordOne(const std::string& table,
+                                                   const std::string& path,
+                                                   const std::string& kind) {
+  WEIRHOUSE_TRY(catalog::FileRecord record, HashOne({path, kind, -1}));
+  record.table = table;
+  return record;
+}
+
 Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
   std::vector<const Wanted*> fresh;
   for (const Wanted& file : wanted) {

@@ -29,6 +29,10 @@ class ClientFiles {
   Result<std::vector<catalog::FileRecord>> Record(const table::TableMetadata& after,
                                                   const policy::Judgement& judgement);
 
+  // The record of one file, of whatever kind.
+  Result<catalog::FileRecord> RecordOne(const std::string& table, const std::string& path,
+                                        const std::string& kind);
+
  private:
   struct Wanted {
     std::string path;

@@ -26,7 +26,6 @@ TEST_F(CrashingForeignChild, DISABLED_CommitsToTwoTables) {
   const char* root = std::getenv(kChildProject);
   ASSERT_NE(root, nullptr);
   OpenAt(root);
-  client_random = SeededRandom(SystemRandom().Next());
   const Written trip = WriteAppend(Load("lab.trip"), 100, 3);
   const Written stop = WriteAppend(Load("lab.stop"), 100, 4);
   // What a client hands over it has written whole; its bytes reached the file, not the disk.
@@ -79,7 +78,7 @@ TEST_F(ForeignCrashTest, ACommitIsWholeOrAbsentWhereverTheProcessEnds) {
 }
 #endif
 
-using ForeignBytesTest = ForeignTest;
+using ForeignBytesTest = SharedForeignTest;
 
 // Files that are not what they were: a refusal with a reason, which
 // leaves no metadata of ours.

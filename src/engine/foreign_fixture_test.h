@@ -4,10 +4,12 @@
 
 #include <arrow/api.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine/client_file.h"
 #include "engine/foreign_commit.h"
 #include "engine/shop_fixture.h"
 #include "table/table.h"
@@ -16,8 +18,6 @@ namespace weirhouse::engine {
 
 struct ForeignTest : ShopTest {
   using Json = nlohmann::json;
-
-  SeededRandom client_random{17};
 
   static Caller As(policy::Role role, std::vector<std::string> scopes = {"*"}) {
     Caller caller;
@@ -70,14 +70,12 @@ struct ForeignTest : ShopTest {
     std::vector<std::string> files;  // data, manifests, list
   };
   Written WriteSnapshot(const table::TablePtr& base,
-                        const std::function<Status(table::StagedWrite&)>& write,
-                        std::uint64_t seed = 0) {
-    SeededRandom own(seed == 0 ? client_random.Next() : seed);
+                        const std::function<Status(table::StagedWrite&)>& write) {
     table::StageOptions options;
     options.run_name = "client";
     options.idempotency_key = "none";
     options.now = workspace->clock().Now();
-    table::StagedWrite staged(storage::LocalDisk(), base, own, options);
+    table::StagedWrite staged(storage::LocalDisk(), base, SystemRandom(), options);
     EXPECT_OK(write(staged));
     auto finished = staged.Finish();
     EXPECT_OK(finished);
@@ -106,12 +104,10 @@ struct ForeignTest : ShopTest {
                                            {"snapshot-id", added.id.value()}}});
     return written;
   }
-  Written WriteAppend(const table::TablePtr& base, std::int64_t first, std::int64_t count,
-                      std::uint64_t seed = 0) {
-    return WriteSnapshot(
-        base,
-        [&](table::StagedWrite& write) { return write.Append(*RowsOf(first, count)).status(); },
-        seed);
+  Written WriteAppend(const table::TablePtr& base, std::int64_t first, std::int64_t count) {
+    return WriteSnapshot(base, [&](table::StagedWrite& write) {
+      return write.Append(*RowsOf(first, count)).status();
+    });
   }
 
   Result<ForeignAnswer> Commit(const std::vector<Written>& written, const Caller& caller) {
@@ -136,6 +132,67 @@ struct ForeignTest : ShopTest {
       if (entry.path.ends_with(".metadata.json")) names.push_back(entry.path);
     }
     return names;
+  }
+};
+
+// The same over one project that the tests of a suite share, for those that touch namespaces of
+// their own alone: opening a project costs more than most of them.
+struct SharedForeignTest : ForeignTest {
+  struct Project {
+    std::unique_ptr<weirhouse::testing::ScratchFolder> folder;
+    std::unique_ptr<Workspace> workspace;
+  };
+  static Project& Shared() {
+    static Project project;
+    return project;
+  }
+  static void TearDownTestSuite() {
+    Shared().workspace.reset();
+    Shared().folder.reset();
+  }
+  void SetUp() override {
+    Project& shared = Shared();
+    if (shared.workspace == nullptr) {
+      shared.folder = std::make_unique<weirhouse::testing::ScratchFolder>();
+      weirhouse::testing::WriteFile(*shared.folder / "weirhouse.yaml", "name: shared\n");
+      ASSERT_OK_AND(auto project, LoadProject(shared.folder->path().string(), ""));
+      ASSERT_OK(InitializeState(*project));
+      ASSERT_OK_AND(shared.workspace, Workspace::Open(project, Access::kWrite));
+    }
+    workspace = std::move(shared.workspace);
+  }
+  // Leaves nothing of the test behind: one commit, and the folders.
+  void TearDown() override {
+    if (workspace == nullptr) return;
+    catalog::Catalog& catalog = workspace->catalog();
+    catalog::CommitRequest request;
+    catalog::RunPlan plan;
+    plan.kind = "test";
+    plan.step_identity = Sha256Of(workspace->random().Uuid4());
+    plan.idempotency_key = plan.step_identity.ToHex();
+    request.idempotency_key = plan.idempotency_key;
+    request.plan = plan;
+    request.layer = "maintenance";
+    const auto tables = catalog.Tables();
+    ASSERT_OK(tables);
+    for (const auto& table : *tables)
+      request.drops.push_back({table.name, table.metadata_location});
+    const auto namespaces = catalog.Namespaces();
+    ASSERT_OK(namespaces);
+    for (auto one = namespaces->rbegin(); one != namespaces->rend(); ++one) {
+      if (policy::LayerOf(one->name) != policy::Layer::kOpen) continue;
+      request.namespaces.push_back({catalog::NamespaceChange::What::kDrop, {one->name, {}}});
+      std::filesystem::remove_all(workspace->lake() + "/" + one->name);
+    }
+    const auto settings = catalog.Settings("table_places.");
+    ASSERT_OK(settings);
+    for (const auto& [key, value] : *settings) request.settings.emplace_back(key, nullptr);
+    ASSERT_OK(catalog.Commit(request));
+    ForgetDurableFolders();
+    // The disk forgets which folders there are when one is removed through it.
+    ASSERT_OK(workspace->disk().MakeFolder(workspace->lake() + "/gone"));
+    ASSERT_OK(workspace->disk().Remove(workspace->lake() + "/gone"));
+    Shared().workspace = std::move(workspace);
   }
 };
 }  // namespace weirhouse::engine

@@ -109,6 +109,12 @@ Result<catalog::CommitAnswer> ForeignPublication::Commit() {
     if (outcome.ok() && *outcome) return **outcome;
     return answer;
   }
+  if (!answer.ok() && answer.status().error_code() == "WH7087") {
+    // Files are written once. A client that writes over one is at fault, not our storage.
+    return Status(Code::kInvalidInput, answer.status().message())
+        .WithError("WH7104")
+        .WithHint("write new files under new names");
+  }
   // Under a key that was answered before, what was staged now is named by no one.
   keep_own_ = answer.ok() ? !answer->repeated : !IsDefinite(answer.status());
   WEIRHOUSE_FAILPOINT("foreign.after_commit");

@@ -150,7 +150,9 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   ForeignPublication publication(workspace, caller, "register");
   catalog::CommitRequest& request = publication.request();
   ClientFiles files(workspace.disk());
-  WEIRHOUSE_TRY(const auto records, files.Record(*table, judgement));
+  WEIRHOUSE_TRY(std::vector<catalog::FileRecord> records, files.Record(*table, judgement));
+  WEIRHOUSE_TRY(records.emplace_back(),
+                files.RecordOne(name, table->metadata_location, "metadata"));
   publication.AddClientFiles(records, WhatToSync(records, table->location));
   catalog::TableChange change{name, table->uuid, std::nullopt, table->metadata_location};
   if (former && former->uuid == table->uuid) {

@@ -6,7 +6,8 @@
 
 namespace weirhouse::engine {
 namespace {
-using ForeignTableTest = ForeignTest;
+using ForeignTableTest = SharedForeignTest;
+using ForeignTableProjectTest = ForeignTest;
 using catalog::PointerKind;
 using nlohmann::json;
 using ::testing::HasSubstr;
@@ -123,7 +124,7 @@ TEST_F(ForeignTableTest, APurgeTakesTheFilesOfItsOwnTableAlone) {
   EXPECT_EQ(Rows("lab.trip"), 2);
 }
 
-TEST_F(ForeignTableTest, TablesOfTheProjectAreNeitherDroppedNorRenamed) {
+TEST_F(ForeignTableProjectTest, TablesOfTheProjectAreNeitherDroppedNorRenamed) {
   MakeNamespace("lab");
   Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
@@ -142,7 +143,7 @@ TEST_F(ForeignTableTest, TablesOfTheProjectAreNeitherDroppedNorRenamed) {
   EXPECT_EQ(Create("system", "mine").status().code(), Code::kPermissionDenied);
 }
 
-TEST_F(ForeignTableTest, RawTakesATableOfOthersAndItsAppends) {
+TEST_F(ForeignTableProjectTest, RawTakesATableOfOthersAndItsAppends) {
   ASSERT_OK_AND(const auto table, Create("raw", "sensor"));
   ASSERT_OK(Commit(WriteAppend(table, 1, 5)));
   EXPECT_EQ(Rows("raw.sensor"), 5);
@@ -152,9 +153,13 @@ TEST_F(ForeignTableTest, RawTakesATableOfOthersAndItsAppends) {
   EXPECT_EQ(Commit({gone}, Admin()).status().error_code(), "WH7072");
   EXPECT_EQ(DropForeign(*workspace, Admin(), "raw.sensor", true).error_code(), "WH7072");
   EXPECT_EQ(Rows("raw.sensor"), 5);
+  // What lands later runs as if it had not been there.
+  Land("2024-01-01.jsonl", Order("1", 10, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 1);
 }
 
-TEST_F(ForeignTableTest, ADeclaredProcessedTableIsMadeByOthers) {
+TEST_F(ForeignTableProjectTest, ADeclaredProcessedTableIsMadeByOthers) {
   Write("contracts/trip.odcs.yaml", R"(
 apiVersion: v3.1.0
 kind: DataContract
@@ -191,7 +196,7 @@ schema:
   EXPECT_EQ(commits.at(0).layer, "processed");
 }
 
-TEST_F(ForeignTableTest, RulesSayWhoMakesATableAndWhichGateJudgesIt) {
+TEST_F(ForeignTableProjectTest, RulesSayWhoMakesATableAndWhichGateJudgesIt) {
   ASSERT_OK_AND(const auto order, RulesOf(*workspace, "processed.order"));
   EXPECT_EQ(order.made_by, "processed/order.sql");
   EXPECT_TRUE(order.gated);

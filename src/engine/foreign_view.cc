@@ -205,7 +205,9 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.request().tables.push_back(change);
   publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
   publication.Identify(workspace.random().Uuid4());
-  publication.AddClientFiles({}, {{path}, {}});
+  WEIRHOUSE_TRY(const catalog::FileRecord file,
+                ClientFiles(workspace.disk()).RecordOne(name, path, "metadata"));
+  publication.AddClientFiles({file}, {{path}, {}});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();
   if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());

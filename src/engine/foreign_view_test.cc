@@ -6,7 +6,7 @@ namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
 
-struct ForeignViewTest : ForeignTest {
+struct ForeignViewTest : SharedForeignTest {
   static json Body(const std::string& sql = "select 1", const std::string& location = "") {
     json body = {{"name", "v"},
                  {"schema", CreateBody("v")["schema"]},
