@@ -199,7 +199,7 @@ TEST_F(RunViewTest, MainThatMovedMeanwhileIsAConflict) {
   EXPECT_EQ(table->refs.size(), 1U);
   EXPECT_EQ(FindRunView(*workspace, view.run)->state, "discarded");
   EXPECT_EQ(DiscardRunView(*workspace, view.run, "again", "me").error_code(), "WH7114");
-  ASSERT_OK(RunFull(*workspace, NoProgress())) << "a view that was discarded stops no rebuild";
+  ASSERT_OK(RunFull(*workspace, NoProgress()));  // a discarded view stops no rebuild
 }
 
 TEST_F(RunViewTest, NothingStagedIsNothingToPublish) {
