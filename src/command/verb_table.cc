@@ -243,6 +243,43 @@ VerbGroup Gates() {
             "run"}}};
 }
 
+VerbGroup RunViews() {
+  return {"Run views",
+          {{"run-view open",
+            "TABLE...",
+            1,
+            100,
+            "an address and a token for another engine to stage rows of tables; shown once",
+            {{"expires", "TIME", "of the token: 1h, 7d (default one day)"}},
+            {"wh run-view open processed.trips processed.refunds --expires 1h"},
+            "table"},
+           {"run-view list", "", 0, 0, "run views, newest first", {}, {"wh run-view list"}},
+           {"run-view show",
+            "RUN",
+            1,
+            1,
+            "what was staged through a run view, and why it was not published",
+            {},
+            {"wh run-view show r12"},
+            "run"},
+           {"run-view publish",
+            "RUN",
+            1,
+            1,
+            "judge what was staged; all tables move at once, or none: exit 3 if a gate fails",
+            {},
+            {"wh run-view publish r12"},
+            "run"},
+           {"run-view discard",
+            "RUN",
+            1,
+            1,
+            "forget what was staged; recorded in lineage",
+            {{"reason", "TEXT", "why; kept for ever"}},
+            {"wh run-view discard r12 --reason \"another import came first\""},
+            "run"}}};
+}
+
 VerbGroup Data() {
   return {
       "Data",
@@ -477,9 +514,9 @@ VerbGroup Shell() {
 }  // namespace
 
 const std::vector<VerbGroup>& VerbGroups() {
-  static const std::vector<VerbGroup> groups = {Beginning(), Running(), Access(),   Contracts(),
-                                                Gates(),     Data(),    Features(), Models(),
-                                                Lineage(),   Shell()};
+  static const std::vector<VerbGroup> groups = {Beginning(), Running(),  Access(), Contracts(),
+                                                Gates(),     RunViews(), Data(),   Features(),
+                                                Models(),    Lineage(),  Shell()};
   return groups;
 }
 

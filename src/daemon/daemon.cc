@@ -19,6 +19,7 @@
 #include "daemon/routes.h"
 #include "daemon/work_queue.h"
 #include "engine/pipeline.h"
+#include "engine/run_view.h"
 #include "http/server.h"
 #include "rest/rest.h"
 
@@ -197,7 +198,10 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   if (status.ok()) {
     talk.Say(fmt::format("listening on http://127.0.0.1:{}", server->port()));
     talk.Say(fmt::format("iceberg REST catalog at http://127.0.0.1:{}/iceberg", server->port()));
+    engine::NoteAddress(root, fmt::format("http://127.0.0.1:{}", server->port()))
+        .Ignore("verbs then say the default address");
     WaitForSignal();
+    engine::NoteAddress(root, "").Ignore("the next daemon writes it anew");
     talk.Say("stopping: finishing the unit at hand");
   }
   watch.reset();

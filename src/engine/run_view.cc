@@ -12,6 +12,7 @@
 #include "engine/publication.h"
 #include "engine/run_view_state.h"
 #include "policy/token.h"
+#include "storage/disk.h"
 #include "table/metadata_update.h"
 
 namespace weirhouse::engine {
@@ -21,6 +22,8 @@ using nlohmann::json;
 constexpr std::string_view kViews = "run_view/";
 constexpr std::chrono::seconds kLifetime{86'400};
 constexpr std::size_t kTablesMax = 100;
+constexpr std::string_view kAddressFile = "/.weirhouse/daemon.url";
+constexpr const char* kDefaultAddress = "http://127.0.0.1:8642";
 
 Result<RunView> FromJson(const std::string& key, const json& stored) {
   try {
@@ -227,5 +230,16 @@ json ForgettingUpdates(RunId run, const HeldChange& held) {
     updates.push_back({{"action", "remove-properties"}, {"removals", held.keys}});
   }
   return updates;
+}
+
+Status NoteAddress(const std::string& root, const std::string& address) {
+  const std::string path = root + std::string(kAddressFile);
+  if (address.empty()) return storage::LocalDisk().Remove(path);
+  return storage::LocalDisk().Replace(path, address);
+}
+
+std::string AddressOf(const std::string& root) {
+  const auto address = storage::LocalDisk().Read(root + std::string(kAddressFile));
+  return address.ok() && !address->empty() ? *address : kDefaultAddress;
 }
 }  // namespace weirhouse::engine

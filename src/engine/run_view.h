@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -53,6 +54,12 @@ struct ViewVerdict {
 Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who);
 Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
                       const std::string& who);
+
+// ---- Where clients find the project's catalog
+// The daemon that serves `root` says where it listens ("http://127.0.0.1:8642"); empty: no more.
+Status NoteAddress(const std::string& root, const std::string& address);
+// That address, or the default one where no daemon says any.
+std::string AddressOf(const std::string& root);
 
 // ---- The mapping (reference: iceberg-rest.md section 5). Pure.
 std::string ViewStagingRef(RunId run);  // "staging-r12"
