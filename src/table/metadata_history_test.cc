@@ -123,7 +123,7 @@ Json History::RandomType(int depth, int& next_id) {
     const int id = next_id++;
     fields.push_back({{"id", id},
                       {"name", fmt::format("inner{}", id)},
-                      {"required", !own_ && Chance(3)},
+                      {"required", Chance(3)},
                       {"type", RandomType(depth - 1, next_id)}});
     if (Chance(3)) fields.back()["doc"] = Word();
   }

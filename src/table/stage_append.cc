@@ -231,6 +231,21 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const std::shared_ptr<arrow::Tabl
   if (!taken.ok()) return ArrowFailed(taken.status());
   return taken->table();
 }
+
+// In a null struct a required member has a value too, which nobody reads: Parquet's writer counts a
+// member's nulls without looking at the struct's.
+std::shared_ptr<arrow::ArrayData> FillRequiredMembers(const arrow::ArrayData& nulls) {
+  auto filled = std::make_shared<arrow::ArrayData>(nulls);
+  if (nulls.type->id() != arrow::Type::STRUCT) return filled;
+  for (int i = 0; i < nulls.type->num_fields(); ++i) {
+    auto& member = filled->child_data[static_cast<std::size_t>(i)];
+    member = FillRequiredMembers(*member);
+    if (nulls.type->field(i)->nullable()) continue;
+    member->buffers[0] = nullptr;
+    member->null_count = 0;
+  }
+  return filled;
+}
 }  // namespace
 
 Result<std::shared_ptr<arrow::Table>> ConformRows(const arrow::Table& rows, const Schema& schema,
@@ -250,7 +265,8 @@ Result<std::shared_ptr<arrow::Table>> ConformRows(const arrow::Table& rows, cons
       }
       const auto nulls = arrow::MakeArrayOfNull(type, rows.num_rows());
       if (!nulls.ok()) return ArrowFailed(nulls.status());
-      column = std::make_shared<arrow::ChunkedArray>(*nulls);
+      column = std::make_shared<arrow::ChunkedArray>(
+          arrow::MakeArray(FillRequiredMembers(*(*nulls)->data())));
     }
     WEIRHOUSE_TRY(column, ConformColumn(std::move(column), type, field, table_name));
     columns.push_back(std::move(column));

@@ -306,6 +306,28 @@ TEST_F(StageTest, RefusesRowsThatDoNotFitTheTable) {
   EXPECT_THAT(status.hint(), HasSubstr("cast it to long"));
 }
 
+TEST_F(StageTest, AStructThatRowsLackIsNullThoughItsMembersAreRequired) {
+  const TablePtr base = NewFlights();
+  TableMetadata metadata = *base;
+  Schema schema = base->schema();
+  schema.schema_id = 1;
+  Field place;
+  place.id = 5;
+  place.name = "place";
+  place.type.name = R"({"fields":[{"id":6,"name":"lat","required":true,"type":"double"},)"
+                    R"({"id":7,"name":"code","required":true,"type":"string"}],"type":"struct"})";
+  schema.fields.push_back(place);
+  metadata.schemas.push_back(schema);
+  metadata.current_schema_id = 1;
+  metadata.last_column_id = 7;
+  const StagedTable staged = Append(std::make_shared<const TableMetadata>(metadata),
+                                    R"([{"id":1,"at":"2013-01-01T00:00:00Z"},
+                                        {"id":2,"at":"2013-02-01T00:00:00Z"}])");
+  const auto rows = Read(staged.table);
+  ASSERT_EQ(rows->num_rows(), 2);
+  EXPECT_EQ(rows->GetColumnByName("place")->null_count(), 2);
+}
+
 TEST_F(StageTest, IdentityPartitionsOfTextAreSafeInPaths) {
   StagedWrite write(disk(), NewFlights({"origin"}), random_, Options());
   ASSERT_OK_AND(const AppendedRows rows, write.Append(*Rows(R"([
