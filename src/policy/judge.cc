@@ -102,6 +102,13 @@ class CommitJudge {
     return found != nullptr ? found : FindBefore(*id);
   }
 
+  Status OfRaw(std::string_view what, std::string hint) const {
+    return Status(Code::kPermissionDenied,
+                  fmt::format("raw is append-only, and {}: table \"{}\"", what, commit_.table))
+        .WithError("WH7072")
+        .WithHint(std::move(hint));
+  }
+
   // ---- Everything but rows
   Status CheckTable() {
     const TableMetadata* before = commit_.before;
@@ -119,12 +126,8 @@ class CommitJudge {
     }
     if (before->location != after_.location) {
       if (layer_ == Layer::kRaw) {
-        return Status(Code::kPermissionDenied,
-                      fmt::format("raw is append-only, and the commit moves the table to another "
-                                  "location: table \"{}\"",
-                                  commit_.table))
-            .WithError("WH7072")
-            .WithHint("leave the location as it is");
+        return OfRaw("the commit moves the table to another location",
+                     "leave the location as it is");
       }
       if (commit_.who->role != Role::kAdmin && !free_) {
         return RoleRefused(commit_, "move it to another location", "admin");
@@ -236,13 +239,9 @@ class CommitJudge {
                                        });
       if (newer >= table::kSnapshotsKept) continue;  // every commit expires those
       if (layer_ == Layer::kRaw) {
-        return Status(Code::kPermissionDenied,
-                      fmt::format("raw is append-only, and the commit removes snapshot {}: table "
-                                  "\"{}\"",
-                                  old[i].id.value(), commit_.table))
-            .WithError("WH7072")
-            .WithHint(fmt::format("leave its snapshots alone: the last {} are kept",
-                                  table::kSnapshotsKept));
+        return OfRaw(
+            fmt::format("the commit removes snapshot {}", old[i].id.value()),
+            fmt::format("leave its snapshots alone: the last {} are kept", table::kSnapshotsKept));
       }
       if (!powers_.maintains) {
         return RoleRefused(commit_, "expire its snapshots", "maintainer or admin");
@@ -360,12 +359,8 @@ class CommitJudge {
   Status MayRemove(const JudgedRef& ref, bool is_main) const {
     if (free_ || (powers_.staged && layer_ != Layer::kRaw)) return Status::Ok();
     if (layer_ == Layer::kRaw) {
-      return Status(Code::kPermissionDenied,
-                    fmt::format("raw is append-only, and the commit removes ref \"{}\": table "
-                                "\"{}\"",
-                                ref.ref, commit_.table))
-          .WithError("WH7072")
-          .WithHint("leave branches and tags of raw tables as they are");
+      return OfRaw(fmt::format("the commit removes ref \"{}\"", ref.ref),
+                   "leave branches and tags of raw tables as they are");
     }
     if (is_main) {
       return NoDescent(commit_, "the commit removes ref \"main\", and with it all rows",
@@ -378,8 +373,8 @@ class CommitJudge {
   Status MayTag(const JudgedRef& ref, const SnapshotRef* was) const {
     if (free_) return Status::Ok();
     if (layer_ == Layer::kRaw && was != nullptr) {
-      return NoDescent(commit_, fmt::format("a tag of a raw table stays: \"{}\"", ref.ref),
-                       "make a tag under another name");
+      return OfRaw(fmt::format("the commit moves tag \"{}\"", ref.ref),
+                   "make a tag under another name");
     }
     if (powers_.maintains) return Status::Ok();
     return RoleRefused(commit_, fmt::format("set tag \"{}\"", ref.ref), "maintainer or admin");
@@ -392,9 +387,7 @@ class CommitJudge {
         back ? "back to an older snapshot"
              : "to a snapshot that does not "
                "follow from its head");
-    if (layer_ == Layer::kRaw) {
-      return NoDescent(commit_, what, "raw only grows: append to its latest snapshot");
-    }
+    if (layer_ == Layer::kRaw) return OfRaw(what, "append to its latest snapshot");
     if (!back) {
       return NoDescent(commit_, what, "write to the latest snapshot; replace rows by an overwrite");
     }

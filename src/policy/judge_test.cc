@@ -67,7 +67,7 @@ TEST_F(JudgeTest, RawKeepsItsSnapshotsRefsAndLocation) {
 TEST_F(JudgeTest, RawIsNotRolledBack) {
   const TablePtr before = Filled("raw.trip");
   const TablePtr after = SetRefs(before, {{"main", before->snapshots[0].id}});
-  EXPECT_EQ(CodeOf(Who(Role::kAdmin), before, after), "WH7077");
+  EXPECT_EQ(CodeOf(Who(Role::kAdmin), before, after), "WH7072");
 }
 
 TEST_F(JudgeTest, SnapshotsBeyondTheHundredLastMayGoWithAnyCommit) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/digest.h"
 #include "table/snapshot_change.h"
 
 namespace weirhouse::table {
@@ -48,6 +49,88 @@ Status CannotCompare(const TableMetadata& table, std::string why) {
           "`wh table compact` do it");
 }
 
+// Column types that DeclaredDigests knows. The others are read here alone.
+bool HasCanonicalBytes(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::TIMESTAMP) {
+    return static_cast<const arrow::TimestampType&>(type).unit() == arrow::TimeUnit::MICRO;
+  }
+  return !arrow::is_nested(type.id()) && type.id() != arrow::Type::NA;
+}
+
+template <typename ArrayType>
+void AppendText(const arrow::Array& any, std::int64_t row, std::string& bytes) {
+  const std::string_view text = static_cast<const ArrayType&>(any).GetView(row);
+  const std::uint64_t size = text.size();
+  bytes.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  bytes += text;
+}
+
+// One value, whatever its shape, so that different values give different bytes.
+Status AppendValue(const arrow::Array& any, std::int64_t row, std::string& bytes) {
+  const arrow::Type::type id = any.type_id();
+  if (id == arrow::Type::NA || any.IsNull(row)) {
+    bytes += '\0';
+    return Status::Ok();
+  }
+  bytes += '\1';
+  if (id == arrow::Type::STRUCT) {
+    const auto& record = static_cast<const arrow::StructArray&>(any);
+    for (int i = 0; i < record.num_fields(); ++i) {
+      WEIRHOUSE_TRY_STATUS(AppendValue(*record.field(i), row, bytes));
+    }
+    return Status::Ok();
+  }
+  if (id == arrow::Type::LIST || id == arrow::Type::MAP) {  // a map is a list of its entries
+    const auto& list = static_cast<const arrow::ListArray&>(any);
+    const std::int64_t begin = list.value_offset(row);
+    const std::int64_t end = list.value_offset(row + 1);
+    bytes += std::to_string(end - begin) + ':';
+    for (std::int64_t i = begin; i < end; ++i) {
+      WEIRHOUSE_TRY_STATUS(AppendValue(*list.values(), i, bytes));
+    }
+    return Status::Ok();
+  }
+  if (id == arrow::Type::BOOL) {
+    bytes += static_cast<const arrow::BooleanArray&>(any).Value(row) ? 't' : 'f';
+    return Status::Ok();
+  }
+  if (id == arrow::Type::STRING || id == arrow::Type::BINARY) {
+    AppendText<arrow::BinaryArray>(any, row, bytes);
+    return Status::Ok();
+  }
+  if (!arrow::is_fixed_width(id)) {
+    return Status(Code::kInvalidInput, fmt::format("type {}", any.type()->ToString()));
+  }
+  const int width = static_cast<const arrow::FixedWidthType&>(*any.type()).bit_width() / 8;
+  const auto* values = any.data()->buffers[1]->data();
+  bytes.append(reinterpret_cast<const char*>(values) + (any.offset() + row) * width,
+               static_cast<std::size_t>(width));
+  return Status::Ok();
+}
+
+// A digest for each row over all of its columns.
+Result<std::vector<Digest>> WholeRowDigests(const arrow::Table& rows) {
+  std::vector<int> known;
+  std::vector<int> others;
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    (HasCanonicalBytes(*rows.field(i)->type()) ? known : others).push_back(i);
+  }
+  WEIRHOUSE_TRY(std::vector<Digest> digests, RowDigests(rows, known));
+  if (others.empty() || rows.num_rows() == 0) return digests;
+  std::vector<std::string> bytes(digests.size());
+  for (std::size_t i = 0; i < digests.size(); ++i) bytes[i] = digests[i].view();
+  for (const int column : others) {
+    std::size_t row = 0;
+    for (const auto& chunk : rows.column(column)->chunks()) {
+      for (std::int64_t i = 0; i < chunk->length(); ++i) {
+        WEIRHOUSE_TRY_STATUS(AppendValue(*chunk, i, bytes[row++]));
+      }
+    }
+  }
+  for (std::size_t i = 0; i < digests.size(); ++i) digests[i] = Sha256Of(bytes[i]);
+  return digests;
+}
+
 class Reader {
  public:
   Reader(const TableMetadata& table, std::int64_t bytes_max)
@@ -62,8 +145,9 @@ class Reader {
       if (bytes_left_ < 0) return CannotCompare(table_, "the files that it rewrites are too large");
       if (rows_ > 2 * kRowsComparedMax) return CannotCompare(table_, "it rewrites too many rows");
       WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
-      WEIRHOUSE_TRY(const std::vector<Digest> digests, DeclaredDigests(*rows));
-      for (const Digest& digest : digests) {
+      const auto digests = WholeRowDigests(*rows);
+      if (!digests.ok()) return CannotCompare(table_, digests.status().message());
+      for (const Digest& digest : *digests) {
         RowMark& mark = marks.emplace_back();
         std::memcpy(mark.data(), digest.bytes.data(), sizeof(mark));
       }

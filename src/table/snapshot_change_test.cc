@@ -281,6 +281,53 @@ TEST_F(SnapshotChangeTest, AnEqualCountOfOtherRowsIsNotTheSame) {
   EXPECT_FALSE(same);
 }
 
+TEST_F(SnapshotChangeTest, NestedColumnsAreComparedToo) {
+  const auto schema =
+      arrow::schema({arrow::field("id", arrow::int64()), arrow::field("place", arrow::utf8())});
+  NewTable wanted;
+  wanted.name = "lab.nested";
+  wanted.location = scratch_ / "lab/nested";
+  wanted.schema = Schema::FromArrow(*schema).value();
+  wanted.schema.fields[1].type = Type{
+      R"({"fields":[{"id":5,"name":"x","required":false,"type":"int"},)"
+      R"({"id":6,"name":"l","required":false,"type":{"element":"string","element-id":7,"element-required":false,"type":"list"}}],"type":"struct"})"};
+  ManualClock clock(now_);
+  const TablePtr base = MakeTable(wanted, random_, clock).value();
+  const auto nested = base->schema().ToArrow().value();
+  const auto with = [&](const TablePtr& before, int x, const std::string& text, bool remove) {
+    arrow::Int64Builder ids;
+    EXPECT_TRUE(ids.Append(1).ok());
+    const auto numbers = std::make_shared<arrow::Int32Builder>();
+    const auto texts = std::make_shared<arrow::StringBuilder>();
+    const auto lists = std::make_shared<arrow::ListBuilder>(
+        arrow::default_memory_pool(), texts, nested->field(1)->type()->field(1)->type());
+    arrow::StructBuilder places(nested->field(1)->type(), arrow::default_memory_pool(),
+                                {numbers, lists});
+    EXPECT_TRUE(places.Append().ok());
+    EXPECT_TRUE(numbers->Append(x).ok());
+    EXPECT_TRUE(lists->Append().ok());
+    EXPECT_TRUE(texts->Append(text).ok());
+    StagedWrite write(disk(), before, random_, Options());
+    if (remove) EXPECT_OK(write.RemoveAllFiles());
+    EXPECT_OK(write.Append(*arrow::Table::Make(nested, {*ids.Finish(), *places.Finish()})));
+    return write.Finish().value().table;
+  };
+  const TablePtr before = with(base, 7, "a", false);
+  const TablePtr same = with(before, 7, "a", true);
+  const TablePtr other_number = with(before, 8, "a", true);
+  const TablePtr other_text = with(before, 7, "b", true);
+  const auto holds = [&](const TablePtr& after) {
+    return HoldSameRows(disk(), *after, *before->current_snapshot(), *after->current_snapshot(),
+                        1 << 20);
+  };
+  ASSERT_OK_AND(const bool kept, holds(same));
+  EXPECT_TRUE(kept);
+  ASSERT_OK_AND(const bool number, holds(other_number));
+  EXPECT_FALSE(number);
+  ASSERT_OK_AND(const bool letter, holds(other_text));
+  EXPECT_FALSE(letter);
+}
+
 TEST_F(SnapshotChangeTest, ARewriteAboveTheLimitIsNotCompared) {
   StagedWrite write(disk(), second_, random_, Options("r3"));
   ASSERT_OK(write.RemoveAllFiles());
