@@ -53,6 +53,7 @@ class BatchRun {
     return news_ != nullptr || transform.definition.mode == transform::Mode::kFull;
   }
   bool IsNews(const std::string& table) const;
+  Status ReadNewsEnd();
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
   Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
   Status Transform();
@@ -75,7 +76,8 @@ class BatchRun {
   const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
-  EventTime now_{};         // the project's, before this batch
+  // The newest time in the tables of other engines: where their news ends.
+  std::optional<std::int64_t> news_end_;
   catalog::Catalog::Offset offset_;
   catalog::Run run_;
   std::map<std::string, SourceRecords> sources_;
@@ -118,7 +120,7 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(const auto consumed,
                   workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
     records_upto_ = CommitSeq(consumed.position);
-    WEIRHOUSE_TRY(now_, workspace_.Now());
+    WEIRHOUSE_TRY_STATUS(ReadNewsEnd());
     step.kind = std::string(kDownstreamKind);
     step.inputs = {{"external_seq", raw_.seq.value()},
                    {"raw_seq", consumed.position},
@@ -137,6 +139,20 @@ Status BatchRun::Plan() {
     step.tables.push_back(name);
   }
   WEIRHOUSE_TRY(run_, workspace_.catalog().PlanRun(PlanOf(step)));
+  return Status();
+}
+
+Status BatchRun::ReadNewsEnd() {
+  for (const auto& [table, snapshot] : news_->snapshots) {
+    const transform::CheckedTransform* external = FindExternal(workspace_.project(), table);
+    const transform::TransformDefinition& definition = external->definition;
+    const auto& column = definition.known ? definition.known : definition.event;
+    if (!column) continue;
+    WEIRHOUSE_TRY(const auto rows,
+                  ExternalRows(workspace_, *external, snapshot.snapshot, {column->name}));
+    const auto newest = NewestTime(*rows, definition);
+    if (newest) news_end_ = std::max(news_end_.value_or(*newest), *newest);
+  }
   return Status();
 }
 
@@ -366,15 +382,12 @@ Status BatchRun::StageQuarantine(Publication& publication) {
 
 EventTime BatchRun::BatchEnd() const {
   if (const auto end = raw::EndOfBatch(batch_)) return *end;
-  // A batch by arrival ends with its newest known or event time; without one, when it arrived. Rows
-  // that only left move no clock.
-  std::optional<std::int64_t> newest;
+  // A batch by arrival ends with its newest known or event time; without one, when it arrived.
+  std::optional<std::int64_t> newest = news_end_;
   for (const auto& work : work_) {
     if (const auto time = work->NewestTime()) newest = std::max(newest.value_or(*time), *time);
   }
-  if (newest) return EventTimeOfMicros(*newest + 1);
-  if (news_ != nullptr && now_ != EventTime::min()) return now_;
-  return EventTimeOfMicros(Micros(raw_.committed_at));
+  return EventTimeOfMicros(newest ? *newest + 1 : Micros(raw_.committed_at));
 }
 
 // One count per record: that of the transform its source drives, or "filtered" where none does.
@@ -432,7 +445,8 @@ Status BatchRun::Publish() {
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
   WEIRHOUSE_TRY_STATUS(StageLosers(workspace_, publication, work_));
   catalog::CommitRequest& request = publication.request();
-  request.batch_end = BatchEnd();
+  // Rows of other engines that tell no time move no clock.
+  if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
   request.record_states = StateCounts();
   request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
   FillLineage(request);

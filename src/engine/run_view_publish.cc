@@ -28,6 +28,7 @@ namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
+constexpr std::size_t kValueShownMax = 200;
 constexpr int kPublishAttemptsMax = 4;  // each judges anew what clients staged meanwhile
 
 // One table's share of a view.
@@ -221,6 +222,10 @@ Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPa
   reports_.push_back(std::move(report));
   judged_.push_back(&gate);
   return Status();
+}
+
+std::string Shown(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, kValueShownMax);
 }
 
 // Why it is not published, for people; empty if it is.

@@ -133,8 +133,10 @@ TEST_F(RunViewTest, AFailingGateMovesNothingUntilTheRowsAreMended) {
   Stage(view, "processed.refunds", {{"t9", "a", 500}});
   ASSERT_OK_AND(const ViewVerdict failed, PublishRunView(*workspace, view.run, "me"));
   EXPECT_FALSE(failed.published);
-  EXPECT_THAT(failed.message, HasSubstr("gate trips FAILED"));
+  EXPECT_THAT(failed.message,
+              HasSubstr("gate trips FAILED on processed.trips:\n  check refund_known"));
   EXPECT_THAT(failed.message, HasSubstr("gate refunds FAILED"));
+  EXPECT_THAT(failed.message, HasSubstr("500"));
   EXPECT_THAT(failed.message, HasSubstr("100"));
   EXPECT_THAT(failed.message, HasSubstr("wh run-view publish"));
   EXPECT_EQ(Rows("processed.trips"), 1);
