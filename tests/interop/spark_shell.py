@@ -38,6 +38,7 @@ def main():
         "spark.sql.catalog.x.uri": uri,
         "spark.sql.catalog.x.token": token,
         "spark.sql.catalog.x.warehouse": warehouse,
+        "spark.sql.catalog.x.cache-enabled": "false",    # others write meanwhile
         "spark.sql.defaultCatalog": "x",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "1",

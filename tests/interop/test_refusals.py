@@ -124,7 +124,6 @@ RAW = {
         "overwrite": lambda c: c.overwrite("raw.events", make_rows(0, 3)),
         "update": lambda c: c.sql("UPDATE x.raw.events SET name = 'other' WHERE id = 2"),
         "expire": lambda c: c.sql("CALL x.system.expire_snapshots(table => 'raw.events', older_than => TIMESTAMP '2099-01-01', retain_last => 1)"),
-        "replace": lambda c: c.sql("CALL x.system.rewrite_data_files(table => 'raw.events', options => map('rewrite-all', 'true'))"),
         "location": lambda c: c.sql("ALTER TABLE x.raw.events SET LOCATION '/tmp/elsewhere'"),
         "purge": lambda c: c.sql("DROP TABLE x.raw.events PURGE"),
     },
@@ -135,6 +134,21 @@ RAW = {
 def test_raw_is_append_only_for_everyone(ruled, clients, engine, what):
     refused(ruled, lambda: RAW[engine][what](clients[engine]), says=["WH7077" if what == "rollback" else "WH7072", "raw"])
     assert normal(ruled.admin.read("raw.events")) == normal(make_rows(0, 40))
+
+
+@pytest.mark.skipif("spark" not in WRITERS, reason="needs Spark: make interop")
+def test_raw_is_rewritten_by_maintainers_alone(ruled):
+    """Spark's compaction: the same rows in other files."""
+    compact = "CALL x.system.rewrite_data_files(table => 'raw.events', options => map('rewrite-all', 'true'))"
+    for role, may in (("writer", False), ("maintainer", True)):
+        token = ruled.json("token", "create", "--name", f"compacts-{role}", "--role", role, "--on", "raw")["token"]
+        client = engines.Spark(ruled.uri, token)
+        if may:
+            client.sql(compact)
+        else:
+            refused(ruled, sql(client, compact), says=["WH70", "maintainer"])
+        client.close()
+        assert normal(ruled.admin.read("raw.events")) == normal(make_rows(0, 40))
 
 
 @pytest.mark.parametrize("engine", WRITERS)
