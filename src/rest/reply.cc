@@ -32,6 +32,7 @@ constexpr CodeKind kKinds[] = {
     {"WH7101", {404, "NoSuchTableException"}},
     {"WH7102", {409, "AlreadyExistsException"}},
     {"WH7103", {404, "NoSuchViewException"}},
+    {"WH7130", {409, "NamespaceNotEmptyException"}},
     {"WH8073", {401, "NotAuthorizedException"}},
     {"WH8090", {404, "NoSuchWarehouseException"}},
     {"WH8092", {422, "UnprocessableEntityException"}},
@@ -76,10 +77,11 @@ std::string_view TypeOfStatus(int status) {
 
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
-  // The message first: clients and their tests look at how it begins.
+  // The message first: clients and their tests look at how it begins, and that something is not
+  // there needs no explanation.
   std::string text(message);
   if (!hint.empty()) text += fmt::format("; {}", hint);
-  if (!code.empty()) text += fmt::format(" [{}]", code);
+  if (!code.empty() && kind.status != 404) text += fmt::format(" [{}]", code);
   nlohmann::ordered_json error;
   error["message"] = text;
   error["type"] = kind.type;
