@@ -23,12 +23,13 @@ Result<std::optional<std::chrono::seconds>> LifetimeOf(const Context& context) {
 }
 
 // What DuckDB is told to write through the view.
-std::string AttachOf(RunId run, const std::string& uri, const std::string& token) {
+std::string AttachOf(const std::string& project, RunId run, const std::string& uri,
+                     const std::string& token) {
   return fmt::format(
       "CREATE SECRET {0} (TYPE iceberg, TOKEN '{2}');\n"
-      "ATTACH 'weirhouse' AS {0} (TYPE iceberg, ENDPOINT '{1}', SECRET {0}, "
+      "ATTACH '{3}' AS {0} (TYPE iceberg, ENDPOINT '{1}', SECRET {0}, "
       "ACCESS_DELEGATION_MODE 'none', REMOVE_FILES_ON_DELETE false);",
-      ToString(run), uri, token);
+      ToString(run), uri, token, project);
 }
 
 json AsJson(const engine::RunView& view) {
@@ -57,7 +58,7 @@ Result<int> RunRunViewOpen(Context& context) {
   context.Line(fmt::format("uri       {}", uri));
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
-  context.Line(AttachOf(opened.view.run, uri, opened.token));
+  context.Line(AttachOf(workspace->project().name, opened.view.run, uri, opened.token));
   context.Say(fmt::format("readers see what was staged after `wh run-view publish {}`", run));
   json document = AsJson(opened.view);
   document["uri"] = uri;

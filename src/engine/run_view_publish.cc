@@ -239,8 +239,12 @@ std::string ViewPublisher::Problem() const {
   }
   for (const gate::GateReport& report : reports_) {
     if (report.publishes()) continue;
-    problem +=
-        fmt::format("gate {} FAILED on {}: {}\n", report.gate, report.table, report.Reasons());
+    problem += fmt::format("gate {} FAILED on {}:\n", report.gate, report.table);
+    for (const gate::CheckResult& check : report.checks) {
+      if (check.severity != gate::Severity::kError || gate::Publishes(check.state)) continue;
+      problem += fmt::format("  check {}: {} (observed {}, bound {})\n", check.name, check.reason,
+                             Shown(check.observed), Shown(check.bound));
+    }
   }
   if (problem.empty()) return problem;
   const std::string name = ToString(view_.run);

@@ -56,6 +56,22 @@ std::string DriverOf(const ProjectDefinition& project, std::string_view table) {
   const transform::CheckedTransform* transform = project.FindTransform(WithoutHistory(table));
   return transform == nullptr ? std::string() : transform->driver.value_or("");
 }
+
+// How a run followed tables of other engines: "feature.x_v1 by retractions (2 keys, 1 rows)".
+std::string PhraseOfChanges(const json& inputs) {
+  const auto changes = inputs.find("changes");
+  if (changes == inputs.end() || !changes->is_object()) return "";
+  if (changes->contains("how")) return ", rebuilt: " + changes->value("why", "");
+  std::string phrase;
+  for (const auto& [table, change] : changes->items()) {
+    const std::string how = change.value("how", "");
+    phrase += fmt::format(", {} by {} ", table, how);
+    phrase += how == "rebuild" ? fmt::format("({})", change.value("why", ""))
+                               : fmt::format("({} keys left, {} rows came)",
+                                             change.value("keys", 0), change.value("rows", 0));
+  }
+  return phrase;
+}
 }  // namespace
 
 std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts) {
@@ -269,6 +285,7 @@ Result<TraceNode> Tracer::Run(RunId id) {
   for (const catalog::VerdictRecord& verdict : verdicts) list.push_back(VerdictJson(verdict));
   node.detail["verdicts"] = std::move(list);
   if (!verdicts.empty()) node.title += ", " + PhraseOf(verdicts);
+  if (run.plan.inputs.is_object()) node.title += PhraseOfChanges(run.plan.inputs);
   WEIRHOUSE_TRY(node.parents, Inputs({"run", node.key}, /*folded=*/true));
   return node;
 }
