@@ -11,7 +11,7 @@ using Json = nlohmann::json;
 
 // Says that a requirement does not hold.
 void NotMet(JsonPlace& place, std::string_view why) {
-  place.Fail(Status(Code::kConflict, fmt::format("requirement failed: {}", why))
+  place.Fail(Status(Code::kConflict, Clipped(fmt::format("requirement failed: {}", why)))
                  .WithError("WH7066")
                  .WithHint("load the table again and repeat the change on its new state"));
 }

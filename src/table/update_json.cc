@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace weirhouse::table {
 namespace {
 
@@ -18,8 +20,9 @@ const Json& Null() {
 }  // namespace
 
 void JsonPlace::Refuse(std::string_view path, std::string_view why) {
-  Fail(Status(Code::kInvalidInput, path.empty() ? fmt::format("{}: {}", context, why)
-                                                : fmt::format("{}: \"{}\" {}", context, path, why))
+  Fail(Status(Code::kInvalidInput,
+              Clipped(path.empty() ? fmt::format("{}: {}", context, why)
+                                   : fmt::format("{}: \"{}\" {}", context, path, why)))
            .WithError("WH7067"));
 }
 
@@ -190,6 +193,17 @@ bool IsTooDeep(const Json& json) {
     }
   }
   return false;
+}
+
+std::string Clipped(std::string message) {
+  constexpr std::size_t kMessageBytesMax = 600;
+  if (message.size() > kMessageBytesMax) {
+    std::size_t end = kMessageBytesMax;
+    while ((static_cast<std::uint8_t>(message[end]) & 0xC0) == 0x80) --end;  // whole characters
+    message.resize(end);
+    message += "…";
+  }
+  return EscapeControl(message);
 }
 
 std::string LowerCase(std::string_view text) {

@@ -78,6 +78,9 @@ class JsonFields {
 // recurses over it may overflow the stack.
 bool IsTooDeep(const nlohmann::json& json);
 std::string LowerCase(std::string_view text);
+// A message that quotes what a client sent, short enough for a log line and without control
+// characters.
+std::string Clipped(std::string message);
 
 // A schema, spec or order as a request states it, every member checked. Nested types are brought to
 // the form in which Schema keeps them. A schema's id is what the client thinks it is. A partition
