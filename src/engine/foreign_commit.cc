@@ -71,11 +71,9 @@ struct TableWork {
 // From load to commit, once.
 class CommitAttempt {
  public:
-  CommitAttempt(Workspace& workspace, const ForeignCommit& commit,
-                const std::optional<RunView>& view, ClientFiles& files)
+  CommitAttempt(Workspace& workspace, const ForeignCommit& commit, ClientFiles& files)
       : workspace_(workspace),
         commit_(commit),
-        view_(view),
         files_(files),
         publication_(workspace, commit.caller, "commit") {}
 
@@ -84,8 +82,14 @@ class CommitAttempt {
     for (std::size_t i = 0; i < work_.size(); ++i) {
       work_[i].asked = &commit_.changes[i];
       WEIRHOUSE_TRY_STATUS(Load(work_[i]));
-      WEIRHOUSE_TRY_STATUS(Apply(work_[i]));
     }
+    if (commit_.caller.who.view) {
+      // After the pointers: a view that is published meanwhile moves them, and the commit
+      // conflicts.
+      WEIRHOUSE_TRY(view_, FindRunView(workspace_, *commit_.caller.who.view));
+      for (const TableWork& work : work_) WEIRHOUSE_TRY_STATUS(CheckView(work.asked->table));
+    }
+    for (TableWork& work : work_) WEIRHOUSE_TRY_STATUS(Apply(work));
     WEIRHOUSE_FAILPOINT("foreign.applied");
     for (TableWork& work : work_) {
       if (work.next.changed) WEIRHOUSE_TRY_STATUS(Judge(work));
@@ -110,7 +114,7 @@ class CommitAttempt {
 
   Workspace& workspace_;
   const ForeignCommit& commit_;
-  const std::optional<RunView>& view_;
+  std::optional<RunView> view_;  // of a caller with a view
   ClientFiles& files_;
   ForeignPublication publication_;
   std::vector<TableWork> work_;
@@ -118,7 +122,6 @@ class CommitAttempt {
 };
 
 Status CommitAttempt::CheckView(const std::string& table) const {
-  if (!view_) return Status();
   const bool open = view_->state == "open";
   const bool named = std::count(view_->tables.begin(), view_->tables.end(), table) != 0;
   if (open && named) return Status();
@@ -126,7 +129,7 @@ Status CommitAttempt::CheckView(const std::string& table) const {
              Code::kPermissionDenied,
              fmt::format("run view {} cannot be written to: {}: table \"{}\"", ToString(view_->run),
                          open ? "it was opened for other tables" : "it is " + view_->state, table))
-      .WithError("WH7121")
+      .WithError("WH7131")
       .WithHint("open a run view for all tables that are written together");
 }
 
@@ -142,7 +145,6 @@ Status CommitAttempt::Load(TableWork& work) {
   if (!creates && (!pointer || pointer->kind != catalog::PointerKind::kTable)) {
     return NoSuchTable(name);
   }
-  WEIRHOUSE_TRY_STATUS(CheckView(name));
   WEIRHOUSE_TRY_STATUS(
       policy::MayAct(who, creates ? policy::Action::kCreateTable : policy::Action::kCommit, name));
   WEIRHOUSE_TRY(work.rules, RulesOf(workspace_, name));
@@ -264,13 +266,9 @@ Result<ForeignAnswer> CommitAttempt::Publish(const ReplyOf& reply) {
 Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& commit,
                                     const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
-  std::optional<RunView> view;
-  if (commit.caller.who.view) {
-    WEIRHOUSE_TRY(view, FindRunView(workspace, *commit.caller.who.view));
-  }
   ClientFiles files(workspace.disk());
   for (int attempt = 1;; ++attempt) {
-    auto answer = CommitAttempt(workspace, commit, view, files).Run(reply);
+    auto answer = CommitAttempt(workspace, commit, files).Run(reply);
     // The pointer moved between load and commit. What was required may hold of the new state too.
     if (answer.ok() || answer.status().error_code() != "WH7002" || attempt == kCommitAttemptsMax) {
       return answer;

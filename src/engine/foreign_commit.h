@@ -12,8 +12,8 @@
 //   WH7107  kInvalidInput      a metadata.json that cannot be registered
 //   WH7108  kInvalidInput      a view whose metadata or updates contradict themselves
 //   WH7109  kConflict          a requirement of a view does not hold
-//   WH7120  kConflict          the namespace is not empty
-//   WH7121  kPermissionDenied  not one of the tables of the caller's run view
+//   WH7130  kConflict          the namespace is not empty
+//   WH7131  kPermissionDenied  not one of the tables of the caller's run view
 // and those of table/metadata_update.h, policy/policy.h, engine/run_view.h; WH7002 (another writer
 // won, after a few attempts) and WH7003 (unknown) of the catalog.
 #pragma once

@@ -59,7 +59,7 @@ Status NamespaceTaken(std::string_view name) {
 }
 Status NamespaceNotEmpty(std::string_view name) {
   return Status(Code::kConflict, fmt::format("Namespace {} is not empty", name))
-      .WithError("WH7120")
+      .WithError("WH7130")
       .WithHint("drop its tables, views and namespaces first");
 }
 

@@ -90,7 +90,7 @@ TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
   ASSERT_OK_AND(const auto seen, LoadForeign(*workspace, caller, "lab.trip"));
   const Written written = WriteAppend(seen, 1, 3);
   ASSERT_OK(DiscardRunView(*workspace, *caller.who.view, "enough", "tester"));
-  EXPECT_EQ(Commit({written}, caller).status().error_code(), "WH7121");
+  EXPECT_EQ(Commit({written}, caller).status().error_code(), "WH7131");
   EXPECT_EQ(Rows("lab.trip"), 0);
 }
 }  // namespace

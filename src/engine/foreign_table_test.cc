@@ -314,10 +314,10 @@ TEST_F(ForeignTableTest, NamespacesAreMadeChangedAndDropped) {
   EXPECT_EQ(change(What::kSet, "lab", {{"owner", "bob"}}), "");
   EXPECT_EQ(workspace->catalog().FindNamespace("lab").value()->properties["owner"], "bob");
   EXPECT_EQ(change(What::kSet, "none"), "WH7100");
-  EXPECT_EQ(change(What::kDrop, "lab"), "WH7120");
+  EXPECT_EQ(change(What::kDrop, "lab"), "WH7130");
   EXPECT_EQ(change(What::kDrop, "lab.deep"), "");
   ASSERT_OK(Create("lab", "trip"));
-  EXPECT_EQ(change(What::kDrop, "lab"), "WH7120");
+  EXPECT_EQ(change(What::kDrop, "lab"), "WH7130");
   ASSERT_OK(DropForeign(*workspace, Admin(), "lab.trip", true));
   EXPECT_EQ(change(What::kDrop, "lab"), "");
   EXPECT_EQ(change(What::kDrop, "lab"), "WH7100");
