@@ -242,8 +242,12 @@ std::string ViewPublisher::Problem() const {
     problem += fmt::format("gate {} FAILED on {}:\n", report.gate, report.table);
     for (const gate::CheckResult& check : report.checks) {
       if (check.severity != gate::Severity::kError || gate::Publishes(check.state)) continue;
-      problem += fmt::format("  check {}: {} (observed {}, bound {})\n", check.name, check.reason,
-                             Shown(check.observed), Shown(check.bound));
+      problem += fmt::format("  check {}: {} (observed {}, bound {}, declared {})\n", check.name,
+                             check.reason, Shown(check.observed), Shown(check.bound),
+                             Shown(check.parameters));
+      if (check.examples.is_array() && !check.examples.empty()) {
+        problem += fmt::format("    first row: {}\n", Shown(check.examples[0]));
+      }
     }
   }
   if (problem.empty()) return problem;
