@@ -6,9 +6,31 @@
 #include "base/text.h"
 #include "http/target.h"
 
+namespace {
+// Below a free prefix a step may hold more, but never what a control or a climb would be.
+void CheckFree(std::string_view text) {
+  using weirhouse::http::ParseTarget;
+  const std::string prefixes[] = {"/iceberg"};
+  const auto target = ParseTarget(text, prefixes);
+  if (!target.ok()) return;
+  for (const std::string& step : target->steps) {
+    WEIRHOUSE_CHECK(!step.empty() && step != "." && step != "..");
+    WEIRHOUSE_CHECK(weirhouse::IsValidUtf8(step));
+    for (const char c : step) WEIRHOUSE_CHECK(static_cast<unsigned char>(c) >= 0x20 || c == '\x1f');
+  }
+  const std::string written = weirhouse::http::FormatTarget(*target);
+  if (written.size() > weirhouse::http::kTargetBytesMax) return;
+  const auto again = ParseTarget(written, prefixes);
+  WEIRHOUSE_CHECK(again.ok());
+  WEIRHOUSE_CHECK(again->steps == target->steps && again->query == target->query);
+}
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using weirhouse::http::ParseTarget;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  CheckFree(text);
+  CheckFree("/iceberg/" + std::string(text));
   const auto target = ParseTarget(text);
   if (!target.ok()) return 0;
   std::string path;

@@ -1,6 +1,7 @@
 // Commits: of one table, and of several at once.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "rest/idempotency.h"
@@ -22,6 +23,26 @@ Result<engine::ForeignChange> ChangeOf(std::string table, json& request) {
 Status CheckName(const Name& name) {
   return name.problem.ok() ? Status() : NotThere(name.text, catalog::PointerKind::kTable);
 }
+bool Creates(const engine::ForeignChange& change) {
+  return std::any_of(
+      change.requirements.begin(), change.requirements.end(), [](const json& requirement) {
+        return requirement.is_object() && requirement.value("type", json()) == "assert-create";
+      });
+}
+
+// A commit that creates says by a requirement that the table is not there yet; so that is what did
+// not hold.
+Result<engine::ForeignAnswer> Commit(Ask& ask, const engine::ForeignCommit& commit,
+                                     const engine::ReplyOf& reply) {
+  auto answer = engine::CommitForeign(ask.workspace, commit, reply);
+  const bool creates = std::any_of(commit.changes.begin(), commit.changes.end(), Creates);
+  if (answer.ok() || !creates || answer.status().error_code() != "WH7102" ||
+      !answer.status().message().starts_with("Table already"))
+    return answer;
+  return Status(Code::kConflict, fmt::format("requirement failed: table already exists ({})",
+                                             answer.status().message()))
+      .WithError("WH7102");
+}
 }  // namespace
 
 Result<Reply> CommitTable(Ask& ask) {
@@ -38,9 +59,9 @@ Result<Reply> CommitTable(Ask& ask) {
   commit.caller = ask.caller;
   WEIRHOUSE_TRY(engine::ForeignChange change, ChangeOf(name.text, ask.body));
   commit.changes.push_back(std::move(change));
-  WEIRHOUSE_TRY(const engine::ForeignAnswer answer,
-                engine::CommitForeign(ask.workspace, commit, StoredAsLoad(ask)));
-  ask.committed = answer.seq.value() != 0;
+  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
+  // What a run view stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().view;
   const table::TableMetadata& table = *answer.tables.at(0);
   return Reply{LoadReply(table, Snapshots::kAll), KeptLoad(table)};
 }
@@ -70,9 +91,9 @@ Result<Reply> CommitTransaction(Ask& ask) {
   engine::ReplyOf reply;
   if (const auto stored = StoredAs(ask, 204, ""))
     reply = [stored](const std::vector<table::TablePtr>&) { return *stored; };
-  WEIRHOUSE_TRY(const engine::ForeignAnswer answer,
-                engine::CommitForeign(ask.workspace, commit, reply));
-  ask.committed = answer.seq.value() != 0;
+  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, reply));
+  // What a run view stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().view;
   return Reply{NoContent()};
 }
 }  // namespace weirhouse::rest

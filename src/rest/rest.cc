@@ -147,7 +147,7 @@ void AddRoutes(http::Router& router, const Options& options) {
     for (const Route& route : Routes()) {
       http::RouteOptions route_options;
       route_options.body_bytes_max = route.body_bytes_max;
-      route_options.is_slow = route.kind == Kind::kSlowChange;
+      route_options.is_slow = route.kind == Kind::kChange;
       router.Add(
           route.method, fmt::format("{}{}", base, route.path),
           [service, &route](const HttpRequest& request) { return Serve(*service, route, request); },

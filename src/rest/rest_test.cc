@@ -216,6 +216,11 @@ TEST_F(RestTest, CommitsIfTheRequirementsHoldAndConflictsIfNot) {
   EXPECT_EQ(nothing.status, 200);
   EXPECT_EQ(nothing.body["metadata-location"], done.body["metadata-location"]);
   EXPECT_EQ(commits, before);
+  EXPECT_THAT(late.message(), StartsWith("Requirement failed: "));
+  const Json create = {{"requirements", {{{"type", "assert-create"}}}}, {"updates", Json::array()}};
+  const Answer taken = Post(target, create);
+  EXPECT_EQ(taken.type(), "AlreadyExistsException");
+  EXPECT_THAT(taken.message(), StartsWith("Requirement failed: table already exists"));
   Json other = BodyOf(second);
   other["identifier"] = {{"namespace", {"lab"}}, {"name", "u"}};
   EXPECT_EQ(Post(target, other).status, 400);

@@ -27,8 +27,7 @@ using Handler = Result<Reply> (*)(Ask& ask);
 
 enum class Kind : std::uint8_t {
   kRead,
-  kQuickChange,  // a transaction of the catalog
-  kSlowChange,   // files are read and made durable too
+  kChange,  // waits for the disk, so it runs beside the reads
 };
 
 struct Route {
