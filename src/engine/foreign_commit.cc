@@ -226,7 +226,7 @@ Status CommitAttempt::Stage(TableWork& work) {
 }
 
 table::TablePtr CommitAttempt::AsSeen(const table::TablePtr& table) const {
-  if (!view_) return table;
+  if (!view_) return WithoutStaged(table);
   return std::make_shared<const table::TableMetadata>(AsSeenThrough(*view_, *table));
 }
 

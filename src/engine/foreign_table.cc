@@ -361,7 +361,7 @@ Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
   WEIRHOUSE_TRY(table::TablePtr table,
                 table::LoadTable(workspace.disk(), name, pointer->metadata_location));
-  if (!caller.who.view) return table;
+  if (!caller.who.view) return WithoutStaged(table);
   WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, *caller.who.view));
   return table::TablePtr(std::make_shared<const table::TableMetadata>(AsSeenThrough(view, *table)));
 }

@@ -45,6 +45,7 @@ bool SameShape(const table::Schema& a, const table::Schema& b) {
 }
 
 constexpr std::size_t kActionShownMax = 60;
+constexpr std::string_view kStagingRefs = "staging-r";  // of run views and of halted batches
 
 // Translates the updates of one request. Throws what nlohmann throws at malformed ones.
 class UpdateMapper {
@@ -189,6 +190,28 @@ std::vector<std::pair<std::int64_t, SnapshotId>> LogOf(const TableMetadata& tabl
   std::reverse(log.begin(), log.end());
   return log;
 }
+
+// Where main has a history, clients go by it.
+bool HidesStaged(const TableMetadata& table) {
+  return table.current_snapshot() == nullptr &&
+         std::any_of(table.refs.begin(), table.refs.end(),
+                     [](const auto& ref) { return ref.first.starts_with(kStagingRefs); });
+}
+
+TableMetadata HideStaged(const TableMetadata& table) {
+  TableMetadata seen = table;
+  std::erase_if(seen.refs, [](const auto& ref) { return ref.first.starts_with(kStagingRefs); });
+  std::set<SnapshotId> reached;
+  for (const auto& [name, ref] : seen.refs) {
+    const table::Snapshot* at = table.FindSnapshot(ref.snapshot);
+    while (at != nullptr && reached.insert(at->id).second) {
+      at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
+    }
+  }
+  std::erase_if(seen.snapshots,
+                [&](const table::Snapshot& snapshot) { return reached.count(snapshot.id) == 0; });
+  return seen;
+}
 }  // namespace
 
 std::string ViewStagingRef(RunId run) { return StagingRef(run); }
@@ -221,9 +244,13 @@ HeldChange HeldBy(RunId run, const TableMetadata& table) {
   return held;
 }
 
+table::TablePtr WithoutStaged(const table::TablePtr& table) {
+  return HidesStaged(*table) ? std::make_shared<const TableMetadata>(HideStaged(*table)) : table;
+}
+
 TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
   const HeldChange held = HeldBy(view.run, table);
-  TableMetadata seen = table;
+  TableMetadata seen = held.head == nullptr && HidesStaged(table) ? HideStaged(table) : table;
   seen.metadata_location.clear();
   std::erase_if(seen.properties,
                 [](const auto& property) { return property.first.starts_with(kStagedProperties); });

@@ -135,6 +135,24 @@ TEST_F(RunViewMappingTest, AnEmptyTableIsAssertedByNull) {
   EXPECT_EQ(requirements[0]["ref"], "staging-r12") << "another writer came first: must not hold";
 }
 
+TEST_F(RunViewMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged) {
+  const auto others_see = [&] {
+    return *WithoutStaged(std::make_shared<const table::TableMetadata>(table));
+  };
+  EXPECT_EQ(others_see().snapshots.size(), 2U);
+  table.refs = {{"staging-r12", {SnapshotId(2), "branch", {}, {}, {}}},
+                {"dev", {SnapshotId(1), "branch", {}, {}, {}}}};
+  RunView other = view;
+  other.run = RunId(13);
+  for (const table::TableMetadata& seen : {others_see(), AsSeenThrough(other, table)}) {
+    EXPECT_EQ(seen.refs.count("staging-r12"), 0U);
+    EXPECT_EQ(seen.refs.count("dev"), 1U);
+    ASSERT_EQ(seen.snapshots.size(), 1U);
+    EXPECT_EQ(seen.snapshots[0].id, SnapshotId(1));
+  }
+  EXPECT_EQ(AsSeenThrough(view, table).current_snapshot()->id, SnapshotId(2));
+}
+
 TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
   const json wider = {{"type", "struct"},
                       {"fields",
