@@ -86,15 +86,14 @@ bool GroupWriter::WriteTogether(const Group& group) {
 }
 
 Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
-  Status status = connection_->Run("SAVEPOINT member");
+  Status status = connection_->Savepoint();
   if (!status.ok()) {
     alive = false;
     return status;
   }
   status = member.work->body(*connection_);
   // A full disk takes the whole transaction, and with it the savepoint.
-  if (!status.ok()) alive = connection_->Run("ROLLBACK TO SAVEPOINT member").ok();
-  if (alive) alive = connection_->Run("RELEASE SAVEPOINT member").ok();
+  alive = (status.ok() ? connection_->ReleaseSavepoint() : connection_->RollbackToSavepoint()).ok();
   return status;
 }
 

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -148,7 +150,7 @@ TEST_F(PostgresCatalog, OpensConnectionsAnewThatEndedWhileNobodyUsedThem) {
 }
 
 TEST_F(PostgresCatalog, DoublesAndLosesNothingHoweverOftenRepliesAreLost) {
-  constexpr int kCommits = 36;
+  constexpr int kCommits = 24;
   const auto catalog = OpenThroughProxy();
   std::optional<std::string> location;
   int cut = 0;
@@ -176,6 +178,43 @@ TEST_F(PostgresCatalog, DoublesAndLosesNothingHoweverOftenRepliesAreLost) {
   EXPECT_EQ(ValueOf(direct->LastSeq()), CommitSeq(kCommits));
   EXPECT_EQ(ValueOf(direct->Snapshots("processed.arrival")).size(), std::size_t{kCommits});
   EXPECT_EQ(ValueOf(direct->PendingEvents(1'000)).size(), std::size_t{kCommits});
+  EXPECT_OK(direct->VerifyChain());
+}
+
+TEST_F(PostgresCatalog, SettlesEachCommitOfAGroupWhoseConnectionEnded) {
+  constexpr int kWriters = 6;
+  constexpr int kEach = 8;
+  const auto catalog = OpenThroughProxy();
+  std::atomic<int> working = kWriters;
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    writers.emplace_back([&, writer] {
+      std::optional<std::string> location;
+      for (int i = 0; i < kEach; ++i) {
+        const std::string name = fmt::format("w{}.{}", writer, i);
+        auto run = catalog->PlanRun(PlanOf(name));
+        while (!run.ok()) run = catalog->PlanRun(PlanOf(name));
+        const auto request = SwapOf(*run, fmt::format("processed.t{}", writer), location, name);
+        auto answer = catalog->Commit(request);
+        while (!answer.ok() && answer.status().code() == Code::kUnavailable) {
+          answer = catalog->Commit(request);
+        }
+        EXPECT_OK(answer);
+        location = name;
+      }
+      --working;
+    });
+  }
+  constexpr std::array kCuts{Cut::kLoseReply, Cut::kLoseMessage};
+  for (std::size_t cut = 0; working > 0; ++cut) {
+    proxy_->CutAt(kCommitMessage, kCuts[cut % kCuts.size()]);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_GT(proxy_->cuts(), 3);
+  const auto direct = OpenDirectly();
+  EXPECT_EQ(ValueOf(direct->LastSeq()), CommitSeq(kWriters * kEach));
+  EXPECT_EQ(ValueOf(direct->Tables()).size(), std::size_t{kWriters});
   EXPECT_OK(direct->VerifyChain());
 }
 

@@ -60,7 +60,7 @@ Status StatusOfSqlite(int rc, sqlite3* db, const std::string& path, std::string_
   }
 }
 
-int BindOne(sqlite3_stmt* statement, int index, const SqliteValue& value) {
+int BindOne(sqlite3_stmt* statement, int index, const DatabaseValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) {
     return sqlite3_bind_int64(statement, index, *integer);
   }
@@ -72,7 +72,7 @@ int BindOne(sqlite3_stmt* statement, int index, const SqliteValue& value) {
     return sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_STATIC,
                                SQLITE_UTF8);
   }
-  if (const auto* blob = std::get_if<SqliteBlob>(&value)) {
+  if (const auto* blob = std::get_if<Blob>(&value)) {
     // A null pointer would bind NULL: an empty blob needs some address.
     const char* data = blob->bytes.empty() ? "" : blob->bytes.data();
     return sqlite3_bind_blob64(statement, index, data, blob->bytes.size(), SQLITE_STATIC);
@@ -80,7 +80,7 @@ int BindOne(sqlite3_stmt* statement, int index, const SqliteValue& value) {
   return sqlite3_bind_null(statement, index);
 }
 
-class StatementRow : public SqliteRow {
+class StatementRow : public DatabaseRow {
  public:
   explicit StatementRow(sqlite3_stmt* statement) : statement_(statement) {}
   bool IsNull(int column) const override {
@@ -105,11 +105,11 @@ class SqliteConnection : public Sqlite {
   SqliteConnection(DatabaseHandle db, std::string path)
       : db_(std::move(db)), path_(std::move(path)) {}
 
-  Status Run(std::string_view sql, const std::vector<SqliteValue>& parameters) override {
+  Status Run(std::string_view sql, const std::vector<DatabaseValue>& parameters) override {
     return Step(sql, parameters, nullptr);
   }
-  Status Each(std::string_view sql, const std::vector<SqliteValue>& parameters,
-              const std::function<Status(const SqliteRow&)>& visit) override {
+  Status Each(std::string_view sql, const std::vector<DatabaseValue>& parameters,
+              const std::function<Status(const DatabaseRow&)>& visit) override {
     return Step(sql, parameters, &visit);
   }
   Status Stream(std::string_view sql,
@@ -122,7 +122,6 @@ class SqliteConnection : public Sqlite {
     if (rc != SQLITE_OK) return Failure(rc, "run a script");
     return Status::Ok();
   }
-  std::int64_t LastInsertId() const override { return sqlite3_last_insert_rowid(db_.get()); }
   std::int64_t Changes() const override { return sqlite3_changes64(db_.get()); }
 
   Result<bool> HasTable(std::string_view name) override {
@@ -190,8 +189,8 @@ class SqliteConnection : public Sqlite {
     cache_.insert_or_assign(std::move(sql), std::move(statement));
   }
 
-  Status Step(std::string_view sql_view, const std::vector<SqliteValue>& parameters,
-              const std::function<Status(const SqliteRow&)>* visit) {
+  Status Step(std::string_view sql_view, const std::vector<DatabaseValue>& parameters,
+              const std::function<Status(const DatabaseRow&)>* visit) {
     std::string sql(sql_view);
     WEIRHOUSE_TRY(StatementHandle statement, Take(sql));
     Status status = StepPrepared(statement.get(), sql, parameters, visit);
@@ -199,8 +198,8 @@ class SqliteConnection : public Sqlite {
     return status;
   }
   Status StepPrepared(sqlite3_stmt* statement, const std::string& sql,
-                      const std::vector<SqliteValue>& parameters,
-                      const std::function<Status(const SqliteRow&)>* visit) {
+                      const std::vector<DatabaseValue>& parameters,
+                      const std::function<Status(const DatabaseRow&)>* visit) {
     if (sqlite3_bind_parameter_count(statement) != static_cast<int>(parameters.size())) {
       return Status(Code::kInternal, fmt::format("wrong number of parameters: {} for \"{}\"",
                                                  parameters.size(), sql))

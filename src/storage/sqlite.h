@@ -1,7 +1,6 @@
 // SQLite, wrapped once. For catalog/ only: everyone else goes through the catalog.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -9,10 +8,6 @@
 #include "storage/database.h"
 
 namespace weirhouse::storage {
-
-using SqliteBlob = Blob;
-using SqliteValue = DatabaseValue;
-using SqliteRow = DatabaseRow;
 
 // A connection in WAL mode with synchronous=FULL: COMMIT has fsynced when it returns. Threads: one
 // at a time (the owner serializes).
@@ -24,6 +19,5 @@ class Sqlite : public Database {
   // Creates the file unless `read_only`, which sees other processes' commits as they happen.
   static Result<std::unique_ptr<Sqlite>> Open(const std::string& path, bool read_only);
   Dialect dialect() const override { return Dialect::kSqlite; }
-  virtual std::int64_t LastInsertId() const = 0;
 };
 }  // namespace weirhouse::storage

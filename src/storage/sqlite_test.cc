@@ -23,7 +23,7 @@ class SqliteDatabase : public ::testing::Test {
   }
   static std::vector<std::string> Names(Sqlite& db) {
     std::vector<std::string> names;
-    EXPECT_OK(db.Each("SELECT name FROM t ORDER BY id", {}, [&](const SqliteRow& row) {
+    EXPECT_OK(db.Each("SELECT name FROM t ORDER BY id", {}, [&](const DatabaseRow& row) {
       names.push_back(row.Text(0));
       return Status::Ok();
     }));
@@ -37,21 +37,20 @@ class SqliteDatabase : public ::testing::Test {
 TEST_F(SqliteDatabase, GivesBackEveryTypeItWasGiven) {
   const std::string bytes("\0\xFFz", 3);
   const std::string text("a\0b", 3);
-  const std::vector<SqliteValue> values = {std::monostate(),
-                                           std::numeric_limits<std::int64_t>::min(),
-                                           0.1,
-                                           text,
-                                           std::string(),
-                                           SqliteBlob{bytes},
-                                           SqliteBlob{}};
-  for (const SqliteValue& value : values) {
+  const std::vector<DatabaseValue> values = {std::monostate(),
+                                             std::numeric_limits<std::int64_t>::min(),
+                                             0.1,
+                                             text,
+                                             std::string(),
+                                             Blob{bytes},
+                                             Blob{}};
+  for (const DatabaseValue& value : values) {
     ASSERT_OK(db_->Run("INSERT INTO t (v) VALUES (?)", {value}));
   }
-  EXPECT_EQ(db_->LastInsertId(), 7);
   EXPECT_EQ(db_->Changes(), 1);
   std::vector<std::string> types;
   int at = 0;
-  ASSERT_OK(db_->Each("SELECT v, typeof(v) FROM t ORDER BY id", {}, [&](const SqliteRow& row) {
+  ASSERT_OK(db_->Each("SELECT v, typeof(v) FROM t ORDER BY id", {}, [&](const DatabaseRow& row) {
     types.push_back(row.Text(1));
     EXPECT_EQ(row.IsNull(0), at == 0);
     if (at == 1) {
@@ -83,6 +82,30 @@ TEST_F(SqliteDatabase, CommitsAndRollsBack) {
   EXPECT_THAT(Names(*db_), ElementsAre("kept"));
 }
 
+TEST_F(SqliteDatabase, GivesTheIdOfAnInsertedRowAndNothingWhereItWasThere) {
+  const std::string insert =
+      "INSERT INTO t (name) VALUES (?) ON CONFLICT (name) DO NOTHING RETURNING id";
+  ASSERT_OK_AND(const auto first, db_->Insert(insert, {"a"}));
+  EXPECT_EQ(first, 1);
+  ASSERT_OK_AND(const auto again, db_->Insert(insert, {"a"}));
+  EXPECT_EQ(again, std::nullopt);
+  EXPECT_EQ(db_->Changes(), 0);
+  ASSERT_OK_AND(const bool there, db_->HasTable("t"));
+  EXPECT_TRUE(there);
+}
+
+TEST_F(SqliteDatabase, SavepointsUndoAFailedStepAndKeepTheRest) {
+  ASSERT_OK(db_->Begin());
+  ASSERT_OK(db_->Savepoint());
+  ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES ('kept')"));
+  ASSERT_OK(db_->ReleaseSavepoint());
+  ASSERT_OK(db_->Savepoint());
+  ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES ('undone')"));
+  ASSERT_OK(db_->RollbackToSavepoint());
+  ASSERT_OK(db_->Commit());
+  EXPECT_THAT(Names(*db_), ElementsAre("kept"));
+}
+
 TEST_F(SqliteDatabase, CallsABrokenConstraintAConflict) {
   ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES (?)", {"a"}));
   const Status twice = db_->Run("INSERT INTO t (name) VALUES (?)", {"a"});
@@ -102,7 +125,7 @@ TEST_F(SqliteDatabase, TellsWrongSqlAndWrongParametersAsBugs) {
 TEST_F(SqliteDatabase, StopsAtTheVisitorsError) {
   for (int i = 0; i < 3; ++i) ASSERT_OK(db_->Run("INSERT INTO t (v) VALUES (1)"));
   int visited = 0;
-  const auto visit = [&](const SqliteRow&) {
+  const auto visit = [&](const DatabaseRow&) {
     return ++visited == 2 ? Status(Code::kNotFound, "enough") : Status::Ok();
   };
   EXPECT_EQ(db_->Each("SELECT id FROM t", {}, visit).code(), Code::kNotFound);
@@ -115,8 +138,8 @@ TEST_F(SqliteDatabase, NestsTheSameStatement) {
   for (int i = 0; i < 3; ++i) ASSERT_OK(db_->Run("INSERT INTO t (v) VALUES (1)"));
   int pairs = 0;
   const std::string sql = "SELECT id FROM t";
-  ASSERT_OK(db_->Each(sql, {}, [&](const SqliteRow&) {
-    return db_->Each(sql, {}, [&](const SqliteRow&) {
+  ASSERT_OK(db_->Each(sql, {}, [&](const DatabaseRow&) {
+    return db_->Each(sql, {}, [&](const DatabaseRow&) {
       ++pairs;
       return Status::Ok();
     });
@@ -138,7 +161,7 @@ TEST_F(SqliteDatabase, LetsAReaderSeeCommitsOfAWriter) {
   EXPECT_THAT(Names(*reader), ElementsAre("a"));
   EXPECT_EQ(reader->Run("INSERT INTO t (name) VALUES ('b')").code(), Code::kPermissionDenied);
   // And the other way round: an open read does not stop a commit.
-  ASSERT_OK(reader->Each("SELECT name FROM t", {}, [&](const SqliteRow&) {
+  ASSERT_OK(reader->Each("SELECT name FROM t", {}, [&](const DatabaseRow&) {
     return db_->Run("INSERT INTO t (name) VALUES ('c')");
   }));
   EXPECT_THAT(Names(*reader), ElementsAre("a", "c"));
@@ -176,7 +199,7 @@ TEST_F(SqliteDatabase, KeepsCommitsWhenTheProcessDies) {
 TEST_F(SqliteDatabase, WritesAheadAndSyncsFully) {
   const auto setting = [&](const std::string& name) {
     std::string value;
-    EXPECT_OK(db_->Each("PRAGMA " + name, {}, [&](const SqliteRow& row) {
+    EXPECT_OK(db_->Each("PRAGMA " + name, {}, [&](const DatabaseRow& row) {
       value = row.Text(0);
       return Status::Ok();
     }));
