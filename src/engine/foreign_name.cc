@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace weirhouse::engine {
@@ -19,7 +17,6 @@ std::string OwnNameOf(std::string_view name) {
 }
 
 Status CheckNameLevel(std::string_view level) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   std::string_view why;
   if (level.empty()) {
     why = "it is empty";
@@ -27,8 +24,8 @@ Status CheckNameLevel(std::string_view level) {
     why = "it is longer than 255 bytes";
   } else if (!IsValidUtf8(level)) {
     why = "it is not UTF-8";
-  } else if (std::any_of(level.begin(), level.end(), is_control)) {
-    why = "it holds a control character";
+  } else if (EscapeControl(level) != level) {
+    why = "it holds a control character";  // or one that turns the reading direction
   } else if (level.find('.') != std::string_view::npos) {
     why = "it holds a dot, which separates levels here";
   } else {
