@@ -39,7 +39,7 @@ Result<engine::ForeignAnswer> Commit(Ask& ask, const engine::ForeignCommit& comm
   if (answer.ok() || !creates || answer.status().error_code() != "WH7102" ||
       !answer.status().message().starts_with("Table already"))
     return answer;
-  return Status(Code::kConflict, fmt::format("requirement failed: table already exists ({})",
+  return Status(Code::kConflict, fmt::format("Requirement failed: table already exists ({})",
                                              answer.status().message()))
       .WithError("WH7102");
 }

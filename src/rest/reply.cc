@@ -32,6 +32,7 @@ constexpr CodeKind kKinds[] = {
     {"WH7101", {404, "NoSuchTableException"}},
     {"WH7102", {409, "AlreadyExistsException"}},
     {"WH7103", {404, "NoSuchViewException"}},
+    {"WH7108", {400, "IllegalArgumentException"}},  // as Java's own server says it
     {"WH7130", {409, "NamespaceNotEmptyException"}},
     {"WH8073", {401, "NotAuthorizedException"}},
     {"WH8090", {404, "NoSuchWarehouseException"}},
