@@ -91,7 +91,7 @@ TEST(Definition, ReadsATableThatOtherEnginesWrite) {
       "-- wh: partition day(at); mode external; contract trips\n");
   EXPECT_TRUE(trips.is_external());
   EXPECT_EQ(trips.contract->name, "trips");
-  EXPECT_EQ(trips.contract->span.column, 50);
+  EXPECT_EQ(trips.contract->span.column, 51);
   EXPECT_TRUE(NamedTables(trips).empty());
   EXPECT_NE(trips.digest, Parsed("-- wh: table processed.trips; key trip_id; event at; known "
                                  "known_at; partition day(at); mode external; contract other\n")
