@@ -160,6 +160,27 @@ def test_wrong_types_in_every_field_of_every_update(door, update):
             door.refused("POST", path, body={"requirements": [], "updates": [mutated, {"action": "make-it-so"}]})
 
 
+def test_mutated_updates_alone_are_refused_or_leave_a_table_that_loads(door):
+    """Some mutations mean something: those may be accepted, on a table that can be loaded and committed to afterwards."""
+    path = "/v1/namespaces/open/tables/scratch"
+    assert door.ask("POST", "/v1/namespaces/open/tables", body={"name": "scratch", "schema": SCHEMA})[0] == 200
+    for update in UPDATES:
+        for place in places(update):
+            mutations = [changed(update, place, wrong) for wrong in WRONG]
+            if place:
+                mutations.append(without(update, place))
+            for mutated in mutations:
+                status, read = door.ask("POST", path, body={"requirements": [], "updates": [mutated]})
+                assert status < 500, f"{mutated}: {status} {read[:600]}"
+                if status >= 300:
+                    continue
+                status, read = door.ask("GET", path)
+                assert status == 200, f"after {mutated}: {read[:600]}"
+                assert door.ask("POST", path, body={"requirements": [], "updates": [
+                    {"action": "set-properties", "updates": {"again": str(len(read))}}]})[0] == 200, mutated
+    assert door.ask("DELETE", path)[0] == 204
+
+
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement["type"])
 def test_wrong_types_in_every_field_of_every_requirement(door, requirement):
     for place in places(requirement):
