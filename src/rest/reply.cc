@@ -78,10 +78,10 @@ std::string_view TypeOfStatus(int status) {
 
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
-  // The message first, as a sentence of the protocol begins: clients and their tests look at that.
-  // That something is not there needs no explanation.
+  // The message first: clients and their tests look at how it begins, and a conflict begins as a
+  // sentence there. That something is not there needs no explanation.
   std::string text(message);
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+  if (kind.status == 409 && !text.empty() && text[0] >= 'a' && text[0] <= 'z')
     text[0] = static_cast<char>(text[0] - 'a' + 'A');
   if (!hint.empty()) text += fmt::format("; {}", hint);
   if (!code.empty() && kind.status != 404) text += fmt::format(" [{}]", code);
