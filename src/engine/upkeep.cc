@@ -95,9 +95,18 @@ struct Choice {
   std::vector<std::int64_t> expired;
   std::set<std::string> spared_by;
 };
-Choice ChooseSnapshots(const table::TableMetadata& table, const ExpiryOptions& options,
-                       std::int64_t now_ms) {
+Choice ChooseSnapshots(const table::TableMetadata& table,
+                       const std::vector<catalog::SnapshotRecord>& recorded,
+                       const ExpiryOptions& options, std::int64_t now_ms) {
   std::set<SnapshotId> newest;
+  // After a rollback the ancestors of main are not all that main was: what was left behind is
+  // among the newest until as many have followed, so that one can go forward again.
+  std::int64_t was_main = 0;
+  for (auto one = recorded.rbegin(); one != recorded.rend() && was_main < options.keep; ++one) {
+    if (one->ref != "main") continue;
+    newest.insert(one->snapshot);
+    ++was_main;
+  }
   const table::Snapshot* at = table.current_snapshot();
   for (std::int64_t kept = 0; at != nullptr && kept < options.keep; ++kept) {
     newest.insert(at->id);
@@ -137,7 +146,9 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                const ExpiryOptions& options) {
   WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
   const ProcessTime now = workspace.clock().Now();
-  const Choice choice = ChooseSnapshots(*base, options, Micros(now) / 1000);
+  WEIRHOUSE_TRY(const std::vector<catalog::SnapshotRecord> recorded,
+                workspace.catalog().Snapshots(name));
+  const Choice choice = ChooseSnapshots(*base, recorded, options, Micros(now) / 1000);
   ExpiryReport report;
   report.snapshots_expired = static_cast<std::int64_t>(choice.expired.size());
   report.snapshots_kept =

@@ -37,7 +37,7 @@ Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& t
                                       const table::CompactionOptions& options);
 
 struct ExpiryOptions {
-  std::int64_t keep = table::kSnapshotsKept;       // the newest of main …
+  std::int64_t keep = table::kSnapshotsKept;       // the newest that main is or was …
   std::optional<std::chrono::seconds> older_than;  // … and whatever is younger
   std::chrono::seconds grace = kReaderGrace;
   bool dry_run = false;

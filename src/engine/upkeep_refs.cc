@@ -74,6 +74,9 @@ Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const table::TableMet
   if (error != std::errc() || end != number.data() + number.size())
     return NoSuchSnapshot(table.name, text);
   if (table.FindSnapshot(SnapshotId(value)) != nullptr) return SnapshotId(value);
+  // A number that no commit has yet is the id of a snapshot that is gone, not a time to come.
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  if (value > last.value()) return NoSuchSnapshot(table.name, text);
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> recorded,
                 workspace.catalog().SnapshotAsOf(table.name, CommitSeq(value)));
   if (!recorded || table.FindSnapshot(recorded->snapshot) == nullptr)

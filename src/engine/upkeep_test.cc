@@ -121,6 +121,32 @@ TEST_F(UpkeepTest, ARollbackIsACommitOfItsOwn) {
   EXPECT_EQ(RollbackTable(*workspace, kTable, SnapshotId(5)).status().error_code(), "WH7059");
 }
 
+TEST_F(UpkeepTest, AfterARollbackOneCanGoForwardAgain) {
+  const SnapshotId head = Load()->current_snapshot()->id;
+  ASSERT_OK(RollbackTable(*workspace, kTable, Load()->snapshots[2].id));
+  ExpiryOptions options;
+  options.keep = 3;
+  ASSERT_OK_AND(const ExpiryReport kept, ExpireTable(*workspace, kTable, options));
+  // The rollback, and the two that main was before; with the ancestors of what it is now.
+  EXPECT_EQ(kept.snapshots_kept, 5);
+  ASSERT_OK(RollbackTable(*workspace, kTable, head));
+  EXPECT_EQ(Rows(kTable), 32);
+  options.keep = 1;
+  ASSERT_OK_AND(const ExpiryReport alone, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(alone.snapshots_kept, 1);
+  EXPECT_EQ(Rows(kTable), 32);
+}
+
+TEST_F(UpkeepTest, AnExpiredSnapshotIsNotTakenForACommit) {
+  const SnapshotId gone = Load()->snapshots.front().id;
+  ExpiryOptions options;
+  options.keep = 1;
+  ASSERT_OK(ExpireTable(*workspace, kTable, options));
+  const auto found =
+      FindTableSnapshot(*workspace, *Load(), fmt::format("{}", gone.value())).status();
+  EXPECT_EQ(found.error_code(), "WH7059");
+}
+
 TEST_F(UpkeepTest, WhatADefinitionMakesIsNotRolledBack) {
   Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));

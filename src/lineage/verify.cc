@@ -67,6 +67,10 @@ class Checker {
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
     for (const Expected& file : expected_) known_.insert(file.path);
+    // Released, and on the disk until the grace of readers is over: nobody's leftovers.
+    WEIRHOUSE_TRY(const std::vector<std::string> released,
+                  catalog_.ReleasedFiles(ProcessTime::max()));
+    known_.insert(released.begin(), released.end());
     return Status();
   }
 
@@ -242,7 +246,7 @@ class Checker {
   storage::Disk& disk_;
   const VerifyOptions& options_;
   std::vector<Expected> expected_;
-  std::unordered_set<std::string> known_;     // their paths
+  std::unordered_set<std::string> known_;     // their paths, and those of released files
   std::unordered_set<std::string> reported_;  // files named in a problem already
   VerifyReport report_;
 };
