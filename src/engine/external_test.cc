@@ -7,6 +7,7 @@
 
 #include "engine/online.h"
 #include "engine/trip_fixture.h"
+#include "engine/upkeep.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -218,6 +219,37 @@ TEST_F(ExternalTest, CopyOnWriteRetractsOnlyWhatChanged) {
   Rewrite({{"t1", "a", 10}, {"t2", "a", 13}, {"t4", "c", 5}});
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_TRUE(Followed({{"how", "retractions"}, {"rows", 2}, {"keys", 2}}));
+  ExpectEqualToRebuild();
+}
+
+TEST_F(ExternalTest, WithoutTheSnapshotSeenLastDependantsAreRebuilt) {
+  ApplyAll();
+  Insert({{"t1", "a", 10}, {"t2", "a", 12}});
+  Run();
+  Delete({"t1"});
+  Insert({{"t3", "b", 14}});
+  ASSERT_OK(ExpireTable(*workspace, "processed.trips", {1, std::nullopt, kReaderGrace, false}));
+  Run();
+  EXPECT_TRUE(Followed(
+      {{"how", "rebuild"}, {"rows", 2}, {"why", "the snapshot seen last is not kept any more"}}));
+  ExpectEqualToRebuild();
+}
+
+TEST_F(ExternalTest, CompactionAndRollbackAreFollowedToo) {
+  ApplyAll();
+  Insert({{"t1", "a", 10}, {"t2", "a", 12}, {"t3", "b", 30}});
+  Run();
+  ASSERT_OK_AND(const table::TablePtr first, workspace->LoadTable("processed.trips"));
+  Delete({"t1"});
+  table::CompactionOptions all;
+  all.all = true;
+  ASSERT_OK(CompactTable(*workspace, "processed.trips", all));
+  Run();
+  EXPECT_TRUE(Followed({{"how", "retractions"}, {"rows", 0}, {"keys", 1}}));
+  ExpectEqualToRebuild();
+  ASSERT_OK(RollbackTable(*workspace, "processed.trips", first->current_snapshot()->id));
+  Run();
+  EXPECT_EQ(Rows("feature.zone_trips_v1"), 3);
   ExpectEqualToRebuild();
 }
 

@@ -1,5 +1,8 @@
 #include "engine/run_view.h"
 
+#include <sys/wait.h>
+
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "engine/foreign_commit.h"
@@ -211,6 +214,49 @@ TEST_F(RunViewTest, NothingStagedIsNothingToPublish) {
   ASSERT_OK_AND(const auto views, RunViews(*workspace));
   ASSERT_EQ(views.size(), 1U);
   EXPECT_EQ(views[0].run, view.run);
+}
+
+constexpr const char* kChildProject = "WEIRHOUSE_TEST_VIEW_PROJECT";
+
+// Publishes the newest run view, in a process of its own that a failpoint ends.
+TEST(CrashingPublish, DISABLED_PublishesTheNewest) {
+  const char* root = std::getenv(kChildProject);
+  ASSERT_NE(root, nullptr);
+  ASSERT_OK_AND(const auto project, LoadProject(root, ""));
+  ASSERT_OK_AND(const auto workspace, Workspace::Open(project, Access::kWrite));
+  ASSERT_OK_AND(const auto views, RunViews(*workspace));
+  ASSERT_OK(PublishRunView(*workspace, views.at(0).run, "me"));
+}
+
+TEST_F(RunViewTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
+  int published = 0;
+  for (const char* failpoint :
+       {"run_view.judged", "run_view.staged", "engine.publish.before_commit",
+        "catalog.commit.before", "run_view.published"}) {
+    const RunView view = Open();
+    const std::string id = fmt::format("t{}", published);
+    Stage(view, "processed.trips", {{id, "a", 10}});
+    Stage(view, "processed.refunds", {{id, "a", 5}});
+    workspace.reset();
+    const std::string command = fmt::format(
+        "WEIRHOUSE_FAILPOINT={} {}={} {} --gtest_also_run_disabled_tests "
+        "--gtest_filter=CrashingPublish.* >/dev/null 2>&1",
+        failpoint, kChildProject, scratch.path().string(),
+        std::filesystem::read_symlink("/proc/self/exe").string());
+    const int status = std::system(command.c_str());
+    Reopen();
+    if (WEXITSTATUS(status) != 137) continue;  // this build reaches no such place
+    const bool done = FindRunView(*workspace, view.run)->state == "published";
+    EXPECT_EQ(done, std::string_view(failpoint) == "run_view.published") << failpoint;
+    EXPECT_EQ(Rows("processed.trips"), published + (done ? 1 : 0)) << failpoint;
+    EXPECT_EQ(Rows("processed.refunds"), published + (done ? 1 : 0)) << failpoint;
+    if (!done) {
+      ASSERT_TRUE(PublishRunView(*workspace, view.run, "me")->published) << failpoint;
+    }
+    ++published;
+    EXPECT_EQ(Rows("processed.trips"), published) << failpoint;
+  }
+  EXPECT_GE(published, 4);
 }
 }  // namespace
 }  // namespace weirhouse::engine
