@@ -1,12 +1,24 @@
 """Write, audit, publish by DuckDB, which knows no branches: two tables of other engines through a run view."""
+import datetime
 import json
+import os
+import random
+import uuid
 from pathlib import Path
 
 import duckdb
 import duckdb_extension_avro
 import duckdb_extension_httpfs
 import duckdb_extension_iceberg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog import load_catalog
+from pyiceberg.manifest import (DataFile, DataFileContent, FileFormat, ManifestContent, ManifestEntry, ManifestEntryStatus,
+                                ManifestWriterV2, write_manifest_list)
+from pyiceberg.table.snapshots import Operation, Snapshot, Summary
+from pyiceberg.table.update import AddSnapshotUpdate, AssertRefSnapshotId, SetSnapshotRefUpdate
+from pyiceberg.typedef import Record
 
 from project import Project, wait_until
 
@@ -221,3 +233,62 @@ def test_the_daemon_follows_commits_of_others_by_itself(city):
     answers = city.answers()
     project.wh("run", "--full")
     assert city.answers() == answers and fares() == [10, 7]
+
+
+class DeleteManifest(ManifestWriterV2):
+    def content(self):
+        return ManifestContent.DELETES
+
+    @property
+    def _meta(self):
+        return {**super()._meta, "content": "deletes"}
+
+
+def commit_equality_delete(table, column, values):
+    """As engines of streams delete: a file of values, whatever rows have them. pyiceberg has no verb for it."""
+    field = table.schema().find_field(column)
+    path = f"{table.location()}/data/{uuid.uuid4()}.parquet"
+    pq.write_table(pa.table([pa.array(values)], schema=pa.schema([pa.field(column, pa.string(), nullable=False,
+                                                                           metadata={"PARQUET:field_id": str(field.field_id)})])), path)
+    file = DataFile.from_args(_table_format_version=2, content=DataFileContent.EQUALITY_DELETES, file_path=path, file_format=FileFormat.PARQUET,
+                              partition=Record(), record_count=len(values), file_size_in_bytes=os.path.getsize(path),
+                              column_sizes={}, value_counts={}, null_value_counts={}, nan_value_counts={}, lower_bounds={},
+                              upper_bounds={}, key_metadata=None, split_offsets=None, equality_ids=[field.field_id], sort_order_id=None)
+    file.spec_id = table.spec().spec_id
+    parent, snapshot_id = table.current_snapshot(), random.getrandbits(62)
+    base = f"{table.location()}/metadata/{uuid.uuid4()}"
+    with DeleteManifest(table.spec(), table.schema(), table.io.new_output(f"{base}-m0.avro"), snapshot_id, "deflate") as writer:
+        writer.add_entry(ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=snapshot_id, sequence_number=None,
+                                                 file_sequence_number=None, data_file=file))
+    manifest = writer.to_manifest_file()
+    sequence_number = table.metadata.last_sequence_number + 1
+    with write_manifest_list(2, table.io.new_output(f"{base}-list.avro"), snapshot_id, parent.snapshot_id, sequence_number, "deflate") as out:
+        out.add_manifests([*parent.manifests(table.io), manifest])
+    snapshot = Snapshot(snapshot_id=snapshot_id, parent_snapshot_id=parent.snapshot_id, sequence_number=sequence_number,
+                        manifest_list=f"{base}-list.avro", schema_id=table.schema().schema_id,
+                        summary=Summary(Operation.DELETE, **{"added-delete-files": "1", "added-equality-deletes": str(len(values))}))
+    table.catalog.commit_table(table, (AssertRefSnapshotId(ref="main", snapshot_id=parent.snapshot_id),),
+                               (AddSnapshotUpdate(snapshot=snapshot),
+                                SetSnapshotRefUpdate(ref_name="main", type="branch", snapshot_id=snapshot_id)))
+
+
+def test_after_equality_deletes_the_dependants_are_rebuilt_and_the_run_says_so(city):
+    project = city.project
+    catalog = load_catalog("lake", type="rest", uri=f"http://127.0.0.1:{city.port}/iceberg", token=city.token("writer", "processed"))
+    table = catalog.load_table("processed.visits")
+    at = [datetime.datetime(2024, 1, 2, 10, tzinfo=datetime.timezone.utc)] * 3
+    schema = pa.schema([pa.field("trip_id", pa.string(), nullable=False), pa.field("zone", pa.string(), nullable=False),
+                        pa.field("fare", pa.int64(), nullable=False), pa.field("at", pa.timestamp("us", "UTC"), nullable=False)])
+    table.append(pa.table([["v1", "v2", "v3"], ["a", "a", "b"], [10, 20, 30], at], schema=schema))
+    project.wh("run")
+    commit_equality_delete(catalog.load_table("processed.visits"), "zone", ["a"])
+    project.wh("run")
+    assert [row["fare"] for row in project.rows("select fare from processed.visits")] == [30]
+    assert project.digest("feature.zone_visits_v1")[0] == 1
+    runs = [(row["run"], row["inputs"]) for row in project.rows("select run, inputs from system.runs where kind = 'feature'")]
+    rebuilt = [run for run, inputs in runs if "equality deletes name no keys" in json.dumps(inputs)]
+    assert len(rebuilt) == 1
+    assert "feature.zone_visits_v1 by rebuild (equality deletes name no keys)" in project.wh("trace", rebuilt[0]).stdout
+    digest = project.digest("feature.zone_visits_v1")
+    project.wh("run", "--full")
+    assert project.digest("feature.zone_visits_v1") == digest
