@@ -18,6 +18,25 @@ Status WriteSnapshot(CommitContext& commit, const SnapshotRecord& snapshot) {
        commit.seq.value(), commit.run.id.value()});
 }
 
+// What expiry or a purge has released leaves the disk any moment now, so nothing may come to need
+// it again.
+Status CheckNotReleased(CommitContext& commit, const std::string& path) {
+  bool released = false;
+  WEIRHOUSE_TRY_STATUS(
+      commit.db.Each("SELECT 1 FROM released_file WHERE path = ?", {path}, [&](const DatabaseRow&) {
+        released = true;
+        return Status::Ok();
+      }));
+  if (!released) return Status::Ok();
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("file was released, by expiry or by a purge, and cannot be named again: "
+                         "{}",
+                         path))
+      .WithError("WH7089")
+      .WithHint("write new files under new names");
+}
+
 // Files are written once: a path that is there already (staged at a halt, named again by the
 // override) must have the same bytes.
 Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
@@ -28,6 +47,7 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
       {file.path, file.table, file.kind, file.size_bytes, digest, commit.seq.value(),
        commit.run.id.value()}));
   if (commit.db.Changes() == 1) return Status::Ok();
+  WEIRHOUSE_TRY_STATUS(CheckNotReleased(commit, file.path));
   std::string stored;
   WEIRHOUSE_TRY_STATUS(commit.db.Each("SELECT sha256 FROM file WHERE path = ?", {file.path},
                                       [&](const DatabaseRow& row) {

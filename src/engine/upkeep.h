@@ -57,7 +57,8 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
 
 // Makes an earlier snapshot of main the current one again, as a commit of its own: what was
 // committed since stays recorded, and those downstream follow. For tables that other engines write.
-//   kPermissionDenied  raw is append-only (WH7072), the table is made by a definition (WH7075)
+//   kPermissionDenied  raw is append-only (WH7072), the table is made by a definition (WH7075),
+//                      main never was there, so no gate has passed it (WH7124)
 //   kNotFound          no such snapshot (WH7059)
 Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
                                 SnapshotId snapshot);

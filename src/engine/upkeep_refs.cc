@@ -39,6 +39,27 @@ Status MayRollBack(Workspace& workspace, const std::string& table) {
   return Status();
 }
 
+// What main was has passed the gates there are; what was only staged, or written to a branch, has
+// not.
+Status CheckWasMain(Workspace& workspace, const table::TableMetadata& table, SnapshotId snapshot) {
+  for (const table::Snapshot* at = table.current_snapshot(); at != nullptr;
+       at = at->parent ? table.FindSnapshot(*at->parent) : nullptr) {
+    if (at->id == snapshot) return Status();
+  }
+  WEIRHOUSE_TRY(const std::vector<catalog::SnapshotRecord> recorded,
+                workspace.catalog().Snapshots(table.name));
+  for (const catalog::SnapshotRecord& one : recorded)
+    if (one.snapshot == snapshot && one.ref == "main") return Status();
+  return Status(
+             Code::kPermissionDenied,
+             fmt::format("main of \"{}\" never was at snapshot {}: there is nothing to go back to",
+                         table.name, snapshot.value()))
+      .WithError("WH7124")
+      .WithHint(
+          "publish a run view with `wh run-view publish`, a halted batch with "
+          "`wh gate override`; other branches are merged by the engine that wrote them");
+}
+
 Result<CommitSeq> CommitRefs(Workspace& workspace, const table::TablePtr& base,
                              const std::string& kind, const std::string& layer,
                              const table::RefChange& change) {
@@ -90,6 +111,7 @@ Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
   WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(table));
   if (base->FindSnapshot(snapshot) == nullptr)
     return NoSuchSnapshot(table, std::to_string(snapshot.value()));
+  WEIRHOUSE_TRY_STATUS(CheckWasMain(workspace, *base, snapshot));
   const std::string layer =
       policy::LayerOf(table) == policy::Layer::kProcessed ? "processed" : "open";
   return CommitRefs(workspace, base, "rollback", layer, {"main", snapshot, "branch"});

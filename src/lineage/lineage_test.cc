@@ -184,6 +184,18 @@ TEST_F(LineageTest, OrphansAreCountedUnlessARunMayBeWritingThem) {
   EXPECT_EQ(Check(false).orphans, 0);
 }
 
+TEST_F(LineageTest, ReleasedFilesThatReadersMayStillReadAreNoOrphans) {
+  const std::string path = scratch / "lake/processed/t/data/old.parquet";
+  WriteFile(path, "old");
+  EXPECT_EQ(Check(false).orphans, 1);
+  catalog::CommitRequest release = Plan("expiry", 0);
+  release.layer = "maintenance";
+  release.released_files = {path};
+  ASSERT_OK(catalog->Commit(release));
+  EXPECT_EQ(Check(false).orphans, 0);
+  EXPECT_THAT(Check(false).problems, IsEmpty());
+}
+
 TEST_F(LineageTest, OneThreadAndManyReportTheSame) {
   Replace(object_path, "{\"n\":1}\n{\"n\":7}\n{\"n\":3}\n");
   std::vector<std::vector<std::string>> problems;
