@@ -238,6 +238,30 @@ TEST_F(ForeignTableTest, RegisterBringsADroppedTableBack) {
   EXPECT_EQ(Rows("lab.back"), 10);
 }
 
+TEST_F(ForeignTableTest, ALocationThatIsSpelledAsAUriIsThePlaceItself) {
+  MakeNamespace("lab");
+  ASSERT_OK_AND(const auto trip, Create("lab", "trip"));
+  ASSERT_OK_AND(const ForeignAnswer five, Commit(WriteAppend(trip, 1, 5)));
+  // As other catalogs left it in a metadata file.
+  json metadata = json::parse(weirhouse::testing::ReadFile(five.tables.at(0)->metadata_location));
+  metadata["location"] = "file:" + trip->location;
+  const std::string file = trip->location + "/metadata/00009-elsewhere.metadata.json";
+  weirhouse::testing::WriteFile(file, metadata.dump());
+  ASSERT_OK(DropForeign(*workspace, Admin(), "lab.trip", false));
+  ASSERT_OK_AND(const auto back, RegisterForeign(*workspace, Writer(), "lab.back", file, false));
+  EXPECT_EQ(back->location, trip->location);
+  ASSERT_OK(Commit(WriteAppend(back, 10, 5)));
+  EXPECT_EQ(Rows("lab.back"), 10);
+  // As Java's clients say it when they replace a table.
+  const std::string moved = workspace->lake() + "/lab/moved";
+  const json updates = {{{"action", "set-location"}, {"location", "file:" + moved}}};
+  ASSERT_OK_AND(const ForeignAnswer answer,
+                CommitForeign(*workspace, {Writer(), {{"lab.back", json::array(), updates}}}));
+  EXPECT_EQ(answer.tables.at(0)->location, moved);
+  EXPECT_TRUE(answer.tables.at(0)->metadata_location.starts_with(moved + "/metadata/"));
+  EXPECT_EQ(Rows("lab.back"), 10);
+}
+
 TEST_F(ForeignTableTest, RegisterOverwritesOnlyWhenAsked) {
   MakeNamespace("lab");
   ASSERT_OK_AND(const auto trip, Create("lab", "trip"));

@@ -191,7 +191,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   }
   if (!metadata.ok()) return metadata.status();
   const std::string lies_in = LocationOfMetadata(path);
-  if (!lies_in.empty() && lies_in != metadata->at("location")) {
+  if (!lies_in.empty() && lies_in != PlainLocation(metadata->at("location").get<std::string>())) {
     return MalformedView(path, "it lies in another view's folder");
   }
   WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, *metadata));

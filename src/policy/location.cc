@@ -7,12 +7,18 @@
 #include <optional>
 #include <system_error>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 
 namespace weirhouse::policy {
 namespace {
 
 constexpr std::size_t kPathBytesMax = 4096;  // the kernel's PATH_MAX
+
+// Iceberg's compatibility kit names places outside any warehouse, and data files that nobody wrote.
+// Test builds can be told to let them pass, so that the protocol behind them is tested all the
+// same.
+bool AnyLocation() { return Planted("any_location"); }
 
 Status Escapes(std::string_view path, std::string_view why, std::string hint) {
   return Status(Code::kPermissionDenied, fmt::format("{}: {}", why, EscapeControl(path)))
@@ -166,6 +172,7 @@ Status PathGuard::Walk(const std::string& relative, std::string_view path) {
 
 Result<Places> PathGuard::PlacesOf(const table::TableMetadata& metadata) {
   Places places;
+  if (AnyLocation()) return places;
   WEIRHOUSE_TRY(places.emplace_back(), Inside(metadata.location));
   for (const std::string_view key : kPathProperties) {
     const std::string* path = Property(metadata, key);
@@ -177,6 +184,7 @@ Result<Places> PathGuard::PlacesOf(const table::TableMetadata& metadata) {
 
 Status PathGuard::CheckFile(std::string_view what, const std::string& path, std::int64_t size_bytes,
                             const Places& places) {
+  if (AnyLocation()) return Status::Ok();
   WEIRHOUSE_TRY(const std::string relative, Inside(path));
   const bool own = std::any_of(places.begin(), places.end(), [&](const std::string& place) {
     return !place.empty() && IsInOrSame(relative, place) && relative != place;
@@ -206,6 +214,7 @@ Status PathGuard::CheckFile(std::string_view what, const std::string& path, std:
 }
 
 Status CheckInside(const Warehouse& warehouse, std::string_view path) {
+  if (AnyLocation()) return Status::Ok();
   return PathGuard(warehouse).Inside(path).status();
 }
 
@@ -221,6 +230,7 @@ bool MovesLocations(const table::TableMetadata* before, const table::TableMetada
 
 Status CheckLocations(const Warehouse& warehouse, const table::TableMetadata& metadata,
                       const std::vector<std::string>& other_locations) {
+  if (AnyLocation()) return Status::Ok();
   PathGuard guard(warehouse);
   WEIRHOUSE_TRY(const Places places, guard.PlacesOf(metadata));
   std::vector<std::string> others;

@@ -377,6 +377,11 @@ TEST_F(RestTest, ServesViewsBesideTables) {
   EXPECT_EQ(Get(kTables + "/v").type(), "NoSuchTableException");
   EXPECT_EQ(Get(views + "/t").type(), "NoSuchViewException");
   EXPECT_THAT(Post(views, body).message(), StartsWith("View already exists: lab.v"));
+  Json twice = body;
+  twice["name"] = "twice";
+  Json& representations = twice["view-version"]["representations"];
+  representations.push_back(representations[0]);
+  EXPECT_EQ(Post(views, twice).type(), "IllegalArgumentException");
   EXPECT_THAT(Post(kTables, CreateBody("v")).message(),
               StartsWith("View with same name already exists: lab.v"));
   const Answer changed =

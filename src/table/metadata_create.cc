@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "table/metadata_builder.h"
+#include "table/table_cache.h"
 
 namespace weirhouse::table {
 namespace {
@@ -192,7 +193,7 @@ Result<TableMetadata> ReadCreate(const Json& request, const std::string& name,
   JsonFields fields(place, request, "");
   TableMetadata metadata;
   metadata.name = name;
-  metadata.location = fields.Has("location") ? fields.Text("location") : location;
+  metadata.location = LocalPath(fields.Has("location") ? fields.Text("location") : location);
   while (metadata.location.size() > 1 && metadata.location.back() == '/') {
     metadata.location.pop_back();
   }

@@ -2,6 +2,7 @@
 
 #include "table/inflate.h"
 #include "table/table.h"
+#include "table/table_cache.h"
 
 namespace weirhouse::table {
 namespace {
@@ -325,7 +326,8 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
           .WithHint("write the table with a format-version up to 3");
     }
     metadata.format_version = static_cast<int>(version);
-    metadata.location = json.at("location").get<std::string>();
+    // Some engines write file:/a/b for /a/b; here one place has one spelling.
+    metadata.location = LocalPath(json.at("location").get<std::string>());
     metadata.uuid = json.value("table-uuid", "");
     metadata.last_sequence_number = OptionalIntOf(json, "last-sequence-number").value_or(0);
     metadata.last_updated_ms = IntOf(json, "last-updated-ms");

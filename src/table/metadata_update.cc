@@ -4,6 +4,7 @@
 
 #include "table/metadata_builder.h"
 #include "table/stage_state.h"
+#include "table/table_cache.h"
 
 namespace weirhouse::table {
 namespace {
@@ -151,7 +152,7 @@ void MetadataBuilder::UpgradeFormatVersion(JsonFields& update) {
 }
 
 void MetadataBuilder::SetLocation(JsonFields& update) {
-  std::string location = update.Text("location");
+  std::string location = LocalPath(update.Text("location"));  // one spelling for one place
   while (location.size() > 1 && location.back() == '/') location.pop_back();
   if (location == next_.location) return;
   next_.location = std::move(location);

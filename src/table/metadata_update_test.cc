@@ -92,6 +92,8 @@ TEST_F(MetadataUpdateTest, WhatIsSetAlreadyIsNoChange) {
                             {{"action", "set-default-spec"}, {"spec-id", 0}},
                             {{"action", "set-default-sort-order"}, {"sort-order-id", 0}},
                             {{"action", "set-location"}, {"location", base_.location + "/"}},
+                            {{"action", "set-location"}, {"location", "file:" + base_.location}},
+                            {{"action", "set-location"}, {"location", "file://" + base_.location}},
                             {{"action", "set-properties"}, {"updates", {{"owner", "a"}}}},
                             {{"action", "remove-properties"}, {"removals", {"absent"}}},
                             {{"action", "remove-snapshots"}, {"snapshot-ids", {99}}},

@@ -9,9 +9,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Says that a requirement does not hold.
+// Says that a requirement does not hold, in the words that Java's clients and their tests look for.
 void NotMet(JsonPlace& place, std::string_view why) {
-  place.Fail(Status(Code::kConflict, Clipped(fmt::format("requirement failed: {}", why)))
+  place.Fail(Status(Code::kConflict, Clipped(fmt::format("Requirement failed: {}", why)))
                  .WithError("WH7066")
                  .WithHint("load the table again and repeat the change on its new state"));
 }

@@ -10,7 +10,9 @@ from pyiceberg.table.metadata import TableMetadataUtil
 
 def read(location):
     text = pathlib.Path(location.removeprefix("file://")).read_text()
-    return TableMetadataUtil.parse_raw(text).model_dump()
+    members = TableMetadataUtil.parse_raw(text).model_dump()
+    members["location"] = members["location"].removeprefix("file://")  # one spelling for one place
+    return members
 
 
 for first, second in zip(sys.argv[1::2], sys.argv[2::2]):
