@@ -63,7 +63,12 @@ Result<Reply> CommitTable(Ask& ask) {
   // What a run view stages concerns nobody before it is published.
   ask.committed = answer.seq.value() != 0 && !ask.who().view;
   const table::TableMetadata& table = *answer.tables.at(0);
-  return Reply{LoadReply(table, Snapshots::kAll), KeptLoad(table)};
+  std::string location;
+  if (ask.who().view) {
+    WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name.text));
+    if (pointer) location = pointer->metadata_location;
+  }
+  return Reply{LoadReply(table, Snapshots::kAll, location), KeptLoad(table)};
 }
 
 Result<Reply> CommitTransaction(Ask& ask) {

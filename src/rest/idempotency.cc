@@ -52,7 +52,8 @@ Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored)
   }
   // The file is gone, or it was seen through a run view: a newer state is as good an answer.
   WEIRHOUSE_TRY(const table::TablePtr table, engine::LoadForeign(ask.workspace, ask.caller, name));
-  return LoadReply(*table, Snapshots::kAll);
+  WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name));
+  return LoadReply(*table, Snapshots::kAll, pointer ? pointer->metadata_location : std::string());
 }
 }  // namespace
 

@@ -154,10 +154,11 @@ http::HttpResponse NoContent() {
   return response;
 }
 
-http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots) {
+http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots,
+                             const std::string& location) {
+  const std::string& named = location.empty() ? table.metadata_location : location;
   std::string body = "{";
-  if (!table.metadata_location.empty())
-    body += fmt::format("\"metadata-location\":{},", json(table.metadata_location).dump());
+  if (!named.empty()) body += fmt::format("\"metadata-location\":{},", json(named).dump());
   body += "\"metadata\":";
   body += table::SerializeTableMetadata(snapshots == Snapshots::kAll ? table : OnlyRefs(table));
   body += R"(,"config":{"scan-planning-mode":"client"}})";

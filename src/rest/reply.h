@@ -32,9 +32,10 @@ http::HttpResponse NoContent();
 
 enum class Snapshots : std::uint8_t { kAll, kRefs };
 // A load result: {"metadata-location", "metadata", "config"}. The metadata is written straight as
-// text. Of a table without a location (staged, or seen through a run view) that key and the ETag
-// are left out.
-http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots);
+// text. A staged table has no location, and what is seen through a run view is in no file: both go
+// without an ETag. `location` is named for a view, whose clients want every answer to name one.
+http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots,
+                             const std::string& location = {});
 // A view's load result.
 http::HttpResponse ViewReply(const std::string& metadata_location, const nlohmann::json& metadata);
 

@@ -145,7 +145,7 @@ Result<Reply> LoadTable(Ask& ask) {
   }
   WEIRHOUSE_TRY(const table::TablePtr table,
                 engine::LoadForeign(ask.workspace, ask.caller, pointer.name));
-  return Reply{LoadReply(*table, snapshots)};
+  return Reply{LoadReply(*table, snapshots, pointer.metadata_location)};
 }
 
 Result<Reply> TableExists(Ask& ask) {
