@@ -37,3 +37,6 @@ weirhouse_import(re2::lib ${RE2_LIBRARY} /usr/include)
 # found first by all, so ours must: nothing here calls Arrow's regular expression kernels. (libparquet
 # does the same with simdjson, which is why that library is not used at all.)
 target_link_options(re2::lib INTERFACE "LINKER:--push-state,--no-as-needed" "${RE2_LIBRARY}" "LINKER:--pop-state")
+# libparquet exports an OpenSSL of its own as well; libpq's libssl and we want the system's.
+set_property(TARGET OpenSSL::Crypto APPEND PROPERTY INTERFACE_LINK_OPTIONS
+             "LINKER:--push-state,--no-as-needed" "${OPENSSL_CRYPTO_LIBRARY}" "LINKER:--pop-state")
