@@ -224,7 +224,7 @@ void History::Create() {
                   {"schema", {{"type", "struct"}, {"schema-id", 0}, {"fields", fields}}}};
   if (!fields.empty() && fields[0]["type"] == "long") {
     request["schema"]["fields"][0]["required"] = true;
-    request["schema"]["identifier-field-ids"] = {fields[0]["id"]};
+    request["schema"]["identifier-field-ids"] = Json::array({fields[0]["id"]});
   }
   const auto version = own_ ? 2 : Pick(1, 3);
   request["properties"] = {{"format-version", std::to_string(version)}, {Word(), Word()}};
