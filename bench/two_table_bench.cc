@@ -121,11 +121,13 @@ double MedianOf(const std::vector<double>& all, std::size_t from, std::size_t co
 void Run(const std::string& folder, std::int64_t commits) {
   std::filesystem::create_directories(folder);
   Commits bench(folder);
-  std::vector<double> ms, fsyncs;
+  std::vector<double> ms, cpu, fsyncs;
   const Stopwatch all;
   for (std::int64_t i = 0; i < commits; ++i) {
     if (i % 20 == 0) fsyncs.push_back(1e3 * Must(storage::MeasureFsyncSeconds(folder, 1)));
+    const Stopwatch one;
     ms.push_back(bench.One(i));
+    cpu.push_back(one.CpuMs());
   }
   const double cpu_ms = all.CpuMs() / static_cast<double>(commits);
   const double fsync_ms = Median(fsyncs);
@@ -144,8 +146,10 @@ void Run(const std::string& folder, std::int64_t commits) {
           {"value", late / early},
           {"unit", "×"},
           {"budget", 1.2},
-          {"note", fmt::format("medians of 20: {:.2f} ms around the 10th, {:.2f} ms at {}", early,
-                               late, commits)}});
+          {"note", fmt::format("medians of 20: {:.2f} ms around the 10th, {:.2f} ms at {}; CPU "
+                               "{:.2f} ms and {:.2f} ms",
+                               early, late, commits, MedianOf(cpu, 5, 20),
+                               MedianOf(cpu, cpu.size() - 20, 20))}});
 }
 }  // namespace
 }  // namespace weirhouse::bench
