@@ -26,6 +26,7 @@
 #include "storage/disk.h"
 #include "storage/parquet.h"
 #include "table/schema.h"
+#include "table/shared_text_map.h"
 
 namespace arrow {
 class Table;
@@ -46,7 +47,7 @@ struct Snapshot {
   std::int64_t timestamp_ms = 0;
   std::string manifest_list;
   int schema_id = 0;
-  std::map<std::string, std::string> summary;  // with "operation"
+  SharedTextMap summary;  // with "operation"
   // Members we do not interpret (first-row-id, added-rows, key-id), as JSON text.
   std::map<std::string, std::string> other_keys = {};
 };
