@@ -20,8 +20,10 @@ def rows_of(writer, op):
 
 
 def is_conflict(error):
+    """Whether the client gave up for certain, with nothing committed: a conflict, or (pyiceberg, when it wants to try again)
+    the snapshot it began with has been expired meanwhile."""
     text = str(error)
-    return "409" in text or "CommitFailed" in text or "WH7060" in text or "WH7002" in text or "onflict" in text
+    return "Cannot find starting snapshot" in text or "409" in text or "CommitFailed" in text or "WH7060" in text or "WH7002" in text or "onflict" in text
 
 
 def write(arguments, log):
