@@ -18,7 +18,9 @@ constexpr std::int64_t kNowMs = 1'388'534'400'000;
 Json ColumnOf(int id, const std::string& name, const Json& type, bool required = false) {
   return {{"id", id}, {"name", name}, {"type", type}, {"required", required}};
 }
+// One column in braces is a list of one to GCC, and that column itself to Clang.
 Json SchemaOf(Json fields, int schema_id = 0) {
+  if (fields.is_object()) fields = Json::array({Json(fields)});
   return {{"type", "struct"}, {"schema-id", schema_id}, {"fields", std::move(fields)}};
 }
 
