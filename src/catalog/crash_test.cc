@@ -12,6 +12,7 @@
 #include "catalog/conformance.h"
 #include "catalog/schema.h"
 #include "storage/sqlite.h"
+#include "testing/testing.h"
 
 namespace weirhouse::catalog {
 namespace {
@@ -455,7 +456,7 @@ TEST(OpenSqliteCatalog, GivesAProjectItsIdOnce) {
 // ---- pyiceberg
 TEST(IcebergViews, PyicebergListsTablesAndItsWritesAreRefused) {
   const std::filesystem::path python =
-      std::filesystem::path(WEIRHOUSE_SOURCE_DIR) / ".deps/venv/bin/python";
+      std::filesystem::path(testing::SourceFolder()) / ".deps/venv/bin/python";
   if (!std::filesystem::exists(python)) GTEST_SKIP() << "no Python environment beside this build";
   const testing::ScratchFolder scratch;
   const std::string path = scratch / "catalog.db";

@@ -27,7 +27,9 @@ using testing::ScratchFolder;
 // The development environment's interpreter has the package.
 class DemoData : public ::testing::Test {
  protected:
-  DemoData() { setenv("WEIRHOUSE_PYTHON", WEIRHOUSE_SOURCE_DIR "/.deps/venv/bin/python", 1); }
+  DemoData() {
+    setenv("WEIRHOUSE_PYTHON", (testing::SourceFolder() + "/.deps/venv/bin/python").c_str(), 1);
+  }
 
   DemoDataOptions Days(int days) const {
     DemoDataOptions options;

@@ -18,14 +18,16 @@ using ::testing::StartsWith;
 
 class Example : public ::testing::Test {
  protected:
-  Example() { setenv("WEIRHOUSE_PYTHON", WEIRHOUSE_SOURCE_DIR "/.deps/venv/bin/python", 1); }
+  Example() {
+    setenv("WEIRHOUSE_PYTHON", (testing::SourceFolder() + "/.deps/venv/bin/python").c_str(), 1);
+  }
   ScratchFolder scratch_;
 };
 
 TEST_F(Example, WritesTheSourceTreesFilesByteForByteAndTheSeeds) {
   const std::string folder = scratch_ / "flights";
   ASSERT_OK(WriteExample("flights", folder));
-  const std::filesystem::path source = WEIRHOUSE_SOURCE_DIR "/examples/flights";
+  const std::filesystem::path source = testing::SourceFolder() + "/examples/flights";
   int files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(source)) {
     if (!entry.is_regular_file()) continue;

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 struct ModelingTest : ShopTest {
   static void SetUpTestSuite() {
-    const std::string python = std::string(WEIRHOUSE_SOURCE_DIR) + "/.deps/venv/bin/python";
+    const std::string python = testing::SourceFolder() + "/.deps/venv/bin/python";
     setenv("WEIRHOUSE_PYTHON", python.c_str(), /*overwrite=*/1);
   }
   void SetUp() override {

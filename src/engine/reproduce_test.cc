@@ -28,7 +28,7 @@ struct Trained : ShopTest {
 
 struct ReproduceTest : ::testing::Test {
   static void SetUpTestSuite() {
-    const std::string python = std::string(WEIRHOUSE_SOURCE_DIR) + "/.deps/venv/bin/python";
+    const std::string python = testing::SourceFolder() + "/.deps/venv/bin/python";
     setenv("WEIRHOUSE_PYTHON", python.c_str(), /*overwrite=*/1);
     trained = std::make_unique<Trained>();
     trained->SetUp();

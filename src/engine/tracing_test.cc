@@ -29,7 +29,7 @@ std::size_t Lines(const std::string& text) {
 
 struct TracingTest : ShopTest {
   static void SetUpTestSuite() {
-    const std::string python = std::string(WEIRHOUSE_SOURCE_DIR) + "/.deps/venv/bin/python";
+    const std::string python = testing::SourceFolder() + "/.deps/venv/bin/python";
     setenv("WEIRHOUSE_PYTHON", python.c_str(), /*overwrite=*/1);
   }
   Result<TraceNode> TraceOf(const std::string& what, bool all = false,

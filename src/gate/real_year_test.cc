@@ -57,7 +57,7 @@ class RealYear : public ::testing::Test {
   };
 
   static void SetUpTestSuite() {
-    const std::string source = WEIRHOUSE_SOURCE_DIR;
+    const std::string source = testing::SourceFolder();
     const ScratchFolder folder;
     const std::string command = source + "/.deps/venv/bin/python " + source +
                                 "/src/gate/testdata/arrival_days.py " + folder.path().string();

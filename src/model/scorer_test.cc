@@ -44,7 +44,7 @@ class ScorerTest : public ::testing::Test {
     WriteFile(folder_ / "project/score.py", kScore);
     WriteFile(folder_ / "model/factor", "2");
     options_.model = "late#1";
-    options_.python = std::string(WEIRHOUSE_SOURCE_DIR) + "/.deps/venv/bin/python";
+    options_.python = testing::SourceFolder() + "/.deps/venv/bin/python";
     options_.project_folder = folder_ / "project";
     options_.script = "score.py";
     options_.artifacts_folder = folder_ / "model";

@@ -16,7 +16,7 @@ using weirhouse::testing::ReadFile;
 using weirhouse::testing::ScratchFolder;
 using weirhouse::testing::WriteFile;
 
-std::string Python() { return std::string(WEIRHOUSE_SOURCE_DIR) + "/.deps/venv/bin/python"; }
+std::string Python() { return testing::SourceFolder() + "/.deps/venv/bin/python"; }
 
 constexpr char kTrain[] = R"(
 import joblib, weirhouse as wh

@@ -92,7 +92,7 @@ class MetadataHostileTest : public TableTest {
 };
 
 TEST_F(MetadataHostileTest, NoValueInAnyMemberIsMoreThanRefused) {
-  const std::filesystem::path corpus = WEIRHOUSE_SOURCE_DIR "/fuzz/corpus/commit_fuzz";
+  const std::filesystem::path corpus = testing::SourceFolder() + "/fuzz/corpus/commit_fuzz";
   const std::vector<Json> values = HostileValues();
   int tried = 0;
   for (const auto& entry : std::filesystem::directory_iterator(corpus)) {

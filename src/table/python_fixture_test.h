@@ -24,13 +24,13 @@ class PythonTest : public TableTest {
     const std::string out = scratch_ / "script.out";
     const std::string err = scratch_ / "script.err";
     const std::string command = fmt::format("{} {}/src/table/testdata/{}.py {} > {} 2> {}", kPython,
-                                            WEIRHOUSE_SOURCE_DIR, script, arguments, out, err);
+                                            testing::SourceFolder(), script, arguments, out, err);
     const int rc = std::system(command.c_str());
     EXPECT_TRUE(WIFEXITED(rc) && WEXITSTATUS(rc) == 0) << command << "\n" << testing::ReadFile(err);
     return testing::ReadFile(out);
   }
 
  private:
-  static constexpr const char* kPython = WEIRHOUSE_SOURCE_DIR "/.deps/venv/bin/python";
+  inline static const std::string kPython = testing::SourceFolder() + "/.deps/venv/bin/python";
 };
 }  // namespace weirhouse::table

@@ -31,6 +31,9 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
+// The checkout that this test was built in, without a slash at its end.
+std::string SourceFolder();
+
 void WriteFile(const std::string& path, const std::string& bytes);
 std::string ReadFile(const std::string& path);
 
