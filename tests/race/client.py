@@ -60,24 +60,67 @@ def write(arguments, log):
             raise RuntimeError(f"op {op} never got through")
 
 
+def rows_by_operation(table):
+    counts = {}
+    for batch in table.scan().to_arrow().to_batches():
+        for writer, op in zip(batch["writer"].to_pylist(), batch["op"].to_pylist()):
+            counts[writer, op] = counts.get((writer, op), 0) + 1
+    return counts
+
+
+class Tried:
+    """What the writers' logs say so far: the tables of each operation, and which operation replaces it. A writer logs
+    before it sends, so whatever a table shows stands there."""
+
+    def __init__(self, folder):
+        self.folder, self.read_to, self.tables, self.successor = folder, {}, {}, {}
+
+    def read_on(self):
+        for path in self.folder.glob("[0-9]*.jsonl"):
+            with open(path, "rb") as lines:
+                lines.seek(self.read_to.get(path, 0))
+                for line in lines:
+                    if not line.endswith(b"\n"):
+                        break
+                    self.read_to[path] = self.read_to.get(path, 0) + len(line)
+                    entry = json.loads(line)
+                    if "try" in entry:
+                        self.tables[int(path.stem), entry["op"]] = entry["try"]
+                        if "replaces" in entry:
+                            self.successor[int(path.stem), entry["replaces"]] = (int(path.stem), entry["op"])
+
+    def shows(self, counts, key):
+        """Whether `counts` holds the operation, or one that took its place since."""
+        while key is not None and key not in counts:
+            key = self.successor.get(key)
+        return key is not None
+
+
 def read(arguments, log):
     """Looks again and again until told to stop: each operation whole or absent, nothing doubled, and what one table shows
     of an operation in several tables, a table looked at later shows too."""
-    engine = engines.PyIceberg(arguments.uri, arguments.token)
-    chance, stop, looks = random.Random(arguments.seed), pathlib.Path(arguments.stop), 0
+    engine, tried = engines.PyIceberg(arguments.uri, arguments.token), Tried(pathlib.Path(arguments.log).parent)
+    chance, stop, looks, compared = random.Random(arguments.seed), pathlib.Path(arguments.stop), 0, 0
     while not stop.exists():
-        tables = chance.sample(arguments.tables, 2)
-        for table in tables:
-            counts = {}
-            for batch in engine.table(table).scan().to_arrow().to_batches():
-                for writer, op in zip(batch["writer"].to_pylist(), batch["op"].to_pylist()):
-                    counts[writer, op] = counts.get((writer, op), 0) + 1
-            broken = {f"{key}": count for key, count in counts.items() if count != ROWS_PER_OP}
+        first, second = chance.sample(arguments.tables, 2)
+        seen = {}
+        for table in (first, second):
+            seen[table] = rows_by_operation(engine.table(table))
+            broken = {f"{key}": count for key, count in seen[table].items() if count != ROWS_PER_OP}
             if broken:
                 log({"violation": f"{table} shows parts of operations", "ops": broken})
+        tried.read_on()
+        for key in seen[first]:
+            if second not in tried.tables[key]:
+                continue
+            compared += 1
+            if not tried.shows(seen[second], key):
+                log({"violation": f"{first} showed what {second} did not show later", "op": key})
         looks += 1
         time.sleep(0.2)
-    log({"looks": looks})
+    if not compared:
+        log({"violation": "no operation in several tables was ever seen"})
+    log({"looks": looks, "compared": compared})
 
 
 def main():
