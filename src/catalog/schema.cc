@@ -321,12 +321,18 @@ CREATE TABLE released_file (
 CREATE INDEX released_waiting ON released_file (seq) WHERE removed = 0;
 )sql";
 
-constexpr std::array<Migration, 5> kMigrations{{
+// 0: the file was recorded before its change time was kept.
+constexpr std::string_view kLandingTimes = R"sql(
+ALTER TABLE landing ADD COLUMN ctime_us BIGINT NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<Migration, 6> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
     {4, "names: views, renames, namespaces; replies", kNames},
     {5, "released files", kReleased},
+    {6, "change times of landed files", kLandingTimes},
 }};
 
 Status VersionMismatch(int found) {

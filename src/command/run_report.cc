@@ -15,6 +15,7 @@ using nlohmann::json;
 constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
                                         "filtered",  "quarantined", "excluded"};
 constexpr std::string_view kHistory = "_history";
+constexpr std::size_t kUntakenShown = 20;
 
 std::string ProcessedPart(const engine::RunSummary& summary) {
   std::string text;
@@ -133,6 +134,19 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
   return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
 }
 
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files) {
+  std::size_t shown = 0;
+  for (const auto& [path, why] : files) {
+    if (shown++ == kUntakenShown) {
+      context.Say(fmt::format("warning: and {} files more that are not taken in: --json has all",
+                              files.size() - kUntakenShown));
+      return;
+    }
+    context.Say(
+        fmt::format("warning: not taken in: {}: {}", EscapeControl(path), EscapeControl(why)));
+  }
+}
+
 json ToJson(const engine::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
@@ -144,6 +158,7 @@ json ToJson(const engine::RunSummary& summary) {
                    {"batches", summary.batches},
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
+                   {"untaken_files", summary.untaken_files},
                    {"halted", nullptr}};
   if (summary.halted) {
     document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
@@ -163,6 +178,7 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     context.Say(fmt::format("warning: not landed, its name fits no batch pattern: {}",
                             EscapeControl(file)));
   }
+  SayUntaken(context, summary.untaken_files);
   if (summary.halted) {
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;

@@ -12,6 +12,8 @@ namespace weirhouse::command {
 
 // "693,558 processed + 1 quarantined (0 duplicate, conflict, superseded, filtered, excluded)"
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
+// Names the landed files that were not taken in, each with the reason; the first 20 of them.
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
 nlohmann::json ToJson(const engine::RunSummary& summary);
 // Prints the summary and returns the exit code: 3 after a halt, 130 after Ctrl-C.
 int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);

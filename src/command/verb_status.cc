@@ -69,7 +69,9 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
   if (plan.ok()) {
     document["waiting"] = {{"objects", plan->waiting_objects},
                            {"batches", plan->waiting_batches},
-                           {"changes", plan->items.size()}};
+                           {"changes", plan->items.size()},
+                           {"being_written", plan->being_written},
+                           {"untaken_files", plan->untaken}};
     return Status();
   }
   if (plan.status().code() != Code::kContractRefused) return plan.status();
@@ -132,6 +134,10 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
                    : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
                                  DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
                                  waiting["changes"].dump()));
+  if (waiting.contains("being_written") && waiting["being_written"] != 0) {
+    context.Line(fmt::format("           {} files that somebody has open for writing",
+                             DisplayText(waiting["being_written"])));
+  }
   for (const json& halted : document["halted"]) {
     context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
                              EscapeControl(halted["message"].get<std::string>())));
@@ -148,6 +154,10 @@ Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
   WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, tables));
   if (!context.wants_json()) PrintDocument(context, document, balance, tables);
+  if (document["waiting"].contains("untaken_files")) {
+    SayUntaken(context,
+               document["waiting"]["untaken_files"].get<std::map<std::string, std::string>>());
+  }
   context.Answer(std::move(document));
   if (!balance.adds_up()) {
     context.Say(

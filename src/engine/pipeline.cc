@@ -227,15 +227,13 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
-  WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
-  for (const std::string& path : waiting.acknowledged) {
-    WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));
-  }
+  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
                 FeatureWorker::Start(workspace, backfill));
   WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   state->summary.unmatched_files = waiting.unmatched;
+  state->summary.untaken_files = waiting.untaken;
   std::int64_t done = 0;
   for (const WaitingBatch& batch : waiting.batches) {
     if (progress.Cancelled()) break;

@@ -25,6 +25,8 @@ struct RunSummary {
   std::int64_t batches = 0;
   std::int64_t commits = 0;
   std::vector<std::string> unmatched_files;
+  // Landed files that are not taken in, or taken in and not removed as they should be: path → why.
+  std::map<std::string, std::string> untaken_files;
   // Set when a gate did not pass: the run that waits for override or discard, and its story for
   // people.
   std::optional<RunId> halted;
