@@ -25,7 +25,7 @@ struct Plan {
   std::int64_t waiting_batches = 0;
   std::int64_t being_written = 0;              // landed files that somebody has open for writing
   std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → why
-  std::string digest;  // 8 hex digits; apply takes it
+  std::string digest;                          // 8 hex digits; apply takes it
   bool empty() const { return items.empty(); }
 };
 

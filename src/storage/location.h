@@ -1,5 +1,6 @@
-// One spelling for one place. Engines name the same file "/lake/a", "file:///lake/a", "file:/lake/a"
-// and "/lake//./a"; what is compared, looked up or stored as a key is compared in this form.
+// One spelling for one place. Engines name the same file "/lake/a", "file:///lake/a",
+// "file:/lake/a" and "/lake//./a"; what is compared, looked up or stored as a key is compared in
+// this form.
 #pragma once
 
 #include <string>
