@@ -64,6 +64,18 @@ Result<LiveFiles> LiveFiles::Load(Workspace& workspace) {
   return live;
 }
 
+Status LiveFiles::CatchUp(Workspace& workspace) {
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  if (last == seq_) return Status();
+  WEIRHOUSE_TRY(const auto files, workspace.catalog().FilesSince(seq_));
+  for (const catalog::FileRecord& file : files) {
+    Add(file.path);
+    if (looked_) LookAtInode(storage::CanonicalPath(file.path));
+  }
+  seq_ = last;
+  return Status();
+}
+
 void LiveFiles::Add(std::string_view path) {
   paths_.insert(storage::CanonicalPath(path));
   // Some clients decode what stands in a name, some do not.
@@ -82,10 +94,11 @@ bool LiveFiles::Holds(std::string_view path, const storage::Entry& entry) {
 
 void LiveFiles::LookAtInodes() {
   looked_ = true;
-  for (const std::string& path : paths_) {
-    struct stat found{};
-    if (stat(path.c_str(), &found) == 0) inodes_.emplace(found.st_dev, found.st_ino);
-  }
+  for (const std::string& path : paths_) LookAtInode(path);
+}
+void LiveFiles::LookAtInode(const std::string& path) {
+  struct stat found{};
+  if (stat(path.c_str(), &found) == 0) inodes_.emplace(found.st_dev, found.st_ino);
 }
 
 Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
@@ -93,10 +106,7 @@ Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
   RemovedFiles removed;
   for (std::size_t first = 0; first < paths.size(); first += kRemovedAtOnce) {
     const LakeRemoval removal;
-    WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
-    if (last != live.seq()) {
-      WEIRHOUSE_TRY(live, LiveFiles::Load(workspace));
-    }
+    WEIRHOUSE_TRY_STATUS(live.CatchUp(workspace));
     const std::size_t end = std::min(paths.size(), first + kRemovedAtOnce);
     for (std::size_t i = first; i < end; ++i) {
       const std::string path = storage::CanonicalPath(paths[i]);

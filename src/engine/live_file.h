@@ -47,13 +47,14 @@ class LiveFiles {
   bool Names(std::string_view path) const;
   // What lies at `path`, by name or as the very file that is live under another.
   bool Holds(std::string_view path, const storage::Entry& entry);
-  // The last commit that was looked at.
-  CommitSeq seq() const { return seq_; }
+  // Adds what was committed since. Cost: the files of those commits.
+  Status CatchUp(Workspace& workspace);
 
  private:
   explicit LiveFiles(CommitSeq seq) : seq_(seq) {}
   void Add(std::string_view path);
   void LookAtInodes();
+  void LookAtInode(const std::string& path);
 
   CommitSeq seq_;
   std::unordered_set<std::string> paths_;

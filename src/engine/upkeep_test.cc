@@ -236,6 +236,20 @@ TEST_F(UpkeepTest, ALiveFileIsSparedInEverySpellingAndUnderEveryName) {
   EXPECT_FALSE(fs::exists(folder + "/orphan"));
 }
 
+TEST_F(UpkeepTest, AFileThatIsCommittedAfterTheLookIsSpared) {
+  ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
+  const std::set<std::string> before = FilesOnDisk();
+  Append(20);
+  std::vector<std::string> fresh;
+  for (const std::string& path : FilesOnDisk()) {
+    if (!before.contains(path)) fresh.push_back(path);
+  }
+  ASSERT_FALSE(fresh.empty());
+  ASSERT_OK_AND(const RemovedFiles removed, RemoveUnlessLive(*workspace, live, fresh));
+  EXPECT_TRUE(removed.gone.empty());
+  EXPECT_EQ(removed.spared, fresh);
+}
+
 TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   ASSERT_OK_AND(const auto files,
                 table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
