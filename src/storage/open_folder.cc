@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <memory>
 
 #include "storage/disk_error.h"
@@ -28,8 +29,17 @@ int OpenAt(int folder, const char* name, int flags) {
   return fd;
 }
 
+// Times that 64 bits do not hold (before 1677, after 2262: anybody may set them) count as the first
+// or the last.
 std::int64_t Nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  std::int64_t nanoseconds = 0;
+  if (!__builtin_mul_overflow(std::int64_t{time.tv_sec}, std::int64_t{1'000'000'000},
+                              &nanoseconds) &&
+      !__builtin_add_overflow(nanoseconds, std::int64_t{time.tv_nsec}, &nanoseconds)) {
+    return nanoseconds;
+  }
+  return time.tv_sec < 0 ? std::numeric_limits<std::int64_t>::min()
+                         : std::numeric_limits<std::int64_t>::max();
 }
 
 EntryKind KindOf(mode_t mode) {

@@ -178,6 +178,19 @@ def test_a_file_put_in_place_of_the_one_being_taken_in_is_not_lost(tmp_path):
     project.wh("verify", "--deep")
 
 
+@pytest.mark.parametrize("seconds", (-62_135_596_800, -1, 0, 15_000_000_000))    # the year 1 … 2445
+def test_any_time_a_file_may_have_is_taken(tmp_path, seconds):
+    project = make(tmp_path / "p", DELETE)
+    project.land("t", "a.jsonl", lines("a"))
+    path = project.folder / "landing/t/a.jsonl"
+    try:
+        os.utime(path, (seconds, seconds))
+    except OverflowError:
+        pytest.skip("no such time here")
+    project.wh("ingest")
+    assert ids(project) == ["a"] and not path.exists()
+
+
 def test_a_file_with_the_time_of_the_one_before_is_read(tmp_path):
     project = make(tmp_path / "p")
     project.land("t", "a.jsonl", lines("one"))
