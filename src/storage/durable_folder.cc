@@ -11,12 +11,15 @@
 #include <cstring>
 #include <memory>
 
+#include "base/time.h"
 #include "storage/disk_error.h"
 #include "storage/open_folder.h"
 
 namespace weirhouse::storage {
 namespace {
 constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache starts afresh
+// The kernel takes the time of files from a clock that stands still for up to a tick.
+constexpr std::int64_t kTimeStepNs = 20'000'000;
 constexpr const char* kFailedAttribute = "user.weirhouse.fsync_failed";
 
 int OpenRetrying(const std::string& path, int flags) {
@@ -36,6 +39,11 @@ std::optional<Identity> IdentityAt(int fd, const char* path, int flags) {
   identity.inode = found.stx_ino;
   identity.born_ns = found.stx_btime.tv_sec * 1'000'000'000 + found.stx_btime.tv_nsec;
   return identity;
+}
+
+// Whether whatever takes its place from now on has another identity.
+bool IsUnlikeAnyLater(const Identity& identity) {
+  return Micros(SystemClock().Now()) * 1000 - identity.born_ns > kTimeStepNs;
 }
 
 // Names this start of the machine.
@@ -139,7 +147,7 @@ Status DurableFolders::Sync(const std::string& folder) {
       const Status synced = SyncFolder(parent);
       // Where this user may not look it has made nothing.
       if (!synced.ok() && synced.code() != Code::kPermissionDenied) return synced;
-      if (synced.ok() && identity) {
+      if (synced.ok() && identity && IsUnlikeAnyLater(*identity)) {
         const std::lock_guard lock(mutex_);
         if (durable_.size() >= kKnownFoldersMax) durable_.clear();
         durable_.insert_or_assign(at, *identity);

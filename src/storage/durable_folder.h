@@ -14,7 +14,7 @@
 namespace weirhouse::storage {
 
 // One file or folder for as long as it exists: an inode's number is given away again, its time of
-// birth with it is not.
+// birth with it is not, but for the few milliseconds in which the kernel's clock stands still.
 struct Identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
