@@ -32,7 +32,7 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
     state.progress.Update("records", static_cast<std::int64_t>(sources.size()),
                           static_cast<std::int64_t>(by_source.size()));
     WEIRHOUSE_TRY(SourceRecords records,
-                  state.records.Read(source, list, /*count_attempts=*/false));
+                  state.records.Read(source, list, Reading::kAgain));
     sources.emplace(source, std::move(records));
   }
   return sources;
