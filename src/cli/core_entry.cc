@@ -33,6 +33,7 @@ void OnInterrupt(int /*signal*/) {
 // Memory that runs out on a thread ends the process: it starts again from the catalog. Not without a
 // word, and not as a crash.
 void OnTerminate() {
+  engine::NoteFault();
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
@@ -44,6 +45,21 @@ void OnTerminate() {
     std::abort();
   }
   std::abort();
+}
+
+// Ends as the signal would by itself.
+void OnFault(int signal) {
+  engine::NoteFault();
+  raise(signal);  // its action is the default one again
+}
+
+void CatchFaults() {
+  std::set_terminate(OnTerminate);
+  struct sigaction action{};
+  action.sa_handler = OnFault;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    sigaction(signal, &action, nullptr);
 }
 
 void CatchInterrupts() {
@@ -70,7 +86,7 @@ class ProcessStreams : public command::Streams {
 };
 
 int Run(const char* invocation_json) {
-  std::set_terminate(OnTerminate);
+  CatchFaults();
   ProcessStreams streams;
   const auto invocation = command::InvocationFromJson(invocation_json);
   if (!invocation.ok()) return command::PrintError({}, streams, invocation.status());

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
-#include "engine/halt.h"
 #include "engine/parsing_mark.h"
 
 namespace weirhouse::engine {
@@ -255,12 +254,16 @@ void NoteDecoded(SourceRecords& records, const catalog::ObjectRecord& object,
     NoteReason(records, violation.Reason(), 1, fmt::format("{}:{}", name, record.line),
                violation.found);
   }
-  if (!decoded.object_problem.ok() && decoded.record_count > 0) {
-    records.refused.push_back(
-        {name, decoded.object_problem.error_code() + " " + decoded.object_problem.message(),
-         decoded.object_problem.hint(), decoded.record_count});
+  if (decoded.rows->num_rows() == 0) {
+    if (decoded.record_count == 0) return;
+    const Status& problem = decoded.object_problem;
+    const auto& first = decoded.quarantined.front().violations;
+    std::string why = problem.error_code() + " " + problem.message();
+    if (problem.ok()) why = first.empty() ? "" : first.front().Reason();
+    records.refused.push_back({name, "every record is in quarantine, the first for " + why,
+                               problem.hint(), decoded.record_count});
+    return;
   }
-  if (decoded.rows->num_rows() == 0) return;
   ++records.objects_with_rows;
   for (const contract::AbsentField& field : decoded.absent_fields) {
     SourceRecords::Absent& absent = records.absent_fields[field.name];
@@ -279,12 +282,7 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   records.objects = objects;
   std::vector<std::shared_ptr<arrow::Table>> parts;
   RowBuilder quarantine(QuarantineSchema());
-  std::set<ObjectId> left_out;
-  if (reading == Reading::kAgain) {
-    WEIRHOUSE_TRY(left_out, DiscardedObjects(workspace_));
-  }
   for (const catalog::ObjectRecord& object : objects) {
-    if (left_out.count(object.id) != 0) continue;
     WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
     if (IsSetAside(object) && reading != Reading::kRetry) {

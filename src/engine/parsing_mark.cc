@@ -39,6 +39,7 @@ std::string ReadAll(int file) {
 // The open mark of this process, for a signal handler; -1 = none. A process opens one project.
 std::atomic<int> open_mark{-1};
 std::atomic<bool> stop_wanted{false};
+std::atomic<pid_t> parsing_thread{0};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 template <typename Number>
@@ -86,10 +87,16 @@ void NoteStopWanted() noexcept {
   errno = before;
 }
 
+void NoteFault() noexcept {
+  const int file = open_mark.load();
+  if (file >= 0 && parsing_thread.load() != gettid()) WriteAt(file, {&kIdle, 1}, 0);
+}
+
 Status ParsingMark::Set(const catalog::Arrival& arrival, int attempt) {
   const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\n", attempt, arrival.source,
                                        arrival.digest.ToHex(), arrival.name.size(), arrival.name);
   if (stop_wanted) return Status();
+  parsing_thread = gettid();
   // The flag goes last: a process that ends in between was not parsing yet.
   if (text.size() + 1 > kFileBytes || !WriteAt(file_, text, 1) ||
       !WriteAt(file_, {&kParsing, 1}, 0)) {

@@ -13,7 +13,8 @@
 
 namespace weirhouse::engine {
 
-// An object that cannot be read as what its source says, or was set aside (WH1304).
+// An object that cannot be read as what its source says, of which every record is in quarantine, or
+// that was set aside (WH1304).
 struct RefusedObject {
   std::string object;        // "weather/2013-02-12.csv"
   std::string reason;        // "WH1310 object cannot be read: …"
@@ -96,6 +97,9 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
 // A person asked this process to end: whatever ends it from now on, the object that is parsed is not
 // to blame. Safe in a signal handler.
 void NoteStopWanted() noexcept;
+// This thread ends the process by a fault. If the object is parsed on another one, it is not to
+// blame. Safe in a signal handler.
+void NoteFault() noexcept;
 
 // Brings caches (key indexes, online store) to the catalog's state after a crash or a foreign
 // commit.

@@ -62,11 +62,6 @@ struct Retry {
   catalog::Catalog::CommitEntry raw;  // the commit that brought it
 };
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
-// Takes the rows for the whole of `object` out of its quarantine table and adds `rows` (may be
-// null).
-Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
-                              const catalog::ObjectRecord& object,
-                              const std::shared_ptr<arrow::Table>& rows);
 
 // Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
 // the online store.

@@ -16,6 +16,7 @@
 #include "engine/external_table.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
+#include "engine/quarantine_table.h"
 #include "engine/refusals.h"
 #include "engine/table_work.h"
 #include "transform/run.h"
@@ -207,12 +208,15 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   filter.source = source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> all, workspace_.catalog().Objects(filter));
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace_));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace_));
   std::vector<catalog::ObjectRecord> earlier;
   for (const catalog::ObjectRecord& object : all) {
     const bool now = retry_ != nullptr ? object.id == retry_->object.id
                                        : news_ == nullptr && object.seq == raw_.seq;  // read already
-    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0)
+    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0 &&
+        left_out_alone.count(object.id) == 0) {
       earlier.push_back(object);
+    }
   }
   std::vector<std::shared_ptr<arrow::Table>> parts;
   if (!earlier.empty()) {
@@ -535,7 +539,7 @@ Status BatchRun::Halt() {
   halted.batch_end = BatchEnd();
   halted.states = StateCounts();
   for (const auto& [source, records] : sources_)
-    halted.valid_records[source] = records.record_count - QuarantinedIn(records, work_);
+    halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
   std::string message;
   for (std::size_t i = 0; i < reports_.size(); ++i) {

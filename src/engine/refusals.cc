@@ -33,6 +33,15 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
   return reasons;
 }
 
+// By the contract, and for want of a key.
+std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work) {
+  std::int64_t count = records.quarantined_count;
+  for (const auto& one : work) {
+    if (one->records() == &records) count += static_cast<std::int64_t>(one->rejected().size());
+  }
+  return count;
+}
+
 void AddReason(const QuarantineReason& reason, std::vector<QuarantineReason>& told) {
   for (QuarantineReason& known : told) {
     if (known.source != reason.source || known.reason != reason.reason) continue;
@@ -52,14 +61,6 @@ std::vector<contract::AbsentField> AbsentFromAll(const SourceRecords& records) {
   return absent;
 }
 }  // namespace
-
-std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work) {
-  std::int64_t count = records.quarantined_count;
-  for (const auto& one : work) {
-    if (one->records() == &records) count += static_cast<std::int64_t>(one->rejected().size());
-  }
-  return count;
-}
 
 void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const std::string& batch,
                   RunSummary& summary) {

@@ -21,8 +21,6 @@ using WorkOfBatch = std::vector<std::unique_ptr<TableWork>>;
 // Adds what `batch` refused to the summary. After the commit that made it so.
 void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const std::string& batch,
                   RunSummary& summary);
-// Records of a source in quarantine: by the contract, and for want of a key.
-std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work);
 // "2 of 2 records of s in quarantine: WH1202 … (2)", or empty: why a gate may have found little.
 std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& work);
 // Adds a warning for each declared field that no record of the batch has while an undeclared one is

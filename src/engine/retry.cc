@@ -1,10 +1,8 @@
 // `wh quarantine retry`: an object that was quarantined whole is taken back.
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include "base/failpoint.h"
 #include "base/text.h"
-#include "engine/arrow_rows.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
@@ -92,41 +90,6 @@ void Add(const RunSummary& from, RunSummary& to) {
   to.halted_message = from.halted_message;
 }
 }  // namespace
-
-Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
-                              const catalog::ObjectRecord& object,
-                              const std::shared_ptr<arrow::Table>& rows) {
-  WEIRHOUSE_TRY(const table::TablePtr base,
-                TableOrNew(workspace, "quarantine." + object.source, *QuarantineSchema(), {}, {}));
-  table::ScanOptions options;
-  options.columns = {"object", "object_digest", "ordinal"};
-  options.with_file_position = true;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), base, options));
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> there, scan.ReadAll());
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> flat, Concatenate({there}));
-  std::vector<table::RowPosition> positions;
-  const std::string digest = object.digest.ToHex();
-  for (std::int64_t row = 0; row < flat->num_rows(); ++row) {
-    const auto cell = [&](const char* column) {
-      auto scalar = flat->GetColumnByName(column)->GetScalar(row);
-      return scalar.ok() ? *scalar : nullptr;
-    };
-    const auto text = [&](const char* column) { return cell(column)->ToString(); };
-    if (cell("ordinal")->is_valid || text("object_digest") != digest ||
-        text("object") != object.name) {
-      continue;
-    }
-    positions.push_back(
-        {text("_file"), std::static_pointer_cast<arrow::Int64Scalar>(cell("_pos"))->value});
-  }
-  if (positions.empty() && rows == nullptr) return Status();
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
-  if (!positions.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(positions));
-  if (rows != nullptr) WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
-  publication.Add(staged);
-  return Status();
-}
 
 Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
                                const std::string& name, Progress& progress) {

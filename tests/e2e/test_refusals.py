@@ -115,6 +115,15 @@ def test_a_batch_of_which_every_record_is_refused_is_as_loud(tmp_path):
     assert answer["reasons"][0]["records"] == 2
 
 
+def test_a_file_of_which_every_record_is_refused_is_named_beside_good_ones(tmp_path):
+    project = make(tmp_path / "p", source="format: jsonl")
+    project.land("s", "a.jsonl", b"id,temp\nx,1\n")
+    project.land("s", "b.jsonl", b'{"id":"y","temp":1}\n')
+    done = project.wh("apply", "--yes", code=3)
+    assert "s/a.jsonl: every record is in quarantine" in done.stderr and "every record of s" not in done.stderr
+    assert states(project) == {"processed": 1, "quarantined": 2}
+
+
 def test_one_refused_record_among_good_ones_is_told_and_ends_with_0(tmp_path):
     project = make(tmp_path / "p")
     project.land("s", "a.csv", b"id,temp\nx,1\ny,cold\n")
@@ -149,6 +158,7 @@ def test_quarantine_is_named_behind_a_halted_gate_and_does_not_wait(tmp_path):
     assert "in quarantine" in project.wh("status").stdout
     again = project.wh("ingest", code=3)
     assert "in quarantine" in again.stderr
+    assert "in quarantine" in project.wh("gate", "show", status["halted"][0]["run"]).stdout
     project.wh("gate", "discard", status["halted"][0]["run"], "--reason", "bad file")
     assert states(project) == {"quarantined": 2}
 
