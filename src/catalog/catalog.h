@@ -63,10 +63,10 @@ struct CommitRequest {
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
   std::vector<std::pair<std::string, nlohmann::json>>
-      settings;                        // small state of the project, by key; null removes it
-  std::optional<StoredReply> reply;    // kConflict (WH7099) if its key was answered meanwhile
-  std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
-  std::optional<RunState> also_state;  // … and the state it gets
+      settings;                             // small state of the project, by key; null removes it
+  std::optional<StoredReply> reply;         // kConflict (WH7099) if its key was answered meanwhile
+  std::optional<RunId> also_closes;         // a halted run that this commit overrides or discards …
+  std::optional<RunState> also_state;       // … and the state it gets
   std::vector<Arrival> forgotten_attempts;  // objects whose parse attempts count from 0 again
 };
 

@@ -30,8 +30,8 @@ void OnInterrupt(int /*signal*/) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
 }
 
-// Memory that runs out on a thread ends the process: it starts again from the catalog. Not without a
-// word, and not as a crash.
+// Memory that runs out on a thread ends the process: it starts again from the catalog. Not without
+// a word, and not as a crash.
 void OnTerminate() {
   engine::NoteFault();
   try {

@@ -156,9 +156,8 @@ json ToJson(const engine::RunSummary& summary) {
                                    {"records", refused.records}});
   }
   for (const engine::RefusedBatch& refused : summary.refused_batches) {
-    document["refused_batches"].push_back({{"batch", refused.batch},
-                                           {"source", refused.source},
-                                           {"records", refused.records}});
+    document["refused_batches"].push_back(
+        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
   }
   for (const engine::QuarantineReason& reason : summary.quarantined) {
     document["quarantined"].push_back({{"source", reason.source},

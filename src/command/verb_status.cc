@@ -22,9 +22,9 @@ std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_
 
 struct Balance {
   std::int64_t objects = 0;
-  std::int64_t records = 0;                    // of all raw objects
-  std::map<std::string, std::int64_t> states;  // of those that were consumed
-  std::int64_t waiting = 0;                    // of raw objects that no run has consumed yet
+  std::int64_t records = 0;                         // of all raw objects
+  std::map<std::string, std::int64_t> states;       // of those that were consumed
+  std::int64_t waiting = 0;                         // of raw objects that no run has consumed yet
   std::map<std::string, std::int64_t> quarantined;  // records, by source
   std::vector<std::string> refused;                 // objects that are in quarantine whole
   bool adds_up() const {
@@ -159,9 +159,8 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   document["events"] = Counts(events);
   document["halted"] = json::array();
   for (const json& story : halted) {
-    document["halted"].push_back({{"run", story["run"]},
-                                  {"batch", story["name"]},
-                                  {"message", story.value("message", "")}});
+    document["halted"].push_back(
+        {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
   WEIRHOUSE_TRY(document["notes"], FieldNotes(workspace));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
@@ -196,7 +195,8 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
     const std::vector<std::string> first = FirstOf(balance.refused, kRefusedShown);
     context.Line(fmt::format(
         "refused    {} whole: {}{}",
-        balance.refused.size() == 1 ? "1 object" : fmt::format("{} objects", balance.refused.size()),
+        balance.refused.size() == 1 ? "1 object"
+                                    : fmt::format("{} objects", balance.refused.size()),
         EscapeControl(Join(first, ", ")), first.size() < balance.refused.size() ? ", …" : ""));
   }
   for (const json& note : document["notes"]) context.Line("note       " + DisplayText(note));

@@ -51,15 +51,16 @@ class ObjectDecoding {
   }
 
   Status ReadHeader(RecordSpan span) {
-    WEIRHOUSE_TRY(std::vector<std::string> columns, ParseCsvHeader(TextOf(span), format_.delimiter));
+    WEIRHOUSE_TRY(std::vector<std::string> columns,
+                  ParseCsvHeader(TextOf(span), format_.delimiter));
     header_offset_ = span.offset;
     csv_.emplace(program_, format_, std::move(columns));
     if (!csv_->lacking().empty()) {
       decoded_.object_problem =
-          Status(Code::kInvalidInput,
-                 fmt::format("CSV header lacks required column \"{}\" of contract {}: it holds {}",
-                             Join(csv_->lacking(), "\", \""), contract_.Title(),
-                             csv_->shown_header()))
+          Status(
+              Code::kInvalidInput,
+              fmt::format("CSV header lacks required column \"{}\" of contract {}: it holds {}",
+                          Join(csv_->lacking(), "\", \""), contract_.Title(), csv_->shown_header()))
               .WithError("WH1218")
               .WithHint(csv_->AdviceFor(csv_->lacking().front()));
     }
@@ -95,8 +96,8 @@ class ObjectDecoding {
     std::vector<std::string> candidates;
     for (std::size_t i = 0; i < program_.fields().size(); ++i) {
       const FieldRules& field = program_.fields()[i];
-      const bool only_nulls = decoded_.rows->column(static_cast<int>(i))->null_count() ==
-                              decoded_.rows->num_rows();
+      const bool only_nulls =
+          decoded_.rows->column(static_cast<int>(i))->null_count() == decoded_.rows->num_rows();
       if (only_nulls || (field.default_value && !Mentions(field.name)))
         candidates.push_back(field.name);
     }

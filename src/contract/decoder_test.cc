@@ -374,8 +374,8 @@ TEST(DecodeCsv, AHeaderWithoutARequiredColumnIsOneClearErrorOfTheObject) {
 }
 
 TEST(DecodeCsv, AdvisesWhatToDoAboutAColumnThatTheHeaderLacks) {
-  const auto contract =
-      WithFields("{name: id, logicalType: string, required: true}, {name: n, logicalType: integer}");
+  const auto contract = WithFields(
+      "{name: id, logicalType: string, required: true}, {name: n, logicalType: integer}");
   const auto advice = [&](const std::string& text) {
     return DecodeAll(contract, text, Csv(), "a.csv").object_problem.hint();
   };
@@ -404,7 +404,8 @@ TEST(DecodeCsv, SplitsAtTheDelimiterOfItsSource) {
 
 // Reasons group what is wrong, so they hold neither places nor values.
 TEST(Reason, IsTheSameForTheSameFault) {
-  const auto contract = WithFields("{name: t, logicalType: timestamp}, {name: d, logicalType: date}");
+  const auto contract =
+      WithFields("{name: t, logicalType: timestamp}, {name: d, logicalType: date}");
   const Decoded decoded = DecodeAll(contract,
                                     R"({"t":"2024-02-29T12:00:00.123456789Z"}
 {"t":"2025-01-01T00:00:00.0000001+01:00"}
@@ -421,14 +422,14 @@ TEST(Reason, IsTheSameForTheSameFault) {
   for (const QuarantinedRecord& record : decoded.quarantined)
     reasons.push_back(record.violations[0].Reason());
   const std::string t = "WH1202 t not of type timestamp: ";
-  EXPECT_THAT(reasons,
-              ElementsAre(t + "it is finer than a microsecond", t + "it is finer than a microsecond",
-                          t + "its seconds are 60: a leap second has no place",
-                          t + "its offset is not ±HH:MM or ±HH", t + "it has no time of day",
-                          t + "it is not a text",
-                          "WH1202 d not of type date: it has a time of day",
-                          "WH1202 d not of type date: no such day", "WH1209 x[].a given twice",
-                          "WH1209 x[].a given twice"));
+  EXPECT_THAT(
+      reasons,
+      ElementsAre(t + "it is finer than a microsecond", t + "it is finer than a microsecond",
+                  t + "its seconds are 60: a leap second has no place",
+                  t + "its offset is not ±HH:MM or ±HH", t + "it has no time of day",
+                  t + "it is not a text", "WH1202 d not of type date: it has a time of day",
+                  "WH1202 d not of type date: no such day", "WH1209 x[].a given twice",
+                  "WH1209 x[].a given twice"));
 }
 
 TEST(Reason, OfAnObjectIsTheSameWhereverItsFaultLies) {
@@ -457,7 +458,8 @@ std::string Absent(const Decoded& decoded) {
 TEST(AbsentFields, AreThoseThatNoRecordNames) {
   const auto contract = WithFields(
       "{name: id, logicalType: string}, {name: temp, logicalType: number},"
-      "{name: wind_speed, logicalType: number, customProperties: [{property: whDefault, value: 5}]}",
+      "{name: wind_speed, logicalType: number, customProperties: [{property: whDefault, value: "
+      "5}]}",
       "drop");
   const SourceFormat lines;
   EXPECT_EQ(Absent(DecodeAll(contract, "id,Temp,windSpeed\nx,1,2\n", Csv(), "a.csv")),
@@ -468,14 +470,16 @@ TEST(AbsentFields, AreThoseThatNoRecordNames) {
             "temp<Temp wind_speed<Wind-Speed");
   EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","tmep":1,"wind_speed":2})")), "temp<tmep");
   EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","temp":null,"wind_speed":2,"Temp":1})")), "");
-  EXPECT_EQ(Absent(DecodeAll(contract, "{\"id\":\"x\",\"Temp\":1}\n{\"id\":\"y\",\"temp\":1,"
-                                       "\"wind_speed\":1}\n")),
+  EXPECT_EQ(Absent(DecodeAll(contract,
+                             "{\"id\":\"x\",\"Temp\":1}\n{\"id\":\"y\",\"temp\":1,"
+                             "\"wind_speed\":1}\n")),
             "");
   EXPECT_EQ(Absent(DecodeAll(contract, "")), "");
 }
 
 TEST(AbsentFields, OfShortNamesAreNotTakenForOneAnother) {
-  const auto contract = WithFields("{name: id, logicalType: string}, {name: t_max, logicalType: number}");
+  const auto contract =
+      WithFields("{name: id, logicalType: string}, {name: t_max, logicalType: number}");
   EXPECT_EQ(Absent(DecodeAll(contract, R"({"is":"x","t_min":1})")), "id< t_max<");
 }
 

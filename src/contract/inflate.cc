@@ -21,8 +21,7 @@ struct Inflater {
 };
 
 Status Damaged(std::string_view why, std::size_t offset) {
-  return Status(Code::kInvalidInput,
-                fmt::format("object cannot be read: its gzip stream {}", why))
+  return Status(Code::kInvalidInput, fmt::format("object cannot be read: its gzip stream {}", why))
       .WithError("WH1312")
       .WithHint(fmt::format("at compressed byte offset {}", offset));
 }

@@ -42,7 +42,8 @@ class JsonWalk {
     for (Violation& violation : violations) {
       // What is there in place of a field that is missing.
       if (violation.error_code == "WH1201" && violation.found.empty())
-        violation.found = ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
+        violation.found =
+            ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
     }
     return violations;
   }

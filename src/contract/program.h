@@ -130,8 +130,8 @@ class RecordProgram {
 // A field's rules as compiled; also how ParseContract checks bounds, values, defaults and patterns.
 Result<FieldRules> CompileField(const ContractField& field);
 
-// The name among `names` that a writer of `wanted` may have meant: the same but for case, blanks and
-// separators, or one slip of the pen away. Empty if there is none.
+// The name among `names` that a writer of `wanted` may have meant: the same but for case, blanks
+// and separators, or one slip of the pen away. Empty if there is none.
 std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names);
 
 // At most 200 bytes of `raw`, cut at a character, with bytes that are not UTF-8 as \xHH.

@@ -4,7 +4,8 @@
 //   JSON lines  every line that is not blank; "\r\n" and a byte-order mark at the start are fine.
 //   JSON        the elements of one array, or one object. Elements are found by brackets and
 //               quotes alone, so a broken element does not take its neighbours along.
-//   CSV         the rows after the header (RFC 4180, any delimiter); a quoted field may hold line ends. A blank
+//   CSV         the rows after the header (RFC 4180, any delimiter); a quoted field may hold line
+//   ends. A blank
 //               line is a record only where the header has one column.
 #pragma once
 

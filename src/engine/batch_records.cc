@@ -183,8 +183,8 @@ Result<contract::Decoded> ReadAndDecode(storage::Disk& disk, const contract::Dec
                                         const catalog::ObjectRecord& object) {
   try {
     WEIRHOUSE_TRY(const std::string bytes, disk.Read(object.path));
-    return decoder.Decode(bytes, {object.source, object.name, object.first_record_id,
-                                  object.arrived_at});
+    return decoder.Decode(bytes,
+                          {object.source, object.name, object.first_record_id, object.arrived_at});
   } catch (const std::bad_alloc&) {
     return contract::OutOfMemory();
   }
@@ -196,12 +196,11 @@ Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
                                               Reading reading) {
   const catalog::Arrival arrival{object.source, object.name, object.digest};
   const bool counts = reading != Reading::kAgain;
-  if (counts)
-    WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
+  if (counts) WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
   WEIRHOUSE_FAILPOINT("contract.decode.before");
   Result<contract::Decoded> decoded = ReadAndDecode(workspace_.disk(), decoder, object);
-  WEIRHOUSE_FAILPOINT("contract.decode.after");
   if (counts) workspace_.parsing_mark().Unset();
+  WEIRHOUSE_FAILPOINT("contract.decode.after");
   if (decoded.status().error_code() == contract::kOutOfMemoryError) {
     int attempt = object.attempts;
     if (counts && object.size_bytes >= kLargeObjectBytes) {
@@ -214,8 +213,9 @@ Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
                               EscapeControl(object.name), WithThousands(object.size_bytes),
                               std::max(attempt, 1), kParseAttemptsMax))
         .WithError(std::string(contract::kOutOfMemoryError))
-        .WithHint("give the process more memory, or split the file; after the last attempt the "
-                  "object is quarantined whole and the others go on");
+        .WithHint(
+            "give the process more memory, or split the file; after the last attempt the "
+            "object is quarantined whole and the others go on");
   }
   const bool to_its_end = decoded.ok() || decoded.status().code() == Code::kInvalidInput;
   // A retry is forgotten by the commit that takes the object back.

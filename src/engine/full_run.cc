@@ -31,8 +31,7 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
   for (const auto& [source, list] : by_source) {
     state.progress.Update("records", static_cast<std::int64_t>(sources.size()),
                           static_cast<std::int64_t>(by_source.size()));
-    WEIRHOUSE_TRY(SourceRecords records,
-                  state.records.Read(source, list, Reading::kAgain));
+    WEIRHOUSE_TRY(SourceRecords records, state.records.Read(source, list, Reading::kAgain));
     sources.emplace(source, std::move(records));
   }
   return sources;

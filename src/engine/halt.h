@@ -23,7 +23,7 @@ struct HaltedBatch {
   CommitSeq raw_seq;                   // … to the commit that was consumed
   EventTime batch_end{};
   std::optional<ObjectId> retried;  // of an object that was read once more: no offset moves
-  std::vector<std::string> tables;                    // staged under StagingRef
+  std::vector<std::string> tables;  // staged under StagingRef
   std::vector<catalog::RecordStateCount> states;      // what publishing would count
   std::map<std::string, std::int64_t> valid_records;  // by source: what discarding excludes
   std::vector<catalog::MetricRecord> profiles;

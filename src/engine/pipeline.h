@@ -94,8 +94,8 @@ Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
                    const std::string& who);
 
-// A person asked this process to end: whatever ends it from now on, the object that is parsed is not
-// to blame. Safe in a signal handler.
+// A person asked this process to end: whatever ends it from now on, the object that is parsed is
+// not to blame. Safe in a signal handler.
 void NoteStopWanted() noexcept;
 // This thread ends the process by a fault. If the object is parsed on another one, it is not to
 // blame. Safe in a signal handler.

@@ -138,8 +138,9 @@ Result<char> ParseDelimiter(const YamlNode& node, const std::string& what,
 Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   const std::string what = fmt::format("the source \"{}\"", entry.key);
   const YamlNode& node = entry.value;
-  WEIRHOUSE_TRY_STATUS(node.CheckKeys(what, {"landing", "format", "nulls", "delimiter", "contract", "dedup_key",
-                                             "event_time", "lateness", "batch", "after"}));
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys(what, {"landing", "format", "nulls", "delimiter", "contract", "dedup_key",
+                            "event_time", "lateness", "batch", "after"}));
   Source source;
   source.name = entry.key;
   WEIRHOUSE_TRY(const YamlNode* landing, node.Require("landing", what));

@@ -107,10 +107,10 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
     if (records.objects_with_rows == 0) continue;
     nlohmann::json notes = nlohmann::json::array();
     for (const contract::AbsentField& field : AbsentFromAll(records)) {
-      std::string note =
-          fmt::format("no record of {} in batch {} has \"{}\", which its contract declares; \"{}\" "
-                      "is there and is not declared: did you mean that?",
-                      source, batch, field.name, field.similar);
+      std::string note = fmt::format(
+          "no record of {} in batch {} has \"{}\", which its contract declares; \"{}\" "
+          "is there and is not declared: did you mean that?",
+          source, batch, field.name, field.similar);
       notes.push_back(note);
       // A commit that conflicts is made again.
       if (std::find(warnings.begin(), warnings.end(), note) == warnings.end())
@@ -131,9 +131,8 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
   std::vector<std::string> lines;
   for (const RefusedObject& refused : summary.refused) {
     if (lines.size() == kRefusalsShown) break;
-    lines.push_back(fmt::format("refused whole: {}: {}{}{}", refused.object,
-                                refused.reason, refused.found.empty() ? "" : ": ",
-                                refused.found));
+    lines.push_back(fmt::format("refused whole: {}: {}{}{}", refused.object, refused.reason,
+                                refused.found.empty() ? "" : ": ", refused.found));
   }
   if (summary.refused_objects > static_cast<std::int64_t>(lines.size())) {
     lines.push_back(fmt::format(
@@ -142,8 +141,7 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
   }
   for (const RefusedBatch& refused : summary.refused_batches) {
     lines.push_back(fmt::format("refused: every record of {} in batch {} ({}) is in quarantine",
-                                refused.source, refused.batch,
-                                WithThousands(refused.records)));
+                                refused.source, refused.batch, WithThousands(refused.records)));
   }
   std::vector<const QuarantineReason*> reasons;
   for (const QuarantineReason& reason : summary.quarantined) reasons.push_back(&reason);
@@ -154,8 +152,7 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
     const QuarantineReason& reason = *reasons[i];
     lines.push_back(fmt::format(
         "quarantined: {} of {}: {}, first {}{}{}", WithThousands(reason.records), reason.source,
-        reason.reason, reason.first,
-        reason.found.empty() ? "" : ", found ", reason.found));
+        reason.reason, reason.first, reason.found.empty() ? "" : ", found ", reason.found));
   }
   if (reasons.size() > shown)
     lines.push_back(fmt::format("and {} reasons more", reasons.size() - shown));

@@ -96,9 +96,8 @@ Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
   WEIRHOUSE_TRY(const auto objects, FindSetAside(workspace, source, name));
   WEIRHOUSE_TRY(RunSummary summary, RunPending(workspace, progress));
   if (summary.halted) {
-    return Status(Code::kConflict,
-                  fmt::format("run {} waits for a decision about its gate",
-                              ToString(*summary.halted)))
+    return Status(Code::kConflict, fmt::format("run {} waits for a decision about its gate",
+                                               ToString(*summary.halted)))
         .WithError("WH3023")
         .WithHint("`wh gate override` or `wh gate discard` it first");
   }

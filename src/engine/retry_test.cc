@@ -98,10 +98,9 @@ TEST_F(RetryTest, TwoEndsAreForgottenByASuccess) {
   CountDeaths("2024-01-01-a.jsonl", bytes, 2);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   EXPECT_EQ(States(), (StateCounts{{"processed", 10}}));
-  EXPECT_EQ(workspace->catalog()
-                .ParseAttempts({"order", "2024-01-01-a.jsonl", Sha256Of(bytes)})
-                .value(),
-            0);
+  EXPECT_EQ(
+      workspace->catalog().ParseAttempts({"order", "2024-01-01-a.jsonl", Sha256Of(bytes)}).value(),
+      0);
 }
 
 TEST_F(RetryTest, AFullRunLeavesOutWhatIsSetAsideAndEachRecordIsInOneState) {
@@ -137,10 +136,9 @@ TEST_F(RetryTest, WhatWasSetAsideIsTakenBackWithEachRecordInOneState) {
   ASSERT_OK(RunFull(*workspace, NoProgress()));
   EXPECT_EQ(Content("processed.order"), content);
   EXPECT_EQ(States(), (StateCounts{{"processed", 16}, {"quarantined", 1}}));
-  EXPECT_EQ(RetryObject(*workspace, "order", "2024-01-01-a.jsonl", NoProgress())
-                .status()
-                .error_code(),
-            "WH1309");
+  EXPECT_EQ(
+      RetryObject(*workspace, "order", "2024-01-01-a.jsonl", NoProgress()).status().error_code(),
+      "WH1309");
 }
 
 TEST_F(RetryTest, AnObjectThatEndsTheProcessAgainStaysInQuarantine) {
