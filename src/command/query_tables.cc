@@ -44,6 +44,7 @@ Result<std::shared_ptr<arrow::Table>> RecordRows(engine::Workspace& workspace,
   contract::SourceFormat format;
   WEIRHOUSE_TRY(format.format, contract::ParseRecordFormat(source.format));
   if (!source.nulls.empty()) format.nulls = source.nulls;
+  format.delimiter = source.delimiter;
   WEIRHOUSE_TRY(const contract::Decoder decoder, contract::Decoder::Make(contract, format));
   catalog::ObjectFilter filter;
   filter.source = source.name;

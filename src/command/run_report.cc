@@ -159,7 +159,28 @@ json ToJson(const engine::RunSummary& summary) {
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
                    {"untaken_files", summary.untaken_files},
+                   {"refused_objects", summary.refused_objects},
+                   {"refused", json::array()},
+                   {"refused_batches", json::array()},
+                   {"quarantined", json::array()},
                    {"halted", nullptr}};
+  for (const engine::RefusedObject& refused : summary.refused) {
+    document["refused"].push_back({{"object", refused.object},
+                                   {"reason", refused.reason},
+                                   {"found", refused.found},
+                                   {"records", refused.records}});
+  }
+  for (const engine::RefusedBatch& refused : summary.refused_batches) {
+    document["refused_batches"].push_back(
+        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
+  }
+  for (const engine::QuarantineReason& reason : summary.quarantined) {
+    document["quarantined"].push_back({{"source", reason.source},
+                                       {"reason", reason.reason},
+                                       {"records", reason.records},
+                                       {"first", reason.first},
+                                       {"found", reason.found}});
+  }
   if (summary.halted) {
     document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
   }
@@ -179,6 +200,16 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
                             EscapeControl(file)));
   }
   SayUntaken(context, summary.untaken_files);
+  const std::vector<std::string> refused = engine::RefusalLines(summary);
+  for (const std::string& line : refused) {
+    // What was refused whole is told to those too who want no talk.
+    if (summary.refuses()) {
+      context.streams().Err(EscapeControl(line) + "\n");
+    } else {
+      context.Say("  " + EscapeControl(line));
+    }
+  }
+  if (!refused.empty()) context.Say("  look: wh quarantine list --by reason; the bytes are kept");
   if (summary.halted) {
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
@@ -187,6 +218,6 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return kExitOk;
+  return summary.refuses() ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

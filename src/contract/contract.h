@@ -195,6 +195,7 @@ struct SourceFormat {
   RecordFormat format = RecordFormat::kJsonLines;
   // CSV: these texts mean null. A quoted field is null only where its type is not string.
   std::vector<std::string> nulls = {""};
+  char delimiter = ',';  // of CSV: one ASCII character between fields
 };
 
 struct ObjectContext {
@@ -212,7 +213,9 @@ struct Violation {
   std::string expected;          // "200"
   std::string found;             // the value's text, at most 200 bytes, always valid UTF-8
   std::int64_t byte_offset = 0;  // of the value, in the (inflated) object
-  // "WH1204 wind_speed above maximum 200": groups equal reasons together.
+  std::string why;               // the reader's own words, if it has any; never a value
+  // "WH1204 wind_speed above maximum 200": groups equal reasons together, so it holds no value and
+  // no place.
   std::string Reason() const;
 };
 
@@ -226,6 +229,12 @@ struct QuarantinedRecord {
   std::vector<Violation> violations;
 };
 
+// A declared field that no record of an object has.
+struct AbsentField {
+  std::string name;
+  std::string similar;  // an undeclared one that is there and nearly called so; empty = none
+};
+
 struct Decoded {
   std::shared_ptr<arrow::Table> rows;  // RecordsSchema(); valid records in object order
   std::vector<QuarantinedRecord> quarantined;
@@ -234,7 +243,13 @@ struct Decoded {
   // Not OK where one fault of the object itself broke every record, for example a CSV header
   // without a required column; each record is then quarantined with that one violation.
   Status object_problem;
+  // Over the valid records, if there are any.
+  std::vector<AbsentField> absent_fields;
 };
+
+// Reading an object took more memory than there is: kUnavailable, with this code.
+inline constexpr std::string_view kOutOfMemoryError = "WH1308";
+Status OutOfMemory();
 
 // The number of records of an object; always what Decode counts. kInvalidInput (WH1310–WH1312)
 // where the object cannot be cut into records at all: Decode then fails with the same status.

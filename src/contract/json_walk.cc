@@ -38,7 +38,14 @@ class JsonWalk {
       sink_.Look("", offset_);
       program_.Complete(&slots_, &sink_);
     }
-    return sink_.Take();
+    std::vector<Violation> violations = sink_.Take();
+    for (Violation& violation : violations) {
+      // What is there in place of a field that is missing.
+      if (violation.error_code == "WH1201" && violation.found.empty())
+        violation.found =
+            ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
+    }
+    return violations;
   }
 
  private:
@@ -86,6 +93,7 @@ class JsonWalk {
   std::string_view text_;
   std::int64_t offset_;
   std::vector<Slot> slots_;
+  std::set<std::string> unknown_;  // keys that the contract does not declare
   ViolationSink sink_;
   std::string path_;
   std::size_t at_ = 0;
@@ -93,7 +101,6 @@ class JsonWalk {
 };
 
 void JsonWalk::WalkRecord() {
-  std::set<std::string> unknown;
   int keys = 0;
   ++at_;
   SkipBlank();
@@ -118,7 +125,7 @@ void JsonWalk::WalkRecord() {
     const int index = key.form == Form::kText ? program_.Find(key.text, -1) : -1;
     const bool first = index >= 0
                            ? slots_[static_cast<std::size_t>(index)].state == Slot::State::kAbsent
-                           : unknown.insert(key.text).second || key.form != Form::kText;
+                           : unknown_.insert(key.text).second || key.form != Form::kText;
     if (!first) {
       Add("WH1209", "duplicate", "one value", key_at, value.end);
     } else if (index >= 0) {
@@ -170,7 +177,11 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
   if (good) {
     JudgeSlot(field, slot, &sink_);
   } else {
-    sink_.Add("WH1202", path_, "type", std::string(TypeName(field.type)));
+    const bool is_time = field.type == LogicalType::kDate || field.type == LogicalType::kTimestamp;
+    std::string why;
+    if (is_time)
+      why = value.form == Form::kText ? WhyNotOfType(field.type, value.text) : "it is not a text";
+    sink_.Add("WH1202", path_, "type", std::string(TypeName(field.type)), std::move(why));
   }
   slot.text = {};  // it pointed into `value`
 }

@@ -18,7 +18,7 @@ Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceForm
   bool found = false;
   RecordRange range;
   const Status status = ForEachRecord(
-      bytes, format.format, [](RecordSpan /*header*/) { return Status(); },
+      bytes, format, [](RecordSpan /*header*/) { return Status(); },
       [&](RecordSpan span) {
         if (next++ != ordinal) return Status();
         found = true;

@@ -233,6 +233,44 @@ bool AboveMaximum(const FieldRules& field, ViolationSink* sink) {
 }
 }  // namespace
 
+namespace {
+std::string Folded(std::string_view name) {
+  std::string folded;
+  for (const char c : name) {
+    if (c >= 'A' && c <= 'Z') {
+      folded.push_back(static_cast<char>(c - 'A' + 'a'));
+    } else if (std::string_view(" \t_-.").find(c) == std::string_view::npos) {
+      folded.push_back(c);
+    }
+  }
+  return folded;
+}
+
+bool IsOneSlipAway(const std::string& a, const std::string& b) {
+  constexpr std::size_t kLengthMin = 4;  // "id" and "is" are two names
+  if (std::min(a.size(), b.size()) + 1 < kLengthMin) return false;
+  const int distance = EditDistance(a, b);
+  if (distance <= 1) return true;
+  std::string letters_a = a;
+  std::string letters_b = b;
+  std::sort(letters_a.begin(), letters_a.end());
+  std::sort(letters_b.begin(), letters_b.end());
+  return distance == 2 && letters_a == letters_b;  // two letters changed places
+}
+}  // namespace
+
+std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names) {
+  const std::string folded = Folded(wanted);
+  std::string similar;
+  for (const std::string& name : names) {
+    if (name.size() > kShownBytesMax) continue;
+    const std::string other = Folded(name);
+    if (other == folded) return name;
+    if (similar.empty() && IsOneSlipAway(folded, other)) similar = name;
+  }
+  return similar;
+}
+
 std::string ShownText(std::string_view raw) {
   std::string shown;
   std::size_t at = 0;
@@ -258,9 +296,20 @@ void ViolationSink::Look(std::string_view found, std::int64_t offset) {
   offset_ = offset;
 }
 void ViolationSink::Add(std::string_view code, std::string_view path, std::string_view rule,
-                        std::string expected) {
+                        std::string expected, std::string why) {
   violations_.push_back({std::string(code), ShownText(path), std::string(rule), std::move(expected),
-                         ShownText(found_), offset_});
+                         ShownText(found_), offset_, std::move(why)});
+}
+
+std::string WhyNotOfType(LogicalType type, std::string_view text) {
+  if (type != LogicalType::kDate && type != LogicalType::kTimestamp) return "";
+  const Result<std::int64_t> micros = ParseTimeMicros(text, /*zoneless_is_utc=*/true);
+  if (micros.ok())
+    return type == LogicalType::kDate ? "it has a time of day" : "it has no time of day";
+  // "not a time: WHY: "TEXT"": the text is told as the value that was found.
+  const std::string& message = micros.status().message();
+  const std::size_t begin = message.find(": ") + 2;
+  return message.substr(begin, message.rfind(": \"" + std::string(text.substr(0, 64))) - begin);
 }
 
 Parsed ParseTimeValue(LogicalType type, std::string_view text, std::int64_t* value) {

@@ -32,6 +32,9 @@ enum class Parsed : std::uint8_t { kOk, kWrongType, kOutOfRange };
 // Reads `text` as a value of `type`, strictly: integers and numbers by JSON's grammar, true/false,
 // YYYY-MM-DD, RFC 3339 (without a zone: UTC, as ODCS says).
 Parsed ParseValue(LogicalType type, std::string_view text, Slot* slot);
+// In the reader's words, without the value: why `text`, which ParseValue refuses, is no value of
+// `type`. Empty where the type says all there is to say.
+std::string WhyNotOfType(LogicalType type, std::string_view text);
 // The time rules alone, for JSON strings. kDate and kTimestamp only.
 Parsed ParseTimeValue(LogicalType type, std::string_view text, std::int64_t* value);
 
@@ -77,7 +80,7 @@ class ViolationSink {
   // The value that the following Add calls are about.
   void Look(std::string_view found, std::int64_t offset);
   void Add(std::string_view code, std::string_view path, std::string_view rule,
-           std::string expected);
+           std::string expected, std::string why = "");
   bool empty() const { return violations_.empty(); }
   std::vector<Violation> Take() { return std::move(violations_); }
 
@@ -126,6 +129,10 @@ class RecordProgram {
 
 // A field's rules as compiled; also how ParseContract checks bounds, values, defaults and patterns.
 Result<FieldRules> CompileField(const ContractField& field);
+
+// The name among `names` that a writer of `wanted` may have meant: the same but for case, blanks
+// and separators, or one slip of the pen away. Empty if there is none.
+std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names);
 
 // At most 200 bytes of `raw`, cut at a character, with bytes that are not UTF-8 as \xHH.
 std::string ShownText(std::string_view raw);

@@ -9,10 +9,11 @@ namespace weirhouse::contract {
 namespace {
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return Status();
-  // The only way here is a column of more than 2 GiB of text.
-  return Status(Code::kInvalidInput, "rows of one object do not fit: " + status.ToString())
+  if (status.IsOutOfMemory()) return OutOfMemory();
+  // The only other way here is a column of more than 2 GiB of text.
+  return Status(Code::kInvalidInput, "rows of one object do not fit")
       .WithError("WH1311")
-      .WithHint("split the file");
+      .WithHint("split the file: " + status.ToString());
 }
 
 std::shared_ptr<arrow::DataType> ArrowType(LogicalType type) {

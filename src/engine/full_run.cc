@@ -31,8 +31,7 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
   for (const auto& [source, list] : by_source) {
     state.progress.Update("records", static_cast<std::int64_t>(sources.size()),
                           static_cast<std::int64_t>(by_source.size()));
-    WEIRHOUSE_TRY(SourceRecords records,
-                  state.records.Read(source, list, /*count_attempts=*/false));
+    WEIRHOUSE_TRY(SourceRecords records, state.records.Read(source, list, Reading::kAgain));
     sources.emplace(source, std::move(records));
   }
   return sources;
@@ -42,9 +41,10 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
 // increments.
 Status DropExcluded(Workspace& workspace, std::map<std::string, SourceRecords>& sources) {
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace));
   for (auto& [source, records] : sources) {
     for (const catalog::ObjectRecord& object : records.objects) {
-      if (left_out.count(object.seq) == 0) continue;
+      if (left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) continue;
       const std::int64_t first = object.first_record_id.value();
       WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(table::kRecordColumn),
                                               first, first + object.record_count));

@@ -16,6 +16,8 @@
 #include "engine/external_table.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
+#include "engine/quarantine_table.h"
+#include "engine/refusals.h"
 #include "engine/table_work.h"
 #include "transform/run.h"
 
@@ -35,6 +37,13 @@ class BatchRun {
         raw_(news.upto),
         news_(&news),
         batch_(fmt::format("external@{}", news.upto.seq.value())) {}
+  // An object that was quarantined whole.
+  BatchRun(PipelineState& state, const Retry& retry)
+      : state_(state),
+        workspace_(state.workspace),
+        raw_(retry.raw),
+        retry_(&retry),
+        batch_(retry.object.batch) {}
 
   Result<bool> Process();
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
@@ -46,7 +55,9 @@ class BatchRun {
  private:
   Status ReadRecords();
   Status Plan();
+  // Whose offset this moves; of a retry nobody's.
   std::string Consumer() const {
+    if (retry_ != nullptr) return "";
     return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
   }
   bool RunsWhole(const transform::CheckedTransform& transform) const {
@@ -74,6 +85,7 @@ class BatchRun {
   Workspace& workspace_;
   const catalog::Catalog::CommitEntry& raw_;  // the commit consumed
   const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
+  const Retry* retry_ = nullptr;
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
   // The newest time in the tables of other engines: where their news ends.
@@ -109,7 +121,9 @@ Result<bool> BatchRun::Process() {
 }
 
 Status BatchRun::Plan() {
-  WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
+  if (retry_ == nullptr) {
+    WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
+  }
   records_upto_ = raw_.seq;
   StepInputs step;
   step.kind = "processed";
@@ -129,6 +143,13 @@ Status BatchRun::Plan() {
       step.inputs["external"][table] = snapshot.snapshot.value();
     step.inputs["changes"] = {{"how", "rebuild"},
                               {"why", "SQL over tables of other engines runs again as a whole"}};
+  }
+  if (retry_ != nullptr) {
+    WEIRHOUSE_TRY(const auto consumed,
+                  workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    records_upto_ = CommitSeq(consumed.position);
+    step.kind = "retry";
+    step.inputs = {{"object", ToString(retry_->object.id)}, {"raw_seq", consumed.position}};
   }
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
@@ -162,15 +183,19 @@ bool BatchRun::IsNews(const std::string& table) const {
 
 Status BatchRun::ReadRecords() {
   if (news_ != nullptr) return Status();
-  catalog::ObjectFilter filter;
-  filter.seq = raw_.seq;
-  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
-                workspace_.catalog().Objects(filter));
+  std::vector<catalog::ObjectRecord> objects;
+  if (retry_ != nullptr) {
+    objects.push_back(retry_->object);
+  } else {
+    catalog::ObjectFilter filter;
+    filter.seq = raw_.seq;
+    WEIRHOUSE_TRY(objects, workspace_.catalog().Objects(filter));
+  }
+  const Reading reading = retry_ != nullptr ? Reading::kRetry : Reading::kFirst;
   std::map<std::string, std::vector<catalog::ObjectRecord>> by_source;
   for (const catalog::ObjectRecord& object : objects) by_source[object.source].push_back(object);
   for (const auto& [source, list] : by_source) {
-    WEIRHOUSE_TRY(SourceRecords records,
-                  state_.records.Read(source, list, /*count_attempts=*/true));
+    WEIRHOUSE_TRY(SourceRecords records, state_.records.Read(source, list, reading));
     sources_.emplace(source, std::move(records));
   }
   return Status();
@@ -183,16 +208,21 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   filter.source = source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> all, workspace_.catalog().Objects(filter));
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace_));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace_));
   std::vector<catalog::ObjectRecord> earlier;
   for (const catalog::ObjectRecord& object : all) {
-    const bool now = news_ == nullptr && object.seq == raw_.seq;  // read already
-    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0)
+    const bool now = retry_ != nullptr
+                         ? object.id == retry_->object.id
+                         : news_ == nullptr && object.seq == raw_.seq;  // read already
+    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0 &&
+        left_out_alone.count(object.id) == 0) {
       earlier.push_back(object);
+    }
   }
   std::vector<std::shared_ptr<arrow::Table>> parts;
   if (!earlier.empty()) {
     WEIRHOUSE_TRY(const SourceRecords records,
-                  state_.records.Read(source, earlier, /*count_attempts=*/false));
+                  state_.records.Read(source, earlier, Reading::kAgain));
     parts.push_back(records.rows);
   }
   if (const auto now = sources_.find(source); now != sources_.end())
@@ -364,9 +394,16 @@ Status BatchRun::StageQuarantine(Publication& publication) {
       WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace_, records, work->rejected()));
       parts.push_back(rows);
     }
-    if (parts.empty()) continue;
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, Concatenate(parts));
-    WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
+    std::shared_ptr<arrow::Table> rows;
+    if (!parts.empty()) {
+      WEIRHOUSE_TRY(rows, Concatenate(parts));
+    }
+    if (retry_ != nullptr) {
+      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace_, publication, retry_->object, rows));
+    } else if (rows != nullptr) {
+      WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
+    }
+    if (rows == nullptr) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.record.quarantined";
     event.subject = source;
@@ -394,8 +431,10 @@ EventTime BatchRun::BatchEnd() const {
 std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
   std::vector<catalog::RecordStateCount> counts;
   for (const auto& [source, records] : sources_) {
-    if (records.quarantined_count > 0)
-      counts.push_back({source, "", "quarantined", records.quarantined_count});
+    // A retried object was in quarantine with all its records until now.
+    const std::int64_t quarantined =
+        records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
+    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
     const TableWork* owner = nullptr;
     for (const auto& work : work_) {
       if (work->records() == &records && owner == nullptr) owner = work.get();
@@ -414,6 +453,10 @@ std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
 
 void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   const catalog::NodeRef run{"run", ""};
+  if (retry_ != nullptr) {
+    const catalog::ObjectRecord& object = retry_->object;
+    request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+  }
   for (const auto& [source, records] : sources_) {
     for (const catalog::ObjectRecord& object : records.objects) {
       request.edges.push_back({{"object", ToString(object.id)}, run, "read", {}, {}});
@@ -448,7 +491,9 @@ Status BatchRun::Publish() {
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
   request.record_states = StateCounts();
-  request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
+  if (retry_ == nullptr) {
+    request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
+  }
   FillLineage(request);
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
@@ -458,10 +503,13 @@ Status BatchRun::Publish() {
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }
+  WEIRHOUSE_TRY_STATUS(
+      NoteAbsentFields(workspace_, sources_, batch_, request, state_.summary.warnings));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.committed");
 
   ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
@@ -488,6 +536,7 @@ Status BatchRun::Halt() {
   halted.batch = batch_;
   halted.consumer = Consumer();
   halted.raw_seq = raw_.seq;
+  if (retry_ != nullptr) halted.retried = retry_->object.id;
   halted.batch_end = BatchEnd();
   halted.states = StateCounts();
   for (const auto& [source, records] : sources_)
@@ -511,11 +560,14 @@ Status BatchRun::Halt() {
     message +=
         fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
   }
+  if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
+    message += "; " + story;
   halted.message = message;
   request.settings.emplace_back(HaltedKey(run_.id), ToJson(halted));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.halted");
   ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
   state_.summary.halted = run_.id;
   state_.summary.halted_message = message;
   return Status();
@@ -536,23 +588,10 @@ Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
   return published;
 }
 
-Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {
-  const std::vector<std::string> tables = ExternalTablesRead(workspace.project());
-  if (tables.empty()) return std::optional<ExternalNews>();
-  catalog::Catalog& catalog = workspace.catalog();
-  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kExternalConsumer)));
-  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
-  ExternalNews news;
-  for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(const auto now, catalog.SnapshotAsOf(table, last));
-    WEIRHOUSE_TRY(const auto before, catalog.SnapshotAsOf(table, CommitSeq(offset.position)));
-    if (!now || (before && before->snapshot == now->snapshot)) continue;
-    news.snapshots[table] = *now;
-  }
-  if (news.snapshots.empty()) return std::optional<ExternalNews>();
-  WEIRHOUSE_TRY(const auto entries, catalog.Commits(CommitSeq(last.value() - 1), 1));
-  WEIRHOUSE_CHECK(!entries.empty() && entries.front().seq == last);
-  news.upto = entries.front();
-  return std::optional<ExternalNews>(std::move(news));
+Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
+  BatchRun run(state, retry);
+  Result<bool> published = run.Process();
+  if (!published.ok()) run.NoteFailure(published.status());
+  return published;
 }
 }  // namespace weirhouse::engine

@@ -30,6 +30,7 @@ struct Source {
   std::string landing;  // relative to the project
   std::string format;   // jsonl | json | csv
   std::vector<std::string> nulls;
+  char delimiter = ',';  // of csv
   std::string contract;
   std::vector<std::string> dedup_key;
   std::string event_time;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "base/text.h"
 #include "base/yaml.h"
 
@@ -112,11 +114,33 @@ Status ParseBatch(const YamlNode& node, const std::string& what, raw::BatchRule&
   return Status();
 }
 
+Result<char> ParseDelimiter(const YamlNode& node, const std::string& what,
+                            const std::string& format) {
+  WEIRHOUSE_TRY(const std::string text, node.AsString("delimiter of " + what));
+  if (format != "csv") {
+    return node.Error("WH2004",
+                      fmt::format("delimiter of {} has no effect: its format is {}", what, format));
+  }
+  const auto is_fit = [](char c) {
+    return (c >= ' ' && c <= '~' && c != '"' && c != '-' && c != '.' && std::isalnum(c) == 0) ||
+           c == '\t';
+  };
+  if (text.size() != 1 || !is_fit(text[0])) {
+    return node.Error(
+        "WH2004",
+        fmt::format("delimiter of {} must be one character that no value holds, for example ';', "
+                    "'|' or \"\\t\"",
+                    what));
+  }
+  return text[0];
+}
+
 Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   const std::string what = fmt::format("the source \"{}\"", entry.key);
   const YamlNode& node = entry.value;
-  WEIRHOUSE_TRY_STATUS(node.CheckKeys(what, {"landing", "format", "nulls", "contract", "dedup_key",
-                                             "event_time", "lateness", "batch", "after"}));
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys(what, {"landing", "format", "nulls", "delimiter", "contract", "dedup_key",
+                            "event_time", "lateness", "batch", "after"}));
   Source source;
   source.name = entry.key;
   WEIRHOUSE_TRY(const YamlNode* landing, node.Require("landing", what));
@@ -134,6 +158,9 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   }
   if (const YamlNode* nulls = node.Find("nulls")) {
     WEIRHOUSE_TRY(source.nulls, nulls->AsStringList("nulls of " + what));
+  }
+  if (const YamlNode* delimiter = node.Find("delimiter")) {
+    WEIRHOUSE_TRY(source.delimiter, ParseDelimiter(*delimiter, what, source.format));
   }
   WEIRHOUSE_TRY(source.contract, Text(node, "contract", what, entry.key));
   if (const YamlNode* key = node.Find("dedup_key")) {

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/catalog_place.h"
 #include "engine/online_query.h"
+#include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
 #include "transform/version_index.h"
@@ -91,6 +92,11 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  if (writes) {
+    WEIRHOUSE_TRY(workspace->parsing_mark_,
+                  ParsingMark::Open(workspace->state_folder_ + "/parsing"));
+    WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
+  }
   const std::string kv_folder = workspace->state_folder_ + "/kv";
   if (writes || workspace->disk_->Stat(kv_folder + "/CURRENT").ok()) {
     storage::KvOptions kv_options;

@@ -29,6 +29,7 @@ class OnlineStore;
 }  // namespace weirhouse::feature
 
 namespace weirhouse::engine {
+class ParsingMark;
 class RequestSessions;
 
 // What a verb is told while it works. Threads: called from the working thread only.
@@ -64,6 +65,8 @@ class Workspace {
   // False for a reader of a project that was never run.
   bool has_online() const { return online_ != nullptr; }
   RequestSessions& request_sessions() { return *request_sessions_; }
+  // Which object is being parsed, for the process after this one. Of writers only.
+  ParsingMark& parsing_mark() { return *parsing_mark_; }
   Clock& clock() { return *clock_; }
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
@@ -101,6 +104,7 @@ class Workspace {
   storage::Disk* disk_ = nullptr;
   std::unique_ptr<storage::KvStore> kv_;
   std::unique_ptr<storage::SqlEngine> sql_;
+  std::unique_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
   Clock* clock_ = nullptr;

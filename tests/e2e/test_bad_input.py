@@ -88,7 +88,10 @@ def after_bad_data(tmp_path_factory, clean_days):
 
 
 def test_the_run_goes_on(after_bad_data):
-    assert after_bad_data.done.returncode == 0, after_bad_data.done.stderr
+    # As loud as a gate that fails: files were refused whole.
+    assert after_bad_data.done.returncode == 3, after_bad_data.done.stderr
+    for name in ("departure/2013-01-02.jsonl.gz", "weather/2013-01-01.csv"):
+        assert name in after_bad_data.done.stderr
     status = after_bad_data.status()
     assert status["adds_up"] and status["waiting_records"] == 0
     after_bad_data.wh("verify", "--deep")
