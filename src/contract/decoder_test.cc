@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <bit>
+
 #include "contract/contract.h"
 #include "contract/example_contracts.h"
 #include "testing/testing.h"
@@ -146,6 +148,28 @@ TEST(DecodeJsonLines, KeepsDropsOrQuarantinesUnknownFields) {
   EXPECT_THAT(Reasons(refused), ElementsAre("WH1214 y unknown to the contract found 1.50",
                                             "WH1214 b unknown to the contract found "
                                             "{\"c\":[true]}"));
+}
+
+TEST(DecodeNumbers, MinusZeroKeepsItsSignInANumberAndIsZeroAsAnInteger) {
+  const std::string fields = "{name: v, logicalType: number}, {name: i, logicalType: integer}";
+  const auto bits = [](const Decoded& decoded, int row) {
+    const auto& column = static_cast<const arrow::DoubleArray&>(
+        *decoded.rows->CombineChunks().ValueOrDie()->column(0)->chunk(0));
+    return std::bit_cast<std::uint64_t>(column.Value(row));
+  };
+  const std::uint64_t minus_zero = std::bit_cast<std::uint64_t>(-0.0);
+  const Decoded json = DecodeAll(WithFields(fields, "drop"),
+                                 "{\"v\":-0,\"i\":-0}\n{\"v\":-0.0,\"i\":0}\n"
+                                 "{\"v\":-0e0}\n{\"v\":-1e-400}\n{\"v\":0}\n{\"v\":-7}\n");
+  const Decoded csv = DecodeAll(WithFields(fields, "drop"),
+                                "v,i\n-0,-0\n-0.0,0\n-0e0,\n-1e-400,\n0,\n-7,\n", Csv(), "a.csv");
+  for (const Decoded* decoded : {&json, &csv}) {
+    ASSERT_EQ(decoded->rows->num_rows(), 6);
+    for (int row = 0; row < 4; ++row) EXPECT_EQ(bits(*decoded, row), minus_zero) << row;
+    EXPECT_EQ(bits(*decoded, 4), 0U);
+    EXPECT_EQ(bits(*decoded, 5), std::bit_cast<std::uint64_t>(-7.0));
+    EXPECT_EQ(decoded->rows->column(1)->GetScalar(0).ValueOrDie()->ToString(), "0");
+  }
 }
 
 struct ValueCase {

@@ -221,7 +221,7 @@ bool JsonReader::State::ReadNumber(Slot* slot, bool* whole) {
     slot->integer = negative ? -value : value;
     if (count > kSafeDigits && std::from_chars(begin, p, slot->integer).ec != std::errc())
       return false;
-    slot->number = static_cast<double>(slot->integer);
+    slot->number = NumberOfWhole(slot->integer, negative);
     return true;
   }
   while (p < end && (IsDigit(*p) || *p == '.' || *p == 'e' || *p == 'E' || *p == '+' || *p == '-'))

@@ -202,7 +202,7 @@ Parsed ParseNumber(std::string_view text, LogicalType type, Slot* slot) {
   if (form == NumberForm::kInteger) {
     if (std::from_chars(text.data(), end, slot->integer).ec != std::errc())
       return Parsed::kOutOfRange;
-    slot->number = static_cast<double>(slot->integer);
+    slot->number = NumberOfWhole(slot->integer, text.front() == '-');
     return Parsed::kOk;
   }
   if (type == LogicalType::kInteger) return Parsed::kWrongType;

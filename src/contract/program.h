@@ -28,6 +28,11 @@ struct Slot {
   std::string_view text;
 };
 
+// A whole number as a double: -0 has a sign that no integer holds.
+inline double NumberOfWhole(std::int64_t integer, bool negative) {
+  return negative && integer == 0 ? -0.0 : static_cast<double>(integer);
+}
+
 enum class Parsed : std::uint8_t { kOk, kWrongType, kOutOfRange };
 // Reads `text` as a value of `type`, strictly: integers and numbers by JSON's grammar, true/false,
 // YYYY-MM-DD, RFC 3339 (without a zone: UTC, as ODCS says).

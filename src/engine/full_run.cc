@@ -2,7 +2,9 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/failpoint.h"
 #include "engine/applied.h"
@@ -10,6 +12,7 @@
 #include "engine/external_table.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
+#include "engine/losers.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/table_work.h"
@@ -39,18 +42,57 @@ Result<std::map<std::string, SourceRecords>> ReadAllRecords(PipelineState& state
 
 // Batches that a person left out stay out: their records are excluded from the rebuild as from the
 // increments.
-Status DropExcluded(Workspace& workspace, std::map<std::string, SourceRecords>& sources) {
+// Returns how many valid records of each source that leaves out.
+Result<std::map<std::string, std::int64_t>> DropExcluded(
+    Workspace& workspace, std::map<std::string, SourceRecords>& sources) {
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
   WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace));
+  std::map<std::string, std::int64_t> excluded;
   for (auto& [source, records] : sources) {
+    const std::int64_t valid = records.rows->num_rows();
     for (const catalog::ObjectRecord& object : records.objects) {
       if (left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) continue;
       const std::int64_t first = object.first_record_id.value();
       WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(table::kRecordColumn),
                                               first, first + object.record_count));
     }
+    excluded[source] = valid - records.rows->num_rows();
   }
-  return Status();
+  return excluded;
+}
+
+// The state of every record that the increments have consumed, counted anew; as deltas to what all
+// commits before counted, under whatever table. One table answers for a source, as in a batch.
+Result<std::vector<catalog::RecordStateCount>> CountAnew(
+    Workspace& workspace, const std::map<std::string, SourceRecords>& sources,
+    const std::vector<std::unique_ptr<TableWork>>& work,
+    const std::map<std::string, std::int64_t>& excluded) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
+  for (const auto& [source, records] : sources) {
+    counts[{source, "", "quarantined"}] = records.quarantined_count;
+    counts[{source, "", "excluded"}] = excluded.at(source);
+    const auto owner =
+        std::find_if(work.begin(), work.end(),
+                     [&, held = &records](const auto& one) { return one->records() == held; });
+    if (owner == work.end()) {
+      counts[{source, "", "filtered"}] = records.rows->num_rows();
+      continue;
+    }
+    for (const auto& [state, count] : (*owner)->StateTotals())
+      counts[{source, (*owner)->transform().definition.name(), state}] = count;
+  }
+  WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
+                workspace.catalog().RecordStates());
+  for (const catalog::RecordStateCount& count : counted) {
+    if (sources.count(count.source) != 0)
+      counts[{count.source, count.table, count.state}] -= count.count;
+  }
+  std::vector<catalog::RecordStateCount> deltas;
+  for (const auto& [of, count] : counts) {
+    const auto& [source, table, state] = of;
+    if (count != 0) deltas.push_back({source, table, state, count});
+  }
+  return deltas;
 }
 
 Result<std::vector<std::unique_ptr<TableWork>>> TransformAll(
@@ -68,7 +110,8 @@ Result<std::vector<std::unique_ptr<TableWork>>> TransformAll(
         const auto records = sources.find(base);
         WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state.records.NoRows(base));
         if (records != sources.end()) rows = records->second.rows;
-        WEIRHOUSE_TRY_STATUS(state.session->Register(reference.name, rows));
+        WEIRHOUSE_TRY_STATUS(
+            transform::RegisterInput(*state.session, transform, reference.name, rows));
       } else if (reference.kind == transform::TableKind::kProcessed) {
         std::shared_ptr<arrow::Table> rows;
         for (const auto& upstream : work) {
@@ -82,7 +125,8 @@ Result<std::vector<std::unique_ptr<TableWork>>> TransformAll(
         if (rows == nullptr) {
           WEIRHOUSE_TRY(rows, EmptyRowsOf(state.workspace, reference.name, {}));
         }
-        WEIRHOUSE_TRY_STATUS(state.session->Register(reference.name, rows));
+        WEIRHOUSE_TRY_STATUS(
+            transform::RegisterInput(*state.session, transform, reference.name, rows));
       }
     }
     WEIRHOUSE_TRY(const auto rows,
@@ -124,21 +168,15 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_TRY(auto sources, ReadAllRecords(*state, CommitSeq(consumed.position)));
-  WEIRHOUSE_TRY_STATUS(DropExcluded(workspace, sources));
+  WEIRHOUSE_TRY(const auto excluded, DropExcluded(workspace, sources));
   WEIRHOUSE_TRY(const std::vector<std::unique_ptr<TableWork>> work,
                 TransformAll(*state, run, sources, last));
 
   Publication publication(workspace, run, "rebuild", "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
+  WEIRHOUSE_TRY_STATUS(ReplaceLosers(workspace, publication, work));
   catalog::CommitRequest& request = publication.request();
-  for (const auto& one : work) {
-    if (one->records() == nullptr) continue;
-    for (const auto& [name, count] : one->StateCounts()) {
-      if (count != 0)
-        request.record_states.push_back(
-            {one->records()->source, one->transform().definition.name(), name, count});
-    }
-  }
+  WEIRHOUSE_TRY(request.record_states, CountAnew(workspace, sources, work, excluded));
   if (!ExternalTablesRead(workspace.project()).empty()) {
     WEIRHOUSE_TRY(const auto external,
                   workspace.catalog().OffsetOf(std::string(kExternalConsumer)));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
+#include "engine/losers.h"
 #include "engine/pipeline.h"
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
@@ -211,8 +212,11 @@ Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "overrode", {}, {}});
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
-  for (const std::string& table : batch.tables)
+  for (const std::string& table : batch.tables) {
+    if (table == transform::kLosersTable)
+      continue;  // a batch that passes tells nothing of it either
     request.events.push_back(TableCommitted(table, decision, 0));
+  }
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("gate.overridden");
   return Status();
@@ -231,8 +235,9 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   for (const auto& [source, count] : batch.valid_records) {
     if (count > 0) request.record_states.push_back({source, "", "excluded", count});
   }
+  // Records without a key are valid ones, and counted above; those of no table broke the contract.
   for (const catalog::RecordStateCount& state : batch.states) {
-    if (state.state == "quarantined") request.record_states.push_back(state);
+    if (state.state == "quarantined" && state.table.empty()) request.record_states.push_back(state);
   }
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "discarded", {}, {}});
   request.also_closes = run;

@@ -15,6 +15,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/losers.h"
 #include "engine/pipeline_state.h"
 #include "engine/quarantine_table.h"
 #include "engine/refusals.h"
@@ -243,7 +244,8 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       const TableWork* upstream = nullptr;
       for (const auto& work : work_) {
@@ -254,7 +256,8 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
                     NewRowsOf(workspace_, upstream, reference.name));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
   }
   if (!full || !*has_work) return Status();
@@ -263,10 +266,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       WEIRHOUSE_TRY(const auto rows,
                     AllRecords(reference.name.substr(reference.name.find('.') + 1)));
       driver_rows_[reference.name] = rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
   }
   return Status();
@@ -486,7 +491,7 @@ Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
-  WEIRHOUSE_TRY_STATUS(StageLosers(workspace_, publication, work_));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
@@ -518,7 +523,7 @@ Status BatchRun::Publish() {
     history->push_back(
         {report.batch, report.batch_end, std::make_shared<gate::BatchProfile>(report.profile)});
   }
-  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes());
+  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
   WEIRHOUSE_FAILPOINT("processed.indexed");
   return Status();
 }
@@ -528,6 +533,7 @@ Status BatchRun::Halt() {
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
   FillLineage(request);
@@ -542,6 +548,7 @@ Status BatchRun::Halt() {
   for (const auto& [source, records] : sources_)
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
+  if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
   std::string message;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];

@@ -95,6 +95,7 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   if (!transform_->row_wise) {
     // An aggregate uses every valid record.
     states_["processed"] = records_->rows->num_rows();
+    totals_["processed"] = driver_rows != nullptr ? driver_rows->num_rows() : 0;
     return Status();
   }
   const std::shared_ptr<arrow::Table>& read = driver_rows != nullptr ? driver_rows : records_->rows;
@@ -102,6 +103,7 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   states_ = ByName(plan_.states);
   states_["filtered"] += static_cast<std::int64_t>(filtered.size());
   if (!full_) return Status();
+  totals_ = states_;
   // These are totals: what earlier commits counted is taken off. Rejected rows are quarantined by
   // their own batch.
   WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
@@ -211,18 +213,17 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
   return Status();
 }
 
-Status TableWork::ApplyToIndexes() {
+Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
   if (unchanged_ || full_)
     return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   WEIRHOUSE_TRY_STATUS(
       index->Apply(staged_current_, transform::IndexEntries(plan_, appended_), {}));
-  if (staged_history_ != nullptr) {
-    WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
-    WEIRHOUSE_TRY_STATUS(versions->Apply(staged_history_, plan_.versions));
-  }
-  return Status();
+  WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
+  if (versions == nullptr) return Status();
+  const bool keeps = versions->memory() == transform::Memory::kHistory;
+  return versions->Apply(keeps ? staged_history_ : losers, plan_.versions);
 }
 
 void TableWork::CountRows(std::map<std::string, std::int64_t>& rows_by_table) const {
@@ -265,26 +266,5 @@ Status AppendRows(Workspace& workspace, Publication& publication, const std::str
   WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
   publication.Add(staged);
   return Status();
-}
-
-Status StageLosers(Workspace& workspace, Publication& publication,
-                   const std::vector<std::unique_ptr<TableWork>>& work) {
-  RowBuilder rows(arrow::schema(
-      {arrow::field("record", arrow::int64(), false), arrow::field("table", arrow::utf8(), false),
-       arrow::field("state", arrow::utf8(), false), arrow::field("winner", arrow::int64(), false),
-       arrow::field("run", arrow::int64(), false)}));
-  for (const auto& one : work) {
-    for (const transform::Loser& loser : one->losers()) {
-      rows.Int(0, loser.record.value());
-      rows.Text(1, one->transform().definition.name());
-      rows.Text(2, transform::RecordStateName(loser.state));
-      rows.Int(3, loser.winner.value());
-      rows.Int(4, publication.run().id.value());
-      rows.EndRow();
-    }
-  }
-  if (rows.row_count() == 0) return Status();
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> table, rows.Finish());
-  return AppendRows(workspace, publication, "system.losers", table);
 }
 }  // namespace weirhouse::engine

@@ -43,6 +43,8 @@ class TableWork {
   const SourceRecords* records() const { return records_; }
   const std::vector<RejectedRecord>& rejected() const { return rejected_; }
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
+  // `losers` are all of the table's, not those of a batch.
+  bool is_full() const { return full_; }
   // Rows that join the current table, hidden columns included.
   const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
@@ -60,10 +62,13 @@ class TableWork {
   }
   // Record states of its driver's records, as deltas.
   std::map<std::string, std::int64_t> StateCounts() const { return states_; }
+  // Of a table that ran as a whole: the states of all records that its driver read.
+  const std::map<std::string, std::int64_t>& StateTotals() const { return totals_; }
 
   Status Stage(Publication& publication, const std::string& ref);
-  // After the commit.
-  Status ApplyToIndexes();
+  // After the commit. `losers` = system.losers as it stands now, null if this run did not change
+  // it.
+  Status ApplyToIndexes(const table::TablePtr& losers);
   void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
   void NameTables(std::vector<std::string>& names) const;
 
@@ -82,6 +87,7 @@ class TableWork {
   transform::UpsertPlan plan_;
   std::vector<RejectedRecord> rejected_;
   std::map<std::string, std::int64_t> states_;
+  std::map<std::string, std::int64_t> totals_;
   table::AppendedRows appended_;
   table::TablePtr staged_current_;
   table::TablePtr staged_history_;
@@ -96,7 +102,4 @@ Result<std::shared_ptr<arrow::Table>> NewRowsOf(Workspace& workspace, const Tabl
 // Appends `rows` to a table that is made if it does not exist.
 Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
                   const std::shared_ptr<arrow::Table>& rows);
-// The records that lost, to system.losers: why a record is not in its table has an answer.
-Status StageLosers(Workspace& workspace, Publication& publication,
-                   const std::vector<std::unique_ptr<TableWork>>& work);
 }  // namespace weirhouse::engine

@@ -15,6 +15,7 @@
 #include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
+#include "transform/loser_table.h"
 #include "transform/version_index.h"
 
 namespace weirhouse::engine {
@@ -182,16 +183,25 @@ Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
 Result<transform::VersionIndex*> Workspace::VersionsOf(
     const transform::CheckedTransform& transform) {
   const auto& definition = transform.definition;
-  if (definition.history != transform::History::kKeep)
+  const bool keeps = definition.history == transform::History::kKeep;
+  // Rows of a processed table may leave it again, and what lost to them with them: only records
+  // stay what they were.
+  const bool over_records = transform.driver && transform::KindOfTable(*transform.driver) ==
+                                                    transform::TableKind::kRecords;
+  if (!keeps && (definition.order_by_arrival || !over_records)) {
+    versions_.erase(definition.name());
     return static_cast<transform::VersionIndex*>(nullptr);
+  }
   std::unique_ptr<transform::VersionIndex>& versions = versions_[definition.name()];
   if (versions == nullptr) {
     versions = std::make_unique<transform::VersionIndex>(
-        *kv_, definition.name(), definition.key_columns(), definition.order_columns());
+        *kv_, definition.name(), definition.key_columns(), definition.order_columns(),
+        keeps ? transform::Memory::kHistory : transform::Memory::kLosers);
   }
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> history,
-                FindTable(definition.history_table()));
-  if (history) WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, *history));
+  WEIRHOUSE_TRY(
+      const std::optional<table::TablePtr> source,
+      FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
+  WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
   return versions.get();
 }
 
@@ -203,8 +213,7 @@ Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
 }
 Result<transform::VersionIndex*> Workspace::PeekVersions(const std::string& name) {
   const auto known = versions_.find(name);
-  WEIRHOUSE_CHECK(known != versions_.end());
-  return known->second.get();
+  return known == versions_.end() ? nullptr : known->second.get();
 }
 
 Result<EventTime> Workspace::Now() {

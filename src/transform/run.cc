@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "table/schema.h"
+#include "transform/canonical_number.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -92,7 +93,17 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
       .WithHint("make the seed's key unique, or join on more columns");
 }
 
+ZeroSign ZeroSignOf(const CheckedTransform& checked) {
+  return checked.row_wise ? ZeroSign::kKept : ZeroSign::kDropped;
+}
+
 }  // namespace
+
+Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,
+                     const std::string& name, const std::shared_ptr<arrow::Table>& rows) {
+  WEIRHOUSE_TRY(auto canonical, CanonicalNumbers(rows, ZeroSignOf(checked)));
+  return session.Register(name, std::move(canonical));
+}
 
 Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
                                                    const CheckedTransform& checked,
@@ -111,6 +122,7 @@ Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
         .WithHint("use try_cast or a WHERE condition for values that may not fit");
   }
   WEIRHOUSE_TRY(auto shaped, Shape(**rows, checked));
+  WEIRHOUSE_TRY(shaped, CanonicalNumbers(shaped, ZeroSignOf(checked)));
   if (!checked.row_wise) return shaped;
   return InRecordOrder(std::move(shaped), checked);
 }

@@ -98,8 +98,9 @@ Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>&
   WEIRHOUSE_TRY(known.current, current->Find(keys));
   known.versions = versions;
   if (versions == nullptr) return known;
+  known.remembers_losers_only = versions->memory() == Memory::kLosers;
 
-  std::vector<std::string> asked;
+  std::vector<Digest> asked;
   std::vector<std::size_t> asked_group;
   std::size_t key_index = 0;
   for (std::size_t at = 0; at < sorted.size(); ++at) {

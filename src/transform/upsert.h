@@ -4,15 +4,17 @@
 // Per key the row with the greatest (declared order, content digest) wins, whichever arrived first.
 // With `order arrival` the later record (by `_record`) wins. Decisions only: nothing is written.
 //
-// States are counted so that they do not depend on the order of arrival either. Of the records with
-// one key and one content, the first is a version and the others are duplicates. Of the versions
-// with one key and one declared order, the one with the greatest digest stands and the others are
-// conflicts. Of those that stand, the one with the greatest order is processed and the others are
-// superseded.
+// States do not depend on the order of arrival either: they are a function of the multiset of a
+// key's records. Of the records with one content, the first is a version and the others are
+// duplicates. Of the versions with one declared order, the one with the greatest digest stands and
+// the others are conflicts. Of those that stand, the one with the greatest order is processed and
+// the others are superseded. So n records of a key with c contents and o orders are n - c
+// duplicates, c - o conflicts, o - 1 superseded and 1 processed, however they came.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,12 +61,20 @@ struct StateCounts {
   friend bool operator==(const StateCounts&, const StateCounts&) = default;
 };
 
-// A record that is not current, and the record it lost to: an entry of the run's sidecar.
+// What a losing version is known by: see VersionGroup.
+struct LostVersion {
+  Digest group;
+  Digest content;
+  friend auto operator<=>(const LostVersion&, const LostVersion&) = default;
+};
+
+// A record that is not current, and the record it lost to: an entry of system.losers.
 struct Loser {
   RecordId record;
   RecordState state = RecordState::kDuplicate;
   RecordId winner;
   bool moved = false;  // it came with an earlier batch and had another state until now
+  std::optional<LostVersion> version{};  // absent for a duplicate, and with `order arrival`
   friend auto operator<=>(const Loser&, const Loser&) = default;
 };
 
@@ -90,8 +100,7 @@ struct UpsertPlan {
 };
 
 // Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
-// from new versions; without it (a table without history may do without) a repeat of a version that
-// is not current counts as superseded or conflict, not as duplicate; sums hold either way.
+// from new versions; only `order arrival` without history does without (null).
 // Both indexes must stand at the main snapshots of their tables (Refresh).
 // Cost: one look-up per key, a second one only where a key comes again with another order. 900 rows
 // against 340,000: 2.2 ms.
