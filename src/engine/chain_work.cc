@@ -122,7 +122,7 @@ class ChainRun {
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
-    return TableWork::OfPlan(state_.workspace, transform_, std::move(plan));
+    return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
  private:
@@ -197,9 +197,30 @@ class ChainRun {
     // Without history only what is current counts: a version that lost may come back.
     if (definition_.history == transform::History::kKeep) {
       WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
-      WEIRHOUSE_TRY(settled.history, VersionsOf(workspace, definition_, settled_));
+      WEIRHOUSE_TRY(settled.history, IndexesHistory() ? IndexedVersions()
+                                                      : VersionsOf(workspace, definition_, settled_));
     }
     return transform::PlanChange(transform_, *rows, *index, versions, settled);
+  }
+
+  // Whether the history has one version per key, which an index finds.
+  bool IndexesHistory() const {
+    return definition_.history == transform::History::kKeep && HoldsDriverKey();
+  }
+  Result<std::vector<transform::HistoryRow>> IndexedVersions() {
+    std::vector<transform::HistoryRow> versions;
+    WEIRHOUSE_TRY(table::KeyIndex * index,
+                  state_.workspace.IndexOf(definition_.history_table(), key_,
+                                           definition_.order_columns()));
+    const std::vector<std::string> keys(settled_.begin(), settled_.end());
+    WEIRHOUSE_TRY(const auto entries, index->Find(keys));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!entries[i]) continue;
+      const RecordId record(std::max<std::int64_t>(entries[i]->record.value(), 0));
+      versions.push_back(
+          {keys[i], entries[i]->order, entries[i]->content, record, entries[i]->position});
+    }
+    return versions;
   }
 
   PipelineState& state_;

@@ -75,9 +75,10 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
 
 std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
                                              const transform::CheckedTransform& transform,
-                                             transform::UpsertPlan plan) {
+                                             transform::UpsertPlan plan, bool indexes_history) {
   std::unique_ptr<TableWork> work(new TableWork(workspace, transform));
   work->plan_ = std::move(plan);
+  work->indexes_history_ = indexes_history;
   for (const transform::RejectedRow& row : work->plan_.rejected) {
     work->rejected_.push_back({row.record, row.error_code, row.reason});
   }
@@ -294,10 +295,9 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
                         &appended_));
   }
   if (plan_.history_rows != nullptr && !history_unchanged_) {
-    table::AppendedRows ignored;
     WEIRHOUSE_TRY(staged_history_,
                   stage(definition.history_table(), plan_.history_rows, plan_.history_deletes,
-                        !plan_.history_deletes.empty(), &ignored));
+                        !plan_.history_deletes.empty(), &appended_history_));
   }
   return Status();
 }
@@ -312,6 +312,10 @@ Status TableWork::ApplyToIndexes() {
   if (staged_history_ != nullptr) {
     WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
     WEIRHOUSE_TRY_STATUS(versions->Apply(staged_history_, plan_.versions));
+    if (!indexes_history_) return Status();
+    WEIRHOUSE_TRY(table::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
+    return history->Apply(staged_history_, transform::HistoryEntries(plan_, appended_history_),
+                          plan_.history_gone);
   }
   return Status();
 }

@@ -39,9 +39,10 @@ class TableWork {
                                                  bool full);
 
   // What a chain decided: see chain_work.h.
+  // `indexes_history`: the history has one version per key, and a key index of its own.
   static std::unique_ptr<TableWork> OfPlan(Workspace& workspace,
                                            const transform::CheckedTransform& transform,
-                                           transform::UpsertPlan plan);
+                                           transform::UpsertPlan plan, bool indexes_history);
 
   // Of a whole table: forgets what has the content that is there already. Nothing of that is
   // written, readers keep their files and nobody downstream is woken.
@@ -102,6 +103,7 @@ class TableWork {
   const transform::CheckedTransform* transform_;
   const SourceRecords* records_ = nullptr;
   bool full_ = false;
+  bool indexes_history_ = false;
   bool current_unchanged_ = false;
   bool history_unchanged_ = false;
   transform::UpsertPlan plan_;
@@ -110,6 +112,7 @@ class TableWork {
   std::map<std::string, std::int64_t> totals_;
   std::map<std::string, Change> changes_;  // by table
   table::AppendedRows appended_;
+  table::AppendedRows appended_history_;
   table::TablePtr staged_current_;
   table::TablePtr staged_history_;
 };

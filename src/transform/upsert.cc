@@ -126,6 +126,30 @@ Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>&
   return known;
 }
 
+using Entries = std::vector<std::pair<std::string, table::KeyEntry>>;
+
+Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
+  Entries entries;
+  entries.reserve(rows.size());
+  for (std::int64_t row : rows) {
+    const auto i = static_cast<std::size_t>(row);
+    entries.emplace_back(facts.keys[i], table::KeyEntry{{},
+                                                        facts.orders[i],
+                                                        facts.contents[i],
+                                                        RecordId(facts.records[i])});
+  }
+  return entries;
+}
+
+Entries Placed(Entries entries, const table::AppendedRows& appended) {
+  WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
+  }
+  return entries;
+}
+
 // What was decided anew against what stands: equal rows stay where they are, the others go.
 class Reconciler {
  public:
@@ -181,7 +205,10 @@ class Reconciler {
       return standing.erase({facts_.keys[i], facts_.orders[i], facts_.contents[i], KeptRecord(i)}) !=
              0;
     });
-    for (const auto& [version, row] : standing) plan_.history_deletes.push_back(row->position);
+    for (const auto& [version, row] : standing) {
+      plan_.history_deletes.push_back(row->position);
+      plan_.history_gone.push_back(row->key);
+    }
   }
 
   // A row without a record is kept as 0 in the indexes.
@@ -213,14 +240,11 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
     WEIRHOUSE_TRY_STATUS(Reconciler(facts, settled, decision, plan).Run(*current));
   }
   std::sort(decision.current.begin(), decision.current.end());
-  for (std::int64_t row : decision.current) {
-    const auto i = static_cast<std::size_t>(row);
-    plan.entries.emplace_back(
-        facts.keys[i],
-        table::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
-  }
+  plan.entries = EntriesOf(facts, decision.current);
   WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
   if (definition.history == History::kKeep) {
+    std::sort(decision.history.begin(), decision.history.end());
+    plan.history_entries = EntriesOf(facts, decision.history);
     WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
   }
   for (const std::int64_t row : decision.older)
@@ -306,13 +330,12 @@ Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table&
 
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended) {
-  WEIRHOUSE_CHECK(plan.entries.size() == appended.file_of_row.size());
-  auto entries = plan.entries;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
-  }
-  return entries;
+  return Placed(plan.entries, appended);
+}
+
+std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended) {
+  return Placed(plan.history_entries, appended);
 }
 
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,
