@@ -494,12 +494,14 @@ VerbGroup Lineage() {
             {"wh reproduce late#1 --check"},
             "model"},
            {"verify",
-            "",
+            "[TABLE]",
             0,
-            0,
-            "the catalog against the disk; exit 9 if they differ",
-            {{"deep", "", "hash every byte again"}},
-            {"wh verify --deep"}}}};
+            1,
+            "the catalog against the disk, or tables against a rebuild; exit 9 if they differ",
+            {{"deep", "", "hash every byte again"},
+             {"rebuild", "", "compute the tables (or TABLE) from raw aside, and compare"}},
+            {"wh verify --deep", "wh verify --rebuild", "wh verify --rebuild processed.arrival"},
+            "table"}}};
 }
 
 VerbGroup Shell() {

@@ -233,7 +233,8 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
                                                         changes[source], entry.seq));
     if (change.rows == nullptr) continue;
     WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
-    if (replaced || FindExternal(workspace.project(), source) != nullptr)
+    const bool loses = change.whole || change.left != nullptr;
+    if (loses || FindExternal(workspace.project(), source) != nullptr)
       step.inputs["changes"][plan.view.table_name()] = Describe(change);
     step.code.push_back(plan.view.digest.ToHex());
     step.tables.push_back(plan.view.table_name());

@@ -57,4 +57,10 @@ struct SkewReport {
   std::vector<std::string> first;     // at most 20, one line each
 };
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed);
+// The online answers of one view against the kernel over `rows`, at `pairs` (entity, time) chosen
+// from `asked`; both are feature rows.
+Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& plan,
+                                 const std::shared_ptr<arrow::Table>& asked,
+                                 const std::shared_ptr<arrow::Table>& rows, std::int64_t pairs,
+                                 std::uint64_t seed);
 }  // namespace weirhouse::engine

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
 #include "engine/losers.h"
@@ -62,8 +63,13 @@ class BatchRun {
     return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
   }
   bool RunsWhole(const transform::CheckedTransform& transform) const {
-    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull;
+    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull ||
+           LosesByTime(transform);
   }
+  // Which rows left cannot be told: run_time() made them, and gives another time now.
+  bool LosesByTime(const transform::CheckedTransform& transform) const;
+  // What this run makes of `table`; null if nothing.
+  TableWork* WorkOn(const std::string& table) const;
   bool IsNews(const std::string& table) const;
   Status ReadNewsEnd();
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
@@ -182,6 +188,19 @@ bool BatchRun::IsNews(const std::string& table) const {
   return news_ != nullptr && news_->snapshots.count(table) != 0;
 }
 
+TableWork* BatchRun::WorkOn(const std::string& table) const {
+  for (const auto& work : work_) {
+    if (work->Covers(table)) return work.get();
+  }
+  return nullptr;
+}
+
+bool BatchRun::LosesByTime(const transform::CheckedTransform& transform) const {
+  if (!transform.uses_run_time || !IsChained(transform)) return false;
+  const TableWork* upstream = WorkOn(*transform.driver);
+  return upstream != nullptr && upstream->LosesRows(*transform.driver);
+}
+
 Status BatchRun::ReadRecords() {
   if (news_ != nullptr) return Status();
   std::vector<catalog::ObjectRecord> objects;
@@ -247,17 +266,9 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
-      const TableWork* upstream = nullptr;
-      for (const auto& work : work_) {
-        if (work->Covers(reference.name)) upstream = work.get();
-      }
-      *has_work =
-          *has_work || IsNews(reference.name) || (upstream != nullptr && upstream->ChangesRows());
-      if (full) continue;
-      WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                    NewRowsOf(workspace_, upstream, reference.name));
-      WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+      const TableWork* upstream = WorkOn(reference.name);
+      *has_work = *has_work || IsNews(reference.name) ||
+                  (upstream != nullptr && upstream->ChangesRows(reference.name));
     }
   }
   if (!full || !*has_work) return Status();
@@ -283,6 +294,13 @@ Status BatchRun::Transform() {
     bool has_work = false;
     WEIRHOUSE_TRY_STATUS(RegisterInputs(transform, &has_work));
     if (!has_work) continue;
+    if (IsChained(transform) && !RunsWhole(transform)) {
+      WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                    MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
+      work_.push_back(std::move(work));
+      WEIRHOUSE_FAILPOINT("processed.transformed");
+      continue;
+    }
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                   transform::RunTransform(*state_.session, transform, run_.planned_at));
     SourceRecords* records = nullptr;
@@ -295,6 +313,7 @@ Status BatchRun::Transform() {
     const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
     WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                   TableWork::Make(workspace_, transform, rows, records, driver, full));
+    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
     work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
@@ -304,9 +323,7 @@ Status BatchRun::Transform() {
 // A table as this run sees it: with what it adds and without what it replaces.
 Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
-  for (const auto& work : work_) {
-    if (work->Covers(table)) return work->StagedRows(state_.tables, table, columns);
-  }
+  if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
     std::optional<SnapshotId> snapshot;
     if (IsNews(table)) {

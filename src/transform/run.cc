@@ -50,7 +50,8 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Sorted by `_record`; two rows of one record are an error.
+// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or from
+// a table of another engine, have none and stay as they are.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
@@ -58,10 +59,7 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
   records.reserve(static_cast<std::size_t>(rows->num_rows()));
   for (const auto& chunk : column->chunks()) {
     const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    if (values.null_count() > 0) {
-      return Status(Code::kInternal,
-                    fmt::format("a row of {} has no `_record`", checked.definition.name()));
-    }
+    if (values.null_count() > 0) return rows;
     records.insert(records.end(), values.raw_values(), values.raw_values() + values.length());
   }
   const bool in_order = std::is_sorted(records.begin(), records.end());

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -89,11 +90,19 @@ struct RejectedRow {
 
 struct UpsertPlan {
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
-  std::vector<table::RowPosition> deletes;     // rows of the table that they replace
+  std::vector<table::RowPosition> deletes;     // rows of the table that they replace, or that left
+  std::vector<std::string> gone;               // keys that have no current row any more
   // The index entry of each of current_rows, `position` still open: see IndexEntries.
   std::vector<std::pair<std::string, table::KeyEntry>> entries;
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
-  VersionChanges versions;                     // for VersionIndex::Apply
+  std::vector<table::RowPosition> history_deletes;  // versions that left with their driver's rows
+  std::vector<std::string> history_gone;            // their keys
+  // The entry of each of history_rows, for an index of a history that has one version per key.
+  std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
+  VersionChanges versions;                          // for VersionIndex::Apply
+  // Keys of rows that repeat what stands and have an older record: only a chain has them, which
+  // then settles these keys too (PlanChange).
+  std::vector<std::string> older;
   StateCounts states;                          // all zero if the query is not row-wise
   std::vector<Loser> losers;                   // by record
   std::vector<RejectedRow> rejected;
@@ -107,12 +116,35 @@ struct UpsertPlan {
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
                               table::KeyIndex& current, VersionIndex* versions);
 
+// A version as the history holds it.
+struct HistoryRow {
+  std::string key;
+  std::string order;
+  Digest content;
+  RecordId record;
+  table::RowPosition position;
+};
+// Keys whose rows are decided anew, because rows of the driver left or may have an older record.
+struct SettledKeys {
+  std::set<std::string> keys;       // from table::EncodeKeys; none has a null
+  std::vector<HistoryRow> history;  // all versions of these keys; empty without history
+};
+// As PlanUpsert, for a table whose driver may lose rows. `rows` = all rows there are of the keys in
+// `settled`, and the new rows of the others. What of a settled key stands and is not among `rows`
+// goes; what is the same stays where it is.
+Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
+                              table::KeyIndex& current, VersionIndex* versions,
+                              const SettledKeys& settled);
+
 // The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
 // `history_rows` are the whole tables. Memory: keys and digests of all rows.
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows);
 
-// The index entries with their places, once the rows are written.
+// The index entries with their places, once the rows are written: of the current rows, and of those
+// of the history.
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended);
+std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended);
 
 // Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables

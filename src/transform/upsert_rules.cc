@@ -115,6 +115,7 @@ class OrderWalk {
       for (std::size_t repeat = same ? at : at + 1; repeat < content_end; ++repeat) {
         ++decision_.states.duplicate;
         decision_.losers.push_back({Record(repeat), RecordState::kDuplicate, first, false});
+        if (same && Record(repeat) < first) decision_.older.push_back(sorted_[repeat]);
       }
       at = content_end;
     }

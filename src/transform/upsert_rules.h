@@ -37,6 +37,8 @@ struct Decision {
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;
+  // Rows that repeat a version whose record is younger: only a chain brings records out of order.
+  std::vector<std::int64_t> older;
 };
 
 // `sorted` by (key, order, content, record).

@@ -205,6 +205,10 @@ Status VersionIndex::Apply(const table::TablePtr& staged, const VersionChanges& 
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
   auto batch = store_.NewBatch();
+  for (const Version& version : changes.gone) {
+    batch->Delete(BestKey(version.group));
+    batch->Delete(OtherKey(version));
+  }
   for (const Version& version : changes.best) {
     batch->Put(BestKey(version.group),
                std::string(version.content.view()) + BytesOfId(version.record.value()));

@@ -49,6 +49,7 @@ Digest VersionGroup(std::string_view key, std::string_view order);
 struct VersionChanges {
   std::vector<Version> best;    // replace what stood as their group's best
   std::vector<Version> others;  // join the others
+  std::vector<Version> gone;    // are forgotten before these are written
 };
 
 enum class Memory : std::uint8_t {
