@@ -96,6 +96,11 @@ Result<std::shared_ptr<arrow::Table>> NewRowsOf(Workspace& workspace, const Tabl
 // Appends `rows` to a table that is made if it does not exist.
 Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
                   const std::shared_ptr<arrow::Table>& rows);
+// Rows that the tables of a run cannot keep.
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
+// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table and
+// column.
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
 // The records that lost, to system.losers: why a record is not in its table has an answer.
 Status StageLosers(Workspace& workspace, Publication& publication,
                    const std::vector<std::unique_ptr<TableWork>>& work);
