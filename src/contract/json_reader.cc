@@ -214,7 +214,6 @@ bool JsonReader::State::ReadNumberText(std::string_view* text) {
 
 bool JsonReader::State::ReadNumber(LogicalType type, Slot* slot) {
   constexpr std::ptrdiff_t kSafeDigits = 18;  // always fit into 64 bits
-  const char* begin = at;
   const char* p = at;
   const bool negative = p < end && *p == '-';
   if (negative) ++p;

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "testing/testing.h"
 
 namespace weirhouse::engine {

@@ -43,7 +43,7 @@ struct SqlBounds {
   std::chrono::milliseconds time{0};  // 0 = as long as it takes
   std::int64_t result_bytes = 0;      // of the rows returned; 0 = any
   // Asked from another thread every kSqlLookEvery while a query runs; may be empty.
-  std::function<bool()> told_to_stop;
+  std::function<bool()> told_to_stop{};
 };
 inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
 inline constexpr std::string_view kSqlToldToStop = "WH7049";
