@@ -130,6 +130,7 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
 
   Publication publication(workspace, run, "rebuild", "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
+  WEIRHOUSE_TRY_STATUS(StageRejected(workspace, publication, sources, work));
   catalog::CommitRequest& request = publication.request();
   for (const auto& one : work) {
     if (one->records() == nullptr) continue;

@@ -82,6 +82,25 @@ TEST_F(NullKey, OfATableOfATableNamesTheRecordToo) {
   EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2}}));
 }
 
+TEST_F(NullKey, OfARebuildJoinsTheQuarantineOnce) {
+  const std::string at = "2024-01-01T01:00:00Z";
+  Land("2024-01-01.jsonl", Order("o1", 1, at, at) + Order("o2", 9, at, at));
+  ASSERT_OK(Apply());
+  Write("processed/order.sql",
+        "-- wh: table processed.order; key id; order reported_at; event at; known reported_at\n"
+        "-- wh: partition month(at); mode incremental; history keep\n"
+        "SELECT CASE WHEN r.amount > 5 THEN r.id END AS id, r.shop, s.city, r.amount, r.at, "
+        "r.reported_at FROM records.order AS r JOIN ref.shop AS s USING (shop)\n");
+  Reopen();
+  ASSERT_OK(Apply());
+  EXPECT_EQ(Rows("processed.order"), 1);
+  const auto once = ElementsAre(
+      "2024-01-01.jsonl:1 @0 {\"id\":\"o1\" WH2112 id missing, part of the key of processed.order");
+  EXPECT_THAT(Quarantined(), once);
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_THAT(Quarantined(), once);
+}
+
 TEST_F(NullKey, OfAnAggregateIsTold) {
   Write("processed/total.sql",
         "-- wh: table processed.total; key city; mode full\n"

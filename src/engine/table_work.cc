@@ -287,6 +287,33 @@ std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<Tab
   return lines;
 }
 
+Status StageRejected(Workspace& workspace, Publication& publication,
+                     const std::map<std::string, SourceRecords>& sources,
+                     const std::vector<std::unique_ptr<TableWork>>& work) {
+  const std::vector<RejectedRecord> rejected = AllRejected(work);
+  if (rejected.empty()) return Status();
+  for (const auto& [source, records] : sources) {
+    const std::string name = "quarantine." + source;
+    std::set<std::int64_t> known;
+    WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
+    if (existing) {
+      WEIRHOUSE_TRY(const auto rows,
+                    workspace.ReadTable(name, {std::string(table::kRecordColumn)}));
+      for (const auto& chunk : rows->column(0)->chunks()) {
+        const auto& ids = static_cast<const arrow::Int64Array&>(*chunk);
+        for (std::int64_t i = 0; i < ids.length(); ++i)
+          if (ids.IsValid(i)) known.insert(ids.Value(i));
+      }
+    }
+    std::vector<RejectedRecord> fresh;
+    for (const RejectedRecord& record : rejected)
+      if (known.count(record.record.value()) == 0) fresh.push_back(record);
+    WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace, records, std::move(fresh)));
+    if (rows != nullptr) WEIRHOUSE_TRY_STATUS(AppendRows(workspace, publication, name, rows));
+  }
+  return Status();
+}
+
 Status StageLosers(Workspace& workspace, Publication& publication,
                    const std::vector<std::unique_ptr<TableWork>>& work) {
   RowBuilder rows(arrow::schema(

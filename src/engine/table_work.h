@@ -101,6 +101,10 @@ std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableW
 // Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table and
 // column.
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
+// Quarantine rows of rejected records that stand in none yet: a rebuild meets those of every batch.
+Status StageRejected(Workspace& workspace, Publication& publication,
+                     const std::map<std::string, SourceRecords>& sources,
+                     const std::vector<std::unique_ptr<TableWork>>& work);
 // The records that lost, to system.losers: why a record is not in its table has an answer.
 Status StageLosers(Workspace& workspace, Publication& publication,
                    const std::vector<std::unique_ptr<TableWork>>& work);
