@@ -71,9 +71,8 @@ void CompareBounds(const ContractField& before, const ContractField& after, Chan
                            const std::optional<Bound>& new_bound, int direction) {
     if (old_bound == new_bound) return;
     const bool exact = before.decimal || after.decimal;
-    const bool stricter =
-        !old_bound || (new_bound && CompareLower(before.type, exact, *new_bound, *old_bound,
-                                                 direction) > 0);
+    const bool stricter = !old_bound || (new_bound && CompareLower(before.type, exact, *new_bound,
+                                                                   *old_bound, direction) > 0);
     const auto add = stricter ? &ChangeList::AddStricter : &ChangeList::AddLooser;
     (changes->*add)(before.name, rule, BoundText(old_bound), BoundText(new_bound));
   };

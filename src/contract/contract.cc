@@ -90,7 +90,9 @@ std::string_view TypeName(LogicalType type) {
   return "";
 }
 
-std::string DecimalShape::ToString() const { return fmt::format("DECIMAL({},{})", precision, scale); }
+std::string DecimalShape::ToString() const {
+  return fmt::format("DECIMAL({},{})", precision, scale);
+}
 
 std::string ContractField::TypeText() const {
   return decimal ? decimal->ToString() : std::string(TypeName(type));

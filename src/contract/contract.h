@@ -63,9 +63,9 @@ struct ContractField {
   std::string name;
   LogicalType type = LogicalType::kString;
   std::optional<DecimalShape> decimal;  // of a number; absent: a double
-  bool required = false;         // not null; presence of the key is the same for us
-  bool unique = false;           // judged after dedup, not by the decoder
-  int primary_key_position = 0;  // from 1; 0 = not part of the key
+  bool required = false;                // not null; presence of the key is the same for us
+  bool unique = false;                  // judged after dedup, not by the decoder
+  int primary_key_position = 0;         // from 1; 0 = not part of the key
   std::optional<Bound> minimum;
   std::optional<Bound> maximum;
   std::optional<std::int64_t> min_length;  // code points

@@ -16,9 +16,9 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // the text.
 struct Digits {
   bool negative = false;
-  std::string_view span;       // from d₁ to dₙ, with the point where it stands between them
-  std::int64_t count = 0;      // n; 0 for zero
-  std::int64_t exponent = 0;   // of the place before d₁
+  std::string_view span;      // from d₁ to dₙ, with the point where it stands between them
+  std::int64_t count = 0;     // n; 0 for zero
+  std::int64_t exponent = 0;  // of the place before d₁
 };
 
 std::int64_t ExponentOf(std::string_view text) {

@@ -53,20 +53,28 @@ std::vector<std::string> Reasons(const Decoded& decoded) {
 
 TEST(Decimal, IsReadFromItsDigitsAndNeverThroughADouble) {
   const auto contract = WithFields(Amount("DECIMAL(38,10)"), "drop");
-  const std::vector<std::string> sent = {
-      "1884518522.1684267241", "9007199254740993", "12345678901234567.89",
-      "-0.0000000001",         "-0",               "1.5e3",
-      "1234567890123456789012345678.0123456789",   "1E-10"};
+  const std::vector<std::string> sent = {"1884518522.1684267241",
+                                         "9007199254740993",
+                                         "12345678901234567.89",
+                                         "-0.0000000001",
+                                         "-0",
+                                         "1.5e3",
+                                         "1234567890123456789012345678.0123456789",
+                                         "1E-10"};
   std::string json;
   std::string csv = "v\n";
   for (const std::string& text : sent) {
     json += "{\"v\":" + text + "}\n";
     csv += text + "\n";
   }
-  const std::vector<std::string> wanted = {
-      "1884518522.1684267241", "9007199254740993.0000000000", "12345678901234567.8900000000",
-      "-1E-10",                "0E-10",                       "1500.0000000000",
-      "1234567890123456789012345678.0123456789",              "1E-10"};
+  const std::vector<std::string> wanted = {"1884518522.1684267241",
+                                           "9007199254740993.0000000000",
+                                           "12345678901234567.8900000000",
+                                           "-1E-10",
+                                           "0E-10",
+                                           "1500.0000000000",
+                                           "1234567890123456789012345678.0123456789",
+                                           "1E-10"};
   for (const Decoded& decoded :
        {DecodeAll(contract, json), DecodeAll(contract, csv, RecordFormat::kCsv)}) {
     EXPECT_THAT(Reasons(decoded), IsEmpty());
@@ -82,7 +90,8 @@ TEST(Decimal, IsNeverRoundedToFit) {
       "{\"v\":\"1.10\"}\n{\"v\":1e-999999999999999999999}\n{\"v\":0e999999999999999999999}\n";
   const Decoded decoded = DecodeAll(contract, json);
   EXPECT_THAT(Values(decoded), ElementsAre("999.99", "1.10", "0.00"));
-  const std::string range = "WH1213 v out of range, expected a number that DECIMAL(5,2) holds whole";
+  const std::string range =
+      "WH1213 v out of range, expected a number that DECIMAL(5,2) holds whole";
   EXPECT_THAT(Reasons(decoded),
               ElementsAre(range, range, range, "WH1202 v not of type number", range));
 }
@@ -112,8 +121,8 @@ TEST(Decimal, IsJudgedByItsDigits) {
     const auto contract = WithFields(
         Amount("DECIMAL(22,2)", std::string(", logicalTypeOptions: {") + each.options + "}"),
         "drop");
-    const Decoded decoded = DecodeAll(
-        contract, fmt::format("{{\"v\":{}}}\n{{\"v\":{}}}\n", each.good, each.bad));
+    const Decoded decoded =
+        DecodeAll(contract, fmt::format("{{\"v\":{}}}\n{{\"v\":{}}}\n", each.good, each.bad));
     const std::string code =
         decoded.quarantined.empty() ? "" : decoded.quarantined[0].violations[0].error_code;
     EXPECT_EQ(code, each.code) << each.options;
@@ -127,11 +136,12 @@ TEST(Decimal, IsJudgedByItsDigits) {
 }
 
 TEST(Decimal, TakesDefaultsAndValidValuesExactly) {
-  const auto contract = WithFields(
-      Amount("DECIMAL(20,3)", ", customProperties: [{property: whDefault, value: "
-                              "12345678901234567.891}], quality: [{metric: invalidValues, mustBe: "
-                              "0, arguments: {validValues: [12345678901234567.891, 1.10]}}]"),
-      "drop");
+  const auto contract =
+      WithFields(Amount("DECIMAL(20,3)",
+                        ", customProperties: [{property: whDefault, value: "
+                        "12345678901234567.891}], quality: [{metric: invalidValues, mustBe: "
+                        "0, arguments: {validValues: [12345678901234567.891, 1.10]}}]"),
+                 "drop");
   const Decoded decoded = DecodeAll(contract, "{}\n{\"v\":1.1}\n{\"v\":12345678901234567.89}\n");
   EXPECT_THAT(Values(decoded), ElementsAre("12345678901234567.891", "1.100"));
   EXPECT_THAT(Reasons(decoded), ElementsAre("WH1207 v not one of 12345678901234567.891, 1.10"));
@@ -140,10 +150,11 @@ TEST(Decimal, TakesDefaultsAndValidValuesExactly) {
 
 TEST(Decimal, ATypeThatCannotBeKeptIsRefusedAndOthersAreNotRead) {
   const auto status = [](const std::string& type) {
-    return ParseContract("{apiVersion: v3.1.0, kind: DataContract, id: t, version: 1.0.0, status: "
-                         "active, schema: [{name: t, properties: [" +
-                             Amount(type) + "]}]}",
-                         "t")
+    return ParseContract(
+               "{apiVersion: v3.1.0, kind: DataContract, id: t, version: 1.0.0, status: "
+               "active, schema: [{name: t, properties: [" +
+                   Amount(type) + "]}]}",
+               "t")
         .status();
   };
   for (const char* type : {"DECIMAL", "numeric", "NUMBER(*,2)", "DECIMAL(39,2)", "DECIMAL(4,5)",
@@ -182,8 +193,8 @@ TEST(Decimal, ComparesAsTheTypeItIs) {
 }
 
 TEST(Decimal, OrdersNumberTextsExactly) {
-  const char* ascending[] = {"-1e400", "-2", "-1.5", "-1.10", "-1e-400", "0",
-                             "1e-400", "0.09", "1.1", "1.11", "100", "1e400"};
+  const char* ascending[] = {"-1e400", "-2",   "-1.5", "-1.10", "-1e-400", "0",
+                             "1e-400", "0.09", "1.1",  "1.11",  "100",     "1e400"};
   for (std::size_t i = 0; i < std::size(ascending); ++i) {
     for (std::size_t j = 0; j < std::size(ascending); ++j) {
       EXPECT_EQ(CompareNumberTexts(ascending[i], ascending[j]), (i > j) - (i < j))
@@ -230,9 +241,9 @@ TEST(DecodeNumbers, AnUndeclaredNumberIsKeptAsItWasWrittenOrDropped) {
   EXPECT_EQ(dropped.rows->num_rows(), 3);
   const Decoded kept = DecodeAll(WithFields(field, "keep"), text);
   EXPECT_THAT(Reasons(kept), IsEmpty());
-  EXPECT_THAT(Values(kept, 3), ElementsAre(R"({"x":18446744073709551616})",
-                                           R"({"x":{"y":[1e400,1.10,1e2,-0.0]}})",
-                                           R"({"x":-1e999999})"));
+  EXPECT_THAT(Values(kept, 3),
+              ElementsAre(R"({"x":18446744073709551616})", R"({"x":{"y":[1e400,1.10,1e2,-0.0]}})",
+                          R"({"x":-1e999999})"));
   const Decoded refused = DecodeAll(WithFields(field, "quarantine"), text);
   EXPECT_THAT(Reasons(refused), ::testing::Each("WH1214 x unknown to the contract"));
 }

@@ -344,18 +344,17 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
                                     "p,007, 1,true\n",
                                     Csv(), "a.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_THAT(
-      Reasons(decoded),
-      ElementsAre("WH1202 year not of type integer found 2004.0",
-                  "WH1213 x out of range, expected a finite double found 1e999",
-                  "WH1202 ok not of type boolean found yes",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p",
-                  "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
-                  "WH1202 year not of type integer found 007",
-                  "WH1202 x not of type number found  1"));
+  EXPECT_THAT(Reasons(decoded),
+              ElementsAre("WH1202 year not of type integer found 2004.0",
+                          "WH1213 x out of range, expected a finite double found 1e999",
+                          "WH1202 ok not of type boolean found yes",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p",
+                          "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
+                          "WH1202 year not of type integer found 007",
+                          "WH1202 x not of type number found  1"));
 }
 
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {

@@ -33,8 +33,9 @@ Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
           line += std::count(bytes.begin() + static_cast<std::ptrdiff_t>(counted),
                              bytes.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
           counted = begin;
-          found.push_back({span.offset, span.length, line,
-                           std::string(bytes.substr(begin, static_cast<std::size_t>(span.length)))});
+          found.push_back(
+              {span.offset, span.length, line,
+               std::string(bytes.substr(begin, static_cast<std::size_t>(span.length)))});
         }
         return found.size() < ordinals.size() ? Status()
                                               : Status(Code::kNotFound, std::string(kFound));

@@ -241,15 +241,16 @@ void OdcsParser::ReadPhysicalType(const YamlNode& node, ContractField* field) {
                      "write DECIMAL(precision, scale), or DOUBLE if rounding does no harm");
       return;
     case DecimalTypeText::kTooWide:
-      findings_->Add(node.span(), "WH1105",
-                     fmt::format("physicalType \"{}\" cannot be kept", EscapeControl(text)),
-                     fmt::format("a decimal has 1 to {} digits, and no more of them after the point",
-                                 kDecimalDigitsMax));
+      findings_->Add(
+          node.span(), "WH1105",
+          fmt::format("physicalType \"{}\" cannot be kept", EscapeControl(text)),
+          fmt::format("a decimal has 1 to {} digits, and no more of them after the point",
+                      kDecimalDigitsMax));
   }
 }
 
-// The text of a number in a rule of `field`. A decimal's digits stay as written; they may be quoted,
-// as other tools must write them.
+// The text of a number in a rule of `field`. A decimal's digits stay as written; they may be
+// quoted, as other tools must write them.
 std::string OdcsParser::BoundNumberOf(const YamlNode& node, std::string_view what,
                                       const ContractField& field) {
   if (!field.decimal) return NumberOf(node, what, findings_);

@@ -310,8 +310,7 @@ Parsed ParseDecimal(const DecimalShape& shape, std::string_view text, Slot* slot
 }
 
 std::string RangeText(const FieldRules& field) {
-  if (field.decimal)
-    return fmt::format("a number that {} holds whole", field.decimal->ToString());
+  if (field.decimal) return fmt::format("a number that {} holds whole", field.decimal->ToString());
   return field.type == LogicalType::kInteger ? "a 64-bit integer" : "a finite double";
 }
 
@@ -423,8 +422,7 @@ bool IsMultiple(Int128 value, int scale, const Decimal& of) {
     divisor *= 10;
   }
   rest %= divisor;
-  for (int shift = of.exponent + scale; shift < 0 && rest != 0; ++shift)
-    rest = rest * 10 % divisor;
+  for (int shift = of.exponent + scale; shift < 0 && rest != 0; ++shift) rest = rest * 10 % divisor;
   return rest == 0;
 }
 }  // namespace

@@ -108,9 +108,8 @@ arrow::Status AppendSlot(LogicalType type, bool decimal, const Slot& slot,
                          arrow::ArrayBuilder* builder) {
   if (slot.state != Slot::State::kValue) return builder->AppendNull();
   if (decimal) {
-    return static_cast<arrow::Decimal128Builder*>(builder)->Append(
-        arrow::Decimal128(static_cast<std::int64_t>(slot.decimal >> 64),
-                          static_cast<std::uint64_t>(slot.decimal)));
+    return static_cast<arrow::Decimal128Builder*>(builder)->Append(arrow::Decimal128(
+        static_cast<std::int64_t>(slot.decimal >> 64), static_cast<std::uint64_t>(slot.decimal)));
   }
   switch (type) {
     case LogicalType::kString:

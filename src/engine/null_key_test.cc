@@ -1,5 +1,5 @@
-// Rows without a key: their records go to quarantine with bytes and place, whichever table could not
-// keep them.
+// Rows without a key: their records go to quarantine with bytes and place, whichever table could
+// not keep them.
 #include <arrow/api.h>
 
 #include "engine/shop_fixture.h"
@@ -23,8 +23,7 @@ class NullKey : public ShopTest {
     };
     for (std::int64_t i = 0; i < (*rows)->num_rows(); ++i) {
       const auto bytes = (*rows)->GetColumnByName("bytes")->GetScalar(i).ValueOrDie();
-      const std::string raw =
-          static_cast<const arrow::BaseBinaryScalar&>(*bytes).value->ToString();
+      const std::string raw = static_cast<const arrow::BaseBinaryScalar&>(*bytes).value->ToString();
       EXPECT_EQ(cell("record_digest", i), Sha256Of(raw).ToHex());
       EXPECT_EQ(cell("byte_length", i), std::to_string(raw.size()));
       lines.push_back(cell("object", i) + ":" + cell("line", i) + " @" + cell("byte_offset", i) +
@@ -75,9 +74,10 @@ TEST_F(NullKey, OfATableOfATableNamesTheRecordToo) {
   ASSERT_OK(Apply());
   EXPECT_EQ(Rows("processed.order"), 2);
   EXPECT_EQ(Rows("processed.city"), 1);
-  EXPECT_THAT(Quarantined(),
-              ElementsAre("2024-01-01.jsonl:1 @0 {\"id\":\"o1\" WH2112 city missing, part of the key "
-                          "of processed.city"));
+  EXPECT_THAT(
+      Quarantined(),
+      ElementsAre("2024-01-01.jsonl:1 @0 {\"id\":\"o1\" WH2112 city missing, part of the key "
+                  "of processed.city"));
   // The record is where its own table has it.
   EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2}}));
 }
@@ -102,10 +102,11 @@ TEST_F(NullKey, OfARebuildJoinsTheQuarantineOnce) {
 }
 
 TEST_F(NullKey, OfAnAggregateIsTold) {
-  Write("processed/total.sql",
-        "-- wh: table processed.total; key city; mode full\n"
-        "SELECT CASE WHEN r.shop = 'a' THEN r.shop END AS city, count(*) AS n FROM records.order AS "
-        "r GROUP BY ALL\n");
+  Write(
+      "processed/total.sql",
+      "-- wh: table processed.total; key city; mode full\n"
+      "SELECT CASE WHEN r.shop = 'a' THEN r.shop END AS city, count(*) AS n FROM records.order AS "
+      "r GROUP BY ALL\n");
   Reopen();
   const std::string at = "2024-01-01T01:00:00Z";
   Land("2024-01-01.jsonl", Order("o1", 1, at, at) + Order("o2", 9, at, at, "b"));

@@ -48,9 +48,9 @@ struct SeedType {
 };
 struct SeedColumn {
   std::string name;
-  std::string type;            // "integer", "DECIMAL(10,2)"
-  std::string odd;             // of numbers kept as text: the first that is not written as SQL would
-  bool zoneless = false;       // times without a zone
+  std::string type;       // "integer", "DECIMAL(10,2)"
+  std::string odd;        // of numbers kept as text: the first that is not written as SQL would
+  bool zoneless = false;  // times without a zone
   bool looks_numeric = false;  // a text though each value reads like a number
 };
 struct Seed {

@@ -52,8 +52,8 @@ bool IsPlainNumber(std::string_view text) {
   if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc())
     return false;
   std::array<char, 512> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 std::chars_format::fixed);
+  const auto end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
   if (end.ec != std::errc()) return false;
   std::string shortest(buffer.data(), end.ptr);
   if (shortest.find('.') == std::string::npos) shortest += ".0";
@@ -103,9 +103,9 @@ constexpr std::array kKinds = {Kind{IsPlainInteger, LogicalType::kInteger},
 // What the values of one column could be.
 struct Guess {
   std::array<bool, kKinds.size()> possible{};
-  bool any = false;           // a value was seen
-  bool numbers_only = true;   // each looks like a number
-  std::string odd;            // the first that is no plain integer and no plain number
+  bool any = false;          // a value was seen
+  bool numbers_only = true;  // each looks like a number
+  std::string odd;           // the first that is no plain integer and no plain number
 
   Guess() { possible.fill(true); }
 
@@ -250,8 +250,8 @@ Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& s
   if (!decoded->quarantined.empty()) {
     const contract::QuarantinedRecord& first = decoded->quarantined.front();
     const contract::Violation& why = first.violations.front();
-    Status status = Unreadable(
-        seed, fmt::format("{}, found \"{}\"", why.Reason(), why.found), first.line);
+    Status status =
+        Unreadable(seed, fmt::format("{}, found \"{}\"", why.Reason(), why.found), first.line);
     if (decoded->quarantined.size() > 1) {
       status = std::move(status).WithHint(
           fmt::format("and {} lines more", decoded->quarantined.size() - 1));

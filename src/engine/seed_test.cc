@@ -81,8 +81,9 @@ TEST_F(SeedTest, AColumnHasATypeOnlyWhereItsValuesAreWrittenOutAgainAsTheyAre) {
     EXPECT_EQ(seed.rows->schema()->field(0)->type()->ToString(), each.arrow) << each.values;
     if (std::string(each.type) != "string") continue;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      EXPECT_EQ(seed.rows->column(0)->GetScalar(static_cast<std::int64_t>(i)).ValueOrDie()->ToString(),
-                values[i]);
+      EXPECT_EQ(
+          seed.rows->column(0)->GetScalar(static_cast<std::int64_t>(i)).ValueOrDie()->ToString(),
+          values[i]);
     }
   }
 }
@@ -103,8 +104,7 @@ TEST_F(SeedTest, ADeclaredTypeIsReadStrictly) {
   const std::string bytes = "zip,n,p,b\n501,1,1.10,true\n2134,2.5,12345678901234567.89,false\n";
   ASSERT_OK_AND(const Seed seed, Load(bytes, {Type("zip", "string"), Type("n", "number"),
                                               Type("p", "DECIMAL(20,2)"), Type("b", "string")}));
-  EXPECT_THAT(Types(seed),
-              ElementsAre("zip string", "n number", "p DECIMAL(20,2)", "b string"));
+  EXPECT_THAT(Types(seed), ElementsAre("zip string", "n number", "p DECIMAL(20,2)", "b string"));
   EXPECT_EQ(seed.rows->column(2)->GetScalar(1).ValueOrDie()->ToString(), "12345678901234567.89");
   EXPECT_NE(seed.digest, Load(bytes)->digest);
   const Status wrong = Load("n,m\n1,1\nx,2\ny,3\n", {Type("n", "integer")}).status();
@@ -142,7 +142,8 @@ TEST_F(SeedTest, AFaultNamesTheSeedAndTheLine) {
 }
 
 TEST_F(SeedTest, WhatLooksLikeNumbersAndIsTextIsNoted) {
-  ASSERT_OK_AND(const Seed seed, Load("zip,city,price,n\n00501,Holtsville,1,1\n02134,Boston,1.5,2\n"));
+  ASSERT_OK_AND(const Seed seed,
+                Load("zip,city,price,n\n00501,Holtsville,1,1\n02134,Boston,1.5,2\n"));
   EXPECT_THAT(SeedNotes(seed),
               ElementsAre(HasSubstr("column \"zip\" is kept as text: \"00501\" would not"),
                           HasSubstr("column \"price\" is kept as text: some of its values")));

@@ -8,8 +8,8 @@
 
 namespace weirhouse::engine {
 
-// While it lives, a query of the session ends (kSqlToldToStop) once the progress says so. Nothing is
-// lost: what the query was for is not committed, and the next run begins it again.
+// While it lives, a query of the session ends (kSqlToldToStop) once the progress says so. Nothing
+// is lost: what the query was for is not committed, and the next run begins it again.
 class StopOnInterrupt {
  public:
   StopOnInterrupt(storage::SqlSession& session, Progress& progress) : session_(session) {

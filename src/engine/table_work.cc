@@ -67,7 +67,8 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
     WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
   }
   for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back({row.record, row.error_code, transform.definition.name(), row.column});
+    work->rejected_.push_back(
+        {row.record, row.error_code, transform.definition.name(), row.column});
   }
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
   return work;
@@ -281,8 +282,9 @@ std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<Tab
   }
   std::vector<std::string> lines;
   for (const auto& [place, count] : counts) {
-    lines.push_back(fmt::format("{} left out {} of its rows, whose key column \"{}\" is null (WH2112)",
-                                place.first, count, place.second));
+    lines.push_back(
+        fmt::format("{} left out {} of its rows, whose key column \"{}\" is null (WH2112)",
+                    place.first, count, place.second));
   }
   return lines;
 }

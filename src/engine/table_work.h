@@ -98,8 +98,8 @@ Status AppendRows(Workspace& workspace, Publication& publication, const std::str
                   const std::shared_ptr<arrow::Table>& rows);
 // Rows that the tables of a run cannot keep.
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
-// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table and
-// column.
+// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
+// and column.
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
 // Quarantine rows of rejected records that stand in none yet: a rebuild meets those of every batch.
 Status StageRejected(Workspace& workspace, Publication& publication,

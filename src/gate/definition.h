@@ -205,8 +205,8 @@ struct Check {
   Severity severity = Severity::kError;
   Scope scope = Scope::kBatch;
   TooFew too_few = TooFew::kFail;
-  Allowance max_bad;          // value checks only
-  int warmup = 0;             // history checks only: published runs before the check counts
+  Allowance max_bad;  // value checks only
+  int warmup = 0;     // history checks only: published runs before the check counts
   std::chrono::milliseconds sql_timeout = kSqlTimeoutDefault;  // `pair` and `sql` only
   nlohmann::json parameters;  // as written, stored with every verdict
   SourceSpan span;

@@ -57,8 +57,8 @@ Result<RowsPtr> Evaluation::OtherTable(const std::string& name,
   return rows;
 }
 
-// All columns of `table` that any check of the gate reads; empty = all. One check must not take away
-// what another one's names stand for.
+// All columns of `table` that any check of the gate reads; empty = all. One check must not take
+// away what another one's names stand for.
 std::vector<std::string> Evaluation::ColumnsOf(const SqlReads::TableRead& table) const {
   if (table.all_columns || table.columns.empty()) return {};
   std::set<std::string> columns(table.columns.begin(), table.columns.end());

@@ -44,7 +44,8 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["pattern"] = {ParsePattern, {"column", "regex", "match", "scope", "too_few"}, false, true};
     all["length"] = {ParseLength, with({"column", "scope", "too_few"}, bounds), false, true};
     all["type"] = {ParseType, {"column", "type", "allow_nan", "scope", "too_few"}, false, true};
-    all["pair"] = {ParsePair, {"expr", "nulls", "null", "scope", "too_few", "timeout"}, false, true};
+    all["pair"] = {
+        ParsePair, {"expr", "nulls", "null", "scope", "too_few", "timeout"}, false, true};
     all["references"] = {
         ParseReferences,
         {"column", "columns", "table", "parent", "max_missing", "scope", "too_few"},

@@ -41,8 +41,8 @@ class GateSqlTest : public GateTest {
   }
   void SetParent(const std::string& json) {
     parent_ = testing::TableOf(ParentSchema(), json);
-    input_.other_table = [this](const std::string& name, const std::vector<std::string>& columns)
-        -> Result<RowsPtr> {
+    input_.other_table = [this](const std::string& name,
+                                const std::vector<std::string>& columns) -> Result<RowsPtr> {
       EXPECT_EQ(name, "processed.parent");
       std::vector<int> wanted;
       for (const std::string& column : columns)
@@ -55,15 +55,34 @@ class GateSqlTest : public GateTest {
 };
 
 TEST_F(GateSqlTest, WhatAsksTheClockIsRefusedInEverySpelling) {
-  for (const char* expression :
-       {"CURRENT_DATE > t", "Current_Timestamp > t", "current_time is null", "localtime is null",
-        "LOCALTIMESTAMP > t", "now() > t", "NOW() > t", "today() > d", "age(t) > interval 1 day",
-        "t > ago(interval 1 day)", "pg_postmaster_start_time() > t", "pg_conf_load_time() > t",
-        "get_current_timestamp() > t", "get_current_time() is null", "transaction_timestamp() > t",
-        "current_localtimestamp() > t", "current_localtime() is null", "main.now() > t",
-        "t.age() > interval 1 day", "case when true then (select now()) > t end",
-        "random() < 0.5", "uuid() = s", "txid_current() > n", "current_user = s", "user = s",
-        "current_setting('TimeZone') = s", "any_value(n) over () > 1", "run_time() > t"}) {
+  for (const char* expression : {"CURRENT_DATE > t",
+                                 "Current_Timestamp > t",
+                                 "current_time is null",
+                                 "localtime is null",
+                                 "LOCALTIMESTAMP > t",
+                                 "now() > t",
+                                 "NOW() > t",
+                                 "today() > d",
+                                 "age(t) > interval 1 day",
+                                 "t > ago(interval 1 day)",
+                                 "pg_postmaster_start_time() > t",
+                                 "pg_conf_load_time() > t",
+                                 "get_current_timestamp() > t",
+                                 "get_current_time() is null",
+                                 "transaction_timestamp() > t",
+                                 "current_localtimestamp() > t",
+                                 "current_localtime() is null",
+                                 "main.now() > t",
+                                 "t.age() > interval 1 day",
+                                 "case when true then (select now()) > t end",
+                                 "random() < 0.5",
+                                 "uuid() = s",
+                                 "txid_current() > n",
+                                 "current_user = s",
+                                 "user = s",
+                                 "current_setting('TimeZone') = s",
+                                 "any_value(n) over () > 1",
+                                 "run_time() > t"}) {
     EXPECT_EQ(CheckPair(expression).error_code(), "WH3006") << expression;
     EXPECT_EQ(CheckSql(std::string("select id from this where ") + expression).error_code(),
               "WH3006")
@@ -78,8 +97,7 @@ TEST_F(GateSqlTest, WhatDependsOnItsArgumentsAloneMayStandThere) {
        {"age(t, timestamptz '2020-01-01 00:00:00Z') > interval 1 day", "t > 'epoch'::timestamptz",
         "extract(hour from t) between 0 and 23", "date_diff('day', t, t) = 0",
         "regexp_matches(s, '^a')", "s like 'a%' or s in ('b', 'c')", "coalesce(n, 0) >= 0",
-        "cast(n as varchar) || s <> ''", "n::double / 3 < x", "greatest(n, 1) > 0",
-        "this.n > 1"}) {
+        "cast(n as varchar) || s <> ''", "n::double / 3 < x", "greatest(n, 1) > 0", "this.n > 1"}) {
     EXPECT_EQ(CheckPair(expression).ToString(), Status().ToString()) << expression;
   }
   for (const char* query :
@@ -94,13 +112,14 @@ TEST_F(GateSqlTest, WhatDependsOnItsArgumentsAloneMayStandThere) {
 
 TEST_F(GateSqlTest, APairIsOneExpressionOfOneRow) {
   for (const char* expression :
-       {"count(*) > 0", "n > avg(n)", "max(n) = 1", "n > 1) or (true", "n > 1, true",
-        "true as ok", "n > 1 from this", "true where false", "unnest([true, false])",
-        "columns('n') > 1", "string_agg(s, ',' order by s) = 'a'", "stddev(x) > 1",
+       {"count(*) > 0", "n > avg(n)", "max(n) = 1", "n > 1) or (true", "n > 1, true", "true as ok",
+        "n > 1 from this", "true where false", "unnest([true, false])", "columns('n') > 1",
+        "string_agg(s, ',' order by s) = 'a'", "stddev(x) > 1",
         "true) from this union all select (true"}) {
     EXPECT_EQ(CheckPair(expression).error_code(), "WH3006") << expression;
   }
-  EXPECT_THAT(CheckPair("count(*) > 0").message(), HasSubstr("the aggregate count() is of many rows"));
+  EXPECT_THAT(CheckPair("count(*) > 0").message(),
+              HasSubstr("the aggregate count() is of many rows"));
   EXPECT_OK(CheckPair("n >= (select min(n) from this)"));
   EXPECT_OK(CheckPair("n >= lag(n) over (order by id)"));
   EXPECT_OK(CheckPair("n > 1 -- a remark"));
@@ -128,11 +147,13 @@ TEST_F(GateSqlTest, ANameStandsForTheColumnThatIsWritten) {
   SetRows(R"([{"id":"a","n":5}])");
   SetParent(R"([{"id":"a","key":7,"n":1}])");
   const GateReport report = JudgeChecked(
-      "  - pair: { name: of_parent, expr: \"exists (select 1 from processed.parent p where n = 1)\" "
+      "  - pair: { name: of_parent, expr: \"exists (select 1 from processed.parent p where n = "
+      "1)\" "
       "}\n"
       "  - pair: { name: other, expr: \"exists (select 1 from processed.parent p where key = 7)\" "
       "}\n"
-      "  - sql: { name: case, rows: 0, query: \"select P.key from Processed.PARENT P where p.N <> 1\" "
+      "  - sql: { name: case, rows: 0, query: \"select P.key from Processed.PARENT P where p.N <> "
+      "1\" "
       "}\n");
   for (const CheckResult& check : report.checks)
     EXPECT_EQ(check.state, State::kPassed) << check.name << ": " << check.reason;
@@ -140,9 +161,9 @@ TEST_F(GateSqlTest, ANameStandsForTheColumnThatIsWritten) {
 }
 
 TEST_F(GateSqlTest, AWithClauseMayNotHideTheBatch) {
-  EXPECT_EQ(CheckSql("with This as (select * from this) select * from this where n < 0")
-                .error_code(),
-            "WH3006");
+  EXPECT_EQ(
+      CheckSql("with This as (select * from this) select * from this where n < 0").error_code(),
+      "WH3006");
   EXPECT_EQ(CheckSql("select * from (summarize this)").error_code(), "WH3006");
 }
 
@@ -204,8 +225,8 @@ TEST_F(GateSqlTest, SqlEndsWhenTheProcessIsToldToStopAndIsNoVerdict) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     stop = true;
   });
-  const GateReport report =
-      Judge(std::string("  - sql: { rows: 0, query: \"") + kSlow + "\" }\n  - row_count: { min: 1 }\n");
+  const GateReport report = Judge(std::string("  - sql: { rows: 0, query: \"") + kSlow +
+                                  "\" }\n  - row_count: { min: 1 }\n");
   later.join();
   EXPECT_EQ(report.stopped.error_code(), storage::kSqlToldToStop);
   stop = false;
@@ -217,8 +238,9 @@ TEST_F(GateSqlTest, ATimeoutIsADurationOfSqlAlone) {
   EXPECT_EQ(gate_.checks[0].sql_timeout, std::chrono::hours(2));
   EXPECT_EQ(Gate("  - sql: { rows: 0, query: select 1 }\n").checks[0].sql_timeout,
             kSqlTimeoutDefault);
-  for (const char* check : {"pair: { expr: n > 1, timeout: 0s }", "pair: { expr: n > 1, timeout: 2d }",
-                            "pair: { expr: n > 1, timeout: soon }"}) {
+  for (const char* check :
+       {"pair: { expr: n > 1, timeout: 0s }", "pair: { expr: n > 1, timeout: 2d }",
+        "pair: { expr: n > 1, timeout: soon }"}) {
     EXPECT_EQ(ParseGates(std::string("gate: g\ntable: processed.t\nchecks:\n  - ") + check + "\n",
                          "g.yaml")
                   .status()

@@ -244,8 +244,9 @@ void SqlReads::Resolve(TableRead& table, const std::vector<std::string>& availab
   table.columns.clear();
   if (table.all_columns) return;
   for (const std::string& name : available) {
-    const bool named = std::any_of(columns.begin(), columns.end(),
-                                   [&](const std::string& used) { return Lower(used) == Lower(name); });
+    const bool named = std::any_of(columns.begin(), columns.end(), [&](const std::string& used) {
+      return Lower(used) == Lower(name);
+    });
     if (named) table.columns.push_back(name);
   }
   if (table.columns.empty() && !available.empty()) table.columns.push_back(available.front());
@@ -268,8 +269,8 @@ Result<PairReads> ReadPairReferences(std::string_view expression, std::string_vi
   WEIRHOUSE_TRY(pair.reads, ReadSqlReferences(PairQuery(expression, rows), session));
   try {
     // As it was written, without our parentheses around it.
-    WEIRHOUSE_TRY(const json statements, StatementsOf(fmt::format("SELECT {}\n", expression),
-                                                      session));
+    WEIRHOUSE_TRY(const json statements,
+                  StatementsOf(fmt::format("SELECT {}\n", expression), session));
     if (!IsLoneExpression(statements.front()))
       return Refused("a pair is one expression that is true or false on each row");
     const std::string why =

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 
+#include "base/time.h"
+
 namespace weirhouse::storage {
 namespace {
-using SteadyTime = std::chrono::steady_clock::time_point;
-
 Status TookTooLong(std::chrono::milliseconds limit) {
-  return Status(Code::kUnavailable,
-                fmt::format("SQL was ended: it ran longer than {} s",
-                            static_cast<double>(limit.count()) / 1000))
+  return Status(Code::kUnavailable, fmt::format("SQL was ended: it ran longer than {} s",
+                                                static_cast<double>(limit.count()) / 1000))
       .WithError("WH7047")
       .WithHint("make the query smaller, or give it more time");
 }
@@ -46,11 +45,11 @@ Status QueryWatch::Finish() {
 }
 
 void QueryWatch::Watch() {
-  const SteadyTime begin = std::chrono::steady_clock::now();
+  const std::chrono::nanoseconds begin = SystemClock().Monotonic();
   std::unique_lock lock(mutex_);
   while (!done_) {
-    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - begin);
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock().Monotonic() - begin);
     if (ended_.ok() && bounds_.time.count() > 0 && spent >= bounds_.time)
       ended_ = TookTooLong(bounds_.time);
     if (ended_.ok() && bounds_.told_to_stop && bounds_.told_to_stop()) ended_ = ToldToStop();

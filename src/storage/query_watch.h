@@ -1,4 +1,5 @@
-// Ends a query of DuckDB that takes too long or that nobody waits for any more. Private to storage/.
+// Ends a query of DuckDB that takes too long or that nobody waits for any more. Private to
+// storage/.
 #pragma once
 
 #include <condition_variable>

@@ -121,8 +121,8 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     if (bytes_max == 0) continue;
     bytes += arrow::util::TotalBufferSize(*batches.back());
     if (bytes > bytes_max) {
-      return Status(Code::kUnavailable, fmt::format("SQL was ended: its rows are more than {} MiB",
-                                                    bytes_max >> 20))
+      return Status(Code::kUnavailable,
+                    fmt::format("SQL was ended: its rows are more than {} MiB", bytes_max >> 20))
           .WithError("WH7048")
           .WithHint("return fewer rows or columns");
     }
@@ -252,7 +252,8 @@ class DuckSession : public SqlSession {
     return QuoteIdentifier(name.substr(0, dot)) + "." + QuoteIdentifier(name.substr(dot + 1));
   }
 
-  // Rows that are bounded come as they are found: all at once they would not be the engine's memory.
+  // Rows that are bounded come as they are found: all at once they would not be the engine's
+  // memory.
   Result<std::shared_ptr<arrow::Table>> Run(const DuckPrepared& prepared, std::string_view sql) {
     DuckResult result;
     DuckPending pending;

@@ -334,7 +334,8 @@ TEST_F(Sql, BoundsChangeNoAnswer) {
   ASSERT_OK(session_->Register("t", ManyRows(100'000, 1'000)));
   const std::string sql = "SELECT k, count(*) OVER () AS n FROM t ORDER BY k DESC";
   ASSERT_OK_AND(const auto free, session_->Query(sql));
-  session_->SetBounds({.time = std::chrono::minutes(5), .result_bytes = 64 << 20,
+  session_->SetBounds({.time = std::chrono::minutes(5),
+                       .result_bytes = 64 << 20,
                        .told_to_stop = [] { return false; }});
   ASSERT_OK_AND(const auto bounded, session_->Query(sql));
   EXPECT_TRUE(free->Equals(*bounded));

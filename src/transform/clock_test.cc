@@ -23,7 +23,8 @@ TEST(CheckClock, IsRefusedInEverySpelling) {
     const std::string sql(expression);
     EXPECT_EQ(check("SELECT id, " + sql + " AS x FROM records.a").error_code(), "WH2106") << sql;
     if (sql == "age(t)") continue;
-    EXPECT_EQ(check("SELECT " + sql + " AS x FROM (VALUES (1)) AS v").error_code(), "WH2106") << sql;
+    EXPECT_EQ(check("SELECT " + sql + " AS x FROM (VALUES (1)) AS v").error_code(), "WH2106")
+        << sql;
   }
   EXPECT_OK(check("SELECT id, 'epoch'::timestamptz AS x FROM records.a"));
 }

@@ -22,7 +22,8 @@ enum class FunctionKind : std::uint8_t {
   kRanking,           // a window function that needs ORDER BY
   kRunTime,           // run_time(): bound to the run
   kSecret,            // secret('x'): not in transforms yet
-  kFloatAggregate,    // adds floats in the order of rows: refused but where the last bits do not count
+  kFloatAggregate,    // adds floats in the order of rows: refused but where the last bits do not
+                      // count
   kRefused,           // known to depend on more than its arguments
 };
 
