@@ -199,7 +199,14 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
       {"number", "", "1e-400", ""},
       {"number", "", "1e999", "WH1213"},
       {"number", "", "-1e400", "WH1213"},
-      {"number", "", "123456789012345678901234567890", "WH1213"},
+      {"number", "", "123456789012345678901234567890", ""},
+      {"number", "", "-18446744073709551616", ""},
+      {"number", "", "1" + std::string(308, '0'), ""},
+      {"number", "", "1" + std::string(309, '0'), "WH1213"},
+      {"integer", "", "123456789012345678901234567890", "WH1213"},
+      {"integer", "", "1e400", "WH1202"},
+      {"string", "", "1e400", "WH1202"},
+      {"boolean", "", "18446744073709551616", "WH1202"},
       {"number", "", "NaN", "WH1208"},
       {"number", "", "Infinity", "WH1208"},
       {"number", "", "-Infinity", "WH1208"},
@@ -361,18 +368,17 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
                                     "p,007, 1,true\n",
                                     Csv(), "a.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_THAT(
-      Reasons(decoded),
-      ElementsAre("WH1202 year not of type integer found 2004.0",
-                  "WH1213 x out of range, expected a 64-bit integer or a finite double found 1e999",
-                  "WH1202 ok not of type boolean found yes",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p",
-                  "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
-                  "WH1202 year not of type integer found 007",
-                  "WH1202 x not of type number found  1"));
+  EXPECT_THAT(Reasons(decoded),
+              ElementsAre("WH1202 year not of type integer found 2004.0",
+                          "WH1213 x out of range, expected a finite double found 1e999",
+                          "WH1202 ok not of type boolean found yes",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p",
+                          "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
+                          "WH1202 year not of type integer found 007",
+                          "WH1202 x not of type number found  1"));
 }
 
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {

@@ -14,6 +14,7 @@
 #include "engine/losers.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
+#include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
 
 namespace weirhouse::engine {
@@ -84,6 +85,7 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   Publication publication(workspace, run, "rebuild", "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
   WEIRHOUSE_TRY_STATUS(ReplaceLosers(workspace, publication, work));
+  WEIRHOUSE_TRY_STATUS(StageQuarantineAnew(workspace, publication, rebuilt->sources, work));
   catalog::CommitRequest& request = publication.request();
   WEIRHOUSE_TRY(request.record_states, CountAnew(workspace, *rebuilt));
   if (!ExternalTablesRead(workspace.project()).empty()) {

@@ -132,6 +132,9 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
          ++attempt) {
       published = next.Run(state);  // from what the other writer left
     }
+    // The batch at hand waits for the next run.
+    if (published.status().error_code() == storage::kSqlToldToStop && state.progress.Cancelled())
+      return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
     if (next.raw) ++state.summary.batches;

@@ -20,6 +20,7 @@
 #include "engine/pipeline_state.h"
 #include "engine/quarantine_table.h"
 #include "engine/refusals.h"
+#include "engine/stop_on_interrupt.h"
 #include "engine/table_work.h"
 #include "transform/run.h"
 
@@ -117,6 +118,10 @@ Result<bool> BatchRun::Process() {
   WEIRHOUSE_FAILPOINT("processed.planned");
   WEIRHOUSE_TRY_STATUS(ReadRecords());
   WEIRHOUSE_TRY_STATUS(Transform());
+  for (const std::string& left_out : RowsWithoutRecord(work_)) {
+    state_.summary.warnings.push_back(
+        fmt::format("{} in {} ({})", left_out, ToString(run_.id), batch_));
+  }
   WEIRHOUSE_TRY_STATUS(Judge());
   const bool publishes = gate::Publishes(worst_) || Planted("unjudged_publish");
   if (!publishes) {
@@ -386,6 +391,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   input.history_checks = !SkipsHistory(workspace_.project().profile);
   gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
   if (report.state == gate::State::kWarned) {
@@ -411,11 +417,9 @@ Status BatchRun::StageQuarantine(Publication& publication) {
   for (auto& [source, records] : sources_) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     if (records.quarantine) parts.push_back(records.quarantine);
-    for (const auto& work : work_) {
-      if (work->records() != &records || work->rejected().empty()) continue;
-      WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace_, records, work->rejected()));
-      parts.push_back(rows);
-    }
+    // A table of another table's rows knows their records and not their source.
+    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
+    if (rejected != nullptr) parts.push_back(rejected);
     std::shared_ptr<arrow::Table> rows;
     if (!parts.empty()) {
       WEIRHOUSE_TRY(rows, Concatenate(parts));
@@ -599,6 +603,7 @@ Status BatchRun::Halt() {
 }  // namespace
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, entry);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());
@@ -606,6 +611,7 @@ Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEn
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());

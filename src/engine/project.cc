@@ -418,7 +418,10 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
                                 std::string(kProjectFile), profile, *project));
   if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
-  for (const Seed& seed : project->seeds) project->files["seed:" + seed.path] = seed.digest.ToHex();
+  for (const Seed& seed : project->seeds) {
+    project->files["seed:" + seed.path] = seed.digest.ToHex();
+    for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
+  }
   project->code = CodeDigest(project->files);
 
   storage::SqlOptions options;

@@ -67,7 +67,8 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
     WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
   }
   for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back({row.record, row.error_code, row.reason});
+    work->rejected_.push_back(
+        {row.record, row.error_code, transform.definition.name(), row.column});
   }
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
   return work;
@@ -80,7 +81,8 @@ std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
   work->plan_ = std::move(plan);
   work->indexes_history_ = indexes_history;
   for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back({row.record, row.error_code, row.reason});
+    work->rejected_.push_back(
+        {row.record, row.error_code, transform.definition.name(), row.column});
   }
   return work;
 }
@@ -353,5 +355,26 @@ Status AppendRows(Workspace& workspace, Publication& publication, const std::str
   WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
   publication.Add(staged);
   return Status();
+}
+
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::vector<RejectedRecord> all;
+  for (const auto& one : work)
+    all.insert(all.end(), one->rejected().begin(), one->rejected().end());
+  return all;
+}
+
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::map<std::pair<std::string, std::string>, std::int64_t> counts;
+  for (const RejectedRecord& row : AllRejected(work)) {
+    if (row.record.value() < 0) ++counts[{row.table, row.column}];
+  }
+  std::vector<std::string> lines;
+  for (const auto& [place, count] : counts) {
+    lines.push_back(
+        fmt::format("{} left out {} of its rows, whose key column \"{}\" is null (WH2112)",
+                    place.first, count, place.second));
+  }
+  return lines;
 }
 }  // namespace weirhouse::engine

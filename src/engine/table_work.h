@@ -126,4 +126,9 @@ Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const st
 // Appends `rows` to a table that is made if it does not exist.
 Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
                   const std::shared_ptr<arrow::Table>& rows);
+// Rows that the tables of a run cannot keep.
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
+// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
+// and column.
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
 }  // namespace weirhouse::engine
