@@ -147,6 +147,21 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
+json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+  json list = json::array();
+  for (const engine::OverdueCheck& check : overdue) {
+    list.push_back({{"gate", check.gate},
+                    {"table", check.table},
+                    {"owner", check.owner.empty() ? json() : json(check.owner)},
+                    {"check", check.check},
+                    {"state", check.warns ? "warned" : "failed"},
+                    {"newest", FormatTime(check.newest)},
+                    {"since", FormatTime(check.since)},
+                    {"max", check.max_text}});
+  }
+  return list;
+}
+
 json ToJson(const engine::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
@@ -163,6 +178,7 @@ json ToJson(const engine::RunSummary& summary) {
                    {"refused", json::array()},
                    {"refused_batches", json::array()},
                    {"quarantined", json::array()},
+                   {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
   for (const engine::RefusedObject& refused : summary.refused) {
     document["refused"].push_back({{"object", refused.object},
@@ -214,10 +230,16 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
   }
+  bool overdue = false;
+  for (const engine::OverdueCheck& check : summary.overdue) {
+    context.streams().Err(
+        fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
+    overdue = overdue || !check.warns;
+  }
   if (cancelled) {
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return summary.refuses() ? kExitGateFailed : kExitOk;
+  return summary.refuses() || overdue ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

@@ -133,6 +133,25 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
   return Status();
 }
 
+// What each gate said last; of one that is overdue, that it is.
+Result<json> GateStates(engine::Workspace& workspace,
+                        const std::vector<engine::OverdueCheck>& overdue) {
+  json gates = json::array();
+  for (const gate::GateDefinition& gate : workspace.project().gates) {
+    WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
+    json state = last.empty() ? json() : json(last[0].state);
+    for (const engine::OverdueCheck& check : overdue) {
+      if (check.gate != gate.name) continue;
+      state = check.warns && state != "failed" ? "warned" : "failed";
+    }
+    gates.push_back({{"gate", gate.name},
+                     {"table", gate.table},
+                     {"state", std::move(state)},
+                     {"batch", last.empty() ? json() : json(last[0].batch)}});
+  }
+  return gates;
+}
+
 Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
                           const std::vector<json>& halted, const Listing& tables) {
   catalog::Catalog& catalog = workspace.catalog();
@@ -165,6 +184,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
         {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
   WEIRHOUSE_TRY(document["notes"], FieldNotes(workspace));
+  WEIRHOUSE_TRY(const auto overdue, engine::FindOverdue(workspace));
+  document["overdue"] = ToJson(overdue);
+  WEIRHOUSE_TRY(document["gates"], GateStates(workspace, overdue));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
   return document;
 }
@@ -209,6 +231,14 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
   for (const json& halted : document["halted"]) {
     context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
                              EscapeControl(halted["message"].get<std::string>())));
+  }
+  for (const json& overdue : document["overdue"]) {
+    context.Line(fmt::format(
+        "overdue    gate {} on {}: {} since {}, the newest is of {} (limit {})",
+        EscapeControl(overdue["gate"].get<std::string>()),
+        EscapeControl(overdue["table"].get<std::string>()),
+        EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
+        overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
   }
   context.Line("runs       " + CountsText(document["runs"]));
   context.Line("events     " + CountsText(document["events"]));

@@ -104,6 +104,12 @@ class LandingRun {
     for (const std::string& line : engine::RefusalLines(summary)) talk_.Say(line);
     if (summary.halted) {
       Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
+    } else if (!summary.overdue.empty()) {
+      std::string stories;
+      for (const engine::OverdueCheck& check : summary.overdue) {
+        stories += (stories.empty() ? "" : "\n") + check.story;
+      }
+      Tell(stories);
     } else {
       told_.clear();
     }
