@@ -112,9 +112,7 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
     }
   }
 
-  std::vector<const feature::ViewPlan*> views;
-  for (const feature::ViewPlan& plan : workspace.project().view_plans) views.push_back(&plan);
-  WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, views, progress));
+  WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, progress));
   ++state->summary.commits;
   WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "engine/arrow_rows.h"
+#include "engine/field_value.h"
 #include "engine/record_query.h"
 #include "table/schema.h"
 
@@ -189,9 +190,9 @@ json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
     case arrow::Type::INT64:
       return static_cast<const arrow::Int64Scalar&>(**scalar).value;
     case arrow::Type::FLOAT:
-      return static_cast<const arrow::FloatScalar&>(**scalar).value;
+      return JsonOfNumber(static_cast<const arrow::FloatScalar&>(**scalar).value);
     case arrow::Type::DOUBLE:
-      return static_cast<const arrow::DoubleScalar&>(**scalar).value;
+      return JsonOfNumber(static_cast<const arrow::DoubleScalar&>(**scalar).value);
     case arrow::Type::TIMESTAMP:
       return FormatTime(static_cast<const arrow::TimestampScalar&>(**scalar).value);
     case arrow::Type::BINARY:

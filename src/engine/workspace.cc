@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "engine/catalog_place.h"
+#include "engine/online_fill.h"
 #include "engine/online_query.h"
 #include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
@@ -104,6 +105,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
     kv_options.read_only = !writes;
     WEIRHOUSE_TRY(workspace->kv_, storage::KvStore::Open(kv_folder, kv_options));
     WEIRHOUSE_TRY(workspace->online_, feature::OnlineStore::Open(*workspace->kv_));
+    WEIRHOUSE_TRY_STATUS(DistrustOtherLives(*workspace->project_, *workspace->catalog_,
+                                            *workspace->disk_, *workspace->online_));
   }
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
