@@ -218,7 +218,10 @@ void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
       continue;
     }
     const std::string declared = fmt::format("{}", definitions[index].path);
-    schemas.Add(checked->definition.name(), checked->output, declared);
+    std::vector<std::string> key;  // of what other engines write, nothing makes sure
+    for (const transform::HeaderName& name : checked->definition.key) key.push_back(name.name);
+    if (checked->definition.is_external()) key.clear();
+    schemas.Add(checked->definition.name(), checked->output, declared, std::move(key));
     if (checked->definition.history == transform::History::kKeep) {
       schemas.Add(checked->definition.history_table(), checked->output, declared);
     }

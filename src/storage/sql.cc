@@ -336,7 +336,9 @@ std::string SettingsOf(const SqlOptions& options) {
       "SET GLOBAL errors_as_json=true; SET GLOBAL threads={}; SET GLOBAL memory_limit='{}MiB';"
       "SET GLOBAL temp_directory={};"
       "SET GLOBAL TimeZone='UTC'; SET GLOBAL Calendar='gregorian';"
-      "SET GLOBAL preserve_insertion_order=true;"
+      "SET GLOBAL preserve_insertion_order=true; SET GLOBAL default_collation='';"
+      "SET GLOBAL default_order='ASC'; SET GLOBAL default_null_order='NULLS_LAST';"
+      "SET GLOBAL scalar_subquery_error_on_multiple_rows=true;"
       "SET GLOBAL produce_arrow_string_view=false; SET GLOBAL arrow_large_buffer_size=false;",
       options.threads, options.memory_limit_mb, QuoteLiteral(options.temp_folder));
   if (options.locked) {

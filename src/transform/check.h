@@ -35,9 +35,11 @@ class SchemaCatalog {
     std::shared_ptr<arrow::Schema> schema;
     // "contract arrival 1.0.0 (contracts/arrival.odcs.yaml:5)": completes "not in …".
     std::string declared_in;
+    std::vector<std::string> key;  // columns that no two rows share and that are never null
   };
   // Replaces what stood under `name`.
-  void Add(const std::string& name, std::shared_ptr<arrow::Schema> schema, std::string declared_in);
+  void Add(const std::string& name, std::shared_ptr<arrow::Schema> schema, std::string declared_in,
+           std::vector<std::string> key = {});
   // Case-insensitive. nullptr if absent.
   const Entry* Find(std::string_view name) const;
   std::vector<std::string> names() const;

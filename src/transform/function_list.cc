@@ -76,7 +76,7 @@ constexpr std::string_view kOrderedAggregates =
     "array_agg group_concat list listagg string_agg json_group_array json_group_object";
 
 constexpr std::string_view kRankings =
-    "cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank "
+    "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank "
     "rank_dense row_number";
 
 // What people reach for, with why it is refused.
@@ -108,6 +108,7 @@ constexpr Refusal kRefusals[] = {
      "regr_sxx regr_sxy regr_syy favg fsum sumkahan kahan_sum product geomean geometric_mean wavg "
      "weighted_avg",
      kAddsFloats, "compute it in a feature view, whose sums are exact"},
+    {"fill", "interpolates along one column, whose ties stand in no certain order", ""},
     {"approx_count_distinct approx_quantile approx_top_k reservoir_quantile",
      "is an estimate that depends on the order of rows", "use count(distinct …) or quantile_cont"},
     {"histogram histogram_exact list_distinct array_distinct list_intersect array_intersect",

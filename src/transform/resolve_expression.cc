@@ -55,18 +55,26 @@ void Resolver::Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool i
     WalkMember(node, "lhs", scope, uses, indirect);
     return WalkMember(node, "expr", scope, uses, indirect);
   }
-  if (kind == "STAR") {  // COLUMNS(…), ORDER BY ALL
-    for (const ScopeTable& table : scope.tables) {
-      for (const ResolvedColumn& column : table.relation.columns) {
-        if (table.base != nullptr && table::IsHidden(column.name)) continue;
-        UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
-      }
-    }
-    return;
-  }
+  if (kind == "STAR") return WalkColumns(node, scope, uses, indirect);
   for (auto& [key, member] : node.items()) {
     Walk(member, scope, uses, indirect || key == "when_expr");
   }
+}
+
+// COLUMNS(…), ORDER BY ALL. As any star, without the hidden columns.
+void Resolver::WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect) {
+  std::set<std::string> hidden;
+  for (const ScopeTable& table : scope.tables) {
+    for (const ResolvedColumn& column : table.relation.columns) {
+      if (table.base == nullptr || !table::IsHidden(column.name)) {
+        UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
+      } else if (rules_.deterministic && !IsSet(node, "expr")) {
+        hidden.insert(column.name);
+        UseAll(table);  // EXCLUDE names them, so they must be there when the query runs
+      }
+    }
+  }
+  for (const std::string& name : hidden) node["exclude_list"].push_back(name);
 }
 
 void Resolver::WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect) {
@@ -74,6 +82,7 @@ void Resolver::WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses
   const FunctionKind kind = RuleOfFunction(function).kind;
   if (kind == FunctionKind::kRunTime) result_.uses_run_time = true;
   if (kind == FunctionKind::kExactSum) AddProbe(node, scope);
+  if (rules_.deterministic) SettleFunction(node, scope);
   if (node.contains("children") && node["children"].is_array()) {
     for (nlohmann::json& child : node["children"]) {
       if (TextOf(child, "class") == "LAMBDA" && TakesLambda(function)) {
@@ -194,6 +203,12 @@ void Resolver::UseColumn(const ScopeTable& table, const ResolvedColumn& column, 
                 fmt::format("\"{}\" may not be read by a transform", name),
                 "names a raw record, in the order of arrival",
                 "it is carried along by itself; order by a column of the data"));
+  } else if (name == table::kIngestedAtColumn) {
+    result_.findings.push_back(
+        Finding("WH2106", source_.SpanAt(offset, 1),
+                fmt::format("\"{}\" may not be read by a transform", name),
+                "is when the record arrived, not what it says",
+                "take a time from the data; a feature view without known_time goes by arrival"));
   }
 }
 

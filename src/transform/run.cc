@@ -21,6 +21,38 @@ Status ArrowError(const arrow::Status& status, const CheckedTransform& checked) 
                                              checked.definition.name(), status.message()));
 }
 
+Status DoesNotFit(const std::string& column, const arrow::Status& why,
+                  const CheckedTransform& checked) {
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("a value of the column \"{}\" of {} does not fit its type {}: {}", column,
+                         checked.definition.name(),
+                         checked.output->GetFieldByName(column)->type()->ToString(), why.message()))
+      .WithError("WH2114")
+      .WithSpan(checked.definition.table.span)
+      .WithHint("cast it in the SQL, or leave such rows out with WHERE");
+}
+
+// The engine hands HUGEINT over as decimal(38, 0), also where it has 39 digits.
+Status FitsItsDigits(const arrow::ChunkedArray& column, const std::string& name,
+                     const CheckedTransform& checked) {
+  constexpr std::int32_t kDigits = 38;
+  if (column.type()->id() != arrow::Type::DECIMAL128 ||
+      static_cast<const arrow::Decimal128Type&>(*column.type()).precision() != kDigits) {
+    return Status::Ok();
+  }
+  for (const auto& chunk : column.chunks()) {
+    const auto& values = static_cast<const arrow::Decimal128Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsNull(i) || arrow::Decimal128(values.GetValue(i)).FitsInPrecision(kDigits)) {
+        continue;
+      }
+      return DoesNotFit(name, arrow::Status::Invalid("it has more than 38 digits"), checked);
+    }
+  }
+  return Status::Ok();
+}
+
 // The columns of checked.output, in its types (narrow integers widened, dictionaries resolved).
 Result<std::shared_ptr<arrow::Table>> Shape(const arrow::Table& rows,
                                             const CheckedTransform& checked) {
@@ -34,9 +66,10 @@ Result<std::shared_ptr<arrow::Table>> Shape(const arrow::Table& rows,
     auto column = rows.column(i);
     if (!column->type()->Equals(*wanted)) {
       auto cast = arrow::compute::Cast(arrow::Datum(column), wanted);
-      if (!cast.ok()) return ArrowError(cast.status(), checked);
+      if (!cast.ok()) return DoesNotFit(checked.output->field(i)->name(), cast.status(), checked);
       column = cast->chunked_array();
     }
+    WEIRHOUSE_TRY_STATUS(FitsItsDigits(*column, checked.output->field(i)->name(), checked));
     columns.push_back(std::move(column));
   }
   return arrow::Table::Make(checked.output, std::move(columns), rows.num_rows());

@@ -490,6 +490,24 @@ TEST(Run, TellsWhichTransformFailedOnAValue) {
   EXPECT_THAT(status.message(), HasSubstr("the SQL of processed.t failed on a value"));
 }
 
+TEST(Run, NamesTheColumnThatCannotHoldAValue) {
+  auto& session = flights::Session();
+  ASSERT_OK(session.Register("records.arrival",
+                             Arrivals(R"([{"flight_id":"UA1","dest":"IAH","_record":7}])")));
+  for (const std::string expression : {"CAST(18446744073709551615 AS UBIGINT)",
+                                       "CAST('170141183460469231731687303715884105727' AS HUGEINT)",
+                                       "CAST('infinity' AS TIMESTAMP_S)"}) {
+    ASSERT_OK_AND(const auto checked,
+                  flights::Check("-- wh: table processed.t; key flight_id; mode incremental\n"
+                                 "SELECT flight_id, " +
+                                 expression + " AS n FROM records.arrival"));
+    const Status status = RunTransform(session, checked, ProcessTime{}).status();
+    EXPECT_EQ(status.error_code(), "WH2114") << expression << status.ToString();
+    EXPECT_THAT(status.message(),
+                HasSubstr("a value of the column \"n\" of processed.t does not fit"));
+  }
+}
+
 TEST(Run, GivesAggregatesWithoutRecords) {
   ASSERT_OK_AND(const auto checked,
                 flights::Check("-- wh: table processed.t; key carrier; mode full; history keep\n"
