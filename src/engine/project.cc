@@ -261,6 +261,12 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
             const auto contract = project.contracts.find(id);
             if (contract != project.contracts.end()) gate.owner = contract->second->owner();
           }
+          if (gate.on_fail.names_keep_staging) {
+            project.notes.push_back(fmt::format(
+                "on_fail.keep_staging of gate {} has no effect yet: a halted batch stays staged "
+                "until it is decided",
+                gate.name));
+          }
           project.gates.push_back(std::move(gate));
         }
         return Status();
@@ -421,7 +427,10 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
                                 std::string(kProjectFile), profile, *project));
   if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
-  for (const Seed& seed : project->seeds) project->files["seed:" + seed.path] = seed.digest.ToHex();
+  for (const Seed& seed : project->seeds) {
+    project->files["seed:" + seed.path] = seed.digest.ToHex();
+    for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
+  }
   project->code = CodeDigest(project->files);
 
   storage::SqlOptions options;

@@ -13,6 +13,7 @@
 #include "transform/finding.h"
 #include "transform/function_list.h"
 #include "transform/output_rules.h"
+#include "transform/passed_columns.h"
 #include "transform/resolve.h"
 #include "transform/rules.h"
 #include "transform/run_time.h"
@@ -346,6 +347,9 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
   if (definition.mode == Mode::kIncremental) query.Add(std::move(not_row_wise));
   if (!query.findings.empty()) return StatusOfFindings(query.findings, definition.path);
 
+  if (checked.row_wise) {
+    checked.passed = PassedColumns(query.node(), query.resolution, DriverOf(query.node()));
+  }
   InjectHidden(query, schemas, checked);
   WEIRHOUSE_TRY(Executable executable, Finalize(session, query));
   WEIRHOUSE_TRY_STATUS(NameTypes(session, executable));

@@ -87,6 +87,8 @@ struct CheckedTransform {
   std::shared_ptr<arrow::Schema> output;
   std::vector<std::string> declared;  // the declared columns, in output order
   std::vector<ColumnEdge> lineage;    // sorted
+  // Output column → the driver's column that it is as it stands, where that is sure.
+  std::map<std::string, std::string> passed;
   std::string sql;                    // what RunTransform executes, run_time() still open
   bool uses_run_time = false;
 };

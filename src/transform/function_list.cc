@@ -84,10 +84,11 @@ struct Refusal {
   std::string_view reason;
   std::string_view hint;
 };
+constexpr std::string_view kAddsFloats = "adds floats in the order of rows";
 constexpr Refusal kRefusals[] = {
     {"now current_timestamp current_date current_time current_localtime current_localtimestamp "
      "localtime localtimestamp today get_current_timestamp get_current_time transaction_timestamp "
-     "age ago",
+     "age ago pg_postmaster_start_time pg_conf_load_time",
      "depends on the clock", "use run_time(), which is bound to the run"},
     {"random rand setseed", "gives another value at each call", "derive it from hash(key)"},
     {"uuid gen_random_uuid uuidv4 uuidv7", "gives another value at each call",
@@ -105,7 +106,7 @@ constexpr Refusal kRefusals[] = {
      "kurtosis_pop skewness sem entropy regr_avgx regr_avgy regr_intercept regr_r2 regr_slope "
      "regr_sxx regr_sxy regr_syy favg fsum sumkahan kahan_sum product geomean geometric_mean wavg "
      "weighted_avg",
-     "adds floats in the order of rows", "compute it in a feature view, whose sums are exact"},
+     kAddsFloats, "compute it in a feature view, whose sums are exact"},
     {"fill", "interpolates along one column, whose ties stand in no certain order", ""},
     {"approx_count_distinct approx_quantile approx_top_k reservoir_quantile",
      "is an estimate that depends on the order of rows", "use count(distinct …) or quantile_cont"},
@@ -142,7 +143,9 @@ const Rules& AllRules() {
     Insert(all, "run_time", FunctionKind::kRunTime);
     Insert(all, "secret", FunctionKind::kSecret);
     for (const Refusal& refusal : kRefusals) {
-      Insert(all, refusal.names, FunctionKind::kRefused, refusal.reason, refusal.hint);
+      const bool floats = refusal.reason == kAddsFloats;
+      Insert(all, refusal.names, floats ? FunctionKind::kFloatAggregate : FunctionKind::kRefused,
+             refusal.reason, refusal.hint);
     }
     return all;
   }();
@@ -169,7 +172,8 @@ const std::vector<std::string>& AllowedFunctions() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
     for (const auto& [name, rule] : AllRules()) {
-      if (rule.kind != FunctionKind::kRefused && rule.kind != FunctionKind::kSecret) {
+      if (rule.kind != FunctionKind::kRefused && rule.kind != FunctionKind::kFloatAggregate &&
+          rule.kind != FunctionKind::kSecret) {
         list.emplace_back(name);
       }
     }

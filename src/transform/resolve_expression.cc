@@ -232,6 +232,16 @@ void Resolver::UnknownColumn(const std::vector<std::string>& names, std::size_t 
 
 void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t offset,
                            const Scope& scope) {
+  const std::string first = LowerCase(names[0]);
+  if (names.size() == 1 && IsValueFunction(first)) {
+    // Also where a relation's columns are not known: DuckDB would call the function.
+    if (!rules_.deterministic) return;
+    const FunctionRule rule = RuleOfFunction(first);
+    result_.findings.push_back(Finding("WH2106", NameSpan(offset, 0),
+                                       fmt::format("\"{}\" is not deterministic", names[0]),
+                                       std::string(rule.reason), std::string(rule.hint)));
+    return;
+  }
   std::vector<const ScopeTable*> tables;
   std::vector<std::string> aliases;
   for (const Scope* at = &scope; at != nullptr; at = at->outer) {
@@ -240,15 +250,6 @@ void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t of
       tables.push_back(&table);
       if (!table.alias.empty()) aliases.push_back(table.alias);
     }
-  }
-  const std::string first = LowerCase(names[0]);
-  if (names.size() == 1 && IsValueFunction(first)) {
-    if (!rules_.deterministic) return;
-    const FunctionRule rule = RuleOfFunction(first);
-    result_.findings.push_back(Finding("WH2106", NameSpan(offset, 0),
-                                       fmt::format("\"{}\" is not deterministic", names[0]),
-                                       std::string(rule.reason), std::string(rule.hint)));
-    return;
   }
   if (names.size() == 1) return UnknownColumn(names, 0, offset, tables);
   if (!rules_.columns) return;

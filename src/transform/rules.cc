@@ -163,6 +163,7 @@ class RuleWalk {
           Refuse(span, "run_time() takes no argument", "");
         }
         return;
+      case FunctionKind::kFloatAggregate:
       case FunctionKind::kRefused:
         return Uncertain(span, fmt::format("\"{}\" is not deterministic", shown),
                          std::string(rule.reason), std::string(rule.hint));

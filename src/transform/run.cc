@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "table/schema.h"
+#include "transform/canonical_number.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -82,7 +83,8 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Sorted by `_record`; two rows of one record are an error.
+// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or from
+// a table of another engine, have none and stay as they are.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
@@ -90,10 +92,7 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
   records.reserve(static_cast<std::size_t>(rows->num_rows()));
   for (const auto& chunk : column->chunks()) {
     const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    if (values.null_count() > 0) {
-      return Status(Code::kInternal,
-                    fmt::format("a row of {} has no `_record`", checked.definition.name()));
-    }
+    if (values.null_count() > 0) return rows;
     records.insert(records.end(), values.raw_values(), values.raw_values() + values.length());
   }
   const bool in_order = std::is_sorted(records.begin(), records.end());
@@ -125,7 +124,17 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
       .WithHint("make the seed's key unique, or join on more columns");
 }
 
+ZeroSign ZeroSignOf(const CheckedTransform& checked) {
+  return checked.row_wise ? ZeroSign::kKept : ZeroSign::kDropped;
+}
+
 }  // namespace
+
+Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,
+                     const std::string& name, const std::shared_ptr<arrow::Table>& rows) {
+  WEIRHOUSE_TRY(auto canonical, CanonicalNumbers(rows, ZeroSignOf(checked)));
+  return session.Register(name, std::move(canonical));
+}
 
 Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
                                                    const CheckedTransform& checked,
@@ -144,6 +153,7 @@ Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
         .WithHint("use try_cast or a WHERE condition for values that may not fit");
   }
   WEIRHOUSE_TRY(auto shaped, Shape(**rows, checked));
+  WEIRHOUSE_TRY(shaped, CanonicalNumbers(shaped, ZeroSignOf(checked)));
   if (!checked.row_wise) return shaped;
   return InRecordOrder(std::move(shaped), checked);
 }
