@@ -29,6 +29,12 @@ Status Unreadable(const Seed& seed, std::string_view why, std::int64_t line = 0)
   return std::move(status).WithError("WH2010");
 }
 
+contract::SourceFormat CsvFormat() {
+  contract::SourceFormat format;
+  format.format = contract::RecordFormat::kCsv;
+  return format;
+}
+
 bool IsDigits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -156,11 +162,11 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
   std::vector<contract::CsvSlice> slices;
   std::string scratch;
   return contract::ForEachRecord(
-      bytes, contract::RecordFormat::kCsv,
+      bytes, CsvFormat(),
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        WEIRHOUSE_TRY(const std::vector<std::string> names, contract::ParseCsvHeader(text));
+        WEIRHOUSE_TRY(const std::vector<std::string> names, contract::ParseCsvHeader(text, CsvFormat().delimiter));
         WEIRHOUSE_TRY_STATUS(CheckHeader(seed, names));
         for (const std::string& name : names) seed.columns.push_back({name, "", "", false, false});
         guesses.resize(names.size());
@@ -169,7 +175,7 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        if (!contract::SplitCsvRecord(text, &slices)) return Status();
+        if (!contract::SplitCsvRecord(text, CsvFormat().delimiter, &slices)) return Status();
         for (std::size_t i = 0; i < std::min(slices.size(), guesses.size()); ++i)
           guesses[i].Look(contract::CsvText(slices[i], &scratch), slices[i].quoted);
         return Status();
@@ -239,11 +245,10 @@ Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& s
   if (const Status cut = GuessColumns(bytes, seed, guesses); !cut.ok()) {
     return cut.error_code() == "WH2010" ? cut : Unreadable(seed, WhyUnreadable(cut.message()), 1);
   }
-  contract::SourceFormat format;
-  format.format = contract::RecordFormat::kCsv;
-  WEIRHOUSE_TRY(const contract::Decoder decoder,
-                contract::Decoder::Make(
-                    std::make_shared<const contract::Contract>(ContractOf(seed, guesses)), format));
+  WEIRHOUSE_TRY(
+      const contract::Decoder decoder,
+      contract::Decoder::Make(std::make_shared<const contract::Contract>(ContractOf(seed, guesses)),
+                              CsvFormat()));
   // The name says how the bytes are packed, and a seed never is.
   const auto decoded = decoder.Decode(bytes, {seed.name, "seed.csv", RecordId(0), {}});
   if (!decoded.ok()) return Unreadable(seed, WhyUnreadable(decoded.status().message()));
