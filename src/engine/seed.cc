@@ -226,9 +226,16 @@ Result<std::shared_ptr<arrow::Table>> Shape(const std::shared_ptr<arrow::Table>&
   }
   auto table = arrow::Table::Make(arrow::schema(fields), columns, rows->num_rows());
   if (seed.columns.size() != 1 || table->column(0)->null_count() == 0) return table;
-  const auto filled = arrow::compute::CallFunction("is_valid", {table->column(0)});
-  if (!filled.ok()) return Status(Code::kInternal, filled.status().ToString());
-  auto kept = arrow::compute::Filter(table, *filled);
+  arrow::BooleanBuilder builder;
+  arrow::Status built = builder.Reserve(table->num_rows());
+  for (const auto& chunk : table->column(0)->chunks()) {
+    for (std::int64_t i = 0; built.ok() && i < chunk->length(); ++i)
+      builder.UnsafeAppend(chunk->IsValid(i));
+  }
+  std::shared_ptr<arrow::Array> filled;
+  if (built.ok()) built = builder.Finish(&filled);
+  if (!built.ok()) return Status(Code::kInternal, built.ToString());
+  auto kept = arrow::compute::Filter(table, filled);
   if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
   return kept->table();
 }
@@ -243,7 +250,10 @@ std::string_view WhyUnreadable(std::string_view message) {
 Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& seed) {
   std::vector<Guess> guesses;
   if (const Status cut = GuessColumns(bytes, seed, guesses); !cut.ok()) {
-    return cut.error_code() == "WH2010" ? cut : Unreadable(seed, WhyUnreadable(cut.message()), 1);
+    if (cut.error_code() == "WH2010") return cut;
+    std::string why(WhyUnreadable(cut.message()));
+    if (!cut.hint().empty()) why += ": " + cut.hint();
+    return Unreadable(seed, why, 1);
   }
   WEIRHOUSE_TRY(
       const contract::Decoder decoder,
