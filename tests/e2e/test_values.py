@@ -63,7 +63,7 @@ def test_a_decimal_is_not_rounded_and_its_type_is_part_of_the_contract(tmp_path)
         "WH1213 amount out of range, expected a number that DECIMAL(5,2) holds whole"}
     project.edit("contracts/a.odcs.yaml", (", physicalType: 'DECIMAL(5,2)'", ""))
     refused = project.wh("plan", code=4).stderr
-    assert "type DECIMAL(5,2) → number" in refused
+    assert "amount: type: DECIMAL(5,2) → number (breaking)" in refused
     project.edit("contracts/a.odcs.yaml", ("logicalType: number", "logicalType: number, physicalType: NUMERIC"))
     assert "does not say how many digits" in project.wh("validate", code=2).stderr
 
