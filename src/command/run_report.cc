@@ -133,6 +133,21 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
   return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
 }
 
+json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+  json list = json::array();
+  for (const engine::OverdueCheck& check : overdue) {
+    list.push_back({{"gate", check.gate},
+                    {"table", check.table},
+                    {"owner", check.owner.empty() ? json() : json(check.owner)},
+                    {"check", check.check},
+                    {"state", check.warns ? "warned" : "failed"},
+                    {"newest", FormatTime(check.newest)},
+                    {"since", FormatTime(check.since)},
+                    {"max", check.max_text}});
+  }
+  return list;
+}
+
 json ToJson(const engine::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
@@ -144,6 +159,7 @@ json ToJson(const engine::RunSummary& summary) {
                    {"batches", summary.batches},
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
+                   {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
   if (summary.halted) {
     document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
@@ -167,10 +183,16 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
   }
+  bool overdue = false;
+  for (const engine::OverdueCheck& check : summary.overdue) {
+    context.streams().Err(
+        fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
+    overdue = overdue || !check.warns;
+  }
   if (cancelled) {
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return kExitOk;
+  return overdue ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

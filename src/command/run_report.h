@@ -13,6 +13,7 @@ namespace weirhouse::command {
 // "693,558 processed + 1 quarantined (0 duplicate, conflict, superseded, filtered, excluded)"
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 nlohmann::json ToJson(const engine::RunSummary& summary);
+nlohmann::json ToJson(const std::vector<engine::OverdueCheck>& overdue);
 // Prints the summary and returns the exit code: 3 after a halt, 130 after Ctrl-C.
 int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);
 }  // namespace weirhouse::command

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/pipeline.h"
 #include "engine/plan.h"
 
 namespace weirhouse::command {
@@ -77,6 +78,25 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
   return Status();
 }
 
+// What each gate said last; of one that is overdue, that it is.
+Result<json> GateStates(engine::Workspace& workspace,
+                        const std::vector<engine::OverdueCheck>& overdue) {
+  json gates = json::array();
+  for (const gate::GateDefinition& gate : workspace.project().gates) {
+    WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
+    json state = last.empty() ? json() : json(last[0].state);
+    for (const engine::OverdueCheck& check : overdue) {
+      if (check.gate != gate.name) continue;
+      state = check.warns && state != "failed" ? "warned" : "failed";
+    }
+    gates.push_back({{"gate", gate.name},
+                     {"table", gate.table},
+                     {"state", std::move(state)},
+                     {"batch", last.empty() ? json() : json(last[0].batch)}});
+  }
+  return gates;
+}
+
 Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
                           const Listing& tables) {
   catalog::Catalog& catalog = workspace.catalog();
@@ -111,6 +131,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
          {"batch", run.plan.name},
          {"message", story && story->is_object() ? story->value("message", "") : ""}});
   }
+  WEIRHOUSE_TRY(const auto overdue, engine::FindOverdue(workspace));
+  document["overdue"] = ToJson(overdue);
+  WEIRHOUSE_TRY(document["gates"], GateStates(workspace, overdue));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
   return document;
 }
@@ -135,6 +158,14 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
   for (const json& halted : document["halted"]) {
     context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
                              EscapeControl(halted["message"].get<std::string>())));
+  }
+  for (const json& overdue : document["overdue"]) {
+    context.Line(fmt::format(
+        "overdue    gate {} on {}: {} since {}, the newest is of {} (limit {})",
+        EscapeControl(overdue["gate"].get<std::string>()),
+        EscapeControl(overdue["table"].get<std::string>()),
+        EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
+        overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
   }
   context.Line("runs       " + CountsText(document["runs"]));
   context.Line("events     " + CountsText(document["events"]));

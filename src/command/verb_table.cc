@@ -230,7 +230,10 @@ VerbGroup Gates() {
             1,
             1,
             "publish what a halted run staged; recorded in lineage",
-            {{"reason", "TEXT", "why; kept for ever"}},
+            {{"reason", "TEXT", "why; kept for ever"},
+             {"baseline", "WORD",
+              "include: the batch counts as history; exclude: it does not (default: it counts "
+              "unless a check failed)"}},
             {"wh gate override r1104 --reason \"the airline confirmed it\""},
             "run"},
            {"gate discard",

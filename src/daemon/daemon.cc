@@ -100,6 +100,12 @@ class LandingRun {
     for (const std::string& warning : summary.warnings) talk_.Say(warning);
     if (summary.halted) {
       Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
+    } else if (!summary.overdue.empty()) {
+      std::string stories;
+      for (const engine::OverdueCheck& check : summary.overdue) {
+        stories += (stories.empty() ? "" : "\n") + check.story;
+      }
+      Tell(stories);
     } else if (!summary.unmatched_files.empty()) {
       Tell("not landed, its name fits no batch pattern: " + summary.unmatched_files[0]);
     } else {

@@ -244,6 +244,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   }
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
+  if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
   WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));

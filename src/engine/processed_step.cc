@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -451,8 +452,7 @@ Status BatchRun::Publish() {
   request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
   FillLineage(request);
   for (const gate::GateReport& report : reports_) {
-    request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
   for (const auto& work : work_) {
     request.events.push_back(
@@ -465,10 +465,17 @@ Status BatchRun::Publish() {
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
+  std::set<std::string> noted;
   for (const gate::GateReport& report : reports_) {
     WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
-    history->push_back(
-        {report.batch, report.batch_end, std::make_shared<gate::BatchProfile>(report.profile)});
+    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
+    if (!noted.insert(report.table).second) {  // another gate of the same table
+      gate::BatchProfile known = *history->back().profile;
+      profile->columns.merge(known.columns);
+      history->back().profile = std::move(profile);
+      continue;
+    }
+    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
   }
   for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes());
   WEIRHOUSE_FAILPOINT("processed.indexed");
@@ -496,9 +503,12 @@ Status BatchRun::Halt() {
   std::string message;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
-    halted.profiles.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    halted.profiles.push_back(gate::MakeProfileMetric(report, true));
     if (report.publishes()) continue;
+    if (!message.empty()) message += "\n";
+    message +=
+        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
+    if (!judged_[i]->on_fail.alert) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.gate.failed";
     event.subject = report.gate;
@@ -507,9 +517,6 @@ Status BatchRun::Halt() {
                   {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
                   {"reasons", report.Reasons()}};
     request.events.push_back(std::move(event));
-    if (!message.empty()) message += "\n";
-    message +=
-        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
   }
   halted.message = message;
   request.settings.emplace_back(HaltedKey(run_.id), ToJson(halted));

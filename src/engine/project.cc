@@ -258,6 +258,12 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
             const auto contract = project.contracts.find(id);
             if (contract != project.contracts.end()) gate.owner = contract->second->owner();
           }
+          if (gate.on_fail.names_keep_staging) {
+            project.notes.push_back(fmt::format(
+                "on_fail.keep_staging of gate {} has no effect yet: a halted batch stays staged "
+                "until it is decided",
+                gate.name));
+          }
           project.gates.push_back(std::move(gate));
         }
         return Status();

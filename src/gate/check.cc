@@ -33,6 +33,7 @@ class RuleChecker {
 
   Status operator()(const RowCountRule&) const { return Status(); }
   Status operator()(const RowCountChangeRule&) const { return Status(); }
+  Status operator()(const ArrivesRule&) const { return Status(); }
   Status operator()(const FreshnessRule& rule) const {
     return NeedFamily(rule.column, {Family::kTimestamp, Family::kDate}, "times");
   }
@@ -94,6 +95,35 @@ class RuleChecker {
   const arrow::Schema& schema_;
 };
 
+// Keys that change nothing for the type of the column.
+Status RefuseIdleKeys(const Check& check, const arrow::Schema& schema) {
+  const nlohmann::json& keys = check.parameters;
+  auto any_of = [&](Family wanted) {
+    return std::any_of(check.columns.begin(), check.columns.end(), [&](const ColumnUse& use) {
+      const auto family = FamilyOf(*schema.GetFieldByName(use.name)->type());
+      return family.ok() && *family == wanted;
+    });
+  };
+  auto idle = [&](std::string_view key, std::string_view why) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("{}.{} has no effect here: {}", check.kind, key, why))
+        .WithError("WH3003");
+  };
+  if (!keys.is_object()) return Status();
+  if (keys.contains("allow_nan") && check.kind != "type" && !any_of(Family::kReal)) {
+    return idle("allow_nan", "a column of this type never holds NaN");
+  }
+  if (keys.contains("missing") && !any_of(Family::kText)) {
+    return idle("missing", "none of the columns holds text");
+  }
+  const bool categories =
+      check.kind == "distribution" && (any_of(Family::kText) || any_of(Family::kBoolean));
+  if (categories && keys.contains("bins")) {
+    return idle("bins", "each of the most frequent values of such a column is a bin");
+  }
+  return Status();
+}
+
 // Where in a file a place in its SQL is, as far as that can be told: plain one-line texts only.
 SourceSpan PlaceInSql(const SourceSpan& sql, const Status& status, std::string_view text,
                       int offset) {
@@ -116,6 +146,7 @@ class GateChecker {
     for (Check& check : gate_.checks) {
       if (!CheckColumns(check)) continue;
       Status status = std::visit(RuleChecker(check, *schemas_.table), check.rule);
+      if (status.ok()) status = RefuseIdleKeys(check, *schemas_.table);
       if (!status.ok() && !status.span()) status = std::move(status).WithSpan(check.span);
       findings_.Add(status);
       if (auto* references = std::get_if<ReferencesRule>(&check.rule)) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
@@ -209,10 +210,31 @@ bool Holds(const CountBounds& bounds, std::int64_t value) {
   return (!bounds.min || value >= *bounds.min) && (!bounds.max || value <= *bounds.max);
 }
 
+namespace {
+// A whole number as one: a double would show another beyond 2^53.
+nlohmann::json BoundJson(double value, const std::string& text) {
+  std::int64_t whole = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return whole;
+  return value;
+}
+std::string BoundText(double value, const std::string& text) {
+  constexpr double kThousandsUpTo = 1e15;  // NumberText writes them out up to here
+  const nlohmann::json json = BoundJson(value, text);
+  return json.is_number_integer() && std::fabs(value) >= kThousandsUpTo
+             ? WithThousands(json.get<std::int64_t>())
+             : NumberText(value);
+}
+}  // namespace
+
 nlohmann::json ToJson(const NumberBounds& bounds) {
   nlohmann::json json = nlohmann::json::object();
-  if (bounds.min) json[bounds.min_exclusive ? "min_exclusive" : "min"] = *bounds.min;
-  if (bounds.max) json[bounds.max_exclusive ? "max_exclusive" : "max"] = *bounds.max;
+  if (bounds.min) {
+    json[bounds.min_exclusive ? "min_exclusive" : "min"] = BoundJson(*bounds.min, bounds.min_text);
+  }
+  if (bounds.max) {
+    json[bounds.max_exclusive ? "max_exclusive" : "max"] = BoundJson(*bounds.max, bounds.max_text);
+  }
   return json;
 }
 
@@ -224,8 +246,8 @@ nlohmann::json ToJson(const CountBounds& bounds) {
 }
 
 std::string LimitText(const NumberBounds& bounds) {
-  const std::string low = !bounds.min ? "" : NumberText(*bounds.min);
-  const std::string high = !bounds.max ? "" : NumberText(*bounds.max);
+  const std::string low = !bounds.min ? "" : BoundText(*bounds.min, bounds.min_text);
+  const std::string high = !bounds.max ? "" : BoundText(*bounds.max, bounds.max_text);
   if (!low.empty() && !high.empty()) return fmt::format("limits {} to {}", low, high);
   return low.empty() ? fmt::format("limit {}{}", bounds.max_exclusive ? "below " : "", high)
                      : fmt::format("at least {}{}", bounds.min_exclusive ? "above " : "", low);

@@ -78,6 +78,7 @@ class Evaluation {
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountChangeRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const FreshnessRule& rule);
+Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RequiredRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const UniqueRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RangeRule& rule);

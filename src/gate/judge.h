@@ -29,7 +29,7 @@ enum class State : std::uint8_t {
   kPassed,
   kSkipped,       // too few values and `too_few: skip`, or the profile turns history off
   kWarming,       // its history window has not been full yet
-  kWarned,        // failed with `severity: warn`
+  kWarned,        // failed or not evaluated, with `severity: warn`
   kNotEvaluated,  // no baseline where there should be one
   kFailed,
   kError,  // could not be judged; never passes, whatever the severity
@@ -101,6 +101,8 @@ struct GateReport {
   RowsPtr failing_rows;
   std::vector<OtherFailingRows> other_failing_rows;
   BatchProfile profile;  // this batch's: commit it as a metric when the batch is published
+  // A check with `severity: warn` had too short a history: what publishes restarts the warm-up.
+  bool lacked_history = false;
 
   bool publishes() const { return Publishes(state); }
   // The reasons of the worst checks in one line: "mean(…) …; psi(…) 6.75 (limit 2)". Empty if all
@@ -116,6 +118,8 @@ struct GateReport {
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
                      storage::SqlSession& session, Clock& clock = SystemClock());
 
+// The metric to commit with the batch of `report`, as history if it is published.
+catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline);
 // What catalog::Commit stores for ever.
 catalog::VerdictRecord MakeVerdictRecord(const GateReport& report,
                                          const GateDefinition& definition);
