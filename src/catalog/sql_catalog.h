@@ -45,6 +45,8 @@ class SqlCatalog final : public Catalog {
   Result<int> CountParseAttempt(const std::string& source, const std::string& name,
                                 const Digest& digest) override;
   Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) override;
+  Result<int> ParseAttempts(const Arrival& arrival) override;
+  Status ForgetParseAttempts(const Arrival& arrival) override;
 
   Result<std::optional<TablePointer>> FindTable(std::string_view name) override;
   Result<std::vector<TablePointer>> Tables() override;
@@ -58,6 +60,7 @@ class SqlCatalog final : public Catalog {
                                                      CommitSeq seq) override;
   Result<CommitSeq> LastSeq() override;
   Result<std::vector<FileRecord>> Files(std::optional<std::string> table) override;
+  Result<std::vector<FileRecord>> FilesSince(CommitSeq after) override;
   Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) override;
   Status MarkRemoved(const std::vector<std::string>& paths) override;
   Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) override;

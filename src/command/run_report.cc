@@ -15,6 +15,7 @@ using nlohmann::json;
 constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
                                         "filtered",  "quarantined", "excluded"};
 constexpr std::string_view kHistory = "_history";
+constexpr std::size_t kUntakenShown = 20;
 
 std::string ProcessedPart(const engine::RunSummary& summary) {
   std::string text;
@@ -133,6 +134,19 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
   return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
 }
 
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files) {
+  std::size_t shown = 0;
+  for (const auto& [path, why] : files) {
+    if (shown++ == kUntakenShown) {
+      context.Say(fmt::format("warning: and {} files more that are not taken in: --json has all",
+                              files.size() - kUntakenShown));
+      return;
+    }
+    context.Say(
+        fmt::format("warning: not taken in: {}: {}", EscapeControl(path), EscapeControl(why)));
+  }
+}
+
 json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
   json list = json::array();
   for (const engine::OverdueCheck& check : overdue) {
@@ -159,8 +173,30 @@ json ToJson(const engine::RunSummary& summary) {
                    {"batches", summary.batches},
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
+                   {"untaken_files", summary.untaken_files},
+                   {"refused_objects", summary.refused_objects},
+                   {"refused", json::array()},
+                   {"refused_batches", json::array()},
+                   {"quarantined", json::array()},
                    {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
+  for (const engine::RefusedObject& refused : summary.refused) {
+    document["refused"].push_back({{"object", refused.object},
+                                   {"reason", refused.reason},
+                                   {"found", refused.found},
+                                   {"records", refused.records}});
+  }
+  for (const engine::RefusedBatch& refused : summary.refused_batches) {
+    document["refused_batches"].push_back(
+        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
+  }
+  for (const engine::QuarantineReason& reason : summary.quarantined) {
+    document["quarantined"].push_back({{"source", reason.source},
+                                       {"reason", reason.reason},
+                                       {"records", reason.records},
+                                       {"first", reason.first},
+                                       {"found", reason.found}});
+  }
   if (summary.halted) {
     document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
   }
@@ -179,6 +215,17 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     context.Say(fmt::format("warning: not landed, its name fits no batch pattern: {}",
                             EscapeControl(file)));
   }
+  SayUntaken(context, summary.untaken_files);
+  const std::vector<std::string> refused = engine::RefusalLines(summary);
+  for (const std::string& line : refused) {
+    // What was refused whole is told to those too who want no talk.
+    if (summary.refuses()) {
+      context.streams().Err(EscapeControl(line) + "\n");
+    } else {
+      context.Say("  " + EscapeControl(line));
+    }
+  }
+  if (!refused.empty()) context.Say("  look: wh quarantine list --by reason; the bytes are kept");
   if (summary.halted) {
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
@@ -193,6 +240,6 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return overdue ? kExitGateFailed : kExitOk;
+  return summary.refuses() || overdue ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

@@ -138,6 +138,9 @@ Result<int> RunGateShow(Context& context) {
     if (!context.wants_json()) PrintVerdict(context, *verdict);
   }
   if (found.state == catalog::RunState::kHalted) {
+    // Its story tells what the checks do not see: what of the batch is in quarantine.
+    WEIRHOUSE_TRY(const auto story, workspace->catalog().Setting("halted/" + ToString(run)));
+    if (story && story->is_object()) context.Line(EscapeControl(story->value("message", "")));
     context.Line(
         fmt::format("halted: publish anyway, wh gate override {0} --reason TEXT; or leave "
                     "the batch out, wh gate discard {0} --reason TEXT",

@@ -297,9 +297,16 @@ VerbGroup Data() {
             "SOURCE/RECORD",
             1,
             1,
-            "one refused record: its bytes as they came, and every violation",
+            "one refused record (or object): its bytes as they came, and every violation",
             {},
             {"wh quarantine show weather/311"}},
+           {"quarantine retry",
+            "SOURCE/OBJECT",
+            1,
+            1,
+            "read an object once more that was quarantined whole (WH1304)",
+            {},
+            {"wh quarantine retry weather/2013-02-12.csv"}},
            {"table list", "", 0, 0, "tables, rows, snapshots", {}, {"wh table list"}},
            {"table show",
             "TABLE",
@@ -490,12 +497,14 @@ VerbGroup Lineage() {
             {"wh reproduce late#1 --check"},
             "model"},
            {"verify",
-            "",
+            "[TABLE]",
             0,
-            0,
-            "the catalog against the disk; exit 9 if they differ",
-            {{"deep", "", "hash every byte again"}},
-            {"wh verify --deep"}}}};
+            1,
+            "the catalog against the disk, or tables against a rebuild; exit 9 if they differ",
+            {{"deep", "", "hash every byte again"},
+             {"rebuild", "", "compute the tables (or TABLE) from raw aside, and compare"}},
+            {"wh verify --deep", "wh verify --rebuild", "wh verify --rebuild processed.arrival"},
+            "table"}}};
 }
 
 VerbGroup Shell() {

@@ -55,6 +55,14 @@ Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
 // Runs the SQL that depends on them again, as a whole, judges and publishes it: one commit. As
 // ProcessBatch.
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news);
+// An object that was quarantined whole, read once more: its share of the batch that it came with,
+// in one commit. As ProcessBatch; the offset stays where it is.
+struct Retry {
+  catalog::ObjectRecord object;
+  catalog::Catalog::CommitEntry raw;  // the commit that brought it
+};
+Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
+
 // Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
 // the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);

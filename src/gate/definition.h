@@ -5,6 +5,7 @@
 // suggestion.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -193,6 +194,11 @@ using Rule = std::variant<RowCountRule, RowCountChangeRule, FreshnessRule, Arriv
                           TypeRule, PairRule, ReferencesRule, StatisticRule, QuantileRule,
                           DistinctRule, DistributionRule, SqlRule>;
 
+// How long the SQL of a check may run: a batch of millions of rows takes seconds.
+inline constexpr std::chrono::milliseconds kSqlTimeoutDefault{300'000};
+// What it may return; failing rows are kept.
+inline constexpr std::int64_t kSqlResultBytesMax = 256 << 20;
+
 // A column of the gated table that a check names, and where.
 struct ColumnUse {
   std::string name;
@@ -206,8 +212,9 @@ struct Check {
   Severity severity = Severity::kError;
   Scope scope = Scope::kBatch;
   TooFew too_few = TooFew::kFail;
-  Allowance max_bad;          // value checks only
-  int warmup = 0;             // history checks only: published runs before the check counts
+  Allowance max_bad;  // value checks only
+  int warmup = 0;     // history checks only: published runs before the check counts
+  std::chrono::milliseconds sql_timeout = kSqlTimeoutDefault;  // `pair` and `sql` only
   nlohmann::json parameters;  // as written, stored with every verdict
   SourceSpan span;
   std::vector<ColumnUse> columns;

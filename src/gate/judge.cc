@@ -111,16 +111,12 @@ GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
     const auto duration =
         std::chrono::duration_cast<std::chrono::microseconds>(clock.Monotonic() - begin);
     report.checks.push_back(ResultOf(check, findings.back(), duration.count()));
+    report.stopped = evaluation.stopped();
+    if (!report.stopped.ok()) return report;
   }
   if (const auto profile = evaluation.Profile(); profile.ok()) report.profile = **profile;
-  const Status gathered = GatherFailingRows(input, findings, report);
+  GatherFailingRows(input, findings, report);
   report.state = WorstOf(report.checks);
-  if (!gathered.ok()) {
-    // A verdict without its rows would hide what failed.
-    report.state = State::kError;
-    report.checks.front().state = State::kError;
-    report.checks.front().reason = gathered.message();
-  }
   if (definition.checks.empty()) report.state = State::kError;
   return report;
 }

@@ -104,6 +104,9 @@ struct GateReport {
   // A check with `severity: warn` had too short a history: what publishes restarts the warm-up.
   bool lacked_history = false;
 
+  // Not OK: the process was told to stop while SQL of a check ran. This is then no judgement.
+  Status stopped;
+
   bool publishes() const { return Publishes(state); }
   // The reasons of the worst checks in one line: "mean(…) …; psi(…) 6.75 (limit 2)". Empty if all
   // passed.
@@ -114,7 +117,8 @@ struct GateReport {
 
 // Judges. Pure apart from the session, where it registers `this`, `this_table` and other tables
 // under their names and takes them away again. Never fails: what cannot be judged is an error in
-// the report. `clock` measures durations.
+// the report. `clock` measures durations. SQL runs within the checks' timeouts and
+// kSqlResultBytesMax, and is ended when the session's bounds say that the process is to stop.
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
                      storage::SqlSession& session, Clock& clock = SystemClock());
 

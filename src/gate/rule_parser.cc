@@ -11,6 +11,8 @@
 namespace weirhouse::gate {
 namespace {
 constexpr int kWarmupMax = 10'000;
+constexpr std::int64_t kSqlTimeoutMinUs = 1'000'000;
+constexpr std::int64_t kSqlTimeoutMaxUs = 86'400'000'000;
 
 // What a kind may say, besides `name` and `severity`.
 struct KindInfo {
@@ -43,7 +45,8 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["pattern"] = {ParsePattern, {"column", "regex", "match", "scope", "too_few"}, false, true};
     all["length"] = {ParseLength, with({"column", "scope", "too_few"}, bounds), false, true};
     all["type"] = {ParseType, {"column", "type", "allow_nan", "scope", "too_few"}, false, true};
-    all["pair"] = {ParsePair, {"expr", "nulls", "null", "scope", "too_few"}, false, true};
+    all["pair"] = {
+        ParsePair, {"expr", "nulls", "null", "scope", "too_few", "timeout"}, false, true};
     all["references"] = {
         ParseReferences,
         {"column", "columns", "table", "parent", "max_missing", "scope", "too_few"},
@@ -61,7 +64,7 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["distribution"] = {ParseDistribution,
                            {"column", "test", "baseline", "max", "min_p", "warmup", "min_rows",
                             "too_few", "bins", "width", "nulls", "scale"}};
-    all["sql"] = {ParseSql, {"query", "rows"}};
+    all["sql"] = {ParseSql, {"query", "rows", "timeout"}};
     return all;
   }();
   return kinds;
@@ -92,6 +95,12 @@ Status ReadCommonKeys(const CheckNode& at, Check& check) {
   if (scope == "table") check.scope = Scope::kTable;
   WEIRHOUSE_TRY(const std::string too_few, Word(at, "too_few", {"fail", "skip"}));
   if (too_few == "skip") check.too_few = TooFew::kSkip;
+  if (const YamlNode* timeout = at.Find("timeout")) {
+    WEIRHOUSE_TRY(const std::int64_t us, Micros(at, *timeout, "timeout"));
+    if (us < kSqlTimeoutMinUs || us > kSqlTimeoutMaxUs)
+      return timeout->Error("WH3002", fmt::format("{} must be from 1s to 1d", at.What("timeout")));
+    check.sql_timeout = std::chrono::milliseconds(us / 1000);
+  }
   const YamlNode* warmup = at.Find("warmup");
   if (warmup == nullptr) return Status();
   WEIRHOUSE_TRY(const std::int64_t runs, warmup->AsInt(at.What("warmup")));
