@@ -107,7 +107,8 @@ Result<int> RunInit(Context& context) {
   }
   auto project = engine::LoadProject(folder, context.invocation().profile);
   const Status problem = project.status();
-  // The state needs the project file alone; what is wrong in the others can be mended with it there.
+  // The state needs the project file alone; what is wrong in the others can be mended with it
+  // there.
   if (!problem.ok()) project = engine::LoadProjectHead(folder, context.invocation().profile);
   if (!project.ok()) return problem;
   WEIRHOUSE_TRY(const std::string token, engine::InitializeState(**project));

@@ -9,8 +9,8 @@
 
 namespace weirhouse::engine {
 
-// Name, profile, sources and the like of weirhouse.yaml in `root`; no contracts, SQL, gates or seeds'
-// rows. Errors: those of that file.
+// Name, profile, sources and the like of weirhouse.yaml in `root`; no contracts, SQL, gates or
+// seeds' rows. Errors: those of that file.
 Result<std::shared_ptr<const ProjectDefinition>> LoadProjectHead(const std::string& root,
                                                                  const std::string& profile);
 }  // namespace weirhouse::engine

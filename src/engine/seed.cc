@@ -166,7 +166,8 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        WEIRHOUSE_TRY(const std::vector<std::string> names, contract::ParseCsvHeader(text, CsvFormat().delimiter));
+        WEIRHOUSE_TRY(const std::vector<std::string> names,
+                      contract::ParseCsvHeader(text, CsvFormat().delimiter));
         WEIRHOUSE_TRY_STATUS(CheckHeader(seed, names));
         for (const std::string& name : names) seed.columns.push_back({name, "", "", false, false});
         guesses.resize(names.size());

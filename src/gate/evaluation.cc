@@ -129,8 +129,12 @@ Result<RowsPtr> InOrder(const RowsPtr& rows) {
   std::int64_t row = 0;
   for (const auto& chunk : rows->column(last)->chunks()) {
     const auto& numbers = static_cast<const arrow::Int64Array&>(*chunk);
-    for (std::int64_t i = 0; i < numbers.length(); ++i, ++row)
-      place.at(static_cast<std::size_t>(numbers.Value(i) - 1)) = row;
+    for (std::int64_t i = 0; i < numbers.length(); ++i, ++row) {
+      const std::int64_t number = numbers.Value(i);
+      if (number < 1 || number > rows->num_rows())
+        return Status(Code::kInternal, "an expression of a pair changed the number of rows");
+      place[static_cast<std::size_t>(number - 1)] = row;
+    }
   }
   arrow::Int64Builder builder;
   arrow::Status built = builder.AppendValues(place);
