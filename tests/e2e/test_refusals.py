@@ -221,6 +221,23 @@ def test_a_delimiter_is_what_the_source_says(tmp_path, written, byte):
     assert project.rows("select count(*) as n from records.s")[0]["n"] == 2
 
 
+def test_files_that_were_refused_for_their_delimiter_are_read_once_it_is_said(tmp_path):
+    project = make(tmp_path / "p")
+    project.land("s", "a.csv", b"id;temp\nx;1\ny;warm\n")
+    project.wh("apply", "--yes", code=3)
+    assert states(project) == {"quarantined": 2}
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, delimiter: ';'"))
+    assert "delimiter s" in project.wh("plan").stdout
+    project.apply()
+    assert states(project) == {"processed": 1, "quarantined": 1}
+    assert [reason for reason, _ in reasons(project)] == ["WH1202 temp not of type number"]
+    project.land("s", "b.csv", b"id;temp\nz;3\n")
+    project.wh("ingest")
+    assert states(project) == {"processed": 2, "quarantined": 1}
+    project.edit("weirhouse.yaml", (", delimiter: ';'", ""))
+    project.wh("plan")
+
+
 @pytest.mark.parametrize("settings", ["format: csv, delimiter: ''", "format: csv, delimiter: ';;'",
                                       "format: csv, delimiter: a", "format: jsonl, delimiter: ';'"])
 def test_a_delimiter_that_cannot_be_is_refused(tmp_path, settings):
