@@ -32,7 +32,8 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
   for (const auto& [name, digest] : before.items()) {
     if (!now.contains(name))
-      items.push_back({PlanItem::Action::kRemove, kind, name, "its data stays"});
+      items.push_back({PlanItem::Action::kRemove, kind, name,
+                       kind == "delimiter" ? on_change : "its data stays"});
   }
 }
 
