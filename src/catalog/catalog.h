@@ -166,6 +166,8 @@ class Catalog {
                                                              CommitSeq seq) = 0;
   virtual Result<CommitSeq> LastSeq() = 0;
   virtual Result<std::vector<FileRecord>> Files(std::optional<std::string> table) = 0;
+  // Those that commits after `after` were the first to record.
+  virtual Result<std::vector<FileRecord>> FilesSince(CommitSeq after) = 0;
   // Paths released by commits before `before` that have not been marked as removed from the disk.
   virtual Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) = 0;
   virtual Status MarkRemoved(const std::vector<std::string>& paths) = 0;

@@ -29,6 +29,8 @@ TEST_P(CatalogConformance, EveryPartOfACommitReadsBack) {
   ASSERT_EQ(files.size(), 1U);
   EXPECT_EQ(files[0].sha256, Sha256Of("m1.json"));
   EXPECT_EQ(ValueOf(catalog_->Files(std::nullopt)).size(), 1U);
+  EXPECT_EQ(ValueOf(catalog_->FilesSince(CommitSeq(0))).size(), 1U);
+  EXPECT_TRUE(ValueOf(catalog_->FilesSince(ValueOf(catalog_->LastSeq()))).empty());
   const auto object = ValueOf(catalog_->FindObject(ObjectId(1)));
   ASSERT_TRUE(object.has_value());
   EXPECT_EQ(object->digest, request.objects[0].digest);

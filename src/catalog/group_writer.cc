@@ -81,6 +81,13 @@ bool GroupWriter::WriteTogether(const Group& group) {
     group.front()->status = committed;
     return true;
   }
+  if (committed.error_code() == "WH7010") {  // the disk was full before the end was written
+    connection_->Rollback();
+    for (Waiting* member : group) {
+      if (member->status.ok()) member->status = committed;
+    }
+    return true;
+  }
   Settle(group, committed);
   return true;
 }
@@ -115,38 +122,57 @@ void GroupWriter::Finish(const Group& group) {
 void GroupWriter::Settle(const Group& group, const Status& failure) {
   // What the failed COMMIT left is read anew on another connection; it is not guessed here.
   connection_.reset();
+  const Status buried = Bury();
   for (Waiting* member : group) {
-    if (member->status.ok()) member->status = SettleOne(*member->work, failure);
+    if (member->status.ok()) member->status = SettleOne(*member->work, failure, buried);
   }
 }
 
-Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure) {
-  if (!work.took_place) return failure;
-  const auto ask = [&]() -> Result<bool> {
-    WEIRHOUSE_TRY_STATUS(Begin());
-    WEIRHOUSE_TRY(const bool there, work.took_place(*connection_));
-    if (there) return true;
-    // The failed COMMIT may have left whole frames in the log, which a recovery after a crash would
-    // bring back. A commit of our own overwrites them: only after it is "absent" certain.
-    WEIRHOUSE_TRY_STATUS(connection_->Run("UPDATE counter SET next = next WHERE name = 'record'"));
-    WEIRHOUSE_TRY_STATUS(connection_->Commit());
-    return false;
-  };
-  const Result<bool> there = ask();
-  if (!there.ok()) {
-    connection_.reset();
-    return Status(Code::kUnavailable,
-                  fmt::format("outcome of the {} is unknown: {}; then {}", work.what,
-                              failure.message(), there.status().message()))
+Status GroupWriter::Bury() {
+  // A COMMIT whose fsync failed may have left whole frames in the log. No reader sees them, but a
+  // recovery after a crash would bring them back. A commit of our own takes their place: only then
+  // is what is not seen absent for certain. It must change something, or nothing is written.
+  // (PostgreSQL's log ends what was not committed by itself.)
+  WEIRHOUSE_TRY_STATUS(Begin());
+  if (connection_->dialect() != storage::Dialect::kSqlite) {
+    connection_->Rollback();
+    return Status::Ok();
+  }
+  Status buried = connection_->Run(
+      "INSERT INTO counter (name, next) VALUES ('settled', 1) ON CONFLICT (name) DO UPDATE SET "
+      "next = counter.next + 1");
+  if (buried.ok()) buried = connection_->Commit();
+  if (!buried.ok()) connection_.reset();
+  return buried;
+}
+
+Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, const Status& buried) {
+  const auto unknown = [&](const Status& why) {
+    return Status(Code::kUnavailable, fmt::format("outcome of the {} is unknown: {}; then {}",
+                                                  work.what, failure.message(), why.message()))
         .WithError("WH7003")
         .WithHint("look the key up until it is known; keep the staged files");
-  }
-  connection_->Rollback();
+  };
+  if (!work.took_place) return buried.ok() ? failure : unknown(buried);
+  const Result<bool> there = Ask(work);
+  if (!there.ok()) return unknown(there.status());
   if (*there) return Status::Ok();
+  if (!buried.ok()) return unknown(buried);
   return Status(Code::kUnavailable,
                 fmt::format("{} did not take place: {}", work.what, failure.message()))
       .WithError("WH7084")
       .WithHint("nothing was written; the same command may be run again");
+}
+
+Result<bool> GroupWriter::Ask(const WriteWork& work) {
+  WEIRHOUSE_TRY_STATUS(Begin());
+  Result<bool> there = work.took_place(*connection_);
+  if (there.ok()) {
+    connection_->Rollback();
+  } else {
+    connection_.reset();
+  }
+  return there;
 }
 
 Status GroupWriter::OpenConnection() {

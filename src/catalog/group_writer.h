@@ -61,7 +61,10 @@ class GroupWriter {
   Status InSavepoint(Waiting& member, bool& alive);
   void WriteAlone(Waiting& member);
   void Settle(const Group& group, const Status& failure);
-  Status SettleOne(const WriteWork& work, const Status& failure);
+  // Makes sure that what the failed COMMIT left in the log cannot come back.
+  Status Bury();
+  Status SettleOne(const WriteWork& work, const Status& failure, const Status& buried);
+  Result<bool> Ask(const WriteWork& work);
   void Finish(const Group& group);
   Status OpenConnection();
   // Opens a transaction, on a new connection if the old one has ended.

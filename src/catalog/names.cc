@@ -165,6 +165,12 @@ Result<std::vector<FileRecord>> SqlCatalog::Files(std::optional<std::string> tab
       {}, "ORDER BY id", FileOfRow);
 }
 
+Result<std::vector<FileRecord>> SqlCatalog::FilesSince(CommitSeq after) {
+  return Collect<FileRecord>(
+      fmt::format("SELECT {} FROM file WHERE seq > ? ORDER BY id", kFileColumns), {after.value()},
+      FileOfRow);
+}
+
 Result<std::vector<MetricRecord>> SqlCatalog::Metrics(const std::string& table,
                                                       const std::string& name, EventTime from,
                                                       EventTime to) {

@@ -98,12 +98,14 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
 // A path in a landing folder may be filled again: what was seen last counts.
 Status WriteLanding(CommitContext& commit, const LandingRecord& landing) {
   return commit.db.Run(
-      "INSERT INTO landing (path, size_bytes, mtime_us, inode, source, digest, state, seq) VALUES "
-      "(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, "
+      "INSERT INTO landing (path, size_bytes, mtime_us, inode, source, digest, state, seq, "
+      "ctime_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size_bytes = "
+      "excluded.size_bytes, "
       "mtime_us = excluded.mtime_us, inode = excluded.inode, source = excluded.source, digest = "
-      "excluded.digest, state = excluded.state, seq = excluded.seq",
+      "excluded.digest, state = excluded.state, seq = excluded.seq, ctime_us = excluded.ctime_us",
       {landing.path, landing.size_bytes, landing.mtime_us, static_cast<std::int64_t>(landing.inode),
-       landing.source, landing.digest.ToHex(), landing.state, commit.seq.value()});
+       landing.source, landing.digest.ToHex(), landing.state, commit.seq.value(),
+       landing.ctime_us});
 }
 
 Status WriteVerdict(CommitContext& commit, const VerdictRecord& verdict) {

@@ -162,6 +162,8 @@ struct LandingRecord {  // what was seen in a landing folder
   std::string source;
   Digest digest;
   std::string state;  // stored | duplicate
+  // Nobody can set it, so it tells a file apart that was given the time of another. 0: not kept.
+  std::int64_t ctime_us = 0;
 };
 
 // ---- Judgement

@@ -134,6 +134,7 @@ Result<LandingRecord> LandingOfRow(const DatabaseRow& row) {
   landing.source = row.Text(4);
   WEIRHOUSE_TRY(landing.digest, StoredDigest(row.Text(5), "digest of a landing file"));
   landing.state = row.Text(6);
+  landing.ctime_us = row.Int(7);
   return landing;
 }
 

@@ -65,7 +65,7 @@ inline constexpr std::string_view kObjectSelect =
 Result<ObjectRecord> ObjectOfRow(const storage::DatabaseRow& row);
 
 inline constexpr std::string_view kLandingColumns =
-    "path, size_bytes, mtime_us, inode, source, digest, state";
+    "path, size_bytes, mtime_us, inode, source, digest, state, ctime_us";
 Result<LandingRecord> LandingOfRow(const storage::DatabaseRow& row);
 
 inline constexpr std::string_view kVerdictColumns =

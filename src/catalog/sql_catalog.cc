@@ -78,7 +78,9 @@ Status SqlCatalog::OpenReader() {
   return Status::Ok();
 }
 
-Status SqlCatalog::Write(const Body& body) { return writer_.Write({.body = body}); }
+Status SqlCatalog::Write(const Body& body) {
+  return writer_.Write({.body = body, .what = "write to the catalog"});
+}
 
 Status SqlCatalog::OnReader(const Body& statement) {
   WEIRHOUSE_TRY_STATUS(OpenReader());

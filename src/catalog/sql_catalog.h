@@ -60,6 +60,7 @@ class SqlCatalog final : public Catalog {
                                                      CommitSeq seq) override;
   Result<CommitSeq> LastSeq() override;
   Result<std::vector<FileRecord>> Files(std::optional<std::string> table) override;
+  Result<std::vector<FileRecord>> FilesSince(CommitSeq after) override;
   Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) override;
   Status MarkRemoved(const std::vector<std::string>& paths) override;
   Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) override;

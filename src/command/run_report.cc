@@ -15,6 +15,7 @@ using nlohmann::json;
 constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
                                         "filtered",  "quarantined", "excluded"};
 constexpr std::string_view kHistory = "_history";
+constexpr std::size_t kUntakenShown = 20;
 
 std::string ProcessedPart(const engine::RunSummary& summary) {
   std::string text;
@@ -133,6 +134,34 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
   return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
 }
 
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files) {
+  std::size_t shown = 0;
+  for (const auto& [path, why] : files) {
+    if (shown++ == kUntakenShown) {
+      context.Say(fmt::format("warning: and {} files more that are not taken in: --json has all",
+                              files.size() - kUntakenShown));
+      return;
+    }
+    context.Say(
+        fmt::format("warning: not taken in: {}: {}", EscapeControl(path), EscapeControl(why)));
+  }
+}
+
+json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+  json list = json::array();
+  for (const engine::OverdueCheck& check : overdue) {
+    list.push_back({{"gate", check.gate},
+                    {"table", check.table},
+                    {"owner", check.owner.empty() ? json() : json(check.owner)},
+                    {"check", check.check},
+                    {"state", check.warns ? "warned" : "failed"},
+                    {"newest", FormatTime(check.newest)},
+                    {"since", FormatTime(check.since)},
+                    {"max", check.max_text}});
+  }
+  return list;
+}
+
 json ToJson(const engine::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
@@ -144,10 +173,12 @@ json ToJson(const engine::RunSummary& summary) {
                    {"batches", summary.batches},
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
+                   {"untaken_files", summary.untaken_files},
                    {"refused_objects", summary.refused_objects},
                    {"refused", json::array()},
                    {"refused_batches", json::array()},
                    {"quarantined", json::array()},
+                   {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
   for (const engine::RefusedObject& refused : summary.refused) {
     document["refused"].push_back({{"object", refused.object},
@@ -184,6 +215,7 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     context.Say(fmt::format("warning: not landed, its name fits no batch pattern: {}",
                             EscapeControl(file)));
   }
+  SayUntaken(context, summary.untaken_files);
   const std::vector<std::string> refused = engine::RefusalLines(summary);
   for (const std::string& line : refused) {
     // What was refused whole is told to those too who want no talk.
@@ -198,10 +230,16 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
   }
+  bool overdue = false;
+  for (const engine::OverdueCheck& check : summary.overdue) {
+    context.streams().Err(
+        fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
+    overdue = overdue || !check.warns;
+  }
   if (cancelled) {
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return summary.refuses() ? kExitGateFailed : kExitOk;
+  return summary.refuses() || overdue ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

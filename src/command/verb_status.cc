@@ -123,12 +123,33 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
   if (plan.ok()) {
     document["waiting"] = {{"objects", plan->waiting_objects},
                            {"batches", plan->waiting_batches},
-                           {"changes", plan->items.size()}};
+                           {"changes", plan->items.size()},
+                           {"being_written", plan->being_written},
+                           {"untaken_files", plan->untaken}};
     return Status();
   }
   if (plan.status().code() != Code::kContractRefused) return plan.status();
   document["waiting"] = {{"refused", plan.status().message()}};
   return Status();
+}
+
+// What each gate said last; of one that is overdue, that it is.
+Result<json> GateStates(engine::Workspace& workspace,
+                        const std::vector<engine::OverdueCheck>& overdue) {
+  json gates = json::array();
+  for (const gate::GateDefinition& gate : workspace.project().gates) {
+    WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
+    json state = last.empty() ? json() : json(last[0].state);
+    for (const engine::OverdueCheck& check : overdue) {
+      if (check.gate != gate.name) continue;
+      state = check.warns && state != "failed" ? "warned" : "failed";
+    }
+    gates.push_back({{"gate", gate.name},
+                     {"table", gate.table},
+                     {"state", std::move(state)},
+                     {"batch", last.empty() ? json() : json(last[0].batch)}});
+  }
+  return gates;
 }
 
 Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
@@ -163,6 +184,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
         {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
   WEIRHOUSE_TRY(document["notes"], FieldNotes(workspace));
+  WEIRHOUSE_TRY(const auto overdue, engine::FindOverdue(workspace));
+  document["overdue"] = ToJson(overdue);
+  WEIRHOUSE_TRY(document["gates"], GateStates(workspace, overdue));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
   return document;
 }
@@ -184,6 +208,10 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
                    : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
                                  DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
                                  waiting["changes"].dump()));
+  if (waiting.contains("being_written") && waiting["being_written"] != 0) {
+    context.Line(fmt::format("           {} files that somebody has open for writing",
+                             DisplayText(waiting["being_written"])));
+  }
   std::string quarantined;
   for (const auto& [source, records] : balance.quarantined) {
     quarantined += fmt::format("{}{} of {}", quarantined.empty() ? "" : ", ",
@@ -204,6 +232,14 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
     context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
                              EscapeControl(halted["message"].get<std::string>())));
   }
+  for (const json& overdue : document["overdue"]) {
+    context.Line(fmt::format(
+        "overdue    gate {} on {}: {} since {}, the newest is of {} (limit {})",
+        EscapeControl(overdue["gate"].get<std::string>()),
+        EscapeControl(overdue["table"].get<std::string>()),
+        EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
+        overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
+  }
   context.Line("runs       " + CountsText(document["runs"]));
   context.Line("events     " + CountsText(document["events"]));
   if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
@@ -217,6 +253,10 @@ Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
   WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, halted, tables));
   if (!context.wants_json()) PrintDocument(context, document, balance, tables);
+  if (document["waiting"].contains("untaken_files")) {
+    SayUntaken(context,
+               document["waiting"]["untaken_files"].get<std::map<std::string, std::string>>());
+  }
   context.Answer(std::move(document));
   if (!balance.adds_up()) {
     context.Say(

@@ -230,7 +230,10 @@ VerbGroup Gates() {
             1,
             1,
             "publish what a halted run staged; recorded in lineage",
-            {{"reason", "TEXT", "why; kept for ever"}},
+            {{"reason", "TEXT", "why; kept for ever"},
+             {"baseline", "WORD",
+              "include: the batch counts as history; exclude: it does not (default: it counts "
+              "unless a check failed)"}},
             {"wh gate override r1104 --reason \"the airline confirmed it\""},
             "run"},
            {"gate discard",
@@ -494,12 +497,14 @@ VerbGroup Lineage() {
             {"wh reproduce late#1 --check"},
             "model"},
            {"verify",
-            "",
+            "[TABLE]",
             0,
-            0,
-            "the catalog against the disk; exit 9 if they differ",
-            {{"deep", "", "hash every byte again"}},
-            {"wh verify --deep"}}}};
+            1,
+            "the catalog against the disk, or tables against a rebuild; exit 9 if they differ",
+            {{"deep", "", "hash every byte again"},
+             {"rebuild", "", "compute the tables (or TABLE) from raw aside, and compare"}},
+            {"wh verify --deep", "wh verify --rebuild", "wh verify --rebuild processed.arrival"},
+            "table"}}};
 }
 
 VerbGroup Shell() {

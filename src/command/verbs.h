@@ -80,5 +80,6 @@ Result<int> RunSkew(Context& context);
 Result<int> RunTrace(Context& context);
 Result<int> RunReproduce(Context& context);
 Result<int> RunVerify(Context& context);
+Result<int> VerifyRebuild(Context& context);  // verify --rebuild
 Result<int> RunNames(Context& context);
 }  // namespace weirhouse::command

@@ -29,7 +29,8 @@ namespace weirhouse::contract {
 
 // ---- The promise --------------------------------------------------------------------------------
 
-// ODCS logicalType. Arrow: utf8, date32, timestamp[us, UTC], float64, int64, boolean.
+// ODCS logicalType. Arrow: utf8, date32, timestamp[us, UTC], float64 (decimal128 where physicalType
+// says so), int64, boolean.
 enum class LogicalType : std::uint8_t { kString, kDate, kTimestamp, kNumber, kInteger, kBoolean };
 std::string_view TypeName(LogicalType type);  // "string", "date", …
 
@@ -49,12 +50,22 @@ struct Bound {
   friend bool operator==(const Bound&, const Bound&) = default;
 };
 
+// `physicalType: DECIMAL(10,2)` of a number: its values are read from their digits and kept whole.
+struct DecimalShape {
+  int precision = 0;  // 1 to kDecimalDigitsMax
+  int scale = 0;      // 0 to precision
+  friend bool operator==(const DecimalShape&, const DecimalShape&) = default;
+  std::string ToString() const;  // "DECIMAL(10,2)"
+};
+inline constexpr int kDecimalDigitsMax = 38;
+
 struct ContractField {
   std::string name;
   LogicalType type = LogicalType::kString;
-  bool required = false;         // not null; presence of the key is the same for us
-  bool unique = false;           // judged after dedup, not by the decoder
-  int primary_key_position = 0;  // from 1; 0 = not part of the key
+  std::optional<DecimalShape> decimal;  // of a number; absent: a double
+  bool required = false;                // not null; presence of the key is the same for us
+  bool unique = false;                  // judged after dedup, not by the decoder
+  int primary_key_position = 0;         // from 1; 0 = not part of the key
   std::optional<Bound> minimum;
   std::optional<Bound> maximum;
   std::optional<std::int64_t> min_length;  // code points
@@ -66,6 +77,8 @@ struct ContractField {
   std::string format;       // informative, never asserted
   std::string description;
   SourceSpan span;  // of the field's name in its file; outside every comparison
+
+  std::string TypeText() const;  // "number", "DECIMAL(10,2)"
 };
 
 enum class UnknownPolicy : std::uint8_t { kKeep, kDrop, kQuarantine };
@@ -145,6 +158,13 @@ std::shared_ptr<arrow::Schema> ToArrowSchema(const Contract& contract);
 // The same, then `_record` int64, `_ingested_at` timestamp[us, UTC] and, where unknown fields are
 // kept, `_unknown` utf8: the columns of Decoded::rows.
 std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract);
+
+// A type by its name: a logicalType, or "DECIMAL(10,2)".
+struct FieldType {
+  LogicalType type = LogicalType::kString;
+  std::optional<DecimalShape> decimal;
+};
+Result<FieldType> ParseFieldType(std::string_view text);
 
 // ---- Two versions of it -------------------------------------------------------------------------
 
@@ -260,12 +280,19 @@ Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFor
 struct RecordRange {
   std::int64_t byte_offset = 0;  // in the inflated bytes of a compressed object
   std::int64_t byte_length = 0;
+  std::int64_t line = 0;  // from 1, of its first byte
   std::string bytes;
 };
 // The `ordinal`-th record (from 0) of an object, cut as Decode cuts it. kNotFound (WH1313) beyond
 // the last. Cost: one pass up to it.
 Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceFormat& format,
                                  std::string_view object_name, std::int64_t ordinal);
+
+// Several of them, `ordinals` ascending, in their order. Cost: one pass up to the last.
+Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
+                                               const SourceFormat& format,
+                                               std::string_view object_name,
+                                               std::span<const std::int64_t> ordinals);
 
 class RecordProgram;
 

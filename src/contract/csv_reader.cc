@@ -93,11 +93,11 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
   if (static_cast<std::int64_t>(text.size()) > kStringBytesMax) {
     return Broken(sink, "WH1211", field.name, "string_bytes", WithThousands(kStringBytesMax));
   }
-  switch (ParseValue(field.type, text, slot)) {
+  switch (ParseFieldValue(field, text, slot)) {
     case Parsed::kOk:
       return JudgeSlot(field, *slot, sink);
     case Parsed::kOutOfRange:
-      return Broken(sink, "WH1213", field.name, "range", "a 64-bit integer or a finite double");
+      return Broken(sink, "WH1213", field.name, "range", RangeText(field));
     case Parsed::kWrongType:
       break;
   }

@@ -279,6 +279,8 @@ std::string Violation::Reason() const {
     words = fmt::format("wrong number of CSV fields, expected {}", expected);
   } else if (error_code == "WH1216") {
     words = fmt::format("{} not a multiple of {}", at, expected);
+  } else if (error_code == "WH2112") {
+    words = fmt::format("{} missing, part of the key of {}", at, expected);
   } else {
     words = fmt::format("{} breaks {}, expected {}", at, rule, expected);
   }

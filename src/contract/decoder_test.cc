@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <bit>
+
 #include "contract/contract.h"
 #include "contract/example_contracts.h"
 #include "testing/testing.h"
@@ -148,6 +150,28 @@ TEST(DecodeJsonLines, KeepsDropsOrQuarantinesUnknownFields) {
                                             "{\"c\":[true]}"));
 }
 
+TEST(DecodeNumbers, MinusZeroKeepsItsSignInANumberAndIsZeroAsAnInteger) {
+  const std::string fields = "{name: v, logicalType: number}, {name: i, logicalType: integer}";
+  const auto bits = [](const Decoded& decoded, int row) {
+    const auto& column = static_cast<const arrow::DoubleArray&>(
+        *decoded.rows->CombineChunks().ValueOrDie()->column(0)->chunk(0));
+    return std::bit_cast<std::uint64_t>(column.Value(row));
+  };
+  const std::uint64_t minus_zero = std::bit_cast<std::uint64_t>(-0.0);
+  const Decoded json = DecodeAll(WithFields(fields, "drop"),
+                                 "{\"v\":-0,\"i\":-0}\n{\"v\":-0.0,\"i\":0}\n"
+                                 "{\"v\":-0e0}\n{\"v\":-1e-400}\n{\"v\":0}\n{\"v\":-7}\n");
+  const Decoded csv = DecodeAll(WithFields(fields, "drop"),
+                                "v,i\n-0,-0\n-0.0,0\n-0e0,\n-1e-400,\n0,\n-7,\n", Csv(), "a.csv");
+  for (const Decoded* decoded : {&json, &csv}) {
+    ASSERT_EQ(decoded->rows->num_rows(), 6);
+    for (int row = 0; row < 4; ++row) EXPECT_EQ(bits(*decoded, row), minus_zero) << row;
+    EXPECT_EQ(bits(*decoded, 4), 0U);
+    EXPECT_EQ(bits(*decoded, 5), std::bit_cast<std::uint64_t>(-7.0));
+    EXPECT_EQ(decoded->rows->column(1)->GetScalar(0).ValueOrDie()->ToString(), "0");
+  }
+}
+
 struct ValueCase {
   std::string type;
   std::string options;
@@ -175,7 +199,14 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
       {"number", "", "1e-400", ""},
       {"number", "", "1e999", "WH1213"},
       {"number", "", "-1e400", "WH1213"},
-      {"number", "", "123456789012345678901234567890", "WH1213"},
+      {"number", "", "123456789012345678901234567890", ""},
+      {"number", "", "-18446744073709551616", ""},
+      {"number", "", "1" + std::string(308, '0'), ""},
+      {"number", "", "1" + std::string(309, '0'), "WH1213"},
+      {"integer", "", "123456789012345678901234567890", "WH1213"},
+      {"integer", "", "1e400", "WH1202"},
+      {"string", "", "1e400", "WH1202"},
+      {"boolean", "", "18446744073709551616", "WH1202"},
       {"number", "", "NaN", "WH1208"},
       {"number", "", "Infinity", "WH1208"},
       {"number", "", "-Infinity", "WH1208"},
@@ -337,18 +368,17 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
                                     "p,007, 1,true\n",
                                     Csv(), "a.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_THAT(
-      Reasons(decoded),
-      ElementsAre("WH1202 year not of type integer found 2004.0",
-                  "WH1213 x out of range, expected a 64-bit integer or a finite double found 1e999",
-                  "WH1202 ok not of type boolean found yes",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p",
-                  "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
-                  "WH1202 year not of type integer found 007",
-                  "WH1202 x not of type number found  1"));
+  EXPECT_THAT(Reasons(decoded),
+              ElementsAre("WH1202 year not of type integer found 2004.0",
+                          "WH1213 x out of range, expected a finite double found 1e999",
+                          "WH1202 ok not of type boolean found yes",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p",
+                          "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
+                          "WH1202 year not of type integer found 007",
+                          "WH1202 x not of type number found  1"));
 }
 
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {

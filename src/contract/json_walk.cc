@@ -153,6 +153,7 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
     return;
   }
   const std::string_view raw = text_.substr(value.begin, value.end - value.begin);
+  sink_.Look(raw, offset_ + static_cast<std::int64_t>(value.begin));
   bool good = false;
   switch (field.type) {
     case LogicalType::kString:
@@ -166,14 +167,18 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
       break;
     case LogicalType::kInteger:
     case LogicalType::kNumber:
-      good = value.form == Form::kNumber && ParseValue(field.type, raw, &slot) == Parsed::kOk;
+      if (value.form == Form::kNumber) {
+        const Parsed parsed = ParseFieldValue(field, raw, &slot);
+        if (parsed == Parsed::kOutOfRange)
+          return sink_.Add("WH1213", path_, "range", RangeText(field));
+        good = parsed == Parsed::kOk;
+      }
       break;
     case LogicalType::kBoolean:
       good = value.form == Form::kBoolean;
       slot.integer = raw == "true" ? 1 : 0;
       break;
   }
-  sink_.Look(raw, offset_ + static_cast<std::int64_t>(value.begin));
   if (good) {
     JudgeSlot(field, slot, &sink_);
   } else {
@@ -222,16 +227,11 @@ JsonWalk::Value JsonWalk::ScanNumber() {
          std::string_view("+-.0123456789eE").find(text_[at_]) != std::string_view::npos) {
     ++at_;
   }
-  Slot slot;
-  const Parsed parsed = ParseValue(LogicalType::kNumber, text_.substr(begin, at_ - begin), &slot);
-  if (parsed == Parsed::kWrongType) {
+  // Its size is a matter of the field it stands in.
+  if (!IsJsonNumber(text_.substr(begin, at_ - begin))) {
     at_ = begin;
     Stop("a JSON value");
     return {};
-  }
-  if (parsed == Parsed::kOutOfRange) {
-    Add("WH1213", "range", "a 64-bit integer or a finite double", begin, at_);
-    return {Form::kBroken, "", begin, at_};
   }
   return {Form::kNumber, "", begin, at_};
 }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <charconv>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -29,6 +30,7 @@ constexpr std::uint16_t kPortDefault = 8642;
 constexpr int kHttpWorkers = 4;
 // Commits wait for the disk more than they work, and those that wait together share its fsyncs.
 constexpr int kCommitWorkers = 16;
+constexpr std::size_t kFilesToldMax = 20;  // at a time
 
 std::atomic<int> signals{0};
 int signal_event = -1;
@@ -102,11 +104,36 @@ class LandingRun {
     for (const std::string& line : engine::RefusalLines(summary)) talk_.Say(line);
     if (summary.halted) {
       Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
-    } else if (!summary.unmatched_files.empty()) {
-      Tell("not landed, its name fits no batch pattern: " + summary.unmatched_files[0]);
+    } else if (!summary.overdue.empty()) {
+      std::string stories;
+      for (const engine::OverdueCheck& check : summary.overdue) {
+        stories += (stories.empty() ? "" : "\n") + check.story;
+      }
+      Tell(stories);
     } else {
       told_.clear();
     }
+    TellUntaken(summary);
+  }
+  // Each file once, and again if it was in order meanwhile.
+  void TellUntaken(const engine::RunSummary& summary) {
+    std::set<std::string> untaken;
+    for (const auto& [path, why] : summary.untaken_files) {
+      untaken.insert(fmt::format("not taken in: {}: {}", path, why));
+    }
+    for (const std::string& path : summary.unmatched_files) {
+      untaken.insert("not landed, its name fits no batch pattern: " + path);
+    }
+    std::size_t fresh = 0;
+    for (const std::string& line : untaken) {
+      if (told_files_.contains(line)) continue;
+      if (++fresh <= kFilesToldMax) talk_.Say(line);
+    }
+    if (fresh > kFilesToldMax) {
+      talk_.Say(fmt::format("and {} files more that are not taken in: wh status --json",
+                            fresh - kFilesToldMax));
+    }
+    told_files_ = std::move(untaken);
   }
   void Tell(std::string trouble) {
     if (trouble == told_) return;
@@ -117,6 +144,7 @@ class LandingRun {
   ProjectHost& host_;
   Talk& talk_;
   std::string told_;
+  std::set<std::string> told_files_;
 };
 
 Result<std::uint16_t> PortOf(const command::Invocation& invocation) {

@@ -40,7 +40,9 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
     // Too many folders for the system's limit: the look now and then finds what lands there.
     inotify_add_watch(events, folder.c_str(), kEvents);
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      if (entry.is_directory(error)) inotify_add_watch(events, entry.path().c_str(), kEvents);
+      // What a link leads to is not looked into.
+      if (!entry.is_symlink(error) && entry.is_directory(error))
+        inotify_add_watch(events, entry.path().c_str(), kEvents);
     }
   }
   return std::unique_ptr<LandingWatch>(new LandingWatch(events, stop, std::move(on_change)));

@@ -2,9 +2,12 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -88,6 +91,24 @@ void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
   rows.EndRow();
 }
 
+// A field's default as a value of its column.
+Result<std::shared_ptr<arrow::Scalar>> DefaultOf(const std::shared_ptr<arrow::DataType>& type,
+                                                 const std::string& text) {
+  if (type->id() == arrow::Type::DECIMAL128) {
+    const auto& decimal = static_cast<const arrow::Decimal128Type&>(*type);
+    arrow::Decimal128 value;
+    std::int32_t precision = 0;
+    std::int32_t scale = 0;
+    arrow::Status parsed = arrow::Decimal128::FromString(text, &value, &precision, &scale);
+    if (parsed.ok()) parsed = value.Rescale(scale, decimal.scale()).Value(&value);
+    if (!parsed.ok()) return Status(Code::kInternal, parsed.ToString());
+    return std::shared_ptr<arrow::Scalar>(std::make_shared<arrow::Decimal128Scalar>(value, type));
+  }
+  auto parsed = arrow::Scalar::Parse(type, text);
+  if (!parsed.ok()) return Status(Code::kInternal, parsed.status().ToString());
+  return *parsed;
+}
+
 // `rows` with the columns of `contract`: those it lacks hold the field's default, those that
 // widened are cast.
 Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Table>& rows,
@@ -102,10 +123,8 @@ Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Tab
       std::shared_ptr<arrow::Scalar> value = arrow::MakeNullScalar(field->type());
       if (declared != nullptr && declared->default_json) {
         const nlohmann::json json = nlohmann::json::parse(*declared->default_json, nullptr, false);
-        auto parsed = arrow::Scalar::Parse(
-            field->type(), json.is_string() ? json.get<std::string>() : json.dump());
-        if (!parsed.ok()) return Status(Code::kInternal, parsed.status().ToString());
-        value = *parsed;
+        WEIRHOUSE_TRY(value, DefaultOf(field->type(),
+                                       json.is_string() ? json.get<std::string>() : json.dump()));
       }
       auto made = arrow::MakeArrayFromScalar(*value, rows->num_rows());
       if (!made.ok()) return Status(Code::kInternal, made.status().ToString());
@@ -326,27 +345,70 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   return records;
 }
 
-Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
-    Workspace& workspace, const SourceRecords& records,
-    const std::vector<RejectedRecord>& rejected) {
-  const Source* source = workspace.project().FindSource(records.source);
-  const contract::Contract& contract = *workspace.project().contracts.at(source->contract);
-  RowBuilder rows(QuarantineSchema());
-  for (const RejectedRecord& record : rejected) {
-    for (const catalog::ObjectRecord& object : records.objects) {
-      const std::int64_t ordinal = record.record.value() - object.first_record_id.value();
-      if (ordinal < 0 || ordinal >= object.record_count) continue;
-      contract::QuarantinedRecord quarantined;
-      quarantined.ordinal = ordinal;
-      contract::Violation violation;
-      violation.error_code = record.error_code;
-      violation.rule = "key";
-      violation.found = record.reason;
-      quarantined.violations.push_back(std::move(violation));
-      AddQuarantined(rows, object, contract, quarantined);
-      break;
-    }
+contract::Violation ViolationOf(const RejectedRecord& rejected) {
+  contract::Violation violation;
+  violation.error_code = rejected.error_code;
+  violation.path = rejected.column;
+  violation.rule = "key";
+  violation.expected = rejected.table;
+  violation.found = "null";
+  return violation;
+}
+
+namespace {
+// Those of `rejected` (sorted by record) that lie in `object`.
+Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
+                   const catalog::ObjectRecord& object, const contract::Contract& contract,
+                   std::span<const RejectedRecord> rejected) {
+  std::vector<std::int64_t> ordinals;
+  for (const RejectedRecord& record : rejected)
+    ordinals.push_back(record.record.value() - object.first_record_id.value());
+  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
+  WEIRHOUSE_TRY(auto ranges,
+                contract::LocateRecords(bytes, FormatOf(source), object.name, ordinals));
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    contract::QuarantinedRecord quarantined;
+    quarantined.ordinal = ordinals[i];
+    quarantined.line = ranges[i].line;
+    quarantined.byte_offset = ranges[i].byte_offset;
+    quarantined.byte_length = ranges[i].byte_length;
+    quarantined.digest = Sha256Of(ranges[i].bytes);
+    quarantined.raw = std::move(ranges[i].bytes);
+    contract::Violation violation = ViolationOf(rejected[i]);
+    violation.byte_offset = quarantined.byte_offset;
+    quarantined.violations.push_back(std::move(violation));
+    AddQuarantined(rows, object, contract, quarantined);
   }
+  return Status();
+}
+}  // namespace
+
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
+                                                         const SourceRecords& records,
+                                                         std::vector<RejectedRecord> rejected) {
+  const Source* source = workspace.project().FindSource(records.source);
+  std::stable_sort(rejected.begin(), rejected.end(),
+                   [](const auto& a, const auto& b) { return a.record < b.record; });
+  RowBuilder rows(QuarantineSchema());
+  for (const catalog::ObjectRecord& object : records.objects) {
+    const auto before = [](const RejectedRecord& one, std::int64_t id) {
+      return one.record.value() < id;
+    };
+    const std::int64_t first = object.first_record_id.value();
+    const auto begin = std::lower_bound(rejected.begin(), rejected.end(), first, before);
+    const auto end = std::lower_bound(begin, rejected.end(), first + object.record_count, before);
+    if (begin == end) continue;
+    std::shared_ptr<const contract::Contract> contract =
+        workspace.project().contracts.at(source->contract);
+    if (!object.contract_version.empty() &&
+        object.contract_version != contract->version().ToString()) {
+      WEIRHOUSE_TRY(const auto pinned,
+                    RegisteredContract(workspace, source->contract, object.contract_version));
+      if (pinned != nullptr) contract = pinned;
+    }
+    WEIRHOUSE_TRY_STATUS(AddRejected(rows, workspace, *source, object, *contract, {begin, end}));
+  }
+  if (rows.row_count() == 0) return std::shared_ptr<arrow::Table>();
   return rows.Finish();
 }
 }  // namespace weirhouse::engine

@@ -75,14 +75,20 @@ class RecordReader {
 std::shared_ptr<arrow::Schema> QuarantineSchema();
 contract::SourceFormat FormatOf(const Source& source);
 
-// What turns a row rejected after decoding (a NULL key) into a quarantine row.
+// A row that SQL made and no table can keep (a NULL key): what makes a quarantine row of its
+// record.
 struct RejectedRecord {
-  RecordId record;
+  RecordId record;  // -1: of no one record, as a row of an aggregate
   std::string error_code;
-  std::string reason;
+  std::string table;   // "processed.visit", whose key it is
+  std::string column;  // that is null
 };
-// Finds the bytes of `rejected` in their objects and makes quarantine rows of them.
-Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
-    Workspace& workspace, const SourceRecords& records,
-    const std::vector<RejectedRecord>& rejected);
+// Without its place in the object.
+contract::Violation ViolationOf(const RejectedRecord& rejected);
+// Quarantine rows of those of `rejected` that lie in the objects of `records`, with bytes and
+// place; null if none does. A record stands there once for each table that could not keep it. Cost:
+// each object that holds one is read once more.
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
+                                                         const SourceRecords& records,
+                                                         std::vector<RejectedRecord> rejected);
 }  // namespace weirhouse::engine

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <set>
 #include <thread>
 
 #include "base/digest.h"
 #include "base/failpoint.h"
+#include "storage/location.h"
 
 namespace weirhouse::engine {
 namespace {
 constexpr std::int64_t kHashChunkBytes = 8 << 20;  // memory per thread
 constexpr std::size_t kHashThreadsMax = 4;
-constexpr std::size_t kDurableFoldersMax = 65'536;
 
 Status BadFile(const std::string& path, const std::string& why) {
   return Status(Code::kInvalidInput,
@@ -28,23 +27,9 @@ bool IsInvented(storage::Disk& disk, const std::string& path, std::int64_t size_
   const auto info = disk.Stat(path);
   return !info.ok() || (size_bytes >= 0 && info->size_bytes != size_bytes);
 }
-
-struct DurableFolders {
-  std::mutex mutex;
-  std::set<std::string, std::less<>> paths;
-};
-DurableFolders& Durable() {
-  static DurableFolders folders;
-  return folders;
-}
 }  // namespace
 
-std::string LocalPathOf(std::string_view path) {
-  if (path.starts_with("file:///")) return std::string(path.substr(7));
-  if (path.starts_with("file:/") && !path.starts_with("file://"))
-    return std::string(path.substr(5));
-  return std::string(path);
-}
+std::string LocalPathOf(std::string_view path) { return storage::CanonicalPath(path); }
 
 Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const table::TableMetadata& after,
                                                              const policy::Judgement& judgement) {
@@ -142,37 +127,5 @@ Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
   record.size_bytes = info->size_bytes;
   record.sha256 = sha.Finish();
   return record;
-}
-
-ToSync WhatToSync(const std::vector<catalog::FileRecord>& files, std::string_view location) {
-  ToSync wanted;
-  std::set<std::string> folders;
-  DurableFolders& durable = Durable();
-  const std::lock_guard lock(durable.mutex);
-  for (const catalog::FileRecord& file : files) {
-    wanted.files.push_back(file.path);
-    std::string folder = file.path;
-    while (true) {
-      const auto slash = folder.rfind('/');
-      folder.resize(slash == std::string::npos ? 0 : slash);
-      if (folder.size() < location.size() || !folder.starts_with(location)) break;
-      if (durable.paths.contains(folder) || !folders.insert(folder).second) break;
-    }
-  }
-  wanted.folders.assign(folders.begin(), folders.end());
-  return wanted;
-}
-
-void FoldersAreDurable(const std::vector<std::string>& folders) {
-  DurableFolders& durable = Durable();
-  const std::lock_guard lock(durable.mutex);
-  if (durable.paths.size() > kDurableFoldersMax) durable.paths.clear();
-  durable.paths.insert(folders.begin(), folders.end());
-}
-
-void ForgetDurableFolders() {
-  DurableFolders& durable = Durable();
-  const std::lock_guard lock(durable.mutex);
-  durable.paths.clear();
 }
 }  // namespace weirhouse::engine

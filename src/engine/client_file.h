@@ -15,7 +15,7 @@
 
 namespace weirhouse::engine {
 
-// "/lake/x" of "file:///lake/x" and "file:/lake/x"; other paths as they are.
+// The one spelling of a file's path: storage::CanonicalPath.
 std::string LocalPathOf(std::string_view path);
 
 // Remembers what it hashed, so that a second attempt of the same commit reads nothing again.
@@ -45,16 +45,4 @@ class ClientFiles {
   storage::Disk& disk_;
   std::map<std::string, catalog::FileRecord> known_;  // by path
 };
-
-// What must be fsynced so that a power cut keeps `files`: they, and the folders between them and
-// their table's `location`, which the client made. A folder found durable once is not named again.
-struct ToSync {
-  std::vector<std::string> files;
-  std::vector<std::string> folders;
-};
-ToSync WhatToSync(const std::vector<catalog::FileRecord>& files, std::string_view location);
-// After OK of SyncAll on them.
-void FoldersAreDurable(const std::vector<std::string>& folders);
-// A folder was removed: what is known of folders no longer holds.
-void ForgetDurableFolders();
 }  // namespace weirhouse::engine

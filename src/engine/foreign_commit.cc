@@ -13,6 +13,7 @@
 #include "engine/foreign_name.h"
 #include "engine/foreign_publication.h"
 #include "engine/foreign_rules.h"
+#include "engine/live_file.h"
 #include "engine/run_view.h"
 #include "table/metadata_update.h"
 
@@ -197,7 +198,6 @@ Status CommitAttempt::Judge(TableWork& work) {
 
 Status CommitAttempt::Stage(TableWork& work) {
   const std::string& name = work.asked->table;
-  const std::string location = work.next.metadata.location;
   WEIRHOUSE_TRY(const table::StagedTable staged,
                 table::StageMetadata(workspace_.disk(), work.before, workspace_.random(),
                                      std::move(work.next), workspace_.clock().Now()));
@@ -205,7 +205,7 @@ Status CommitAttempt::Stage(TableWork& work) {
   work.next.changed = true;
   work.after = staged.table;
   publication_.AddOwnFiles(staged.files);
-  publication_.AddClientFiles(work.client_files, WhatToSync(work.client_files, location));
+  publication_.AddClientFiles(work.client_files);
   publication_.Describe(name, staged.change.expected_metadata_location, work.described);
   publication_.Identify(
       Sha256Of(work.updates.dump(-1, ' ', false, json::error_handler_t::replace)).ToHex());
@@ -267,6 +267,7 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
                                     const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
   ClientFiles files(workspace.disk());
+  const LakeUse lake;  // before the lock of locations, always
   for (int attempt = 1;; ++attempt) {
     auto answer = CommitAttempt(workspace, commit, files).Run(reply);
     // The pointer moved between load and commit. What was required may hold of the new state too.

@@ -188,7 +188,6 @@ struct SharedForeignTest : ForeignTest {
     ASSERT_OK(settings);
     for (const auto& [key, value] : *settings) request.settings.emplace_back(key, nullptr);
     ASSERT_OK(catalog.Commit(request));
-    ForgetDurableFolders();
     // The disk forgets which folders there are when one is removed through it.
     ASSERT_OK(workspace->disk().MakeFolder(workspace->lake() + "/gone"));
     ASSERT_OK(workspace->disk().Remove(workspace->lake() + "/gone"));

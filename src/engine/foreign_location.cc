@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/client_file.h"
+#include "storage/location.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -103,9 +104,5 @@ Result<std::string> NewLocation(Workspace& workspace, const std::string& name) {
 
 policy::Warehouse WarehouseOf(const Workspace& workspace) { return {workspace.lake()}; }
 
-std::string PlainLocation(std::string_view location) {
-  std::string plain = LocalPathOf(location);
-  while (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
-  return plain;
-}
+std::string PlainLocation(std::string_view location) { return storage::CanonicalPath(location); }
 }  // namespace weirhouse::engine

@@ -39,6 +39,6 @@ std::string LocationOfMetadata(std::string_view metadata_location);
 Result<std::string> NewLocation(Workspace& workspace, const std::string& name);
 
 policy::Warehouse WarehouseOf(const Workspace& workspace);
-// A location as we write it: without "file:" before it and slashes after it.
+// A location as we write it: storage::CanonicalPath.
 std::string PlainLocation(std::string_view location);
 }  // namespace weirhouse::engine

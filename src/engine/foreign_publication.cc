@@ -38,16 +38,16 @@ ForeignPublication::~ForeignPublication() {
 void ForeignPublication::AddOwnFiles(const std::vector<catalog::FileRecord>& files) {
   for (const catalog::FileRecord& file : files) {
     own_.push_back(file.path);
-    to_sync_.files.push_back(file.path);
+    to_sync_.push_back(file.path);
     request_.files.push_back(file);
   }
 }
 
-void ForeignPublication::AddClientFiles(const std::vector<catalog::FileRecord>& files,
-                                        ToSync to_sync) {
-  request_.files.insert(request_.files.end(), files.begin(), files.end());
-  to_sync_.files.insert(to_sync_.files.end(), to_sync.files.begin(), to_sync.files.end());
-  to_sync_.folders.insert(to_sync_.folders.end(), to_sync.folders.begin(), to_sync.folders.end());
+void ForeignPublication::AddClientFiles(const std::vector<catalog::FileRecord>& files) {
+  for (const catalog::FileRecord& file : files) {
+    to_sync_.push_back(file.path);
+    request_.files.push_back(file);
+  }
 }
 
 void ForeignPublication::Describe(const std::string& name, const std::optional<std::string>& base,
@@ -96,11 +96,8 @@ void ForeignPublication::PlanRun() {
 
 Result<catalog::CommitAnswer> ForeignPublication::Commit() {
   PlanRun();
-  std::vector<std::string> paths = to_sync_.files;
-  paths.insert(paths.end(), to_sync_.folders.begin(), to_sync_.folders.end());
   WEIRHOUSE_FAILPOINT("foreign.before_sync");
-  if (!paths.empty()) WEIRHOUSE_TRY_STATUS(workspace_.disk().SyncAll(paths));
-  FoldersAreDurable(to_sync_.folders);
+  WEIRHOUSE_TRY_STATUS(MakeDurable());
   WEIRHOUSE_FAILPOINT("foreign.before_commit");
   auto answer = workspace_.catalog().Commit(request_);
   if (!answer.ok() && answer.status().error_code() == "WH7003") {
@@ -119,6 +116,16 @@ Result<catalog::CommitAnswer> ForeignPublication::Commit() {
   keep_own_ = answer.ok() ? !answer->repeated : !IsDefinite(answer.status());
   WEIRHOUSE_FAILPOINT("foreign.after_commit");
   return answer;
+}
+
+Status ForeignPublication::MakeDurable() {
+  if (to_sync_.empty()) return Status();
+  const Status synced = workspace_.disk().SyncAll(to_sync_);
+  if (synced.error_code() != "WH7047") return synced;
+  // The same commit would fail for ever: another file is what helps.
+  return Status(Code::kInvalidInput, "a file of the commit cannot be used: " + synced.message())
+      .WithError("WH7104")
+      .WithHint(synced.hint());
 }
 
 void ForeignPublication::RemoveOwnFiles() {

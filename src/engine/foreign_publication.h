@@ -28,8 +28,8 @@ class ForeignPublication {
 
   // Files that we wrote and no one else names until the commit.
   void AddOwnFiles(const std::vector<catalog::FileRecord>& files);
-  // Files of the client, and what must be fsynced for them.
-  void AddClientFiles(const std::vector<catalog::FileRecord>& files, ToSync to_sync);
+  // Files of the client, which fsyncs nothing.
+  void AddClientFiles(const std::vector<catalog::FileRecord>& files);
   // What the run did to `name`: goes into its lineage record. `base` is the pointer it worked on.
   void Describe(const std::string& name, const std::optional<std::string>& base,
                 nlohmann::json what);
@@ -39,10 +39,12 @@ class ForeignPublication {
 
   // fsyncs, then commits; settles an unknown outcome by the key.
   //   kUnavailable WH7003  still unknown: nothing is removed
+  //   kInvalidInput WH7104 an fsync of a client's file failed before: it is not believed twice
   Result<catalog::CommitAnswer> Commit();
 
  private:
   void PlanRun();
+  Status MakeDurable();
   void RemoveOwnFiles();
 
   Workspace& workspace_;
@@ -53,7 +55,7 @@ class ForeignPublication {
   nlohmann::json bases_ = nlohmann::json::object();
   std::vector<std::string> identity_;
   std::vector<std::string> own_;
-  ToSync to_sync_;
+  std::vector<std::string> to_sync_;
   bool keep_own_ = false;
 };
 

@@ -9,7 +9,10 @@
 #include "engine/foreign_name.h"
 #include "engine/foreign_publication.h"
 #include "engine/foreign_rules.h"
+#include "engine/live_file.h"
 #include "engine/run_view.h"
+#include "storage/location.h"
+#include "storage/open_folder.h"
 #include "table/metadata_update.h"
 
 namespace weirhouse::engine {
@@ -72,6 +75,7 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
   WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace, name, rules));
   json request = create.request;
+  const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
   WEIRHOUSE_TRY(const std::string location, Locate(workspace, name, request));
   const ProcessTime now = workspace.clock().Now();
@@ -153,7 +157,7 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   WEIRHOUSE_TRY(std::vector<catalog::FileRecord> records, files.Record(*table, judgement));
   WEIRHOUSE_TRY(records.emplace_back(),
                 files.RecordOne(name, table->metadata_location, "metadata"));
-  publication.AddClientFiles(records, WhatToSync(records, table->location));
+  publication.AddClientFiles(records);
   catalog::TableChange change{name, table->uuid, std::nullopt, table->metadata_location};
   if (former && former->uuid == table->uuid) {
     change.expected_metadata_location = former->metadata_location;
@@ -198,6 +202,7 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
   WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
   WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace, name, rules));
   if (former) WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "registered over"));
+  const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
   WEIRHOUSE_TRY(const table::TablePtr table,
                 ReadMetadata(workspace, name, LocalPathOf(metadata_location)));
@@ -215,19 +220,24 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
 // ---- Drop and rename
 // --------------------------------------------------------------------------------------
 namespace {
-// Deletes what lies in a dropped table's own folder. No other table lies in it or around it.
-void Purge(storage::Disk& disk, const std::string& folder, int depth = 0) {
+// Deletes what lies in a dropped table's own folder. No other table lies in it or around it. A link
+// is deleted, never what it leads to.
+void PurgeBelow(const storage::OpenFolder& folder, int depth) {
   constexpr int kDepthMax = 64;
-  const auto entries = disk.List(folder);
+  const auto entries = folder.List();
   if (!entries.ok() || depth > kDepthMax) return;
-  for (const storage::FileInfo& entry : *entries) {
-    if (entry.is_folder) {
-      Purge(disk, entry.path, depth + 1);
-    } else {
-      disk.Remove(entry.path).Ignore("an orphan that the sweep finds");
+  for (const storage::Entry& entry : *entries) {
+    if (entry.kind != storage::EntryKind::kFolder) {
+      folder.RemoveFile(entry.name).Ignore("an orphan that the sweep finds");
+      continue;
     }
+    if (const auto below = folder.Enter(entry.name); below.ok()) PurgeBelow(*below, depth + 1);
+    folder.RemoveEmptyFolder(entry.name).Ignore("an empty folder harms no one");
   }
-  disk.Remove(folder).Ignore("an empty folder harms no one");
+}
+void Purge(storage::Disk& disk, const std::string& location) {
+  if (const auto folder = storage::OpenFolder::Open(location); folder.ok()) PurgeBelow(*folder, 0);
+  disk.Remove(location).Ignore("an empty folder harms no one");
 }
 
 // What the catalog knows to lie in `location`: released in the commit that drops the table, so that
@@ -237,7 +247,9 @@ Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string
                 workspace.catalog().Files(std::nullopt));
   std::vector<std::string> paths;
   for (const catalog::FileRecord& file : files) {
-    if (file.path.starts_with(location + "/")) paths.push_back(file.path);
+    if (storage::IsInFolder(storage::CanonicalPath(file.path), location)) {
+      paths.push_back(file.path);
+    }
   }
   return paths;
 }
@@ -255,6 +267,9 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
   const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
   std::vector<std::string> released;
+  // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
+  std::unique_lock<std::mutex> locations;
+  if (purge) locations = LockLocations();
   if (purge) {
     if (!table.ok()) return table.status();
     WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
@@ -276,7 +291,6 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
     Purge(workspace.disk(), (*table)->location);
     WEIRHOUSE_FAILPOINT("foreign.purge.after");
     workspace.catalog().MarkRemoved(released).Ignore("the sweep finds them gone");
-    ForgetDurableFolders();
   }
   return Status();
 }
@@ -342,6 +356,7 @@ Status UntilNoOneComesBetween(const Act& act) {
 
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply) {
+  const LakeUse lake;  // before the lock of locations, always
   return UntilNoOneComesBetween([&] { return DropOnce(workspace, caller, name, purge, reply); });
 }
 

@@ -9,6 +9,7 @@
 #include "engine/foreign_location.h"
 #include "engine/foreign_name.h"
 #include "engine/foreign_publication.h"
+#include "engine/live_file.h"
 #include "engine/view_metadata.h"
 
 namespace weirhouse::engine {
@@ -151,6 +152,7 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
 Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
                                const json& request, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
+  const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
   const auto given = request.is_object() ? request.find("location") : request.end();
   std::string location;
@@ -170,6 +172,7 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
 Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
                                 const json& requirements, const json& updates,
                                 const ViewReplyOf& reply) {
+  const LakeUse lake;  // before the lock of locations, always
   for (int attempt = 1;; ++attempt) {
     auto view = ReplaceOnce(workspace, caller, name, requirements, updates, reply);
     if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
@@ -183,6 +186,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
                                  const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
   const std::string path = LocalPathOf(metadata_location);
+  const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   auto metadata = ReadViewFile(workspace, path);
@@ -207,7 +211,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY(const catalog::FileRecord file,
                 ClientFiles(workspace.disk()).RecordOne(name, path, "metadata"));
-  publication.AddClientFiles({file}, {{path}, {}});
+  publication.AddClientFiles({file});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();
   if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
+#include "engine/losers.h"
 #include "engine/pipeline.h"
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
+#include "gate/profile.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -17,12 +19,14 @@ using nlohmann::json;
 // The run that closes a halted one: its identity is the decision, so saying it twice decides once.
 Result<catalog::Run> PlanDecision(Workspace& workspace, const std::string& decision,
                                   const catalog::Run& halted, const std::string& reason,
-                                  const std::string& who, const HaltedBatch& batch) {
+                                  const std::string& who, const HaltedBatch& batch,
+                                  std::optional<bool> baseline = std::nullopt) {
   StepInputs step;
   step.kind = decision;
   step.name = ToString(halted.id);
   step.inputs = {{"run", ToString(halted.id)}, {"raw_seq", batch.raw_seq.value()}};
   step.parameters = {{"reason", reason}, {"who", who}};
+  if (baseline) step.parameters["baseline"] = *baseline ? "include" : "exclude";
   step.tables = batch.tables;
   return workspace.catalog().PlanRun(PlanOf(step));
 }
@@ -186,23 +190,51 @@ gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Prof
   return judged;
 }
 
-Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
-                    const std::string& who) {
+namespace {
+// What the checks of a halted run lacked.
+struct Trouble {
+  bool failed = false;         // failed, or could not be judged
+  bool short_history = false;  // its window held too few runs
+};
+Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
+  Trouble trouble;
+  for (const catalog::VerdictRecord& verdict : verdicts) {
+    for (const json& check : verdict.checks) {
+      const std::string state = check.value("state", "");
+      trouble.failed = trouble.failed || state == "failed" || state == "error";
+      const bool unheard = (state == "not_evaluated" || state == "warned") &&
+                           check.contains("detail") && check["detail"].is_object() &&
+                           !check["detail"].value("evaluated", true);
+      trouble.short_history = trouble.short_history || unheard;
+    }
+  }
+  return trouble;
+}
+}  // namespace
+
+Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who, std::optional<bool> baseline) {
   WEIRHOUSE_TRY(const catalog::Run halted, RequireHalted(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
   WEIRHOUSE_TRY(const catalog::Run decision,
-                PlanDecision(workspace, "override", halted, reason, who, batch));
+                PlanDecision(workspace, "override", halted, reason, who, batch, baseline));
   Publication publication(workspace, decision, "processed", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/true));
   catalog::CommitRequest& request = publication.request();
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;
-  // What a person let through says nothing about what is normal.
-  request.metrics = batch.profiles;
-  for (catalog::MetricRecord& metric : request.metrics) metric.in_baseline = false;
   WEIRHOUSE_TRY(std::vector<catalog::VerdictRecord> verdicts,
                 workspace.catalog().Verdicts({std::nullopt, run, 1000}));
+  // What failed and was let through says nothing about what is normal, unless a person says so.
+  // What only lacked a history is the beginning of one.
+  const Trouble trouble = TroubleOf(verdicts);
+  const bool counts = baseline.value_or(!trouble.failed);
+  request.metrics = batch.profiles;
+  for (catalog::MetricRecord& metric : request.metrics) {
+    metric.in_baseline = counts;
+    if (counts && trouble.short_history) gate::MarkRestart(metric.value);
+  }
   for (catalog::VerdictRecord& verdict : verdicts) {
     verdict.override_reason = reason;
     verdict.override_by = who;
@@ -211,11 +243,14 @@ Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "overrode", {}, {}});
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
-  for (const std::string& table : batch.tables)
+  for (const std::string& table : batch.tables) {
+    if (table == transform::kLosersTable)
+      continue;  // a batch that passes tells nothing of it either
     request.events.push_back(TableCommitted(table, decision, 0));
+  }
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("gate.overridden");
-  return Status();
+  return counts;
 }
 
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
@@ -231,8 +266,9 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   for (const auto& [source, count] : batch.valid_records) {
     if (count > 0) request.record_states.push_back({source, "", "excluded", count});
   }
+  // Records without a key are valid ones, and counted above; those of no table broke the contract.
   for (const catalog::RecordStateCount& state : batch.states) {
-    if (state.state == "quarantined") request.record_states.push_back(state);
+    if (state.state == "quarantined" && state.table.empty()) request.record_states.push_back(state);
   }
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "discarded", {}, {}});
   request.also_closes = run;

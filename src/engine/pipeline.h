@@ -42,6 +42,24 @@ inline bool IsSetAside(const catalog::ObjectRecord& object) {
   return object.attempts >= kParseAttemptsMax;
 }
 
+// A check on time (`freshness`, `arrives`) that nothing newer has come for.
+struct OverdueCheck {
+  std::string gate;
+  std::string table;
+  std::string owner;
+  std::string check;
+  std::string kind;
+  bool warns = false;    // `severity: warn`
+  EventTime newest{};    // the newest value, or the end of the last batch
+  EventTime since{};     // from when on it was overdue
+  EventTime now{};       // the project's clock
+  std::string max_text;  // "30h", as written
+  std::string story;     // for people, the same until something changes
+};
+// Those of all gates, by the project's clock. Reads a few dozen verdicts of each such gate and
+// writes nothing. None while a run waits for a decision: what is behind it waits for that.
+Result<std::vector<OverdueCheck>> FindOverdue(Workspace& workspace);
+
 struct RunSummary {
   std::int64_t objects = 0;            // new raw objects
   std::int64_t duplicate_objects = 0;  // the same arrival again
@@ -54,12 +72,15 @@ struct RunSummary {
   std::int64_t batches = 0;
   std::int64_t commits = 0;
   std::vector<std::string> unmatched_files;
+  // Landed files that are not taken in, or taken in and not removed as they should be: path → why.
+  std::map<std::string, std::string> untaken_files;
   std::int64_t refused_objects = 0;
   std::vector<RefusedObject> refused;  // the first of them
   std::vector<QuarantineReason> quarantined;
   std::vector<RefusedBatch> refused_batches;
   // A file or a whole batch was refused: as loud as a gate that fails (verbs turn it into exit 3).
   bool refuses() const { return refused_objects > 0 || !refused_batches.empty(); }
+  std::vector<OverdueCheck> overdue;
   // Set when a gate did not pass: the run that waits for override or discard, and its story for
   // people.
   std::optional<RunId> halted;
@@ -71,7 +92,8 @@ struct RunSummary {
 std::vector<std::string> RefusalLines(const RunSummary& summary);
 
 // Lands and runs everything that waits, batch by batch, until nothing waits, a gate halts, or
-// Ctrl-C. A halt is no error here: see RunSummary::halted (verbs turn it into exit 3). Raw and
+// Ctrl-C; then looks which tables are overdue, and tells the owner of a gate once when that
+// changes. A halt is no error here: see RunSummary::halted (verbs turn it into exit 3). Raw and
 // contracts go on after a halt.
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress);
 
@@ -89,8 +111,11 @@ Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
 
 // Publishes what a halted run staged, or leaves its batch out; both are recorded with the reason.
 // Afterwards call RunPending for the backlog.
-Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
-                    const std::string& who);
+// `baseline`: whether the published batch counts as history; by default it does unless a check
+// failed or could not be judged. One whose history was too short and that counts restarts the
+// warm-up of the gates. The answer: whether it counts.
+Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who, std::optional<bool> baseline = std::nullopt);
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
                    const std::string& who);
 

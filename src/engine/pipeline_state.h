@@ -67,6 +67,10 @@ Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
 // the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
 
+// Finds the checks that are overdue, and where the answer of a gate differs from the last one tells
+// its owner: a verdict, an event and the answer itself in one commit. Adds to the summary.
+Status WatchFeeds(PipelineState& state);
+
 // Compacts tables of which enough rows are masked; one commit each, rows unchanged.
 Status MaintainTables(PipelineState& state);
 

@@ -197,6 +197,11 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
   plan.waiting_objects = waiting.files;
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
+  plan.being_written = waiting.being_written;
+  plan.untaken = waiting.untaken;
+  for (const std::string& path : waiting.unmatched) {
+    plan.untaken[path] = "its name fits no batch pattern";
+  }
   plan.digest = DigestOf(plan, wanted);
   return plan;
 }

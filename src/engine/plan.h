@@ -1,6 +1,7 @@
 // What the project's files would change in what was applied, and applying it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ struct Plan {
   std::vector<std::string> notes;  // "processed.plane depends on arrival order"
   std::int64_t waiting_objects = 0;
   std::int64_t waiting_batches = 0;
-  std::string digest;  // 8 hex digits; apply takes it
+  std::int64_t being_written = 0;              // landed files that somebody has open for writing
+  std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → why
+  std::string digest;                          // 8 hex digits; apply takes it
   bool empty() const { return items.empty(); }
 };
 

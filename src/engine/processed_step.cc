@@ -8,16 +8,20 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/losers.h"
 #include "engine/pipeline_state.h"
 #include "engine/quarantine_table.h"
 #include "engine/refusals.h"
+#include "engine/stop_on_interrupt.h"
 #include "engine/table_work.h"
 #include "transform/run.h"
 
@@ -61,8 +65,13 @@ class BatchRun {
     return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
   }
   bool RunsWhole(const transform::CheckedTransform& transform) const {
-    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull;
+    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull ||
+           LosesByTime(transform);
   }
+  // Which rows left cannot be told: run_time() made them, and gives another time now.
+  bool LosesByTime(const transform::CheckedTransform& transform) const;
+  // What this run makes of `table`; null if nothing.
+  TableWork* WorkOn(const std::string& table) const;
   bool IsNews(const std::string& table) const;
   Status ReadNewsEnd();
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
@@ -110,6 +119,10 @@ Result<bool> BatchRun::Process() {
   WEIRHOUSE_FAILPOINT("processed.planned");
   WEIRHOUSE_TRY_STATUS(ReadRecords());
   WEIRHOUSE_TRY_STATUS(Transform());
+  for (const std::string& left_out : RowsWithoutRecord(work_)) {
+    state_.summary.warnings.push_back(
+        fmt::format("{} in {} ({})", left_out, ToString(run_.id), batch_));
+  }
   WEIRHOUSE_TRY_STATUS(Judge());
   const bool publishes = gate::Publishes(worst_) || Planted("unjudged_publish");
   if (!publishes) {
@@ -181,6 +194,19 @@ bool BatchRun::IsNews(const std::string& table) const {
   return news_ != nullptr && news_->snapshots.count(table) != 0;
 }
 
+TableWork* BatchRun::WorkOn(const std::string& table) const {
+  for (const auto& work : work_) {
+    if (work->Covers(table)) return work.get();
+  }
+  return nullptr;
+}
+
+bool BatchRun::LosesByTime(const transform::CheckedTransform& transform) const {
+  if (!transform.uses_run_time || !IsChained(transform)) return false;
+  const TableWork* upstream = WorkOn(*transform.driver);
+  return upstream != nullptr && upstream->LosesRows(*transform.driver);
+}
+
 Status BatchRun::ReadRecords() {
   if (news_ != nullptr) return Status();
   std::vector<catalog::ObjectRecord> objects;
@@ -243,18 +269,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
-      const TableWork* upstream = nullptr;
-      for (const auto& work : work_) {
-        if (work->Covers(reference.name)) upstream = work.get();
-      }
-      *has_work =
-          *has_work || IsNews(reference.name) || (upstream != nullptr && upstream->ChangesRows());
-      if (full) continue;
-      WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                    NewRowsOf(workspace_, upstream, reference.name));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      const TableWork* upstream = WorkOn(reference.name);
+      *has_work = *has_work || IsNews(reference.name) ||
+                  (upstream != nullptr && upstream->ChangesRows(reference.name));
     }
   }
   if (!full || !*has_work) return Status();
@@ -263,10 +283,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       WEIRHOUSE_TRY(const auto rows,
                     AllRecords(reference.name.substr(reference.name.find('.') + 1)));
       driver_rows_[reference.name] = rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
   }
   return Status();
@@ -278,6 +300,13 @@ Status BatchRun::Transform() {
     bool has_work = false;
     WEIRHOUSE_TRY_STATUS(RegisterInputs(transform, &has_work));
     if (!has_work) continue;
+    if (IsChained(transform) && !RunsWhole(transform)) {
+      WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                    MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
+      work_.push_back(std::move(work));
+      WEIRHOUSE_FAILPOINT("processed.transformed");
+      continue;
+    }
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                   transform::RunTransform(*state_.session, transform, run_.planned_at));
     SourceRecords* records = nullptr;
@@ -290,6 +319,7 @@ Status BatchRun::Transform() {
     const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
     WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                   TableWork::Make(workspace_, transform, rows, records, driver, full));
+    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
     work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
@@ -299,9 +329,7 @@ Status BatchRun::Transform() {
 // A table as this run sees it: with what it adds and without what it replaces.
 Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
-  for (const auto& work : work_) {
-    if (work->Covers(table)) return work->StagedRows(state_.tables, table, columns);
-  }
+  if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
     std::optional<SnapshotId> snapshot;
     if (IsNews(table)) {
@@ -364,6 +392,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   input.history_checks = !SkipsHistory(workspace_.project().profile);
   gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
   if (report.state == gate::State::kWarned) {
@@ -389,11 +418,9 @@ Status BatchRun::StageQuarantine(Publication& publication) {
   for (auto& [source, records] : sources_) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     if (records.quarantine) parts.push_back(records.quarantine);
-    for (const auto& work : work_) {
-      if (work->records() != &records || work->rejected().empty()) continue;
-      WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace_, records, work->rejected()));
-      parts.push_back(rows);
-    }
+    // A table of another table's rows knows their records and not their source.
+    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
+    if (rejected != nullptr) parts.push_back(rejected);
     std::shared_ptr<arrow::Table> rows;
     if (!parts.empty()) {
       WEIRHOUSE_TRY(rows, Concatenate(parts));
@@ -486,7 +513,7 @@ Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
-  WEIRHOUSE_TRY_STATUS(StageLosers(workspace_, publication, work_));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
@@ -496,8 +523,7 @@ Status BatchRun::Publish() {
   }
   FillLineage(request);
   for (const gate::GateReport& report : reports_) {
-    request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
   for (const auto& work : work_) {
     request.events.push_back(
@@ -513,12 +539,19 @@ Status BatchRun::Publish() {
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
+  std::set<std::string> noted;
   for (const gate::GateReport& report : reports_) {
     WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
-    history->push_back(
-        {report.batch, report.batch_end, std::make_shared<gate::BatchProfile>(report.profile)});
+    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
+    if (!noted.insert(report.table).second) {  // another gate of the same table
+      gate::BatchProfile known = *history->back().profile;
+      profile->columns.merge(known.columns);
+      history->back().profile = std::move(profile);
+      continue;
+    }
+    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
   }
-  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes());
+  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
   WEIRHOUSE_FAILPOINT("processed.indexed");
   return Status();
 }
@@ -528,6 +561,7 @@ Status BatchRun::Halt() {
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
   FillLineage(request);
@@ -542,12 +576,16 @@ Status BatchRun::Halt() {
   for (const auto& [source, records] : sources_)
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
+  if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
   std::string message;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
-    halted.profiles.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    halted.profiles.push_back(gate::MakeProfileMetric(report, true));
     if (report.publishes()) continue;
+    if (!message.empty()) message += "\n";
+    message +=
+        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
+    if (!judged_[i]->on_fail.alert) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.gate.failed";
     event.subject = report.gate;
@@ -556,9 +594,6 @@ Status BatchRun::Halt() {
                   {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
                   {"reasons", report.Reasons()}};
     request.events.push_back(std::move(event));
-    if (!message.empty()) message += "\n";
-    message +=
-        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
   }
   if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
     message += "; " + story;
@@ -575,6 +610,7 @@ Status BatchRun::Halt() {
 }  // namespace
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, entry);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());
@@ -582,6 +618,7 @@ Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEn
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());

@@ -227,6 +227,38 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   project.notify.push_back(std::move(notify));
   return Status();
 }
+
+// `zip: seeds/zip.csv`, or `zip: { path: seeds/zip.csv, types: { zip: string } }`.
+Status ParseSeed(const YamlNode::Entry& entry, ProjectDefinition& project) {
+  Seed seed;
+  seed.name = entry.key;
+  const std::string what = fmt::format("the seed \"{}\"", entry.key);
+  const YamlNode* path = &entry.value;
+  if (entry.value.is_map()) {
+    WEIRHOUSE_TRY_STATUS(entry.value.CheckKeys(what, {"path", "types"}));
+    WEIRHOUSE_TRY(path, entry.value.Require("path", what));
+    if (const YamlNode* types = entry.value.Find("types")) {
+      if (!types->is_map()) return types->Error("WH2004", "types must be a map of columns");
+      for (const YamlNode::Entry& column : types->entries()) {
+        SeedType declared;
+        declared.column = column.key;
+        declared.span = column.key_span;
+        WEIRHOUSE_TRY(declared.text, column.value.AsString("the type of a column"));
+        const auto type = contract::ParseFieldType(declared.text);
+        if (!type.ok()) {
+          return column.value.Error("WH2004", type.status().message())
+              .WithHint(type.status().hint());
+        }
+        declared.type = type->type;
+        declared.decimal = type->decimal;
+        seed.types.push_back(std::move(declared));
+      }
+    }
+  }
+  WEIRHOUSE_TRY(seed.path, path->AsString(what));
+  project.seeds.push_back(std::move(seed));
+  return Status();
+}
 }  // namespace
 
 bool SkipsHistory(const Profile& profile) {
@@ -273,12 +305,8 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   }
   if (const YamlNode* seeds = root.Find("seeds")) {
     if (!seeds->is_map()) return seeds->Error("WH2004", "seeds must be a map of names to files");
-    for (const YamlNode::Entry& entry : seeds->entries()) {
-      Seed seed;
-      seed.name = entry.key;
-      WEIRHOUSE_TRY(seed.path, entry.value.AsString(fmt::format("the seed \"{}\"", entry.key)));
-      project.seeds.push_back(std::move(seed));
-    }
+    for (const YamlNode::Entry& entry : seeds->entries())
+      WEIRHOUSE_TRY_STATUS(ParseSeed(entry, project));
   }
   if (const YamlNode* alerts = root.Find("alerts")) {
     for (const YamlNode& alert : alerts->items()) WEIRHOUSE_TRY_STATUS(ParseAlert(alert, project));

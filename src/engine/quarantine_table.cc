@@ -69,11 +69,8 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
   for (const auto& [source, records] : sources) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     if (records.quarantine) parts.push_back(records.quarantine);
-    for (const auto& one : work) {
-      if (one->records() != &records || one->rejected().empty()) continue;
-      WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace, records, one->rejected()));
-      if (rows != nullptr) parts.push_back(rows);
-    }
+    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
+    if (rejected != nullptr) parts.push_back(rejected);
     std::shared_ptr<arrow::Table> now;
     if (!parts.empty()) {
       WEIRHOUSE_TRY(now, Concatenate(parts));

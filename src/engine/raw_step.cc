@@ -2,12 +2,15 @@
 
 #include <arrow/api.h>
 #include <fmt/format.h>
-#include <unistd.h>
+
+#include <utility>
 
 #include "base/failpoint.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_records.h"
 #include "engine/publication.h"
+#include "raw/landed_file.h"
+#include "raw/landing_name.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -25,23 +28,22 @@ struct Arriving {
   std::string problem;  // why the object as a whole cannot be read
 };
 
-// Reads one landed file; nothing if it changed while it was read (it is looked at again next time).
-Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file) {
+// Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
+// or cannot be read, which the summary then tells.
+Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
+                                            RunSummary& summary) {
   Arriving arriving;
   arriving.file = &file;
   arriving.source = workspace.project().FindSource(file.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
-  auto bytes = workspace.disk().Read(file.path);
+  auto bytes = raw::ReadLanded(file);
   if (!bytes.ok()) {
-    if (bytes.status().code() == Code::kNotFound) return std::optional<Arriving>();
-    return bytes.status();
-  }
-  arriving.bytes = std::move(bytes).value();
-  auto after = workspace.disk().Stat(file.path);
-  if (!after.ok() || after->size_bytes != file.size_bytes || after->mtime_us != file.mtime_us ||
-      static_cast<std::int64_t>(arriving.bytes.size()) != file.size_bytes) {
+    summary.untaken_files[file.path] = raw::TextOfName(bytes.status().message());
     return std::optional<Arriving>();
   }
+  if (!*bytes) return std::optional<Arriving>();
+  arriving.bytes = **std::move(bytes);
+  if (arriving.bytes.empty()) summary.warnings.push_back("an empty file landed: " + file.path);
   arriving.digest = Sha256Of(arriving.bytes);
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
@@ -93,12 +95,13 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
 catalog::LandingRecord LandingOf(const Arriving& arriving) {
   const raw::LandedFile& file = *arriving.file;
   return {file.path,
-          file.size_bytes,
-          file.mtime_us,
-          file.inode,
+          file.entry.size_bytes,
+          file.entry.mtime_us(),
+          file.entry.inode,
           file.source,
           arriving.digest,
-          arriving.duplicate ? "duplicate" : "stored"};
+          arriving.duplicate ? "duplicate" : "stored",
+          file.entry.ctime_us()};
 }
 
 // The raw run of these arrivals: its identity is what arrived, so the same arrivals resume the same
@@ -116,8 +119,9 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
     if (arriving.duplicate) {
       // A repeat is an event of its own each time it lands: the file's identity tells repeats
       // apart.
-      input["duplicate"] = fmt::format("{}:{}:{}", arriving.file->path, arriving.file->inode,
-                                       arriving.file->mtime_us);
+      const storage::Entry& entry = arriving.file->entry;
+      input["duplicate"] = fmt::format("{}:{}:{}:{}", arriving.file->path, entry.inode,
+                                       entry.mtime_us(), entry.ctime_us());
     }
     step.inputs.push_back(std::move(input));
     step.record_ids_wanted += arriving.record_count;
@@ -186,64 +190,121 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
   return Status();
 }
 
-Status Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals) {
-  for (const Arriving& arriving : arrivals) {
-    if (arriving.source->delete_after)
-      WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(arriving.file->path));
-  }
-  return Status();
+// Where a source's files land, as the raw folder looks at it.
+raw::LandingRule RuleOf(Workspace& workspace, const Source& source) {
+  const std::string& root = workspace.project().root;
+  std::string folder =
+      source.landing.starts_with("/") ? source.landing : root + "/" + source.landing;
+  while (folder.ends_with('/')) folder.pop_back();
+  return {source.name, folder, source.batch, source.delete_after, raw::AsideName(root)};
 }
-}  // namespace
 
-Result<Waiting> ListWaiting(Workspace& workspace) {
+// Removes a landed file that is stored. What went wrong is told, and tried again the next time.
+void RemoveStored(const raw::LandingRule& rule, const raw::LandedFile& file, const Digest& digest,
+                  std::map<std::string, std::string>& untaken) {
+  const Result<raw::Removal> removal = raw::RemoveLanded(file, digest, rule);
+  if (!removal.ok()) {
+    untaken[file.path] =
+        "it is stored and cannot be removed: " + raw::TextOfName(removal.status().message());
+  } else if (*removal == raw::Removal::kKeptAside) {
+    untaken[file.path] = fmt::format(
+        "another file came under this name twice; the first of the two waits in {} beside it",
+        rule.aside_name);
+  }
+}
+
+void Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals, RunSummary& summary) {
+  for (const Arriving& arriving : arrivals) {
+    if (!arriving.source->delete_after) continue;
+    RemoveStored(RuleOf(workspace, *arriving.source), *arriving.file, arriving.digest,
+                 summary.untaken_files);
+  }
+}
+
+Result<std::vector<raw::Landing>> ListAll(Workspace& workspace) {
+  std::vector<raw::Landing> landings;
+  for (const Source& source : workspace.project().sources) {
+    WEIRHOUSE_TRY(
+        landings.emplace_back(),
+        raw::ListLanding(RuleOf(workspace, source), workspace.catalog(), workspace.clock().Now()));
+  }
+  return landings;
+}
+
+// Files by arrival, in batches of bounded size.
+void AddByArrival(std::vector<raw::LandedFile> files, std::vector<WaitingBatch>& batches) {
+  std::sort(files.begin(), files.end(), [](const raw::LandedFile& a, const raw::LandedFile& b) {
+    return std::tie(a.entry.mtime_ns, a.source, a.name) <
+           std::tie(b.entry.mtime_ns, b.source, b.name);
+  });
+  std::int64_t bytes = 0;
+  WaitingBatch current;
+  for (raw::LandedFile& file : files) {
+    if (!current.files.empty() && (current.files.size() >= kArrivalObjectsMax ||
+                                   bytes + file.entry.size_bytes > kArrivalBytesMax)) {
+      batches.push_back(std::exchange(current, {}));
+      bytes = 0;
+    }
+    if (current.files.empty()) current.name = "arrival-" + FormatTime(file.entry.mtime_us());
+    bytes += file.entry.size_bytes;
+    current.files.push_back(std::move(file));
+  }
+  if (!current.files.empty()) batches.push_back(std::move(current));
+}
+
+Waiting GroupByBatch(std::vector<raw::Landing> landings) {
   Waiting waiting;
   std::map<std::string, std::vector<raw::LandedFile>> dated;
   std::vector<raw::LandedFile> by_arrival;
-  for (const Source& source : workspace.project().sources) {
-    std::string folder = source.landing.starts_with("/")
-                             ? source.landing
-                             : workspace.project().root + "/" + source.landing;
-    while (folder.ends_with('/')) folder.pop_back();
-    const raw::LandingRule rule{source.name, folder, source.batch, source.delete_after};
-    WEIRHOUSE_TRY(
-        raw::Landing landing,
-        raw::ListLanding(workspace.disk(), rule, workspace.catalog(), workspace.clock().Now()));
+  for (raw::Landing& landing : landings) {
+    for (const raw::Untaken& one : landing.untaken) waiting.untaken[one.path] = one.why;
+    for (const raw::LandedFile& file : landing.unmatched) waiting.unmatched.push_back(file.path);
+    waiting.being_written += static_cast<std::int64_t>(landing.incomplete.size());
     for (raw::LandedFile& file : landing.complete) {
       ++waiting.files;
       (file.batch.empty() ? by_arrival : dated[file.batch]).push_back(std::move(file));
     }
-    for (const raw::LandedFile& file : landing.acknowledged) {
-      waiting.acknowledged.push_back(file.path);
-    }
-    for (const raw::LandedFile& file : landing.unmatched) waiting.unmatched.push_back(file.path);
   }
   for (auto& [name, files] : dated) waiting.batches.push_back({name, std::move(files)});
+  AddByArrival(std::move(by_arrival), waiting.batches);
+  return waiting;
+}
+}  // namespace
 
-  std::sort(
-      by_arrival.begin(), by_arrival.end(), [](const raw::LandedFile& a, const raw::LandedFile& b) {
-        return std::tie(a.mtime_us, a.source, a.name) < std::tie(b.mtime_us, b.source, b.name);
-      });
-  std::int64_t bytes = 0;
-  WaitingBatch current;
-  for (raw::LandedFile& file : by_arrival) {
-    if (!current.files.empty() && (current.files.size() >= kArrivalObjectsMax ||
-                                   bytes + file.size_bytes > kArrivalBytesMax)) {
-      waiting.batches.push_back(std::move(current));
-      current = WaitingBatch();
-      bytes = 0;
+Result<Waiting> ListWaiting(Workspace& workspace) {
+  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
+  return GroupByBatch(std::move(landings));
+}
+
+Result<Waiting> TidyLanding(Workspace& workspace) {
+  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
+  std::map<std::string, std::string> untaken;
+  bool tidied = false;
+  for (std::size_t i = 0; i < landings.size(); ++i) {
+    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    std::vector<raw::Untaken> left;
+    for (const std::string& aside : landings[i].aside) {
+      WEIRHOUSE_TRY_STATUS(raw::SettleAside(rule, aside, workspace.catalog(), left));
     }
-    if (current.files.empty()) current.name = "arrival-" + FormatTime(file.mtime_us);
-    bytes += file.size_bytes;
-    current.files.push_back(std::move(file));
+    for (const raw::Untaken& one : left) untaken[one.path] = one.why;
+    for (const raw::AcknowledgedFile& known : landings[i].acknowledged) {
+      RemoveStored(rule, known.file, known.digest, untaken);
+    }
+    tidied = tidied || !landings[i].aside.empty();
   }
-  if (!current.files.empty()) waiting.batches.push_back(std::move(current));
+  // What was put back waits like any other file.
+  if (tidied) {
+    WEIRHOUSE_TRY(landings, ListAll(workspace));
+  }
+  Waiting waiting = GroupByBatch(std::move(landings));
+  waiting.untaken.merge(untaken);
   return waiting;
 }
 
 Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary) {
   std::vector<Arriving> arrivals;
   for (const raw::LandedFile& file : batch.files) {
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file));
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, summary));
     if (!arriving) continue;
     // The same bytes under the same name twice in one batch (two sub-folders never share a name):
     // keep the first.
@@ -272,10 +333,10 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
   }
   // Removing a landing file tells its sender that we have it: only after the commit. (The planted
   // bug does it before, and the crash harness must notice.)
-  if (Planted("ack_before_commit")) WEIRHOUSE_TRY_STATUS(Acknowledge(workspace, arrivals));
+  if (Planted("ack_before_commit")) Acknowledge(workspace, arrivals, summary);
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("raw.committed");
-  WEIRHOUSE_TRY_STATUS(Acknowledge(workspace, arrivals));
+  Acknowledge(workspace, arrivals, summary);
 
   ++summary.commits;
   for (const Arriving& arriving : arrivals) {

@@ -1,6 +1,7 @@
 // Landing → raw: verbatim objects, digested, in the ledger. Private to engine/.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 
@@ -19,14 +20,19 @@ struct WaitingBatch {
 };
 struct Waiting {
   std::vector<WaitingBatch> batches;
-  std::vector<std::string> acknowledged;  // committed already, to be removed (`after: delete`)
   std::vector<std::string> unmatched;
+  std::map<std::string, std::string> untaken;  // path → why; see raw::Landing::untaken
   std::int64_t files = 0;
+  std::int64_t being_written = 0;
 };
 Result<Waiting> ListWaiting(Workspace& workspace);
+// The same, after what an earlier life left undone in landing folders that delete: files that were
+// committed are removed, files that were moved aside are removed or put back. For the one writer.
+Result<Waiting> TidyLanding(Workspace& workspace);
 
 // Stores the files of one batch as raw objects and commits them: one commit for all sources.
 // Arrivals seen before (same source, name and digest) are recorded as duplicates and change no
-// table.
+// table. A file that cannot be read, or not be removed afterwards, is told in the summary and holds
+// up none of the others.
 Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary);
 }  // namespace weirhouse::engine

@@ -22,7 +22,7 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
   for (const auto& one : work) {
     if (one->records() != &records) continue;
     for (const RejectedRecord& rejected : one->rejected()) {
-      const std::string reason = rejected.error_code + " " + rejected.reason;
+      const std::string reason = ViolationOf(rejected).Reason();
       QuarantineReason& known = reasons[reason];
       if (known.records++ > 0) continue;
       known.source = records.source;

@@ -4,7 +4,10 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "engine/live_file.h"
 #include "engine/upkeep.h"
+#include "storage/location.h"
+#include "storage/open_folder.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -20,6 +23,14 @@ std::optional<RunId> RunOf(std::string_view path) {
   return error == std::errc() && ends_well ? std::optional(RunId(number)) : std::nullopt;
 }
 
+// A file's times come from a clock that stands still for some milliseconds.
+constexpr std::chrono::seconds kClockStep{1};
+
+struct Found {
+  std::string path;
+  storage::Entry entry;
+};
+
 class Sweep {
  public:
   Sweep(Workspace& workspace, std::chrono::seconds age, bool dry_run)
@@ -29,73 +40,92 @@ class Sweep {
 
   Result<SweepReport> Run() {
     // Listed before the books are read: what a commit names in between is then in the books.
-    WEIRHOUSE_TRY_STATUS(ListFiles(workspace_.lake()));
-    WEIRHOUSE_TRY_STATUS(ReadBooks());
-    for (const storage::FileInfo& file : files_) WEIRHOUSE_TRY_STATUS(Consider(file));
-    std::sort(report_.first.begin(), report_.first.end());
+    WEIRHOUSE_TRY_STATUS(ListLake());
+    WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace_));
+    WEIRHOUSE_TRY_STATUS(ReadRuns());
+    std::vector<std::string> orphans;
+    for (const Found& file : files_) {
+      if (IsOrphan(live, file)) orphans.push_back(file.path);
+    }
+    if (!dry_run_) {
+      WEIRHOUSE_FAILPOINT("upkeep.sweep");
+      WEIRHOUSE_TRY(const RemovedFiles removed, RemoveUnlessLive(workspace_, live, orphans));
+      report_.removed = static_cast<std::int64_t>(removed.gone.size());
+    }
+    std::sort(orphans.begin(), orphans.end());
+    if (orphans.size() > kOrphansShown) orphans.resize(kOrphansShown);
+    report_.first = std::move(orphans);
     return std::move(report_);
   }
 
  private:
-  Status ListFiles(const std::string& folder) {
-    const auto entries = workspace_.disk().List(folder);
-    if (entries.status().code() == Code::kNotFound) return Status();
-    if (!entries.ok()) return entries.status();
-    for (const storage::FileInfo& entry : *entries) {
-      if (entry.is_folder) {
-        WEIRHOUSE_TRY_STATUS(ListFiles(entry.path));
-      } else {
-        files_.push_back(entry);
+  Status ListLake() {
+    const auto lake = storage::OpenFolder::Open(workspace_.lake());
+    if (lake.status().code() == Code::kNotFound) return Status();
+    if (!lake.ok()) return lake.status();
+    return ListFiles(*lake, storage::CanonicalPath(workspace_.lake()));
+  }
+  // A link in the lake is none of ours, and what it leads to even less.
+  Status ListFiles(const storage::OpenFolder& folder, const std::string& path) {
+    WEIRHOUSE_TRY(std::vector<storage::Entry> entries, folder.List());
+    for (storage::Entry& entry : entries) {
+      const std::string place = path + "/" + entry.name;
+      if (entry.kind == storage::EntryKind::kFile) {
+        files_.push_back({place, std::move(entry)});
+      } else if (entry.kind == storage::EntryKind::kFolder) {
+        const auto below = folder.Enter(entry.name);
+        if (below.status().code() == Code::kNotFound) continue;
+        if (!below.ok()) return below.status();
+        WEIRHOUSE_TRY_STATUS(ListFiles(*below, place));
       }
     }
     return Status();
   }
 
-  Status ReadBooks() {
-    catalog::Catalog& catalog = workspace_.catalog();
-    WEIRHOUSE_TRY(const auto files, catalog.Files(std::nullopt));
-    for (const catalog::FileRecord& file : files) named_.insert(file.path);
-    WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
-    for (const catalog::ObjectRecord& object : objects) named_.insert(object.path);
+  Status ReadRuns() {
     // Released files have a grace of their own; see ExpireTable.
-    WEIRHOUSE_TRY(const auto released, catalog.ReleasedFiles(ProcessTime::max()));
-    named_.insert(released.begin(), released.end());
+    WEIRHOUSE_TRY(const auto released, workspace_.catalog().ReleasedFiles(ProcessTime::max()));
+    for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
+    const ProcessTime longest_ago = workspace_.clock().Now() - kOrphanAge;
     for (const catalog::RunState state :
          {catalog::RunState::kPlanned, catalog::RunState::kHalted}) {
       catalog::RunFilter filter;
       filter.state = state;
       filter.limit = 1'000'000;
-      WEIRHOUSE_TRY(const auto runs, catalog.Runs(filter));
-      for (const catalog::Run& run : runs) open_.insert(run.id);
+      WEIRHOUSE_TRY(const auto runs, workspace_.catalog().Runs(filter));
+      for (const catalog::Run& run : runs) {
+        open_.insert(run.id);
+        // What is younger than a run at work may be its own, whatever its name. A run that has been
+        // planned for longer than any lease is at work no more.
+        if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
+        youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - kClockStep));
+      }
     }
     return Status();
   }
 
-  Status Consider(const storage::FileInfo& file) {
-    if (named_.contains(file.path)) return Status();
+  // Whether nobody names the file, now or soon. A modification time may be older than the file
+  // (cp -p, rsync -a); its change time is not.
+  bool IsOrphan(LiveFiles& live, const Found& file) {
+    if (released_.contains(file.path) || live.Holds(file.path, file.entry)) return false;
     ++report_.orphans;
-    report_.orphan_bytes += file.size_bytes;
+    report_.orphan_bytes += file.entry.size_bytes;
     if (const auto run = RunOf(file.path); run && open_.contains(*run)) {
       ++report_.of_open_runs;
-      return Status();
+      return false;
     }
-    if (file.mtime_us > youngest_us_) {
+    if (std::max(file.entry.ctime_us(), file.entry.mtime_us()) > youngest_us_) {
       ++report_.too_young;
-      return Status();
+      return false;
     }
-    if (report_.first.size() < kOrphansShown) report_.first.push_back(file.path);
-    if (dry_run_) return Status();
-    WEIRHOUSE_FAILPOINT("upkeep.sweep");
-    WEIRHOUSE_TRY_STATUS(workspace_.disk().Remove(file.path));
-    ++report_.removed;
-    return Status();
+    return true;
   }
 
   Workspace& workspace_;
   const bool dry_run_;
   std::int64_t youngest_us_ = 0;
-  std::vector<storage::FileInfo> files_;
-  std::set<std::string, std::less<>> named_;
+  std::vector<Found> files_;
+  std::set<std::string, std::less<>> released_;
   std::set<RunId> open_;
   SweepReport report_;
 };

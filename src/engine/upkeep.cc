@@ -7,7 +7,9 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "engine/live_file.h"
 #include "engine/publication.h"
+#include "storage/location.h"
 #include "table/metadata_update.h"
 #include "table/reachable.h"
 #include "table/snapshot_change.h"
@@ -130,16 +132,19 @@ Choice ChooseSnapshots(const table::TableMetadata& table,
 }
 
 // Takes released files whose grace is over off the disk. A crash in between leaves them to the
-// next.
+// next. One that is live all the same, under this name or another spelling of it, stays, and is
+// not asked about again: when its other name is released it is that one's turn.
 Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds grace) {
   const ProcessTime before = workspace.clock().Now() - grace;
   WEIRHOUSE_TRY(const std::vector<std::string> paths, workspace.catalog().ReleasedFiles(before));
-  for (const std::string& path : paths) {
-    WEIRHOUSE_FAILPOINT("upkeep.remove_released");
-    WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));
-  }
-  if (!paths.empty()) WEIRHOUSE_TRY_STATUS(workspace.catalog().MarkRemoved(paths));
-  return static_cast<std::int64_t>(paths.size());
+  if (paths.empty()) return std::int64_t{0};
+  WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace));
+  WEIRHOUSE_FAILPOINT("upkeep.remove_released");
+  WEIRHOUSE_TRY(const RemovedFiles removed, RemoveUnlessLive(workspace, live, paths));
+  std::vector<std::string> settled = removed.gone;
+  settled.insert(settled.end(), removed.spared.begin(), removed.spared.end());
+  WEIRHOUSE_TRY_STATUS(workspace.catalog().MarkRemoved(settled));
+  return static_cast<std::int64_t>(removed.gone.size());
 }
 
 Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
@@ -167,7 +172,7 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, workspace.catalog().Files(name));
   std::vector<std::string> released;
   for (const catalog::FileRecord& file : files) {
-    if (needed.contains(file.path)) continue;
+    if (needed.contains(storage::CanonicalPath(file.path))) continue;
     released.push_back(file.path);
     report.bytes_released += file.size_bytes;
   }

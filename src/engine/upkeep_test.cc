@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "engine/arrow_rows.h"
+#include "engine/live_file.h"
 #include "engine/plan.h"
 #include "engine/publication.h"
 #include "engine/shop_fixture.h"
@@ -166,28 +168,107 @@ TEST_F(UpkeepTest, TagsOfRunsAndTrainingSetsArePeoplesToReadOnly) {
 
 TEST_F(UpkeepTest, TheSweepTakesOldOrphansOfEndedRunsAlone) {
   const std::string data = workspace->TableLocation(kTable) + "/data/";
+  const std::string old = data + "r1-0-aaaa.parquet";
+  weirhouse::testing::WriteFile(old, "orphan");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2200));
   StepInputs open;
   open.kind = "test";
   open.name = "still at work";
   ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(open)));
-  for (const std::string& name :
-       {std::string("r1-0-aaaa.parquet"), ToString(run.id) + "-0-bbbb.parquet",
-        std::string("young.parquet")})
+  for (const std::string& name : {ToString(run.id) + "-0-bbbb.parquet", std::string("copied")}) {
     weirhouse::testing::WriteFile(data + name, "orphan");
-  for (const std::string& name :
-       {std::string("r1-0-aaaa.parquet"), ToString(run.id) + "-0-bbbb.parquet"})
+    // As cp -p and rsync -a do: the time is that of the file it was copied from.
     fs::last_write_time(data + name, fs::last_write_time(data + name) - std::chrono::hours(48));
+  }
   const std::set<std::string> before = FilesOnDisk();
 
-  ASSERT_OK_AND(const SweepReport seen, SweepOrphans(*workspace, kOrphanAge, /*dry_run=*/true));
+  constexpr std::chrono::seconds kAge{1};
+  ASSERT_OK_AND(const SweepReport seen, SweepOrphans(*workspace, kAge, /*dry_run=*/true));
   EXPECT_EQ(seen.orphans, 3);
   EXPECT_EQ(FilesOnDisk(), before);
-  ASSERT_OK_AND(const SweepReport swept, SweepOrphans(*workspace, kOrphanAge, /*dry_run=*/false));
+  ASSERT_OK_AND(const SweepReport swept, SweepOrphans(*workspace, kAge, /*dry_run=*/false));
   EXPECT_EQ(swept.removed, 1);
   EXPECT_EQ(swept.too_young, 1);
   EXPECT_EQ(swept.of_open_runs, 1);
-  EXPECT_THAT(swept.first, ElementsAre(data + "r1-0-aaaa.parquet"));
-  EXPECT_FALSE(fs::exists(data + "r1-0-aaaa.parquet"));
+  EXPECT_THAT(swept.first, ElementsAre(old));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(data + "copied"));
+  EXPECT_EQ(Rows(kTable), 32);
+}
+
+TEST_F(UpkeepTest, TheSweepFollowsNoLinkOutOfTheLake) {
+  const weirhouse::testing::ScratchFolder outside;
+  weirhouse::testing::WriteFile(outside / "mine", "x");
+  fs::create_directory_symlink(outside.path(), workspace->lake() + "/linked");
+  ASSERT_OK(SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_TRUE(fs::exists(outside / "mine"));
+}
+
+TEST_F(UpkeepTest, ALiveFileIsSparedInEverySpellingAndUnderEveryName) {
+  ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
+  ASSERT_OK_AND(const auto files,
+                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+  const std::string path = files.front().path;
+  const auto slash = path.rfind('/');
+  const std::string folder = path.substr(0, slash);
+  const std::string name = path.substr(slash + 1);
+  const std::vector<std::string> spellings = {path,
+                                              "file:" + path,
+                                              "file://" + path,
+                                              "file:///" + path,
+                                              folder + "//" + name,
+                                              folder + "/./" + name,
+                                              folder + "/../data/" + name};
+  for (const std::string& spelling : spellings) EXPECT_TRUE(live.Names(spelling)) << spelling;
+  // Reached through a link, and as another name of the same file.
+  fs::create_directory_symlink(folder, workspace->lake() + "/alias");
+  const std::string aliased = workspace->lake() + "/alias/" + name;
+  fs::create_hard_link(path, folder + "/twin");
+  weirhouse::testing::WriteFile(folder + "/orphan", "x");
+  std::vector<std::string> asked = spellings;
+  asked.push_back(aliased);
+  asked.push_back(folder + "/twin");
+  asked.push_back(folder + "/orphan");
+  asked.push_back(folder + "/absent");
+  ASSERT_OK_AND(const RemovedFiles removed, RemoveUnlessLive(*workspace, live, asked));
+  EXPECT_THAT(removed.gone, ElementsAre(folder + "/orphan", folder + "/absent"));
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_FALSE(fs::exists(folder + "/orphan"));
+}
+
+TEST_F(UpkeepTest, AFileThatIsCommittedAfterTheLookIsSpared) {
+  ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
+  const std::set<std::string> before = FilesOnDisk();
+  Append(20);
+  std::vector<std::string> fresh;
+  for (const std::string& path : FilesOnDisk()) {
+    if (!before.contains(path)) fresh.push_back(path);
+  }
+  ASSERT_FALSE(fresh.empty());
+  ASSERT_OK_AND(const RemovedFiles removed, RemoveUnlessLive(*workspace, live, fresh));
+  EXPECT_TRUE(removed.gone.empty());
+  EXPECT_EQ(removed.spared, fresh);
+}
+
+TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
+  ASSERT_OK_AND(const auto files,
+                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+  const std::string path = files.front().path;
+  catalog::CommitRequest request;
+  StepInputs step;
+  step.kind = "test";
+  step.name = "release";
+  request.plan = PlanOf(step);
+  request.idempotency_key = request.plan->idempotency_key;
+  request.layer = "maintenance";
+  request.released_files = {path};
+  ASSERT_OK(workspace->catalog().Commit(request));
+  ExpiryOptions options;
+  options.grace = std::chrono::seconds(0);
+  ASSERT_OK(ExpireTable(*workspace, kTable, options));
+  EXPECT_TRUE(fs::exists(path));
+  ASSERT_OK(SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_TRUE(fs::exists(path));
   EXPECT_EQ(Rows(kTable), 32);
 }
 }  // namespace

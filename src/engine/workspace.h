@@ -87,8 +87,8 @@ class Workspace {
   Result<table::KeyIndex*> IndexOf(const std::string& name,
                                    const std::vector<std::string>& key_columns,
                                    const std::vector<std::string>& order_columns);
-  // The versions that a table with history knows, brought to its main snapshot; null for tables
-  // without history.
+  // The versions that a table knows, brought to where its history stands, or system.losers; null
+  // where it remembers none: without history by arrival, and without history over another table.
   Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
   // The same as they stand, for the moment between a commit and Apply. They must have been asked
   // for before.

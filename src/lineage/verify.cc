@@ -10,6 +10,9 @@
 #include <unordered_set>
 
 #include "lineage/lineage.h"
+#include "lineage/verify_views.h"
+#include "storage/location.h"
+#include "storage/open_folder.h"
 #include "table/table.h"
 
 namespace weirhouse::lineage {
@@ -38,6 +41,8 @@ class Checker {
     CheckFiles(progress);
     WEIRHOUSE_TRY_STATUS(CheckCommits());
     WEIRHOUSE_TRY_STATUS(CheckTables());
+    WEIRHOUSE_TRY(std::vector<std::string> behind, ViewsBehindOffset(catalog_, disk_));
+    for (std::string& problem : behind) Problem(std::move(problem));
     if (const Status chain = catalog_.VerifyChain(); !chain.ok())
       Problem("commit chain: " + chain.message());
     WEIRHOUSE_TRY_STATUS(ListOrphans());
@@ -50,6 +55,10 @@ class Checker {
  private:
   void Problem(std::string text) {
     if (report_.problems.size() < kProblemsMax) report_.problems.push_back(std::move(text));
+  }
+
+  bool IsKnown(const std::string& path) const {
+    return known_.contains(storage::CanonicalPath(path));
   }
 
   Status ListExpected() {
@@ -66,11 +75,11 @@ class Checker {
     }
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
-    for (const Expected& file : expected_) known_.insert(file.path);
+    for (const Expected& file : expected_) known_.insert(storage::CanonicalPath(file.path));
     // Released, and on the disk until the grace of readers is over: nobody's leftovers.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
-    known_.insert(released.begin(), released.end());
+    for (const std::string& path : released) known_.insert(storage::CanonicalPath(path));
     return Status();
   }
 
@@ -164,7 +173,7 @@ class Checker {
   Status CheckTables() {
     WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> pointers, catalog_.Tables());
     for (const catalog::TablePointer& pointer : pointers) {
-      if (known_.count(pointer.metadata_location) == 0) {
+      if (!IsKnown(pointer.metadata_location)) {
         Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
                             pointer.name, pointer.metadata_location));
       }
@@ -185,7 +194,7 @@ class Checker {
 
   void CheckSnapshot(const table::TablePtr& table, const table::Snapshot& snapshot) {
     ++report_.snapshots;
-    if (known_.count(snapshot.manifest_list) == 0) {
+    if (!IsKnown(snapshot.manifest_list)) {
       Problem(fmt::format("snapshot {} of {} has a manifest list that no commit wrote: {}",
                           snapshot.id.value(), table->name, snapshot.manifest_list));
     }
@@ -198,7 +207,7 @@ class Checker {
       return;
     }
     const auto check = [&](const table::DataFile& file) {
-      if (known_.count(file.path) > 0 || !reported_.insert(file.path).second) return;
+      if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
       Problem(fmt::format("snapshot {} of {} has a file that no commit wrote: {}",
                           snapshot.id.value(), table->name, file.path));
     };
@@ -218,27 +227,34 @@ class Checker {
     filter.limit = std::numeric_limits<std::int64_t>::max();
     WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
     for (const catalog::Run& run : running) before_us = std::min(before_us, Micros(run.planned_at));
-    std::vector<std::string> folders{options_.lake};
-    while (!folders.empty()) {
-      const std::string folder = std::move(folders.back());
-      folders.pop_back();
-      const auto entries = disk_.List(folder);
-      if (!entries.ok()) {
-        if (entries.status().code() == Code::kNotFound) continue;
-        return entries.status();
-      }
-      for (const storage::FileInfo& entry : *entries) {
-        if (entry.is_folder) {
-          folders.push_back(entry.path);
-        } else if (known_.count(entry.path) == 0 && entry.mtime_us < before_us) {
-          ++report_.orphans;
-          report_.orphan_bytes += entry.size_bytes;
-          report_.first_orphans.push_back(entry.path);
-        }
-      }
+    const auto lake = storage::OpenFolder::Open(options_.lake);
+    if (!lake.ok() && lake.status().code() != Code::kNotFound) return lake.status();
+    if (lake.ok()) {
+      WEIRHOUSE_TRY_STATUS(ListOrphansIn(*lake, storage::CanonicalPath(options_.lake), before_us));
     }
     std::sort(report_.first_orphans.begin(), report_.first_orphans.end());
     if (report_.first_orphans.size() > kOrphansShown) report_.first_orphans.resize(kOrphansShown);
+    return Status();
+  }
+
+  // A link is none of ours, and what it leads to even less.
+  Status ListOrphansIn(const storage::OpenFolder& folder, const std::string& path,
+                       std::int64_t before_us) {
+    WEIRHOUSE_TRY(const std::vector<storage::Entry> entries, folder.List());
+    for (const storage::Entry& entry : entries) {
+      const std::string place = path + "/" + entry.name;
+      if (entry.kind == storage::EntryKind::kFolder) {
+        const auto below = folder.Enter(entry.name);
+        if (below.status().code() == Code::kNotFound) continue;
+        if (!below.ok()) return below.status();
+        WEIRHOUSE_TRY_STATUS(ListOrphansIn(*below, place, before_us));
+      } else if (entry.kind == storage::EntryKind::kFile && !known_.contains(place) &&
+                 std::max(entry.mtime_us(), entry.ctime_us()) < before_us) {
+        ++report_.orphans;
+        report_.orphan_bytes += entry.size_bytes;
+        report_.first_orphans.push_back(place);
+      }
+    }
     return Status();
   }
 

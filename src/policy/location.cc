@@ -26,12 +26,6 @@ Status Escapes(std::string_view path, std::string_view why, std::string hint) {
       .WithHint(std::move(hint));
 }
 
-std::string_view WithoutScheme(std::string_view path) {
-  if (path.starts_with("file://")) return path.substr(7);
-  if (path.starts_with("file:")) return path.substr(5);
-  return path;
-}
-
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -61,7 +55,11 @@ bool Climbs(std::string_view name) {
 
 // Names of an absolute path, "." and empty ones left out; absent if it is not absolute or climbs.
 std::optional<std::vector<std::string_view>> NamesOf(std::string_view path) {
-  path = WithoutScheme(path);
+  // The scheme goes; ".." stays, and is refused: which folder it climbs out of depends on links.
+  if (path.starts_with("file:")) {
+    path.remove_prefix(5);
+    if (path.starts_with("//") && !path.starts_with("///")) return std::nullopt;  // of a host
+  }
   if (!path.starts_with('/') || path.size() > kPathBytesMax) return std::nullopt;
   std::vector<std::string_view> names;
   for (const std::string_view name : Split(path, '/')) {

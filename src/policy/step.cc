@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "policy/schema_rules.h"
+#include "storage/location.h"
 
 namespace weirhouse::policy {
 namespace {
@@ -115,10 +116,7 @@ table::MayOpen OpensOnly(storage::Disk& disk, PathGuard& guard, const Places& pl
   return [&disk, &guard, &places](const std::string& path, std::int64_t size_bytes) -> Status {
     const std::string_view what = size_bytes < 0 ? "manifest list" : "manifest";
     WEIRHOUSE_TRY_STATUS(guard.CheckFile(what, path, size_bytes, places));
-    const std::string local = path.starts_with("file://") ? path.substr(7)
-                              : path.starts_with("file:") ? path.substr(5)
-                                                          : path;
-    WEIRHOUSE_TRY(const storage::FileInfo info, disk.Stat(local));
+    WEIRHOUSE_TRY(const storage::FileInfo info, disk.Stat(storage::CanonicalPath(path)));
     if (info.size_bytes <= kManifestBytesMax) return Status::Ok();
     return Status(Code::kInvalidInput, fmt::format("a {} of {} bytes is too large to judge: {}",
                                                    what, info.size_bytes, path))

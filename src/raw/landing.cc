@@ -1,44 +1,171 @@
 #include "raw/landing.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <functional>
+#include <map>
 
 #include "base/text.h"
+#include "raw/landing_name.h"
 
 namespace weirhouse::raw {
 namespace {
+using storage::Entry;
+using storage::EntryKind;
+using storage::OpenFolder;
+
 constexpr std::int64_t kQuietUs =
     2'000'000;  // unchanged this long counts as closed where leases are refused
 constexpr int kFolderDepthMax = 16;
+// Both are keys in the catalog, and PostgreSQL's indexes end at 2,704 bytes.
+constexpr std::size_t kNameBytesMax = 1024;
+constexpr std::size_t kPathBytesMax = 2048;
 constexpr std::string_view kDatePlace = "{date}";
 
 bool IsSkipped(std::string_view name) {
   return name.empty() || name[0] == '.' || name.ends_with(".tmp") || name.ends_with(".part");
 }
 
-// True if no process has `path` open for writing. A read lease is granted only then (fcntl(2),
-// F_SETLEASE). A file that may not be read counts as whole: reading it says why, where waiting for
-// it would say nothing.
-bool IsWhole(const std::string& path, std::int64_t mtime_us, ProcessTime now) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (file < 0) return errno == EACCES;
-  const bool leased = fcntl(file, F_SETLEASE, F_RDLCK) == 0;
-  const int reason = errno;
-  if (leased) fcntl(file, F_SETLEASE, F_UNLCK);
-  close(file);
-  if (leased) return true;
-  if (reason == EAGAIN) return false;  // somebody writes
-  return Micros(now) - mtime_us >= kQuietUs;
-}
-
 bool IsDate(std::string_view text) {
   return text.size() == 10 && ParseTimeMicros(text, /*zoneless_is_utc=*/true).ok();
 }
+
+bool IsNamedLikeAFile(std::string_view name) {
+  constexpr std::string_view kEndings[] = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+std::string WhyUnreadable(const Status& status) {
+  return status.code() == Code::kPermissionDenied
+             ? "this user may not read it"
+             : fmt::format("it cannot be read: {}", EscapeControl(TextOfName(status.message())));
+}
+
+// One walk through a landing folder.
+class Walk {
+ public:
+  Walk(const LandingRule& rule, const std::vector<catalog::LandingRecord>& known, ProcessTime now)
+      : rule_(rule), now_us_(Micros(now)) {
+    for (const catalog::LandingRecord& record : known) seen_[record.path] = &record;
+  }
+
+  Landing Run() {
+    auto root = OpenFolder::Open(rule_.folder);
+    if (root.ok()) {
+      Look(*root, "", 0);
+    } else if (root.status().code() != Code::kNotFound) {
+      landing_.untaken.push_back({TextOfName(rule_.folder), WhyUnreadable(root.status())});
+    }
+    std::sort(landing_.complete.begin(), landing_.complete.end(),
+              [](const LandedFile& a, const LandedFile& b) {
+                return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
+              });
+    return std::move(landing_);
+  }
+
+ private:
+  void Look(const OpenFolder& folder, const std::string& prefix, int depth) {
+    const auto entries = folder.List();
+    if (!entries.ok()) return Refuse(prefix, WhyUnreadable(entries.status()));
+    for (const Entry& entry : *entries) {
+      const std::string place = prefix + entry.name;
+      if (entry.kind == EntryKind::kFolder && entry.name == rule_.aside_name) {
+        landing_.aside.push_back(place);
+      }
+      if (IsSkipped(entry.name)) continue;
+      if (entry.kind == EntryKind::kFolder) {
+        Descend(folder, entry, place, depth);
+      } else if (entry.kind == EntryKind::kFile) {
+        Consider(folder, entry, place);
+      } else {
+        Refuse(place, fmt::format("it is {}{}", storage::EntryKindName(entry.kind),
+                                  entry.kind == EntryKind::kLink
+                                      ? ", and links are not followed: land the file itself"
+                                      : ", not a file"));
+      }
+    }
+  }
+
+  void Descend(const OpenFolder& folder, const Entry& entry, const std::string& place, int depth) {
+    if (depth == kFolderDepthMax) {
+      return Refuse(place,
+                    fmt::format("it lies more than {} folders deep (WH1301)", kFolderDepthMax));
+    }
+    if (IsNamedLikeAFile(entry.name)) {
+      Refuse(place, "it is a folder named like a file; the files in it are taken in by themselves");
+    }
+    auto below = folder.Enter(entry.name);
+    if (below.ok()) return Look(*below, place + "/", depth + 1);
+    if (below.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(below.status()));
+  }
+
+  void Consider(const OpenFolder& folder, const Entry& entry, const std::string& place) {
+    LandedFile file;
+    file.source = rule_.source;
+    file.folder = rule_.folder;
+    file.place = place;
+    file.name = TextOfName(place);
+    file.path = TextOfName(rule_.folder + "/" + place);
+    file.entry = entry;
+    if (file.name.size() > kNameBytesMax || file.path.size() > kPathBytesMax) {
+      return Refuse(place, fmt::format("its name below the landing folder is longer than {} bytes",
+                                       kNameBytesMax));
+    }
+    if (const catalog::LandingRecord* record = RecordOf(file)) {
+      if (rule_.delete_after) landing_.acknowledged.push_back({std::move(file), record->digest});
+      return;
+    }
+    if (!rule_.batch.pattern.empty()) {
+      auto batch = BatchOfName(entry.name, rule_.batch.pattern);
+      if (!batch) {
+        landing_.unmatched.push_back(std::move(file));
+        return;
+      }
+      file.batch = *std::move(batch);
+    }
+    const Result<bool> whole = IsWhole(folder, entry);
+    if (!whole.ok()) {
+      if (whole.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(whole.status()));
+      return;
+    }
+    (*whole ? landing_.complete : landing_.incomplete).push_back(std::move(file));
+  }
+
+  // The record of this very file, if the catalog has seen it.
+  const catalog::LandingRecord* RecordOf(const LandedFile& file) const {
+    const auto found = seen_.find(file.path);
+    if (found == seen_.end()) return nullptr;
+    const catalog::LandingRecord& record = *found->second;
+    const bool same = record.size_bytes == file.entry.size_bytes &&
+                      record.mtime_us == file.entry.mtime_us() &&
+                      record.inode == file.entry.inode &&
+                      (record.ctime_us == 0 || record.ctime_us == file.entry.ctime_us());
+    return same ? &record : nullptr;
+  }
+
+  // True if no process has the file open for writing.
+  Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry) const {
+    WEIRHOUSE_TRY(const storage::Descriptor fd, folder.OpenFile(entry.name));
+    WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
+    if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
+    const storage::Writers writers = storage::WritersOf(fd.get());
+    if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
+    return now_us_ - entry.mtime_us() >= kQuietUs;
+  }
+
+  void Refuse(std::string_view place, std::string why) {
+    while (place.ends_with('/')) place.remove_suffix(1);
+    const std::string path =
+        place.empty() ? rule_.folder : fmt::format("{}/{}", rule_.folder, place);
+    landing_.untaken.push_back({TextOfName(path), std::move(why)});
+  }
+
+  const LandingRule& rule_;
+  const std::int64_t now_us_;
+  std::map<std::string_view, const catalog::LandingRecord*> seen_;
+  Landing landing_;
+};
 }  // namespace
 
 std::optional<std::string> BatchOfName(std::string_view name, std::string_view pattern) {
@@ -59,60 +186,13 @@ std::optional<EventTime> EndOfBatch(std::string_view batch) {
   return EventTimeOfMicros(ParseTimeMicros(batch, true).value()) + std::chrono::hours(24);
 }
 
-Result<Landing> ListLanding(storage::Disk& disk, const LandingRule& rule, catalog::Catalog& catalog,
-                            ProcessTime now) {
+Result<Landing> ListLanding(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now) {
   WEIRHOUSE_TRY(const std::vector<catalog::LandingRecord> known, catalog.Landings(rule.source));
-  std::map<std::string, const catalog::LandingRecord*> seen;
-  for (const catalog::LandingRecord& record : known) seen[record.path] = &record;
+  return Walk(rule, known, now).Run();
+}
 
-  Landing landing;
-  std::function<Status(const std::string&, const std::string&, int)> walk =
-      [&](const std::string& folder, const std::string& prefix, int depth) -> Status {
-    if (depth > kFolderDepthMax) {
-      return Status(Code::kInvalidInput, fmt::format("landing folder is nested deeper than {}: {}",
-                                                     kFolderDepthMax, folder))
-          .WithError("WH1301");
-    }
-    auto entries = disk.List(folder);
-    if (!entries.ok())
-      return entries.status().code() == Code::kNotFound ? Status() : entries.status();
-    for (const storage::FileInfo& info : *entries) {
-      const std::string base = info.path.substr(info.path.rfind('/') + 1);
-      if (IsSkipped(base)) continue;
-      if (info.is_folder) {
-        WEIRHOUSE_TRY_STATUS(walk(info.path, prefix + base + "/", depth + 1));
-        continue;
-      }
-      const auto before = seen.find(info.path);
-      if (before != seen.end() && before->second->size_bytes == info.size_bytes &&
-          before->second->mtime_us == info.mtime_us && before->second->inode == info.inode) {
-        if (rule.delete_after) {
-          landing.acknowledged.push_back({rule.source, info.path, prefix + base, info.size_bytes,
-                                          info.mtime_us, info.inode, ""});
-        }
-        continue;
-      }
-      LandedFile file{rule.source, info.path, prefix + base, info.size_bytes, info.mtime_us,
-                      info.inode,  ""};
-      if (!rule.batch.pattern.empty()) {
-        auto batch = BatchOfName(base, rule.batch.pattern);
-        if (!batch) {
-          landing.unmatched.push_back(std::move(file));
-          continue;
-        }
-        file.batch = *std::move(batch);
-      }
-      (IsWhole(info.path, info.mtime_us, now) ? landing.complete : landing.incomplete)
-          .push_back(std::move(file));
-    }
-    return Status();
-  };
-  WEIRHOUSE_TRY_STATUS(walk(rule.folder, "", 0));
-  std::sort(landing.complete.begin(), landing.complete.end(),
-            [](const LandedFile& a, const LandedFile& b) {
-              return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
-            });
-  return landing;
+std::string AsideName(std::string_view project_root) {
+  return ".weirhouse-aside-" + Sha256Of(project_root).ToHex().substr(0, 8);
 }
 
 std::string ObjectPath(const std::string& lake, const std::string& source, ProcessTime arrived_at,

@@ -1,8 +1,15 @@
 #include "raw/landing.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <map>
+
+#include "base/text.h"
+#include "raw/landed_file.h"
+#include "raw/landing_name.h"
 #include "testing/testing.h"
 
 namespace weirhouse::raw {
@@ -19,10 +26,32 @@ struct LandingTest : ::testing::Test {
     auto opened = catalog::OpenSqliteCatalog(scratch / "catalog.db");
     ASSERT_OK(opened);
     catalog = std::move(opened).value();
-    rule = {"arrival", scratch / "landing", {"{date}"}, false};
+    rule = {"arrival", scratch / "landing", {"{date}"}, false, AsideName("/project")};
   }
-  Result<Landing> List() {
-    return ListLanding(storage::LocalDisk(), rule, *catalog, SystemClock().Now());
+  Result<Landing> List() { return ListLanding(rule, *catalog, SystemClock().Now()); }
+  std::string At(const std::string& name) const { return scratch / ("landing/" + name); }
+  // The one file that waits.
+  LandedFile TheFile() {
+    const auto landing = List();
+    EXPECT_OK(landing);
+    EXPECT_EQ(landing->complete.size(), 1u);
+    return landing->complete.at(0);
+  }
+  // As the commit of `file` records it.
+  void Record(const LandedFile& file, const std::string& bytes) {
+    catalog::RunPlan plan;
+    plan.kind = "raw";
+    plan.name = file.name;
+    plan.step_identity = Sha256Of(SystemRandom().Uuid4());
+    plan.idempotency_key = plan.step_identity.ToHex();
+    catalog::CommitRequest request;
+    request.idempotency_key = plan.idempotency_key;
+    request.plan = plan;
+    request.layer = "raw";
+    request.landings.push_back({file.path, file.entry.size_bytes, file.entry.mtime_us(),
+                                file.entry.inode, file.source, Sha256Of(bytes), "stored",
+                                file.entry.ctime_us()});
+    ASSERT_OK(catalog->Commit(request));
   }
 };
 
@@ -73,6 +102,193 @@ TEST_F(LandingTest, ANameOutsideThePatternIsReportedNotLost) {
 TEST_F(LandingTest, AnAbsentFolderIsEmpty) {
   ASSERT_OK_AND(const Landing landing, List());
   EXPECT_TRUE(landing.complete.empty());
+}
+
+TEST_F(LandingTest, WhatIsNoFileIsNamedAndHoldsUpNothing) {
+  WriteFile(At("2013-01-01.jsonl"), "{}\n");
+  WriteFile(scratch / "outside/2013-01-02.jsonl", "{}\n");
+  std::filesystem::create_directory_symlink(scratch / "outside", At("2013-01-02"));
+  std::filesystem::create_symlink(scratch / "outside/2013-01-02.jsonl", At("2013-01-03.jsonl"));
+  std::filesystem::create_symlink("/nonexistent", At("2013-01-04.jsonl"));
+  std::filesystem::create_symlink("2013-01-05.jsonl", At("2013-01-05.jsonl"));  // to itself
+  ASSERT_EQ(mkfifo(At("2013-01-06.jsonl").c_str(), 0600), 0);
+  std::filesystem::create_symlink("/dev/zero", At("2013-01-07.jsonl"));
+  WriteFile(At("2013-01-08.jsonl/2013-01-08-in.jsonl"), "{}\n");
+  ASSERT_OK_AND(const Landing landing, List());
+  ASSERT_EQ(landing.complete.size(), 2u);
+  EXPECT_EQ(landing.complete[0].name, "2013-01-01.jsonl");
+  EXPECT_EQ(landing.complete[1].name, "2013-01-08.jsonl/2013-01-08-in.jsonl");
+  ASSERT_EQ(landing.untaken.size(), 7u);
+  EXPECT_EQ(landing.untaken[0].path, At("2013-01-02"));
+  EXPECT_EQ(landing.untaken[0].why,
+            "it is a symbolic link, and links are not followed: land the file itself");
+  EXPECT_EQ(landing.untaken[4].why, "it is a named pipe, not a file");
+  EXPECT_EQ(landing.untaken[6].path, At("2013-01-08.jsonl"));
+}
+
+TEST_F(LandingTest, FoldersTooDeepAreNamedAndHoldUpNothing) {
+  std::string deep;
+  for (int i = 0; i < 20; ++i) deep += "d/";
+  WriteFile(At(deep + "2013-01-01.jsonl"), "{}\n");
+  WriteFile(At("2013-01-02.jsonl"), "{}\n");
+  ASSERT_OK_AND(const Landing landing, List());
+  EXPECT_EQ(landing.complete.size(), 1u);
+  ASSERT_EQ(landing.untaken.size(), 1u);
+  EXPECT_THAT(landing.untaken[0].why, ::testing::HasSubstr("16 folders deep"));
+}
+
+TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
+  const std::string names[] = {"2013-01-01-\xff\xfe.jsonl", "2013-01-02-a\nb.jsonl",
+                               "2013-01-03-'\"\\; drop.jsonl",
+                               "2013-01-04-" + std::string(255 - 17, 'y') + ".jsonl"};
+  for (const std::string& name : names) WriteFile(At(name), "{}\n");
+  ASSERT_OK_AND(const Landing landing, List());
+  EXPECT_TRUE(landing.untaken.empty());
+  ASSERT_EQ(landing.complete.size(), 4u);
+  EXPECT_EQ(landing.complete[0].name, "2013-01-01-\\xff\\xfe.jsonl");
+  for (int i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
+  for (const LandedFile& file : landing.complete) {
+    ASSERT_OK_AND(const auto bytes, ReadLanded(file));
+    EXPECT_EQ(bytes, "{}\n");
+  }
+}
+
+TEST_F(LandingTest, AFolderThatIsNoneIsNamed) {
+  WriteFile(scratch / "landing", "x");
+  ASSERT_OK_AND(const Landing landing, List());
+  EXPECT_TRUE(landing.untaken.size() == 1 || landing.complete.empty());
+}
+
+TEST_F(LandingTest, AFileWithTheTimeOfAnotherIsAnotherFile) {
+  WriteFile(At("2013-01-01.jsonl"), "old\n");
+  const LandedFile first = TheFile();
+  Record(first, "old\n");
+  ASSERT_OK_AND(const Landing known, List());
+  EXPECT_TRUE(known.complete.empty());
+  // Written over in place, as long as before, and given the old time back: cp -p, rsync --inplace.
+  const int file = open(At("2013-01-01.jsonl").c_str(), O_WRONLY);
+  ASSERT_EQ(pwrite(file, "new\n", 4, 0), 4);
+  close(file);
+  struct stat stat{};
+  ASSERT_EQ(::stat(At("2013-01-01.jsonl").c_str(), &stat), 0);
+  const timespec times[2] = {
+      stat.st_atim, {first.entry.mtime_ns / 1'000'000'000, first.entry.mtime_ns % 1'000'000'000}};
+  ASSERT_EQ(utimensat(AT_FDCWD, At("2013-01-01.jsonl").c_str(), times, 0), 0);
+  const LandedFile second = TheFile();
+  EXPECT_EQ(second.entry.mtime_ns, first.entry.mtime_ns);
+  EXPECT_EQ(second.entry.inode, first.entry.inode);
+  ASSERT_OK_AND(const auto bytes, ReadLanded(second));
+  EXPECT_EQ(bytes, "new\n");
+}
+
+// ---- Reading and removing
+TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
+  WriteFile(At("2013-01-01.jsonl"), "first\n");
+  const LandedFile file = TheFile();
+  WriteFile(At(".new"), "second\n");
+  std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const auto bytes, ReadLanded(file));
+  EXPECT_FALSE(bytes.has_value());
+  ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
+  EXPECT_EQ(next, "second\n");
+}
+
+TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
+  WriteFile(At("in/2013-01-01.jsonl"), "mine\n");
+  const LandedFile file = TheFile();
+  WriteFile(scratch / "outside/2013-01-01.jsonl", "secret\n");
+  std::filesystem::remove_all(At("in"));
+  std::filesystem::create_directory_symlink(scratch / "outside", At("in"));
+  const auto bytes = ReadLanded(file);
+  EXPECT_TRUE(!bytes.ok() || !*bytes);
+  const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule);
+  EXPECT_TRUE(!removal.ok() || *removal != Removal::kRemoved);
+  EXPECT_TRUE(std::filesystem::exists(scratch / "outside/2013-01-01.jsonl"));
+}
+
+TEST_F(LandingTest, OnlyTheVeryFileThatWasReadIsRemoved) {
+  WriteFile(At("2013-01-01.jsonl"), "first\n");
+  const LandedFile file = TheFile();
+  // Another file under its name, with the same bytes even: it has not been taken in.
+  WriteFile(At(".new"), "first\n");
+  std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("first\n"), rule));
+  EXPECT_EQ(other, Removal::kOther);
+  EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "first\n");
+  ASSERT_OK_AND(const Removal removed, RemoveLanded(TheFile(), Sha256Of("first\n"), rule));
+  EXPECT_EQ(removed, Removal::kRemoved);
+  EXPECT_TRUE(std::filesystem::is_empty(scratch / "landing"));
+  ASSERT_OK_AND(const Removal gone, RemoveLanded(file, Sha256Of("first\n"), rule));
+  EXPECT_EQ(gone, Removal::kGone);
+}
+
+TEST_F(LandingTest, AFileWithOtherBytesThanThoseStoredIsPutBack) {
+  WriteFile(At("2013-01-01.jsonl"), "late\n");
+  ASSERT_OK_AND(const Removal removal, RemoveLanded(TheFile(), Sha256Of("early\n"), rule));
+  EXPECT_EQ(removal, Removal::kOther);
+  EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "late\n");
+  EXPECT_FALSE(std::filesystem::exists(At(rule.aside_name)));
+}
+
+TEST_F(LandingTest, AFileThatSomebodyHasOpenForWritingIsPutBack) {
+  WriteFile(At("2013-01-01.jsonl"), "first\n");
+  const LandedFile file = TheFile();
+  const int writer = open(At("2013-01-01.jsonl").c_str(), O_WRONLY | O_APPEND);
+  ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("first\n"), rule));
+  EXPECT_EQ(removal, Removal::kOther);
+  ASSERT_EQ(write(writer, "more\n", 5), 5);
+  close(writer);
+  EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "first\nmore\n");
+}
+
+TEST_F(LandingTest, WhatACrashLeftAsideIsRemovedIfItIsStoredAndElsePutBack) {
+  rule.delete_after = true;
+  WriteFile(At("2013-01-01.jsonl"), "stored\n");
+  Record(TheFile(), "stored\n");
+  const std::string aside = At(rule.aside_name);
+  std::filesystem::create_directory(aside);
+  std::filesystem::rename(At("2013-01-01.jsonl"), aside + "/2013-01-01.jsonl");
+  WriteFile(aside + "/2013-01-02.jsonl", "not stored\n");
+  WriteFile(aside + "/2013-01-03.jsonl", "its name is taken\n");
+  WriteFile(At("2013-01-03.jsonl"), "newer\n");
+  ASSERT_OK_AND(const Landing landing, List());
+  ASSERT_EQ(landing.aside, std::vector<std::string>{rule.aside_name});
+  std::vector<Untaken> untaken;
+  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  EXPECT_FALSE(std::filesystem::exists(aside + "/2013-01-01.jsonl"));
+  EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
+  EXPECT_EQ(testing::ReadFile(At("2013-01-02.jsonl")), "not stored\n");
+  EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "newer\n");
+  ASSERT_EQ(untaken.size(), 1u);
+  // Once the name is free it comes back.
+  std::filesystem::remove(At("2013-01-03.jsonl"));
+  untaken.clear();
+  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "its name is taken\n");
+  EXPECT_TRUE(untaken.empty());
+  EXPECT_FALSE(std::filesystem::exists(aside));
+}
+
+// ---- Names
+TEST(TextOfName, IsTheNameItselfWhereThatIsText) {
+  for (const char* name : {"a.jsonl", "a\nb", "ü'\"", "a\\b", "\\"}) {
+    EXPECT_EQ(TextOfName(name), name);
+  }
+}
+
+TEST(TextOfName, NoTwoNamesHaveOneText) {
+  const std::string pieces[] = {"\xff", "\\xff", "\\", "x", "ff", "\\\\", "ü", "\xc3"};
+  std::map<std::string, std::string> seen;
+  for (const std::string& a : pieces) {
+    for (const std::string& b : pieces) {
+      for (const std::string& c : pieces) {
+        const std::string name = a + b + c;
+        const auto [at, fresh] = seen.emplace(TextOfName(name), name);
+        EXPECT_EQ(at->second, name) << at->first;
+        EXPECT_TRUE(IsValidUtf8(at->first));
+      }
+    }
+  }
 }
 }  // namespace
 }  // namespace weirhouse::raw

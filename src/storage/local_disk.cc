@@ -19,74 +19,15 @@
 #include "base/failpoint.h"
 #include "base/time.h"
 #include "storage/disk.h"
+#include "storage/disk_error.h"
+#include "storage/durable_folder.h"
+#include "storage/open_folder.h"
 #include "storage/power_loss.h"
 
 namespace weirhouse::storage {
 namespace {
-constexpr std::size_t kSyncThreadsMax = 8;        // beyond it a disk's queue gains little
-constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache starts afresh
-constexpr int kTemporaryNamesMax = 1000;          // names left by a killed process of the same id
-
-Status StatusOfErrno(int error, std::string_view what, const std::string& path) {
-  const std::string message = fmt::format("could not {}: {}: {}", what, std::strerror(error), path);
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return Status(Code::kUnavailable, message)
-          .WithError("WH7010")
-          .WithHint("free some space on the disk and run the command again");
-    case ENOENT:
-    case ENOTDIR:
-      return Status(Code::kNotFound, message).WithError("WH7012");
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return Status(Code::kPermissionDenied, message)
-          .WithError("WH7013")
-          .WithHint("give this user the right to the file and its folder");
-    case EEXIST:
-      return Status(Code::kConflict, message).WithError("WH7014");
-    case EMFILE:
-    case ENFILE:
-      return Status(Code::kUnavailable, message)
-          .WithError("WH7015")
-          .WithHint("raise the limit of open files (ulimit -n)");
-    case EISDIR:
-    case EINVAL:
-    case ENAMETOOLONG:
-    case ELOOP:
-    case ENOTEMPTY:
-      return Status(Code::kInvalidInput, message).WithError("WH7016");
-    default:
-      return Status(Code::kUnavailable, message)
-          .WithError("WH7015")
-          .WithHint("check the disk (dmesg names its errors), then run the command again");
-  }
-}
-
-// After a failed fsync the kernel may have dropped the dirty pages: a second fsync would succeed
-// and prove nothing. So this is never retried.
-Status SyncFailed(int error, const std::string& path) {
-  return Status(Code::kCorruption,
-                fmt::format("could not fsync: {}: {}", std::strerror(error), path))
-      .WithError("WH7011")
-      .WithHint("check the disk, then start again: recovery keeps what was committed");
-}
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+constexpr std::size_t kSyncThreadsMax = 8;  // beyond it a disk's queue gains little
+constexpr int kTemporaryNamesMax = 1000;    // names left by a killed process of the same id
 
 int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
   int fd = -1;
@@ -109,18 +50,6 @@ int WriteFully(int fd, std::string_view bytes) {
   return 0;
 }
 
-int SyncRetrying(int fd) {
-  while (fsync(fd) != 0) {
-    if (errno != EINTR) return errno;
-  }
-  return 0;
-}
-
-std::string FolderOf(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 std::string NameOf(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
@@ -135,82 +64,6 @@ FileInfo InfoOf(std::string path, const struct stat& stat) {
   info.inode = stat.st_ino;
   info.is_folder = S_ISDIR(stat.st_mode);
   return info;
-}
-
-// Which folders exist (so that a write need not ask again), and which were made by us and are not
-// yet fsynced into their parents. Threads: any.
-class Folders {
- public:
-  Status Make(const std::string& folder) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (known_.contains(folder)) return Status::Ok();
-    }
-    return MakeUnknown(folder);
-  }
-  // Something was removed behind the cache: every answer must be found anew.
-  void Forget() {
-    const std::lock_guard lock(mutex_);
-    known_.clear();
-  }
-  // Fsyncs `folder`, and its ancestors as far up as names in them are new.
-  Status Sync(std::string folder) {
-    while (true) {
-      const FileDescriptor fd(OpenRetrying(folder, O_RDONLY | O_DIRECTORY));
-      if (!fd.open()) return StatusOfErrno(errno, "open the folder", folder);
-      // Some network file systems cannot sync a folder and say so with EINVAL: they need not.
-      if (const int error = SyncRetrying(fd.get()); error != 0 && error != EINVAL) {
-        return SyncFailed(error, folder);
-      }
-      {
-        const std::lock_guard lock(mutex_);
-        if (!fresh_.contains(folder)) return Status::Ok();
-      }
-      const std::string parent = FolderOf(folder);
-      const FileDescriptor parent_fd(OpenRetrying(parent, O_RDONLY | O_DIRECTORY));
-      if (!parent_fd.open()) return StatusOfErrno(errno, "open the folder", parent);
-      if (const int error = SyncRetrying(parent_fd.get()); error != 0 && error != EINVAL) {
-        return SyncFailed(error, parent);
-      }
-      const std::lock_guard lock(mutex_);
-      fresh_.erase(folder);
-      if (!fresh_.contains(parent)) return Status::Ok();
-      folder = parent;
-    }
-  }
-
- private:
-  Status MakeUnknown(const std::string& folder) {
-    struct stat found{};
-    if (stat(folder.c_str(), &found) == 0) {
-      if (!S_ISDIR(found.st_mode)) return StatusOfErrno(ENOTDIR, "make the folder", folder);
-    } else {
-      const std::string parent = FolderOf(folder);
-      if (parent != folder && parent != ".") WEIRHOUSE_TRY_STATUS(Make(parent));
-      if (mkdir(folder.c_str(), 0755) == 0) {
-        const std::lock_guard lock(mutex_);
-        fresh_.insert(folder);
-      } else if (errno != EEXIST) {
-        return StatusOfErrno(errno, "make the folder", folder);
-      }
-    }
-    const std::lock_guard lock(mutex_);
-    if (known_.size() >= kKnownFoldersMax) known_.clear();
-    known_.insert(folder);
-    return Status::Ok();
-  }
-
-  std::mutex mutex_;
-  std::set<std::string, std::less<>> known_;
-  std::set<std::string, std::less<>> fresh_;
-};
-
-Status SyncFile(const std::string& path) {
-  const FileDescriptor fd(OpenRetrying(path, O_RDONLY));
-  if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
-  if (const int error = SyncRetrying(fd.get()); error != 0) return SyncFailed(error, path);
-  MarkBytesSynced(path);
-  return Status::Ok();
 }
 
 // Runs `act` on each path by up to kSyncThreadsMax threads; the first failure in order of paths.
@@ -236,7 +89,7 @@ class LocalDiskDriver : public Disk {
   Status Write(const std::string& path, std::string_view bytes) override {
     WEIRHOUSE_FAILPOINT("disk.write.before");
     WEIRHOUSE_TRY(const int raw, Create(path, 0644));
-    const FileDescriptor fd(raw);
+    const Descriptor fd(raw);
     MarkUnsynced(path, Unsynced::kBytes);
     if (const int error = WriteFully(fd.get(), bytes); error != 0) {
       Discard(path);
@@ -251,7 +104,12 @@ class LocalDiskDriver : public Disk {
     if (Planted("drop_fsync")) return Status::Ok();
     const std::set<std::string> unique(paths.begin(), paths.end());
     const std::vector<std::string> files(unique.begin(), unique.end());
-    WEIRHOUSE_TRY_STATUS(ForEachInParallel(files, SyncFile));
+    const auto sync = [this](const std::string& path) {
+      Status synced = SyncFile(path, failed_);
+      if (synced.ok()) MarkBytesSynced(path);
+      return synced;
+    };
+    WEIRHOUSE_TRY_STATUS(ForEachInParallel(files, sync));
     WEIRHOUSE_FAILPOINT("disk.sync.middle");
     std::set<std::string> folders;
     for (const std::string& path : files) folders.insert(FolderOf(path));
@@ -297,7 +155,7 @@ class LocalDiskDriver : public Disk {
   }
 
   Result<std::string> Read(const std::string& path) override {
-    const FileDescriptor fd(OpenRetrying(path, O_RDONLY));
+    const Descriptor fd(OpenRetrying(path, O_RDONLY));
     if (!fd.open()) return StatusOfErrno(errno, "open", path);
     struct stat found{};
     if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
@@ -321,7 +179,7 @@ class LocalDiskDriver : public Disk {
 
   Result<std::string> ReadRange(const std::string& path, std::int64_t offset,
                                 std::int64_t size_bytes) override {
-    const FileDescriptor fd(OpenRetrying(path, O_RDONLY));
+    const Descriptor fd(OpenRetrying(path, O_RDONLY));
     if (!fd.open()) return StatusOfErrno(errno, "open", path);
     struct stat found{};
     if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
@@ -407,7 +265,7 @@ class LocalDiskDriver : public Disk {
                                      unsigned mode) {
     WEIRHOUSE_TRY(auto created, CreateTemporary(path));
     const std::string& temporary = created.first;
-    const FileDescriptor fd(created.second);
+    const Descriptor fd(created.second);
     MarkUnsynced(temporary, Unsynced::kName);
     int error = WriteFully(fd.get(), bytes);
     if (error == 0 && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0) error = errno;
@@ -438,7 +296,8 @@ class LocalDiskDriver : public Disk {
     return false;
   }
 
-  Folders folders_;
+  DurableFolders folders_;
+  FailedSyncs failed_;
 };
 
 struct CloseFolder {
@@ -477,7 +336,7 @@ Disk& LocalDisk() {
 
 Result<double> MeasureFsyncSeconds(const std::string& folder, int count) {
   const std::string path = fmt::format("{}/.fsync-probe.{}", folder, getpid());
-  const FileDescriptor fd(OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  const Descriptor fd(OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   if (!fd.open()) return StatusOfErrno(errno, "create", path);
   unlink(path.c_str());  // gone at the latest when the process ends
   const std::string block(4096, 'w');

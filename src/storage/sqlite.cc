@@ -140,6 +140,8 @@ class SqliteConnection : public Sqlite {
   Status Commit() override {
     const Status status = Run("COMMIT", {});
     if (status.ok() || status.code() == Code::kConflict) return status;
+    // The frame that ends a transaction is written last, so one that found no room never was.
+    if (status.error_code() == "WH7010") return status;
     return Status(Code::kUnavailable, status.message())
         .WithError("WH7003")
         .WithHint("whether it took place is looked up by its key after reopening");

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "storage/location.h"
 #include "table/deletion_vector.h"
 
 namespace weirhouse::table {
@@ -175,11 +176,7 @@ Result<PositionDeletes> ReadPositionDeletes(storage::Disk& disk, const DataFile&
 }
 }  // namespace
 
-std::string LocalPath(std::string_view location) {
-  if (location.substr(0, 7) == "file://") return std::string(location.substr(7));
-  if (location.substr(0, 5) == "file:") return std::string(location.substr(5));
-  return std::string(location);
-}
+std::string LocalPath(std::string_view location) { return storage::CanonicalPath(location); }
 
 Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
                            const std::string& metadata_location) {

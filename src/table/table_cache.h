@@ -16,7 +16,7 @@
 
 namespace weirhouse::table {
 
-// A location as the disk wants it: "file:///a/b" and "file:/a/b" become "/a/b".
+// A location as the disk wants it: storage::CanonicalPath.
 std::string LocalPath(std::string_view location);
 
 using ManifestList = std::vector<ManifestFile>;

@@ -31,7 +31,6 @@ BAD_LINES = {
     "half a surrogate": bad(b"IAH", b"\\ud800"),
     "NUL": bad(b'"arr_delay":11', b'"arr_delay":\x0011'),
     "1e999": bad(b'"air_time":227', b'"air_time":1e999'),
-    "1e999 in an unknown field": bad(b'"air_time":227', b'"speed":1e999'),
     "NaN": bad(b'"arr_delay":11', b'"arr_delay":NaN'),
     "number beyond 64 bits": bad(b'"arr_delay":11', b'"arr_delay":99999999999999999999'),
     "fraction for an integer": bad(b'"arr_delay":11', b'"arr_delay":11.5'),

@@ -1,0 +1,35 @@
+// Reading a landed file, and removing that very file once it is stored. Senders write to the same
+// folder meanwhile: a file may be replaced, renamed or written again between any two calls.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "raw/landing.h"
+
+namespace weirhouse::raw {
+
+// The bytes of the file that was listed; nothing if it is gone, is another one now, or is being
+// written: the next look finds what is there then. An error is about this one file
+// (kPermissionDenied, kUnavailable), or too many open files (WH7015).
+Result<std::optional<std::string>> ReadLanded(const LandedFile& file);
+
+enum class Removal : std::uint8_t {
+  kRemoved,
+  kGone,       // nothing has that name
+  kOther,      // another file has it: it stays, and is taken in when it is its turn
+  kKeptAside,  // another file, and its name was taken meanwhile: it waits in the folder aside
+};
+// Removes `file` if it is the very file that was listed and still holds the bytes of `digest`. It
+// is moved aside, looked at, and only then removed; what turns out to be another file is put back
+// without replacing anything. Cost: one read of the file.
+Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const LandingRule& rule);
+
+// Ends what a crash interrupted in the folder `aside` (Landing::aside): a file that the catalog has
+// recorded with these bytes is removed if the source deletes, everything else is put back. What
+// cannot be put back because its name is taken again stays, and is told in `untaken`.
+Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::Catalog& catalog,
+                   std::vector<Untaken>& untaken);
+}  // namespace weirhouse::raw
