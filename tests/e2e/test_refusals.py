@@ -115,6 +115,20 @@ def test_a_batch_of_which_every_record_is_refused_is_as_loud(tmp_path):
     assert answer["reasons"][0]["records"] == 2
 
 
+def test_a_full_run_leaves_the_quarantine_of_what_it_does_not_read(tmp_path):
+    project = make(tmp_path / "p", gate=GATE.replace("min: 1", "max: 2"))
+    project.land("s", "a.csv", b",id,temp\n0,x,1\n")
+    project.land("s", "b.csv", b"id,temp\ny,1\nz,cold\n")
+    project.wh("apply", "--yes", code=3)
+    project.land("s", "c.csv", b"id,temp\np,1\nq,2\nr,3\nt,warm\n")
+    project.wh("ingest", code=3)
+    project.wh("gate", "discard", project.status()["halted"][0]["run"], "--reason", "too many")
+    before, sums = reasons(project), states(project)
+    assert len(before) == 2 and sums == {"processed": 1, "quarantined": 2, "excluded": 3}
+    project.wh("run", "--full")
+    assert reasons(project) == before and states(project) == sums
+
+
 def test_a_file_of_which_every_record_is_refused_is_named_beside_good_ones(tmp_path):
     project = make(tmp_path / "p", source="format: jsonl")
     project.land("s", "a.jsonl", b"id,temp\nx,1\n")
