@@ -83,12 +83,13 @@ class BatchRun {
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
                                                    const std::vector<std::string>& columns);
   Status StageTables(Publication& publication, const std::string& ref);
-  Status StageQuarantine(Publication& publication);
   void FillLineage(catalog::CommitRequest& request) const;
   Status Publish();
   Status Halt();
+  const catalog::ObjectRecord* RetriedObject() const {
+    return retry_ == nullptr ? nullptr : &retry_->object;
+  }
   EventTime BatchEnd() const;
-  std::vector<catalog::RecordStateCount> StateCounts() const;
 
   PipelineState& state_;
   Workspace& workspace_;
@@ -412,38 +413,6 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
   return Status();
 }
 
-// Quarantine publishes whatever the gate says: what is in it will not change by a person's
-// decision.
-Status BatchRun::StageQuarantine(Publication& publication) {
-  for (auto& [source, records] : sources_) {
-    std::vector<std::shared_ptr<arrow::Table>> parts;
-    if (records.quarantine) parts.push_back(records.quarantine);
-    // A table of another table's rows knows their records and not their source.
-    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
-    if (rejected != nullptr) parts.push_back(rejected);
-    std::shared_ptr<arrow::Table> rows;
-    if (!parts.empty()) {
-      WEIRHOUSE_TRY(rows, Concatenate(parts));
-    }
-    if (retry_ != nullptr) {
-      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace_, publication, retry_->object, rows));
-    } else if (rows != nullptr) {
-      WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
-    }
-    if (rows == nullptr) continue;
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.record.quarantined";
-    event.subject = source;
-    event.data = {{"source", source},
-                  {"batch", batch_},
-                  {"records", records.record_count},
-                  {"quarantined", rows->num_rows()}};
-    publication.request().events.push_back(std::move(event));
-  }
-  WEIRHOUSE_FAILPOINT("quarantine.staged");
-  return Status();
-}
-
 EventTime BatchRun::BatchEnd() const {
   if (const auto end = raw::EndOfBatch(batch_)) return *end;
   // A batch by arrival ends with its newest known or event time; without one, when it arrived.
@@ -452,30 +421,6 @@ EventTime BatchRun::BatchEnd() const {
     if (const auto time = work->NewestTime()) newest = std::max(newest.value_or(*time), *time);
   }
   return EventTimeOfMicros(newest ? *newest + 1 : Micros(raw_.committed_at));
-}
-
-// One count per record: that of the transform its source drives, or "filtered" where none does.
-std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
-  std::vector<catalog::RecordStateCount> counts;
-  for (const auto& [source, records] : sources_) {
-    // A retried object was in quarantine with all its records until now.
-    const std::int64_t quarantined =
-        records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
-    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
-    const TableWork* owner = nullptr;
-    for (const auto& work : work_) {
-      if (work->records() == &records && owner == nullptr) owner = work.get();
-    }
-    if (owner == nullptr) {
-      const std::int64_t valid = records.record_count - records.quarantined_count;
-      if (valid > 0) counts.push_back({source, "", "filtered", valid});
-      continue;
-    }
-    for (const auto& [name, count] : owner->StateCounts()) {
-      if (count != 0) counts.push_back({source, owner->transform().definition.name(), name, count});
-    }
-  }
-  return counts;
 }
 
 void BatchRun::FillLineage(catalog::CommitRequest& request) const {
@@ -512,12 +457,13 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
 Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
-  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY_STATUS(
+      StageQuarantine(workspace_, publication, sources_, work_, batch_, RetriedObject()));
   WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
-  request.record_states = StateCounts();
+  request.record_states = StateCounts(sources_, work_, RetriedObject());
   if (retry_ == nullptr) {
     request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
   }
@@ -560,7 +506,8 @@ Status BatchRun::Halt() {
   Publication publication(workspace_, run_, "processed", batch_);
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
-  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY_STATUS(
+      StageQuarantine(workspace_, publication, sources_, work_, batch_, RetriedObject()));
   WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
@@ -572,7 +519,7 @@ Status BatchRun::Halt() {
   halted.raw_seq = raw_.seq;
   if (retry_ != nullptr) halted.retried = retry_->object.id;
   halted.batch_end = BatchEnd();
-  halted.states = StateCounts();
+  halted.states = StateCounts(sources_, work_, RetriedObject());
   for (const auto& [source, records] : sources_)
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
