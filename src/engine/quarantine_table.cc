@@ -3,18 +3,13 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/failpoint.h"
 #include "engine/arrow_rows.h"
 #include "engine/halt.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
-namespace {
-// Takes the rows for the whole of `object` out of its quarantine table and adds `rows` (may be
-// null).
 Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
                               const catalog::ObjectRecord& object,
                               const std::shared_ptr<arrow::Table>& rows) {
@@ -49,65 +44,6 @@ Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
   publication.Add(staged);
   return Status();
 }
-}  // namespace
-
-Status StageQuarantine(Workspace& workspace, Publication& publication,
-                       const std::map<std::string, SourceRecords>& sources,
-                       const std::vector<std::unique_ptr<TableWork>>& work,
-                       const std::string& batch, const catalog::ObjectRecord* retried) {
-  for (const auto& [source, records] : sources) {
-    std::vector<std::shared_ptr<arrow::Table>> parts;
-    if (records.quarantine) parts.push_back(records.quarantine);
-    // A table of another table's rows knows their records and not their source.
-    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
-    if (rejected != nullptr) parts.push_back(rejected);
-    std::shared_ptr<arrow::Table> rows;
-    if (!parts.empty()) {
-      WEIRHOUSE_TRY(rows, Concatenate(parts));
-    }
-    if (retried != nullptr) {
-      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace, publication, *retried, rows));
-    } else if (rows != nullptr) {
-      WEIRHOUSE_TRY_STATUS(AppendRows(workspace, publication, "quarantine." + source, rows));
-    }
-    if (rows == nullptr) continue;
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.record.quarantined";
-    event.subject = source;
-    event.data = {{"source", source},
-                  {"batch", batch},
-                  {"records", records.record_count},
-                  {"quarantined", rows->num_rows()}};
-    publication.request().events.push_back(std::move(event));
-  }
-  WEIRHOUSE_FAILPOINT("quarantine.staged");
-  return Status();
-}
-
-std::vector<catalog::RecordStateCount> StateCounts(
-    const std::map<std::string, SourceRecords>& sources,
-    const std::vector<std::unique_ptr<TableWork>>& work, const catalog::ObjectRecord* retried) {
-  std::vector<catalog::RecordStateCount> counts;
-  for (const auto& [source, records] : sources) {
-    const std::int64_t quarantined =
-        records.quarantined_count - (retried != nullptr ? records.record_count : 0);
-    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
-    const TableWork* owner = nullptr;
-    for (const auto& one : work) {
-      if (one->records() == &records && owner == nullptr) owner = one.get();
-    }
-    if (owner == nullptr) {
-      const std::int64_t valid = records.record_count - records.quarantined_count;
-      if (valid > 0) counts.push_back({source, "", "filtered", valid});
-      continue;
-    }
-    for (const auto& [name, count] : owner->StateCounts()) {
-      if (count != 0) counts.push_back({source, owner->transform().definition.name(), name, count});
-    }
-  }
-  return counts;
-}
-
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits

@@ -1,4 +1,4 @@
-// The tables quarantine.<source>, and the states that the records of a batch end in. Private to
+// The tables quarantine.<source>, where they change otherwise than by a batch's rows. Private to
 // engine/.
 #pragma once
 
@@ -13,18 +13,11 @@
 
 namespace weirhouse::engine {
 
-// What a batch puts into quarantine. It publishes whatever the gate says: what is in it will not
-// change by a person's decision. `retried` (may be null): the batch is this object, read once more,
-// whose row as a whole goes.
-Status StageQuarantine(Workspace& workspace, Publication& publication,
-                       const std::map<std::string, SourceRecords>& sources,
-                       const std::vector<std::unique_ptr<TableWork>>& work,
-                       const std::string& batch, const catalog::ObjectRecord* retried);
-// One count per record of a batch: that of the transform its source drives, or "filtered" where
-// none does. As deltas: a retried object was in quarantine with all its records.
-std::vector<catalog::RecordStateCount> StateCounts(
-    const std::map<std::string, SourceRecords>& sources,
-    const std::vector<std::unique_ptr<TableWork>>& work, const catalog::ObjectRecord* retried);
+// Takes the rows for the whole of `object` out of its quarantine table and adds `rows` (may be
+// null).
+Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
+                              const catalog::ObjectRecord& object,
+                              const std::shared_ptr<arrow::Table>& rows);
 // After all records were read again: each table holds what is in quarantine now. One that does
 // already is not touched.
 Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
