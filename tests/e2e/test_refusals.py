@@ -385,14 +385,11 @@ def test_memory_that_does_not_suffice_is_said_and_loses_nothing(tmp_path):
     project.wh("ingest")
     line = json.dumps({"id": "%09d", "temp": 1.5, "note": "x" * 200})
     project.land("s", "c.jsonl", "\n".join(line.replace("%09d", f"{i:09d}") for i in range(150_000)).encode())
-    for _ in range(4):
-        done = limited(project, 560, "ingest")
-        assert done.returncode in (0, 3, 8), (done.returncode, done.stderr)
-        assert done.returncode != 8 or "error[WH" in done.stderr, done.stderr
+    done = limited(project, 1000, "ingest")
+    assert done.returncode in (0, 8), (done.returncode, done.stderr)
+    assert done.returncode == 0 or "error[WH" in done.stderr, done.stderr
     project.land("s", "d.jsonl", b'{"id":"d1","temp":1}\n')
     project.wh("ingest", code=None)
     sums = states(project)
     assert sum(sums.values()) == project.status()["records"] == 150_004 and project.status()["waiting_records"] == 0
-    if "quarantined" in sums:
-        project.wh("quarantine", "retry", "s/c.jsonl")
-    assert states(project) == {"processed": 150_004}
+    assert sums == {"processed": 150_004}
