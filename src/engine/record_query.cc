@@ -18,8 +18,7 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
   });
   RecordReader reader(workspace);
   if (objects.empty()) return reader.NoRows(source);
-  WEIRHOUSE_TRY(const SourceRecords records,
-                reader.Read(source, objects, /*count_attempts=*/false));
+  WEIRHOUSE_TRY(const SourceRecords records, reader.Read(source, objects, Reading::kAgain));
   return records.rows;
 }
 
