@@ -16,6 +16,7 @@ constexpr std::string_view kContract = R"yaml(
   { name: s, logicalType: string, required: true, logicalTypeOptions: { minLength: 1, maxLength: 9, pattern: '^[^x]' } },
   { name: i, logicalType: integer, logicalTypeOptions: { minimum: -5, multipleOf: 5 } },
   { name: n, logicalType: number, logicalTypeOptions: { exclusiveMaximum: 10.5 } },
+  { name: m, logicalType: number, physicalType: 'DECIMAL(9,2)', logicalTypeOptions: { minimum: -5.005 } },
   { name: b, logicalType: boolean }, { name: d, logicalType: date }, { name: t, logicalType: timestamp },
   { name: v, logicalType: string, customProperties: [ { property: whDefault, value: p } ],
     quality: [ { metric: invalidValues, mustBe: 0, arguments: { validValues: [p, q] } } ] } ] } ] }

@@ -3,6 +3,7 @@
 import datetime
 import http.client
 import json
+import math
 import os
 import urllib.parse
 
@@ -94,7 +95,7 @@ class Client:
         payload = None
         if body is not None:
             try:
-                payload = json.dumps(body, default=_plain, allow_nan=False).encode()
+                payload = json.dumps(_named(body), default=_plain, allow_nan=False).encode()
             except (TypeError, ValueError) as error:
                 raise InvalidInput(f"the request cannot be written as JSON: {error}") from error
             headers["Content-Type"] = "application/json"
@@ -120,6 +121,19 @@ def _step(name):
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"not a name: {name!r}")
     return urllib.parse.quote(name, safe="@:-._~")
+
+
+def _named(value):
+    """NaN and infinities as the daemon writes them too: JSON has no numbers for them."""
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_named(item) for item in value]
+    if hasattr(value, "dtype") and hasattr(value, "item"):
+        value = _plain(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def _plain(value):

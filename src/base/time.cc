@@ -117,6 +117,7 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   std::int64_t fraction = 0;
   if (at < text.size() && text[at] == ':') {
     second = Digits(text, at + 1, 2);
+    if (second == 60) return NotATime(text, "its seconds are 60: a leap second has no place");
     if (second < 0 || second > 59) return NotATime(text, "no valid seconds");
     at += 3;
     if (at < text.size() && text[at] == '.') {
@@ -136,16 +137,18 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
     if (!zoneless_is_utc) return NotATime(text, "it has no zone");
   } else if ((text[at] == 'Z' || text[at] == 'z') && at + 1 == text.size()) {
   } else if (text[at] == '+' || text[at] == '-') {
+    // ±HH:MM, ±HHMM, or ±HH as PostgreSQL writes it.
     const int offset_hour = Digits(text, at + 1, 2);
+    const bool hours_only = text.size() == at + 3;
     const bool colon = at + 3 < text.size() && text[at + 3] == ':';
-    const int offset_minute = Digits(text, at + (colon ? 4 : 3), 2);
+    const int offset_minute = hours_only ? 0 : Digits(text, at + (colon ? 4 : 3), 2);
     if (offset_hour < 0 || offset_hour > 23 || offset_minute < 0 || offset_minute > 59 ||
-        text.size() != at + (colon ? 6 : 5)) {
-      return NotATime(text, "its offset is not ±HH:MM");
+        (!hours_only && text.size() != at + (colon ? 6 : 5))) {
+      return NotATime(text, "its offset is not ±HH:MM or ±HH");
     }
     offset_minutes = (text[at] == '-' ? -1 : 1) * (offset_hour * 60 + offset_minute);
   } else {
-    return NotATime(text, "its zone is neither Z nor ±HH:MM");
+    return NotATime(text, "its zone is neither Z nor an offset ±HH:MM");
   }
   return days * kDay + ((hour * 60 + minute - offset_minutes) * 60 + second) * kSecond + fraction;
 }

@@ -26,6 +26,13 @@ namespace weirhouse::catalog {
 // that is overridden (also_state kCommitted), the same two from that run. Keys that only Commit
 // knows are written so: {"object", "#0"} is objects[0], {"commit", ""} and {"run", ""} are this
 // commit and this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
+// What names an arrived object before it has an id.
+struct Arrival {
+  std::string source;
+  std::string name;
+  Digest digest;
+};
+
 struct CommitRequest {
   RunId run;
   // Instead of `run`: the run is planned, started and ended in this very transaction. For what was
@@ -56,17 +63,11 @@ struct CommitRequest {
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
   std::vector<std::pair<std::string, nlohmann::json>>
-      settings;                        // small state of the project, by key; null removes it
-  std::optional<StoredReply> reply;    // kConflict (WH7099) if its key was answered meanwhile
-  std::optional<RunId> also_closes;    // a halted run that this commit overrides or discards …
-  std::optional<RunState> also_state;  // … and the state it gets
-};
-
-// What names an arrived object before it has an id.
-struct Arrival {
-  std::string source;
-  std::string name;
-  Digest digest;
+      settings;                             // small state of the project, by key; null removes it
+  std::optional<StoredReply> reply;         // kConflict (WH7099) if its key was answered meanwhile
+  std::optional<RunId> also_closes;         // a halted run that this commit overrides or discards …
+  std::optional<RunState> also_state;       // … and the state it gets
+  std::vector<Arrival> forgotten_attempts;  // objects whose parse attempts count from 0 again
 };
 
 struct CommitAnswer {
@@ -133,12 +134,16 @@ class Catalog {
   // Keeps a reply that no commit goes with (a refusal), and forgets those whose time has passed.
   // kConflict (WH7099) if its key has a reply already: the first one stays.
   virtual Status KeepReply(const StoredReply& reply) = 0;
-  // Counts one more parse attempt of an object (by source, name and digest), durably, and returns
-  // the new count.
+  // Counts one more attempt to parse an object (by source, name and digest) that ended the process,
+  // durably, and returns the new count.
   virtual Result<int> CountParseAttempt(const std::string& source, const std::string& name,
                                         const Digest& digest) = 0;
   // The same for several objects in one transaction (one fsync); counts in the order asked.
   virtual Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) = 0;
+  // How many attempts are counted.
+  virtual Result<int> ParseAttempts(const Arrival& arrival) = 0;
+  // An object was parsed to its end: its attempts count from 0 again.
+  virtual Status ForgetParseAttempts(const Arrival& arrival) = 0;
 
   // ---- Reads
   virtual Result<std::optional<TablePointer>> FindTable(std::string_view name) = 0;

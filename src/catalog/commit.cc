@@ -73,6 +73,10 @@ Digest ContentOf(const CommitRequest& request) {
   if (request.plan) {
     parts.push_back(fmt::format("step {}", request.plan->step_identity.ToHex()));
   }
+  for (const Arrival& arrival : request.forgotten_attempts) {
+    parts.push_back(
+        fmt::format("forget {}\x1f{}\x1f{}", arrival.source, arrival.name, arrival.digest.ToHex()));
+  }
   if (request.also_closes) {
     parts.push_back(fmt::format("closes {} {}", ToString(*request.also_closes),
                                 RunStateName(*request.also_state)));

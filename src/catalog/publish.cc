@@ -160,6 +160,9 @@ Status WriteTables(CommitContext& commit) {
   for (const auto& landing : commit.request.landings) {
     WEIRHOUSE_TRY_STATUS(WriteLanding(commit, landing));
   }
+  for (const Arrival& arrival : commit.request.forgotten_attempts) {
+    WEIRHOUSE_TRY_STATUS(DropParseAttempts(commit.db, arrival));
+  }
   return Status::Ok();
 }
 
@@ -206,6 +209,11 @@ Status WriteEvents(CommitContext& commit) {
         {event.type, event.subject, JsonText(event.data), commit.seq.value()}));
   }
   return Status::Ok();
+}
+
+Status DropParseAttempts(Database& db, const Arrival& arrival) {
+  return db.Run("DELETE FROM parse_attempt WHERE source = ? AND name = ? AND digest = ?",
+                {arrival.source, arrival.name, arrival.digest.ToHex()});
 }
 
 Status CheckOffsets(Database& db, const CommitRequest& request) {

@@ -39,6 +39,8 @@ Status WriteReleased(CommitContext& commit);
 // ---- publish.cc
 // Snapshots, files, objects (which get their ids), landings.
 Status WriteTables(CommitContext& commit);
+// Forgets how often parsing an object ended the process.
+Status DropParseAttempts(storage::Database& db, const Arrival& arrival);
 // Verdicts, metrics, record states, predictions, settings.
 Status WriteJudgement(CommitContext& commit);
 Status WriteEvents(CommitContext& commit);

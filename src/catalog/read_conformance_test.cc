@@ -137,6 +137,12 @@ TEST_P(CatalogConformance, ParseAttemptsAreCountedBeforeAnObjectExistsAndAfter) 
   EXPECT_EQ(ValueOf(catalog_->FindObject(ObjectId(1)))->attempts, 2);
   EXPECT_EQ(ValueOf(catalog_->CountParseAttempt(object.source, object.name, object.digest)), 3);
   EXPECT_EQ(ValueOf(catalog_->FindObject(ObjectId(1)))->attempts, 3);
+  const Arrival arrival{object.source, object.name, object.digest};
+  EXPECT_EQ(ValueOf(catalog_->ParseAttempts(arrival)), 3);
+  EXPECT_EQ(ValueOf(catalog_->ParseAttempts({"weather", object.name, object.digest})), 1);
+  ASSERT_OK(catalog_->ForgetParseAttempts(arrival));
+  EXPECT_EQ(ValueOf(catalog_->ParseAttempts(arrival)), 0);
+  EXPECT_EQ(ValueOf(catalog_->FindObject(ObjectId(1)))->attempts, 0);
   EXPECT_OK(catalog_->VerifyChain());
 }
 

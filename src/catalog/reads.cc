@@ -1,6 +1,7 @@
 // Reads of arrivals, verdicts and the commit log.
 #include <fmt/format.h>
 
+#include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sql_catalog.h"
 
@@ -104,6 +105,22 @@ Result<std::vector<int>> SqlCatalog::CountParseAttempts(const std::vector<Arriva
   WEIRHOUSE_TRY_STATUS(Write(count_all));
   WEIRHOUSE_FAILPOINT("catalog.attempt.after");
   return counts;
+}
+
+Result<int> SqlCatalog::ParseAttempts(const Arrival& arrival) {
+  WEIRHOUSE_TRY(
+      const std::optional<int> counted,
+      FindOne<int>(
+          "SELECT attempts FROM parse_attempt WHERE source = ? AND name = ? AND digest = ?",
+          {arrival.source, arrival.name, arrival.digest.ToHex()},
+          [](const DatabaseRow& row) -> Result<int> { return static_cast<int>(row.Int(0)); }));
+  return counted.value_or(0);
+}
+
+Status SqlCatalog::ForgetParseAttempts(const Arrival& arrival) {
+  WEIRHOUSE_TRY_STATUS(Write([&](Database& db) { return DropParseAttempts(db, arrival); }));
+  WEIRHOUSE_FAILPOINT("catalog.attempt.forgotten");
+  return Status::Ok();
 }
 
 // ---- Judgement

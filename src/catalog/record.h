@@ -151,7 +151,7 @@ struct ObjectRecord {
   ProcessTime arrived_at;
   std::string state =
       "stored";  // stored | duplicate (never in the ledger) | quarantined (unreadable as a whole)
-  int attempts = 0;  // parse attempts, persisted before parsing
+  int attempts = 0;  // how often parsing it ended the process since it was last parsed to its end
   CommitSeq seq;
 };
 struct LandingRecord {  // what was seen in a landing folder

@@ -326,13 +326,21 @@ constexpr std::string_view kLandingTimes = R"sql(
 ALTER TABLE landing ADD COLUMN ctime_us BIGINT NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array<Migration, 6> kMigrations{{
+// Attempts used to count every try of an object's batch; now they count those that ended the
+// process while the object itself was parsed. What is above the limit of three was quarantined
+// whole and stays so until it is asked for.
+constexpr std::string_view kAttempts = R"sql(
+DELETE FROM parse_attempt WHERE attempts <= 3;
+)sql";
+
+constexpr std::array<Migration, 7> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
     {4, "names: views, renames, namespaces; replies", kNames},
     {5, "released files", kReleased},
     {6, "change times of landed files", kLandingTimes},
+    {7, "parse attempts of the object alone", kAttempts},
 }};
 
 Status VersionMismatch(int found) {

@@ -45,6 +45,8 @@ class SqlCatalog final : public Catalog {
   Result<int> CountParseAttempt(const std::string& source, const std::string& name,
                                 const Digest& digest) override;
   Result<std::vector<int>> CountParseAttempts(const std::vector<Arrival>& arrivals) override;
+  Result<int> ParseAttempts(const Arrival& arrival) override;
+  Status ForgetParseAttempts(const Arrival& arrival) override;
 
   Result<std::optional<TablePointer>> FindTable(std::string_view name) override;
   Result<std::vector<TablePointer>> Tables() override;

@@ -6,10 +6,14 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
 #include <string_view>
 
 #include "command/command.h"
 #include "daemon/daemon.h"
+#include "engine/pipeline.h"
 
 namespace weirhouse::cli {
 namespace {
@@ -19,10 +23,43 @@ static_assert(std::atomic<int>::is_always_lock_free);
 // The first Ctrl-C lets the unit at hand finish; the second ends the process, which is safe too:
 // what was not committed is not there.
 void OnInterrupt(int /*signal*/) {
+  engine::NoteStopWanted();
   if (interrupts.fetch_add(1) > 0) _exit(130);
   constexpr std::string_view kTold =
       "\ninterrupted: finishing the unit at hand; once more stops now\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+}
+
+// Memory that runs out on a thread ends the process: it starts again from the catalog. Not without
+// a word, and not as a crash.
+void OnTerminate() {
+  engine::NoteFault();
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kTold =
+        "error[WH8050]: not enough memory: the process ends; all that was committed stands\n";
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+    _exit(ExitCode(Code::kUnavailable));
+  } catch (...) {
+    std::abort();
+  }
+  std::abort();
+}
+
+// Ends as the signal would by itself.
+void OnFault(int signal) {
+  engine::NoteFault();
+  raise(signal);  // its action is the default one again
+}
+
+void CatchFaults() {
+  std::set_terminate(OnTerminate);
+  struct sigaction action{};
+  action.sa_handler = OnFault;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    sigaction(signal, &action, nullptr);
 }
 
 void CatchInterrupts() {
@@ -49,6 +86,7 @@ class ProcessStreams : public command::Streams {
 };
 
 int Run(const char* invocation_json) {
+  CatchFaults();
   ProcessStreams streams;
   const auto invocation = command::InvocationFromJson(invocation_json);
   if (!invocation.ok()) return command::PrintError({}, streams, invocation.status());

@@ -49,9 +49,10 @@ std::string Everything() {
   }
   text += "\nOptions of every verb\n" + Columns(GlobalRows(), 25);
   text +=
-      "\nExit codes: 0 ok, 1 internal error, 2 invalid input, 3 gate failed, 4 contract refused,\n"
-      "5 conflict, 6 not found, 7 permission denied, 8 unavailable, 9 corruption or difference,\n"
-      "10 changes (plan --detailed-exitcode), 130 interrupted.\n"
+      "\nExit codes: 0 ok, 1 internal error, 2 invalid input, 3 gate failed, or a file or a whole\n"
+      "batch was refused, 4 contract refused, 5 conflict, 6 not found, 7 permission denied,\n"
+      "8 unavailable, 9 corruption or difference, 10 changes (plan --detailed-exitcode),\n"
+      "130 interrupted.\n"
       "`wh VERB --help` says more; `wh explain CODE` explains an error.\n";
   return text;
 }

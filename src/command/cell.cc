@@ -1,6 +1,7 @@
 #include "command/cell.h"
 
 #include <arrow/api.h>
+#include <arrow/util/decimal.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -51,6 +52,18 @@ json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
   return text;
 }
 
+// All digits of the scale: Arrow's own text of a small number has an exponent.
+std::string DecimalAsText(const arrow::Decimal128Array& column, std::int64_t row) {
+  const auto scale = static_cast<std::size_t>(
+      std::max(0, static_cast<const arrow::Decimal128Type&>(*column.type()).scale()));
+  std::string text = arrow::Decimal128(column.GetValue(row)).ToIntegerString();
+  const bool negative = text.starts_with('-');
+  if (negative) text.erase(0, 1);
+  if (text.size() <= scale) text.insert(0, scale + 1 - text.size(), '0');
+  if (scale > 0) text.insert(text.size() - scale, 1, '.');
+  return negative ? "-" + text : text;
+}
+
 json OtherAsJson(const arrow::Array& column, std::int64_t row) {
   const auto scalar = column.GetScalar(row);
   return scalar.ok() ? json((*scalar)->ToString()) : json();
@@ -91,7 +104,7 @@ json CellAsJson(const arrow::Array& column, std::int64_t row) {
     case arrow::Type::LARGE_BINARY:
       return TextAsJson(static_cast<const arrow::LargeBinaryArray&>(column).GetView(row));
     case arrow::Type::DECIMAL128:
-      return static_cast<const arrow::Decimal128Array&>(column).FormatValue(row);
+      return DecimalAsText(static_cast<const arrow::Decimal128Array&>(column), row);
     case arrow::Type::TIMESTAMP:
       return TimestampAsJson(column, row);
     case arrow::Type::DATE32:

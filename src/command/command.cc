@@ -46,6 +46,7 @@ constexpr std::pair<std::string_view, VerbFunction> kVerbs[] = {
     {"run-view discard", RunRunViewDiscard},
     {"quarantine list", RunQuarantineList},
     {"quarantine show", RunQuarantineShow},
+    {"quarantine retry", RunQuarantineRetry},
     {"table list", RunTableList},
     {"table show", RunTableShow},
     {"table history", RunTableHistory},
@@ -136,7 +137,11 @@ int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
     if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
     return Print(context, code.status());
   } catch (const std::bad_alloc&) {
-    throw;  // the process ends and starts again from the catalog
+    if (host != nullptr) throw;  // the daemon ends and starts again from the catalog
+    return Print(context, Status(Code::kUnavailable, "not enough memory")
+                              .WithError("WH8050")
+                              .WithHint("all that was committed stands; give the process more "
+                                        "memory, then run again"));
   } catch (const std::exception& error) {
     return Print(context, Status(Code::kInternal, fmt::format("a bug here: {}", error.what()))
                               .WithError("WH8035")

@@ -112,6 +112,19 @@ Result<std::int64_t> Context::IntOption(std::string_view name, std::int64_t fall
   return value;
 }
 
+Result<std::map<std::string, std::string>> Context::NamedTexts(
+    const std::vector<std::string>& texts) const {
+  std::map<std::string, std::string> named;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return UsageError(fmt::format("expected NAME=VALUE, found \"{}\"", text));
+    if (!named.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+      return UsageError(fmt::format("\"{}\" is given twice", text.substr(0, equals)));
+  }
+  return named;
+}
+
 Result<json> Context::Assignments(const std::vector<std::string>& texts) const {
   json object = json::object();
   for (const std::string& text : texts) {

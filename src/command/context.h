@@ -2,6 +2,7 @@
 // first use. Private to command/.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -58,7 +59,12 @@ class Context {
   // ---- Options
   Result<std::int64_t> IntOption(std::string_view name, std::int64_t fallback, std::int64_t minimum,
                                  std::int64_t maximum) const;
-  // "NAME=VALUE" texts as an object; values as JSON where they are numbers or booleans.
+  // "NAME=VALUE" texts by name, as they were typed: whoever takes them knows their types. Twice the
+  // same name is refused.
+  Result<std::map<std::string, std::string>> NamedTexts(
+      const std::vector<std::string>& texts) const;
+  // The same as an object, where nothing declares types; values as JSON where they are numbers or
+  // booleans.
   Result<nlohmann::json> Assignments(const std::vector<std::string>& texts) const;
   // --at as a time, if it was given.
   Result<std::optional<EventTime>> AtTime() const;

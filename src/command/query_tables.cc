@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "engine/record_query.h"
 #include "engine/upkeep.h"
 
 namespace weirhouse::command {
@@ -34,36 +35,6 @@ Result<std::shared_ptr<arrow::Table>> EmptyTable(const std::shared_ptr<arrow::Sc
   auto table = arrow::Table::MakeEmpty(schema);
   if (!table.ok()) return Status(Code::kInternal, table.status().ToString());
   return std::move(table).ValueUnsafe();
-}
-
-// Valid records of all objects of a source, decoded again.
-Result<std::shared_ptr<arrow::Table>> RecordRows(engine::Workspace& workspace,
-                                                 const engine::Source& source,
-                                                 std::optional<CommitSeq> at) {
-  const auto& contract = workspace.project().contracts.at(source.contract);
-  contract::SourceFormat format;
-  WEIRHOUSE_TRY(format.format, contract::ParseRecordFormat(source.format));
-  if (!source.nulls.empty()) format.nulls = source.nulls;
-  WEIRHOUSE_TRY(const contract::Decoder decoder, contract::Decoder::Make(contract, format));
-  catalog::ObjectFilter filter;
-  filter.source = source.name;
-  WEIRHOUSE_TRY(const auto objects, workspace.catalog().Objects(filter));
-  std::vector<std::shared_ptr<arrow::Table>> parts;
-  for (const catalog::ObjectRecord& object : objects) {
-    if (object.state != "stored" || (at && object.seq > *at)) continue;
-    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
-    const contract::ObjectContext context{source.name, object.name, object.first_record_id,
-                                          object.arrived_at};
-    auto decoded = decoder.Decode(bytes, context);
-    // An object that cannot be cut into records at all is in quarantine as a whole.
-    if (decoded.status().code() == Code::kInvalidInput) continue;
-    WEIRHOUSE_TRY_STATUS(decoded.status());
-    parts.push_back(decoded->rows);
-  }
-  if (parts.empty()) return EmptyTable(contract::RecordsSchema(*contract));
-  auto joined = arrow::ConcatenateTables(parts);
-  if (!joined.ok()) return Status(Code::kInternal, joined.status().ToString());
-  return std::move(joined).ValueUnsafe();
 }
 
 Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
@@ -112,6 +83,23 @@ Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
   WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
   return scan.ReadAll();
 }
+// The catalog as tables, and system.losers, of which earlier states can be asked for.
+Result<std::shared_ptr<arrow::Table>> SystemRows(engine::Workspace& workspace,
+                                                 const std::string& name, const AsOf& at) {
+  if (name != transform::kLosersTable) return SystemTable(workspace, name);
+  WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
+  std::optional<SnapshotId> snapshot;
+  if (table && !at.snapshot.empty()) {
+    WEIRHOUSE_TRY(snapshot, engine::FindTableSnapshot(workspace, **table, at.snapshot));
+  }
+  if (at.commit) {
+    WEIRHOUSE_TRY(const auto then, workspace.catalog().SnapshotAsOf(name, *at.commit));
+    if (!then) return LosersTable({});
+    snapshot = then->snapshot;
+  }
+  WEIRHOUSE_TRY(const auto losers, engine::CurrentLosers(workspace, snapshot));
+  return LosersTable(losers);
+}
 }  // namespace
 
 Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at) {
@@ -143,6 +131,7 @@ Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
     names.push_back("records." + source.name);
   for (const engine::Seed& seed : workspace.project().seeds) names.push_back("ref." + seed.name);
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());  // system.losers is both
   return names;
 }
 
@@ -153,7 +142,7 @@ Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& works
   if (const engine::Source* source = project.FindSource(After(name, "records.")))
     return contract::RecordsSchema(*project.contracts.at(source->contract));
   if (name.starts_with("system.")) {
-    WEIRHOUSE_TRY(const auto rows, SystemTable(workspace, name));
+    WEIRHOUSE_TRY(const auto rows, SystemRows(workspace, name, AsOf()));
     return rows->schema();
   }
   WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
@@ -167,11 +156,11 @@ Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspac
   const engine::ProjectDefinition& project = workspace.project();
   if (const engine::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
   if (const engine::Source* source = project.FindSource(After(name, "records."))) {
-    WEIRHOUSE_TRY(const auto rows, RecordRows(workspace, *source, at.commit));
+    WEIRHOUSE_TRY(const auto rows, engine::RecordsOfSource(workspace, source->name, at.commit));
     return Selected(rows, columns);
   }
   if (name.starts_with("system.")) {
-    WEIRHOUSE_TRY(const auto rows, SystemTable(workspace, name));
+    WEIRHOUSE_TRY(const auto rows, SystemRows(workspace, name, at));
     return Selected(rows, columns);
   }
   return CatalogRows(workspace, name, columns, at);

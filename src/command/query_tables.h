@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/status.h"
 #include "engine/workspace.h"
+#include "transform/loser_table.h"
 
 namespace weirhouse::command {
 
@@ -39,4 +40,7 @@ Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspac
 std::vector<std::string> SystemTableNames();
 Result<std::shared_ptr<arrow::Table>> SystemTable(engine::Workspace& workspace,
                                                   const std::string& name);
+// system.losers as it stands: see transform/loser_table.h.
+Result<std::shared_ptr<arrow::Table>> LosersTable(
+    const std::vector<transform::StoredLoser>& losers);
 }  // namespace weirhouse::command

@@ -147,6 +147,21 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
+json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+  json list = json::array();
+  for (const engine::OverdueCheck& check : overdue) {
+    list.push_back({{"gate", check.gate},
+                    {"table", check.table},
+                    {"owner", check.owner.empty() ? json() : json(check.owner)},
+                    {"check", check.check},
+                    {"state", check.warns ? "warned" : "failed"},
+                    {"newest", FormatTime(check.newest)},
+                    {"since", FormatTime(check.since)},
+                    {"max", check.max_text}});
+  }
+  return list;
+}
+
 json ToJson(const engine::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
@@ -159,7 +174,29 @@ json ToJson(const engine::RunSummary& summary) {
                    {"commits", summary.commits},
                    {"unmatched_files", summary.unmatched_files},
                    {"untaken_files", summary.untaken_files},
+                   {"refused_objects", summary.refused_objects},
+                   {"refused", json::array()},
+                   {"refused_batches", json::array()},
+                   {"quarantined", json::array()},
+                   {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
+  for (const engine::RefusedObject& refused : summary.refused) {
+    document["refused"].push_back({{"object", refused.object},
+                                   {"reason", refused.reason},
+                                   {"found", refused.found},
+                                   {"records", refused.records}});
+  }
+  for (const engine::RefusedBatch& refused : summary.refused_batches) {
+    document["refused_batches"].push_back(
+        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
+  }
+  for (const engine::QuarantineReason& reason : summary.quarantined) {
+    document["quarantined"].push_back({{"source", reason.source},
+                                       {"reason", reason.reason},
+                                       {"records", reason.records},
+                                       {"first", reason.first},
+                                       {"found", reason.found}});
+  }
   if (summary.halted) {
     document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
   }
@@ -179,14 +216,30 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
                             EscapeControl(file)));
   }
   SayUntaken(context, summary.untaken_files);
+  const std::vector<std::string> refused = engine::RefusalLines(summary);
+  for (const std::string& line : refused) {
+    // What was refused whole is told to those too who want no talk.
+    if (summary.refuses()) {
+      context.streams().Err(EscapeControl(line) + "\n");
+    } else {
+      context.Say("  " + EscapeControl(line));
+    }
+  }
+  if (!refused.empty()) context.Say("  look: wh quarantine list --by reason; the bytes are kept");
   if (summary.halted) {
     PrintHalt(context, workspace, summary);
     return kExitGateFailed;
+  }
+  bool overdue = false;
+  for (const engine::OverdueCheck& check : summary.overdue) {
+    context.streams().Err(
+        fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
+    overdue = overdue || !check.warns;
   }
   if (cancelled) {
     context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
     return kExitInterrupted;
   }
-  return kExitOk;
+  return summary.refuses() || overdue ? kExitGateFailed : kExitOk;
 }
 }  // namespace weirhouse::command

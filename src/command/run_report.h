@@ -15,6 +15,8 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
 nlohmann::json ToJson(const engine::RunSummary& summary);
-// Prints the summary and returns the exit code: 3 after a halt, 130 after Ctrl-C.
+nlohmann::json ToJson(const std::vector<engine::OverdueCheck>& overdue);
+// Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
+// was refused, and where a feed is overdue; 130 after Ctrl-C.
 int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);
 }  // namespace weirhouse::command

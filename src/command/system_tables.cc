@@ -259,9 +259,19 @@ Result<TablePtr> ObjectsTable(catalog::Catalog& catalog) {
 }
 }  // namespace
 
+Result<TablePtr> LosersTable(const std::vector<transform::StoredLoser>& losers) {
+  Rows rows({{"record", Kind::kInt}, {"table"}, {"state"}, {"winner", Kind::kInt}, {"run"}});
+  for (const transform::StoredLoser& loser : losers) {
+    WEIRHOUSE_TRY_STATUS(
+        rows.Add({loser.record.value(), loser.table, transform::RecordStateName(loser.state),
+                  loser.winner.value(), ToString(loser.run)}));
+  }
+  return rows.Finish();
+}
+
 std::vector<std::string> SystemTableNames() {
-  return {"system.commits",     "system.lineage", "system.metrics", "system.objects",
-          "system.predictions", "system.runs",    "system.verdicts"};
+  return {"system.commits", "system.lineage",     "system.losers", "system.metrics",
+          "system.objects", "system.predictions", "system.runs",   "system.verdicts"};
 }
 
 Result<TablePtr> SystemTable(engine::Workspace& workspace, const std::string& name) {

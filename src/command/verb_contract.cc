@@ -124,7 +124,7 @@ Result<int> RunContractShow(Context& context) {
   Listing fields("fields", {"field", "type", "rules"});
   for (const contract::ContractField& field : contract->fields()) {
     const std::string rules = Rules(field);
-    fields.Add({field.name, contract::TypeName(field.type), rules.empty() ? json() : json(rules)});
+    fields.Add({field.name, field.TypeText(), rules.empty() ? json() : json(rules)});
   }
   context.Print(fields);
   return kExitOk;

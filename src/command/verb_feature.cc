@@ -63,7 +63,8 @@ Result<engine::OnlineRequest> RequestOf(const Context& context) {
   for (std::string& feature : request.features) {
     if (feature.find(':') == std::string::npos) feature += ":*";
   }
-  WEIRHOUSE_TRY(request.fields, context.Assignments(assignments));
+  request.fields = json::object();
+  WEIRHOUSE_TRY(request.texts, context.NamedTexts(assignments));
   WEIRHOUSE_TRY(request.at, context.AtTime());
   return request;
 }

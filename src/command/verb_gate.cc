@@ -1,6 +1,8 @@
 // gate list, show, history, override, discard.
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "base/text.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
@@ -76,10 +78,11 @@ Result<std::string> ReasonOf(const Context& context) {
   return *reason;
 }
 
-using Decide = Status (*)(engine::Workspace&, RunId, const std::string&, const std::string&);
+// Carries a decision out; what it answers is added to the line of the decision.
+using Decide = std::function<Result<std::string>(engine::Workspace&, RunId, const std::string&)>;
 
 // Decides about a halted run, then runs the backlog.
-Result<int> DecideAndGoOn(Context& context, Decide decide, std::string_view done) {
+Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_view done) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
@@ -88,8 +91,8 @@ Result<int> DecideAndGoOn(Context& context, Decide decide, std::string_view done
     return kExitOk;
   }
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY_STATUS(decide(*workspace, run, reason, context.invocation().user));
-  context.Line(fmt::format("{} {}: {}", ToString(run), done, EscapeControl(reason)));
+  WEIRHOUSE_TRY(const std::string more, decide(*workspace, run, reason));
+  context.Line(fmt::format("{} {}: {}{}", ToString(run), done, EscapeControl(reason), more));
   WEIRHOUSE_TRY(const engine::RunSummary summary,
                 engine::RunPending(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
@@ -135,6 +138,9 @@ Result<int> RunGateShow(Context& context) {
     if (!context.wants_json()) PrintVerdict(context, *verdict);
   }
   if (found.state == catalog::RunState::kHalted) {
+    // Its story tells what the checks do not see: what of the batch is in quarantine.
+    WEIRHOUSE_TRY(const auto story, workspace->catalog().Setting("halted/" + ToString(run)));
+    if (story && story->is_object()) context.Line(EscapeControl(story->value("message", "")));
     context.Line(
         fmt::format("halted: publish anyway, wh gate override {0} --reason TEXT; or leave "
                     "the batch out, wh gate discard {0} --reason TEXT",
@@ -177,9 +183,26 @@ Result<int> RunGateHistory(Context& context) {
 }
 
 Result<int> RunGateOverride(Context& context) {
-  return DecideAndGoOn(context, engine::OverrideGate, "overridden");
+  const std::optional<std::string> word = context.invocation().Option("baseline");
+  if (word && *word != "include" && *word != "exclude") {
+    return UsageError(fmt::format("--baseline wants include or exclude, found \"{}\"", *word),
+                      "include: the batch counts as history of later checks");
+  }
+  const std::optional<bool> baseline = word ? std::optional(*word == "include") : std::nullopt;
+  const auto decide = [&](engine::Workspace& workspace, RunId run,
+                          const std::string& reason) -> Result<std::string> {
+    WEIRHOUSE_TRY(const bool counts, engine::OverrideGate(workspace, run, reason,
+                                                          context.invocation().user, baseline));
+    return std::string(counts ? " (counts as history)" : " (not counted as history)");
+  };
+  return DecideAndGoOn(context, decide, "overridden");
 }
 Result<int> RunGateDiscard(Context& context) {
-  return DecideAndGoOn(context, engine::DiscardGate, "discarded");
+  const auto decide = [&](engine::Workspace& workspace, RunId run,
+                          const std::string& reason) -> Result<std::string> {
+    WEIRHOUSE_TRY_STATUS(engine::DiscardGate(workspace, run, reason, context.invocation().user));
+    return std::string();
+  };
+  return DecideAndGoOn(context, decide, "discarded");
 }
 }  // namespace weirhouse::command

@@ -64,6 +64,11 @@ Result<int> RunReproduce(Context& context) {
 }
 
 Result<int> RunVerify(Context& context) {
+  if (context.invocation().Has("rebuild")) return VerifyRebuild(context);
+  if (!context.invocation().Word(0).empty()) {
+    return UsageError("only --rebuild takes a table",
+                      fmt::format("`wh verify --rebuild {}`", context.invocation().Word(0)));
+  }
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   const bool deep = context.invocation().Has("deep");
   WEIRHOUSE_TRY(const lineage::VerifyReport report,

@@ -180,11 +180,12 @@ Result<int> RunModelShow(Context& context) {
 Result<int> RunPredict(Context& context) {
   const Invocation& invocation = context.invocation();
   const std::vector<std::string> assignments(invocation.words.begin() + 1, invocation.words.end());
-  WEIRHOUSE_TRY(json request, context.Assignments(assignments));
+  WEIRHOUSE_TRY(auto texts, context.NamedTexts(assignments));
+  json request = json::object();
   if (const std::optional<std::string> text = invocation.Option("request")) {
-    const json given = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!given.is_object()) return UsageError("--request wants one JSON object");
-    request.update(given);
+    request = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (!request.is_object()) return UsageError("--request wants one JSON object");
+    for (const auto& [name, value] : request.items()) texts.erase(name);
   }
   WEIRHOUSE_TRY(const std::optional<EventTime> at, context.AtTime());
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
@@ -193,7 +194,7 @@ Result<int> RunPredict(Context& context) {
   if (context.host() != nullptr) service = context.host()->predictions;
   if (service == nullptr) service = &own.emplace(*workspace);
   WEIRHOUSE_TRY(const engine::Prediction prediction,
-                service->Predict(invocation.Word(0), request, at));
+                service->Predict(invocation.Word(0), request, at, texts));
   context.Line(fmt::format("{}  {}  {}", prediction.id, prediction.model,
                            EscapeControl(Dump(prediction.output))));
   context.Say(fmt::format("  trace it: wh trace {}", prediction.id));

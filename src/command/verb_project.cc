@@ -148,6 +148,15 @@ Result<int> RunValidate(Context& context) {
                   project->files.size(), project->sources.size(), project->contracts.size(),
                   project->transforms.size(), project->gates.size(), checks, project->views.size(),
                   project->training_sets.size(), project->models.size()));
+  json seeds = json::object();
+  for (const engine::Seed& seed : project->seeds) {
+    std::vector<std::string> columns;
+    for (const engine::SeedColumn& column : seed.columns) {
+      columns.push_back(fmt::format("{} {}", column.name, column.type));
+      seeds[seed.name][column.name] = column.type;
+    }
+    context.Line(EscapeControl(fmt::format("seed {}: {}", seed.name, Join(columns, ", "))));
+  }
   for (const std::string& note : project->notes) context.Say("note: " + EscapeControl(note));
   context.Answer({{"valid", true},
                   {"project", project->name},
@@ -161,6 +170,7 @@ Result<int> RunValidate(Context& context) {
                   {"feature_views", count(project->views.size())},
                   {"training_sets", count(project->training_sets.size())},
                   {"models", count(project->models.size())},
+                  {"seeds", std::move(seeds)},
                   {"notes", project->notes}});
   return kExitOk;
 }

@@ -1,13 +1,16 @@
-// quarantine list, show: what the contracts refused, and why.
+// quarantine list, show, retry: what the contracts refused, and why.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "base/text.h"
 #include "command/cell.h"
+#include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/pipeline.h"
 
 namespace weirhouse::command {
 namespace {
@@ -68,9 +71,21 @@ std::string FoundIn(const Refused& refused) {
   return violations[0].value("found", "");
 }
 
+// Rows of earlier releases say in the reason where it was; equal faults are one reason.
+std::string RuleOf(const std::string& reason) {
+  for (const std::string_view place : {": byte offset ", ": compressed byte offset "}) {
+    const std::size_t at = reason.rfind(place);
+    if (at != std::string::npos &&
+        reason.find_first_not_of("0123456789", at + place.size()) == std::string::npos) {
+      return reason.substr(0, at);
+    }
+  }
+  return reason;
+}
+
 void ListByReason(Context& context, const std::vector<Refused>& refused) {
   std::map<std::string, std::vector<const Refused*>> reasons;
-  for (const Refused& one : refused) reasons[one.row.value("reason", "")].push_back(&one);
+  for (const Refused& one : refused) reasons[RuleOf(one.row.value("reason", ""))].push_back(&one);
   std::vector<std::pair<std::string, std::vector<const Refused*>>> sorted(reasons.begin(),
                                                                           reasons.end());
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -123,24 +138,43 @@ Result<int> RunQuarantineList(Context& context) {
   return kExitOk;
 }
 
-Result<int> RunQuarantineShow(Context& context) {
-  const std::string word = context.invocation().Word(0);
-  const std::size_t slash = word.rfind('/');
-  std::int64_t record = 0;
-  const char* begin = word.data() + (slash == std::string::npos ? 0 : slash + 1);
-  const char* end = word.data() + word.size();
-  const auto [stop, error] = std::from_chars(begin, end, record);
-  if (slash == std::string::npos || error != std::errc() || stop != end) {
-    return UsageError(fmt::format("expected SOURCE/RECORD, found \"{}\"", word),
+namespace {
+// "weather/311", or "weather/2013-02-12.csv" of an object that was refused whole.
+struct ShownRecord {
+  std::string source;
+  std::string object;                  // empty: a record
+  std::optional<std::int64_t> record;  // absent: an object by its name
+  bool Names(const Refused& one) const {
+    if (record && one.row.value("_record", json()) == *record) return true;
+    return one.row.value("ordinal", json()).is_null() && one.row.value("object", "") == object;
+  }
+};
+
+Result<ShownRecord> ParseShown(const std::string& word) {
+  const std::size_t slash = word.find('/');
+  if (slash == std::string::npos || slash + 1 == word.size()) {
+    return UsageError(fmt::format("expected SOURCE/RECORD or SOURCE/OBJECT, found \"{}\"", word),
                       "`wh quarantine list` shows them");
   }
+  ShownRecord shown{word.substr(0, slash), word.substr(slash + 1), std::nullopt};
+  std::int64_t record = 0;
+  const char* end = shown.object.data() + shown.object.size();
+  const auto [stop, error] = std::from_chars(shown.object.data(), end, record);
+  if (error == std::errc() && stop == end) shown.record = record;
+  return shown;
+}
+}  // namespace
+
+Result<int> RunQuarantineShow(Context& context) {
+  const std::string word = context.invocation().Word(0);
+  WEIRHOUSE_TRY(const ShownRecord shown, ParseShown(word));
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const std::vector<std::string> sources,
-                QuarantinedSources(*workspace, word.substr(0, slash)));
+                QuarantinedSources(*workspace, shown.source));
   for (const std::string& source : sources) {
     WEIRHOUSE_TRY(const std::vector<Refused> refused, ReadRefused(*workspace, source));
     for (const Refused& one : refused) {
-      if (one.row.value("_record", json()) != record) continue;
+      if (!shown.Names(one)) continue;
       json row = one.row;
       row["violations"] = json::parse(one.row.value("violations", "[]"), nullptr, false);
       context.Line(fmt::format(
@@ -149,7 +183,8 @@ Result<int> RunQuarantineShow(Context& context) {
           EscapeControl(one.row.value("contract", ""))));
       for (const json& violation : row["violations"])
         context.Line("  " + EscapeControl(Dump(violation)));
-      context.Line(DisplayText(one.row.value("bytes", json())));
+      const json bytes = one.row.value("bytes", json());
+      if (!bytes.is_null()) context.Line(DisplayText(bytes));
       row["source"] = source;
       context.Answer({{"record", std::move(row)}});
       return kExitOk;
@@ -158,5 +193,24 @@ Result<int> RunQuarantineShow(Context& context) {
   return Status(Code::kNotFound, fmt::format("no such record in quarantine: {}", word))
       .WithError("WH8037")
       .WithHint("`wh quarantine list` shows them");
+}
+
+Result<int> RunQuarantineRetry(Context& context) {
+  const std::string word = context.invocation().Word(0);
+  const std::size_t slash = word.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == word.size()) {
+    return UsageError(fmt::format("expected SOURCE/OBJECT, found \"{}\"", word),
+                      "`wh quarantine list` shows them");
+  }
+  if (context.invocation().dry_run) {
+    context.Line(fmt::format("would be read once more: {}", EscapeControl(word)));
+    context.Answer({{"object", word}});
+    return kExitOk;
+  }
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const engine::RunSummary summary,
+                engine::RetryObject(*workspace, word.substr(0, slash), word.substr(slash + 1),
+                                    context.progress()));
+  return ReportRun(context, *workspace, summary);
 }
 }  // namespace weirhouse::command

@@ -6,17 +6,27 @@
 #include "base/text.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/pipeline.h"
 #include "engine/plan.h"
 
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
+constexpr std::size_t kRefusedShown = 3;
+constexpr std::size_t kRefusedListed = 100;
+
+std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_t count) {
+  return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
+}
+
 struct Balance {
   std::int64_t objects = 0;
-  std::int64_t records = 0;                    // of all raw objects
-  std::map<std::string, std::int64_t> states;  // of those that were consumed
-  std::int64_t waiting = 0;                    // of raw objects that no run has consumed yet
+  std::int64_t records = 0;                         // of all raw objects
+  std::map<std::string, std::int64_t> states;       // of those that were consumed
+  std::int64_t waiting = 0;                         // of raw objects that no run has consumed yet
+  std::map<std::string, std::int64_t> quarantined;  // records, by source
+  std::vector<std::string> refused;                 // objects that are in quarantine whole
   bool adds_up() const {
     std::int64_t sum = waiting;
     for (const auto& [state, count] : states) sum += count;
@@ -24,7 +34,7 @@ struct Balance {
   }
 };
 
-Result<Balance> MakeBalance(catalog::Catalog& catalog) {
+Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& halted) {
   Balance balance;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf("processed"));
   WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
@@ -32,10 +42,54 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog) {
     ++balance.objects;
     balance.records += object.record_count;
     if (object.seq.value() > offset.position) balance.waiting += object.record_count;
+    if (object.state == "quarantined" || engine::IsSetAside(object))
+      balance.refused.push_back(object.source + "/" + object.name);
   }
+  const auto count = [&balance](const std::string& source, const std::string& state,
+                                std::int64_t records) {
+    balance.states[state] += records;
+    if (state == "quarantined") balance.quarantined[source] += records;
+  };
   WEIRHOUSE_TRY(const auto states, catalog.RecordStates());
-  for (const catalog::RecordStateCount& state : states) balance.states[state.state] += state.count;
+  for (const catalog::RecordStateCount& state : states)
+    count(state.source, state.state, state.count);
+  // Quarantine publishes whatever a gate says: behind a halt only the valid records wait.
+  for (const json& story : halted) {
+    for (const json& state : story.value("states", json::array())) {
+      if (state.value("state", "") != "quarantined") continue;
+      const auto records = state.value("count", std::int64_t{0});
+      if (story.contains("retried") && !story["retried"].is_null()) continue;
+      count(state.value("source", ""), "quarantined", records);
+      balance.waiting -= records;
+    }
+  }
+  std::erase_if(balance.quarantined, [](const auto& entry) { return entry.second == 0; });
   return balance;
+}
+
+// What the engine remembers of the batches that wait for a decision, their stories included.
+Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
+  WEIRHOUSE_TRY(const auto runs,
+                catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
+  std::vector<json> stories;
+  for (const catalog::Run& run : runs) {
+    WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run.id)));
+    json told = story && story->is_object() ? *story : json::object();
+    told["run"] = ToString(run.id);
+    told["name"] = run.plan.name;
+    stories.push_back(std::move(told));
+  }
+  return stories;
+}
+
+// What the last batch of each source left to be said of its fields.
+Result<json> FieldNotes(engine::Workspace& workspace) {
+  json notes = json::array();
+  for (const engine::Source& source : workspace.project().sources) {
+    WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
+    if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
+  }
+  return notes;
 }
 
 Result<Listing> ListTables(catalog::Catalog& catalog) {
@@ -79,8 +133,27 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
   return Status();
 }
 
+// What each gate said last; of one that is overdue, that it is.
+Result<json> GateStates(engine::Workspace& workspace,
+                        const std::vector<engine::OverdueCheck>& overdue) {
+  json gates = json::array();
+  for (const gate::GateDefinition& gate : workspace.project().gates) {
+    WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
+    json state = last.empty() ? json() : json(last[0].state);
+    for (const engine::OverdueCheck& check : overdue) {
+      if (check.gate != gate.name) continue;
+      state = check.warns && state != "failed" ? "warned" : "failed";
+    }
+    gates.push_back({{"gate", gate.name},
+                     {"table", gate.table},
+                     {"state", std::move(state)},
+                     {"batch", last.empty() ? json() : json(last[0].batch)}});
+  }
+  return gates;
+}
+
 Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
-                          const Listing& tables) {
+                          const std::vector<json>& halted, const Listing& tables) {
   catalog::Catalog& catalog = workspace.catalog();
   WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
   json document = {{"project", workspace.project().name},
@@ -91,6 +164,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
                    {"states", balance.states},
                    {"waiting_records", balance.waiting},
                    {"adds_up", balance.adds_up()},
+                   {"quarantined", balance.quarantined},
+                   {"refused_objects", balance.refused.size()},
+                   {"refused", FirstOf(balance.refused, kRefusedListed)},
                    {"tables", tables.AsJson()}};
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   document["now"] = now == EventTime::min() ? json() : json(FormatTime(now));
@@ -102,17 +178,15 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   document["runs"] = std::move(run_counts);
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
-  WEIRHOUSE_TRY(const auto halted,
-                catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
   document["halted"] = json::array();
-  for (const catalog::Run& run : halted) {
-    // What the engine remembers of a halted batch, its story included.
-    WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run.id)));
+  for (const json& story : halted) {
     document["halted"].push_back(
-        {{"run", ToString(run.id)},
-         {"batch", run.plan.name},
-         {"message", story && story->is_object() ? story->value("message", "") : ""}});
+        {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
+  WEIRHOUSE_TRY(document["notes"], FieldNotes(workspace));
+  WEIRHOUSE_TRY(const auto overdue, engine::FindOverdue(workspace));
+  document["overdue"] = ToJson(overdue);
+  WEIRHOUSE_TRY(document["gates"], GateStates(workspace, overdue));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
   return document;
 }
@@ -138,9 +212,33 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
     context.Line(fmt::format("           {} files that somebody has open for writing",
                              DisplayText(waiting["being_written"])));
   }
+  std::string quarantined;
+  for (const auto& [source, records] : balance.quarantined) {
+    quarantined += fmt::format("{}{} of {}", quarantined.empty() ? "" : ", ",
+                               WithThousands(records), EscapeControl(source));
+  }
+  if (!quarantined.empty())
+    context.Line(fmt::format("quarantine {} (wh quarantine list --by reason)", quarantined));
+  if (!balance.refused.empty()) {
+    const std::vector<std::string> first = FirstOf(balance.refused, kRefusedShown);
+    context.Line(fmt::format(
+        "refused    {} whole: {}{}",
+        balance.refused.size() == 1 ? "1 object"
+                                    : fmt::format("{} objects", balance.refused.size()),
+        EscapeControl(Join(first, ", ")), first.size() < balance.refused.size() ? ", …" : ""));
+  }
+  for (const json& note : document["notes"]) context.Line("note       " + DisplayText(note));
   for (const json& halted : document["halted"]) {
     context.Line(fmt::format("halted     {}  {}", halted["run"].get<std::string>(),
                              EscapeControl(halted["message"].get<std::string>())));
+  }
+  for (const json& overdue : document["overdue"]) {
+    context.Line(fmt::format(
+        "overdue    gate {} on {}: {} since {}, the newest is of {} (limit {})",
+        EscapeControl(overdue["gate"].get<std::string>()),
+        EscapeControl(overdue["table"].get<std::string>()),
+        EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
+        overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
   }
   context.Line("runs       " + CountsText(document["runs"]));
   context.Line("events     " + CountsText(document["events"]));
@@ -150,9 +248,10 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
 
 Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const Balance balance, MakeBalance(workspace->catalog()));
+  WEIRHOUSE_TRY(const std::vector<json> halted, HaltedStories(workspace->catalog()));
+  WEIRHOUSE_TRY(const Balance balance, MakeBalance(workspace->catalog(), halted));
   WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
-  WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, tables));
+  WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, halted, tables));
   if (!context.wants_json()) PrintDocument(context, document, balance, tables);
   if (document["waiting"].contains("untaken_files")) {
     SayUntaken(context,

@@ -15,7 +15,7 @@ using VerbFunction = Result<int> (*)(Context&);
 VerbFunction FindVerbFunction(std::string_view name);
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitGateFailed = 3;
+inline constexpr int kExitGateFailed = 3;  // also: an object or a whole batch was refused
 inline constexpr int kExitUnavailable = 8;
 inline constexpr int kExitDiffers = 9;
 inline constexpr int kExitChanges = 10;
@@ -53,6 +53,7 @@ Result<int> RunRunViewPublish(Context& context);
 Result<int> RunRunViewDiscard(Context& context);
 Result<int> RunQuarantineList(Context& context);
 Result<int> RunQuarantineShow(Context& context);
+Result<int> RunQuarantineRetry(Context& context);
 Result<int> RunTableList(Context& context);
 Result<int> RunTableShow(Context& context);
 Result<int> RunTableHistory(Context& context);
@@ -79,5 +80,6 @@ Result<int> RunSkew(Context& context);
 Result<int> RunTrace(Context& context);
 Result<int> RunReproduce(Context& context);
 Result<int> RunVerify(Context& context);
+Result<int> VerifyRebuild(Context& context);  // verify --rebuild
 Result<int> RunNames(Context& context);
 }  // namespace weirhouse::command

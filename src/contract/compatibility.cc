@@ -42,10 +42,16 @@ std::string LengthText(const std::optional<std::int64_t>& length) {
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
 // Orders two bounds of one type at the lower end: negative if `a` lets in more than `b`. Exact:
-// integers and times as integers, numbers as the doubles that they are judged as.
-int CompareLower(LogicalType type, const Bound& a, const Bound& b, int direction) {
+// integers and times as integers, decimals (`exact`) by their digits, numbers as the doubles that
+// they are judged as.
+int CompareLower(LogicalType type, bool exact, const Bound& a, const Bound& b, int direction) {
   Slot left;
   Slot right;
+  if (exact) {
+    const int order = CompareNumberTexts(a.text, b.text);
+    if (order != 0) return order * direction;
+    return static_cast<int>(a.exclusive) - static_cast<int>(b.exclusive);
+  }
   const bool whole = ParseValue(type, a.text, &left) == Parsed::kOk &&
                      ParseValue(type, b.text, &right) == Parsed::kOk &&
                      type != LogicalType::kNumber;
@@ -64,7 +70,8 @@ void CompareBounds(const ContractField& before, const ContractField& after, Chan
   const auto compare = [&](std::string_view rule, const std::optional<Bound>& old_bound,
                            const std::optional<Bound>& new_bound, int direction) {
     if (old_bound == new_bound) return;
-    const bool stricter = !old_bound || (new_bound && CompareLower(before.type, *new_bound,
+    const bool exact = before.decimal || after.decimal;
+    const bool stricter = !old_bound || (new_bound && CompareLower(before.type, exact, *new_bound,
                                                                    *old_bound, direction) > 0);
     const auto add = stricter ? &ChangeList::AddStricter : &ChangeList::AddLooser;
     (changes->*add)(before.name, rule, BoundText(old_bound), BoundText(new_bound));
@@ -111,12 +118,22 @@ void CompareValidValues(const ContractField& before, const ContractField& after,
                includes(old_values, new_values));
 }
 
+// True if every value of `before` is one of `after`'s. A decimal read as a double loses digits.
+bool IsWidened(const ContractField& before, const ContractField& after) {
+  constexpr int kIntegerDigits = 19;
+  if (!after.decimal)
+    return before.type == LogicalType::kInteger && after.type == LogicalType::kNumber;
+  const int whole_digits = after.decimal->precision - after.decimal->scale;
+  if (before.type == LogicalType::kInteger) return whole_digits >= kIntegerDigits;
+  return before.decimal && after.decimal->scale >= before.decimal->scale &&
+         whole_digits >= before.decimal->precision - before.decimal->scale;
+}
+
 void CompareFields(const ContractField& before, const ContractField& after, ChangeList* changes) {
   const std::string& path = before.name;
-  if (before.type != after.type) {
-    const bool widened = before.type == LogicalType::kInteger && after.type == LogicalType::kNumber;
-    changes->Add(path, "type", std::string(TypeName(before.type)),
-                 std::string(TypeName(after.type)), widened, false);
+  if (before.type != after.type || before.decimal != after.decimal) {
+    const bool widened = IsWidened(before, after);
+    changes->Add(path, "type", before.TypeText(), after.TypeText(), widened, false);
     if (!widened) return;  // bounds of two types cannot be compared
   }
   if (before.required != after.required) {
@@ -157,7 +174,7 @@ void CompareAllFields(const Contract& before, const Contract& after, ChangeList*
     if (const ContractField* same = after.Find(field.name)) {
       CompareFields(field, *same, changes);
     } else {
-      changes->Add(field.name, "removed", std::string(TypeName(field.type)), "none",
+      changes->Add(field.name, "removed", field.TypeText(), "none",
                    /*backward=*/!is_closed, /*forward=*/!field.required);
     }
   }
@@ -165,7 +182,7 @@ void CompareAllFields(const Contract& before, const Contract& after, ChangeList*
     if (before.Find(field.name) != nullptr) continue;
     const bool needs_value = field.required && !field.default_json;
     changes->Add(field.name, "added", "none",
-                 fmt::format("{}{}", field.required ? "required " : "", TypeName(field.type)),
+                 fmt::format("{}{}", field.required ? "required " : "", field.TypeText()),
                  /*backward=*/!needs_value, /*forward=*/!was_closed);
   }
 }

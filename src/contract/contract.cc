@@ -7,15 +7,17 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "contract/decimal.h"
 
 namespace weirhouse::contract {
 namespace {
 using nlohmann::json;
 
-// Numbers are written as numbers, everything else as text.
-json Typed(LogicalType type, const std::string& text) {
-  if (type == LogicalType::kString || type == LogicalType::kDate ||
-      type == LogicalType::kTimestamp) {
+// Numbers are written as numbers, everything else as text: decimals too, whose digits a JSON number
+// would lose.
+json Typed(const ContractField& field, const std::string& text) {
+  if (field.type == LogicalType::kString || field.type == LogicalType::kDate ||
+      field.type == LogicalType::kTimestamp || field.decimal) {
     return text;
   }
   return json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -29,22 +31,23 @@ json OptionsOf(const ContractField& field) {
   json options = json::object();
   if (field.minimum) {
     options[field.minimum->exclusive ? "exclusiveMinimum" : "minimum"] =
-        Typed(field.type, field.minimum->text);
+        Typed(field, field.minimum->text);
   }
   if (field.maximum) {
     options[field.maximum->exclusive ? "exclusiveMaximum" : "maximum"] =
-        Typed(field.type, field.maximum->text);
+        Typed(field, field.maximum->text);
   }
   if (field.min_length) options["minLength"] = *field.min_length;
   if (field.max_length) options["maxLength"] = *field.max_length;
   if (!field.pattern.empty()) options["pattern"] = field.pattern;
-  if (!field.multiple_of.empty()) options["multipleOf"] = json::parse(field.multiple_of);
+  if (!field.multiple_of.empty()) options["multipleOf"] = Typed(field, field.multiple_of);
   if (!field.format.empty()) options["format"] = field.format;
   return options;
 }
 
 json PropertyOf(const ContractField& field) {
   json property = {{"name", field.name}, {"logicalType", TypeName(field.type)}};
+  if (field.decimal) property["physicalType"] = field.decimal->ToString();
   if (field.required) property["required"] = true;
   if (field.unique) property["unique"] = true;
   if (field.primary_key_position > 0) {
@@ -56,7 +59,7 @@ json PropertyOf(const ContractField& field) {
     property["logicalTypeOptions"] = std::move(options);
   if (!field.valid_values.empty()) {
     json values = json::array();
-    for (const std::string& text : field.valid_values) values.push_back(Typed(field.type, text));
+    for (const std::string& text : field.valid_values) values.push_back(Typed(field, text));
     property["quality"] = json::array({{{"metric", "invalidValues"},
                                         {"mustBe", 0},
                                         {"arguments", {{"validValues", std::move(values)}}}}});
@@ -85,6 +88,14 @@ std::string_view TypeName(LogicalType type) {
       return "boolean";
   }
   return "";
+}
+
+std::string DecimalShape::ToString() const {
+  return fmt::format("DECIMAL({},{})", precision, scale);
+}
+
+std::string ContractField::TypeText() const {
+  return decimal ? decimal->ToString() : std::string(TypeName(type));
 }
 
 std::string_view PolicyName(UnknownPolicy policy) {
@@ -142,6 +153,25 @@ Result<Version> ParseVersion(std::string_view text) {
                 fmt::format("not a version: \"{}\"", EscapeControl(text.substr(0, 64))))
       .WithError("WH1107")
       .WithHint("write major.minor.patch, for example 1.0.0");
+}
+
+Result<FieldType> ParseFieldType(std::string_view text) {
+  std::vector<std::string> names;
+  for (const LogicalType type :
+       {LogicalType::kString, LogicalType::kDate, LogicalType::kTimestamp, LogicalType::kNumber,
+        LogicalType::kInteger, LogicalType::kBoolean}) {
+    if (text == TypeName(type)) return FieldType{type, {}};
+    names.emplace_back(TypeName(type));
+  }
+  DecimalShape shape;
+  if (ParseDecimalType(text, &shape) == DecimalTypeText::kDecimal)
+    return FieldType{LogicalType::kNumber, shape};
+  std::string hint = DidYouMean(text, names);
+  if (hint.empty()) hint = "types are " + Join(names, ", ") + ", DECIMAL(precision, scale)";
+  return Status(Code::kInvalidInput,
+                fmt::format("not a type: \"{}\"", EscapeControl(text.substr(0, 64))))
+      .WithError("WH1104")
+      .WithHint(std::move(hint));
 }
 
 Contract::Contract(ContractParts parts) : parts_(std::move(parts)), digest_(Sha256Of(ToJson())) {}

@@ -29,7 +29,8 @@ namespace weirhouse::contract {
 
 // ---- The promise --------------------------------------------------------------------------------
 
-// ODCS logicalType. Arrow: utf8, date32, timestamp[us, UTC], float64, int64, boolean.
+// ODCS logicalType. Arrow: utf8, date32, timestamp[us, UTC], float64 (decimal128 where physicalType
+// says so), int64, boolean.
 enum class LogicalType : std::uint8_t { kString, kDate, kTimestamp, kNumber, kInteger, kBoolean };
 std::string_view TypeName(LogicalType type);  // "string", "date", …
 
@@ -49,12 +50,22 @@ struct Bound {
   friend bool operator==(const Bound&, const Bound&) = default;
 };
 
+// `physicalType: DECIMAL(10,2)` of a number: its values are read from their digits and kept whole.
+struct DecimalShape {
+  int precision = 0;  // 1 to kDecimalDigitsMax
+  int scale = 0;      // 0 to precision
+  friend bool operator==(const DecimalShape&, const DecimalShape&) = default;
+  std::string ToString() const;  // "DECIMAL(10,2)"
+};
+inline constexpr int kDecimalDigitsMax = 38;
+
 struct ContractField {
   std::string name;
   LogicalType type = LogicalType::kString;
-  bool required = false;         // not null; presence of the key is the same for us
-  bool unique = false;           // judged after dedup, not by the decoder
-  int primary_key_position = 0;  // from 1; 0 = not part of the key
+  std::optional<DecimalShape> decimal;  // of a number; absent: a double
+  bool required = false;                // not null; presence of the key is the same for us
+  bool unique = false;                  // judged after dedup, not by the decoder
+  int primary_key_position = 0;         // from 1; 0 = not part of the key
   std::optional<Bound> minimum;
   std::optional<Bound> maximum;
   std::optional<std::int64_t> min_length;  // code points
@@ -66,6 +77,8 @@ struct ContractField {
   std::string format;       // informative, never asserted
   std::string description;
   SourceSpan span;  // of the field's name in its file; outside every comparison
+
+  std::string TypeText() const;  // "number", "DECIMAL(10,2)"
 };
 
 enum class UnknownPolicy : std::uint8_t { kKeep, kDrop, kQuarantine };
@@ -146,6 +159,13 @@ std::shared_ptr<arrow::Schema> ToArrowSchema(const Contract& contract);
 // kept, `_unknown` utf8: the columns of Decoded::rows.
 std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract);
 
+// A type by its name: a logicalType, or "DECIMAL(10,2)".
+struct FieldType {
+  LogicalType type = LogicalType::kString;
+  std::optional<DecimalShape> decimal;
+};
+Result<FieldType> ParseFieldType(std::string_view text);
+
 // ---- Two versions of it -------------------------------------------------------------------------
 
 enum class Compatibility : std::uint8_t { kSame, kAdditive, kBreaking };
@@ -195,6 +215,7 @@ struct SourceFormat {
   RecordFormat format = RecordFormat::kJsonLines;
   // CSV: these texts mean null. A quoted field is null only where its type is not string.
   std::vector<std::string> nulls = {""};
+  char delimiter = ',';  // of CSV: one ASCII character between fields
 };
 
 struct ObjectContext {
@@ -212,7 +233,9 @@ struct Violation {
   std::string expected;          // "200"
   std::string found;             // the value's text, at most 200 bytes, always valid UTF-8
   std::int64_t byte_offset = 0;  // of the value, in the (inflated) object
-  // "WH1204 wind_speed above maximum 200": groups equal reasons together.
+  std::string why;               // the reader's own words, if it has any; never a value
+  // "WH1204 wind_speed above maximum 200": groups equal reasons together, so it holds no value and
+  // no place.
   std::string Reason() const;
 };
 
@@ -226,6 +249,12 @@ struct QuarantinedRecord {
   std::vector<Violation> violations;
 };
 
+// A declared field that no record of an object has.
+struct AbsentField {
+  std::string name;
+  std::string similar;  // an undeclared one that is there and nearly called so; empty = none
+};
+
 struct Decoded {
   std::shared_ptr<arrow::Table> rows;  // RecordsSchema(); valid records in object order
   std::vector<QuarantinedRecord> quarantined;
@@ -234,7 +263,13 @@ struct Decoded {
   // Not OK where one fault of the object itself broke every record, for example a CSV header
   // without a required column; each record is then quarantined with that one violation.
   Status object_problem;
+  // Over the valid records, if there are any.
+  std::vector<AbsentField> absent_fields;
 };
+
+// Reading an object took more memory than there is: kUnavailable, with this code.
+inline constexpr std::string_view kOutOfMemoryError = "WH1308";
+Status OutOfMemory();
 
 // The number of records of an object; always what Decode counts. kInvalidInput (WH1310–WH1312)
 // where the object cannot be cut into records at all: Decode then fails with the same status.
@@ -245,12 +280,19 @@ Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFor
 struct RecordRange {
   std::int64_t byte_offset = 0;  // in the inflated bytes of a compressed object
   std::int64_t byte_length = 0;
+  std::int64_t line = 0;  // from 1, of its first byte
   std::string bytes;
 };
 // The `ordinal`-th record (from 0) of an object, cut as Decode cuts it. kNotFound (WH1313) beyond
 // the last. Cost: one pass up to it.
 Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceFormat& format,
                                  std::string_view object_name, std::int64_t ordinal);
+
+// Several of them, `ordinals` ascending, in their order. Cost: one pass up to the last.
+Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
+                                               const SourceFormat& format,
+                                               std::string_view object_name,
+                                               std::span<const std::int64_t> ordinals);
 
 class RecordProgram;
 

@@ -15,9 +15,12 @@ bool Broken(ViolationSink* sink, std::string_view code, std::string_view path,
 }
 }  // namespace
 
-CsvReader::CsvReader(const RecordProgram& program, const std::vector<std::string>& nulls,
+CsvReader::CsvReader(const RecordProgram& program, const SourceFormat& format,
                      std::vector<std::string> columns)
-    : program_(program), nulls_(nulls), columns_(std::move(columns)) {
+    : program_(program),
+      nulls_(format.nulls),
+      delimiter_(format.delimiter),
+      columns_(std::move(columns)) {
   std::vector<bool> present(program.fields().size(), false);
   for (std::size_t column = 0; column < columns_.size(); ++column) {
     const int index = program.Find(columns_[column], static_cast<int>(column));
@@ -32,9 +35,42 @@ CsvReader::CsvReader(const RecordProgram& program, const std::vector<std::string
             [this](std::size_t a, std::size_t b) { return columns_[a] < columns_[b]; });
   for (std::size_t i = 0; i < present.size(); ++i) {
     const FieldRules& field = program.fields()[i];
+    if (!present[i]) absent_.push_back(field.name);
     if (!present[i] && field.required && !field.default_value) lacking_.push_back(field.name);
   }
   scratch_.resize(columns_.size());
+  if (!lacking_.empty())
+    shown_header_ = fmt::format("\"{}\"", EscapeControl(Join(columns_, "\", \"")));
+}
+
+std::string CsvReader::AdviceFor(const std::string& lacking) const {
+  if (columns_.size() == 1) {
+    const std::size_t other = columns_[0].find_first_of(";\t|,");
+    if (other != std::string::npos) {
+      const char found = columns_[0][other];
+      return fmt::format(
+          "a column of this name; if \"{0}\" separates the columns, write delimiter: \"{0}\" in "
+          "the source",
+          found == '\t' ? std::string("\\t") : std::string(1, found));
+    }
+  }
+  const std::string near = SimilarName(lacking, UndeclaredColumns());
+  if (near.empty()) return "a column of this name: mend the file, or make the field optional";
+  return fmt::format("a column of this name; \"{}\" is there: did you mean that?",
+                     EscapeControl(near));
+}
+
+std::vector<std::string> CsvReader::UndeclaredColumns() const {
+  std::vector<std::string> undeclared;
+  for (const std::size_t column : unknown_columns_) undeclared.push_back(columns_[column]);
+  return undeclared;
+}
+
+std::vector<AbsentField> CsvReader::AbsentFields() const {
+  std::vector<AbsentField> fields;
+  const std::vector<std::string> undeclared = UndeclaredColumns();
+  for (const std::string& name : absent_) fields.push_back({name, SimilarName(name, undeclared)});
+  return fields;
 }
 
 bool CsvReader::IsNull(std::string_view text) const {
@@ -57,15 +93,19 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
   if (static_cast<std::int64_t>(text.size()) > kStringBytesMax) {
     return Broken(sink, "WH1211", field.name, "string_bytes", WithThousands(kStringBytesMax));
   }
-  switch (ParseValue(field.type, text, slot)) {
+  switch (ParseFieldValue(field, text, slot)) {
     case Parsed::kOk:
       return JudgeSlot(field, *slot, sink);
     case Parsed::kOutOfRange:
-      return Broken(sink, "WH1213", field.name, "range", "a 64-bit integer or a finite double");
+      return Broken(sink, "WH1213", field.name, "range", RangeText(field));
     case Parsed::kWrongType:
       break;
   }
-  return Broken(sink, "WH1202", field.name, "type", std::string(TypeName(field.type)));
+  if (sink != nullptr) {
+    sink->Add("WH1202", field.name, "type", std::string(TypeName(field.type)),
+              WhyNotOfType(field.type, text));
+  }
+  return false;
 }
 
 bool CsvReader::ReadUnknown(const CsvSlice& slice, std::size_t column, ViolationSink* sink) {
@@ -105,7 +145,7 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
   unknown->clear();
   const bool clean_text = IsValidUtf8(record) && record.find('\0') == std::string_view::npos;
   if (!clean_text && sink == nullptr) return false;
-  const bool split = SplitCsvRecord(record, &slices_);
+  const bool split = SplitCsvRecord(record, delimiter_, &slices_);
   if (!split || slices_.size() != columns_.size()) {
     if (sink != nullptr) {
       const std::string found =

@@ -1,7 +1,10 @@
+#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "base/text.h"
 #include "contract/contract.h"
@@ -14,6 +17,9 @@
 
 namespace weirhouse::contract {
 namespace {
+constexpr std::size_t kFirstRecords = 100;  // whose keys are looked at for misspelt fields
+constexpr std::int64_t kRecordLookedAtBytes = 64 << 10;
+
 // Everything that decoding one object needs. Lives for one call.
 class ObjectDecoding {
  public:
@@ -30,9 +36,11 @@ class ObjectDecoding {
 
   Result<Decoded> Run() {
     WEIRHOUSE_TRY_STATUS(ForEachRecord(
-        bytes_, format_.format, [this](RecordSpan span) { return ReadHeader(span); },
+        bytes_, format_, [this](RecordSpan span) { return ReadHeader(span); },
         [this](RecordSpan span) { return ReadRecord(span); }));
     WEIRHOUSE_TRY(decoded_.rows, rows_.Finish(context_.ingested_at));
+    if (decoded_.rows->num_rows() > 0)
+      decoded_.absent_fields = csv_ ? csv_->AbsentFields() : AbsentInJson();
     return std::move(decoded_);
   }
 
@@ -43,22 +51,25 @@ class ObjectDecoding {
   }
 
   Status ReadHeader(RecordSpan span) {
-    WEIRHOUSE_TRY(std::vector<std::string> columns, ParseCsvHeader(TextOf(span)));
-    csv_.emplace(program_, format_.nulls, std::move(columns));
+    WEIRHOUSE_TRY(std::vector<std::string> columns,
+                  ParseCsvHeader(TextOf(span), format_.delimiter));
+    header_offset_ = span.offset;
+    csv_.emplace(program_, format_, std::move(columns));
     if (!csv_->lacking().empty()) {
       decoded_.object_problem =
-          Status(Code::kInvalidInput,
-                 fmt::format("CSV header lacks required column \"{}\": object \"{}\", contract {}",
-                             Join(csv_->lacking(), "\", \""), EscapeControl(context_.object_name),
-                             contract_.Title()))
+          Status(
+              Code::kInvalidInput,
+              fmt::format("CSV header lacks required column \"{}\" of contract {}: it holds {}",
+                          Join(csv_->lacking(), "\", \""), contract_.Title(), csv_->shown_header()))
               .WithError("WH1218")
-              .WithHint("mend the file, or publish a version where the field is optional");
+              .WithHint(csv_->AdviceFor(csv_->lacking().front()));
     }
     return Status();
   }
 
   Status ReadRecord(RecordSpan span) {
     const std::int64_t ordinal = decoded_.record_count++;
+    if (!csv_ && first_records_.size() < kFirstRecords) first_records_.push_back(span);
     const bool good = span.length <= kRecordBytesMax && ReadInto(span, nullptr);
     if (good) return rows_.Append(slots_, context_.first_record_id.value() + ordinal, unknown_);
     Quarantine(span, ordinal);
@@ -69,13 +80,51 @@ class ObjectDecoding {
     if (!csv_) return json_.Read(TextOf(span), &slots_, &unknown_);
     if (!csv_->lacking().empty()) {
       if (sink != nullptr) {
-        sink->Look("", span.offset);
+        sink->Look(csv_->shown_header(), header_offset_);
         for (const std::string& name : csv_->lacking())
-          sink->Add("WH1201", name, "required", "a column of this name");
+          sink->Add("WH1201", name, "required", csv_->AdviceFor(name),
+                    "the CSV header has no such column");
       }
       return false;
     }
     return csv_->Read(TextOf(span), span.offset, &slots_, &unknown_, sink);
+  }
+
+  // Fields whose columns hold nothing but nulls or defaults, and which no record names. Only where
+  // there are such columns are keys looked at once more, those of the first records.
+  std::vector<AbsentField> AbsentInJson() const {
+    std::vector<std::string> candidates;
+    for (std::size_t i = 0; i < program_.fields().size(); ++i) {
+      const FieldRules& field = program_.fields()[i];
+      const bool only_nulls =
+          decoded_.rows->column(static_cast<int>(i))->null_count() == decoded_.rows->num_rows();
+      if (only_nulls || (field.default_value && !Mentions(field.name)))
+        candidates.push_back(field.name);
+    }
+    std::vector<AbsentField> absent;
+    if (candidates.empty()) return absent;
+    std::set<std::string> keys;
+    for (const RecordSpan span : first_records_) {
+      if (span.length > kRecordLookedAtBytes) continue;
+      const nlohmann::json record = nlohmann::json::parse(TextOf(span), nullptr, false);
+      if (!record.is_object()) continue;
+      for (const auto& [key, value] : record.items()) keys.insert(key);
+    }
+    std::vector<std::string> undeclared;
+    for (const std::string& key : keys) {
+      if (program_.Find(key, -1) < 0) undeclared.push_back(key);
+    }
+    for (const std::string& name : candidates) {
+      if (keys.count(name) == 0) absent.push_back({name, SimilarName(name, undeclared)});
+    }
+    return absent;
+  }
+
+  // Whether the object holds `name` in quotes anywhere.
+  bool Mentions(std::string_view name) const {
+    std::string quoted;
+    AppendJsonText(name, &quoted);
+    return bytes_.find(quoted) != std::string_view::npos;
   }
 
   void Quarantine(RecordSpan span, std::int64_t ordinal) {
@@ -125,6 +174,8 @@ class ObjectDecoding {
   std::vector<Slot> slots_;
   std::string unknown_;
   Decoded decoded_;
+  std::vector<RecordSpan> first_records_;
+  std::int64_t header_offset_ = 0;
   std::int64_t line_ = 1;
   std::int64_t counted_bytes_ = 0;
 };
@@ -140,12 +191,18 @@ Result<RecordFormat> ParseRecordFormat(std::string_view name) {
       .WithHint("formats are jsonl, json and csv; parquet comes later");
 }
 
+Status OutOfMemory() {
+  return Status(Code::kUnavailable, "not enough memory to read an object")
+      .WithError(std::string(kOutOfMemoryError))
+      .WithHint("give the process more memory, or split the file");
+}
+
 Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
                                   std::string_view object_name) {
   WEIRHOUSE_TRY(const OpenedObject object, OpenObject(object_bytes, object_name));
   std::int64_t count = 0;
   WEIRHOUSE_TRY_STATUS(ForEachRecord(
-      object.view(), format.format, [](RecordSpan) { return Status(); },
+      object.view(), format, [](RecordSpan) { return Status(); },
       [&count](RecordSpan) {
         ++count;
         return Status();
@@ -170,8 +227,23 @@ Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectConte
   return decoded;
 }
 
+namespace {
+// "legs[17].from" as "legs[].from": which item it was is no part of the reason.
+std::string WithoutIndexes(std::string_view path) {
+  std::string kept;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    kept.push_back(path[at]);
+    if (path[at] != '[') continue;
+    std::size_t end = at + 1;
+    while (end < path.size() && path[end] >= '0' && path[end] <= '9') ++end;
+    if (end < path.size() && path[end] == ']') at = end - 1;
+  }
+  return kept;
+}
+}  // namespace
+
 std::string Violation::Reason() const {
-  const std::string at = path.empty() ? "record" : path;
+  const std::string at = path.empty() ? "record" : WithoutIndexes(path);
   std::string words;
   if (error_code == "WH1201") {
     words = at + " missing";
@@ -207,9 +279,11 @@ std::string Violation::Reason() const {
     words = fmt::format("wrong number of CSV fields, expected {}", expected);
   } else if (error_code == "WH1216") {
     words = fmt::format("{} not a multiple of {}", at, expected);
+  } else if (error_code == "WH2112") {
+    words = fmt::format("{} missing, part of the key of {}", at, expected);
   } else {
     words = fmt::format("{} breaks {}, expected {}", at, rule, expected);
   }
-  return fmt::format("{} {}", error_code, words);
+  return fmt::format("{} {}{}{}", error_code, words, why.empty() ? "" : ": ", why);
 }
 }  // namespace weirhouse::contract

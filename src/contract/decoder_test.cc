@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <bit>
+
 #include "contract/contract.h"
 #include "contract/example_contracts.h"
 #include "testing/testing.h"
@@ -109,7 +111,7 @@ TEST(DecodeJsonLines, ListsEveryViolationOfARecordWithItsPlace) {
       ElementsAre(
           R"(WH1205 flight_id does not match ^[A-Z0-9]{2}[0-9]{1,4}-[A-Z]{3}-[0-9]{8}$ found "nonsense")",
           R"(WH1206 carrier longer than 2 found "UAL")", "WH1202 dest not of type string found 7",
-          R"(WH1202 arrived_at not of type timestamp found "yesterday")",
+          R"(WH1202 arrived_at not of type timestamp: it does not begin with YYYY-MM-DD found "yesterday")",
           "WH1204 arr_delay above maximum 2880 found 9999",
           "WH1203 air_time below minimum 1 found 0", "WH1201 origin missing",
           "WH1201 reported_at missing"));
@@ -148,6 +150,28 @@ TEST(DecodeJsonLines, KeepsDropsOrQuarantinesUnknownFields) {
                                             "{\"c\":[true]}"));
 }
 
+TEST(DecodeNumbers, MinusZeroKeepsItsSignInANumberAndIsZeroAsAnInteger) {
+  const std::string fields = "{name: v, logicalType: number}, {name: i, logicalType: integer}";
+  const auto bits = [](const Decoded& decoded, int row) {
+    const auto& column = static_cast<const arrow::DoubleArray&>(
+        *decoded.rows->CombineChunks().ValueOrDie()->column(0)->chunk(0));
+    return std::bit_cast<std::uint64_t>(column.Value(row));
+  };
+  const std::uint64_t minus_zero = std::bit_cast<std::uint64_t>(-0.0);
+  const Decoded json = DecodeAll(WithFields(fields, "drop"),
+                                 "{\"v\":-0,\"i\":-0}\n{\"v\":-0.0,\"i\":0}\n"
+                                 "{\"v\":-0e0}\n{\"v\":-1e-400}\n{\"v\":0}\n{\"v\":-7}\n");
+  const Decoded csv = DecodeAll(WithFields(fields, "drop"),
+                                "v,i\n-0,-0\n-0.0,0\n-0e0,\n-1e-400,\n0,\n-7,\n", Csv(), "a.csv");
+  for (const Decoded* decoded : {&json, &csv}) {
+    ASSERT_EQ(decoded->rows->num_rows(), 6);
+    for (int row = 0; row < 4; ++row) EXPECT_EQ(bits(*decoded, row), minus_zero) << row;
+    EXPECT_EQ(bits(*decoded, 4), 0U);
+    EXPECT_EQ(bits(*decoded, 5), std::bit_cast<std::uint64_t>(-7.0));
+    EXPECT_EQ(decoded->rows->column(1)->GetScalar(0).ValueOrDie()->ToString(), "0");
+  }
+}
+
 struct ValueCase {
   std::string type;
   std::string options;
@@ -175,7 +199,14 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
       {"number", "", "1e-400", ""},
       {"number", "", "1e999", "WH1213"},
       {"number", "", "-1e400", "WH1213"},
-      {"number", "", "123456789012345678901234567890", "WH1213"},
+      {"number", "", "123456789012345678901234567890", ""},
+      {"number", "", "-18446744073709551616", ""},
+      {"number", "", "1" + std::string(308, '0'), ""},
+      {"number", "", "1" + std::string(309, '0'), "WH1213"},
+      {"integer", "", "123456789012345678901234567890", "WH1213"},
+      {"integer", "", "1e400", "WH1202"},
+      {"string", "", "1e400", "WH1202"},
+      {"boolean", "", "18446744073709551616", "WH1202"},
       {"number", "", "NaN", "WH1208"},
       {"number", "", "Infinity", "WH1208"},
       {"number", "", "-Infinity", "WH1208"},
@@ -337,18 +368,17 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
                                     "p,007, 1,true\n",
                                     Csv(), "a.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_THAT(
-      Reasons(decoded),
-      ElementsAre("WH1202 year not of type integer found 2004.0",
-                  "WH1213 x out of range, expected a 64-bit integer or a finite double found 1e999",
-                  "WH1202 ok not of type boolean found yes",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
-                  "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
-                  "WH1217 a breaks csv, expected RFC 4180 quoting found p",
-                  "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
-                  "WH1202 year not of type integer found 007",
-                  "WH1202 x not of type number found  1"));
+  EXPECT_THAT(Reasons(decoded),
+              ElementsAre("WH1202 year not of type integer found 2004.0",
+                          "WH1213 x out of range, expected a finite double found 1e999",
+                          "WH1202 ok not of type boolean found yes",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 2 fields",
+                          "WH1215 wrong number of CSV fields, expected 4 fields found 5 fields",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p\"q",
+                          "WH1217 a breaks csv, expected RFC 4180 quoting found p",
+                          "WH1212 a not valid text, expected UTF-8 without NUL found caf\\xE9",
+                          "WH1202 year not of type integer found 007",
+                          "WH1202 x not of type number found  1"));
 }
 
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
@@ -365,11 +395,122 @@ TEST(DecodeCsv, AHeaderWithoutARequiredColumnIsOneClearErrorOfTheObject) {
       WithFields("{name: a, logicalType: string}, {name: b, logicalType: integer, required: true}");
   const Decoded decoded = DecodeAll(contract, "a,c\n1,2\n3,4\n", Csv(), "a.csv");
   EXPECT_EQ(decoded.object_problem.error_code(), "WH1218");
-  EXPECT_THAT(
-      decoded.object_problem.message(),
-      HasSubstr("CSV header lacks required column \"b\": object \"a.csv\", contract t 1.0.0"));
-  EXPECT_THAT(Reasons(decoded), ElementsAre("WH1201 b missing", "WH1201 b missing"));
+  EXPECT_EQ(decoded.object_problem.message(),
+            "CSV header lacks required column \"b\" of contract t 1.0.0: it holds \"a\", \"c\"");
+  const std::string reason =
+      "WH1201 b missing: the CSV header has no such column found \"a\", \"c\"";
+  EXPECT_THAT(Reasons(decoded), ElementsAre(reason, reason));
   EXPECT_OK(DecodeAll(contract, "b\n1\n", Csv(), "a.csv").object_problem);
+}
+
+TEST(DecodeCsv, AdvisesWhatToDoAboutAColumnThatTheHeaderLacks) {
+  const auto contract = WithFields(
+      "{name: id, logicalType: string, required: true}, {name: n, logicalType: integer}");
+  const auto advice = [&](const std::string& text) {
+    return DecodeAll(contract, text, Csv(), "a.csv").object_problem.hint();
+  };
+  EXPECT_THAT(advice("id;n\nx;1\n"), HasSubstr("delimiter: \";\""));
+  EXPECT_THAT(advice("id\tn\nx\t1\n"), HasSubstr("delimiter: \"\\t\""));
+  EXPECT_THAT(advice("ID,n\nx,1\n"), HasSubstr("\"ID\" is there"));
+  EXPECT_THAT(advice("key,n\nx,1\n"), HasSubstr("mend the file"));
+}
+
+TEST(DecodeCsv, SplitsAtTheDelimiterOfItsSource) {
+  const auto contract =
+      WithFields("{name: a, logicalType: string}, {name: b, logicalType: string}");
+  SourceFormat format = Csv();
+  format.delimiter = ';';
+  const std::string text = "a;b\n\"x;\n\"\"y\"\"\";1,5\nz,;\n\"p\"q;1\n1;2;3\n";
+  const Decoded decoded = DecodeAll(contract, text, format, "a.csv");
+  EXPECT_EQ(decoded.record_count, 4);
+  EXPECT_EQ(weirhouse::testing::RowsAsJson(*decoded.rows->SelectColumns({0, 1}).ValueOrDie()),
+            "{\"a\":\"x;\\n\\\"y\\\"\",\"b\":\"1,5\"}\n{\"a\":\"z,\",\"b\":null}\n");
+  EXPECT_THAT(Reasons(decoded),
+              ElementsAre("WH1217 a breaks csv, expected RFC 4180 quoting found p",
+                          "WH1215 wrong number of CSV fields, expected 2 fields found 3 fields"));
+  ASSERT_OK_AND(const RecordRange first, LocateRecord(text, format, "a.csv", 0));
+  EXPECT_EQ(first.bytes, "\"x;\n\"\"y\"\"\";1,5");
+}
+
+// Reasons group what is wrong, so they hold neither places nor values.
+TEST(Reason, IsTheSameForTheSameFault) {
+  const auto contract =
+      WithFields("{name: t, logicalType: timestamp}, {name: d, logicalType: date}");
+  const Decoded decoded = DecodeAll(contract,
+                                    R"({"t":"2024-02-29T12:00:00.123456789Z"}
+{"t":"2025-01-01T00:00:00.0000001+01:00"}
+{"t":"2016-12-31T23:59:60Z"}
+{"t":"2016-12-31T23:59:00+5"}
+{"t":"2016-12-31"}
+{"t":1709208000}
+{"d":"2016-12-31T00:00:00Z"}
+{"d":"2016-02-30"}
+{"x":[1,2,{"a":1,"a":2}]}
+{"x":[{"a":1,"a":2}]}
+)");
+  std::vector<std::string> reasons;
+  for (const QuarantinedRecord& record : decoded.quarantined)
+    reasons.push_back(record.violations[0].Reason());
+  const std::string t = "WH1202 t not of type timestamp: ";
+  EXPECT_THAT(
+      reasons,
+      ElementsAre(t + "it is finer than a microsecond", t + "it is finer than a microsecond",
+                  t + "its seconds are 60: a leap second has no place",
+                  t + "its offset is not ±HH:MM or ±HH", t + "it has no time of day",
+                  t + "it is not a text", "WH1202 d not of type date: it has a time of day",
+                  "WH1202 d not of type date: no such day", "WH1209 x[].a given twice",
+                  "WH1209 x[].a given twice"));
+}
+
+TEST(Reason, OfAnObjectIsTheSameWhereverItsFaultLies) {
+  const auto contract = WithFields("{name: a, logicalType: integer}");
+  const auto refusal = [&](std::string_view text, RecordFormat format, const std::string& name) {
+    return CountRecords(text, {format, {}}, name).status();
+  };
+  const Status one = refusal("[{\"a\":1}", RecordFormat::kJson, "a.json");
+  const Status two = refusal("[{\"a\":1},{\"a\":2}", RecordFormat::kJson, "a.json");
+  EXPECT_EQ(one.message(), two.message());
+  EXPECT_NE(one.hint(), two.hint());
+  EXPECT_EQ(refusal("a,a\n", RecordFormat::kCsv, "a.csv").message(),
+            refusal("b,c,b\n", RecordFormat::kCsv, "a.csv").message());
+  EXPECT_THAT(refusal(",a\n", RecordFormat::kCsv, "a.csv").hint(), HasSubstr("column 1"));
+}
+
+// ---- Fields that nobody has ---------------------------------------------------------------------
+
+std::string Absent(const Decoded& decoded) {
+  std::string text;
+  for (const AbsentField& field : decoded.absent_fields)
+    text += fmt::format("{}{}<{}", text.empty() ? "" : " ", field.name, field.similar);
+  return text;
+}
+
+TEST(AbsentFields, AreThoseThatNoRecordNames) {
+  const auto contract = WithFields(
+      "{name: id, logicalType: string}, {name: temp, logicalType: number},"
+      "{name: wind_speed, logicalType: number, customProperties: [{property: whDefault, value: "
+      "5}]}",
+      "drop");
+  const SourceFormat lines;
+  EXPECT_EQ(Absent(DecodeAll(contract, "id,Temp,windSpeed\nx,1,2\n", Csv(), "a.csv")),
+            "temp<Temp wind_speed<windSpeed");
+  EXPECT_EQ(Absent(DecodeAll(contract, "id,pressure\nx,1\n", Csv(), "a.csv")), "temp< wind_speed<");
+  EXPECT_EQ(Absent(DecodeAll(contract, "id,temp,wind_speed\nx,NA,1\n", Csv(), "a.csv")), "");
+  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","Temp":1,"Wind-Speed":2})")),
+            "temp<Temp wind_speed<Wind-Speed");
+  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","tmep":1,"wind_speed":2})")), "temp<tmep");
+  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","temp":null,"wind_speed":2,"Temp":1})")), "");
+  EXPECT_EQ(Absent(DecodeAll(contract,
+                             "{\"id\":\"x\",\"Temp\":1}\n{\"id\":\"y\",\"temp\":1,"
+                             "\"wind_speed\":1}\n")),
+            "");
+  EXPECT_EQ(Absent(DecodeAll(contract, "")), "");
+}
+
+TEST(AbsentFields, OfShortNamesAreNotTakenForOneAnother) {
+  const auto contract =
+      WithFields("{name: id, logicalType: string}, {name: t_max, logicalType: number}");
+  EXPECT_EQ(Absent(DecodeAll(contract, R"({"is":"x","t_min":1})")), "id< t_max<");
 }
 
 TEST(DecodeCsv, RefusesAnObjectWithoutAUsableHeader) {

@@ -21,10 +21,9 @@ struct Inflater {
 };
 
 Status Damaged(std::string_view why, std::size_t offset) {
-  return Status(Code::kInvalidInput,
-                fmt::format("object cannot be read: its gzip stream {}: compressed byte offset {}",
-                            why, offset))
-      .WithError("WH1312");
+  return Status(Code::kInvalidInput, fmt::format("object cannot be read: its gzip stream {}", why))
+      .WithError("WH1312")
+      .WithHint(fmt::format("at compressed byte offset {}", offset));
 }
 
 Result<std::string> Inflate(std::string_view bytes) {
@@ -55,12 +54,11 @@ Result<std::string> Inflate(std::string_view bytes) {
       if (outcome == Z_DATA_ERROR || outcome == Z_NEED_DICT || outcome == Z_STREAM_ERROR) {
         return Damaged("is damaged", consumed);
       }
-      if (outcome == Z_MEM_ERROR) return Status(Code::kUnavailable, "no memory to inflate");
+      if (outcome == Z_MEM_ERROR) return OutOfMemory();
       if (out.size() > limit) {
-        return Status(Code::kInvalidInput,
-                      fmt::format("object inflates to more than {} bytes from {}", limit,
-                                  bytes.size()))
-            .WithError("WH1311");
+        return Status(Code::kInvalidInput, "object inflates to more than may be")
+            .WithError("WH1311")
+            .WithHint(fmt::format("{} bytes become more than {}", bytes.size(), limit));
       }
       if (outcome != Z_STREAM_END && consumed == bytes.size() && member.stream.avail_out != 0) {
         return Damaged("is cut short", consumed);

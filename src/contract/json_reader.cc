@@ -112,7 +112,8 @@ struct JsonReader::State {
   bool ReadText(bool keep, std::string_view* out);
   bool ReadEscaped(const char* begin, const char* first_escape, bool has_high, std::string* text);
   bool ReadEscape(const char** position, std::string* text) const;
-  bool ReadNumber(Slot* slot, bool* whole);
+  bool ReadNumber(LogicalType type, Slot* slot);
+  bool ReadNumberText(std::string_view* text);
   bool ReadField(const FieldRules& field, Slot* slot);
   bool ReadKey(int guess, int* index, std::string_view* key);
   bool ReadMember(int* guess, std::vector<Slot>* slots);
@@ -201,9 +202,18 @@ bool JsonReader::State::ReadText(bool keep, std::string_view* out) {
          (!has_high || IsValidUtf8(*out));
 }
 
-bool JsonReader::State::ReadNumber(Slot* slot, bool* whole) {
-  constexpr std::ptrdiff_t kSafeDigits = 18;  // always fit into 64 bits
+// The whole run of characters that numbers are made of; true if it is one.
+bool JsonReader::State::ReadNumberText(std::string_view* text) {
   const char* begin = at;
+  while (at < end &&
+         (IsDigit(*at) || *at == '.' || *at == 'e' || *at == 'E' || *at == '+' || *at == '-'))
+    ++at;
+  *text = std::string_view(begin, static_cast<std::size_t>(at - begin));
+  return IsJsonNumber(*text);
+}
+
+bool JsonReader::State::ReadNumber(LogicalType type, Slot* slot) {
+  constexpr std::ptrdiff_t kSafeDigits = 18;  // always fit into 64 bits
   const char* p = at;
   const bool negative = p < end && *p == '-';
   if (negative) ++p;
@@ -215,21 +225,15 @@ bool JsonReader::State::ReadNumber(Slot* slot, bool* whole) {
   }
   const std::ptrdiff_t count = p - digits;
   if (count == 0 || (count > 1 && *digits == '0')) return false;
-  *whole = p == end || (*p != '.' && *p != 'e' && *p != 'E');
-  if (*whole) {
+  const bool whole = p == end || (*p != '.' && *p != 'e' && *p != 'E');
+  if (whole && count <= kSafeDigits) {
     at = p;
     slot->integer = negative ? -value : value;
-    if (count > kSafeDigits && std::from_chars(begin, p, slot->integer).ec != std::errc())
-      return false;
-    slot->number = static_cast<double>(slot->integer);
+    slot->number = NumberOfWhole(slot->integer, negative);
     return true;
   }
-  while (p < end && (IsDigit(*p) || *p == '.' || *p == 'e' || *p == 'E' || *p == '+' || *p == '-'))
-    ++p;
-  at = p;
-  return ParseValue(LogicalType::kNumber,
-                    std::string_view(begin, static_cast<std::size_t>(p - begin)),
-                    slot) == Parsed::kOk;
+  std::string_view text;
+  return ReadNumberText(&text) && ParseValue(type, text, slot) == Parsed::kOk;
 }
 
 bool JsonReader::State::ReadField(const FieldRules& field, Slot* slot) {
@@ -239,7 +243,6 @@ bool JsonReader::State::ReadField(const FieldRules& field, Slot* slot) {
     return TakeWord("null");
   }
   slot->state = Slot::State::kValue;
-  bool whole = false;
   std::string_view text;
   switch (field.type) {
     case LogicalType::kString:
@@ -253,10 +256,13 @@ bool JsonReader::State::ReadField(const FieldRules& field, Slot* slot) {
       }
       break;
     case LogicalType::kInteger:
-      if (!ReadNumber(slot, &whole) || !whole) return false;
-      break;
     case LogicalType::kNumber:
-      if (!ReadNumber(slot, &whole)) return false;
+      if (field.decimal) {
+        if (!ReadNumberText(&text) || ParseDecimal(*field.decimal, text, slot) != Parsed::kOk)
+          return false;
+      } else if (!ReadNumber(field.type, slot)) {
+        return false;
+      }
       break;
     case LogicalType::kBoolean:
       slot->integer = *at == 't' ? 1 : 0;
@@ -303,8 +309,6 @@ bool JsonReader::State::ReadMember(int* guess, std::vector<Slot>* slots) {
 bool JsonReader::State::SkipValue(int depth) {
   if (at == end) return false;
   std::string_view text;
-  Slot slot;
-  bool whole = false;
   switch (*at) {
     case '{':
       return SkipObject(depth + 1);
@@ -319,7 +323,7 @@ bool JsonReader::State::SkipValue(int depth) {
     case 'n':
       return TakeWord("null");
     default:
-      return ReadNumber(&slot, &whole);
+      return ReadNumberText(&text);  // whatever its size: it is kept as it was written
   }
 }
 

@@ -38,7 +38,14 @@ class JsonWalk {
       sink_.Look("", offset_);
       program_.Complete(&slots_, &sink_);
     }
-    return sink_.Take();
+    std::vector<Violation> violations = sink_.Take();
+    for (Violation& violation : violations) {
+      // What is there in place of a field that is missing.
+      if (violation.error_code == "WH1201" && violation.found.empty())
+        violation.found =
+            ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
+    }
+    return violations;
   }
 
  private:
@@ -86,6 +93,7 @@ class JsonWalk {
   std::string_view text_;
   std::int64_t offset_;
   std::vector<Slot> slots_;
+  std::set<std::string> unknown_;  // keys that the contract does not declare
   ViolationSink sink_;
   std::string path_;
   std::size_t at_ = 0;
@@ -93,7 +101,6 @@ class JsonWalk {
 };
 
 void JsonWalk::WalkRecord() {
-  std::set<std::string> unknown;
   int keys = 0;
   ++at_;
   SkipBlank();
@@ -118,7 +125,7 @@ void JsonWalk::WalkRecord() {
     const int index = key.form == Form::kText ? program_.Find(key.text, -1) : -1;
     const bool first = index >= 0
                            ? slots_[static_cast<std::size_t>(index)].state == Slot::State::kAbsent
-                           : unknown.insert(key.text).second || key.form != Form::kText;
+                           : unknown_.insert(key.text).second || key.form != Form::kText;
     if (!first) {
       Add("WH1209", "duplicate", "one value", key_at, value.end);
     } else if (index >= 0) {
@@ -146,6 +153,7 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
     return;
   }
   const std::string_view raw = text_.substr(value.begin, value.end - value.begin);
+  sink_.Look(raw, offset_ + static_cast<std::int64_t>(value.begin));
   bool good = false;
   switch (field.type) {
     case LogicalType::kString:
@@ -159,18 +167,26 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
       break;
     case LogicalType::kInteger:
     case LogicalType::kNumber:
-      good = value.form == Form::kNumber && ParseValue(field.type, raw, &slot) == Parsed::kOk;
+      if (value.form == Form::kNumber) {
+        const Parsed parsed = ParseFieldValue(field, raw, &slot);
+        if (parsed == Parsed::kOutOfRange)
+          return sink_.Add("WH1213", path_, "range", RangeText(field));
+        good = parsed == Parsed::kOk;
+      }
       break;
     case LogicalType::kBoolean:
       good = value.form == Form::kBoolean;
       slot.integer = raw == "true" ? 1 : 0;
       break;
   }
-  sink_.Look(raw, offset_ + static_cast<std::int64_t>(value.begin));
   if (good) {
     JudgeSlot(field, slot, &sink_);
   } else {
-    sink_.Add("WH1202", path_, "type", std::string(TypeName(field.type)));
+    const bool is_time = field.type == LogicalType::kDate || field.type == LogicalType::kTimestamp;
+    std::string why;
+    if (is_time)
+      why = value.form == Form::kText ? WhyNotOfType(field.type, value.text) : "it is not a text";
+    sink_.Add("WH1202", path_, "type", std::string(TypeName(field.type)), std::move(why));
   }
   slot.text = {};  // it pointed into `value`
 }
@@ -211,16 +227,11 @@ JsonWalk::Value JsonWalk::ScanNumber() {
          std::string_view("+-.0123456789eE").find(text_[at_]) != std::string_view::npos) {
     ++at_;
   }
-  Slot slot;
-  const Parsed parsed = ParseValue(LogicalType::kNumber, text_.substr(begin, at_ - begin), &slot);
-  if (parsed == Parsed::kWrongType) {
+  // Its size is a matter of the field it stands in.
+  if (!IsJsonNumber(text_.substr(begin, at_ - begin))) {
     at_ = begin;
     Stop("a JSON value");
     return {};
-  }
-  if (parsed == Parsed::kOutOfRange) {
-    Add("WH1213", "range", "a 64-bit integer or a finite double", begin, at_);
-    return {Form::kBroken, "", begin, at_};
   }
   return {Form::kNumber, "", begin, at_};
 }

@@ -64,6 +64,9 @@ class OdcsParser {
   void ReadSchema(const YamlNode& schema);
   void ReadProperty(const YamlNode& node);
   void ReadType(const YamlNode& node, ContractField* field);
+  void ReadPhysicalType(const YamlNode& node, ContractField* field);
+  std::string BoundNumberOf(const YamlNode& node, std::string_view what,
+                            const ContractField& field);
   void ReadFlags(const YamlNode& node, ContractField* field);
   void ReadOptions(const YamlNode& options, ContractField* field);
   void ReadTimeOption(const YamlNode::Entry& option, ContractField* field);
@@ -215,6 +218,47 @@ void OdcsParser::ReadType(const YamlNode& node, ContractField* field) {
   }
   const int index = ChoiceOf(*type, "logicalType", *words, findings_);
   if (index >= 0) field->type = static_cast<LogicalType>(index);
+  if (const YamlNode* physical = node.Find("physicalType");
+      physical != nullptr && !physical->is_null() && field->type == LogicalType::kNumber) {
+    ReadPhysicalType(*physical, field);
+  }
+}
+
+// A decimal is kept whole; what other types say is for other readers of the contract.
+void OdcsParser::ReadPhysicalType(const YamlNode& node, ContractField* field) {
+  const std::string text = TextOf(node, "physicalType", findings_);
+  DecimalShape shape;
+  switch (ParseDecimalType(text, &shape)) {
+    case DecimalTypeText::kDecimal:
+      field->decimal = shape;
+      return;
+    case DecimalTypeText::kNotDecimal:
+      return;
+    case DecimalTypeText::kWithoutDigits:
+      findings_->Add(node.span(), "WH1105",
+                     fmt::format("physicalType \"{}\" does not say how many digits are kept",
+                                 EscapeControl(text)),
+                     "write DECIMAL(precision, scale), or DOUBLE if rounding does no harm");
+      return;
+    case DecimalTypeText::kTooWide:
+      findings_->Add(
+          node.span(), "WH1105",
+          fmt::format("physicalType \"{}\" cannot be kept", EscapeControl(text)),
+          fmt::format("a decimal has 1 to {} digits, and no more of them after the point",
+                      kDecimalDigitsMax));
+  }
+}
+
+// The text of a number in a rule of `field`. A decimal's digits stay as written; they may be
+// quoted, as other tools must write them.
+std::string OdcsParser::BoundNumberOf(const YamlNode& node, std::string_view what,
+                                      const ContractField& field) {
+  if (!field.decimal) return NumberOf(node, what, findings_);
+  if (node.is_scalar() && IsJsonNumber(node.text())) return node.text();
+  findings_->Add(node.span(), "WH1104",
+                 fmt::format("{} must be a number, found \"{}\"", what,
+                             EscapeControl(std::string_view(node.text()).substr(0, 64))));
+  return "0";
 }
 
 void OdcsParser::ReadFlags(const YamlNode& node, ContractField* field) {
@@ -286,7 +330,7 @@ void OdcsParser::ReadOptions(const YamlNode& options, ContractField* field) {
     } else if (option.key == "pattern") {
       field->pattern = TextOf(option.value, "pattern", findings_);
     } else if (option.key == "multipleOf") {
-      field->multiple_of = NumberOf(option.value, "multipleOf", findings_);
+      field->multiple_of = BoundNumberOf(option.value, "multipleOf", *field);
     } else if (is_time) {
       ReadTimeOption(option, field);
     } else {
@@ -332,7 +376,7 @@ void OdcsParser::ReadBound(const YamlNode::Entry& option, ContractField* field) 
                    "give either the inclusive or the exclusive one");
     return;
   }
-  bound = Bound{numeric ? NumberOf(option.value, option.key, findings_)
+  bound = Bound{numeric ? BoundNumberOf(option.value, option.key, *field)
                         : TextOf(option.value, option.key, findings_),
                 exclusive};
 }
@@ -346,7 +390,8 @@ void OdcsParser::ReadDefault(const YamlNode& value, ContractField* field) {
   switch (field->type) {
     case LogicalType::kInteger:
     case LogicalType::kNumber:
-      field->default_json = NumberOf(value, "whDefault", findings_);
+      field->default_json = BoundNumberOf(value, "whDefault", *field);
+      if (field->decimal) field->default_json = nlohmann::json(*field->default_json).dump();
       return;
     case LogicalType::kBoolean:
       field->default_json = FlagOf(value, "whDefault", findings_) ? "true" : "false";

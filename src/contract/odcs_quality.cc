@@ -120,6 +120,10 @@ void ReadValidValues(const YamlNode& list, ContractField* field, Findings* findi
   }
   const bool numeric = field->type == LogicalType::kInteger || field->type == LogicalType::kNumber;
   for (const YamlNode& item : list.items()) {
+    if (field->decimal && item.is_scalar()) {
+      field->valid_values.push_back(item.text());  // its digits; judged when the rules are compiled
+      continue;
+    }
     field->valid_values.push_back(numeric ? NumberOf(item, "a valid value", findings)
                                           : TextOf(item, "a valid value", findings));
   }

@@ -76,9 +76,9 @@ TEST(Poison, EveryTruncationOfARecordIsThatRecordAlone) {
 TEST(Poison, HasACodeForEachKindOfBadBytes) {
   using namespace std::string_literals;
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {WithTail("1e999"), "WH1213"},
-      {WithMore("1e999"), "WH1213"},
-      {WithMore("{\"a\":[123456789012345678901]}"), "WH1213"},
+      {WithTail("1e999"), "WH1202"},
+      {WithMore("1e"), "WH1208"},
+      {WithMore("{\"a\":[0123456789012345678901]}"), "WH1208"},
       {WithTail("NaN"), "WH1208"},
       {WithMore("Infinity"), "WH1208"},
       {WithTail("\"\\ud800\""), "WH1212"},
@@ -243,6 +243,16 @@ std::vector<std::string> Fragments() {
           std::string(1, '\0')};
 }
 
+// The other parser refuses numbers beyond doubles, which are JSON all the same.
+std::string WithSmallExponents(std::string record) {
+  for (std::size_t at = 1; at < record.size(); ++at) {
+    if (record[at - 1] != 'e' && record[at - 1] != 'E') continue;
+    if (record[at] == '+' || record[at] == '-') ++at;
+    for (; at < record.size() && record[at] >= '0' && record[at] <= '9'; ++at) record[at] = '0';
+  }
+  return record;
+}
+
 TEST(Readers, AgreeOnMutatedRecordsAndWithAnIndependentParser) {
   constexpr int kRecords = 200'000;
   for (const std::string_view policy : {"keep", "quarantine"}) {
@@ -271,10 +281,11 @@ TEST(Readers, AgreeOnMutatedRecordsAndWithAnIndependentParser) {
       const std::vector<Violation> violations = WalkJsonRecord(program, record, 0);
       ASSERT_EQ(fast, violations.empty()) << record;
       accepted += fast ? 1 : 0;
-      const bool parses = nlohmann::json::accept(record);
+      const bool parses = nlohmann::json::accept(WithSmallExponents(record));
       if (fast) {
         ASSERT_TRUE(parses) << record;
-        ASSERT_TRUE(unknown.empty() || nlohmann::json::accept(unknown)) << unknown;
+        ASSERT_TRUE(unknown.empty() || nlohmann::json::accept(WithSmallExponents(unknown)))
+            << unknown;
       } else if (violations[0].error_code == "WH1208" && record.find('\0') == std::string::npos) {
         // (A NUL at the end counts as the end for the other parser.)
         ASSERT_FALSE(parses) << record;

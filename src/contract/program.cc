@@ -21,7 +21,7 @@ __extension__ using Wide = unsigned __int128;
 Status BadValue(const ContractField& field, std::string_view what, std::string_view text) {
   return Status(Code::kInvalidInput,
                 fmt::format("{} of field \"{}\" is not a {}: \"{}\"", what, field.name,
-                            TypeName(field.type), EscapeControl(text.substr(0, 64))))
+                            field.TypeText(), EscapeControl(text.substr(0, 64))))
       .WithError("WH1104");
 }
 
@@ -46,9 +46,43 @@ Result<std::int64_t> IntegerEnd(const ContractField& field, const Bound& bound, 
   return static_cast<std::int64_t>(end);
 }
 
+// The least (or greatest) value of its scale that a bound on a decimal still allows.
+Result<Int128> DecimalEnd(const ContractField& field, const Bound& bound, bool is_minimum) {
+  Int128 end = 0;
+  const DecimalFit fit = ScaleDecimal(bound.text, field.decimal->scale, &end);
+  if (fit == DecimalFit::kNoNumber)
+    return BadValue(field, is_minimum ? "minimum" : "maximum", bound.text);
+  // What was cut lies beyond `end`, away from zero.
+  const bool cut_inwards = fit == DecimalFit::kInexact && is_minimum != (bound.text[0] == '-');
+  if ((fit == DecimalFit::kExact && bound.exclusive) || cut_inwards) end += is_minimum ? 1 : -1;
+  return end;
+}
+
+Status EmptyRange(const ContractField& field) {
+  return Status(Code::kInvalidInput,
+                fmt::format("no value of field \"{}\" can be between its minimum and its maximum",
+                            field.name))
+      .WithError("WH1111");
+}
+
+Status CompileDecimalBounds(const ContractField& field, FieldRules* rules) {
+  Slot beyond;  // ±10^38, more than any decimal holds
+  static_cast<void>(ScaleDecimal("1e39", 0, &beyond.decimal));
+  rules->decimal_low = -beyond.decimal;
+  rules->decimal_high = beyond.decimal;
+  if (field.minimum) {
+    WEIRHOUSE_TRY(rules->decimal_low, DecimalEnd(field, *field.minimum, true));
+  }
+  if (field.maximum) {
+    WEIRHOUSE_TRY(rules->decimal_high, DecimalEnd(field, *field.maximum, false));
+  }
+  return rules->decimal_low > rules->decimal_high ? EmptyRange(field) : Status();
+}
+
 Status CompileBounds(const ContractField& field, FieldRules* rules) {
   rules->minimum = field.minimum;
   rules->maximum = field.maximum;
+  if (field.decimal) return CompileDecimalBounds(field, rules);
   if (!field.minimum && !field.maximum) return Status();
   if (field.type == LogicalType::kString || field.type == LogicalType::kBoolean) {
     return Status(Code::kInvalidInput,
@@ -83,13 +117,7 @@ Status CompileBounds(const ContractField& field, FieldRules* rules) {
     }
     empty_range = rules->low > rules->high;
   }
-  if (empty_range) {
-    return Status(Code::kInvalidInput,
-                  fmt::format("no value of field \"{}\" can be between its minimum and its maximum",
-                              field.name))
-        .WithError("WH1111");
-  }
-  return Status();
+  return empty_range ? EmptyRange(field) : Status();
 }
 
 Status CompileText(const ContractField& field, FieldRules* rules) {
@@ -119,11 +147,12 @@ Status CompileValues(const ContractField& field, FieldRules* rules) {
   rules->has_valid_values = !field.valid_values.empty();
   for (const std::string& text : field.valid_values) {
     Slot slot;
-    if (ParseValue(field.type, text, &slot) != Parsed::kOk)
+    if (ParseFieldValue(*rules, text, &slot) != Parsed::kOk)
       return BadValue(field, "a valid value", text);
     rules->valid_texts.push_back(text);
     rules->valid_integers.push_back(slot.integer);
     rules->valid_numbers.push_back(slot.number);
+    rules->valid_decimals.push_back(slot.decimal);
   }
   std::vector<std::string> shown = field.valid_values;
   if (shown.size() > kShownValuesMax) {
@@ -134,6 +163,7 @@ Status CompileValues(const ContractField& field, FieldRules* rules) {
   std::sort(rules->valid_texts.begin(), rules->valid_texts.end());
   std::sort(rules->valid_integers.begin(), rules->valid_integers.end());
   std::sort(rules->valid_numbers.begin(), rules->valid_numbers.end());
+  std::sort(rules->valid_decimals.begin(), rules->valid_decimals.end());
   return Status();
 }
 
@@ -156,7 +186,7 @@ Status CompileDefault(const ContractField& field, FieldRules* rules) {
     return BadValue(field, "whDefault", *field.default_json);
   rules->default_text = value.is_string() ? value.get<std::string>() : value.dump();
   Slot slot;
-  if (ParseValue(field.type, rules->default_text, &slot) != Parsed::kOk)
+  if (ParseFieldValue(*rules, rules->default_text, &slot) != Parsed::kOk)
     return BadValue(field, "whDefault", rules->default_text);
   slot.state = Slot::State::kValue;
   if (!JudgeSlot(*rules, slot, nullptr)) {
@@ -169,42 +199,18 @@ Status CompileDefault(const ContractField& field, FieldRules* rules) {
   return Status();
 }
 
-enum class NumberForm : std::uint8_t { kInvalid, kInteger, kFraction };
-// JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-NumberForm FormOf(std::string_view text) {
-  std::size_t at = 0;
-  const auto digits = [&] {
-    const std::size_t begin = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    return at - begin;
-  };
-  if (at < text.size() && text[at] == '-') ++at;
-  const bool zero = at < text.size() && text[at] == '0';
-  const std::size_t whole = digits();
-  if (whole == 0 || (zero && whole > 1)) return NumberForm::kInvalid;
-  if (at == text.size()) return NumberForm::kInteger;
-  if (text[at] == '.') {
-    ++at;
-    if (digits() == 0) return NumberForm::kInvalid;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (digits() == 0) return NumberForm::kInvalid;
-  }
-  return at == text.size() ? NumberForm::kFraction : NumberForm::kInvalid;
-}
-
 Parsed ParseNumber(std::string_view text, LogicalType type, Slot* slot) {
-  const NumberForm form = FormOf(text);
-  if (form == NumberForm::kInvalid) return Parsed::kWrongType;
+  if (!IsJsonNumber(text)) return Parsed::kWrongType;
   const char* end = text.data() + text.size();
-  if (form == NumberForm::kInteger) {
-    if (std::from_chars(text.data(), end, slot->integer).ec != std::errc())
-      return Parsed::kOutOfRange;
-    slot->number = static_cast<double>(slot->integer);
-    return Parsed::kOk;
+  const bool whole = text.find_first_of(".eE") == std::string_view::npos;
+  if (whole) {
+    if (std::from_chars(text.data(), end, slot->integer).ec == std::errc()) {
+      slot->number = NumberOfWhole(slot->integer, text.front() == '-');
+      return Parsed::kOk;
+    }
+    if (type == LogicalType::kInteger) return Parsed::kOutOfRange;
   }
+  // A whole number beyond 64 bits is a double as any other number is.
   if (type == LogicalType::kInteger) return Parsed::kWrongType;
   if (std::from_chars(text.data(), end, slot->number).ec == std::errc()) return Parsed::kOk;
   // from_chars calls both ends out of range; a value too small for a double is simply zero.
@@ -233,6 +239,44 @@ bool AboveMaximum(const FieldRules& field, ViolationSink* sink) {
 }
 }  // namespace
 
+namespace {
+std::string Folded(std::string_view name) {
+  std::string folded;
+  for (const char c : name) {
+    if (c >= 'A' && c <= 'Z') {
+      folded.push_back(static_cast<char>(c - 'A' + 'a'));
+    } else if (std::string_view(" \t_-.").find(c) == std::string_view::npos) {
+      folded.push_back(c);
+    }
+  }
+  return folded;
+}
+
+bool IsOneSlipAway(const std::string& a, const std::string& b) {
+  constexpr std::size_t kLengthMin = 4;  // "id" and "is" are two names
+  if (std::min(a.size(), b.size()) + 1 < kLengthMin) return false;
+  const int distance = EditDistance(a, b);
+  if (distance <= 1) return true;
+  std::string letters_a = a;
+  std::string letters_b = b;
+  std::sort(letters_a.begin(), letters_a.end());
+  std::sort(letters_b.begin(), letters_b.end());
+  return distance == 2 && letters_a == letters_b;  // two letters changed places
+}
+}  // namespace
+
+std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names) {
+  const std::string folded = Folded(wanted);
+  std::string similar;
+  for (const std::string& name : names) {
+    if (name.size() > kShownBytesMax) continue;
+    const std::string other = Folded(name);
+    if (other == folded) return name;
+    if (similar.empty() && IsOneSlipAway(folded, other)) similar = name;
+  }
+  return similar;
+}
+
 std::string ShownText(std::string_view raw) {
   std::string shown;
   std::size_t at = 0;
@@ -258,9 +302,20 @@ void ViolationSink::Look(std::string_view found, std::int64_t offset) {
   offset_ = offset;
 }
 void ViolationSink::Add(std::string_view code, std::string_view path, std::string_view rule,
-                        std::string expected) {
+                        std::string expected, std::string why) {
   violations_.push_back({std::string(code), ShownText(path), std::string(rule), std::move(expected),
-                         ShownText(found_), offset_});
+                         ShownText(found_), offset_, std::move(why)});
+}
+
+std::string WhyNotOfType(LogicalType type, std::string_view text) {
+  if (type != LogicalType::kDate && type != LogicalType::kTimestamp) return "";
+  const Result<std::int64_t> micros = ParseTimeMicros(text, /*zoneless_is_utc=*/true);
+  if (micros.ok())
+    return type == LogicalType::kDate ? "it has a time of day" : "it has no time of day";
+  // "not a time: WHY: "TEXT"": the text is told as the value that was found.
+  const std::string& message = micros.status().message();
+  const std::size_t begin = message.find(": ") + 2;
+  return message.substr(begin, message.rfind(": \"" + std::string(text.substr(0, 64))) - begin);
 }
 
 Parsed ParseTimeValue(LogicalType type, std::string_view text, std::int64_t* value) {
@@ -291,8 +346,25 @@ Parsed ParseValue(LogicalType type, std::string_view text, Slot* slot) {
   return Parsed::kWrongType;
 }
 
+Parsed ParseDecimal(const DecimalShape& shape, std::string_view text, Slot* slot) {
+  slot->text = text;
+  switch (ScaleDecimal(text, shape.scale, &slot->decimal)) {
+    case DecimalFit::kNoNumber:
+      return Parsed::kWrongType;
+    case DecimalFit::kExact:
+      return HoldsDecimal(shape, slot->decimal) ? Parsed::kOk : Parsed::kOutOfRange;
+    default:
+      return Parsed::kOutOfRange;
+  }
+}
+
+std::string RangeText(const FieldRules& field) {
+  if (field.decimal) return fmt::format("a number that {} holds whole", field.decimal->ToString());
+  return field.type == LogicalType::kInteger ? "a 64-bit integer" : "a finite double";
+}
+
 std::optional<Decimal> Decimal::Parse(std::string_view text) {
-  if (FormOf(text) == NumberForm::kInvalid) return std::nullopt;
+  if (!IsJsonNumber(text)) return std::nullopt;
   Decimal decimal;
   bool after_point = false;
   std::size_t at = text[0] == '-' ? 1 : 0;
@@ -389,6 +461,35 @@ bool JudgeNumber(const FieldRules& field, double value, ViolationSink* sink) {
   return good;
 }
 
+namespace {
+// `value` in units of 10^-scale.
+bool IsMultiple(Int128 value, int scale, const Decimal& of) {
+  Wide rest = static_cast<Wide>(value < 0 ? -value : value);
+  Wide divisor = of.digits;
+  for (int shift = of.exponent + scale; shift > 0 && rest != 0; --shift) {
+    if (divisor > rest) return false;
+    divisor *= 10;
+  }
+  rest %= divisor;
+  for (int shift = of.exponent + scale; shift < 0 && rest != 0; ++shift) rest = rest * 10 % divisor;
+  return rest == 0;
+}
+}  // namespace
+
+bool JudgeDecimal(const FieldRules& field, Int128 value, ViolationSink* sink) {
+  bool good = true;
+  if (value < field.decimal_low) good = BelowMinimum(field, sink);
+  if (good && value > field.decimal_high) good = AboveMaximum(field, sink);
+  if (!good && sink == nullptr) return false;
+  if (field.has_valid_values &&
+      !std::binary_search(field.valid_decimals.begin(), field.valid_decimals.end(), value)) {
+    good = Broken(field, sink, "WH1207", "validValues", field.valid_shown);
+  }
+  if (field.multiple_of && !IsMultiple(value, field.decimal->scale, *field.multiple_of))
+    good = Broken(field, sink, "WH1216", "multipleOf", field.multiple_of_text);
+  return good;
+}
+
 bool JudgeText(const FieldRules& field, std::string_view value, ViolationSink* sink) {
   bool good = true;
   const auto bytes = static_cast<std::int64_t>(value.size());
@@ -435,6 +536,7 @@ Result<FieldRules> CompileField(const ContractField& field) {
   FieldRules rules;
   rules.name = field.name;
   rules.type = field.type;
+  rules.decimal = field.decimal;
   rules.required = field.required;
   WEIRHOUSE_TRY_STATUS(CompileBounds(field, &rules));
   WEIRHOUSE_TRY_STATUS(CompileText(field, &rules));

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "contract/contract.h"
+#include "contract/decimal.h"
 
 namespace re2 {
 class RE2;
@@ -25,13 +26,24 @@ struct Slot {
   State state = State::kAbsent;
   std::int64_t integer = 0;  // integer; boolean 0/1; date in days; timestamp in microseconds
   double number = 0;
+  Int128 decimal = 0;  // in units of its field's scale
   std::string_view text;
 };
+
+// A whole number as a double: -0 has a sign that no integer holds.
+inline double NumberOfWhole(std::int64_t integer, bool negative) {
+  return negative && integer == 0 ? -0.0 : static_cast<double>(integer);
+}
 
 enum class Parsed : std::uint8_t { kOk, kWrongType, kOutOfRange };
 // Reads `text` as a value of `type`, strictly: integers and numbers by JSON's grammar, true/false,
 // YYYY-MM-DD, RFC 3339 (without a zone: UTC, as ODCS says).
 Parsed ParseValue(LogicalType type, std::string_view text, Slot* slot);
+// In the reader's words, without the value: why `text`, which ParseValue refuses, is no value of
+// `type`. Empty where the type says all there is to say.
+std::string WhyNotOfType(LogicalType type, std::string_view text);
+// Exactly, or kOutOfRange: a decimal is never rounded.
+Parsed ParseDecimal(const DecimalShape& shape, std::string_view text, Slot* slot);
 // The time rules alone, for JSON strings. kDate and kTimestamp only.
 Parsed ParseTimeValue(LogicalType type, std::string_view text, std::int64_t* value);
 
@@ -46,11 +58,15 @@ bool IsMultiple(const Decimal& value, const Decimal& of);
 struct FieldRules {
   std::string name;
   LogicalType type = LogicalType::kString;
+  std::optional<DecimalShape> decimal;
   bool required = false;
   bool has_rules = false;  // false: only the type matters
   // Integers, booleans, dates, timestamps: inclusive ends, always set.
   std::int64_t low = INT64_MIN;
   std::int64_t high = INT64_MAX;
+  // Decimals: inclusive ends, beyond all values where there is no bound.
+  Int128 decimal_low = 0;
+  Int128 decimal_high = 0;
   // Numbers.
   std::optional<double> number_low;
   std::optional<double> number_high;
@@ -66,10 +82,19 @@ struct FieldRules {
   std::vector<std::string> valid_texts;  // sorted
   std::vector<std::int64_t> valid_integers;
   std::vector<double> valid_numbers;
+  std::vector<Int128> valid_decimals;
   std::string valid_shown;
   std::optional<Slot> default_value;
   std::string default_text;  // owns default_value's text
 };
+
+// As ParseValue, by the field's own type.
+inline Parsed ParseFieldValue(const FieldRules& field, std::string_view text, Slot* slot) {
+  return field.decimal ? ParseDecimal(*field.decimal, text, slot)
+                       : ParseValue(field.type, text, slot);
+}
+// What a value that is kOutOfRange should have been: "a 64-bit integer".
+std::string RangeText(const FieldRules& field);
 
 // Where violations go while a record is judged a second time.
 class ViolationSink {
@@ -77,7 +102,7 @@ class ViolationSink {
   // The value that the following Add calls are about.
   void Look(std::string_view found, std::int64_t offset);
   void Add(std::string_view code, std::string_view path, std::string_view rule,
-           std::string expected);
+           std::string expected, std::string why = "");
   bool empty() const { return violations_.empty(); }
   std::vector<Violation> Take() { return std::move(violations_); }
 
@@ -90,10 +115,12 @@ class ViolationSink {
 // Each judges one value. Without a sink: false at the first broken rule. With one: adds each.
 bool JudgeInteger(const FieldRules& field, std::int64_t value, ViolationSink* sink);
 bool JudgeNumber(const FieldRules& field, double value, ViolationSink* sink);
+bool JudgeDecimal(const FieldRules& field, Int128 value, ViolationSink* sink);
 bool JudgeText(const FieldRules& field, std::string_view value, ViolationSink* sink);
 // The one that fits the field's type.
 inline bool JudgeSlot(const FieldRules& field, const Slot& slot, ViolationSink* sink) {
   if (!field.has_rules) return true;
+  if (field.decimal) return JudgeDecimal(field, slot.decimal, sink);
   if (field.type == LogicalType::kString) return JudgeText(field, slot.text, sink);
   if (field.type == LogicalType::kNumber) return JudgeNumber(field, slot.number, sink);
   return JudgeInteger(field, slot.integer, sink);
@@ -126,6 +153,10 @@ class RecordProgram {
 
 // A field's rules as compiled; also how ParseContract checks bounds, values, defaults and patterns.
 Result<FieldRules> CompileField(const ContractField& field);
+
+// The name among `names` that a writer of `wanted` may have meant: the same but for case, blanks
+// and separators, or one slip of the pen away. Empty if there is none.
+std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names);
 
 // At most 200 bytes of `raw`, cut at a character, with bytes that are not UTF-8 as \xHH.
 std::string ShownText(std::string_view raw);

@@ -7,15 +7,20 @@
 #include <set>
 
 #include "base/text.h"
+#include "contract/program.h"
 
 namespace weirhouse::contract {
 namespace {
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+// `why` is the same for equal faults; where and what exactly is the hint's.
+Status Unreadable(std::string_view why, std::string found) {
+  return Status(Code::kInvalidInput, fmt::format("object cannot be read: {}", why))
+      .WithError("WH1310")
+      .WithHint(std::move(found));
+}
 Status Unreadable(std::string_view why, std::size_t offset) {
-  return Status(Code::kInvalidInput,
-                fmt::format("object cannot be read: {}: byte offset {}", why, offset))
-      .WithError("WH1310");
+  return Unreadable(why, fmt::format("at byte offset {}", offset));
 }
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -129,7 +134,8 @@ Status CutDocument(std::string_view bytes, std::size_t at, Emitter& emitter) {
 
 // One past the last byte of the CSV record that begins at `at`, its line end excluded; `next` is
 // where the following record begins.
-std::size_t EndOfCsvRecord(std::string_view bytes, std::size_t at, std::size_t* next) {
+std::size_t EndOfCsvRecord(std::string_view bytes, std::size_t at, char delimiter,
+                           std::size_t* next) {
   bool at_field_start = true;
   while (at < bytes.size()) {
     const char c = bytes[at];
@@ -156,25 +162,25 @@ std::size_t EndOfCsvRecord(std::string_view bytes, std::size_t at, std::size_t* 
       *next = at + 1;
       return at > 0 && bytes[at - 1] == '\r' ? at - 1 : at;
     }
-    at_field_start = c == ',';
+    at_field_start = c == delimiter;
     ++at;
   }
   *next = bytes.size();
   return bytes.size();
 }
 
-Status CutCsv(std::string_view bytes, std::size_t at,
+Status CutCsv(std::string_view bytes, std::size_t at, char delimiter,
               const std::function<Status(RecordSpan)>& header, Emitter& emitter) {
   if (at >= bytes.size()) return Unreadable("it has no CSV header row", at);
   std::size_t next = 0;
-  std::size_t end = EndOfCsvRecord(bytes, at, &next);
+  std::size_t end = EndOfCsvRecord(bytes, at, delimiter, &next);
   end = std::max(end, at);
   const std::string_view header_text = bytes.substr(at, end - at);
-  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(header_text));
+  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(header_text, delimiter));
   WEIRHOUSE_TRY_STATUS(
       header({static_cast<std::int64_t>(at), static_cast<std::int64_t>(header_text.size())}));
   for (at = next; at < bytes.size(); at = next) {
-    end = std::max(EndOfCsvRecord(bytes, at, &next), at);
+    end = std::max(EndOfCsvRecord(bytes, at, delimiter, &next), at);
     if (end == at && columns.size() > 1) continue;
     WEIRHOUSE_TRY_STATUS(emitter.Emit(at, end));
   }
@@ -182,7 +188,7 @@ Status CutCsv(std::string_view bytes, std::size_t at,
 }
 }  // namespace
 
-Status ForEachRecord(std::string_view bytes, RecordFormat format,
+Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit) {
   if (static_cast<std::int64_t>(bytes.size()) > kObjectBytesMax) {
@@ -192,18 +198,18 @@ Status ForEachRecord(std::string_view bytes, RecordFormat format,
   }
   const std::size_t begin = bytes.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   Emitter emitter(visit);
-  switch (format) {
+  switch (format.format) {
     case RecordFormat::kJsonLines:
       return CutLines(bytes, begin, emitter);
     case RecordFormat::kJson:
       return CutDocument(bytes, begin, emitter);
     case RecordFormat::kCsv:
-      return CutCsv(bytes, begin, header, emitter);
+      return CutCsv(bytes, begin, format.delimiter, header, emitter);
   }
   return Status(Code::kInternal, "unknown record format");
 }
 
-bool SplitCsvRecord(std::string_view record, std::vector<CsvSlice>* fields) {
+bool SplitCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlice>* fields) {
   fields->clear();
   std::size_t at = 0;
   while (true) {
@@ -221,20 +227,20 @@ bool SplitCsvRecord(std::string_view record, std::vector<CsvSlice>* fields) {
       slice.malformed = end >= record.size();  // never closed
       slice.text = record.substr(at + 1, std::min(end, record.size()) - at - 1);
       at = std::min(end + 1, record.size());
-      if (at < record.size() && record[at] != ',') {
+      if (at < record.size() && record[at] != delimiter) {
         slice.malformed = true;  // text after the closing quote
-        at = std::min(record.find(',', at), record.size());
+        at = std::min(record.find(delimiter, at), record.size());
       }
     } else {
       const std::size_t begin = at;
-      for (; at < record.size() && record[at] != ','; ++at) {
+      for (; at < record.size() && record[at] != delimiter; ++at) {
         slice.malformed |= record[at] == '"' || record[at] == '\r';
       }
       slice.text = record.substr(begin, at - begin);
     }
     fields->push_back(slice);
     if (at >= record.size()) return true;
-    ++at;  // the comma; what follows it is a field even if empty
+    ++at;  // the delimiter; what follows it is a field even if empty
   }
 }
 
@@ -248,9 +254,9 @@ std::string_view CsvText(const CsvSlice& slice, std::string* scratch) {
   return *scratch;
 }
 
-Result<std::vector<std::string>> ParseCsvHeader(std::string_view record) {
+Result<std::vector<std::string>> ParseCsvHeader(std::string_view record, char delimiter) {
   std::vector<CsvSlice> slices;
-  if (!SplitCsvRecord(record, &slices)) {
+  if (!SplitCsvRecord(record, delimiter, &slices)) {
     return Unreadable(
         fmt::format("its header has more than {} columns", WithThousands(kCsvColumnsMax)), 0);
   }
@@ -260,13 +266,17 @@ Result<std::vector<std::string>> ParseCsvHeader(std::string_view record) {
   std::vector<std::string> names;
   std::set<std::string> seen;
   std::string scratch;
+  const std::string header = fmt::format("header {}", ShownText(record));
   for (const CsvSlice& slice : slices) {
     const std::string name(CsvText(slice, &scratch));
-    if (slice.malformed) return Unreadable("its header is not valid CSV", 0);
-    if (name.empty()) return Unreadable("a column of its header has no name", 0);
+    if (slice.malformed) return Unreadable("its header is not valid CSV", header);
+    if (name.empty()) {
+      return Unreadable("a column of its header has no name",
+                        fmt::format("column {} of {}", names.size() + 1, header));
+    }
     if (!seen.insert(name).second) {
-      return Unreadable(fmt::format("its header names a column twice: \"{}\"", EscapeControl(name)),
-                        0);
+      return Unreadable("its header names a column twice",
+                        fmt::format("\"{}\" in {}", EscapeControl(name), header));
     }
     names.push_back(name);
   }

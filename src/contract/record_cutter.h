@@ -4,7 +4,8 @@
 //   JSON lines  every line that is not blank; "\r\n" and a byte-order mark at the start are fine.
 //   JSON        the elements of one array, or one object. Elements are found by brackets and
 //               quotes alone, so a broken element does not take its neighbours along.
-//   CSV         the rows after the header (RFC 4180); a quoted field may hold line ends. A blank
+//   CSV         the rows after the header (RFC 4180, any delimiter); a quoted field may hold line
+//   ends. A blank
 //               line is a record only where the header has one column.
 #pragma once
 
@@ -29,7 +30,7 @@ inline constexpr std::int64_t kRecordsMax = 50'000'000;  // of one object
 // Calls `visit` for each record in order; stops at the first failure of `visit`. For CSV the header
 // comes first, through `header`. A failure of the object itself (WH1310, WH1311) may come after
 // records were visited: the caller then drops what it has.
-Status ForEachRecord(std::string_view bytes, RecordFormat format,
+Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit);
 
@@ -41,9 +42,9 @@ struct CsvSlice {
   bool malformed = false;  // breaks RFC 4180: text beside quotes, a bare quote or carriage return
 };
 // Splits one record. `fields` is replaced. False if the record has more than kCsvColumnsMax fields.
-bool SplitCsvRecord(std::string_view record, std::vector<CsvSlice>* fields);
+bool SplitCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlice>* fields);
 // The value of a slice, quotes undoubled (into `scratch` if needed).
 std::string_view CsvText(const CsvSlice& slice, std::string* scratch);
 // The column names; kInvalidInput WH1310 where there is no usable header.
-Result<std::vector<std::string>> ParseCsvHeader(std::string_view record);
+Result<std::vector<std::string>> ParseCsvHeader(std::string_view record, char delimiter);
 }  // namespace weirhouse::contract

@@ -1,21 +1,25 @@
 #include "contract/rows.h"
 
 #include <arrow/api.h>
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
-#include <variant>
+#include <optional>
 
 namespace weirhouse::contract {
 namespace {
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return Status();
-  // The only way here is a column of more than 2 GiB of text.
-  return Status(Code::kInvalidInput, "rows of one object do not fit: " + status.ToString())
+  if (status.IsOutOfMemory()) return OutOfMemory();
+  // The only other way here is a column of more than 2 GiB of text.
+  return Status(Code::kInvalidInput, "rows of one object do not fit")
       .WithError("WH1311")
-      .WithHint("split the file");
+      .WithHint("split the file: " + status.ToString());
 }
 
-std::shared_ptr<arrow::DataType> ArrowType(LogicalType type) {
+std::shared_ptr<arrow::DataType> ArrowType(LogicalType type,
+                                           const std::optional<DecimalShape>& decimal = {}) {
+  if (decimal) return arrow::decimal128(decimal->precision, decimal->scale);
   switch (type) {
     case LogicalType::kString:
       return arrow::utf8();
@@ -37,7 +41,8 @@ std::shared_ptr<arrow::DataType> ArrowType(LogicalType type) {
 std::shared_ptr<arrow::Schema> ToArrowSchema(const Contract& contract) {
   arrow::FieldVector fields;
   for (const ContractField& field : contract.fields()) {
-    fields.push_back(arrow::field(field.name, ArrowType(field.type), !field.required));
+    fields.push_back(
+        arrow::field(field.name, ArrowType(field.type, field.decimal), !field.required));
   }
   return arrow::schema(std::move(fields));
 }
@@ -56,6 +61,7 @@ std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract) {
 struct RowCollector::Columns {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<LogicalType> types;
+  std::vector<bool> decimal;
   std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders;
   arrow::Int64Builder record_ids;
   arrow::StringBuilder unknown;
@@ -67,6 +73,12 @@ RowCollector::RowCollector(const Contract& contract) : columns_(std::make_unique
   columns_->keeps_unknown = contract.unknown_policy() == UnknownPolicy::kKeep;
   for (const ContractField& field : contract.fields()) {
     columns_->types.push_back(field.type);
+    columns_->decimal.push_back(field.decimal.has_value());
+    if (field.decimal) {
+      columns_->builders.push_back(std::make_unique<arrow::Decimal128Builder>(
+          ArrowType(field.type, field.decimal), arrow::default_memory_pool()));
+      continue;
+    }
     switch (field.type) {
       case LogicalType::kString:
         columns_->builders.push_back(std::make_unique<arrow::StringBuilder>());
@@ -93,8 +105,13 @@ RowCollector::RowCollector(const Contract& contract) : columns_(std::make_unique
 RowCollector::~RowCollector() = default;
 
 namespace {
-arrow::Status AppendSlot(LogicalType type, const Slot& slot, arrow::ArrayBuilder* builder) {
+arrow::Status AppendSlot(LogicalType type, bool decimal, const Slot& slot,
+                         arrow::ArrayBuilder* builder) {
   if (slot.state != Slot::State::kValue) return builder->AppendNull();
+  if (decimal) {
+    return static_cast<arrow::Decimal128Builder*>(builder)->Append(arrow::Decimal128(
+        static_cast<std::int64_t>(slot.decimal >> 64), static_cast<std::uint64_t>(slot.decimal)));
+  }
   switch (type) {
     case LogicalType::kString:
       return static_cast<arrow::StringBuilder*>(builder)->Append(slot.text);
@@ -118,7 +135,7 @@ Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_
                             std::string_view unknown) {
   for (std::size_t i = 0; i < columns_->builders.size(); ++i) {
     const arrow::Status appended =
-        AppendSlot(columns_->types[i], slots[i], columns_->builders[i].get());
+        AppendSlot(columns_->types[i], columns_->decimal[i], slots[i], columns_->builders[i].get());
     if (!appended.ok()) return FromArrow(appended);
   }
   if (columns_->keeps_unknown) {

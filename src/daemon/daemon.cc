@@ -37,6 +37,7 @@ int signal_event = -1;
 
 // The first lets the unit at hand finish; the second ends the process, which is safe too.
 void OnSignal(int /*signal*/) {
+  engine::NoteStopWanted();
   if (signals.fetch_add(1) > 0) _exit(130);
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
@@ -100,8 +101,15 @@ class LandingRun {
                             WithThousands(summary.records), WithThousands(summary.commits)));
     }
     for (const std::string& warning : summary.warnings) talk_.Say(warning);
+    for (const std::string& line : engine::RefusalLines(summary)) talk_.Say(line);
     if (summary.halted) {
       Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
+    } else if (!summary.overdue.empty()) {
+      std::string stories;
+      for (const engine::OverdueCheck& check : summary.overdue) {
+        stories += (stories.empty() ? "" : "\n") + check.story;
+      }
+      Tell(stories);
     } else {
       told_.clear();
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -102,8 +103,9 @@ Result<std::string> SelectorOf(engine::Workspace& workspace, const std::string& 
 }
 
 HttpResponse AnswerFeatures(engine::Workspace& workspace, const std::vector<std::string>& wanted,
-                            json fields, const json& at) {
+                            json fields, std::map<std::string, std::string> texts, const json& at) {
   engine::OnlineRequest request;
+  request.texts = std::move(texts);
   for (const std::string& text : wanted) {
     auto selector = SelectorOf(workspace, text);
     if (!selector.ok()) return ErrorResponse(selector.status());
@@ -148,26 +150,8 @@ HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
   std::vector<std::string> wanted = TextList(body->value("features", json()));
   for (std::string& view : TextList(body->value("views", json())))
     wanted.push_back(std::move(view));
-  return AnswerFeatures(lease->workspace(), wanted, std::move(fields), body->value("at", json()));
-}
-
-// Numbers and booleans of a query are read as such, where the entity's column is not text.
-json FieldsOf(const engine::ProjectDefinition& project,
-              const std::map<std::string, std::string>& query) {
-  json fields = json::object();
-  for (const auto& [name, value] : query) {
-    if (name == "view" || name == "features" || name == "at") continue;
-    bool is_text = true;
-    for (const feature::FeatureView& view : project.views) {
-      for (const auto& columns : {view.entity, view.request}) {
-        for (const feature::TypedName& column : columns)
-          if (column.name == name) is_text = column.type == feature::ValueType::kString;
-      }
-    }
-    json parsed = is_text ? json() : json::parse(value, nullptr, /*allow_exceptions=*/false);
-    fields[name] = parsed.is_number() || parsed.is_boolean() ? parsed : json(value);
-  }
-  return fields;
+  return AnswerFeatures(lease->workspace(), wanted, std::move(fields), {},
+                        body->value("at", json()));
 }
 
 HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
@@ -180,9 +164,10 @@ HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
     for (const std::string_view part : Split(found->second, ','))
       if (!part.empty()) wanted.emplace_back(part);
   }
+  std::map<std::string, std::string> texts(request.query.begin(), request.query.end());
+  for (const char* name : {"view", "features", "at"}) texts.erase(name);
   const auto at = request.query.find("at");
-  return AnswerFeatures(lease->workspace(), wanted,
-                        FieldsOf(lease->workspace().project(), request.query),
+  return AnswerFeatures(lease->workspace(), wanted, json::object(), std::move(texts),
                         at == request.query.end() ? json() : json(at->second));
 }
 

@@ -2,13 +2,18 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/failpoint.h"
+#include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/parsing_mark.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -37,6 +42,7 @@ nlohmann::json ViolationsJson(const std::vector<contract::Violation>& violations
                     {"expected", violation.expected},
                     {"found", violation.found},
                     {"byte_offset", violation.byte_offset}});
+    if (!violation.why.empty()) list.back()["why"] = violation.why;
   }
   return list;
 }
@@ -61,9 +67,10 @@ void AddQuarantined(RowBuilder& rows, const catalog::ObjectRecord& object,
 }
 
 // An object that cannot be cut into records, or that crashed us: one row for the whole of it.
+// `found`: where, and what is there; no part of the reason, by which rows are grouped.
 void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
                     const contract::Contract& contract, const std::string& code,
-                    const std::string& reason) {
+                    const std::string& reason, const std::string& found) {
   rows.Text(kObject, object.name);
   rows.Text(kDigest, object.digest.ToHex());
   rows.Int(kByteOffset, 0);
@@ -75,12 +82,31 @@ void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
                                                  {"path", ""},
                                                  {"rule", "readable"},
                                                  {"expected", ""},
-                                                 {"found", reason},
+                                                 {"found", found},
+                                                 {"why", reason},
                                                  {"byte_offset", 0}}})
                              .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   rows.Int(kIngestedAt, Micros(object.arrived_at));
   if (object.record_count > 0) rows.Int(kRecord, object.first_record_id.value());
   rows.EndRow();
+}
+
+// A field's default as a value of its column.
+Result<std::shared_ptr<arrow::Scalar>> DefaultOf(const std::shared_ptr<arrow::DataType>& type,
+                                                 const std::string& text) {
+  if (type->id() == arrow::Type::DECIMAL128) {
+    const auto& decimal = static_cast<const arrow::Decimal128Type&>(*type);
+    arrow::Decimal128 value;
+    std::int32_t precision = 0;
+    std::int32_t scale = 0;
+    arrow::Status parsed = arrow::Decimal128::FromString(text, &value, &precision, &scale);
+    if (parsed.ok()) parsed = value.Rescale(scale, decimal.scale()).Value(&value);
+    if (!parsed.ok()) return Status(Code::kInternal, parsed.ToString());
+    return std::shared_ptr<arrow::Scalar>(std::make_shared<arrow::Decimal128Scalar>(value, type));
+  }
+  auto parsed = arrow::Scalar::Parse(type, text);
+  if (!parsed.ok()) return Status(Code::kInternal, parsed.status().ToString());
+  return *parsed;
 }
 
 // `rows` with the columns of `contract`: those it lacks hold the field's default, those that
@@ -97,10 +123,8 @@ Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Tab
       std::shared_ptr<arrow::Scalar> value = arrow::MakeNullScalar(field->type());
       if (declared != nullptr && declared->default_json) {
         const nlohmann::json json = nlohmann::json::parse(*declared->default_json, nullptr, false);
-        auto parsed = arrow::Scalar::Parse(
-            field->type(), json.is_string() ? json.get<std::string>() : json.dump());
-        if (!parsed.ok()) return Status(Code::kInternal, parsed.status().ToString());
-        value = *parsed;
+        WEIRHOUSE_TRY(value, DefaultOf(field->type(),
+                                       json.is_string() ? json.get<std::string>() : json.dump()));
       }
       auto made = arrow::MakeArrayFromScalar(*value, rows->num_rows());
       if (!made.ok()) return Status(Code::kInternal, made.status().ToString());
@@ -134,6 +158,7 @@ contract::SourceFormat FormatOf(const Source& source) {
   format.format =
       contract::ParseRecordFormat(source.format).value();  // checked when the project was loaded
   if (!source.nulls.empty()) format.nulls = source.nulls;
+  format.delimiter = source.delimiter;
   return format;
 }
 
@@ -172,42 +197,124 @@ Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& so
   return *empty;
 }
 
+namespace {
+Result<contract::Decoded> ReadAndDecode(storage::Disk& disk, const contract::Decoder& decoder,
+                                        const catalog::ObjectRecord& object) {
+  try {
+    WEIRHOUSE_TRY(const std::string bytes, disk.Read(object.path));
+    return decoder.Decode(bytes,
+                          {object.source, object.name, object.first_record_id, object.arrived_at});
+  } catch (const std::bad_alloc&) {
+    return contract::OutOfMemory();
+  }
+}
+}  // namespace
+
+Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
+                                              const catalog::ObjectRecord& object,
+                                              Reading reading) {
+  const catalog::Arrival arrival{object.source, object.name, object.digest};
+  const bool counts = reading != Reading::kAgain;
+  if (counts) WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
+  WEIRHOUSE_FAILPOINT("contract.decode.before");
+  Result<contract::Decoded> decoded = ReadAndDecode(workspace_.disk(), decoder, object);
+  if (counts) workspace_.parsing_mark().Unset();
+  WEIRHOUSE_FAILPOINT("contract.decode.after");
+  if (decoded.status().error_code() == contract::kOutOfMemoryError) {
+    int attempt = object.attempts;
+    if (counts && object.size_bytes >= kLargeObjectBytes) {
+      WEIRHOUSE_TRY(const auto counted, workspace_.catalog().CountParseAttempts({arrival}));
+      attempt = counted.front();
+    }
+    return Status(Code::kUnavailable,
+                  fmt::format("{}: object {} {}/{}, {} bytes, attempt {} of {}",
+                              decoded.status().message(), ToString(object.id), object.source,
+                              EscapeControl(object.name), WithThousands(object.size_bytes),
+                              std::max(attempt, 1), kParseAttemptsMax))
+        .WithError(std::string(contract::kOutOfMemoryError))
+        .WithHint(
+            "give the process more memory, or split the file; after the last attempt the "
+            "object is quarantined whole and the others go on");
+  }
+  const bool to_its_end = decoded.ok() || decoded.status().code() == Code::kInvalidInput;
+  // A retry is forgotten by the commit that takes the object back.
+  if (reading == Reading::kFirst && to_its_end && object.attempts > 0)
+    WEIRHOUSE_TRY_STATUS(workspace_.catalog().ForgetParseAttempts(arrival));
+  return decoded;
+}
+
+namespace {
+void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
+                const std::string& place, const std::string& found) {
+  QuarantineReason& known = records.reasons[reason];
+  if (known.records == 0) known = {records.source, reason, 0, place, found};
+  known.records += count;
+}
+
+// Everything of `object` is in quarantine, in one row.
+void RefuseWhole(SourceRecords& records, RowBuilder& quarantine,
+                 const catalog::ObjectRecord& object, const contract::Contract& contract,
+                 const std::string& code, const std::string& why, const std::string& found) {
+  AddWholeObject(quarantine, object, contract, code, why, found);
+  const std::string name = object.source + "/" + object.name;
+  records.quarantined_count += object.record_count;
+  records.refused.push_back({name, code + " " + why, found, object.record_count});
+  if (object.record_count > 0)
+    NoteReason(records, code + " " + why, object.record_count, name, found);
+}
+
+// What was decoded of `object`, for those whom it concerns.
+void NoteDecoded(SourceRecords& records, const catalog::ObjectRecord& object,
+                 const contract::Decoded& decoded) {
+  const std::string name = object.source + "/" + object.name;
+  for (const contract::QuarantinedRecord& record : decoded.quarantined) {
+    if (record.violations.empty()) continue;
+    const contract::Violation& violation = record.violations.front();
+    NoteReason(records, violation.Reason(), 1, fmt::format("{}:{}", name, record.line),
+               violation.found);
+  }
+  if (decoded.rows->num_rows() == 0) {
+    if (decoded.record_count == 0) return;
+    const Status& problem = decoded.object_problem;
+    const auto& first = decoded.quarantined.front().violations;
+    std::string why = problem.error_code() + " " + problem.message();
+    if (problem.ok()) why = first.empty() ? "" : first.front().Reason();
+    records.refused.push_back({name, "every record is in quarantine, the first for " + why,
+                               problem.hint(), decoded.record_count});
+    return;
+  }
+  ++records.objects_with_rows;
+  for (const contract::AbsentField& field : decoded.absent_fields) {
+    SourceRecords::Absent& absent = records.absent_fields[field.name];
+    ++absent.objects;
+    if (absent.similar.empty()) absent.similar = field.similar;
+  }
+}
+}  // namespace
+
 Result<SourceRecords> RecordReader::Read(const std::string& source,
                                          const std::vector<catalog::ObjectRecord>& objects,
-                                         bool count_attempts) {
+                                         Reading reading) {
   WEIRHOUSE_TRY(const contract::Decoder* today, DecoderOf(source, ""));
   SourceRecords records;
   records.source = source;
   records.objects = objects;
-  std::vector<int> attempts(objects.size(), 1);
-  if (count_attempts) {
-    std::vector<catalog::Arrival> arrivals;
-    for (const catalog::ObjectRecord& object : objects)
-      arrivals.push_back({object.source, object.name, object.digest});
-    WEIRHOUSE_TRY(attempts, workspace_.catalog().CountParseAttempts(arrivals));
-  }
   std::vector<std::shared_ptr<arrow::Table>> parts;
   RowBuilder quarantine(QuarantineSchema());
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const catalog::ObjectRecord& object = objects[i];
+  for (const catalog::ObjectRecord& object : objects) {
     WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
-    if (attempts[i] > kParseAttemptsMax) {
-      AddWholeObject(quarantine, object, decoder->contract(), "WH1304",
-                     fmt::format("reading it ended the process {} times", attempts[i] - 1));
-      records.quarantined_count += object.record_count;
+    if (IsSetAside(object) && reading != Reading::kRetry) {
+      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304",
+                  fmt::format("parsing it ended the process {} times", kParseAttemptsMax),
+                  "`wh quarantine retry` reads it once more");
       continue;
     }
-    WEIRHOUSE_FAILPOINT("contract.decode.before");
-    WEIRHOUSE_TRY(const std::string bytes, workspace_.disk().Read(object.path));
-    const contract::ObjectContext context{source, object.name, object.first_record_id,
-                                          object.arrived_at};
-    auto decoded = decoder->Decode(bytes, context);
+    const Result<contract::Decoded> decoded = Parse(*decoder, object, reading);
     if (!decoded.ok()) {
       if (decoded.status().code() != Code::kInvalidInput) return decoded.status();
-      AddWholeObject(quarantine, object, decoder->contract(), decoded.status().error_code(),
-                     decoded.status().message());
-      records.quarantined_count += object.record_count;
+      RefuseWhole(records, quarantine, object, decoder->contract(), decoded.status().error_code(),
+                  decoded.status().message(), decoded.status().hint());
       continue;
     }
     if (decoded->record_count != object.record_count) {
@@ -221,6 +328,7 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
       AddQuarantined(quarantine, object, decoder->contract(), record);
     }
     records.quarantined_count += static_cast<std::int64_t>(decoded->quarantined.size());
+    NoteDecoded(records, object, *decoded);
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, AsOfToday(decoded->rows, today->contract()));
     parts.push_back(std::move(rows));
   }
@@ -235,27 +343,70 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   return records;
 }
 
-Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
-    Workspace& workspace, const SourceRecords& records,
-    const std::vector<RejectedRecord>& rejected) {
-  const Source* source = workspace.project().FindSource(records.source);
-  const contract::Contract& contract = *workspace.project().contracts.at(source->contract);
-  RowBuilder rows(QuarantineSchema());
-  for (const RejectedRecord& record : rejected) {
-    for (const catalog::ObjectRecord& object : records.objects) {
-      const std::int64_t ordinal = record.record.value() - object.first_record_id.value();
-      if (ordinal < 0 || ordinal >= object.record_count) continue;
-      contract::QuarantinedRecord quarantined;
-      quarantined.ordinal = ordinal;
-      contract::Violation violation;
-      violation.error_code = record.error_code;
-      violation.rule = "key";
-      violation.found = record.reason;
-      quarantined.violations.push_back(std::move(violation));
-      AddQuarantined(rows, object, contract, quarantined);
-      break;
-    }
+contract::Violation ViolationOf(const RejectedRecord& rejected) {
+  contract::Violation violation;
+  violation.error_code = rejected.error_code;
+  violation.path = rejected.column;
+  violation.rule = "key";
+  violation.expected = rejected.table;
+  violation.found = "null";
+  return violation;
+}
+
+namespace {
+// Those of `rejected` (sorted by record) that lie in `object`.
+Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
+                   const catalog::ObjectRecord& object, const contract::Contract& contract,
+                   std::span<const RejectedRecord> rejected) {
+  std::vector<std::int64_t> ordinals;
+  for (const RejectedRecord& record : rejected)
+    ordinals.push_back(record.record.value() - object.first_record_id.value());
+  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
+  WEIRHOUSE_TRY(auto ranges,
+                contract::LocateRecords(bytes, FormatOf(source), object.name, ordinals));
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    contract::QuarantinedRecord quarantined;
+    quarantined.ordinal = ordinals[i];
+    quarantined.line = ranges[i].line;
+    quarantined.byte_offset = ranges[i].byte_offset;
+    quarantined.byte_length = ranges[i].byte_length;
+    quarantined.digest = Sha256Of(ranges[i].bytes);
+    quarantined.raw = std::move(ranges[i].bytes);
+    contract::Violation violation = ViolationOf(rejected[i]);
+    violation.byte_offset = quarantined.byte_offset;
+    quarantined.violations.push_back(std::move(violation));
+    AddQuarantined(rows, object, contract, quarantined);
   }
+  return Status();
+}
+}  // namespace
+
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
+                                                         const SourceRecords& records,
+                                                         std::vector<RejectedRecord> rejected) {
+  const Source* source = workspace.project().FindSource(records.source);
+  std::stable_sort(rejected.begin(), rejected.end(),
+                   [](const auto& a, const auto& b) { return a.record < b.record; });
+  RowBuilder rows(QuarantineSchema());
+  for (const catalog::ObjectRecord& object : records.objects) {
+    const auto before = [](const RejectedRecord& one, std::int64_t id) {
+      return one.record.value() < id;
+    };
+    const std::int64_t first = object.first_record_id.value();
+    const auto begin = std::lower_bound(rejected.begin(), rejected.end(), first, before);
+    const auto end = std::lower_bound(begin, rejected.end(), first + object.record_count, before);
+    if (begin == end) continue;
+    std::shared_ptr<const contract::Contract> contract =
+        workspace.project().contracts.at(source->contract);
+    if (!object.contract_version.empty() &&
+        object.contract_version != contract->version().ToString()) {
+      WEIRHOUSE_TRY(const auto pinned,
+                    RegisteredContract(workspace, source->contract, object.contract_version));
+      if (pinned != nullptr) contract = pinned;
+    }
+    WEIRHOUSE_TRY_STATUS(AddRejected(rows, workspace, *source, object, *contract, {begin, end}));
+  }
+  if (rows.row_count() == 0) return std::shared_ptr<arrow::Table>();
   return rows.Finish();
 }
 }  // namespace weirhouse::engine

@@ -11,12 +11,20 @@
 #include "base/status.h"
 #include "catalog/record.h"
 #include "contract/contract.h"
+#include "engine/pipeline.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::engine {
 
-inline constexpr int kParseAttemptsMax =
-    3;  // after that many crashes on one object it is quarantined unparsed
+// Memory that runs out while a smaller object is parsed was taken by others.
+inline constexpr std::int64_t kLargeObjectBytes = 1 << 20;
+
+// Whether objects are read for the first time, again, or after a person asked for them.
+enum class Reading : std::uint8_t {
+  kFirst,  // what ends the process is counted; what did so too often is quarantined whole
+  kAgain,  // what is quarantined whole is left out
+  kRetry,  // as the first, whatever was counted before
+};
 
 // One source's share of a batch.
 struct SourceRecords {
@@ -26,6 +34,16 @@ struct SourceRecords {
   std::int64_t record_count = 0;       // all records of the objects
   std::int64_t quarantined_count = 0;  // of them, in quarantine
   std::shared_ptr<arrow::Table> quarantine;  // rows for quarantine.<source>; null if none
+
+  // What is told of it.
+  std::vector<RefusedObject> refused;               // objects refused whole
+  std::map<std::string, QuarantineReason> reasons;  // by reason
+  struct Absent {
+    std::int64_t objects = 0;  // how many of those with valid records lack the field
+    std::string similar;       // an undeclared field that is nearly called so
+  };
+  std::map<std::string, Absent> absent_fields;
+  std::int64_t objects_with_rows = 0;
 };
 
 // Decoders by source and contract version, compiled once. An object is read by the version that the
@@ -35,17 +53,19 @@ class RecordReader {
  public:
   explicit RecordReader(Workspace& workspace) : workspace_(workspace) {}
 
-  // Decodes `objects` (all of one source). `count_attempts`: first count a parse attempt of each,
-  // durably, and leave out (quarantine whole) what has crashed us kParseAttemptsMax times.
+  // Decodes `objects` (all of one source). kUnavailable (WH1308) where the memory does not suffice
+  // for one of them, which counts as having ended the process if the object is a large one.
   Result<SourceRecords> Read(const std::string& source,
-                             const std::vector<catalog::ObjectRecord>& objects,
-                             bool count_attempts);
+                             const std::vector<catalog::ObjectRecord>& objects, Reading reading);
   // No rows, with the right columns.
   Result<std::shared_ptr<arrow::Table>> NoRows(const std::string& source);
 
  private:
   // Of the contract version that was in force when an object arrived; empty = today's.
   Result<const contract::Decoder*> DecoderOf(const std::string& source, const std::string& version);
+  // Parses one object, with the workspace's mark set where attempts count.
+  Result<contract::Decoded> Parse(const contract::Decoder& decoder,
+                                  const catalog::ObjectRecord& object, Reading reading);
   Workspace& workspace_;
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)
@@ -55,14 +75,20 @@ class RecordReader {
 std::shared_ptr<arrow::Schema> QuarantineSchema();
 contract::SourceFormat FormatOf(const Source& source);
 
-// What turns a row rejected after decoding (a NULL key) into a quarantine row.
+// A row that SQL made and no table can keep (a NULL key): what makes a quarantine row of its
+// record.
 struct RejectedRecord {
-  RecordId record;
+  RecordId record;  // -1: of no one record, as a row of an aggregate
   std::string error_code;
-  std::string reason;
+  std::string table;   // "processed.visit", whose key it is
+  std::string column;  // that is null
 };
-// Finds the bytes of `rejected` in their objects and makes quarantine rows of them.
-Result<std::shared_ptr<arrow::Table>> QuarantineRejected(
-    Workspace& workspace, const SourceRecords& records,
-    const std::vector<RejectedRecord>& rejected);
+// Without its place in the object.
+contract::Violation ViolationOf(const RejectedRecord& rejected);
+// Quarantine rows of those of `rejected` that lie in the objects of `records`, with bytes and
+// place; null if none does. A record stands there once for each table that could not keep it. Cost:
+// each object that holds one is read once more.
+Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
+                                                         const SourceRecords& records,
+                                                         std::vector<RejectedRecord> rejected);
 }  // namespace weirhouse::engine

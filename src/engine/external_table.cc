@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/pipeline_state.h"
 #include "engine/table_work.h"
 
 namespace weirhouse::engine {
@@ -176,5 +177,25 @@ Result<std::shared_ptr<arrow::Table>> ExternalRowsAsOf(Workspace& workspace,
   std::optional<SnapshotId> snapshot;
   if (at) snapshot = at->snapshot;
   return ExternalRows(workspace, transform, snapshot);
+}
+
+Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {
+  const std::vector<std::string> tables = ExternalTablesRead(workspace.project());
+  if (tables.empty()) return std::optional<ExternalNews>();
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kExternalConsumer)));
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  ExternalNews news;
+  for (const std::string& table : tables) {
+    WEIRHOUSE_TRY(const auto now, catalog.SnapshotAsOf(table, last));
+    WEIRHOUSE_TRY(const auto before, catalog.SnapshotAsOf(table, CommitSeq(offset.position)));
+    if (!now || (before && before->snapshot == now->snapshot)) continue;
+    news.snapshots[table] = *now;
+  }
+  if (news.snapshots.empty()) return std::optional<ExternalNews>();
+  WEIRHOUSE_TRY(const auto entries, catalog.Commits(CommitSeq(last.value() - 1), 1));
+  WEIRHOUSE_CHECK(!entries.empty() && entries.front().seq == last);
+  news.upto = entries.front();
+  return std::optional<ExternalNews>(std::move(news));
 }
 }  // namespace weirhouse::engine

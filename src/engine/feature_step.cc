@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -15,6 +16,7 @@
 #include "engine/pipeline_state.h"
 #include "engine/source_change.h"
 #include "engine/table_work.h"
+#include "engine/view_standing.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -69,6 +71,20 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
   return positions;
 }
 
+// Columns that an earlier form of the view's rows did not have; those that it had stay, empty.
+Status AddColumns(const arrow::Schema& wanted, const table::TableMetadata& base,
+                  table::StagedWrite& write) {
+  WEIRHOUSE_TRY(table::Schema schema, table::Schema::FromArrow(wanted));
+  bool lacks = false;
+  for (const table::Field& field : schema.fields)
+    lacks = lacks || base.schema().Find(field.name) == nullptr;
+  if (!lacks) return Status();
+  for (const table::Field& field : base.schema().fields) {
+    if (schema.Find(field.name) == nullptr) schema.fields.push_back(field);
+  }
+  return write.SetSchema(schema);
+}
+
 void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
   for (const ViewWork& view : work) {
     request.nodes.push_back(
@@ -101,7 +117,12 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   if (work.unique_keys) {
     write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
   }
+  if (work.source_snapshot) {
+    write.SetProperty(feature::kSourceSnapshotProperty,
+                      std::to_string(work.source_snapshot->value()));
+  }
   if (work.whole) {
+    WEIRHOUSE_TRY_STATUS(AddColumns(*schema, *base, write));
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   } else {
     std::vector<std::string> merged_files;
@@ -176,21 +197,6 @@ Result<bool> MakesAnew(Workspace& workspace, RunId run) {
   return overridden.plan.kind == kDownstreamKind;
 }
 
-// The newest known (else event) time among rows that other engines added, and one: a replay clock
-// stands there once they are served.
-std::optional<EventTime> EndOf(const ProjectDefinition& project,
-                               const std::map<std::string, SourceChange>& changes) {
-  std::optional<std::int64_t> newest;
-  for (const auto& [source, change] : changes) {
-    const transform::CheckedTransform* external = FindExternal(project, source);
-    if (external == nullptr || change.rows == nullptr) continue;
-    const auto time = NewestTime(*change.rows, external->definition);
-    if (time) newest = std::max(newest.value_or(*time), *time);
-  }
-  if (!newest) return std::nullopt;
-  return EventTimeOfMicros(*newest + 1);
-}
-
 // Feature rows of what `change` brings to the table of `plan`.
 Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
                           const feature::ViewPlan& plan, const SourceChange& change) {
@@ -211,13 +217,62 @@ Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
 }
 }  // namespace
 
+namespace {
+// What a processed commit did to one source, for all views that read it.
+struct SourceNews {
+  std::optional<catalog::SnapshotRecord> before;  // at the offset
+  std::optional<catalog::SnapshotRecord> now;
+  SourceChange change;
+};
+
+Result<SourceNews> ReadNews(Workspace& workspace, const std::string& source, CommitSeq after,
+                            CommitSeq seq, bool replaced) {
+  SourceNews news;
+  WEIRHOUSE_TRY(news.before, workspace.catalog().SnapshotAsOf(source, after));
+  WEIRHOUSE_TRY(news.now, workspace.catalog().SnapshotAsOf(source, seq));
+  WEIRHOUSE_TRY(news.change, ReadChange(workspace, source, after, seq, replaced));
+  return news;
+}
+
+// The newest known (else event) time among rows that other engines added, and one: a replay clock
+// stands there once they are served.
+std::optional<EventTime> EndOf(const ProjectDefinition& project,
+                               const std::map<std::string, SourceNews>& sources) {
+  std::optional<std::int64_t> newest;
+  for (const auto& [source, news] : sources) {
+    const SourceChange& change = news.change;
+    const transform::CheckedTransform* external = FindExternal(project, source);
+    if (external == nullptr || change.rows == nullptr) continue;
+    const auto time = NewestTime(*change.rows, external->definition);
+    if (time) newest = std::max(newest.value_or(*time), *time);
+  }
+  if (!newest) return std::nullopt;
+  return EventTimeOfMicros(*newest + 1);
+}
+
+// The news of its source as one view takes them: all rows if it does not hold what they follow on.
+Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& plan,
+                               const SourceNews& news, CommitSeq seq) {
+  const feature::FeatureView& view = plan.view;
+  WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, news.before));
+  if (why.empty()) {
+    return FollowKeys(workspace, view.source, view.table_name(), news.change, seq);
+  }
+  SourceChange change;
+  change.whole = true;
+  change.why_whole = why;
+  WEIRHOUSE_TRY(change.rows, SourceRowsAsOf(workspace, view.source, seq));
+  return change;
+}
+}  // namespace
+
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   Workspace& workspace = state.workspace;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
   WEIRHOUSE_TRY(const bool replaced, MakesAnew(workspace, entry.run));
   std::vector<ViewWork> work;
-  std::map<std::string, SourceChange> changes;  // by source
+  std::map<std::string, SourceNews> sources;
   StepInputs step;
   step.kind = "feature";
   step.name = entry.batch;
@@ -225,15 +280,17 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     const std::string& source = plan.view.source;
     if (plan.view.is_request()) continue;
-    if (changes.count(source) == 0) {
-      WEIRHOUSE_TRY(changes[source],
-                    ReadChange(workspace, source, CommitSeq(offset.position), entry.seq, replaced));
+    if (sources.count(source) == 0) {
+      WEIRHOUSE_TRY(sources[source],
+                    ReadNews(workspace, source, CommitSeq(offset.position), entry.seq, replaced));
     }
-    WEIRHOUSE_TRY(const SourceChange change, FollowKeys(workspace, source, plan.view.table_name(),
-                                                        changes[source], entry.seq));
+    const SourceNews& news = sources[source];
+    WEIRHOUSE_TRY(const SourceChange change, ChangeFor(workspace, plan, news, entry.seq));
     if (change.rows == nullptr) continue;
     WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
-    if (replaced || FindExternal(workspace.project(), source) != nullptr)
+    view.source_snapshot = news.now->snapshot;
+    const bool loses = change.whole || change.left != nullptr;
+    if (loses || FindExternal(workspace.project(), source) != nullptr)
       step.inputs["changes"][plan.view.table_name()] = Describe(change);
     step.code.push_back(plan.view.digest.ToHex());
     step.tables.push_back(plan.view.table_name());
@@ -248,7 +305,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
   request.edges.push_back(
       {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
-  request.batch_end = EndOf(workspace.project(), changes);
+  request.batch_end = EndOf(workspace.project(), sources);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
   for (const ViewWork& view : work)
@@ -256,47 +313,83 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   return Status();
 }
 
-Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
-                       const std::vector<const feature::ViewPlan*>& views, Progress& progress) {
-  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
-                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+namespace {
+// The work of making `plan` anew from its source as of `seq`; absent if the source has no rows yet.
+Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, storage::SqlSession& session,
+                                          const feature::ViewPlan& plan, CommitSeq seq) {
+  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> source,
+                workspace.catalog().SnapshotAsOf(plan.view.source, seq));
+  if (!source) return std::optional<ViewWork>();
+  SourceChange change;
+  change.whole = true;
+  WEIRHOUSE_TRY(change.rows, SourceRowsAsOf(workspace, plan.view.source, seq));
+  WEIRHOUSE_TRY(ViewWork work, MakeWork(workspace, session, plan, change));
+  work.source_snapshot = source->snapshot;
+  return std::optional<ViewWork>(std::move(work));
+}
+
+// Makes `views` anew as of the commit `seq`, in one commit, which also does what `also` asks for.
+Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
+                     const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
+                     Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
   StepInputs step;
   step.kind = "feature";
   step.name = "rebuild";
-  step.inputs = {{"seq", last.value()}};
+  step.inputs = {{"seq", seq.value()}};
   std::vector<ViewWork> work;
   for (const feature::ViewPlan* plan : views) {
     progress.Update("features", static_cast<std::int64_t>(work.size()),
                     static_cast<std::int64_t>(views.size()));
-    if (plan->view.is_request()) continue;
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> source,
-                  workspace.FindTable(plan->view.source));
-    if (!source || (*source)->current_snapshot() == nullptr) continue;
-    SourceChange change;
-    change.whole = true;
-    if (const auto* external = FindExternal(workspace.project(), plan->view.source)) {
-      // Other engines may have committed since: what they wrote is for the increments.
-      WEIRHOUSE_TRY(change.rows, ExternalRowsAsOf(workspace, *external, last));
-    } else {
-      WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *source, {}));
-      WEIRHOUSE_TRY(change.rows, scan.ReadAll());
-    }
-    WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, session, *plan, change));
+    WEIRHOUSE_TRY(std::optional<ViewWork> view, WholeWork(workspace, session, *plan, seq));
+    if (!view) continue;
+    const std::string name = plan->view.table_name();
+    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+    // A table that is made anew twice as of one commit, because it was away in between, is two
+    // steps.
+    step.inputs["from"][name] = table ? (*table)->metadata_location : "";
     step.code.push_back(plan->view.digest.ToHex());
-    step.tables.push_back(plan->view.table_name());
-    work.push_back(std::move(view));
+    step.tables.push_back(name);
+    work.push_back(*std::move(view));
   }
-  if (work.empty()) return Status();
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, run, "feature", "rebuild");
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
-  publication.request().settings.emplace_back("rebuild_pending", false);
-  if (last.value() > offset.position) {
-    publication.request().offsets.push_back(
-        {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
-  }
+  also(publication.request());
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, /*fill_online=*/false));
   return RefreshOnline(workspace);
+}
+}  // namespace
+
+Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  // Other engines may commit meanwhile: what they write after this is for the increments.
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  std::vector<const feature::ViewPlan*> views;
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (!plan.view.is_request()) views.push_back(&plan);
+  }
+  return MakeViewsAnew(
+      workspace, session, views, last, progress, [&](catalog::CommitRequest& request) {
+        request.settings.emplace_back("rebuild_pending", false);
+        if (last.value() <= offset.position) return;
+        request.offsets.push_back(
+            {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
+      });
+}
+
+Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  const CommitSeq seq(offset.position);
+  std::vector<const feature::ViewPlan*> behind;
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (plan.view.is_request() || offset.position == 0) continue;
+    WEIRHOUSE_TRY(const auto source, workspace.catalog().SnapshotAsOf(plan.view.source, seq));
+    WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, source));
+    if (!why.empty()) behind.push_back(&plan);
+  }
+  if (behind.empty()) return Status();
+  return MakeViewsAnew(workspace, session, behind, seq, progress, [](catalog::CommitRequest&) {});
 }
 }  // namespace weirhouse::engine

@@ -22,6 +22,7 @@ struct ViewWork {
   std::vector<std::string> replaced;   // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                  // `rows` are all rows: the table is replaced
   std::optional<bool> unique_keys;     // of an external source, read as a whole
+  std::optional<SnapshotId> source_snapshot;  // that the table holds with this change
   bool merges = false;  // runs are merged in the same change: the key index is rebuilt
   std::vector<std::pair<std::string, table::KeyEntry>> entries;
   table::AppendedRows appended;
@@ -41,8 +42,11 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
 Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
                     bool fill_online);
 
-// Feature rows of every view from whole source tables: after `run --full`, and for views that are
-// new.
-Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session,
-                       const std::vector<const feature::ViewPlan*>& views, Progress& progress);
+// Feature rows of every view from whole source tables as they are now: after `run --full`. All of
+// what waited is done with that, so the offset moves to the last commit.
+Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progress& progress);
+
+// Makes the views that do not hold what the offset says (see view_standing.h) anew, as of the
+// offset. What waits behind the offset goes on waiting, for all views alike.
+Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progress& progress);
 }  // namespace weirhouse::engine

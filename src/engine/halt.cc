@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
+#include "engine/losers.h"
 #include "engine/pipeline.h"
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
+#include "gate/profile.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -17,12 +19,14 @@ using nlohmann::json;
 // The run that closes a halted one: its identity is the decision, so saying it twice decides once.
 Result<catalog::Run> PlanDecision(Workspace& workspace, const std::string& decision,
                                   const catalog::Run& halted, const std::string& reason,
-                                  const std::string& who, const HaltedBatch& batch) {
+                                  const std::string& who, const HaltedBatch& batch,
+                                  std::optional<bool> baseline = std::nullopt) {
   StepInputs step;
   step.kind = decision;
   step.name = ToString(halted.id);
   step.inputs = {{"run", ToString(halted.id)}, {"raw_seq", batch.raw_seq.value()}};
   step.parameters = {{"reason", reason}, {"who", who}};
+  if (baseline) step.parameters["baseline"] = *baseline ? "include" : "exclude";
   step.tables = batch.tables;
   return workspace.catalog().PlanRun(PlanOf(step));
 }
@@ -61,6 +65,14 @@ Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
   }
   return Status();
 }
+// What the batch consumed is consumed, whichever way it was decided.
+Status MoveOffset(Workspace& workspace, const HaltedBatch& batch, catalog::CommitRequest& request) {
+  if (batch.retried) return Status();
+  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
+  request.offsets.push_back(
+      {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
+  return Status();
+}
 }  // namespace
 
 json ToJson(const HaltedBatch& halted) {
@@ -78,6 +90,7 @@ json ToJson(const HaltedBatch& halted) {
   }
   return {{"batch", halted.batch},
           {"consumer", halted.consumer},
+          {"retried", halted.retried ? json(halted.retried->value()) : json()},
           {"raw_seq", halted.raw_seq.value()},
           {"batch_end_us", Micros(halted.batch_end)},
           {"tables", halted.tables},
@@ -92,6 +105,9 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
     HaltedBatch halted;
     halted.batch = stored.at("batch");
     halted.consumer = stored.value("consumer", halted.consumer);
+    const auto retried = stored.find("retried");
+    if (retried != stored.end() && !retried->is_null())
+      halted.retried = ObjectId(retried->get<std::int64_t>());
     halted.raw_seq = CommitSeq(stored.at("raw_seq").get<std::int64_t>());
     halted.batch_end = EventTimeOfMicros(stored.at("batch_end_us").get<std::int64_t>());
     halted.tables = stored.at("tables").get<std::vector<std::string>>();
@@ -129,20 +145,40 @@ Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run) {
   return HaltedFromJson(*stored);
 }
 
-Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace) {
+namespace {
+Result<std::vector<HaltedBatch>> DiscardedBatches(Workspace& workspace) {
   catalog::RunFilter filter;
   filter.state = catalog::RunState::kDiscarded;
   filter.limit = 1'000'000;
   WEIRHOUSE_TRY(const std::vector<catalog::Run> discarded, workspace.catalog().Runs(filter));
-  std::set<CommitSeq> commits;
+  std::vector<HaltedBatch> batches;
   for (const catalog::Run& run : discarded) {
     // What was discarded of a run view consumed nothing.
     WEIRHOUSE_TRY(const auto stored, workspace.catalog().Setting(HaltedKey(run.id)));
     if (!stored) continue;
-    WEIRHOUSE_TRY(const HaltedBatch batch, HaltedFromJson(*stored));
-    commits.insert(batch.raw_seq);
+    WEIRHOUSE_TRY(HaltedBatch batch, HaltedFromJson(*stored));
+    batches.push_back(std::move(batch));
+  }
+  return batches;
+}
+}  // namespace
+
+Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::vector<HaltedBatch> batches, DiscardedBatches(workspace));
+  std::set<CommitSeq> commits;
+  for (const HaltedBatch& batch : batches) {
+    if (!batch.retried) commits.insert(batch.raw_seq);
   }
   return commits;
+}
+
+Result<std::set<ObjectId>> DiscardedObjects(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::vector<HaltedBatch> batches, DiscardedBatches(workspace));
+  std::set<ObjectId> objects;
+  for (const HaltedBatch& batch : batches) {
+    if (batch.retried) objects.insert(*batch.retried);
+  }
+  return objects;
 }
 
 gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Profile& profile) {
@@ -154,25 +190,51 @@ gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Prof
   return judged;
 }
 
-Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
-                    const std::string& who) {
+namespace {
+// What the checks of a halted run lacked.
+struct Trouble {
+  bool failed = false;         // failed, or could not be judged
+  bool short_history = false;  // its window held too few runs
+};
+Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
+  Trouble trouble;
+  for (const catalog::VerdictRecord& verdict : verdicts) {
+    for (const json& check : verdict.checks) {
+      const std::string state = check.value("state", "");
+      trouble.failed = trouble.failed || state == "failed" || state == "error";
+      const bool unheard = (state == "not_evaluated" || state == "warned") &&
+                           check.contains("detail") && check["detail"].is_object() &&
+                           !check["detail"].value("evaluated", true);
+      trouble.short_history = trouble.short_history || unheard;
+    }
+  }
+  return trouble;
+}
+}  // namespace
+
+Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who, std::optional<bool> baseline) {
   WEIRHOUSE_TRY(const catalog::Run halted, RequireHalted(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
   WEIRHOUSE_TRY(const catalog::Run decision,
-                PlanDecision(workspace, "override", halted, reason, who, batch));
+                PlanDecision(workspace, "override", halted, reason, who, batch, baseline));
   Publication publication(workspace, decision, "processed", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/true));
   catalog::CommitRequest& request = publication.request();
-  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
-  request.offsets.push_back(
-      {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
+  WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;
-  // What a person let through says nothing about what is normal.
-  request.metrics = batch.profiles;
-  for (catalog::MetricRecord& metric : request.metrics) metric.in_baseline = false;
   WEIRHOUSE_TRY(std::vector<catalog::VerdictRecord> verdicts,
                 workspace.catalog().Verdicts({std::nullopt, run, 1000}));
+  // What failed and was let through says nothing about what is normal, unless a person says so.
+  // What only lacked a history is the beginning of one.
+  const Trouble trouble = TroubleOf(verdicts);
+  const bool counts = baseline.value_or(!trouble.failed);
+  request.metrics = batch.profiles;
+  for (catalog::MetricRecord& metric : request.metrics) {
+    metric.in_baseline = counts;
+    if (counts && trouble.short_history) gate::MarkRestart(metric.value);
+  }
   for (catalog::VerdictRecord& verdict : verdicts) {
     verdict.override_reason = reason;
     verdict.override_by = who;
@@ -181,11 +243,14 @@ Status OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "overrode", {}, {}});
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
-  for (const std::string& table : batch.tables)
+  for (const std::string& table : batch.tables) {
+    if (table == transform::kLosersTable)
+      continue;  // a batch that passes tells nothing of it either
     request.events.push_back(TableCommitted(table, decision, 0));
+  }
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("gate.overridden");
-  return Status();
+  return counts;
 }
 
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
@@ -197,14 +262,13 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   Publication publication(workspace, decision, "maintenance", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/false));
   catalog::CommitRequest& request = publication.request();
-  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
-  request.offsets.push_back(
-      {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
+  WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   for (const auto& [source, count] : batch.valid_records) {
     if (count > 0) request.record_states.push_back({source, "", "excluded", count});
   }
+  // Records without a key are valid ones, and counted above; those of no table broke the contract.
   for (const catalog::RecordStateCount& state : batch.states) {
-    if (state.state == "quarantined") request.record_states.push_back(state);
+    if (state.state == "quarantined" && state.table.empty()) request.record_states.push_back(state);
   }
   request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "discarded", {}, {}});
   request.also_closes = run;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,7 +22,8 @@ struct HaltedBatch {
   std::string consumer = "processed";  // whose offset the decision moves …
   CommitSeq raw_seq;                   // … to the commit that was consumed
   EventTime batch_end{};
-  std::vector<std::string> tables;                    // staged under StagingRef
+  std::optional<ObjectId> retried;  // of an object that was read once more: no offset moves
+  std::vector<std::string> tables;  // staged under StagingRef
   std::vector<catalog::RecordStateCount> states;      // what publishing would count
   std::map<std::string, std::int64_t> valid_records;  // by source: what discarding excludes
   std::vector<catalog::MetricRecord> profiles;
@@ -33,6 +35,8 @@ Result<HaltedBatch> HaltedFromJson(const nlohmann::json& json);
 std::string HaltedKey(RunId run);   // the catalog setting that keeps it
 std::string StagingRef(RunId run);  // the table ref that its rows are staged under
 Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run);
+// Objects that a person left out by themselves, after they were read once more.
+Result<std::set<ObjectId>> DiscardedObjects(Workspace& workspace);
 // The commits whose batches a person left out.
 Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace);
 

@@ -1,6 +1,7 @@
 // Training sets, models, deployments and predictions as runs: planned, committed, reproducible.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -67,8 +68,10 @@ class PredictionService {
   // under serve.request, no more and no less (WH4016, WH4017; null is a value). Errors: WH5023 (no
   // model of this name is deployed), WH5024 (its features are no longer served), those of
   // OnlineFeatures and of model::Scorer.
+  // `texts`: fields that were typed as text (see OnlineRequest).
   Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
-                             std::optional<EventTime> at);
+                             std::optional<EventTime> at,
+                             const std::map<std::string, std::string>& texts = {});
 
  private:
   struct State;

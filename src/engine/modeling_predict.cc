@@ -39,11 +39,16 @@ Result<std::shared_ptr<const Serving>> MakeServing(Workspace& workspace, const s
   return std::shared_ptr<const Serving>(std::move(serving));
 }
 
+using Texts = std::map<std::string, std::string>;
+
 // Exactly the fields that the model declares.
-Status CheckRequest(const DeploymentRecord& record, const json& request) {
+Status CheckRequest(const DeploymentRecord& record, const json& request, const Texts& texts) {
   if (!request.is_object())
     return Status(Code::kInvalidInput, "the request is not an object").WithError("WH4017");
-  for (const auto& [name, value] : request.items()) {
+  std::vector<std::string> sent;
+  for (const auto& [name, value] : request.items()) sent.push_back(name);
+  for (const auto& [name, text] : texts) sent.push_back(name);
+  for (const std::string& name : sent) {
     if (std::find(record.request.begin(), record.request.end(), name) != record.request.end())
       continue;
     return Status(Code::kInvalidInput, fmt::format("the model \"{}\" takes no field \"{}\"",
@@ -52,7 +57,7 @@ Status CheckRequest(const DeploymentRecord& record, const json& request) {
         .WithHint(DidYouMean(name, record.request));
   }
   for (const std::string& name : record.request) {
-    if (request.contains(name)) continue;
+    if (std::find(sent.begin(), sent.end(), name) != sent.end()) continue;
     return Status(Code::kInvalidInput,
                   fmt::format("the request for \"{}\" lacks the field \"{}\"", record.model, name))
         .WithError("WH4017")
@@ -61,18 +66,21 @@ Status CheckRequest(const DeploymentRecord& record, const json& request) {
   return Status();
 }
 
-// The request as it was understood: each field as its view types it.
-Result<json> UnderstoodRequest(const OnlineQuery& query, json request) {
+// The request as it was understood: each field as its view types it. One that no view takes is kept
+// as it was sent.
+Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, const Texts& texts) {
+  json understood = request;
+  for (const auto& [name, text] : texts) understood[name] = text;
   for (const feature::ViewPlan* plan : query.plans()) {
-    for (const auto* names : {&plan->view.entity, &plan->view.request}) {
-      for (const feature::TypedName& name : *names) {
-        WEIRHOUSE_TRY(const feature::Value value,
-                      ValueOfJson(request.at(name.name), name.type, name.name));
-        request[name.name] = JsonOfValue(value);
-      }
+    const bool computed = plan->view.is_request();
+    for (const feature::TypedName& name : computed ? plan->view.request : plan->view.entity) {
+      WEIRHOUSE_TRY(
+          const feature::Value value,
+          ValueOfField(request, texts, name, computed ? FieldRole::kValue : FieldRole::kKey));
+      understood[name.name] = JsonOfValue(value);
     }
   }
-  return request;
+  return understood;
 }
 
 json OutputOf(const arrow::Table& scored) {
@@ -110,18 +118,26 @@ PredictionService::PredictionService(Workspace& workspace)
 PredictionService::~PredictionService() = default;
 
 Result<Prediction> PredictionService::Predict(const std::string& model, const json& request,
-                                              std::optional<EventTime> at) {
+                                              std::optional<EventTime> at, const Texts& texts) {
   WEIRHOUSE_TRY(const std::shared_ptr<const Serving> serving, state_->Find(model));
   const DeploymentRecord& record = serving->deployment.record;
-  WEIRHOUSE_TRY_STATUS(CheckRequest(record, request));
+  WEIRHOUSE_TRY_STATUS(CheckRequest(record, request, texts));
   WEIRHOUSE_TRY(const EventTime time, RequestTime(state_->workspace, at));
-  WEIRHOUSE_TRY(const json understood, UnderstoodRequest(*serving->query, request));
+  WEIRHOUSE_TRY(const json understood, UnderstoodRequest(*serving->query, request, texts));
   json fields = json::object();
-  for (const std::string& field : serving->query->fields()) fields[field] = understood.at(field);
+  Texts taken;
+  for (const std::string& field : serving->query->fields()) {
+    const auto text = texts.find(field);
+    if (text != texts.end()) {
+      taken.insert(*text);
+    } else {
+      fields[field] = request.at(field);
+    }
+  }
 
   Prediction prediction;
   prediction.model = record.model;
-  WEIRHOUSE_TRY(prediction.vector, serving->query->Answer(fields, time));
+  WEIRHOUSE_TRY(prediction.vector, serving->query->Answer(fields, time, taken));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> scored,
                 serving->scorer->Score(*prediction.vector.row));
   prediction.output = OutputOf(*scored);

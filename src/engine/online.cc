@@ -9,7 +9,7 @@ Result<OnlineVector> OnlineFeatures(Workspace& workspace, const OnlineRequest& r
   WEIRHOUSE_TRY(const std::shared_ptr<const OnlineQuery> query,
                 OnlineQuery::Make(workspace, request.features));
   WEIRHOUSE_TRY(const EventTime at, RequestTime(workspace, request.at));
-  return query->Answer(request.fields, at);
+  return query->Answer(request.fields, at, request.texts);
 }
 
 Result<EventTime> RequestTime(Workspace& workspace, std::optional<EventTime> at) {

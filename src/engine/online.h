@@ -2,6 +2,7 @@
 // sets.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,12 +20,14 @@ struct OnlineRequest {
   std::vector<std::string> features;
   nlohmann::json fields;        // entity keys and request fields by name
   std::optional<EventTime> at;  // default: the project's now
+  // Fields that were typed as text, on a command line or in a query: the view asked types them.
+  std::map<std::string, std::string> texts = {};
 };
 struct OnlineFeature {
   std::string name;      // "carrier_delay.mean_24h"
   std::string view;      // "carrier_delay@1"
   std::string status;    // present | null | expired | not_found | not_yet_known
-  nlohmann::json value;  // null unless present
+  nlohmann::json value;  // null unless present; "NaN", "Infinity", "-Infinity" where JSON has none
   std::string bits;      // hex of the value's bytes: what is logged and compared
   std::optional<EventTime> event_time;
   CommitSeq seq;  // the commit its view stands at; 0 for views of the request
@@ -36,10 +39,11 @@ struct OnlineVector {
   Digest digest;                      // of all bits and statuses
   std::shared_ptr<arrow::Table> row;  // one row, feature columns in order, for scoring
 };
-// Errors: kInvalidInput (WH4010 older than kept, WH4013 wrong type, WH4016 unknown field, WH4017
-// missing field, WH4018 view not served online), kNotFound (WH4009 unknown view or column),
-// kUnavailable (WH4019 no online store yet). Threads: any. Cost: one seek and one fold per view and
-// entity, and one small query per view of the request.
+// All views of one answer are of one state of the store. A time before what the store keeps is
+// answered from the feature tables. Errors: kInvalidInput (WH4013 wrong type, WH4016 unknown field,
+// WH4017 missing field, WH4018 view not served online), kNotFound (WH4009 unknown view or column),
+// kUnavailable (WH4019 no online store yet, or a view is being filled). Threads: any. Cost: one
+// seek and one fold per view and entity, and one small query per view of the request.
 Result<OnlineVector> OnlineFeatures(Workspace& workspace, const OnlineRequest& request);
 nlohmann::json ToJson(const OnlineVector& vector);
 // `at`, or the project's now. WH4024: a replay clock that tells no time yet.
@@ -57,4 +61,10 @@ struct SkewReport {
   std::vector<std::string> first;     // at most 20, one line each
 };
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed);
+// The online answers of one view against the kernel over `rows`, at `pairs` (entity, time) chosen
+// from `asked`; both are feature rows.
+Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& plan,
+                                 const std::shared_ptr<arrow::Table>& asked,
+                                 const std::shared_ptr<arrow::Table>& rows, std::int64_t pairs,
+                                 std::uint64_t seed);
 }  // namespace weirhouse::engine

@@ -27,35 +27,104 @@ Result<std::shared_ptr<arrow::Table>> AllRows(Workspace& workspace, const std::s
 }
 }  // namespace
 
+namespace {
+// What a view's feature table is at now; null before its first rows.
+struct ViewTable {
+  table::TablePtr table;
+  CommitSeq seq;  // the commit that made its main snapshot
+};
+Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan) {
+  const std::string name = plan.view.table_name();
+  ViewTable found;
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+  if (!table || (*table)->current_snapshot() == nullptr) return found;
+  found.table = *table;
+  WEIRHOUSE_TRY(found.seq,
+                workspace.catalog().SeqOf(name, (*table)->current_snapshot()->sequence_number));
+  return found;
+}
+}  // namespace
+
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq) {
+  WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   std::vector<feature::OnlineChange> changes;
   for (const ViewWork& view : work) {
     if (!ServedOnline(*view.plan)) continue;
+    feature::OnlineChange change{view.plan, view.rows, view.replaced};
+    if (const table::Snapshot* snapshot = view.staged->current_snapshot())
+      change.snapshot = snapshot->id;
     // Rows that replace the whole table: what is not among them must not be served any more.
-    if (view.whole) WEIRHOUSE_TRY_STATUS(workspace.online().Reset(*view.plan));
-    changes.push_back({view.plan, view.rows, view.replaced});
+    if (view.whole) {
+      feature::ApplyReport report;
+      WEIRHOUSE_TRY(change.anew,
+                    workspace.online().Prepare(*view.plan, view.rows, Micros(now),
+                                               KeptBeyondWindows(workspace.project()), &report));
+      change.rows = nullptr;
+      change.removed_row_keys.clear();
+    }
+    changes.push_back(std::move(change));
   }
   // Views that this commit left alone stand at it as well.
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     bool changed = false;
     for (const ViewWork& view : work) changed = changed || view.plan == &plan;
-    if (!changed && ServedOnline(plan)) changes.push_back({&plan, nullptr, {}});
+    if (changed || !ServedOnline(plan)) continue;
+    if (workspace.online().AppliedSeq(plan).value() == 0) {
+      WEIRHOUSE_TRY(const ViewTable table, TableOf(workspace, plan));
+      if (table.table != nullptr) continue;  // its rows are not here yet: RefreshOnline
+    }
+    changes.push_back({&plan, nullptr, {}});
   }
-  WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   return workspace.online().Apply(changes, seq, Micros(now)).status();
 }
 
 namespace {
-// The commit that made the main snapshot of a view's table; absent if it has none yet.
-Result<std::optional<CommitSeq>> CommitOf(Workspace& workspace, const feature::ViewPlan& plan) {
-  const std::string name = plan.view.table_name();
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
-  if (!table || (*table)->current_snapshot() == nullptr) return std::optional<CommitSeq>();
-  WEIRHOUSE_TRY(const CommitSeq seq,
-                workspace.catalog().SeqOf(name, (*table)->current_snapshot()->sequence_number));
-  return std::optional<CommitSeq>(seq);
+// Whether the snapshots `held` and `now` have the same rows: all that came between only rewrote
+// files.
+bool SameRows(const table::TableMetadata& table, SnapshotId held, SnapshotId now) {
+  if (held == now) return true;
+  const table::Snapshot* at = table.FindSnapshot(now);
+  while (at != nullptr && at->parent) {
+    const auto operation = at->summary.find("operation");
+    if (operation == at->summary.end() || operation->second != "replace") return false;
+    if (*at->parent == held) return true;
+    at = table.FindSnapshot(*at->parent);
+  }
+  return false;
+}
+
+// Whether what is served of `plan` are the rows of its table as it is now.
+bool HoldsTable(const feature::OnlineStore& online, const feature::ViewPlan& plan,
+                const ViewTable& table, CommitSeq last) {
+  const std::optional<SnapshotId> held = online.SnapshotOf(plan);
+  const CommitSeq applied = online.AppliedSeq(plan);
+  return held && applied.value() != 0 && applied <= last &&
+         SameRows(*table.table, *held, table.table->current_snapshot()->id);
 }
 }  // namespace
+
+Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
+                          storage::Disk& disk, feature::OnlineStore& online) {
+  for (const feature::ViewPlan& plan : project.view_plans) {
+    const CommitSeq applied = online.AppliedSeq(plan);
+    if (!ServedOnline(plan) || applied.value() == 0) continue;
+    const std::string name = plan.view.table_name();
+    WEIRHOUSE_TRY(const auto at, catalog.SnapshotAsOf(name, applied));
+    const std::optional<SnapshotId> held = online.SnapshotOf(plan);
+    if (!at && !held) continue;  // no rows yet, in either
+    bool same = at && held && at->snapshot == *held;
+    if (at && held && !same) {
+      WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(name));
+      if (pointer) {
+        WEIRHOUSE_TRY(const table::TablePtr table,
+                      table::LoadTable(disk, name, pointer->metadata_location));
+        same = SameRows(*table, *held, at->snapshot);
+      }
+    }
+    if (!same) online.Distrust(plan);
+  }
+  return Status();
+}
 
 Status RefreshOnline(Workspace& workspace) {
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
@@ -63,32 +132,34 @@ Status RefreshOnline(Workspace& workspace) {
   // The store as a whole stands at the newest feature commit: a view that it left alone stands
   // there too.
   CommitSeq newest;
+  std::vector<std::pair<const feature::ViewPlan*, ViewTable>> views;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (!ServedOnline(plan)) continue;
-    WEIRHOUSE_TRY(const std::optional<CommitSeq> seq, CommitOf(workspace, plan));
-    if (seq) newest = std::max(newest, *seq);
+    WEIRHOUSE_TRY(ViewTable table, TableOf(workspace, plan));
+    if (table.table == nullptr) continue;
+    newest = std::max(newest, table.seq);
+    views.emplace_back(&plan, std::move(table));
   }
-  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
-    if (!ServedOnline(plan)) continue;
-    WEIRHOUSE_TRY(const std::optional<CommitSeq> stands, CommitOf(workspace, plan));
-    if (!stands) continue;
-    const CommitSeq applied = workspace.online().AppliedSeq(plan);
-    // A marker ahead of every commit means that the store is of another life: rebuilt like one that
-    // lags.
-    if (applied >= *stands && applied <= last) {
-      if (applied >= newest) continue;
-      const feature::OnlineChange nothing{&plan, nullptr, {}};
-      WEIRHOUSE_TRY_STATUS(workspace.online().Apply({&nothing, 1}, newest, Micros(now)).status());
-      continue;
+  std::vector<feature::OnlineChange> changes;
+  for (const auto& [plan, table] : views) {
+    feature::OnlineChange change{plan, nullptr, {}};
+    change.snapshot = table.table->current_snapshot()->id;
+    if (HoldsTable(workspace.online(), *plan, table, last)) {
+      if (workspace.online().AppliedSeq(*plan) >= newest &&
+          workspace.online().SnapshotOf(*plan) == change.snapshot)
+        continue;
+    } else {
+      WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
+                    AllRows(workspace, plan->view.table_name()));
+      feature::ApplyReport report;
+      WEIRHOUSE_TRY(change.anew,
+                    workspace.online().Prepare(*plan, rows, Micros(now),
+                                               KeptBeyondWindows(workspace.project()), &report));
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                  AllRows(workspace, plan.view.table_name()));
-    WEIRHOUSE_TRY_STATUS(
-        workspace.online()
-            .Rebuild(plan, rows, newest, Micros(now), KeptBeyondWindows(workspace.project()))
-            .status());
+    changes.push_back(std::move(change));
   }
-  return Status();
+  if (changes.empty()) return Status();
+  return workspace.online().Apply(changes, newest, Micros(now)).status();
 }
 
 Status RefreshCaches(Workspace& workspace) {

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/online_past.h"
 #include "feature/online_store.h"
 #include "feature/request.h"
 
@@ -16,31 +16,6 @@ namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
 constexpr std::size_t kIdleSessionsMax = 8;  // as many as requests that come at the same moment
-
-Status WrongType(const std::string& field, feature::ValueType type, const json& found) {
-  std::string text = found.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 60) + "…";
-  return Status(Code::kInvalidInput,
-                fmt::format("field \"{}\" wants a value of type {}, found {}", field,
-                            feature::TypeName(type), EscapeControl(text)))
-      .WithError("WH4013")
-      .WithHint(type == feature::ValueType::kTimestamp ? "for example \"2013-12-30T20:15:00Z\""
-                                                       : "");
-}
-
-// 1400.0 is the integer 1400; beyond 2^53 a double names no single integer.
-std::optional<std::int64_t> WholeNumber(const json& value) {
-  constexpr double kExactMax = 9007199254740992.0;
-  if (value.is_number_unsigned()) {
-    const auto number = value.get<std::uint64_t>();
-    if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return {};
-    return static_cast<std::int64_t>(number);
-  }
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  const double number = value.get<double>();
-  if (std::floor(number) != number || std::abs(number) > kExactMax) return {};
-  return static_cast<std::int64_t>(number);
-}
 
 void AppendValue(RowBuilder& row, int column, const feature::Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) row.Bool(column, *flag);
@@ -79,44 +54,6 @@ Result<feature::FeatureAnswer> RequestSessions::Evaluate(
   const std::lock_guard lock(mutex_);
   if (idle_.size() < kIdleSessionsMax) idle_.push_back(std::move(session));
   return answer;
-}
-
-Result<feature::Value> ValueOfJson(const json& value, feature::ValueType type,
-                                   const std::string& field) {
-  if (value.is_null()) return feature::Value();
-  switch (type) {
-    case feature::ValueType::kBool:
-      if (value.is_boolean()) return feature::Value(value.get<bool>());
-      break;
-    case feature::ValueType::kInt64:
-      if (value.is_number()) {
-        if (const auto number = WholeNumber(value)) return feature::Value(*number);
-      }
-      break;
-    case feature::ValueType::kDouble:
-      if (value.is_number()) return feature::Value(value.get<double>());
-      break;
-    case feature::ValueType::kString:
-      if (value.is_string()) return feature::Value(value.get<std::string>());
-      if (value.is_number_integer()) return feature::Value(value.dump());
-      break;
-    case feature::ValueType::kTimestamp:
-      if (value.is_string()) {
-        const auto us = ParseTimeMicros(value.get<std::string>());
-        if (us.ok()) return feature::Value(feature::Timestamp{*us});
-      }
-      break;
-  }
-  return WrongType(field, type, value);
-}
-
-json JsonOfValue(const feature::Value& value) {
-  if (const auto* flag = std::get_if<bool>(&value)) return *flag;
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* time = std::get_if<feature::Timestamp>(&value)) return FormatTime(time->us);
-  return nullptr;
 }
 
 Status OnlineQuery::TakeColumns(const feature::FeatureView& view, std::string_view column) {
@@ -193,12 +130,16 @@ Result<std::shared_ptr<const OnlineQuery>> OnlineQuery::Make(
   return std::shared_ptr<const OnlineQuery>(std::move(query));
 }
 
-Status OnlineQuery::CheckFields(const json& fields) const {
+Status OnlineQuery::CheckFields(const json& fields,
+                                const std::map<std::string, std::string>& texts) const {
   if (!fields.is_object()) {
     return Status(Code::kInvalidInput, "the request's fields are not an object")
         .WithError("WH4017");
   }
-  for (const auto& [name, value] : fields.items()) {
+  std::vector<std::string> sent;
+  for (const auto& [name, value] : fields.items()) sent.push_back(name);
+  for (const auto& [name, text] : texts) sent.push_back(name);
+  for (const std::string& name : sent) {
     if (std::find(fields_.begin(), fields_.end(), name) != fields_.end()) continue;
     return Status(Code::kInvalidInput,
                   fmt::format("the request has an unknown field: \"{}\"", EscapeControl(name)))
@@ -206,7 +147,7 @@ Status OnlineQuery::CheckFields(const json& fields) const {
         .WithHint(DidYouMean(name, fields_));
   }
   for (const std::string& name : fields_) {
-    if (fields.contains(name)) continue;
+    if (std::find(sent.begin(), sent.end(), name) != sent.end()) continue;
     return Status(Code::kInvalidInput, fmt::format("the request lacks a field: \"{}\"", name))
         .WithError("WH4017")
         .WithHint(fmt::format("it takes {}; null is a value", Join(fields_, ", ")));
@@ -214,26 +155,49 @@ Status OnlineQuery::CheckFields(const json& fields) const {
   return Status();
 }
 
-Result<feature::FeatureAnswer> OnlineQuery::AnswerView(const feature::ViewPlan& plan,
-                                                       const json& fields, EventTime at) const {
+Result<feature::FeatureAnswer> OnlineQuery::AnswerStored(const feature::OnlineState* state,
+                                                         const feature::ViewPlan& plan,
+                                                         std::span<const feature::Value> entity,
+                                                         EventTime at) const {
+  bool held = false;
+  if (state != nullptr) {
+    WEIRHOUSE_TRY(held, state->Holds(plan));
+  }
+  if (!held) {
+    WEIRHOUSE_TRY(const auto table, workspace_.FindTable(plan.view.table_name()));
+    const bool rows = table && (*table)->current_snapshot() != nullptr;
+    if (rows || state == nullptr) {
+      return Status(Code::kUnavailable,
+                    state == nullptr
+                        ? std::string("there is no online store yet")
+                        : fmt::format("the online store does not hold the view \"{}\" yet",
+                                      plan.view.id()))
+          .WithError("WH4019")
+          .WithHint("`wh run` fills it; while it is being filled, ask again");
+    }
+  }
+  auto answer = state->Get(plan, entity, Micros(at), Micros(at));
+  if (answer.status().error_code() != "WH4010") return answer;
+  WEIRHOUSE_TRY(const CommitSeq seq, state->AppliedSeq(plan));
+  return AnswerOfPast(workspace_, plan, entity, at, seq);
+}
+
+Result<feature::FeatureAnswer> OnlineQuery::AnswerView(
+    const feature::OnlineState* state, const feature::ViewPlan& plan, const json& fields,
+    const std::map<std::string, std::string>& texts, EventTime at) const {
   if (plan.view.is_request()) {
     std::map<std::string, feature::Value> values;
     for (const feature::TypedName& name : plan.view.request) {
-      WEIRHOUSE_TRY(values[name.name], ValueOfJson(fields.at(name.name), name.type, name.name));
+      WEIRHOUSE_TRY(values[name.name], ValueOfField(fields, texts, name, FieldRole::kValue));
     }
     return workspace_.request_sessions().Evaluate(plan, values, Micros(at));
   }
   std::vector<feature::Value> entity;
   for (const feature::TypedName& name : plan.view.entity) {
-    WEIRHOUSE_TRY(feature::Value value, ValueOfJson(fields.at(name.name), name.type, name.name));
+    WEIRHOUSE_TRY(feature::Value value, ValueOfField(fields, texts, name, FieldRole::kKey));
     entity.push_back(std::move(value));
   }
-  if (!workspace_.has_online()) {
-    return Status(Code::kUnavailable, "there is no online store yet")
-        .WithError("WH4019")
-        .WithHint("`wh run` fills it");
-  }
-  return workspace_.online().Get(plan, entity, Micros(at), Micros(at));
+  return AnswerStored(state, plan, entity, at);
 }
 
 Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAnswer>& answers,
@@ -272,11 +236,16 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
   return vector;
 }
 
-Result<OnlineVector> OnlineQuery::Answer(const json& fields, EventTime at) const {
-  WEIRHOUSE_TRY_STATUS(CheckFields(fields));
+Result<OnlineVector> OnlineQuery::Answer(const json& fields, EventTime at,
+                                         const std::map<std::string, std::string>& texts) const {
+  WEIRHOUSE_TRY_STATUS(CheckFields(fields, texts));
+  // All views of one answer are of one state of the store, however it moves on meanwhile.
+  std::optional<feature::OnlineState> state;
+  if (workspace_.has_online()) state.emplace(workspace_.online().Look());
   std::vector<feature::FeatureAnswer> answers;
   for (const feature::ViewPlan* plan : plans_) {
-    WEIRHOUSE_TRY(feature::FeatureAnswer answer, AnswerView(*plan, fields, at));
+    WEIRHOUSE_TRY(feature::FeatureAnswer answer,
+                  AnswerView(state ? &*state : nullptr, *plan, fields, texts, at));
     answers.push_back(std::move(answer));
   }
   return Assemble(answers, at);

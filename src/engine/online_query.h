@@ -1,18 +1,25 @@
 // A resolved list of features, ready to be asked for entity after entity. Private to engine/.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "engine/field_value.h"
 #include "engine/online.h"
 #include "engine/workspace.h"
 #include "feature/answer.h"
 #include "feature/plan.h"
+
+namespace weirhouse::feature {
+class OnlineState;
+}  // namespace weirhouse::feature
 
 namespace weirhouse::engine {
 
@@ -41,8 +48,10 @@ class OnlineQuery {
   static Result<std::shared_ptr<const OnlineQuery>> Make(Workspace& workspace,
                                                          const std::vector<std::string>& selectors);
 
-  // Errors: WH4010, WH4013, WH4016 (unknown field), WH4017 (a field is missing).
-  Result<OnlineVector> Answer(const nlohmann::json& fields, EventTime at) const;
+  // `texts`: fields that were typed as text. Errors: WH4013, WH4016 (unknown field), WH4017 (a
+  // field is missing), WH4019 (a view is being filled).
+  Result<OnlineVector> Answer(const nlohmann::json& fields, EventTime at,
+                              const std::map<std::string, std::string>& texts = {}) const;
 
   // Entity keys and request fields that the views take, each once, in their order.
   const std::vector<std::string>& fields() const { return fields_; }
@@ -56,9 +65,17 @@ class OnlineQuery {
   explicit OnlineQuery(Workspace& workspace) : workspace_(workspace) {}
   Status Take(std::string_view selector);
   Status TakeColumns(const feature::FeatureView& view, std::string_view column);
-  Status CheckFields(const nlohmann::json& fields) const;
-  Result<feature::FeatureAnswer> AnswerView(const feature::ViewPlan& plan,
-                                            const nlohmann::json& fields, EventTime at) const;
+  Status CheckFields(const nlohmann::json& fields,
+                     const std::map<std::string, std::string>& texts) const;
+  Result<feature::FeatureAnswer> AnswerView(const feature::OnlineState* state,
+                                            const feature::ViewPlan& plan,
+                                            const nlohmann::json& fields,
+                                            const std::map<std::string, std::string>& texts,
+                                            EventTime at) const;
+  Result<feature::FeatureAnswer> AnswerStored(const feature::OnlineState* state,
+                                              const feature::ViewPlan& plan,
+                                              std::span<const feature::Value> entity,
+                                              EventTime at) const;
   Result<OnlineVector> Assemble(const std::vector<feature::FeatureAnswer>& answers,
                                 EventTime at) const;
 
@@ -67,9 +84,4 @@ class OnlineQuery {
   std::vector<Wanted> wanted_;
   std::vector<std::string> fields_;
 };
-// A field as a person or program sent it → the value of a declared type: times RFC 3339 with a
-// zone, a whole number for an integer; an integer for a string stands for its digits. WH4013.
-Result<feature::Value> ValueOfJson(const nlohmann::json& json, feature::ValueType type,
-                                   const std::string& field);
-nlohmann::json JsonOfValue(const feature::Value& value);
 }  // namespace weirhouse::engine

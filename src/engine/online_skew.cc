@@ -208,15 +208,16 @@ Status CompareNaively(const feature::OnlineStore& online, const feature::ViewPla
   return Status();
 }
 
-// Both sides of one view as of one commit.
-Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
-                   std::int64_t pairs, std::int64_t naive_pairs, Random& random,
-                   SkewReport& report) {
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, RowsAsOf(workspace, plan.view, seq));
-  if (rows == nullptr || rows->num_rows() == 0) return Status();
+// Online and offline answers of one view to questions that `asked` suggests; adds to `report`.
+Result<std::vector<feature::SkewSample>> CompareAnswers(Workspace& workspace,
+                                                        const feature::ViewPlan& plan,
+                                                        const std::shared_ptr<arrow::Table>& asked,
+                                                        const std::shared_ptr<arrow::Table>& rows,
+                                                        std::int64_t pairs, Random& random,
+                                                        SkewReport& report) {
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
-  WEIRHOUSE_TRY(Sampler sampler, Sampler::Make(plan, *rows, now));
-  WEIRHOUSE_TRY(const std::vector<feature::SkewSample> samples,
+  WEIRHOUSE_TRY(Sampler sampler, Sampler::Make(plan, *asked, now));
+  WEIRHOUSE_TRY(std::vector<feature::SkewSample> samples,
                 ChooseSamples(workspace.online(), plan, sampler, pairs, random));
   WEIRHOUSE_TRY(
       const feature::SkewReport measured,
@@ -231,10 +232,33 @@ Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSe
     const feature::SkewSample sample{plan.view.id(), one.entity, one.at, one.at, {}};
     Note(report, one.feature, sample, one.online, "offline", one.offline);
   }
+  return samples;
+}
+
+// Both sides of one view as of one commit.
+Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
+                   std::int64_t pairs, std::int64_t naive_pairs, Random& random,
+                   SkewReport& report) {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, RowsAsOf(workspace, plan.view, seq));
+  if (rows == nullptr || rows->num_rows() == 0) return Status();
+  WEIRHOUSE_TRY(const std::vector<feature::SkewSample> samples,
+                CompareAnswers(workspace, plan, rows, rows, pairs, random, report));
   const std::size_t share = std::min(samples.size(), static_cast<std::size_t>(naive_pairs));
   return CompareNaively(workspace.online(), plan, rows, {samples.data(), share}, report);
 }
 }  // namespace
+
+Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& plan,
+                                 const std::shared_ptr<arrow::Table>& asked,
+                                 const std::shared_ptr<arrow::Table>& rows, std::int64_t pairs,
+                                 std::uint64_t seed) {
+  SkewReport report;
+  if (asked->num_rows() == 0) return report;
+  SeededRandom random(seed);
+  WEIRHOUSE_TRY_STATUS(
+      CompareAnswers(workspace, plan, asked, rows, pairs, random, report).status());
+  return report;
+}
 
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed) {
   SkewReport report;

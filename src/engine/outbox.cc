@@ -65,6 +65,7 @@ bool ExceedsQuarantineRate(const std::string& condition, const catalog::OutboxEv
 bool Matches(const Alert& alert, const catalog::OutboxEvent& event) {
   for (const std::string& when : alert.when) {
     if (when == "gate_failed" && event.type == "weirhouse.gate.failed") return true;
+    if (when == "gate_recovered" && event.type == "weirhouse.gate.recovered") return true;
     if (when.starts_with("quarantine_rate") && ExceedsQuarantineRate(when, event)) return true;
   }
   return false;

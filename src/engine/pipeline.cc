@@ -132,28 +132,15 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
          ++attempt) {
       published = next.Run(state);  // from what the other writer left
     }
+    // The batch at hand waits for the next run.
+    if (published.status().error_code() == storage::kSqlToldToStop && state.progress.Cancelled())
+      return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
     if (next.raw) ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(features.Wake());
   }
   return Status();
-}
-
-// Views that joined the project after their source had rows.
-Status FillNewViews(PipelineState& state) {
-  WEIRHOUSE_TRY(const auto offset,
-                state.workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  std::vector<const feature::ViewPlan*> fresh;
-  for (const feature::ViewPlan& plan : state.workspace.project().view_plans) {
-    if (plan.view.is_request() || offset.position == 0) continue;
-    WEIRHOUSE_TRY(const auto table, state.workspace.FindTable(plan.view.table_name()));
-    WEIRHOUSE_TRY(const auto source, state.workspace.catalog().SnapshotAsOf(
-                                         plan.view.source, CommitSeq(offset.position)));
-    if (!table && source && source->total_rows > 0) fresh.push_back(&plan);
-  }
-  if (fresh.empty()) return Status();
-  return RebuildFeatures(state.workspace, *state.session, fresh, state.progress);
 }
 
 // A halt of an earlier call still stands.
@@ -226,7 +213,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
-  WEIRHOUSE_TRY_STATUS(FillNewViews(*state));
+  WEIRHOUSE_TRY_STATUS(FillViewsBehind(workspace, *state->session, progress));
   WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
@@ -242,6 +229,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   }
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
+  if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
   WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));

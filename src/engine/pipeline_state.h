@@ -55,9 +55,21 @@ Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
 // Runs the SQL that depends on them again, as a whole, judges and publishes it: one commit. As
 // ProcessBatch.
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news);
+// An object that was quarantined whole, read once more: its share of the batch that it came with,
+// in one commit. As ProcessBatch; the offset stays where it is.
+struct Retry {
+  catalog::ObjectRecord object;
+  catalog::Catalog::CommitEntry raw;  // the commit that brought it
+};
+Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
+
 // Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
 // the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
+
+// Finds the checks that are overdue, and where the answer of a gate differs from the last one tells
+// its owner: a verdict, an event and the answer itself in one commit. Adds to the summary.
+Status WatchFeeds(PipelineState& state);
 
 // Compacts tables of which enough rows are masked; one commit each, rows unchanged.
 Status MaintainTables(PipelineState& state);

@@ -8,14 +8,20 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/losers.h"
 #include "engine/pipeline_state.h"
+#include "engine/quarantine_table.h"
+#include "engine/refusals.h"
+#include "engine/stop_on_interrupt.h"
 #include "engine/table_work.h"
 #include "transform/run.h"
 
@@ -35,6 +41,13 @@ class BatchRun {
         raw_(news.upto),
         news_(&news),
         batch_(fmt::format("external@{}", news.upto.seq.value())) {}
+  // An object that was quarantined whole.
+  BatchRun(PipelineState& state, const Retry& retry)
+      : state_(state),
+        workspace_(state.workspace),
+        raw_(retry.raw),
+        retry_(&retry),
+        batch_(retry.object.batch) {}
 
   Result<bool> Process();
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
@@ -46,12 +59,19 @@ class BatchRun {
  private:
   Status ReadRecords();
   Status Plan();
+  // Whose offset this moves; of a retry nobody's.
   std::string Consumer() const {
+    if (retry_ != nullptr) return "";
     return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
   }
   bool RunsWhole(const transform::CheckedTransform& transform) const {
-    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull;
+    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull ||
+           LosesByTime(transform);
   }
+  // Which rows left cannot be told: run_time() made them, and gives another time now.
+  bool LosesByTime(const transform::CheckedTransform& transform) const;
+  // What this run makes of `table`; null if nothing.
+  TableWork* WorkOn(const std::string& table) const;
   bool IsNews(const std::string& table) const;
   Status ReadNewsEnd();
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
@@ -74,6 +94,7 @@ class BatchRun {
   Workspace& workspace_;
   const catalog::Catalog::CommitEntry& raw_;  // the commit consumed
   const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
+  const Retry* retry_ = nullptr;
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
   // The newest time in the tables of other engines: where their news ends.
@@ -98,6 +119,10 @@ Result<bool> BatchRun::Process() {
   WEIRHOUSE_FAILPOINT("processed.planned");
   WEIRHOUSE_TRY_STATUS(ReadRecords());
   WEIRHOUSE_TRY_STATUS(Transform());
+  for (const std::string& left_out : RowsWithoutRecord(work_)) {
+    state_.summary.warnings.push_back(
+        fmt::format("{} in {} ({})", left_out, ToString(run_.id), batch_));
+  }
   WEIRHOUSE_TRY_STATUS(Judge());
   const bool publishes = gate::Publishes(worst_) || Planted("unjudged_publish");
   if (!publishes) {
@@ -109,7 +134,9 @@ Result<bool> BatchRun::Process() {
 }
 
 Status BatchRun::Plan() {
-  WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
+  if (retry_ == nullptr) {
+    WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
+  }
   records_upto_ = raw_.seq;
   StepInputs step;
   step.kind = "processed";
@@ -129,6 +156,13 @@ Status BatchRun::Plan() {
       step.inputs["external"][table] = snapshot.snapshot.value();
     step.inputs["changes"] = {{"how", "rebuild"},
                               {"why", "SQL over tables of other engines runs again as a whole"}};
+  }
+  if (retry_ != nullptr) {
+    WEIRHOUSE_TRY(const auto consumed,
+                  workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    records_upto_ = CommitSeq(consumed.position);
+    step.kind = "retry";
+    step.inputs = {{"object", ToString(retry_->object.id)}, {"raw_seq", consumed.position}};
   }
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
@@ -160,17 +194,34 @@ bool BatchRun::IsNews(const std::string& table) const {
   return news_ != nullptr && news_->snapshots.count(table) != 0;
 }
 
+TableWork* BatchRun::WorkOn(const std::string& table) const {
+  for (const auto& work : work_) {
+    if (work->Covers(table)) return work.get();
+  }
+  return nullptr;
+}
+
+bool BatchRun::LosesByTime(const transform::CheckedTransform& transform) const {
+  if (!transform.uses_run_time || !IsChained(transform)) return false;
+  const TableWork* upstream = WorkOn(*transform.driver);
+  return upstream != nullptr && upstream->LosesRows(*transform.driver);
+}
+
 Status BatchRun::ReadRecords() {
   if (news_ != nullptr) return Status();
-  catalog::ObjectFilter filter;
-  filter.seq = raw_.seq;
-  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
-                workspace_.catalog().Objects(filter));
+  std::vector<catalog::ObjectRecord> objects;
+  if (retry_ != nullptr) {
+    objects.push_back(retry_->object);
+  } else {
+    catalog::ObjectFilter filter;
+    filter.seq = raw_.seq;
+    WEIRHOUSE_TRY(objects, workspace_.catalog().Objects(filter));
+  }
+  const Reading reading = retry_ != nullptr ? Reading::kRetry : Reading::kFirst;
   std::map<std::string, std::vector<catalog::ObjectRecord>> by_source;
   for (const catalog::ObjectRecord& object : objects) by_source[object.source].push_back(object);
   for (const auto& [source, list] : by_source) {
-    WEIRHOUSE_TRY(SourceRecords records,
-                  state_.records.Read(source, list, /*count_attempts=*/true));
+    WEIRHOUSE_TRY(SourceRecords records, state_.records.Read(source, list, reading));
     sources_.emplace(source, std::move(records));
   }
   return Status();
@@ -183,16 +234,21 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   filter.source = source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> all, workspace_.catalog().Objects(filter));
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace_));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace_));
   std::vector<catalog::ObjectRecord> earlier;
   for (const catalog::ObjectRecord& object : all) {
-    const bool now = news_ == nullptr && object.seq == raw_.seq;  // read already
-    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0)
+    const bool now = retry_ != nullptr
+                         ? object.id == retry_->object.id
+                         : news_ == nullptr && object.seq == raw_.seq;  // read already
+    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0 &&
+        left_out_alone.count(object.id) == 0) {
       earlier.push_back(object);
+    }
   }
   std::vector<std::shared_ptr<arrow::Table>> parts;
   if (!earlier.empty()) {
     WEIRHOUSE_TRY(const SourceRecords records,
-                  state_.records.Read(source, earlier, /*count_attempts=*/false));
+                  state_.records.Read(source, earlier, Reading::kAgain));
     parts.push_back(records.rows);
   }
   if (const auto now = sources_.find(source); now != sources_.end())
@@ -213,18 +269,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
-      const TableWork* upstream = nullptr;
-      for (const auto& work : work_) {
-        if (work->Covers(reference.name)) upstream = work.get();
-      }
-      *has_work =
-          *has_work || IsNews(reference.name) || (upstream != nullptr && upstream->ChangesRows());
-      if (full) continue;
-      WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                    NewRowsOf(workspace_, upstream, reference.name));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      const TableWork* upstream = WorkOn(reference.name);
+      *has_work = *has_work || IsNews(reference.name) ||
+                  (upstream != nullptr && upstream->ChangesRows(reference.name));
     }
   }
   if (!full || !*has_work) return Status();
@@ -233,10 +283,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       WEIRHOUSE_TRY(const auto rows,
                     AllRecords(reference.name.substr(reference.name.find('.') + 1)));
       driver_rows_[reference.name] = rows;
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
-      WEIRHOUSE_TRY_STATUS(state_.session->Register(reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
   }
   return Status();
@@ -248,6 +300,13 @@ Status BatchRun::Transform() {
     bool has_work = false;
     WEIRHOUSE_TRY_STATUS(RegisterInputs(transform, &has_work));
     if (!has_work) continue;
+    if (IsChained(transform) && !RunsWhole(transform)) {
+      WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                    MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
+      work_.push_back(std::move(work));
+      WEIRHOUSE_FAILPOINT("processed.transformed");
+      continue;
+    }
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                   transform::RunTransform(*state_.session, transform, run_.planned_at));
     SourceRecords* records = nullptr;
@@ -260,6 +319,7 @@ Status BatchRun::Transform() {
     const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
     WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                   TableWork::Make(workspace_, transform, rows, records, driver, full));
+    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
     work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
@@ -269,9 +329,7 @@ Status BatchRun::Transform() {
 // A table as this run sees it: with what it adds and without what it replaces.
 Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
-  for (const auto& work : work_) {
-    if (work->Covers(table)) return work->StagedRows(state_.tables, table, columns);
-  }
+  if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
     std::optional<SnapshotId> snapshot;
     if (IsNews(table)) {
@@ -334,6 +392,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   input.history_checks = !SkipsHistory(workspace_.project().profile);
   gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
   if (report.state == gate::State::kWarned) {
@@ -359,14 +418,19 @@ Status BatchRun::StageQuarantine(Publication& publication) {
   for (auto& [source, records] : sources_) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     if (records.quarantine) parts.push_back(records.quarantine);
-    for (const auto& work : work_) {
-      if (work->records() != &records || work->rejected().empty()) continue;
-      WEIRHOUSE_TRY(const auto rows, QuarantineRejected(workspace_, records, work->rejected()));
-      parts.push_back(rows);
+    // A table of another table's rows knows their records and not their source.
+    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
+    if (rejected != nullptr) parts.push_back(rejected);
+    std::shared_ptr<arrow::Table> rows;
+    if (!parts.empty()) {
+      WEIRHOUSE_TRY(rows, Concatenate(parts));
     }
-    if (parts.empty()) continue;
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, Concatenate(parts));
-    WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
+    if (retry_ != nullptr) {
+      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace_, publication, retry_->object, rows));
+    } else if (rows != nullptr) {
+      WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
+    }
+    if (rows == nullptr) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.record.quarantined";
     event.subject = source;
@@ -394,8 +458,10 @@ EventTime BatchRun::BatchEnd() const {
 std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
   std::vector<catalog::RecordStateCount> counts;
   for (const auto& [source, records] : sources_) {
-    if (records.quarantined_count > 0)
-      counts.push_back({source, "", "quarantined", records.quarantined_count});
+    // A retried object was in quarantine with all its records until now.
+    const std::int64_t quarantined =
+        records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
+    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
     const TableWork* owner = nullptr;
     for (const auto& work : work_) {
       if (work->records() == &records && owner == nullptr) owner = work.get();
@@ -414,6 +480,10 @@ std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
 
 void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   const catalog::NodeRef run{"run", ""};
+  if (retry_ != nullptr) {
+    const catalog::ObjectRecord& object = retry_->object;
+    request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+  }
   for (const auto& [source, records] : sources_) {
     for (const catalog::ObjectRecord& object : records.objects) {
       request.edges.push_back({{"object", ToString(object.id)}, run, "read", {}, {}});
@@ -443,34 +513,45 @@ Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
-  WEIRHOUSE_TRY_STATUS(StageLosers(workspace_, publication, work_));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
   request.record_states = StateCounts();
-  request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
+  if (retry_ == nullptr) {
+    request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
+  }
   FillLineage(request);
   for (const gate::GateReport& report : reports_) {
-    request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
   for (const auto& work : work_) {
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }
+  WEIRHOUSE_TRY_STATUS(
+      NoteAbsentFields(workspace_, sources_, batch_, request, state_.summary.warnings));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.committed");
 
   ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
+  std::set<std::string> noted;
   for (const gate::GateReport& report : reports_) {
     WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
-    history->push_back(
-        {report.batch, report.batch_end, std::make_shared<gate::BatchProfile>(report.profile)});
+    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
+    if (!noted.insert(report.table).second) {  // another gate of the same table
+      gate::BatchProfile known = *history->back().profile;
+      profile->columns.merge(known.columns);
+      history->back().profile = std::move(profile);
+      continue;
+    }
+    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
   }
-  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes());
+  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
   WEIRHOUSE_FAILPOINT("processed.indexed");
   return Status();
 }
@@ -480,6 +561,7 @@ Status BatchRun::Halt() {
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
   FillLineage(request);
@@ -488,17 +570,22 @@ Status BatchRun::Halt() {
   halted.batch = batch_;
   halted.consumer = Consumer();
   halted.raw_seq = raw_.seq;
+  if (retry_ != nullptr) halted.retried = retry_->object.id;
   halted.batch_end = BatchEnd();
   halted.states = StateCounts();
   for (const auto& [source, records] : sources_)
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
+  if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
   std::string message;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
-    halted.profiles.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    halted.profiles.push_back(gate::MakeProfileMetric(report, true));
     if (report.publishes()) continue;
+    if (!message.empty()) message += "\n";
+    message +=
+        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
+    if (!judged_[i]->on_fail.alert) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.gate.failed";
     event.subject = report.gate;
@@ -507,15 +594,15 @@ Status BatchRun::Halt() {
                   {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
                   {"reasons", report.Reasons()}};
     request.events.push_back(std::move(event));
-    if (!message.empty()) message += "\n";
-    message +=
-        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
   }
+  if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
+    message += "; " + story;
   halted.message = message;
   request.settings.emplace_back(HaltedKey(run_.id), ToJson(halted));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.halted");
   ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
   state_.summary.halted = run_.id;
   state_.summary.halted_message = message;
   return Status();
@@ -523,6 +610,7 @@ Status BatchRun::Halt() {
 }  // namespace
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, entry);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());
@@ -530,29 +618,17 @@ Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEn
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
+  const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
   Result<bool> published = run.Process();
   if (!published.ok()) run.NoteFailure(published.status());
   return published;
 }
 
-Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {
-  const std::vector<std::string> tables = ExternalTablesRead(workspace.project());
-  if (tables.empty()) return std::optional<ExternalNews>();
-  catalog::Catalog& catalog = workspace.catalog();
-  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kExternalConsumer)));
-  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
-  ExternalNews news;
-  for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(const auto now, catalog.SnapshotAsOf(table, last));
-    WEIRHOUSE_TRY(const auto before, catalog.SnapshotAsOf(table, CommitSeq(offset.position)));
-    if (!now || (before && before->snapshot == now->snapshot)) continue;
-    news.snapshots[table] = *now;
-  }
-  if (news.snapshots.empty()) return std::optional<ExternalNews>();
-  WEIRHOUSE_TRY(const auto entries, catalog.Commits(CommitSeq(last.value() - 1), 1));
-  WEIRHOUSE_CHECK(!entries.empty() && entries.front().seq == last);
-  news.upto = entries.front();
-  return std::optional<ExternalNews>(std::move(news));
+Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
+  BatchRun run(state, retry);
+  Result<bool> published = run.Process();
+  if (!published.ok()) run.NoteFailure(published.status());
+  return published;
 }
 }  // namespace weirhouse::engine

@@ -218,7 +218,10 @@ void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
       continue;
     }
     const std::string declared = fmt::format("{}", definitions[index].path);
-    schemas.Add(checked->definition.name(), checked->output, declared);
+    std::vector<std::string> key;  // of what other engines write, nothing makes sure
+    for (const transform::HeaderName& name : checked->definition.key) key.push_back(name.name);
+    if (checked->definition.is_external()) key.clear();
+    schemas.Add(checked->definition.name(), checked->output, declared, std::move(key));
     if (checked->definition.history == transform::History::kKeep) {
       schemas.Add(checked->definition.history_table(), checked->output, declared);
     }
@@ -257,6 +260,12 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
               id = table->definition.contract->name;
             const auto contract = project.contracts.find(id);
             if (contract != project.contracts.end()) gate.owner = contract->second->owner();
+          }
+          if (gate.on_fail.names_keep_staging) {
+            project.notes.push_back(fmt::format(
+                "on_fail.keep_staging of gate {} has no effect yet: a halted batch stays staged "
+                "until it is decided",
+                gate.name));
           }
           project.gates.push_back(std::move(gate));
         }
@@ -418,7 +427,10 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
                                 std::string(kProjectFile), profile, *project));
   if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
-  for (const Seed& seed : project->seeds) project->files["seed:" + seed.path] = seed.digest.ToHex();
+  for (const Seed& seed : project->seeds) {
+    project->files["seed:" + seed.path] = seed.digest.ToHex();
+    for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
+  }
   project->code = CodeDigest(project->files);
 
   storage::SqlOptions options;

@@ -30,6 +30,7 @@ struct Source {
   std::string landing;  // relative to the project
   std::string format;   // jsonl | json | csv
   std::vector<std::string> nulls;
+  char delimiter = ',';  // of csv
   std::string contract;
   std::vector<std::string> dedup_key;
   std::string event_time;
@@ -38,11 +39,28 @@ struct Source {
   bool delete_after = false;
 };
 
+// `types: { zip: string }`: what a column of a seed is, whatever its values look like.
+struct SeedType {
+  std::string column;
+  std::string text;  // as written
+  contract::LogicalType type = contract::LogicalType::kString;
+  std::optional<contract::DecimalShape> decimal;
+  SourceSpan span;
+};
+struct SeedColumn {
+  std::string name;
+  std::string type;       // "integer", "DECIMAL(10,2)"
+  std::string odd;        // of numbers kept as text: the first that is not written as SQL would
+  bool zoneless = false;  // times without a zone
+  bool looks_numeric = false;  // a text though each value reads like a number
+};
 struct Seed {
   std::string name;
   std::string path;  // relative
-  Digest digest;
+  std::vector<SeedType> types;
+  Digest digest;  // of the file, and of `types`
   std::shared_ptr<arrow::Table> rows;
+  std::vector<SeedColumn> columns;
 };
 
 struct Alert {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "base/text.h"
 #include "base/yaml.h"
 
@@ -112,11 +114,33 @@ Status ParseBatch(const YamlNode& node, const std::string& what, raw::BatchRule&
   return Status();
 }
 
+Result<char> ParseDelimiter(const YamlNode& node, const std::string& what,
+                            const std::string& format) {
+  WEIRHOUSE_TRY(const std::string text, node.AsString("delimiter of " + what));
+  if (format != "csv") {
+    return node.Error("WH2004",
+                      fmt::format("delimiter of {} has no effect: its format is {}", what, format));
+  }
+  const auto is_fit = [](char c) {
+    return (c >= ' ' && c <= '~' && c != '"' && c != '-' && c != '.' && std::isalnum(c) == 0) ||
+           c == '\t';
+  };
+  if (text.size() != 1 || !is_fit(text[0])) {
+    return node.Error(
+        "WH2004",
+        fmt::format("delimiter of {} must be one character that no value holds, for example ';', "
+                    "'|' or \"\\t\"",
+                    what));
+  }
+  return text[0];
+}
+
 Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   const std::string what = fmt::format("the source \"{}\"", entry.key);
   const YamlNode& node = entry.value;
-  WEIRHOUSE_TRY_STATUS(node.CheckKeys(what, {"landing", "format", "nulls", "contract", "dedup_key",
-                                             "event_time", "lateness", "batch", "after"}));
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys(what, {"landing", "format", "nulls", "delimiter", "contract", "dedup_key",
+                            "event_time", "lateness", "batch", "after"}));
   Source source;
   source.name = entry.key;
   WEIRHOUSE_TRY(const YamlNode* landing, node.Require("landing", what));
@@ -134,6 +158,9 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   }
   if (const YamlNode* nulls = node.Find("nulls")) {
     WEIRHOUSE_TRY(source.nulls, nulls->AsStringList("nulls of " + what));
+  }
+  if (const YamlNode* delimiter = node.Find("delimiter")) {
+    WEIRHOUSE_TRY(source.delimiter, ParseDelimiter(*delimiter, what, source.format));
   }
   WEIRHOUSE_TRY(source.contract, Text(node, "contract", what, entry.key));
   if (const YamlNode* key = node.Find("dedup_key")) {
@@ -200,6 +227,38 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   project.notify.push_back(std::move(notify));
   return Status();
 }
+
+// `zip: seeds/zip.csv`, or `zip: { path: seeds/zip.csv, types: { zip: string } }`.
+Status ParseSeed(const YamlNode::Entry& entry, ProjectDefinition& project) {
+  Seed seed;
+  seed.name = entry.key;
+  const std::string what = fmt::format("the seed \"{}\"", entry.key);
+  const YamlNode* path = &entry.value;
+  if (entry.value.is_map()) {
+    WEIRHOUSE_TRY_STATUS(entry.value.CheckKeys(what, {"path", "types"}));
+    WEIRHOUSE_TRY(path, entry.value.Require("path", what));
+    if (const YamlNode* types = entry.value.Find("types")) {
+      if (!types->is_map()) return types->Error("WH2004", "types must be a map of columns");
+      for (const YamlNode::Entry& column : types->entries()) {
+        SeedType declared;
+        declared.column = column.key;
+        declared.span = column.key_span;
+        WEIRHOUSE_TRY(declared.text, column.value.AsString("the type of a column"));
+        const auto type = contract::ParseFieldType(declared.text);
+        if (!type.ok()) {
+          return column.value.Error("WH2004", type.status().message())
+              .WithHint(type.status().hint());
+        }
+        declared.type = type->type;
+        declared.decimal = type->decimal;
+        seed.types.push_back(std::move(declared));
+      }
+    }
+  }
+  WEIRHOUSE_TRY(seed.path, path->AsString(what));
+  project.seeds.push_back(std::move(seed));
+  return Status();
+}
 }  // namespace
 
 bool SkipsHistory(const Profile& profile) {
@@ -246,12 +305,8 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   }
   if (const YamlNode* seeds = root.Find("seeds")) {
     if (!seeds->is_map()) return seeds->Error("WH2004", "seeds must be a map of names to files");
-    for (const YamlNode::Entry& entry : seeds->entries()) {
-      Seed seed;
-      seed.name = entry.key;
-      WEIRHOUSE_TRY(seed.path, entry.value.AsString(fmt::format("the seed \"{}\"", entry.key)));
-      project.seeds.push_back(std::move(seed));
-    }
+    for (const YamlNode::Entry& entry : seeds->entries())
+      WEIRHOUSE_TRY_STATUS(ParseSeed(entry, project));
   }
   if (const YamlNode* alerts = root.Find("alerts")) {
     for (const YamlNode& alert : alerts->items()) WEIRHOUSE_TRY_STATUS(ParseAlert(alert, project));

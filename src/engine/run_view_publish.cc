@@ -351,8 +351,7 @@ Status ViewPublisher::Publish() {
   WEIRHOUSE_FAILPOINT("run_view.staged");
   request.verdicts = verdicts_;
   for (const gate::GateReport& report : reports_) {
-    request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      true, report.profile));
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
   WEIRHOUSE_TRY_STATUS(AddLineage(request));
   RunView closed = view_;
@@ -385,9 +384,8 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
   request.verdicts = verdicts_;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
-    request.metrics.push_back(gate::MakeProfileMetric(report.table, report.batch, report.batch_end,
-                                                      false, report.profile));
-    if (report.publishes()) continue;
+    request.metrics.push_back(gate::MakeProfileMetric(report, false));
+    if (report.publishes() || !judged_[i]->on_fail.alert) continue;
     catalog::OutboxEvent event;
     event.type = "weirhouse.gate.failed";
     event.subject = report.gate;

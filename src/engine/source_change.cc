@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "engine/arrow_rows.h"
@@ -78,6 +79,12 @@ Result<RowsPtr> Without(const RowsPtr& rows, const std::vector<Digest>& digests,
   return filtered->table();
 }
 
+Result<std::vector<Digest>> DigestsOfAll(const arrow::Table& rows) {
+  std::vector<int> columns(static_cast<std::size_t>(rows.num_columns()));
+  std::iota(columns.begin(), columns.end(), 0);
+  return table::RowDigests(rows, columns);
+}
+
 SourceChange Whole(std::string why) {
   SourceChange change;
   change.whole = true;
@@ -102,6 +109,55 @@ Result<SourceChange> ReadExternal(Workspace& workspace,
   if (!change.whole) return change;
   WEIRHOUSE_TRY(change.rows, ExternalRows(workspace, transform, now.snapshot));
   return change;
+}
+
+// The transform that makes `table`, or of which it is the history.
+const transform::CheckedTransform* MakerOf(const ProjectDefinition& project,
+                                           const std::string& table) {
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    const auto& definition = transform.definition;
+    if (table == definition.name() || table == definition.history_table()) return &transform;
+  }
+  return nullptr;
+}
+
+// The strongest thing that the snapshots after `before`, up to `now`, say of rows that left; empty
+// if nothing.
+std::string LossBetween(const table::TableMetadata& table, SnapshotId before, SnapshotId now) {
+  std::string loss;
+  const table::Snapshot* snapshot = table.FindSnapshot(now);
+  while (snapshot != nullptr && snapshot->id != before) {
+    const auto said = snapshot->summary.find(kChangeSummary);
+    if (said != snapshot->summary.end()) loss = said->second;
+    if (loss == kMadeAnew) return loss;
+    snapshot = snapshot->parent ? table.FindSnapshot(*snapshot->parent) : nullptr;
+  }
+  return snapshot == nullptr ? std::string(kMadeAnew) : loss;
+}
+
+// Adds to `change`, the rows that joined a processed table since `before`, what left it.
+Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transform,
+                 const table::TablePtr& table, SnapshotId before, SnapshotId now,
+                 SourceChange& change) {
+  const std::string loss = LossBetween(*table, before, now);
+  if (loss.empty()) return Status();
+  if (loss == kMadeAnew) {
+    change = Whole("its source was made anew");
+    return Status();
+  }
+  if (table->name != transform.definition.name()) {
+    change = Whole("versions left its source");
+    return Status();
+  }
+  WEIRHOUSE_TRY(const SourceChange keys,
+                CompareRows(workspace.disk(), table, before, now,
+                            transform.definition.key_columns()));
+  if (keys.whole) {
+    change = keys;
+  } else {
+    change.left = keys.left;
+  }
+  return Status();
 }
 
 bool HasTwice(std::vector<std::string> keys) {
@@ -164,6 +220,15 @@ Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& tab
   return change;
 }
 
+Result<RowChange> ChangeBetween(const RowsPtr& before, const RowsPtr& after) {
+  WEIRHOUSE_TRY(const std::vector<Digest> old_digests, DigestsOfAll(*before));
+  WEIRHOUSE_TRY(const std::vector<Digest> new_digests, DigestsOfAll(*after));
+  RowChange change;
+  WEIRHOUSE_TRY(change.left, Without(before, old_digests, new_digests));
+  WEIRHOUSE_TRY(change.joined, Without(after, new_digests, old_digests));
+  return change;
+}
+
 Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source, CommitSeq after,
                                 CommitSeq seq, bool replaced) {
   SourceChange change;
@@ -177,7 +242,7 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
     return ReadExternal(workspace, *external, before, *now);
   }
   WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
-  const transform::CheckedTransform* transform = workspace.project().FindTransform(source);
+  const transform::CheckedTransform* transform = MakerOf(workspace.project(), source);
   table::ScanOptions options;
   // A snapshot older than the last hundred is gone: what is current holds its rows too.
   options.snapshot =
@@ -186,6 +251,13 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
     change = Whole("a table that it reads was made anew");
   } else if (transform != nullptr && transform->definition.mode == transform::Mode::kFull) {
     change = Whole("mode full");
+  }
+  const bool chained =
+      transform != nullptr && transform->driver &&
+      transform::KindOfTable(*transform->driver) == transform::TableKind::kProcessed;
+  if (!change.whole && before && chained) {
+    WEIRHOUSE_TRY_STATUS(AddLosses(workspace, *transform, table, before->snapshot,
+                                   *options.snapshot, change));
   }
   if (!change.whole && before) options.after_sequence_number = before->sequence_number;
   WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));

@@ -26,6 +26,20 @@ struct SourceChange {
   std::string why_whole;               // for the run's record
 };
 
+// What a snapshot of a processed table says in its summary where rows left that no row of the same
+// key replaced, or where the table was made anew. Those downstream cannot tell it from what joined.
+inline constexpr char kChangeSummary[] = "weirhouse.change";
+inline constexpr char kRetracted[] = "retracted";
+inline constexpr char kMadeAnew[] = "made anew";
+
+struct RowChange {
+  std::shared_ptr<arrow::Table> joined;
+  std::shared_ptr<arrow::Table> left;
+};
+// Two states of the same columns: rows that only one of them has, hidden columns counted.
+Result<RowChange> ChangeBetween(const std::shared_ptr<arrow::Table>& before,
+                                const std::shared_ptr<arrow::Table>& after);
+
 enum class EqualityDeletes : std::uint8_t {
   kNameNoKeys,  // what they deleted is not looked for
   kRead,        // every file that they may touch is read

@@ -24,6 +24,10 @@ class TableView {
   Result<std::shared_ptr<arrow::Table>> Rows(const std::string& name,
                                              const std::vector<std::string>& columns,
                                              const std::vector<table::RowPosition>& masked = {});
+  // The rows at `positions` of the main snapshot. Cost: reading the files that hold them.
+  Result<std::shared_ptr<arrow::Table>> RowsAt(const std::string& name,
+                                               const std::vector<std::string>& columns,
+                                               const std::vector<table::RowPosition>& positions);
 
  private:
   using Files =

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/source_change.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
@@ -57,7 +58,6 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
   work->full_ = full;
   if (full) {
     WEIRHOUSE_TRY(work->plan_, transform::PlanFull(transform, *rows));
-    WEIRHOUSE_TRY_STATUS(work->DropIfUnchanged());
   } else {
     const auto& definition = transform.definition;
     WEIRHOUSE_TRY(
@@ -67,41 +67,71 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
     WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
   }
   for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back({row.record, row.error_code, row.reason});
+    work->rejected_.push_back(
+        {row.record, row.error_code, transform.definition.name(), row.column});
   }
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
   return work;
 }
 
-// Equal content: nothing is written, readers keep their files and nobody downstream is woken.
-Status TableWork::DropIfUnchanged() {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing,
-                workspace_.FindTable(transform_->definition.name()));
-  if (!existing) return Status();
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before,
-                workspace_.ReadTable(transform_->definition.name()));
-  if (before->num_rows() != plan_.current_rows->num_rows()) return Status();
-  const std::shared_ptr<arrow::Table> after = DeclaredColumns(plan_.current_rows);
-  if (NamesOf(*before->schema()) != NamesOf(*after->schema())) return Status();
+std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
+                                             const transform::CheckedTransform& transform,
+                                             transform::UpsertPlan plan, bool indexes_history) {
+  std::unique_ptr<TableWork> work(new TableWork(workspace, transform));
+  work->plan_ = std::move(plan);
+  work->indexes_history_ = indexes_history;
+  for (const transform::RejectedRow& row : work->plan_.rejected) {
+    work->rejected_.push_back(
+        {row.record, row.error_code, transform.definition.name(), row.column});
+  }
+  return work;
+}
+
+namespace {
+// Whether the table `name` holds what `after` does. A table that does not exist yet holds nothing.
+Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
+                          const arrow::Table& after) {
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
+  if (!existing) return false;
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name));
+  const std::shared_ptr<arrow::Table> declared = DeclaredColumns(after.Slice(0));
+  if (before->num_rows() != declared->num_rows()) return false;
+  if (NamesOf(*before->schema()) != NamesOf(*declared->schema())) return false;
   WEIRHOUSE_TRY(const Digest old_content, table::ContentDigest(*before));
-  WEIRHOUSE_TRY(const Digest new_content, table::ContentDigest(*after));
-  unchanged_ = old_content == new_content;
+  WEIRHOUSE_TRY(const Digest new_content, table::ContentDigest(*declared));
+  return old_content == new_content;
+}
+}  // namespace
+
+Status TableWork::DropUnchanged() {
+  WEIRHOUSE_CHECK(full_);
+  const auto& definition = transform_->definition;
+  WEIRHOUSE_TRY(current_unchanged_,
+                HoldsAlready(workspace_, definition.name(), *plan_.current_rows));
+  // A version that lost changes the history alone.
+  if (plan_.history_rows == nullptr) {
+    history_unchanged_ = current_unchanged_;
+    return Status();
+  }
+  WEIRHOUSE_TRY(history_unchanged_,
+                HoldsAlready(workspace_, definition.history_table(), *plan_.history_rows));
   return Status();
 }
 
 Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
                               const std::shared_ptr<arrow::Table>& driver_rows) {
   if (records_ == nullptr) return Status();
-  if (!transform_->row_wise) {
-    // An aggregate uses every valid record.
-    states_["processed"] = records_->rows->num_rows();
-    return Status();
-  }
   const std::shared_ptr<arrow::Table>& read = driver_rows != nullptr ? driver_rows : records_->rows;
-  WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
-  states_ = ByName(plan_.states);
-  states_["filtered"] += static_cast<std::int64_t>(filtered.size());
+  if (transform_->row_wise) {
+    WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
+    states_ = ByName(plan_.states);
+    states_["filtered"] += static_cast<std::int64_t>(filtered.size());
+  } else {
+    // An aggregate uses every valid record.
+    states_["processed"] = read->num_rows();
+  }
   if (!full_) return Status();
+  totals_ = states_;
   // These are totals: what earlier commits counted is taken off. Rejected rows are quarantined by
   // their own batch.
   WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
@@ -118,11 +148,69 @@ bool TableWork::Covers(const std::string& table) const {
          (plan_.history_rows != nullptr && table == transform_->definition.history_table());
 }
 
-bool TableWork::ChangesRows() const {
-  if (unchanged_) return false;
-  if (full_) return true;  // also where rows only left
-  return plan_.current_rows->num_rows() > 0 ||
-         (plan_.history_rows != nullptr && plan_.history_rows->num_rows() > 0);
+bool TableWork::ChangesRows(const std::string& table) const {
+  const bool current = table == transform_->definition.name();
+  if (full_) return current ? !current_unchanged_ : !history_unchanged_;  // rows may only have left
+  return (current ? plan_.current_rows : plan_.history_rows)->num_rows() > 0 || LosesRows(table);
+}
+
+bool TableWork::LosesRows(const std::string& table) const {
+  if (full_) return ChangesRows(table);
+  const bool current = table == transform_->definition.name();
+  return !(current ? plan_.deletes : plan_.history_deletes).empty();
+}
+
+Result<const TableWork::Change*> TableWork::ChangeOf(TableView& tables, const std::string& table) {
+  const auto known = changes_.find(table);
+  if (known != changes_.end()) return &known->second;
+  const bool current = table == transform_->definition.name();
+  const auto after = PlainRows(current ? plan_.current_rows : plan_.history_rows);
+  Change change;
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  if (!existing) {
+    change = {after, after->Slice(0, 0)};
+  } else {
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before,
+                  tables.Rows(table, NamesOf(*after->schema())));
+    WEIRHOUSE_TRY(const RowChange changed, ChangeBetween(PlainRows(before), after));
+    change = {changed.joined, changed.left};
+  }
+  return &changes_.emplace(table, std::move(change)).first->second;
+}
+
+Result<std::shared_ptr<arrow::Table>> TableWork::JoinedRows(TableView& tables,
+                                                            const std::string& table) {
+  if (!full_) return table == transform_->definition.name() ? added_rows() : added_history();
+  WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, table));
+  return change->joined;
+}
+
+Result<std::shared_ptr<arrow::Table>> TableWork::LeftRows(TableView& tables,
+                                                          const std::string& table) {
+  if (full_) {
+    WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, table));
+    return change->left;
+  }
+  const bool current = table == transform_->definition.name();
+  const auto& added = current ? plan_.current_rows : plan_.history_rows;
+  const auto& positions = current ? plan_.deletes : plan_.history_deletes;
+  if (positions.empty()) return added->Slice(0, 0);
+  return tables.RowsAt(table, NamesOf(*added->schema()), positions);
+}
+
+Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
+  std::vector<std::string> keys = plan_.gone;
+  if (!full_) {
+    for (const auto& [key, entry] : plan_.entries) keys.push_back(key);
+    return keys;
+  }
+  WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, transform_->definition.name()));
+  for (const auto& rows : {change->joined, change->left}) {
+    WEIRHOUSE_TRY(const std::vector<std::string> some,
+                  table::EncodeKeys(*rows, transform_->definition.key_columns()));
+    keys.insert(keys.end(), some.begin(), some.end());
+  }
+  return keys;
 }
 
 Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
@@ -136,7 +224,7 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
   if (!existing) return mine;
   WEIRHOUSE_TRY(
       const std::shared_ptr<arrow::Table> before,
-      tables.Rows(table, wanted, current ? plan_.deletes : std::vector<table::RowPosition>()));
+      tables.Rows(table, wanted, current ? plan_.deletes : plan_.history_deletes));
   return Concatenate({before, mine});
 }
 
@@ -181,16 +269,18 @@ std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
 }
 
 Status TableWork::Stage(Publication& publication, const std::string& ref) {
-  if (unchanged_) return Status();
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*transform_->output));
   auto stage = [&](const std::string& name, const std::shared_ptr<arrow::Table>& rows,
-                   const std::vector<table::RowPosition>& deletes,
+                   const std::vector<table::RowPosition>& deletes, bool retracts,
                    table::AppendedRows* appended) -> Result<table::TablePtr> {
+    // What those downstream cannot tell from the rows that joined.
+    const std::string change = full_ ? kMadeAnew : retracts ? kRetracted : "";
     WEIRHOUSE_TRY(const table::TablePtr base, TableOrNew(workspace_, name, *transform_->output,
                                                          definition.partition_expressions(), {}));
-    table::StagedWrite write(workspace_.disk(), base, workspace_.random(),
-                             publication.StageAs(ref));
+    table::StageOptions options = publication.StageAs(ref);
+    if (!change.empty()) options.summary[kChangeSummary] = change;
+    table::StagedWrite write(workspace_.disk(), base, workspace_.random(), std::move(options));
     WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
     if (full_) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     if (!deletes.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(deletes));
@@ -201,41 +291,48 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
     publication.Add(staged);
     return staged.table;
   };
-  WEIRHOUSE_TRY(staged_current_,
-                stage(definition.name(), plan_.current_rows, plan_.deletes, &appended_));
-  if (plan_.history_rows != nullptr) {
-    table::AppendedRows ignored;
+  if (!current_unchanged_) {
+    WEIRHOUSE_TRY(staged_current_,
+                  stage(definition.name(), plan_.current_rows, plan_.deletes, !plan_.gone.empty(),
+                        &appended_));
+  }
+  if (plan_.history_rows != nullptr && !history_unchanged_) {
     WEIRHOUSE_TRY(staged_history_,
-                  stage(definition.history_table(), plan_.history_rows, {}, &ignored));
+                  stage(definition.history_table(), plan_.history_rows, plan_.history_deletes,
+                        !plan_.history_deletes.empty(), &appended_history_));
   }
   return Status();
 }
 
-Status TableWork::ApplyToIndexes() {
-  if (unchanged_ || full_)
+Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
+  if (full_)
     return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   WEIRHOUSE_TRY_STATUS(
-      index->Apply(staged_current_, transform::IndexEntries(plan_, appended_), {}));
-  if (staged_history_ != nullptr) {
-    WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
-    WEIRHOUSE_TRY_STATUS(versions->Apply(staged_history_, plan_.versions));
+      index->Apply(staged_current_, transform::IndexEntries(plan_, appended_), plan_.gone));
+  WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
+  if (versions != nullptr) {
+    const bool keeps = versions->memory() == transform::Memory::kHistory;
+    WEIRHOUSE_TRY_STATUS(versions->Apply(keeps ? staged_history_ : losers, plan_.versions));
   }
-  return Status();
+  if (staged_history_ == nullptr || !indexes_history_) return Status();
+  WEIRHOUSE_TRY(table::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
+  return history->Apply(staged_history_, transform::HistoryEntries(plan_, appended_history_),
+                        plan_.history_gone);
 }
 
 void TableWork::CountRows(std::map<std::string, std::int64_t>& rows_by_table) const {
-  if (unchanged_) return;
-  rows_by_table[transform_->definition.name()] += plan_.current_rows->num_rows();
-  if (plan_.history_rows != nullptr)
-    rows_by_table[transform_->definition.history_table()] += plan_.history_rows->num_rows();
+  const auto& definition = transform_->definition;
+  if (!current_unchanged_) rows_by_table[definition.name()] += plan_.current_rows->num_rows();
+  if (plan_.history_rows != nullptr && !history_unchanged_)
+    rows_by_table[definition.history_table()] += plan_.history_rows->num_rows();
 }
 
 void TableWork::NameTables(std::vector<std::string>& names) const {
-  if (unchanged_) return;
-  names.push_back(transform_->definition.name());
-  if (plan_.history_rows != nullptr) names.push_back(transform_->definition.history_table());
+  if (!current_unchanged_) names.push_back(transform_->definition.name());
+  if (plan_.history_rows != nullptr && !history_unchanged_)
+    names.push_back(transform_->definition.history_table());
 }
 
 Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
@@ -250,13 +347,6 @@ Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const st
   return workspace.LoadTable(table).status();
 }
 
-Result<std::shared_ptr<arrow::Table>> NewRowsOf(Workspace& workspace, const TableWork* upstream,
-                                                const std::string& table) {
-  if (upstream == nullptr) return EmptyRowsOf(workspace, table, {});
-  return table == upstream->transform().definition.name() ? upstream->added_rows()
-                                                          : upstream->added_history();
-}
-
 Status AppendRows(Workspace& workspace, Publication& publication, const std::string& name,
                   const std::shared_ptr<arrow::Table>& rows) {
   WEIRHOUSE_TRY(const table::TablePtr base, TableOrNew(workspace, name, *rows->schema(), {}, {}));
@@ -267,24 +357,24 @@ Status AppendRows(Workspace& workspace, Publication& publication, const std::str
   return Status();
 }
 
-Status StageLosers(Workspace& workspace, Publication& publication,
-                   const std::vector<std::unique_ptr<TableWork>>& work) {
-  RowBuilder rows(arrow::schema(
-      {arrow::field("record", arrow::int64(), false), arrow::field("table", arrow::utf8(), false),
-       arrow::field("state", arrow::utf8(), false), arrow::field("winner", arrow::int64(), false),
-       arrow::field("run", arrow::int64(), false)}));
-  for (const auto& one : work) {
-    for (const transform::Loser& loser : one->losers()) {
-      rows.Int(0, loser.record.value());
-      rows.Text(1, one->transform().definition.name());
-      rows.Text(2, transform::RecordStateName(loser.state));
-      rows.Int(3, loser.winner.value());
-      rows.Int(4, publication.run().id.value());
-      rows.EndRow();
-    }
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::vector<RejectedRecord> all;
+  for (const auto& one : work)
+    all.insert(all.end(), one->rejected().begin(), one->rejected().end());
+  return all;
+}
+
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::map<std::pair<std::string, std::string>, std::int64_t> counts;
+  for (const RejectedRecord& row : AllRejected(work)) {
+    if (row.record.value() < 0) ++counts[{row.table, row.column}];
   }
-  if (rows.row_count() == 0) return Status();
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> table, rows.Finish());
-  return AppendRows(workspace, publication, "system.losers", table);
+  std::vector<std::string> lines;
+  for (const auto& [place, count] : counts) {
+    lines.push_back(
+        fmt::format("{} left out {} of its rows, whose key column \"{}\" is null (WH2112)",
+                    place.first, count, place.second));
+  }
+  return lines;
 }
 }  // namespace weirhouse::engine

@@ -30,8 +30,7 @@ class TableWork {
  public:
   // Decides what `rows` (the transform's answer) change. `records` = the driver's share of the
   // batch, or null. `driver_rows` = all driver rows the transform read (mode full and rebuilds), or
-  // null: those of `records`. `full` = `rows` are the whole table: replaces what is there, unless
-  // that has the same content.
+  // null: those of `records`. `full` = `rows` are the whole table: replaces what is there.
   static Result<std::unique_ptr<TableWork>> Make(Workspace& workspace,
                                                  const transform::CheckedTransform& transform,
                                                  const std::shared_ptr<arrow::Table>& rows,
@@ -39,19 +38,39 @@ class TableWork {
                                                  const std::shared_ptr<arrow::Table>& driver_rows,
                                                  bool full);
 
+  // What a chain decided: see chain_work.h.
+  // `indexes_history`: the history has one version per key, and a key index of its own.
+  static std::unique_ptr<TableWork> OfPlan(Workspace& workspace,
+                                           const transform::CheckedTransform& transform,
+                                           transform::UpsertPlan plan, bool indexes_history);
+
+  // Of a whole table: forgets what has the content that is there already. Nothing of that is
+  // written, readers keep their files and nobody downstream is woken.
+  Status DropUnchanged();
+
   const transform::CheckedTransform& transform() const { return *transform_; }
   const SourceRecords* records() const { return records_; }
   const std::vector<RejectedRecord>& rejected() const { return rejected_; }
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
+  // `losers` are all of the table's, not those of a batch.
+  bool is_full() const { return full_; }
   // Rows that join the current table, hidden columns included.
   const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
 
   bool Covers(const std::string& table) const;  // its table, or the history of it
-  bool ChangesRows() const;
+  // Of a table it covers: do rows join or leave?
+  bool ChangesRows(const std::string& table) const;
   // A table it covers, as it will be. `columns` empty = all.
   Result<std::shared_ptr<arrow::Table>> StagedRows(TableView& tables, const std::string& table,
                                                    const std::vector<std::string>& columns) const;
+  // Of a table it covers: do rows leave, replaced or not?
+  bool LosesRows(const std::string& table) const;
+  // Those that leave, and those that join: of a whole table, the ones that were not there before.
+  Result<std::shared_ptr<arrow::Table>> LeftRows(TableView& tables, const std::string& table);
+  Result<std::shared_ptr<arrow::Table>> JoinedRows(TableView& tables, const std::string& table);
+  // Keys of the current table under which something changes. More may be named.
+  Result<std::vector<std::string>> ChangedKeys(TableView& tables);
   // Per added row: does another current row, which this batch does not replace, hold its key?
   Result<std::vector<bool>> KeysHeldByOthers() const;
   // The greatest known (else event) time among the added rows, µs.
@@ -60,10 +79,13 @@ class TableWork {
   }
   // Record states of its driver's records, as deltas.
   std::map<std::string, std::int64_t> StateCounts() const { return states_; }
+  // The same of a whole table, not as deltas: what all of them amount to.
+  const std::map<std::string, std::int64_t>& StateTotals() const { return totals_; }
 
   Status Stage(Publication& publication, const std::string& ref);
-  // After the commit.
-  Status ApplyToIndexes();
+  // After the commit. `losers` = system.losers as it stands now, null if this run did not change
+  // it.
+  Status ApplyToIndexes(const table::TablePtr& losers);
   void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
   void NameTables(std::vector<std::string>& names) const;
 
@@ -72,17 +94,28 @@ class TableWork {
       : workspace_(workspace), transform_(&transform) {}
   Status CountStates(const std::shared_ptr<arrow::Table>& rows,
                      const std::shared_ptr<arrow::Table>& driver_rows);
-  Status DropIfUnchanged();
+
+  struct Change {
+    std::shared_ptr<arrow::Table> joined;
+    std::shared_ptr<arrow::Table> left;
+  };
+  // Of a whole table it covers; worked out once.
+  Result<const Change*> ChangeOf(TableView& tables, const std::string& table);
 
   Workspace& workspace_;
   const transform::CheckedTransform* transform_;
   const SourceRecords* records_ = nullptr;
   bool full_ = false;
-  bool unchanged_ = false;
+  bool indexes_history_ = false;
+  bool current_unchanged_ = false;
+  bool history_unchanged_ = false;
   transform::UpsertPlan plan_;
   std::vector<RejectedRecord> rejected_;
   std::map<std::string, std::int64_t> states_;
+  std::map<std::string, std::int64_t> totals_;
+  std::map<std::string, Change> changes_;  // by table
   table::AppendedRows appended_;
+  table::AppendedRows appended_history_;
   table::TablePtr staged_current_;
   table::TablePtr staged_history_;
 };
@@ -90,13 +123,12 @@ class TableWork {
 // No rows of a table that does not exist yet, with the columns its transform will give it.
 Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
                                                   const std::vector<std::string>& columns);
-// Rows that `upstream` adds to `table` (none if it is null).
-Result<std::shared_ptr<arrow::Table>> NewRowsOf(Workspace& workspace, const TableWork* upstream,
-                                                const std::string& table);
 // Appends `rows` to a table that is made if it does not exist.
 Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
                   const std::shared_ptr<arrow::Table>& rows);
-// The records that lost, to system.losers: why a record is not in its table has an answer.
-Status StageLosers(Workspace& workspace, Publication& publication,
-                   const std::vector<std::unique_ptr<TableWork>>& work);
+// Rows that the tables of a run cannot keep.
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
+// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
+// and column.
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
 }  // namespace weirhouse::engine

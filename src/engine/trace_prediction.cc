@@ -104,7 +104,9 @@ TraceNode FeatureRowNode(const feature::ViewPlan& plan, const feature::FeatureRo
       cell.bits = column.bits[row];
       if (column.type == feature::ValueType::kString) cell.text = column.texts[row];
     }
-    const std::string text = feature::ToText(cell.ToValue());
+    const bool decimal = column.type == feature::ValueType::kDecimal && column.valid[row] != 0;
+    const std::string text = decimal ? feature::DecimalText(column.texts[row], column.scale)
+                                     : feature::ToText(cell.ToValue());
     values += fmt::format("{}{} = {}", values.empty() ? ": " : ", ", plan.expressions[e].sql, text);
     cells[plan.expressions[e].sql] = text;
   }

@@ -114,17 +114,18 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
     node.parents.push_back(std::move(one));
   }
   if (!now) return node;
-  WEIRHOUSE_TRY(const std::vector<LostRecord> losers, LosersAround(workspace_, *now));
+  WEIRHOUSE_TRY(const std::vector<transform::StoredLoser> losers, LosersAround(workspace_, *now));
   std::size_t shown = 0;
-  for (const LostRecord& lost : losers) {
+  for (const transform::StoredLoser& lost : losers) {
     if (lost.winner != *now || lost.table != table) continue;
     if (!options_.all_records && ++shown > kTraceParentsShown) {
       ++node.hidden;
       continue;
     }
     WEIRHOUSE_TRY(TraceNode record, objects_.Record(lost.record));
-    record.title = fmt::format("lost to it ({}): {}", lost.state, record.title);
-    record.detail["state"] = lost.state;
+    record.title =
+        fmt::format("lost to it ({}): {}", transform::RecordStateName(lost.state), record.title);
+    record.detail["state"] = transform::RecordStateName(lost.state);
     node.parents.push_back(std::move(record));
   }
   return node;
@@ -147,15 +148,16 @@ Result<TraceNode> Tracer::Record(RecordId record) {
       became += fmt::format(" → {}@{}", table, row.seq.value());
     }
   }
-  WEIRHOUSE_TRY(const std::vector<LostRecord> losers, LosersAround(workspace_, record));
-  for (const LostRecord& lost : losers) {
+  WEIRHOUSE_TRY(const std::vector<transform::StoredLoser> losers, LosersAround(workspace_, record));
+  for (const transform::StoredLoser& lost : losers) {
     if (lost.record != record) continue;
     fate.push_back({{"table", lost.table},
-                    {"state", lost.state},
+                    {"state", transform::RecordStateName(lost.state)},
                     {"winner", lost.winner.value()},
                     {"run", ToString(lost.run)}});
     node.title +=
-        fmt::format(" → {} in {}, lost to record {}", lost.state, lost.table, lost.winner.value());
+        fmt::format(" → {} in {}, lost to record {}", transform::RecordStateName(lost.state),
+                    lost.table, lost.winner.value());
   }
   const std::string quarantine = "quarantine." + object->source;
   WEIRHOUSE_TRY(const auto quarantined, workspace_.FindTable(quarantine));

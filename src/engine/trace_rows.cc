@@ -8,12 +8,13 @@
 #include <unordered_map>
 
 #include "engine/arrow_rows.h"
+#include "engine/field_value.h"
+#include "engine/record_query.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
-constexpr std::string_view kLosersTable = "system.losers";
 constexpr std::string_view kSequenceColumn = "_sequence_number";
 
 Status ArrowFailed(const arrow::Status& status) {
@@ -189,9 +190,9 @@ json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
     case arrow::Type::INT64:
       return static_cast<const arrow::Int64Scalar&>(**scalar).value;
     case arrow::Type::FLOAT:
-      return static_cast<const arrow::FloatScalar&>(**scalar).value;
+      return JsonOfNumber(static_cast<const arrow::FloatScalar&>(**scalar).value);
     case arrow::Type::DOUBLE:
-      return static_cast<const arrow::DoubleScalar&>(**scalar).value;
+      return JsonOfNumber(static_cast<const arrow::DoubleScalar&>(**scalar).value);
     case arrow::Type::TIMESTAMP:
       return FormatTime(static_cast<const arrow::TimestampScalar&>(**scalar).value);
     case arrow::Type::BINARY:
@@ -349,21 +350,11 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
   return found;
 }
 
-Result<std::vector<LostRecord>> LosersAround(Workspace& workspace, RecordId record) {
-  std::vector<LostRecord> lost;
-  WEIRHOUSE_TRY(const auto table, workspace.FindTable(std::string(kLosersTable)));
-  if (!table) return lost;
-  WEIRHOUSE_TRY(const auto rows, workspace.ReadTable(std::string(kLosersTable)));
-  WEIRHOUSE_TRY(const auto losers, Longs(*rows, "record"));
-  WEIRHOUSE_TRY(const auto winners, Longs(*rows, "winner"));
-  WEIRHOUSE_TRY(const auto runs, Longs(*rows, "run"));
-  for (std::int64_t i = 0; i < losers->length(); ++i) {
-    if (losers->Value(i) != record.value() && winners->Value(i) != record.value()) continue;
-    lost.push_back({RecordId(losers->Value(i)), RecordId(winners->Value(i)),
-                    JsonOfCell(*rows->GetColumnByName("table"), i).get<std::string>(),
-                    JsonOfCell(*rows->GetColumnByName("state"), i).get<std::string>(),
-                    RunId(runs->Value(i))});
-  }
-  return lost;
+Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, RecordId record) {
+  WEIRHOUSE_TRY(std::vector<transform::StoredLoser> losers, CurrentLosers(workspace));
+  std::erase_if(losers, [&](const transform::StoredLoser& lost) {
+    return lost.record != record && lost.winner != record;
+  });
+  return losers;
 }
 }  // namespace weirhouse::engine

@@ -17,6 +17,7 @@
 #include "feature/kernel.h"
 #include "feature/plan.h"
 #include "lineage/lineage.h"
+#include "transform/loser_table.h"
 
 namespace arrow {
 class ChunkedArray;
@@ -75,14 +76,6 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
                                             const std::vector<std::string>& key_columns,
                                             const std::vector<std::string>& values);
 
-// A record that is not in its table, or took another's place.
-struct LostRecord {
-  RecordId record;
-  RecordId winner;
-  std::string table;
-  std::string state;  // duplicate | conflict | superseded
-  RunId run;
-};
-// Entries of system.losers about `record`, as loser or as winner.
-Result<std::vector<LostRecord>> LosersAround(Workspace& workspace, RecordId record);
+// Entries of system.losers about `record`, as loser or as winner, as it stands.
+Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, RecordId record);
 }  // namespace weirhouse::engine

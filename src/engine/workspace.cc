@@ -11,9 +11,12 @@
 
 #include "base/text.h"
 #include "engine/catalog_place.h"
+#include "engine/online_fill.h"
 #include "engine/online_query.h"
+#include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
+#include "transform/loser_table.h"
 #include "transform/version_index.h"
 
 namespace weirhouse::engine {
@@ -91,12 +94,19 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  if (writes) {
+    WEIRHOUSE_TRY(workspace->parsing_mark_,
+                  ParsingMark::Open(workspace->state_folder_ + "/parsing"));
+    WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
+  }
   const std::string kv_folder = workspace->state_folder_ + "/kv";
   if (writes || workspace->disk_->Stat(kv_folder + "/CURRENT").ok()) {
     storage::KvOptions kv_options;
     kv_options.read_only = !writes;
     WEIRHOUSE_TRY(workspace->kv_, storage::KvStore::Open(kv_folder, kv_options));
     WEIRHOUSE_TRY(workspace->online_, feature::OnlineStore::Open(*workspace->kv_));
+    WEIRHOUSE_TRY_STATUS(DistrustOtherLives(*workspace->project_, *workspace->catalog_,
+                                            *workspace->disk_, *workspace->online_));
   }
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
@@ -176,16 +186,25 @@ Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
 Result<transform::VersionIndex*> Workspace::VersionsOf(
     const transform::CheckedTransform& transform) {
   const auto& definition = transform.definition;
-  if (definition.history != transform::History::kKeep)
+  const bool keeps = definition.history == transform::History::kKeep;
+  // Rows of a processed table may leave it again, and what lost to them with them: only records
+  // stay what they were.
+  const bool over_records = transform.driver && transform::KindOfTable(*transform.driver) ==
+                                                    transform::TableKind::kRecords;
+  if (!keeps && (definition.order_by_arrival || !over_records)) {
+    versions_.erase(definition.name());
     return static_cast<transform::VersionIndex*>(nullptr);
+  }
   std::unique_ptr<transform::VersionIndex>& versions = versions_[definition.name()];
   if (versions == nullptr) {
     versions = std::make_unique<transform::VersionIndex>(
-        *kv_, definition.name(), definition.key_columns(), definition.order_columns());
+        *kv_, definition.name(), definition.key_columns(), definition.order_columns(),
+        keeps ? transform::Memory::kHistory : transform::Memory::kLosers);
   }
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> history,
-                FindTable(definition.history_table()));
-  if (history) WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, *history));
+  WEIRHOUSE_TRY(
+      const std::optional<table::TablePtr> source,
+      FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
+  WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
   return versions.get();
 }
 
@@ -197,8 +216,7 @@ Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
 }
 Result<transform::VersionIndex*> Workspace::PeekVersions(const std::string& name) {
   const auto known = versions_.find(name);
-  WEIRHOUSE_CHECK(known != versions_.end());
-  return known->second.get();
+  return known == versions_.end() ? nullptr : known->second.get();
 }
 
 Result<EventTime> Workspace::Now() {

@@ -29,6 +29,7 @@ class OnlineStore;
 }  // namespace weirhouse::feature
 
 namespace weirhouse::engine {
+class ParsingMark;
 class RequestSessions;
 
 // What a verb is told while it works. Threads: called from the working thread only.
@@ -64,6 +65,8 @@ class Workspace {
   // False for a reader of a project that was never run.
   bool has_online() const { return online_ != nullptr; }
   RequestSessions& request_sessions() { return *request_sessions_; }
+  // Which object is being parsed, for the process after this one. Of writers only.
+  ParsingMark& parsing_mark() { return *parsing_mark_; }
   Clock& clock() { return *clock_; }
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
@@ -84,8 +87,8 @@ class Workspace {
   Result<table::KeyIndex*> IndexOf(const std::string& name,
                                    const std::vector<std::string>& key_columns,
                                    const std::vector<std::string>& order_columns);
-  // The versions that a table with history knows, brought to its main snapshot; null for tables
-  // without history.
+  // The versions that a table knows, brought to where its history stands, or system.losers; null
+  // where it remembers none: without history by arrival, and without history over another table.
   Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
   // The same as they stand, for the moment between a commit and Apply. They must have been asked
   // for before.
@@ -101,6 +104,7 @@ class Workspace {
   storage::Disk* disk_ = nullptr;
   std::unique_ptr<storage::KvStore> kv_;
   std::unique_ptr<storage::SqlEngine> sql_;
+  std::unique_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
   Clock* clock_ = nullptr;

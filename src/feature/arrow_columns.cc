@@ -99,6 +99,27 @@ void AppendNumbers(const arrow::Array& chunk, RawColumn* out) {
   }
 }
 
+std::string_view DecimalBytes(const arrow::Decimal128Array& array, std::int64_t row) {
+  return {reinterpret_cast<const char*>(array.GetValue(row)), sizeof(WideInt)};
+}
+
+void AppendDecimals(const arrow::Decimal128Array& array, RawColumn* out) {
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    out->valid.push_back(array.IsValid(i) ? 1 : 0);
+    out->texts.push_back(array.IsValid(i) ? DecimalBytes(array, i) : std::string_view());
+  }
+}
+
+void AppendDecimalsAsNumbers(const arrow::Decimal128Array& array, RawColumn* out) {
+  const int scale = static_cast<const arrow::DecimalType&>(*array.type()).scale();
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    const bool valid = array.IsValid(i);
+    out->valid.push_back(valid ? 1 : 0);
+    out->bits.push_back(
+        valid ? NumberBits(RoundedDecimal(DecimalDigits(DecimalBytes(array, i)), scale)) : 0);
+  }
+}
+
 template <typename ArrayType>
 void AppendTexts(const arrow::Array& chunk, std::vector<std::string_view>* out) {
   const auto& array = static_cast<const ArrayType&>(chunk);
@@ -121,9 +142,16 @@ Status AppendColumn(const arrow::Array& chunk, ValueType type, std::string_view 
       AppendNumbers<arrow::Int64Array>(chunk, out);
     } else if (id == arrow::Type::INT32) {
       AppendNumbers<arrow::Int32Array>(chunk, out);
+    } else if (id == arrow::Type::DECIMAL128) {
+      AppendDecimalsAsNumbers(static_cast<const arrow::Decimal128Array&>(chunk), out);
     } else {
       return Unusable(what, *chunk.type());
     }
+    return Status();
+  }
+  if (type == ValueType::kDecimal) {
+    if (id != arrow::Type::DECIMAL128) return Unusable(what, *chunk.type());
+    AppendDecimals(static_cast<const arrow::Decimal128Array&>(chunk), out);
     return Status();
   }
   if (type == ValueType::kString) {
@@ -235,6 +263,7 @@ Result<Value> ReadCell(const arrow::ChunkedArray& column, std::int64_t row) {
       return Value(std::bit_cast<double>(raw.bits[0]));
     case ValueType::kString:
       return Value(std::string(raw.texts[0]));
+    case ValueType::kDecimal:
     case ValueType::kTimestamp:
       break;
   }
@@ -260,7 +289,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& table,
 
 std::shared_ptr<arrow::Array> BuildArray(ValueType type, const std::vector<std::uint64_t>& bits,
                                          const std::vector<std::string>& texts,
-                                         const std::vector<std::uint8_t>& valid) {
+                                         const std::vector<std::uint8_t>& valid, int scale) {
   std::int64_t nulls = 0;
   std::shared_ptr<arrow::Buffer> validity = Bitmap(valid, &nulls);
   if (nulls == 0) validity = nullptr;
@@ -275,6 +304,15 @@ std::shared_ptr<arrow::Array> BuildArray(ValueType type, const std::vector<std::
     return std::make_shared<arrow::StringArray>(length, arrow::Buffer::FromVector(std::move(ends)),
                                                 arrow::Buffer::FromString(std::move(data)),
                                                 validity, nulls);
+  }
+  if (type == ValueType::kDecimal) {
+    std::string data;
+    for (std::size_t i = 0; i < valid.size(); ++i) {
+      data += valid[i] != 0 ? texts[i] : std::string(sizeof(WideInt), '\0');
+    }
+    return std::make_shared<arrow::Decimal128Array>(ArrowTypeOf(type, scale), length,
+                                                    arrow::Buffer::FromString(std::move(data)),
+                                                    validity, nulls);
   }
   if (type == ValueType::kBool) {
     std::vector<std::uint8_t> flags(bits.begin(), bits.end());

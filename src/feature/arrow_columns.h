@@ -31,7 +31,8 @@ struct IntColumn {
 // finer and coarser units are converted where that is exact (WH4015 otherwise, naming `what`).
 Result<IntColumn> ReadIntegers(const arrow::ChunkedArray& column, std::string_view what);
 
-// The values of one column as `type`: its bits for all but strings, see ValueColumn.
+// The values of one column as `type`: its bits, see ValueColumn; of strings and decimals the bytes.
+// A number may come from a column of decimals, each rounded once.
 struct RawColumn {
   std::vector<std::uint64_t> bits;
   std::vector<std::string_view> texts;  // into the column
@@ -49,10 +50,10 @@ Result<Value> ReadCell(const arrow::ChunkedArray& column, std::int64_t row);
 Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& table,
                                                const std::vector<std::int64_t>& order);
 
-// An array of `type` from bits (or texts) and validity bytes.
+// An array of `type` from bits (or texts) and validity bytes; `scale`: of decimals.
 std::shared_ptr<arrow::Array> BuildArray(ValueType type, const std::vector<std::uint64_t>& bits,
                                          const std::vector<std::string>& texts,
-                                         const std::vector<std::uint8_t>& valid);
+                                         const std::vector<std::uint8_t>& valid, int scale = 0);
 // A one-row array of `value`, which must be NULL or of `type`.
 Result<std::shared_ptr<arrow::Array>> ArrayOf(ValueType type, const Value& value);
 }  // namespace weirhouse::feature

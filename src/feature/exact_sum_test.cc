@@ -2,7 +2,9 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "base/random.h"
@@ -135,6 +137,52 @@ TEST(RoundedQuotient, RoundsOnceHoweverLargeTheSum) {
   // 2^53 + 1 lies half way; a remainder tips it.
   EXPECT_EQ(RoundedQuotient((WideInt{1} << 53) + 1, 1), 9007199254740992.0);
   EXPECT_EQ(RoundedQuotient(((WideInt{1} << 53) + 1) * 3 + 1, 3), 9007199254740994.0);
+}
+
+// The decimal digits / 10^scale as text: what strtod rounds once.
+std::string DecimalTextOf(WideInt digits, int scale) {
+  const bool negative = digits < 0;
+  std::string text;
+  for (WideInt rest = negative ? -digits : digits; rest != 0; rest /= 10)
+    text.insert(text.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+  return (negative ? "-" : "") + (text.empty() ? "0" : text) + "e-" + std::to_string(scale);
+}
+
+TEST(DecimalSum, RoundsADecimalOnce) {
+  SeededRandom random(8);
+  for (int i = 0; i < 20'000; ++i) {
+    WideInt digits = static_cast<WideInt>(random.Below(std::uint64_t{1} << 62));
+    if (i % 2 == 0) digits = digits * static_cast<WideInt>(random.Below(1'000'000'000'000)) + i;
+    digits >>= random.Below(60);
+    if (i % 3 == 0) digits = -digits;
+    const int scale = static_cast<int>(random.Below(39));
+    EXPECT_EQ(Bits(RoundedDecimal(digits, scale)),
+              Bits(std::strtod(DecimalTextOf(digits, scale).c_str(), nullptr) + 0.0))
+        << DecimalTextOf(digits, scale);
+  }
+}
+
+TEST(DecimalSum, IsOfWhatWasWritten) {
+  DecimalSum sum;
+  for (const std::int64_t digits : {1'000, 2'000, 26'750}) sum.Add(digits, 1);
+  EXPECT_EQ(sum.Round(4), 2.975) << "0.1 + 0.2 + 2.675 as doubles is 2.9749999999999996";
+  EXPECT_EQ(sum.Mean(3, 4), 2.975 / 3);
+  sum.Add(26'750, -1);
+  EXPECT_EQ(sum.Round(4), 0.3);
+  sum.Add(3'000, -1);
+  EXPECT_EQ(Bits(sum.Round(4)), Bits(0.0));
+}
+
+TEST(DecimalSum, HoldsMoreThanOneDecimalCan) {
+  WideInt greatest = 1;
+  for (int i = 0; i < 38; ++i) greatest *= 10;
+  greatest -= 1;
+  DecimalSum sum;
+  for (int i = 0; i < 1000; ++i) sum.Add(-greatest, 1);
+  EXPECT_EQ(sum.Round(0), -1e41);
+  EXPECT_EQ(sum.Mean(1000, 38), -1.0);
+  for (int i = 0; i < 999; ++i) sum.Add(greatest, 1);
+  EXPECT_EQ(sum.Round(19), -1e19);
 }
 }  // namespace
 }  // namespace weirhouse::feature

@@ -9,16 +9,13 @@
 
 #include "base/text.h"
 #include "feature/arrow_columns.h"
+#include "transform/function_list.h"
 
 namespace weirhouse::feature {
 namespace {
 using nlohmann::json;
 
 constexpr std::string_view kBindTable = "wh_bind";
-
-// Words that DuckDB reads as functions of the clock unless a column has their name.
-const std::set<std::string> kClockWords = {"current_date", "current_time", "current_timestamp",
-                                           "localtime", "localtimestamp"};
 
 std::string Lower(std::string text) {
   for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -41,11 +38,15 @@ std::string FindForbidden(const json& node, const std::set<std::string>& repeata
     if (kind == "PARAMETER") return "a parameter";
     if (kind == "FUNCTION") {
       const std::string name = Lower(TextOf(node, "function_name"));
-      if (!repeatable.contains(name)) return fmt::format("\"{}\"", name);
+      const auto children = node.find("children");
+      const bool two = children != node.end() && children->size() == 2;
+      // Between two times that are given, age() asks no clock.
+      const bool good = name == "age" ? two : repeatable.contains(name);
+      if (!good) return fmt::format("\"{}\"", name);
     }
     const auto names = node.find("column_names");
     if (kind == "COLUMN_REF" && names != node.end() && names->size() == 1 &&
-        kClockWords.contains(Lower(names->front().get<std::string>()))) {
+        transform::IsValueFunction(Lower(names->front().get<std::string>()))) {
       return fmt::format("\"{}\"", names->front().get<std::string>());
     }
   }
@@ -75,11 +76,17 @@ bool IsLoneExpression(const json& tree) {
          (none("from_table") || TextOf(node["from_table"], "type") == "EMPTY");
 }
 
+// The type by which an expression's values are kept, and the scale of decimals.
+struct ExpressionType {
+  ValueType type = ValueType::kInt64;
+  int scale = 0;
+};
+
 std::optional<ValueType> TypeOfSql(const arrow::DataType& type) {
   if (arrow::is_decimal(type.id())) {
     // HUGEINT, as sums of integers give, comes as a decimal without a fraction.
     return static_cast<const arrow::DecimalType&>(type).scale() == 0 ? ValueType::kInt64
-                                                                     : ValueType::kDouble;
+                                                                     : ValueType::kDecimal;
   }
   if (type.id() == arrow::Type::UINT64) return ValueType::kInt64;
   return ValueTypeOf(type);
@@ -109,9 +116,19 @@ Status NeedColumn(const FeatureView& view, const arrow::Schema& source, const st
 Status NeedColumns(const FeatureView& view, const arrow::Schema& source) {
   for (const TypedName& part : view.entity) {
     WEIRHOUSE_TRY_STATUS(NeedColumn(view, source, part.name, "entity", false));
-    const auto type = ValueTypeOf(*source.GetFieldByName(part.name)->type());
-    if (type == part.type || (type == ValueType::kInt64 && part.type == ValueType::kDouble)) {
-      continue;
+    const arrow::DataType& column = *source.GetFieldByName(part.name)->type();
+    const auto type = ValueTypeOf(column);
+    if (type == part.type) continue;
+    if (type == ValueType::kInt64 && part.type == ValueType::kDouble) {
+      // A double tells all integers of 32 bits apart, and merges those of 64 from 2^53 on.
+      if (column.id() != arrow::Type::INT64) continue;
+      return Status(Code::kInvalidInput,
+                    fmt::format("entity \"{}\" of view \"{}\" is a number, but in \"{}\" it is {}: "
+                                "a number cannot tell integers beyond 2^53 apart",
+                                part.name, view.id(), view.source, column.ToString()))
+          .WithError("WH4015")
+          .WithSpan(view.span)
+          .WithHint(fmt::format("say `entity: {{ {}: integer }}`", part.name));
     }
     return Status(Code::kInvalidInput,
                   fmt::format("entity \"{}\" of view \"{}\" is a {}, but in \"{}\" it is {}",
@@ -130,8 +147,8 @@ Status NeedColumns(const FeatureView& view, const arrow::Schema& source) {
 }
 
 // The type of one expression over the table registered as `from`.
-Result<ValueType> DescribeExpression(const FeatureView& view, const Feature& feature,
-                                     std::string_view from, storage::SqlSession& session) {
+Result<ExpressionType> DescribeExpression(const FeatureView& view, const Feature& feature,
+                                          std::string_view from, storage::SqlSession& session) {
   const auto described = session.Describe(
       fmt::format("SELECT (\n{}\n) AS value FROM {}", feature.of, QuoteIdentifier(from)));
   if (!described.ok()) {
@@ -145,7 +162,9 @@ Result<ValueType> DescribeExpression(const FeatureView& view, const Feature& fea
   }
   const arrow::DataType& type = *(*described)->field(0)->type();
   const std::optional<ValueType> known = TypeOfSql(type);
-  if (known) return *known;
+  if (known == ValueType::kDecimal)
+    return ExpressionType{*known, static_cast<const arrow::DecimalType&>(type).scale()};
+  if (known) return ExpressionType{*known, 0};
   return Status(Code::kInvalidInput, fmt::format("{} has a type that features cannot hold: {}",
                                                  NameOf(view, feature), type.ToString()))
       .WithError("WH4005")
@@ -177,6 +196,12 @@ Result<ExpressionChecker> ExpressionChecker::Make(storage::SqlSession& session) 
                     "'pg_'))) ORDER BY name"));
   WEIRHOUSE_TRY(const auto names, ReadBytes(*rows->column(0), "function names"));
   checker.repeatable_.insert(names.begin(), names.end());
+  // DuckDB calls some of them consistent that ask the clock (age, current_localtime).
+  std::erase_if(checker.repeatable_, [](const std::string& name) {
+    const transform::FunctionRule rule = transform::RuleOfFunction(name);
+    return rule.kind == transform::FunctionKind::kRefused &&
+           rule.reason.find("no certain order") == std::string_view::npos;
+  });
   return checker;
 }
 
@@ -205,7 +230,7 @@ Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature)
       .WithSpan(feature.span);
 }
 
-std::string_view SqlTypeName(ValueType type) {
+std::string SqlTypeName(ValueType type, int scale) {
   switch (type) {
     case ValueType::kBool:
       return "BOOLEAN";
@@ -215,6 +240,8 @@ std::string_view SqlTypeName(ValueType type) {
       return "DOUBLE";
     case ValueType::kString:
       return "VARCHAR";
+    case ValueType::kDecimal:
+      return fmt::format("DECIMAL(38, {})", scale);
     case ValueType::kTimestamp:
       break;
   }
@@ -228,14 +255,16 @@ Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
   WEIRHOUSE_TRY(auto empty, EmptyTable(arrow::schema(source.fields())));
   WEIRHOUSE_TRY_STATUS(session.Register(std::string(kBindTable), std::move(empty)));
   std::vector<ValueType> types;
+  std::vector<int> scales;
   for (const RowExpression& expression : RowExpressionsOf(view)) {
     const Feature& feature = FirstWith(view, expression.sql);
     WEIRHOUSE_TRY_STATUS(checker.Check(view, feature));
-    WEIRHOUSE_TRY(const ValueType type, DescribeExpression(view, feature, kBindTable, session));
-    types.push_back(type);
+    WEIRHOUSE_TRY(const ExpressionType one, DescribeExpression(view, feature, kBindTable, session));
+    types.push_back(one.type);
+    scales.push_back(one.scale);
   }
   WEIRHOUSE_TRY_STATUS(session.Unregister(std::string(kBindTable)));
-  return PlanView(view, std::move(types));
+  return PlanView(view, std::move(types), std::move(scales));
 }
 
 Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& session) {
@@ -247,12 +276,15 @@ Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& s
   WEIRHOUSE_TRY(auto empty, EmptyTable(arrow::schema(std::move(fields))));
   WEIRHOUSE_TRY_STATUS(session.Register("request", std::move(empty)));
   std::vector<ValueType> types;
+  std::vector<int> scales;
   for (const Feature& feature : view.features) {
     WEIRHOUSE_TRY_STATUS(checker.Check(view, feature));
-    WEIRHOUSE_TRY(const ValueType type, DescribeExpression(view, feature, "request", session));
-    types.push_back(type);
+    WEIRHOUSE_TRY(const ExpressionType one, DescribeExpression(view, feature, "request", session));
+    // One value, no sum: a number at once, and computed as a decimal of this scale (request.cc).
+    types.push_back(one.type == ValueType::kDecimal ? ValueType::kDouble : one.type);
+    scales.push_back(one.scale);
   }
   WEIRHOUSE_TRY_STATUS(session.Unregister("request"));
-  return PlanView(view, std::move(types));
+  return PlanView(view, std::move(types), std::move(scales));
 }
 }  // namespace weirhouse::feature

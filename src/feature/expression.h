@@ -40,6 +40,6 @@ Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
                           storage::SqlSession& session);
 Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& session);
 
-// The SQL type by which a value type is computed: "BIGINT", …
-std::string_view SqlTypeName(ValueType type);
+// The SQL type by which a value type is computed: "BIGINT", "DECIMAL(38,2)", …
+std::string SqlTypeName(ValueType type, int scale = 0);
 }  // namespace weirhouse::feature

@@ -38,6 +38,35 @@ void AppendPart(ValueType type, std::uint64_t bits, std::string_view text, std::
   AppendBigEndian(bits ^ kSignBit, out);
 }
 
+// Whether a double tells this integer from its neighbours.
+bool IsExactDouble(std::int64_t value) {
+  const auto number = static_cast<double>(value);
+  return number < 0x1p63 && static_cast<std::int64_t>(number) == value;
+}
+
+// Keys of another type become a number only where that merges none.
+Status CheckExactKeys(const TypedName& part, const arrow::ChunkedArray& column) {
+  if (part.type != ValueType::kDouble) return Status();
+  if (column.type()->id() == arrow::Type::DECIMAL128) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("entity \"{}\" is a number, but the column is {}", part.name,
+                              column.type()->ToString()))
+        .WithError("WH4015")
+        .WithHint("a number would merge decimals: cast it to double, or to text");
+  }
+  if (column.type()->id() != arrow::Type::INT64) return Status();
+  WEIRHOUSE_TRY(const IntColumn keys, ReadIntegers(column, part.name));
+  for (std::size_t i = 0; i < keys.values.size(); ++i) {
+    if (keys.valid[i] == 0 || IsExactDouble(keys.values[i])) continue;
+    return Status(Code::kInvalidInput,
+                  fmt::format("entity \"{}\" is a number, which cannot tell {} from its neighbours",
+                              part.name, keys.values[i]))
+        .WithError("WH4015")
+        .WithHint("cast it to double where that is meant, or make the entity an integer");
+  }
+  return Status();
+}
+
 // What ordering needs of one row; 32 bytes, so that sorting stays in cache.
 struct SortEntry {
   std::size_t group;
@@ -150,7 +179,7 @@ void Gather(const ReadRows& rows, const std::vector<std::int64_t>& hidden,
     for (const SortEntry& entry : order) {
       if (from.valid[entry.row] == 0) {
         to.AppendNull();
-      } else if (to.type == ValueType::kString) {
+      } else if (to.is_text()) {
         to.AppendText(from.texts[entry.row]);
       } else {
         to.AppendBits(from.bits[entry.row]);
@@ -166,18 +195,21 @@ void TakeTimes(ReadRows* rows) {
   }
 }
 
-void AddColumns(const ViewPlan& plan, FeatureRows* rows) {
-  for (const ValueType type : plan.value_types) {
-    rows->values.emplace_back();
-    rows->values.back().type = type;
-  }
-}
 }  // namespace
+
+std::vector<ValueColumn> EmptyValues(const ViewPlan& plan) {
+  std::vector<ValueColumn> values(plan.value_types.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i].type = plan.value_types[i];
+    values[i].scale = plan.scales[i];
+  }
+  return values;
+}
 
 void ValueColumn::AppendNull() {
   bits.push_back(0);
   valid.push_back(0);
-  if (type == ValueType::kString) texts.Append({});
+  if (is_text()) texts.Append({});
 }
 
 void ValueColumn::AppendBits(std::uint64_t value_bits) {
@@ -221,7 +253,7 @@ Result<std::optional<std::string>> EncodeEntity(std::span<const TypedName> entit
       AppendPart(type, 0, *text, &key);
     } else if (const auto* n = std::get_if<std::int64_t>(&value); n && type == ValueType::kInt64) {
       AppendPart(type, static_cast<std::uint64_t>(*n), {}, &key);
-    } else if (n != nullptr && type == ValueType::kDouble) {
+    } else if (n != nullptr && type == ValueType::kDouble && IsExactDouble(*n)) {
       AppendPart(type, std::bit_cast<std::uint64_t>(static_cast<double>(*n)), {}, &key);
     } else if (const auto* x = std::get_if<double>(&value); x && type == ValueType::kDouble) {
       const double number = *x != *x ? CanonicalNan() : *x;
@@ -248,6 +280,7 @@ Result<std::vector<std::optional<std::string>>> EncodeEntities(std::span<const T
     WEIRHOUSE_TRY(const auto column, RequireColumn(rows, part.name, "the rows"));
     WEIRHOUSE_TRY(const RawColumn raw,
                   ReadColumn(*column, part.type, fmt::format("entity \"{}\"", part.name)));
+    WEIRHOUSE_TRY_STATUS(CheckExactKeys(part, *column));
     const bool is_text = part.type == ValueType::kString;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (!keys[i]) continue;
@@ -269,7 +302,7 @@ Result<UnsortedRows> ReadUnsorted(const ViewPlan& plan, const arrow::Table& rows
   for (std::size_t i = 0; i < read.entities.size(); ++i) {
     order.push_back({0, read.event_time.values[i], read.known_time.values[i], i});
   }
-  AddColumns(plan, &out.rows);
+  out.rows.values = EmptyValues(plan);
   Gather(read, HiddenTimes(read), order, &out.rows);
   out.entities = std::move(read.entities);
   return out;
@@ -304,7 +337,7 @@ Result<LoadedView> LoadedView::Load(const ViewPlan& plan, const arrow::Table& ro
   if (!order.empty()) view.starts_.push_back(order.size());
 
   auto out = std::make_shared<FeatureRows>();
-  AddColumns(plan, out.get());
+  out->values = EmptyValues(plan);
   Gather(read, hidden, order, out.get());
   view.rows_ = std::move(out);
   return view;

@@ -52,14 +52,19 @@ class BytesColumn {
 // Values of one row expression. NaN is kept in its one canonical form.
 struct ValueColumn {
   ValueType type = ValueType::kInt64;
-  std::vector<std::uint64_t> bits;  // boolean 0 or 1, integer, number's bits, timestamp; strings: 0
-  BytesColumn texts;                // strings only
+  int scale = 0;                    // of decimals
+  std::vector<std::uint64_t> bits;  // boolean 0 or 1, integer, number's bits, timestamp; else 0
+  BytesColumn texts;                // strings; decimals as Arrow holds them, 16 bytes each
   std::vector<std::uint8_t> valid;
 
+  bool is_text() const { return type == ValueType::kString || type == ValueType::kDecimal; }
   void AppendNull();
   void AppendBits(std::uint64_t value_bits);
   void AppendText(std::string_view text);
 };
+
+// Columns for the row expressions of `plan`, without rows.
+std::vector<ValueColumn> EmptyValues(const ViewPlan& plan);
 
 // A row lives on the known axis from its known time until `hidden_at`, the known time of the next
 // version of its table key: the collapse, worked out once. `hidden_at` counts versions under other

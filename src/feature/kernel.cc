@@ -210,6 +210,9 @@ void Sweep::TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) 
   const ValueColumn& column = rows_.values[*output.expression];
   if (column.valid[row] == 0) {
     cell->status = FeatureStatus::kNull;
+  } else if (column.type == ValueType::kDecimal) {
+    const WideInt digits = DecimalDigits(column.texts[row]);
+    cell->bits = std::bit_cast<std::uint64_t>(RoundedDecimal(digits, column.scale));
   } else if (column.type == ValueType::kString) {
     cell->text = column.texts[row];
   } else {
@@ -290,6 +293,7 @@ Value Cell::ToValue() const {
       return Value(std::bit_cast<double>(bits));
     case ValueType::kString:
       return Value(std::string(text));
+    case ValueType::kDecimal:  // never of an answer
     case ValueType::kTimestamp:
       break;
   }

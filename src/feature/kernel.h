@@ -11,7 +11,8 @@
 //             present. A count is always present. Other aggregates of an empty window, or of NULLs
 //             alone, are NULL: `null` if the entity has an older row, else as above.
 // Aggregates ignore NULL as SQL does; `last` and `latest` do not look back past one. min and max
-// order NaN above +infinity and give zero as +0.0.
+// order NaN above +infinity and give zero as +0.0. Decimals are summed as they are written and
+// rounded once, to a number; so are those that min, max, last and latest choose.
 //
 // Evaluate and EvaluateMany share every step but the place where they begin to read, and their sums
 // are exact, so they agree bit for bit.

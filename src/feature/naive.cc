@@ -1,11 +1,13 @@
 #include "feature/naive.h"
 
 #include <arrow/api.h>
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <set>
@@ -67,7 +69,30 @@ struct NaiveInterpreter::State {
   Result<Value> Aggregated(const PlannedOutput& output,
                            const std::vector<std::size_t>& chosen) const;
   Value ValueAt(std::size_t expression, std::size_t row) const;
+  double MeanOfDecimals(std::size_t expression, const std::vector<std::size_t>& chosen,
+                        std::int64_t count) const;
 };
+
+namespace {
+arrow::Decimal128 DecimalAt(const RawColumn& column, std::size_t row) {
+  return arrow::Decimal128(reinterpret_cast<const std::uint8_t*>(column.texts[row].data()));
+}
+}  // namespace
+
+double NaiveInterpreter::State::MeanOfDecimals(std::size_t expression,
+                                               const std::vector<std::size_t>& chosen,
+                                               std::int64_t count) const {
+  const RawColumn& column = values[expression];
+  NaiveSum sum;
+  for (const std::size_t row : chosen) {
+    if (column.valid[row] == 0) continue;
+    arrow::Decimal128 decimal = DecimalAt(column, row);
+    const bool negative = decimal.high_bits() < 0;
+    if (negative) decimal.Negate();
+    sum.AddWide(negative, static_cast<std::uint64_t>(decimal.high_bits()), decimal.low_bits());
+  }
+  return sum.DividedBy(static_cast<std::uint64_t>(count), plan.scales[expression]);
+}
 
 Value NaiveInterpreter::State::ValueAt(std::size_t expression, std::size_t row) const {
   const RawColumn& column = values[expression];
@@ -81,6 +106,10 @@ Value NaiveInterpreter::State::ValueAt(std::size_t expression, std::size_t row) 
       return Value(std::bit_cast<double>(column.bits[row]));
     case ValueType::kString:
       return Value(std::string(column.texts[row]));
+    case ValueType::kDecimal:
+      // The decimal as it is written, read as the nearest double.
+      return Value(
+          std::strtod(DecimalAt(column, row).ToString(plan.scales[expression]).c_str(), nullptr));
     case ValueType::kTimestamp:
       break;
   }
@@ -156,6 +185,9 @@ Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
     return best;
   }
   const bool mean = output.aggregate == Aggregate::kMean;
+  if (plan.value_types[*output.expression] == ValueType::kDecimal) {
+    return Value(MeanOfDecimals(*output.expression, chosen, mean ? count : 1));
+  }
   if (plan.value_types[*output.expression] == ValueType::kDouble) {
     std::vector<double> numbers;
     for (const Value& value : present) numbers.push_back(*std::get_if<double>(&value));

@@ -61,6 +61,31 @@ NaiveSum::Digits NaiveSum::Magnitude(bool* negative) const {
   return *negative ? Minus(negative_, positive_) : Minus(positive_, negative_);
 }
 
+void NaiveSum::AddWide(bool negative, std::uint64_t high, std::uint64_t low) {
+  Digits* const digits = negative ? &negative_ : &positive_;
+  AddShifted(digits, low, kPoint);
+  AddShifted(digits, high, kPoint + 64);
+}
+
+double NaiveSum::RoundBits(const std::vector<bool>& quotient, int top, bool rest, bool negative) {
+  const auto first = std::find(quotient.begin(), quotient.end(), true);
+  if (first == quotient.end()) return 0.0;
+  const int highest = top - static_cast<int>(first - quotient.begin());
+  const int lowest = std::max(highest - 52, -1074);
+  double value = 0;
+  auto bit = first;
+  for (int weight = highest; weight >= lowest; --weight, ++bit) {
+    value = value * 2 + (*bit ? 1 : 0);
+  }
+  if (lowest > highest) bit = quotient.begin() + (top - lowest + 1);
+  const bool half = *bit;
+  const bool below = rest || std::find(bit + 1, quotient.end(), true) != quotient.end();
+  const bool odd = std::fmod(value, 2) != 0;
+  if (half && (below || odd)) value += 1;
+  value = std::ldexp(value, lowest);
+  return negative ? -value : value;
+}
+
 double NaiveSum::DividedBy(std::uint64_t divisor) const {
   bool negative = false;
   const Digits dividend = Magnitude(&negative);
@@ -77,22 +102,46 @@ double NaiveSum::DividedBy(std::uint64_t divisor) const {
     quotient.push_back(rest >= divisor);
     if (rest >= divisor) rest -= divisor;
   }
-  const auto first = std::find(quotient.begin(), quotient.end(), true);
-  if (first == quotient.end()) return 0.0;
-  const int highest = top - static_cast<int>(first - quotient.begin());
-  const int lowest = std::max(highest - 52, -1074);
-  double value = 0;
-  auto bit = first;
-  for (int weight = highest; weight >= lowest; --weight, ++bit) {
-    value = value * 2 + (*bit ? 1 : 0);
+  return RoundBits(quotient, top, rest != 0, negative);
+}
+
+bool NaiveSum::DivideBit(Digits* rest, bool bit, const Digits& divisor) {
+  std::uint32_t carry = bit ? 1 : 0;
+  for (std::uint32_t& digit : *rest) {
+    const std::uint32_t over = digit >> 31;
+    digit = (digit << 1) | carry;
+    carry = over;
   }
-  if (lowest > highest) bit = quotient.begin() + (top - lowest + 1);
-  const bool half = *bit;
-  const bool below = rest != 0 || std::find(bit + 1, quotient.end(), true) != quotient.end();
-  const bool odd = std::fmod(value, 2) != 0;
-  if (half && (below || odd)) value += 1;
-  value = std::ldexp(value, lowest);
-  return negative ? -value : value;
+  if (carry != 0) rest->push_back(carry);
+  if (Less(*rest, divisor)) return false;
+  *rest = Minus(*rest, divisor);
+  return true;
+}
+
+double NaiveSum::DividedBy(std::uint64_t divisor, int tens) const {
+  Digits by{static_cast<std::uint32_t>(divisor), static_cast<std::uint32_t>(divisor >> 32)};
+  for (int i = 0; i < tens; ++i) {
+    std::uint64_t carry = 0;
+    for (std::uint32_t& digit : by) {
+      carry += std::uint64_t{digit} * 10;
+      digit = static_cast<std::uint32_t>(carry);
+      carry >>= 32;
+    }
+    if (carry != 0) by.push_back(static_cast<std::uint32_t>(carry));
+  }
+  bool negative = false;
+  const Digits dividend = Magnitude(&negative);
+  std::vector<bool> quotient;
+  const int top = static_cast<int>(dividend.size()) * 32 - 1 - kPoint;
+  Digits rest;
+  for (int weight = top; weight >= -kPoint; --weight) {
+    const int position = weight + kPoint;
+    const bool next =
+        ((dividend[static_cast<std::size_t>(position / 32)] >> (position % 32)) & 1) != 0;
+    quotient.push_back(DivideBit(&rest, next, by));
+  }
+  const bool left = std::any_of(rest.begin(), rest.end(), [](std::uint32_t d) { return d != 0; });
+  return RoundBits(quotient, top, left, negative);
 }
 
 bool NaiveSum::FitsInteger(std::int64_t* value) const {

@@ -1,7 +1,9 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "feature/online_layout.h"
@@ -41,11 +43,11 @@ std::int64_t HiddenAt(const std::vector<StoredVersion>& versions, std::size_t in
 // Applies one view's change to a batch of writes.
 class Writer {
  public:
-  Writer(storage::KvStore& store, const ViewPlan& plan, std::int64_t now, storage::KvBatch& batch,
-         ApplyReport& report)
+  Writer(storage::KvStore& store, const ViewPlan& plan, ViewPlace place, std::int64_t now,
+         storage::KvBatch& batch, ApplyReport& report)
       : store_(store),
         plan_(plan),
-        view_id_(plan.view.id()),
+        place_(std::move(place)),
         now_(now),
         batch_(batch),
         report_(report) {}
@@ -57,7 +59,7 @@ class Writer {
     const std::vector<KeyGroup> groups = GroupByKey(read_, change);
     std::vector<std::string> keys;
     keys.reserve(groups.size());
-    for (const KeyGroup& group : groups) keys.push_back(VersionListKey(view_id_, group.row_key));
+    for (const KeyGroup& group : groups) keys.push_back(VersionListKey(place_, group.row_key));
     WEIRHOUSE_TRY(const auto lists, store_.MultiGet(keys));
     for (std::size_t i = 0; i < groups.size(); ++i) {
       std::vector<StoredVersion> known;
@@ -85,7 +87,7 @@ class Writer {
     ++report_.rows;
     if (version.event_time > now_) ++report_.due_later;
     if (version.entity.empty()) return;
-    batch_.Put(RowKeyOf(view_id_, version, group.row_key), EncodeRow(read_.rows, row, hidden_at));
+    batch_.Put(RowKeyOf(place_, version, group.row_key), EncodeRow(read_.rows, row, hidden_at));
   }
 
   void Replace(const KeyGroup& group, const std::string& list_key,
@@ -99,7 +101,7 @@ class Writer {
       return;
     }
     for (const StoredVersion& version : known) {
-      batch_.Delete(RowKeyOf(view_id_, version, group.row_key));
+      batch_.Delete(RowKeyOf(place_, version, group.row_key));
     }
     if (!newest) {
       batch_.Delete(list_key);
@@ -138,7 +140,7 @@ class Writer {
     for (std::size_t i = 0; i < known.size(); ++i) {
       const std::int64_t hidden_at = HiddenAt(all, place_of(known[i]));
       if (hidden_at == HiddenAt(known, i) || known[i].entity.empty()) continue;
-      const std::string key = RowKeyOf(view_id_, known[i], group.row_key);
+      const std::string key = RowKeyOf(place_, known[i], group.row_key);
       WEIRHOUSE_TRY(std::optional<std::string> value, store_.Get(key));
       if (!value) continue;  // evicted
       WEIRHOUSE_TRY_STATUS(HiddenAtOf(*value).status());
@@ -151,62 +153,136 @@ class Writer {
 
   storage::KvStore& store_;
   const ViewPlan& plan_;
-  const std::string view_id_;
+  const ViewPlace place_;
   const std::int64_t now_;
   storage::KvBatch& batch_;
   ApplyReport& report_;
   UnsortedRows read_;
 };
 
+// Where the layout without generations kept its rows, version lists and markers.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEarlierLayout = {
+    {{"M", "N"}, {"R", "S"}, {"V", "W"}}};
+
+// All generations of a view.
+Status DeleteView(storage::KvStore& store, const std::string& view_id) {
+  const std::unique_ptr<storage::KvBatch> batch = store.NewBatch();
+  for (const char kind : {kRowKind, kVersionKind}) {
+    const std::string prefix = ViewPrefix(kind, view_id);
+    batch->DeleteRange(prefix, AfterPrefix(prefix));
+  }
+  return store.Write(*batch, false);
+}
 }  // namespace
+
+OnlineStore::OnlineStore(storage::KvStore& store) : store_(store) {}
+OnlineStore::~OnlineStore() = default;
 
 Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(storage::KvStore& store) {
   std::unique_ptr<OnlineStore> online(new OnlineStore(store));
   Status problem;
-  WEIRHOUSE_TRY_STATUS(store.Scan("M", "N", [&](std::string_view key, std::string_view value) {
-    if (key.size() < 3 || value.size() != 17) {
-      problem = UnreadableRow("marker");
-      return false;
-    }
-    Marker marker;
-    marker.applied = static_cast<std::int64_t>(ReadInt(value, 0, 8));
-    if (value[8] != 0) marker.evicted_before = static_cast<std::int64_t>(ReadInt(value, 9, 8));
-    online->markers_[std::string(key.substr(3))] = marker;
-    return true;
-  }));
+  const std::string begin(1, kMarkerKind);
+  WEIRHOUSE_TRY_STATUS(
+      store.Scan(begin, AfterPrefix(begin), [&](std::string_view key, std::string_view value) {
+        const Result<OnlineMarker> marker = DecodeMarker(value);
+        if (key.size() < 3 || !marker.ok()) {
+          problem = UnreadableRow("marker");
+          return false;
+        }
+        online->markers_[std::string(key.substr(3))] = *marker;
+        return true;
+      }));
   WEIRHOUSE_TRY_STATUS(problem);
+  for (const auto& [first, end] : kEarlierLayout) {
+    WEIRHOUSE_TRY_STATUS(store.Scan(first, end, [&](std::string_view, std::string_view) {
+      online->earlier_layout_ = true;
+      return false;
+    }));
+  }
   return online;
 }
 
-OnlineStore::Marker OnlineStore::MarkerOf(const std::string& view_id) const {
+void OnlineStore::ForgetEarlierLayout(storage::KvBatch& batch) {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(earlier_layout_, false)) return;
+  for (const auto& [first, end] : kEarlierLayout) batch.DeleteRange(first, end);
+}
+
+OnlineMarker OnlineStore::MarkerOf(const std::string& view_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = markers_.find(view_id);
-  return found == markers_.end() ? Marker() : found->second;
+  return found == markers_.end() ? OnlineMarker() : found->second;
+}
+
+bool OnlineStore::Trusts(const std::string& view_id) const {
+  const std::lock_guard lock(mutex_);
+  return !distrusted_.contains(view_id);
+}
+
+void OnlineStore::Distrust(const ViewPlan& plan) {
+  const std::lock_guard lock(mutex_);
+  distrusted_.insert(plan.view.id());
 }
 
 CommitSeq OnlineStore::AppliedSeq(const ViewPlan& plan) const {
-  return CommitSeq(MarkerOf(plan.view.id()).applied);
+  const std::string view_id = plan.view.id();
+  return Trusts(view_id) ? CommitSeq(MarkerOf(view_id).applied) : CommitSeq();
+}
+
+std::optional<SnapshotId> OnlineStore::SnapshotOf(const ViewPlan& plan) const {
+  const OnlineMarker marker = MarkerOf(plan.view.id());
+  if (marker.snapshot == 0) return std::nullopt;
+  return SnapshotId(marker.snapshot);
 }
 
 Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, CommitSeq applied,
                                        std::int64_t now, bool sync) {
   ApplyReport report;
   const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  std::map<std::string, Marker> moved;
+  ForgetEarlierLayout(*batch);
+  std::map<std::string, OnlineMarker> moved;
   for (const OnlineChange& change : changes) {
     const std::string view_id = change.plan->view.id();
-    WEIRHOUSE_TRY_STATUS(Writer(store_, *change.plan, now, *batch, report).Apply(change));
-    Marker marker = MarkerOf(view_id);
+    if (!change.anew && !Trusts(view_id)) continue;
+    OnlineMarker marker = MarkerOf(view_id);
+    if (change.anew) {
+      WEIRHOUSE_CHECK(change.rows == nullptr);
+      for (const char kind : {kRowKind, kVersionKind}) {
+        const std::string old = PlacePrefix(kind, {view_id, marker.generation});
+        batch->DeleteRange(old, AfterPrefix(old));
+      }
+      marker = {0, change.anew->evicted_before, change.anew->number, 0};
+    } else if (marker.generation == 0) {
+      WEIRHOUSE_TRY_STATUS(DeleteView(store_, view_id));  // what a rebuild left that was cut short
+      marker.generation = 1;
+    }
+    const ViewPlace place{view_id, marker.generation};
+    WEIRHOUSE_TRY_STATUS(Writer(store_, *change.plan, place, now, *batch, report).Apply(change));
     marker.applied = std::max(marker.applied, applied.value());
-    batch->Put(ViewPrefix('M', view_id), EncodeMarker(marker.applied, marker.evicted_before));
+    if (change.snapshot) marker.snapshot = change.snapshot->value();
+    batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
     // Each view once: a second change would not see the first, which is not written yet.
     WEIRHOUSE_CHECK(moved.emplace(view_id, marker).second);
   }
   WEIRHOUSE_FAILPOINT("feature.online.before_write");
   WEIRHOUSE_TRY_STATUS(store_.Write(*batch, sync));
   const std::lock_guard lock(mutex_);
-  for (const auto& [view_id, marker] : moved) markers_[view_id] = marker;
+  for (const auto& [view_id, marker] : moved) {
+    markers_[view_id] = marker;
+    distrusted_.erase(view_id);
+  }
   return report;
 }
 
+Status OnlineStore::Reset(const ViewPlan& plan) {
+  const std::string view_id = plan.view.id();
+  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  batch->Delete(ViewPrefix(kMarkerKind, view_id));
+  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+  {
+    const std::lock_guard lock(mutex_);
+    markers_.erase(view_id);
+  }
+  return DeleteView(store_, view_id);
+}
 }  // namespace weirhouse::feature

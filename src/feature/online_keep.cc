@@ -1,6 +1,7 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -23,35 +24,111 @@ std::optional<std::int64_t> KeptFrom(const ViewPlan& plan, std::int64_t now,
   return from;
 }
 
-// Which rows of a view stay: recent ones, and each entity's newest older row that stands.
-std::vector<std::size_t> KeptRows(const UnsortedRows& read, std::optional<std::int64_t> from) {
-  std::vector<std::size_t> kept;
-  std::unordered_map<std::string_view, std::size_t> newest_older;
-  const FeatureRows& rows = read.rows;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!read.entities[i]) continue;
-    const bool deleted = rows.deleted[i] != 0;
-    if (!from || (deleted ? rows.known_time[i] : rows.event_time[i]) >= *from) {
-      kept.push_back(i);
-    } else if (!deleted && rows.hidden_at[i] == kNever) {
-      const auto [place, fresh] = newest_older.try_emplace(*read.entities[i], i);
-      const std::size_t other = place->second;
-      if (!fresh && std::pair(rows.event_time[other], rows.known_time[other]) <
-                        std::pair(rows.event_time[i], rows.known_time[i])) {
-        place->second = i;
+// Which rows of a view stay when those with an event time before `from` may go. A question that is
+// still answered asks at (t, k = t) with t after `from`. So of the older rows it can see, or tell
+// from an unknown entity:
+//   - what became known, or was hidden, since then: it stood, or did not, at some t
+//   - of what stands all the time, each entity's newest: `expired` and `null` are told by it
+//   - of the deletes that stand all the time, each entity's newest, and the row that it hid: with
+//     them an entity is `not_found` although it has rows that are not known yet
+class Keeper {
+ public:
+  Keeper(const ViewPlan& plan, const UnsortedRows& read, std::optional<std::int64_t> from)
+      : rows_(read.rows), entities_(read.entities), from_(from) {
+    by_known_ = !plan.view.as_of_latest;
+  }
+
+  std::vector<std::size_t> Kept() {
+    std::unordered_map<std::string_view, std::size_t> newest_row;
+    std::unordered_map<std::string_view, std::size_t> newest_delete;
+    std::vector<std::size_t> kept;
+    std::vector<std::size_t> deletes;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (!entities_[i]) continue;
+      const bool deleted = rows_.deleted[i] != 0;
+      if (IsRecent(i)) {
+        kept.push_back(i);
+        if (deleted) deletes.push_back(i);
+      } else if (rows_.hidden_at[i] == kNever) {
+        auto& newest = deleted ? newest_delete : newest_row;
+        const auto [place, fresh] = newest.try_emplace(*entities_[i], i);
+        if (!fresh && Order(place->second) < Order(i)) place->second = i;
       }
     }
+    for (const auto& [entity, row] : newest_row) kept.push_back(row);
+    for (const auto& [entity, row] : newest_delete) deletes.push_back(row);
+    for (const auto& [entity, row] : newest_delete) kept.push_back(row);
+    KeepWhatTheyHid(deletes, kept);
+    return kept;
   }
-  for (const auto& [entity, row] : newest_older) kept.push_back(row);
-  return kept;
-}
+
+ private:
+  bool IsRecent(std::size_t i) const {
+    if (!from_) return true;
+    const bool deleted = rows_.deleted[i] != 0;
+    if ((deleted ? rows_.known_time[i] : rows_.event_time[i]) >= *from_) return true;
+    if (!by_known_) return false;
+    return rows_.known_time[i] >= *from_ ||
+           (rows_.hidden_at[i] != kNever && rows_.hidden_at[i] >= *from_);
+  }
+  std::tuple<std::int64_t, std::int64_t, std::string_view, std::string_view> Order(
+      std::size_t i) const {
+    return {rows_.event_time[i], rows_.known_time[i], rows_.row_key[i], rows_.digest[i].view()};
+  }
+  // One older row of the same key and entity beside each delete, where there is one.
+  void KeepWhatTheyHid(const std::vector<std::size_t>& deletes, std::vector<std::size_t>& kept) {
+    if (deletes.empty()) return;
+    std::unordered_map<std::string_view, std::size_t> delete_of;
+    for (const std::size_t one : deletes) delete_of.emplace(rows_.row_key[one], one);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (!entities_[i] || rows_.deleted[i] != 0) continue;
+      const auto found = delete_of.find(rows_.row_key[i]);
+      if (found == delete_of.end() || *entities_[found->second] != *entities_[i]) continue;
+      if (rows_.known_time[i] > rows_.known_time[found->second]) continue;
+      kept.push_back(i);
+      delete_of.erase(found);
+    }
+  }
+
+  const FeatureRows& rows_;
+  const std::vector<std::optional<std::string>>& entities_;
+  std::optional<std::int64_t> from_;
+  bool by_known_ = true;
+};
+
+// Writes of one generation, a bounded part at a time: nobody reads it before its marker names it.
+class PartWriter {
+ public:
+  explicit PartWriter(storage::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
+  Status Put(std::string_view key, std::string_view value) {
+    batch_->Put(key, value);
+    return batch_->count() < kPutsAtOnce ? Status() : Flush();
+  }
+  Status Clear(const ViewPlace& place) {
+    for (const char kind : {kRowKind, kVersionKind}) {
+      const std::string prefix = PlacePrefix(kind, place);
+      batch_->DeleteRange(prefix, AfterPrefix(prefix));
+    }
+    return Flush();
+  }
+  Status Flush() {
+    WEIRHOUSE_TRY_STATUS(store_.Write(*batch_, false));
+    batch_ = store_.NewBatch();
+    return Status();
+  }
+
+ private:
+  static constexpr std::int64_t kPutsAtOnce = 16'384;
+  storage::KvStore& store_;
+  std::unique_ptr<storage::KvBatch> batch_;
+};
 
 // Drops the version lists of keys that have no row any more and whose versions all became known
 // before `from`: nothing that may still arrive can be hidden by them.
-Status DropLists(storage::KvStore& store, const std::string& view_id,
+Status DropLists(storage::KvStore& store, const ViewPlace& place,
                  const std::unordered_set<std::string>& kept_keys, std::int64_t from,
                  storage::KvBatch& batch) {
-  const std::string prefix = ViewPrefix('V', view_id);
+  const std::string prefix = PlacePrefix(kVersionKind, place);
   Status problem;
   const auto visit = [&](std::string_view key, std::string_view value) {
     if (kept_keys.contains(std::string(key.substr(prefix.size())))) return true;
@@ -71,60 +148,94 @@ Status DropLists(storage::KvStore& store, const std::string& view_id,
 }
 }  // namespace
 
-Result<ApplyReport> OnlineStore::Rebuild(const ViewPlan& plan,
-                                         const std::shared_ptr<arrow::Table>& rows,
-                                         CommitSeq applied, std::int64_t now,
-                                         std::int64_t lateness_us) {
-  WEIRHOUSE_TRY(const UnsortedRows read, ReadUnsorted(plan, *rows));
-  const std::string view_id = plan.view.id();
-  const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  for (const char kind : {'R', 'V'}) {
-    const std::string prefix = ViewPrefix(kind, view_id);
-    batch->DeleteRange(prefix, AfterPrefix(prefix));
-  }
-  const auto version_of = [&](std::size_t row) {
-    return StoredVersion{read.entities[row].value_or(""), read.rows.event_time[row],
-                         read.rows.known_time[row], read.rows.digest[row]};
-  };
-  ApplyReport report;
-  std::unordered_map<std::string_view, std::vector<StoredVersion>> lists;
+namespace {
+StoredVersion VersionOf(const UnsortedRows& read, std::size_t row) {
+  return {read.entities[row].value_or(""), read.rows.event_time[row], read.rows.known_time[row],
+          read.rows.digest[row]};
+}
+
+using VersionLists = std::unordered_map<std::string_view, std::vector<StoredVersion>>;
+
+// The rows `kept`, and in `lists` their keys.
+Status WriteRows(const UnsortedRows& read, const std::vector<std::size_t>& kept,
+                 const ViewPlace& place, std::int64_t now, PartWriter& writer, VersionLists& lists,
+                 ApplyReport& report) {
   // Byte-equal repeats have one key; of them the one that stands longest is the row.
   std::unordered_map<std::string, std::size_t> puts;
-  for (const std::size_t row : KeptRows(read, from)) {
+  for (const std::size_t row : kept) {
     const std::string_view row_key = read.rows.row_key[row];
     lists.try_emplace(row_key);
-    const auto [place, fresh] = puts.try_emplace(RowKeyOf(view_id, version_of(row), row_key), row);
-    if (!fresh) ++report.duplicates;
-    if (read.rows.hidden_at[row] > read.rows.hidden_at[place->second]) place->second = row;
+    const auto [found, fresh] =
+        puts.try_emplace(RowKeyOf(place, VersionOf(read, row), row_key), row);
+    if (fresh) continue;
+    ++report.duplicates;
+    if (read.rows.hidden_at[row] > read.rows.hidden_at[found->second]) found->second = row;
   }
   for (const auto& [key, row] : puts) {
-    batch->Put(key, EncodeRow(read.rows, row, read.rows.hidden_at[row]));
+    WEIRHOUSE_TRY_STATUS(writer.Put(key, EncodeRow(read.rows, row, read.rows.hidden_at[row])));
     ++report.rows;
     if (read.rows.event_time[row] > now) ++report.due_later;
   }
-  // A list names all versions of its key, also those that are not kept: they hide others. Whatever
-  // arrives within the lateness can only be hidden by what became known after `from`.
+  return Status();
+}
+
+// A list names all versions of its key, also those that are not kept: they hide others. Whatever
+// arrives within the lateness can only be hidden by what became known after `from`.
+Status WriteLists(const UnsortedRows& read, std::optional<std::int64_t> from,
+                  const ViewPlace& place, PartWriter& writer, VersionLists& lists) {
   for (std::size_t row = 0; row < read.rows.size(); ++row) {
     if (!from || read.rows.known_time[row] >= *from) lists.try_emplace(read.rows.row_key[row]);
   }
   for (std::size_t row = 0; row < read.rows.size(); ++row) {
     const auto list = lists.find(read.rows.row_key[row]);
     if (list == lists.end()) continue;
-    const StoredVersion version = version_of(row);
+    StoredVersion version = VersionOf(read, row);
     if (std::find(list->second.begin(), list->second.end(), version) == list->second.end()) {
-      list->second.push_back(version);
+      list->second.push_back(std::move(version));
     }
   }
   for (const auto& [row_key, versions] : lists) {
-    batch->Put(VersionListKey(view_id, row_key), EncodeVersions(versions));
+    WEIRHOUSE_TRY_STATUS(writer.Put(VersionListKey(place, row_key), EncodeVersions(versions)));
   }
-  const Marker marker{applied.value(), from};
-  batch->Put(ViewPrefix('M', view_id), EncodeMarker(marker.applied, marker.evicted_before));
-  WEIRHOUSE_FAILPOINT("feature.online.before_write");
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  const std::lock_guard lock(mutex_);
-  markers_[view_id] = marker;
+  return Status();
+}
+}  // namespace
+
+Result<OnlineGeneration> OnlineStore::Prepare(const ViewPlan& plan,
+                                              const std::shared_ptr<arrow::Table>& rows,
+                                              std::int64_t now, std::int64_t lateness_us,
+                                              ApplyReport* report) {
+  WEIRHOUSE_TRY(const UnsortedRows read, ReadUnsorted(plan, *rows));
+  const std::string view_id = plan.view.id();
+  const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
+  const ViewPlace place{view_id, MarkerOf(view_id).generation + 1};
+  PartWriter writer(store_);
+  WEIRHOUSE_TRY_STATUS(writer.Clear(place));  // what one that was cut short left
+  std::vector<std::size_t> kept = Keeper(plan, read, from).Kept();
+  std::sort(kept.begin(), kept.end());
+  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+  VersionLists lists;
+  WEIRHOUSE_TRY_STATUS(WriteRows(read, kept, place, now, writer, lists, *report));
+  WEIRHOUSE_TRY_STATUS(WriteLists(read, from, place, writer, lists));
+  WEIRHOUSE_TRY_STATUS(writer.Flush());
+  WEIRHOUSE_FAILPOINT("feature.online.prepared");
+  OnlineGeneration made;
+  made.number = place.generation;
+  const auto told = std::count_if(read.entities.begin(), read.entities.end(),
+                                  [](const auto& entity) { return entity.has_value(); });
+  if (kept.size() < static_cast<std::size_t>(told)) made.evicted_before = from;
+  return made;
+}
+
+Result<ApplyReport> OnlineStore::Rebuild(const ViewPlan& plan,
+                                         const std::shared_ptr<arrow::Table>& rows,
+                                         CommitSeq applied, std::int64_t now,
+                                         std::int64_t lateness_us) {
+  ApplyReport report;
+  OnlineChange change;
+  change.plan = &plan;
+  WEIRHOUSE_TRY(change.anew, Prepare(plan, rows, now, lateness_us, &report));
+  WEIRHOUSE_TRY_STATUS(Apply({&change, 1}, applied, now).status());
   return report;
 }
 
@@ -133,7 +244,9 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
   if (!from) return std::int64_t{0};
   const std::string view_id = plan.view.id();
-  const std::string prefix = ViewPrefix('R', view_id);
+  OnlineMarker marker = MarkerOf(view_id);
+  const ViewPlace place{view_id, marker.generation};
+  const std::string prefix = PlacePrefix(kRowKind, place);
   const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
   std::unordered_set<std::string> kept_keys;
   std::string entity_with_older;
@@ -162,27 +275,13 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   };
   WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
   WEIRHOUSE_TRY_STATUS(problem);
-  WEIRHOUSE_TRY_STATUS(DropLists(store_, view_id, kept_keys, *from, *batch));
-  Marker marker = MarkerOf(view_id);
+  if (marker.generation == 0) return dropped;
+  WEIRHOUSE_TRY_STATUS(DropLists(store_, place, kept_keys, *from, *batch));
   marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
-  batch->Put(ViewPrefix('M', view_id), EncodeMarker(marker.applied, marker.evicted_before));
+  batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
   WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
   const std::lock_guard lock(mutex_);
   markers_[view_id] = marker;
   return dropped;
-}
-
-Status OnlineStore::Reset(const ViewPlan& plan) {
-  const std::string view_id = plan.view.id();
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  for (const char kind : {'R', 'V'}) {
-    const std::string prefix = ViewPrefix(kind, view_id);
-    batch->DeleteRange(prefix, AfterPrefix(prefix));
-  }
-  batch->Delete(ViewPrefix('M', view_id));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  const std::lock_guard lock(mutex_);
-  markers_.erase(view_id);
-  return Status();
 }
 }  // namespace weirhouse::feature

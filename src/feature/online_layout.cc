@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
 constexpr char kRowFormat = 1;
 constexpr std::size_t kHeaderBytes = 12;
+constexpr std::size_t kMarkerBytes = 29;
 constexpr std::size_t kDigestBytes = sizeof(Digest::bytes);
 
 std::int64_t TimeAt(std::string_view bytes, std::size_t offset) {
@@ -42,9 +43,15 @@ std::string ViewPrefix(char kind, const std::string& view_id) {
   return key + view_id;
 }
 
-std::string EntityPrefix(const std::string& view_id, std::string_view entity) {
-  std::string key = ViewPrefix('R', view_id);
-  AppendInt(entity.size(), 2, &key);
+std::string PlacePrefix(char kind, const ViewPlace& place) {
+  std::string key = ViewPrefix(kind, place.view_id);
+  AppendInt(place.generation, 4, &key);
+  return key;
+}
+
+std::string EntityPrefix(const ViewPlace& place, std::string_view entity) {
+  std::string key = PlacePrefix(kRowKind, place);
+  AppendInt(entity.size(), 4, &key);
   key += entity;
   return key;
 }
@@ -53,9 +60,9 @@ void AppendNewestFirst(std::int64_t time, std::string* key) {
   AppendInt(~(static_cast<std::uint64_t>(time) ^ kSignBit), 8, key);
 }
 
-std::string RowKeyOf(const std::string& view_id, const StoredVersion& version,
+std::string RowKeyOf(const ViewPlace& place, const StoredVersion& version,
                      std::string_view row_key) {
-  std::string key = EntityPrefix(view_id, version.entity);
+  std::string key = EntityPrefix(place, version.entity);
   AppendNewestFirst(version.event_time, &key);
   AppendNewestFirst(version.known_time, &key);
   key += row_key;
@@ -63,8 +70,8 @@ std::string RowKeyOf(const std::string& view_id, const StoredVersion& version,
   return key;
 }
 
-std::string VersionListKey(const std::string& view_id, std::string_view row_key) {
-  std::string key = ViewPrefix('V', view_id);
+std::string VersionListKey(const ViewPlace& place, std::string_view row_key) {
+  std::string key = PlacePrefix(kVersionKind, place);
   key += row_key;
   return key;
 }
@@ -77,11 +84,11 @@ std::string AfterPrefix(std::string prefix) {
 
 Result<RowKeyParts> ParseRowKey(std::string_view key, std::size_t prefix_size) {
   RowKeyParts parts;
-  if (key.size() < prefix_size + 2) return UnreadableRow("key");
-  const std::size_t entity_size = ReadInt(key, prefix_size, 2);
-  const std::size_t times = prefix_size + 2 + entity_size;
+  if (key.size() < prefix_size + 4) return UnreadableRow("key");
+  const std::size_t entity_size = ReadInt(key, prefix_size, 4);
+  const std::size_t times = prefix_size + 4 + entity_size;
   if (key.size() < times + 16 + kDigestBytes) return UnreadableRow("key");
-  parts.entity = key.substr(prefix_size + 2, entity_size);
+  parts.entity = key.substr(prefix_size + 4, entity_size);
   parts.event_time = static_cast<std::int64_t>(~ReadInt(key, times, 8) ^ kSignBit);
   parts.known_time = static_cast<std::int64_t>(~ReadInt(key, times + 8, 8) ^ kSignBit);
   parts.row_key = key.substr(times + 16, key.size() - times - 16 - kDigestBytes);
@@ -112,7 +119,7 @@ std::string EncodeRow(const FeatureRows& rows, std::size_t row, std::int64_t hid
     const ValueColumn& column = rows.values[i];
     const bool valid = column.valid[row] != 0;
     if (valid) present[i / 8] = static_cast<char>(present[i / 8] | (1 << (i % 8)));
-    if (column.type == ValueType::kString) {
+    if (column.is_text()) {
       const std::string_view text = valid ? column.texts[row] : std::string_view();
       AppendInt(tail.size(), 4, &slots);
       AppendInt(text.size(), 4, &slots);
@@ -136,7 +143,7 @@ Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view 
     const std::uint64_t bits = ReadInt(value, slots + 8 * i, 8);
     if (((value[kHeaderBytes + i / 8] >> (i % 8)) & 1) == 0) {
       column.AppendNull();
-    } else if (column.type == ValueType::kString) {
+    } else if (column.is_text()) {
       const std::size_t begin = tail + (bits >> 32);
       const std::size_t size = bits & 0xffffffff;
       if (begin > value.size() || value.size() - begin < size) return UnreadableRow("row");
@@ -159,7 +166,7 @@ Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view 
 std::string EncodeVersions(const std::vector<StoredVersion>& versions) {
   std::string bytes;
   for (const StoredVersion& version : versions) {
-    AppendInt(version.entity.size(), 2, &bytes);
+    AppendInt(version.entity.size(), 4, &bytes);
     bytes += version.entity;
     AppendInt(static_cast<std::uint64_t>(version.event_time), 8, &bytes);
     AppendInt(static_cast<std::uint64_t>(version.known_time), 8, &bytes);
@@ -172,12 +179,12 @@ Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes) {
   std::vector<StoredVersion> versions;
   std::size_t at = 0;
   while (at < bytes.size()) {
-    if (bytes.size() - at < 2) return UnreadableRow("version list");
-    const std::size_t size = ReadInt(bytes, at, 2);
-    if (bytes.size() - at < 2 + size + 16 + kDigestBytes) return UnreadableRow("version list");
+    if (bytes.size() - at < 4) return UnreadableRow("version list");
+    const std::size_t size = ReadInt(bytes, at, 4);
+    if (bytes.size() - at < 4 + size + 16 + kDigestBytes) return UnreadableRow("version list");
     StoredVersion version;
-    version.entity = std::string(bytes.substr(at + 2, size));
-    at += 2 + size;
+    version.entity = std::string(bytes.substr(at + 4, size));
+    at += 4 + size;
     version.event_time = TimeAt(bytes, at);
     version.known_time = TimeAt(bytes, at + 8);
     const std::string_view digest = bytes.substr(at + 16, kDigestBytes);
@@ -188,11 +195,23 @@ Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes) {
   return versions;
 }
 
-std::string EncodeMarker(std::int64_t applied, std::optional<std::int64_t> evicted_before) {
+std::string EncodeMarker(const OnlineMarker& marker) {
   std::string bytes;
-  AppendInt(static_cast<std::uint64_t>(applied), 8, &bytes);
-  bytes.push_back(evicted_before ? 1 : 0);
-  AppendInt(static_cast<std::uint64_t>(evicted_before.value_or(0)), 8, &bytes);
+  AppendInt(static_cast<std::uint64_t>(marker.applied), 8, &bytes);
+  bytes.push_back(marker.evicted_before ? 1 : 0);
+  AppendInt(static_cast<std::uint64_t>(marker.evicted_before.value_or(0)), 8, &bytes);
+  AppendInt(marker.generation, 4, &bytes);
+  AppendInt(static_cast<std::uint64_t>(marker.snapshot), 8, &bytes);
   return bytes;
+}
+
+Result<OnlineMarker> DecodeMarker(std::string_view bytes) {
+  if (bytes.size() != kMarkerBytes) return UnreadableRow("marker");
+  OnlineMarker marker;
+  marker.applied = TimeAt(bytes, 0);
+  if (bytes[8] != 0) marker.evicted_before = TimeAt(bytes, 9);
+  marker.generation = static_cast<std::uint32_t>(ReadInt(bytes, 17, 4));
+  marker.snapshot = TimeAt(bytes, 21);
+  return marker;
 }
 }  // namespace weirhouse::feature

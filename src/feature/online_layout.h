@@ -4,10 +4,14 @@
 // order as times do; ~ = all bits inverted, so that the newest comes first.
 //
 // Keys
-//   row      'R' | u16 view id size | view id | u16 entity size | entity | ~event time (8)
-//            | ~known time (8) | row key | digest (32)
-//   version  'V' | u16 view id size | view id | row key
-//   marker   'M' | view id
+//   row      'F' | u16 view id size | view id | u32 generation | u32 entity size | entity
+//            | ~event time (8) | ~known time (8) | row key | digest (32)
+//   version  'K' | u16 view id size | view id | u32 generation | row key
+//   marker   'S' | u16 view id size | view id
+// A view's rows and version lists lie under the generation that its marker names. What replaces all
+// of them is written under the next one and becomes theirs with the marker.
+// Keys that begin with 'R', 'V' or 'M' are of an earlier layout without generations: removed.
+//
 // Only so that a key names one version exactly does the digest stand in it: applying again is
 // harmless, and two versions known at the same instant do not overwrite each other.
 //
@@ -17,13 +21,14 @@
 //   2   u16  n, number of values
 //   4   i64  hidden_at: the known time of the next version of this table key; max = never
 //   12  ⌈n/8⌉ bytes   bit i set = value i is present
-//   …   n × 8 bytes   boolean, integer, timestamp, bits of a number; for strings u32 offset into
-//                     the tail and u32 size
+//   …   n × 8 bytes   boolean, integer, timestamp, bits of a number; for strings and decimals u32
+//                     offset into the tail and u32 size
 //   …   tail
 // Value of a version list: per version of this table key
-//   u16 entity size | entity | i64 event time | i64 known time | digest (32)
+//   u32 entity size | entity | i64 event time | i64 known time | digest (32)
 // Value of a marker
-//   i64 applied commit sequence | u8 evicted? | i64 evicted before
+//   i64 applied commit sequence | u8 evicted? | i64 evicted before | u32 generation
+//   | i64 snapshot of the feature table whose rows these are
 #pragma once
 
 #include <cstdint>
@@ -35,6 +40,7 @@
 #include "base/digest.h"
 #include "base/status.h"
 #include "feature/feature_rows.h"
+#include "feature/online_store.h"
 #include "feature/plan.h"
 
 namespace weirhouse::feature {
@@ -55,13 +61,24 @@ struct StoredVersion {
   friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
 };
 
+inline constexpr char kRowKind = 'F';
+inline constexpr char kVersionKind = 'K';
+inline constexpr char kMarkerKind = 'S';
+// Of all generations of a view; of a marker: its key.
 std::string ViewPrefix(char kind, const std::string& view_id);
-std::string EntityPrefix(const std::string& view_id, std::string_view entity);
+
+// Where one generation of a view lies.
+struct ViewPlace {
+  std::string view_id;
+  std::uint32_t generation = 0;
+};
+std::string PlacePrefix(char kind, const ViewPlace& place);
+std::string EntityPrefix(const ViewPlace& place, std::string_view entity);
 // Appended to an entity's prefix: the place where rows at `event_time` begin.
 void AppendNewestFirst(std::int64_t time, std::string* key);
-std::string RowKeyOf(const std::string& view_id, const StoredVersion& version,
+std::string RowKeyOf(const ViewPlace& place, const StoredVersion& version,
                      std::string_view row_key);
-std::string VersionListKey(const std::string& view_id, std::string_view row_key);
+std::string VersionListKey(const ViewPlace& place, std::string_view row_key);
 // The smallest string greater than all that begin with `prefix`.
 std::string AfterPrefix(std::string prefix);
 
@@ -72,7 +89,7 @@ struct RowKeyParts {
   std::string_view row_key;
   std::string_view digest;
 };
-// `prefix_size` = size of ViewPrefix('R', …).
+// `prefix_size` = size of PlacePrefix(kRowKind, …).
 Result<RowKeyParts> ParseRowKey(std::string_view key, std::size_t prefix_size);
 
 inline constexpr std::size_t kHiddenAtOffset = 4;
@@ -87,7 +104,8 @@ Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view 
 std::string EncodeVersions(const std::vector<StoredVersion>& versions);
 Result<std::vector<StoredVersion>> DecodeVersions(std::string_view bytes);
 
-std::string EncodeMarker(std::int64_t applied, std::optional<std::int64_t> evicted_before);
+std::string EncodeMarker(const OnlineMarker& marker);
+Result<OnlineMarker> DecodeMarker(std::string_view bytes);
 
 void AppendInt(std::uint64_t value, int bytes, std::string* out);
 std::uint64_t ReadInt(std::string_view bytes, std::size_t offset, int count);

@@ -94,9 +94,9 @@ class EntityScan {
 };
 }  // namespace
 
-Status OnlineStore::CheckKept(const ViewPlan& plan, std::int64_t at) const {
+namespace {
+Status CheckKept(const ViewPlan& plan, const OnlineMarker& marker, std::int64_t at) {
   const std::optional<std::int64_t> back = plan.look_back_us();
-  const Marker marker = MarkerOf(plan.view.id());
   if (!back || !marker.evicted_before) return Status();
   std::int64_t oldest = 0;
   if (!__builtin_sub_overflow(at, *back, &oldest) && oldest >= *marker.evicted_before) {
@@ -110,21 +110,44 @@ Status OnlineStore::CheckKept(const ViewPlan& plan, std::int64_t at) const {
       .WithError("WH4010")
       .WithHint("ask the offline tables: a point-in-time join has no such limit");
 }
+}  // namespace
 
-Status OnlineStore::ReadEntity(const ViewPlan& plan, const std::string& entity, std::int64_t at,
-                               std::int64_t known, FeatureRows* rows) const {
+OnlineState::OnlineState(std::unique_ptr<storage::KvState> kv, std::set<std::string> distrusted)
+    : kv_(std::move(kv)), distrusted_(std::move(distrusted)) {}
+
+Result<OnlineMarker> OnlineState::MarkerOf(const ViewPlan& plan) const {
   const std::string view_id = plan.view.id();
-  const std::string prefix = EntityPrefix(view_id, entity);
-  EntityScan scan(plan, ViewPrefix('R', view_id).size(), at, known);
+  if (distrusted_.contains(view_id)) return OnlineMarker();
+  WEIRHOUSE_TRY(const auto bytes, kv_->Get(ViewPrefix(kMarkerKind, view_id)));
+  if (!bytes) return OnlineMarker();
+  return DecodeMarker(*bytes);
+}
+
+Result<bool> OnlineState::Holds(const ViewPlan& plan) const {
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  return marker.generation != 0;
+}
+
+Result<CommitSeq> OnlineState::AppliedSeq(const ViewPlan& plan) const {
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  return CommitSeq(marker.applied);
+}
+
+Status OnlineState::ReadEntity(const ViewPlan& plan, std::uint32_t generation,
+                               const std::string& entity, std::int64_t at, std::int64_t known,
+                               FeatureRows* rows) const {
+  const ViewPlace place{plan.view.id(), generation};
+  const std::string prefix = EntityPrefix(place, entity);
+  EntityScan scan(plan, PlacePrefix(kRowKind, place).size(), at, known);
   std::string from = prefix;
   AppendNewestFirst(at, &from);
-  WEIRHOUSE_TRY_STATUS(store_.Scan(
+  WEIRHOUSE_TRY_STATUS(kv_->Scan(
       from, AfterPrefix(prefix),
       [&](std::string_view key, std::string_view value) { return scan.TakeOlder(key, value); }));
   if (scan.needs_newer()) {
-    WEIRHOUSE_TRY_STATUS(store_.Scan(
-        prefix, from,
-        [&](std::string_view key, std::string_view value) { return scan.TakeNewer(key, value); }));
+    WEIRHOUSE_TRY_STATUS(kv_->Scan(prefix, from, [&](std::string_view key, std::string_view value) {
+      return scan.TakeNewer(key, value);
+    }));
   }
   WEIRHOUSE_TRY_STATUS(scan.problem());
   for (const ScannedRow& row : scan.Ordered(plan.faults.tie_order)) {
@@ -133,22 +156,27 @@ Status OnlineStore::ReadEntity(const ViewPlan& plan, const std::string& entity, 
   return Status();
 }
 
-Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Value> entity,
+Result<FeatureAnswer> OnlineState::Get(const ViewPlan& plan, std::span<const Value> entity,
                                        std::int64_t at, std::int64_t known) const {
-  WEIRHOUSE_TRY_STATUS(CheckKept(plan, at));
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  WEIRHOUSE_TRY_STATUS(CheckKept(plan, marker, at));
   WEIRHOUSE_TRY(const std::optional<std::string> key, EncodeEntity(plan.view.entity, entity));
+  FeatureRows rows;
+  rows.values = EmptyValues(plan);
+  if (key && marker.generation != 0) {
+    WEIRHOUSE_TRY_STATUS(ReadEntity(plan, marker.generation, *key, at, known, &rows));
+  }
+  return AnswerFromRows(plan, {&rows, 0, rows.size()}, at, known, CommitSeq(marker.applied));
+}
+
+Result<FeatureAnswer> AnswerFromRows(const ViewPlan& plan, const EntityRowsView& rows,
+                                     std::int64_t at, std::int64_t known, CommitSeq seq) {
   FeatureAnswer answer;
   answer.at = at;
   answer.view_versions.emplace_back(plan.view.name, plan.view.version);
-  answer.seq = AppliedSeq(plan);
-  FeatureRows rows;
-  for (const ValueType type : plan.value_types) {
-    rows.values.emplace_back();
-    rows.values.back().type = type;
-  }
-  if (key) WEIRHOUSE_TRY_STATUS(ReadEntity(plan, *key, at, known, &rows));
+  answer.seq = seq;
   std::vector<Cell> cells(plan.outputs.size());
-  WEIRHOUSE_TRY_STATUS(Evaluate(plan, {&rows, 0, rows.size()}, {at, known}, cells));
+  WEIRHOUSE_TRY_STATUS(Evaluate(plan, rows, {at, known}, cells));
   answer.values.reserve(cells.size());
   for (std::size_t i = 0; i < cells.size(); ++i) {
     FeatureValue value;
@@ -162,13 +190,29 @@ Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Val
   return answer;
 }
 
+OnlineState OnlineStore::Look() const {
+  std::set<std::string> distrusted;
+  {
+    const std::lock_guard lock(mutex_);
+    distrusted = distrusted_;
+  }
+  // Taken after that: a view is trusted again only after its new rows were written.
+  return {store_.Look(), std::move(distrusted)};
+}
+
+Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Value> entity,
+                                       std::int64_t at, std::int64_t known) const {
+  return Look().Get(plan, entity, at, known);
+}
+
 Result<std::vector<FeatureAnswer>> OnlineStore::GetMany(
     const ViewPlan& plan, std::span<const std::vector<Value>> entities, std::int64_t at,
     std::int64_t known) const {
+  const OnlineState state = Look();
   std::vector<FeatureAnswer> answers;
   answers.reserve(entities.size());
   for (const std::vector<Value>& entity : entities) {
-    WEIRHOUSE_TRY(FeatureAnswer answer, Get(plan, entity, at, known));
+    WEIRHOUSE_TRY(FeatureAnswer answer, state.Get(plan, entity, at, known));
     answers.push_back(std::move(answer));
   }
   return answers;

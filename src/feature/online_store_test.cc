@@ -187,6 +187,85 @@ TEST_F(OnlineStoreTest, IsRebuiltToAnswerAsIfRowsHadBeenApplied) {
   }
 }
 
+TEST_F(OnlineStoreTest, AStateStaysOneWhateverIsWrittenMeanwhile) {
+  const ViewPlan plan = Latest("processed.x");
+  Apply(plan, {Put("a", "1", 10, 10, 1), Put("b", "2", 10, 10, 2)}, 1);
+  const OnlineState before = online_->Look();
+  ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, {Put("a", "1", 10, 11, 7)}), CommitSeq(2),
+                             kNow, kNow));
+  Apply(plan, {Put("a", "1", 10, 12, 8)}, 3);
+  const auto value = [&](const OnlineState& state, const char* who) {
+    auto answer = state.Get(plan, std::vector<Value>{Value(std::string(who))}, 20, 20);
+    WEIRHOUSE_CHECK(answer.ok());
+    return std::pair(answer->values[0].value, answer->seq);
+  };
+  EXPECT_EQ(value(before, "a"), std::pair(Value(std::int64_t{1}), CommitSeq(1)));
+  EXPECT_EQ(value(before, "b"), std::pair(Value(std::int64_t{2}), CommitSeq(1)));
+  EXPECT_EQ(value(online_->Look(), "a"), std::pair(Value(std::int64_t{8}), CommitSeq(3)));
+  EXPECT_EQ(value(online_->Look(), "b"), std::pair(Value(), CommitSeq(3)));
+}
+
+TEST_F(OnlineStoreTest, WhatIsPreparedIsServedOnlyOnceItIsApplied) {
+  const ViewPlan plan = Latest();
+  Apply(plan, {Put("a", "1", 10, 10, 1)}, 1);
+  ApplyReport report;
+  const auto rows = SampleTable(plan, {Put("a", "1", 10, 10, 5), Put("b", "2", 10, 10, 6)});
+  ASSERT_OK(online_->Prepare(plan, rows, kNow, 0, &report));
+  EXPECT_EQ(First(plan, "a", 20).value, Value(std::int64_t{1}));
+  Reopen();  // cut short: nobody applied it
+  EXPECT_EQ(First(plan, "a", 20).value, Value(std::int64_t{1}));
+  EXPECT_EQ(First(plan, "b", 20).status, FeatureStatus::kNotFound);
+  const auto fewer = SampleTable(plan, {Put("c", "3", 10, 10, 9)});
+  ASSERT_OK(online_->Rebuild(plan, fewer, CommitSeq(2), kNow, 0));
+  EXPECT_EQ(First(plan, "b", 20).status, FeatureStatus::kNotFound) << "nothing of it is left";
+  EXPECT_EQ(First(plan, "c", 20).value, Value(std::int64_t{9}));
+}
+
+TEST_F(OnlineStoreTest, AViewOfAnotherLifeIsNotServed) {
+  const ViewPlan plan = Latest();
+  Apply(plan, {Put("a", "1", 10, 10, 1)}, 1);
+  online_->Distrust(plan);
+  EXPECT_FALSE(online_->Look().Holds(plan).value());
+  EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(0));
+  EXPECT_EQ(First(plan, "a", 20).status, FeatureStatus::kNotFound);
+  Apply(plan, {Put("a", "2", 11, 11, 2)}, 2);
+  EXPECT_EQ(First(plan, "a", 20).status, FeatureStatus::kNotFound) << "an increment mends nothing";
+  ASSERT_OK(
+      online_->Rebuild(plan, SampleTable(plan, {Put("a", "3", 10, 10, 3)}), CommitSeq(2), kNow, 0));
+  EXPECT_TRUE(online_->Look().Holds(plan).value());
+  EXPECT_EQ(First(plan, "a", 20).value, Value(std::int64_t{3}));
+}
+
+TEST_F(OnlineStoreTest, AnswersWithTheSameStatusesAfterARebuild) {
+  ViewPlan plan = EveryAggregate();
+  std::erase_if(plan.outputs,
+                [](const PlannedOutput& o) { return o.aggregate == Aggregate::kSum; });
+  SeededRandom random(33);
+  const auto answers = [&] {
+    std::string text;
+    for (const char* who : {"a", "b", "c", "z"}) {
+      for (std::int64_t at = 26; at < 48; ++at) {
+        auto answer = online_->Get(plan, std::vector<Value>{Value(std::string(who))}, at, at);
+        WEIRHOUSE_CHECK(answer.ok());
+        text += fmt::format("{}@{} {}", who, at, answer->Bits());
+        for (const FeatureValue& value : answer->values)
+          text += fmt::format(" {}/{}", StatusName(value.status), value.event_time.value_or(-1));
+        text += "\n";
+      }
+    }
+    return text;
+  };
+  for (int round = 0; round < 60; ++round) {
+    ASSERT_OK(online_->Reset(plan));
+    const std::vector<SampleRow> rows = RandomRows(random, 20 + random.Below(60));
+    Apply(plan, rows, 5);
+    const std::string applied = answers();
+    // What no question from 30 - 4 on can see may go.
+    ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, rows), CommitSeq(5), 30, 4));
+    ASSERT_EQ(answers(), applied) << "round " << round;
+  }
+}
+
 TEST_F(OnlineStoreTest, KeepsEverythingOfAViewWithoutBound) {
   const ViewPlan plan = Latest();
   Apply(plan, {Put("a", "1", 10, 10, 1), Put("a", "2", 20, 20, 2)}, 1);

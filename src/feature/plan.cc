@@ -29,7 +29,8 @@ Result<ValueType> OutputType(const FeatureView& view, const Feature& feature,
       if (*input == ValueType::kString || *input == ValueType::kTimestamp) {
         return CannotTake(view, feature, *input);
       }
-      if (feature.aggregate == Aggregate::kSum && *input != ValueType::kDouble) {
+      if (feature.aggregate == Aggregate::kSum && *input != ValueType::kDouble &&
+          *input != ValueType::kDecimal) {
         return ValueType::kInt64;
       }
       return ValueType::kDouble;
@@ -40,7 +41,7 @@ Result<ValueType> OutputType(const FeatureView& view, const Feature& feature,
     case Aggregate::kRequest:
       break;
   }
-  return *input;
+  return *input == ValueType::kDecimal ? ValueType::kDouble : *input;
 }
 
 std::optional<Slot::Kind> SlotKind(const Feature& feature, std::optional<ValueType> input) {
@@ -49,6 +50,7 @@ std::optional<Slot::Kind> SlotKind(const Feature& feature, std::optional<ValueTy
       return feature.of.empty() ? Slot::Kind::kRows : Slot::Kind::kNotNull;
     case Aggregate::kSum:
     case Aggregate::kMean:
+      if (*input == ValueType::kDecimal) return Slot::Kind::kDecimals;
       return *input == ValueType::kDouble ? Slot::Kind::kNumbers : Slot::Kind::kIntegers;
     case Aggregate::kMin:
     case Aggregate::kMax:
@@ -69,6 +71,9 @@ std::size_t SlotFor(const Slot& wanted, std::vector<Slot>* slots) {
   slots->push_back(wanted);
   return slots->size() - 1;
 }
+
+// The column of an expression whose values are decimals: "v1_mean" → "d1_mean".
+std::string DecimalColumn(const std::string& column) { return "d" + column.substr(1); }
 
 std::vector<std::int64_t> DistinctWindows(const FeatureView& view) {
   std::vector<std::int64_t> windows;
@@ -108,11 +113,18 @@ std::optional<std::int64_t> ViewPlan::look_back_us() const {
   return std::max(window_us_max(), *view.ttl_us);
 }
 
-Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_types) {
+Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_types,
+                          std::vector<int> scales) {
   ViewPlan plan;
   plan.view = view;
   plan.expressions = RowExpressionsOf(view);
   plan.value_types = std::move(value_types);
+  plan.scales = std::move(scales);
+  plan.scales.resize(plan.value_types.size());
+  for (std::size_t i = 0; i < plan.expressions.size() && i < plan.value_types.size(); ++i) {
+    if (plan.value_types[i] == ValueType::kDecimal)
+      plan.expressions[i].column = DecimalColumn(plan.expressions[i].column);
+  }
   plan.windows_us = DistinctWindows(view);
   plan.faults = PlantedFaults::FromEnvironment();
   WEIRHOUSE_CHECK(plan.value_types.size() ==
@@ -148,7 +160,15 @@ Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_
 
 Result<ViewPlan> PlanStored(const FeatureView& view, const arrow::Schema& feature_table) {
   std::vector<ValueType> types;
+  std::vector<int> scales;
   for (const RowExpression& expression : RowExpressionsOf(view)) {
+    if (const auto decimal = feature_table.GetFieldByName(DecimalColumn(expression.column));
+        decimal != nullptr && decimal->type()->id() == arrow::Type::DECIMAL128) {
+      types.push_back(ValueType::kDecimal);
+      scales.push_back(static_cast<const arrow::DecimalType&>(*decimal->type()).scale());
+      continue;
+    }
+    scales.push_back(0);
     const auto field = feature_table.GetFieldByName(expression.column);
     const auto type = field == nullptr ? std::nullopt : ValueTypeOf(*field->type());
     if (!type) {
@@ -160,6 +180,6 @@ Result<ViewPlan> PlanStored(const FeatureView& view, const arrow::Schema& featur
     }
     types.push_back(*type);
   }
-  return PlanView(view, std::move(types));
+  return PlanView(view, std::move(types), std::move(scales));
 }
 }  // namespace weirhouse::feature

@@ -19,7 +19,9 @@ namespace weirhouse::feature {
 
 // One distinct SQL expression over a source row, and the column of the feature table that holds it.
 struct RowExpression {
-  std::string column;  // "v1_mean": its number, and the first feature that uses it
+  // "v1_mean": its number, and the first feature that uses it; of decimals "d1_mean", which tables
+  // written when decimals were made doubles do not have.
+  std::string column;
   std::string sql;
 };
 // In the order of the definition. Features with equal text share one.
@@ -35,7 +37,7 @@ struct PlantedFaults {
 
 // What a window keeps while it slides; answers that need the same share it.
 struct Slot {
-  enum class Kind : std::uint8_t { kRows, kNotNull, kIntegers, kNumbers, kOrdered };
+  enum class Kind : std::uint8_t { kRows, kNotNull, kIntegers, kNumbers, kDecimals, kOrdered };
   Kind kind = Kind::kRows;
   std::size_t expression = 0;
   std::size_t window = 0;  // index into ViewPlan::windows_us
@@ -54,6 +56,7 @@ struct ViewPlan {
   FeatureView view;
   std::vector<RowExpression> expressions;
   std::vector<ValueType> value_types;  // of the expressions (of the outputs, for request views)
+  std::vector<int> scales;             // beside value_types: of decimals, else 0
   std::vector<PlannedOutput> outputs;
   std::vector<std::int64_t> windows_us;  // distinct, ascending
   std::vector<Slot> slots;               // by window
@@ -65,8 +68,10 @@ struct ViewPlan {
 };
 
 // `value_types` are those of RowExpressionsOf(view), in order; for a request view those of its
-// features. Error WH4005 where an aggregate cannot take its type.
-Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_types);
+// features. `scales`: of decimals, beside them; may be empty if there are none. Answers made of
+// decimals are numbers. Error WH4005 where an aggregate cannot take its type.
+Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_types,
+                          std::vector<int> scales = {});
 // Takes the types from the view's feature table (or any table with its columns).
 Result<ViewPlan> PlanStored(const FeatureView& view, const arrow::Schema& feature_table);
 }  // namespace weirhouse::feature

@@ -39,9 +39,10 @@ RequestEvaluator::RequestEvaluator(const ViewPlan& plan, storage::SqlSession& se
     : plan_(plan), session_(session) {
   sql_ = fmt::format("SELECT {}", kOrdinal);
   for (std::size_t i = 0; i < plan.view.features.size(); ++i) {
-    sql_ +=
-        fmt::format(", CAST((\n{}\n) AS {}) AS {}", plan.view.features[i].of,
-                    SqlTypeName(plan.value_types[i]), QuoteIdentifier(plan.view.features[i].name));
+    sql_ += fmt::format(
+        ", CAST((\n{}\n) AS {}) AS {}", plan.view.features[i].of,
+        SqlTypeName(plan.scales[i] > 0 ? ValueType::kDecimal : plan.value_types[i], plan.scales[i]),
+        QuoteIdentifier(plan.view.features[i].name));
   }
   sql_ += " FROM request";
 }

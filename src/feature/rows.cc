@@ -174,9 +174,9 @@ Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
   if (!numbered.ok()) return FromArrow(numbered.status(), "number rows");
   std::string sql = fmt::format("SELECT {}", kOrdinal);
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
-    sql +=
-        fmt::format(", CAST((\n{}\n) AS {}) AS {}", plan.expressions[i].sql,
-                    SqlTypeName(plan.value_types[i]), QuoteIdentifier(plan.expressions[i].column));
+    sql += fmt::format(", CAST((\n{}\n) AS {}) AS {}", plan.expressions[i].sql,
+                       SqlTypeName(plan.value_types[i], plan.scales[i]),
+                       QuoteIdentifier(plan.expressions[i].column));
   }
   sql += fmt::format(" FROM {}", kSourceTable);
   WEIRHOUSE_TRY_STATUS(session.Register(std::string(kSourceTable), *numbered));
@@ -210,7 +210,8 @@ Status AddValues(const ViewPlan& plan, const std::shared_ptr<arrow::Table>& sour
     }
     const std::vector<std::string> texts(raw.texts.begin(), raw.texts.end());
     columns->Add(plan.expressions[i].column,
-                 BuildArray(plan.value_types[i], raw.bits, texts, raw.valid), false);
+                 BuildArray(plan.value_types[i], raw.bits, texts, raw.valid, plan.scales[i]),
+                 false);
   }
   return Status();
 }
@@ -251,7 +252,8 @@ std::shared_ptr<arrow::Schema> FeatureTableSchema(const ViewPlan& plan) {
   fields.push_back(arrow::field("row_digest", arrow::binary(), false));
   fields.push_back(arrow::field("op", arrow::int32(), false));
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
-    fields.push_back(arrow::field(plan.expressions[i].column, ArrowTypeOf(plan.value_types[i])));
+    fields.push_back(
+        arrow::field(plan.expressions[i].column, ArrowTypeOf(plan.value_types[i], plan.scales[i])));
   }
   fields.push_back(arrow::field(std::string(table::kRecordColumn), arrow::int64()));
   fields.push_back(arrow::field(std::string(table::kCommitSeqColumn), arrow::int64()));

@@ -39,6 +39,10 @@ namespace weirhouse::feature {
 
 inline constexpr int kRunsBeforeMerge = 16;
 
+// Property of a feature table: the snapshot of its source whose rows it holds. Set by each commit
+// that writes the table, so that a view which the feature consumer's offset went past is noticed.
+inline constexpr char kSourceSnapshotProperty[] = "weirhouse.source-snapshot";
+
 // The Arrow schema of a view's feature table; give it to table::Schema::FromArrow.
 std::shared_ptr<arrow::Schema> FeatureTableSchema(const ViewPlan& plan);
 // Its sort columns, for the table's declared order.

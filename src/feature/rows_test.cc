@@ -177,9 +177,12 @@ TEST_F(RowsTest, RefusesExpressionsThatDoNotDependOnOneRowAlone) {
   for (const char* sql :
        {"now()", "random()", "current_timestamp", "current_date", "uuid()", "arr_delay + random()",
         "sum(arr_delay)", "arr_delay - avg(arr_delay) over ()", "(select 1)", "nextval('s')",
-        "case when today() > date '2013-01-01' then 1 end"}) {
+        "case when today() > date '2013-01-01' then 1 end", "epoch(age(reported_at))",
+        "hour(current_localtimestamp())", "hour(current_localtime())", "current_user",
+        "case when ago(interval 1 day) < reported_at then 1 end"}) {
     EXPECT_EQ(BindStatus(sql).error_code(), "WH4007") << sql;
   }
+  EXPECT_OK(BindStatus("epoch(age(reported_at, reported_at))"));
   EXPECT_OK(BindStatus("coalesce(arr_delay, 0) * 2.5"));
   EXPECT_OK(BindStatus("case when carrier in ('UA', 'AA') then 1 else 0 end"));
 }

@@ -1,6 +1,7 @@
 #include "feature/value.h"
 
 #include <arrow/api.h>
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
 #include <bit>
@@ -10,8 +11,9 @@
 
 namespace weirhouse::feature {
 namespace {
-constexpr std::array<std::string_view, 5> kTypeNames = {"boolean", "integer", "number", "string",
-                                                        "timestamp"};
+constexpr std::array<std::string_view, 6> kTypeNames = {"boolean", "integer",   "number",
+                                                        "string",  "timestamp", "decimal"};
+constexpr int kDecimalDigits = 38;
 constexpr std::array<std::string_view, 5> kStatusNames = {"present", "null", "expired", "not_found",
                                                           "not_yet_known"};
 
@@ -63,7 +65,7 @@ std::optional<ValueType> ParseTypeName(std::string_view name) {
   return std::nullopt;
 }
 
-std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type) {
+std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type, int scale) {
   switch (type) {
     case ValueType::kBool:
       return arrow::boolean();
@@ -73,6 +75,8 @@ std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type) {
       return arrow::float64();
     case ValueType::kString:
       return arrow::utf8();
+    case ValueType::kDecimal:
+      return arrow::decimal128(kDecimalDigits, scale);
     case ValueType::kTimestamp:
       break;
   }
@@ -161,6 +165,10 @@ Result<std::vector<Value>> ParseVectorBits(std::string_view hex) {
 }
 
 Digest VectorDigest(std::span<const Value> values) { return Sha256Of(BytesOf(values)); }
+
+std::string DecimalText(std::string_view bytes, int scale) {
+  return arrow::Decimal128(reinterpret_cast<const std::uint8_t*>(bytes.data())).ToString(scale);
+}
 
 std::string ToText(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";

@@ -21,12 +21,15 @@ class DataType;
 
 namespace weirhouse::feature {
 
-enum class ValueType : std::uint8_t { kBool, kInt64, kDouble, kString, kTimestamp };
+// kDecimal is held in feature rows only, so that sums and means are of what was written: an answer
+// made of decimals is a number, rounded once. Entities, requests and answers are of the first five.
+enum class ValueType : std::uint8_t { kBool, kInt64, kDouble, kString, kTimestamp, kDecimal };
 std::string_view TypeName(ValueType type);  // "boolean", "integer", "number", "string", "timestamp"
 // The reverse, with the usual other spellings ("long", "double" …); absent if unknown.
 std::optional<ValueType> ParseTypeName(std::string_view name);
 
-std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type);
+// `scale`: of a decimal, whose precision is 38.
+std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type, int scale = 0);
 // The type by which values of an Arrow type are kept: any integer is an integer, any float a
 // number. Absent for what features cannot hold (decimals, zone-less times, nested types).
 std::optional<ValueType> ValueTypeOf(const arrow::DataType& type);
@@ -54,6 +57,8 @@ std::string VectorBits(std::span<const Value> values);
 Result<std::vector<Value>> ParseVectorBits(std::string_view hex);
 // SHA-256 of those bits.
 Digest VectorDigest(std::span<const Value> values);
+// A decimal as it is written, from its 16 bytes (feature_rows.h): "2.9750".
+std::string DecimalText(std::string_view bytes, int scale);
 // For people: "13.5", "null", "2013-12-30T20:15:00Z"; numbers in the shortest exact form.
 std::string ToText(const Value& value);
 }  // namespace weirhouse::feature

@@ -37,6 +37,9 @@ void WindowState::Change(const FeatureRows& rows, std::size_t expression, std::s
   } else if (kind_ == Slot::Kind::kNumbers) {
     const double value = std::bit_cast<double>(column.bits[row]);
     by > 0 ? numbers_.Add(value) : numbers_.Remove(value);
+  } else if (kind_ == Slot::Kind::kDecimals) {
+    scale_ = column.scale;
+    decimals_.Add(DecimalDigits(column.texts[row]), by);
   } else if (kind_ == Slot::Kind::kOrdered) {
     ChangeOrdered(column, row, by);
   }
@@ -47,6 +50,9 @@ void WindowState::ChangeOrdered(const ValueColumn& column, std::size_t row, int 
     const std::string_view text = column.texts[row];
     // The map keeps the view it saw first, which lives as long as all the others.
     ChangeCount(&texts_, text, by);
+  } else if (column.type == ValueType::kDecimal) {
+    scale_ = column.scale;
+    ChangeCount(&wide_, DecimalDigits(column.texts[row]), by);
   } else {
     const std::uint64_t bits = column.bits[row];
     ChangeCount(
@@ -61,6 +67,11 @@ bool WindowState::FinishOrdered(const PlannedOutput& output, Cell* cell) const {
     cell->text = smallest ? texts_.begin()->first : texts_.rbegin()->first;
     return true;
   }
+  if (!wide_.empty()) {
+    const WideInt digits = smallest ? wide_.begin()->first : wide_.rbegin()->first;
+    cell->bits = std::bit_cast<std::uint64_t>(RoundedDecimal(digits, scale_));
+    return true;
+  }
   const std::int64_t key = smallest ? ordered_.begin()->first : ordered_.rbegin()->first;
   cell->bits = output.type == ValueType::kDouble
                    ? static_cast<std::uint64_t>(Sortable(static_cast<std::uint64_t>(key)))
@@ -69,6 +80,11 @@ bool WindowState::FinishOrdered(const PlannedOutput& output, Cell* cell) const {
 }
 
 Result<bool> WindowState::FinishSum(const PlannedOutput& output, Cell* cell) const {
+  if (kind_ == Slot::Kind::kDecimals) {
+    const bool mean = output.aggregate == Aggregate::kMean;
+    cell->bits = std::bit_cast<std::uint64_t>(decimals_.Mean(mean ? count_ : 1, scale_));
+    return true;
+  }
   if (output.aggregate == Aggregate::kMean) {
     const double mean =
         kind_ == Slot::Kind::kIntegers ? RoundedQuotient(integers_, count_) : numbers_.Mean(count_);

@@ -36,7 +36,10 @@ class WindowState {
   std::int64_t count_ = 0;  // rows; of an expression: those that are not NULL
   WideInt integers_ = 0;
   ExactSum numbers_;
+  DecimalSum decimals_;
+  int scale_ = 0;                                   // of decimals, as the rows tell
   std::map<std::int64_t, std::int64_t> ordered_;    // sortable form -> how many
+  std::map<WideInt, std::int64_t> wide_;            // decimals
   std::map<std::string_view, std::int64_t> texts_;  // views into the rows
 };
 }  // namespace weirhouse::feature

@@ -33,6 +33,7 @@ class RuleChecker {
 
   Status operator()(const RowCountRule&) const { return Status(); }
   Status operator()(const RowCountChangeRule&) const { return Status(); }
+  Status operator()(const ArrivesRule&) const { return Status(); }
   Status operator()(const FreshnessRule& rule) const {
     return NeedFamily(rule.column, {Family::kTimestamp, Family::kDate}, "times");
   }
@@ -94,6 +95,35 @@ class RuleChecker {
   const arrow::Schema& schema_;
 };
 
+// Keys that change nothing for the type of the column.
+Status RefuseIdleKeys(const Check& check, const arrow::Schema& schema) {
+  const nlohmann::json& keys = check.parameters;
+  auto any_of = [&](Family wanted) {
+    return std::any_of(check.columns.begin(), check.columns.end(), [&](const ColumnUse& use) {
+      const auto family = FamilyOf(*schema.GetFieldByName(use.name)->type());
+      return family.ok() && *family == wanted;
+    });
+  };
+  auto idle = [&](std::string_view key, std::string_view why) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("{}.{} has no effect here: {}", check.kind, key, why))
+        .WithError("WH3003");
+  };
+  if (!keys.is_object()) return Status();
+  if (keys.contains("allow_nan") && check.kind != "type" && !any_of(Family::kReal)) {
+    return idle("allow_nan", "a column of this type never holds NaN");
+  }
+  if (keys.contains("missing") && !any_of(Family::kText)) {
+    return idle("missing", "none of the columns holds text");
+  }
+  const bool categories =
+      check.kind == "distribution" && (any_of(Family::kText) || any_of(Family::kBoolean));
+  if (categories && keys.contains("bins")) {
+    return idle("bins", "each of the most frequent values of such a column is a bin");
+  }
+  return Status();
+}
+
 // Where in a file a place in its SQL is, as far as that can be told: plain one-line texts only.
 SourceSpan PlaceInSql(const SourceSpan& sql, const Status& status, std::string_view text,
                       int offset) {
@@ -116,19 +146,15 @@ class GateChecker {
     for (Check& check : gate_.checks) {
       if (!CheckColumns(check)) continue;
       Status status = std::visit(RuleChecker(check, *schemas_.table), check.rule);
+      if (status.ok()) status = RefuseIdleKeys(check, *schemas_.table);
       if (!status.ok() && !status.span()) status = std::move(status).WithSpan(check.span);
       findings_.Add(status);
       if (auto* references = std::get_if<ReferencesRule>(&check.rule)) {
         findings_.Add(CheckReferences(*references));
       } else if (auto* pair = std::get_if<PairRule>(&check.rule)) {
-        const char* rows = check.scope == Scope::kBatch ? "this" : "this_table";
-        static constexpr std::string_view kBefore = "SELECT (";
-        findings_.Add(CheckSql(check,
-                               fmt::format("{}{}\n) FROM {}", kBefore, pair->expression, rows),
-                               pair->expression, static_cast<int>(kBefore.size()), pair->span,
-                               /*boolean=*/true));
+        findings_.Add(CheckPair(check, *pair));
       } else if (auto* sql = std::get_if<SqlRule>(&check.rule)) {
-        findings_.Add(CheckSql(check, sql->query, sql->query, 0, sql->span, /*boolean=*/false));
+        findings_.Add(CheckSql(check, *sql));
       }
     }
     for (const std::string& name : registered_) {
@@ -151,6 +177,8 @@ class GateChecker {
 
   std::shared_ptr<arrow::Schema> SchemaOf(const std::string& table) const {
     if (table == "this" || table == "this_table" || table == gate_.table) return schemas_.table;
+    // Records of other sources are not there when a batch is judged.
+    if (table.starts_with("records.")) return nullptr;
     return schemas_.other ? schemas_.other(table) : nullptr;
   }
 
@@ -181,37 +209,76 @@ class GateChecker {
     return Status();
   }
 
-  // Binds `sql` over empty tables of the right shape. `text` is what stands in the file, `offset`
-  // bytes into `sql`.
-  Status CheckSql(Check& check, const std::string& sql, std::string_view text, int offset,
-                  const SourceSpan& span, bool boolean) {
-    auto refuse = [&](const Status& status) {
-      const std::string code =
-          status.error_code().starts_with("WH3") ? status.error_code() : std::string("WH3006");
-      return Status(Code::kInvalidInput, status.message())
-          .WithError(code)
-          .WithSpan(PlaceInSql(span, status, text, offset))
-          .WithHint(status.hint());
+  // Where SQL stands in the file: `text` is what is written there, `offset` bytes into the query.
+  struct SqlPlace {
+    const SourceSpan& span;
+    std::string_view text;
+    int offset = 0;
+  };
+
+  static Status Refuse(const SqlPlace& place, const Status& status) {
+    const std::string code =
+        status.error_code().starts_with("WH3") ? status.error_code() : std::string("WH3006");
+    return Status(Code::kInvalidInput, status.message())
+        .WithError(code)
+        .WithSpan(PlaceInSql(place.span, status, place.text, place.offset))
+        .WithHint(status.hint());
+  }
+
+  // The table's name as the project writes it: SQL is blind to case, the engine's tables are not.
+  std::string CanonicalName(const std::string& name) const {
+    const auto same = [&](const std::string& known) {
+      return std::equal(known.begin(), known.end(), name.begin(), name.end(), [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) ==
+               std::tolower(static_cast<unsigned char>(b));
+      });
     };
-    auto reads = ReadSqlReferences(sql, session_);
-    if (!reads.ok()) return refuse(reads.status());
-    for (SqlReads::TableRead& table : reads->tables) {
+    if (same(gate_.table)) return gate_.table;
+    const auto& known = schemas_.known_tables;
+    const auto found = std::find_if(known.begin(), known.end(), same);
+    return found == known.end() ? name : *found;
+  }
+
+  // Registers empty tables of the right shape under the names that are read.
+  Status RegisterTables(SqlReads& reads, const SqlPlace& place) {
+    for (SqlReads::TableRead& table : reads.tables) {
+      table.name = CanonicalName(table.name);
       const auto schema = SchemaOf(table.name);
-      if (schema == nullptr) return UnknownTable(table.name, span);
-      reads->Resolve(table, NamesOf(*schema));
+      if (schema == nullptr) return UnknownTable(table.name, place.span);
+      reads.Resolve(table, NamesOf(*schema));
       auto empty = arrow::Table::MakeEmpty(schema);
       if (!empty.ok()) return Status(Code::kInternal, empty.status().message());
       WEIRHOUSE_TRY_STATUS(session_.Register(table.name, *empty));
       registered_.insert(table.name);
     }
-    const auto described = session_.Describe(sql);
-    if (!described.ok()) return refuse(described.status());
-    const arrow::Schema& answer = **described;
-    if (boolean &&
-        (answer.num_fields() != 1 || answer.field(0)->type()->id() != arrow::Type::BOOL)) {
-      return refuse(Status(Code::kInvalidInput, "a pair expression must give true or false"));
-    }
+    return Status();
+  }
+
+  Status CheckSql(Check& check, const SqlRule& rule) {
+    const SqlPlace place{rule.span, rule.query, 0};
+    auto reads = ReadSqlReferences(rule.query, session_);
+    if (!reads.ok()) return Refuse(place, reads.status());
+    WEIRHOUSE_TRY_STATUS(RegisterTables(*reads, place));
+    const auto described = session_.Describe(rule.query);
+    if (!described.ok()) return Refuse(place, described.status());
     check.reads = std::move(*reads);
+    return Status();
+  }
+
+  Status CheckPair(Check& check, const PairRule& rule) {
+    const SqlPlace place{rule.span, rule.expression, static_cast<int>(kBeforePair.size())};
+    const std::string rows = check.scope == Scope::kBatch ? "this" : "this_table";
+    auto pair = ReadPairReferences(rule.expression, rows, session_);
+    if (!pair.ok()) return Refuse(place, pair.status());
+    WEIRHOUSE_TRY_STATUS(RegisterTables(pair->reads, place));
+    const auto described = session_.Describe(PairQuery(rule.expression, rows));
+    if (!described.ok()) return Refuse(place, described.status());
+    const arrow::Schema& answer = **described;
+    if (answer.num_fields() != 1 || answer.field(0)->type()->id() != arrow::Type::BOOL) {
+      return Refuse(place,
+                    Status(Code::kInvalidInput, "a pair expression must give true or false"));
+    }
+    check.reads = std::move(pair->reads);
     return Status();
   }
 

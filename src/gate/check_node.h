@@ -38,6 +38,7 @@ Status NeedBound(const CheckNode& at, bool has_one);
 Result<Rule> ParseRowCount(const CheckNode& at, Check& check);
 Result<Rule> ParseRowCountChange(const CheckNode& at, Check& check);
 Result<Rule> ParseFreshness(const CheckNode& at, Check& check);
+Result<Rule> ParseArrives(const CheckNode& at, Check& check);
 Result<Rule> ParseRequired(const CheckNode& at, Check& check);
 Result<Rule> ParseUnique(const CheckNode& at, Check& check);
 Result<Rule> ParseRange(const CheckNode& at, Check& check);

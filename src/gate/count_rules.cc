@@ -105,6 +105,18 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
   return finding;
 }
 
+Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesRule&) {
+  const GateInput& input = evaluation.input();
+  const std::int64_t age = Micros(input.now) - Micros(input.batch_end);
+  Finding finding;
+  finding.population = input.this_rows->num_rows();
+  finding.observed = {
+      {"newest", FormatTime(input.batch_end)}, {"age_us", age}, {"now", FormatTime(input.now)}};
+  finding.bound = check.parameters.at("every");
+  finding.reason = fmt::format("{} has a batch", check.name);
+  return finding;
+}
+
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const SqlRule& rule) {
   WEIRHOUSE_TRY(const RowsPtr rows, evaluation.QueryOf(check, rule.query));
   const std::int64_t count = rows->num_rows();

@@ -18,6 +18,10 @@ Status ReadOnFail(const YamlNode& node, OnFail& on_fail) {
   WEIRHOUSE_TRY_STATUS(node.CheckKeys("on_fail", {"halt", "alert", "keep_staging"}));
   if (const YamlNode* halt = node.Find("halt")) {
     WEIRHOUSE_TRY(on_fail.halt, halt->AsBool("on_fail.halt"));
+    if (!on_fail.halt) {
+      return halt->Error("WH3003", "on_fail.halt: false has no effect: a gate that fails halts")
+          .WithHint("let a check publish all the same with `severity: warn`");
+    }
   }
   if (const YamlNode* alert = node.Find("alert")) {
     WEIRHOUSE_TRY(on_fail.alert, alert->AsBool("on_fail.alert"));
@@ -28,6 +32,7 @@ Status ReadOnFail(const YamlNode& node, OnFail& on_fail) {
     if (!us.ok() || *us < 0) {
       return keep->Error("WH3002", "on_fail.keep_staging must be a duration such as 14d");
     }
+    on_fail.names_keep_staging = true;
     on_fail.keep_staging_us = *us;
   }
   return Status();

@@ -5,6 +5,7 @@
 // suggestion.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -63,6 +64,8 @@ struct CountBounds {
 struct NumberBounds {
   std::optional<double> min;
   std::optional<double> max;
+  std::string min_text;  // as written: integers and decimals are compared with it, not a double
+  std::string max_text;
   bool min_exclusive = false;
   bool max_exclusive = false;
 };
@@ -95,6 +98,11 @@ struct FreshnessRule {
   std::string column;
   std::int64_t max_us = 0;
   std::int64_t skew_us = 300'000'000;  // how far in the future a value may lie: 5 minutes
+};
+// A batch is published at least so often. A batch that is judged has arrived; what keeps out is
+// seen by the project's clock (engine::FindOverdue).
+struct ArrivesRule {
+  std::int64_t every_us = 0;
 };
 struct RequiredRule {
   std::vector<std::string> columns;
@@ -181,10 +189,15 @@ struct SqlRule {
   CountBounds rows;
   SourceSpan span;
 };
-using Rule =
-    std::variant<RowCountRule, RowCountChangeRule, FreshnessRule, RequiredRule, UniqueRule,
-                 RangeRule, SetRule, PatternRule, LengthRule, TypeRule, PairRule, ReferencesRule,
-                 StatisticRule, QuantileRule, DistinctRule, DistributionRule, SqlRule>;
+using Rule = std::variant<RowCountRule, RowCountChangeRule, FreshnessRule, ArrivesRule,
+                          RequiredRule, UniqueRule, RangeRule, SetRule, PatternRule, LengthRule,
+                          TypeRule, PairRule, ReferencesRule, StatisticRule, QuantileRule,
+                          DistinctRule, DistributionRule, SqlRule>;
+
+// How long the SQL of a check may run: a batch of millions of rows takes seconds.
+inline constexpr std::chrono::milliseconds kSqlTimeoutDefault{300'000};
+// What it may return; failing rows are kept.
+inline constexpr std::int64_t kSqlResultBytesMax = 256 << 20;
 
 // A column of the gated table that a check names, and where.
 struct ColumnUse {
@@ -199,8 +212,9 @@ struct Check {
   Severity severity = Severity::kError;
   Scope scope = Scope::kBatch;
   TooFew too_few = TooFew::kFail;
-  Allowance max_bad;          // value checks only
-  int warmup = 0;             // history checks only: published runs before the check counts
+  Allowance max_bad;  // value checks only
+  int warmup = 0;     // history checks only: published runs before the check counts
+  std::chrono::milliseconds sql_timeout = kSqlTimeoutDefault;  // `pair` and `sql` only
   nlohmann::json parameters;  // as written, stored with every verdict
   SourceSpan span;
   std::vector<ColumnUse> columns;
@@ -216,6 +230,7 @@ struct OnFail {
   bool halt = true;
   bool alert = true;
   std::int64_t keep_staging_us = 14LL * 86'400'000'000;
+  bool names_keep_staging = false;
 };
 
 // One gate. A value; immutable once checked.

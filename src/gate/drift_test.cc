@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <vector>
 
 #include "gate/exact_sum.h"
 #include "testing/testing.h"
@@ -64,11 +65,11 @@ TEST(Drift, AgreesWithNumpyAndScipy) {
   const Significance ks = KolmogorovSmirnov(Baseline(), Current());
   EXPECT_NEAR(ks.statistic, 0.149, 1e-15);
   EXPECT_NEAR(ks.p / 1.8293183432818648e-08, 1, 1e-9);
-  const auto chi = ChiSquare(bins);
-  ASSERT_TRUE(chi.has_value());
-  EXPECT_NEAR(chi->statistic, 108.30639289354885, 1e-11);
-  EXPECT_EQ(chi->degrees, 9);
-  EXPECT_NEAR(chi->p / 3.2512799112061686e-19, 1, 1e-9);
+  // scipy.stats.chi2_contingency of both rows, without the bin of no nulls.
+  const Significance chi = ChiSquare(bins);
+  EXPECT_NEAR(chi.statistic, 92.38963061860177, 1e-11);
+  EXPECT_EQ(chi.degrees, 9);
+  EXPECT_NEAR(chi.p / 5.391416059535332e-16, 1, 1e-9);
 }
 
 TEST(UpperGamma, AgreesWithScipy) {
@@ -104,9 +105,20 @@ TEST(Quantile, OfOneValueIsThatValue) {
   EXPECT_EQ(QuantileOf({{3.5, 1}}, {9, 10}, QuantileMethod::kLinear), 3.5);
 }
 
-TEST(Bins, EqualEdgesAreMerged) {
-  // Nine tenths of the baseline are 5: eight edges meet there.
-  EXPECT_THAT(QuantileEdges({{1, 2}, {5, 90}, {9, 8}}, 10), ElementsAre(5));
+TEST(Bins, AValueOnWhichEdgesMeetIsABinOfItsOwn) {
+  // Nine tenths of the baseline are 5: eight edges meet there. Of the rest, eight tenths are 9.
+  const auto edges = QuantileEdges({{1, 2}, {5, 90}, {9, 8}}, 10);
+  EXPECT_THAT(edges, ElementsAre(1, std::nextafter(1, 2), 5, std::nextafter(5, 6), 9,
+                                 std::nextafter(9, 10)));
+  EXPECT_THAT(CountBins({{1, 2}, {5, 90}, {9, 8}}, edges), ElementsAre(0, 2, 0, 90, 0, 8, 0));
+  EXPECT_THAT(QuantileEdges({{7, 50}}, 10), ElementsAre(7, std::nextafter(7, 8)));
+  EXPECT_THAT(QuantileEdges({{7, 50}, {8, 50}}, 2), ElementsAre(7.5));
+  EXPECT_THAT(QuantileEdges({{HUGE_VAL, 50}}, 10), ElementsAre(HUGE_VAL));
+  EXPECT_FALSE(QuantileEdges({{-HUGE_VAL, 50}, {HUGE_VAL, 50}}, 2).empty());
+  EXPECT_TRUE(QuantileEdges({}, 10).empty());
+}
+
+TEST(Bins, CountTheirEdges) {
   EXPECT_THAT(CountBins({{1, 2}, {5, 90}, {9, 8}}, std::vector<double>{5}), ElementsAre(2, 98));
 }
 
@@ -119,25 +131,40 @@ TEST(Bins, AnEdgeBelongsToTheBinAboveIt) {
 
 TEST(Bins, EqualWidthsCoverTheRange) {
   EXPECT_THAT(EqualWidthEdges({{0, 1}, {8, 1}}, 4), ElementsAre(2, 4, 6));
-  EXPECT_TRUE(EqualWidthEdges({{3, 5}}, 4).size() <= 1);
+  EXPECT_THAT(EqualWidthEdges({{3, 5}}, 4), ElementsAre(3, std::nextafter(3, 4)));
+  EXPECT_THAT(EqualWidthEdges({{-HUGE_VAL, 1}, {0, 1}, {8, 1}, {HUGE_VAL, 1}}, 4),
+              ElementsAre(2, 4, 6));
 }
 
 TEST(ChiSquare, MergesBinsWithFewExpected) {
-  // Expected 8, 8, 2, 2 of 20: the last two share a bin of 4.
-  const auto chi = ChiSquare({{40, 40, 10, 10}, {8, 8, 4, 0}});
-  ASSERT_TRUE(chi.has_value());
-  EXPECT_EQ(chi->degrees, 2);
-  EXPECT_DOUBLE_EQ(chi->statistic, 0);
+  // Of 120 values 20 are the current ones: they expect 8, 8, 2.33 and 1.67; the last two share a
+  // bin.
+  const Significance chi = ChiSquare({{40, 40, 10, 10}, {8, 8, 4, 0}});
+  EXPECT_EQ(chi.degrees, 2);
+  EXPECT_DOUBLE_EQ(chi.statistic, 0);
+  EXPECT_EQ(chi.p, 1);
 }
 
-TEST(ChiSquare, AValueThatTheBaselineNeverHadIsInfinite) {
-  const auto chi = ChiSquare({{100, 100, 0}, {50, 50, 3}});
-  ASSERT_TRUE(chi.has_value());
-  EXPECT_TRUE(std::isinf(chi->statistic));
-  EXPECT_EQ(chi->p, 0);
+TEST(ChiSquare, WhatExpectsLessThanOneJoinsTheSmallest) {
+  const Significance chi = ChiSquare({{500, 300, 0}, {50, 30, 1}});
+  EXPECT_EQ(chi.degrees, 1);
+  EXPECT_FALSE(chi.exact);
 }
 
-TEST(ChiSquare, OfOneBinHasNoAnswer) { EXPECT_FALSE(ChiSquare({{100, 0}, {50, 0}}).has_value()); }
+TEST(ChiSquare, TwoBinsThatExpectFewAreJudgedExactly) {
+  // scipy.stats.fisher_exact([[600, 598], [0, 2]]) and of 500 against 479 + 21.
+  const Significance few = ChiSquare({{600, 0}, {598, 2}});
+  EXPECT_TRUE(few.exact);
+  EXPECT_NEAR(few.p, 0.499582985821518, 1e-9);
+  const Significance many = ChiSquare({{2000, 0}, {479, 21}});
+  EXPECT_TRUE(many.exact);
+  EXPECT_NEAR(many.p / 1.4902594126691832e-15, 1, 1e-7);
+}
+
+TEST(ChiSquare, OfOneBinIsNoDifference) {
+  EXPECT_EQ(ChiSquare({{100, 0}, {50, 0}}).p, 1);
+  EXPECT_EQ(ChiSquare({{100, 0}, {50, 0}}).degrees, 0);
+}
 
 TEST(Wasserstein, OfAShiftIsTheShift) {
   EXPECT_DOUBLE_EQ(Wasserstein({{0, 5}, {10, 5}}, {{3, 2}, {13, 2}}), 3);
@@ -193,6 +220,48 @@ TEST(ExactSum, TakesIntegersBeyondTheDoublesWhole) {
   squares.Add(-0x1p106);
   squares.Add(-0x1p54);
   EXPECT_EQ(squares.Round(), 1);
+}
+
+TEST(ExactSum, DoesNotOverflowOnTheWay) {
+  for (const auto& order :
+       {std::vector<double>{1e308, 1e308, -1e308}, std::vector<double>{1e308, -1e308, 1e308}}) {
+    ExactSum sum;
+    for (const double value : order) sum.Add(value);
+    EXPECT_EQ(sum.Round(), 1e308);
+  }
+  ExactSum twice;
+  twice.Add(1.7e308);
+  twice.Add(1.7e308);
+  EXPECT_EQ(twice.Round(), HUGE_VAL);
+  EXPECT_FALSE(twice.FitsDoubles());
+  EXPECT_EQ((ExactRatio{twice, ExactRatio::Of(2.0).over}).Round(), 1.7e308);
+  ExactSum read;
+  EXPECT_TRUE(read.AddHex(twice.Hex()));
+  EXPECT_EQ(read, twice);
+  EXPECT_FALSE(read.AddHex("zz"));
+}
+
+TEST(ExactSum, RootsReachBothEndsOfTheDoubles) {
+  for (const double value : {1.5e-160, 3.0, 1.2e200}) {
+    ExactSum square;
+    square.AddSquare(value);
+    EXPECT_EQ((ExactRatio{square, ExactRatio::Of(1.0).over}).RoundedRoot(), value);
+  }
+}
+
+TEST(ExactRatio, ReadsDecimalsAsTheyAreWritten) {
+  ExactRatio tenth;
+  ASSERT_TRUE(ParseExact("0.1", tenth));
+  EXPECT_EQ(Compare(tenth, ExactRatio::Of(0.1)), -1);  // the double is a little more
+  ExactRatio great;
+  ASSERT_TRUE(ParseExact("9007199254740993", great));
+  EXPECT_EQ(Compare(great, ExactRatio::Of(9007199254740992.0)), 1);
+  ExactRatio power;
+  ASSERT_TRUE(ParseExact("-1.5e3", power));
+  EXPECT_EQ(Compare(power, ExactRatio::Of(-1500.0)), 0);
+  for (const char* wrong : {"", "x", "1.2.3", "1e", "1e9999", "0x10", "-"}) {
+    EXPECT_FALSE(ParseExact(wrong, power)) << wrong;
+  }
 }
 
 TEST(ExactSum, RemembersInfinity) {

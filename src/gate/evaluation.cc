@@ -1,9 +1,11 @@
 #include "gate/evaluation.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
@@ -56,15 +58,31 @@ Result<RowsPtr> Evaluation::OtherTable(const std::string& name,
   return rows;
 }
 
+// All columns of `table` that any check of the gate reads; empty = all. One check must not take
+// away what another one's names stand for.
+std::vector<std::string> Evaluation::ColumnsOf(const SqlReads::TableRead& table) const {
+  if (table.all_columns || table.columns.empty()) return {};
+  std::set<std::string> columns(table.columns.begin(), table.columns.end());
+  for (const Check& check : definition_.checks) {
+    if (!check.reads) continue;
+    for (const SqlReads::TableRead& other : check.reads->tables) {
+      if (other.name != table.name) continue;
+      if (other.all_columns || other.columns.empty()) return {};
+      columns.insert(other.columns.begin(), other.columns.end());
+    }
+  }
+  return {columns.begin(), columns.end()};
+}
+
 Status Evaluation::Register(const SqlReads& reads) {
   for (const SqlReads::TableRead& table : reads.tables) {
     RowsPtr rows;
     if (table.name == "this") {
       rows = input_.this_rows;
     } else if (table.name == "this_table") {
-      WEIRHOUSE_TRY(rows, StagedTable(table.columns));
+      WEIRHOUSE_TRY(rows, StagedTable(ColumnsOf(table)));
     } else {
-      WEIRHOUSE_TRY(rows, OtherTable(table.name, table.columns));
+      WEIRHOUSE_TRY(rows, OtherTable(table.name, ColumnsOf(table)));
     }
     const auto known = registered_.find(table.name);
     if (known != registered_.end() && known->second == rows) continue;
@@ -80,33 +98,66 @@ Result<RowsPtr> Evaluation::QueryOf(const Check& check, const std::string& sql) 
     WEIRHOUSE_TRY(found, ReadSqlReferences(sql, session_));
   }
   WEIRHOUSE_TRY_STATUS(Register(check.reads ? *check.reads : found));
-  return session_.Query(sql);
+  return Ask(check, sql);
+}
+
+Result<RowsPtr> Evaluation::Ask(const Check& check, const std::string& sql) {
+  storage::SqlBounds bounds;
+  bounds.time = check.sql_timeout;
+  bounds.result_bytes = kSqlResultBytesMax;
+  storage::SqlBounds before = session_.SetBounds(bounds);
+  bounds.told_to_stop = before.told_to_stop;
+  session_.SetBounds(std::move(bounds));
+  auto rows = session_.Query(sql);
+  session_.SetBounds(std::move(before));
+  if (!rows.ok() && rows.status().error_code() == storage::kSqlToldToStop) stopped_ = rows.status();
+  return rows;
 }
 
 namespace {
 const char* RowsName(const Check& check) {
   return check.scope == Scope::kBatch ? "this" : "this_table";
 }
+
+constexpr std::string_view kRowNumber = "wh row number";
+
+// `rows` by their number, the last column, which is left out.
+Result<RowsPtr> InOrder(const RowsPtr& rows) {
+  const int last = rows->num_columns() - 1;
+  auto order = arrow::compute::SortIndices(*rows->column(last));
+  if (!order.ok()) return Status(Code::kInternal, order.status().ToString());
+  auto sorted = arrow::compute::Take(rows, *order);
+  if (!sorted.ok()) return Status(Code::kInternal, sorted.status().ToString());
+  auto without = sorted->table()->RemoveColumn(last);
+  if (!without.ok()) return Status(Code::kInternal, without.status().ToString());
+  return *std::move(without);
+}
 }  // namespace
 
 Result<std::vector<std::shared_ptr<arrow::ChunkedArray>>> Evaluation::RunPairs(
     const std::vector<const Check*>& checks) {
+  const std::string rows = RowsName(*checks.front());
+  bool keeps_order = true;
   std::string sql = "SELECT ";
-  for (std::size_t i = 0; i < checks.size(); ++i) {
-    const Check& check = *checks[i];
-    const std::string& expression = std::get<PairRule>(check.rule).expression;
-    sql += fmt::format("{}({}\n)", i == 0 ? "" : ", ", expression);
-    SqlReads found;
-    if (!check.reads) {
-      WEIRHOUSE_TRY(
-          found, ReadSqlReferences(
-                     fmt::format("SELECT ({}\n) FROM {}", expression, RowsName(check)), session_));
-    }
-    WEIRHOUSE_TRY_STATUS(Register(check.reads ? *check.reads : found));
+  for (const Check* check : checks) {
+    const std::string& expression = std::get<PairRule>(check->rule).expression;
+    sql += fmt::format("{}({}\n)", check == checks.front() ? "" : ", ", expression);
+    WEIRHOUSE_TRY(const PairReads pair, ReadPairReferences(expression, rows, session_));
+    keeps_order = keeps_order && pair.keeps_order;
+    WEIRHOUSE_TRY_STATUS(Register(check->reads ? *check->reads : pair.reads));
   }
-  sql += fmt::format(" FROM {}", RowsName(*checks.front()));
-  WEIRHOUSE_TRY(const RowsPtr answer, session_.Query(sql));
-  const std::int64_t expected = registered_.at(RowsName(*checks.front()))->num_rows();
+  if (keeps_order) {
+    sql += fmt::format(" FROM {}", rows);
+  } else {
+    sql += fmt::format(
+        ", {0}.\"{1}\" FROM (SELECT *, row_number() OVER () AS \"{1}\" FROM {0}) AS {0}", rows,
+        kRowNumber);
+  }
+  WEIRHOUSE_TRY(RowsPtr answer, Ask(*checks.front(), sql));
+  if (!keeps_order) {
+    WEIRHOUSE_TRY(answer, InOrder(answer));
+  }
+  const std::int64_t expected = registered_.at(rows)->num_rows();
   std::vector<ColumnPtr> columns;
   for (const auto& column : answer->columns()) columns.push_back(column);
   const bool boolean = std::all_of(columns.begin(), columns.end(), [](const ColumnPtr& column) {
@@ -123,12 +174,13 @@ Result<std::shared_ptr<arrow::ChunkedArray>> Evaluation::PairColumn(const Check&
   if (const auto known = pairs_.find(&check); known != pairs_.end()) return known->second;
   std::vector<const Check*> same_scope;
   for (const Check& other : definition_.checks) {
-    if (std::holds_alternative<PairRule>(other.rule) && other.scope == check.scope) {
+    if (std::holds_alternative<PairRule>(other.rule) && other.scope == check.scope &&
+        other.sql_timeout == check.sql_timeout) {
       same_scope.push_back(&other);
     }
   }
   auto all = RunPairs(same_scope);
-  if (!all.ok() && same_scope.size() > 1) {
+  if (!all.ok() && same_scope.size() > 1 && stopped_.ok()) {
     // One of them cannot be run: only that one is to end as an error.
     WEIRHOUSE_TRY(const auto one, RunPairs({&check}));
     return one.front();
@@ -209,10 +261,31 @@ bool Holds(const CountBounds& bounds, std::int64_t value) {
   return (!bounds.min || value >= *bounds.min) && (!bounds.max || value <= *bounds.max);
 }
 
+namespace {
+// A whole number as one: a double would show another beyond 2^53.
+nlohmann::json BoundJson(double value, const std::string& text) {
+  std::int64_t whole = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return whole;
+  return value;
+}
+std::string BoundText(double value, const std::string& text) {
+  constexpr double kThousandsUpTo = 1e15;  // NumberText writes them out up to here
+  const nlohmann::json json = BoundJson(value, text);
+  return json.is_number_integer() && std::fabs(value) >= kThousandsUpTo
+             ? WithThousands(json.get<std::int64_t>())
+             : NumberText(value);
+}
+}  // namespace
+
 nlohmann::json ToJson(const NumberBounds& bounds) {
   nlohmann::json json = nlohmann::json::object();
-  if (bounds.min) json[bounds.min_exclusive ? "min_exclusive" : "min"] = *bounds.min;
-  if (bounds.max) json[bounds.max_exclusive ? "max_exclusive" : "max"] = *bounds.max;
+  if (bounds.min) {
+    json[bounds.min_exclusive ? "min_exclusive" : "min"] = BoundJson(*bounds.min, bounds.min_text);
+  }
+  if (bounds.max) {
+    json[bounds.max_exclusive ? "max_exclusive" : "max"] = BoundJson(*bounds.max, bounds.max_text);
+  }
   return json;
 }
 
@@ -224,8 +297,8 @@ nlohmann::json ToJson(const CountBounds& bounds) {
 }
 
 std::string LimitText(const NumberBounds& bounds) {
-  const std::string low = !bounds.min ? "" : NumberText(*bounds.min);
-  const std::string high = !bounds.max ? "" : NumberText(*bounds.max);
+  const std::string low = !bounds.min ? "" : BoundText(*bounds.min, bounds.min_text);
+  const std::string high = !bounds.max ? "" : BoundText(*bounds.max, bounds.max_text);
   if (!low.empty() && !high.empty()) return fmt::format("limits {} to {}", low, high);
   return low.empty() ? fmt::format("limit {}{}", bounds.max_exclusive ? "below " : "", high)
                      : fmt::format("at least {}{}", bounds.min_exclusive ? "above " : "", low);

@@ -57,11 +57,16 @@ class Evaluation {
   Result<std::shared_ptr<arrow::ChunkedArray>> PairColumn(const Check& check);
   // This batch's profile, made once.
   Result<const BatchProfile*> Profile();
+  // Not OK once a query was ended because the process was told to stop: then nothing is judged.
+  const Status& stopped() const { return stopped_; }
 
  private:
   using ColumnPtr = std::shared_ptr<arrow::ChunkedArray>;
   Result<RowsPtr> StagedTable(const std::vector<std::string>& columns);
+  std::vector<std::string> ColumnsOf(const SqlReads::TableRead& table) const;
   Status Register(const SqlReads& reads);
+  // Runs SQL within the bounds of the check.
+  Result<RowsPtr> Ask(const Check& check, const std::string& sql);
   Result<std::vector<ColumnPtr>> RunPairs(const std::vector<const Check*>& checks);
 
   const GateDefinition& definition_;
@@ -72,12 +77,14 @@ class Evaluation {
   std::map<std::string, RowsPtr> registered_;
   std::map<const Check*, ColumnPtr> pairs_;
   std::optional<BatchProfile> profile_;
+  Status stopped_;
 };
 
 // Rules. Whatever cannot be judged is a Status, and ends as state error.
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountChangeRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const FreshnessRule& rule);
+Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RequiredRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const UniqueRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RangeRule& rule);

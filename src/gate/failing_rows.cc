@@ -183,22 +183,36 @@ Status GatherBatchRows(const GateInput& input, const std::vector<Finding>& findi
 }
 }  // namespace
 
-Status GatherFailingRows(const GateInput& input, const std::vector<Finding>& findings,
-                         GateReport& report) {
+namespace {
+// A verdict without its rows would hide what failed.
+void MarkUnkept(CheckResult& result, const Status& why) {
+  result.state = State::kError;
+  result.reason = fmt::format("{} could not be judged: its failing rows cannot be kept: {}",
+                              result.name, why.message());
+  result.detail = {{"code", why.error_code()}};
+}
+}  // namespace
+
+void GatherFailingRows(const GateInput& input, const std::vector<Finding>& findings,
+                       GateReport& report) {
   std::vector<std::size_t> of_batch;
   for (std::size_t i = 0; i < findings.size(); ++i) {
     CheckResult& result = report.checks[i];
     if (result.state != State::kFailed && result.state != State::kWarned) continue;
     const Finding& finding = findings[i];
+    Status kept;
     if (finding.returned != nullptr) {
-      WEIRHOUSE_TRY_STATUS(AddOther(input, finding.returned, nullptr, result, report));
+      kept = AddOther(input, finding.returned, nullptr, result, report);
     } else if (finding.judged != nullptr && !finding.bad_rows.empty()) {
-      WEIRHOUSE_TRY_STATUS(AddOther(input, finding.judged, &finding.bad_rows, result, report));
+      kept = AddOther(input, finding.judged, &finding.bad_rows, result, report);
     } else if (!finding.bad_rows.empty()) {
       of_batch.push_back(i);
     }
+    if (!kept.ok()) MarkUnkept(result, kept);
   }
-  if (of_batch.empty()) return Status();
-  return GatherBatchRows(input, findings, of_batch, report);
+  if (of_batch.empty()) return;
+  const Status kept = GatherBatchRows(input, findings, of_batch, report);
+  if (kept.ok()) return;
+  for (const std::size_t i : of_batch) MarkUnkept(report.checks[i], kept);
 }
 }  // namespace weirhouse::gate

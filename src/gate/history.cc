@@ -62,42 +62,65 @@ Runs Select(const Window& window, const Runs& sorted, std::int64_t end_us) {
   return runs;
 }
 
-// Whether the window held `needed` runs at some time up to `end_us`.
-bool WasFull(const Window& window, const Runs& sorted, std::int64_t end_us, std::size_t needed) {
+// Whether the window of this slot held `needed` runs at some time up to `end_us` and not before
+// `restart_us`.
+bool WasFull(const Window& window, const Runs& sorted, std::int64_t end_us, std::size_t needed,
+             std::int64_t restart_us) {
   if (window.kind == Window::Kind::kSpan) {
-    for (std::size_t i = 0; i + needed <= sorted.size(); ++i) {
-      const std::int64_t newest = Micros(sorted[i + needed - 1]->batch_end);
-      if (newest - Micros(sorted[i]->batch_end) < window.span_us) return true;
+    // A window that held enough had a newest run, and the oldest of the `needed` up to it.
+    for (std::size_t i = sorted.size(); i >= needed; --i) {
+      const std::int64_t newest = Micros(sorted[i - 1]->batch_end);
+      if (newest < restart_us) return false;
+      if (newest - Micros(sorted[i - needed]->batch_end) < window.span_us) return true;
     }
     return false;
   }
+  if (sorted.empty()) return false;
+  const std::int64_t from_us = std::max(Micros(sorted.front()->batch_end), restart_us);
   const Cadence cadence = CadenceOf(window);
-  for (const PublishedBatch* run : sorted) {
-    for (int i = 1; i <= window.count; ++i) {
-      const std::int64_t then = Micros(run->batch_end) + i * cadence.period_us;
-      if (then <= end_us && Select(window, sorted, then).size() >= needed) return true;
-    }
+  for (std::int64_t then = end_us - cadence.period_us; then > from_us; then -= cadence.period_us) {
+    if (Select(window, sorted, then).size() >= needed) return true;
   }
   return false;
+}
+
+Runs SortedByEnd(Runs runs) {
+  // Stable: what was published first stays first among batches that end together.
+  std::stable_sort(runs.begin(), runs.end(), [](const auto* a, const auto* b) {
+    return std::tie(a->batch_end, a->batch) < std::tie(b->batch_end, b->batch);
+  });
+  return runs;
 }
 }  // namespace
 
 WindowRuns RunsInWindow(const Window& window, std::span<const PublishedBatch> history,
                         EventTime batch_end, int needed,
                         const std::function<bool(const PublishedBatch&)>& counts) {
-  Runs sorted;
+  const std::int64_t end_us = Micros(batch_end);
+  const std::int64_t oldest_us =
+      end_us < INT64_MIN + window.span_us ? INT64_MIN : end_us - window.span_us;
+  Runs near;
   for (const PublishedBatch& run : history) {
-    if (run.batch_end < batch_end && counts(run)) sorted.push_back(&run);
+    const bool inside = Micros(run.batch_end) >= oldest_us && run.batch_end < batch_end;
+    if (inside && counts(run)) near.push_back(&run);
   }
-  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
-    return std::tie(a->batch_end, a->batch) < std::tie(b->batch_end, b->batch);
-  });
   WindowRuns found;
-  found.runs = Select(window, sorted, Micros(batch_end));
-  const auto enough = static_cast<std::size_t>(std::max(needed, 1));
+  found.runs = Select(window, SortedByEnd(std::move(near)), end_us);
+  found.needed = std::max(needed, 1);
+  const auto enough = static_cast<std::size_t>(found.needed);
   if (found.runs.size() >= enough) {
     found.state = WindowRuns::State::kReady;
-  } else if (WasFull(window, sorted, Micros(batch_end), enough)) {
+    return found;
+  }
+  Runs all;
+  std::int64_t restart_us = INT64_MIN;
+  for (const PublishedBatch& run : history) {
+    if (run.batch_end >= batch_end) continue;
+    if (run.restarts_warmup) restart_us = std::max(restart_us, Micros(run.batch_end));
+    if (counts(run)) all.push_back(&run);
+  }
+  const Runs sorted = SortedByEnd(std::move(all));
+  if (WasFull(window, sorted, end_us, enough, restart_us)) {
     found.state = WindowRuns::State::kMissing;
   }
   return found;

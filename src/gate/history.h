@@ -14,10 +14,11 @@ namespace weirhouse::gate {
 struct WindowRuns {
   enum class State : std::uint8_t {
     kReady,
-    kWarming,  // the window has never held as many as needed
+    kWarming,  // the window has not held as many as needed since the warm-up began
     kMissing,  // it once did, and does not now
   };
   State state = State::kWarming;
+  int needed = 1;
   std::vector<const PublishedBatch*> runs;  // in the window, oldest first
 };
 
@@ -25,6 +26,8 @@ struct WindowRuns {
 // profile of a column is no history for it). A span includes its oldest end and leaves out
 // `batch_end` itself; `same_weekday_4w` are the runs whose batch covers the day 7, 14, 21, 28 days
 // before (the nearest in time of day, if several do).
+// Whether a window has been full is asked of its own slot (the same weekday or hour) and from the
+// last run on that restarts the warm-up.
 WindowRuns RunsInWindow(const Window& window, std::span<const PublishedBatch> history,
                         EventTime batch_end, int needed,
                         const std::function<bool(const PublishedBatch&)>& counts);

@@ -2,6 +2,8 @@
 
 #include <arrow/api.h>
 
+#include <cmath>
+
 #include "gate/gate_fixture.h"
 
 namespace weirhouse::gate {
@@ -79,6 +81,46 @@ TEST_F(HistoryTest, RunsTooFarApartNeverFillAWindow) {
   EXPECT_EQ(Runs("28d", 81, 2).state, WindowState::kWarming);
 }
 
+TEST_F(HistoryTest, ARunThatRestartsTheWarmUpMakesWhatFollowsWarm) {
+  PublishDays({0, 1, 2, 63});
+  EXPECT_EQ(Runs("28d", 64, 3).state, WindowState::kMissing);
+  history_.back().restarts_warmup = true;
+  EXPECT_EQ(Runs("28d", 63, 3).state, WindowState::kMissing);
+  EXPECT_EQ(Runs("28d", 64, 3).state, WindowState::kWarming);
+  PublishDays({64, 65});
+  EXPECT_EQ(Runs("28d", 66, 3).state, WindowState::kReady);
+  EXPECT_EQ(Runs("28d", 120, 3).state, WindowState::kMissing);
+}
+
+TEST_F(HistoryTest, ARestartIsHeardWhateverItsProfileHolds) {
+  PublishDays({0, 1, 2, 63});
+  history_.back().restarts_warmup = true;
+  const WindowRuns runs =
+      RunsInWindow(ParseWindow("28d").value(), history_, DayEnd(64), 3,
+                   [](const PublishedBatch& run) { return !run.restarts_warmup; });
+  EXPECT_EQ(runs.state, WindowState::kWarming);
+}
+
+TEST_F(HistoryTest, AWeekdayThatMissedOneDayWarmsAfterOneRestart) {
+  for (std::int64_t day = 0; day < 105; ++day) {
+    if (day != 35) history_.push_back(Published(day, 10));
+    if (day == 42) history_.back().restarts_warmup = true;
+  }
+  EXPECT_EQ(Runs("same_weekday_4w", 42, 4).state, WindowState::kMissing);
+  for (const std::int64_t day : {49, 56, 63}) {
+    EXPECT_EQ(Runs("same_weekday_4w", day, 4).state, WindowState::kWarming) << day;
+  }
+  EXPECT_EQ(Runs("same_weekday_4w", 70, 4).state, WindowState::kReady);
+  EXPECT_EQ(Runs("same_weekday_4w", 50, 4).state, WindowState::kReady);
+}
+
+TEST_F(HistoryTest, AWeekdayThatNeverCameWarmsByItself) {
+  for (std::int64_t day = 0; day < 60; ++day) {
+    if (day % 7 != 3) history_.push_back(Published(day, 10));
+  }
+  EXPECT_EQ(Runs("same_weekday_4w", 59, 4).state, WindowState::kWarming);
+}
+
 TEST_F(HistoryTest, AWeekdayWindowWithAHoleIsMissingOnceItWasFull) {
   PublishDays({2, 9, 16, 23});
   EXPECT_EQ(Runs("same_weekday_4w", 29, 4).state, WindowState::kWarming);
@@ -120,9 +162,45 @@ TEST_F(HistoryTest, RowCountChangeFromNothingFailsUnlessThereIsNothing) {
 TEST_F(HistoryTest, WithoutAWarmUpNoBaselineIsNotEvaluated) {
   SetNumbers({"1"});
   input_.history = {Published(10, 5, {1, 2}), Published(11, 5, {1, 2})};
-  const std::string check = "mean: { column: n, within: 3 sigma of 28d, severity: warn }";
-  EXPECT_EQ(StateOf(check), State::kNotEvaluated);
-  EXPECT_FALSE(Judge("  - " + check + "\n").publishes());
+  EXPECT_EQ(StateOf("mean: { column: n, within: 3 sigma of 28d }"), State::kNotEvaluated);
+  EXPECT_FALSE(Judge("  - mean: { column: n, within: 3 sigma of 28d }\n").publishes());
+}
+
+TEST_F(HistoryTest, AWarningNeverHaltsForWantOfHistoryAndRestartsTheWarmUp) {
+  SetNumbers({"1"});
+  input_.history = {Published(10, 5, {1, 2}), Published(11, 5, {1, 2})};
+  const GateReport report =
+      Judge("  - mean: { column: n, within: 3 sigma of 28d, severity: warn }\n");
+  EXPECT_EQ(report.checks[0].state, State::kWarned);
+  EXPECT_EQ(report.checks[0].reason, "not evaluated: mean(n) has 0 of 2 runs in 28d");
+  EXPECT_TRUE(report.publishes());
+  const auto metric = MakeProfileMetric(report, true);
+  ASSERT_OK_AND(const auto history, ReadHistory(std::span(&metric, 1)));
+  EXPECT_TRUE(history[0].restarts_warmup);
+  EXPECT_FALSE(Judge("  - row_count: { min: 1 }\n").lacked_history);
+}
+
+TEST_F(HistoryTest, ARunWhoseStatisticIsInfiniteIsNoHistory) {
+  arrow::DoubleBuilder builder;
+  ASSERT_TRUE(builder.AppendValues(std::vector<double>{1, HUGE_VAL}).ok());
+  PublishedBatch infinite = Published(97, 2, {1});
+  auto profile = std::make_shared<BatchProfile>();
+  profile->rows = 2;
+  profile->columns["n"] =
+      ProfileColumn(arrow::ChunkedArray(builder.Finish().ValueOrDie()), CountValues::kCapped)
+          .value();
+  infinite.profile = profile;
+  input_.history = {infinite, Published(98, 2, {5, 5}), Published(99, 1, {7})};
+  SetNumbers({"6"});
+  EXPECT_EQ(StateOf("mean: { column: n, within: 2 sigma of 28d }"), State::kPassed);
+}
+
+TEST_F(HistoryTest, SigmasAtTheirBoundHold) {
+  input_.history = {Published(97, 1, {10}), Published(98, 1, {20}), Published(99, 1, {30})};
+  SetNumbers({"40"});
+  EXPECT_EQ(StateOf("mean: { column: n, within: 2 sigma of 28d }"), State::kPassed);
+  SetNumbers({"40", "40", "41"});
+  EXPECT_EQ(StateOf("mean: { column: n, within: 2 sigma of 28d }"), State::kFailed);
 }
 
 TEST_F(HistoryTest, MeanWithinSigmasIsOverOneValuePerRun) {
@@ -202,6 +280,149 @@ TEST_F(DriftCheckTest, BelowMinRowsTooFewDecides) {
   EXPECT_EQ(StateOf("distribution: { column: n, test: psi, baseline: 28d, max: 1, min_rows: 1001, "
                     "too_few: skip }"),
             State::kSkipped);
+}
+
+TEST_F(DriftCheckTest, ABaselineBelowMinRowsIsWantOfHistory) {
+  input_.history = {Published(99, 50, std::vector<std::int64_t>(50, 1))};
+  SetShifted(0, 100);
+  const std::string check =
+      "distribution: { column: n, test: psi, baseline: 28d, max: 1, min_rows: 100";
+  const CheckResult result = JudgeOne(check + " }");
+  EXPECT_EQ(result.state, State::kNotEvaluated);
+  EXPECT_EQ(result.reason, "not evaluated: psi(n) has 50 rows in its baseline, needs 100");
+  EXPECT_EQ(StateOf(check + ", severity: warn }"), State::kWarned);
+  EXPECT_EQ(StateOf(check + ", too_few: skip }"), State::kSkipped);
+}
+
+TEST_F(DriftCheckTest, AHeavyValueOfTheBaselineHidesNothing) {
+  input_.history.clear();
+  for (std::int64_t day = 93; day < 100; ++day) {
+    std::vector<std::int64_t> numbers;
+    for (int i = 0; i < 1000; ++i) numbers.push_back(i % 100 < 95 ? 0 : i % 100 - 94);
+    input_.history.push_back(Published(day, 1000, numbers));
+  }
+  for (const char* test : {"psi", "kl", "js", "chi2"}) {
+    const std::string check =
+        fmt::format("distribution: {{ column: n, test: {}, baseline: 28d, max: 0.2 }}", test);
+    std::vector<std::string> same;
+    for (int i = 0; i < 1000; ++i) {
+      same.push_back(std::to_string(i % 100 < 95 ? 0 : i % 100 - 94));
+    }
+    SetNumbers(same);
+    EXPECT_EQ(StateOf(check), State::kPassed) << test;
+    std::vector<std::string> moved;
+    for (int i = 0; i < 1000; ++i) moved.push_back(std::to_string(1000 + i));
+    SetNumbers(moved);
+    EXPECT_EQ(StateOf(check), State::kFailed) << test;
+    // The rare values alone move: from 1…5 to 5.
+    std::vector<std::string> rare;
+    for (int i = 0; i < 1000; ++i) rare.push_back(i % 100 < 95 ? "0" : "5");
+    SetNumbers(rare);
+    const double least = std::string(test) == "js" ? 0.005 : 0.05;
+    EXPECT_GT(JudgeOne(check).observed.get<double>(), least) << test;
+  }
+}
+
+TEST_F(DriftCheckTest, AConstantBaselineSeesWhatIsAboveAndBelow) {
+  input_.history = {Published(99, 1000, std::vector<std::int64_t>(1000, 7))};
+  for (const char* bins : {"", ", width: 10"}) {
+    for (const char* value : {"6", "8", "700"}) {
+      SetNumbers(std::vector<std::string>(1000, value));
+      EXPECT_EQ(StateOf(fmt::format("distribution: {{ column: n, test: psi, baseline: 28d, "
+                                    "max: 1{} }}",
+                                    bins)),
+                State::kFailed)
+          << value << bins;
+    }
+    SetNumbers(std::vector<std::string>(1000, "7"));
+    EXPECT_EQ(StateOf(fmt::format(
+                  "distribution: {{ column: n, test: psi, baseline: 28d, max: 0{} }}", bins)),
+              State::kPassed);
+  }
+}
+
+TEST_F(DriftCheckTest, WhatWouldHideAMoveIsNotEvaluated) {
+  std::vector<std::int64_t> skewed(990, 0);
+  for (int i = 0; i < 10; ++i) skewed.push_back(100'000 + i);
+  input_.history = {Published(99, 1000, skewed)};
+  SetNumbers(std::vector<std::string>(1000, "5"));
+  const CheckResult result =
+      JudgeOne("distribution: { column: n, test: psi, baseline: 28d, max: 1, width: 10 }");
+  EXPECT_EQ(result.state, State::kNotEvaluated);
+  EXPECT_EQ(result.reason,
+            "not evaluated: psi(n) would hide a move: 990 of 1,000 values of the baseline lie in "
+            "one of the 10 bins of equal width");
+  EXPECT_EQ(StateOf("distribution: { column: n, test: psi, baseline: 28d, max: 1 }"),
+            State::kFailed);
+}
+
+TEST_F(DriftCheckTest, NanAndInfinitiesOfThePastBreakNothing) {
+  arrow::DoubleBuilder builder;
+  std::vector<double> past;
+  for (int i = 0; i < 100; ++i) past.push_back(i);
+  past[0] = std::nan("");
+  past[1] = HUGE_VAL;
+  past[2] = -HUGE_VAL;
+  ASSERT_TRUE(builder.AppendValues(past).ok());
+  auto profile = std::make_shared<BatchProfile>();
+  profile->rows = 100;
+  profile->columns["x"] =
+      ProfileColumn(arrow::ChunkedArray(builder.Finish().ValueOrDie()), CountValues::kCapped)
+          .value();
+  input_.history = {{"day99", DayEnd(99), profile}};
+  std::string rows;
+  for (int i = 0; i < 100; ++i) rows += (i == 0 ? "" : ",") + fmt::format(R"({{"x":{}}})", i);
+  SetRows("[" + rows + "]");
+  for (const auto& [test, bound] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"ks", "min_p: 0.01"},
+           {"psi", "max: 0.5"},
+           {"js", "max: 0.1"},
+           {"chi2", "min_p: 0.01"},
+           {"wasserstein", "max: 3"},
+           {"wasserstein", "max: 1, scale: sd"}}) {
+    EXPECT_EQ(StateOf(fmt::format(
+                  "distribution: {{ column: x, test: {}, baseline: 28d, {}, min_rows: 50 }}", test,
+                  bound)),
+              State::kPassed)
+        << test;
+  }
+}
+
+TEST_F(DriftCheckTest, ARunOfAnotherTypeIsNoHistory) {
+  auto profile = std::make_shared<BatchProfile>();
+  profile->rows = 100;
+  arrow::StringBuilder builder;
+  ASSERT_TRUE(builder.Append("a").ok());
+  profile->columns["n"] =
+      ProfileColumn(arrow::ChunkedArray(builder.Finish().ValueOrDie()), CountValues::kCapped)
+          .value();
+  input_.history.push_back({"texts", DayEnd(98), profile});
+  SetShifted(0, 100);
+  EXPECT_EQ(StateOf("distribution: { column: n, test: psi, baseline: 28d, max: 1, min_rows: 100 }"),
+            State::kPassed);
+}
+
+TEST_F(DriftCheckTest, EqualBatchesHaveNoDistanceThoughTheBaselineIsSampled) {
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 6'000; ++i) {
+    numbers.push_back(i < 5'998 ? i : 1'000'000'000 + i);
+    texts.push_back(std::to_string(numbers.back()));
+  }
+  input_.history = {Published(99, 6'000, numbers)};
+  SetNumbers(texts);
+  for (const char* test : {"wasserstein", "ks", "psi", "js", "kl"}) {
+    const CheckResult result = JudgeOne(
+        fmt::format("distribution: {{ column: n, test: {}, baseline: 28d, max: 0 }}", test));
+    EXPECT_EQ(result.state, State::kPassed) << test << result.reason;
+    EXPECT_EQ(result.detail["baseline_sampled"], true);
+  }
+  // A few values far out are seen all the same.
+  texts[0] = "999999999999";
+  SetNumbers(texts);
+  EXPECT_GT(JudgeOne("distribution: { column: n, test: wasserstein, baseline: 28d, max: 0 }")
+                .observed.get<double>(),
+            1e8);
 }
 
 TEST_F(DriftCheckTest, EachTestStaysLowWithoutDriftAndFailsWithIt) {

@@ -37,6 +37,12 @@ Finding FindingOf(Evaluation& evaluation, const Check& check) {
   return judged.ok() ? std::move(judged).value() : ErrorOf(check, judged.status());
 }
 
+// Not evaluated because the window is short; other reasons do not pass with time.
+bool LacksHistory(const Finding& finding) {
+  return finding.state == State::kNotEvaluated && finding.detail.is_object() &&
+         !finding.detail.value("evaluated", true);
+}
+
 CheckResult ResultOf(const Check& check, const Finding& finding, std::int64_t duration_us) {
   CheckResult result;
   result.name = check.name;
@@ -44,9 +50,8 @@ CheckResult ResultOf(const Check& check, const Finding& finding, std::int64_t du
   result.severity = check.severity;
   result.parameters = check.parameters;
   result.state = finding.state;
-  if (finding.state == State::kFailed && check.severity == Severity::kWarn) {
-    result.state = State::kWarned;
-  }
+  const bool stops = finding.state == State::kFailed || finding.state == State::kNotEvaluated;
+  if (stops && check.severity == Severity::kWarn) result.state = State::kWarned;
   result.population = finding.population;
   result.nulls = finding.nulls;
   result.bad = finding.bad;
@@ -102,19 +107,16 @@ GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
   for (const Check& check : definition.checks) {
     const auto begin = clock.Monotonic();
     findings.push_back(FindingOf(evaluation, check));
+    report.lacked_history = report.lacked_history || LacksHistory(findings.back());
     const auto duration =
         std::chrono::duration_cast<std::chrono::microseconds>(clock.Monotonic() - begin);
     report.checks.push_back(ResultOf(check, findings.back(), duration.count()));
+    report.stopped = evaluation.stopped();
+    if (!report.stopped.ok()) return report;
   }
   if (const auto profile = evaluation.Profile(); profile.ok()) report.profile = **profile;
-  const Status gathered = GatherFailingRows(input, findings, report);
+  GatherFailingRows(input, findings, report);
   report.state = WorstOf(report.checks);
-  if (!gathered.ok()) {
-    // A verdict without its rows would hide what failed.
-    report.state = State::kError;
-    report.checks.front().state = State::kError;
-    report.checks.front().reason = gathered.message();
-  }
   if (definition.checks.empty()) report.state = State::kError;
   return report;
 }
@@ -134,6 +136,13 @@ Status GateReport::ToStatus() const {
                 fmt::format("gate {} {}: {}", gate,
                             state == State::kFailed ? "FAILED" : StateName(state), Reasons()))
       .WithError("WH3010");
+}
+
+catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline) {
+  catalog::MetricRecord metric =
+      MakeProfileMetric(report.table, report.batch, report.batch_end, in_baseline, report.profile);
+  if (report.lacked_history && report.publishes()) MarkRestart(metric.value);
+  return metric;
 }
 
 catalog::VerdictRecord MakeVerdictRecord(const GateReport& report,

@@ -29,7 +29,7 @@ enum class State : std::uint8_t {
   kPassed,
   kSkipped,       // too few values and `too_few: skip`, or the profile turns history off
   kWarming,       // its history window has not been full yet
-  kWarned,        // failed with `severity: warn`
+  kWarned,        // failed or not evaluated, with `severity: warn`
   kNotEvaluated,  // no baseline where there should be one
   kFailed,
   kError,  // could not be judged; never passes, whatever the severity
@@ -101,6 +101,11 @@ struct GateReport {
   RowsPtr failing_rows;
   std::vector<OtherFailingRows> other_failing_rows;
   BatchProfile profile;  // this batch's: commit it as a metric when the batch is published
+  // A check with `severity: warn` had too short a history: what publishes restarts the warm-up.
+  bool lacked_history = false;
+
+  // Not OK: the process was told to stop while SQL of a check ran. This is then no judgement.
+  Status stopped;
 
   bool publishes() const { return Publishes(state); }
   // The reasons of the worst checks in one line: "mean(…) …; psi(…) 6.75 (limit 2)". Empty if all
@@ -112,10 +117,13 @@ struct GateReport {
 
 // Judges. Pure apart from the session, where it registers `this`, `this_table` and other tables
 // under their names and takes them away again. Never fails: what cannot be judged is an error in
-// the report. `clock` measures durations.
+// the report. `clock` measures durations. SQL runs within the checks' timeouts and
+// kSqlResultBytesMax, and is ended when the session's bounds say that the process is to stop.
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
                      storage::SqlSession& session, Clock& clock = SystemClock());
 
+// The metric to commit with the batch of `report`, as history if it is published.
+catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline);
 // What catalog::Commit stores for ever.
 catalog::VerdictRecord MakeVerdictRecord(const GateReport& report,
                                          const GateDefinition& definition);

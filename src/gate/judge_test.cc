@@ -282,6 +282,73 @@ TEST_F(JudgeTest, StatisticsAreExactAndBoundedInclusively) {
   EXPECT_EQ(JudgeOne("mean: { column: n, max: 7 }").reason, "mean(n) 8 (limit 7)");
 }
 
+TEST_F(JudgeTest, StatisticsOfGreatIntegersAreExact) {
+  SetNumbers({"9007199254740993"});
+  for (const char* kind : {"min", "max", "median", "sum", "mean"}) {
+    EXPECT_EQ(StateOf(fmt::format("{}: {{ column: n, max: 9007199254740992 }}", kind)),
+              State::kFailed)
+        << kind;
+    EXPECT_EQ(StateOf(fmt::format("{}: {{ column: n, between: [9007199254740993, "
+                                  "9007199254740993] }}",
+                                  kind)),
+              State::kPassed)
+        << kind;
+    EXPECT_EQ(StateOf(fmt::format("{}: {{ column: n, min_exclusive: 9007199254740993 }}", kind)),
+              State::kFailed)
+        << kind;
+  }
+  const CheckResult max = JudgeOne("max: { column: n, max: 9007199254740992 }");
+  EXPECT_EQ(max.observed.dump(), "9007199254740993");
+  EXPECT_EQ(max.bound.dump(), R"({"max":9007199254740992})");
+  EXPECT_EQ(max.reason, "max(n) 9,007,199,254,740,993 (limit 9,007,199,254,740,992)");
+  SetNumbers({"9223372036854775807", "9223372036854775807", "-5"});
+  EXPECT_EQ(StateOf("sum: { column: n, between: [18446744073709551609, 18446744073709551609] }"),
+            State::kPassed);
+  EXPECT_EQ(StateOf("range: { column: n, max: 9223372036854775806 }"), State::kFailed);
+  // A third is no decimal number: compared as a fraction.
+  SetNumbers({"1", "0", "0"});
+  EXPECT_EQ(StateOf("mean: { column: n, max: 0.33333333333333333333 }"), State::kFailed);
+  EXPECT_EQ(StateOf("mean: { column: n, max: 0.33333333333333333334 }"), State::kPassed);
+  SetNumbers({"9223372036854775807", "9223372036854775806"});
+  EXPECT_EQ(StateOf("median: { column: n, between: [9223372036854775806.5, "
+                    "9223372036854775806.5] }"),
+            State::kPassed);
+  EXPECT_EQ(StateOf("quantile: { column: n, q: 0.5, method: higher, min: 9223372036854775807 }"),
+            State::kPassed);
+}
+
+TEST_F(JudgeTest, StatisticsOfDecimalsAreExactToTheirBound) {
+  arrow::Decimal128Builder builder(arrow::decimal128(38, 2));
+  for (const char* text : {"0.10", "0.20", "123456789012345678901234567890.12"}) {
+    ASSERT_TRUE(builder.Append(arrow::Decimal128::FromString(text).ValueOrDie()).ok());
+  }
+  input_.this_rows = OneColumn("m", builder.Finish().ValueOrDie());
+  EXPECT_EQ(StateOf("max: { column: m, max: 123456789012345678901234567890.12 }"), State::kPassed);
+  EXPECT_EQ(StateOf("max: { column: m, max: 123456789012345678901234567890.11 }"), State::kFailed);
+  EXPECT_EQ(StateOf("sum: { column: m, max: 123456789012345678901234567890.41 }"), State::kFailed);
+  EXPECT_EQ(StateOf("sum: { column: m, max: 123456789012345678901234567890.42 }"), State::kPassed);
+  EXPECT_EQ(StateOf("min: { column: m, between: [0.1, 0.1] }"), State::kPassed);
+  EXPECT_EQ(StateOf("median: { column: m, between: [0.2, 0.20] }"), State::kPassed);
+  EXPECT_EQ(JudgeOne("max: { column: m, max: 1 }").observed, "123456789012345678901234567890.12");
+}
+
+TEST_F(JudgeTest, SumsDoNotOverflowOnTheWayAndDoNotSeeTheOrder) {
+  for (const auto& order :
+       {std::vector<double>{1e308, 1e308, -1e308}, std::vector<double>{1e308, -1e308, 1e308}}) {
+    SetReals(order);
+    EXPECT_EQ(StateOf("sum: { column: x, between: [1e308, 1e308] }"), State::kPassed);
+  }
+  SetReals({1e308, 1e308});
+  EXPECT_EQ(StateOf("mean: { column: x, between: [1e308, 1e308] }"), State::kPassed);
+  EXPECT_EQ(StateOf("stddev: { column: x, between: [0, 0] }"), State::kPassed);
+  SetReals({1.7e308, -1.7e308});
+  EXPECT_EQ(StateOf("median: { column: x, between: [0, 0] }"), State::kPassed);
+  SetReals({1e-170, 3e-170});
+  EXPECT_EQ(StateOf("stddev: { column: x, between: [1.4142135623730949e-170, "
+                    "1.4142135623730953e-170] }"),
+            State::kPassed);
+}
+
 TEST_F(JudgeTest, DistinctCountsTuplesWithoutNulls) {
   SetRows(R"([{"n":1,"s":"a"},{"n":1,"s":"a"},{"n":1,"s":"b"},{"n":1}])");
   EXPECT_EQ(StateOf("distinct: { columns: [n, s], between: [2, 2] }"), State::kPassed);

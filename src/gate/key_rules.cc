@@ -10,6 +10,7 @@
 
 #include "gate/column_values.h"
 #include "gate/evaluation.h"
+#include "gate/statistic.h"
 #include "gate/wording.h"
 #include "table/key_index.h"
 
@@ -136,15 +137,19 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Distinct
   const std::int64_t values = rows->num_rows() - tuples.nulls;
   const auto distinct = static_cast<std::int64_t>(seen.size());
   Finding finding;
-  double observed = static_cast<double>(distinct);
+  StatisticValue observed{static_cast<double>(distinct), ExactRatio::Of(ExactSum::Wide{distinct}),
+                          ""};
   if (rule.share && values < 1) {
     finding = TooFewFinding(check, 0, 1, fmt::format("{} no value to judge", check.name));
   } else {
-    if (rule.share) observed /= static_cast<double>(values);
+    if (rule.share) {
+      observed.exact->under = ExactRatio::Of(ExactSum::Wide{values}).over;
+      observed.rounded = observed.exact->Round();
+    }
     if (!Holds(rule.bounds, observed)) finding.state = State::kFailed;
     finding.reason =
-        fmt::format("{} {} ({})", check.name, NumberText(observed), LimitText(rule.bounds));
-    finding.observed = rule.share ? JsonNumber(observed) : nlohmann::json(distinct);
+        fmt::format("{} {} ({})", check.name, NumberText(observed.rounded), LimitText(rule.bounds));
+    finding.observed = rule.share ? JsonNumber(observed.rounded) : nlohmann::json(distinct);
   }
   finding.population = rows->num_rows();
   finding.nulls = tuples.nulls;

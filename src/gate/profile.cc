@@ -35,46 +35,47 @@ class Moments {
     profile_.sum_of_squares.AddSquare(value);
   }
   void Add(const arrow::Decimal128& value) {
-    // The unscaled integer as parts of 40 bits, each exact as a double; squares as cross products.
-    ExactSum parts;
-    arrow::Decimal128 rest = value;
-    const bool negative = rest.IsNegative();
-    if (negative) rest.Negate();
-    double weight = negative ? -1 : 1;
-    while (rest != arrow::Decimal128(0)) {
-      const std::uint64_t low = rest.low_bits() & ((std::uint64_t{1} << 40) - 1);
-      parts.Add(weight * static_cast<double>(low));
-      rest >>= 40;
-      weight *= 0x1p40;
-    }
-    profile_.sum.Add(parts);
-    profile_.sum_of_squares.AddProduct(parts, parts, 1);
+    // The unscaled integer.
+    ExactSum whole;
+    whole.Add(static_cast<Wide>(
+        (static_cast<UnsignedWide>(static_cast<std::uint64_t>(value.high_bits())) << 64) |
+        value.low_bits()));
+    profile_.sum.Add(whole);
+    profile_.sum_of_squares.AddProduct(whole, whole, 1);
   }
   void Flush() {
-    Fold(sum_, profile_.sum);
-    Fold(squares_, profile_.sum_of_squares);
+    profile_.sum.Add(sum_);
+    profile_.sum_of_squares.Add(squares_);
     sum_ = 0;
     squares_ = 0;
   }
 
  private:
-  __extension__ typedef __int128 Wide;
+  using Wide = ExactSum::Wide;
   __extension__ typedef unsigned __int128 UnsignedWide;
-  static void Fold(Wide value, ExactSum& into) {
-    const bool negative = value < 0;
-    auto rest = negative ? -static_cast<UnsignedWide>(value) : static_cast<UnsignedWide>(value);
-    double weight = negative ? -1 : 1;
-    while (rest != 0) {
-      into.Add(weight * static_cast<double>(static_cast<std::uint64_t>(rest) &
-                                            ((std::uint64_t{1} << 48) - 1)));
-      rest >>= 48;
-      weight *= 0x1p48;
-    }
-  }
   ColumnProfile& profile_;
   Wide sum_ = 0;
   Wide squares_ = 0;
 };
+
+// Correctly rounded, so that equal decimals of any scale are equal doubles.
+double NearestDouble(const arrow::Decimal128& value, int scale, const ExactSum& power_of_ten) {
+  constexpr int kExactPowers = 22;  // 10^22 is the last power of ten that is a double
+  const std::int64_t high = value.high_bits();
+  const auto low = static_cast<std::int64_t>(value.low_bits());
+  const bool narrow = (high == 0 && low >= 0) || (high == -1 && low < 0);
+  if (narrow && low > -(std::int64_t{1} << 53) && low < (std::int64_t{1} << 53) && scale >= 0 &&
+      scale <= kExactPowers) {
+    return static_cast<double>(low) / std::pow(10.0, scale);
+  }
+  ExactRatio ratio;
+  ratio.over.Add(static_cast<ExactSum::Wide>(value.low_bits()));
+  ExactSum upper;
+  upper.Add(high);
+  ratio.over.AddProduct(upper, ExactRatio::Of(0x1p64).over, 1);
+  ratio.under = power_of_ten;
+  return ratio.Round();
+}
 
 template <typename Key>
 std::vector<std::pair<Key, std::int64_t>> Sorted(
@@ -84,11 +85,12 @@ std::vector<std::pair<Key, std::int64_t>> Sorted(
   return sorted;
 }
 
-// Strata of equal rank, each kept as its middle value: see kSamplePoints.
-NumberCounts Sample(const NumberCounts& exact) {
+// Strata of equal rank, each kept as its middle value, between tails kept whole: see kSamplePoints.
+NumberCounts Sample(const NumberCounts& all) {
+  NumberCounts sample(all.begin(), all.begin() + kSampleTail);
+  const NumberCounts exact(all.begin() + kSampleTail, all.end() - kSampleTail);
   std::int64_t total = 0;
   for (const auto& [value, count] : exact) total += count;
-  NumberCounts sample;
   std::size_t at = 0;
   std::int64_t before = 0;  // values below exact[at]
   for (std::int64_t i = 0; i < kSamplePoints; ++i) {
@@ -103,6 +105,7 @@ NumberCounts Sample(const NumberCounts& exact) {
       sample.emplace_back(exact[at].first, end - begin);
     }
   }
+  sample.insert(sample.end(), all.end() - kSampleTail, all.end());
   return sample;
 }
 
@@ -143,24 +146,54 @@ Counts MergeCounts(const Counts& a, const Counts& b) {
 }
 }  // namespace
 
-double ColumnProfile::Sum() const { return sum.Round() / std::pow(10.0, scale); }
+namespace {
+ExactSum Whole(std::int64_t value) {
+  ExactSum sum;
+  sum.Add(value);
+  return sum;
+}
+
+// Of `count` finite numbers.
+double DeviationOf(const ColumnProfile& profile, std::int64_t count) {
+  // n · Σx² − (Σx)² over n · (n − 1) · 10^2scale, exact until it is rounded: no cancellation.
+  ExactRatio variance;
+  variance.over.AddProduct(Whole(count), profile.sum_of_squares, 1);
+  variance.over.AddProduct(profile.sum, profile.sum, -1);
+  variance.under = Product(Product(Whole(count), Whole(count - 1)), PowerOfTen(2 * profile.scale));
+  return variance.RoundedRoot();
+}
+}  // namespace
+
+double ColumnProfile::Sum() const { return ExactRatio{sum, PowerOfTen(scale)}.Round(); }
 
 std::optional<double> ColumnProfile::Mean() const {
   if (numbers_count() < 1) return std::nullopt;
-  return sum.Round() / static_cast<double>(numbers_count()) / std::pow(10.0, scale);
+  return ExactRatio{sum, Product(Whole(numbers_count()), PowerOfTen(scale))}.Round();
 }
 
 std::optional<double> ColumnProfile::Stddev() const {
   if (numbers_count() < 2) return std::nullopt;
   if (!sum.finite()) return std::nan("");
-  // n · Σx² − (Σx)², exact until it is rounded once: no cancellation.
-  ExactSum count;
-  count.Add(numbers_count());
-  ExactSum spread;
-  spread.AddProduct(count, sum_of_squares, 1);
-  spread.AddProduct(sum, sum, -1);
-  const auto n = static_cast<double>(numbers_count());
-  return std::sqrt(spread.Round() / (n * (n - 1))) / std::pow(10.0, scale);
+  return DeviationOf(*this, numbers_count());
+}
+
+std::int64_t ColumnProfile::InfiniteCount() const {
+  std::int64_t count = 0;
+  if (numbers.empty()) return count;
+  if (std::isinf(numbers.front().first)) count += numbers.front().second;
+  if (numbers.size() > 1 && std::isinf(numbers.back().first)) count += numbers.back().second;
+  return count;
+}
+
+std::optional<double> ColumnProfile::FiniteStddev() const {
+  const std::int64_t count = numbers_count() - InfiniteCount();
+  if (count < 2) return std::nullopt;
+  ColumnProfile finite;
+  finite.scale = scale;
+  const ExactSum* const sums[] = {&sum, &sum_of_squares};
+  ExactSum* const kept[] = {&finite.sum, &finite.sum_of_squares};
+  for (int i = 0; i < 2; ++i) kept[i]->AddFinite(*sums[i]);
+  return DeviationOf(finite, count);
 }
 
 Result<ColumnProfile> ProfileColumn(const arrow::ChunkedArray& column, CountValues count) {
@@ -176,6 +209,7 @@ Result<ColumnProfile> ProfileColumn(const arrow::ChunkedArray& column, CountValu
   std::unordered_map<double, std::int64_t> numbers;
   std::unordered_map<std::string, std::int64_t> texts;
   Moments moments(profile);
+  const ExactSum ten = PowerOfTen(profile.scale);
   auto count_number = [&](double value) {
     if (!profile.min || value < *profile.min) profile.min = value;
     if (!profile.max || value > *profile.max) profile.max = value;
@@ -201,7 +235,7 @@ Result<ColumnProfile> ProfileColumn(const arrow::ChunkedArray& column, CountValu
           count_number(static_cast<double>(value));
         } else {
           moments.Add(value);
-          count_number(value.ToDouble(profile.scale));
+          count_number(NearestDouble(value, profile.scale, ten));
         }
       }));
   moments.Flush();
@@ -230,6 +264,20 @@ Result<BatchProfile> ProfileBatch(const arrow::Table& rows, const GateDefinition
   return profile;
 }
 
+namespace {
+// A decimal column may have had another scale; sums are of unscaled integers.
+void AddScaled(const ColumnProfile& profile, ColumnProfile& merged) {
+  const int by = merged.scale - profile.scale;
+  if (by == 0 || !profile.sum.finite()) {
+    merged.sum.Add(profile.sum);
+    merged.sum_of_squares.Add(profile.sum_of_squares);
+    return;
+  }
+  merged.sum.AddProduct(profile.sum, PowerOfTen(by), 1);
+  merged.sum_of_squares.AddProduct(profile.sum_of_squares, PowerOfTen(2 * by), 1);
+}
+}  // namespace
+
 ColumnProfile Merge(const ColumnProfile& a, const ColumnProfile& b) {
   const ColumnProfile* both[] = {&a, &b};
   return MergeAll(both);
@@ -240,8 +288,10 @@ ColumnProfile MergeAll(std::span<const ColumnProfile* const> profiles) {
   std::vector<NumberCounts> numbers;
   std::vector<TextCounts> texts;
   for (const ColumnProfile* profile : profiles) {
+    merged.scale = std::max(merged.scale, profile->scale);
+  }
+  for (const ColumnProfile* profile : profiles) {
     merged.type = profile->type;
-    merged.scale = profile->scale;
     merged.rows += profile->rows;
     merged.nulls += profile->nulls;
     merged.nan += profile->nan;
@@ -249,8 +299,7 @@ ColumnProfile MergeAll(std::span<const ColumnProfile* const> profiles) {
     merged.sampled = merged.sampled || profile->sampled;
     if (profile->min && (!merged.min || *profile->min < *merged.min)) merged.min = profile->min;
     if (profile->max && (!merged.max || *profile->max > *merged.max)) merged.max = profile->max;
-    merged.sum.Add(profile->sum);
-    merged.sum_of_squares.Add(profile->sum_of_squares);
+    AddScaled(*profile, merged);
     numbers.push_back(profile->numbers);
     texts.push_back(profile->texts);
   }

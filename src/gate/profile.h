@@ -4,6 +4,7 @@
 // of it is a function of the multiset of rows: order, splits and chunks do not show.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -31,9 +32,11 @@ inline constexpr std::string_view kProfileMetric = "profile";
 
 // Up to so many distinct values are counted exactly. Beyond it numbers are cut into
 // kSamplePoints strata of equal rank, each kept as its middle value with its size (a rank is then
-// off by at most 1 / (2 · kSamplePoints) of the batch), and texts keep the most frequent ones.
+// off by at most 1 / (2 · kSamplePoints) of the batch), but for the kSampleTail least and greatest
+// values, which stay as they are; texts keep the most frequent ones.
 inline constexpr std::size_t kDistinctValuesMax = 4096;
 inline constexpr std::int64_t kSamplePoints = 1024;
+inline constexpr std::ptrdiff_t kSampleTail = 64;
 
 // (value, count), ascending by value, NaN left out.
 using NumberCounts = std::vector<std::pair<double, std::int64_t>>;
@@ -64,6 +67,8 @@ struct ColumnProfile {
   std::optional<double> Stddev() const;  // divisor n − 1
   // Sum rounded once.
   double Sum() const;
+  std::int64_t InfiniteCount() const;          // as `numbers` has it
+  std::optional<double> FiniteStddev() const;  // infinities left out
 };
 
 struct BatchProfile {
@@ -97,10 +102,16 @@ struct PublishedBatch {
   // May be null for batches older than GateDefinition::history_span_us: it is then only known that
   // there was a batch.
   std::shared_ptr<const BatchProfile> profile;
+  // A person published it although its history was too short to judge by: from here on checks
+  // warm again.
+  bool restarts_warmup = false;
 };
-// Reads metrics named "profile"; those outside the baseline are left out. The answers may be kept
-// and passed to later gates. Errors: kCorruption.
+// Reads metrics named "profile"; those outside the baseline are left out, and those of one commit
+// (several gates of one table) are one batch. The answers may be kept and passed to later gates.
+// Errors: kCorruption.
 Result<std::vector<PublishedBatch>> ReadHistory(std::span<const catalog::MetricRecord> metrics);
+// What `wh gate override` adds to the profile of a batch whose history was too short.
+void MarkRestart(nlohmann::json& profile);
 // The metric to commit with a batch.
 catalog::MetricRecord MakeProfileMetric(const std::string& table, const std::string& batch,
                                         EventTime batch_end, bool in_baseline,

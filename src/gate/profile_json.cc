@@ -4,6 +4,7 @@
 //     "min":"-60", "max":"1272", "sum":["5220"], "squares":["411234"], "values":"-60:1 -59:2 …"}}}
 //
 // Numbers are texts that are read back exactly: integers in decimal, other doubles in hexadecimal.
+// A sum that no doubles hold is one text, hexadecimal digits and a power of two: "-1f00p-1600".
 #include <fmt/format.h>
 
 #include <charconv>
@@ -16,6 +17,7 @@
 namespace weirhouse::gate {
 namespace {
 constexpr int kLayoutVersion = 1;
+constexpr std::string_view kRestartsKey = "restarts_warmup";
 
 std::string ExactText(double value) {
   if (std::fabs(value) < 0x1p53 && value == std::floor(value)) {
@@ -53,17 +55,27 @@ Result<double> ParseNumber(std::string_view text) {
 
 nlohmann::json SumToJson(const ExactSum& sum) {
   nlohmann::json parts = nlohmann::json::array();
+  for (const double special : sum.Specials()) parts.push_back(ExactText(special));
+  if (!sum.finite() || !sum.FitsDoubles()) {
+    parts.push_back(sum.Hex());
+    return parts;
+  }
   for (const double part : sum.Parts()) parts.push_back(ExactText(part));
   return parts;
 }
 
 Result<ExactSum> SumFromJson(const nlohmann::json& json) {
-  std::vector<double> parts;
+  ExactSum sum;
   for (const auto& part : json) {
-    WEIRHOUSE_TRY(const double value, ParseNumber(part.get<std::string>()));
-    parts.push_back(value);
+    const std::string text = part.get<std::string>();
+    if (text.find('p') != std::string::npos && text.find('x') == std::string::npos) {
+      if (!sum.AddHex(text)) return Damaged(fmt::format("sum \"{}\"", text));
+      continue;
+    }
+    WEIRHOUSE_TRY(const double value, ParseNumber(text));
+    sum.Add(value);
   }
-  return ExactSum::FromParts(parts);
+  return sum;
 }
 
 std::string CountsToText(const NumberCounts& counts) {
@@ -167,8 +179,11 @@ Result<BatchProfile> ProfileFromJson(const nlohmann::json& json) {
   }
 }
 
+void MarkRestart(nlohmann::json& profile) { profile[std::string(kRestartsKey)] = true; }
+
 Result<std::vector<PublishedBatch>> ReadHistory(std::span<const catalog::MetricRecord> metrics) {
   std::vector<PublishedBatch> history;
+  CommitSeq last;
   for (const catalog::MetricRecord& metric : metrics) {
     if (metric.name != kProfileMetric || !metric.in_baseline) continue;
     auto profile = ProfileFromJson(metric.value);
@@ -176,8 +191,18 @@ Result<std::vector<PublishedBatch>> ReadHistory(std::span<const catalog::MetricR
       return profile.status().WithContext(
           fmt::format("batch \"{}\" of {}", metric.batch, metric.table));
     }
+    const bool restarts = metric.value.value(std::string(kRestartsKey), false);
+    if (!history.empty() && metric.seq == last && last.value() != 0) {
+      // Another gate of the same table, with other columns.
+      auto both = std::make_shared<BatchProfile>(*history.back().profile);
+      both->columns.merge(profile->columns);
+      history.back().profile = std::move(both);
+      history.back().restarts_warmup = history.back().restarts_warmup || restarts;
+      continue;
+    }
+    last = metric.seq;
     history.push_back({metric.batch, metric.batch_end,
-                       std::make_shared<const BatchProfile>(std::move(profile).value())});
+                       std::make_shared<const BatchProfile>(std::move(profile).value()), restarts});
   }
   return history;
 }

@@ -64,6 +64,43 @@ TEST(Profile, IsWrittenAndReadBackExactly) {
   }
 }
 
+TEST(Profile, SumsThatNoDoubleHoldsAreKept) {
+  const ColumnProfile great = Reals({1.7e308, 1.7e308, 1.7e308, -1e-200});
+  BatchProfile batch{4, {{"c", great}}};
+  ASSERT_OK_AND(const BatchProfile read,
+                ProfileFromJson(nlohmann::json::parse(ToJson(batch).dump())));
+  EXPECT_EQ(read.columns.at("c").sum, great.sum);
+  EXPECT_EQ(read.columns.at("c").sum_of_squares, great.sum_of_squares);
+  EXPECT_EQ(ToJson(read).dump(), ToJson(batch).dump());
+}
+
+TEST(Profile, MergesDecimalsOfTwoScales) {
+  ColumnProfile cents = Integers({150, 250});
+  cents.scale = 2;
+  ColumnProfile mills = Integers({1000});
+  mills.scale = 3;
+  const ColumnProfile merged = Merge(cents, mills);
+  EXPECT_DOUBLE_EQ(*merged.Mean(), 5.0 / 3);
+  EXPECT_DOUBLE_EQ(*merged.Stddev(), 0.7637626158259734);
+}
+
+TEST(ReadHistory, ProfilesOfOneCommitAreOneBatch) {
+  const BatchProfile one{3, {{"c", Integers({1, 2, 2})}}};
+  const BatchProfile other{3, {{"d", Integers({7, 7, 7})}}};
+  std::vector<catalog::MetricRecord> metrics = {
+      MakeProfileMetric("processed.t", "a", DayEnd(1), true, one),
+      MakeProfileMetric("processed.t", "a", DayEnd(1), true, other),
+      MakeProfileMetric("processed.t", "a", DayEnd(1), true, one)};
+  metrics[0].seq = metrics[1].seq = CommitSeq(7);
+  metrics[2].seq = CommitSeq(8);
+  MarkRestart(metrics[2].value);
+  ASSERT_OK_AND(const auto history, ReadHistory(metrics));
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[0].profile->columns.size(), 2u);
+  EXPECT_FALSE(history[0].restarts_warmup);
+  EXPECT_TRUE(history[1].restarts_warmup);
+}
+
 TEST(Profile, DamageIsNoticed) {
   const nlohmann::json good = ToJson(BatchProfile{3, {{"c", Integers({1, 2, 2})}}});
   EXPECT_OK(ProfileFromJson(good));
@@ -106,7 +143,9 @@ TEST(Profile, CountsExactlyUpToItsLimitAndSamplesBeyond) {
   std::iota(values.begin(), values.end(), 0);
   const ColumnProfile sampled = Integers(values);
   EXPECT_TRUE(sampled.sampled);
-  EXPECT_LE(sampled.numbers.size(), static_cast<std::size_t>(kSamplePoints));
+  EXPECT_LE(sampled.numbers.size(), static_cast<std::size_t>(kSamplePoints + 2 * kSampleTail));
+  EXPECT_EQ(sampled.numbers[kSampleTail - 1].first, kSampleTail - 1);
+  EXPECT_EQ(sampled.numbers.back().first, 99'999);
   EXPECT_EQ(TotalOf(sampled.numbers), 100'000);
   // No rank is off by more than half a stratum.
   for (int percent = 1; percent < 100; ++percent) {

@@ -11,6 +11,8 @@
 namespace weirhouse::gate {
 namespace {
 constexpr int kWarmupMax = 10'000;
+constexpr std::int64_t kSqlTimeoutMinUs = 1'000'000;
+constexpr std::int64_t kSqlTimeoutMaxUs = 86'400'000'000;
 
 // What a kind may say, besides `name` and `severity`.
 struct KindInfo {
@@ -32,6 +34,7 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["row_count"] = {ParseRowCount, with({"scope"}, bounds)};
     all["row_count_change"] = {ParseRowCountChange, {"vs", "within", "warmup"}};
     all["freshness"] = {ParseFreshness, {"column", "max", "skew", "scope"}};
+    all["arrives"] = {ParseArrives, {"every"}};
     all["required"] = {ParseRequired, {"columns", "column", "missing", "scope"}, true, true};
     all["unique"] = {ParseUnique, {"columns", "column", "nulls", "scope"}, true, true};
     all["range"] = {ParseRange, with({"column", "allow_nan", "scope", "too_few"}, bounds), false,
@@ -42,7 +45,8 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["pattern"] = {ParsePattern, {"column", "regex", "match", "scope", "too_few"}, false, true};
     all["length"] = {ParseLength, with({"column", "scope", "too_few"}, bounds), false, true};
     all["type"] = {ParseType, {"column", "type", "allow_nan", "scope", "too_few"}, false, true};
-    all["pair"] = {ParsePair, {"expr", "nulls", "null", "scope", "too_few"}, false, true};
+    all["pair"] = {
+        ParsePair, {"expr", "nulls", "null", "scope", "too_few", "timeout"}, false, true};
     all["references"] = {
         ParseReferences,
         {"column", "columns", "table", "parent", "max_missing", "scope", "too_few"},
@@ -60,7 +64,7 @@ const std::map<std::string, KindInfo>& Kinds() {
     all["distribution"] = {ParseDistribution,
                            {"column", "test", "baseline", "max", "min_p", "warmup", "min_rows",
                             "too_few", "bins", "width", "nulls", "scale"}};
-    all["sql"] = {ParseSql, {"query", "rows"}};
+    all["sql"] = {ParseSql, {"query", "rows", "timeout"}};
     return all;
   }();
   return kinds;
@@ -91,6 +95,12 @@ Status ReadCommonKeys(const CheckNode& at, Check& check) {
   if (scope == "table") check.scope = Scope::kTable;
   WEIRHOUSE_TRY(const std::string too_few, Word(at, "too_few", {"fail", "skip"}));
   if (too_few == "skip") check.too_few = TooFew::kSkip;
+  if (const YamlNode* timeout = at.Find("timeout")) {
+    WEIRHOUSE_TRY(const std::int64_t us, Micros(at, *timeout, "timeout"));
+    if (us < kSqlTimeoutMinUs || us > kSqlTimeoutMaxUs)
+      return timeout->Error("WH3002", fmt::format("{} must be from 1s to 1d", at.What("timeout")));
+    check.sql_timeout = std::chrono::milliseconds(us / 1000);
+  }
   const YamlNode* warmup = at.Find("warmup");
   if (warmup == nullptr) return Status();
   WEIRHOUSE_TRY(const std::int64_t runs, warmup->AsInt(at.What("warmup")));
@@ -99,6 +109,43 @@ Status ReadCommonKeys(const CheckNode& at, Check& check) {
                          fmt::format("{} must be from 0 to {}", at.What("warmup"), kWarmupMax));
   }
   check.warmup = static_cast<int>(runs);
+  return Status();
+}
+
+// A key that would change nothing beside the others of its check, and why.
+Status RefuseIdleKeys(const CheckNode& at, const Check& check) {
+  auto idle = [&](std::string_view key, std::string_view why) {
+    return at.Find(key)->Error("WH3003",
+                               fmt::format("{} has no effect here: {}", at.What(key), why));
+  };
+  if (at.Find("of") != nullptr) {
+    if (!check.max_bad.is_share) return idle("of", "it says what a percentage in max_bad is of");
+    if (check.kind == "required") return idle("of", "its shares are of all rows");
+    const auto* unique = std::get_if<UniqueRule>(&check.rule);
+    const auto* pair = std::get_if<PairRule>(&check.rule);
+    if ((unique != nullptr && unique->nulls_equal) || (pair != nullptr && pair->null_fails)) {
+      return idle("of", "no row is left out as null");
+    }
+  }
+  if (at.Find("allow_nan") != nullptr) {
+    if (check.kind == "rejected") return idle("allow_nan", "NaN is never one of the values");
+    const auto* type = std::get_if<TypeRule>(&check.rule);
+    if (type != nullptr && type->type != "number") {
+      return idle("allow_nan", fmt::format("NaN is no {}", type->type));
+    }
+  }
+  const auto* drift = std::get_if<DistributionRule>(&check.rule);
+  if (drift == nullptr) return Status();
+  const bool binned = drift->test != DriftTest::kKs && drift->test != DriftTest::kWasserstein;
+  for (const char* key : {"bins", "width", "nulls"}) {
+    if (binned || at.Find(key) == nullptr) continue;
+    const std::string test = check.parameters.at("test").get<std::string>();
+    return idle(key, std::string_view(key) == "nulls"
+                         ? fmt::format("the test {} compares values and leaves nulls out; bound "
+                                       "them by `required`, or use psi",
+                                       test)
+                         : fmt::format("the test {} has no bins", test));
+  }
   return Status();
 }
 
@@ -184,6 +231,7 @@ Result<Check> ParseCheck(const YamlNode& item) {
   WEIRHOUSE_TRY_STATUS(ReadCommonKeys(at, check));
   WEIRHOUSE_TRY_STATUS(ReadAllowance(at, check));
   WEIRHOUSE_TRY_STATUS(CheckTogether(at, check));
+  WEIRHOUSE_TRY_STATUS(RefuseIdleKeys(at, check));
   if (check.name.empty()) check.name = DefaultName(check);
   return check;
 }

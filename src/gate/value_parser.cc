@@ -148,9 +148,11 @@ Result<NumberBounds> ReadNumberBounds(const YamlNode& node, std::string_view wha
   };
   if (nodes.min != nullptr) {
     WEIRHOUSE_TRY(bounds.min, read(*nodes.min));
+    bounds.min_text = nodes.min->text();
   }
   if (nodes.max != nullptr) {
     WEIRHOUSE_TRY(bounds.max, read(*nodes.max));
+    bounds.max_text = nodes.max->text();
   }
   if (bounds.min && bounds.max && *bounds.min > *bounds.max) {
     return nodes.min->Error("WH3002", fmt::format("no value fits the bounds of {}", what));

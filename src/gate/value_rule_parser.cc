@@ -29,6 +29,13 @@ Result<Rule> ParseFreshness(const CheckNode& at, Check& check) {
   return Rule(rule);
 }
 
+Result<Rule> ParseArrives(const CheckNode& at, Check&) {
+  ArrivesRule rule;
+  WEIRHOUSE_TRY(const YamlNode* every, at.Require("every"));
+  WEIRHOUSE_TRY(rule.every_us, Micros(at, *every, "every"));
+  return Rule(rule);
+}
+
 Result<Rule> ParseRequired(const CheckNode& at, Check& check) {
   RequiredRule rule;
   WEIRHOUSE_TRY(rule.columns, Columns(at, check));
@@ -114,6 +121,9 @@ Result<Rule> ParsePair(const CheckNode& at, Check&) {
   WEIRHOUSE_TRY(rule.expression, expression->AsString(at.What("expr")));
   rule.span = expression->span();
   // YAML reads a plain `null` as no key at all, so the plural is the usual spelling.
+  if (at.Find("nulls") != nullptr && at.Find("null") != nullptr) {
+    return at.Find("null")->Error("WH3003", "null and nulls mean the same: give one");
+  }
   for (const char* key : {"nulls", "null"}) {
     WEIRHOUSE_TRY(const std::string nulls, Word(at, key, {"skip", "fail"}));
     rule.null_fails = rule.null_fails || nulls == "fail";

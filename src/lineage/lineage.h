@@ -109,8 +109,9 @@ struct VerifyOptions {
   int threads = 2;
 };
 // Checks the catalog against the disk: every object and live file is there with its size, raw
-// objects are read-only, live snapshots reach recorded files only, the hash chain holds, each
-// commit has one run. `progress` is called from the calling thread.
+// objects are read-only, live snapshots reach recorded files only, feature tables hold what the
+// feature offset says, the hash chain holds, each commit has one run. `progress` is called from the
+// calling thread.
 Result<VerifyReport> Verify(
     catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "lineage/lineage.h"
+#include "lineage/verify_views.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
 #include "table/table.h"
@@ -40,6 +41,8 @@ class Checker {
     CheckFiles(progress);
     WEIRHOUSE_TRY_STATUS(CheckCommits());
     WEIRHOUSE_TRY_STATUS(CheckTables());
+    WEIRHOUSE_TRY(std::vector<std::string> behind, ViewsBehindOffset(catalog_, disk_));
+    for (std::string& problem : behind) Problem(std::move(problem));
     if (const Status chain = catalog_.VerifyChain(); !chain.ok())
       Problem("commit chain: " + chain.message());
     WEIRHOUSE_TRY_STATUS(ListOrphans());

@@ -45,9 +45,15 @@ bool MayPromote(const std::string& from, const std::string& to, int format_versi
   return a && b && b->precision >= a->precision && a->scale == b->scale;
 }
 
-bool Fits(contract::LogicalType wanted, const std::string& type) {
+bool Fits(const contract::ContractField& field, const std::string& type) {
   using contract::LogicalType;
   const bool whole = type == "int" || type == "long";
+  if (field.decimal) {
+    // A double would have lost digits before anybody could judge them.
+    const auto decimal = DecimalOf(type);
+    return whole || (decimal && decimal->scale == field.decimal->scale);
+  }
+  const LogicalType wanted = field.type;
   switch (wanted) {
     case LogicalType::kString:
       return type == "string" || type == "uuid";
@@ -178,7 +184,7 @@ class SchemaComparison {
     const json& type_before = was.at("type");
     const json& type_after = is.at("type");
     if (declared != nullptr && type_after.is_string() && type_before != type_after &&
-        Fits(declared->type, TypeText(type_after))) {
+        Fits(*declared, TypeText(type_after))) {
       return Status::Ok();
     }
     return CompareType(type_before, type_after, name);
@@ -255,9 +261,9 @@ Status CheckContract(const table::TableMetadata& after, const contract::Contract
   for (const contract::ContractField& field : contract.fields()) {
     const table::Field* column = after.schema().Find(field.name);
     if (column == nullptr) return refuse(fmt::format("column \"{}\" is missing", field.name));
-    if (Fits(field.type, column->type.name)) continue;
+    if (Fits(field, column->type.name)) continue;
     return refuse(fmt::format("column \"{}\" is of type {}, not {}", field.name, column->type.name,
-                              contract::TypeName(field.type)));
+                              field.TypeText()));
   }
   return Status::Ok();
 }

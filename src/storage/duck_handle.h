@@ -31,6 +31,7 @@ using DuckDatabase = DuckHandle<duckdb_database, duckdb_close>;
 using DuckConnection = DuckHandle<duckdb_connection, duckdb_disconnect>;
 using DuckStatements = DuckHandle<duckdb_extracted_statements, duckdb_destroy_extracted>;
 using DuckPrepared = DuckHandle<duckdb_prepared_statement, duckdb_destroy_prepare>;
+using DuckPending = DuckHandle<duckdb_pending_result, duckdb_destroy_pending>;
 using DuckResult = DuckHandle<duckdb_result, duckdb_destroy_result>;
 using DuckChunk = DuckHandle<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using DuckType = DuckHandle<duckdb_logical_type, duckdb_destroy_logical_type>;

@@ -101,6 +101,58 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   return rocks;
 }
 
+Result<std::optional<std::string>> GetFrom(rocksdb::DB& db, const rocksdb::ReadOptions& options,
+                                           std::string_view key, const std::string& folder) {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return StatusOfRocks(status, "read", folder);
+  return std::optional<std::string>(value.ToString());
+}
+
+Status ScanIn(rocksdb::DB& db, rocksdb::ReadOptions options, std::string_view begin,
+              std::string_view end,
+              const std::function<bool(std::string_view key, std::string_view value)>& visit,
+              const std::string& folder) {
+  const rocksdb::Slice upper = SliceOf(end);
+  options.iterate_upper_bound = &upper;
+  options.readahead_size = kIteratorReadaheadBytes;
+  const std::unique_ptr<rocksdb::Iterator> iterator(db.NewIterator(options));
+  for (iterator->Seek(SliceOf(begin)); iterator->Valid(); iterator->Next()) {
+    if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
+  }
+  const rocksdb::Status status = iterator->status();
+  return status.ok() ? Status::Ok() : StatusOfRocks(status, "scan", folder);
+}
+
+class RocksState : public KvState {
+ public:
+  RocksState(rocksdb::DB& db, const std::string& folder)
+      : db_(db), folder_(folder), snapshot_(db.GetSnapshot()) {}
+  RocksState(const RocksState&) = delete;
+  RocksState& operator=(const RocksState&) = delete;
+  ~RocksState() override { db_.ReleaseSnapshot(snapshot_); }
+
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    return GetFrom(db_, Options(), key, folder_);
+  }
+  Status Scan(std::string_view begin, std::string_view end,
+              const std::function<bool(std::string_view key, std::string_view value)>& visit)
+      const override {
+    return ScanIn(db_, Options(), begin, end, visit, folder_);
+  }
+
+ private:
+  rocksdb::ReadOptions Options() const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    return options;
+  }
+  rocksdb::DB& db_;
+  const std::string& folder_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
 class RocksStore : public KvStore {
  public:
   RocksStore(std::unique_ptr<rocksdb::DB> db, std::string folder)
@@ -123,12 +175,7 @@ class RocksStore : public KvStore {
   }
 
   Result<std::optional<std::string>> Get(std::string_view key) override {
-    rocksdb::PinnableSlice value;
-    const rocksdb::Status status =
-        db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), SliceOf(key), &value);
-    if (status.IsNotFound()) return std::optional<std::string>();
-    if (!status.ok()) return StatusOfRocks(status, "read", folder_);
-    return std::optional<std::string>(value.ToString());
+    return GetFrom(*db_, rocksdb::ReadOptions(), key, folder_);
   }
 
   Result<std::vector<std::optional<std::string>>> MultiGet(
@@ -150,17 +197,10 @@ class RocksStore : public KvStore {
   Status Scan(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) override {
-    const rocksdb::Slice upper = SliceOf(end);
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &upper;
-    options.readahead_size = kIteratorReadaheadBytes;
-    const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options));
-    for (iterator->Seek(SliceOf(begin)); iterator->Valid(); iterator->Next()) {
-      if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
-    }
-    const rocksdb::Status status = iterator->status();
-    return status.ok() ? Status::Ok() : StatusOfRocks(status, "scan", folder_);
+    return ScanIn(*db_, rocksdb::ReadOptions(), begin, end, visit, folder_);
   }
+
+  std::unique_ptr<KvState> Look() override { return std::make_unique<RocksState>(*db_, folder_); }
 
   Status Flush() override {
     const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions());

@@ -24,6 +24,18 @@ class KvBatch {
   virtual std::int64_t count() const = 0;
 };
 
+// One state of a store: what is written after it was taken does not show. Must not outlive the
+// store. Threads: any.
+class KvState {
+ public:
+  virtual ~KvState() = default;
+  virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
+  // As KvStore::Scan.
+  virtual Status Scan(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+};
+
 struct KvOptions {
   bool read_only = false;
   std::int64_t block_cache_mb = 64;
@@ -48,6 +60,9 @@ class KvStore {
   virtual Status Scan(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  // The store as it is now. Cost: about a microsecond; what it holds is kept for as long as it
+  // lives.
+  virtual std::unique_ptr<KvState> Look() = 0;
   // Brings everything to the disk, where read-only openings see it.
   virtual Status Flush() = 0;
   // Removes everything.

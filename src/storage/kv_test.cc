@@ -33,6 +33,27 @@ class KeyValue : public ::testing::Test {
   std::unique_ptr<KvStore> store_;
 };
 
+TEST_F(KeyValue, AStateStaysWhatItWas) {
+  Put("a", "1");
+  Put("b", "1");
+  const std::unique_ptr<KvState> before = store_->Look();
+  auto batch = store_->NewBatch();
+  batch->Put("a", "2");
+  batch->DeleteRange("b", "c");
+  batch->Put("c", "2");
+  ASSERT_OK(store_->Write(*batch, false));
+  ASSERT_OK(store_->Flush());
+  ASSERT_OK_AND(const auto value, before->Get("a"));
+  EXPECT_THAT(value, Optional(std::string("1")));
+  std::vector<std::string> seen;
+  ASSERT_OK(before->Scan("a", "z", [&](std::string_view key, std::string_view held) {
+    seen.push_back(std::string(key) + "=" + std::string(held));
+    return true;
+  }));
+  EXPECT_THAT(seen, ElementsAre("a=1", "b=1"));
+  EXPECT_THAT(KeysIn(*store_, "a", "z"), ElementsAre("a", "c"));
+}
+
 TEST_F(KeyValue, GetsWhatWasPut) {
   const std::string key("k\0\xFF", 3);
   Put(key, std::string("v\0", 2));

@@ -4,6 +4,7 @@
 #include <arrow/c/abi.h>
 #include <arrow/c/bridge.h>
 #include <arrow/compute/cast.h>
+#include <arrow/util/byte_size.h>
 #include <fmt/format.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "base/text.h"
 #include "storage/arrow_scan.h"
 #include "storage/duck_handle.h"
+#include "storage/query_watch.h"
 #include "storage/sql_error.h"
 
 namespace weirhouse::storage {
@@ -94,7 +96,9 @@ Result<std::shared_ptr<arrow::Schema>> ArrowSchemaOf(duckdb_arrow_options option
 }
 
 // All rows of a result, each column in one piece.
-Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_view sql) {
+// With `bytes_max` not 0: kUnavailable beyond so many.
+Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_view sql,
+                                               std::int64_t bytes_max) {
   const DuckArrowOptions options(duckdb_result_get_arrow_options(result->out()));
   std::vector<DuckType> types;
   std::vector<std::string> names;
@@ -104,6 +108,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
   }
   WEIRHOUSE_TRY(const auto schema, ArrowSchemaOf(options.get(), types, names));
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  std::int64_t bytes = 0;
   while (true) {
     const DuckChunk chunk(duckdb_fetch_chunk(*result->out()));
     if (chunk.get() == nullptr) break;
@@ -113,6 +118,14 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     auto batch = arrow::ImportRecordBatch(&exported, schema);
     if (!batch.ok()) return StatusOfArrow(batch.status());
     batches.push_back(*std::move(batch));
+    if (bytes_max == 0) continue;
+    bytes += arrow::util::TotalBufferSize(*batches.back());
+    if (bytes > bytes_max) {
+      return Status(Code::kUnavailable,
+                    fmt::format("SQL was ended: its rows are more than {} MiB", bytes_max >> 20))
+          .WithError("WH7048")
+          .WithHint("return fewer rows or columns");
+    }
   }
   if (const char* error = duckdb_result_error(result->out()); error != nullptr) {
     return StatusOfDuckError(error, sql);
@@ -151,11 +164,14 @@ class DuckSession : public SqlSession {
 
   Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
     WEIRHOUSE_TRY(const DuckPrepared prepared, Prepare(sql));
-    DuckResult result;
-    if (duckdb_execute_prepared(prepared.get(), result.out()) != DuckDBSuccess) {
-      return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
-    }
-    return TakeRows(&result, sql);
+    QueryWatch watch(connection_.get(), bounds_);
+    auto rows = Run(prepared, sql);
+    WEIRHOUSE_TRY_STATUS(rows.ok() ? Status() : watch.Finish());
+    return rows;
+  }
+
+  SqlBounds SetBounds(SqlBounds bounds) override {
+    return std::exchange(bounds_, std::move(bounds));
   }
 
   Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
@@ -236,6 +252,23 @@ class DuckSession : public SqlSession {
     return QuoteIdentifier(name.substr(0, dot)) + "." + QuoteIdentifier(name.substr(dot + 1));
   }
 
+  // Rows that are bounded come as they are found: all at once they would not be the engine's
+  // memory.
+  Result<std::shared_ptr<arrow::Table>> Run(const DuckPrepared& prepared, std::string_view sql) {
+    DuckResult result;
+    DuckPending pending;
+    bool good = false;
+    if (bounds_.result_bytes == 0) {
+      good = duckdb_execute_prepared(prepared.get(), result.out()) == DuckDBSuccess;
+    } else if (duckdb_pending_prepared_streaming(prepared.get(), pending.out()) == DuckDBSuccess) {
+      good = duckdb_execute_pending(pending.get(), result.out()) == DuckDBSuccess;
+    } else {
+      return StatusOfDuckError(TextOf(duckdb_pending_error(pending.get())), sql);
+    }
+    if (!good) return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
+    return TakeRows(&result, sql, bounds_.result_bytes);
+  }
+
   // One statement, checked against the tables there are.
   Result<DuckPrepared> Prepare(std::string_view sql) {
     WEIRHOUSE_TRY(const std::string text, WithoutNul(sql));
@@ -272,6 +305,7 @@ class DuckSession : public SqlSession {
   DuckConnection connection_;
   std::shared_ptr<ArrowTables> tables_;
   std::int64_t id_;
+  SqlBounds bounds_;
   std::set<std::string> schemas_;  // quoted; those made here
 };
 
@@ -302,7 +336,9 @@ std::string SettingsOf(const SqlOptions& options) {
       "SET GLOBAL errors_as_json=true; SET GLOBAL threads={}; SET GLOBAL memory_limit='{}MiB';"
       "SET GLOBAL temp_directory={};"
       "SET GLOBAL TimeZone='UTC'; SET GLOBAL Calendar='gregorian';"
-      "SET GLOBAL preserve_insertion_order=true;"
+      "SET GLOBAL preserve_insertion_order=true; SET GLOBAL default_collation='';"
+      "SET GLOBAL default_order='ASC'; SET GLOBAL default_null_order='NULLS_LAST';"
+      "SET GLOBAL scalar_subquery_error_on_multiple_rows=true;"
       "SET GLOBAL produce_arrow_string_view=false; SET GLOBAL arrow_large_buffer_size=false;",
       options.threads, options.memory_limit_mb, QuoteLiteral(options.temp_folder));
   if (options.locked) {

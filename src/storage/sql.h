@@ -1,7 +1,9 @@
 // DuckDB, in memory only: the SQL engine of transforms, gates, features, spines and `wh sql`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +37,17 @@ class SqlEngine {
   virtual Result<std::unique_ptr<SqlSession>> Connect() = 0;
 };
 
+// What the queries of a session may take. Reaching a bound is an error of the query (kUnavailable):
+// WH7047 time, WH7048 rows, WH7049 told to stop.
+struct SqlBounds {
+  std::chrono::milliseconds time{0};  // 0 = as long as it takes
+  std::int64_t result_bytes = 0;      // of the rows returned; 0 = any
+  // Asked from another thread every kSqlLookEvery while a query runs; may be empty.
+  std::function<bool()> told_to_stop{};
+};
+inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
+inline constexpr std::string_view kSqlToldToStop = "WH7049";
+
 // A connection. Errors: kInvalidInput with DuckDB's message and, where it gives one, the position
 // in the SQL as span.column (1-based byte offset; line 0).
 class SqlSession {
@@ -46,6 +59,9 @@ class SqlSession {
   // decimal128, VARCHAR as utf8, TIMESTAMPTZ as timestamp[us, UTC], TIMESTAMP as timestamp[us],
   // HUGEINT as decimal128(38,0).
   virtual Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) = 0;
+  // Bounds Query from now on; answers what was before. The memory that a query works in is bounded
+  // by SqlOptions.
+  virtual SqlBounds SetBounds(SqlBounds bounds) = 0;
 
   // Makes `rows` readable under `name` ("records.arrival": the part before the dot is made a
   // schema), replacing what stood there. Zero copy; keeps `rows` alive until replaced, unregistered

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <arrow/builder.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -293,6 +294,51 @@ TEST_F(Sql, RefusesRowsWithoutColumns) {
       session_->Register("t", arrow::Table::Make(arrow::schema({}), arrow::ChunkedArrayVector(), 3))
           .code(),
       Code::kInvalidInput);
+}
+
+constexpr char kSlowQuery[] =
+    "SELECT a.range FROM range(3000000) a, range(3000000) b WHERE a.range * b.range = -1";
+
+TEST_F(Sql, EndsAQueryThatTakesTooLong) {
+  session_->SetBounds({.time = std::chrono::milliseconds(200)});
+  const auto begin = std::chrono::steady_clock::now();
+  const Status status = session_->Query(kSlowQuery).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH7047") << status.ToString();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  const SqlBounds before = session_->SetBounds({});
+  EXPECT_EQ(before.time, std::chrono::milliseconds(200));
+  EXPECT_EQ(Rows("SELECT 1 AS a"), "{\"a\":1}\n");
+}
+
+TEST_F(Sql, EndsAQueryOnceToldToStop) {
+  std::atomic<int> asked{0};
+  session_->SetBounds({.told_to_stop = [&asked] { return ++asked > 3; }});
+  const Status status = session_->Query(kSlowQuery).status();
+  EXPECT_EQ(status.error_code(), kSqlToldToStop) << status.ToString();
+  EXPECT_GT(asked.load(), 3);
+}
+
+TEST_F(Sql, EndsAQueryWhoseRowsAreTooMany) {
+  session_->SetBounds({.result_bytes = 1 << 20});
+  EXPECT_EQ(session_->Query("SELECT i FROM range(100000000000) t(i)").status().error_code(),
+            "WH7048");
+  ASSERT_OK_AND(const auto few, session_->Query("SELECT i FROM range(10000) t(i)"));
+  EXPECT_EQ(few->num_rows(), 10'000);
+  // What goes wrong while rows are fetched is told.
+  EXPECT_EQ(session_->Query("SELECT i, error('x') FROM range(10) t(i)").status().error_code(),
+            "WH7035");
+}
+
+TEST_F(Sql, BoundsChangeNoAnswer) {
+  ASSERT_OK(session_->Register("t", ManyRows(100'000, 1'000)));
+  const std::string sql = "SELECT k, count(*) OVER () AS n FROM t ORDER BY k DESC";
+  ASSERT_OK_AND(const auto free, session_->Query(sql));
+  session_->SetBounds({.time = std::chrono::minutes(5),
+                       .result_bytes = 64 << 20,
+                       .told_to_stop = [] { return false; }});
+  ASSERT_OK_AND(const auto bounded, session_->Query(sql));
+  EXPECT_TRUE(free->Equals(*bounded));
 }
 
 TEST_F(Sql, KeepsMemoryUnderItsLimit) {

@@ -3,7 +3,7 @@
 //   null                   00
 //   boolean                01, 1 byte
 //   int, long              02, 8 bytes
-//   float, double          03, 8 bytes of the IEEE double; -0.0 as +0.0, one NaN
+//   float, double          03, 8 bytes of the IEEE double, so that -0.0 differs from +0.0; one NaN
 //                          (00 00 00 00 00 00 F8 7F)
 //   decimal                04, 1 byte scale, 16 bytes of the unscaled value
 //   date                   05, 8 bytes, days since 1970-01-01
@@ -152,8 +152,7 @@ class ColumnBytes {
     return Each(
         array, [](std::int64_t) { return 8; },
         [&](std::int64_t i) {
-          auto value = static_cast<double>(array.Value(i));
-          if (value == 0) value = 0.0;
+          const auto value = static_cast<double>(array.Value(i));
           auto bits = std::bit_cast<std::uint64_t>(value);
           if (std::isnan(value)) bits = 0x7FF8000000000000;
           block_.PutByte(row_, 3);

@@ -13,6 +13,7 @@
 #include "transform/finding.h"
 #include "transform/function_list.h"
 #include "transform/output_rules.h"
+#include "transform/passed_columns.h"
 #include "transform/resolve.h"
 #include "transform/rules.h"
 #include "transform/run_time.h"
@@ -139,8 +140,12 @@ Status CheckSums(storage::SqlSession& session, Query& query) {
     std::string note = "the type of its argument is not certain here";
     if (const auto sql = session.JsonToSql(tree.dump()); sql.ok()) {
       if (const auto schema = session.Describe(*sql); schema.ok()) {
-        const auto type = (*schema)->field(0)->type();
-        if (!arrow::is_floating(type->id())) continue;
+        const auto& fields = (*schema)->fields();  // COLUMNS(…) stands for several
+        if (std::none_of(fields.begin(), fields.end(), [](const auto& field) {
+              return arrow::is_floating(field->type()->id());
+            })) {
+          continue;
+        }
         note = "adds floats in the order of rows";
       }
     }
@@ -163,6 +168,7 @@ Status RegisterInputs(ScratchTables& scratch, const Query& query, const SchemaCa
 struct Executable {
   std::string sql;
   std::shared_ptr<arrow::Schema> output;
+  std::vector<std::string> types;  // of the output, as the engine names them; of a transform
 };
 Result<Executable> Finalize(storage::SqlSession& session, Query& query) {
   Executable executable;
@@ -239,10 +245,52 @@ void InjectHidden(Query& query, const SchemaCatalog& schemas, CheckedTransform& 
   }
 }
 
-std::string WithNullHidden(const std::string& sql) {
+// The engine's own names of the types: Arrow's do not tell TIME WITH TIME ZONE from TIME.
+Status NameTypes(storage::SqlSession& session, Executable& executable) {
+  WEIRHOUSE_TRY(const auto rows,
+                session.Query("SELECT column_type FROM (DESCRIBE " + executable.sql + ")"));
+  for (const auto& chunk : rows->column(0)->chunks()) {
+    const auto& names = static_cast<const arrow::StringArray&>(*chunk);
+    for (std::int64_t i = 0; i < names.length(); ++i)
+      executable.types.push_back(names.GetString(i));
+  }
+  return Status::Ok();
+}
+
+// True if the query may let one value stand for others that equal it, as GROUP BY does.
+bool LetsOneStandForEquals(const Json& node) {
+  if (node.is_object()) {
+    const std::string kind = TextOf(node, "class");
+    const std::string type = TextOf(node, "type");
+    const FunctionKind function = RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind;
+    if (kind == "WINDOW" || function == FunctionKind::kAggregate ||
+        function == FunctionKind::kOrderedAggregate || type == "SET_OPERATION_NODE" ||
+        type == "RECURSIVE_CTE_NODE" || type == "DISTINCT_MODIFIER" || type == "LIMIT_MODIFIER" ||
+        type == "LIMIT_PERCENT_MODIFIER" || !ListOf(node, "group_expressions").empty() ||
+        TextOf(node, "aggregate_handling") == "FORCE_AGGREGATES") {
+      return true;
+    }
+  }
+  return node.is_structured() && std::any_of(node.begin(), node.end(), [](const Json& child) {
+           return LetsOneStandForEquals(child);
+         });
+}
+
+// Adds null hidden columns. The zeros of floats lose their sign where equals stand for one another:
+// -0.0 equals 0.0, and which of the two stands is not certain.
+std::string WithNullHidden(const Executable& executable, bool equals) {
+  std::string zeros;
+  for (std::size_t i = 0; equals && i < executable.types.size(); ++i) {
+    const std::string& type = executable.types[i];
+    if (type != "DOUBLE" && type != "FLOAT") continue;
+    const std::string& name = executable.output->field(static_cast<int>(i))->name();
+    zeros += fmt::format("{0}\"{1}\" + CAST(0 AS {2}) AS \"{1}\"", zeros.empty() ? "" : ", ", name,
+                         type);
+  }
+  if (!zeros.empty()) zeros = fmt::format(" REPLACE ({})", zeros);
   return fmt::format(
-      "SELECT *, CAST(NULL AS BIGINT) AS {}, CAST(NULL AS TIMESTAMPTZ) AS {} FROM ({}) AS q",
-      table::kRecordColumn, table::kIngestedAtColumn, sql);
+      "SELECT *{}, CAST(NULL AS BIGINT) AS {}, CAST(NULL AS TIMESTAMPTZ) AS {} FROM ({}) AS q",
+      zeros, table::kRecordColumn, table::kIngestedAtColumn, executable.sql);
 }
 
 // The one table that drives the query: the only one that is not a seed.
@@ -281,8 +329,8 @@ Status CheckQuery(storage::SqlSession& session, const SchemaCatalog& schemas,
 }  // namespace
 
 void SchemaCatalog::Add(const std::string& name, std::shared_ptr<arrow::Schema> schema,
-                        std::string declared_in) {
-  entries_[LowerCase(name)] = {name, std::move(schema), std::move(declared_in)};
+                        std::string declared_in, std::vector<std::string> key) {
+  entries_[LowerCase(name)] = {name, std::move(schema), std::move(declared_in), std::move(key)};
 }
 
 const SchemaCatalog::Entry* SchemaCatalog::Find(std::string_view name) const {
@@ -329,13 +377,19 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
   if (definition.mode == Mode::kIncremental) query.Add(std::move(not_row_wise));
   if (!query.findings.empty()) return StatusOfFindings(query.findings, definition.path);
 
+  if (checked.row_wise) {
+    checked.passed = PassedColumns(query.node(), query.resolution, DriverOf(query.node()));
+  }
   InjectHidden(query, schemas, checked);
   WEIRHOUSE_TRY(Executable executable, Finalize(session, query));
-  checked.sql = checked.row_wise ? executable.sql : WithNullHidden(executable.sql);
-  if (auto findings = CheckOutput(definition, source, *executable.output, checked);
+  WEIRHOUSE_TRY_STATUS(NameTypes(session, executable));
+  if (auto findings =
+          CheckOutput(definition, source, *executable.output, executable.types, checked);
       !findings.empty()) {
     return StatusOfFindings(std::move(findings), definition.path);
   }
+  checked.sql = checked.row_wise ? executable.sql
+                                 : WithNullHidden(executable, LetsOneStandForEquals(query.node()));
   arrow::FieldVector declared(checked.output->fields().begin(), checked.output->fields().end() - 2);
   checked.lineage = LineageOf(query.resolution, arrow::Schema(std::move(declared)));
   return checked;

@@ -35,9 +35,11 @@ class SchemaCatalog {
     std::shared_ptr<arrow::Schema> schema;
     // "contract arrival 1.0.0 (contracts/arrival.odcs.yaml:5)": completes "not in …".
     std::string declared_in;
+    std::vector<std::string> key;  // columns that no two rows share and that are never null
   };
   // Replaces what stood under `name`.
-  void Add(const std::string& name, std::shared_ptr<arrow::Schema> schema, std::string declared_in);
+  void Add(const std::string& name, std::shared_ptr<arrow::Schema> schema, std::string declared_in,
+           std::vector<std::string> key = {});
   // Case-insensitive. nullptr if absent.
   const Entry* Find(std::string_view name) const;
   std::vector<std::string> names() const;
@@ -85,6 +87,8 @@ struct CheckedTransform {
   std::shared_ptr<arrow::Schema> output;
   std::vector<std::string> declared;  // the declared columns, in output order
   std::vector<ColumnEdge> lineage;    // sorted
+  // Output column → the driver's column that it is as it stands, where that is sure.
+  std::map<std::string, std::string> passed;
   std::string sql;                    // what RunTransform executes, run_time() still open
   bool uses_run_time = false;
 };

@@ -1,6 +1,7 @@
 #include "transform/check.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -346,6 +347,38 @@ TEST(Check, ChecksTheHeaderAgainstTheOutput) {
       "WH2109 3:55+1 output column \"l\" has a type that tables do not store: list<l: int32> | "
       "cast "
       "it to a plain type, or to VARCHAR\n");
+}
+
+TEST(Check, RefusesTypesThatTablesDoNotKeepWhole) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"make_timestamp_ns(arr_delay)", "TIMESTAMP_NS"},
+      {"CAST(arrived_at AS TIMESTAMP_NS)", "TIMESTAMP_NS"},
+      {"strptime(dest, '%Y-%m-%d %H:%M:%S.%n')", "TIMESTAMP_NS"},
+      {"CAST(dest AS TIMETZ)", "TIME WITH TIME ZONE"},
+      {"CAST(dest AS TIME_NS)", "TIME_NS"},
+      {"md5_number(dest)", "UHUGEINT"},
+      {"CAST(arr_delay AS UHUGEINT)", "UHUGEINT"},
+      {"CAST(dest AS BIT)", "BIT"},
+      {"to_days(1)", "INTERVAL"},
+      {"arrived_at - reported_at", "INTERVAL"},
+  };
+  for (const auto& [expression, type] : cases) {
+    const std::string findings = Findings(
+        Check(Incremental("SELECT flight_id,\n  " + expression + " AS x FROM records.arrival")));
+    EXPECT_THAT(findings, HasSubstr(fmt::format(
+                              "WH2109 3:{}+1 output column \"x\" has a type that tables do not "
+                              "store: {} | ",
+                              expression.size() + 7, type)));
+  }
+  for (const std::string expression :
+       {"CAST(make_timestamp_ns(arr_delay) AS TIMESTAMP)", "make_timestamp_ms(arr_delay)",
+        "CAST(arrived_at AS TIMESTAMP_S)", "CAST(md5_number(dest) AS VARCHAR)", "hash(dest)",
+        "epoch_ns(CAST(arrived_at AS TIMESTAMP_NS))", "CAST(arr_delay AS HUGEINT)"}) {
+    EXPECT_EQ(Findings(Check(Incremental("SELECT flight_id, " + expression +
+                                         " AS x FROM "
+                                         "records.arrival"))),
+              "no findings");
+  }
 }
 
 TEST(Check, RefusesOrderArrivalWhereRecordsAreNotCarriedAlong) {

@@ -76,7 +76,7 @@ constexpr std::string_view kOrderedAggregates =
     "array_agg group_concat list listagg string_agg json_group_array json_group_object";
 
 constexpr std::string_view kRankings =
-    "cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank "
+    "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank "
     "rank_dense row_number";
 
 // What people reach for, with why it is refused.
@@ -85,10 +85,11 @@ struct Refusal {
   std::string_view reason;
   std::string_view hint;
 };
+constexpr std::string_view kAddsFloats = "adds floats in the order of rows";
 constexpr Refusal kRefusals[] = {
     {"now current_timestamp current_date current_time current_localtime current_localtimestamp "
      "localtime localtimestamp today get_current_timestamp get_current_time transaction_timestamp "
-     "age ago",
+     "age ago pg_postmaster_start_time pg_conf_load_time",
      "depends on the clock", "use run_time(), which is bound to the run"},
     {"random rand setseed", "gives another value at each call", "derive it from hash(key)"},
     {"uuid gen_random_uuid uuidv4 uuidv7", "gives another value at each call",
@@ -106,7 +107,8 @@ constexpr Refusal kRefusals[] = {
      "kurtosis_pop skewness sem entropy regr_avgx regr_avgy regr_intercept regr_r2 regr_slope "
      "regr_sxx regr_sxy regr_syy favg fsum sumkahan kahan_sum product geomean geometric_mean wavg "
      "weighted_avg",
-     "adds floats in the order of rows", "compute it in a feature view, whose sums are exact"},
+     kAddsFloats, "compute it in a feature view, whose sums are exact"},
+    {"fill", "interpolates along one column, whose ties stand in no certain order", ""},
     {"approx_count_distinct approx_quantile approx_top_k reservoir_quantile",
      "is an estimate that depends on the order of rows", "use count(distinct …) or quantile_cont"},
     {"histogram histogram_exact list_distinct array_distinct list_intersect array_intersect",
@@ -140,7 +142,9 @@ const Rules& AllRules() {
     Insert(all, "run_time", FunctionKind::kRunTime);
     Insert(all, "secret", FunctionKind::kSecret);
     for (const Refusal& refusal : kRefusals) {
-      Insert(all, refusal.names, FunctionKind::kRefused, refusal.reason, refusal.hint);
+      const bool floats = refusal.reason == kAddsFloats;
+      Insert(all, refusal.names, floats ? FunctionKind::kFloatAggregate : FunctionKind::kRefused,
+             refusal.reason, refusal.hint);
     }
     return all;
   }();
@@ -167,7 +171,8 @@ const std::vector<std::string>& AllowedFunctions() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
     for (const auto& [name, rule] : AllRules()) {
-      if (rule.kind != FunctionKind::kRefused && rule.kind != FunctionKind::kSecret) {
+      if (rule.kind != FunctionKind::kRefused && rule.kind != FunctionKind::kFloatAggregate &&
+          rule.kind != FunctionKind::kSecret) {
         list.emplace_back(name);
       }
     }

@@ -1,7 +1,8 @@
 // Which SQL functions a transform may call: those whose result depends on their arguments alone.
+// Gates and feature views go by the same list.
 //
-// An allow-list, because DuckDB's own stability flag lets `first`, `any_value` and sums of floats
-// through. Private to transform/.
+// An allow-list, because DuckDB's own stability flag lets `first`, `any_value`, `age` and sums of
+// floats through.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@ enum class FunctionKind : std::uint8_t {
   kRanking,           // a window function that needs ORDER BY
   kRunTime,           // run_time(): bound to the run
   kSecret,            // secret('x'): not in transforms yet
+  kFloatAggregate,    // adds floats in the order of rows: refused but where the last bits do not
+                      // count
   kRefused,           // known to depend on more than its arguments
 };
 

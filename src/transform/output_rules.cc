@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -21,6 +22,30 @@ bool IsPlainName(std::string_view name) {
   });
 }
 
+// Types that Arrow hands over as others: a stored value would be cut or be another one.
+struct UnfitType {
+  std::string_view type;  // how the engine's name of it begins
+  std::string_view hint;
+};
+constexpr UnfitType kUnfitTypes[] = {
+    {"TIMESTAMP_NS", "tables keep microseconds: cast it to TIMESTAMP, or its epoch_ns to BIGINT"},
+    {"TIME_NS", "tables keep microseconds: cast it to TIME"},
+    {"TIME WITH TIME ZONE", "tables keep no zone of a time of day: cast it to TIME, or to VARCHAR"},
+    {"UHUGEINT", "cast it to DECIMAL(38, 0), or to VARCHAR"},
+    {"BIGNUM", "cast it to DECIMAL(38, 0), or to VARCHAR"},
+    {"INTERVAL", "cast it to VARCHAR, or keep its seconds: epoch(…)"},
+    {"BIT", "cast it to VARCHAR"},
+    {"GEOMETRY", "cast it to VARCHAR"},
+    {"VARIANT", "cast it to VARCHAR"},
+};
+
+const UnfitType* UnfitTypeOf(std::string_view engine_type) {
+  for (const UnfitType& unfit : kUnfitTypes) {
+    if (engine_type.starts_with(unfit.type)) return &unfit;
+  }
+  return nullptr;
+}
+
 // Collects the findings about one output.
 class OutputCheck {
  public:
@@ -28,7 +53,8 @@ class OutputCheck {
               CheckedTransform& checked, std::string absent)
       : definition_(definition), source_(source), checked_(checked), absent_(std::move(absent)) {}
 
-  void Columns(const arrow::Schema& described, int count) {
+  // `types`: as the engine names them; empty where the columns are a contract's.
+  void Columns(const arrow::Schema& described, int count, std::span<const std::string> types = {}) {
     std::set<std::string> seen;
     for (int i = 0; i < count; ++i) {
       const auto& field = described.field(i);
@@ -42,6 +68,14 @@ class OutputCheck {
       } else if (!seen.insert(LowerCase(name)).second) {
         Add(Place(name), fmt::format("output column \"{}\" is given twice", name),
             "rename one: … AS name");
+      }
+      const auto place = static_cast<std::size_t>(i);
+      if (const auto* unfit = place < types.size() ? UnfitTypeOf(types[place]) : nullptr) {
+        Add(Place(name),
+            fmt::format("output column \"{}\" has a type that tables do not store: {}", name,
+                        types[place]),
+            std::string(unfit->hint));
+        continue;
       }
       const auto type = table::TypeOfArrow(*field->type());
       Result<std::shared_ptr<arrow::DataType>> stored = type.status();
@@ -165,9 +199,10 @@ class OutputCheck {
 }  // namespace
 
 std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
-                                    const arrow::Schema& described, CheckedTransform& checked) {
+                                    const arrow::Schema& described,
+                                    std::span<const std::string> types, CheckedTransform& checked) {
   OutputCheck check(definition, source, checked, "the SELECT does not return it");
-  check.Columns(described, described.num_fields() - (checked.row_wise ? 2 : 0));
+  check.Columns(described, described.num_fields() - (checked.row_wise ? 2 : 0), types);
   check.Header();
   return check.Finish();
 }

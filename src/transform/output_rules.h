@@ -1,6 +1,8 @@
 // What a transform's output must look like. Private to transform/.
 #pragma once
 
+#include <span>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -15,9 +17,11 @@ namespace weirhouse::transform {
 
 // Checks that every column has a storable name and type and that the header names columns of the
 // output (WH2109). Sets checked.output and checked.declared. `described` is what the SQL engine
-// says the query returns, the hidden columns of a row-wise query included.
+// says the query returns, the hidden columns of a row-wise query included, `types` its own names of
+// those types.
 std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
-                                    const arrow::Schema& described, CheckedTransform& checked);
+                                    const arrow::Schema& described,
+                                    std::span<const std::string> types, CheckedTransform& checked);
 // The same for a table of mode external: `columns` are its contract's.
 std::vector<Diagnostic> CheckContractColumns(const TransformDefinition& definition,
                                              const SqlText& source, const arrow::Schema& columns,

@@ -55,18 +55,26 @@ void Resolver::Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool i
     WalkMember(node, "lhs", scope, uses, indirect);
     return WalkMember(node, "expr", scope, uses, indirect);
   }
-  if (kind == "STAR") {  // COLUMNS(…), ORDER BY ALL
-    for (const ScopeTable& table : scope.tables) {
-      for (const ResolvedColumn& column : table.relation.columns) {
-        if (table.base != nullptr && table::IsHidden(column.name)) continue;
-        UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
-      }
-    }
-    return;
-  }
+  if (kind == "STAR") return WalkColumns(node, scope, uses, indirect);
   for (auto& [key, member] : node.items()) {
     Walk(member, scope, uses, indirect || key == "when_expr");
   }
+}
+
+// COLUMNS(…), ORDER BY ALL. As any star, without the hidden columns.
+void Resolver::WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect) {
+  std::set<std::string> hidden;
+  for (const ScopeTable& table : scope.tables) {
+    for (const ResolvedColumn& column : table.relation.columns) {
+      if (table.base == nullptr || !table::IsHidden(column.name)) {
+        UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
+      } else if (rules_.deterministic && !IsSet(node, "expr")) {
+        hidden.insert(column.name);
+        UseAll(table);  // EXCLUDE names them, so they must be there when the query runs
+      }
+    }
+  }
+  for (const std::string& name : hidden) node["exclude_list"].push_back(name);
 }
 
 void Resolver::WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect) {
@@ -74,6 +82,7 @@ void Resolver::WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses
   const FunctionKind kind = RuleOfFunction(function).kind;
   if (kind == FunctionKind::kRunTime) result_.uses_run_time = true;
   if (kind == FunctionKind::kExactSum) AddProbe(node, scope);
+  if (rules_.deterministic) SettleFunction(node, scope);
   if (node.contains("children") && node["children"].is_array()) {
     for (nlohmann::json& child : node["children"]) {
       if (TextOf(child, "class") == "LAMBDA" && TakesLambda(function)) {
@@ -194,6 +203,12 @@ void Resolver::UseColumn(const ScopeTable& table, const ResolvedColumn& column, 
                 fmt::format("\"{}\" may not be read by a transform", name),
                 "names a raw record, in the order of arrival",
                 "it is carried along by itself; order by a column of the data"));
+  } else if (name == table::kIngestedAtColumn) {
+    result_.findings.push_back(
+        Finding("WH2106", source_.SpanAt(offset, 1),
+                fmt::format("\"{}\" may not be read by a transform", name),
+                "is when the record arrived, not what it says",
+                "take a time from the data; a feature view without known_time goes by arrival"));
   }
 }
 
@@ -217,6 +232,16 @@ void Resolver::UnknownColumn(const std::vector<std::string>& names, std::size_t 
 
 void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t offset,
                            const Scope& scope) {
+  const std::string first = LowerCase(names[0]);
+  if (names.size() == 1 && IsValueFunction(first)) {
+    // Also where a relation's columns are not known: DuckDB would call the function.
+    if (!rules_.deterministic) return;
+    const FunctionRule rule = RuleOfFunction(first);
+    result_.findings.push_back(Finding("WH2106", NameSpan(offset, 0),
+                                       fmt::format("\"{}\" is not deterministic", names[0]),
+                                       std::string(rule.reason), std::string(rule.hint)));
+    return;
+  }
   std::vector<const ScopeTable*> tables;
   std::vector<std::string> aliases;
   for (const Scope* at = &scope; at != nullptr; at = at->outer) {
@@ -225,15 +250,6 @@ void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t of
       tables.push_back(&table);
       if (!table.alias.empty()) aliases.push_back(table.alias);
     }
-  }
-  const std::string first = LowerCase(names[0]);
-  if (names.size() == 1 && IsValueFunction(first)) {
-    if (!rules_.deterministic) return;
-    const FunctionRule rule = RuleOfFunction(first);
-    result_.findings.push_back(Finding("WH2106", NameSpan(offset, 0),
-                                       fmt::format("\"{}\" is not deterministic", names[0]),
-                                       std::string(rule.reason), std::string(rule.hint)));
-    return;
   }
   if (names.size() == 1) return UnknownColumn(names, 0, offset, tables);
   if (!rules_.columns) return;

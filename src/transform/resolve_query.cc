@@ -115,6 +115,7 @@ void Resolver::AddCtes(nlohmann::json& node, Scope& scope) {
 Relation Resolver::Select(nlohmann::json& node, Scope& scope) {
   Relation output;
   scope.from = &node["from_table"];
+  scope.query = &node;
   From(node["from_table"], scope, output.rows);
   for (const ScopeTable& table : scope.tables) Merge(output.rows, table.relation.rows);
   for (nlohmann::json& item : node["select_list"]) SelectItem(item, scope, output);
@@ -124,6 +125,7 @@ Relation Resolver::Select(nlohmann::json& node, Scope& scope) {
     WalkMember(node, key, scope, uses, true);
   }
   Merge(output.rows, uses.indirect);
+  if (rules_.deterministic) SettleResult(node, output);
   return output;
 }
 
@@ -225,6 +227,7 @@ Relation Resolver::SetOperation(nlohmann::json& node, Scope& scope) {
   Uses uses;
   WalkMember(node, "modifiers", scope, uses, true);
   Merge(output.rows, uses.indirect);
+  if (rules_.deterministic) SettleResult(node, output);
   return output;
 }
 

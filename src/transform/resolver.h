@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ struct Scope {
   std::set<std::string> merged;         // USING columns, lower case
   std::vector<std::string> lambda_parameters;
   const nlohmann::json* from = nullptr;
+  const nlohmann::json* query = nullptr;  // the SELECT; absent in a lambda
 };
 
 // What an expression reads.
@@ -81,6 +83,7 @@ class Resolver {
   void Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect = false);
   void WalkMember(nlohmann::json& node, const char* key, const Scope& scope, Uses& uses,
                   bool indirect);
+  void WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect);
   void WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect);
   void WalkLambda(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect);
   void WalkSubquery(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect);
@@ -96,6 +99,14 @@ class Resolver {
                      const std::vector<const ScopeTable*>& tables);
   void UnknownName(const std::vector<std::string>& names, std::size_t offset, const Scope& scope);
   void AddProbe(const nlohmann::json& node, const Scope& scope);
+
+  // Orders made total (resolve_order.cc). In a window or an ordered aggregate, before it is walked.
+  void SettleFunction(nlohmann::json& node, const Scope& scope);
+  // Under LIMIT and DISTINCT ON, once it is known what the query returns.
+  void SettleResult(nlohmann::json& node, const Relation& output);
+  void OrderRows(const nlohmann::json& node, nlohmann::json& orders, const Scope& scope);
+  std::optional<nlohmann::json> ColumnsOfRows(const nlohmann::json& node, const Scope& scope);
+  void CannotOrder(const nlohmann::json& node, const std::string& note, const std::string& hint);
 
   // The place of the `part`-th name of a dotted name at `offset`.
   SourceSpan NameSpan(std::size_t offset, std::size_t part) const;

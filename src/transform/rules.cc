@@ -9,6 +9,7 @@
 #include "transform/check.h"
 #include "transform/finding.h"
 #include "transform/function_list.h"
+#include "transform/order_of_rows.h"
 #include "transform/resolve.h"
 #include "transform/run_time.h"
 
@@ -42,10 +43,12 @@ class RuleWalk {
   RuleWalk(const SqlText& source, bool deterministic)
       : source_(source), deterministic_(deterministic) {}
 
-  void Visit(const Json& node) {
+  // `parent` is the nearest expression or order around it.
+  void Visit(const Json& node, const Json& parent = {}) {
     if (node.is_object()) Judge(node);
+    if (node.is_object() && TextOf(node, "class") == "COLLATE") JudgeCollation(node, parent);
     if (node.is_structured()) {
-      for (const Json& child : node) Visit(child);
+      for (const Json& child : node) Visit(child, node.is_object() ? node : parent);
     }
   }
 
@@ -61,6 +64,7 @@ class RuleWalk {
     if (!kind.empty()) return;
     const std::string type = TextOf(node, "type");
     if (type == "SELECT_NODE" || type == "SET_OPERATION_NODE") return JudgeQuery(node);
+    if (type == "RECURSIVE_CTE_NODE") return JudgeRecursion(node);
     if (type == "TABLE_FUNCTION") {
       return Refuse(source_.SpanOfToken(OffsetOf(node, source_)),
                     fmt::format("table function \"{}\" is not allowed",
@@ -83,14 +87,70 @@ class RuleWalk {
     if (type == "JOIN") JudgeJoin(node);
   }
 
+  // A text under such a collation equals others: which of them stands for all is not certain. A
+  // comparison gives a boolean and an order is made total: there it may stand.
+  void JudgeCollation(const Json& node, const Json& parent) {
+    const std::string name = TextOf(node, "collation");
+    if (IsBinaryCollation(name)) return;
+    const std::string kind = TextOf(parent, "class");
+    const std::string type = TextOf(parent, "type");
+    if (kind == "COMPARISON" || kind == "BETWEEN" || type == "COMPARE_IN" ||
+        type == "COMPARE_NOT_IN" || parent.contains("null_order")) {
+      return;
+    }
+    Uncertain(
+        WordAfter(source_, FirstOffset(node, source_), "collate"),
+        fmt::format("a text of collation {} is not deterministic", name),
+        "texts that differ are equal by it, and which one stands for all is not certain",
+        "compare lower(x) or strip_accents(x); COLLATE may stand in a comparison or an order");
+  }
+
+  void JudgeRecursion(const Json& node) {
+    const Json& keys = ListOf(node, "key_targets");
+    if (keys.empty()) return;
+    Uncertain(WordAfter(source_, BackTo(FirstOffset(keys, source_), "using"), "using"),
+              "USING KEY is not deterministic", "of several rows of a key the last to come stands",
+              "recurse without it, and choose by max or row_number() outside");
+  }
+
+  // An order that a function is given: by what the rows differ in.
+  void JudgeOrders(const Json& orders) {
+    for (const Json& order : orders) {
+      const Json& expression = order["expression"];
+      if (!ReadsNothing(expression)) continue;
+      Uncertain(source_.SpanOfToken(FirstOffset(expression, source_)),
+                "an order by a constant is not deterministic",
+                "is the same for every row: a number is no column's place here",
+                "name the column to order by");
+    }
+  }
+
+  void JudgeFrame(const Json& node, SourceSpan span) {
+    if (FrameOf(node) != FrameUnit::kRows) return;
+    const FunctionKind kind = RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind;
+    const std::string exclude = TextOf(node, "exclude_clause");
+    const bool reported = kind == FunctionKind::kRanking && ListOf(node, "arg_orders").empty();
+    if (ListOf(node, "orders").empty() && !reported) {
+      Uncertain(std::move(span), "a ROWS frame without ORDER BY is not deterministic",
+                "which rows come before a row is not certain", "add ORDER BY to its OVER clause");
+    } else if (exclude == "TIES" || exclude == "GROUP") {
+      Uncertain(std::move(span),
+                fmt::format("EXCLUDE {} of a ROWS frame is not deterministic", exclude),
+                "which of the equal rows are in the frame is not certain",
+                "write a RANGE or a GROUPS frame");
+    }
+  }
+
   void JudgeFunction(const Json& node, bool window) {
     const std::string shown = TextOf(node, "function_name");
     const std::string name = LowerCase(shown);
     const SourceSpan span = source_.SpanOfToken(OffsetOf(node, source_));
     const FunctionRule rule = RuleOfFunction(name);
-    const bool ordered = !ListOf(node, "orders").empty() ||
-                         (node.contains("order_bys") && node["order_bys"].is_object() &&
-                          !ListOf(node["order_bys"], "orders").empty());
+    const Json& inside = window ? ListOf(node, "arg_orders") : OrdersInside(node);
+    const bool ordered = !ListOf(node, "orders").empty() || !inside.empty();
+    JudgeOrders(ListOf(node, "orders"));
+    JudgeOrders(inside);
+    if (window) JudgeFrame(node, span);
     switch (rule.kind) {
       case FunctionKind::kUnlisted:
         result_.unlisted.push_back({name, span});
@@ -103,6 +163,7 @@ class RuleWalk {
           Refuse(span, "run_time() takes no argument", "");
         }
         return;
+      case FunctionKind::kFloatAggregate:
       case FunctionKind::kRefused:
         return Uncertain(span, fmt::format("\"{}\" is not deterministic", shown),
                          std::string(rule.reason), std::string(rule.hint));
@@ -121,6 +182,11 @@ class RuleWalk {
       default:
         return;
     }
+  }
+
+  static const Json& OrdersInside(const Json& function) {
+    static const Json kNone = Json::array();
+    return IsSet(function, "order_bys") ? ListOf(function["order_bys"], "orders") : kNone;
   }
 
   void JudgeQuery(const Json& node) {

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "table/schema.h"
+#include "transform/canonical_number.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -18,6 +19,38 @@ namespace {
 Status ArrowError(const arrow::Status& status, const CheckedTransform& checked) {
   return Status(Code::kInternal, fmt::format("could not shape the rows of {}: {}",
                                              checked.definition.name(), status.message()));
+}
+
+Status DoesNotFit(const std::string& column, const arrow::Status& why,
+                  const CheckedTransform& checked) {
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("a value of the column \"{}\" of {} does not fit its type {}: {}", column,
+                         checked.definition.name(),
+                         checked.output->GetFieldByName(column)->type()->ToString(), why.message()))
+      .WithError("WH2114")
+      .WithSpan(checked.definition.table.span)
+      .WithHint("cast it in the SQL, or leave such rows out with WHERE");
+}
+
+// The engine hands HUGEINT over as decimal(38, 0), also where it has 39 digits.
+Status FitsItsDigits(const arrow::ChunkedArray& column, const std::string& name,
+                     const CheckedTransform& checked) {
+  constexpr std::int32_t kDigits = 38;
+  if (column.type()->id() != arrow::Type::DECIMAL128 ||
+      static_cast<const arrow::Decimal128Type&>(*column.type()).precision() != kDigits) {
+    return Status::Ok();
+  }
+  for (const auto& chunk : column.chunks()) {
+    const auto& values = static_cast<const arrow::Decimal128Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsNull(i) || arrow::Decimal128(values.GetValue(i)).FitsInPrecision(kDigits)) {
+        continue;
+      }
+      return DoesNotFit(name, arrow::Status::Invalid("it has more than 38 digits"), checked);
+    }
+  }
+  return Status::Ok();
 }
 
 // The columns of checked.output, in its types (narrow integers widened, dictionaries resolved).
@@ -33,9 +66,10 @@ Result<std::shared_ptr<arrow::Table>> Shape(const arrow::Table& rows,
     auto column = rows.column(i);
     if (!column->type()->Equals(*wanted)) {
       auto cast = arrow::compute::Cast(arrow::Datum(column), wanted);
-      if (!cast.ok()) return ArrowError(cast.status(), checked);
+      if (!cast.ok()) return DoesNotFit(checked.output->field(i)->name(), cast.status(), checked);
       column = cast->chunked_array();
     }
+    WEIRHOUSE_TRY_STATUS(FitsItsDigits(*column, checked.output->field(i)->name(), checked));
     columns.push_back(std::move(column));
   }
   return arrow::Table::Make(checked.output, std::move(columns), rows.num_rows());
@@ -49,7 +83,8 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Sorted by `_record`; two rows of one record are an error.
+// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or from
+// a table of another engine, have none and stay as they are.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
@@ -57,10 +92,7 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
   records.reserve(static_cast<std::size_t>(rows->num_rows()));
   for (const auto& chunk : column->chunks()) {
     const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    if (values.null_count() > 0) {
-      return Status(Code::kInternal,
-                    fmt::format("a row of {} has no `_record`", checked.definition.name()));
-    }
+    if (values.null_count() > 0) return rows;
     records.insert(records.end(), values.raw_values(), values.raw_values() + values.length());
   }
   const bool in_order = std::is_sorted(records.begin(), records.end());
@@ -92,7 +124,17 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
       .WithHint("make the seed's key unique, or join on more columns");
 }
 
+ZeroSign ZeroSignOf(const CheckedTransform& checked) {
+  return checked.row_wise ? ZeroSign::kKept : ZeroSign::kDropped;
+}
+
 }  // namespace
+
+Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,
+                     const std::string& name, const std::shared_ptr<arrow::Table>& rows) {
+  WEIRHOUSE_TRY(auto canonical, CanonicalNumbers(rows, ZeroSignOf(checked)));
+  return session.Register(name, std::move(canonical));
+}
 
 Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
                                                    const CheckedTransform& checked,
@@ -111,6 +153,7 @@ Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
         .WithHint("use try_cast or a WHERE condition for values that may not fit");
   }
   WEIRHOUSE_TRY(auto shaped, Shape(**rows, checked));
+  WEIRHOUSE_TRY(shaped, CanonicalNumbers(shaped, ZeroSignOf(checked)));
   if (!checked.row_wise) return shaped;
   return InRecordOrder(std::move(shaped), checked);
 }

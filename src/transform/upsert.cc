@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -87,7 +88,8 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
 // What is known before the batch. Versions are asked for only where the current row does not say it
 // all: a key without a current row has no versions, and a current row is the best of its order.
 Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                         bool by_arrival, table::KeyIndex* current, VersionIndex* versions) {
+                         bool by_arrival, table::KeyIndex* current, VersionIndex* versions,
+                         const SettledKeys& settled) {
   KnownRows known;
   if (current == nullptr || Planted("skip_dedup")) return known;
   std::vector<std::string> keys;
@@ -96,10 +98,14 @@ Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>&
     if (keys.empty() || keys.back() != key) keys.push_back(key);
   }
   WEIRHOUSE_TRY(known.current, current->Find(keys));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (settled.keys.count(keys[i]) != 0) known.current[i].reset();  // decided as if it were new
+  }
   known.versions = versions;
   if (versions == nullptr) return known;
+  known.remembers_losers_only = versions->memory() == Memory::kLosers;
 
-  std::vector<std::string> asked;
+  std::vector<Digest> asked;
   std::vector<std::size_t> asked_group;
   std::size_t key_index = 0;
   for (std::size_t at = 0; at < sorted.size(); ++at) {
@@ -121,8 +127,105 @@ Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>&
   return known;
 }
 
+using Entries = std::vector<std::pair<std::string, table::KeyEntry>>;
+
+Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
+  Entries entries;
+  entries.reserve(rows.size());
+  for (std::int64_t row : rows) {
+    const auto i = static_cast<std::size_t>(row);
+    entries.emplace_back(facts.keys[i], table::KeyEntry{{},
+                                                        facts.orders[i],
+                                                        facts.contents[i],
+                                                        RecordId(facts.records[i])});
+  }
+  return entries;
+}
+
+Entries Placed(Entries entries, const table::AppendedRows& appended) {
+  WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
+  }
+  return entries;
+}
+
+// What was decided anew against what stands: equal rows stay where they are, the others go.
+class Reconciler {
+ public:
+  Reconciler(const RowFacts& facts, const SettledKeys& settled, Decision& decision,
+             UpsertPlan& plan)
+      : facts_(facts), settled_(settled), decision_(decision), plan_(plan) {}
+
+  Status Run(table::KeyIndex& current) {
+    WEIRHOUSE_TRY_STATUS(Current(current));
+    History();
+    return Status::Ok();
+  }
+
+ private:
+  Status Current(table::KeyIndex& current) {
+    const std::vector<std::string> keys(settled_.keys.begin(), settled_.keys.end());
+    WEIRHOUSE_TRY(const auto entries, current.Find(keys));
+    std::map<std::string_view, const table::KeyEntry*> standing;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (entries[i]) standing[keys[i]] = &*entries[i];
+    }
+    std::set<std::string_view> held;  // keys that have a row, old or new
+    std::erase_if(decision_.current, [&](std::int64_t row) {
+      const auto i = static_cast<std::size_t>(row);
+      const std::string_view key = facts_.keys[i];
+      const auto stands = standing.find(key);
+      if (stands == standing.end()) return false;
+      held.insert(key);
+      const table::KeyEntry& entry = *stands->second;
+      const std::int64_t record = std::max<std::int64_t>(entry.record.value(), 0);
+      if (entry.content == facts_.contents[i] && record == KeptRecord(i)) return true;
+      decision_.deletes.push_back(entry.position);
+      return false;
+    });
+    for (const auto& [key, entry] : standing) {
+      if (held.count(key) != 0) continue;
+      decision_.deletes.push_back(entry->position);
+      plan_.gone.emplace_back(key);
+    }
+    return Status::Ok();
+  }
+
+  void History() {
+    using Version = std::tuple<std::string_view, std::string_view, Digest, std::int64_t>;
+    std::map<Version, const HistoryRow*> standing;
+    for (const HistoryRow& row : settled_.history) {
+      standing[{row.key, row.order, row.content, row.record.value()}] = &row;
+      decision_.versions.gone.push_back(
+          {VersionGroup(row.key, row.order), row.content, row.record});
+    }
+    std::erase_if(decision_.history, [&](std::int64_t row) {
+      const auto i = static_cast<std::size_t>(row);
+      return standing.erase({facts_.keys[i], facts_.orders[i], facts_.contents[i], KeptRecord(i)}) !=
+             0;
+    });
+    for (const auto& [version, row] : standing) {
+      plan_.history_deletes.push_back(row->position);
+      plan_.history_gone.push_back(row->key);
+    }
+  }
+
+  // A row without a record is kept as 0 in the indexes.
+  std::int64_t KeptRecord(std::size_t row) const {
+    return std::max<std::int64_t>(facts_.records[row], 0);
+  }
+
+  const RowFacts& facts_;
+  const SettledKeys& settled_;
+  Decision& decision_;
+  UpsertPlan& plan_;
+};
+
 Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& rows,
-                        table::KeyIndex* current, VersionIndex* versions) {
+                        table::KeyIndex* current, VersionIndex* versions,
+                        const SettledKeys& settled = {}) {
   const TransformDefinition& definition = checked.definition;
   const bool by_arrival = definition.order_by_arrival;
   WEIRHOUSE_TRY(const RowFacts facts,
@@ -130,21 +233,23 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   UpsertPlan plan;
   plan.rejected = NullKeys(rows, definition.key_columns(), facts);
   const std::vector<std::int64_t> sorted = SortedRows(facts, plan.rejected, by_arrival);
-  WEIRHOUSE_TRY(KnownRows known, LookUp(facts, sorted, by_arrival, current, versions));
+  WEIRHOUSE_TRY(KnownRows known, LookUp(facts, sorted, by_arrival, current, versions, settled));
   WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, sorted, known)
                                               : DecideByOrder(facts, sorted, known));
 
-  std::sort(decision.current.begin(), decision.current.end());
-  for (std::int64_t row : decision.current) {
-    const auto i = static_cast<std::size_t>(row);
-    plan.entries.emplace_back(
-        facts.keys[i],
-        table::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
+  if (!settled.keys.empty()) {
+    WEIRHOUSE_TRY_STATUS(Reconciler(facts, settled, decision, plan).Run(*current));
   }
+  std::sort(decision.current.begin(), decision.current.end());
+  plan.entries = EntriesOf(facts, decision.current);
   WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
   if (definition.history == History::kKeep) {
+    std::sort(decision.history.begin(), decision.history.end());
+    plan.history_entries = EntriesOf(facts, decision.history);
     WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
   }
+  for (const std::int64_t row : decision.older)
+    plan.older.push_back(facts.keys[static_cast<std::size_t>(row)]);
   plan.deletes = std::move(decision.deletes);
   plan.versions = std::move(decision.versions);
   if (!checked.row_wise) return plan;
@@ -152,6 +257,8 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   plan.states.quarantined = static_cast<std::int64_t>(plan.rejected.size());
   WEIRHOUSE_CHECK(plan.states.total() == rows.num_rows());  // each record once
   plan.losers = std::move(decision.losers);
+  // Rows of an aggregate, or of another engine, have no record that could lose.
+  std::erase_if(plan.losers, [](const Loser& loser) { return loser.record.value() < 0; });
   std::sort(plan.losers.begin(), plan.losers.end());
   return plan;
 }
@@ -212,19 +319,24 @@ Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Tabl
   return Plan(checked, rows, &current, versions);
 }
 
+Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
+                              table::KeyIndex& current, VersionIndex* versions,
+                              const SettledKeys& settled) {
+  return Plan(checked, rows, &current, versions, settled);
+}
+
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows) {
   return Plan(checked, rows, nullptr, nullptr);
 }
 
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended) {
-  WEIRHOUSE_CHECK(plan.entries.size() == appended.file_of_row.size());
-  auto entries = plan.entries;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
-  }
-  return entries;
+  return Placed(plan.entries, appended);
+}
+
+std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended) {
+  return Placed(plan.history_entries, appended);
 }
 
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,

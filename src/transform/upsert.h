@@ -4,15 +4,18 @@
 // Per key the row with the greatest (declared order, content digest) wins, whichever arrived first.
 // With `order arrival` the later record (by `_record`) wins. Decisions only: nothing is written.
 //
-// States are counted so that they do not depend on the order of arrival either. Of the records with
-// one key and one content, the first is a version and the others are duplicates. Of the versions
-// with one key and one declared order, the one with the greatest digest stands and the others are
-// conflicts. Of those that stand, the one with the greatest order is processed and the others are
-// superseded.
+// States do not depend on the order of arrival either: they are a function of the multiset of a
+// key's records. Of the records with one content, the first is a version and the others are
+// duplicates. Of the versions with one declared order, the one with the greatest digest stands and
+// the others are conflicts. Of those that stand, the one with the greatest order is processed and
+// the others are superseded. So n records of a key with c contents and o orders are n - c
+// duplicates, c - o conflicts, o - 1 superseded and 1 processed, however they came.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,12 +62,20 @@ struct StateCounts {
   friend bool operator==(const StateCounts&, const StateCounts&) = default;
 };
 
-// A record that is not current, and the record it lost to: an entry of the run's sidecar.
+// What a losing version is known by: see VersionGroup.
+struct LostVersion {
+  Digest group;
+  Digest content;
+  friend auto operator<=>(const LostVersion&, const LostVersion&) = default;
+};
+
+// A record that is not current, and the record it lost to: an entry of system.losers.
 struct Loser {
   RecordId record;
   RecordState state = RecordState::kDuplicate;
   RecordId winner;
   bool moved = false;  // it came with an earlier batch and had another state until now
+  std::optional<LostVersion> version{};  // absent for a duplicate, and with `order arrival`
   friend auto operator<=>(const Loser&, const Loser&) = default;
 };
 
@@ -79,31 +90,61 @@ struct RejectedRow {
 
 struct UpsertPlan {
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
-  std::vector<table::RowPosition> deletes;     // rows of the table that they replace
+  std::vector<table::RowPosition> deletes;     // rows of the table that they replace, or that left
+  std::vector<std::string> gone;               // keys that have no current row any more
   // The index entry of each of current_rows, `position` still open: see IndexEntries.
   std::vector<std::pair<std::string, table::KeyEntry>> entries;
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
-  VersionChanges versions;                     // for VersionIndex::Apply
+  std::vector<table::RowPosition> history_deletes;  // versions that left with their driver's rows
+  std::vector<std::string> history_gone;            // their keys
+  // The entry of each of history_rows, for an index of a history that has one version per key.
+  std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
+  VersionChanges versions;                          // for VersionIndex::Apply
+  // Keys of rows that repeat what stands and have an older record: only a chain has them, which
+  // then settles these keys too (PlanChange).
+  std::vector<std::string> older;
   StateCounts states;                          // all zero if the query is not row-wise
   std::vector<Loser> losers;                   // by record
   std::vector<RejectedRow> rejected;
 };
 
 // Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
-// from new versions; without it (a table without history may do without) a repeat of a version that
-// is not current counts as superseded or conflict, not as duplicate; sums hold either way.
+// from new versions; only `order arrival` without history does without (null).
 // Both indexes must stand at the main snapshots of their tables (Refresh).
 // Cost: one look-up per key, a second one only where a key comes again with another order. 900 rows
 // against 340,000: 2.2 ms.
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
                               table::KeyIndex& current, VersionIndex* versions);
 
+// A version as the history holds it.
+struct HistoryRow {
+  std::string key;
+  std::string order;
+  Digest content;
+  RecordId record;
+  table::RowPosition position;
+};
+// Keys whose rows are decided anew, because rows of the driver left or may have an older record.
+struct SettledKeys {
+  std::set<std::string> keys;       // from table::EncodeKeys; none has a null
+  std::vector<HistoryRow> history;  // all versions of these keys; empty without history
+};
+// As PlanUpsert, for a table whose driver may lose rows. `rows` = all rows there are of the keys in
+// `settled`, and the new rows of the others. What of a settled key stands and is not among `rows`
+// goes; what is the same stays where it is.
+Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
+                              table::KeyIndex& current, VersionIndex* versions,
+                              const SettledKeys& settled);
+
 // The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
 // `history_rows` are the whole tables. Memory: keys and digests of all rows.
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows);
 
-// The index entries with their places, once the rows are written.
+// The index entries with their places, once the rows are written: of the current rows, and of those
+// of the history.
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const table::AppendedRows& appended);
+std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended);
 
 // Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables

@@ -28,7 +28,7 @@ class OrderWalk {
   Result<Decision> Run() {
     std::size_t key_index = 0;
     for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
-      const std::size_t end = EndOf(begin, facts_.keys);
+      const std::size_t end = EndOf(begin, sorted_.size(), facts_.keys);
       WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.CurrentOf(key_index)));
       begin = end;
     }
@@ -39,10 +39,11 @@ class OrderWalk {
   std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
   RecordId Record(std::size_t at) const { return RecordId(facts_.records[Row(at)]); }
 
+  // The end of what is equal from `begin` on, `limit` at most.
   template <typename T>
-  std::size_t EndOf(std::size_t begin, const std::vector<T>& values) const {
+  std::size_t EndOf(std::size_t begin, std::size_t limit, const std::vector<T>& values) const {
     std::size_t end = begin + 1;
-    while (end < sorted_.size() && values[Row(end)] == values[Row(begin)]) ++end;
+    while (end < limit && values[Row(end)] == values[Row(begin)]) ++end;
     return end;
   }
 
@@ -51,7 +52,7 @@ class OrderWalk {
     if (current) winner = {current->order, current->content, current->record, std::nullopt};
     std::vector<Standing> fresh;  // those that newly stand for their order
     for (std::size_t at = begin; at < end;) {
-      const std::size_t group_end = std::min(end, EndOf(at, facts_.orders));
+      const std::size_t group_end = EndOf(at, end, facts_.orders);
       WEIRHOUSE_TRY(const auto standing, Group(at, group_end, current));
       if (standing) {
         fresh.push_back(*standing);
@@ -59,28 +60,42 @@ class OrderWalk {
       }
       at = group_end;
     }
+    NoteStanding(begin, fresh, *winner, current);
     if (!current) {
       ++decision_.states.processed;
       --decision_.states.superseded;  // Group counted each standing version as superseded
     }
-    for (const Standing& standing : fresh) {
-      if (standing.row == winner->row) continue;
-      decision_.losers.push_back(
-          {standing.record, RecordState::kSuperseded, winner->record, false});
-    }
     if (!winner->row) return Status::Ok();
     decision_.current.push_back(*winner->row);
-    if (current) {
-      decision_.deletes.push_back(current->position);
-      const bool stood = std::none_of(fresh.begin(), fresh.end(), [&](const Standing& standing) {
-        return standing.order == current->order;
-      });
-      if (stood) {  // else it lost as a conflict, in Settle
-        decision_.losers.push_back(
-            {current->record, RecordState::kSuperseded, winner->record, true});
-      }
-    }
+    if (current) decision_.deletes.push_back(current->position);
     return Status::Ok();
+  }
+
+  // The best versions of their orders: which of them lost to the winner, and which are to be
+  // remembered. An index of losers leaves the winner to the key index.
+  void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
+                    const std::optional<table::KeyEntry>& current) {
+    const std::string& key = facts_.keys[Row(begin)];
+    for (const Standing& standing : fresh) {
+      const bool wins = standing.row == winner.row;
+      if (wins && known_.remembers_losers_only) continue;
+      const LostVersion version{VersionGroup(key, standing.order), standing.content};
+      decision_.versions.best.push_back({version.group, version.content, standing.record});
+      if (wins) continue;
+      decision_.losers.push_back(
+          {standing.record, RecordState::kSuperseded, winner.record, false, version});
+    }
+    if (!current || !winner.row) return;
+    const bool stood = std::none_of(fresh.begin(), fresh.end(), [&](const Standing& standing) {
+      return standing.order == current->order;
+    });
+    if (!stood) return;  // it lost as a conflict, in Settle
+    const LostVersion version{VersionGroup(key, current->order), current->content};
+    decision_.losers.push_back(
+        {current->record, RecordState::kSuperseded, winner.record, true, version});
+    if (known_.remembers_losers_only) {
+      decision_.versions.best.push_back({version.group, version.content, current->record});
+    }
   }
 
   // The rows of one key and one order. Returns the version that newly stands for them, if any.
@@ -93,13 +108,14 @@ class OrderWalk {
     }
     std::vector<std::size_t> fresh;  // first row of each new version, by content
     for (std::size_t at = begin; at < end;) {
-      const std::size_t content_end = std::min(end, EndOf(at, facts_.contents));
+      const std::size_t content_end = EndOf(at, end, facts_.contents);
       WEIRHOUSE_TRY(const std::optional<RecordId> same, KnownRecord(at, best));
       if (!same) fresh.push_back(at);
       const RecordId first = same ? *same : Record(at);
       for (std::size_t repeat = same ? at : at + 1; repeat < content_end; ++repeat) {
         ++decision_.states.duplicate;
         decision_.losers.push_back({Record(repeat), RecordState::kDuplicate, first, false});
+        if (same && Record(repeat) < first) decision_.older.push_back(sorted_[repeat]);
       }
       at = content_end;
     }
@@ -115,25 +131,23 @@ class OrderWalk {
     const std::size_t top = fresh.back();
     const bool top_stands = !best || best->content < facts_.contents[Row(top)];
     const RecordId stands = top_stands ? Record(top) : best->record;
+    const Digest group = fresh.size() > 1 || best
+                             ? VersionGroup(facts_.keys[Row(top)], facts_.orders[Row(top)])
+                             : Digest();
     for (std::size_t at : fresh) {
       decision_.history.push_back(sorted_[at]);
-      Version version{VersionGroup(facts_.keys[Row(at)], facts_.orders[Row(at)]),
-                      facts_.contents[Row(at)], Record(at)};
-      if (at == top && top_stands) {
-        decision_.versions.best.push_back(std::move(version));
-      } else {
-        decision_.versions.others.push_back(std::move(version));
-        decision_.losers.push_back({Record(at), RecordState::kConflict, stands, false});
-      }
+      if (at == top && top_stands) continue;
+      Lose(group, facts_.contents[Row(at)], Record(at), stands, /*moved=*/false);
     }
     if (!top_stands) return std::nullopt;
-    if (best) {
-      decision_.versions.others.push_back(
-          {VersionGroup(facts_.keys[Row(top)], facts_.orders[Row(top)]), best->content,
-           best->record});
-      decision_.losers.push_back({best->record, RecordState::kConflict, stands, true});
-    }
+    if (best) Lose(group, best->content, best->record, stands, /*moved=*/true);
     return Standing{facts_.orders[Row(top)], facts_.contents[Row(top)], Record(top), sorted_[top]};
+  }
+
+  void Lose(const Digest& group, const Digest& content, RecordId record, RecordId to, bool moved) {
+    decision_.versions.others.push_back({group, content, record});
+    decision_.losers.push_back(
+        {record, RecordState::kConflict, to, moved, LostVersion{group, content}});
   }
 
   // The record that brought this row's content first, if it came before.
@@ -207,7 +221,7 @@ class ArrivalWalk {
 
   // Contents that this key never had before, for the history.
   Status NewVersions(std::size_t begin, std::size_t end, const std::optional<Version>& best) {
-    const std::string group = VersionGroup(facts_.keys[Row(begin)], {});
+    const Digest group = VersionGroup(facts_.keys[Row(begin)], {});
     std::vector<Version> fresh;
     std::vector<std::int64_t> rows;
     for (std::size_t at = begin; at < end; ++at) {

@@ -17,7 +17,8 @@ namespace weirhouse::transform {
 struct KnownRows {
   std::vector<std::optional<table::KeyEntry>> current;
   std::vector<std::optional<Version>> best;
-  VersionIndex* versions = nullptr;  // nullptr: nothing is known but `current`
+  VersionIndex* versions = nullptr;   // nullptr: nothing is known but `current`
+  bool remembers_losers_only = true;  // false: an index of all versions is kept
 
   const std::optional<table::KeyEntry>& CurrentOf(std::size_t key) const {
     static const std::optional<table::KeyEntry> kNone;
@@ -36,6 +37,8 @@ struct Decision {
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;
+  // Rows that repeat a version whose record is younger: only a chain brings records out of order.
+  std::vector<std::int64_t> older;
 };
 
 // `sorted` by (key, order, content, record).

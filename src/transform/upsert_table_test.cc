@@ -50,7 +50,7 @@ class UpsertTable : public ::testing::Test {
   }
   static std::unique_ptr<VersionIndex> VersionsIn(storage::KvStore& store) {
     return std::make_unique<VersionIndex>(store, "processed.event", std::vector<std::string>{"key"},
-                                          std::vector<std::string>{"seq"});
+                                          std::vector<std::string>{"seq"}, Memory::kHistory);
   }
 
   table::TablePtr NewTable(const std::string& name) {

@@ -95,8 +95,10 @@ class Upserted {
     const auto order = checked_.definition.order_columns();
     current_ = std::make_unique<table::KeyIndex>(*store_, "processed.event",
                                                  std::vector<std::string>{"key"}, order);
-    versions_ = std::make_unique<VersionIndex>(*store_, "processed.event",
-                                               std::vector<std::string>{"key"}, order);
+    const bool keeps = checked_.definition.history == History::kKeep;
+    versions_ =
+        std::make_unique<VersionIndex>(*store_, "processed.event", std::vector<std::string>{"key"},
+                                       order, keeps ? Memory::kHistory : Memory::kLosers);
   }
 
   void Add(const arrow::Table& rows) {
@@ -172,6 +174,12 @@ class Upserted {
   std::int64_t snapshot_ = 0;
 };
 
+// A loser, whatever its version.
+MATCHER_P4(Lost, record, state, winner, moved, "") {
+  return arg.record == RecordId(record) && arg.state == state && arg.winner == RecordId(winner) &&
+         arg.moved == moved;
+}
+
 StateCounts CountsOf(const std::map<std::int64_t, RecordState>& states) {
   StateCounts counts;
   for (const auto& [record, state] : states) {
@@ -192,8 +200,7 @@ TEST(Upsert, LaterOrderReplacesWhatStood) {
   EXPECT_EQ(table.history(), "a@1=10 a@2=20 b@1=10 ");
   EXPECT_EQ(Show(table.plan.states),
             "processed 0 duplicate 0 conflict 0 superseded 1 quarantined 0");
-  EXPECT_THAT(table.plan.losers,
-              ElementsAre(Loser{RecordId(100), RecordState::kSuperseded, RecordId(200), true}));
+  EXPECT_THAT(table.plan.losers, ElementsAre(Lost(100, RecordState::kSuperseded, 200, true)));
   EXPECT_EQ(table.plan.deletes.size(), 1u);
 }
 
@@ -204,8 +211,7 @@ TEST(Upsert, AnEarlierOrderThatComesLateJoinsTheHistoryOnly) {
   EXPECT_EQ(table.current(), "a@2=20 ");
   EXPECT_EQ(table.history(), "a@1=10 a@2=20 ");
   EXPECT_EQ(table.plan.current_rows->num_rows(), 0);
-  EXPECT_THAT(table.plan.losers,
-              ElementsAre(Loser{RecordId(200), RecordState::kSuperseded, RecordId(100), false}));
+  EXPECT_THAT(table.plan.losers, ElementsAre(Lost(200, RecordState::kSuperseded, 100, false)));
 }
 
 TEST(Upsert, TheGreaterDigestWinsAmongEqualOrdersWhicheverCameFirst) {
@@ -229,8 +235,7 @@ TEST(Upsert, ADuplicateChangesNothing) {
   EXPECT_EQ(table.plan.history_rows->num_rows(), 0);
   EXPECT_THAT(table.plan.deletes, IsEmpty());
   EXPECT_EQ(Show(table.states), "processed 1 duplicate 2 conflict 0 superseded 0 quarantined 0");
-  EXPECT_THAT(table.plan.losers,
-              ElementsAre(Loser{RecordId(200), RecordState::kDuplicate, RecordId(100), false}));
+  EXPECT_THAT(table.plan.losers, ElementsAre(Lost(200, RecordState::kDuplicate, 100, false)));
 }
 
 TEST(Upsert, ARepeatOfAnyEarlierVersionIsADuplicate) {
@@ -361,17 +366,18 @@ TEST(Upsert, ByArrivalAnyBatchesGiveWhatAFullRunGives) {
   }
 }
 
-TEST(Upsert, WithoutVersionsRowsAndSumsStillHold) {
-  const CheckedTransform checked = Checked("order seq");
-  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
-    SeededRandom random(seed);
-    std::vector<Event> events = RandomEvents(random, 40);
-    ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
-    Shuffle(events, random);
-    const auto table = Replay(checked, events, random, false);
-    ASSERT_EQ(table->current(), Show(EventsOf(*full.current_rows)));
-    ASSERT_EQ(table->states.processed, full.states.processed);
-    ASSERT_EQ(table->states.total(), 40);
+TEST(Upsert, ATableWithoutHistoryKnowsRepeatsOfWhatLost) {
+  for (const std::string header : {"order seq", ""}) {
+    const CheckedTransform checked = Checked(header);
+    for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+      SeededRandom random(seed);
+      std::vector<Event> events = RandomEvents(random, 40);
+      ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
+      Shuffle(events, random);
+      const auto table = Replay(checked, events, random, true);
+      ASSERT_EQ(table->current(), Show(EventsOf(*full.current_rows)));
+      ASSERT_EQ(Show(table->states), Show(full.states));
+    }
   }
 }
 
@@ -482,6 +488,24 @@ TEST(Run, TellsWhichTransformFailedOnAValue) {
   const Status status = RunTransform(session, checked, ProcessTime{}).status();
   EXPECT_EQ(status.error_code(), "WH2114");
   EXPECT_THAT(status.message(), HasSubstr("the SQL of processed.t failed on a value"));
+}
+
+TEST(Run, NamesTheColumnThatCannotHoldAValue) {
+  auto& session = flights::Session();
+  ASSERT_OK(session.Register("records.arrival",
+                             Arrivals(R"([{"flight_id":"UA1","dest":"IAH","_record":7}])")));
+  for (const std::string expression : {"CAST(18446744073709551615 AS UBIGINT)",
+                                       "CAST('170141183460469231731687303715884105727' AS HUGEINT)",
+                                       "CAST('infinity' AS TIMESTAMP_S)"}) {
+    ASSERT_OK_AND(const auto checked,
+                  flights::Check("-- wh: table processed.t; key flight_id; mode incremental\n"
+                                 "SELECT flight_id, " +
+                                 expression + " AS n FROM records.arrival"));
+    const Status status = RunTransform(session, checked, ProcessTime{}).status();
+    EXPECT_EQ(status.error_code(), "WH2114") << expression << status.ToString();
+    EXPECT_THAT(status.message(),
+                HasSubstr("a value of the column \"n\" of processed.t does not fit"));
+  }
 }
 
 TEST(Run, GivesAggregatesWithoutRecords) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "transform/loser_table.h"
 #include "transform/upsert.h"
 
 namespace weirhouse::transform {
@@ -36,87 +37,139 @@ Status Unreadable(std::string_view what) {
       .WithHint("delete the cache folder: it is rebuilt from the tables");
 }
 
+// The operation of appends, as Iceberg spells it.
+constexpr std::string_view kAppend = "append";
+
+// The sequence number of `from` if rows were only added between it and main.
+std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from) {
+  const table::Snapshot* at = table.current_snapshot();
+  while (at != nullptr && at->id != from) {
+    const auto operation = at->summary.find("operation");
+    const bool added = operation != at->summary.end() && operation->second == kAppend;
+    if (!added || !at->parent) return std::nullopt;
+    at = table.FindSnapshot(*at->parent);
+  }
+  if (at == nullptr) return std::nullopt;
+  return at->sequence_number;
+}
+
 }  // namespace
 
-std::string VersionGroup(std::string_view key, std::string_view order) {
-  std::string group;
-  group.reserve(4 + key.size() + order.size());
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    group += static_cast<char>((key.size() >> shift) & 0xff);
-  }
-  group += key;
-  group += order;
-  return group;
+Digest VersionGroup(std::string_view key, std::string_view order) {
+  static thread_local Sha256 hash;
+  hash.UpdateSized(key);
+  hash.Update(order);
+  return hash.Finish();
 }
 
 VersionIndex::VersionIndex(storage::KvStore& store, std::string_view table_name,
                            std::vector<std::string> key_columns,
-                           std::vector<std::string> order_columns)
+                           std::vector<std::string> order_columns, Memory memory)
     : store_(store),
-      prefix_("version/" + std::string(table_name) + '\0'),
+      table_name_(table_name),
+      prefix_("versions/" + table_name_ + '\0'),
       key_columns_(std::move(key_columns)),
-      order_columns_(std::move(order_columns)) {}
+      order_columns_(std::move(order_columns)),
+      memory_(memory) {}
 
-std::string VersionIndex::BestKey(std::string_view group) const {
-  return prefix_ + 'b' + std::string(group);
+std::string VersionIndex::BestKey(const Digest& group) const {
+  return prefix_ + 'b' + std::string(group.view());
 }
 
 std::string VersionIndex::OtherKey(const Version& version) const {
-  return prefix_ + 'o' + version.group + std::string(version.content.view());
+  return prefix_ + 'o' + std::string(version.group.view()) + std::string(version.content.view());
 }
 
-Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& history) {
+Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& source) {
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
-  const table::Snapshot* snapshot = history == nullptr ? nullptr : history->current_snapshot();
-  const std::string wanted = BytesOfId(snapshot == nullptr ? 0 : snapshot->id.value());
-  if (at == wanted) return Status::Ok();
-  return Rebuild(disk, history);
+  const table::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
+  const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
+  if (at == BytesOfId(wanted.value())) return Status::Ok();
+  if (!at || at->size() != kIdBytes || snapshot == nullptr) return Rebuild(disk, source);
+  const auto stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(*at)));
+  if (!stood) return Rebuild(disk, source);
+  WEIRHOUSE_TRY_STATUS(Read(disk, source, stood));
+  return Write({}, wanted);
 }
 
-Status VersionIndex::Rebuild(storage::Disk& disk, const table::TablePtr& history) {
+Status VersionIndex::Rebuild(storage::Disk& disk, const table::TablePtr& source) {
   auto batch = store_.NewBatch();
   std::string end = prefix_;
   end.back() = '\x01';  // right behind every key of this table
   batch->DeleteRange(prefix_, end);
   WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  if (history == nullptr || history->current_snapshot() == nullptr) {
+  if (source == nullptr || source->current_snapshot() == nullptr) {
     return Write({}, SnapshotId(0));
   }
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(disk, history, {}));
+  WEIRHOUSE_TRY_STATUS(Read(disk, source, std::nullopt));
+  return Write({}, source->current_snapshot()->id);
+}
+
+// Reading a row again changes nothing, in whatever order: of a group the greatest content is best.
+Status VersionIndex::Read(storage::Disk& disk, const table::TablePtr& source,
+                          std::optional<std::int64_t> after_sequence_number) {
+  table::ScanOptions options;
+  options.after_sequence_number = after_sequence_number;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(disk, source, options));
   for (const auto& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
-    WEIRHOUSE_TRY(const RowFacts facts, FactsOfRows(*rows, key_columns_, order_columns_));
-    std::map<std::string, std::vector<Version>> groups;
-    for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      std::string group = VersionGroup(facts.keys[i], facts.orders[i]);
-      groups[group].push_back({group, facts.contents[i], RecordId(facts.records[i])});
-    }
-    std::vector<std::string> names;
-    for (const auto& [name, versions] : groups) names.push_back(name);
-    WEIRHOUSE_TRY(const auto known, FindBest(names));
-    VersionChanges changes;
-    std::size_t at = 0;
-    for (auto& [name, versions] : groups) {
-      if (known[at]) versions.push_back(*known[at]);
-      ++at;
-      std::size_t best = 0;
-      for (std::size_t i = 1; i < versions.size(); ++i) {
-        if (versions[best].content < versions[i].content) best = i;
-      }
-      for (std::size_t i = 0; i < versions.size(); ++i) {
-        (i == best ? changes.best : changes.others).push_back(std::move(versions[i]));
-      }
-    }
+    WEIRHOUSE_TRY(const VersionChanges changes, VersionsOf(*rows));
     WEIRHOUSE_TRY_STATUS(Write(changes, std::nullopt));
   }
-  return Write({}, history->current_snapshot()->id);
+  return Status::Ok();
+}
+
+Result<VersionChanges> VersionIndex::VersionsOf(const arrow::Table& rows) {
+  std::vector<Version> standing;
+  if (memory_ == Memory::kHistory) {
+    WEIRHOUSE_TRY(const RowFacts facts, FactsOfRows(rows, key_columns_, order_columns_));
+    for (std::size_t i = 0; i < facts.keys.size(); ++i) {
+      standing.push_back({VersionGroup(facts.keys[i], facts.orders[i]), facts.contents[i],
+                          RecordId(facts.records[i])});
+    }
+    return BestAndOthers(std::move(standing));
+  }
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> losers, ReadLosers(rows));
+  std::vector<Version> conflicts;
+  for (const StoredLoser& loser : losers) {
+    if (loser.table != table_name_ || !loser.version) continue;
+    auto& kind = loser.state == RecordState::kConflict ? conflicts : standing;
+    kind.push_back({loser.version->group, loser.version->content, loser.record});
+  }
+  WEIRHOUSE_TRY(VersionChanges changes, BestAndOthers(std::move(standing)));
+  changes.others.insert(changes.others.end(), conflicts.begin(), conflicts.end());
+  return changes;
+}
+
+// Of each group the greatest is its best, be it one of `standing` or the one that is known.
+Result<VersionChanges> VersionIndex::BestAndOthers(std::vector<Version> standing) {
+  std::map<Digest, std::vector<Version>> groups;
+  for (Version& version : standing) groups[version.group].push_back(std::move(version));
+  std::vector<Digest> names;
+  names.reserve(groups.size());
+  for (const auto& [name, versions] : groups) names.push_back(name);
+  WEIRHOUSE_TRY(const auto known, FindBest(names));
+  VersionChanges changes;
+  std::size_t at = 0;
+  for (auto& [name, versions] : groups) {
+    if (known[at]) versions.push_back(*known[at]);
+    ++at;
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < versions.size(); ++i) {
+      if (versions[best].content < versions[i].content) best = i;
+    }
+    for (std::size_t i = 0; i < versions.size(); ++i) {
+      (i == best ? changes.best : changes.others).push_back(std::move(versions[i]));
+    }
+  }
+  return changes;
 }
 
 Result<std::vector<std::optional<Version>>> VersionIndex::FindBest(
-    const std::vector<std::string>& groups) {
+    const std::vector<Digest>& groups) {
   std::vector<std::string> keys;
   keys.reserve(groups.size());
-  for (const std::string& group : groups) keys.push_back(BestKey(group));
+  for (const Digest& group : groups) keys.push_back(BestKey(group));
   WEIRHOUSE_TRY(const auto values, store_.MultiGet(keys));
   std::vector<std::optional<Version>> found(groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -145,12 +198,17 @@ Result<std::vector<std::optional<RecordId>>> VersionIndex::FindOthers(
 }
 
 Status VersionIndex::Apply(const table::TablePtr& staged, const VersionChanges& changes) {
-  const table::Snapshot* snapshot = staged == nullptr ? nullptr : staged->current_snapshot();
+  if (staged == nullptr) return Write(changes, std::nullopt);
+  const table::Snapshot* snapshot = staged->current_snapshot();
   return Write(changes, snapshot == nullptr ? SnapshotId(0) : snapshot->id);
 }
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
   auto batch = store_.NewBatch();
+  for (const Version& version : changes.gone) {
+    batch->Delete(BestKey(version.group));
+    batch->Delete(OtherKey(version));
+  }
   for (const Version& version : changes.best) {
     batch->Put(BestKey(version.group),
                std::string(version.content.view()) + BytesOfId(version.record.value()));

@@ -3,13 +3,17 @@
 //
 // A version is (key, declared order, content digest). Of the versions with one key and one order,
 // the one with the greatest digest is the best; the others lost against it (conflict). Like
-// table::KeyIndex a cache: it names the snapshot it stands at and is rebuilt when that is not the
-// table's.
+// table::KeyIndex a cache: it names the snapshot it stands at, catches up where rows were only
+// added since, and is rebuilt otherwise.
 //
-// Keys in the store, all beginning with "version/" TABLE 0x00:
-//   's'                                       → snapshot id, 8 bytes, little-endian
-//   'b' KEY-LENGTH(4, big-endian) KEY ORDER          → digest (32), record (8): the best
-//   'o' KEY-LENGTH(4, big-endian) KEY ORDER DIGEST   → record (8): another one
+// A table with history remembers all versions, from the history. One without remembers those that
+// lost, from system.losers: its current versions are in the key index. So a table in which nothing
+// ever loses pays nothing.
+//
+// Keys in the store, all beginning with "versions/" TABLE 0x00:
+//   's'                        → snapshot id, 8 bytes, little-endian
+//   'b' GROUP(32)              → digest (32), record (8): the best
+//   'o' GROUP(32) DIGEST(32)   → record (8): another one
 #pragma once
 
 #include <cstdint>
@@ -27,20 +31,30 @@
 #include "storage/kv.h"
 #include "table/table.h"
 
+namespace arrow {
+class Table;
+}  // namespace arrow
+
 namespace weirhouse::transform {
 
 // `group` = VersionGroup(key, order).
 struct Version {
-  std::string group;
+  Digest group;
   Digest content;
   RecordId record;
 };
-// Bytes of a key and an order (both from table::EncodeKeys) as one.
-std::string VersionGroup(std::string_view key, std::string_view order);
+// A key and an order (both from table::EncodeKeys) as one.
+Digest VersionGroup(std::string_view key, std::string_view order);
 
 struct VersionChanges {
   std::vector<Version> best;    // replace what stood as their group's best
   std::vector<Version> others;  // join the others
+  std::vector<Version> gone;    // are forgotten before these are written
+};
+
+enum class Memory : std::uint8_t {
+  kHistory,  // all versions
+  kLosers,   // those that lost
 };
 
 // One table's versions. Threads: one writer; reads from any.
@@ -48,31 +62,39 @@ class VersionIndex {
  public:
   // `order_columns` empty: none declared, or `order arrival`.
   VersionIndex(storage::KvStore& store, std::string_view table_name,
-               std::vector<std::string> key_columns, std::vector<std::string> order_columns);
+               std::vector<std::string> key_columns, std::vector<std::string> order_columns,
+               Memory memory);
 
-  // Brings the index to the main snapshot of `history` (the `<table>_history` table): nothing to do
-  // if it stands there, else a rebuild from a scan. A table without history passes its current
-  // table: then a rebuild knows the current versions only, and a later repeat of an older one
-  // counts as superseded or conflict instead of duplicate.
-  Status Refresh(storage::Disk& disk, const table::TablePtr& history);
+  Memory memory() const { return memory_; }
+  // Brings the index to the main snapshot of `source`, which is the `<table>_history` table, or
+  // system.losers (null if there is none). Nothing to do if it stands there. Where rows were only
+  // added since, those are read; else all are, one file's in memory at a time.
+  Status Refresh(storage::Disk& disk, const table::TablePtr& source);
 
   // One answer per group, in order; `content` and `record` are the best's.
-  Result<std::vector<std::optional<Version>>> FindBest(const std::vector<std::string>& groups);
+  Result<std::vector<std::optional<Version>>> FindBest(const std::vector<Digest>& groups);
   // The record of each version that is not its group's best; absent if unknown.
   Result<std::vector<std::optional<RecordId>>> FindOthers(const std::vector<Version>& versions);
 
-  // After the commit of `staged`: stands at its snapshot.
+  // After the commit of `staged`, the new state of what Refresh was given (null: that did not
+  // change): stands at its snapshot.
   Status Apply(const table::TablePtr& staged, const VersionChanges& changes);
 
  private:
-  Status Rebuild(storage::Disk& disk, const table::TablePtr& history);
+  Status Rebuild(storage::Disk& disk, const table::TablePtr& source);
+  Status Read(storage::Disk& disk, const table::TablePtr& source,
+              std::optional<std::int64_t> after_sequence_number);
+  Result<VersionChanges> VersionsOf(const arrow::Table& rows);
+  Result<VersionChanges> BestAndOthers(std::vector<Version> standing);
   Status Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot);
-  std::string BestKey(std::string_view group) const;
+  std::string BestKey(const Digest& group) const;
   std::string OtherKey(const Version& version) const;
 
   storage::KvStore& store_;
+  std::string table_name_;
   std::string prefix_;
   std::vector<std::string> key_columns_;
   std::vector<std::string> order_columns_;
+  Memory memory_;
 };
 }  // namespace weirhouse::transform

@@ -31,7 +31,6 @@ BAD_LINES = {
     "half a surrogate": bad(b"IAH", b"\\ud800"),
     "NUL": bad(b'"arr_delay":11', b'"arr_delay":\x0011'),
     "1e999": bad(b'"air_time":227', b'"air_time":1e999'),
-    "1e999 in an unknown field": bad(b'"air_time":227', b'"speed":1e999'),
     "NaN": bad(b'"arr_delay":11', b'"arr_delay":NaN'),
     "number beyond 64 bits": bad(b'"arr_delay":11', b'"arr_delay":99999999999999999999'),
     "fraction for an integer": bad(b'"arr_delay":11', b'"arr_delay":11.5'),
@@ -88,7 +87,10 @@ def after_bad_data(tmp_path_factory, clean_days):
 
 
 def test_the_run_goes_on(after_bad_data):
-    assert after_bad_data.done.returncode == 0, after_bad_data.done.stderr
+    # As loud as a gate that fails: files were refused whole.
+    assert after_bad_data.done.returncode == 3, after_bad_data.done.stderr
+    for name in ("departure/2013-01-02.jsonl.gz", "weather/2013-01-01.csv"):
+        assert name in after_bad_data.done.stderr
     status = after_bad_data.status()
     assert status["adds_up"] and status["waiting_records"] == 0
     after_bad_data.wh("verify", "--deep")

@@ -1,0 +1,105 @@
+#include "engine/losers.h"
+
+#include <arrow/api.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "engine/arrow_rows.h"
+#include "engine/publication.h"
+#include "engine/record_query.h"
+#include "engine/table_work.h"
+#include "table/schema.h"
+
+namespace weirhouse::engine {
+namespace {
+using transform::StoredLoser;
+
+storage::ParquetOptions RowOptions() {
+  storage::ParquetOptions options;
+  options.delta_columns = {"record", "winner", "run"};
+  return options;
+}
+
+std::vector<StoredLoser> LosersOf(const TableWork& work, RunId run) {
+  std::vector<StoredLoser> losers;
+  losers.reserve(work.losers().size());
+  for (const transform::Loser& loser : work.losers()) {
+    losers.push_back({loser.record, work.transform().definition.name(), loser.state, loser.winner,
+                      run, loser.version});
+  }
+  return losers;
+}
+
+std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
+  std::vector<RecordId> records;
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) return records;
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsValid(i)) records.emplace_back(values.Value(i));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
+Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
+                              const std::vector<StoredLoser>& losers, const std::string& ref,
+                              bool replace) {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, transform::LoserRows(losers));
+  WEIRHOUSE_TRY(
+      const table::TablePtr base,
+      TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs(ref));
+  WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*rows->schema()));
+  WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
+  if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
+  if (rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
+  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  publication.Add(staged);
+  return staged.table;
+}
+
+// What counts of an entry: when it was told does not.
+auto Said(const StoredLoser& loser) {
+  return std::tie(loser.table, loser.record, loser.state, loser.winner, loser.version);
+}
+}  // namespace
+
+Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
+                                    const std::vector<std::unique_ptr<TableWork>>& work,
+                                    const std::string& ref) {
+  const RunId run = publication.run().id;
+  std::vector<StoredLoser> losers;
+  std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
+  for (const auto& one : work) {
+    if (one->is_full() && !before && one->transform().row_wise) {
+      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
+    }
+    std::vector<StoredLoser> mine =
+        one->is_full() && before
+            ? transform::LoserChanges(*before, one->transform().definition.name(), one->losers(),
+                                      RecordsOf(*one->added_rows()), run)
+            : LosersOf(*one, run);
+    losers.insert(losers.end(), mine.begin(), mine.end());
+  }
+  if (losers.empty()) return table::TablePtr();
+  return Stage(workspace, publication, losers, ref, /*replace=*/false);
+}
+
+Status ReplaceLosers(Workspace& workspace, Publication& publication,
+                     const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::vector<StoredLoser> losers;
+  for (const auto& one : work) {
+    const std::vector<StoredLoser> mine = LosersOf(*one, publication.run().id);
+    losers.insert(losers.end(), mine.begin(), mine.end());
+  }
+  std::vector<StoredLoser> now = transform::LatestLosers(losers);
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosers(workspace));
+  const auto same = [](const StoredLoser& a, const StoredLoser& b) { return Said(a) == Said(b); };
+  if (std::equal(now.begin(), now.end(), before.begin(), before.end(), same)) return Status();
+  return Stage(workspace, publication, losers, "main", /*replace=*/true).status();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,319 @@
+#include "engine/rebuild_check.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/text.h"
+#include "engine/arrow_rows.h"
+#include "engine/external_table.h"
+#include "engine/feature_step.h"
+#include "engine/online.h"
+#include "engine/plan.h"
+#include "engine/rebuild.h"
+#include "engine/row_difference.h"
+#include "feature/online_store.h"
+
+namespace weirhouse::engine {
+namespace {
+using RowsPtr = std::shared_ptr<arrow::Table>;
+constexpr int kHoldAttemptsMax = 100;
+
+// Everything that is compared, as of one commit.
+struct Held {
+  CommitSeq last;
+  CommitSeq consumed;
+  CommitSeq featurized;
+  CommitSeq external;
+  std::map<std::string, std::string> metadata;  // table → location of its metadata
+  std::vector<catalog::RecordStateCount> states;
+};
+
+Result<CommitSeq> PositionOf(catalog::Catalog& catalog, std::string_view consumer) {
+  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(consumer)));
+  return CommitSeq(offset.position);
+}
+
+// A daemon may commit between two reads: then they are made again.
+Result<Held> Hold(Workspace& workspace) {
+  catalog::Catalog& catalog = workspace.catalog();
+  for (int attempt = 0; attempt < kHoldAttemptsMax; ++attempt) {
+    Held held;
+    WEIRHOUSE_TRY(held.last, catalog.LastSeq());
+    WEIRHOUSE_TRY(held.consumed, PositionOf(catalog, kProcessedConsumer));
+    WEIRHOUSE_TRY(held.featurized, PositionOf(catalog, kFeatureConsumer));
+    WEIRHOUSE_TRY(held.external, PositionOf(catalog, kExternalConsumer));
+    WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> pointers, catalog.Tables());
+    for (const catalog::TablePointer& pointer : pointers)
+      held.metadata[pointer.name] = pointer.metadata_location;
+    WEIRHOUSE_TRY(held.states, catalog.RecordStates());
+    WEIRHOUSE_TRY(const CommitSeq now, catalog.LastSeq());
+    if (now == held.last) return held;
+  }
+  return Status(Code::kUnavailable, "commits come too fast to compare one state of the project")
+      .WithError("WH6014")
+      .WithHint("try again when fewer batches land");
+}
+
+class Checker {
+ public:
+  Checker(Workspace& workspace, const RebuildCheck& check, Progress& progress)
+      : workspace_(workspace), check_(check), progress_(progress) {}
+
+  Result<RebuildReport> Run() {
+    WEIRHOUSE_TRY_STATUS(ReadScope());
+    WEIRHOUSE_TRY(held_, Hold(workspace_));
+    report_.seq = held_.last;
+    WEIRHOUSE_TRY_STATUS(NoteNews());
+    WEIRHOUSE_TRY(state_, PipelineState::Make(workspace_, progress_));
+    scope_.consumed = held_.consumed;
+    scope_.external = held_.external;
+    scope_.run_time = workspace_.clock().Now();
+    WEIRHOUSE_TRY(rebuilt_, Rebuild(*state_, scope_));
+    for (const auto& work : rebuilt_->work) {
+      if (progress_.Cancelled()) return Interrupted();
+      WEIRHOUSE_TRY_STATUS(CompareWork(*work));
+    }
+    CompareStates();
+    WEIRHOUSE_TRY_STATUS(CompareViews());
+    return std::move(report_);
+  }
+
+ private:
+  static Status Interrupted() {
+    return Status(Code::kUnavailable, "interrupted: the comparison is not complete")
+        .WithError("WH6015");
+  }
+
+  Status ReadScope() {
+    if (check_.table.empty()) return Status();
+    const std::string name =
+        check_.table.find('.') == std::string::npos ? "processed." + check_.table : check_.table;
+    std::vector<std::string> known;
+    for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
+      const auto& definition = transform.definition;
+      if (definition.is_external()) continue;
+      known.push_back(definition.name());
+      const bool history = definition.history == transform::History::kKeep;
+      if (name != definition.name() && !(history && name == definition.history_table())) continue;
+      asked_ = definition.name();
+      scope_.tables = {definition.name()};
+      return Status();
+    }
+    return Status(Code::kNotFound, fmt::format("no SQL makes the table \"{}\"", check_.table))
+        .WithError("WH7020")
+        .WithHint(DidYouMean(name, known));
+  }
+
+  bool IsAsked(const transform::TransformDefinition& definition) const {
+    return asked_.empty() || asked_ == definition.name();
+  }
+
+  // What other engines wrote and no run has taken in yet is not compared.
+  Status NoteNews() {
+    for (const std::string& table : ExternalTablesRead(workspace_.project())) {
+      WEIRHOUSE_TRY(const auto now, workspace_.catalog().SnapshotAsOf(table, held_.last));
+      WEIRHOUSE_TRY(const auto before, workspace_.catalog().SnapshotAsOf(table, held_.external));
+      if (!now || (before && before->snapshot == now->snapshot)) continue;
+      report_.notes.push_back(
+          fmt::format("{} changed since SQL read it: compared as of commit {}", table,
+                      held_.external.value()));
+    }
+    return Status();
+  }
+
+  // The rows of `name` as held, with the columns of `like` that it has.
+  Result<RowsPtr> StoredRows(const std::string& name, const arrow::Schema& like) {
+    const auto location = held_.metadata.find(name);
+    if (location != held_.metadata.end()) {
+      WEIRHOUSE_TRY(const table::TablePtr table,
+                    table::LoadTable(workspace_.disk(), name, location->second));
+      table::ScanOptions options;
+      for (const auto& field : like.fields()) {
+        if (table->schema().Find(field->name()) != nullptr) options.columns.push_back(field->name());
+      }
+      WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
+      return scan.ReadAll();
+    }
+    auto none = arrow::Table::MakeEmpty(
+        arrow::schema(arrow::FieldVector(like.fields().begin(), like.fields().end())));
+    if (!none.ok()) return Status(Code::kInternal, none.status().ToString());
+    return *none;
+  }
+
+  Status Compare(const std::string& name, const RowsPtr& rebuilt,
+                 const std::vector<std::string>& columns, const std::vector<std::string>& key) {
+    progress_.Update("compare", static_cast<std::int64_t>(report_.tables.size()), 0);
+    WEIRHOUSE_TRY(const RowsPtr stored, StoredRows(name, *rebuilt->schema()));
+    WEIRHOUSE_TRY(TableDifference difference,
+                  CompareTables(name, stored, rebuilt, columns, key, kDifferencesShown));
+    report_.tables.push_back(std::move(difference));
+    return Status();
+  }
+
+  Status CompareWork(const TableWork& work) {
+    const transform::CheckedTransform& transform = work.transform();
+    const auto& definition = transform.definition;
+    if (!IsAsked(definition)) return Status();
+    std::vector<std::string> key = definition.key_columns();
+    std::vector<std::string> columns = transform.declared;
+    if (transform.uses_run_time) {
+      columns = key;
+      report_.notes.push_back(fmt::format(
+          "{} reads run_time(), which no rebuild repeats: only its keys are compared",
+          definition.name()));
+    }
+    WEIRHOUSE_TRY_STATUS(Compare(definition.name(), work.added_rows(), columns, key));
+    if (work.added_history() == nullptr) return Status();
+    if (!transform.uses_run_time) {
+      for (const std::string& column : definition.order_columns()) {
+        if (std::find(key.begin(), key.end(), column) == key.end()) key.push_back(column);
+      }
+    }
+    return Compare(definition.history_table(), work.added_history(), columns, key);
+  }
+
+  // Counts of the records that each table is driven by.
+  void CompareStates() {
+    for (const auto& work : rebuilt_->work) {
+      const auto& definition = work->transform().definition;
+      if (!rebuilt_->CountsRecords(*work) || !IsAsked(definition)) continue;
+      const std::string& source = work->records()->source;
+      std::map<std::string, std::int64_t> counted;
+      for (const catalog::RecordStateCount& state : held_.states) {
+        if (state.source == source && state.table == definition.name())
+          counted[state.state] += state.count;
+      }
+      std::map<std::string, std::int64_t> totals = work->StateTotals();
+      for (const auto& [state, count] : counted) totals.emplace(state, 0);
+      for (const auto& [state, count] : totals) {
+        ++report_.states_compared;
+        if (counted[state] == count) continue;
+        report_.states.push_back({source, definition.name(), state, counted[state], count});
+      }
+    }
+  }
+
+  // Whether the feature tables have taken in every processed commit that is compared.
+  Result<bool> FeaturesLag() {
+    WEIRHOUSE_TRY(const auto next, NextCommit(workspace_, kFeatureConsumer, "processed"));
+    return next && next->seq <= held_.last;
+  }
+
+  Status CompareViews() {
+    std::vector<const feature::ViewPlan*> views;
+    for (const feature::ViewPlan& plan : workspace_.project().view_plans) {
+      if (plan.view.is_request()) continue;
+      if (asked_.empty() || plan.view.source == asked_ || plan.view.source == asked_ + "_history")
+        views.push_back(&plan);
+    }
+    if (views.empty()) return Status();
+    WEIRHOUSE_TRY(const bool lag, FeaturesLag());
+    if (lag) {
+      report_.notes.emplace_back(
+          "features have not taken in the last commits yet: they are not compared");
+      return Status();
+    }
+    for (const feature::ViewPlan* plan : views) {
+      if (progress_.Cancelled()) return Interrupted();
+      WEIRHOUSE_TRY_STATUS(CompareView(*plan));
+    }
+    return Status();
+  }
+
+  Status CompareView(const feature::ViewPlan& plan) {
+    const std::string& source = plan.view.source;
+    WEIRHOUSE_TRY(const std::vector<std::string> key,
+                  SourceKeyColumns(workspace_.project(), source));
+    RowsPtr rows;
+    if (const auto* external = FindExternal(workspace_.project(), source)) {
+      WEIRHOUSE_TRY(rows, ExternalRowsAsOf(workspace_, *external, held_.featurized));
+    } else {
+      WEIRHOUSE_TRY(rows, rebuilt_->RowsOf(state_->tables, source));
+    }
+    WEIRHOUSE_CHECK(rows != nullptr);
+    const std::string name = plan.view.table_name();
+    if (held_.metadata.count(name) == 0 && rows->num_rows() > 0) {
+      report_.notes.push_back(fmt::format("{} is filled by the next run: not compared", name));
+      return Status();
+    }
+    WEIRHOUSE_TRY(const RowsPtr rebuilt,
+                  feature::BuildFeatureRows(plan, rows, key, *state_->session));
+    std::vector<std::string> columns;
+    for (const auto& field : rebuilt->schema()->fields()) {
+      if (!table::IsHidden(field->name())) columns.push_back(field->name());
+    }
+    std::vector<std::string> shown;
+    for (const feature::TypedName& entity : plan.view.entity) shown.push_back(entity.name);
+    for (const char* column : {"event_time", "known_time", "row_key"}) shown.emplace_back(column);
+    WEIRHOUSE_TRY_STATUS(Compare(name, rebuilt, columns, shown));
+    return CompareOnline(plan, rebuilt);
+  }
+
+  Status CompareOnline(const feature::ViewPlan& plan, const RowsPtr& rebuilt) {
+    if (plan.view.online_fill == feature::OnlineFill::kNone || !workspace_.has_online())
+      return Status();
+    const std::string name = plan.view.table_name();
+    const auto location = held_.metadata.find(name);
+    if (location == held_.metadata.end()) return Status();
+    WEIRHOUSE_TRY(const table::TablePtr table,
+                  table::LoadTable(workspace_.disk(), name, location->second));
+    if (table->current_snapshot() == nullptr) return Status();
+    WEIRHOUSE_TRY(const CommitSeq stands, workspace_.catalog().SeqOf(
+                                              name, table->current_snapshot()->sequence_number));
+    const CommitSeq applied = workspace_.online().AppliedSeq(plan);
+    if (applied < stands || applied > held_.last) {
+      report_.notes.push_back(
+          fmt::format("online answers of {} stand at commit {}, the tables at {}: not compared",
+                      plan.view.id(), applied.value(), stands.value()));
+      return Status();
+    }
+    WEIRHOUSE_TRY(const RowsPtr stored, StoredRows(name, *rebuilt->schema()));
+    std::vector<std::shared_ptr<arrow::ChunkedArray>> cells;
+    for (const auto& field : rebuilt->schema()->fields()) {
+      cells.push_back(stored->GetColumnByName(field->name()));
+      WEIRHOUSE_CHECK(cells.back() != nullptr);  // a view's columns never change
+    }
+    // Entities of both are asked about: what should not be served, and what should.
+    WEIRHOUSE_TRY(const RowsPtr asked,
+                  Concatenate({rebuilt, arrow::Table::Make(rebuilt->schema(), std::move(cells),
+                                                           stored->num_rows())}));
+    WEIRHOUSE_TRY(const SkewReport skew, MeasureSkewOf(workspace_, plan, asked, rebuilt,
+                                                       check_.questions, check_.seed));
+    OnlineDifference difference;
+    difference.view = plan.view.id();
+    difference.questions = skew.pairs;
+    difference.differing = skew.differing + skew.status_differing;
+    difference.first = skew.first;
+    report_.online.push_back(std::move(difference));
+    return Status();
+  }
+
+  Workspace& workspace_;
+  const RebuildCheck& check_;
+  Progress& progress_;
+  std::string asked_;  // the one table that is compared; empty = all
+  RebuildScope scope_;
+  Held held_;
+  std::unique_ptr<PipelineState> state_;
+  std::unique_ptr<Rebuilt> rebuilt_;
+  RebuildReport report_;
+};
+}  // namespace
+
+bool RebuildReport::same() const {
+  const bool rows = std::all_of(tables.begin(), tables.end(),
+                                [](const TableDifference& one) { return one.differing == 0; });
+  const bool answers = std::all_of(online.begin(), online.end(),
+                                   [](const OnlineDifference& one) { return one.differing == 0; });
+  return rows && answers && states.empty();
+}
+
+Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
+                                   Progress& progress) {
+  WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  return Checker(workspace, check, progress).Run();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,32 @@
+// What a run refused, told where people look: objects refused whole, reasons of quarantine,
+// declared fields that no record has. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/batch_records.h"
+#include "engine/pipeline.h"
+#include "engine/table_work.h"
+
+namespace weirhouse::engine {
+
+inline constexpr std::string_view kAbsentSetting = "absent/";  // + source: what status tells
+
+using SourcesOfBatch = std::map<std::string, SourceRecords>;
+using WorkOfBatch = std::vector<std::unique_ptr<TableWork>>;
+
+// Adds what `batch` refused to the summary. After the commit that made it so.
+void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const std::string& batch,
+                  RunSummary& summary);
+// "2 of 2 records of s in quarantine: WH1202 … (2)", or empty: why a gate may have found little.
+std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& work);
+// Adds a warning for each declared field that no record of the batch has while an undeclared one is
+// nearly called so, and keeps it for `status` until a batch of the source is without.
+Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
+                        const std::string& batch, catalog::CommitRequest& request,
+                        std::vector<std::string>& warnings);
+
+}  // namespace weirhouse::engine

@@ -1,0 +1,26 @@
+// Where two tables of the same rows differ. Private to engine/.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/rebuild_check.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+// Compares `columns` of both (a column that `stored` lacks is null there) as sets with repeats:
+// the order of rows does not matter. Rows that the other side lacks are paired by `key`; the first
+// `shown_max` pairs by key are kept. Memory: a digest for each row.
+Result<TableDifference> CompareTables(const std::string& table,
+                                      const std::shared_ptr<arrow::Table>& stored,
+                                      const std::shared_ptr<arrow::Table>& rebuilt,
+                                      const std::vector<std::string>& columns,
+                                      const std::vector<std::string>& key, std::size_t shown_max);
+}  // namespace weirhouse::engine
