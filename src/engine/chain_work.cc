@@ -68,8 +68,7 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
   if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
   table::ScanOptions options;
   options.columns = definition.key_columns();
-  WEIRHOUSE_TRY(const table::Scan key_scan,
-                table::Scan::Plan(workspace.disk(), *history, options));
+  WEIRHOUSE_TRY(const table::Scan key_scan, table::Scan::Plan(workspace.disk(), *history, options));
   options.columns.clear();
   for (const table::Field& field : (*history)->schema().fields) {
     if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
@@ -86,12 +85,14 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
     if (!any) continue;
     WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
     WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
-    WEIRHOUSE_TRY(const transform::RowFacts facts,
-                  transform::FactsOfRows(*rows, definition.key_columns(),
-                                         definition.order_columns()));
+    WEIRHOUSE_TRY(
+        const transform::RowFacts facts,
+        transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
     const std::vector<std::int64_t> positions = PositionsOf(*rows);
     for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      versions.push_back({facts.keys[i], facts.orders[i], facts.contents[i],
+      versions.push_back({facts.keys[i],
+                          facts.orders[i],
+                          facts.contents[i],
                           RecordId(std::max<std::int64_t>(facts.records[i], 0)),
                           {task.file.path, positions[i]}});
     }
@@ -102,8 +103,8 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
 // Threads: one.
 class ChainRun {
  public:
-  ChainRun(PipelineState& state, const transform::CheckedTransform& transform,
-           TableWork& upstream, ProcessTime run_time)
+  ChainRun(PipelineState& state, const transform::CheckedTransform& transform, TableWork& upstream,
+           ProcessTime run_time)
       : state_(state),
         transform_(transform),
         definition_(transform.definition),
@@ -128,7 +129,8 @@ class ChainRun {
  private:
   // The SELECT over these rows of the driver.
   Result<RowsPtr> Select(const RowsPtr& rows) {
-    WEIRHOUSE_TRY_STATUS(transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY_STATUS(
+        transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
     return transform::RunTransform(*state_.session, transform_, run_time_);
   }
 
@@ -197,8 +199,9 @@ class ChainRun {
     // Without history only what is current counts: a version that lost may come back.
     if (definition_.history == transform::History::kKeep) {
       WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
-      WEIRHOUSE_TRY(settled.history, IndexesHistory() ? IndexedVersions()
-                                                      : VersionsOf(workspace, definition_, settled_));
+      WEIRHOUSE_TRY(settled.history, IndexesHistory()
+                                         ? IndexedVersions()
+                                         : VersionsOf(workspace, definition_, settled_));
     }
     return transform::PlanChange(transform_, *rows, *index, versions, settled);
   }
@@ -209,9 +212,9 @@ class ChainRun {
   }
   Result<std::vector<transform::HistoryRow>> IndexedVersions() {
     std::vector<transform::HistoryRow> versions;
-    WEIRHOUSE_TRY(table::KeyIndex * index,
-                  state_.workspace.IndexOf(definition_.history_table(), key_,
-                                           definition_.order_columns()));
+    WEIRHOUSE_TRY(
+        table::KeyIndex * index,
+        state_.workspace.IndexOf(definition_.history_table(), key_, definition_.order_columns()));
     const std::vector<std::string> keys(settled_.begin(), settled_.end());
     WEIRHOUSE_TRY(const auto entries, index->Find(keys));
     for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -117,9 +117,8 @@ class Checker {
       WEIRHOUSE_TRY(const auto now, workspace_.catalog().SnapshotAsOf(table, held_.last));
       WEIRHOUSE_TRY(const auto before, workspace_.catalog().SnapshotAsOf(table, held_.external));
       if (!now || (before && before->snapshot == now->snapshot)) continue;
-      report_.notes.push_back(
-          fmt::format("{} changed since SQL read it: compared as of commit {}", table,
-                      held_.external.value()));
+      report_.notes.push_back(fmt::format("{} changed since SQL read it: compared as of commit {}",
+                                          table, held_.external.value()));
     }
     return Status();
   }
@@ -132,7 +131,8 @@ class Checker {
                     table::LoadTable(workspace_.disk(), name, location->second));
       table::ScanOptions options;
       for (const auto& field : like.fields()) {
-        if (table->schema().Find(field->name()) != nullptr) options.columns.push_back(field->name());
+        if (table->schema().Find(field->name()) != nullptr)
+          options.columns.push_back(field->name());
       }
       WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
       return scan.ReadAll();
@@ -161,9 +161,9 @@ class Checker {
     std::vector<std::string> columns = transform.declared;
     if (transform.uses_run_time) {
       columns = key;
-      report_.notes.push_back(fmt::format(
-          "{} reads run_time(), which no rebuild repeats: only its keys are compared",
-          definition.name()));
+      report_.notes.push_back(
+          fmt::format("{} reads run_time(), which no rebuild repeats: only its keys are compared",
+                      definition.name()));
     }
     WEIRHOUSE_TRY_STATUS(Compare(definition.name(), work.added_rows(), columns, key));
     if (work.added_history() == nullptr) return Status();
@@ -261,8 +261,8 @@ class Checker {
     WEIRHOUSE_TRY(const table::TablePtr table,
                   table::LoadTable(workspace_.disk(), name, location->second));
     if (table->current_snapshot() == nullptr) return Status();
-    WEIRHOUSE_TRY(const CommitSeq stands, workspace_.catalog().SeqOf(
-                                              name, table->current_snapshot()->sequence_number));
+    WEIRHOUSE_TRY(const CommitSeq stands,
+                  workspace_.catalog().SeqOf(name, table->current_snapshot()->sequence_number));
     const CommitSeq applied = workspace_.online().AppliedSeq(plan);
     if (applied < stands || applied > held_.last) {
       report_.notes.push_back(
@@ -280,8 +280,8 @@ class Checker {
     WEIRHOUSE_TRY(const RowsPtr asked,
                   Concatenate({rebuilt, arrow::Table::Make(rebuilt->schema(), std::move(cells),
                                                            stored->num_rows())}));
-    WEIRHOUSE_TRY(const SkewReport skew, MeasureSkewOf(workspace_, plan, asked, rebuilt,
-                                                       check_.questions, check_.seed));
+    WEIRHOUSE_TRY(const SkewReport skew,
+                  MeasureSkewOf(workspace_, plan, asked, rebuilt, check_.questions, check_.seed));
     OnlineDifference difference;
     difference.view = plan.view.id();
     difference.questions = skew.pairs;

@@ -59,7 +59,7 @@ struct RebuildReport {
 };
 
 struct RebuildCheck {
-  std::string table;  // "processed.trips", or empty = all
+  std::string table;              // "processed.trips", or empty = all
   std::int64_t questions = 2000;  // to the online store, of each view
   std::uint64_t seed = 1;
 };
