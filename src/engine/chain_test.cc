@@ -1,6 +1,6 @@
-#include "engine/chain_fixture.h"
-
 #include <random>
+
+#include "engine/chain_fixture.h"
 
 namespace weirhouse::engine {
 namespace {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/losers.h"
 #include "table/key_index.h"
 #include "transform/run.h"
 
@@ -68,8 +69,7 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
   if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
   table::ScanOptions options;
   options.columns = definition.key_columns();
-  WEIRHOUSE_TRY(const table::Scan key_scan,
-                table::Scan::Plan(workspace.disk(), *history, options));
+  WEIRHOUSE_TRY(const table::Scan key_scan, table::Scan::Plan(workspace.disk(), *history, options));
   options.columns.clear();
   for (const table::Field& field : (*history)->schema().fields) {
     if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
@@ -86,12 +86,14 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
     if (!any) continue;
     WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
     WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
-    WEIRHOUSE_TRY(const transform::RowFacts facts,
-                  transform::FactsOfRows(*rows, definition.key_columns(),
-                                         definition.order_columns()));
+    WEIRHOUSE_TRY(
+        const transform::RowFacts facts,
+        transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
     const std::vector<std::int64_t> positions = PositionsOf(*rows);
     for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      versions.push_back({facts.keys[i], facts.orders[i], facts.contents[i],
+      versions.push_back({facts.keys[i],
+                          facts.orders[i],
+                          facts.contents[i],
                           RecordId(std::max<std::int64_t>(facts.records[i], 0)),
                           {task.file.path, positions[i]}});
     }
@@ -102,8 +104,8 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
 // Threads: one.
 class ChainRun {
  public:
-  ChainRun(PipelineState& state, const transform::CheckedTransform& transform,
-           TableWork& upstream, ProcessTime run_time)
+  ChainRun(PipelineState& state, const transform::CheckedTransform& transform, TableWork& upstream,
+           ProcessTime run_time)
       : state_(state),
         transform_(transform),
         definition_(transform.definition),
@@ -122,13 +124,15 @@ class ChainRun {
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
+    WEIRHOUSE_TRY_STATUS(NoteDecidedAnew(plan));
     return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
  private:
   // The SELECT over these rows of the driver.
   Result<RowsPtr> Select(const RowsPtr& rows) {
-    WEIRHOUSE_TRY_STATUS(transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY_STATUS(
+        transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
     return transform::RunTransform(*state_.session, transform_, run_time_);
   }
 
@@ -165,8 +169,8 @@ class ChainRun {
       settled_.insert(keys.begin(), keys.end());
     } else if (upstream_.LosesRows(*transform_.driver)) {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
-      WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
-      WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      WEIRHOUSE_TRY(gone_, Select(left));
+      WEIRHOUSE_TRY_STATUS(AddKeys(*gone_, key_, settled_));
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
       WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
@@ -187,6 +191,19 @@ class ChainRun {
     return Concatenate({whole, others});
   }
 
+  // Which records had a part under a settled key, or have one. Where a key has one row of the
+  // driver at most, none can lose to another.
+  Status NoteDecidedAnew(transform::UpsertPlan& plan) const {
+    if (settled_.empty() || HoldsDriverKey()) return Status();
+    WEIRHOUSE_TRY(const RowsPtr whole, RowsByKey(all_, key_, settled_, true));
+    plan.decided_anew = RecordIdsOf(*whole);
+    if (gone_ == nullptr) return Status();
+    const std::vector<RecordId> left = RecordIdsOf(*gone_);
+    plan.decided_anew.insert(plan.decided_anew.end(), left.begin(), left.end());
+    std::sort(plan.decided_anew.begin(), plan.decided_anew.end());
+    return Status();
+  }
+
   Result<transform::UpsertPlan> Decide() {
     WEIRHOUSE_TRY(const RowsPtr rows, Candidates());
     Workspace& workspace = state_.workspace;
@@ -197,8 +214,9 @@ class ChainRun {
     // Without history only what is current counts: a version that lost may come back.
     if (definition_.history == transform::History::kKeep) {
       WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
-      WEIRHOUSE_TRY(settled.history, IndexesHistory() ? IndexedVersions()
-                                                      : VersionsOf(workspace, definition_, settled_));
+      WEIRHOUSE_TRY(settled.history, IndexesHistory()
+                                         ? IndexedVersions()
+                                         : VersionsOf(workspace, definition_, settled_));
     }
     return transform::PlanChange(transform_, *rows, *index, versions, settled);
   }
@@ -209,9 +227,9 @@ class ChainRun {
   }
   Result<std::vector<transform::HistoryRow>> IndexedVersions() {
     std::vector<transform::HistoryRow> versions;
-    WEIRHOUSE_TRY(table::KeyIndex * index,
-                  state_.workspace.IndexOf(definition_.history_table(), key_,
-                                           definition_.order_columns()));
+    WEIRHOUSE_TRY(
+        table::KeyIndex * index,
+        state_.workspace.IndexOf(definition_.history_table(), key_, definition_.order_columns()));
     const std::vector<std::string> keys(settled_.begin(), settled_.end());
     WEIRHOUSE_TRY(const auto entries, index->Find(keys));
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -231,6 +249,7 @@ class ChainRun {
   const std::vector<std::string> key_;
   RowsPtr fresh_;  // of the driver's rows that joined
   RowsPtr all_;    // of all its rows, once they are asked for
+  RowsPtr gone_;   // of those that left, where they are read
   Keys settled_;
 };
 }  // namespace

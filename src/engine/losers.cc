@@ -31,20 +31,6 @@ std::vector<StoredLoser> LosersOf(const TableWork& work, RunId run) {
   return losers;
 }
 
-std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
-  std::vector<RecordId> records;
-  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
-  if (column == nullptr) return records;
-  for (const auto& chunk : column->chunks()) {
-    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    for (std::int64_t i = 0; i < values.length(); ++i) {
-      if (values.IsValid(i)) records.emplace_back(values.Value(i));
-    }
-  }
-  std::sort(records.begin(), records.end());
-  return records;
-}
-
 Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
                               const std::vector<StoredLoser>& losers, const std::string& ref,
                               bool replace) {
@@ -68,21 +54,39 @@ auto Said(const StoredLoser& loser) {
 }
 }  // namespace
 
+std::vector<RecordId> RecordIdsOf(const arrow::Table& rows) {
+  std::vector<RecordId> records;
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) return records;
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsValid(i)) records.emplace_back(values.Value(i));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
 Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
                                     const std::vector<std::unique_ptr<TableWork>>& work,
                                     const std::string& ref) {
   const RunId run = publication.run().id;
   std::vector<StoredLoser> losers;
-  std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
+  std::optional<std::vector<StoredLoser>> before;  // read once, where it is needed
   for (const auto& one : work) {
-    if (one->is_full() && !before && one->transform().row_wise) {
+    const bool whole = one->is_full() && one->transform().row_wise;
+    if (!whole && one->decided_anew().empty()) {
+      const std::vector<StoredLoser> mine = LosersOf(*one, run);
+      losers.insert(losers.end(), mine.begin(), mine.end());
+      continue;
+    }
+    if (!before) {
       WEIRHOUSE_TRY(before, CurrentLosers(workspace));
     }
-    std::vector<StoredLoser> mine =
-        one->is_full() && before
-            ? transform::LoserChanges(*before, one->transform().definition.name(), one->losers(),
-                                      RecordsOf(*one->added_rows()), run)
-            : LosersOf(*one, run);
+    const std::vector<StoredLoser> mine = transform::LoserChanges(
+        *before, one->transform().definition.name(), one->losers(), RecordIdsOf(*one->added_rows()),
+        run, whole ? nullptr : &one->decided_anew());
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
   if (losers.empty()) return table::TablePtr();

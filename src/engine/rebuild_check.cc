@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
@@ -13,6 +14,7 @@
 #include "engine/online.h"
 #include "engine/plan.h"
 #include "engine/rebuild.h"
+#include "engine/record_query.h"
 #include "engine/row_difference.h"
 #include "feature/online_store.h"
 
@@ -78,6 +80,7 @@ class Checker {
     }
     CompareStates();
     WEIRHOUSE_TRY_STATUS(CompareViews());
+    WEIRHOUSE_TRY_STATUS(CompareLosers());
     return std::move(report_);
   }
 
@@ -117,9 +120,8 @@ class Checker {
       WEIRHOUSE_TRY(const auto now, workspace_.catalog().SnapshotAsOf(table, held_.last));
       WEIRHOUSE_TRY(const auto before, workspace_.catalog().SnapshotAsOf(table, held_.external));
       if (!now || (before && before->snapshot == now->snapshot)) continue;
-      report_.notes.push_back(
-          fmt::format("{} changed since SQL read it: compared as of commit {}", table,
-                      held_.external.value()));
+      report_.notes.push_back(fmt::format("{} changed since SQL read it: compared as of commit {}",
+                                          table, held_.external.value()));
     }
     return Status();
   }
@@ -132,7 +134,8 @@ class Checker {
                     table::LoadTable(workspace_.disk(), name, location->second));
       table::ScanOptions options;
       for (const auto& field : like.fields()) {
-        if (table->schema().Find(field->name()) != nullptr) options.columns.push_back(field->name());
+        if (table->schema().Find(field->name()) != nullptr)
+          options.columns.push_back(field->name());
       }
       WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
       return scan.ReadAll();
@@ -161,9 +164,9 @@ class Checker {
     std::vector<std::string> columns = transform.declared;
     if (transform.uses_run_time) {
       columns = key;
-      report_.notes.push_back(fmt::format(
-          "{} reads run_time(), which no rebuild repeats: only its keys are compared",
-          definition.name()));
+      report_.notes.push_back(
+          fmt::format("{} reads run_time(), which no rebuild repeats: only its keys are compared",
+                      definition.name()));
     }
     WEIRHOUSE_TRY_STATUS(Compare(definition.name(), work.added_rows(), columns, key));
     if (work.added_history() == nullptr) return Status();
@@ -194,6 +197,39 @@ class Checker {
         report_.states.push_back({source, definition.name(), state, counted[state], count});
       }
     }
+  }
+
+  // Which record lost against which, of tables that records drive.
+  Status CompareLosers() {
+    std::vector<transform::StoredLoser> rebuilt;
+    std::set<std::string> tables;
+    for (const auto& work : rebuilt_->work) {
+      const auto& definition = work->transform().definition;
+      if (work->records() == nullptr || !IsAsked(definition)) continue;
+      tables.insert(definition.name());
+      for (const transform::Loser& loser : work->losers()) {
+        rebuilt.push_back(
+            {loser.record, definition.name(), loser.state, loser.winner, RunId(), std::nullopt});
+      }
+    }
+    rebuilt = transform::LatestLosers(std::move(rebuilt));
+    const std::string name(transform::kLosersTable);
+    std::vector<transform::StoredLoser> stored;
+    if (const auto location = held_.metadata.find(name); location != held_.metadata.end()) {
+      WEIRHOUSE_TRY(const table::TablePtr table,
+                    table::LoadTable(workspace_.disk(), name, location->second));
+      WEIRHOUSE_TRY(stored, LosersIn(workspace_, table));
+      std::erase_if(stored, [&](const auto& loser) { return tables.count(loser.table) == 0; });
+    }
+    if (stored.empty() && rebuilt.empty()) return Status();
+    WEIRHOUSE_TRY(const RowsPtr stored_rows, transform::LoserRows(stored));
+    WEIRHOUSE_TRY(const RowsPtr rebuilt_rows, transform::LoserRows(rebuilt));
+    WEIRHOUSE_TRY(
+        TableDifference difference,
+        CompareTables(name, stored_rows, rebuilt_rows, {"record", "table", "state", "winner"},
+                      {"table", "record"}, kDifferencesShown));
+    report_.tables.push_back(std::move(difference));
+    return Status();
   }
 
   // Whether the feature tables have taken in every processed commit that is compared.
@@ -261,8 +297,8 @@ class Checker {
     WEIRHOUSE_TRY(const table::TablePtr table,
                   table::LoadTable(workspace_.disk(), name, location->second));
     if (table->current_snapshot() == nullptr) return Status();
-    WEIRHOUSE_TRY(const CommitSeq stands, workspace_.catalog().SeqOf(
-                                              name, table->current_snapshot()->sequence_number));
+    WEIRHOUSE_TRY(const CommitSeq stands,
+                  workspace_.catalog().SeqOf(name, table->current_snapshot()->sequence_number));
     const CommitSeq applied = workspace_.online().AppliedSeq(plan);
     if (applied < stands || applied > held_.last) {
       report_.notes.push_back(
@@ -280,8 +316,8 @@ class Checker {
     WEIRHOUSE_TRY(const RowsPtr asked,
                   Concatenate({rebuilt, arrow::Table::Make(rebuilt->schema(), std::move(cells),
                                                            stored->num_rows())}));
-    WEIRHOUSE_TRY(const SkewReport skew, MeasureSkewOf(workspace_, plan, asked, rebuilt,
-                                                       check_.questions, check_.seed));
+    WEIRHOUSE_TRY(const SkewReport skew,
+                  MeasureSkewOf(workspace_, plan, asked, rebuilt, check_.questions, check_.seed));
     OnlineDifference difference;
     difference.view = plan.view.id();
     difference.questions = skew.pairs;

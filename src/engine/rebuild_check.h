@@ -59,15 +59,15 @@ struct RebuildReport {
 };
 
 struct RebuildCheck {
-  std::string table;  // "processed.trips", or empty = all
+  std::string table;              // "processed.trips", or empty = all
   std::int64_t questions = 2000;  // to the online store, of each view
   std::uint64_t seed = 1;
 };
 // Computes tables as `wh run --full` does, aside, and compares them with what stands: rows by
-// content, states of records, rows of the feature views that follow, and their online answers.
-// Writes nothing, so a reader may call it beside a daemon: all of it is as of one commit.
-// Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6014 commits came so
-// fast that no state could be held; WH6015 interrupted.
+// content, states of records, which record lost to which, rows of the feature views that follow,
+// and their online answers. Writes nothing, so a reader may call it beside a daemon: all of it is
+// as of one commit. Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6014
+// commits came so fast that no state could be held; WH6015 interrupted.
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress);
 }  // namespace weirhouse::engine

@@ -18,22 +18,25 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
   });
   RecordReader reader(workspace);
   if (objects.empty()) return reader.NoRows(source);
-  WEIRHOUSE_TRY(const SourceRecords records,
-                reader.Read(source, objects, /*count_attempts=*/false));
+  WEIRHOUSE_TRY(const SourceRecords records, reader.Read(source, objects, Reading::kAgain));
   return records.rows;
+}
+
+Result<std::vector<StoredLoser>> LosersIn(Workspace& workspace, const table::TablePtr& losers,
+                                          std::optional<SnapshotId> snapshot) {
+  if (!snapshot && losers->current_snapshot() == nullptr) return std::vector<StoredLoser>();
+  table::ScanOptions options;
+  options.snapshot = snapshot;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), losers, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
+  WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
+  return transform::LatestLosers(std::move(log));
 }
 
 Result<std::vector<StoredLoser>> CurrentLosers(Workspace& workspace,
                                                std::optional<SnapshotId> snapshot) {
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(std::string(transform::kLosersTable)));
-  if (!table || (!snapshot && (*table)->current_snapshot() == nullptr)) {
-    return std::vector<StoredLoser>();
-  }
-  table::ScanOptions options;
-  options.snapshot = snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, options));
-  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
-  WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
-  return transform::LatestLosers(std::move(log));
+  if (!table) return std::vector<StoredLoser>();
+  return LosersIn(workspace, *table, snapshot);
 }
 }  // namespace weirhouse::engine

@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "engine/arrow_rows.h"
-#include "table/table.h"
 #include "table/key_index.h"
+#include "table/table.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -67,7 +67,8 @@ std::pair<Indexes, Indexes> Unmatched(const std::vector<Digest>& left,
       alone.second.push_back(b[j++]);
       continue;
     }
-    const auto order = left[static_cast<std::size_t>(a[i])] <=> right[static_cast<std::size_t>(b[j])];
+    const auto order =
+        left[static_cast<std::size_t>(a[i])] <=> right[static_cast<std::size_t>(b[j])];
     if (order < 0) alone.first.push_back(a[i]);
     if (order > 0) alone.second.push_back(b[j]);
     if (order <= 0) ++i;

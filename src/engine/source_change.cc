@@ -149,9 +149,8 @@ Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transf
     change = Whole("versions left its source");
     return Status();
   }
-  WEIRHOUSE_TRY(const SourceChange keys,
-                CompareRows(workspace.disk(), table, before, now,
-                            transform.definition.key_columns()));
+  WEIRHOUSE_TRY(const SourceChange keys, CompareRows(workspace.disk(), table, before, now,
+                                                     transform.definition.key_columns()));
   if (keys.whole) {
     change = keys;
   } else {
@@ -256,8 +255,8 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
       transform != nullptr && transform->driver &&
       transform::KindOfTable(*transform->driver) == transform::TableKind::kProcessed;
   if (!change.whole && before && chained) {
-    WEIRHOUSE_TRY_STATUS(AddLosses(workspace, *transform, table, before->snapshot,
-                                   *options.snapshot, change));
+    WEIRHOUSE_TRY_STATUS(
+        AddLosses(workspace, *transform, table, before->snapshot, *options.snapshot, change));
   }
   if (!change.whole && before) options.after_sequence_number = before->sequence_number;
   WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));

@@ -99,12 +99,14 @@ struct UpsertPlan {
   std::vector<std::string> history_gone;            // their keys
   // The entry of each of history_rows, for an index of a history that has one version per key.
   std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
-  VersionChanges versions;                          // for VersionIndex::Apply
+  VersionChanges versions;  // for VersionIndex::Apply
   // Keys of rows that repeat what stands and have an older record: only a chain has them, which
   // then settles these keys too (PlanChange).
   std::vector<std::string> older;
-  StateCounts states;                          // all zero if the query is not row-wise
-  std::vector<Loser> losers;                   // by record
+  StateCounts states;         // all zero if the query is not row-wise
+  std::vector<Loser> losers;  // by record
+  // Records of settled keys (PlanChange), those that left among them, ascending. The caller's.
+  std::vector<RecordId> decided_anew;
   std::vector<RejectedRow> rejected;
 };
 
