@@ -204,6 +204,41 @@ def test_a_discarded_batch_leaves_no_losers_and_its_records_are_excluded(tmp_pat
     assert len(losers(project)) == 4
 
 
+@pytest.mark.parametrize("point", ["processed.staged_table", "engine.publish.before_commit", "engine.publish.after_commit",
+                                   "processed.committed", "processed.indexed"])
+def test_a_crash_loses_no_loser_and_counts_none_twice(tmp_path, point):
+    project = make(tmp_path / "p", {"processed/ev.sql": table("key id; order o; mode incremental")})
+    for day, records in enumerate((FIRST, SECOND, FIRST[:3], SECOND[:1])):
+        land(project, day + 1, records)
+        project.wh("run", code=None, env={"WEIRHOUSE_FAILPOINT": point, "WEIRHOUSE_FAILPOINT_LOSE": "1"})
+        project.wh("run")
+    assert states(project) == {"processed": 5, "superseded": 2, "duplicate": 4}
+    assert lost_counts(project) == {"superseded": 2, "duplicate": 4}
+    project.wh("verify", "--rebuild")
+    project.wh("verify", "--deep")
+
+
+@pytest.mark.parametrize("point", ["processed.halted", "gate.overridden", "engine.publish.before_commit", "rebuild.committed"])
+def test_a_crash_around_a_halt_or_a_rebuild_keeps_the_losers(tmp_path, point):
+    project = make(tmp_path / "p", {"processed/ev.sql": table("key id; order o; mode incremental"), **GATE})
+    crash = {"WEIRHOUSE_FAILPOINT": point, "WEIRHOUSE_FAILPOINT_LOSE": "1"}
+    land(project, 1, FIRST)
+    project.wh("run")
+    land(project, 2, SECOND)
+    project.wh("run", code=None, env=crash)
+    project.wh("run", code=3)
+    run = project.status()["halted"][0]["run"]
+    project.wh("gate", "override", run, "--reason", "known", code=None, env=crash)
+    for halted in project.status()["halted"]:
+        project.wh("gate", "override", halted["run"], "--reason", "known")
+    project.wh("run")
+    wanted = losers(project)
+    assert [state for state, _ in wanted.values()] == ["superseded"] * 2
+    project.wh("run", "--full", code=None, env=crash)
+    project.wh("run", "--full")
+    assert losers(project) == wanted and states(project) == {"processed": 5, "superseded": 2}
+
+
 def test_counts_close_where_several_tables_read_one_source_and_others_read_none(tmp_path):
     project = make(tmp_path / "p", {
         "weirhouse.yaml": PROJECT + "  lone: { landing: landing/lone/, format: jsonl, contract: lone }\n"
