@@ -24,7 +24,12 @@ constexpr int kWholeDigitsMax = 40;               // more than any 64 bits have
 constexpr double kExactEnd = 9007199254740992.0;  // from 2^53 on a double names no single integer
 
 Status WrongType(const std::string& field, ValueType type, std::string text) {
-  if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "…";
+  if (text.size() > kShownMax) {
+    std::size_t end = kShownMax;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text.resize(end);
+    text += "…";
+  }
   return Status(Code::kInvalidInput,
                 fmt::format("field \"{}\" wants a value of type {}, found {}", field,
                             feature::TypeName(type), EscapeControl(text)))

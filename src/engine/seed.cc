@@ -155,12 +155,15 @@ Status CheckHeader(const Seed& seed, const std::vector<std::string>& columns) {
 Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& guesses) {
   std::vector<contract::CsvSlice> slices;
   std::string scratch;
+  contract::SourceFormat format;
+  format.format = contract::RecordFormat::kCsv;
   return contract::ForEachRecord(
-      bytes, contract::RecordFormat::kCsv,
+      bytes, format,
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        WEIRHOUSE_TRY(const std::vector<std::string> names, contract::ParseCsvHeader(text));
+        WEIRHOUSE_TRY(const std::vector<std::string> names,
+                      contract::ParseCsvHeader(text, format.delimiter));
         WEIRHOUSE_TRY_STATUS(CheckHeader(seed, names));
         for (const std::string& name : names) seed.columns.push_back({name, "", "", false, false});
         guesses.resize(names.size());
@@ -169,7 +172,7 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        if (!contract::SplitCsvRecord(text, &slices)) return Status();
+        if (!contract::SplitCsvRecord(text, format.delimiter, &slices)) return Status();
         for (std::size_t i = 0; i < std::min(slices.size(), guesses.size()); ++i)
           guesses[i].Look(contract::CsvText(slices[i], &scratch), slices[i].quoted);
         return Status();
