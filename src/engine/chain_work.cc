@@ -7,7 +7,6 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
-#include "engine/losers.h"
 #include "table/key_index.h"
 #include "transform/run.h"
 
@@ -124,7 +123,7 @@ class ChainRun {
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
-    WEIRHOUSE_TRY_STATUS(NoteDecidedAnew(plan));
+    plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
     return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
@@ -169,13 +168,23 @@ class ChainRun {
       settled_.insert(keys.begin(), keys.end());
     } else if (upstream_.LosesRows(*transform_.driver)) {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
-      WEIRHOUSE_TRY(gone_, Select(left));
-      WEIRHOUSE_TRY_STATUS(AddKeys(*gone_, key_, settled_));
+      WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
+      WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      NoteRecords(*gone);
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
       WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     }
     return Status();
+  }
+
+  void NoteRecords(const arrow::Table& rows) {
+    for (const auto& chunk : rows.GetColumnByName(std::string(table::kRecordColumn))->chunks()) {
+      const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+      for (std::int64_t i = 0; i < values.length(); ++i) {
+        if (values.IsValid(i)) left_.emplace_back(values.Value(i));
+      }
+    }
   }
 
   // All rows of the settled keys, and the new ones of the others.
@@ -189,19 +198,6 @@ class ChainRun {
     WEIRHOUSE_TRY(const RowsPtr whole, RowsByKey(all_, key_, settled_, true));
     WEIRHOUSE_TRY(const RowsPtr others, RowsByKey(fresh_, key_, settled_, false));
     return Concatenate({whole, others});
-  }
-
-  // Which records had a part under a settled key, or have one. Where a key has one row of the
-  // driver at most, none can lose to another.
-  Status NoteDecidedAnew(transform::UpsertPlan& plan) const {
-    if (settled_.empty() || HoldsDriverKey()) return Status();
-    WEIRHOUSE_TRY(const RowsPtr whole, RowsByKey(all_, key_, settled_, true));
-    plan.decided_anew = RecordIdsOf(*whole);
-    if (gone_ == nullptr) return Status();
-    const std::vector<RecordId> left = RecordIdsOf(*gone_);
-    plan.decided_anew.insert(plan.decided_anew.end(), left.begin(), left.end());
-    std::sort(plan.decided_anew.begin(), plan.decided_anew.end());
-    return Status();
   }
 
   Result<transform::UpsertPlan> Decide() {
@@ -249,8 +245,8 @@ class ChainRun {
   const std::vector<std::string> key_;
   RowsPtr fresh_;  // of the driver's rows that joined
   RowsPtr all_;    // of all its rows, once they are asked for
-  RowsPtr gone_;   // of those that left, where they are read
   Keys settled_;
+  std::vector<RecordId> left_;  // records of the rows that left
 };
 }  // namespace
 

@@ -3,6 +3,8 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <tuple>
 
 #include "engine/arrow_rows.h"
@@ -31,6 +33,20 @@ std::vector<StoredLoser> LosersOf(const TableWork& work, RunId run) {
   return losers;
 }
 
+std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
+  std::vector<RecordId> records;
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) return records;
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsValid(i)) records.emplace_back(values.Value(i));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
 Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
                               const std::vector<StoredLoser>& losers, const std::string& ref,
                               bool replace) {
@@ -48,45 +64,45 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   return staged.table;
 }
 
+// Of the records that `work` settled anew, what differs from `before`.
+std::vector<StoredLoser> SettledChanges(const std::vector<StoredLoser>& before,
+                                        const TableWork& work, RunId run) {
+  const std::set<RecordId> settled(work.settled_records().begin(), work.settled_records().end());
+  std::vector<StoredLoser> told;
+  std::copy_if(before.begin(), before.end(), std::back_inserter(told),
+               [&](const StoredLoser& loser) { return settled.count(loser.record) != 0; });
+  // One that lost and stands now is among the rows that join.
+  return transform::LoserChanges(told, work.transform().definition.name(), work.losers(),
+                                 RecordsOf(*work.added_rows()), run);
+}
+
 // What counts of an entry: when it was told does not.
 auto Said(const StoredLoser& loser) {
   return std::tie(loser.table, loser.record, loser.state, loser.winner, loser.version);
 }
 }  // namespace
 
-std::vector<RecordId> RecordIdsOf(const arrow::Table& rows) {
-  std::vector<RecordId> records;
-  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
-  if (column == nullptr) return records;
-  for (const auto& chunk : column->chunks()) {
-    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    for (std::int64_t i = 0; i < values.length(); ++i) {
-      if (values.IsValid(i)) records.emplace_back(values.Value(i));
-    }
-  }
-  std::sort(records.begin(), records.end());
-  return records;
-}
-
 Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
                                     const std::vector<std::unique_ptr<TableWork>>& work,
                                     const std::string& ref) {
   const RunId run = publication.run().id;
   std::vector<StoredLoser> losers;
-  std::optional<std::vector<StoredLoser>> before;  // read once, where it is needed
+  std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   for (const auto& one : work) {
-    const bool whole = one->is_full() && one->transform().row_wise;
-    if (!whole && one->decided_anew().empty()) {
-      const std::vector<StoredLoser> mine = LosersOf(*one, run);
+    const bool settles = !one->is_full() && !one->settled_records().empty();
+    if ((one->is_full() || settles) && !before && one->transform().row_wise) {
+      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
+    }
+    if (settles && before) {
+      const std::vector<StoredLoser> mine = SettledChanges(*before, *one, run);
       losers.insert(losers.end(), mine.begin(), mine.end());
       continue;
     }
-    if (!before) {
-      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
-    }
-    const std::vector<StoredLoser> mine = transform::LoserChanges(
-        *before, one->transform().definition.name(), one->losers(), RecordIdsOf(*one->added_rows()),
-        run, whole ? nullptr : &one->decided_anew());
+    std::vector<StoredLoser> mine =
+        one->is_full() && before
+            ? transform::LoserChanges(*before, one->transform().definition.name(), one->losers(),
+                                      RecordsOf(*one->added_rows()), run)
+            : LosersOf(*one, run);
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
   if (losers.empty()) return table::TablePtr();

@@ -11,21 +11,13 @@
 #include "table/table.h"
 #include "transform/loser_table.h"
 
-namespace arrow {
-class Table;
-}  // namespace arrow
-
 namespace weirhouse::engine {
 
 class Publication;
 class TableWork;
 
-// The records of `rows`, ascending; those without one are left out.
-std::vector<RecordId> RecordIdsOf(const arrow::Table& rows);
-
-// Adds what `work` says of losers to `publication`, under `ref`. Of a table that ran as a whole,
-// and of keys that were decided anew, only what is news. The new state of system.losers; null if
-// nothing changes.
+// Adds what `work` says of losers to `publication`, under `ref`. Of a table that ran as a whole
+// only what is news. The new state of system.losers; null if nothing changes.
 Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
                                     const std::vector<std::unique_ptr<TableWork>>& work,
                                     const std::string& ref);

@@ -22,21 +22,17 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
   return records.rows;
 }
 
-Result<std::vector<StoredLoser>> LosersIn(Workspace& workspace, const table::TablePtr& losers,
-                                          std::optional<SnapshotId> snapshot) {
-  if (!snapshot && losers->current_snapshot() == nullptr) return std::vector<StoredLoser>();
-  table::ScanOptions options;
-  options.snapshot = snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), losers, options));
-  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
-  WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
-  return transform::LatestLosers(std::move(log));
-}
-
 Result<std::vector<StoredLoser>> CurrentLosers(Workspace& workspace,
                                                std::optional<SnapshotId> snapshot) {
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(std::string(transform::kLosersTable)));
-  if (!table) return std::vector<StoredLoser>();
-  return LosersIn(workspace, *table, snapshot);
+  if (!table || (!snapshot && (*table)->current_snapshot() == nullptr)) {
+    return std::vector<StoredLoser>();
+  }
+  table::ScanOptions options;
+  options.snapshot = snapshot;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
+  WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
+  return transform::LatestLosers(std::move(log));
 }
 }  // namespace weirhouse::engine

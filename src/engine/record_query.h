@@ -28,8 +28,4 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
 // as of `snapshot`, or now. Cost: reads the whole of system.losers.
 Result<std::vector<transform::StoredLoser>> CurrentLosers(
     Workspace& workspace, std::optional<SnapshotId> snapshot = std::nullopt);
-// The same of that table as it was loaded.
-Result<std::vector<transform::StoredLoser>> LosersIn(
-    Workspace& workspace, const table::TablePtr& losers,
-    std::optional<SnapshotId> snapshot = std::nullopt);
 }  // namespace weirhouse::engine

@@ -176,8 +176,7 @@ std::vector<StoredLoser> LatestLosers(std::vector<StoredLoser> log) {
 
 std::vector<StoredLoser> LoserChanges(const std::vector<StoredLoser>& before,
                                       const std::string& table, const std::vector<Loser>& now,
-                                      const std::vector<RecordId>& current, RunId run,
-                                      const std::vector<RecordId>* decided) {
+                                      const std::vector<RecordId>& current, RunId run) {
   std::map<RecordId, const StoredLoser*> known;
   for (const StoredLoser& loser : before) {
     if (loser.table == table) known[loser.record] = &loser;
@@ -192,9 +191,6 @@ std::vector<StoredLoser> LoserChanges(const std::vector<StoredLoser>& before,
     changes.push_back({loser.record, table, loser.state, loser.winner, run, loser.version});
   }
   for (const auto& [record, loser] : known) {
-    if (decided != nullptr && !std::binary_search(decided->begin(), decided->end(), record)) {
-      continue;
-    }
     const bool stands = std::binary_search(current.begin(), current.end(), record);
     changes.push_back({record, table, stands ? RecordState::kProcessed : RecordState::kFiltered,
                        record, run, std::nullopt});

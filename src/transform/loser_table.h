@@ -53,10 +53,8 @@ Result<std::vector<StoredLoser>> ReadLosers(const arrow::Table& rows);
 std::vector<StoredLoser> LatestLosers(std::vector<StoredLoser> log);
 
 // What must be written so that `now` is what LatestLosers gives for `table`; empty if it does.
-// `before` = LatestLosers, `current` = the records of the rows that the table gets, ascending.
-// `decided` (ascending; null = all): the records that were decided anew. Others stay what they are.
+// `before` = LatestLosers, `current` = the records of the table's rows, ascending.
 std::vector<StoredLoser> LoserChanges(const std::vector<StoredLoser>& before,
                                       const std::string& table, const std::vector<Loser>& now,
-                                      const std::vector<RecordId>& current, RunId run,
-                                      const std::vector<RecordId>* decided = nullptr);
+                                      const std::vector<RecordId>& current, RunId run);
 }  // namespace weirhouse::transform

@@ -252,24 +252,6 @@ TEST(RecordState, ChangesOfAWholeRunLeadFromAnyStateToItsOwn) {
   }
 }
 
-TEST(RecordState, RecordsThatWereNotDecidedAnewStayWhatTheyAre) {
-  const auto entry = [](std::int64_t record, std::int64_t winner) {
-    return StoredLoser{RecordId(record), "t",      RecordState::kSuperseded,
-                       RecordId(winner), RunId(1), std::nullopt};
-  };
-  const std::vector<StoredLoser> before = {entry(1, 9), entry(2, 9), entry(3, 9), entry(4, 8)};
-  const std::vector<Loser> now = {{RecordId(2), RecordState::kSuperseded, RecordId(3), false, {}}};
-  const std::vector<RecordId> decided = {RecordId(1), RecordId(2), RecordId(3)};
-  const auto changes = LoserChanges(before, "t", now, {RecordId(3)}, RunId(2), &decided);
-  std::vector<StoredLoser> log = before;
-  log.insert(log.end(), changes.begin(), changes.end());
-  const auto latest = LatestLosers(log);
-  ASSERT_EQ(latest.size(), 2U);
-  EXPECT_EQ(latest[0].record, RecordId(2));
-  EXPECT_EQ(latest[0].winner, RecordId(3));
-  EXPECT_EQ(latest[1].record, RecordId(4));
-}
-
 // With files: what a table without history remembers is in system.losers, and only there.
 class LoserFiles : public ::testing::Test {
  protected:
