@@ -8,6 +8,7 @@
 #include "command/verbs.h"
 #include "demo/demo_data.h"
 #include "demo/example.h"
+#include "engine/project_start.h"
 #include "storage/disk.h"
 
 namespace weirhouse::command {
@@ -104,11 +105,14 @@ Result<int> RunInit(Context& context) {
     }
     WEIRHOUSE_TRY_STATUS(WriteEmptyProject(folder, name));
   }
-  WEIRHOUSE_TRY(auto project, engine::LoadProject(folder, context.invocation().profile));
+  // The state rests on the project's file alone: what is wrong with a definition is for `validate`.
+  WEIRHOUSE_TRY(auto project, engine::LoadProjectFile(folder, context.invocation().profile));
   WEIRHOUSE_TRY(const std::string token, engine::InitializeState(*project));
   context.Line(fmt::format("project {} in {}", project->name, folder));
   context.Line(
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
+  if (!engine::LoadProject(folder, context.invocation().profile).ok())
+    context.Say("  its definitions have errors: wh validate");
   context.Answer({{"project", project->name}, {"folder", folder}, {"token", token}});
   return kExitOk;
 }
