@@ -8,7 +8,7 @@
 #include "command/verbs.h"
 #include "demo/demo_data.h"
 #include "demo/example.h"
-#include "engine/project_start.h"
+#include "engine/project_head.h"
 #include "storage/disk.h"
 
 namespace weirhouse::command {
@@ -105,15 +105,22 @@ Result<int> RunInit(Context& context) {
     }
     WEIRHOUSE_TRY_STATUS(WriteEmptyProject(folder, name));
   }
-  // The state rests on the project's file alone: what is wrong with a definition is for `validate`.
-  WEIRHOUSE_TRY(auto project, engine::LoadProjectFile(folder, context.invocation().profile));
-  WEIRHOUSE_TRY(const std::string token, engine::InitializeState(*project));
-  context.Line(fmt::format("project {} in {}", project->name, folder));
+  auto project = engine::LoadProject(folder, context.invocation().profile);
+  const Status problem = project.status();
+  // The state needs the project file alone; what is wrong in the others can be mended with it
+  // there.
+  if (!problem.ok()) project = engine::LoadProjectHead(folder, context.invocation().profile);
+  if (!project.ok()) return problem;
+  WEIRHOUSE_TRY(const std::string token, engine::InitializeState(**project));
+  context.Line(fmt::format("project {} in {}", (*project)->name, folder));
   context.Line(
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
-  if (!engine::LoadProject(folder, context.invocation().profile).ok())
-    context.Say("  its definitions have errors: wh validate");
-  context.Answer({{"project", project->name}, {"folder", folder}, {"token", token}});
+  if (!problem.ok()) {
+    context.Say(EscapeControl(
+        fmt::format("files of the project have errors (`wh validate` tells all): {} {}",
+                    problem.error_code(), problem.message())));
+  }
+  context.Answer({{"project", (*project)->name}, {"folder", folder}, {"token", token}});
   return kExitOk;
 }
 

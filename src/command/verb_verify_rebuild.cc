@@ -40,8 +40,7 @@ std::string KeyText(const json& key) {
 
 // "v: 5, rebuilt 6", of the columns that differ; or which side has the row.
 std::string DifferenceText(const engine::RowDifference& difference) {
-  if (difference.stored == nullptr)
-    return "missing: " + Dump(RowAsJson(difference.rebuilt));
+  if (difference.stored == nullptr) return "missing: " + Dump(RowAsJson(difference.rebuilt));
   if (difference.rebuilt == nullptr)
     return "should not be there: " + Dump(RowAsJson(difference.stored));
   const json stored = RowAsJson(difference.stored);
@@ -86,23 +85,28 @@ void PrintReport(Context& context, const engine::RebuildReport& report) {
   }
   for (const engine::StateDifference& state : report.states) {
     context.Line(fmt::format("states of {} in {}: {} {}, rebuilt {}", EscapeControl(state.source),
-                             EscapeControl(state.table), state.state,
-                             WithThousands(state.counted), WithThousands(state.rebuilt)));
+                             EscapeControl(state.table), state.state, WithThousands(state.counted),
+                             WithThousands(state.rebuilt)));
+  }
+  for (const engine::LoserDifference& loser : report.losers) {
+    context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
+                             EscapeControl(loser.table),
+                             loser.stored.empty() ? "not there" : loser.stored,
+                             loser.rebuilt.empty() ? "not there" : loser.rebuilt));
   }
   for (const engine::OnlineDifference& view : report.online) {
-    context.Line(fmt::format("online {}  {}  {}", EscapeControl(view.view),
-                             Plural(view.questions, "question", "questions"),
-                             view.differing == 0
-                                 ? "same"
-                                 : Plural(view.differing, "value differs", "values differ")));
+    context.Line(fmt::format(
+        "online {}  {}  {}", EscapeControl(view.view),
+        Plural(view.questions, "question", "questions"),
+        view.differing == 0 ? "same" : Plural(view.differing, "value differs", "values differ")));
     for (const std::string& line : view.first) context.Line("  " + EscapeControl(line));
   }
   for (const std::string& note : report.notes) context.Say("note: " + EscapeControl(note));
-  context.Line(fmt::format("{} of {} as of commit {}: {}",
-                           Plural(static_cast<std::int64_t>(report.tables.size()), "table",
-                                  "tables"),
-                           Plural(rows, "row", "rows"), report.seq.value(),
-                           report.same() ? "what a rebuild gives" : "NOT what a rebuild gives"));
+  context.Line(
+      fmt::format("{} of {} as of commit {}: {}",
+                  Plural(static_cast<std::int64_t>(report.tables.size()), "table", "tables"),
+                  Plural(rows, "row", "rows"), report.seq.value(),
+                  report.same() ? "what a rebuild gives" : "NOT what a rebuild gives"));
 }
 
 json ToJson(const engine::TableDifference& table) {
@@ -130,6 +134,13 @@ json ToJson(const engine::RebuildReport& report) {
                       {"counted", state.counted},
                       {"rebuilt", state.rebuilt}});
   }
+  json losers = json::array();
+  for (const engine::LoserDifference& loser : report.losers) {
+    losers.push_back({{"record", loser.record.value()},
+                      {"table", loser.table},
+                      {"stored", loser.stored.empty() ? json() : json(loser.stored)},
+                      {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
+  }
   json online = json::array();
   for (const engine::OnlineDifference& view : report.online) {
     online.push_back({{"view", view.view},
@@ -142,6 +153,9 @@ json ToJson(const engine::RebuildReport& report) {
           {"tables", std::move(tables)},
           {"states_compared", report.states_compared},
           {"states", std::move(states)},
+          {"losers_compared", report.losers_compared},
+          {"losers_differing", report.losers_differing},
+          {"losers", std::move(losers)},
           {"online", std::move(online)},
           {"notes", report.notes}};
 }

@@ -185,7 +185,7 @@ TEST(Decimal, ComparesAsTheTypeItIs) {
   EXPECT_FALSE(breaks(integer, Amount("DECIMAL(21,2)")));
   EXPECT_TRUE(breaks(integer, Amount("DECIMAL(20,2)")));
   EXPECT_EQ(changes(number, Amount("DECIMAL(9,2)")).changes[0].ToString(),
-            "v: type number → DECIMAL(9,2) (breaking)");
+            "v: type: number → DECIMAL(9,2) (breaking)");
   const std::string low = ", logicalTypeOptions: {minimum: 12345678901234567890.01}";
   const std::string higher = ", logicalTypeOptions: {minimum: 12345678901234567890.02}";
   EXPECT_TRUE(breaks(Amount("DECIMAL(38,2)", low), Amount("DECIMAL(38,2)", higher)));

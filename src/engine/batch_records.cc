@@ -157,7 +157,7 @@ contract::SourceFormat FormatOf(const Source& source) {
   contract::SourceFormat format;
   format.format =
       contract::ParseRecordFormat(source.format).value();  // checked when the project was loaded
-  if (!source.nulls.empty()) format.nulls = source.nulls;
+  format.nulls = source.nulls;
   format.delimiter = source.delimiter;
   return format;
 }

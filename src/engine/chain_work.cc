@@ -68,8 +68,7 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
   if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
   table::ScanOptions options;
   options.columns = definition.key_columns();
-  WEIRHOUSE_TRY(const table::Scan key_scan,
-                table::Scan::Plan(workspace.disk(), *history, options));
+  WEIRHOUSE_TRY(const table::Scan key_scan, table::Scan::Plan(workspace.disk(), *history, options));
   options.columns.clear();
   for (const table::Field& field : (*history)->schema().fields) {
     if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
@@ -86,12 +85,14 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
     if (!any) continue;
     WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
     WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
-    WEIRHOUSE_TRY(const transform::RowFacts facts,
-                  transform::FactsOfRows(*rows, definition.key_columns(),
-                                         definition.order_columns()));
+    WEIRHOUSE_TRY(
+        const transform::RowFacts facts,
+        transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
     const std::vector<std::int64_t> positions = PositionsOf(*rows);
     for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      versions.push_back({facts.keys[i], facts.orders[i], facts.contents[i],
+      versions.push_back({facts.keys[i],
+                          facts.orders[i],
+                          facts.contents[i],
                           RecordId(std::max<std::int64_t>(facts.records[i], 0)),
                           {task.file.path, positions[i]}});
     }
@@ -102,8 +103,8 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
 // Threads: one.
 class ChainRun {
  public:
-  ChainRun(PipelineState& state, const transform::CheckedTransform& transform,
-           TableWork& upstream, ProcessTime run_time)
+  ChainRun(PipelineState& state, const transform::CheckedTransform& transform, TableWork& upstream,
+           ProcessTime run_time)
       : state_(state),
         transform_(transform),
         definition_(transform.definition),
@@ -122,13 +123,15 @@ class ChainRun {
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
+    plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
     return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
  private:
   // The SELECT over these rows of the driver.
   Result<RowsPtr> Select(const RowsPtr& rows) {
-    WEIRHOUSE_TRY_STATUS(transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY_STATUS(
+        transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
     return transform::RunTransform(*state_.session, transform_, run_time_);
   }
 
@@ -167,11 +170,21 @@ class ChainRun {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
       WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
       WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      NoteRecords(*gone);
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
       WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     }
     return Status();
+  }
+
+  void NoteRecords(const arrow::Table& rows) {
+    for (const auto& chunk : rows.GetColumnByName(std::string(table::kRecordColumn))->chunks()) {
+      const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+      for (std::int64_t i = 0; i < values.length(); ++i) {
+        if (values.IsValid(i)) left_.emplace_back(values.Value(i));
+      }
+    }
   }
 
   // All rows of the settled keys, and the new ones of the others.
@@ -197,8 +210,9 @@ class ChainRun {
     // Without history only what is current counts: a version that lost may come back.
     if (definition_.history == transform::History::kKeep) {
       WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
-      WEIRHOUSE_TRY(settled.history, IndexesHistory() ? IndexedVersions()
-                                                      : VersionsOf(workspace, definition_, settled_));
+      WEIRHOUSE_TRY(settled.history, IndexesHistory()
+                                         ? IndexedVersions()
+                                         : VersionsOf(workspace, definition_, settled_));
     }
     return transform::PlanChange(transform_, *rows, *index, versions, settled);
   }
@@ -209,9 +223,9 @@ class ChainRun {
   }
   Result<std::vector<transform::HistoryRow>> IndexedVersions() {
     std::vector<transform::HistoryRow> versions;
-    WEIRHOUSE_TRY(table::KeyIndex * index,
-                  state_.workspace.IndexOf(definition_.history_table(), key_,
-                                           definition_.order_columns()));
+    WEIRHOUSE_TRY(
+        table::KeyIndex * index,
+        state_.workspace.IndexOf(definition_.history_table(), key_, definition_.order_columns()));
     const std::vector<std::string> keys(settled_.begin(), settled_.end());
     WEIRHOUSE_TRY(const auto entries, index->Find(keys));
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -232,6 +246,7 @@ class ChainRun {
   RowsPtr fresh_;  // of the driver's rows that joined
   RowsPtr all_;    // of all its rows, once they are asked for
   Keys settled_;
+  std::vector<RecordId> left_;  // records of the rows that left
 };
 }  // namespace
 

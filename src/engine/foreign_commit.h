@@ -2,7 +2,7 @@
 // committed like our own steps, each as a run in lineage.
 //
 // Codes of this door, for those who turn them into another protocol's words:
-//   WH7100  kNotFound          no such namespace
+//   WH7033  kNotFound          no such namespace
 //   WH7101  kNotFound          no such table (or one that the caller may not know of)
 //   WH7102  kConflict          the name is taken: by a table, a view or a namespace
 //   WH7103  kNotFound          no such view

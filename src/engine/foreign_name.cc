@@ -52,7 +52,7 @@ Status CheckTableName(std::string_view name) {
 
 Status NoSuchNamespace(std::string_view name) {
   return Status(Code::kNotFound, fmt::format("Namespace does not exist: {}", EscapeControl(name)))
-      .WithError("WH7100");
+      .WithError("WH7033");
 }
 
 Status NoSuchTable(std::string_view name) {

@@ -21,14 +21,14 @@ Status CheckTableName(std::string_view name);  // all levels of "a.b.t"
 Status CheckNamespaceName(std::string_view name);
 
 // The wording is that of the clients' own tests, so these begin with a capital.
-Status NoSuchNamespace(std::string_view name);  // WH7100
+Status NoSuchNamespace(std::string_view name);  // WH7033
 Status NoSuchTable(std::string_view name);      // WH7101
 Status NoSuchView(std::string_view name);       // WH7103
 // WH7102. `kind` is what stands there, `wanted` what was to be made.
 Status NameTaken(std::string_view name, catalog::PointerKind kind, catalog::PointerKind wanted);
 Status MalformedRequest(std::string what);  // WH7105
 
-// Whether the namespace of a new table exists: kNotFound WH7100.
+// Whether the namespace of a new table exists: kNotFound WH7033.
 Status CheckNamespaceExists(Workspace& workspace, std::string_view name_space);
 // Whether the name is free: kConflict WH7102.
 Status CheckNameFree(Workspace& workspace, const std::string& name, catalog::PointerKind wanted);

@@ -121,7 +121,7 @@ Result<catalog::CommitAnswer> ForeignPublication::Commit() {
 Status ForeignPublication::MakeDurable() {
   if (to_sync_.empty()) return Status();
   const Status synced = workspace_.disk().SyncAll(to_sync_);
-  if (synced.error_code() != "WH7047") return synced;
+  if (synced.error_code() != "WH7034") return synced;
   // The same commit would fail for ever: another file is what helps.
   return Status(Code::kInvalidInput, "a file of the commit cannot be used: " + synced.message())
       .WithError("WH7104")

@@ -21,7 +21,7 @@ TEST_F(ForeignTableTest, ACreatedTableHasAFolderOfItsOwn) {
   ASSERT_OK_AND(const auto pointer, workspace->catalog().FindTable("lab.trip"));
   EXPECT_EQ(pointer->metadata_location, table->metadata_location);
   EXPECT_EQ(Create("lab", "trip").status().error_code(), "WH7102");
-  EXPECT_EQ(Create("nowhere", "trip").status().error_code(), "WH7100");
+  EXPECT_EQ(Create("nowhere", "trip").status().error_code(), "WH7033");
 }
 
 TEST_F(ForeignTableTest, NamesThatAreNoPathsAreWrittenOtherwise) {
@@ -312,7 +312,7 @@ TEST_F(ForeignTableTest, ARenameMovesTheNameAlone) {
   ASSERT_OK(Commit(WriteAppend(table, 1, 5)));
   ASSERT_OK(Create("lab", "stop"));
   EXPECT_EQ(RenameForeign(*workspace, Admin(), "lab.trip", "lab.stop").error_code(), "WH7102");
-  EXPECT_EQ(RenameForeign(*workspace, Admin(), "lab.trip", "none.trip").error_code(), "WH7100");
+  EXPECT_EQ(RenameForeign(*workspace, Admin(), "lab.trip", "none.trip").error_code(), "WH7033");
   EXPECT_EQ(RenameForeign(*workspace, Admin(), "lab.none", "lab.trip2").error_code(), "WH7101");
   EXPECT_EQ(RenameForeign(*workspace, Admin(), "lab.trip", "processed.trip").code(),
             Code::kPermissionDenied);
@@ -333,18 +333,18 @@ TEST_F(ForeignTableTest, NamespacesAreMadeChangedAndDropped) {
   };
   EXPECT_EQ(change(What::kCreate, "lab", {{"owner", "eve"}}), "");
   EXPECT_EQ(change(What::kCreate, "lab"), "WH7102");
-  EXPECT_EQ(change(What::kCreate, "none.deep"), "WH7100");
+  EXPECT_EQ(change(What::kCreate, "none.deep"), "WH7033");
   EXPECT_EQ(change(What::kCreate, "lab.deep"), "");
   EXPECT_EQ(change(What::kSet, "lab", {{"owner", "bob"}}), "");
   EXPECT_EQ(workspace->catalog().FindNamespace("lab").value()->properties["owner"], "bob");
-  EXPECT_EQ(change(What::kSet, "none"), "WH7100");
+  EXPECT_EQ(change(What::kSet, "none"), "WH7033");
   EXPECT_EQ(change(What::kDrop, "lab"), "WH7130");
   EXPECT_EQ(change(What::kDrop, "lab.deep"), "");
   ASSERT_OK(Create("lab", "trip"));
   EXPECT_EQ(change(What::kDrop, "lab"), "WH7130");
   ASSERT_OK(DropForeign(*workspace, Admin(), "lab.trip", true));
   EXPECT_EQ(change(What::kDrop, "lab"), "");
-  EXPECT_EQ(change(What::kDrop, "lab"), "WH7100");
+  EXPECT_EQ(change(What::kDrop, "lab"), "WH7033");
   EXPECT_EQ(change(What::kCreate, "a..b"), "WH7105");
   EXPECT_EQ(change(What::kCreate, "lab", {{"", "x"}}), "WH7105");
   const catalog::NamespaceChange wanted{What::kCreate, {"mine", {}}};

@@ -74,7 +74,7 @@ TEST_F(ForeignViewTest, TablesAndViewsShareTheirNames) {
   EXPECT_EQ(rename("lab.t", "lab.u").error_code(), "WH7103");
   ASSERT_OK(rename("lab.v", "lab.u"));
   EXPECT_OK(LoadView(*workspace, Writer(), "lab.u"));
-  EXPECT_EQ(CreateView(*workspace, Writer(), "none.v", Body()).status().error_code(), "WH7100");
+  EXPECT_EQ(CreateView(*workspace, Writer(), "none.v", Body()).status().error_code(), "WH7033");
 }
 
 TEST_F(ForeignViewTest, AViewLiesInTheWarehouseAndOverNoTable) {

@@ -27,7 +27,7 @@ class NullKey : public ShopTest {
       EXPECT_EQ(cell("record_digest", i), Sha256Of(raw).ToHex());
       EXPECT_EQ(cell("byte_length", i), std::to_string(raw.size()));
       lines.push_back(cell("object", i) + ":" + cell("line", i) + " @" + cell("byte_offset", i) +
-                      " " + raw.substr(0, 11) + " " + cell("reason", i));
+                      " " + raw.substr(0, 10) + " " + cell("reason", i));
     }
     std::sort(lines.begin(), lines.end());
     return lines;

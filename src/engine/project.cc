@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "engine/project_file.h"
-#include "engine/project_start.h"
 #include "engine/seed.h"
 #include "feature/expression.h"
 #include "storage/disk.h"
@@ -415,18 +414,6 @@ Result<std::string> FindProjectRoot(const std::string& start) {
                 fmt::format("no weirhouse.yaml here or in a folder above: {}", start))
       .WithError("WH2009")
       .WithHint("`wh init NAME` makes a project; --project DIR names one");
-}
-
-Result<std::shared_ptr<const ProjectDefinition>> LoadProjectFile(const std::string& root,
-                                                                 const std::string& profile) {
-  auto project = std::make_shared<ProjectDefinition>();
-  project->root = fs::path(root + "/").lexically_normal().parent_path().string();
-  WEIRHOUSE_TRY_STATUS(ReadDefinitionFiles(*project));
-  Findings findings;
-  findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
-                                std::string(kProjectFile), profile, *project));
-  if (!findings.empty()) return findings.ToStatus();
-  return std::shared_ptr<const ProjectDefinition>(std::move(project));
 }
 
 Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& root,

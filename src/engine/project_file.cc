@@ -156,6 +156,7 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
         "WH2005",
         fmt::format("format of {} must be jsonl, json or csv, found \"{}\"", what, source.format));
   }
+  source.nulls = {""};
   if (const YamlNode* nulls = node.Find("nulls")) {
     WEIRHOUSE_TRY(source.nulls, nulls->AsStringList("nulls of " + what));
   }

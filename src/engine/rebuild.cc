@@ -72,8 +72,7 @@ class Rebuilder {
     for (const auto& [source, list] : by_source) {
       state_.progress.Update("records", static_cast<std::int64_t>(rebuilt_->sources.size()),
                              static_cast<std::int64_t>(by_source.size()));
-      WEIRHOUSE_TRY(SourceRecords records,
-                    state_.records.Read(source, list, Reading::kAgain));
+      WEIRHOUSE_TRY(SourceRecords records, state_.records.Read(source, list, Reading::kAgain));
       rebuilt_->sources.emplace(source, std::move(records));
     }
     return Status();
@@ -117,7 +116,8 @@ class Rebuilder {
           reference.kind != transform::TableKind::kProcessed)
         continue;
       WEIRHOUSE_TRY(const RowsPtr rows, InputOf(reference));
-      WEIRHOUSE_TRY_STATUS(transform::RegisterInput(*state_.session, transform, reference.name, rows));
+      WEIRHOUSE_TRY_STATUS(
+          transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
     WEIRHOUSE_TRY(const RowsPtr rows,
                   transform::RunTransform(*state_.session, transform, scope_.run_time));

@@ -29,6 +29,12 @@ Status Unreadable(const Seed& seed, std::string_view why, std::int64_t line = 0)
   return std::move(status).WithError("WH2010");
 }
 
+contract::SourceFormat CsvFormat() {
+  contract::SourceFormat format;
+  format.format = contract::RecordFormat::kCsv;
+  return format;
+}
+
 bool IsDigits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -155,15 +161,13 @@ Status CheckHeader(const Seed& seed, const std::vector<std::string>& columns) {
 Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& guesses) {
   std::vector<contract::CsvSlice> slices;
   std::string scratch;
-  contract::SourceFormat format;
-  format.format = contract::RecordFormat::kCsv;
   return contract::ForEachRecord(
-      bytes, format,
+      bytes, CsvFormat(),
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
         WEIRHOUSE_TRY(const std::vector<std::string> names,
-                      contract::ParseCsvHeader(text, format.delimiter));
+                      contract::ParseCsvHeader(text, CsvFormat().delimiter));
         WEIRHOUSE_TRY_STATUS(CheckHeader(seed, names));
         for (const std::string& name : names) seed.columns.push_back({name, "", "", false, false});
         guesses.resize(names.size());
@@ -172,7 +176,7 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
       [&](contract::RecordSpan span) -> Status {
         const std::string_view text(bytes.data() + span.offset,
                                     static_cast<std::size_t>(span.length));
-        if (!contract::SplitCsvRecord(text, format.delimiter, &slices)) return Status();
+        if (!contract::SplitCsvRecord(text, CsvFormat().delimiter, &slices)) return Status();
         for (std::size_t i = 0; i < std::min(slices.size(), guesses.size()); ++i)
           guesses[i].Look(contract::CsvText(slices[i], &scratch), slices[i].quoted);
         return Status();
@@ -223,9 +227,16 @@ Result<std::shared_ptr<arrow::Table>> Shape(const std::shared_ptr<arrow::Table>&
   }
   auto table = arrow::Table::Make(arrow::schema(fields), columns, rows->num_rows());
   if (seed.columns.size() != 1 || table->column(0)->null_count() == 0) return table;
-  const auto filled = arrow::compute::CallFunction("is_valid", {table->column(0)});
-  if (!filled.ok()) return Status(Code::kInternal, filled.status().ToString());
-  auto kept = arrow::compute::Filter(table, *filled);
+  arrow::BooleanBuilder builder;
+  arrow::Status built = builder.Reserve(table->num_rows());
+  for (const auto& chunk : table->column(0)->chunks()) {
+    for (std::int64_t i = 0; built.ok() && i < chunk->length(); ++i)
+      builder.UnsafeAppend(chunk->IsValid(i));
+  }
+  std::shared_ptr<arrow::Array> filled;
+  if (built.ok()) built = builder.Finish(&filled);
+  if (!built.ok()) return Status(Code::kInternal, built.ToString());
+  auto kept = arrow::compute::Filter(table, filled);
   if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
   return kept->table();
 }
@@ -240,13 +251,15 @@ std::string_view WhyUnreadable(std::string_view message) {
 Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& seed) {
   std::vector<Guess> guesses;
   if (const Status cut = GuessColumns(bytes, seed, guesses); !cut.ok()) {
-    return cut.error_code() == "WH2010" ? cut : Unreadable(seed, WhyUnreadable(cut.message()), 1);
+    if (cut.error_code() == "WH2010") return cut;
+    std::string why(WhyUnreadable(cut.message()));
+    if (!cut.hint().empty()) why += ": " + cut.hint();
+    return Unreadable(seed, why, 1);
   }
-  contract::SourceFormat format;
-  format.format = contract::RecordFormat::kCsv;
-  WEIRHOUSE_TRY(const contract::Decoder decoder,
-                contract::Decoder::Make(
-                    std::make_shared<const contract::Contract>(ContractOf(seed, guesses)), format));
+  WEIRHOUSE_TRY(
+      const contract::Decoder decoder,
+      contract::Decoder::Make(std::make_shared<const contract::Contract>(ContractOf(seed, guesses)),
+                              CsvFormat()));
   // The name says how the bytes are packed, and a seed never is.
   const auto decoded = decoder.Decode(bytes, {seed.name, "seed.csv", RecordId(0), {}});
   if (!decoded.ok()) return Unreadable(seed, WhyUnreadable(decoded.status().message()));

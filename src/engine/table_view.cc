@@ -28,7 +28,8 @@ Result<RowsPtr> RowsByPosition(const RowsPtr& rows, const std::set<std::int64_t>
   for (const auto& chunk : positions->chunks()) {
     const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
     for (std::int64_t i = 0; i < values.length(); ++i) {
-      if (const auto status = keep.Append((named.count(values.Value(i)) != 0) == among); !status.ok()) {
+      if (const auto status = keep.Append((named.count(values.Value(i)) != 0) == among);
+          !status.ok()) {
         return Status(Code::kInternal, status.ToString());
       }
     }

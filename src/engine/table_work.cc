@@ -222,9 +222,8 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
   if (full_) return mine;
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
   if (!existing) return mine;
-  WEIRHOUSE_TRY(
-      const std::shared_ptr<arrow::Table> before,
-      tables.Rows(table, wanted, current ? plan_.deletes : plan_.history_deletes));
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before,
+                tables.Rows(table, wanted, current ? plan_.deletes : plan_.history_deletes));
   return Concatenate({before, mine});
 }
 
@@ -292,9 +291,8 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
     return staged.table;
   };
   if (!current_unchanged_) {
-    WEIRHOUSE_TRY(staged_current_,
-                  stage(definition.name(), plan_.current_rows, plan_.deletes, !plan_.gone.empty(),
-                        &appended_));
+    WEIRHOUSE_TRY(staged_current_, stage(definition.name(), plan_.current_rows, plan_.deletes,
+                                         !plan_.gone.empty(), &appended_));
   }
   if (plan_.history_rows != nullptr && !history_unchanged_) {
     WEIRHOUSE_TRY(staged_history_,
@@ -305,8 +303,7 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
 }
 
 Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
-  if (full_)
-    return Status();  // a rebuilt table's index is rebuilt when it is next asked for
+  if (full_) return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   WEIRHOUSE_TRY_STATUS(

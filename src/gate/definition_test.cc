@@ -130,7 +130,7 @@ TEST(ParseGates, RefusesWhatCannotMeanAnything) {
       {"required: { columns: [n], max_bad: 1%, of: rows }", "WH3003"},
       {"unique: { columns: [n], nulls: equal, max_bad: 1%, of: rows }", "WH3003"},
       {"pair: { expr: n > 1, nulls: fail, max_bad: 1%, of: values }", "WH3003"},
-      {"pair: { expr: n > 1, nulls: fail, null: fail }", "WH3003"},
+      {"pair: { expr: n > 1, nulls: fail, 'null': fail }", "WH3003"},
       {"rejected: { column: x, values: [1], allow_nan: true }", "WH3003"},
       {"type: { column: s, type: integer, allow_nan: true }", "WH3003"},
       {"arrives: { every: soon }", "WH3002"},

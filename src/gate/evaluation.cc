@@ -124,9 +124,24 @@ constexpr std::string_view kRowNumber = "wh row number";
 // `rows` by their number, the last column, which is left out.
 Result<RowsPtr> InOrder(const RowsPtr& rows) {
   const int last = rows->num_columns() - 1;
-  auto order = arrow::compute::SortIndices(*rows->column(last));
-  if (!order.ok()) return Status(Code::kInternal, order.status().ToString());
-  auto sorted = arrow::compute::Take(rows, *order);
+  // Row numbers are 1 to n, each once: where each of them stands.
+  std::vector<std::int64_t> place(static_cast<std::size_t>(rows->num_rows()));
+  std::int64_t row = 0;
+  for (const auto& chunk : rows->column(last)->chunks()) {
+    const auto& numbers = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < numbers.length(); ++i, ++row) {
+      const std::int64_t number = numbers.Value(i);
+      if (number < 1 || number > rows->num_rows())
+        return Status(Code::kInternal, "an expression of a pair changed the number of rows");
+      place[static_cast<std::size_t>(number - 1)] = row;
+    }
+  }
+  arrow::Int64Builder builder;
+  arrow::Status built = builder.AppendValues(place);
+  std::shared_ptr<arrow::Array> order;
+  if (built.ok()) built = builder.Finish(&order);
+  if (!built.ok()) return Status(Code::kInternal, built.ToString());
+  auto sorted = arrow::compute::Take(rows, order);
   if (!sorted.ok()) return Status(Code::kInternal, sorted.status().ToString());
   auto without = sorted->table()->RemoveColumn(last);
   if (!without.ok()) return Status(Code::kInternal, without.status().ToString());

@@ -15,7 +15,7 @@ using nlohmann::json;
 
 Status NoNamespace(std::string_view name) {
   return Status(Code::kNotFound, fmt::format("Namespace does not exist: {}", EscapeControl(name)))
-      .WithError("WH7100");
+      .WithError("WH7033");
 }
 
 Result<catalog::NamespaceRecord> RecordOf(Ask& ask, const Name& name) {

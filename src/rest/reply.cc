@@ -28,7 +28,7 @@ constexpr CodeKind kKinds[] = {
     {"WH7096", {404, "NoSuchNamespaceException"}},
     {"WH7097", {409, "AlreadyExistsException"}},
     {"WH7098", {409, "NamespaceNotEmptyException"}},
-    {"WH7100", {404, "NoSuchNamespaceException"}},
+    {"WH7033", {404, "NoSuchNamespaceException"}},
     {"WH7101", {404, "NoSuchTableException"}},
     {"WH7102", {409, "AlreadyExistsException"}},
     {"WH7103", {404, "NoSuchViewException"}},

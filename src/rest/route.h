@@ -76,7 +76,7 @@ Result<Reply> DropView(Ask& ask);
 Result<Reply> RenameView(Ask& ask);
 
 // ---- Shared by handlers
-// Whether the namespace is there and may be seen: kNotFound WH7100.
+// Whether the namespace is there and may be seen: kNotFound WH7033.
 Status CheckVisible(Ask& ask, const Name& name_space);
 // The pointer of a table or view that may be seen: kNotFound WH7101 or WH7103.
 Result<catalog::TablePointer> PointerOf(Ask& ask, const Name& name, catalog::PointerKind kind);

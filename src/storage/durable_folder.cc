@@ -193,7 +193,7 @@ Status SyncFile(const std::string& path, FailedSyncs& failed) {
                   fmt::format("an earlier fsync of this file failed, so nobody knows what of it "
                               "reached the disk: {}",
                               path))
-        .WithError("WH7047")
+        .WithError("WH7034")
         .WithHint("check the disk, and write the rows again, to a new file");
   }
   const int error = SyncRetrying(fd.get());

@@ -69,7 +69,7 @@ class FailedSyncs {
 int SyncRetrying(int fd);
 Status SyncFailed(int error, const std::string& path);
 // Fsyncs a file by name.
-//   kCorruption  WH7011 it failed, now or before (WH7047): the bytes must be written to a new file
+//   kCorruption  WH7011 it failed, now or before (WH7034): the bytes must be written to a new file
 Status SyncFile(const std::string& path, FailedSyncs& failed);
 
 std::string FolderOf(const std::string& path);

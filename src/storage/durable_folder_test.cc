@@ -88,11 +88,11 @@ TEST(FailedFsync, OfAFileIsNotBelievedASecondTime) {
   probe.FailNext("rows.parquet");
   EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
   ASSERT_TRUE(probe.has_failed());
-  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7047");
+  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7034");
   // Nor under another name: it is the file, not the path.
   std::filesystem::rename(path, scratch / "other.parquet");
   EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{scratch / "other.parquet"}).error_code(),
-            "WH7047");
+            "WH7034");
   // The same bytes, written to a new file.
   WriteFile(path, "rows");
   EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));

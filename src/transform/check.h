@@ -89,7 +89,7 @@ struct CheckedTransform {
   std::vector<ColumnEdge> lineage;    // sorted
   // Output column → the driver's column that it is as it stands, where that is sure.
   std::map<std::string, std::string> passed;
-  std::string sql;                    // what RunTransform executes, run_time() still open
+  std::string sql;  // what RunTransform executes, run_time() still open
   bool uses_run_time = false;
 };
 

@@ -42,7 +42,8 @@ std::map<std::string, std::string> PassedColumns(const Json& node, const Resolut
   std::map<std::string, std::string> passed;
   if (!resolution.output_known) return passed;
   std::set<std::string> aliases;
-  for (const Json& item : ListOf(node, "select_list")) aliases.insert(LowerCase(TextOf(item, "alias")));
+  for (const Json& item : ListOf(node, "select_list"))
+    aliases.insert(LowerCase(TextOf(item, "alias")));
   std::map<std::string, std::string> plain;  // output → the column that its item names
   std::set<std::string> computed;
   bool star = false;

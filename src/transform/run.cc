@@ -83,8 +83,8 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or from
-// a table of another engine, have none and stay as they are.
+// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or
+// from a table of another engine, have none and stay as they are.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));

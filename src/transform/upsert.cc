@@ -134,10 +134,9 @@ Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) 
   entries.reserve(rows.size());
   for (std::int64_t row : rows) {
     const auto i = static_cast<std::size_t>(row);
-    entries.emplace_back(facts.keys[i], table::KeyEntry{{},
-                                                        facts.orders[i],
-                                                        facts.contents[i],
-                                                        RecordId(facts.records[i])});
+    entries.emplace_back(
+        facts.keys[i],
+        table::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
   }
   return entries;
 }
@@ -159,6 +158,10 @@ class Reconciler {
       : facts_(facts), settled_(settled), decision_(decision), plan_(plan) {}
 
   Status Run(table::KeyIndex& current) {
+    for (std::size_t i = 0; i < facts_.keys.size(); ++i) {
+      if (facts_.records[i] >= 0 && settled_.keys.count(facts_.keys[i]) != 0)
+        plan_.settled_records.emplace_back(facts_.records[i]);
+    }
     WEIRHOUSE_TRY_STATUS(Current(current));
     History();
     return Status::Ok();
@@ -203,8 +206,8 @@ class Reconciler {
     }
     std::erase_if(decision_.history, [&](std::int64_t row) {
       const auto i = static_cast<std::size_t>(row);
-      return standing.erase({facts_.keys[i], facts_.orders[i], facts_.contents[i], KeptRecord(i)}) !=
-             0;
+      return standing.erase(
+                 {facts_.keys[i], facts_.orders[i], facts_.contents[i], KeptRecord(i)}) != 0;
     });
     for (const auto& [version, row] : standing) {
       plan_.history_deletes.push_back(row->position);

@@ -99,12 +99,14 @@ struct UpsertPlan {
   std::vector<std::string> history_gone;            // their keys
   // The entry of each of history_rows, for an index of a history that has one version per key.
   std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
-  VersionChanges versions;                          // for VersionIndex::Apply
+  VersionChanges versions;  // for VersionIndex::Apply
   // Keys of rows that repeat what stands and have an older record: only a chain has them, which
   // then settles these keys too (PlanChange).
   std::vector<std::string> older;
-  StateCounts states;                          // all zero if the query is not row-wise
-  std::vector<Loser> losers;                   // by record
+  // Records of the rows whose keys were settled anew: `losers` say all that is to say of them.
+  std::vector<RecordId> settled_records;
+  StateCounts states;         // all zero if the query is not row-wise
+  std::vector<Loser> losers;  // by record
   std::vector<RejectedRow> rejected;
 };
 

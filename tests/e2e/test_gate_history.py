@@ -62,7 +62,7 @@ def override(project, *words):
 
 
 def in_baseline(project):
-    return [row["b"] for row in project.rows("select in_baseline::int as b from system.metrics order by seq")]
+    return [row["b"] for row in project.rows("select in_baseline::int as b from system.metrics order by batch")]
 
 
 def test_after_a_pause_one_decision_is_enough(tmp_path):
@@ -92,7 +92,7 @@ def test_one_missing_day_warns_once_and_halts_never(tmp_path):
 
 @pytest.mark.parametrize("word, expected", [("include", "passed"), ("exclude", "failed"), (None, "failed")])
 def test_what_its_owner_lets_count_is_learnt(tmp_path, word, expected):
-    project = make(tmp_path, ["mean: { column: x, within: 2 sigma of 28d, warmup: 3 }"])
+    project = make(tmp_path, ["mean: { column: x, within: 3 sigma of 28d, warmup: 3 }"])
     for number in range(5):
         land(project, number, [float(number % 2)] * 5)
     run(project, 0)
@@ -107,9 +107,9 @@ def test_what_its_owner_lets_count_is_learnt(tmp_path, word, expected):
 
 
 def test_a_change_that_lasts_is_learnt_when_the_old_runs_have_left(tmp_path):
-    project = make(tmp_path, ["mean: { column: x, within: 8 sigma of 7d, warmup: 3 }"])
+    project = make(tmp_path, ["mean: { column: x, within: 8 sigma of 5d, warmup: 3 }"])
     states = []
-    for number in range(20):
+    for number in range(14):
         land(project, number, [(0 if number < 5 else 30) + i % 2 for i in range(6 + number % 3)])
         run(project)
         states.append(last(project)["state"])

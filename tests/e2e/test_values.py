@@ -63,7 +63,7 @@ def test_a_decimal_is_not_rounded_and_its_type_is_part_of_the_contract(tmp_path)
         "WH1213 amount out of range, expected a number that DECIMAL(5,2) holds whole"}
     project.edit("contracts/a.odcs.yaml", (", physicalType: 'DECIMAL(5,2)'", ""))
     refused = project.wh("plan", code=4).stderr
-    assert "type DECIMAL(5,2) → number" in refused
+    assert "amount: type: DECIMAL(5,2) → number (breaking)" in refused
     project.edit("contracts/a.odcs.yaml", ("logicalType: number", "logicalType: number, physicalType: NUMERIC"))
     assert "does not say how many digits" in project.wh("validate", code=2).stderr
 
@@ -158,3 +158,14 @@ def test_texts_come_through_as_they_were_sent(tmp_path):
     project.land("a", "1.jsonl", "\n".join(json.dumps({"id": f"{i:03}", "v": text}) for i, text in enumerate(texts)).encode())
     project.wh("ingest")
     assert [row["v"] for row in project.rows("select v from processed.a order by id")] == texts
+
+
+def test_an_empty_list_of_nulls_makes_no_text_null(tmp_path):
+    project = make(tmp_path, ["{ name: id, logicalType: integer, required: true }",
+                              "{ name: v, logicalType: string, required: true }"],
+                   "-- wh: table processed.a; key id; mode incremental\nSELECT r.id, r.v FROM records.a AS r\n",
+                   source="format: csv, nulls: []")
+    project.apply()
+    project.land("a", "1.csv", b'id,v\n1,\n2,""\n3,x\n')
+    project.wh("ingest")
+    assert [row["v"] for row in project.rows("select v from processed.a order by id")] == ["", "", "x"]

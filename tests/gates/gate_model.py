@@ -107,9 +107,8 @@ def run_warned(folder, seed, sizes, days, checks, min_rows, tally, missing=(), j
     verdicts = project.verdicts()
     history = []
     for batch in batches:
-        verdict = verdicts[batch.name]
-        answers = [compare(tally, check, batch, history, verdict["checks"][check["name"]], judges)
-                   for check in written]
+        shown = project.show(verdicts[batch.name])
+        answers = [compare(tally, check, batch, history, shown[check["name"]], judges) for check in written]
         # What lacked history and was let through restarts the warm-up.
         batch.restarts = any(answer.lacks_history for answer in answers)
         history.append(batch)
@@ -136,8 +135,8 @@ def run_decided(folder, seed, days, tally, missing=(), judges=()):
     for i, batch in enumerate(batches):
         project.land(batch)
         done = project.wh("apply" if i == 0 else "ingest", *(["--yes"] if i == 0 else []), codes=(0, 3))
-        verdict = project.verdicts()[batch.name]
-        shown = project.show(verdict["run"])
+        run = project.verdicts()[batch.name]
+        shown = project.show(run)
         answers = [compare(tally, check, batch, history, shown[check["name"]], judges) for check in written]
         states = {answer.state for answer in answers}
         halts = bool(states & {"failed", "not_evaluated", "error"})
@@ -152,9 +151,9 @@ def run_decided(folder, seed, days, tally, missing=(), judges=()):
             batch.restarts = batch.counts and lacks
             if word == "discard":
                 batch.counts = False
-                project.wh("gate", "discard", verdict["run"], "--reason", "tried")
+                project.wh("gate", "discard", run, "--reason", "tried")
             else:
-                project.wh("gate", "override", verdict["run"], "--reason", "tried",
+                project.wh("gate", "override", run, "--reason", "tried",
                            *(["--baseline", word] if word else []))
         history.append(batch)
     return project

@@ -1,11 +1,15 @@
 """NumPy and SciPy as judges of the statistics they have, beside the model."""
 import math
+import warnings
 from fractions import Fraction
 
 import numpy
 import scipy.stats
 
 import model
+
+# They say so where they lose digits: by how much is seen below.
+warnings.filterwarnings("ignore", category=RuntimeWarning)
 
 
 def doubles(values):

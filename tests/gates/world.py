@@ -71,15 +71,10 @@ class Project:
         path.rename(self.folder / "landing/s" / f"{batch.name}.jsonl")
 
     def verdicts(self):
-        """By batch: its run, state and checks; the first judgement of each."""
-        rows = json.loads(self.wh("sql", "select batch, run, state, checks::varchar as checks from system.verdicts "
-                                  "order by seq", "--json").stdout)["rows"]
-        found = {}
-        for row in rows:
-            checks = row["checks"] if isinstance(row["checks"], list) else json.loads(row["checks"])
-            found.setdefault(row["batch"], {"run": row["run"], "state": row["state"],
-                                            "checks": {check["name"]: check for check in checks}})
-        return found
+        """The run that judged each batch, its first one."""
+        listed = json.loads(self.wh("gate", "history", "--limit", "100000", "--json").stdout)["verdicts"]
+        return {verdict["batch"]: verdict["run"] for verdict in reversed(listed) if verdict["batch"] != "overdue"
+                and not verdict.get("override")}
 
     def show(self, run):
         shown = json.loads(self.wh("gate", "show", run, "--json").stdout)

@@ -1,0 +1,97 @@
+// One batch on its way through the processed layer: read, transformed, judged; then published or
+// halted. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/batch_records.h"
+#include "engine/pipeline_state.h"
+#include "engine/table_work.h"
+
+namespace weirhouse::engine {
+
+// Everything about one batch on its way through. Threads: one.
+class BatchRun {
+ public:
+  BatchRun(PipelineState& state, const catalog::Catalog::CommitEntry& raw)
+      : state_(state), workspace_(state.workspace), raw_(raw), batch_(raw.batch) {}
+  // What reads tables of other engines.
+  BatchRun(PipelineState& state, const ExternalNews& news)
+      : state_(state),
+        workspace_(state.workspace),
+        raw_(news.upto),
+        news_(&news),
+        batch_(fmt::format("external@{}", news.upto.seq.value())) {}
+  // An object that was quarantined whole.
+  BatchRun(PipelineState& state, const Retry& retry)
+      : state_(state),
+        workspace_(state.workspace),
+        raw_(retry.raw),
+        retry_(&retry),
+        batch_(retry.object.batch) {}
+
+  Result<bool> Process();
+  // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
+  void NoteFailure(const Status& why) {
+    if (run_.id.value() != 0)
+      workspace_.catalog().FailRun(run_.id, why).Ignore("the first error counts");
+  }
+
+ private:
+  Status ReadRecords();
+  Status Plan();
+  // Whose offset this moves; of a retry nobody's.
+  std::string Consumer() const {
+    if (retry_ != nullptr) return "";
+    return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
+  }
+  bool RunsWhole(const transform::CheckedTransform& transform) const {
+    return news_ != nullptr || transform.definition.mode == transform::Mode::kFull ||
+           LosesByTime(transform);
+  }
+  // Which rows left cannot be told: run_time() made them, and gives another time now.
+  bool LosesByTime(const transform::CheckedTransform& transform) const;
+  // What this run makes of `table`; null if nothing.
+  TableWork* WorkOn(const std::string& table) const;
+  bool IsNews(const std::string& table) const;
+  Status ReadNewsEnd();
+  Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
+  Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
+  Status Transform();
+  Status Judge();
+  Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
+                    TableWork* work);
+  Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
+                                                   const std::vector<std::string>& columns);
+  Status StageTables(Publication& publication, const std::string& ref);
+  Status StageQuarantine(Publication& publication);
+  void FillLineage(catalog::CommitRequest& request) const;
+  Status Publish();
+  Status Halt();
+  EventTime BatchEnd() const;
+  std::vector<catalog::RecordStateCount> StateCounts() const;
+
+  PipelineState& state_;
+  Workspace& workspace_;
+  const catalog::Catalog::CommitEntry& raw_;  // the commit consumed
+  const ExternalNews* news_ = nullptr;        // null: `raw_` is a raw commit
+  const Retry* retry_ = nullptr;
+  std::string batch_;
+  CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
+  // The newest time in the tables of other engines: where their news ends.
+  std::optional<std::int64_t> news_end_;
+  catalog::Catalog::Offset offset_;
+  catalog::Run run_;
+  std::map<std::string, SourceRecords> sources_;
+  std::map<std::string, std::shared_ptr<arrow::Table>> driver_rows_;  // of transforms of mode full
+  std::vector<std::unique_ptr<TableWork>> work_;
+  std::vector<gate::GateReport> reports_;
+  std::vector<const gate::GateDefinition*> judged_;
+  gate::State worst_ = gate::State::kPassed;
+};
+}  // namespace weirhouse::engine

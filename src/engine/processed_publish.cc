@@ -1,0 +1,226 @@
+// How a batch ends: its tables published together, or staged beside main until a person decides.
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/failpoint.h"
+#include "base/text.h"
+#include "engine/applied.h"
+#include "engine/arrow_rows.h"
+#include "engine/batch_run.h"
+#include "engine/halt.h"
+#include "engine/losers.h"
+#include "engine/quarantine_table.h"
+#include "engine/refusals.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+}  // namespace
+
+Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
+  for (const auto& work : work_) {
+    WEIRHOUSE_TRY_STATUS(work->Stage(publication, ref));
+    WEIRHOUSE_FAILPOINT("processed.staged_table");
+  }
+  return Status();
+}
+
+// Quarantine publishes whatever the gate says: what is in it will not change by a person's
+// decision.
+Status BatchRun::StageQuarantine(Publication& publication) {
+  for (auto& [source, records] : sources_) {
+    std::vector<std::shared_ptr<arrow::Table>> parts;
+    if (records.quarantine) parts.push_back(records.quarantine);
+    // A table of another table's rows knows their records and not their source.
+    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
+    if (rejected != nullptr) parts.push_back(rejected);
+    std::shared_ptr<arrow::Table> rows;
+    if (!parts.empty()) {
+      WEIRHOUSE_TRY(rows, Concatenate(parts));
+    }
+    if (retry_ != nullptr) {
+      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace_, publication, retry_->object, rows));
+    } else if (rows != nullptr) {
+      WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
+    }
+    if (rows == nullptr) continue;
+    catalog::OutboxEvent event;
+    event.type = "weirhouse.record.quarantined";
+    event.subject = source;
+    event.data = {{"source", source},
+                  {"batch", batch_},
+                  {"records", records.record_count},
+                  {"quarantined", rows->num_rows()}};
+    publication.request().events.push_back(std::move(event));
+  }
+  WEIRHOUSE_FAILPOINT("quarantine.staged");
+  return Status();
+}
+
+EventTime BatchRun::BatchEnd() const {
+  if (const auto end = raw::EndOfBatch(batch_)) return *end;
+  // A batch by arrival ends with its newest known or event time; without one, when it arrived.
+  std::optional<std::int64_t> newest = news_end_;
+  for (const auto& work : work_) {
+    if (const auto time = work->NewestTime()) newest = std::max(newest.value_or(*time), *time);
+  }
+  return EventTimeOfMicros(newest ? *newest + 1 : Micros(raw_.committed_at));
+}
+
+// One count per record: that of the transform its source drives, or "filtered" where none does.
+std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
+  std::vector<catalog::RecordStateCount> counts;
+  for (const auto& [source, records] : sources_) {
+    // A retried object was in quarantine with all its records until now.
+    const std::int64_t quarantined =
+        records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
+    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
+    const TableWork* owner = nullptr;
+    for (const auto& work : work_) {
+      if (work->records() == &records && owner == nullptr) owner = work.get();
+    }
+    if (owner == nullptr) {
+      const std::int64_t valid = records.record_count - records.quarantined_count;
+      if (valid > 0) counts.push_back({source, "", "filtered", valid});
+      continue;
+    }
+    for (const auto& [name, count] : owner->StateCounts()) {
+      if (count != 0) counts.push_back({source, owner->transform().definition.name(), name, count});
+    }
+  }
+  return counts;
+}
+
+void BatchRun::FillLineage(catalog::CommitRequest& request) const {
+  const catalog::NodeRef run{"run", ""};
+  if (retry_ != nullptr) {
+    const catalog::ObjectRecord& object = retry_->object;
+    request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+  }
+  for (const auto& [source, records] : sources_) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      request.edges.push_back({{"object", ToString(object.id)}, run, "read", {}, {}});
+    }
+    const Source* definition = workspace_.project().FindSource(source);
+    const auto& contract = workspace_.project().contracts.at(definition->contract);
+    request.edges.push_back({{"contract", contract->Title()}, run, "uses", {}, {}});
+  }
+  if (news_ != nullptr) {
+    for (const auto& [table, snapshot] : news_->snapshots) {
+      const std::string key = fmt::format("{}@{}", table, snapshot.seq.value());
+      request.edges.push_back({{"snapshot", key}, run, "read", {}, {}});
+    }
+  } else {
+    request.edges.push_back({{"commit", std::to_string(raw_.seq.value())}, run, "read", {}, {}});
+  }
+  request.edges.push_back({{"code", CodeKey(workspace_.project().code)}, run, "uses", {}, {}});
+  request.nodes.push_back({"code",
+                           CodeKey(workspace_.project().code),
+                           {{"digest", workspace_.project().code.ToHex()}}});
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    request.verdicts.push_back(gate::MakeVerdictRecord(reports_[i], *judged_[i]));
+  }
+}
+
+Status BatchRun::Publish() {
+  Publication publication(workspace_, run_, "processed", batch_);
+  WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
+  catalog::CommitRequest& request = publication.request();
+  // Rows of other engines that tell no time move no clock.
+  if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
+  request.record_states = StateCounts();
+  if (retry_ == nullptr) {
+    request.offsets.push_back({Consumer(), offset_.position, raw_.seq.value(), offset_.generation});
+  }
+  FillLineage(request);
+  for (const gate::GateReport& report : reports_) {
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
+  }
+  for (const auto& work : work_) {
+    request.events.push_back(
+        TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
+  }
+  WEIRHOUSE_TRY_STATUS(
+      NoteAbsentFields(workspace_, sources_, batch_, request, state_.summary.warnings));
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("processed.committed");
+
+  ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
+  for (const catalog::RecordStateCount& count : request.record_states)
+    state_.summary.states[count.state] += count.count;
+  for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
+  std::set<std::string> noted;
+  for (const gate::GateReport& report : reports_) {
+    WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
+    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
+    if (!noted.insert(report.table).second) {  // another gate of the same table
+      gate::BatchProfile known = *history->back().profile;
+      profile->columns.merge(known.columns);
+      history->back().profile = std::move(profile);
+      continue;
+    }
+    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
+  }
+  for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
+  WEIRHOUSE_FAILPOINT("processed.indexed");
+  return Status();
+}
+
+Status BatchRun::Halt() {
+  Publication publication(workspace_, run_, "processed", batch_);
+  const std::string ref = StagingRef(run_.id);
+  WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
+  catalog::CommitRequest& request = publication.request();
+  request.run_state = catalog::RunState::kHalted;
+  FillLineage(request);
+
+  HaltedBatch halted;
+  halted.batch = batch_;
+  halted.consumer = Consumer();
+  halted.raw_seq = raw_.seq;
+  if (retry_ != nullptr) halted.retried = retry_->object.id;
+  halted.batch_end = BatchEnd();
+  halted.states = StateCounts();
+  for (const auto& [source, records] : sources_)
+    halted.valid_records[source] = records.record_count - records.quarantined_count;
+  for (const auto& work : work_) work->NameTables(halted.tables);
+  if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
+  std::string message;
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    const gate::GateReport& report = reports_[i];
+    halted.profiles.push_back(gate::MakeProfileMetric(report, true));
+    if (report.publishes()) continue;
+    if (!message.empty()) message += "\n";
+    message +=
+        fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
+    if (!judged_[i]->on_fail.alert) continue;
+    catalog::OutboxEvent event;
+    event.type = "weirhouse.gate.failed";
+    event.subject = report.gate;
+    event.data = {{"gate", report.gate},        {"table", report.table},
+                  {"batch", report.batch},      {"run", ToString(run_.id)},
+                  {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
+                  {"reasons", report.Reasons()}};
+    request.events.push_back(std::move(event));
+  }
+  if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
+    message += "; " + story;
+  halted.message = message;
+  request.settings.emplace_back(HaltedKey(run_.id), ToJson(halted));
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("processed.halted");
+  ++state_.summary.commits;
+  NoteRefusals(sources_, work_, batch_, state_.summary);
+  state_.summary.halted = run_.id;
+  state_.summary.halted_message = message;
+  return Status();
+}
+}  // namespace weirhouse::engine
