@@ -376,6 +376,7 @@ TEST(OpenSqliteCatalog, KeepsTheChainOfACatalogFromBeforeNamesWereRecorded) {
     ASSERT_OK((*db)->Script(
         "DROP VIEW iceberg_tables; DROP VIEW iceberg_namespace_properties;"
         "DROP INDEX table_pointer_listing; ALTER TABLE table_pointer DROP COLUMN kind;"
+        "ALTER TABLE landing DROP COLUMN ctime_us;"
         "DROP TABLE table_span; DROP TABLE namespace; DROP TABLE namespace_property;"
         "DROP TABLE reply; DROP TABLE released_file; DELETE FROM counter WHERE name = 'commit';"
         "CREATE VIEW iceberg_tables AS SELECT name FROM table_pointer;"

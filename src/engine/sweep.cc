@@ -95,9 +95,11 @@ class Sweep {
       WEIRHOUSE_TRY(const auto runs, workspace_.catalog().Runs(filter));
       for (const catalog::Run& run : runs) {
         open_.insert(run.id);
-        // What is younger than a run at work may be its own, whatever its name. A run that has been
-        // planned for longer than any lease is at work no more.
+        // What is younger than a run at work may be its own, whatever its name: clients name what
+        // they write for a run view as they like. A run that has been planned for longer than any
+        // lease is at work no more, and upkeep is what works here.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
+        if (run.plan.kind == "compaction" || run.plan.kind == "expiry") continue;
         youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - kClockStep));
       }
     }

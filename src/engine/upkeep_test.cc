@@ -9,6 +9,7 @@
 #include "engine/plan.h"
 #include "engine/publication.h"
 #include "engine/shop_fixture.h"
+#include "lineage/lineage.h"
 #include "table/reachable.h"
 
 namespace weirhouse::engine {
@@ -263,6 +264,11 @@ TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   request.layer = "maintenance";
   request.released_files = {path};
   ASSERT_OK(workspace->catalog().Commit(request));
+  ASSERT_OK_AND(const lineage::VerifyReport report,
+                lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
+                                [](std::int64_t, std::int64_t) {}));
+  ASSERT_THAT(report.problems, SizeIs(1));
+  EXPECT_THAT(report.problems[0], ::testing::HasSubstr("was released all the same: " + path));
   ExpiryOptions options;
   options.grace = std::chrono::seconds(0);
   ASSERT_OK(ExpireTable(*workspace, kTable, options));

@@ -79,7 +79,7 @@ class Checker {
     // Released, and on the disk until the grace of readers is over: nobody's leftovers.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) known_.insert(storage::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
     return Status();
   }
 
@@ -208,8 +208,10 @@ class Checker {
     }
     const auto check = [&](const table::DataFile& file) {
       if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
-      Problem(fmt::format("snapshot {} of {} has a file that no commit wrote: {}",
-                          snapshot.id.value(), table->name, file.path));
+      const bool released = released_.contains(storage::CanonicalPath(file.path));
+      Problem(fmt::format("snapshot {} of {} has a file that {}: {}", snapshot.id.value(),
+                          table->name, released ? "was released all the same" : "no commit wrote",
+                          file.path));
     };
     for (const table::Scan::Task& task : scan->tasks()) {
       check(task.file);
@@ -249,6 +251,7 @@ class Checker {
         if (!below.ok()) return below.status();
         WEIRHOUSE_TRY_STATUS(ListOrphansIn(*below, place, before_us));
       } else if (entry.kind == storage::EntryKind::kFile && !known_.contains(place) &&
+                 !released_.contains(place) &&
                  std::max(entry.mtime_us(), entry.ctime_us()) < before_us) {
         ++report_.orphans;
         report_.orphan_bytes += entry.size_bytes;
@@ -262,7 +265,8 @@ class Checker {
   storage::Disk& disk_;
   const VerifyOptions& options_;
   std::vector<Expected> expected_;
-  std::unordered_set<std::string> known_;     // their paths, and those of released files
+  std::unordered_set<std::string> known_;     // their paths
+  std::unordered_set<std::string> released_;  // paths that nothing may need any more
   std::unordered_set<std::string> reported_;  // files named in a problem already
   VerifyReport report_;
 };

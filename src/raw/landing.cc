@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "base/text.h"
@@ -36,6 +37,12 @@ bool IsNamedLikeAFile(std::string_view name) {
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
+bool IsSomething(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::symlink_status(path, error).type();
+  return !error && type != std::filesystem::file_type::not_found;
+}
+
 std::string WhyUnreadable(const Status& status) {
   return status.code() == Code::kPermissionDenied
              ? "this user may not read it"
@@ -55,7 +62,9 @@ class Walk {
     if (root.ok()) {
       Look(*root, "", 0);
     } else if (root.status().code() != Code::kNotFound) {
-      landing_.untaken.push_back({TextOfName(rule_.folder), WhyUnreadable(root.status())});
+      Refuse("", WhyUnreadable(root.status()));
+    } else if (IsSomething(rule_.folder)) {
+      Refuse("", "it is no folder, nor a link to one");
     }
     std::sort(landing_.complete.begin(), landing_.complete.end(),
               [](const LandedFile& a, const LandedFile& b) {

@@ -155,8 +155,19 @@ TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
 
 TEST_F(LandingTest, AFolderThatIsNoneIsNamed) {
   WriteFile(scratch / "landing", "x");
-  ASSERT_OK_AND(const Landing landing, List());
-  EXPECT_TRUE(landing.untaken.size() == 1 || landing.complete.empty());
+  ASSERT_OK_AND(const Landing file, List());
+  ASSERT_EQ(file.untaken.size(), 1u);
+  std::filesystem::remove(scratch / "landing");
+  std::filesystem::create_symlink("/nonexistent", scratch / "landing");
+  ASSERT_OK_AND(const Landing dangling, List());
+  ASSERT_EQ(dangling.untaken.size(), 1u);
+  EXPECT_EQ(dangling.untaken[0].path, scratch / "landing");
+  // A link to a folder is as good as the folder.
+  std::filesystem::remove(scratch / "landing");
+  WriteFile(scratch / "elsewhere/2013-01-01.jsonl", "{}\n");
+  std::filesystem::create_directory_symlink(scratch / "elsewhere", scratch / "landing");
+  ASSERT_OK_AND(const Landing linked, List());
+  EXPECT_EQ(linked.complete.size(), 1u);
 }
 
 TEST_F(LandingTest, AFileWithTheTimeOfAnotherIsAnotherFile) {

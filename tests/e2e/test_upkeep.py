@@ -155,23 +155,25 @@ def test_old_orphans_go_young_ones_and_what_is_at_work_stay(yard):
     names = ["a b", "a/b", "ü", "%2e", "x=y", "..", "#?&", "", None]
     yard.iceberg.catalog.load_table(("odd ns", "a/b ü")).append(
         arrow([{**row, "name": name} for row, name in zip(make_rows(0, len(names)), names)]))
-    view = yard.wh("run-view", "open", "processed.gated", "--expires", "1h").stdout.split()[2]
-    shown = yard.json("run-view", "show", view)
-    assert shown["state"] == "open"
     nothing = yard.json("gc", "--orphan-age", "0s", "--dry-run")
     assert nothing["orphans"] == 0, nothing["first_orphans"]
 
     data = yard.folder / ".weirhouse/lake/open/t/data"
+    old, young = data / "00000-0-left.parquet", data / "00000-1-left.parquet"
+    old.write_bytes(b"orphan")
+    time.sleep(2.5)
+    view = yard.wh("run-view", "open", "processed.gated", "--expires", "1h").stdout.split()[2]
+    shown = yard.json("run-view", "show", view)
+    assert shown["state"] == "open"
+    working = data / f"{view}-00000-0badcafe.parquet"
     two_days_ago = time.time() - 48 * 3600
-    old, young, working = data / "00000-0-left.parquet", data / "00000-1-left.parquet", data / f"{view}-00000-0badcafe.parquet"
-    for path in (old, young, working):
+    for path in (young, working):
         path.write_bytes(b"orphan")
-    for path in (old, working):
-        os.utime(path, (two_days_ago, two_days_ago))
+        os.utime(path, (two_days_ago, two_days_ago))    # as cp -p does; what counts is when it came
     before = on_disk(yard)
-    said = yard.json("gc", "--dry-run")
+    said = yard.json("gc", "--orphan-age", "1s", "--dry-run")
     assert said["orphans"] == 3 and on_disk(yard) == before
-    swept = yard.json("gc")
+    swept = yard.json("gc", "--orphan-age", "1s")
     assert swept["orphans_removed"] == 1 and swept["orphans_too_young"] == 1 and swept["orphans_of_open_runs"] == 1
     assert swept["first_orphans"] == [str(old)]
     assert not old.exists() and young.exists() and working.exists()
