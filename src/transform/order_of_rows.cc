@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "transform/function_list.h"
 #include "transform/resolve.h"
 #include "transform/sql_text.h"
 
@@ -13,8 +14,16 @@ bool ReadsNothing(const nlohmann::json& expression) {
   if (expression.is_object()) {
     const std::string kind = TextOf(expression, "class");
     if (kind == "COLUMN_REF" || kind == "SUBQUERY" || kind == "STAR" ||
-        kind == "POSITIONAL_REFERENCE") {
+        kind == "POSITIONAL_REFERENCE" || kind == "WINDOW") {
       return false;
+    }
+    if (kind == "FUNCTION") {  // count(*) reads rows, if no column of them
+      const FunctionKind function =
+          RuleOfFunction(LowerCase(TextOf(expression, "function_name"))).kind;
+      if (function == FunctionKind::kAggregate || function == FunctionKind::kExactSum ||
+          function == FunctionKind::kOrderedAggregate) {
+        return false;
+      }
     }
   }
   return !expression.is_structured() ||
