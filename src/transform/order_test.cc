@@ -200,9 +200,6 @@ TEST(OrderOfRows, DoesNotMatterToWhatIsAdmitted) {
           "SELECT o AS id, median(x) AS m, quantile_cont(x, 0.3) AS q, mad(x) AS d, max(x) AS x, "
           "bit_xor(v) AS y, avg(v) AS a FROM records.ev GROUP BY o",
           "SELECT o AS id, CAST(max(k, 3) AS VARCHAR) AS m FROM records.ev GROUP BY o",
-          "SELECT o AS id, max(z) AS x, min(z) AS y FROM records.ev GROUP BY o",
-          "SELECT DISTINCT o AS id, z FROM records.ev",
-          "SELECT id, first_value(z) OVER (ORDER BY o) AS z FROM records.ev",
           "SELECT id, CAST(ARRAY(SELECT e.v FROM records.ev e WHERE e.o = r.o ORDER BY e.b) AS "
           "VARCHAR) AS l FROM records.ev r WHERE id < 20",
           "SELECT id, lag(_unknown) OVER (ORDER BY o) AS n FROM (SELECT id, o, k AS _unknown FROM "

@@ -29,6 +29,8 @@ struct UnfitType {
 };
 constexpr UnfitType kUnfitTypes[] = {
     {"TIMESTAMP_NS", "tables keep microseconds: cast it to TIMESTAMP, or its epoch_ns to BIGINT"},
+    {"TIMESTAMP_S", "tables keep microseconds: cast it to TIMESTAMP"},
+    {"TIMESTAMP_MS", "tables keep microseconds: cast it to TIMESTAMP"},
     {"TIME_NS", "tables keep microseconds: cast it to TIME"},
     {"TIME WITH TIME ZONE", "tables keep no zone of a time of day: cast it to TIME, or to VARCHAR"},
     {"UHUGEINT", "cast it to DECIMAL(38, 0), or to VARCHAR"},

@@ -492,8 +492,8 @@ TEST(Run, TellsWhichTransformFailedOnAValue) {
 
 TEST(Run, NamesTheColumnThatCannotHoldAValue) {
   auto& session = flights::Session();
-  for (const std::string expression : {"CAST('170141183460469231731687303715884105727' AS HUGEINT)",
-                                       "CAST('infinity' AS TIMESTAMP_S)"}) {
+  for (const std::string expression :
+       {"CAST('170141183460469231731687303715884105727' AS HUGEINT)"}) {
     ASSERT_OK_AND(const auto checked,
                   flights::Check("-- wh: table processed.t; key flight_id; mode incremental\n"
                                  "SELECT flight_id, " +
