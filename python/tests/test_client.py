@@ -120,7 +120,13 @@ def test_a_token_comes_from_the_environment_and_is_never_shown(daemon, monkeypat
     assert "from-env" not in repr(client)
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), datetime.datetime(2013, 1, 1)])
+def test_numbers_that_json_lacks_are_sent_by_name(client, daemon):
+    client.online("v", {"x": float("nan")}, request={"up": float("inf"), "list": [numpy.float64("-inf"), 1.5]})
+    assert json.loads(daemon.seen[0][3])["keys"] == {"x": "NaN"}
+    assert json.loads(daemon.seen[0][3])["request"] == {"up": "Infinity", "list": ["-Infinity", 1.5]}
+
+
+@pytest.mark.parametrize("value", [object(), datetime.datetime(2013, 1, 1), numpy.zeros(2)])
 def test_what_json_cannot_say_is_refused_before_it_is_sent(client, daemon, value):
     with pytest.raises(weirhouse.InvalidInput):
         client.predict("late", x=value)

@@ -124,6 +124,25 @@ TEST_P(CatalogConformance, TheSameArrivalIsStoredOnce) {
             ObjectId(1));
 }
 
+TEST_P(CatalogConformance, ParseAttemptsAreForgottenByTheCommitThatTakesAnObjectBack) {
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  const CommitRequest request = FullOf(run, std::nullopt, "m1");
+  const ObjectRecord& object = request.objects[0];
+  const Arrival arrival{object.source, object.name, object.digest};
+  ASSERT_OK(catalog_->Commit(request));
+  ASSERT_OK(catalog_->CountParseAttempts({arrival}));
+  const auto again = ValueOf(catalog_->PlanRun(PlanOf("day2")));
+  CommitRequest retry = SwapOf(again, "processed.a", std::nullopt, "a1");
+  retry.forgotten_attempts.push_back(arrival);
+  CommitRequest refused = retry;
+  refused.offsets.push_back({"arrival/day1", 99, 100, 0});  // it stands elsewhere
+  EXPECT_EQ(catalog_->Commit(refused).status().code(), Code::kConflict);
+  EXPECT_EQ(ValueOf(catalog_->ParseAttempts(arrival)), 1);
+  ASSERT_OK(catalog_->Commit(retry));
+  EXPECT_EQ(ValueOf(catalog_->ParseAttempts(arrival)), 0);
+  EXPECT_OK(catalog_->VerifyChain());
+}
+
 TEST_P(CatalogConformance, ParseAttemptsAreCountedBeforeAnObjectExistsAndAfter) {
   const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
   const CommitRequest request = FullOf(run, std::nullopt, "m1");

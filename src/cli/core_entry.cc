@@ -1,6 +1,7 @@
 // The entry of the core library: an invocation in, an exit code out, the process's own streams.
 #include "cli/core_entry.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 namespace weirhouse::cli {
 namespace {
+constexpr int kMallocArenas = 2;
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
@@ -86,6 +88,9 @@ class ProcessStreams : public command::Streams {
 };
 
 int Run(const char* invocation_json) {
+  // Each further arena of malloc sets 64 MB of addresses aside. Under a limit of the address space
+  // that is memory which batches lack, and our threads hardly allocate at once.
+  mallopt(M_ARENA_MAX, kMallocArenas);
   CatchFaults();
   ProcessStreams streams;
   const auto invocation = command::InvocationFromJson(invocation_json);

@@ -14,8 +14,8 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kKinds[] = {"contract",     "seed",         "processed", "gate",
-                                       "feature view", "training set", "model"};
+constexpr std::string_view kKinds[] = {"contract", "delimiter",    "seed",         "processed",
+                                       "gate",     "feature view", "training set", "model"};
 
 std::string_view ActionSign(engine::PlanItem::Action action) {
   switch (action) {

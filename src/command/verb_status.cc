@@ -64,6 +64,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
     }
   }
   std::erase_if(balance.quarantined, [](const auto& entry) { return entry.second == 0; });
+  std::erase_if(balance.states, [](const auto& entry) { return entry.second == 0; });
   return balance;
 }
 

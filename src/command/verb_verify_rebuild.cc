@@ -88,6 +88,12 @@ void PrintReport(Context& context, const engine::RebuildReport& report) {
                              EscapeControl(state.table), state.state, WithThousands(state.counted),
                              WithThousands(state.rebuilt)));
   }
+  for (const engine::LoserDifference& loser : report.losers) {
+    context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
+                             EscapeControl(loser.table),
+                             loser.stored.empty() ? "not there" : loser.stored,
+                             loser.rebuilt.empty() ? "not there" : loser.rebuilt));
+  }
   for (const engine::OnlineDifference& view : report.online) {
     context.Line(fmt::format(
         "online {}  {}  {}", EscapeControl(view.view),
@@ -128,6 +134,13 @@ json ToJson(const engine::RebuildReport& report) {
                       {"counted", state.counted},
                       {"rebuilt", state.rebuilt}});
   }
+  json losers = json::array();
+  for (const engine::LoserDifference& loser : report.losers) {
+    losers.push_back({{"record", loser.record.value()},
+                      {"table", loser.table},
+                      {"stored", loser.stored.empty() ? json() : json(loser.stored)},
+                      {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
+  }
   json online = json::array();
   for (const engine::OnlineDifference& view : report.online) {
     online.push_back({{"view", view.view},
@@ -135,9 +148,15 @@ json ToJson(const engine::RebuildReport& report) {
                       {"differing", view.differing},
                       {"first", view.first}});
   }
-  return {{"same", report.same()},       {"commit", report.seq.value()},
-          {"tables", std::move(tables)}, {"states_compared", report.states_compared},
-          {"states", std::move(states)}, {"online", std::move(online)},
+  return {{"same", report.same()},
+          {"commit", report.seq.value()},
+          {"tables", std::move(tables)},
+          {"states_compared", report.states_compared},
+          {"states", std::move(states)},
+          {"losers_compared", report.losers_compared},
+          {"losers_differing", report.losers_differing},
+          {"losers", std::move(losers)},
+          {"online", std::move(online)},
           {"notes", report.notes}};
 }
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 #include "command/listing.h"
@@ -88,10 +89,25 @@ Result<std::optional<EventTime>> TimeOf(const json& value) {
   return std::optional<EventTime>(EventTimeOfMicros(*time));
 }
 
+// A body that names a field twice says two things: refused, where a parser would take the last.
 Result<json> BodyOf(const HttpRequest& request) {
-  json body = json::parse(request.body, nullptr, /*allow_exceptions=*/false);
-  if (body.is_object()) return body;
-  return Status(Code::kInvalidInput, "the body must be one JSON object").WithError("WH8048");
+  std::vector<std::set<std::string>> names;  // by open object
+  std::string twice;
+  const auto look = [&](int /*depth*/, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) names.emplace_back();
+    if (event == json::parse_event_t::object_end) names.pop_back();
+    if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
+    return true;
+  };
+  json body = json::parse(request.body, look, /*allow_exceptions=*/false);
+  if (!body.is_object()) {
+    return Status(Code::kInvalidInput, "the body must be one JSON object").WithError("WH8048");
+  }
+  if (twice.empty()) return body;
+  return Status(Code::kInvalidInput,
+                fmt::format("the body names \"{}\" twice", EscapeControl(twice)))
+      .WithError("WH8048");
 }
 
 // "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
@@ -145,7 +161,15 @@ HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
   json fields = json::object();
   for (const char* part : {"keys", "request"}) {
     const auto found = body->find(part);
-    if (found != body->end() && found->is_object()) fields.update(*found);
+    if (found == body->end() || !found->is_object()) continue;
+    for (const auto& [name, value] : found->items()) {
+      if (fields.emplace(name, value).second || fields.at(name) == value) continue;
+      return ErrorResponse(
+          Status(Code::kInvalidInput, fmt::format("\"{}\" has one value among the keys and another "
+                                                  "in the request",
+                                                  EscapeControl(name)))
+              .WithError("WH8048"));
+    }
   }
   std::vector<std::string> wanted = TextList(body->value("features", json()));
   for (std::string& view : TextList(body->value("views", json())))

@@ -19,6 +19,12 @@ json DefinitionDigests(const ProjectDefinition& project) {
   json sections = {{"contracts", json::object()}, {"seeds", json::object()},
                    {"processed", json::object()}, {"gates", json::object()},
                    {"views", json::object()},     {"training_sets", json::object()}};
+  // Only those that are given: objects that came before are read anew when one joins, changes or
+  // goes.
+  for (const Source& source : project.sources) {
+    if (source.delimiter != ',')
+      sections["delimiters"][source.name] = std::string(1, source.delimiter);
+  }
   for (const auto& [id, contract] : project.contracts)
     sections["contracts"][id] = contract->digest().ToHex();
   for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();

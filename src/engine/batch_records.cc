@@ -322,7 +322,10 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
                     fmt::format("a raw object held {} records when it arrived and {} now: {}",
                                 object.record_count, decoded->record_count, object.path))
           .WithError("WH1305")
-          .WithHint("`wh verify --deep` tells whether its bytes changed");
+          .WithHint(
+              "`wh verify --deep` tells whether its bytes changed; if not, its source's "
+              "format, nulls or delimiter did: put it back, and read other files as another "
+              "source");
     }
     for (const contract::QuarantinedRecord& record : decoded->quarantined) {
       AddQuarantined(quarantine, object, decoder->contract(), record);

@@ -121,6 +121,9 @@ struct ChainTest : ::testing::Test {
     for (const StateDifference& state : report.states)
       text += fmt::format("{} {}: {} {} {}\n", state.source, state.table, state.state,
                           state.counted, state.rebuilt);
+    for (const LoserDifference& loser : report.losers)
+      text += fmt::format("loser {} of {}: {}, rebuilt {}\n", loser.record.value(), loser.table,
+                          loser.stored, loser.rebuilt);
     for (const OnlineDifference& view : report.online)
       for (const std::string& line : view.first) text += line + "\n";
     for (const std::string& note : report.notes) text += note + "\n";

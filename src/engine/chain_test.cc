@@ -153,7 +153,7 @@ TEST_F(ChainTest, IsWhatARebuildGivesWhateverCameInWhateverBatches) {
   Table("by_arrival", "key o; order arrival; history keep",
         "SELECT t.o, t.v, t.id FROM processed.t1 t WHERE t.v < 4");
   Table("joined", "key k", "SELECT t.k, t.v, s.w FROM processed.same_key t JOIN ref.s s USING (k)");
-  Table("of_history", "key k; order o; history keep",
+  Table("of_versions", "key k; order o; history keep",
         "SELECT t.k, t.o, t.v FROM processed.other_key_history t WHERE t.v > 1");
   Table("sums", "key k; mode full",
         "SELECT t.k, sum(t.v) AS s FROM processed.other_key t GROUP BY t.k");

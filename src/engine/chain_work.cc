@@ -123,6 +123,7 @@ class ChainRun {
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
+    plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
     return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
@@ -169,11 +170,21 @@ class ChainRun {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
       WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
       WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      NoteRecords(*gone);
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
       WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     }
     return Status();
+  }
+
+  void NoteRecords(const arrow::Table& rows) {
+    for (const auto& chunk : rows.GetColumnByName(std::string(table::kRecordColumn))->chunks()) {
+      const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+      for (std::int64_t i = 0; i < values.length(); ++i) {
+        if (values.IsValid(i)) left_.emplace_back(values.Value(i));
+      }
+    }
   }
 
   // All rows of the settled keys, and the new ones of the others.
@@ -235,6 +246,7 @@ class ChainRun {
   RowsPtr fresh_;  // of the driver's rows that joined
   RowsPtr all_;    // of all its rows, once they are asked for
   Keys settled_;
+  std::vector<RecordId> left_;  // records of the rows that left
 };
 }  // namespace
 

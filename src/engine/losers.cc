@@ -3,6 +3,8 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <tuple>
 
 #include "engine/arrow_rows.h"
@@ -62,6 +64,18 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   return staged.table;
 }
 
+// Of the records that `work` settled anew, what differs from `before`.
+std::vector<StoredLoser> SettledChanges(const std::vector<StoredLoser>& before,
+                                        const TableWork& work, RunId run) {
+  const std::set<RecordId> settled(work.settled_records().begin(), work.settled_records().end());
+  std::vector<StoredLoser> told;
+  std::copy_if(before.begin(), before.end(), std::back_inserter(told),
+               [&](const StoredLoser& loser) { return settled.count(loser.record) != 0; });
+  // One that lost and stands now is among the rows that join.
+  return transform::LoserChanges(told, work.transform().definition.name(), work.losers(),
+                                 RecordsOf(*work.added_rows()), run);
+}
+
 // What counts of an entry: when it was told does not.
 auto Said(const StoredLoser& loser) {
   return std::tie(loser.table, loser.record, loser.state, loser.winner, loser.version);
@@ -75,8 +89,14 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
   std::vector<StoredLoser> losers;
   std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   for (const auto& one : work) {
-    if (one->is_full() && !before && one->transform().row_wise) {
+    const bool settles = !one->is_full() && !one->settled_records().empty();
+    if ((one->is_full() || settles) && !before && one->transform().row_wise) {
       WEIRHOUSE_TRY(before, CurrentLosers(workspace));
+    }
+    if (settles && before) {
+      const std::vector<StoredLoser> mine = SettledChanges(*before, *one, run);
+      losers.insert(losers.end(), mine.begin(), mine.end());
+      continue;
     }
     std::vector<StoredLoser> mine =
         one->is_full() && before

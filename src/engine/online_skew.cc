@@ -160,12 +160,10 @@ Result<std::vector<feature::SkewSample>> ChooseSamples(const feature::OnlineStor
                                                        Sampler& sampler, std::int64_t pairs,
                                                        Random& random) {
   std::vector<feature::SkewSample> samples;
-  const std::vector<feature::Value> nobody(plan.view.entity.size());
   for (std::int64_t tries = pairs * kTriesPerPair;
        tries > 0 && static_cast<std::int64_t>(samples.size()) < pairs; --tries) {
     feature::SkewSample sample = sampler.Next(random);
-    // How far back is kept does not depend on the entity, and for a NULL one nothing is read.
-    const auto answer = online.Get(plan, nobody, sample.at, sample.known);
+    const auto answer = online.Get(plan, sample.entity, sample.at, sample.known);
     if (!answer.ok() && answer.status().error_code() == "WH4010") continue;
     WEIRHOUSE_TRY_STATUS(answer.status());
     samples.push_back(std::move(sample));

@@ -4,6 +4,7 @@
 
 #include "engine/online_query.h"
 #include "engine/shop_fixture.h"
+#include "feature/online_store.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -166,6 +167,58 @@ TEST_F(OnlineTest, AReaderOfAProjectThatNeverRanIsTold) {
   request.at = EventTimeOfMicros(0);
   EXPECT_EQ(OnlineFeatures(*reader, request).status().error_code(), "WH4019");
   EXPECT_EQ(MeasureSkew(*reader, 10, 1).status().error_code(), "WH4019");
+}
+
+struct OnlinePastTest : ShopTest {
+  void SetUp() override {
+    ShopTest::SetUp();
+    AddModels();
+    LandDays(5);
+    ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  }
+  json Ask(const std::string& at) {
+    OnlineRequest request{{"shop_sales@1:*", "shop_recent@1:*"}, {{"shop", "a"}}, std::nullopt};
+    request.at = EventTimeOfMicros(ParseTimeMicros(at).value());
+    const auto vector = OnlineFeatures(*workspace, request);
+    return vector.ok() ? ToJson(*vector) : json(vector.status().error_code());
+  }
+};
+
+TEST_F(OnlinePastTest, WhatTheStoreNoLongerKeepsIsReadFromTheTables) {
+  const json before = Ask("2024-01-02T12:00:00Z");
+  ASSERT_TRUE(before.is_object()) << before;
+  const std::int64_t later = ParseTimeMicros("2025-01-01T00:00:00Z").value();
+  for (const char* id : {"shop_sales@1", "shop_recent@1"}) {
+    const feature::ViewPlan* plan = workspace->project().FindPlan(id);
+    const CommitSeq seq = workspace->online().AppliedSeq(*plan);
+    ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
+    ASSERT_OK_AND(const auto scan, table::Scan::Plan(workspace->disk(), table, {}));
+    ASSERT_OK_AND(const auto rows, scan.ReadAll());
+    ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, later, 0));
+    const std::vector<feature::Value> shop{feature::Value(std::string("a"))};
+    const std::int64_t at = ParseTimeMicros("2024-01-02T12:00:00Z").value();
+    EXPECT_EQ(workspace->online().Get(*plan, shop, at, at).status().error_code(), "WH4010");
+  }
+  EXPECT_EQ(Ask("2024-01-02T12:00:00Z"), before);
+}
+
+TEST_F(OnlinePastTest, AViewThatTheStoreDoesNotHoldIsUnavailable) {
+  const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
+  ASSERT_OK(workspace->online().Reset(*plan));
+  EXPECT_EQ(Ask("2024-01-02T12:00:00Z"), "WH4019");
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_TRUE(Ask("2024-01-02T12:00:00Z").is_object());
+}
+
+TEST_F(OnlinePastTest, AFieldTypedAsTextIsOfTheViewsType) {
+  OnlineRequest request{{"order_request@1:amount"}, json::object(), std::nullopt};
+  request.texts = {{"at", "2024-01-05T23:30:00Z"}, {"amount", "7"}};
+  ASSERT_OK_AND(const OnlineVector vector, OnlineFeatures(*workspace, request));
+  EXPECT_EQ(vector.features[0].value, 7);
+  request.texts["amount"] = "7.5";
+  EXPECT_EQ(OnlineFeatures(*workspace, request).status().error_code(), "WH4013");
+  request.texts.erase("amount");
+  EXPECT_EQ(OnlineFeatures(*workspace, request).status().error_code(), "WH4017");
 }
 }  // namespace
 }  // namespace weirhouse::engine

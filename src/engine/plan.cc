@@ -21,7 +21,7 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
                     const std::string& kind, const std::string& on_change,
                     std::vector<PlanItem>& items) {
   const json before = applied.value(section, json::object());
-  const json& now = wanted.at(section);
+  const json now = wanted.value(section, json::object());
   for (const auto& [name, digest] : now.items()) {
     if (!before.contains(name)) {
       if (section == "seeds") continue;  // a new seed changes nothing until a transform reads it
@@ -32,7 +32,8 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
   for (const auto& [name, digest] : before.items()) {
     if (!now.contains(name))
-      items.push_back({PlanItem::Action::kRemove, kind, name, "its data stays"});
+      items.push_back({PlanItem::Action::kRemove, kind, name,
+                       kind == "delimiter" ? on_change : "its data stays"});
   }
 }
 
@@ -95,6 +96,7 @@ Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   }
   if (!consumed) return false;
   for (const PlanItem& item : plan.items) {
+    if (item.kind == "delimiter") return true;  // records may be cut and read otherwise
     if (item.kind != "processed" && item.kind != "seed") continue;
     if (item.action == PlanItem::Action::kRemove) continue;
     const bool joins = item.action == PlanItem::Action::kAdd &&
@@ -177,6 +179,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   const json wanted = DefinitionDigests(workspace.project());
   WEIRHOUSE_TRY_STATUS(CompareContracts(workspace, plan.items));
+  CompareSection(applied, wanted, "delimiters", "delimiter", "full rebuild", plan.items);
   CompareSection(applied, wanted, "seeds", "seed", "full rebuild", plan.items);
   CompareSection(applied, wanted, "processed", "processed", "full rebuild", plan.items);
   WEIRHOUSE_TRY_STATUS(NoteExternal(workspace, plan.items));

@@ -1,10 +1,12 @@
 #include "engine/quarantine_table.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/halt.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
@@ -42,24 +44,64 @@ Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
   publication.Add(staged);
   return Status();
 }
-
 namespace {
+using RowsPtr = std::shared_ptr<arrow::Table>;
+using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits
+
+// The objects that the rebuild read: not those that cannot be cut into records, whose row stays,
+// and not those that a person left out, whose quarantine was published before.
+Result<ObjectKeys> ReadObjects(Workspace& workspace, const SourceRecords& records) {
+  WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace));
+  ObjectKeys keys;
+  for (const catalog::ObjectRecord& object : records.objects) {
+    if (left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0)
+      keys.emplace(object.name, object.digest.ToHex());
+  }
+  return keys;
+}
+
+Result<std::string> TextAt(const arrow::Table& rows, const std::string& column, std::int64_t row) {
+  auto cell = rows.GetColumnByName(column)->GetScalar(row);
+  if (!cell.ok()) return Status(Code::kInternal, cell.status().ToString());
+  return (*cell)->ToString();
+}
+
+// Those of `rows` (may be null) that are of one of the objects, or of none.
+Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside) {
+  if (rows == nullptr) return RowsPtr();
+  arrow::BooleanBuilder mask;
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(std::string name, TextAt(*rows, "object", row));
+    WEIRHOUSE_TRY(std::string digest, TextAt(*rows, "object_digest", row));
+    const bool known = keys.count({std::move(name), std::move(digest)}) != 0;
+    if (!mask.Append(known == inside).ok()) return Status(Code::kUnavailable, "no memory");
+  }
+  auto array = mask.Finish();
+  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
+  auto kept = arrow::compute::Filter(rows, *array);
+  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
+  return kept->table();
+}
+
 // What tells one row of quarantine from another: object, record, reason.
-Result<std::multiset<std::string>> Identities(const std::shared_ptr<arrow::Table>& rows) {
+Result<std::multiset<std::string>> Identities(const RowsPtr& rows) {
   std::multiset<std::string> identities;
-  if (rows == nullptr) return identities;
-  const std::vector<std::string> columns = {"object", "object_digest", "ordinal", "reason"};
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> flat, Concatenate({rows}));
-  for (std::int64_t row = 0; row < flat->num_rows(); ++row) {
+  for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows(); ++row) {
     std::string identity;
-    for (const std::string& column : columns) {
-      auto cell = flat->GetColumnByName(column)->GetScalar(row);
-      if (!cell.ok()) return Status(Code::kInternal, cell.status().ToString());
-      identity += (*cell)->ToString() + "\x1f";
+    for (const char* column : {"object", "object_digest", "ordinal", "reason"}) {
+      WEIRHOUSE_TRY(const std::string text, TextAt(*rows, column, row));
+      identity += text + "\x1f";
     }
     identities.insert(std::move(identity));
   }
   return identities;
+}
+
+Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
+  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(table));
+  if (!existing) return RowsPtr();
+  return workspace.ReadTable(table, QuarantineSchema()->field_names());
 }
 }  // namespace
 
@@ -67,28 +109,31 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
                            const std::map<std::string, SourceRecords>& sources,
                            const std::vector<std::unique_ptr<TableWork>>& work) {
   for (const auto& [source, records] : sources) {
-    std::vector<std::shared_ptr<arrow::Table>> parts;
+    const std::string name = "quarantine." + source;
+    std::vector<RowsPtr> parts;
     if (records.quarantine) parts.push_back(records.quarantine);
     WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
     if (rejected != nullptr) parts.push_back(rejected);
-    std::shared_ptr<arrow::Table> now;
+    RowsPtr all;
     if (!parts.empty()) {
-      WEIRHOUSE_TRY(now, Concatenate(parts));
+      WEIRHOUSE_TRY(all, Concatenate(parts));
     }
-    const std::string name = "quarantine." + source;
-    WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
-    std::shared_ptr<arrow::Table> before;
-    if (existing) {
-      WEIRHOUSE_TRY(before, workspace.ReadTable(name));
-    }
-    WEIRHOUSE_TRY(const auto old_rows, Identities(before));
+    WEIRHOUSE_TRY(const RowsPtr before, AllRows(workspace, name));
+    WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
+    WEIRHOUSE_TRY(const RowsPtr now, RowsOf(all, read, /*inside=*/true));
+    WEIRHOUSE_TRY(const RowsPtr replaced, RowsOf(before, read, /*inside=*/true));
+    WEIRHOUSE_TRY(const auto old_rows, Identities(replaced));
     WEIRHOUSE_TRY(const auto new_rows, Identities(now));
     if (old_rows == new_rows) continue;
+    WEIRHOUSE_TRY(const RowsPtr kept, RowsOf(before, read, /*inside=*/false));
     WEIRHOUSE_TRY(const table::TablePtr base,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
     table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
-    if (now != nullptr) WEIRHOUSE_TRY_STATUS(write.Append(*now).status());
+    for (const RowsPtr& rows : {kept, now}) {
+      if (rows != nullptr && rows->num_rows() > 0)
+        WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
+    }
     WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
     publication.Add(staged);
   }

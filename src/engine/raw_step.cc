@@ -28,19 +28,21 @@ struct Arriving {
   std::string problem;  // why the object as a whole cannot be read
 };
 
-// Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
-// or cannot be read, which the summary then tells.
-Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
-                                            RunSummary& summary) {
+// It waits in its folder, and the others do not wait for it.
+std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why,
+                                 RunSummary& summary) {
+  summary.untaken_files[file.path] = raw::TextOfName(why.message());
+  return std::nullopt;
+}
+
+Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
+                                         RunSummary& summary) {
   Arriving arriving;
   arriving.file = &file;
   arriving.source = workspace.project().FindSource(file.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
   auto bytes = raw::ReadLanded(file);
-  if (!bytes.ok()) {
-    summary.untaken_files[file.path] = raw::TextOfName(bytes.status().message());
-    return std::optional<Arriving>();
-  }
+  if (!bytes.ok()) return NotTaken(file, bytes.status(), summary);
   if (!*bytes) return std::optional<Arriving>();
   arriving.bytes = **std::move(bytes);
   if (arriving.bytes.empty()) summary.warnings.push_back("an empty file landed: " + file.path);
@@ -52,11 +54,24 @@ Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::Lan
     auto count = contract::CountRecords(arriving.bytes, FormatOf(*arriving.source), file.name);
     if (count.ok()) {
       arriving.record_count = *count;
+    } else if (count.status().code() != Code::kInvalidInput) {
+      return NotTaken(file, count.status(), summary);  // the world's fault and not the file's
     } else {
       arriving.problem = count.status().ToString();
     }
   }
   return std::optional<Arriving>(std::move(arriving));
+}
+
+// Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
+// or cannot be read, which the summary then tells.
+Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
+                                            RunSummary& summary) {
+  try {
+    return ReadFile(workspace, file, summary);
+  } catch (const std::bad_alloc&) {
+    return NotTaken(file, contract::OutOfMemory(), summary);
+  }
 }
 
 std::shared_ptr<arrow::Schema> LedgerSchema() {

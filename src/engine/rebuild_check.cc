@@ -13,6 +13,7 @@
 #include "engine/online.h"
 #include "engine/plan.h"
 #include "engine/rebuild.h"
+#include "engine/record_query.h"
 #include "engine/row_difference.h"
 #include "feature/online_store.h"
 
@@ -77,6 +78,7 @@ class Checker {
       WEIRHOUSE_TRY_STATUS(CompareWork(*work));
     }
     CompareStates();
+    WEIRHOUSE_TRY_STATUS(CompareLosers());
     WEIRHOUSE_TRY_STATUS(CompareViews());
     return std::move(report_);
   }
@@ -196,6 +198,57 @@ class Checker {
     }
   }
 
+  // Which records system.losers names. Of a table over records also their states and winners: over
+  // another table a state may depend on what that one held in between.
+  using Losers = std::map<std::pair<std::string, RecordId>, std::string>;
+  static void AddLoser(Losers& losers, const TableWork& work, const transform::StoredLoser& loser) {
+    losers[{loser.table, loser.record}] =
+        work.records() == nullptr ? "lost"
+                                  : fmt::format("{} by {}", transform::RecordStateName(loser.state),
+                                                loser.winner.value());
+  }
+
+  Status CompareLosers() {
+    Losers stored;
+    Losers rebuilt;
+    WEIRHOUSE_TRY(const std::vector<transform::StoredLoser> held, HeldLosers());
+    for (const auto& work : rebuilt_->work) {
+      const std::string& name = work->transform().definition.name();
+      if (!IsAsked(work->transform().definition)) continue;
+      for (const transform::StoredLoser& loser : held) {
+        if (loser.table == name) AddLoser(stored, *work, loser);
+      }
+      std::vector<transform::StoredLoser> now;
+      for (const transform::Loser& loser : work->losers())
+        now.push_back({loser.record, name, loser.state, loser.winner, RunId(), loser.version});
+      for (const transform::StoredLoser& loser : transform::LatestLosers(std::move(now)))
+        AddLoser(rebuilt, *work, loser);
+    }
+    Losers all = rebuilt;
+    all.insert(stored.begin(), stored.end());
+    report_.losers_compared = static_cast<std::int64_t>(all.size());
+    for (const auto& [of, said] : all) {
+      const auto there = stored.find(of);
+      const auto here = rebuilt.find(of);
+      LoserDifference one{of.second, of.first, there == stored.end() ? "" : there->second,
+                          here == rebuilt.end() ? "" : here->second};
+      if (one.stored == one.rebuilt) continue;
+      ++report_.losers_differing;
+      if (report_.losers.size() < kDifferencesShown) report_.losers.push_back(std::move(one));
+    }
+    return Status();
+  }
+
+  Result<std::vector<transform::StoredLoser>> HeldLosers() {
+    const std::string name(transform::kLosersTable);
+    const auto location = held_.metadata.find(name);
+    if (location == held_.metadata.end()) return std::vector<transform::StoredLoser>();
+    WEIRHOUSE_TRY(const table::TablePtr table,
+                  table::LoadTable(workspace_.disk(), name, location->second));
+    if (table->current_snapshot() == nullptr) return std::vector<transform::StoredLoser>();
+    return CurrentLosers(workspace_, table->current_snapshot()->id);
+  }
+
   // Whether the feature tables have taken in every processed commit that is compared.
   Result<bool> FeaturesLag() {
     WEIRHOUSE_TRY(const auto next, NextCommit(workspace_, kFeatureConsumer, "processed"));
@@ -271,15 +324,10 @@ class Checker {
       return Status();
     }
     WEIRHOUSE_TRY(const RowsPtr stored, StoredRows(name, *rebuilt->schema()));
-    std::vector<std::shared_ptr<arrow::ChunkedArray>> cells;
-    for (const auto& field : rebuilt->schema()->fields()) {
-      cells.push_back(stored->GetColumnByName(field->name()));
-      WEIRHOUSE_CHECK(cells.back() != nullptr);  // a view's columns never change
-    }
+    WEIRHOUSE_TRY(const RowsPtr shaped,
+                  ShapedLike(stored, *rebuilt, rebuilt->schema()->field_names()));
     // Entities of both are asked about: what should not be served, and what should.
-    WEIRHOUSE_TRY(const RowsPtr asked,
-                  Concatenate({rebuilt, arrow::Table::Make(rebuilt->schema(), std::move(cells),
-                                                           stored->num_rows())}));
+    WEIRHOUSE_TRY(const RowsPtr asked, Concatenate({rebuilt, shaped}));
     WEIRHOUSE_TRY(const SkewReport skew,
                   MeasureSkewOf(workspace_, plan, asked, rebuilt, check_.questions, check_.seed));
     OnlineDifference difference;
@@ -308,7 +356,7 @@ bool RebuildReport::same() const {
                                 [](const TableDifference& one) { return one.differing == 0; });
   const bool answers = std::all_of(online.begin(), online.end(),
                                    [](const OnlineDifference& one) { return one.differing == 0; });
-  return rows && answers && states.empty();
+  return rows && answers && states.empty() && losers_differing == 0;
 }
 
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,

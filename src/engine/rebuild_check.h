@@ -39,6 +39,13 @@ struct StateDifference {
   std::int64_t counted = 0;  // as the catalog counts
   std::int64_t rebuilt = 0;
 };
+// A record of system.losers: what it says, and what it should.
+struct LoserDifference {
+  RecordId record;
+  std::string table;
+  std::string stored;  // "superseded by 7"; empty: not there
+  std::string rebuilt;
+};
 // A view's online answers against the kernel over rebuilt feature rows.
 struct OnlineDifference {
   std::string view;
@@ -52,6 +59,9 @@ struct RebuildReport {
   std::vector<TableDifference> tables;
   std::int64_t states_compared = 0;
   std::vector<StateDifference> states;  // those that differ
+  std::int64_t losers_compared = 0;
+  std::int64_t losers_differing = 0;
+  std::vector<LoserDifference> losers;  // by table and record, at most kDifferencesShown
   std::vector<OnlineDifference> online;
   std::vector<std::string> notes;  // what could not be compared, and why
 

@@ -86,6 +86,7 @@ void Add(const RunSummary& from, RunSummary& to) {
   to.batches += from.batches;
   to.commits += from.commits;
   to.unmatched_files = from.unmatched_files;
+  to.untaken_files = from.untaken_files;
   to.halted = from.halted;
   to.halted_message = from.halted_message;
 }

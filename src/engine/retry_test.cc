@@ -144,13 +144,14 @@ TEST_F(RetryTest, WhatWasSetAsideIsTakenBackWithEachRecordInOneState) {
 TEST_F(RetryTest, AnObjectThatEndsTheProcessAgainStaysInQuarantine) {
   const std::string bytes = Orders(0, 10);
   Land("2024-01-01-a.jsonl", bytes);
+  Land("2024-01-01-b.jsonl", Orders(10, 1));
   CountDeaths("2024-01-01-a.jsonl", bytes, 3);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   CountDeaths("2024-01-01-a.jsonl", bytes, 4);
   Run();
-  EXPECT_EQ(States(), (StateCounts{{"quarantined", 10}}));
+  EXPECT_EQ(States(), (StateCounts{{"processed", 1}, {"quarantined", 10}}));
   ASSERT_OK(RetryObject(*workspace, "order", "2024-01-01-a.jsonl", NoProgress()));
-  EXPECT_EQ(States(), (StateCounts{{"processed", 10}}));
+  EXPECT_EQ(States(), (StateCounts{{"processed", 11}}));
 }
 
 TEST_F(RetryTest, AGateThatStopsARetryIsDecidedAboutLikeAnyOther) {
@@ -159,6 +160,7 @@ TEST_F(RetryTest, AGateThatStopsARetryIsDecidedAboutLikeAnyOther) {
     const std::string name = publish ? "2024-01-01-a.jsonl" : "2024-01-01-c.jsonl";
     const std::string these = publish ? bytes : Orders(100, 10, 5000);
     Land(name, these);
+    Land("2024-01-01-good-" + name, Orders(publish ? 200 : 201, 1));
     CountDeaths(name, these, 3);
     ASSERT_OK(Apply(*workspace, "", NoProgress()));
     const StateCounts before = States();
@@ -172,11 +174,11 @@ TEST_F(RetryTest, AGateThatStopsARetryIsDecidedAboutLikeAnyOther) {
     }
     Run();
   }
-  EXPECT_EQ(States(), (StateCounts{{"processed", 10}, {"excluded", 10}}));
+  EXPECT_EQ(States(), (StateCounts{{"processed", 12}, {"excluded", 10}}));
   EXPECT_EQ(Rows("quarantine.order"), 0);
   ASSERT_OK(RunFull(*workspace, NoProgress()));
-  EXPECT_EQ(Rows("processed.order"), 10);
-  EXPECT_EQ(States(), (StateCounts{{"processed", 10}, {"excluded", 10}}));
+  EXPECT_EQ(Rows("processed.order"), 12);
+  EXPECT_EQ(States(), (StateCounts{{"processed", 12}, {"excluded", 10}}));
 }
 
 TEST_F(RetryTest, OnlyWhatIsInQuarantineAsAWholeIsTakenBack) {

@@ -15,26 +15,6 @@ namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using Indexes = std::vector<std::int64_t>;
 
-// `columns` of `rows`, each of the type it has in `like`.
-Result<RowsPtr> Shaped(const RowsPtr& rows, const arrow::Table& like,
-                       const std::vector<std::string>& columns) {
-  arrow::FieldVector fields;
-  std::vector<std::shared_ptr<arrow::ChunkedArray>> data;
-  for (const std::string& name : columns) {
-    const auto wanted = like.GetColumnByName(name);
-    WEIRHOUSE_CHECK(wanted != nullptr);
-    std::shared_ptr<arrow::ChunkedArray> column = rows->GetColumnByName(name);
-    if (column == nullptr) {
-      auto nulls = arrow::MakeArrayOfNull(wanted->type(), rows->num_rows());
-      if (!nulls.ok()) return Status(Code::kInternal, nulls.status().ToString());
-      column = std::make_shared<arrow::ChunkedArray>(*nulls);
-    }
-    fields.push_back(arrow::field(name, column->type()));
-    data.push_back(std::move(column));
-  }
-  return arrow::Table::Make(arrow::schema(fields), std::move(data), rows->num_rows());
-}
-
 Result<std::vector<Digest>> DigestsOf(const arrow::Table& rows) {
   std::vector<int> all(static_cast<std::size_t>(rows.num_columns()));
   std::iota(all.begin(), all.end(), 0);
@@ -96,6 +76,25 @@ Result<std::vector<KeyedRow>> ByKey(const arrow::Table& rows, const Indexes& ind
 }
 }  // namespace
 
+Result<RowsPtr> ShapedLike(const RowsPtr& rows, const arrow::Table& like,
+                           const std::vector<std::string>& columns) {
+  arrow::FieldVector fields;
+  std::vector<std::shared_ptr<arrow::ChunkedArray>> data;
+  for (const std::string& name : columns) {
+    const auto wanted = like.GetColumnByName(name);
+    WEIRHOUSE_CHECK(wanted != nullptr);
+    std::shared_ptr<arrow::ChunkedArray> column = rows->GetColumnByName(name);
+    if (column == nullptr) {
+      auto nulls = arrow::MakeArrayOfNull(wanted->type(), rows->num_rows());
+      if (!nulls.ok()) return Status(Code::kInternal, nulls.status().ToString());
+      column = std::make_shared<arrow::ChunkedArray>(*nulls);
+    }
+    fields.push_back(arrow::field(name, column->type()));
+    data.push_back(std::move(column));
+  }
+  return arrow::Table::Make(arrow::schema(fields), std::move(data), rows->num_rows());
+}
+
 Result<TableDifference> CompareTables(const std::string& table, const RowsPtr& stored,
                                       const RowsPtr& rebuilt,
                                       const std::vector<std::string>& columns,
@@ -105,8 +104,8 @@ Result<TableDifference> CompareTables(const std::string& table, const RowsPtr& s
   difference.key = key;
   difference.stored_rows = stored->num_rows();
   difference.rebuilt_rows = rebuilt->num_rows();
-  WEIRHOUSE_TRY(const RowsPtr left, Shaped(stored, *rebuilt, columns));
-  WEIRHOUSE_TRY(const RowsPtr right, Shaped(rebuilt, *rebuilt, columns));
+  WEIRHOUSE_TRY(const RowsPtr left, ShapedLike(stored, *rebuilt, columns));
+  WEIRHOUSE_TRY(const RowsPtr right, ShapedLike(rebuilt, *rebuilt, columns));
   WEIRHOUSE_TRY(const std::vector<Digest> left_digests, DigestsOf(*left));
   WEIRHOUSE_TRY(const std::vector<Digest> right_digests, DigestsOf(*right));
   const auto [left_alone, right_alone] = Unmatched(left_digests, right_digests);

@@ -23,4 +23,8 @@ Result<TableDifference> CompareTables(const std::string& table,
                                       const std::shared_ptr<arrow::Table>& rebuilt,
                                       const std::vector<std::string>& columns,
                                       const std::vector<std::string>& key, std::size_t shown_max);
+// `columns` of `rows`, nulls of the type they have in `like` where it lacks one.
+Result<std::shared_ptr<arrow::Table>> ShapedLike(const std::shared_ptr<arrow::Table>& rows,
+                                                 const arrow::Table& like,
+                                                 const std::vector<std::string>& columns);
 }  // namespace weirhouse::engine

@@ -121,6 +121,8 @@ const transform::CheckedTransform* MakerOf(const ProjectDefinition& project,
   return nullptr;
 }
 
+constexpr char kUnknown[] = "unknown";  // a snapshot in between is not kept any more
+
 // The strongest thing that the snapshots after `before`, up to `now`, say of rows that left; empty
 // if nothing.
 std::string LossBetween(const table::TableMetadata& table, SnapshotId before, SnapshotId now) {
@@ -132,7 +134,7 @@ std::string LossBetween(const table::TableMetadata& table, SnapshotId before, Sn
     if (loss == kMadeAnew) return loss;
     snapshot = snapshot->parent ? table.FindSnapshot(*snapshot->parent) : nullptr;
   }
-  return snapshot == nullptr ? std::string(kMadeAnew) : loss;
+  return snapshot == nullptr ? std::string(kUnknown) : loss;
 }
 
 // Adds to `change`, the rows that joined a processed table since `before`, what left it.
@@ -140,8 +142,11 @@ Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transf
                  const table::TablePtr& table, SnapshotId before, SnapshotId now,
                  SourceChange& change) {
   const std::string loss = LossBetween(*table, before, now);
-  if (loss.empty()) return Status();
-  if (loss == kMadeAnew) {
+  // Rows made of records stay, whatever a snapshot that is gone said.
+  const bool may_lose = transform.driver && transform::KindOfTable(*transform.driver) ==
+                                                transform::TableKind::kProcessed;
+  if (loss.empty() || (loss == kUnknown && !may_lose)) return Status();
+  if (loss != kRetracted) {
     change = Whole("its source was made anew");
     return Status();
   }
@@ -251,10 +256,7 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
   } else if (transform != nullptr && transform->definition.mode == transform::Mode::kFull) {
     change = Whole("mode full");
   }
-  const bool chained =
-      transform != nullptr && transform->driver &&
-      transform::KindOfTable(*transform->driver) == transform::TableKind::kProcessed;
-  if (!change.whole && before && chained) {
+  if (!change.whole && before && transform != nullptr) {
     WEIRHOUSE_TRY_STATUS(
         AddLosses(workspace, *transform, table, before->snapshot, *options.snapshot, change));
   }

@@ -54,6 +54,8 @@ class TableWork {
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
   // `losers` are all of the table's, not those of a batch.
   bool is_full() const { return full_; }
+  // Records of which `losers` are all there is to say, whatever was said before.
+  const std::vector<RecordId>& settled_records() const { return plan_.settled_records; }
   // Rows that join the current table, hidden columns included.
   const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -43,11 +44,13 @@ std::int64_t HiddenAt(const std::vector<StoredVersion>& versions, std::size_t in
 // Applies one view's change to a batch of writes.
 class Writer {
  public:
-  Writer(storage::KvStore& store, const ViewPlan& plan, ViewPlace place, std::int64_t now,
-         storage::KvBatch& batch, ApplyReport& report)
+  Writer(storage::KvStore& store, const ViewPlan& plan, ViewPlace place,
+         std::optional<std::int64_t> evicted_before, std::int64_t now, storage::KvBatch& batch,
+         ApplyReport& report)
       : store_(store),
         plan_(plan),
         place_(std::move(place)),
+        evicted_before_(evicted_before),
         now_(now),
         batch_(batch),
         report_(report) {}
@@ -90,6 +93,14 @@ class Writer {
     batch_.Put(RowKeyOf(place_, version, group.row_key), EncodeRow(read_.rows, row, hidden_at));
   }
 
+  // `version`, which stood, stands no more. If others of its entity may have been left out that are
+  // as old, one of them stands in its place now, and is not here.
+  void NoteGone(const StoredVersion& version) {
+    if (!evicted_before_ || version.event_time >= *evicted_before_ || version.entity.empty())
+      return;
+    batch_.Put(GapKey(place_, version.entity), "");
+  }
+
   void Replace(const KeyGroup& group, const std::string& list_key,
                const std::vector<StoredVersion>& known) {
     std::optional<std::size_t> newest;
@@ -102,6 +113,7 @@ class Writer {
     }
     for (const StoredVersion& version : known) {
       batch_.Delete(RowKeyOf(place_, version, group.row_key));
+      NoteGone(version);
     }
     if (!newest) {
       batch_.Delete(list_key);
@@ -144,6 +156,7 @@ class Writer {
       WEIRHOUSE_TRY(std::optional<std::string> value, store_.Get(key));
       if (!value) continue;  // evicted
       WEIRHOUSE_TRY_STATUS(HiddenAtOf(*value).status());
+      NoteGone(known[i]);
       SetHiddenAt(hidden_at, &*value);
       batch_.Put(key, *value);
     }
@@ -154,6 +167,7 @@ class Writer {
   storage::KvStore& store_;
   const ViewPlan& plan_;
   const ViewPlace place_;
+  const std::optional<std::int64_t> evicted_before_;
   const std::int64_t now_;
   storage::KvBatch& batch_;
   ApplyReport& report_;
@@ -167,7 +181,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEarlierL
 // All generations of a view.
 Status DeleteView(storage::KvStore& store, const std::string& view_id) {
   const std::unique_ptr<storage::KvBatch> batch = store.NewBatch();
-  for (const char kind : {kRowKind, kVersionKind}) {
+  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
     const std::string prefix = ViewPrefix(kind, view_id);
     batch->DeleteRange(prefix, AfterPrefix(prefix));
   }
@@ -247,7 +261,7 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
     OnlineMarker marker = MarkerOf(view_id);
     if (change.anew) {
       WEIRHOUSE_CHECK(change.rows == nullptr);
-      for (const char kind : {kRowKind, kVersionKind}) {
+      for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
         const std::string old = PlacePrefix(kind, {view_id, marker.generation});
         batch->DeleteRange(old, AfterPrefix(old));
       }
@@ -257,7 +271,9 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
       marker.generation = 1;
     }
     const ViewPlace place{view_id, marker.generation};
-    WEIRHOUSE_TRY_STATUS(Writer(store_, *change.plan, place, now, *batch, report).Apply(change));
+    WEIRHOUSE_TRY_STATUS(
+        Writer(store_, *change.plan, place, marker.evicted_before, now, *batch, report)
+            .Apply(change));
     marker.applied = std::max(marker.applied, applied.value());
     if (change.snapshot) marker.snapshot = change.snapshot->value();
     batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));

@@ -105,7 +105,7 @@ class PartWriter {
     return batch_->count() < kPutsAtOnce ? Status() : Flush();
   }
   Status Clear(const ViewPlace& place) {
-    for (const char kind : {kRowKind, kVersionKind}) {
+    for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
       const std::string prefix = PlacePrefix(kind, place);
       batch_->DeleteRange(prefix, AfterPrefix(prefix));
     }

@@ -76,6 +76,12 @@ std::string VersionListKey(const ViewPlace& place, std::string_view row_key) {
   return key;
 }
 
+std::string GapKey(const ViewPlace& place, std::string_view entity) {
+  std::string key = PlacePrefix(kGapKind, place);
+  key += entity;
+  return key;
+}
+
 std::string AfterPrefix(std::string prefix) {
   while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
   if (!prefix.empty()) prefix.back() = static_cast<char>(prefix.back() + 1);

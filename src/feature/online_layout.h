@@ -7,9 +7,12 @@
 //   row      'F' | u16 view id size | view id | u32 generation | u32 entity size | entity
 //            | ~event time (8) | ~known time (8) | row key | digest (32)
 //   version  'K' | u16 view id size | view id | u32 generation | row key
+//   gap      'G' | u16 view id size | view id | u32 generation | entity
 //   marker   'S' | u16 view id size | view id
 // A view's rows and version lists lie under the generation that its marker names. What replaces all
 // of them is written under the next one and becomes theirs with the marker.
+// A gap stands where the older row that was kept of an entity left or was hidden: what stood behind
+// it was not kept.
 // Keys that begin with 'R', 'V' or 'M' are of an earlier layout without generations: removed.
 //
 // Only so that a key names one version exactly does the digest stand in it: applying again is
@@ -63,6 +66,7 @@ struct StoredVersion {
 
 inline constexpr char kRowKind = 'F';
 inline constexpr char kVersionKind = 'K';
+inline constexpr char kGapKind = 'G';
 inline constexpr char kMarkerKind = 'S';
 // Of all generations of a view; of a marker: its key.
 std::string ViewPrefix(char kind, const std::string& view_id);
@@ -79,6 +83,7 @@ void AppendNewestFirst(std::int64_t time, std::string* key);
 std::string RowKeyOf(const ViewPlace& place, const StoredVersion& version,
                      std::string_view row_key);
 std::string VersionListKey(const ViewPlace& place, std::string_view row_key);
+std::string GapKey(const ViewPlace& place, std::string_view entity);
 // The smallest string greater than all that begin with `prefix`.
 std::string AfterPrefix(std::string prefix);
 

@@ -39,6 +39,8 @@ class EntityScan {
     return true;
   }
   bool needs_newer() const { return problem_.ok() && !survivor_; }
+  // The event time of the newest row before t that stands.
+  std::optional<std::int64_t> survivor() const { return survivor_; }
   // Takes all rows after t: nothing stands before, and why not may lie here (a later row, or one
   // that a delete hid).
   bool TakeNewer(std::string_view key, std::string_view value) {
@@ -133,10 +135,10 @@ Result<CommitSeq> OnlineState::AppliedSeq(const ViewPlan& plan) const {
   return CommitSeq(marker.applied);
 }
 
-Status OnlineState::ReadEntity(const ViewPlan& plan, std::uint32_t generation,
+Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
                                const std::string& entity, std::int64_t at, std::int64_t known,
                                FeatureRows* rows) const {
-  const ViewPlace place{plan.view.id(), generation};
+  const ViewPlace place{plan.view.id(), marker.generation};
   const std::string prefix = EntityPrefix(place, entity);
   EntityScan scan(plan, PlacePrefix(kRowKind, place).size(), at, known);
   std::string from = prefix;
@@ -144,6 +146,18 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, std::uint32_t generation,
   WEIRHOUSE_TRY_STATUS(kv_->Scan(
       from, AfterPrefix(prefix),
       [&](std::string_view key, std::string_view value) { return scan.TakeOlder(key, value); }));
+  if (marker.evicted_before && scan.survivor().value_or(kTimeless) < *marker.evicted_before) {
+    WEIRHOUSE_TRY(const auto gap, kv_->Get(GapKey(place, entity)));
+    if (gap) {
+      return Status(
+                 Code::kInvalidInput,
+                 fmt::format("the online store does not keep what an answer of view \"{}\" about "
+                             "this entity rests on",
+                             plan.view.id()))
+          .WithError("WH4010")
+          .WithHint("ask the offline tables: a point-in-time join has no such limit");
+    }
+  }
   if (scan.needs_newer()) {
     WEIRHOUSE_TRY_STATUS(kv_->Scan(prefix, from, [&](std::string_view key, std::string_view value) {
       return scan.TakeNewer(key, value);
@@ -164,7 +178,7 @@ Result<FeatureAnswer> OnlineState::Get(const ViewPlan& plan, std::span<const Val
   FeatureRows rows;
   rows.values = EmptyValues(plan);
   if (key && marker.generation != 0) {
-    WEIRHOUSE_TRY_STATUS(ReadEntity(plan, marker.generation, *key, at, known, &rows));
+    WEIRHOUSE_TRY_STATUS(ReadEntity(plan, marker, *key, at, known, &rows));
   }
   return AnswerFromRows(plan, {&rows, 0, rows.size()}, at, known, CommitSeq(marker.applied));
 }

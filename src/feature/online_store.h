@@ -65,7 +65,7 @@ class OnlineState {
  public:
   // Answers one entity at t = `at`, given k = `known` (usually `at`). NULL keys and unknown ones
   // answer not_found, and so does a view that was never applied, at commit 0: ask Holds. Errors:
-  // WH4010, `at` lies before what is kept for this view; WH4013, the values are not the view's
+  // WH4010, the answer rests on rows that are not kept; WH4013, the values are not the view's
   // entity; WH4014, stored bytes cannot be read (rebuild).
   Result<FeatureAnswer> Get(const ViewPlan& plan, std::span<const Value> entity, std::int64_t at,
                             std::int64_t known) const;
@@ -78,7 +78,7 @@ class OnlineState {
   friend class OnlineStore;
   OnlineState(std::unique_ptr<storage::KvState> kv, std::set<std::string> distrusted);
   Result<OnlineMarker> MarkerOf(const ViewPlan& plan) const;
-  Status ReadEntity(const ViewPlan& plan, std::uint32_t generation, const std::string& entity,
+  Status ReadEntity(const ViewPlan& plan, const OnlineMarker& marker, const std::string& entity,
                     std::int64_t at, std::int64_t known, FeatureRows* rows) const;
 
   std::unique_ptr<storage::KvState> kv_;

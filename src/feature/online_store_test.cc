@@ -266,6 +266,27 @@ TEST_F(OnlineStoreTest, AnswersWithTheSameStatusesAfterARebuild) {
   }
 }
 
+TEST_F(OnlineStoreTest, SaysSoWhenWhatStoodBehindAKeptRowIsNotThere) {
+  for (const char* source : {"processed.x", "processed.x_history"}) {
+    const ViewPlan plan = Latest(source, "ttl: 10us,");
+    ASSERT_OK(online_->Reset(plan));
+    const std::vector<SampleRow> rows = {Put("a", "1", 10, 10, 1), Put("a", "2", 20, 20, 2),
+                                         Put("b", "3", 15, 15, 3)};
+    ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, rows), CommitSeq(1), 100, 5));
+    EXPECT_EQ(First(plan, "a", 100).status, FeatureStatus::kExpired);
+    // The row that was kept comes to lie elsewhere: behind it stood row 1, which is not here.
+    Apply(plan, {Put("a", "2", 103, 102, 5)}, 2);
+    const std::vector<Value> a = {Value(std::string("a"))};
+    EXPECT_EQ(online_->Get(plan, a, 102, 102).status().error_code(), "WH4010") << source;
+    EXPECT_EQ(First(plan, "a", 104).value, Value(std::int64_t{5})) << "nothing old is asked for";
+    EXPECT_EQ(First(plan, "b", 102).status, FeatureStatus::kExpired) << "another entity";
+    std::vector<SampleRow> all = rows;
+    all[1] = Put("a", "2", 103, 102, 5);
+    ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, all), CommitSeq(2), 104, 5));
+    EXPECT_EQ(First(plan, "a", 102).status, FeatureStatus::kExpired) << "row 1 is kept now";
+  }
+}
+
 TEST_F(OnlineStoreTest, KeepsEverythingOfAViewWithoutBound) {
   const ViewPlan plan = Latest();
   Apply(plan, {Put("a", "1", 10, 10, 1), Put("a", "2", 20, 20, 2)}, 1);

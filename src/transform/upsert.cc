@@ -158,6 +158,10 @@ class Reconciler {
       : facts_(facts), settled_(settled), decision_(decision), plan_(plan) {}
 
   Status Run(table::KeyIndex& current) {
+    for (std::size_t i = 0; i < facts_.keys.size(); ++i) {
+      if (facts_.records[i] >= 0 && settled_.keys.count(facts_.keys[i]) != 0)
+        plan_.settled_records.emplace_back(facts_.records[i]);
+    }
     WEIRHOUSE_TRY_STATUS(Current(current));
     History();
     return Status::Ok();

@@ -103,6 +103,8 @@ struct UpsertPlan {
   // Keys of rows that repeat what stands and have an older record: only a chain has them, which
   // then settles these keys too (PlanChange).
   std::vector<std::string> older;
+  // Records of the rows whose keys were settled anew: `losers` say all that is to say of them.
+  std::vector<RecordId> settled_records;
   StateCounts states;         // all zero if the query is not row-wise
   std::vector<Loser> losers;  // by record
   std::vector<RejectedRow> rejected;

@@ -26,7 +26,7 @@ schema:
 """
 
 
-def make(folder, fields, sql, views, clock="clock: replay\n", pattern=True):
+def make(folder, fields, sql, views, clock="clock: replay\n", pattern=True, apply=True):
     folder.mkdir()
     batch = "    batch: { by: name, pattern: '{date}' }\n" if pattern else ""
     files = {
@@ -42,7 +42,8 @@ def make(folder, fields, sql, views, clock="clock: replay\n", pattern=True):
         (folder / path).write_text(text)
     project = Project(folder)
     project.token = project.json("init")["token"]
-    project.apply()
+    if apply:
+        project.apply()
     return project
 
 
@@ -216,14 +217,13 @@ def test_keys_are_typed_by_the_view_on_every_road(tmp_path):
 
 
 def test_a_number_does_not_merge_integers(tmp_path):
-    folder = tmp_path / "p"
-    views = view("v", "n: { agg: count }", entity="id: number")
-    project = make(folder, {"id": "integer!", "at": "timestamp!"},
-                   "-- wh: table processed.t; key id; event at; known at; mode incremental; history keep\n"
-                   "SELECT r.id, r.at FROM records.t AS r\n", view("v", "n: { agg: count }", entity="id: integer"))
-    (folder / "features/v.yaml").write_text(views)
+    sql = ("-- wh: table processed.t; key id; event at; known at; mode incremental; history keep\n"
+           "SELECT r.id, r.at FROM records.t AS r\n")
+    fields = {"id": "integer!", "at": "timestamp!"}
+    project = make(tmp_path / "p", fields, sql, view("v", "n: { agg: count }", entity="id: number"), apply=False)
     refused = project.wh("validate", code=2)
-    assert "WH4015" in refused.stderr + refused.stdout and "integer" in refused.stderr + refused.stdout
+    assert "WH4015" in refused.stderr + refused.stdout and "id: integer" in refused.stderr + refused.stdout
+    assert "WH4015" in project.wh("plan", code=2).stderr
 
 
 def test_nan_and_infinities_are_told_from_null(tmp_path):

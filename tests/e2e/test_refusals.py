@@ -115,6 +115,20 @@ def test_a_batch_of_which_every_record_is_refused_is_as_loud(tmp_path):
     assert answer["reasons"][0]["records"] == 2
 
 
+def test_a_full_run_leaves_the_quarantine_of_what_it_does_not_read(tmp_path):
+    project = make(tmp_path / "p", gate=GATE.replace("min: 1", "max: 2"))
+    project.land("s", "a.csv", b",id,temp\n0,x,1\n")
+    project.land("s", "b.csv", b"id,temp\ny,1\nz,cold\n")
+    project.wh("apply", "--yes", code=3)
+    project.land("s", "c.csv", b"id,temp\np,1\nq,2\nr,3\nt,warm\n")
+    project.wh("ingest", code=3)
+    project.wh("gate", "discard", project.status()["halted"][0]["run"], "--reason", "too many")
+    before, sums = reasons(project), states(project)
+    assert len(before) == 2 and sums == {"processed": 1, "quarantined": 2, "excluded": 3}
+    project.wh("run", "--full")
+    assert reasons(project) == before and states(project) == sums
+
+
 def test_a_file_of_which_every_record_is_refused_is_named_beside_good_ones(tmp_path):
     project = make(tmp_path / "p", source="format: jsonl")
     project.land("s", "a.jsonl", b"id,temp\nx,1\n")
@@ -219,6 +233,23 @@ def test_a_delimiter_is_what_the_source_says(tmp_path, written, byte):
     assert [row["temp"] for row in rows] == [1.5, 2.0]
     assert rows[0]["id"] == 'x;\n"1"'.replace(";", byte.decode()) and rows[1]["id"] == "y,"
     assert project.rows("select count(*) as n from records.s")[0]["n"] == 2
+
+
+def test_files_that_were_refused_for_their_delimiter_are_read_once_it_is_said(tmp_path):
+    project = make(tmp_path / "p")
+    project.land("s", "a.csv", b"id;temp\nx;1\ny;warm\n")
+    project.wh("apply", "--yes", code=3)
+    assert states(project) == {"quarantined": 2}
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, delimiter: ';'"))
+    assert "delimiter s" in project.wh("plan").stdout
+    project.apply()
+    assert states(project) == {"processed": 1, "quarantined": 1}
+    assert [reason for reason, _ in reasons(project)] == ["WH1202 temp not of type number"]
+    project.land("s", "b.csv", b"id;temp\nz;3\n")
+    project.wh("ingest")
+    assert states(project) == {"processed": 2, "quarantined": 1}
+    project.edit("weirhouse.yaml", (", delimiter: ';'", ""))
+    project.wh("plan")
 
 
 @pytest.mark.parametrize("settings", ["format: csv, delimiter: ''", "format: csv, delimiter: ';;'",
@@ -354,14 +385,11 @@ def test_memory_that_does_not_suffice_is_said_and_loses_nothing(tmp_path):
     project.wh("ingest")
     line = json.dumps({"id": "%09d", "temp": 1.5, "note": "x" * 200})
     project.land("s", "c.jsonl", "\n".join(line.replace("%09d", f"{i:09d}") for i in range(150_000)).encode())
-    for _ in range(4):
-        done = limited(project, 560, "ingest")
-        assert done.returncode in (0, 3, 8), (done.returncode, done.stderr)
-        assert done.returncode != 8 or "error[WH" in done.stderr, done.stderr
+    done = limited(project, 1000, "ingest")
+    assert done.returncode in (0, 8), (done.returncode, done.stderr)
+    assert done.returncode == 0 or "error[WH" in done.stderr, done.stderr
     project.land("s", "d.jsonl", b'{"id":"d1","temp":1}\n')
     project.wh("ingest", code=None)
     sums = states(project)
     assert sum(sums.values()) == project.status()["records"] == 150_004 and project.status()["waiting_records"] == 0
-    if "quarantined" in sums:
-        project.wh("quarantine", "retry", "s/c.jsonl")
-    assert states(project) == {"processed": 150_004}
+    assert sums == {"processed": 150_004}

@@ -122,6 +122,7 @@ def test_any_order_and_any_batches_end_in_the_same_states(tmp_path, kind):
         assert lost_counts(project) == {state: count for state, count in wanted.items() if state in LOST}
         contents.add(project.digest("processed.ev"))
         before = losers(project)
+        project.wh("verify", "--rebuild")
         project.wh("run", "--full")
         assert states(project) == wanted
         assert losers(project) == before
@@ -129,18 +130,27 @@ def test_any_order_and_any_batches_end_in_the_same_states(tmp_path, kind):
     assert len(contents) == 1
 
 
-def test_a_chain_names_its_losers_as_a_rebuild_does(tmp_path):
+@pytest.mark.parametrize("mode", ["full", "incremental", "incremental; history keep"])
+def test_a_chain_names_its_losers_as_a_rebuild_does(tmp_path, mode):
     project = make(tmp_path / "p", {
         "processed/ev.sql": table("key id; order o; mode incremental"),
-        "processed/next.sql": table("key o; mode full", "next", "SELECT e.o, e.x, e.id FROM processed.ev AS e")})
-    for day, records in enumerate([[{"id": "a", "o": 1, "x": 1.0}, {"id": "b", "o": 1, "x": 1.0}], [{"id": "c", "o": 1, "x": 1.0}],
-                                   [{"id": "b", "o": 5, "x": 2.0}], [{"id": "c", "o": 6, "x": 3.0}]]):
+        "processed/next.sql": table(f"key g; order o; mode {mode}", "next",
+                                    "SELECT CAST(e.x AS BIGINT) AS g, e.o, e.id FROM processed.ev AS e WHERE e.x < 9")})
+    seen = set()
+    for day, records in enumerate([
+            [{"id": "a", "o": 1, "x": 1}, {"id": "b", "o": 1, "x": 1}, {"id": "d", "o": 0, "x": 1}],
+            [{"id": "c", "o": 2, "x": 1}],                              # takes the group from a or b
+            [{"id": "b", "o": 5, "x": 2}], [{"id": "c", "o": 6, "x": 9}],  # one leaves for another group, one for none
+            [{"id": "a", "o": 7, "x": 2}], [{"id": "b", "o": 8, "x": 1}]]):
         land(project, day + 1, records)
         project.wh("run")
-    before = losers(project)
-    project.wh("run", "--full")
-    assert losers(project) == before
-    assert lost_counts(project, "processed.next") == {}  # each has a key of its own now
+        before = losers(project)
+        seen.add(tuple(sorted(lost_counts(project, "processed.next").items())))
+        if day in (1, 3, 5):
+            project.wh("run", "--full")
+            assert losers(project) == before, day
+            project.wh("verify", "--rebuild")
+    assert len(seen) > 2
 
 
 GATE = {"gates/ev.yaml": "gate: ev\ntable: processed.ev\nchecks:\n  - row_count: { between: [3, 1000] }\n"}
@@ -192,6 +202,41 @@ def test_a_discarded_batch_leaves_no_losers_and_its_records_are_excluded(tmp_pat
     project.wh("run", "--full")
     assert states(project) == {"processed": 5, "excluded": 3, "quarantined": 1, "duplicate": 4}
     assert len(losers(project)) == 4
+
+
+@pytest.mark.parametrize("point", ["processed.staged_table", "engine.publish.before_commit", "engine.publish.after_commit",
+                                   "processed.committed", "processed.indexed"])
+def test_a_crash_loses_no_loser_and_counts_none_twice(tmp_path, point):
+    project = make(tmp_path / "p", {"processed/ev.sql": table("key id; order o; mode incremental")})
+    for day, records in enumerate((FIRST, SECOND, FIRST[:3], SECOND[:1])):
+        land(project, day + 1, records)
+        project.wh("run", code=None, env={"WEIRHOUSE_FAILPOINT": point, "WEIRHOUSE_FAILPOINT_LOSE": "1"})
+        project.wh("run")
+    assert states(project) == {"processed": 5, "superseded": 2, "duplicate": 4}
+    assert lost_counts(project) == {"superseded": 2, "duplicate": 4}
+    project.wh("verify", "--rebuild")
+    project.wh("verify", "--deep")
+
+
+@pytest.mark.parametrize("point", ["processed.halted", "gate.overridden", "engine.publish.before_commit", "rebuild.committed"])
+def test_a_crash_around_a_halt_or_a_rebuild_keeps_the_losers(tmp_path, point):
+    project = make(tmp_path / "p", {"processed/ev.sql": table("key id; order o; mode incremental"), **GATE})
+    crash = {"WEIRHOUSE_FAILPOINT": point, "WEIRHOUSE_FAILPOINT_LOSE": "1"}
+    land(project, 1, FIRST)
+    project.wh("run")
+    land(project, 2, SECOND)
+    project.wh("run", code=None, env=crash)
+    project.wh("run", code=3)
+    run = project.status()["halted"][0]["run"]
+    project.wh("gate", "override", run, "--reason", "known", code=None, env=crash)
+    for halted in project.status()["halted"]:
+        project.wh("gate", "override", halted["run"], "--reason", "known")
+    project.wh("run")
+    wanted = losers(project)
+    assert [state for state, _ in wanted.values()] == ["superseded"] * 2
+    project.wh("run", "--full", code=None, env=crash)
+    project.wh("run", "--full")
+    assert losers(project) == wanted and states(project) == {"processed": 5, "superseded": 2}
 
 
 def test_counts_close_where_several_tables_read_one_source_and_others_read_none(tmp_path):
