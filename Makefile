@@ -1,5 +1,5 @@
 # The front door. Every target says what it does and can be run again at any time.
-.PHONY: help setup build demo test crash-test gate-model rck interop race-test bench fuzz ci-full tidy clean
+.PHONY: help setup build demo test crash-test gate-model rck interop race-test rebuild-test bench fuzz ci-full tidy clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ interop: setup   ## the matrix: DuckDB, pyiceberg, Spark and ours write and read
 
 race-test: setup ## eight writers on three tables, answers lost, upkeep running; a serial history or not
 	@tools/race-test
+
+rebuild-test: build ## 2,000 random projects against a model and against their full rebuild
+	@.deps/venv/bin/python tests/rebuild/rebuild_trial.py --projects 2000
 
 bench: setup     ## measure, beside named peers, in one run
 	@tools/bench

@@ -124,11 +124,11 @@ std::string Listing::AsCsv() const {
   std::string text;
   for (std::size_t column = 0; column < columns_.size(); ++column)
     text += (column > 0 ? "," : "") + CsvField(columns_[column]);
-  text += "\r\n";
+  text += "\n";
   for (const std::vector<json>& row : rows_) {
     for (std::size_t column = 0; column < row.size(); ++column)
       text += (column > 0 ? "," : "") + CsvField(row[column]);
-    text += "\r\n";
+    text += "\n";
   }
   return text;
 }

@@ -27,7 +27,8 @@ class Listing {
   std::string AsText() const;
   nlohmann::json AsJson() const;  // an array of objects
   std::string AsJsonLines() const;
-  std::string AsCsv() const;  // RFC 4180
+  // RFC 4180, but lines end as in other text files here: so a shell reads them too.
+  std::string AsCsv() const;
 
  private:
   nlohmann::json RowAsJson(std::size_t row) const;

@@ -42,7 +42,7 @@ TEST(Listing, QuotesWhatCsvWouldMisread) {
   Listing listing("rows", {"a", "b"}, Listing::Heading::kAsNamed);
   listing.Add({"x,\"y\"", nullptr});
   listing.Add({"", 1.5});
-  EXPECT_EQ(listing.AsCsv(), "a,b\r\n\"x,\"\"y\"\"\",\r\n\"\",1.5\r\n");
+  EXPECT_EQ(listing.AsCsv(), "a,b\n\"x,\"\"y\"\"\",\n\"\",1.5\n");
 }
 
 TEST(Listing, EscapesControlCharactersInTextOnly) {

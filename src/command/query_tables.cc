@@ -61,11 +61,31 @@ const engine::Seed* FindSeed(const engine::ProjectDefinition& project, const std
   return nullptr;
 }
 
+// The columns of a table that the project defines and that no batch has written yet; null for
+// others.
+std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const engine::ProjectDefinition& project,
+                                                 const std::string& name) {
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    const transform::TransformDefinition& definition = transform.definition;
+    if (name == definition.name()) return transform.output;
+    if (definition.history == transform::History::kKeep && name == definition.history_table())
+      return transform.output;
+  }
+  return nullptr;
+}
+
 // Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
 Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
                                                   const std::string& name,
                                                   const std::vector<std::string>& columns,
                                                   const AsOf& at) {
+  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+  if (!existing && at.snapshot.empty()) {
+    if (const auto schema = SchemaOfUnwritten(workspace.project(), name)) {
+      WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
+      return Selected(empty, columns);
+    }
+  }
   WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
   table::ScanOptions options;
   options.columns = columns;
@@ -130,6 +150,11 @@ Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
   for (const engine::Source& source : workspace.project().sources)
     names.push_back("records." + source.name);
   for (const engine::Seed& seed : workspace.project().seeds) names.push_back("ref." + seed.name);
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    names.push_back(transform.definition.name());
+    if (transform.definition.history == transform::History::kKeep)
+      names.push_back(transform.definition.history_table());
+  }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());  // system.losers is both
   return names;
@@ -144,6 +169,10 @@ Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& works
   if (name.starts_with("system.")) {
     WEIRHOUSE_TRY(const auto rows, SystemRows(workspace, name, AsOf()));
     return rows->schema();
+  }
+  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+  if (!existing) {
+    if (auto schema = SchemaOfUnwritten(project, name)) return schema;
   }
   WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
   return table->schema().ToArrow();

@@ -116,5 +116,21 @@ TEST_F(NullKey, OfAnAggregateIsTold) {
               ElementsAre(HasSubstr("processed.total left out 1 of its rows, whose key column "
                                     "\"city\" is null (WH2112)")));
 }
+
+// A row that no record stands behind is no record in quarantine.
+TEST_F(NullKey, OfAnAggregateOverOneRecordRefusesNoBatch) {
+  Write(
+      "processed/total.sql",
+      "-- wh: table processed.total; key city; mode full\n"
+      "SELECT CASE WHEN r.shop = 'a' THEN r.shop END AS city, count(*) AS n FROM records.order AS "
+      "r GROUP BY ALL\n");
+  Reopen();
+  const std::string at = "2024-01-01T01:00:00Z";
+  Land("2024-01-01.jsonl", Order("o2", 9, at, at, "b"));
+  ASSERT_OK_AND(const RunSummary summary, Apply());
+  EXPECT_EQ(summary.warnings.size(), 1u);
+  EXPECT_TRUE(summary.refused_batches.empty());
+  EXPECT_TRUE(summary.quarantined.empty());
+}
 }  // namespace
 }  // namespace weirhouse::engine

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 
@@ -15,31 +16,44 @@ constexpr std::size_t kReasonsInStory = 3;
 constexpr std::size_t kRefusalsShown = 10;
 constexpr std::size_t kReasonsShown = 5;
 
+// The records of this batch that tables left out for want of a key, each once. A table of mode full
+// leaves out those of earlier batches again, an aggregate rows that no record stands behind.
+std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const WorkOfBatch& work) {
+  const auto now = [&](RecordId record) {
+    return std::any_of(records.objects.begin(), records.objects.end(), [&](const auto& object) {
+      const std::int64_t ordinal = record.value() - object.first_record_id.value();
+      return ordinal >= 0 && ordinal < object.record_count;
+    });
+  };
+  std::vector<RejectedRecord> rejected;
+  std::set<RecordId> seen;
+  for (const auto& one : work) {
+    if (one->records() != &records) continue;
+    for (const RejectedRecord& row : one->rejected()) {
+      if (now(row.record) && seen.insert(row.record).second) rejected.push_back(row);
+    }
+  }
+  return rejected;
+}
+
 // By reason, those of the contract and those of null keys.
 std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
                                                   const WorkOfBatch& work) {
   std::map<std::string, QuarantineReason> reasons = records.reasons;
-  for (const auto& one : work) {
-    if (one->records() != &records) continue;
-    for (const RejectedRecord& rejected : one->rejected()) {
-      const std::string reason = ViolationOf(rejected).Reason();
-      QuarantineReason& known = reasons[reason];
-      if (known.records++ > 0) continue;
-      known.source = records.source;
-      known.reason = reason;
-      known.first = fmt::format("{}/{}", records.source, rejected.record.value());
-    }
+  for (const RejectedRecord& rejected : RejectedNow(records, work)) {
+    const std::string reason = ViolationOf(rejected).Reason();
+    QuarantineReason& known = reasons[reason];
+    if (known.records++ > 0) continue;
+    known.source = records.source;
+    known.reason = reason;
+    known.first = fmt::format("{}/{}", records.source, rejected.record.value());
   }
   return reasons;
 }
 
 // By the contract, and for want of a key.
 std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work) {
-  std::int64_t count = records.quarantined_count;
-  for (const auto& one : work) {
-    if (one->records() == &records) count += static_cast<std::int64_t>(one->rejected().size());
-  }
-  return count;
+  return records.quarantined_count + static_cast<std::int64_t>(RejectedNow(records, work).size());
 }
 
 void AddReason(const QuarantineReason& reason, std::vector<QuarantineReason>& told) {

@@ -13,7 +13,8 @@ namespace weirhouse::storage {
 // at a time (the owner serializes).
 //
 // Commit: an error is kUnavailable (WH7003), and the outcome is unknown until the connection is
-// reopened and looked up; only a deferred constraint is certain: kConflict, nothing was written.
+// reopened and looked up. Certain that nothing was written are a deferred constraint (kConflict)
+// and a disk that was full before the end of the transaction was written (WH7010).
 class Sqlite : public Database {
  public:
   // Creates the file unless `read_only`, which sees other processes' commits as they happen.

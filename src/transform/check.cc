@@ -257,40 +257,10 @@ Status NameTypes(storage::SqlSession& session, Executable& executable) {
   return Status::Ok();
 }
 
-// True if the query may let one value stand for others that equal it, as GROUP BY does.
-bool LetsOneStandForEquals(const Json& node) {
-  if (node.is_object()) {
-    const std::string kind = TextOf(node, "class");
-    const std::string type = TextOf(node, "type");
-    const FunctionKind function = RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind;
-    if (kind == "WINDOW" || function == FunctionKind::kAggregate ||
-        function == FunctionKind::kOrderedAggregate || type == "SET_OPERATION_NODE" ||
-        type == "RECURSIVE_CTE_NODE" || type == "DISTINCT_MODIFIER" || type == "LIMIT_MODIFIER" ||
-        type == "LIMIT_PERCENT_MODIFIER" || !ListOf(node, "group_expressions").empty() ||
-        TextOf(node, "aggregate_handling") == "FORCE_AGGREGATES") {
-      return true;
-    }
-  }
-  return node.is_structured() && std::any_of(node.begin(), node.end(), [](const Json& child) {
-           return LetsOneStandForEquals(child);
-         });
-}
-
-// Adds null hidden columns. The zeros of floats lose their sign where equals stand for one another:
-// -0.0 equals 0.0, and which of the two stands is not certain.
-std::string WithNullHidden(const Executable& executable, bool equals) {
-  std::string zeros;
-  for (std::size_t i = 0; equals && i < executable.types.size(); ++i) {
-    const std::string& type = executable.types[i];
-    if (type != "DOUBLE" && type != "FLOAT") continue;
-    const std::string& name = executable.output->field(static_cast<int>(i))->name();
-    zeros += fmt::format("{0}\"{1}\" + CAST(0 AS {2}) AS \"{1}\"", zeros.empty() ? "" : ", ", name,
-                         type);
-  }
-  if (!zeros.empty()) zeros = fmt::format(" REPLACE ({})", zeros);
+std::string WithNullHidden(const std::string& sql) {
   return fmt::format(
-      "SELECT *{}, CAST(NULL AS BIGINT) AS {}, CAST(NULL AS TIMESTAMPTZ) AS {} FROM ({}) AS q",
-      zeros, table::kRecordColumn, table::kIngestedAtColumn, executable.sql);
+      "SELECT *, CAST(NULL AS BIGINT) AS {}, CAST(NULL AS TIMESTAMPTZ) AS {} FROM ({}) AS q",
+      table::kRecordColumn, table::kIngestedAtColumn, sql);
 }
 
 // The one table that drives the query: the only one that is not a seed.
@@ -388,8 +358,7 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
       !findings.empty()) {
     return StatusOfFindings(std::move(findings), definition.path);
   }
-  checked.sql = checked.row_wise ? executable.sql
-                                 : WithNullHidden(executable, LetsOneStandForEquals(query.node()));
+  checked.sql = checked.row_wise ? executable.sql : WithNullHidden(executable.sql);
   arrow::FieldVector declared(checked.output->fields().begin(), checked.output->fields().end() - 2);
   checked.lineage = LineageOf(query.resolution, arrow::Schema(std::move(declared)));
   return checked;

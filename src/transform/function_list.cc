@@ -72,8 +72,7 @@ constexpr std::string_view kAggregates =
 
 constexpr std::string_view kExactSums = "avg mean sum sum_no_overflow";
 
-constexpr std::string_view kOrderedAggregates =
-    "array_agg group_concat list listagg string_agg json_group_array json_group_object";
+constexpr std::string_view kOrderedAggregates = "array_agg group_concat list listagg string_agg";
 
 constexpr std::string_view kRankings =
     "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank "
@@ -111,6 +110,8 @@ constexpr Refusal kRefusals[] = {
     {"fill", "interpolates along one column, whose ties stand in no certain order", ""},
     {"approx_count_distinct approx_quantile approx_top_k reservoir_quantile",
      "is an estimate that depends on the order of rows", "use count(distinct …) or quantile_cont"},
+    {"json_group_array json_group_object json_group_structure",
+     "goes by the order of rows, and takes no ORDER BY", "write to_json(list(x ORDER BY …))"},
     {"histogram histogram_exact list_distinct array_distinct list_intersect array_intersect",
      "lists its result in no certain order", "use list(distinct x order by x)"},
     {"read_text read_blob read_csv read_parquet read_json glob query query_table write_log "

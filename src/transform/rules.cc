@@ -125,6 +125,18 @@ class RuleWalk {
     }
   }
 
+  // max(x, n), min(x, n): n is taken from whichever row comes first.
+  void JudgeCount(const Json& node, SourceSpan span) {
+    const Json& arguments = ListOf(node, "children");
+    const std::string name = LowerCase(TextOf(node, "function_name"));
+    if ((name != "max" && name != "min") || arguments.size() < 2 || ReadsNothing(arguments[1])) {
+      return;
+    }
+    Uncertain(std::move(span), fmt::format("\"{}\" is not deterministic", name),
+              "takes the number of values from the row that comes first",
+              "write the number itself");
+  }
+
   void JudgeFrame(const Json& node, SourceSpan span) {
     if (FrameOf(node) != FrameUnit::kRows) return;
     const FunctionKind kind = RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind;
@@ -173,6 +185,8 @@ class RuleWalk {
                     "depends on the order of rows", fmt::format("write {}(… ORDER BY …)", shown));
         }
         return;
+      case FunctionKind::kAggregate:
+        return JudgeCount(node, span);
       case FunctionKind::kRanking:
         if (window && !ordered) {
           Uncertain(span, fmt::format("\"{}\" is not deterministic", shown),

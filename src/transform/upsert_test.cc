@@ -494,8 +494,7 @@ TEST(Run, NamesTheColumnThatCannotHoldAValue) {
   auto& session = flights::Session();
   ASSERT_OK(session.Register("records.arrival",
                              Arrivals(R"([{"flight_id":"UA1","dest":"IAH","_record":7}])")));
-  for (const std::string expression : {"CAST(18446744073709551615 AS UBIGINT)",
-                                       "CAST('170141183460469231731687303715884105727' AS HUGEINT)",
+  for (const std::string expression : {"CAST('170141183460469231731687303715884105727' AS HUGEINT)",
                                        "CAST('infinity' AS TIMESTAMP_S)"}) {
     ASSERT_OK_AND(const auto checked,
                   flights::Check("-- wh: table processed.t; key flight_id; mode incremental\n"

@@ -343,6 +343,7 @@ def test_sql_that_cannot_compute_a_row_is_no_objects_fault(tmp_path):
     project.land("s", "a.jsonl", b'{"id":"a1","temp":"1"}\n{"id":"a2","temp":"warm"}\n')
     for _ in range(5):
         assert project.wh("ingest", code=None).returncode != 0
+    assert project.rows("select count(*) as n from processed.s") == [{"n": 0}]    # defined, not written yet
     project.edit("processed/s.sql", ("CAST(", "TRY_CAST("))
     project.apply()
     assert states(project) == {"processed": 2}

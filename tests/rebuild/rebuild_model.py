@@ -148,7 +148,7 @@ class Model:
 
     def __init__(self, world, found, states):
         self.world, self.found, self.states = world, found, states
-        self.columns = {t["full_name"]: t["columns"] for t in world["tables"]}
+        self.columns = {t["full_name"] + past: t["columns"] for t in world["tables"] for past in ("", "_history")}
         self.rows, self.lines = {}, {}
         for kind, fields in FIELDS.items():
             name = f"records.{world['prefix']}{kind}"
@@ -177,6 +177,7 @@ class Model:
                 kept = [row for row in result if all(row[c] is not None for c in table["key"])]
                 wanted = {as_tuple(row, table["columns"]): row for row in kept}
                 self.same(table["full_name"] + "_history", list(wanted.values()), table["columns"])
+                self.rows[table["full_name"] + "_history"] = list(wanted.values())
             reads = set(table["reads"])
             if len(reads) == 1 and next(iter(reads)) in self.lines and not reads & owned:
                 owned |= reads

@@ -108,7 +108,7 @@ def rows_table(rng, source, columns, from_records):
         table["join"] = rng.choice(["inner", "left"])
         out.append("sw")
     table.update(keep=keep, columns=out, mode=rng.choice(["incremental", "incremental", "full"]),
-                 history=bool(from_records and rng.random() < 0.5))
+                 history=rng.random() < (0.5 if from_records else 0.3))
     return table
 
 
@@ -154,7 +154,7 @@ def tables(rng, prefix):
     depth = {name: 0 for name in base}
     known, made = dict(base), []
     for number in range(1, rng.randrange(3, 7)):
-        last = [t["full_name"] for t in made]
+        last = [n for n in known if n.startswith("processed.")]
         source = rng.choice(list(base)[:1] * 2 + list(base) if not last or rng.random() < 0.4 else last)
         if depth[source] >= 3:
             source = f"records.{prefix}ev"
@@ -172,10 +172,15 @@ def tables(rng, prefix):
             table = kind(rng, source, columns, source in base)
             depth[f"processed.{name}"] = depth[source] + 1
         table.setdefault("key", pick_key(rng, table["columns"]))
+        if kind in (group_table, window_table) and rng.random() < 0.15:
+            table["history"] = True
         table["order"] = pick_order(rng, table["columns"], table["key"])
         table.update(name=name, full_name=f"processed.{name}")
         made.append(table)
         known[table["full_name"]] = table["columns"]
+        if table["history"]:
+            past = table["full_name"] + "_history"
+            known[past], depth[past] = table["columns"], depth[table["full_name"]]
     return made
 
 
