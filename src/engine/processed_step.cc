@@ -277,6 +277,8 @@ Status BatchRun::Judge() {
 
 Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                             TableWork* work) {
+  const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
+  if (judged.checks.empty()) return Status();  // the profile skips all of it
   gate::GateInput input;
   input.batch = batch_;
   input.batch_end = BatchEnd();
@@ -304,7 +306,6 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   WEIRHOUSE_TRY(const std::vector<gate::PublishedBatch>* history, state_.HistoryOf(gate.table));
   input.history = *history;
   input.history_checks = !SkipsHistory(workspace_.project().profile);
-  gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
   WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);

@@ -199,6 +199,8 @@ Status ViewPublisher::Judge() {
 }
 
 Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPart& part) {
+  const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
+  if (judged.checks.empty()) return Status();  // the profile skips all of it
   gate::GateInput input;
   input.batch = ToString(view_.run);
   input.batch_end = batch_end_;
@@ -216,7 +218,6 @@ Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPa
   WEIRHOUSE_TRY(const std::vector<gate::PublishedBatch>* history, state_.HistoryOf(part.name));
   input.history = *history;
   input.history_checks = !SkipsHistory(workspace_.project().profile);
-  const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
   verdicts_.push_back(gate::MakeVerdictRecord(report, gate));
   reports_.push_back(std::move(report));

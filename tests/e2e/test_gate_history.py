@@ -128,6 +128,14 @@ def test_a_decision_names_include_or_exclude(tmp_path):
     assert "not counted as history" in said
 
 
+def test_a_gate_whose_checks_the_profile_skips_stops_nothing(tmp_path):
+    project = make(tmp_path, ["row_count: { max: 1 }"])
+    project.edit("weirhouse.yaml", ('"alerts"', '"profiles": {"local": {"skip_checks": ["row_count"]}}, "alerts"'))
+    land(project, 0, [1.0, 2.0])
+    run(project, 0)
+    assert project.rows("select count(*)::int as n from processed.s") == [{"n": 2}]
+
+
 def alerts(project):
     path = project.folder / "alerts.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
