@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/yaml.h"
+#include "engine/landing_place.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -308,6 +309,9 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
     if (!seeds->is_map()) return seeds->Error("WH2004", "seeds must be a map of names to files");
     for (const YamlNode::Entry& entry : seeds->entries())
       WEIRHOUSE_TRY_STATUS(ParseSeed(entry, project));
+  }
+  if (const YamlNode* sources = root.Find("sources")) {
+    WEIRHOUSE_TRY_STATUS(CheckLandingPlaces(*sources, project));
   }
   if (const YamlNode* alerts = root.Find("alerts")) {
     for (const YamlNode& alert : alerts->items()) WEIRHOUSE_TRY_STATUS(ParseAlert(alert, project));

@@ -288,6 +288,12 @@ Waiting GroupByBatch(std::vector<raw::Landing> landings) {
 
 Result<Waiting> ListWaiting(Workspace& workspace) {
   WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
+  for (std::size_t i = 0; i < landings.size(); ++i) {
+    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    for (const std::string& aside : landings[i].aside) {
+      raw::ListAside(rule, aside, landings[i].untaken);
+    }
+  }
   return GroupByBatch(std::move(landings));
 }
 

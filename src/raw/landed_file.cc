@@ -82,6 +82,31 @@ Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
   if (!same.ok()) return same.status();
   return back ? Removal::kOther : Removal::kKeptAside;
 }
+
+std::string AsidePath(const LandingRule& rule, const std::string& aside_place) {
+  return TextOfName(rule.folder + "/" + aside_place);
+}
+
+// The folder aside in `folder`, and what lies in it; what hinders the look is told.
+std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFolder& folder,
+                                                                   const LandingRule& rule,
+                                                                   const std::string& aside_place,
+                                                                   std::vector<Untaken>& untaken) {
+  const auto told = [&](const Status& why) {
+    if (why.code() != Code::kNotFound) {
+      untaken.push_back({AsidePath(rule, aside_place),
+                         fmt::format("files that were moved aside may wait in it, and it cannot be "
+                                     "looked into: {}",
+                                     TextOfName(why.message()))});
+    }
+    return std::nullopt;
+  };
+  auto aside = folder.Enter(BaseOf(aside_place));
+  if (!aside.ok()) return told(aside.status());
+  auto entries = aside->List();
+  if (!entries.ok()) return told(entries.status());
+  return std::make_pair(std::move(aside).value(), std::move(entries).value());
+}
 }  // namespace
 
 Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
@@ -138,25 +163,29 @@ Status SettleAside(const LandingRule& rule, const std::string& aside_place,
   const std::string parent(FolderOf(aside_place));
   const auto folder = root->Walk(parent);
   if (!folder.ok()) return Status();
-  const auto aside = folder->Enter(BaseOf(aside_place));
-  if (!aside.ok()) return Status();
-  const auto entries = aside->List();
-  if (!entries.ok()) return Status();
-  for (const Entry& entry : *entries) {
+  const auto looked = LookAside(*folder, rule, aside_place, untaken);
+  if (!looked) return Status();
+  const OpenFolder& aside = looked->first;
+  for (const Entry& entry : looked->second) {
     const std::string place = parent.empty() ? entry.name : parent + "/" + entry.name;
     const std::string path = TextOfName(rule.folder + "/" + place);
     WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> record, catalog.FindLanding(path));
     if (record && rule.delete_after) {
-      const auto same = IsTheFile(*aside, entry.name, record->digest, [&](const Entry& found) {
+      const auto same = IsTheFile(aside, entry.name, record->digest, [&](const Entry& found) {
         return found.kind == storage::EntryKind::kFile && found.inode == record->inode &&
                found.size_bytes == record->size_bytes && found.mtime_us() == record->mtime_us;
       });
       if (same.ok() && *same) {
-        WEIRHOUSE_TRY_STATUS(aside->RemoveFile(entry.name));
+        const Status removed = aside.RemoveFile(entry.name);
+        if (!removed.ok()) {
+          untaken.push_back(
+              {AsidePath(rule, aside_place) + "/" + TextOfName(entry.name),
+               "it is stored and cannot be removed: " + TextOfName(removed.message())});
+        }
         continue;
       }
     }
-    const Result<bool> back = PutBack(*aside, *folder, entry.name);
+    const Result<bool> back = PutBack(aside, *folder, entry.name);
     if (back.ok() && *back) continue;
     untaken.push_back(
         {TextOfName(rule.folder + "/" + aside_place + "/" + entry.name),
@@ -167,5 +196,20 @@ Status SettleAside(const LandingRule& rule, const std::string& aside_place,
   }
   folder->RemoveEmptyFolder(BaseOf(aside_place)).Ignore("it holds what waits for its name");
   return Status();
+}
+
+void ListAside(const LandingRule& rule, const std::string& aside_place,
+               std::vector<Untaken>& untaken) {
+  const auto root = OpenFolder::Open(rule.folder);
+  if (!root.ok()) return;  // the listing says why
+  const auto folder = root->Walk(FolderOf(aside_place));
+  if (!folder.ok()) return;
+  const auto looked = LookAside(*folder, rule, aside_place, untaken);
+  if (!looked) return;
+  for (const Entry& entry : looked->second) {
+    untaken.push_back({AsidePath(rule, aside_place) + "/" + TextOfName(entry.name),
+                       "it was moved aside: `wh ingest` puts it back when no other file has its "
+                       "name, or removes it if it is stored"});
+  }
 }
 }  // namespace weirhouse::raw

@@ -32,4 +32,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const
 // cannot be put back because its name is taken again stays, and is told in `untaken`.
 Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::Catalog& catalog,
                    std::vector<Untaken>& untaken);
+
+// Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
+void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);
 }  // namespace weirhouse::raw

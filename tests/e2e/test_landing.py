@@ -215,3 +215,49 @@ def test_a_file_with_the_time_of_the_one_before_is_read(tmp_path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     project.wh("ingest")
     assert ids(project) == ["one", "two"]
+
+
+@pytest.mark.parametrize("first, second", [
+    ("landing/u/", "landing/u"), ("landing/u/", "landing/u/in/"), ("landing/u/in/", "./landing/../landing/u"),
+    ("landing/u", "link"), ("landing/u/", "landing/x/../u/./in")])
+def test_two_sources_never_share_a_folder(tmp_path, first, second):
+    project = make(tmp_path / "p")
+    (project.folder / "landing/u").mkdir()
+    os.symlink("landing/u", project.folder / "link")
+    text = FILES["weirhouse.yaml"]
+    for name, landing in (("a", first), ("b", second)):
+        text += f"  {name}: {{ landing: {landing}, contract: t, after: delete }}\n"
+    (project.folder / "weirhouse.yaml").write_text(text)
+    refused = project.wh("validate", code=None)
+    assert refused.returncode != 0 and "WH2031" in refused.stdout + refused.stderr
+    (project.folder / "weirhouse.yaml").write_text(text.replace(f"landing: {second},", "landing: landing/u-b/,"))
+    project.wh("validate")
+
+
+@pytest.mark.parametrize("landing", [".", "./", "..", "/", "contracts", "contracts/in", "processed/", ".weirhouse", ".weirhouse/lake/raw",
+                                     "landing/../gates", "seeds", "training_sets", "ABSOLUTE", "link"])
+def test_a_landing_is_no_part_of_the_project(tmp_path, landing):
+    project = make(tmp_path / "p")
+    os.symlink("contracts", project.folder / "link")
+    text = FILES["weirhouse.yaml"].replace("landing/t/", landing.replace("ABSOLUTE", str(project.folder)))
+    (project.folder / "weirhouse.yaml").write_text(text + "    after: delete\n")
+    refused = project.wh("ingest", code=None)
+    assert refused.returncode != 0 and "WH2031" in refused.stdout + refused.stderr
+    assert (project.folder / "contracts/t.odcs.yaml").exists()
+
+
+def test_what_waits_aside_is_listed(tmp_path):
+    project = make(tmp_path / "p", "    after: delete\n")
+    landing = project.folder / "landing/t"
+    aside = landing / (".weirhouse-aside-" + hashlib.sha256(str(project.folder).encode()).hexdigest()[:8])
+    aside.mkdir(mode=0o700)
+    (aside / "f.jsonl").write_bytes(lines("second"))
+    (landing / "f.jsonl").write_bytes(lines("third"))
+    for _ in range(2):
+        listed = project.status()["waiting"]["untaken_files"]
+        assert [why for path, why in listed.items() if path.endswith(f"{aside.name}/f.jsonl")], listed
+        project.wh("ingest")
+    (landing / "f.jsonl").unlink(missing_ok=True)
+    project.wh("ingest")
+    assert ids(project) == ["second", "third"]
+    assert project.status()["waiting"]["untaken_files"] == {}
