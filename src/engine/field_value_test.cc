@@ -85,35 +85,6 @@ TEST(FieldValue, ANumberThatIsAKeyMergesNoIntegers) {
       << "a value takes the nearest number";
 }
 
-TEST(FieldValue, AKeyWithAFractionMergesNoIntegersEither) {
-  for (const char* text : {"9007199254740993.0", "36893488147419103233.00", "9007199254740992.5"})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kDouble, "x", FieldRole::kKey)), "WH4013");
-  EXPECT_EQ(Text("36893488147419103232.0", ValueType::kDouble, FieldRole::kKey),
-            Value(36893488147419103232.0));
-  EXPECT_EQ(Text("1e23", ValueType::kDouble, FieldRole::kKey), Value(1e23));
-}
-
-TEST(FieldValue, ANumberOfJsonIsTakenAsItIsSpelt) {
-  const auto taken = [](const std::string& spelt, ValueType type) {
-    return ValueOfField({{"x", json::parse(spelt)}}, {{"x", spelt}}, {"x", type}, FieldRole::kKey);
-  };
-  EXPECT_EQ(taken("9223372036854775807.0", ValueType::kInt64).value(),
-            Value(std::numeric_limits<std::int64_t>::max()));
-  EXPECT_EQ(taken("1e3", ValueType::kInt64).value(), Value(std::int64_t{1000}));
-  for (const char* spelt : {"9007199254740991.4", "9007199254740990.6", "1.00000000000000000001",
-                            "0.99999999999999999999", "1e-400", "9223372036854775808"})
-    EXPECT_EQ(Refused(taken(spelt, ValueType::kInt64)), "WH4013") << spelt;
-  EXPECT_EQ(taken("36893488147419103232", ValueType::kDouble).value(),
-            Value(36893488147419103232.0));
-  EXPECT_EQ(Refused(taken("36893488147419103233", ValueType::kDouble)), "WH4013");
-  for (const char* spelt : {"-0", "7", "36893488147419103233"})
-    EXPECT_EQ(taken(spelt, ValueType::kString).value(), Value(std::string(spelt)));
-  for (const char* spelt : {"7.0", "7e0"})
-    EXPECT_EQ(Refused(taken(spelt, ValueType::kString)), "WH4013") << spelt;
-  for (const ValueType type : {ValueType::kBool, ValueType::kTimestamp})
-    EXPECT_EQ(Refused(taken("1", type)), "WH4013");
-}
-
 TEST(FieldValue, BooleansAndTimesAreThemselvesOnly) {
   EXPECT_EQ(Text("true", ValueType::kBool), Value(true));
   EXPECT_EQ(ValueOfJson(false, ValueType::kBool, "x").value(), Value(false));
