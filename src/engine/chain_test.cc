@@ -4,10 +4,8 @@
 
 namespace weirhouse::engine {
 namespace {
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Pair;
 
 constexpr char kAll[] = "SELECT t.id, t.k, t.o, t.v, t.b, t.at FROM ";
 
@@ -117,38 +115,6 @@ TEST_F(ChainTest, AHistoryOfModeFullHoldsAVersionThatCameLateAndLost) {
   ASSERT_OK(RunFull(*workspace, NoProgress()));
   for (const char* table : {"processed.t_full_history", "processed.t_incremental_history"})
     EXPECT_THAT(Rows(table), ElementsAre("1 1 5", "1 2 6")) << table;
-}
-
-TEST_F(ChainTest, AGateOnAHistoryJudgesTheVersionsThatJoinIt) {
-  for (const char* mode : {"full", "incremental"}) {
-    Table(std::string("t_") + mode, fmt::format("key id; order o; mode {}; history keep", mode),
-          "SELECT t.id, t.o, t.v FROM records.ev t");
-    // A history holds a key many times.
-    Write(fmt::format("gates/{}.yaml", mode),
-          fmt::format("gate: {0}\ntable: processed.t_{0}_history\nchecks:\n"
-                      "  - range: {{ column: v, min: 0 }}\n  - row_count: {{ min: 1 }}\n"
-                      "  - unique: {{ columns: [id, o], scope: table }}\n",
-                      mode));
-  }
-  Start();
-  EXPECT_FALSE(Batch(Event(1, "a", 5, 1)).halted);
-  EXPECT_FALSE(Batch(Event(1, "a", 4, 1)).halted);  // it loses: the history alone has it
-  const RunSummary summary = Batch(Event(1, "a", 3, -5) + Event(2, "a", 1, 2));
-  EXPECT_TRUE(summary.halted);
-  EXPECT_THAT(summary.gates.at("full"), Contains(Pair("failed", 1)));
-  EXPECT_THAT(summary.gates.at("incremental"), Contains(Pair("failed", 1)));
-  for (const char* table : {"processed.t_full_history", "processed.t_incremental_history"})
-    EXPECT_THAT(Rows(table), ElementsAre("1 4 1", "1 5 1")) << table;
-}
-
-TEST_F(ChainTest, AGateOnAHistoryFindsAKeyThatItsTableHoldsOnce) {
-  Table("t1", "key id; order o; history keep", "SELECT t.id, t.o, t.v FROM records.ev t");
-  Write("gates/t1.yaml",
-        "gate: t1\ntable: processed.t1_history\nchecks:\n"
-        "  - unique: { columns: [id], scope: table }\n");
-  Start();
-  EXPECT_FALSE(Batch(Event(1, "a", 1, 1)).halted);
-  EXPECT_TRUE(Batch(Event(1, "a", 2, 1)).halted);
 }
 
 TEST_F(ChainTest, AFullRunCountsEachRecordOnce) {

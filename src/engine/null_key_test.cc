@@ -71,12 +71,7 @@ TEST_F(NullKey, OfATableOfATableNamesTheRecordToo) {
   Reopen();
   const std::string at = "2024-01-01T01:00:00Z";
   Land("2024-01-01.jsonl", Order("o1", 1, at, at) + Order("o2", 9, at, at));
-  ASSERT_OK_AND(const RunSummary summary, Apply());
-  ASSERT_EQ(summary.quarantined.size(), 1u);
-  EXPECT_EQ(summary.quarantined[0].reason,
-            "WH2112 city missing, part of the key of processed.city");
-  EXPECT_EQ(summary.quarantined[0].records, 1);
-  EXPECT_TRUE(summary.refused_batches.empty());
+  ASSERT_OK(Apply());
   EXPECT_EQ(Rows("processed.order"), 2);
   EXPECT_EQ(Rows("processed.city"), 1);
   EXPECT_THAT(
@@ -85,20 +80,6 @@ TEST_F(NullKey, OfATableOfATableNamesTheRecordToo) {
                   "of processed.city"));
   // The record is where its own table has it.
   EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2}}));
-}
-
-// Its records are in their own table.
-TEST_F(NullKey, OfEveryRowOfATableOfATableRefusesNoBatch) {
-  Write("processed/city.sql",
-        "-- wh: table processed.city; key city, id\n"
-        "SELECT CASE WHEN p.amount > 5 THEN p.city END AS city, p.id FROM processed.order AS p\n");
-  Reopen();
-  const std::string at = "2024-01-01T01:00:00Z";
-  Land("2024-01-01.jsonl", Order("o1", 1, at, at));
-  ASSERT_OK_AND(const RunSummary summary, Apply());
-  EXPECT_EQ(summary.quarantined.size(), 1u);
-  EXPECT_TRUE(summary.refused_batches.empty());
-  EXPECT_FALSE(summary.refuses());
 }
 
 TEST_F(NullKey, OfARebuildJoinsTheQuarantineOnce) {

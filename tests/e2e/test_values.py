@@ -158,7 +158,7 @@ def test_a_row_without_a_key_is_told_wherever_in_a_chain_it_is(tmp_path):
     project.land("a", "1.jsonl", b'{"id":1,"k":null}\n{"id":2,"k":"x"}\n')
     said = project.wh("ingest")
     reason = "WH2112 k missing, part of the key of processed.b"
-    assert f"quarantined: 1 of a: {reason}, first a/0" in said.stdout + said.stderr
+    assert f"quarantined: 1 of a: {reason}, first a/1" in said.stdout + said.stderr
     project.land("a", "2.jsonl", b'{"id":3,"k":null}\n{"k":"y"}\n')
     told = json.loads(project.wh("ingest", "--json").stdout)["quarantined"]
     assert {one["reason"]: one["records"] for one in told if "WH2112" in one["reason"]} == {reason: 1}
