@@ -298,6 +298,22 @@ def test_a_number_does_not_merge_integers(tmp_path):
     assert "WH4015" in project.wh("plan", code=2).stderr
 
 
+@pytest.mark.parametrize("select", ["SELECT r.k, count(*) AS n FROM records.t AS r GROUP BY r.k",
+                                    "SELECT DISTINCT r.k, 1 AS n FROM records.t AS r"])
+@pytest.mark.parametrize("source", ["t", "over", "t_history"])
+def test_a_view_over_rows_of_no_one_record_says_its_known_time(tmp_path, select, source):
+    head = "-- wh: table processed.t; key k; mode full" + ("; order n; history keep" if source == "t_history" else "")
+    views = f"feature_view: v\nversion: 1\nentity: {{ k: string }}\nsource: processed.{source}\nfeatures: {{ n: latest }}\n"
+    project = make(tmp_path / "p", {"id": "integer!", "k": "string!"}, f"{head}\n{select}\n", views, apply=False)
+    (project.folder / "processed/over.sql").write_text(
+        "-- wh: table processed.over; key k\nSELECT r.k, r.n FROM processed.t AS r\n")
+    for verb in (["validate"], ["plan"], ["apply", "--yes"]):
+        refused = project.wh(*verb, code=2)
+        said = refused.stderr + refused.stdout
+        assert "WH4015" in said and '"processed.t" is of no one record' in said and "known_time: " in said
+        assert "features/" in said
+
+
 def test_nan_and_infinities_are_told_from_null(tmp_path):
     project = make(tmp_path / "p", {"id": "string!", "a": "number", "b": "number"},
                    "-- wh: table processed.t; key id; mode incremental\nSELECT r.id, r.a / r.b AS q FROM records.t AS r\n",
