@@ -106,16 +106,14 @@ Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
                           const std::shared_ptr<arrow::Table>& after) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
   if (!existing) return false;
-  std::vector<std::string> compared;
+  std::vector<std::string> declared;
   for (const table::Field& field : (*existing)->schema().fields) {
-    if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
-      compared.push_back(field.name);
+    if (!table::IsHidden(field.name)) declared.push_back(field.name);
   }
-  std::vector<std::string> wanted;
-  for (const std::string& column : NamesOf(*after->schema())) {
-    if (!table::IsHidden(column) || column == table::kRecordColumn) wanted.push_back(column);
-  }
-  if (compared != wanted) return false;
+  if (declared != NamesOf(*DeclaredColumns(after)->schema())) return false;
+  std::vector<std::string> compared = declared;
+  compared.emplace_back(table::kRecordColumn);
+  if ((*existing)->schema().Find(table::kRecordColumn) == nullptr) return false;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name, compared));
   if (before->num_rows() != after->num_rows()) return false;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, Selected(after, compared));
