@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "command/sent_object.h"
 #include "command/verbs.h"
 #include "engine/modeling.h"
 
@@ -183,9 +184,11 @@ Result<int> RunPredict(Context& context) {
   WEIRHOUSE_TRY(auto texts, context.NamedTexts(assignments));
   json request = json::object();
   if (const std::optional<std::string> text = invocation.Option("request")) {
-    request = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!request.is_object()) return UsageError("--request wants one JSON object");
+    auto sent = ParseSent(*text, "--request");
+    if (!sent.ok()) return UsageError(sent.status().message());
+    request = std::move(sent->members);
     for (const auto& [name, value] : request.items()) texts.erase(name);
+    texts.merge(sent->numbers);
   }
   WEIRHOUSE_TRY(const std::optional<EventTime> at, context.AtTime());
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());

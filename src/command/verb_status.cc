@@ -1,4 +1,5 @@
 // status: what became of every record, which tables stand where, what waits and what halts.
+#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,6 +67,30 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
   std::erase_if(balance.quarantined, [](const auto& entry) { return entry.second == 0; });
   std::erase_if(balance.states, [](const auto& entry) { return entry.second == 0; });
   return balance;
+}
+
+// Records of `source` that its own table holds, or another table of its records is counted for, and
+// that a table over a table left out for want of a key.
+Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::string& source) {
+  const std::string name = "quarantine." + source;
+  const auto& transforms = workspace.project().transforms;
+  const auto owner = std::find_if(transforms.begin(), transforms.end(), [&](const auto& transform) {
+    return transform.driver == "records." + source;
+  });
+  if (owner == transforms.end()) return std::int64_t{0};
+  WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
+  if (!table || (*table)->current_snapshot() == nullptr) return std::int64_t{0};
+  WEIRHOUSE_TRY(const auto rows,
+                workspace.ReadTable(name, {"object", "object_digest", "ordinal", "reason"}));
+  WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
+  WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
+  WEIRHOUSE_TRY(
+      const auto records,
+      session->Query(fmt::format("SELECT object FROM kept_out WHERE starts_with(reason, 'WH2112 ') "
+                                 "GROUP BY object, object_digest, ordinal "
+                                 "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}'))",
+                                 owner->definition.name())));
+  return records->num_rows();
 }
 
 // What the engine remembers of the batches that wait for a decision, their stories included.
@@ -250,7 +275,11 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
 Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const std::vector<json> halted, HaltedStories(workspace->catalog()));
-  WEIRHOUSE_TRY(const Balance balance, MakeBalance(workspace->catalog(), halted));
+  WEIRHOUSE_TRY(Balance balance, MakeBalance(workspace->catalog(), halted));
+  for (const engine::Source& source : workspace->project().sources) {
+    WEIRHOUSE_TRY(const std::int64_t further, KeylessFurtherOn(*workspace, source.name));
+    if (further > 0) balance.quarantined[source.name] += further;
+  }
   WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
   WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, halted, tables));
   if (!context.wants_json()) PrintDocument(context, document, balance, tables);

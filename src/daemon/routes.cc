@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/text.h"
 #include "command/listing.h"
+#include "command/sent_object.h"
 #include "engine/online.h"
 #include "feature/definition.h"
 #include "policy/token.h"
@@ -89,25 +90,12 @@ Result<std::optional<EventTime>> TimeOf(const json& value) {
   return std::optional<EventTime>(EventTimeOfMicros(*time));
 }
 
-// A body that names a field twice says two things: refused, where a parser would take the last.
-Result<json> BodyOf(const HttpRequest& request) {
-  std::vector<std::set<std::string>> names;  // by open object
-  std::string twice;
-  const auto look = [&](int /*depth*/, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) names.emplace_back();
-    if (event == json::parse_event_t::object_end) names.pop_back();
-    if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
-      twice = parsed.get<std::string>();
-    return true;
-  };
-  json body = json::parse(request.body, look, /*allow_exceptions=*/false);
-  if (!body.is_object()) {
-    return Status(Code::kInvalidInput, "the body must be one JSON object").WithError("WH8048");
-  }
-  if (twice.empty()) return body;
-  return Status(Code::kInvalidInput,
-                fmt::format("the body names \"{}\" twice", EscapeControl(twice)))
-      .WithError("WH8048");
+Result<command::SentObject> BodyOf(const HttpRequest& request) {
+  return command::ParseSent(request.body, "the body");
+}
+
+Status Unusable(std::string message) {
+  return Status(Code::kInvalidInput, std::move(message)).WithError("WH8048");
 }
 
 // "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
@@ -143,39 +131,76 @@ HttpResponse AnswerFeatures(engine::Workspace& workspace, const std::vector<std:
   return http::JsonResponse(200, command::Dump(answer));
 }
 
-std::vector<std::string> TextList(const json& value) {
+// A text or a list of texts; null is none.
+Result<std::vector<std::string>> TextList(const json& members, const char* name) {
+  const json value = members.value(name, json());
   std::vector<std::string> texts;
-  if (value.is_string()) texts.push_back(value.get<std::string>());
-  if (value.is_array()) {
-    for (const json& item : value)
-      if (item.is_string()) texts.push_back(item.get<std::string>());
+  if (value.is_null()) return texts;
+  for (const json& item : value.is_array() ? value : json::array({value})) {
+    if (!item.is_string())
+      return Unusable(fmt::format("\"{}\" must be a text or a list of texts", name));
+    texts.push_back(item.get<std::string>());
   }
   return texts;
 }
 
-HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
-  auto body = BodyOf(request);
-  if (!body.ok()) return ErrorResponse(body.status());
-  auto lease = host.Take();
-  if (!lease.ok()) return ErrorResponse(lease.status());
+// A misspelt member would be a question that nobody asked, answered as if it were right.
+Status CheckMembers(const json& members) {
+  static const std::vector<std::string> known = {"features", "views", "keys", "request", "at"};
+  for (const auto& [name, value] : members.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return Unusable(fmt::format("the body has an unknown member: \"{}\"", EscapeControl(name)))
+        .WithHint(fmt::format("it may have {}; entity keys go into \"keys\", other fields into "
+                              "\"request\"",
+                              Join(known, ", ")));
+  }
+  return Status();
+}
+
+// The entity keys and the fields of the request, as one. Numbers are compared as they are spelt:
+// two that differ may be the same double.
+Result<json> FieldsOf(const command::SentObject& body, command::Texts* numbers) {
   json fields = json::object();
   for (const char* part : {"keys", "request"}) {
-    const auto found = body->find(part);
-    if (found == body->end() || !found->is_object()) continue;
-    for (const auto& [name, value] : found->items()) {
-      if (fields.emplace(name, value).second || fields.at(name) == value) continue;
-      return ErrorResponse(
-          Status(Code::kInvalidInput, fmt::format("\"{}\" has one value among the keys and another "
-                                                  "in the request",
-                                                  EscapeControl(name)))
-              .WithError("WH8048"));
+    const json sent = body.members.value(part, json());
+    if (sent.is_null()) continue;
+    if (!sent.is_object())
+      return Unusable(fmt::format("\"{}\" must be an object of fields by name", part));
+    const auto spelt = body.inner_numbers.find(part);
+    for (const auto& [name, value] : sent.items()) {
+      const bool number = value.is_number();
+      const bool first = fields.emplace(name, value).second;
+      const bool same = first || (number && numbers->count(name) != 0
+                                      ? numbers->at(name) == spelt->second.at(name)
+                                      : fields.at(name) == value);
+      if (!same) {
+        return Unusable(fmt::format(
+            "\"{}\" has one value among the keys and another in the request", EscapeControl(name)));
+      }
+      if (number) (*numbers)[name] = spelt->second.at(name);
     }
   }
-  std::vector<std::string> wanted = TextList(body->value("features", json()));
-  for (std::string& view : TextList(body->value("views", json())))
-    wanted.push_back(std::move(view));
-  return AnswerFeatures(lease->workspace(), wanted, std::move(fields), {},
-                        body->value("at", json()));
+  return fields;
+}
+
+HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
+  const auto body = BodyOf(request);
+  if (!body.ok()) return ErrorResponse(body.status());
+  const Status known = CheckMembers(body->members);
+  if (!known.ok()) return ErrorResponse(known);
+  std::vector<std::string> wanted;
+  for (const char* name : {"features", "views"}) {
+    const auto texts = TextList(body->members, name);
+    if (!texts.ok()) return ErrorResponse(texts.status());
+    wanted.insert(wanted.end(), texts->begin(), texts->end());
+  }
+  command::Texts numbers;
+  auto fields = FieldsOf(*body, &numbers);
+  if (!fields.ok()) return ErrorResponse(fields.status());
+  auto lease = host.Take();
+  if (!lease.ok()) return ErrorResponse(lease.status());
+  return AnswerFeatures(lease->workspace(), wanted, std::move(fields).value(), std::move(numbers),
+                        body->members.value("at", json()));
 }
 
 HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
@@ -198,12 +223,13 @@ HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
 HttpResponse PostPrediction(ProjectHost& host, const HttpRequest& request) {
   auto body = BodyOf(request);
   if (!body.ok()) return ErrorResponse(body.status());
-  auto at = TimeOf(body->value("at", json()));
+  auto at = TimeOf(body->members.value("at", json()));
   if (!at.ok()) return ErrorResponse(at.status());
-  body->erase("at");
+  body->members.erase("at");
   auto lease = host.Take();
   if (!lease.ok()) return ErrorResponse(lease.status());
-  const auto prediction = lease->predictions().Predict(request.parameters.at("name"), *body, *at);
+  const auto prediction = lease->predictions().Predict(request.parameters.at("name"), body->members,
+                                                       *at, body->numbers);
   if (!prediction.ok()) return ErrorResponse(prediction.status());
   return http::JsonResponse(
       200, command::Dump({{"schema_version", 1},

@@ -131,7 +131,8 @@ std::optional<double> Number(const std::string& text, FieldRole role) {
   if (!decimal) return std::nullopt;
   const double number = std::strtod(text.c_str(), nullptr);
   if (std::isinf(number)) return std::nullopt;
-  const bool plain = decimal->exponent == 0;  // written as a whole number
+  // With a power of ten, a number is meant as the nearest double; without, all its digits are.
+  const bool plain = text.find_first_of("eE") == std::string::npos;
   if (role == FieldRole::kKey && plain && std::abs(number) >= kExactEnd) {
     const auto digits = WholeDigits(*decimal);
     if (!digits || fmt::format("{:.0f}", std::abs(number)) != *digits) return std::nullopt;
@@ -216,8 +217,12 @@ Result<Value> ValueOfText(const std::string& text, ValueType type, const std::st
 Result<Value> ValueOfField(const json& fields, const std::map<std::string, std::string>& texts,
                            const feature::TypedName& name, FieldRole role) {
   const auto text = texts.find(name.name);
-  if (text != texts.end()) return ValueOfText(text->second, name.type, name.name, role);
-  return ValueOfJson(fields.at(name.name), name.type, name.name, role);
+  if (text == texts.end()) return ValueOfJson(fields.at(name.name), name.type, name.name, role);
+  const bool number = fields.contains(name.name);  // of JSON, as it is spelt
+  const bool whole = text->second.find_first_of(".eE") == std::string::npos;
+  if (number && name.type == ValueType::kString && !whole)
+    return WrongType(name.name, name.type, text->second);
+  return ValueOfText(text->second, name.type, name.name, role);
 }
 
 json JsonOfNumber(double number) {

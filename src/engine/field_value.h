@@ -17,9 +17,10 @@ namespace weirhouse::engine {
 // double cannot tell are refused, where another number takes the nearest double.
 enum class FieldRole : std::uint8_t { kValue, kKey };
 
-// A field of a JSON body: times as RFC 3339 with a zone, a whole number for an integer (beyond 2^53
-// only as a JSON integer), "NaN", "Infinity" and "-Infinity" as well as numbers for a number; an
-// integer for a string stands for its digits; null is NULL. WH4013.
+// A field as JSON values: times as RFC 3339 with a zone, a whole number for an integer (beyond 2^53
+// only as an integer: a double no longer tells which was sent), "NaN", "Infinity" and "-Infinity"
+// as well as numbers for a number; an integer for a string stands for its digits; null is NULL.
+// WH4013.
 Result<feature::Value> ValueOfJson(const nlohmann::json& json, feature::ValueType type,
                                    const std::string& field, FieldRole role = FieldRole::kValue);
 // A field that was typed as text, as the same: a string is taken as it stands, whatever it looks
@@ -27,7 +28,7 @@ Result<feature::Value> ValueOfJson(const nlohmann::json& json, feature::ValueTyp
 Result<feature::Value> ValueOfText(const std::string& text, feature::ValueType type,
                                    const std::string& field, FieldRole role = FieldRole::kValue);
 
-// The field `name`, which one of `fields` (by name, as JSON) and `texts` has.
+// The field `name`, of `fields` (JSON) or `texts`; of both: a JSON number, and how it is spelt.
 Result<feature::Value> ValueOfField(const nlohmann::json& fields,
                                     const std::map<std::string, std::string>& texts,
                                     const feature::TypedName& name, FieldRole role);

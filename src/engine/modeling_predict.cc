@@ -54,7 +54,7 @@ Status CheckRequest(const DeploymentRecord& record, const json& request, const T
     return Status(Code::kInvalidInput, fmt::format("the model \"{}\" takes no field \"{}\"",
                                                    record.model, EscapeControl(name)))
         .WithError("WH4016")
-        .WithHint(DidYouMean(name, record.request));
+        .WithHint(fmt::format("it takes {}", Join(record.request, ", ")));
   }
   for (const std::string& name : record.request) {
     if (std::find(sent.begin(), sent.end(), name) != sent.end()) continue;
@@ -70,7 +70,9 @@ Status CheckRequest(const DeploymentRecord& record, const json& request, const T
 // as it was sent.
 Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, const Texts& texts) {
   json understood = request;
-  for (const auto& [name, text] : texts) understood[name] = text;
+  for (const auto& [name, text] : texts) {
+    if (!request.contains(name)) understood[name] = text;
+  }
   for (const feature::ViewPlan* plan : query.plans()) {
     const bool computed = plan->view.is_request();
     for (const feature::TypedName& name : computed ? plan->view.request : plan->view.entity) {
@@ -128,11 +130,8 @@ Result<Prediction> PredictionService::Predict(const std::string& model, const js
   Texts taken;
   for (const std::string& field : serving->query->fields()) {
     const auto text = texts.find(field);
-    if (text != texts.end()) {
-      taken.insert(*text);
-    } else {
-      fields[field] = request.at(field);
-    }
+    if (text != texts.end()) taken.insert(*text);
+    if (request.contains(field)) fields[field] = request.at(field);
   }
 
   Prediction prediction;

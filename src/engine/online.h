@@ -20,7 +20,7 @@ struct OnlineRequest {
   std::vector<std::string> features;
   nlohmann::json fields;        // entity keys and request fields by name
   std::optional<EventTime> at;  // default: the project's now
-  // Fields that were typed as text, on a command line or in a query: the view asked types them.
+  // Fields that were typed as text, and numbers of `fields` as they are spelt: the view types them.
   std::map<std::string, std::string> texts = {};
 };
 struct OnlineFeature {

@@ -144,7 +144,7 @@ Status OnlineQuery::CheckFields(const json& fields,
     return Status(Code::kInvalidInput,
                   fmt::format("the request has an unknown field: \"{}\"", EscapeControl(name)))
         .WithError("WH4016")
-        .WithHint(DidYouMean(name, fields_));
+        .WithHint(fmt::format("it takes {}", Join(fields_, ", ")));
   }
   for (const std::string& name : fields_) {
     if (std::find(sent.begin(), sent.end(), name) != sent.end()) continue;

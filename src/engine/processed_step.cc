@@ -285,10 +285,13 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   input.now = workspace_.project().replay_clock
                   ? input.batch_end
                   : EventTimeOfMicros(Micros(workspace_.clock().Now()));
-  input.this_rows = DeclaredColumns(records != nullptr ? records->rows : work->added_rows());
+  input.this_rows =
+      DeclaredColumns(records != nullptr ? records->rows : work->added_rows_of(gate.table));
   if (work != nullptr) {
     input.key_columns = work->transform().definition.key_columns();
-    input.key_lookup = [&] { return work->KeysHeldByOthers(); };
+    // A history holds a key many times, and the lookup knows the current table alone.
+    if (gate.table == work->transform().definition.name())
+      input.key_lookup = [&] { return work->KeysHeldByOthers(); };
   }
   input.this_table = [&](const std::vector<std::string>& columns) -> Result<gate::RowsPtr> {
     if (records != nullptr) return input.this_rows;

@@ -273,22 +273,44 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
       });
 }
 
-// Rows that come from no raw record have no ingestion time: such a view must say from when a row
-// counts, or no rebuild could give the same answers.
+// The table whose rows are of no one record, `table` itself or one it is made of row by row; null
+// where each row has a record and so an ingestion time. A history has what its table has.
+const transform::CheckedTransform* RowsWithoutIngestion(const ProjectDefinition& project,
+                                                        const std::string& table) {
+  const auto made = std::find_if(
+      project.transforms.begin(), project.transforms.end(), [&](const auto& transform) {
+        const transform::TransformDefinition& definition = transform.definition;
+        return table == definition.name() || table == definition.history_table();
+      });
+  if (made == project.transforms.end()) return nullptr;  // records
+  if (!made->row_wise) return &*made;
+  return *made->driver == table ? nullptr : RowsWithoutIngestion(project, *made->driver);
+}
+
+// Rows that come from no raw record, or from several, have no ingestion time: such a view must say
+// from when a row counts, or no rebuild could give the same answers.
 Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureView& view) {
-  const transform::CheckedTransform* source = project.FindTransform(view.source);
-  if (source == nullptr || !source->definition.is_external() ||
-      view.known_time.kind != feature::KnownTime::Kind::kIngestion) {
-    return Status();
-  }
+  if (view.known_time.kind != feature::KnownTime::Kind::kIngestion) return Status();
+  const transform::CheckedTransform* source = RowsWithoutIngestion(project, view.source);
+  if (source == nullptr) return Status();
   std::string hint = "known_time: a timestamp column of the table, or { delay: 20m }";
-  if (source->definition.known) hint = "known_time: " + source->definition.known->name;
-  return Status(
-             Code::kInvalidInput,
-             fmt::format("the feature view \"{}\" reads an external table and says no known time: "
-                         "\"{}\"",
-                         view.id(), view.source))
-      .WithError("WH4026")
+  const transform::CheckedTransform* direct = project.FindTransform(view.source);
+  if (direct != nullptr && direct->definition.known)
+    hint = "known_time: " + direct->definition.known->name;
+  if (direct == source && source->definition.is_external()) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("the feature view \"{}\" reads an external table and says no known "
+                              "time: \"{}\"",
+                              view.id(), view.source))
+        .WithError("WH4026")
+        .WithSpan(view.span)
+        .WithHint(std::move(hint));
+  }
+  return Status(Code::kInvalidInput,
+                fmt::format("the feature view \"{}\" says no known time, and a row of \"{}\" is of "
+                            "no one record: it has no ingestion time",
+                            view.id(), source->definition.name()))
+      .WithError("WH4015")
       .WithSpan(view.span)
       .WithHint(std::move(hint));
 }

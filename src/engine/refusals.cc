@@ -18,7 +18,9 @@ constexpr std::size_t kReasonsShown = 5;
 
 // The records of this batch that tables left out for want of a key, each once. A table of mode full
 // leaves out those of earlier batches again, an aggregate rows that no record stands behind.
-std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const WorkOfBatch& work) {
+// `anywhere`: also by tables over tables, whose records another table holds.
+std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const WorkOfBatch& work,
+                                        bool anywhere) {
   const auto now = [&](RecordId record) {
     return std::any_of(records.objects.begin(), records.objects.end(), [&](const auto& object) {
       const std::int64_t ordinal = record.value() - object.first_record_id.value();
@@ -28,7 +30,7 @@ std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const Work
   std::vector<RejectedRecord> rejected;
   std::set<RecordId> seen;
   for (const auto& one : work) {
-    if (one->records() != &records) continue;
+    if (!anywhere && one->records() != &records) continue;
     for (const RejectedRecord& row : one->rejected()) {
       if (now(row.record) && seen.insert(row.record).second) rejected.push_back(row);
     }
@@ -40,7 +42,7 @@ std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const Work
 std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
                                                   const WorkOfBatch& work) {
   std::map<std::string, QuarantineReason> reasons = records.reasons;
-  for (const RejectedRecord& rejected : RejectedNow(records, work)) {
+  for (const RejectedRecord& rejected : RejectedNow(records, work, true)) {
     const std::string reason = ViolationOf(rejected).Reason();
     QuarantineReason& known = reasons[reason];
     if (known.records++ > 0) continue;
@@ -52,8 +54,9 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
 }
 
 // By the contract, and for want of a key.
-std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work) {
-  return records.quarantined_count + static_cast<std::int64_t>(RejectedNow(records, work).size());
+std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work, bool anywhere) {
+  return records.quarantined_count +
+         static_cast<std::int64_t>(RejectedNow(records, work, anywhere).size());
 }
 
 void AddReason(const QuarantineReason& reason, std::vector<QuarantineReason>& told) {
@@ -85,7 +88,7 @@ void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const 
     }
     for (const auto& [text, reason] : ReasonsOf(records, work))
       AddReason(reason, summary.quarantined);
-    if (records.record_count > 0 && QuarantinedIn(records, work) == records.record_count)
+    if (records.record_count > 0 && QuarantinedIn(records, work, false) == records.record_count)
       summary.refused_batches.push_back({batch, source, records.record_count});
   }
 }
@@ -93,7 +96,7 @@ void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const 
 std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& work) {
   std::string story;
   for (const auto& [source, records] : sources) {
-    const std::int64_t count = QuarantinedIn(records, work);
+    const std::int64_t count = QuarantinedIn(records, work, true);
     if (count == 0) continue;
     const std::map<std::string, QuarantineReason> by_reason = ReasonsOf(records, work);
     std::vector<QuarantineReason> reasons;

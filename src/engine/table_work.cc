@@ -168,6 +168,10 @@ bool TableWork::Covers(const std::string& table) const {
          (plan_.history_rows != nullptr && table == transform_->definition.history_table());
 }
 
+const std::shared_ptr<arrow::Table>& TableWork::added_rows_of(const std::string& table) const {
+  return table == transform_->definition.name() ? plan_.current_rows : plan_.history_rows;
+}
+
 bool TableWork::ChangesRows(const std::string& table) const {
   const bool current = table == transform_->definition.name();
   if (full_) return current ? !current_unchanged_ : !history_unchanged_;  // rows may only have left

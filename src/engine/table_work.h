@@ -59,6 +59,8 @@ class TableWork {
   // Rows that join the current table, hidden columns included.
   const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
+  // Of a table it covers.
+  const std::shared_ptr<arrow::Table>& added_rows_of(const std::string& table) const;
 
   bool Covers(const std::string& table) const;  // its table, or the history of it
   // Of a table it covers: do rows join or leave?

@@ -205,3 +205,29 @@ def test_the_daemon_tells_once_by_the_wall_clock(tmp_path):
         wait_until(lambda: project.status()["overdue"], 10, "the status")
     assert len(alerts(project)) == 1
     assert (project.folder / "serve.log").read_text().count("is overdue since") == 1
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+def test_a_gate_on_a_history_judges_the_versions_that_join_it(tmp_path, mode):
+    project = make(tmp_path, [])
+    (project.folder / "processed/s.sql").write_text(
+        f"-- wh: table processed.s; key id; order at; mode {mode}; history keep\nSELECT r.id, r.x, r.at FROM records.s AS r\n")
+    (project.folder / "gates/g.yaml").write_text(
+        "gate: g\ntable: processed.s_history\nchecks:\n  - range: { column: x, min: 0 }\n"
+        "  - unique: { columns: [id, at], scope: table }\n")
+    for number, (x, hour, code) in enumerate([(1, 5, 0), (2, 4, 0), (-5, 3, 3)]):  # the later ones lose
+        project.land("s", f"{day(number)}.jsonl", json.dumps({"id": 1, "x": x, "at": f"{day(0)}T0{hour}:00:00Z"}).encode())
+        project.wh("apply", "--yes", code=code)
+    assert [row["x"] for row in project.rows("select x from processed.s_history order by x")] == [1, 2]
+    assert [row["x"] for row in project.rows("select x from processed.s")] == [1]
+
+
+def test_a_gate_on_a_history_finds_a_key_that_its_table_holds_once(tmp_path):
+    project = make(tmp_path, [])
+    (project.folder / "processed/s.sql").write_text(
+        "-- wh: table processed.s; key id; order at; history keep\nSELECT r.id, r.x, r.at FROM records.s AS r\n")
+    (project.folder / "gates/g.yaml").write_text(
+        "gate: g\ntable: processed.s_history\nchecks:\n  - unique: { columns: [id], scope: table }\n")
+    for number, code in enumerate([0, 3]):
+        project.land("s", f"{day(number)}.jsonl", json.dumps({"id": 1, "x": 1, "at": f"{day(number)}T01:00:00Z"}).encode())
+        project.wh("apply", "--yes", code=code)

@@ -210,10 +210,82 @@ def test_keys_are_typed_by_the_view_on_every_road(tmp_path):
         for wrong in ("9007199254740993.5", "1e400", "", "9223372036854775808", "x"):
             assert project.wh("feature", "get", "i@1", f"id={wrong}", code=2)
             assert ask(daemon.port, "/v1/features?" + urllib.parse.urlencode({"view": "i", "id": wrong}))[0] == 400
-        for wrong in (9007199254740993.0, 2**63, 2**80, "7", True):
+        for wrong in (2**63, 2**80, "7", True):
             with pytest.raises(weirhouse.InvalidInput):
                 client.online("i", {"id": wrong})
     assert project.json("feature", "get", "i@1", "id=9007199254740993.0")["features"][0]["value"] == 1
+
+
+def post(daemon, project, body):
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+    connection.request("POST", "/v1/features", body,
+                       {"Authorization": f"Bearer {project.token}", "Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+ENTITIES = {"n": ("nk", "number"), "i": ("id", "integer"), "s": ("s", "string")}
+
+
+def spelt_keys(folder):
+    project = make(folder, {"id": "integer!", "nk": "number", "s": "string", "v": "integer"},
+                   "-- wh: table processed.t; key id; mode incremental\nSELECT r.id, r.nk, r.s, r.v FROM records.t AS r\n",
+                   "".join(f"--- {{ feature_view: {name}, version: 1, entity: {{ {key}: {kind} }}, source: processed.t, as_of: latest, "
+                           "features: { v: latest }, online: { fill: stream } }\n" for name, (key, kind) in ENTITIES.items()),
+                   clock="", pattern=False)
+    rows = [(2**53 - 1, 1.5, "1"), (1, 1, "007"), (2**63 - 1, 2**65, "-0"), (0, 0, "0"), (2**53 + 1, 2**53, str(2**65 + 1))]
+    project.land("t", "1.jsonl", lines({"id": i, "nk": n, "s": s, "v": v} for v, (i, n, s) in enumerate(rows)))
+    project.wh("run")
+    return project
+
+
+def test_numbers_of_a_body_are_what_is_spelt(tmp_path):
+    project = spelt_keys(tmp_path / "p")
+    # by view: the spelling, and whose value it is; None: refused; "": nobody's
+    asked = {"n": {"36893488147419103232": 2, "36893488147419103233": None, "36893488147419103233.0": None, "1.50": 0, "1e0": 1,
+                   "9007199254740992": 4, "9007199254740993": None, "9007199254740992.0": 4, "9007199254740993.0": None},
+             "i": {"9007199254740991": 0, "9007199254740991.4": None, "9007199254740990.6": None, "1.0": 1, "-0": 3,
+                   "1.00000000000000000001": None, "0.99999999999999999999": None, "1e-400": None, "9223372036854775807.0": 2,
+                   "9007199254740993.0": 4, "9007199254740993": 4, "18446744073709551617": None},
+             "s": {"-0": 2, "0": 3, "1": 0, "36893488147419103233": 4, "36893488147419103232": ""}}
+    with project.serve() as daemon:
+        for name, spellings in asked.items():
+            key = ENTITIES[name][0]
+            for spelt, wanted in spellings.items():
+                for status, got in (post(daemon, project, f'{{"views":["{name}"],"keys":{{"{key}":{spelt}}}}}'),
+                                    ask(daemon.port, f"/v1/features?view={name}&{key}={spelt}")):
+                    if wanted is None:
+                        assert (status, got["error"]["code"]) == (400, "WH4013"), (name, spelt, got)
+                    else:
+                        assert status == 200, (name, spelt, got)
+                        assert got["features"][0]["value"] == (None if wanted == "" else wanted), (name, spelt)
+        for spelt in ("1.0", "1e0"):
+            assert post(daemon, project, f'{{"views":["s"],"keys":{{"s":{spelt}}}}}')[1]["error"]["code"] == "WH4013"
+        assert post(daemon, project, '{"views":["n"],"keys":{"nk":1e400}}')[0] == 400
+        twice = '{"views":["n"],"keys":{"nk":36893488147419103232},"request":{"nk":%s}}'
+        assert post(daemon, project, twice % "36893488147419103232")[0] == 200
+        assert post(daemon, project, twice % "36893488147419103233")[1]["error"]["code"] == "WH8048"
+
+
+def test_a_body_of_features_has_known_members_only(tmp_path):
+    project = spelt_keys(tmp_path / "p")
+    with project.serve() as daemon:
+        for body in ('{"views":"i","keys":{"id":1}}', '{"features":["i@1:v"],"keys":{"id":1},"request":null,"at":null}',
+                     '{"views":["i"],"features":[],"request":{"id":1}}'):
+            status, got = post(daemon, project, body)
+            assert (status, got["features"][0]["value"]) == (200, 1), got
+        for more in ('"At":"2024-01-01T12:00:00Z"', '"view":"n"', '"id":1'):
+            status, got = post(daemon, project, '{"views":["i"],"keys":{"id":1},%s}' % more)
+            assert (status, got["error"]["code"]) == (400, "WH8048"), got
+            assert more.split('"')[1] in got["error"]["message"]
+            assert all(name in got["error"]["hint"] for name in ("features", "views", "keys", "request", "at"))
+        for wrong in ('"views":["i",3],"keys":{"id":1}', '"views":{"i":1},"keys":{"id":1}', '"features":[null],"views":["i"],"keys":{"id":1}',
+                      '"views":["i"],"keys":[1],"request":{"id":1}', '"views":["i"],"keys":{"id":1},"request":"x"',
+                      '"views":["i"],"keys":{"id":1},"at":12'):
+            status, got = post(daemon, project, "{%s}" % wrong)
+            assert (status, got["error"]["code"]) == (400, "WH8048"), (wrong, got)
+        status, got = post(daemon, project, '{"views":["i"],"keys":{"id":1,"zz":2}}')
+        assert (status, got["error"]["code"]) == (400, "WH4016") and "id" in got["error"]["hint"]
 
 
 def test_a_number_does_not_merge_integers(tmp_path):
@@ -224,6 +296,22 @@ def test_a_number_does_not_merge_integers(tmp_path):
     refused = project.wh("validate", code=2)
     assert "WH4015" in refused.stderr + refused.stdout and "id: integer" in refused.stderr + refused.stdout
     assert "WH4015" in project.wh("plan", code=2).stderr
+
+
+@pytest.mark.parametrize("select", ["SELECT r.k, count(*) AS n FROM records.t AS r GROUP BY r.k",
+                                    "SELECT DISTINCT r.k, 1 AS n FROM records.t AS r"])
+@pytest.mark.parametrize("source", ["t", "over", "t_history"])
+def test_a_view_over_rows_of_no_one_record_says_its_known_time(tmp_path, select, source):
+    head = "-- wh: table processed.t; key k; mode full" + ("; order n; history keep" if source == "t_history" else "")
+    views = f"feature_view: v\nversion: 1\nentity: {{ k: string }}\nsource: processed.{source}\nfeatures: {{ n: latest }}\n"
+    project = make(tmp_path / "p", {"id": "integer!", "k": "string!"}, f"{head}\n{select}\n", views, apply=False)
+    (project.folder / "processed/over.sql").write_text(
+        "-- wh: table processed.over; key k\nSELECT r.k, r.n FROM processed.t AS r\n")
+    for verb in (["validate"], ["plan"], ["apply", "--yes"]):
+        refused = project.wh(*verb, code=2)
+        said = refused.stderr + refused.stdout
+        assert "WH4015" in said and '"processed.t" is of no one record' in said and "known_time: " in said
+        assert "features/" in said
 
 
 def test_nan_and_infinities_are_told_from_null(tmp_path):

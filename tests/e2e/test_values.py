@@ -150,6 +150,24 @@ def test_a_record_without_a_key_keeps_its_bytes_and_place(tmp_path, form):
     project.wh("verify", "--deep")
 
 
+def test_a_row_without_a_key_is_told_wherever_in_a_chain_it_is(tmp_path):
+    project = make(tmp_path, ["{ name: id, logicalType: integer, required: true }", "{ name: k, logicalType: string }"],
+                   "-- wh: table processed.a; key id\nSELECT r.id, r.k FROM records.a AS r\n",
+                   {"processed/b.sql": "-- wh: table processed.b; key k\nSELECT r.id, r.k FROM processed.a AS r\n"})
+    project.apply()
+    project.land("a", "1.jsonl", b'{"id":1,"k":null}\n{"id":2,"k":"x"}\n')
+    said = project.wh("ingest")
+    reason = "WH2112 k missing, part of the key of processed.b"
+    assert f"quarantined: 1 of a: {reason}, first a/1" in said.stdout + said.stderr
+    project.land("a", "2.jsonl", b'{"id":3,"k":null}\n{"k":"y"}\n')
+    told = json.loads(project.wh("ingest", "--json").stdout)["quarantined"]
+    assert {one["reason"]: one["records"] for one in told if "WH2112" in one["reason"]} == {reason: 1}
+    status = project.status()
+    assert status["quarantined"] == {"a": 3} and status["adds_up"]
+    assert "quarantine 3 of a" in project.wh("status").stdout
+    assert len(project.rows("select reason from quarantine.a")) == 3
+
+
 def test_texts_come_through_as_they_were_sent(tmp_path):
     texts = ["", " ", "NA", "null", "true", "1e5", "é\u0301", "\U0001f600", "a\"b", "line\nbreak", "tab\t", "\\n", "x" * 100_000]
     project = make(tmp_path, ["{ name: id, logicalType: string, required: true }", "{ name: v, logicalType: string }"],
