@@ -117,6 +117,76 @@ TEST_F(ChainTest, AHistoryOfModeFullHoldsAVersionThatCameLateAndLost) {
     EXPECT_THAT(Rows(table), ElementsAre("1 1 5", "1 2 6")) << table;
 }
 
+TEST_F(ChainTest, ARowOfModeFullNamesTheRecordThatStandsForItNow) {
+  Table("t1", "key id; order arrival; mode full", "SELECT t.id, t.k, t.v FROM records.ev t");
+  Table("t2", "key k; order arrival", "SELECT t.id, t.k, t.v FROM processed.t1 t");
+  Start();
+  Batch(Event(1, "a", 1, 5) + Event(2, "a", 1, 7));
+  EXPECT_THAT(Rows("processed.t2"), ElementsAre("2 a 7"));
+  // The content of t1 is as before, and another record stands for it: the last of `a`.
+  Batch(Event(1, "a", 1, 6) + Event(1, "a", 1, 5));
+  EXPECT_THAT(Rows("processed.t1"), ElementsAre("1 a 5", "2 a 7"));
+  ASSERT_OK_AND(const auto rows, workspace->ReadTable("processed.t1", {"id", "_record"}));
+  for (std::int64_t i = 0; i < rows->num_rows(); ++i) {
+    EXPECT_EQ(rows->column(1)->GetScalar(i).ValueOrDie()->ToString(),
+              rows->column(0)->GetScalar(i).ValueOrDie()->ToString() == "1" ? "4" : "2");
+  }
+  EXPECT_THAT(Rows("processed.t2"), ElementsAre("1 a 5"));
+  ExpectRebuilt();
+  // Nothing of it differs now: a full run writes nothing.
+  ASSERT_OK_AND(const auto before, workspace->LoadTable("processed.t1"));
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  ASSERT_OK_AND(const auto after, workspace->LoadTable("processed.t1"));
+  EXPECT_EQ(after->current_snapshot()->id, before->current_snapshot()->id);
+  EXPECT_THAT(Rows("processed.t2"), ElementsAre("1 a 5"));
+}
+
+TEST_F(ChainTest, RowsOfAnAggregateLoseNoRecord) {
+  Table("t1", "key k; mode full",
+        "SELECT t.k, max(t.o) AS o, sum(t.v) AS v FROM records.ev t GROUP BY t.k");
+  Table("t2", "key o; order v; history keep", "SELECT t.o, t.v, t.k FROM processed.t1 t");
+  Table("t3", "key o; order v", "SELECT t.o, t.v, t.k FROM processed.t1 t");
+  Start();
+  Batch(Event(1, "a", 1, 1) + Event(2, "b", 1, 2));
+  Batch(Event(3, "c", 1, 3));  // the row that stands for o = 1 is superseded
+  Batch(Event(4, "d", 1, 4));
+  EXPECT_THAT(Rows("processed.t2"), ElementsAre("1 4 d"));
+  EXPECT_EQ(Rows("processed.t2_history").size(), 4u);
+  EXPECT_THAT(Rows("processed.t3"), ElementsAre("1 4 d"));
+  ExpectRebuilt();
+}
+
+TEST_F(ChainTest, AJoinMayNotMultiplyRowsThatHaveNoRecord) {
+  Write("seeds/s.csv", "k,w\na,1\nb,2\na,3\n");
+  Table("t1", "key k; mode full",
+        "SELECT t.k, max(t.o) AS o, sum(t.v) AS v FROM records.ev t GROUP BY t.k");
+  Table("t2", "key k; order o; history keep",
+        "SELECT t.k, t.o, t.v, s.w FROM processed.t1 t JOIN ref.s s ON s.k = t.k");
+  Start();
+  Batch(Event(2, "b", 1, 1) + Event(3, "c", 1, 1));
+  EXPECT_THAT(Rows("processed.t2"), ElementsAre("b 1 1 2"));
+  ExpectRebuilt();
+  Write("landing/ev/2024-01-02.jsonl", Event(1, "a", 1, 1) + Event(4, "b", 2, 1));
+  const Status status = RunPending(*workspace, NoProgress()).status();
+  EXPECT_EQ(status.error_code(), "WH2111") << status.message();
+  EXPECT_THAT(status.message(),
+              ::testing::HasSubstr("a row of processed.t1, which gives k=a, became several rows of "
+                                   "processed.t2: a join to ref.s finds more than one"));
+}
+
+TEST_F(ChainTest, ByArrivalRowsWithoutARecordGoByTheirContent) {
+  Table("t1", "key k; mode full",
+        "SELECT t.k, max(t.o) AS o, sum(t.v) AS v FROM records.ev t GROUP BY t.k");
+  Table("t2", "key o; order arrival", "SELECT t.o, t.k, t.v FROM processed.t1 t");
+  Table("t3", "key o; order arrival; history keep", "SELECT t.o, t.k, t.v FROM processed.t1 t");
+  Start();
+  const char* keys[] = {"d", "a", "f", "c", "b", "e"};
+  for (int i = 0; i < 6; ++i) {
+    Batch(Event(i, keys[i], 1, i) + Event(i + 10, keys[(i + 2) % 6], 1, 1));
+    ExpectRebuilt();
+  }
+}
+
 TEST_F(ChainTest, AFullRunCountsEachRecordOnce) {
   Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
   Table("t2", "key k; mode full", "SELECT t.k, count(*) AS n FROM records.ev t GROUP BY t.k");

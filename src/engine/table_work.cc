@@ -4,6 +4,8 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "engine/arrow_rows.h"
@@ -88,18 +90,36 @@ std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
 }
 
 namespace {
-// Whether the table `name` holds what `after` does. A table that does not exist yet holds nothing.
+// Digests of whole rows, sorted.
+Result<std::vector<Digest>> SortedDigests(const arrow::Table& rows) {
+  std::vector<int> columns(static_cast<std::size_t>(rows.num_columns()));
+  std::iota(columns.begin(), columns.end(), 0);
+  WEIRHOUSE_TRY(std::vector<Digest> digests, table::RowDigests(rows, columns));
+  std::sort(digests.begin(), digests.end());
+  return digests;
+}
+
+// Whether the table `name` holds the rows of `after`: what is declared, and `_record`. A row may
+// stay as it is while another record stands for it, which tables downstream and traces go by. A
+// table that does not exist yet holds nothing.
 Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
-                          const arrow::Table& after) {
+                          const std::shared_ptr<arrow::Table>& after) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
   if (!existing) return false;
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name));
-  const std::shared_ptr<arrow::Table> declared = DeclaredColumns(after.Slice(0));
-  if (before->num_rows() != declared->num_rows()) return false;
-  if (NamesOf(*before->schema()) != NamesOf(*declared->schema())) return false;
-  WEIRHOUSE_TRY(const Digest old_content, table::ContentDigest(*before));
-  WEIRHOUSE_TRY(const Digest new_content, table::ContentDigest(*declared));
-  return old_content == new_content;
+  std::vector<std::string> declared;
+  for (const table::Field& field : (*existing)->schema().fields) {
+    if (!table::IsHidden(field.name)) declared.push_back(field.name);
+  }
+  if (declared != NamesOf(*DeclaredColumns(after)->schema())) return false;
+  std::vector<std::string> compared = declared;
+  compared.emplace_back(table::kRecordColumn);
+  if ((*existing)->schema().Find(table::kRecordColumn) == nullptr) return false;
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name, compared));
+  if (before->num_rows() != after->num_rows()) return false;
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, Selected(after, compared));
+  WEIRHOUSE_TRY(const std::vector<Digest> old_rows, SortedDigests(*before));
+  WEIRHOUSE_TRY(const std::vector<Digest> new_rows, SortedDigests(*now));
+  return old_rows == new_rows;
 }
 }  // namespace
 
@@ -107,14 +127,14 @@ Status TableWork::DropUnchanged() {
   WEIRHOUSE_CHECK(full_);
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(current_unchanged_,
-                HoldsAlready(workspace_, definition.name(), *plan_.current_rows));
+                HoldsAlready(workspace_, definition.name(), plan_.current_rows));
   // A version that lost changes the history alone.
   if (plan_.history_rows == nullptr) {
     history_unchanged_ = current_unchanged_;
     return Status();
   }
   WEIRHOUSE_TRY(history_unchanged_,
-                HoldsAlready(workspace_, definition.history_table(), *plan_.history_rows));
+                HoldsAlready(workspace_, definition.history_table(), plan_.history_rows));
   return Status();
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -119,15 +120,19 @@ Status NameUnlistedFunctions(storage::SqlSession& session,
   return Status::Ok();
 }
 
-// A sum is exact over integers and decimals only: asks the engine for the arguments' types.
-Status CheckSums(storage::SqlSession& session, Query& query) {
-  for (SumProbe& probe : query.resolution.probes) {
-    Json tree = query.tree;
-    Json& node = tree["statements"][0]["node"];
+bool HoldsInterval(const arrow::DataType& type) {
+  if (arrow::is_interval(type.id())) return true;
+  return std::any_of(type.fields().begin(), type.fields().end(),
+                     [](const auto& field) { return HoldsInterval(*field->type()); });
+}
+
+// The query that returns what a probe asks about.
+Json QueryOfProbe(const TypeProbe& probe) {
+  Json node = probe.query;
+  if (node.is_null()) {
     node = {{"type", "SELECT_NODE"},
             {"modifiers", Json::array()},
-            {"cte_map", {{"map", probe.ctes}}},
-            {"select_list", Json::array({probe.argument})},
+            {"select_list", probe.expressions},
             {"from_table", probe.from},
             {"where_clause", nullptr},
             {"group_expressions", Json::array()},
@@ -136,18 +141,40 @@ Status CheckSums(storage::SqlSession& session, Query& query) {
             {"having", nullptr},
             {"sample", nullptr},
             {"qualify", nullptr}};
-    BindRunTimeInTree(node);
+  }
+  node["cte_map"] = {{"map", probe.ctes}};
+  BindRunTimeInTree(node);
+  return node;
+}
+
+// A sum is exact over integers and decimals only, and 30 days equal a month, yet differ as values:
+// asks the engine for the types.
+Status CheckTypes(storage::SqlSession& session, Query& query) {
+  for (TypeProbe& probe : query.resolution.probes) {
+    Json tree = query.tree;
+    tree["statements"][0]["node"] = QueryOfProbe(probe);
+    const auto holds = [&](const auto& unfit) -> std::optional<bool> {
+      const auto sql = session.JsonToSql(tree.dump());
+      if (!sql.ok()) return std::nullopt;
+      const auto schema = session.Describe(*sql);
+      if (!schema.ok()) return std::nullopt;
+      const auto& fields = (*schema)->fields();  // COLUMNS(…) stands for several
+      return std::any_of(fields.begin(), fields.end(),
+                         [&](const auto& field) { return unfit(*field->type()); });
+    };
+    if (!probe.is_sum) {
+      if (!holds(HoldsInterval).value_or(false)) continue;
+      query.findings.push_back(
+          Finding("WH2106", probe.span,
+                  fmt::format("{} of an interval is not deterministic", probe.function),
+                  "30 days and 1 month are equal, and which one stands depends on the rows' order",
+                  "take its seconds: epoch(…), or its text: CAST(… AS VARCHAR)"));
+      continue;
+    }
     std::string note = "the type of its argument is not certain here";
-    if (const auto sql = session.JsonToSql(tree.dump()); sql.ok()) {
-      if (const auto schema = session.Describe(*sql); schema.ok()) {
-        const auto& fields = (*schema)->fields();  // COLUMNS(…) stands for several
-        if (std::none_of(fields.begin(), fields.end(), [](const auto& field) {
-              return arrow::is_floating(field->type()->id());
-            })) {
-          continue;
-        }
-        note = "adds floats in the order of rows";
-      }
+    if (const auto floats = holds([](const auto& type) { return arrow::is_floating(type.id()); })) {
+      if (!*floats) continue;
+      note = "adds floats in the order of rows";
     }
     query.findings.push_back(Finding(
         "WH2106", probe.span, fmt::format("\"{}\" is not deterministic", probe.function),
@@ -291,7 +318,7 @@ Status CheckQuery(storage::SqlSession& session, const SchemaCatalog& schemas,
   WEIRHOUSE_TRY_STATUS(NameUnlistedFunctions(session, judged.unlisted, rules.deterministic, query));
   WEIRHOUSE_TRY_STATUS(RegisterInputs(scratch, query, schemas));
   if (query.findings.empty() && rules.deterministic) {
-    WEIRHOUSE_TRY_STATUS(CheckSums(session, query));
+    WEIRHOUSE_TRY_STATUS(CheckTypes(session, query));
   }
   return Status::Ok();
 }

@@ -389,6 +389,23 @@ INSTANTIATE_TEST_SUITE_P(
             "SELECT o AS id, row_number() OVER (ORDER BY count(*)) AS n FROM records.ev GROUP BY "
             "ROLLUP (o, k)",
             "row_number", "group in a subquery"},
+        Refusal{"SELECT o AS id, epoch(max(to_days(v::INTEGER))) AS m FROM records.ev GROUP BY o",
+                "max", "epoch("},
+        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT t - TIMESTAMPTZ '2020-01-01Z' AS i, count(*) "
+                "AS n FROM records.ev GROUP BY 1) q",
+                "-", "GROUP BY of an interval"},
+        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT to_days(v::INTEGER) AS i, count(*) AS n FROM "
+                "records.ev GROUP BY i) q",
+                "to_days", "GROUP BY of an interval"},
+        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT DISTINCT to_days(v::INTEGER) AS i FROM "
+                "records.ev) q",
+                "to_days", "DISTINCT of an interval"},
+        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT to_days(30) AS i UNION SELECT to_months(1)) "
+                "q",
+                "to_days", "UNION of an interval"},
+        Refusal{"WITH q AS (SELECT id, o, to_days(v::INTEGER) AS i FROM records.ev) SELECT id, "
+                "first_value(q.i) OVER (ORDER BY o)::VARCHAR AS m FROM q",
+                "first_value", "1 month"},
         Refusal{"SELECT 1 AS id, sum(COLUMNS('^(v|x)$')) FROM records.ev", "sum", "adds floats"}));
 }  // namespace
 }  // namespace weirhouse::transform

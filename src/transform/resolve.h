@@ -28,12 +28,14 @@ struct ResolvedColumn {
   Origins indirect;
 };
 
-// An argument whose type decides whether its sum is exact.
-struct SumProbe {
-  nlohmann::json argument;
-  nlohmann::json from;  // the FROM of its query
-  nlohmann::json ctes;  // all that are in scope, as a cte_map's list
-  std::string function;
+// Expressions whose types decide: whether a sum is exact, or whether equals may differ.
+struct TypeProbe {
+  nlohmann::json expressions;
+  nlohmann::json query;  // instead of them, where its whole result is asked for
+  nlohmann::json from;   // the FROM of its query
+  nlohmann::json ctes;   // all that are in scope, as a cte_map's list
+  std::string function;  // or the word that makes one row of equals
+  bool is_sum = true;
   SourceSpan span;
 };
 
@@ -41,7 +43,7 @@ struct Resolution {
   std::vector<ResolvedColumn> output;
   bool output_known = true;                // false: a star over something unknown
   std::vector<TableReference> references;  // columns filled in
-  std::vector<SumProbe> probes;
+  std::vector<TypeProbe> probes;
   std::vector<Diagnostic> findings;
   bool uses_run_time = false;
 };

@@ -82,7 +82,10 @@ void Resolver::WalkFunction(nlohmann::json& node, const Scope& scope, Uses& uses
   const FunctionKind kind = RuleOfFunction(function).kind;
   if (kind == FunctionKind::kRunTime) result_.uses_run_time = true;
   if (kind == FunctionKind::kExactSum) AddProbe(node, scope);
-  if (rules_.deterministic) SettleFunction(node, scope);
+  if (rules_.deterministic) {
+    ProbeFunction(node, scope);
+    SettleFunction(node, scope);
+  }
   if (node.contains("children") && node["children"].is_array()) {
     for (nlohmann::json& child : node["children"]) {
       if (TextOf(child, "class") == "LAMBDA" && TakesLambda(function)) {
@@ -262,17 +265,52 @@ void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t of
 void Resolver::AddProbe(const nlohmann::json& node, const Scope& scope) {
   const nlohmann::json& children = ListOf(node, "children");
   if (children.empty() || IsExactCast(children[0]) || scope.from == nullptr) return;
-  SumProbe probe;
-  probe.argument = children[0];
+  TypeProbe probe;
+  probe.expressions = nlohmann::json::array({children[0]});
   probe.from = *scope.from;
   probe.function = TextOf(node, "function_name");
   probe.span = source_.SpanOfToken(OffsetOf(node, source_));
-  probe.ctes = nlohmann::json::array();
+  probe.ctes = CtesInScope(scope);
+  result_.probes.push_back(std::move(probe));
+}
+
+nlohmann::json Resolver::CtesInScope(const Scope& scope) {
+  nlohmann::json ctes = nlohmann::json::array();
   for (const Scope* at = &scope; at != nullptr; at = at->outer) {
     for (const ScopeCte& cte : at->ctes) {
-      if (!cte.entry.is_null()) probe.ctes.push_back(cte.entry);
+      if (!cte.entry.is_null()) ctes.push_back(cte.entry);
     }
   }
+  return ctes;
+}
+
+void Resolver::ProbeEquals(const nlohmann::json& place, std::string word,
+                           nlohmann::json expressions, const Scope& scope) {
+  const Scope* at = &scope;
+  while (at->from == nullptr && at->outer != nullptr) at = at->outer;  // out of lambdas
+  if (expressions.empty() || at->from == nullptr || !rules_.deterministic) return;
+  TypeProbe probe;
+  probe.is_sum = false;
+  probe.expressions = std::move(expressions);
+  probe.from = *at->from;
+  probe.ctes = CtesInScope(scope);
+  probe.function = std::move(word);
+  probe.span = source_.SpanOfToken(OffsetOf(place, source_));
+  result_.probes.push_back(std::move(probe));
+}
+
+void Resolver::ProbeResult(const nlohmann::json& node, std::string word, const Scope& scope) {
+  if (!rules_.deterministic) return;
+  TypeProbe probe;
+  probe.is_sum = false;
+  probe.query = node;
+  probe.ctes = CtesInScope(scope);
+  probe.function = std::move(word);
+  const nlohmann::json* first = &node;
+  while (IsSet(*first, "left")) first = &first->at("left");
+  const nlohmann::json& items = ListOf(*first, "select_list");
+  probe.span =
+      items.empty() ? source_.SpanAt(0, 1) : source_.SpanOfToken(OffsetOf(items.front(), source_));
   result_.probes.push_back(std::move(probe));
 }
 

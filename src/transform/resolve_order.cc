@@ -197,6 +197,7 @@ void Resolver::OrderRows(const Json& node, Json& orders, const Scope& scope) {
     return;
   } else {
     columns = ColumnsOfRows(node, *at);
+    if (columns) ProbeEquals(node, TextOf(node, "function_name"), *columns, *at);
   }
   if (!columns) return;
   for (Json& column : *columns) AppendOrder(orders, std::move(column));
@@ -234,9 +235,52 @@ void Resolver::SettleFunction(Json& node, const Scope& scope) {
   if (by_rows && !orders.empty()) OrderRows(node, orders, scope);
 }
 
-void Resolver::SettleResult(Json& node, const Relation& output) {
+// Functions that return one of several equals, or list them.
+void Resolver::ProbeFunction(const Json& node, const Scope& scope) {
+  const std::string name = LowerCase(TextOf(node, "function_name"));
+  const FunctionKind kind = RuleOfFunction(name).kind;
+  static constexpr std::string_view kChoosing[] = {
+      "min", "max", "median", "quantile", "quantile_cont", "quantile_disc", "mad"};
+  if (kind != FunctionKind::kOrderedAggregate && !TakesOneOfFrame(name) && name != "lag" &&
+      name != "lead" &&
+      std::find(std::begin(kChoosing), std::end(kChoosing), name) == std::end(kChoosing)) {
+    return;
+  }
+  Json arguments = Json::array();
+  for (const Json& argument : ListOf(node, "children")) {
+    if (!ReadsNothing(argument) || TextOf(argument, "class") != "CONSTANT") {
+      arguments.push_back(argument);
+    }
+  }
+  ProbeEquals(node, name, std::move(arguments), scope);
+}
+
+void Resolver::SettleResult(Json& node, const Relation& output, const Scope& scope) {
   Json* orders = nullptr;
   bool chooses = false;
+  if (const auto groups = IsGrouped(node) && ListOf(node, "group_sets").size() <= 1
+                              ? GroupExpressions(node)
+                              : std::optional<Json>(ListOf(node, "group_expressions"));
+      groups && !groups->empty()) {
+    Json expressions = *groups;
+    for (Json& group : expressions) {  // an alias of the select list
+      const Json& names = ListOf(group, "column_names");
+      if (names.size() != 1) continue;
+      for (const Json& item : ListOf(node, "select_list")) {
+        if (LowerCase(TextOf(item, "alias")) == LowerCase(names[0].get<std::string>())) {
+          group = item;
+          break;
+        }
+      }
+    }
+    const Json first = expressions.front();
+    ProbeEquals(first, "GROUP BY", std::move(expressions), scope);
+  }
+  for (const Json& modifier : ListOf(node, "modifiers")) {
+    const std::string type = TextOf(modifier, "type");
+    if (type == "DISTINCT_MODIFIER") ProbeResult(node, "DISTINCT", scope);
+    if (type.starts_with("LIMIT")) ProbeResult(node, "LIMIT", scope);
+  }
   if (!node.contains("modifiers")) return;
   for (Json& modifier : node["modifiers"]) {
     const std::string type = TextOf(modifier, "type");

@@ -125,7 +125,7 @@ Relation Resolver::Select(nlohmann::json& node, Scope& scope) {
     WalkMember(node, key, scope, uses, true);
   }
   Merge(output.rows, uses.indirect);
-  if (rules_.deterministic) SettleResult(node, output);
+  if (rules_.deterministic) SettleResult(node, output, scope);
   return output;
 }
 
@@ -227,12 +227,17 @@ Relation Resolver::SetOperation(nlohmann::json& node, Scope& scope) {
   Uses uses;
   WalkMember(node, "modifiers", scope, uses, true);
   Merge(output.rows, uses.indirect);
-  if (rules_.deterministic) SettleResult(node, output);
+  if (rules_.deterministic) SettleResult(node, output, scope);
+  if (const std::string word = TextOf(node, "setop_type");
+      !node.value("setop_all", false) || word != "UNION") {
+    ProbeResult(node, word, scope);
+  }
   return output;
 }
 
 Relation Resolver::RecursiveCte(nlohmann::json& node, Scope& scope) {
   Relation output = Query(node["left"], &scope);
+  if (!node.value("union_all", false)) ProbeResult(node["left"], "UNION", scope);
   ScopeCte self;
   self.name = LowerCase(TextOf(node, "cte_name"));
   self.relation = output;

@@ -99,11 +99,17 @@ class Resolver {
                      const std::vector<const ScopeTable*>& tables);
   void UnknownName(const std::vector<std::string>& names, std::size_t offset, const Scope& scope);
   void AddProbe(const nlohmann::json& node, const Scope& scope);
+  // Asks for the types of what is made one of several equals: intervals may be equal and differ.
+  void ProbeEquals(const nlohmann::json& place, std::string word, nlohmann::json expressions,
+                   const Scope& scope);
+  void ProbeResult(const nlohmann::json& node, std::string word, const Scope& scope);
+  static nlohmann::json CtesInScope(const Scope& scope);
 
   // Orders made total (resolve_order.cc). In a window or an ordered aggregate, before it is walked.
   void SettleFunction(nlohmann::json& node, const Scope& scope);
   // Under LIMIT and DISTINCT ON, once it is known what the query returns.
-  void SettleResult(nlohmann::json& node, const Relation& output);
+  void SettleResult(nlohmann::json& node, const Relation& output, const Scope& scope);
+  void ProbeFunction(const nlohmann::json& node, const Scope& scope);
   void OrderRows(const nlohmann::json& node, nlohmann::json& orders, const Scope& scope);
   std::optional<nlohmann::json> ColumnsOfRows(const nlohmann::json& node, const Scope& scope);
   void CannotOrder(const nlohmann::json& node, const std::string& note, const std::string& hint);

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -83,8 +85,63 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Sorted by `_record`; two rows of one record are an error. Rows that came from an aggregate, or
-// from a table of another engine, have none and stay as they are.
+// Rows of an aggregate, or over another engine's tables, come from no one record. While a query
+// runs over them each has a number below 0 instead, so that those that it multiplies are found.
+constexpr std::int64_t kFirstNumber = std::numeric_limits<std::int64_t>::min();
+
+// `_record` with each value that `replace` names, given its row, put in place of its own.
+template <typename Replace>
+Result<std::shared_ptr<arrow::Table>> WithRecords(const std::shared_ptr<arrow::Table>& rows,
+                                                  int index, const Replace& replace) {
+  arrow::Int64Builder builder;
+  arrow::Status status = builder.Reserve(rows->num_rows());
+  std::int64_t row = 0;
+  for (const auto& chunk : rows->column(index)->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; status.ok() && i < values.length(); ++i, ++row) {
+      const std::optional<std::int64_t> record =
+          values.IsValid(i) ? std::optional(values.Value(i)) : std::nullopt;
+      const std::optional<std::int64_t> now = replace(record, row);
+      now ? builder.UnsafeAppend(*now) : builder.UnsafeAppendNull();
+    }
+  }
+  std::shared_ptr<arrow::Array> records;
+  if (status.ok()) status = builder.Finish(&records);
+  if (!status.ok()) return Status(Code::kInternal, status.ToString());
+  auto replaced = rows->SetColumn(index, rows->field(index),
+                                  std::make_shared<arrow::ChunkedArray>(std::move(records)));
+  if (!replaced.ok()) return Status(Code::kInternal, replaced.status().ToString());
+  return *replaced;
+}
+
+Result<std::shared_ptr<arrow::Table>> WithNumbers(std::shared_ptr<arrow::Table> rows) {
+  const int index = rows->schema()->GetFieldIndex(std::string(table::kRecordColumn));
+  if (index < 0 || rows->column(index)->null_count() == 0) return rows;
+  return WithRecords(rows, index, [](std::optional<std::int64_t> record, std::int64_t row) {
+    return record ? record : std::optional(kFirstNumber + row);
+  });
+}
+
+Result<std::shared_ptr<arrow::Table>> WithoutNumbers(const std::shared_ptr<arrow::Table>& rows) {
+  const int index = rows->schema()->GetFieldIndex(std::string(table::kRecordColumn));
+  return WithRecords(rows, index, [](std::optional<std::int64_t> record, std::int64_t) {
+    return record && *record < 0 ? std::nullopt : record;
+  });
+}
+
+// "a row of processed.t1, which gives k=a,": what a row without a record is known by.
+std::string RowOfDriver(const arrow::Table& rows, std::int64_t row,
+                        const CheckedTransform& checked) {
+  std::vector<std::string> values;
+  for (const std::string& column : checked.definition.key_columns()) {
+    const auto value = rows.GetColumnByName(column)->GetScalar(row);
+    if (value.ok()) values.push_back(column + "=" + (*value)->ToString());
+  }
+  return fmt::format("a row of {}, which gives {},", *checked.driver, Join(values, ", "));
+}
+
+// Sorted by `_record`; two rows of one record are an error, and so are two of one row that came
+// from an aggregate, or from a table of another engine, and has none.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
@@ -114,11 +171,16 @@ Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table
     std::sort(records.begin(), records.end());
   }
   const auto twice = std::adjacent_find(records.begin(), records.end());
-  if (twice == records.end()) return rows;
+  if (twice == records.end()) {
+    return records.empty() || records.front() >= 0 ? rows : WithoutNumbers(rows);
+  }
+  const std::string what = *twice >= 0
+                               ? fmt::format("record {}", *twice)
+                               : RowOfDriver(*rows, std::distance(records.begin(), twice), checked);
   const std::string seeds = SeedNames(checked);
   return Status(Code::kInvalidInput,
-                fmt::format("record {} became several rows of {}: a join to {} finds more than one",
-                            *twice, checked.definition.name(), seeds.empty() ? "itself" : seeds))
+                fmt::format("{} became several rows of {}: a join to {} finds more than one", what,
+                            checked.definition.name(), seeds.empty() ? "itself" : seeds))
       .WithError("WH2111")
       .WithSpan(checked.definition.table.span)
       .WithHint("make the seed's key unique, or join on more columns");
@@ -133,6 +195,9 @@ ZeroSign ZeroSignOf(const CheckedTransform& checked) {
 Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,
                      const std::string& name, const std::shared_ptr<arrow::Table>& rows) {
   WEIRHOUSE_TRY(auto canonical, CanonicalNumbers(rows, ZeroSignOf(checked)));
+  if (checked.row_wise && name == checked.driver) {
+    WEIRHOUSE_TRY(canonical, WithNumbers(std::move(canonical)));
+  }
   return session.Register(name, std::move(canonical));
 }
 

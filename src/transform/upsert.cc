@@ -62,7 +62,7 @@ std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
 }
 
 // Row indexes without the rejected, sorted so that each key's rows stand together: by order, then
-// content, then record; with `order arrival` by record.
+// content, then record; with `order arrival` by record, and by content where rows have none.
 std::vector<std::int64_t> SortedRows(const RowFacts& facts,
                                      const std::vector<RejectedRow>& rejected, bool by_arrival) {
   std::vector<bool> skip(facts.keys.size(), false);
@@ -80,7 +80,8 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
       if (const int order = facts.orders[a].compare(facts.orders[b]); order != 0) return order < 0;
       if (const auto order = facts.contents[a] <=> facts.contents[b]; order != 0) return order < 0;
     }
-    return std::tie(facts.records[a], a) < std::tie(facts.records[b], b);
+    if (facts.records[a] != facts.records[b]) return facts.records[a] < facts.records[b];
+    return std::tie(facts.contents[a], a) < std::tie(facts.contents[b], b);
   });
   return sorted;
 }
@@ -260,8 +261,9 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   plan.states.quarantined = static_cast<std::int64_t>(plan.rejected.size());
   WEIRHOUSE_CHECK(plan.states.total() == rows.num_rows());  // each record once
   plan.losers = std::move(decision.losers);
-  // Rows of an aggregate, or of another engine, have no record that could lose.
-  std::erase_if(plan.losers, [](const Loser& loser) { return loser.record.value() < 0; });
+  // Rows of an aggregate, or of another engine, have no record that could lose: -1 here, and 0
+  // where they stand in an index. Records are numbered from 1.
+  std::erase_if(plan.losers, [](const Loser& loser) { return loser.record.value() <= 0; });
   std::sort(plan.losers.begin(), plan.losers.end());
   return plan;
 }
