@@ -57,9 +57,9 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
   const ScratchFolder scratch;
   const std::string path = scratch / "catalog.db";
   ASSERT_OK_AND(const auto catalog, OpenSqliteCatalog(path));
-  constexpr int kWriters = 8;
+  constexpr std::size_t kWriters = 8;
   std::vector<CommitRequest> requests(kWriters);
-  for (int i = 0; i < kWriters; ++i) {
+  for (std::size_t i = 0; i < kWriters; ++i) {
     requests[i].plan = PlanOf("writer" + std::to_string(i), 0, "foreign");
     requests[i].idempotency_key = requests[i].plan->idempotency_key;
     requests[i].layer = "open";
@@ -70,7 +70,7 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
     FsyncProbe probe;
     probe.FailNext("-wal");
     std::vector<std::jthread> threads;
-    for (int i = 0; i < kWriters; ++i) {
+    for (std::size_t i = 0; i < kWriters; ++i) {
       threads.emplace_back([&, i] { told[i] = catalog->Commit(requests[i]).status(); });
     }
     threads.clear();
@@ -78,7 +78,7 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
   }
   ASSERT_OK_AND(const auto left, AfterACrash(path, scratch / "left.db"));
   int refused = 0;
-  for (int i = 0; i < kWriters; ++i) {
+  for (std::size_t i = 0; i < kWriters; ++i) {
     const bool there = ValueOf(left->Outcome(requests[i].idempotency_key)).has_value();
     EXPECT_EQ(there, told[i].ok()) << told[i].ToString();
     refused += told[i].ok() ? 0 : 1;

@@ -14,8 +14,9 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kKinds[] = {"contract", "delimiter",    "seed",         "processed",
-                                       "gate",     "feature view", "training set", "model"};
+constexpr std::string_view kKinds[] = {"contract",     "delimiter", "format", "nulls",
+                                       "seed",         "processed", "gate",   "feature view",
+                                       "training set", "model"};
 
 std::string_view ActionSign(engine::PlanItem::Action action) {
   switch (action) {

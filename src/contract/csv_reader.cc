@@ -13,6 +13,28 @@ bool Broken(ViolationSink* sink, std::string_view code, std::string_view path,
   if (sink != nullptr) sink->Add(code, path, rule, expected);
   return false;
 }
+
+// A quote that is never closed takes the rest of its object with it, so only the last field of the
+// last record can hold one. Says so, where it took more than its own line.
+bool TellUnclosed(std::string_view record, std::int64_t record_offset,
+                  const std::vector<CsvSlice>& slices, const std::vector<std::string>& columns,
+                  ViolationSink* sink) {
+  if (slices.empty()) return false;
+  const CsvSlice& last = slices.back();
+  const bool open = last.quoted && last.malformed &&
+                    last.text.data() + last.text.size() == record.data() + record.size();
+  if (!open) return false;
+  auto line_ends = std::count(last.text.begin(), last.text.end(), '\n');
+  if (last.text.ends_with('\n')) --line_ends;
+  if (line_ends < 1) return false;
+  const std::size_t column = slices.size() - 1;
+  sink->Look(last.text, record_offset + (last.text.data() - record.data()));
+  sink->Add("WH1217", column < columns.size() ? columns[column] : "", "csv", "RFC 4180 quoting",
+            fmt::format("the quote that opens here is never closed, and takes {} {} up to the end "
+                        "of the file with it",
+                        WithThousands(line_ends), line_ends == 1 ? "line" : "lines"));
+  return true;
+}
 }  // namespace
 
 CsvReader::CsvReader(const RecordProgram& program, const SourceFormat& format,
@@ -50,7 +72,8 @@ std::string CsvReader::AdviceFor(const std::string& lacking) const {
       const char found = columns_[0][other];
       return fmt::format(
           "a column of this name; if \"{0}\" separates the columns, write delimiter: \"{0}\" in "
-          "the source",
+          "the source, or, where files that it holds already have another, in a source of their "
+          "own: the delimiter is that of all files of a source",
           found == '\t' ? std::string("\\t") : std::string(1, found));
     }
   }
@@ -146,6 +169,8 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
   const bool clean_text = IsValidUtf8(record) && record.find('\0') == std::string_view::npos;
   if (!clean_text && sink == nullptr) return false;
   const bool split = SplitCsvRecord(record, delimiter_, &slices_);
+  if (sink != nullptr && split && TellUnclosed(record, record_offset, slices_, columns_, sink))
+    return false;
   if (!split || slices_.size() != columns_.size()) {
     if (sink != nullptr) {
       const std::string found =

@@ -388,6 +388,13 @@ TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   EXPECT_EQ(decoded.quarantined[0].violations[0].error_code, "WH1217");
   EXPECT_EQ(decoded.quarantined[0].raw, "\"y\nz\n");
+  EXPECT_EQ(decoded.quarantined[0].violations[0].Reason(),
+            "WH1217 a breaks csv, expected RFC 4180 quoting: the quote that opens here is never "
+            "closed, and takes 1 line up to the end of the file with it");
+  // Also where the fields are too few by then.
+  const auto two = WithFields("{name: a, logicalType: string}, {name: b, logicalType: string}");
+  EXPECT_THAT(Reasons(DecodeAll(two, "a,b\nx,1\n\"y,2\nz,3\nw,4\n", Csv(), "a.csv")).front(),
+              HasSubstr("takes 2 lines up to the end"));
 }
 
 TEST(DecodeCsv, AHeaderWithoutARequiredColumnIsOneClearErrorOfTheObject) {

@@ -11,6 +11,7 @@
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
 #include "engine/raw_step.h"
+#include "engine/reading_change.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -25,7 +26,8 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   for (const auto& [name, digest] : now.items()) {
     if (!before.contains(name)) {
       if (section == "seeds") continue;  // a new seed changes nothing until a transform reads it
-      items.push_back({PlanItem::Action::kAdd, kind, name, ""});
+      items.push_back({PlanItem::Action::kAdd, kind, name,
+                       kind == "delimiter" && !applied.empty() ? on_change : ""});
     } else if (before.at(name) != digest) {
       items.push_back({PlanItem::Action::kChange, kind, name, on_change});
     }
@@ -96,7 +98,8 @@ Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   }
   if (!consumed) return false;
   for (const PlanItem& item : plan.items) {
-    if (item.kind == "delimiter") return true;  // records may be cut and read otherwise
+    // Records may be cut and read otherwise.
+    if (item.kind == "delimiter" || item.kind == "nulls") return true;
     if (item.kind != "processed" && item.kind != "seed") continue;
     if (item.action == PlanItem::Action::kRemove) continue;
     const bool joins = item.action == PlanItem::Action::kAdd &&
@@ -127,8 +130,12 @@ Status NoteExternal(Workspace& workspace, std::vector<PlanItem>& items) {
   return CheckExternalTables(workspace);
 }
 
-std::string DigestOf(const Plan& plan, const json& wanted) {
+std::string DigestOf(const Plan& plan, const json& wanted, const json& readings) {
   std::vector<std::string> pieces = {wanted.dump()};
+  const auto reads = [](const PlanItem& item) {
+    return item.kind == "nulls" || item.kind == "format";
+  };
+  if (std::any_of(plan.items.begin(), plan.items.end(), reads)) pieces.push_back(readings.dump());
   for (const PlanItem& item : plan.items) {
     pieces.push_back(fmt::format("{} {} {}", static_cast<int>(item.action), item.kind, item.name));
   }
@@ -151,6 +158,8 @@ Status Register(Workspace& workspace, const Plan& plan) {
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
   request.settings.emplace_back("applied", DefinitionDigests(project));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  request.settings.emplace_back(std::string(kReadingsSetting), ReadingsToApply(readings, project));
   WEIRHOUSE_TRY(const bool rebuild, NeedsRebuild(workspace, plan));
   if (rebuild) request.settings.emplace_back("rebuild_pending", true);
   WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
@@ -180,6 +189,8 @@ Result<Plan> MakePlan(Workspace& workspace) {
   const json wanted = DefinitionDigests(workspace.project());
   WEIRHOUSE_TRY_STATUS(CompareContracts(workspace, plan.items));
   CompareSection(applied, wanted, "delimiters", "delimiter", "full rebuild", plan.items);
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  WEIRHOUSE_TRY_STATUS(CompareReadings(workspace, readings, plan.items));
   CompareSection(applied, wanted, "seeds", "seed", "full rebuild", plan.items);
   CompareSection(applied, wanted, "processed", "processed", "full rebuild", plan.items);
   WEIRHOUSE_TRY_STATUS(NoteExternal(workspace, plan.items));
@@ -202,7 +213,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   for (const std::string& path : waiting.unmatched) {
     plan.untaken[path] = "its name fits no batch pattern";
   }
-  plan.digest = DigestOf(plan, wanted);
+  plan.digest = DigestOf(plan, wanted, ReadingsToApply(readings, workspace.project()));
   return plan;
 }
 
@@ -216,14 +227,21 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   }
   // A new seed is no item of the plan, and is registered all the same.
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
-  if (!plan.empty() || applied != DefinitionDigests(workspace.project()))
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings));
+  if (!plan.empty() || applied != DefinitionDigests(workspace.project()) ||
+      readings != ReadingsToApply(readings, workspace.project()))
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   return RunPending(workspace, progress);
 }
 
 Status RequireApplied(Workspace& workspace) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
-  if (applied == DefinitionDigests(workspace.project())) return Status();
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  // A catalog of an earlier release holds no readings until the next `apply`.
+  const bool read_alike =
+      readings.empty() || readings == ReadingsToApply(readings, workspace.project());
+  if (applied == DefinitionDigests(workspace.project()) && read_alike) return Status();
   return Status(Code::kInvalidInput, applied.empty()
                                          ? "nothing has been applied yet"
                                          : "the project's files differ from what was applied")

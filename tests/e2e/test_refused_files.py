@@ -252,6 +252,55 @@ def test_files_that_were_refused_for_their_delimiter_are_read_once_it_is_said(tm
     project.wh("plan")
 
 
+def test_a_delimiter_or_nulls_that_would_refuse_good_rows_is_refused_before_anything_changes(tmp_path):
+    project = make(tmp_path / "p")
+    project.land("s", "a.csv", b"id,temp\nx,1\ny,2\n")
+    project.apply()
+    project.land("s", "b.csv", b"id;temp\nz;3\n")
+    assert "another" in project.wh("ingest", code=3).stderr
+    before = (project.rows("select id, temp from processed.s order by id"), states(project))
+    for settings in ("format: csv, delimiter: ';'", "format: csv, nulls: [x]"):
+        project.edit("weirhouse.yaml", ("format: csv", settings))
+        assert ": full rebuild" in project.wh("plan").stdout
+        refused = project.wh("apply", "--yes", code=4).stderr
+        assert "WH2027" in refused and "s/a.csv" in refused and "another source" in refused
+        project.edit("weirhouse.yaml", (settings, "format: csv"))
+        assert "no changes" in project.wh("plan").stdout
+        assert before == (project.rows("select id, temp from processed.s order by id"), states(project))
+    project.wh("verify", "--rebuild")
+
+
+def test_nulls_that_change_are_planned_and_rebuild(tmp_path):
+    project = make(tmp_path / "p", fields=("id: string!", "temp: string"))
+    project.land("s", "a.csv", b"id,temp\nx,NA\ny,\n")
+    project.apply()
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, nulls: [NA]"))
+    assert "nulls s: full rebuild" in project.wh("plan").stdout
+    assert "WH2020" in project.wh("ingest", code=None).stderr
+    project.apply()
+    assert [row["temp"] for row in project.rows("select id, temp from processed.s order by id")] == [None, ""]
+    project.wh("verify", "--rebuild")
+    project.edit("weirhouse.yaml", (", nulls: [NA]", ", nulls: [NA, NA]"))
+    assert "no changes" in project.wh("plan").stdout
+
+
+def test_a_format_changes_only_while_a_source_has_no_objects(tmp_path):
+    project = make(tmp_path / "p")
+    project.apply()
+    project.edit("weirhouse.yaml", ("format: csv", "format: jsonl"))
+    assert "format s: csv → jsonl" in project.wh("plan").stdout
+    project.apply()
+    project.land("s", "a.jsonl", b'{"id":"x","temp":1}\n')
+    project.wh("ingest")
+    project.edit("weirhouse.yaml", ("format: jsonl", "format: csv"))
+    for verb in (("plan",), ("apply", "--yes")):
+        refused = project.wh(*verb, code=4).stderr
+        assert "WH2026" in refused and "another source" in refused
+    project.edit("weirhouse.yaml", ("format: csv", "format: jsonl"))
+    assert project.rows("select temp from processed.s") == [{"temp": 1.0}]
+    project.wh("verify", "--rebuild")
+
+
 @pytest.mark.parametrize("settings", ["format: csv, delimiter: ''", "format: csv, delimiter: ';;'",
                                       "format: csv, delimiter: a", "format: jsonl, delimiter: ';'"])
 def test_a_delimiter_that_cannot_be_is_refused(tmp_path, settings):

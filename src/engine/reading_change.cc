@@ -1,0 +1,172 @@
+#include "engine/reading_change.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "base/text.h"
+#include "engine/applied.h"
+#include "engine/batch_records.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+constexpr std::size_t kObjectsNamed = 10;
+
+// Only CSV has texts that are null; their order says nothing.
+json NullsOf(const Source& source) {
+  if (source.format != "csv") return json::array();
+  return std::set<std::string>(source.nulls.begin(), source.nulls.end());
+}
+
+Result<std::vector<catalog::ObjectRecord>> ObjectsOf(Workspace& workspace,
+                                                     const std::string& source) {
+  catalog::ObjectFilter filter;
+  filter.source = source;
+  return workspace.catalog().Objects(filter);
+}
+
+// As the source was before, where it is read otherwise now.
+std::optional<Source> SourceBefore(const Source& source, const json& digests,
+                                   const json& readings) {
+  Source before = source;
+  const json delimiters = digests.value("delimiters", json::object());
+  before.delimiter = delimiters.value(source.name, std::string(","))[0];
+  if (readings.contains(source.name)) {
+    before.format = readings.at(source.name).at("format").get<std::string>();
+    before.nulls = readings.at(source.name).at("nulls").get<std::vector<std::string>>();
+  }
+  if (before.format != source.format) return std::nullopt;  // then it has no objects
+  if (before.delimiter == source.delimiter && NullsOf(before) == NullsOf(source))
+    return std::nullopt;
+  return before;
+}
+
+Result<contract::Decoded> DecodeAs(const std::shared_ptr<const contract::Contract>& contract,
+                                   const Source& source, const catalog::ObjectRecord& object,
+                                   const std::string& bytes) {
+  try {
+    WEIRHOUSE_TRY(const contract::Decoder decoder,
+                  contract::Decoder::Make(contract, FormatOf(source)));
+    return decoder.Decode(bytes,
+                          {object.source, object.name, object.first_record_id, object.arrived_at});
+  } catch (const std::bad_alloc&) {
+    return contract::OutOfMemory();
+  }
+}
+
+// What the change would do to one object; empty if no record is lost by it.
+Result<std::string> LossOf(Workspace& workspace, const Source& before, const Source& now,
+                           const catalog::ObjectRecord& object) {
+  std::shared_ptr<const contract::Contract> contract =
+      workspace.project().contracts.at(now.contract);
+  if (!object.contract_version.empty() &&
+      object.contract_version != contract->version().ToString()) {
+    WEIRHOUSE_TRY(contract, RegisteredContract(workspace, now.contract, object.contract_version));
+    if (contract == nullptr) return std::string();  // the reader tells of it
+  }
+  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
+  const auto anew = DecodeAs(contract, now, object, bytes);
+  if (!anew.ok() && anew.status().code() != Code::kInvalidInput) return anew.status();
+  if (anew.ok() && anew->record_count != object.record_count) {
+    return fmt::format("it would be cut into {} records, not {}", WithThousands(anew->record_count),
+                       WithThousands(object.record_count));
+  }
+  if (anew.ok() && anew->quarantined.empty()) return std::string();
+  const auto known = DecodeAs(contract, before, object, bytes);
+  if (!known.ok()) {
+    if (known.status().code() != Code::kInvalidInput) return known.status();
+    return std::string();
+  }
+  if (!anew.ok()) {
+    if (known->rows->num_rows() == 0) return std::string();
+    return anew.status().error_code() + " " + anew.status().message();
+  }
+  std::set<std::int64_t> bad_before;
+  for (const contract::QuarantinedRecord& record : known->quarantined)
+    bad_before.insert(record.ordinal);
+  std::int64_t lost = 0;
+  std::string reason;
+  for (const contract::QuarantinedRecord& record : anew->quarantined) {
+    if (bad_before.contains(record.ordinal)) continue;
+    if (lost++ == 0 && !record.violations.empty()) reason = record.violations.front().Reason();
+  }
+  if (lost == 0) return std::string();
+  return fmt::format("{} of {} records, the first for {}", WithThousands(lost),
+                     WithThousands(object.record_count), reason);
+}
+
+Status CheckSource(Workspace& workspace, const Source& before, const Source& now) {
+  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, now.name));
+  std::vector<std::string> told;
+  std::size_t count = 0;
+  for (const catalog::ObjectRecord& object : objects) {
+    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, before, now, object));
+    if (loss.empty() || ++count > kObjectsNamed) continue;
+    told.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
+  }
+  if (count == 0) return Status();
+  if (count > told.size()) told.push_back(fmt::format("and {} more", count - told.size()));
+  return Status(Code::kContractRefused,
+                fmt::format("the new {} of the source \"{}\" would put records into quarantine "
+                            "that were good: {}",
+                            before.delimiter != now.delimiter ? "delimiter" : "nulls", now.name,
+                            Join(told, ", ")))
+      .WithError("WH2027")
+      .WithHint(
+          "nothing was applied: put it back, and read files of the new form as another source, "
+          "with a landing folder of its own");
+}
+}  // namespace
+
+Result<json> AppliedReadings(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied,
+                workspace.catalog().Setting(std::string(kReadingsSetting)));
+  return applied.value_or(json::object());
+}
+
+json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
+  json readings = applied;
+  for (const Source& source : project.sources)
+    readings[source.name] = {{"format", source.format}, {"nulls", NullsOf(source)}};
+  return readings;
+}
+
+Status CompareReadings(Workspace& workspace, const json& applied, std::vector<PlanItem>& items) {
+  for (const Source& source : workspace.project().sources) {
+    if (!applied.contains(source.name)) continue;
+    const json& before = applied.at(source.name);
+    if (before.at("format") != source.format) {
+      WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, source.name));
+      if (!objects.empty()) {
+        return Status(Code::kContractRefused,
+                      fmt::format("the source \"{}\" holds {} objects that were read as {}: its "
+                                  "format cannot become {}",
+                                  source.name, WithThousands(std::ssize(objects)),
+                                  before.at("format").get<std::string>(), source.format))
+            .WithError("WH2026")
+            .WithHint(
+                "put it back, and read files of the new format as another source, with a landing "
+                "folder of its own");
+      }
+      items.push_back({PlanItem::Action::kChange, "format", source.name,
+                       before.at("format").get<std::string>() + " → " + source.format});
+    } else if (before.at("nulls") != NullsOf(source)) {
+      items.push_back({PlanItem::Action::kChange, "nulls", source.name, "full rebuild"});
+    }
+  }
+  return Status();
+}
+
+Status CheckReadings(Workspace& workspace, const json& digests, const json& readings) {
+  if (digests.empty()) return Status();  // nothing was applied yet
+  for (const Source& source : workspace.project().sources) {
+    const std::optional<Source> before = SourceBefore(source, digests, readings);
+    if (before) WEIRHOUSE_TRY_STATUS(CheckSource(workspace, *before, source));
+  }
+  return Status();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,31 @@
+// A source that is read otherwise than before: what was registered of how it is read, and what a
+// change would do to objects that were read already. Private to engine/.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/plan.h"
+#include "engine/workspace.h"
+
+namespace weirhouse::engine {
+
+// The setting that holds them: source → {format, nulls}. The delimiter is among the definitions.
+inline constexpr std::string_view kReadingsSetting = "readings";
+
+// Those that are registered; an empty object before the first time.
+Result<nlohmann::json> AppliedReadings(Workspace& workspace);
+// Those to register: of the project's sources, and of sources that it defined once, whose objects
+// are kept.
+nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
+// Adds an item for each source whose format or nulls changed. kContractRefused (WH2026) where the
+// format of a source that has objects would be another. Cost: reads no object.
+Status CompareReadings(Workspace& workspace, const nlohmann::json& applied,
+                       std::vector<PlanItem>& items);
+// kContractRefused (WH2027) where a change of delimiter or nulls would cut an object into other
+// records, or put records into quarantine that were good; it names the objects. `digests` and
+// `readings` are what is registered. Cost: decodes each object of a changed source twice.
+Status CheckReadings(Workspace& workspace, const nlohmann::json& digests,
+                     const nlohmann::json& readings);
+}  // namespace weirhouse::engine
