@@ -306,8 +306,9 @@ def test_an_unreadable_file_is_named_and_waits(tmp_path, clean_days):
         if probe.returncode != 0:
             pytest.skip("another user cannot run the built command here")
         done = run("apply", "--yes")
-        assert done.returncode in (7, 8), done.stderr
-        assert "2013-01-02.jsonl" in done.stderr and "error[WH" in done.stderr
+        # It holds up nothing: what can be read arrives.
+        assert done.returncode == 0, done.stderr
+        assert "not taken in" in done.stderr and "2013-01-02.jsonl: this user may not read it" in done.stderr
         secret.chmod(0o644)
         done = run("apply", "--yes")
         assert done.returncode == 0, done.stderr
