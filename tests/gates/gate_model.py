@@ -18,6 +18,7 @@ from fractions import Fraction
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import exact
 import model
 import world
 from project import WH, environment
@@ -42,14 +43,14 @@ def same_value(check, expected, observed):
         return True
     observed = seen_value(observed)
     if isinstance(expected, str) or isinstance(observed, str):
-        return str(expected) == str(observed) or (expected == "NaN" and model.is_nan(observed))
-    if model.is_nan(expected) or model.is_nan(observed):
-        return model.is_nan(expected) and model.is_nan(observed)
+        return str(expected) == str(observed) or (expected == "NaN" and exact.is_nan(observed))
+    if exact.is_nan(expected) or exact.is_nan(observed):
+        return exact.is_nan(expected) and exact.is_nan(observed)
     if math.isinf(expected) or math.isinf(observed):
         return expected == observed
     if isinstance(observed, (int, Fraction)) and not isinstance(expected, float):
         return Fraction(expected) == Fraction(observed)
-    a, b = model.to_double(expected), float(observed)
+    a, b = exact.to_double(expected), float(observed)
     tolerance = 1e-9 if check["kind"] == "distribution" else 4e-16
     return abs(a - b) <= max(tolerance * max(abs(a), abs(b)), 1e-12 if check["kind"] == "distribution" else 5e-324)
 

@@ -10,6 +10,7 @@ import great_expectations
 import great_expectations.expectations as gxe
 import pandas
 
+import exact
 import model
 
 PLAIN = {"mean": gxe.ExpectColumnMeanToBeBetween, "sum": gxe.ExpectColumnSumToBeBetween,
@@ -78,16 +79,16 @@ class GreatExpectations:
         if column is None:
             return None
         values = batch.column(column)
-        numbers = model.numbers_of(values)
-        if any(model.is_nan(value) for value in values):
+        numbers = exact.numbers_of(values)
+        if any(exact.is_nan(value) for value in values):
             return "GX: NaN is null to pandas"
-        if any(model.is_inf(value) for value in values):
+        if any(exact.is_inf(value) for value in values):
             return "GX: sums with infinities"
         if not numbers or (check["kind"] == "stddev" and len(numbers) < 2):
             return "GX: a column without values passes, or is an error"
-        if column in ("a", "d", "x") and any(abs(model.to_double(value)) >= 2**53 for value in numbers):
+        if column in ("a", "d", "x") and any(abs(exact.to_double(value)) >= 2**53 for value in numbers):
             return "GX: doubles beyond 2^53"
-        if column in ("a", "d", "x") and any(0 < abs(model.to_double(value)) < 1e-300 for value in numbers):
+        if column in ("a", "d", "x") and any(0 < abs(exact.to_double(value)) < 1e-300 for value in numbers):
             return "GX: doubles that vanish"
         return None
 
@@ -97,7 +98,7 @@ class GreatExpectations:
             for name in ("a", "x", "d", "t"):
                 values = batch.column(name)
                 columns[name] = (pandas.Series(values, dtype=object) if name == "t" else pandas.Series(
-                    [math.nan if value is None else model.to_double(value) for value in values], dtype=float))
+                    [math.nan if value is None else exact.to_double(value) for value in values], dtype=float))
             self.of = batch
             self.batch = self.definition.get_batch({"dataframe": pandas.DataFrame(columns)})
         return self.batch

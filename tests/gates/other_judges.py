@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy
 import scipy.stats
 
+import exact
 import model
 
 # They say so where they lose digits: by how much is seen below.
@@ -13,7 +14,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning)
 
 
 def doubles(values):
-    return numpy.array([model.to_double(value) for value in values], dtype=float)
+    return numpy.array([exact.to_double(value) for value in values], dtype=float)
 
 
 def past_of(check, batch, history):
@@ -38,7 +39,7 @@ def drift(check, batch, history):
 
 
 def quantiles(check, numbers):
-    if not numbers or any(math.isinf(model.to_double(value)) for value in numbers):
+    if not numbers or any(math.isinf(exact.to_double(value)) for value in numbers):
         return None
     method = {"nearest": "nearest"}.get(check.get("method", "linear"), check.get("method", "linear"))
     q = 0.5 if check["kind"] == "median" else float(Fraction(check["q"]))
@@ -65,14 +66,14 @@ def by_scipy(tally, check, batch, history, shown, what):
     if check["kind"] == "distribution":
         value = drift(check, batch, history)
     elif check["kind"] in ("mean", "sum", "min", "max", "median", "stddev", "quantile"):
-        value = statistic(check, model.numbers_of(batch.column(check["column"])))
+        value = statistic(check, exact.numbers_of(batch.column(check["column"])))
     else:
         return
     if value is None:
         return
     tally.with_judges += 1
     # Both round on the way: to nine digits of the greatest value they add up.
-    size = max([1e-9] + [abs(model.to_double(number)) for number in model.numbers_of(batch.column(check["column"]))
-                         if not model.is_inf(number)])
+    size = max([1e-9] + [abs(exact.to_double(number)) for number in exact.numbers_of(batch.column(check["column"]))
+                         if not exact.is_inf(number)])
     if abs(value - float(observed)) > 1e-9 * max(abs(value), abs(float(observed)), size):
         tally.unexplained.append(f"{what}: observed {observed}, NumPy/SciPy {value}")
