@@ -3,8 +3,6 @@
 #include <arrow/api.h>
 
 #include <algorithm>
-#include <iterator>
-#include <set>
 #include <tuple>
 
 #include "engine/arrow_rows.h"
@@ -12,6 +10,7 @@
 #include "engine/record_query.h"
 #include "engine/table_work.h"
 #include "table/schema.h"
+#include "transform/loser_index.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -64,16 +63,19 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   return staged.table;
 }
 
-// Of the records that `work` settled anew, what differs from `before`.
-std::vector<StoredLoser> SettledChanges(const std::vector<StoredLoser>& before,
-                                        const TableWork& work, RunId run) {
-  const std::set<RecordId> settled(work.settled_records().begin(), work.settled_records().end());
-  std::vector<StoredLoser> told;
-  std::copy_if(before.begin(), before.end(), std::back_inserter(told),
-               [&](const StoredLoser& loser) { return settled.count(loser.record) != 0; });
+// Of the records that `work` settled anew, what differs from what is told of them.
+Result<std::vector<StoredLoser>> SettledChanges(Workspace& workspace, const TableWork& work,
+                                                RunId run) {
+  const std::string& name = work.transform().definition.name();
+  std::vector<RecordId> settled = work.settled_records();
+  std::sort(settled.begin(), settled.end());
+  settled.erase(std::unique(settled.begin(), settled.end()), settled.end());
+  WEIRHOUSE_TRY(const auto losers, workspace.FindTable(std::string(transform::kLosersTable)));
+  transform::LoserIndex index(workspace.kv(), name);
+  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace.disk(), losers.value_or(nullptr)));
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> told, index.Find(settled));
   // One that lost and stands now is among the rows that join.
-  return transform::LoserChanges(told, work.transform().definition.name(), work.losers(),
-                                 RecordsOf(*work.added_rows()), run);
+  return transform::LoserChanges(told, name, work.losers(), RecordsOf(*work.added_rows()), run);
 }
 
 // What counts of an entry: when it was told does not.
@@ -89,14 +91,13 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
   std::vector<StoredLoser> losers;
   std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   for (const auto& one : work) {
-    const bool settles = !one->is_full() && !one->settled_records().empty();
-    if ((one->is_full() || settles) && !before && one->transform().row_wise) {
-      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
-    }
-    if (settles && before) {
-      const std::vector<StoredLoser> mine = SettledChanges(*before, *one, run);
+    if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
+      WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
       losers.insert(losers.end(), mine.begin(), mine.end());
       continue;
+    }
+    if (one->is_full() && !before && one->transform().row_wise) {
+      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
     }
     std::vector<StoredLoser> mine =
         one->is_full() && before

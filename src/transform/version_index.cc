@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "transform/index_marker.h"
 #include "transform/loser_table.h"
 #include "transform/upsert.h"
 
@@ -13,46 +14,12 @@ namespace weirhouse::transform {
 namespace {
 
 constexpr std::size_t kDigestBytes = 32;
-constexpr std::size_t kIdBytes = 8;
-
-std::string BytesOfId(std::int64_t id) {
-  std::string bytes(kIdBytes, '\0');
-  for (std::size_t i = 0; i < kIdBytes; ++i) {
-    bytes[i] = static_cast<char>((static_cast<std::uint64_t>(id) >> (8 * i)) & 0xff);
-  }
-  return bytes;
-}
-
-std::int64_t IdOfBytes(std::string_view bytes) {
-  std::uint64_t id = 0;
-  for (std::size_t i = 0; i < kIdBytes; ++i) {
-    id |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  }
-  return static_cast<std::int64_t>(id);
-}
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
       .WithHint("delete the cache folder: it is rebuilt from the tables");
 }
-
-// The operation of appends, as Iceberg spells it.
-constexpr std::string_view kAppend = "append";
-
-// The sequence number of `from` if rows were only added between it and main.
-std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from) {
-  const table::Snapshot* at = table.current_snapshot();
-  while (at != nullptr && at->id != from) {
-    const auto operation = at->summary.find("operation");
-    const bool added = operation != at->summary.end() && operation->second == kAppend;
-    if (!added || !at->parent) return std::nullopt;
-    at = table.FindSnapshot(*at->parent);
-  }
-  if (at == nullptr) return std::nullopt;
-  return at->sequence_number;
-}
-
 }  // namespace
 
 Digest VersionGroup(std::string_view key, std::string_view order) {
