@@ -538,6 +538,12 @@ TEST(DecodeCsv, RefusesAnObjectWithoutAUsableHeader) {
 TEST(DecodeCsv, ABlankLineIsARecordOnlyWhereThereIsOneColumn) {
   EXPECT_EQ(CountRecords("a\n1\n\n2\n", Csv(), "a.csv").value(), 3);
   EXPECT_EQ(CountRecords("a,b\n1,1\n\n2,2\n", Csv(), "a.csv").value(), 2);
+  const Decoded decoded = DecodeAll(WithFields("{name: a, logicalType: integer, required: true}"),
+                                    "a\n1\n\n2\n", Csv(), "a.csv");
+  ASSERT_EQ(decoded.quarantined.size(), 1U);
+  EXPECT_EQ(decoded.quarantined[0].byte_offset, 4);
+  ASSERT_EQ(decoded.quarantined[0].violations.size(), 1U);
+  EXPECT_EQ(decoded.quarantined[0].violations[0].found, "a blank line");
 }
 
 // ---- gzip ---------------------------------------------------------------------------------------

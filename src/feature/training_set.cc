@@ -182,9 +182,12 @@ Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
   return Status();
 }
 
-// `order` lists rows canonically; the first share of them trains.
+// `order` lists rows canonically; the first share of them trains. Rows of one time stay together,
+// in the part that holds the first of them: what is known of one would else be tested on another.
 std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
+                                          const std::vector<Label>& labels,
                                           const std::vector<std::int64_t>& order) {
+  const auto at = [&](std::size_t i) { return labels[static_cast<std::size_t>(order[i])].at; };
   std::vector<std::string> names(order.size());
   const auto count = static_cast<std::int64_t>(order.size());
   std::int64_t share = 0;
@@ -192,7 +195,10 @@ std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
   for (const Split& split : splits) {
     share += split.parts_per_million;
     const std::int64_t end = count / 1'000'000 * share + count % 1'000'000 * share / 1'000'000;
-    for (; done < static_cast<std::size_t>(end); ++done) {
+    const std::size_t begin = done;
+    const auto joins = [&](std::size_t i) { return i > begin && at(i) == at(i - 1); };
+    for (; done < order.size(); ++done) {
+      if (done >= static_cast<std::size_t>(end) && !joins(done)) break;
       names[static_cast<std::size_t>(order[done])] = split.name;
     }
   }
@@ -238,7 +244,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
   if (!definition.splits.empty()) {
     built.fields.push_back(arrow::field(kSplitColumn, arrow::utf8()));
     built.columns.push_back(
-        std::make_shared<arrow::ChunkedArray>(SplitColumn(definition.splits, order)));
+        std::make_shared<arrow::ChunkedArray>(SplitColumn(definition.splits, frame.labels, order)));
   }
   built.fields.insert(built.fields.end(), built.status_fields.begin(), built.status_fields.end());
   built.columns.insert(built.columns.end(), built.status_columns.begin(),

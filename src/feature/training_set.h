@@ -3,7 +3,8 @@
 // One row out per spine row, duplicates and NULL keys included. Rows come out in canonical order —
 // by time, then by all spine columns in their order — so that equal spines give equal bytes in
 // whatever order they came; `keep_input_order` leaves them as they are. The split cuts the
-// canonical order by the exact percentages: the first floor(n × share) rows train, and so on.
+// canonical order by the exact percentages: the first floor(n × share) rows train, and so on. Rows
+// of one time are never cut apart: all go with the first of them.
 #pragma once
 
 #include <cstdint>
