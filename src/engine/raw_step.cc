@@ -35,6 +35,20 @@ std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why,
   return std::nullopt;
 }
 
+// Whether an arrival is known is asked of one index. What was seen at the file's own place is a
+// second witness: where it says that these bytes were stored, the index has lost them.
+Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Digest& digest) {
+  WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
+                workspace.catalog().FindLanding(file.path));
+  if (!seen || seen->source != file.source || seen->digest != digest) return Status();
+  return Status(Code::kCorruption,
+                fmt::format("an index of the catalog's database does not fit: it has no object of "
+                            "\"{}\", whose bytes were stored before",
+                            file.path))
+      .WithError("WH7009")
+      .WithHint("nothing was taken in; `wh verify --deep` names the index");
+}
+
 Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
                                          RunSummary& summary) {
   Arriving arriving;
@@ -50,6 +64,7 @@ Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::Landed
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
   arriving.duplicate = known.has_value();
+  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
   if (!arriving.duplicate) {
     auto count = contract::CountRecords(arriving.bytes, FormatOf(*arriving.source), file.name);
     if (count.ok()) {
