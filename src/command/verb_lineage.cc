@@ -83,12 +83,14 @@ Result<int> RunVerify(Context& context) {
                            report.problems.size() == 1 ? "" : "s"));
   for (const std::string& problem : report.problems) context.Line("  " + EscapeControl(problem));
   if (report.orphans > 0) {
-    context.Line(
-        fmt::format("{} file{} of {} bytes that no commit names: left by work that was cut "
-                    "short, harmless",
-                    WithThousands(report.orphans), report.orphans == 1 ? "" : "s",
-                    WithThousands(report.orphan_bytes)));
+    context.Line(fmt::format(
+        "{} file{} of {} bytes that no commit names: left by work that was cut "
+        "short, {}",
+        WithThousands(report.orphans), report.orphans == 1 ? "" : "s",
+        WithThousands(report.orphan_bytes),
+        workspace->other_lives().empty() ? "harmless" : "or by commits of another catalog"));
   }
+  for (const std::string& life : workspace->other_lives()) context.Line("note: " + life);
   context.Answer({{"objects", report.objects},
                   {"files", report.files},
                   {"bytes", report.bytes},
@@ -98,6 +100,7 @@ Result<int> RunVerify(Context& context) {
                   {"orphans", report.orphans},
                   {"orphan_bytes", report.orphan_bytes},
                   {"first_orphans", report.first_orphans},
+                  {"other_lives", workspace->other_lives()},
                   {"problems", report.problems}});
   return report.problems.empty() ? kExitOk : kExitDiffers;
 }

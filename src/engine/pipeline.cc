@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "engine/catalog_witness.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
@@ -234,6 +235,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
+  RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
   WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "engine/catalog_place.h"
+#include "engine/catalog_witness.h"
 #include "engine/online_fill.h"
 #include "engine/online_query.h"
 #include "engine/parsing_mark.h"
@@ -94,6 +95,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  WEIRHOUSE_TRY(workspace->other_lives_,
+                OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
+  if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
   if (writes) {
     WEIRHOUSE_TRY(workspace->parsing_mark_,
                   ParsingMark::Open(workspace->state_folder_ + "/parsing"));
@@ -121,6 +125,7 @@ Workspace::~Workspace() {
   versions_.clear();
   online_.reset();
   kv_.reset();
+  if (catalog_ != nullptr && lock_ >= 0) RememberCatalog(*disk_, state_folder_, *catalog_);
   catalog_.reset();
   if (lock_ >= 0) close(lock_);
 }
