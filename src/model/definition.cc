@@ -81,6 +81,20 @@ Status ReadTrain(const YamlNode& node, ModelDefinition& model) {
   return Status();
 }
 
+Status ReadInputs(const YamlNode& node, ModelDefinition& model) {
+  WEIRHOUSE_TRY(model.inputs, ReadFields(node, "inputs"));
+  for (const std::string& path : model.inputs) {
+    if (path.front() == '/' ? path.find('\0') == std::string::npos : IsPathInside(path)) continue;
+    return node
+        .Error("WH5001",
+               fmt::format("inputs must name files or folders of the project, or absolute "
+                           "paths, found \"{}\"",
+                           path))
+        .WithHint("for example: inputs: [data/zones.csv, /srv/shared/holidays.json]");
+  }
+  return Status();
+}
+
 Status ReadMetrics(const YamlNode& node, ModelDefinition& model) {
   if (!node.is_map()) return node.Error("WH2004", "metrics must be a map of keys");
   for (const YamlNode::Entry& entry : node.entries()) {
@@ -126,8 +140,8 @@ Status ReadServe(const YamlNode& node, ModelDefinition& model) {
 }
 
 Result<ModelDefinition> ReadModel(const YamlNode& node) {
-  WEIRHOUSE_TRY_STATUS(
-      node.CheckKeys("a model", {"model", "training_set", "train", "metrics", "serve", "mirror"}));
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys(
+      "a model", {"model", "training_set", "train", "inputs", "metrics", "serve", "mirror"}));
   ModelDefinition model;
   WEIRHOUSE_TRY(const YamlNode* name, node.Require("model", "a model"));
   WEIRHOUSE_TRY(model.name, ReadName(*name, "model"));
@@ -136,6 +150,8 @@ Result<ModelDefinition> ReadModel(const YamlNode& node) {
   WEIRHOUSE_TRY(model.training_set, ReadName(*training_set, "training_set"));
   WEIRHOUSE_TRY(const YamlNode* train, node.Require("train", "a model"));
   WEIRHOUSE_TRY_STATUS(ReadTrain(*train, model));
+  if (const YamlNode* inputs = node.Find("inputs"); inputs != nullptr && !inputs->is_null())
+    WEIRHOUSE_TRY_STATUS(ReadInputs(*inputs, model));
   if (const YamlNode* metrics = node.Find("metrics"); metrics != nullptr && !metrics->is_null())
     WEIRHOUSE_TRY_STATUS(ReadMetrics(*metrics, model));
   if (const YamlNode* serve = node.Find("serve"); serve != nullptr && !serve->is_null())

@@ -1,0 +1,163 @@
+#include "model/inputs.h"
+
+#include <filesystem>
+
+#include "model/train.h"
+#include "testing/testing.h"
+
+namespace weirhouse::model {
+namespace {
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using weirhouse::testing::ScratchFolder;
+using weirhouse::testing::WriteFile;
+
+TEST(DigestInputs, HashesFilesAndFoldersAndSeesEveryChange) {
+  ScratchFolder folder;
+  WriteFile(folder / "p/zones.csv", "a,b\n");
+  WriteFile(folder / "p/data/one.txt", "1");
+  WriteFile(folder / "p/data/deep/two.txt", "2");
+  const std::vector<std::string> paths = {"zones.csv", "data", folder / "p/zones.csv"};
+  ASSERT_OK_AND(const auto first, DigestInputs(paths, folder / "p"));
+  EXPECT_EQ(first.at("zones.csv"), Sha256Of("a,b\n").ToHex());
+  EXPECT_EQ(first.at(folder / "p/zones.csv"), first.at("zones.csv"));
+  for (const char* changed : {"p/data/deep/two.txt", "p/data/three.txt"}) {
+    WriteFile(folder / changed, "other");
+    ASSERT_OK_AND(const auto again, DigestInputs(paths, folder / "p"));
+    EXPECT_NE(again.at("data"), first.at("data")) << changed;
+    EXPECT_EQ(again.at("zones.csv"), first.at("zones.csv"));
+  }
+  const Status gone = DigestInputs({"nowhere.csv"}, folder / "p").status();
+  EXPECT_EQ(gone.error_code(), "WH5028");
+  EXPECT_THAT(gone.message(), HasSubstr("nowhere.csv"));
+}
+
+TEST(ParseOpened, LeavesOutWhatTheCommandMadeItself) {
+  const Opened opened = ParseOpened(
+      "S\nR /data/in.txt\nW /tmp/x.part\nM /tmp/x.part\nT /tmp/x\nR /tmp/x\nR /tmp/x.part\n"
+      "W /data/in.txt\nN example.org\nN 10.0.0.1:443\nR /data/in.txt\nS\n");
+  EXPECT_TRUE(opened.told);
+  EXPECT_TRUE(opened.complete);
+  EXPECT_THAT(opened.files, ElementsAre("/data/in.txt"));  // read before it was overwritten
+  EXPECT_THAT(opened.places, ElementsAre("10.0.0.1:443", "example.org"));
+  EXPECT_FALSE(ParseOpened("S\n!\n").complete);
+  EXPECT_FALSE(ParseOpened("").told);
+}
+
+TEST(Undeclared, NamesWhatWasNotGiven) {
+  ScratchFolder folder;
+  WriteFile(folder / "p/train.py", "");
+  WriteFile(folder / "p/data.csv", "1");
+  WriteFile(folder / "p/told/a.csv", "2");
+  WriteFile(folder / "out.csv", "3");
+  Opened opened;
+  opened.told = true;
+  opened.files = {"/usr/share/zoneinfo/UTC", "/proc/cpuinfo",       "/etc/localtime",
+                  folder / "job/job.json",   folder / "out.csv",    folder / "p/data.csv",
+                  folder / "p/told/a.csv",   folder / "p/train.py", folder / "pyenv/lib/x.py",
+                  "/etc/secret.conf"};
+  Given given;
+  given.project_folder = folder / "p";
+  given.code = {"train.py"};
+  given.declared = {"told"};
+  given.folders = {folder / "job", folder / "pyenv"};
+  const nlohmann::json found = Undeclared(opened, given);
+  EXPECT_TRUE(found["watched"]);
+  std::vector<std::string> names;
+  for (const auto& [name, digest] : found["undeclared"].items()) names.push_back(name);
+  EXPECT_THAT(names, ElementsAre("/etc/secret.conf", folder / "out.csv", "data.csv"));
+  EXPECT_EQ(found["undeclared"]["data.csv"], Sha256Of("1").ToHex());
+  EXPECT_TRUE(found["undeclared"]["/etc/secret.conf"].is_null());
+}
+
+// Trains by `script`, with inputs that it declares.
+Result<TrainingOutcome> Train(const ScratchFolder& folder, const std::string& script,
+                              std::vector<std::string> inputs = {}) {
+  WriteFile(folder / "project/train.py", script);
+  WriteFile(folder / "set.parquet", "");
+  TrainingJob job;
+  job.definition.name = "late";
+  job.definition.command = {"python", "train.py"};
+  job.definition.inputs = std::move(inputs);
+  job.definition.params = nlohmann::json::object();
+  job.project_folder = folder / "project";
+  job.training_set = {"late_v1#1", folder / "set.parquet", "", {}, "late", Sha256Of("content")};
+  job.output_folder = folder / "job";
+  job.python = testing::SourceFolder() + "/.deps/venv/bin/python";
+  job.code = {"train.py"};
+  return RunTraining(storage::LocalDisk(), job);
+}
+
+TEST(RunTraining, NamesWhatTheCommandAndItsChildrenReadAndWhereTheyConnect) {
+  ScratchFolder folder;
+  for (const char* name : {"by_python", "by_cat", "declared"}) WriteFile(folder / name, "1");
+  ASSERT_OK_AND(const TrainingOutcome outcome, Train(folder,
+                                                     fmt::format(R"(
+import os, socket, subprocess
+import weirhouse as wh
+job = wh.current_job()
+open("{0}/by_python").read()
+open("{0}/declared").read()
+subprocess.run(["cat", "{0}/by_cat"], check=True)
+with open("own.part", "w") as file: file.write("1")
+os.rename("own.part", "own")
+open("own").read()
+try: socket.create_connection(("127.0.0.1", 9), 0.2)
+except OSError: pass
+open(job.path("m"), "w").write(os.environ["HOME"])
+)",
+                                                                 folder.path().string()),
+                                                     {folder / "declared"}));
+  std::vector<std::string> names;
+  for (const auto& [name, digest] : outcome.environment["undeclared"].items())
+    names.push_back(name);
+  EXPECT_THAT(names, ElementsAre(folder / "by_cat", folder / "by_python"));
+  EXPECT_TRUE(outcome.environment["watched"]);
+  EXPECT_THAT(outcome.environment["network"].dump(), HasSubstr("127.0.0.1:9"));
+  EXPECT_EQ(outcome.inputs.at(folder / "declared"), Sha256Of("1").ToHex());
+  EXPECT_EQ(outcome.environment["variables"]["HOME"], getenv("HOME"));
+}
+
+TEST(RunTraining, ACommandThatReadsWhatItIsGivenHasNothingUndeclared) {
+  ScratchFolder folder;
+  ASSERT_OK_AND(const TrainingOutcome outcome, Train(folder, R"(
+import json, weirhouse as wh, pyarrow, pandas
+job = wh.current_job()
+json.dump(job.params, open(job.path("m"), "w"))
+)"));
+  EXPECT_THAT(outcome.environment["undeclared"], IsEmpty()) << outcome.environment["undeclared"];
+  EXPECT_THAT(outcome.environment["network"], IsEmpty());
+}
+
+TEST(RunTraining, RunsOnAsManyProcessorsAsItIsTold) {
+  ScratchFolder folder;
+  WriteFile(folder / "project/train.py",
+            "import os, weirhouse as wh\n"
+            "open(wh.current_job().path('m'), 'w').write(str(len(os.sched_getaffinity(0))))\n");
+  WriteFile(folder / "set.parquet", "");
+  TrainingJob job;
+  job.definition.name = "late";
+  job.definition.command = {"python", "train.py"};
+  job.definition.params = nlohmann::json::object();
+  job.project_folder = folder / "project";
+  job.training_set = {"late_v1#1", folder / "set.parquet", "", {}, "late", Sha256Of("content")};
+  job.output_folder = folder / "job";
+  job.python = testing::SourceFolder() + "/.deps/venv/bin/python";
+  job.processors_max = 1;
+  ASSERT_OK_AND(const TrainingOutcome outcome, RunTraining(storage::LocalDisk(), job));
+  EXPECT_EQ(weirhouse::testing::ReadFile(folder / "job/model/m"), "1");
+  EXPECT_EQ(outcome.environment["processors"], 1);
+}
+
+TEST(RunTraining, RefusesAnInputThatIsNotThereOrChangesMeanwhile) {
+  ScratchFolder folder;
+  const std::string script =
+      "import weirhouse as wh\nopen('in.csv', 'w').write('2')\n"
+      "open(wh.current_job().path('m'), 'w').write('1')\n";
+  EXPECT_EQ(Train(folder, script, {"in.csv"}).status().error_code(), "WH5028");
+  WriteFile(folder / "project/in.csv", "1");
+  EXPECT_EQ(Train(folder, script, {"in.csv"}).status().error_code(), "WH5026");
+}
+}  // namespace
+}  // namespace weirhouse::model
