@@ -67,10 +67,12 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
     CompareMembers("undeclared input", record.environment["undeclared"],
                    MemberOf(environment, "undeclared"), causes);
   }
-  // Training elsewhere is the rule here, so it is the last to blame.
+  // Training elsewhere is the rule here: blamed where there is nothing else.
   const json folder = MemberOf(record.environment, "folder");
-  if (folder.is_string())
-    causes.push_back({"working directory", TextOf(folder), MemberOf(environment, "folder")});
+  if (causes.empty() && folder.is_string()) {
+    causes.push_back(
+        {"working directory", TextOf(folder), TextOf(MemberOf(environment, "folder"))});
+  }
   return causes;
 }
 

@@ -40,7 +40,7 @@ void AddInputs(const std::string& root, const ModelRecord& record, TraceNode& tr
   for (const std::string& line : UnseenInputs(record.environment)) {
     TraceNode node;
     node.kind = "undeclared";
-    node.key = line.substr(0, line.find(' '));
+    node.key = line;
     node.title = "undeclared: " + line;
     trained.parents.push_back(std::move(node));
   }

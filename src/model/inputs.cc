@@ -161,9 +161,9 @@ std::string OpenedFilesLibrary() {
 Opened ParseOpened(std::string_view told) {
   Opened opened;
   std::set<std::string> made;
-  std::set<std::string> files;
   std::set<std::string> places;
   std::string moved;
+  std::string given;
   for (const std::string_view line : Split(told, '\n')) {
     if (line.empty()) continue;
     const std::string rest(line.substr(std::min<std::size_t>(2, line.size())));
@@ -171,11 +171,17 @@ Opened ParseOpened(std::string_view told) {
       case 'S':
         opened.told = true;
         break;
+      case 'G':
+        given = rest;
+        continue;
       case 'R':
-        if (made.count(rest) == 0) files.insert(rest);
+        if (made.count(rest) == 0) {
+          std::set<std::string>& paths = opened.files[rest];
+          if (!given.empty()) paths.insert(given);
+        }
         break;
       case 'W':
-        if (files.count(rest) == 0) made.insert(rest);
+        if (opened.files.count(rest) == 0) made.insert(rest);
         break;
       case 'M':
         moved = rest;
@@ -192,8 +198,8 @@ Opened ParseOpened(std::string_view told) {
       default:
         break;
     }
+    given.clear();
   }
-  opened.files.assign(files.begin(), files.end());
   opened.places.assign(places.begin(), places.end());
   return opened;
 }
@@ -210,9 +216,15 @@ json Undeclared(const Opened& opened, const Given& given) {
   }
   for (const std::string& path : given.declared)
     folders.push_back(RealPath(fs::path(given.project_folder) / path));
-  for (const std::string& path : opened.files) {
+  // Packages may be links: what is opened by a path that was given was given.
+  const auto was_given = [&](const std::string& path) {
+    return std::any_of(given.folders.begin(), given.folders.end(), [&](const auto& folder) {
+      return folder != "/" && IsAtOrBelow(fs::path(path).lexically_normal().string(), folder);
+    });
+  };
+  for (const auto& [path, spellings] : opened.files) {
     const std::string name = NameOf(path, project, given, folders);
-    if (name.empty()) continue;
+    if (name.empty() || std::any_of(spellings.begin(), spellings.end(), was_given)) continue;
     if (found["undeclared"].size() == kUndeclaredMax) {
       found["watched"] = false;
       break;

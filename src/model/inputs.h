@@ -26,9 +26,10 @@ std::string OpenedFilesLibrary();
 
 // What was told, in order.
 struct Opened {
-  bool told = false;                // some process did
-  bool complete = true;             // and none had more to tell than is told
-  std::vector<std::string> files;   // opened to be read, not made by the command itself; real paths
+  bool told = false;     // some process did
+  bool complete = true;  // and none had more to tell than is told
+  // Opened to be read, not made by the command itself: the real path, and those that led to it.
+  std::map<std::string, std::set<std::string>> files;
   std::vector<std::string> places;  // looked up or connected to: "example.org", "10.0.0.1:443"
 };
 Opened ParseOpened(std::string_view told);

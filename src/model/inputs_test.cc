@@ -35,11 +35,14 @@ TEST(DigestInputs, HashesFilesAndFoldersAndSeesEveryChange) {
 
 TEST(ParseOpened, LeavesOutWhatTheCommandMadeItself) {
   const Opened opened = ParseOpened(
-      "S\nR /data/in.txt\nW /tmp/x.part\nM /tmp/x.part\nT /tmp/x\nR /tmp/x\nR /tmp/x.part\n"
+      "S\nG /link/in.txt\nR /data/in.txt\nW /tmp/x.part\nM /tmp/x.part\nT /tmp/x\nR /tmp/x\nR "
+      "/tmp/x.part\n"
       "W /data/in.txt\nN example.org\nN 10.0.0.1:443\nR /data/in.txt\nS\n");
   EXPECT_TRUE(opened.told);
   EXPECT_TRUE(opened.complete);
-  EXPECT_THAT(opened.files, ElementsAre("/data/in.txt"));  // read before it was overwritten
+  // Read before it was overwritten.
+  EXPECT_EQ(opened.files,
+            (std::map<std::string, std::set<std::string>>{{"/data/in.txt", {"/link/in.txt"}}}));
   EXPECT_THAT(opened.places, ElementsAre("10.0.0.1:443", "example.org"));
   EXPECT_FALSE(ParseOpened("S\n!\n").complete);
   EXPECT_FALSE(ParseOpened("").told);
@@ -53,10 +56,13 @@ TEST(Undeclared, NamesWhatWasNotGiven) {
   WriteFile(folder / "out.csv", "3");
   Opened opened;
   opened.told = true;
-  opened.files = {"/usr/share/zoneinfo/UTC", "/proc/cpuinfo",       "/etc/localtime",
-                  folder / "job/job.json",   folder / "out.csv",    folder / "p/data.csv",
-                  folder / "p/told/a.csv",   folder / "p/train.py", folder / "pyenv/lib/x.py",
-                  "/etc/secret.conf"};
+  opened.files = {
+      {"/usr/share/zoneinfo/UTC", {}}, {"/proc/cpuinfo", {}},
+      {"/etc/localtime", {}},          {folder / "job/job.json", {}},
+      {folder / "out.csv", {}},        {folder / "p/data.csv", {}},
+      {folder / "p/told/a.csv", {}},   {folder / "p/train.py", {}},
+      {folder / "pyenv/lib/x.py", {}}, {"/cache/linked.py", {folder / "pyenv/lib/linked.py"}},
+      {"/etc/secret.conf", {}}};
   Given given;
   given.project_folder = folder / "p";
   given.code = {"train.py"};

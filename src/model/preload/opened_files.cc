@@ -4,8 +4,9 @@
 //
 // One line per event is appended to the file that WEIRHOUSE_OPENED names; a line is one write:
 //   S              a process began to tell
-//   R PATH         a file was opened to be read (its real path, as the kernel has it)
-//   W PATH         a file was made, or emptied, to be written: what it holds comes from the command
+//   G PATH         the next file was opened by this path; told where it is absolute and not the
+//   real one R PATH         a file was opened to be read (its real path, as the kernel has it) W
+//   PATH         a file was made, or emptied, to be written: what it holds comes from the command
 //   M PATH         the file at … was renamed; the next line says to what. Both in one write
 //   N HOST         a host was looked up, or connected to (with ":port")
 //   !              more events than are told
@@ -135,7 +136,7 @@ bool Existed(int folder, const char* path, int flags) {
   return fstatat(folder, path, &before, 0) == 0 && before.st_size > 0;
 }
 
-void TellOpened(int fd, int flags, bool existed) {
+void TellOpened(const char* given, int fd, int flags, bool existed) {
   if (fd < 0 || Target() < 0) return;
   const int error = errno;
   struct stat file;
@@ -147,7 +148,12 @@ void TellOpened(int fd, int flags, bool existed) {
     if (fresh) {
       Tell('W', path);
     } else if (reads) {
-      Tell('R', path);
+      char line[kLineBytes];
+      const bool other = given[0] == '/' && strcmp(given, path) != 0;
+      const int size = other ? snprintf(line, sizeof line, "G %s\nR %s\n", given, path)
+                             : snprintf(line, sizeof line, "R %s\n", path);
+      if (size > 0 && static_cast<std::size_t>(size) < sizeof line)
+        Write(line, static_cast<std::size_t>(size));
     }
   }
   errno = error;
@@ -222,7 +228,7 @@ extern "C" {
     static auto* const behind = Behind<int(const char*, int, ...)>(#NAME); \
     const bool existed = Existed(AT_FDCWD, path, flags);                   \
     const int fd = behind(path, flags, mode);                              \
-    TellOpened(fd, flags, existed);                                        \
+    TellOpened(path, fd, flags, existed);                                  \
     return fd;                                                             \
   }
 #define WEIRHOUSE_OPENAT(NAME)                                                  \
@@ -237,16 +243,16 @@ extern "C" {
     static auto* const behind = Behind<int(int, const char*, int, ...)>(#NAME); \
     const bool existed = Existed(folder, path, flags);                          \
     const int fd = behind(folder, path, flags, mode);                           \
-    TellOpened(fd, flags, existed);                                             \
+    TellOpened(path, fd, flags, existed);                                       \
     return fd;                                                                  \
   }
-#define WEIRHOUSE_FOPEN(NAME)                                                   \
-  FILE* NAME(const char* path, const char* mode) {                              \
-    static auto* const behind = Behind<FILE*(const char*, const char*)>(#NAME); \
-    const bool existed = Existed(AT_FDCWD, path, FlagsOf(mode));                \
-    FILE* const file = behind(path, mode);                                      \
-    if (file != nullptr) TellOpened(fileno(file), FlagsOf(mode), existed);      \
-    return file;                                                                \
+#define WEIRHOUSE_FOPEN(NAME)                                                    \
+  FILE* NAME(const char* path, const char* mode) {                               \
+    static auto* const behind = Behind<FILE*(const char*, const char*)>(#NAME);  \
+    const bool existed = Existed(AT_FDCWD, path, FlagsOf(mode));                 \
+    FILE* const file = behind(path, mode);                                       \
+    if (file != nullptr) TellOpened(path, fileno(file), FlagsOf(mode), existed); \
+    return file;                                                                 \
   }
 WEIRHOUSE_OPEN(open)
 WEIRHOUSE_OPEN(open64)
