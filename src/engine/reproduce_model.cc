@@ -61,6 +61,10 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
   }
   CompareMembers("package", MemberOf(record.environment, "packages"),
                  MemberOf(environment, "packages"), causes);
+  if (MemberOf(record.environment, "installed").is_object()) {
+    CompareMembers("files of installed", record.environment["installed"],
+                   MemberOf(environment, "installed"), causes);
+  }
   CompareMembers("variable", MemberOf(record.environment, "variables"),
                  MemberOf(environment, "variables"), causes);
   if (MemberOf(record.environment, "undeclared").is_object()) {

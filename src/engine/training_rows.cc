@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/arrow_rows.h"
+#include "engine/expiry.h"
 #include "engine/table_work.h"
 #include "feature/rows.h"
 #include "storage/parquet.h"
@@ -159,9 +160,15 @@ Result<PinnedTables> PinRecorded(Workspace& workspace, const TrainingSetRecord& 
   for (const auto& [name, input] : record.inputs) {
     WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
     if (table->FindSnapshot(input.snapshot) == nullptr) {
+      WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, input.seq));
+      std::optional<Expiry> expired;
+      if (snapshot) {
+        WEIRHOUSE_TRY(expired, ExpiryOf(workspace, *snapshot));
+      }
       return Status(Code::kNotFound,
-                    fmt::format("the snapshot {}@{} that \"{}\" was built on is gone", name,
-                                input.seq.value(), record.name))
+                    fmt::format("the snapshot {}@{} that \"{}\" was built on is gone{}{}", name,
+                                input.seq.value(), record.name, expired ? ": " : "",
+                                expired ? expired->phrase : ""))
           .WithError("WH4022")
           .WithHint(fmt::format("it was kept by the tag \"{}\"; someone removed that", record.tag));
     }

@@ -204,6 +204,39 @@ Opened ParseOpened(std::string_view told) {
   return opened;
 }
 
+json Installed(const Opened& opened, const std::vector<std::string>& sites) {
+  std::map<std::string, std::map<std::string, fs::path>> packages;  // name → file below its site
+  std::error_code error;
+  for (const auto& [path, spellings] : opened.files) {
+    fs::path file = spellings.empty() ? path : *spellings.begin();
+    // A compiled file holds when its source was written: the source says what it is.
+    const std::string compiled = file.filename().string();
+    if (file.extension() == ".pyc" && file.parent_path().filename() == "__pycache__") {
+      file = file.parent_path().parent_path() / (compiled.substr(0, compiled.find('.')) + ".py");
+      if (!fs::exists(file, error)) file = path;
+    }
+    if (file.extension() != ".py" && file.extension() != ".pyc") continue;
+    for (const std::string& site : sites) {
+      if (!IsAtOrBelow(file.string(), site)) continue;
+      const std::string below = file.lexically_relative(site).generic_string();
+      const std::string name = below.substr(0, below.find('/'));
+      packages[name.substr(0, name.find(".py"))][below] = file;
+      break;
+    }
+  }
+  json digests = json::object();
+  for (const auto& [name, files] : packages) {
+    Sha256 hash;
+    for (const auto& [below, file] : files) {
+      const auto digest = HashFile(file, below);
+      hash.UpdateSized(below);
+      hash.UpdateSized(digest.ok() ? digest->view() : std::string_view());
+    }
+    digests[EscapeControl(name)] = hash.Finish().ToHex();
+  }
+  return digests;
+}
+
 json Undeclared(const Opened& opened, const Given& given) {
   json found = {{"watched", opened.told && opened.complete},
                 {"undeclared", json::object()},

@@ -45,4 +45,7 @@ struct Given {
 // given, with the digest it has now (null: it cannot be read). Paths in the project are relative.
 // What belongs to the machine (/usr, /proc …) is given.
 nlohmann::json Undeclared(const Opened& opened, const Given& given);
+// {name: sha256} of the installed packages and modules of which Python files were opened, by those
+// files: a package may change and keep its version. `sites`: the folders they are installed in.
+nlohmann::json Installed(const Opened& opened, const std::vector<std::string>& sites);
 }  // namespace weirhouse::model

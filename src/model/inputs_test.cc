@@ -77,6 +77,25 @@ TEST(Undeclared, NamesWhatWasNotGiven) {
   EXPECT_TRUE(found["undeclared"]["/etc/secret.conf"].is_null());
 }
 
+TEST(Installed, IsOfTheSourcesThatWereOpened) {
+  ScratchFolder folder;
+  WriteFile(folder / "site/foo.py", "V = 1\n");
+  WriteFile(folder / "site/bar/__init__.py", "");
+  WriteFile(folder / "site/__pycache__/foo.cpython-311.pyc", "compiled at some time");
+  Opened opened;
+  opened.files = {{folder / "site/__pycache__/foo.cpython-311.pyc", {}},
+                  {folder / "site/bar/__init__.py", {}},
+                  {folder / "elsewhere.py", {}}};
+  const nlohmann::json first = Installed(opened, {folder / "site"});
+  EXPECT_EQ(first.size(), 2U);
+  WriteFile(folder / "site/__pycache__/foo.cpython-311.pyc", "compiled at another");
+  EXPECT_EQ(Installed(opened, {folder / "site"}), first);
+  WriteFile(folder / "site/foo.py", "V = 2\n");
+  const nlohmann::json changed = Installed(opened, {folder / "site"});
+  EXPECT_NE(changed["foo"], first["foo"]);
+  EXPECT_EQ(changed["bar"], first["bar"]);
+}
+
 // Trains by `script`, with inputs that it declares.
 Result<TrainingOutcome> Train(const ScratchFolder& folder, const std::string& script,
                               std::vector<std::string> inputs = {}) {

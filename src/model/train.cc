@@ -142,9 +142,11 @@ nlohmann::json AskInterpreter(storage::Disk& disk, const std::string& python,
                               const std::map<std::string, std::string>& variables,
                               const std::string& answer) {
   static constexpr char kQuestion[] = R"(
-import json, platform, site, sys
+import json, platform, sys, sysconfig
 from importlib import metadata
 folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *sys.path[1:]]
+own = sysconfig.get_paths()["stdlib"]
+sites = [p for p in sys.path[1:] if p and "-packages" in p or not p.startswith((own, own.replace(sys.prefix, sys.base_prefix)))]
 packages = {}
 for one in metadata.distributions():
     name = one.metadata["Name"]
@@ -152,7 +154,7 @@ for one in metadata.distributions():
 with open(sys.argv[1], "w") as file:
     json.dump({"python": platform.python_version(), "implementation": platform.python_implementation(),
                "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
-               "packages": packages, "folders": [f for f in folders if f]}, file)
+               "packages": packages, "sites": sites, "folders": [f for f in folders if f]}, file)
 )";
   ChildCommand command;
   command.argv = {python, "-c", kQuestion, answer};
@@ -179,8 +181,17 @@ nlohmann::json JudgeOpened(storage::Disk& disk, const TrainingJob& job, const st
       if (folder.is_string()) given.folders.push_back(folder.get<std::string>());
     }
   }
+  std::vector<std::string> sites;
+  if (const auto known = asked.find("sites"); known != asked.end() && known->is_array()) {
+    for (const auto& site : *known) {
+      if (site.is_string()) sites.push_back(site.get<std::string>());
+    }
+  }
   const auto log = disk.Read(told);
-  return Undeclared(ParseOpened(log.ok() ? *log : std::string()), given);
+  const Opened opened = ParseOpened(log.ok() ? *log : std::string());
+  nlohmann::json judged = Undeclared(opened, given);
+  judged["installed"] = Installed(opened, sites);
+  return judged;
 }
 
 // Digests of those words of the command that name files of the project, taken before it runs.
