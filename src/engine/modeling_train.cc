@@ -107,6 +107,7 @@ Result<model::TrainingOutcome> RunCommand(Workspace& workspace, const Training& 
                       training.set.features, training.set.label, training.set.content};
   job.parameters = training.parameters;
   job.code = CodeFiles(workspace.project());
+  WEIRHOUSE_TRY(job.inputs, InputsOf(workspace.project(), training.definition->name));
   job.output_folder = run_folder + "/job";
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
   progress.Update("training", 0, 0);

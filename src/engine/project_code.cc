@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "model/inputs.h"
 #include "storage/disk.h"
 
 namespace weirhouse::engine {
@@ -125,6 +126,18 @@ class PackageReader {
 }  // namespace
 
 Status ReadPackages(ProjectDefinition& project) { return PackageReader(project).Read(); }
+
+Result<std::vector<std::string>> InputsOf(const ProjectDefinition& project,
+                                          const std::string& model) {
+  for (auto at = project.files.lower_bound("models/");
+       at != project.files.end() && at->first.starts_with("models/"); ++at) {
+    if (at->first.ends_with(".py")) continue;
+    WEIRHOUSE_TRY(std::vector<std::string> inputs,
+                  model::ParseInputs(at->second, at->first, model));
+    if (!inputs.empty()) return inputs;
+  }
+  return std::vector<std::string>();
+}
 
 std::set<std::string> CodeFiles(const ProjectDefinition& project) {
   std::set<std::string> files;

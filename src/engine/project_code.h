@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "engine/project.h"
@@ -18,6 +19,9 @@ inline constexpr std::size_t kDefinitionFilesMax = 10'000;
 // are followed, each folder is read once. kInvalidInput: more than kDefinitionFilesMax files.
 // Cost: one look into each folder that is named.
 Status ReadPackages(ProjectDefinition& project);
+// The inputs that a model of the project declares.
+Result<std::vector<std::string>> InputsOf(const ProjectDefinition& project,
+                                          const std::string& model);
 // The files that are recorded as the project's code, seeds among them.
 std::set<std::string> CodeFiles(const ProjectDefinition& project);
 }  // namespace weirhouse::engine

@@ -137,7 +137,7 @@ void RestoreEnvironment(Workspace& workspace, const ModelRecord& record, model::
   if (processors.is_number_integer()) job.processors_max = processors.get<int>();
 }
 
-std::vector<std::string> InputsOf(const ModelRecord& record) {
+std::vector<std::string> PathsOf(const ModelRecord& record) {
   std::vector<std::string> paths;
   for (const auto& [path, digest] : record.inputs) paths.push_back(path);
   return paths;
@@ -190,7 +190,7 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
   job.parameters = record.parameters;
   if (overrides.is_object()) job.parameters.update(overrides);
   job.output_folder = folder / "job";
-  job.definition.inputs = InputsOf(record);
+  job.inputs = PathsOf(record);
   WEIRHOUSE_TRY(const auto code, LoadCode(workspace, record.code));
   for (const auto& [path, bytes] : code) job.code.insert(path);
   RestoreEnvironment(workspace, record, job);

@@ -29,7 +29,6 @@ struct ModelDefinition {
   std::string training_set;              // name, without version: "late_v1"
   std::vector<std::string> command;      // argument vector, no shell: {"python", "train.py"}
   nlohmann::json params;                 // an object; handed to the command unchanged
-  std::vector<std::string> inputs;       // files and folders it reads beside its training set
   std::vector<MetricBound> metrics;      // sorted by metric
   std::optional<ServeDefinition> serve;  // absent: trained only
   nlohmann::json mirror;                 // kept as written, references unexpanded; null = none

@@ -147,13 +147,17 @@ Result<std::map<std::string, std::string>> DigestInputs(const std::vector<std::s
 }
 
 std::string OpenedFilesLibrary() {
-  Dl_info here{};
-  if (dladdr(kLibrary.data(), &here) == 0 || here.dli_fname == nullptr) return "";
+  // Beside the library that holds this code, or beside the program that does.
   std::error_code error;
-  // Our own file is the core library, or a program that holds this folder's code.
-  const fs::path folder = fs::absolute(here.dli_fname, error).parent_path();
-  for (const fs::path& place : {folder / kLibrary, folder / "../lib" / kLibrary}) {
-    if (fs::is_regular_file(place, error)) return place.lexically_normal().string();
+  std::vector<fs::path> folders;
+  Dl_info here{};
+  if (dladdr(kLibrary.data(), &here) != 0 && here.dli_fname != nullptr)
+    folders.push_back(fs::absolute(here.dli_fname, error).parent_path());
+  folders.push_back(fs::read_symlink("/proc/self/exe", error).parent_path());
+  for (const fs::path& folder : folders) {
+    for (const fs::path& place : {folder / kLibrary, folder / "../lib" / kLibrary}) {
+      if (fs::is_regular_file(place, error)) return place.lexically_normal().string();
+    }
   }
   return "";
 }

@@ -14,6 +14,10 @@
 
 namespace weirhouse::model {
 
+// `inputs` of the definition of `model` in one file of models/, as ParseModels checks them; none if
+// it is not defined there.
+Result<std::vector<std::string>> ParseInputs(std::string_view text, const std::string& path,
+                                             const std::string& model);
 // Declared path → digest in hex: of a file's bytes, or of each file below a folder with its name.
 // Relative paths lie in `project_folder`. kInvalidInput (WH5028): there is nothing, it cannot be
 // read, or a folder holds more than 100,000 files. Cost: reads every byte.

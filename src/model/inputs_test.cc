@@ -33,6 +33,17 @@ TEST(DigestInputs, HashesFilesAndFoldersAndSeesEveryChange) {
   EXPECT_THAT(gone.message(), HasSubstr("nowhere.csv"));
 }
 
+TEST(ParseInputs, TakesThoseOfTheModelAndRefusesPathsThatLeadOutOfTheProject) {
+  const std::string two = "---\nmodel: a\n---\nmodel: b\ninputs: [data, /srv/x.csv]\n";
+  EXPECT_THAT(ParseInputs(two, "m.yaml", "b").value(), ElementsAre("data", "/srv/x.csv"));
+  EXPECT_THAT(ParseInputs(two, "m.yaml", "a").value(), IsEmpty());
+  for (const char* path : {"../x.csv", "./x.csv", "a//b", "''"}) {
+    const Status status =
+        ParseInputs(fmt::format("model: a\ninputs: [{}]\n", path), "m.yaml", "a").status();
+    EXPECT_EQ(status.error_code(), "WH5001") << path;
+  }
+}
+
 TEST(ParseOpened, LeavesOutWhatTheCommandMadeItself) {
   const Opened opened = ParseOpened(
       "S\nG /link/in.txt\nR /data/in.txt\nW /tmp/x.part\nM /tmp/x.part\nT /tmp/x\nR /tmp/x\nR "
@@ -104,7 +115,7 @@ Result<TrainingOutcome> Train(const ScratchFolder& folder, const std::string& sc
   TrainingJob job;
   job.definition.name = "late";
   job.definition.command = {"python", "train.py"};
-  job.definition.inputs = std::move(inputs);
+  job.inputs = std::move(inputs);
   job.definition.params = nlohmann::json::object();
   job.project_folder = folder / "project";
   job.training_set = {"late_v1#1", folder / "set.parquet", "", {}, "late", Sha256Of("content")};

@@ -174,7 +174,7 @@ nlohmann::json JudgeOpened(storage::Disk& disk, const TrainingJob& job, const st
   Given given;
   given.project_folder = job.project_folder;
   given.code = job.code;
-  given.declared = job.definition.inputs;
+  given.declared = job.inputs;
   given.folders = {job.output_folder, job.training_set.path};
   if (const auto folders = asked.find("folders"); folders != asked.end() && folders->is_array()) {
     for (const auto& folder : *folders) {
@@ -341,7 +341,7 @@ ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
 }
 
 Status RequireInputsUnchanged(const TrainingJob& job, const TrainingOutcome& outcome) {
-  WEIRHOUSE_TRY(const auto now, DigestInputs(job.definition.inputs, job.project_folder));
+  WEIRHOUSE_TRY(const auto now, DigestInputs(job.inputs, job.project_folder));
   for (const auto& [path, digest] : now) {
     if (outcome.inputs.at(path) == digest) continue;
     return Status(Code::kConflict,
@@ -363,7 +363,7 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   const auto variables = command.environment;
 
   TrainingOutcome outcome;
-  WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.definition.inputs, job.project_folder));
+  WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.inputs, job.project_folder));
   WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
   const nlohmann::json asked =
       AskInterpreter(disk, python, job.project_folder, variables, job_folder + "/interpreter.json");

@@ -324,9 +324,8 @@ struct CompactionOptions {
 };
 // Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
 // one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
-// it is filled in from `seq_of`; a table with `_record` gets that column once files of several
-// commits are merged. Nothing to do: a no-op, see StagedWrite::Finish. Memory: one partition's
-// rows.
+// it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see
+// StagedWrite::Finish. Memory: one partition's rows.
 Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of);
