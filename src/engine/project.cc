@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "engine/project_code.h"
 #include "engine/project_file.h"
 #include "engine/seed.h"
 #include "feature/expression.h"
@@ -17,7 +18,6 @@
 namespace weirhouse::engine {
 namespace {
 namespace fs = std::filesystem;
-constexpr std::size_t kDefinitionFilesMax = 10'000;
 constexpr std::string_view kProjectFile = "weirhouse.yaml";
 
 // Collects what is wrong with the project, so that all of it is told at once.
@@ -121,6 +121,7 @@ void ForEachFile(const ProjectDefinition& project, std::string_view folder, Find
   for (auto at = project.files.lower_bound(prefix);
        at != project.files.end() && at->first.starts_with(prefix); ++at) {
     if (reads_tables && findings.MentionsBroken(at->second)) continue;
+    if (at->first.ends_with(".py")) continue;  // code that happens to lie there
     findings.Add(parse(at->first, at->second));
   }
 }
@@ -448,6 +449,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
                                 std::string(kProjectFile), profile, *project));
   if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
+  WEIRHOUSE_TRY_STATUS(ReadPackages(*project));
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
   for (const Seed& seed : project->seeds) {
     project->files["seed:" + seed.path] = seed.digest.ToHex();
