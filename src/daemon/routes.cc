@@ -82,8 +82,7 @@ Result<std::optional<EventTime>> TimeOf(const json& value) {
   }
   auto time = ParseTimeMicros(value.get<std::string>());
   if (!time.ok()) {
-    return Status(Code::kInvalidInput,
-                  fmt::format("\"at\" is no time: \"{}\"", value.get<std::string>()))
+    return Status(Code::kInvalidInput, fmt::format("\"at\" is {}", time.status().message()))
         .WithError("WH8048")
         .WithHint("for example \"2013-12-30T20:15:00Z\"");
   }

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/batch_records.h"
+#include "engine/keyless.h"
 #include "engine/pipeline_state.h"
 #include "engine/table_work.h"
 
@@ -69,7 +70,10 @@ class BatchRun {
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
                                                    const std::vector<std::string>& columns);
   Status StageTables(Publication& publication, const std::string& ref);
-  Status StageQuarantine(Publication& publication);
+  // What a decision leaves open, where `decided` is false, is given back.
+  Result<KeylessChange> StageQuarantine(Publication& publication, bool decided);
+  // Whether `record` came with this batch.
+  bool IsOfBatch(RecordId record) const;
   void FillLineage(catalog::CommitRequest& request) const;
   Status Publish();
   Status Halt();

@@ -124,6 +124,7 @@ class ChainRun {
       WEIRHOUSE_TRY(plan, Decide());
     }
     plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
+    plan.taken_back = std::move(taken_back_);
     return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
   }
 
@@ -170,6 +171,7 @@ class ChainRun {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
       WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
       WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      WEIRHOUSE_TRY(taken_back_, transform::RowsWithoutKey(*gone, key_));
       NoteRecords(*gone);
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
@@ -246,7 +248,8 @@ class ChainRun {
   RowsPtr fresh_;  // of the driver's rows that joined
   RowsPtr all_;    // of all its rows, once they are asked for
   Keys settled_;
-  std::vector<RecordId> left_;  // records of the rows that left
+  std::vector<RecordId> left_;                      // records of the rows that left
+  std::vector<transform::RejectedRow> taken_back_;  // of these, the rows without a key
 };
 }  // namespace
 

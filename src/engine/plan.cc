@@ -228,7 +228,7 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   // A new seed is no item of the plan, and is registered all the same.
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings));
+  WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings, progress));
   if (!plan.empty() || applied != DefinitionDigests(workspace.project()) ||
       readings != ReadingsToApply(readings, workspace.project()))
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -10,6 +11,9 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/batch_records.h"
+#include "engine/keyless.h"
+#include "engine/pipeline_state.h"
+#include "engine/rebuild.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -99,26 +103,96 @@ Result<std::string> LossOf(Workspace& workspace, const Source& before, const Sou
                      WithThousands(object.record_count), reason);
 }
 
-Status CheckSource(Workspace& workspace, const Source& before, const Source& now) {
-  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, now.name));
-  std::vector<std::string> told;
-  std::size_t count = 0;
-  for (const catalog::ObjectRecord& object : objects) {
-    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, before, now, object));
-    if (loss.empty() || ++count > kObjectsNamed) continue;
-    told.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
-  }
-  if (count == 0) return Status();
-  if (count > told.size()) told.push_back(fmt::format("and {} more", count - told.size()));
+std::string_view ChangeOf(const Source& before, const Source& now) {
+  return before.delimiter != now.delimiter ? "delimiter" : "nulls";
+}
+
+// `losses`: what becomes of each object; the first are named.
+Status Refused(std::string_view change, const std::string& source,
+               const std::vector<std::string>& losses) {
+  std::vector<std::string> told(losses);
+  told.resize(std::min(losses.size(), kObjectsNamed));
+  if (losses.size() > told.size())
+    told.push_back(fmt::format("and {} more", losses.size() - told.size()));
   return Status(Code::kContractRefused,
                 fmt::format("the new {} of the source \"{}\" would put records into quarantine "
                             "that were good: {}",
-                            before.delimiter != now.delimiter ? "delimiter" : "nulls", now.name,
-                            Join(told, ", ")))
+                            change, source, Join(told, ", ")))
       .WithError("WH2027")
       .WithHint(
           "nothing was applied: put it back, and read files of the new form as another source, "
           "with a landing folder of its own");
+}
+
+Status CheckSource(Workspace& workspace, const Source& before, const Source& now) {
+  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, now.name));
+  std::vector<std::string> losses;
+  for (const catalog::ObjectRecord& object : objects) {
+    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, before, now, object));
+    if (!loss.empty())
+      losses.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
+  }
+  return losses.empty() ? Status() : Refused(ChangeOf(before, now), now.name, losses);
+}
+
+// Tables that are there and follow, through whichever others, from records of `source`.
+Result<std::set<std::string>> TablesAfter(Workspace& workspace, const std::string& source) {
+  std::set<std::string> after = {"records." + source};
+  std::set<std::string> tables;
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    const auto& definition = transform.definition;
+    const bool follows =
+        std::any_of(transform.references.begin(), transform.references.end(),
+                    [&](const auto& reference) { return after.count(reference.name) != 0; });
+    if (!follows || definition.is_external()) continue;
+    after.insert({definition.name(), definition.history_table()});
+    WEIRHOUSE_TRY(const auto there, workspace.FindTable(definition.name()));
+    if (there) tables.insert(definition.name());
+  }
+  return tables;
+}
+
+// Records that would have no key: their tables are rebuilt aside, as they would be.
+Status CheckKeys(Workspace& workspace, const Source& before, const Source& now,
+                 Progress& progress) {
+  RebuildScope scope;
+  WEIRHOUSE_TRY(scope.tables, TablesAfter(workspace, now.name));
+  if (scope.tables.empty()) return Status();
+  WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  scope.consumed = CommitSeq(consumed.position);
+  WEIRHOUSE_TRY(scope.external, workspace.catalog().LastSeq());
+  scope.run_time = workspace.clock().Now();
+  WEIRHOUSE_TRY(const auto state, PipelineState::Make(workspace, progress));
+  WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
+  std::erase_if(rebuilt->work, [&](const auto& work) {
+    return scope.tables.count(work->transform().definition.name()) == 0;
+  });
+  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, rebuilt->work));
+  struct Loss {
+    std::string object;
+    std::int64_t records = 0;
+    std::int64_t of = 0;
+    std::string first;
+  };
+  std::map<ObjectId, Loss> losses;
+  std::set<RecordId> seen;
+  for (const RejectedRecord& row : change.joined) {
+    if (!seen.insert(row.record).second) continue;
+    WEIRHOUSE_TRY(const auto object, workspace.catalog().ObjectOfRecord(row.record));
+    if (!object) continue;
+    Loss& loss = losses[object->id];
+    if (loss.records++ == 0) {
+      loss.object = object->source + "/" + EscapeControl(object->name);
+      loss.of = object->record_count;
+      loss.first = ViolationOf(row).Reason();
+    }
+  }
+  std::vector<std::string> told;
+  for (const auto& [id, loss] : losses) {
+    told.push_back(fmt::format("{} ({} of {} records, the first for {})", loss.object,
+                               WithThousands(loss.records), WithThousands(loss.of), loss.first));
+  }
+  return told.empty() ? Status() : Refused(ChangeOf(before, now), now.name, told);
 }
 }  // namespace
 
@@ -161,11 +235,14 @@ Status CompareReadings(Workspace& workspace, const json& applied, std::vector<Pl
   return Status();
 }
 
-Status CheckReadings(Workspace& workspace, const json& digests, const json& readings) {
+Status CheckReadings(Workspace& workspace, const json& digests, const json& readings,
+                     Progress& progress) {
   if (digests.empty()) return Status();  // nothing was applied yet
   for (const Source& source : workspace.project().sources) {
     const std::optional<Source> before = SourceBefore(source, digests, readings);
-    if (before) WEIRHOUSE_TRY_STATUS(CheckSource(workspace, *before, source));
+    if (!before) continue;
+    WEIRHOUSE_TRY_STATUS(CheckSource(workspace, *before, source));
+    WEIRHOUSE_TRY_STATUS(CheckKeys(workspace, *before, source, progress));
   }
   return Status();
 }

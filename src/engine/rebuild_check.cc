@@ -12,6 +12,7 @@
 #include "engine/feature_step.h"
 #include "engine/online.h"
 #include "engine/plan.h"
+#include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
 #include "engine/record_query.h"
 #include "engine/row_difference.h"
@@ -79,6 +80,7 @@ class Checker {
     }
     CompareStates();
     WEIRHOUSE_TRY_STATUS(CompareLosers());
+    WEIRHOUSE_TRY_STATUS(CompareQuarantines());
     WEIRHOUSE_TRY_STATUS(CompareViews());
     return std::move(report_);
   }
@@ -239,6 +241,28 @@ class Checker {
     return Status();
   }
 
+  Status CompareQuarantines() {
+    for (const auto& [source, records] : rebuilt_->sources) {
+      const std::string name = "quarantine." + source;
+      table::TablePtr stored;
+      if (const auto location = held_.metadata.find(name); location != held_.metadata.end()) {
+        WEIRHOUSE_TRY(stored, table::LoadTable(workspace_.disk(), name, location->second));
+      }
+      WEIRHOUSE_TRY(const QuarantineComparison comparison,
+                    CompareQuarantine(workspace_, records, rebuilt_->work, stored, asked_));
+      report_.quarantine_rows += comparison.stored;
+      report_.quarantine_differing += comparison.differing;
+      for (const QuarantineComparison::Row& one : comparison.rows) {
+        if (report_.quarantine.size() == kDifferencesShown) break;
+        std::optional<std::int64_t> ordinal;
+        if (one.row.ordinal != "null") ordinal = std::stoll(one.row.ordinal);
+        report_.quarantine.push_back(
+            {source, one.row.object, ordinal, one.row.reason, one.stored, one.rebuilt});
+      }
+    }
+    return Status();
+  }
+
   Result<std::vector<transform::StoredLoser>> HeldLosers() {
     const std::string name(transform::kLosersTable);
     const auto location = held_.metadata.find(name);
@@ -356,7 +380,7 @@ bool RebuildReport::same() const {
                                 [](const TableDifference& one) { return one.differing == 0; });
   const bool answers = std::all_of(online.begin(), online.end(),
                                    [](const OnlineDifference& one) { return one.differing == 0; });
-  return rows && answers && states.empty() && losers_differing == 0;
+  return rows && answers && states.empty() && losers_differing == 0 && quarantine_differing == 0;
 }
 
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,

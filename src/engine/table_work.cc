@@ -42,6 +42,15 @@ Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Tabl
   return PlainRows(*selected);
 }
 
+std::vector<RejectedRecord> RecordsOfRows(const std::vector<transform::RejectedRow>& rows,
+                                          const std::string& table) {
+  std::vector<RejectedRecord> records;
+  records.reserve(rows.size());
+  for (const transform::RejectedRow& row : rows)
+    records.push_back({row.record, row.error_code, table, row.column});
+  return records;
+}
+
 std::vector<std::string> NamesOf(const arrow::Schema& schema) {
   std::vector<std::string> names;
   for (const auto& field : schema.fields()) names.push_back(field->name());
@@ -68,10 +77,7 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
     WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace.VersionsOf(transform));
     WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
   }
-  for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back(
-        {row.record, row.error_code, transform.definition.name(), row.column});
-  }
+  work->rejected_ = RecordsOfRows(work->plan_.rejected, transform.definition.name());
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
   return work;
 }
@@ -82,10 +88,8 @@ std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
   std::unique_ptr<TableWork> work(new TableWork(workspace, transform));
   work->plan_ = std::move(plan);
   work->indexes_history_ = indexes_history;
-  for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back(
-        {row.record, row.error_code, transform.definition.name(), row.column});
-  }
+  work->rejected_ = RecordsOfRows(work->plan_.rejected, transform.definition.name());
+  work->taken_back_ = RecordsOfRows(work->plan_.taken_back, transform.definition.name());
   return work;
 }
 
@@ -366,16 +370,6 @@ Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const st
     return Selected(*empty, columns);
   }
   return workspace.LoadTable(table).status();
-}
-
-Status AppendRows(Workspace& workspace, Publication& publication, const std::string& name,
-                  const std::shared_ptr<arrow::Table>& rows) {
-  WEIRHOUSE_TRY(const table::TablePtr base, TableOrNew(workspace, name, *rows->schema(), {}, {}));
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
-  WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
-  publication.Add(staged);
-  return Status();
 }
 
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work) {

@@ -166,6 +166,7 @@ Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
 
 // The rows that `group` stands on, each with what is behind it.
 Status Tracer::AddRows(const ServedView& view, const AnswerGroup& group, TraceNode& node) {
+  if (group.rows.empty()) return Status();
   std::vector<std::size_t> shown = group.rows;
   if (!options_.all_records && shown.size() > kTraceParentsShown) {
     node.hidden = static_cast<std::int64_t>(shown.size() - kTraceParentsShown);
@@ -206,6 +207,7 @@ Result<TraceNode> Tracer::GroupNode(const ServedView& view, const AnswerGroup& g
   const std::size_t count = group.rows.size();
   node.title = fmt::format("{} ← {} row{}", values, WithThousands(static_cast<std::int64_t>(count)),
                            count == 1 ? "" : "s");
+  if (view.rows.table->num_rows() == 0) node.title = values + " ← no rows known";
   node.detail["rows"] = count;
   if (group.window) {
     const std::string from = FormatTime(group.from);
@@ -232,7 +234,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
     entity.push_back(std::move(value));
   }
   WEIRHOUSE_TRY(const auto key, feature::EncodeEntity(plan.view.entity, entity));
-  WEIRHOUSE_TRY(view.rows, ReadViewRows(workspace_, plan.view, view.seq, event_from));
+  WEIRHOUSE_TRY(view.rows, ReadViewRows(workspace_, plan, view.seq, event_from));
   WEIRHOUSE_TRY(view.loaded, feature::LoadedView::Load(plan, *view.rows.table));
   const feature::EntityRowsView rows =
       key ? view.loaded.Of(*key) : feature::EntityRowsView{&view.loaded.rows(), 0, 0};

@@ -10,6 +10,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/field_value.h"
 #include "engine/record_query.h"
+#include "feature/rows.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
@@ -115,24 +116,29 @@ std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
   return groups;
 }
 
-Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::FeatureView& view, CommitSeq seq,
+Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from) {
+  const feature::FeatureView& view = plan.view;
   const std::string name = view.table_name();
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  ViewRows rows;
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> snapshot,
                 workspace.catalog().SnapshotAsOf(name, seq));
-  ViewRows rows;
+  if (!snapshot) {
+    auto none = arrow::Table::MakeEmpty(feature::FeatureTableSchema(plan));
+    if (!none.ok()) return Status(Code::kInternal, none.status().ToString());
+    rows.table = *none;
+    return rows;
+  }
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
   table::ScanOptions options;
   if (event_from && view.event_time)
     options.ranges.push_back({"event_time", BoundOf(*event_from), std::nullopt});
   bool grew = view.source_keeps_history();
-  if (snapshot) {
-    WEIRHOUSE_TRY(rows.expired, ExpiryOf(workspace, *snapshot));
-  }
+  WEIRHOUSE_TRY(rows.expired, ExpiryOf(workspace, *snapshot));
   if (grew && rows.expired) {
     WEIRHOUSE_TRY(grew, OnlyGrewSince(workspace, name, seq));
   }
-  if (snapshot && !rows.expired) {
+  if (!rows.expired) {
     options.snapshot = snapshot->snapshot;
   } else if (grew) {
     // The snapshot is no longer kept, but an append-only table tells which commit brought a row.

@@ -51,8 +51,9 @@ struct ViewRows {
   bool exact = true;
   std::optional<Expiry> expired;  // of that snapshot, if it is gone
 };
-// Only files whose event times may reach `event_from` are read, if it is given.
-Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::FeatureView& view, CommitSeq seq,
+// Only files whose event times may reach `event_from` are read, if it is given. No rows of a view
+// that had none as of `seq`, its table included.
+Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from);
 // The `_record` of rows (indexes into `rows`), in order; absent where a row has none.
 Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table,
