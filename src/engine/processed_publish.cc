@@ -141,7 +141,9 @@ Status BatchRun::Publish() {
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace_, work_, standing_, request));
   for (const auto& work : work_) {
+    if (standing_.count(work->transform().definition.name()) != 0) continue;
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }

@@ -85,14 +85,18 @@ Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside)
 }
 
 // What tells one row of quarantine from another: object, record, reason.
+Result<std::string> IdentityAt(const arrow::Table& rows, std::int64_t row) {
+  std::string identity;
+  for (const char* column : {"object", "object_digest", "ordinal", "reason"}) {
+    WEIRHOUSE_TRY(const std::string text, TextAt(rows, column, row));
+    identity += text + "\x1f";
+  }
+  return identity;
+}
 Result<std::multiset<std::string>> Identities(const RowsPtr& rows) {
   std::multiset<std::string> identities;
   for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows(); ++row) {
-    std::string identity;
-    for (const char* column : {"object", "object_digest", "ordinal", "reason"}) {
-      WEIRHOUSE_TRY(const std::string text, TextAt(*rows, column, row));
-      identity += text + "\x1f";
-    }
+    WEIRHOUSE_TRY(std::string identity, IdentityAt(*rows, row));
     identities.insert(std::move(identity));
   }
   return identities;
@@ -138,5 +142,22 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     publication.Add(staged);
   }
   return Status();
+}
+
+Result<RowsPtr> NotInQuarantine(Workspace& workspace, const std::string& table,
+                                const RowsPtr& rows) {
+  WEIRHOUSE_TRY(const RowsPtr held, AllRows(workspace, table));
+  WEIRHOUSE_TRY(const auto known, Identities(held));
+  arrow::BooleanBuilder mask;
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(const std::string identity, IdentityAt(*rows, row));
+    if (!mask.Append(known.count(identity) == 0).ok())
+      return Status(Code::kUnavailable, "no memory");
+  }
+  auto array = mask.Finish();
+  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
+  auto kept = arrow::compute::Filter(rows, *array);
+  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
+  return kept->table();
 }
 }  // namespace weirhouse::engine

@@ -24,4 +24,8 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
                            const std::map<std::string, SourceRecords>& sources,
                            const std::vector<std::unique_ptr<TableWork>>& work);
 
+// Those of `rows` that `table` does not hold: by object, record and reason.
+Result<std::shared_ptr<arrow::Table>> NotInQuarantine(Workspace& workspace,
+                                                      const std::string& table,
+                                                      const std::shared_ptr<arrow::Table>& rows);
 }  // namespace weirhouse::engine
