@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,7 +52,9 @@ struct SourceRecords {
 // then take today's columns: a field that came later has its default. Threads: one.
 class RecordReader {
  public:
-  explicit RecordReader(Workspace& workspace) : workspace_(workspace) {}
+  explicit RecordReader(Workspace& workspace);
+  // Objects are read as they will be once this is registered (contract_reading.h).
+  void ReadBy(const nlohmann::json& read_by);
 
   // Decodes `objects` (all of one source). kUnavailable (WH1308) where the memory does not suffice
   // for one of them, which counts as having ended the process if the object is a large one.
@@ -67,6 +70,7 @@ class RecordReader {
   Result<contract::Decoded> Parse(const contract::Decoder& decoder,
                                   const catalog::ObjectRecord& object, Reading reading);
   Workspace& workspace_;
+  std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)
 };
@@ -75,13 +79,16 @@ class RecordReader {
 std::shared_ptr<arrow::Schema> QuarantineSchema();
 contract::SourceFormat FormatOf(const Source& source);
 
-// A row that SQL made and no table can keep (a NULL key): what makes a quarantine row of its
-// record.
+// A row that no table can keep (its key is null), or that SQL cannot be run on: what makes a
+// quarantine row of its record.
 struct RejectedRecord {
   RecordId record;  // -1: of no one record, as a row of an aggregate
   std::string error_code;
-  std::string table;   // "processed.visit", whose key it is
-  std::string column;  // that is null
+  std::string table;   // "processed.visit", whose key it is; "feature.late_v1"
+  std::string column;  // that is null; or the place in the file, "processed/visit.sql:4:3"
+  // Where SQL failed: the expression, and what it was given.
+  std::string expression{};
+  std::string found{};
 };
 // Without its place in the object.
 contract::Violation ViolationOf(const RejectedRecord& rejected);

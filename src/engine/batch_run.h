@@ -64,6 +64,7 @@ class BatchRun {
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
   Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
   Status Transform();
+  Status TransformTable(const transform::CheckedTransform& transform);
   Status Judge();
   Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                     TableWork* work);
@@ -94,6 +95,7 @@ class BatchRun {
   std::map<std::string, SourceRecords> sources_;
   std::map<std::string, std::shared_ptr<arrow::Table>> driver_rows_;  // of transforms of mode full
   std::vector<std::unique_ptr<TableWork>> work_;
+  std::map<std::string, Status> standing_;  // tables whose SQL cannot be run, and why
   std::vector<gate::GateReport> reports_;
   std::vector<const gate::GateDefinition*> judged_;
   gate::State worst_ = gate::State::kPassed;

@@ -70,6 +70,11 @@ class FeatureWorker {
       summary.rows_by_table[table] += rows;
     }
     state_->summary.rows_by_table.clear();
+    for (std::string& line : state_->summary.warnings) summary.warnings.push_back(std::move(line));
+    state_->summary.warnings.clear();
+    for (QuarantineReason& reason : state_->summary.quarantined)
+      summary.quarantined.push_back(std::move(reason));
+    state_->summary.quarantined.clear();
     return status_;
   }
 
@@ -94,7 +99,13 @@ class FeatureWorker {
     while (true) {
       WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
       if (!entry) return Status();
-      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(*state_, *entry));
+      Status done = FeaturizeBatch(*state_, *entry);
+      // Both threads may add to one table of quarantine.
+      for (int attempt = 1; attempt < kConflictAttemptsMax && done.code() == Code::kConflict;
+           ++attempt) {
+        done = FeaturizeBatch(*state_, *entry);
+      }
+      WEIRHOUSE_TRY_STATUS(done);
     }
   }
 

@@ -32,6 +32,10 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
 // by a person's decision. What rows that are staged make of earlier records waits for it.
 Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool decided) {
   WEIRHOUSE_TRY(KeylessChange change, KeylessChangeOf(workspace_, work_));
+  // A record that SQL fails on is told of in its own batch.
+  std::erase_if(change.joined, [&](const RejectedRecord& row) {
+    return row.error_code != "WH2112" && !IsOfBatch(row.record);
+  });
   KeylessChange open;
   if (!decided) {
     open.left.swap(change.left);
@@ -155,7 +159,9 @@ Status BatchRun::Publish() {
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace_, work_, standing_, request));
   for (const auto& work : work_) {
+    if (standing_.count(work->transform().definition.name()) != 0) continue;
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }

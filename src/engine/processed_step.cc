@@ -18,6 +18,7 @@
 #include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/poison_rows.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
 
@@ -175,6 +176,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
 Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bool* has_work) {
   const bool full = RunsWhole(transform);
   *has_work = false;
+  driver_rows_.clear();
   for (const transform::TableReference& reference : transform.references) {
     const std::string base = reference.name.substr(reference.name.find('.') + 1);
     if (reference.kind == transform::TableKind::kRecords) {
@@ -183,6 +185,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
@@ -201,6 +204,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
@@ -218,25 +222,52 @@ Status BatchRun::Transform() {
       WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                     MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
       work_.push_back(std::move(work));
-      WEIRHOUSE_FAILPOINT("processed.transformed");
-      continue;
+    } else {
+      WEIRHOUSE_TRY_STATUS(TransformTable(transform));
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                  transform::RunTransform(*state_.session, transform, run_.planned_at));
-    SourceRecords* records = nullptr;
-    if (transform.driver &&
-        transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
-      const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
-      if (found != sources_.end()) records = &found->second;
-    }
-    const bool full = RunsWhole(transform);
-    const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
-    WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
-                  TableWork::Make(workspace_, transform, rows, records, driver, full));
-    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
-    work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
+  return Status();
+}
+
+// Runs the SQL over what is registered. A record that it fails on goes into quarantine; a table
+// that is made of all rows, and fails on no one of them, stays as it is and is told.
+Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
+  SourceRecords* records = nullptr;
+  if (transform.driver &&
+      transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
+    const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
+    if (found != sources_.end()) records = &found->second;
+  }
+  const bool full = RunsWhole(transform);
+  const std::string& name = transform.definition.name();
+  const auto driven =
+      transform.driver ? driver_rows_[*transform.driver] : std::shared_ptr<arrow::Table>();
+  const auto run = [&]() -> Result<transform::GoodRows> {
+    if (driven != nullptr) {
+      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
+                                  run_.planned_at);
+    }
+    WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, run_.planned_at));
+    return transform::GoodRows{std::move(rows), {}};
+  };
+  Result<transform::GoodRows> good = run();
+  const auto driver = full && records != nullptr ? driven : nullptr;
+  if (!good.ok()) {
+    if (!full || good.status().error_code() != "WH2114") return good.status();
+    standing_[name] = good.status();
+    work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
+    state_.summary.warnings.push_back(fmt::format(
+        "{} stays as it is in {} ({}): {} ({}); other tables go on, and it follows once its SQL is "
+        "mended",
+        name, ToString(run_.id), batch_, good.status().message(), good.status().error_code()));
+    return Status();
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                TableWork::Make(workspace_, transform, good->rows, records, driver, full));
+  work->Reject(RejectedBySql(good->poison, name));
+  if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
+  work_.push_back(std::move(work));
   return Status();
 }
 

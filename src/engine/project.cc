@@ -396,6 +396,24 @@ const T* FindIf(const std::vector<T>& list, Matches matches) {
   const auto found = std::find_if(list.begin(), list.end(), matches);
   return found == list.end() ? nullptr : &*found;
 }
+// A view that asks what was known when, over a table that forgets what a correction replaced.
+void NoteLostVersions(ProjectDefinition& project) {
+  for (const feature::FeatureView& view : project.views) {
+    if (view.is_request() || view.as_of_latest ||
+        view.known_time.kind != feature::KnownTime::Kind::kColumn ||
+        view.event_time == view.known_time.column)
+      continue;
+    const transform::CheckedTransform* table = project.FindTransform(view.source);
+    if (table == nullptr || table->definition.is_external() ||
+        view.source != table->definition.name())
+      continue;
+    project.notes.push_back(fmt::format(
+        "view {} goes by {}, and {} holds the newest row of a key alone: after a correction a "
+        "training set lacks what was served before it. Give the table `history keep` and read "
+        "{}, or say `as_of: latest`",
+        view.id(), view.known_time.column, view.source, table->definition.history_table()));
+  }
+}
 }  // namespace
 
 const Source* ProjectDefinition::FindSource(std::string_view wanted) const {
@@ -474,6 +492,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   }
   ParseModelFiles(*project, findings);
   if (!findings.empty()) return findings.ToStatus();
+  NoteLostVersions(*project);
   if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&
       project->files.lower_bound("tests/")->first.starts_with("tests/")) {
     project->notes.push_back("tests/*.yaml are kept and not yet run");

@@ -316,8 +316,9 @@ class Checker {
       report_.notes.push_back(fmt::format("{} is filled by the next run: not compared", name));
       return Status();
     }
+    std::vector<feature::LeftOutRow> left_out;
     WEIRHOUSE_TRY(const RowsPtr rebuilt,
-                  feature::BuildFeatureRows(plan, rows, key, *state_->session));
+                  feature::BuildGoodFeatureRows(plan, rows, key, *state_->session, left_out));
     std::vector<std::string> columns;
     for (const auto& field : rebuilt->schema()->fields()) {
       if (!table::IsHidden(field->name())) columns.push_back(field->name());
