@@ -30,6 +30,7 @@ class LandingWatch {
  private:
   LandingWatch(int events, int stop, std::function<void()> on_change);
   void Watch();
+  void Tell() const;
 
   int events_;
   int stop_;

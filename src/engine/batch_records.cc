@@ -270,6 +270,47 @@ Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
   return decoded;
 }
 
+catalog::Arrival MemoryArrival(const catalog::ObjectRecord& object) {
+  return {object.source, object.name,
+          Sha256OfPieces(std::vector<std::string>{"memory", object.digest.ToHex()})};
+}
+
+bool HasLargeObject(const std::map<std::string, SourceRecords>& sources) {
+  for (const auto& [name, records] : sources) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      if (object.size_bytes >= kLargeObjectBytes && !IsSetAside(object)) return true;
+    }
+  }
+  return false;
+}
+
+Result<std::string> CountMemoryAttempt(Workspace& workspace,
+                                       const std::vector<catalog::ObjectRecord>& objects) {
+  const catalog::ObjectRecord* largest = nullptr;
+  for (const catalog::ObjectRecord& object : objects) {
+    if (object.state == "quarantined" || IsSetAside(object)) continue;
+    if (largest == nullptr || largest->size_bytes < object.size_bytes) largest = &object;
+  }
+  if (largest == nullptr || largest->size_bytes < kLargeObjectBytes) return std::string();
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const auto counted, catalog.CountParseAttempts({MemoryArrival(*largest)}));
+  const int attempt = counted.front();
+  for (int i = largest->attempts; attempt >= kParseAttemptsMax && i < kParseAttemptsMax; ++i) {
+    WEIRHOUSE_TRY_STATUS(
+        catalog.CountParseAttempts({{largest->source, largest->name, largest->digest}}).status());
+  }
+  return fmt::format("object {} {}/{}, {} bytes, is the largest of its batch, attempt {} of {}",
+                     ToString(largest->id), largest->source, EscapeControl(largest->name),
+                     WithThousands(largest->size_bytes), attempt, kParseAttemptsMax);
+}
+
+Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& object) const {
+  WEIRHOUSE_TRY(const int attempts, workspace_.catalog().ParseAttempts(MemoryArrival(object)));
+  const std::string_view what = attempts >= kParseAttemptsMax ? "taking it in ran out of memory"
+                                                              : "parsing it ended the process";
+  return fmt::format("{} {} times", what, kParseAttemptsMax);
+}
+
 namespace {
 void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
                 const std::string& place, const std::string& found) {
@@ -332,8 +373,8 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
     WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
     if (IsSetAside(object) && reading != Reading::kRetry) {
-      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304",
-                  fmt::format("parsing it ended the process {} times", kParseAttemptsMax),
+      WEIRHOUSE_TRY(const std::string why, WhySetAside(object));
+      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304", why,
                   "`wh quarantine retry` reads it once more");
       continue;
     }

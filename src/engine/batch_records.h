@@ -69,11 +69,22 @@ class RecordReader {
   // Parses one object, with the workspace's mark set where attempts count.
   Result<contract::Decoded> Parse(const contract::Decoder& decoder,
                                   const catalog::ObjectRecord& object, Reading reading);
+  Result<std::string> WhySetAside(const catalog::ObjectRecord& object) const;
   Workspace& workspace_;
   std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)
 };
+
+// Memory ran out while a batch of `objects` was worked on, after they were parsed: counts against
+// the largest of them, which is set aside after so many times as for parsing. Says what was
+// counted; empty where none is large enough to be at fault.
+Result<std::string> CountMemoryAttempt(Workspace& workspace,
+                                       const std::vector<catalog::ObjectRecord>& objects);
+// Whether one of them is large enough to be at fault.
+bool HasLargeObject(const std::map<std::string, SourceRecords>& sources);
+// The name under which they are counted; parsing an object to its end does not forget them.
+catalog::Arrival MemoryArrival(const catalog::ObjectRecord& object);
 
 // Columns of quarantine.<source>.
 std::shared_ptr<arrow::Schema> QuarantineSchema();

@@ -36,14 +36,18 @@ class BatchRun {
         retry_(&retry),
         batch_(retry.object.batch) {}
 
+  // True: published. False: halted. A failure is written down, and counted where memory ran out.
+  Result<bool> ProcessToTheEnd();
+
+ private:
   Result<bool> Process();
+  Result<bool> Attempt();
+  Status CountNoMemory(const Status& why);
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
       workspace_.catalog().FailRun(run_.id, why).Ignore("the first error counts");
   }
-
- private:
   Status ReadRecords();
   Status Plan();
   // Whose offset this moves; of a retry nobody's.

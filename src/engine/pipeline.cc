@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "engine/catalog_witness.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
@@ -39,7 +40,7 @@ class FeatureWorker {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
     worker->state_->defer_online = defer_online;
-    worker->thread_ = std::thread([raw = worker.get()] { raw->Loop(); });
+    WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
     return worker;
   }
   ~FeatureWorker() {
@@ -88,11 +89,19 @@ class FeatureWorker {
       if (stopping_) return;
       const std::int64_t asked = asked_;
       lock.unlock();
-      const Status status = RunAll();
+      const Status status = RunGuarded();
       lock.lock();
       done_ = asked;
       if (!status.ok()) status_ = status;
       changed_.notify_all();
+    }
+  }
+  // Nothing may be thrown out of the thread.
+  Status RunGuarded() {
+    try {
+      return RunAll();
+    } catch (...) {
+      return StatusOfException();
     }
   }
   Status RunAll() {

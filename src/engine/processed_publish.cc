@@ -117,6 +117,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   if (retry_ != nullptr) {
     const catalog::ObjectRecord& object = retry_->object;
     request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+    request.forgotten_attempts.push_back(MemoryArrival(object));
   }
   for (const auto& [source, records] : sources_) {
     for (const catalog::ObjectRecord& object : records.objects) {

@@ -7,11 +7,13 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_run.h"
@@ -23,6 +25,46 @@
 #include "transform/run.h"
 
 namespace weirhouse::engine {
+
+Result<bool> BatchRun::ProcessToTheEnd() {
+  Result<bool> published = Attempt();
+  if (published.ok()) return published;
+  const bool no_memory = published.status().error_code() == kNoMemoryError;
+  if (no_memory && retry_ == nullptr && news_ == nullptr)
+    published = CountNoMemory(published.status());
+  NoteFailure(published.status());
+  return published;
+}
+
+// Memory that ran out is an outcome of this batch; what it holds is let go before it is counted.
+Result<bool> BatchRun::Attempt() {
+  try {
+    return Process();
+  } catch (const std::bad_alloc&) {
+    const Status status = StatusOfException();
+    work_.clear();
+    driver_rows_.clear();
+    return status;
+  }
+}
+
+Status BatchRun::CountNoMemory(const Status& why) {
+  work_.clear();
+  driver_rows_.clear();
+  sources_.clear();
+  WEIRHOUSE_TRY(const auto offset, workspace_.catalog().OffsetOf(Consumer()));
+  if (offset.position != offset_.position) return why;  // it was published before
+  catalog::ObjectFilter filter;
+  filter.seq = raw_.seq;
+  WEIRHOUSE_TRY(const auto objects, workspace_.catalog().Objects(filter));
+  WEIRHOUSE_TRY(const std::string told, CountMemoryAttempt(workspace_, objects));
+  if (told.empty()) return why;
+  return Status(why.code(), fmt::format("{}: {}", why.message(), told))
+      .WithError(why.error_code())
+      .WithHint(
+          "give the process more memory, or let less land at once; after the last attempt the "
+          "object is quarantined whole and the others go on");
+}
 
 Result<bool> BatchRun::Process() {
   WEIRHOUSE_TRY_STATUS(Plan());
@@ -213,6 +255,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
 }
 
 Status BatchRun::Transform() {
+  if (Planted("no_memory") && HasLargeObject(sources_)) throw std::bad_alloc();
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
     bool has_work = false;
@@ -356,23 +399,17 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, entry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
   const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
   BatchRun run(state, retry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 }  // namespace weirhouse::engine

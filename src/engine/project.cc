@@ -11,6 +11,7 @@
 #include "engine/project_file.h"
 #include "engine/seed.h"
 #include "feature/expression.h"
+#include "feature/training_set.h"
 #include "storage/disk.h"
 #include "storage/sql.h"
 #include "table/schema.h"
@@ -360,6 +361,13 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
               });
 }
 
+// Whether what the spine names can be joined with what the set selects.
+Status CheckNames(const ProjectDefinition& project, const feature::TrainingSetDefinition& set,
+                  const arrow::Schema& spine) {
+  WEIRHOUSE_TRY(const auto selected, feature::SelectFeatures(set, project.views));
+  return feature::CheckSpineNames(set, selected, spine.field_names());
+}
+
 void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
   ForEachFile(
       project, "models", findings, [&](const std::string& path, const std::string& text) -> Status {
@@ -488,7 +496,9 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   for (const feature::TrainingSetDefinition& set : project->training_sets) {
     const transform::SelectSource spine{set.spine_span.path, set.spine, set.spine_span.line,
                                         set.spine_span.column};
-    findings.Add(transform::CheckSelect(*session, spine, schemas).status());
+    const auto checked = transform::CheckSelect(*session, spine, schemas);
+    findings.Add(checked.status());
+    if (checked.ok()) findings.Add(CheckNames(*project, set, *checked->output));
   }
   ParseModelFiles(*project, findings);
   if (!findings.empty()) return findings.ToStatus();

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/environment.h"
+#include "base/json_depth.h"
 #include "base/text.h"
 #include "model/inputs.h"
 
@@ -103,6 +104,7 @@ Result<nlohmann::json> ReadReport(storage::Disk& disk, const std::string& path) 
   };
   if (info.size_bytes > kReportBytesMax) return refuse("larger than 16 MiB");
   WEIRHOUSE_TRY(const std::string text, disk.Read(path));
+  if (JsonDepthOf(text) > kSentDepthMax) return refuse("nested too deep");
   nlohmann::json report = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object()) return refuse("not a JSON object");
   return report;

@@ -18,6 +18,7 @@ constexpr std::size_t kDigestBytes = 32;
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
+      .WithError("WH7027")
       .WithHint("delete the cache folder: it is rebuilt from the tables");
 }
 // The snapshot, and which columns the groups are made of.
