@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 
 #include "base/text.h"
@@ -16,6 +17,22 @@ namespace weirhouse::raw {
 namespace {
 using testing::ScratchFolder;
 using testing::WriteFile;
+
+// All bytes of a landed file; nothing where the reader finds that they are no whole file.
+Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
+  WEIRHOUSE_TRY(const std::unique_ptr<LandedReader> reader, LandedReader::Open(file));
+  if (reader == nullptr) return std::optional<std::string>();
+  std::string bytes;
+  std::string piece(3, '\0');
+  for (std::size_t got = 1; got > 0;) {
+    WEIRHOUSE_TRY(got, reader->Read(piece.data(), piece.size()));
+    bytes += piece.substr(0, got);
+  }
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+  if (!digest) return std::optional<std::string>();
+  EXPECT_EQ(*digest, Sha256Of(bytes));
+  return std::optional<std::string>(std::move(bytes));
+}
 
 struct LandingTest : ::testing::Test {
   ScratchFolder scratch;
@@ -202,6 +219,47 @@ TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
   EXPECT_FALSE(bytes.has_value());
   ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
   EXPECT_EQ(next, "second\n");
+}
+
+TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
+  const std::string path = At("2013-01-01.jsonl");
+  const auto in_between = [&](const std::function<void()>& change) -> Result<bool> {
+    std::filesystem::remove(path);
+    WriteFile(path, "first line\nsecond line\n");
+    const LandedFile file = TheFile();
+    WEIRHOUSE_TRY(const std::unique_ptr<LandedReader> reader, LandedReader::Open(file));
+    if (reader == nullptr) return Status(Code::kInternal, "the file was not there");
+    char some[4];
+    WEIRHOUSE_TRY_STATUS(reader->Read(some, sizeof(some)).status());
+    change();
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+    return digest.has_value();
+  };
+  const auto write_at = [&](const char* text, int flags) {
+    const int fd = open(path.c_str(), O_WRONLY | flags);
+    ASSERT_EQ(write(fd, text, 5), 5);
+    close(fd);
+  };
+  int held = -1;
+  const std::map<std::string, std::function<void()>> changes = {
+      {"rewritten in place", [&] { write_at("FIRST", 0); }},
+      {"appended to", [&] { write_at("third", O_APPEND); }},
+      {"truncated", [&] { ASSERT_EQ(truncate(path.c_str(), 11), 0); }},
+      {"made empty and written anew", [&] { write_at("other", O_TRUNC); }},
+      {"replaced",
+       [&] {
+         WriteFile(At(".new"), "first line\nsecond line\n");
+         std::filesystem::rename(At(".new"), path);
+       }},
+      {"opened by a writer", [&] { held = open(path.c_str(), O_WRONLY); }},
+  };
+  for (const auto& [how, change] : changes) {
+    ASSERT_OK_AND(const bool whole, in_between(change));
+    EXPECT_FALSE(whole) << how;
+  }
+  close(held);
+  ASSERT_OK_AND(const bool whole, in_between([] {}));
+  EXPECT_TRUE(whole);
 }
 
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
