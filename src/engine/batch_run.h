@@ -36,6 +36,7 @@ class BatchRun {
         batch_(retry.object.batch) {}
 
   Result<bool> Process();
+  bool IsLarge() const;  // once its records are read
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
@@ -64,6 +65,7 @@ class BatchRun {
   Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
   Status Transform();
   Status Judge();
+  Status ForgetRecords();
   Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                     TableWork* work);
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
