@@ -58,7 +58,13 @@ Result<int> TakeLock(const std::string& path) {
 
 Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
-  if (!recorded || recorded->get<std::string>() == lake) return Status();
+  if (!recorded) {
+    return Status(Code::kNotFound,
+                  fmt::format("the project's state is not whole: {}", catalog.place()))
+        .WithError("WH8004")
+        .WithHint("`wh init` was ended before it was done: run it again");
+  }
+  if (recorded->get<std::string>() == lake) return Status();
   return Status(Code::kInvalidInput,
                 fmt::format("the project was moved: its data names {}, now it is {}",
                             recorded->get<std::string>(), lake))
