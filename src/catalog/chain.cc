@@ -301,7 +301,8 @@ Result<std::string> BuildRecord(CommitContext& commit) {
 Status SqlCatalog::VerifyChain() {
   return ReadOneState([](Database& db) -> Status {
     try {
-      return ChainCheck(db).Walk();
+      WEIRHOUSE_TRY_STATUS(ChainCheck(db).Walk());
+      return CheckTotals(db);
     } catch (const nlohmann::json::exception& error) {
       // Only a record of another shape than ours gets here, and its hash fits: somebody rebuilt the
       // chain.

@@ -21,6 +21,7 @@
 #include "daemon/work_queue.h"
 #include "engine/pipeline.h"
 #include "engine/run_view.h"
+#include "engine/upkeep.h"
 #include "http/server.h"
 #include "rest/rest.h"
 
@@ -70,7 +71,8 @@ class Talk {
 // What the daemon does by itself: runs what landed. The same trouble is told once.
 class LandingRun {
  public:
-  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk) {}
+  LandingRun(ProjectHost& host, Talk& talk)
+      : host_(host), talk_(talk), upkeep_(SystemClock()) {}
 
   void Run() {
     auto lease = host_.Take();
@@ -79,6 +81,11 @@ class LandingRun {
     const auto summary = engine::RunPending(lease->workspace(), progress);
     if (!summary.ok()) return Tell(summary.status().ToString());
     Report(*summary);
+    // Nothing landed, and nothing waits for a person.
+    if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
+    const auto done = upkeep_.Take(lease->workspace());
+    if (!done.ok()) return Tell(done.status().ToString());
+    if (!done->empty()) talk_.Say(*done);
   }
 
  private:
@@ -143,6 +150,7 @@ class LandingRun {
 
   ProjectHost& host_;
   Talk& talk_;
+  engine::UpkeepTurns upkeep_;
   std::string told_;
   std::set<std::string> told_files_;
 };
