@@ -132,7 +132,7 @@ Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
   using Count = std::pair<RunState, std::int64_t>;
   std::vector<Count> counts;
   std::int64_t committed = 0;
-  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Database& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(db.Each("SELECT next FROM counter WHERE name = ?",
                                  {std::string(kRunsCounter)}, [&](const DatabaseRow& row) {
                                    committed = row.Int(0);
@@ -147,7 +147,8 @@ Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
           committed -= row.Int(1);
           return Status::Ok();
         });
-  }));
+  };
+  WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   if (committed > 0) counts.insert(counts.begin(), {RunState::kCommitted, committed});
   return counts;
 }
