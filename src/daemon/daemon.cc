@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <mutex>
@@ -74,13 +75,23 @@ class LandingRun {
   LandingRun(ProjectHost& host, Talk& talk)
       : host_(host), talk_(talk), upkeep_(SystemClock()) {}
 
+  // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
+  // noticed without it.
+  std::chrono::milliseconds LookEvery() const {
+    return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
+  }
+
   void Run() {
+    const std::chrono::nanoseconds begun = SystemClock().Monotonic();
     auto lease = host_.Take();
     if (!lease.ok()) return Tell(lease.status().ToString());
     Progress progress(talk_);
     const auto summary = engine::RunPending(lease->workspace(), progress);
     if (!summary.ok()) return Tell(summary.status().ToString());
     Report(*summary);
+    look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
+                                 : std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       SystemClock().Monotonic() - begun);
     // Nothing landed, and nothing waits for a person.
     if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
     const auto done = upkeep_.Take(lease->workspace());
@@ -150,7 +161,10 @@ class LandingRun {
 
   ProjectHost& host_;
   Talk& talk_;
+  static constexpr int kLookShare = 10;  // of the time, a tenth
+  static constexpr std::chrono::milliseconds kLookSeldom{60'000};
   engine::UpkeepTurns upkeep_;
+  std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
   std::string told_;
   std::set<std::string> told_files_;
 };
@@ -229,7 +243,9 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   Status status;
   if (runs_by_itself) {
     auto started =
-        LandingWatch::Start(std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); });
+        LandingWatch::Start(
+            std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+            [&] { return run.LookEvery(); });
     status = started.status();
     if (started.ok()) watch = std::move(started).value();
   }
