@@ -254,7 +254,7 @@ Status KeyIndex::Refresh(storage::Disk& disk, const TablePtr& table) {
   return Rebuild(disk, table, wanted);
 }
 
-// Nothing was written if it cannot be done.
+// False: it cannot be done, and the index is to be rebuilt.
 Result<bool> KeyIndex::Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from) {
   const Snapshot* was = table->FindSnapshot(from);
   const Snapshot* is = table->current_snapshot();
@@ -275,17 +275,20 @@ Result<bool> KeyIndex::Follow(storage::Disk& disk, const TablePtr& table, Snapsh
   mark->Delete(Key('s', ""));
   WEIRHOUSE_TRY_STATUS(store_.Write(*mark, /*sync=*/false));
   KeyIndexWriter writer(*this, /*whole_in_one=*/false);
-  // A key has one row in each snapshot: what leaves first and joins then ends where it is now.
+  // A key has one row in each snapshot: what leaves first and joins then ends where it is now. What
+  // left and cannot be read any more is not needed for a rebuild.
   for (const Scan::Task* task : steps->gone) {
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, before.Read(*task));
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
+    const auto rows = before.Read(*task);
+    if (!rows.ok()) return false;
+    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
     for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
     writer.Forget(task->file.path);
   }
   for (const auto& [task, masked] : steps->worn) {
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, before.Read(*task));
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
-    WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(*rows, "_pos"));
+    const auto rows = before.Read(*task);
+    if (!rows.ok()) return false;
+    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
+    WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(**rows, "_pos"));
     for (std::size_t row = 0; row < keys.size(); ++row) {
       if (std::binary_search(masked.begin(), masked.end(), positions[row]))
         WEIRHOUSE_TRY_STATUS(writer.Remove(keys[row]));
