@@ -64,10 +64,10 @@ TEST_P(CatalogConformance, TotalsAreTheSumsOfWhatWasCommitted) {
   EXPECT_EQ(ValueOf(catalog_->RecordsSince(CommitSeq(0))), records);
   EXPECT_EQ(ValueOf(catalog_->RecordsSince(answer.seq)), 0);
   using Count = std::pair<RunState, std::int64_t>;
-  EXPECT_THAT(ValueOf(catalog_->RunCounts()),
-              ::testing::UnorderedElementsAre(Count{RunState::kCommitted, 1},
-                                              Count{RunState::kFailed, 1},
-                                              Count{RunState::kPlanned, 1}));
+  EXPECT_THAT(
+      ValueOf(catalog_->RunCounts()),
+      ::testing::UnorderedElementsAre(Count{RunState::kCommitted, 1}, Count{RunState::kFailed, 1},
+                                      Count{RunState::kPlanned, 1}));
   EXPECT_OK(catalog_->VerifyChain());
 }
 
@@ -97,7 +97,8 @@ TEST_P(CatalogConformance, TheNextCommitOfALayerIsTheFirstThatPublished) {
   std::vector<CommitSeq> raw;
   for (int i = 0; i < 4; ++i) {
     const auto other = ValueOf(catalog_->PlanRun(PlanOf("p" + std::to_string(i), 0, "serve")));
-    ASSERT_OK(catalog_->Commit(SwapOf(other, "processed.p" + std::to_string(i), std::nullopt, "p")));
+    ASSERT_OK(
+        catalog_->Commit(SwapOf(other, "processed.p" + std::to_string(i), std::nullopt, "p")));
     const auto run = ValueOf(catalog_->PlanRun(PlanOf("r" + std::to_string(i), 0, "raw")));
     CommitRequest request = SwapOf(run, "processed.r" + std::to_string(i), std::nullopt, "r");
     if (i == 1) request.run_state = RunState::kHalted;

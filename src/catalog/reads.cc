@@ -36,10 +36,11 @@ Result<std::vector<ObjectRecord>> SqlCatalog::Objects(const ObjectFilter& filter
     parameters.emplace_back(*filter.state);
   }
   if (filter.refused_at_attempts) {
-    sql += " AND o.id IN (SELECT id FROM object WHERE state = 'quarantined' UNION SELECT r.id FROM "
-           "parse_attempt a JOIN object r ON r.source = a.source AND r.name = a.name AND r.digest = "
-           "a.digest AND r.state <> 'duplicate' WHERE a.attempts >= ? UNION SELECT id FROM object "
-           "WHERE attempts > 0 AND attempts >= ?)";
+    sql +=
+        " AND o.id IN (SELECT id FROM object WHERE state = 'quarantined' UNION SELECT r.id FROM "
+        "parse_attempt a JOIN object r ON r.source = a.source AND r.name = a.name AND r.digest = "
+        "a.digest AND r.state <> 'duplicate' WHERE a.attempts >= ? UNION SELECT id FROM object "
+        "WHERE attempts > 0 AND attempts >= ?)";
     parameters.emplace_back(std::int64_t{*filter.refused_at_attempts});
     parameters.emplace_back(std::int64_t{*filter.refused_at_attempts});
   }

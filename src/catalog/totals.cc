@@ -68,9 +68,8 @@ Status WriteTotals(CommitContext& commit) {
 Status CheckTotals(Database& db) {
   WEIRHOUSE_TRY_STATUS(CheckCounter(db, kRunsCounter, "SELECT count(*) FROM run"));
   WEIRHOUSE_TRY_STATUS(CheckCounter(db, kObjectsCounter, "SELECT count(*) FROM object"));
-  WEIRHOUSE_TRY_STATUS(
-      CheckCounter(db, kRecordsCounter,
-                   "SELECT CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM object"));
+  WEIRHOUSE_TRY_STATUS(CheckCounter(
+      db, kRecordsCounter, "SELECT CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM object"));
   std::map<std::vector<std::string>, std::int64_t> differences;
   for (const auto& [sql, sign] :
        {std::pair("SELECT source, table_name, state, count FROM record_total", std::int64_t{-1}),
@@ -107,13 +106,12 @@ Result<std::vector<RecordStateCount>> SqlCatalog::RecordStates() {
 Result<Catalog::ObjectTotals> SqlCatalog::CountObjects() {
   ObjectTotals totals;
   WEIRHOUSE_TRY_STATUS(Read([&](Database& db) {
-    return db.Each("SELECT name, next FROM counter WHERE name IN (?, ?)",
-                   {std::string(kObjectsCounter), std::string(kRecordsCounter)},
-                   [&](const DatabaseRow& row) {
-                     (row.Text(0) == kObjectsCounter ? totals.objects : totals.records) =
-                         row.Int(1);
-                     return Status::Ok();
-                   });
+    return db.Each(
+        "SELECT name, next FROM counter WHERE name IN (?, ?)",
+        {std::string(kObjectsCounter), std::string(kRecordsCounter)}, [&](const DatabaseRow& row) {
+          (row.Text(0) == kObjectsCounter ? totals.objects : totals.records) = row.Int(1);
+          return Status::Ok();
+        });
   }));
   return totals;
 }

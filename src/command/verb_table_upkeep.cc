@@ -17,7 +17,6 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-
 Result<std::chrono::seconds> DurationOption(const Context& context, std::string_view name,
                                             std::chrono::seconds fallback) {
   const auto text = context.invocation().Option(name);

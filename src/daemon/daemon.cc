@@ -72,8 +72,7 @@ class Talk {
 // What the daemon does by itself: runs what landed. The same trouble is told once.
 class LandingRun {
  public:
-  LandingRun(ProjectHost& host, Talk& talk)
-      : host_(host), talk_(talk), upkeep_(SystemClock()) {}
+  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
 
   // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
   // noticed without it.
@@ -242,10 +241,9 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   std::unique_ptr<LandingWatch> watch;
   Status status;
   if (runs_by_itself) {
-    auto started =
-        LandingWatch::Start(
-            std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
-            [&] { return run.LookEvery(); });
+    auto started = LandingWatch::Start(
+        std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+        [&] { return run.LookEvery(); });
     status = started.status();
     if (started.ok()) watch = std::move(started).value();
   }

@@ -31,11 +31,12 @@ Result<std::vector<catalog::Run>> GiveUpRuns(Workspace& workspace, RunId newest)
   WEIRHOUSE_TRY(std::vector<catalog::Run> planned, workspace.catalog().Runs(filter));
   std::vector<catalog::Run> given_up;
   for (catalog::Run& run : planned) {
-    const bool mine = std::find(kOneAtATime.begin(), kOneAtATime.end(), run.plan.kind) !=
-                      kOneAtATime.end();
+    const bool mine =
+        std::find(kOneAtATime.begin(), kOneAtATime.end(), run.plan.kind) != kOneAtATime.end();
     if (!mine || run.id > newest) continue;
-    const Status why = Status(Code::kConflict, "given up: its process is gone, and what it was to "
-                                               "do was done otherwise or is no longer there")
+    const Status why = Status(Code::kConflict,
+                              "given up: its process is gone, and what it was to "
+                              "do was done otherwise or is no longer there")
                            .WithError(std::string(kGivenUp))
                            .WithHint("`wh gc` removes the files it left");
     WEIRHOUSE_TRY_STATUS(workspace.catalog().FailRun(run.id, why));

@@ -17,9 +17,9 @@ EventTime Earlier(EventTime time, std::int64_t by_us) {
 Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime from,
                       GateHistory& history) {
   if (from >= history.from) return false;
-  WEIRHOUSE_TRY(const std::vector<catalog::MetricRecord> metrics,
-                workspace.catalog().Metrics(table, std::string(gate::kProfileMetric), from,
-                                            history.from));
+  WEIRHOUSE_TRY(
+      const std::vector<catalog::MetricRecord> metrics,
+      workspace.catalog().Metrics(table, std::string(gate::kProfileMetric), from, history.from));
   WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> older, gate::ReadHistory(metrics));
   history.from = from;
   const bool added = !older.empty();

@@ -78,10 +78,10 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
   WEIRHOUSE_TRY_STATUS(workspace.online().Apply(changes, seq, Micros(now)).status());
   for (const ViewWork& view : work) {
     if (!ServedOnline(*view.plan)) continue;
-    WEIRHOUSE_TRY_STATUS(workspace.online()
-                             .EvictIfDue(*view.plan, Micros(now),
-                                         KeptBeyondWindows(workspace.project()))
-                             .status());
+    WEIRHOUSE_TRY_STATUS(
+        workspace.online()
+            .EvictIfDue(*view.plan, Micros(now), KeptBeyondWindows(workspace.project()))
+            .status());
   }
   return Status();
 }

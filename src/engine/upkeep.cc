@@ -56,8 +56,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *before));
   report.files_before = report.files_after = found.data;
   report.delete_files_before = report.delete_files_after = found.deletes;
-  WEIRHOUSE_TRY(const bool has_work,
-                table::WantsCompaction(workspace.disk(), base, options));
+  WEIRHOUSE_TRY(const bool has_work, table::WantsCompaction(workspace.disk(), base, options));
   if (!has_work) return report;
   WEIRHOUSE_TRY(const catalog::Run run,
                 PlanUpkeep(workspace, "compaction", *base,

@@ -64,10 +64,11 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
 // Takes files off the disk that were released at least `grace` ago; how many.
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
 
-// Upkeep of the project's own tables, a piece at a time, for whoever has nothing else to do: a table
-// that changed often enough since its last turn has small files merged, snapshots beyond those that
-// are kept expired and what nobody needs released; now and then released files and orphans leave
-// the disk. Tables of other engines are theirs to look after. Threads: one, the one that writes.
+// Upkeep of the project's own tables, a piece at a time, for whoever has nothing else to do: a
+// table that changed often enough since its last turn has small files merged, snapshots beyond
+// those that are kept expired and what nobody needs released; now and then released files and
+// orphans leave the disk. Tables of other engines are theirs to look after. Threads: one, the one
+// that writes.
 class UpkeepTurns {
  public:
   explicit UpkeepTurns(Clock& clock, std::int64_t changes_min = kChangesMin)

@@ -328,9 +328,8 @@ TEST_F(AbandonedTest, WhatWaitsBehindAHaltIsNotGivenUp) {
 
 TEST_F(AbandonedTest, ASweepRemovesWhatAGivenUpRunLeft) {
   const catalog::Run run = Planned("processed");
-  const std::string path =
-      fmt::format("{}/processed/order/data/{}-0-00000000.parquet", workspace->lake(),
-                  ToString(run.id));
+  const std::string path = fmt::format("{}/processed/order/data/{}-0-00000000.parquet",
+                                       workspace->lake(), ToString(run.id));
   weirhouse::testing::WriteFile(path, "rows");
   ASSERT_OK_AND(const SweepReport looked,
                 SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/true));

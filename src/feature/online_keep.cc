@@ -329,8 +329,8 @@ Result<std::int64_t> OnlineStore::EvictIfDue(const ViewPlan& plan, std::int64_t 
   const OnlineMarker marker = MarkerOf(view_id);
   if (!from || marker.generation == 0 || !Trusts(view_id)) return std::int64_t{0};
   std::int64_t gained = 0;
-  const bool known = marker.evicted_before &&
-                     !__builtin_sub_overflow(*from, *marker.evicted_before, &gained);
+  const bool known =
+      marker.evicted_before && !__builtin_sub_overflow(*from, *marker.evicted_before, &gained);
   if (known && gained < (now - *from) / kShareOfKept) return std::int64_t{0};
   return Evict(plan, now, lateness_us);
 }

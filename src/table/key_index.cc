@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -196,8 +197,7 @@ Result<std::optional<std::vector<std::int64_t>>> MaskOf(storage::Disk& disk,
     WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
                   LoadPositionDeletes(disk, *deletes));
     const auto mine = positions->find(task.file.path);
-    if (mine != positions->end())
-      mask.insert(mask.end(), mine->second.begin(), mine->second.end());
+    if (mine != positions->end()) mask.insert(mask.end(), mine->second.begin(), mine->second.end());
   }
   std::sort(mask.begin(), mask.end());
   mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
@@ -228,8 +228,9 @@ Result<std::optional<FileSteps>> StepsBetween(storage::Disk& disk, const Scan& b
     old.erase(known);
     WEIRHOUSE_TRY(const auto mask_before, MaskOf(disk, *was));
     WEIRHOUSE_TRY(const auto mask_after, MaskOf(disk, task));
-    if (!mask_before || !mask_after || !std::includes(mask_after->begin(), mask_after->end(),
-                                                      mask_before->begin(), mask_before->end())) {
+    if (!mask_before || !mask_after ||
+        !std::includes(mask_after->begin(), mask_after->end(), mask_before->begin(),
+                       mask_before->end())) {
       return std::optional<FileSteps>();
     }
     std::vector<std::int64_t> masked;

@@ -1,6 +1,6 @@
 // Where the current row of each table key is, so that an upsert finds what it replaces without
-// reading the table. A cache in RocksDB: it names the snapshot it stands at, and follows the table's
-// or is rebuilt when that is another.
+// reading the table. A cache in RocksDB: it names the snapshot it stands at, and follows the
+// table's or is rebuilt when that is another.
 #pragma once
 
 #include <cstdint>

@@ -192,8 +192,7 @@ TEST_F(KeyIndexTest, ItFollowsRowsThatJoinedAndLeftMeanwhile) {
                 followed.Find(Keys(R"([{"id":1},{"id":2},{"id":3},{"id":7},{"id":8}])")));
   EXPECT_TRUE(found[0].has_value());
   ASSERT_TRUE(found[1].has_value());
-  EXPECT_EQ(found[1]->content,
-            DeclaredDigests(*Rows(R"([{"id":2,"origin":"LGA"}])")).value()[0]);
+  EXPECT_EQ(found[1]->content, DeclaredDigests(*Rows(R"([{"id":2,"origin":"LGA"}])")).value()[0]);
   EXPECT_FALSE(found[2].has_value());
   EXPECT_TRUE(found[3].has_value());
   EXPECT_TRUE(found[4].has_value());
