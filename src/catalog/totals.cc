@@ -77,8 +77,8 @@ Status CheckTotals(Database& db) {
                   "record_state r JOIN commit_log c ON c.seq = r.seq WHERE c.state = 'committed' "
                   "GROUP BY r.source, r.table_name, r.state",
                   std::int64_t{1})}) {
-    WEIRHOUSE_TRY_STATUS(db.Each(sql, {}, [&, sign = sign](const DatabaseRow& row) {
-      differences[{row.Text(0), row.Text(1), row.Text(2)}] += sign * row.Int(3);
+    WEIRHOUSE_TRY_STATUS(db.Each(sql, {}, [&, by = sign](const DatabaseRow& row) {
+      differences[{row.Text(0), row.Text(1), row.Text(2)}] += by * row.Int(3);
       return Status::Ok();
     }));
   }
