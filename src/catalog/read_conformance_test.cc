@@ -81,6 +81,8 @@ TEST_P(CatalogConformance, ATotalThatIsNotTheSumOfItsRowsIsFound) {
        "UPDATE counter SET next = next - 1 WHERE name = 'objects'"},
       {"UPDATE counter SET next = next + 1 WHERE name = 'object_records'",
        "UPDATE counter SET next = next - 1 WHERE name = 'object_records'"},
+      {"UPDATE counter SET next = next + 1 WHERE name = 'events'",
+       "UPDATE counter SET next = next - 1 WHERE name = 'events'"},
       {"UPDATE record_total SET count = count + 1", "UPDATE record_total SET count = count - 1"},
       {"INSERT INTO record_total VALUES ('x', 'y', 'processed', 1)",
        "DELETE FROM record_total WHERE source = 'x'"}};

@@ -338,6 +338,7 @@ DELETE FROM parse_attempt WHERE attempts <= 3;
 constexpr std::string_view kTotals = R"sql(
 INSERT INTO counter (name, next) SELECT 'runs', count(*) FROM run;
 INSERT INTO counter (name, next) SELECT 'objects', count(*) FROM object;
+INSERT INTO counter (name, next) SELECT 'events', count(*) FROM outbox;
 INSERT INTO counter (name, next)
   SELECT 'object_records', CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM object;
 CREATE TABLE record_total (
@@ -352,6 +353,7 @@ INSERT INTO record_total (source, table_name, state, count)
   FROM record_state r JOIN commit_log c ON c.seq = r.seq
   WHERE c.state = 'committed' GROUP BY r.source, r.table_name, r.state;
 CREATE INDEX commit_by_layer ON commit_log (layer, state, seq);
+CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
 CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
 CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
 )sql";

@@ -16,6 +16,7 @@ using storage::DatabaseRow;
 constexpr std::string_view kRunsCounter = "runs";
 constexpr std::string_view kObjectsCounter = "objects";
 constexpr std::string_view kRecordsCounter = "object_records";
+constexpr std::string_view kEventsCounter = "events";
 
 Status AddTo(Database& db, std::string_view counter, std::int64_t count) {
   if (count == 0) return Status::Ok();
@@ -54,6 +55,8 @@ Status WriteTotals(CommitContext& commit) {
   WEIRHOUSE_TRY_STATUS(
       AddTo(commit.db, kObjectsCounter, static_cast<std::int64_t>(request.objects.size())));
   WEIRHOUSE_TRY_STATUS(AddTo(commit.db, kRecordsCounter, records));
+  WEIRHOUSE_TRY_STATUS(
+      AddTo(commit.db, kEventsCounter, static_cast<std::int64_t>(request.events.size())));
   if (request.run_state != RunState::kCommitted) return Status::Ok();
   for (const RecordStateCount& count : request.record_states) {
     WEIRHOUSE_TRY_STATUS(commit.db.Run(
@@ -68,6 +71,7 @@ Status WriteTotals(CommitContext& commit) {
 Status CheckTotals(Database& db) {
   WEIRHOUSE_TRY_STATUS(CheckCounter(db, kRunsCounter, "SELECT count(*) FROM run"));
   WEIRHOUSE_TRY_STATUS(CheckCounter(db, kObjectsCounter, "SELECT count(*) FROM object"));
+  WEIRHOUSE_TRY_STATUS(CheckCounter(db, kEventsCounter, "SELECT count(*) FROM outbox"));
   WEIRHOUSE_TRY_STATUS(CheckCounter(
       db, kRecordsCounter, "SELECT CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM object"));
   std::map<std::vector<std::string>, std::int64_t> differences;
@@ -148,6 +152,32 @@ Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
   };
   WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   if (committed > 0) counts.insert(counts.begin(), {RunState::kCommitted, committed});
+  return counts;
+}
+
+// Those that were sent are all the others.
+Result<std::vector<std::pair<std::string, std::int64_t>>> SqlCatalog::EventCounts() {
+  using Count = std::pair<std::string, std::int64_t>;
+  std::vector<Count> counts;
+  const auto read = [&](Database& db) -> Status {
+    std::map<std::string, std::int64_t> rows;
+    const auto add = [&](const DatabaseRow& row) {
+      rows[row.Text(0)] = row.Int(1);
+      return Status::Ok();
+    };
+    WEIRHOUSE_TRY_STATUS(
+        db.Each("SELECT 'dead', count(*) FROM outbox WHERE state = 'dead'", {}, add));
+    WEIRHOUSE_TRY_STATUS(
+        db.Each("SELECT 'pending', count(*) FROM outbox WHERE state = 'pending'", {}, add));
+    WEIRHOUSE_TRY_STATUS(db.Each("SELECT 'sent', next FROM counter WHERE name = ?",
+                                 {std::string(kEventsCounter)}, add));
+    rows["sent"] -= rows["dead"] + rows["pending"];
+    for (const auto& [state, count] : rows) {
+      if (count > 0) counts.emplace_back(state, count);
+    }
+    return Status::Ok();
+  };
+  WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   return counts;
 }
 }  // namespace weirhouse::catalog
