@@ -88,6 +88,8 @@ struct ObjectFilter {
   std::optional<std::string> batch = std::nullopt;
   std::optional<CommitSeq> seq = std::nullopt;  // committed by this commit
   std::optional<std::string> state = std::nullopt;
+  // Quarantined whole as it came, or with so many attempts to parse it counted. Cost: O(those).
+  std::optional<int> refused_at_attempts = std::nullopt;
 };
 struct VerdictFilter {
   std::optional<std::string> gate = std::nullopt;
@@ -172,6 +174,14 @@ class Catalog {
   virtual Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) = 0;
   virtual Status MarkRemoved(const std::vector<std::string>& paths) = 0;
   virtual Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) = 0;
+  struct ObjectTotals {
+    std::int64_t objects = 0;
+    std::int64_t records = 0;
+  };
+  // How many arrived, and with how many records. Cost: O(1).
+  virtual Result<ObjectTotals> CountObjects() = 0;
+  // The records of objects that commits after `after` brought.
+  virtual Result<std::int64_t> RecordsSince(CommitSeq after) = 0;
   virtual Result<std::optional<ObjectRecord>> FindObject(ObjectId id) = 0;
   // The object whose record range holds `record`.
   virtual Result<std::optional<ObjectRecord>> ObjectOfRecord(RecordId record) = 0;
@@ -180,6 +190,9 @@ class Catalog {
                                                           const std::string& name,
                                                           const Digest& digest) = 0;
   virtual Result<std::optional<LandingRecord>> FindLanding(const std::string& path) = 0;
+  // Those of `paths` that are known, in no order. Cost: O(paths), whatever else has landed.
+  virtual Result<std::vector<LandingRecord>> FindLandings(
+      const std::vector<std::string>& paths) = 0;
   virtual Result<std::vector<LandingRecord>> Landings(const std::string& source) = 0;
   virtual Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) = 0;
   // Metrics of `table` named `name` with batch end in [from, to), in baseline or not, oldest first.
@@ -187,7 +200,7 @@ class Catalog {
                                                     const std::string& name, EventTime from,
                                                     EventTime to) = 0;
   // Sums over all commits that published, by (source, table, state). What a halted commit counted
-  // is left out: the commit that overrides or discards it brings its own counts.
+  // is left out: the commit that overrides or discards it brings its own counts. Cost: O(sums).
   virtual Result<std::vector<RecordStateCount>> RecordStates() = 0;
   virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
@@ -217,6 +230,9 @@ class Catalog {
   };
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
+  // The first commit of `layer` after `after` that published. Cost: O(1), whatever lies between.
+  virtual Result<std::optional<CommitEntry>> NextCommit(std::string_view layer,
+                                                        CommitSeq after) = 0;
   // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
   // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
   // (WH7008) names the first entry that does not fit. Cost: reads every row once.

@@ -37,13 +37,6 @@ Status SqlCatalog::MarkEvent(std::int64_t id, std::string_view state, int attemp
   });
 }
 
-Result<std::vector<std::pair<std::string, std::int64_t>>> SqlCatalog::EventCounts() {
-  using Count = std::pair<std::string, std::int64_t>;
-  return Collect<Count>(
-      "SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state", {},
-      [](const DatabaseRow& row) -> Result<Count> { return Count(row.Text(0), row.Int(1)); });
-}
-
 Result<Catalog::Offset> SqlCatalog::OffsetOf(const std::string& consumer) {
   WEIRHOUSE_TRY(
       std::optional<Offset> offset,

@@ -9,6 +9,7 @@
 #include "command/verbs.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/upkeep.h"
 
 namespace weirhouse::command {
 namespace {
@@ -16,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::size_t kRefusedShown = 3;
 constexpr std::size_t kRefusedListed = 100;
+constexpr std::int64_t kFailedRead = 10'000;
 
 std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_t count) {
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
@@ -38,14 +40,15 @@ struct Balance {
 Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& halted) {
   Balance balance;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf("processed"));
-  WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
-  for (const catalog::ObjectRecord& object : objects) {
-    ++balance.objects;
-    balance.records += object.record_count;
-    if (object.seq.value() > offset.position) balance.waiting += object.record_count;
-    if (object.state == "quarantined" || engine::IsSetAside(object))
-      balance.refused.push_back(object.source + "/" + object.name);
-  }
+  WEIRHOUSE_TRY(const auto arrived, catalog.CountObjects());
+  balance.objects = arrived.objects;
+  balance.records = arrived.records;
+  WEIRHOUSE_TRY(balance.waiting, catalog.RecordsSince(CommitSeq(offset.position)));
+  catalog::ObjectFilter filter;
+  filter.refused_at_attempts = engine::kParseAttemptsMax;
+  WEIRHOUSE_TRY(const auto refused, catalog.Objects(filter));
+  for (const catalog::ObjectRecord& object : refused)
+    balance.refused.push_back(object.source + "/" + object.name);
   const auto count = [&balance](const std::string& source, const std::string& state,
                                 std::int64_t records) {
     balance.states[state] += records;
@@ -80,8 +83,12 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
   if (owner == transforms.end()) return std::int64_t{0};
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return std::int64_t{0};
-  WEIRHOUSE_TRY(const auto rows,
-                workspace.ReadTable(name, {"object", "object_digest", "ordinal", "reason"}));
+  // Files in which every other reason comes before this one, or after it, are not opened.
+  table::ScanOptions options;
+  options.columns = {"object", "object_digest", "ordinal", "reason"};
+  options.ranges = {{"reason", "WH2112 ", "WH2112!"}};
+  WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
   WEIRHOUSE_TRY(const auto records,
@@ -153,6 +160,17 @@ std::string CountsText(const json& counts) {
   return text.empty() ? "none" : text;
 }
 
+// Runs whose process ended before they published, and of which nothing is left to do.
+Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
+  catalog::RunFilter filter;
+  filter.state = catalog::RunState::kFailed;
+  filter.limit = kFailedRead;
+  WEIRHOUSE_TRY(const auto runs, catalog.Runs(filter));
+  return std::count_if(runs.begin(), runs.end(), [](const catalog::Run& run) {
+    return run.error.is_object() && run.error.value("error", "") == engine::kGivenUp;
+  });
+}
+
 // Files that wait are found by the plan; a project whose files would be refused still has a status.
 Status AddWaiting(engine::Workspace& workspace, json& document) {
   const auto plan = engine::MakePlan(workspace);
@@ -212,6 +230,7 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   for (const auto& [state, count] : runs)
     run_counts[std::string(catalog::RunStateName(state))] = count;
   document["runs"] = std::move(run_counts);
+  WEIRHOUSE_TRY(document["runs_given_up"], CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
   document["halted"] = json::array();
@@ -276,7 +295,11 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
         EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
         overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
   }
-  context.Line("runs       " + CountsText(document["runs"]));
+  std::string runs = CountsText(document["runs"]);
+  if (document["runs_given_up"] != 0)
+    runs += fmt::format(" (of these {} given up: wh explain WH7125)",
+                        DisplayText(document["runs_given_up"]));
+  context.Line("runs       " + runs);
   context.Line("events     " + CountsText(document["events"]));
   if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
 }

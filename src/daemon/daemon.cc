@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <mutex>
@@ -23,6 +24,7 @@
 #include "engine/cache_damage.h"
 #include "engine/pipeline.h"
 #include "engine/run_view.h"
+#include "engine/upkeep.h"
 #include "http/server.h"
 #include "rest/rest.h"
 
@@ -72,9 +74,16 @@ class Talk {
 // What the daemon does by itself: runs what landed. The same trouble is told once.
 class LandingRun {
  public:
-  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk) {}
+  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
+
+  // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
+  // noticed without it.
+  std::chrono::milliseconds LookEvery() const {
+    return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
+  }
 
   void Run() {
+    const std::chrono::nanoseconds begun = SystemClock().Monotonic();
     auto aftermath = command::Aftermath::kNone;
     Result<engine::RunSummary> summary = Attempt(&aftermath);
     if (aftermath != command::Aftermath::kNone) {
@@ -84,6 +93,14 @@ class LandingRun {
     }
     if (!summary.ok()) return Tell(summary.status().ToString());
     Report(*summary);
+    look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
+                                 : std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       SystemClock().Monotonic() - begun);
+    // Nothing landed, and nothing waits for a person.
+    if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
+    const Result<std::string> done = Tidy();
+    if (!done.ok()) return Tell(done.status().ToString());
+    if (!done->empty()) talk_.Say(*done);
   }
   // Mends what a reader came upon.
   void Mend() {
@@ -119,6 +136,14 @@ class LandingRun {
       return summary;
     } catch (...) {
       *aftermath = command::Aftermath::kThrown;
+      return StatusOfException();
+    }
+  }
+  Result<std::string> Tidy() {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      return upkeep_.Take(lease.workspace());
+    } catch (...) {
       return StatusOfException();
     }
   }
@@ -180,6 +205,10 @@ class LandingRun {
 
   ProjectHost& host_;
   Talk& talk_;
+  static constexpr int kLookShare = 10;  // of the time, a tenth
+  static constexpr std::chrono::milliseconds kLookSeldom{60'000};
+  engine::UpkeepTurns upkeep_;
+  std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
   std::string told_;
   std::set<std::string> told_files_;
 };
@@ -265,8 +294,9 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   std::unique_ptr<LandingWatch> watch;
   Status status;
   if (runs_by_itself) {
-    auto started =
-        LandingWatch::Start(std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); });
+    auto started = LandingWatch::Start(
+        std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+        [&] { return run.LookEvery(); });
     status = started.status();
     if (started.ok()) watch = std::move(started).value();
   }

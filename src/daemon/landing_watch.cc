@@ -26,7 +26,8 @@ void DrainEvents(int file) {
 }  // namespace
 
 Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::string> folders,
-                                                          std::function<void()> on_change) {
+                                                          std::function<void()> on_change,
+                                                          LookEvery look_every) {
   const int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   const int stop = eventfd(0, EFD_CLOEXEC);
   if (events < 0 || stop < 0) {
@@ -47,13 +48,18 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
         inotify_add_watch(events, entry.path().c_str(), kEvents);
     }
   }
-  std::unique_ptr<LandingWatch> watch(new LandingWatch(events, stop, std::move(on_change)));
+  std::unique_ptr<LandingWatch> watch(
+      new LandingWatch(events, stop, std::move(on_change), std::move(look_every)));
   WEIRHOUSE_TRY(watch->thread_, StartThread([raw = watch.get()] { raw->Watch(); }));
   return watch;
 }
 
-LandingWatch::LandingWatch(int events, int stop, std::function<void()> on_change)
-    : events_(events), stop_(stop), on_change_(std::move(on_change)) {}
+LandingWatch::LandingWatch(int events, int stop, std::function<void()> on_change,
+                           LookEvery look_every)
+    : events_(events),
+      stop_(stop),
+      on_change_(std::move(on_change)),
+      look_every_(std::move(look_every)) {}
 
 LandingWatch::~LandingWatch() {
   const std::uint64_t one = 1;
@@ -79,7 +85,7 @@ void LandingWatch::Watch() {
   called = clock.Monotonic();
   while (true) {
     pollfd watched[] = {{stop_, POLLIN, 0}, {events_, POLLIN, 0}};
-    const int timeout = static_cast<int>((landed ? kSettle : kLookEvery).count());
+    const int timeout = static_cast<int>((landed ? kSettle : look_every_()).count());
     const int ready = poll(watched, 2, timeout);
     if (ready < 0 && errno != EINTR) return;
     if (watched[0].revents != 0) return;

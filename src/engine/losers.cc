@@ -53,7 +53,9 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   WEIRHOUSE_TRY(
       const table::TablePtr base,
       TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs(ref));
+  table::StageOptions options = publication.StageAs(ref);
+  options.snapshots_kept = table::kLedgerSnapshotsKept;
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
   WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*rows->schema()));
   WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
   if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());

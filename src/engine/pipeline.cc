@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "base/thread.h"
+#include "engine/abandoned.h"
 #include "engine/catalog_witness.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
@@ -19,7 +20,6 @@
 
 namespace weirhouse::engine {
 namespace {
-constexpr std::int64_t kCommitsAtOnce = 64;
 constexpr int kConflictAttemptsMax = 8;
 // More waiting batches than this are a backfill: filling the online store batch by batch would cost
 // ten times what building it once does.
@@ -164,6 +164,18 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   return Status();
 }
 
+// Nothing is left to do, so what an earlier process planned and did not publish never will be.
+Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) {
+  WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
+  for (const catalog::Run& run : runs) {
+    summary.warnings.push_back(fmt::format(
+        "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
+        "removes the files it left",
+        ToString(run.id), run.plan.kind, run.plan.name));
+  }
+  return Status();
+}
+
 // A halt of an earlier call still stands.
 Status RecallHalt(PipelineState& state) {
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
@@ -185,16 +197,7 @@ Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& works
                                                                 std::string_view layer) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(consumer)));
-  CommitSeq after(offset.position);
-  while (true) {
-    WEIRHOUSE_TRY(const auto entries, workspace.catalog().Commits(after, kCommitsAtOnce));
-    for (const catalog::Catalog::CommitEntry& entry : entries) {
-      if (entry.layer == layer && entry.state == catalog::RunState::kCommitted)
-        return std::optional(entry);
-    }
-    if (entries.empty()) return std::optional<catalog::Catalog::CommitEntry>();
-    after = entries.back().seq;
-  }
+  return workspace.catalog().NextCommit(layer, CommitSeq(offset.position));
 }
 
 Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace) {
@@ -216,21 +219,12 @@ Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
   return state;
 }
 
-Result<std::vector<gate::PublishedBatch>*> PipelineState::HistoryOf(const std::string& table) {
-  const auto known = history.find(table);
-  if (known != history.end()) return &known->second;
-  WEIRHOUSE_TRY(const std::vector<catalog::MetricRecord> metrics,
-                workspace.catalog().Metrics(table, std::string(gate::kProfileMetric),
-                                            EventTime::min(), EventTime::max()));
-  WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> batches, gate::ReadHistory(metrics));
-  return &history.emplace(table, std::move(batches)).first->second;
-}
-
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
   if (rebuild && *rebuild == true) WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
+  WEIRHOUSE_TRY(const RunId newest_before, NewestRun(workspace));
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
@@ -252,6 +246,8 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
   if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
   WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
+  if (!state->summary.halted && !progress.Cancelled())
+    WEIRHOUSE_TRY_STATUS(SettleAbandoned(workspace, newest_before, state->summary));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());

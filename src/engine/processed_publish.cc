@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -176,18 +175,7 @@ Status BatchRun::Publish() {
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
-  std::set<std::string> noted;
-  for (const gate::GateReport& report : reports_) {
-    WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
-    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
-    if (!noted.insert(report.table).second) {  // another gate of the same table
-      gate::BatchProfile known = *history->back().profile;
-      profile->columns.merge(known.columns);
-      history->back().profile = std::move(profile);
-      continue;
-    }
-    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
-  }
+  state_.NotePublished(reports_);
   for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
   WEIRHOUSE_FAILPOINT("processed.indexed");
   return Status();

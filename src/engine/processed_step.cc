@@ -399,10 +399,8 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
     }
     return StagedRows(name, columns);
   };
-  WEIRHOUSE_TRY(const std::vector<gate::PublishedBatch>* history, state_.HistoryOf(gate.table));
-  input.history = *history;
   input.history_checks = !SkipsHistory(workspace_.project().profile);
-  gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;

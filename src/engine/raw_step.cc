@@ -308,7 +308,9 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, LedgerRows(list));
     WEIRHOUSE_TRY(const table::TablePtr base,
                   TableOrNew(workspace, "raw." + source, *rows->schema(), {}, {}));
-    table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    table::StageOptions options = publication.StageAs();
+    options.snapshots_kept = table::kLedgerSnapshotsKept;
+    table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
     WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
     WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
     publication.Add(staged);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "engine/abandoned.h"
 #include "engine/live_file.h"
 #include "engine/upkeep.h"
 #include "storage/location.h"
@@ -42,6 +43,7 @@ class Sweep {
     // Listed before the books are read: what a commit names in between is then in the books.
     WEIRHOUSE_TRY_STATUS(ListLake());
     WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace_));
+    WEIRHOUSE_TRY_STATUS(GiveUp());
     WEIRHOUSE_TRY_STATUS(ReadRuns());
     std::vector<std::string> orphans;
     for (const Found& file : files_) {
@@ -79,6 +81,15 @@ class Sweep {
         WEIRHOUSE_TRY_STATUS(ListFiles(*below, place));
       }
     }
+    return Status();
+  }
+
+  // What sweeps is the one at work, so nothing else of its kinds is.
+  Status GiveUp() {
+    if (dry_run_) return Status();
+    WEIRHOUSE_TRY(const RunId newest, NewestRun(workspace_));
+    WEIRHOUSE_TRY(const auto runs, GiveUpRuns(workspace_, newest));
+    report_.given_up = static_cast<std::int64_t>(runs.size());
     return Status();
   }
 

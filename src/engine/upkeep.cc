@@ -56,6 +56,8 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *before));
   report.files_before = report.files_after = found.data;
   report.delete_files_before = report.delete_files_after = found.deletes;
+  WEIRHOUSE_TRY(const bool has_work, table::WantsCompaction(workspace.disk(), base, options));
+  if (!has_work) return report;
   WEIRHOUSE_TRY(const catalog::Run run,
                 PlanUpkeep(workspace, "compaction", *base,
                            {{"all", options.all},
@@ -226,5 +228,9 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
     WEIRHOUSE_TRY(report.files_removed, RemoveReleased(workspace, options.grace));
   }
   return report;
+}
+
+Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace) {
+  return RemoveReleased(workspace, grace);
 }
 }  // namespace weirhouse::engine

@@ -51,12 +51,10 @@ std::string WhyUnreadable(const Status& status) {
 // One walk through a landing folder.
 class Walk {
  public:
-  Walk(const LandingRule& rule, const std::vector<catalog::LandingRecord>& known, ProcessTime now)
-      : rule_(rule), now_(now) {
-    for (const catalog::LandingRecord& record : known) seen_[record.path] = &record;
-  }
+  Walk(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now)
+      : rule_(rule), catalog_(catalog), now_(now) {}
 
-  Landing Run() {
+  Result<Landing> Run() {
     auto root = OpenFolder::Open(rule_.folder);
     if (root.ok()) {
       Look(*root, "", 0);
@@ -69,13 +67,34 @@ class Walk {
               [](const LandedFile& a, const LandedFile& b) {
                 return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
               });
+    WEIRHOUSE_TRY_STATUS(problem_);
     return std::move(landing_);
   }
 
  private:
+  // Asks the catalog for the files of one folder: what has landed elsewhere, or left since, costs
+  // nothing here.
+  void Recall(const std::vector<Entry>& entries, const std::string& prefix) {
+    std::vector<std::string> paths;
+    for (const Entry& entry : entries) {
+      if (entry.kind == EntryKind::kFile && !IsSkipped(entry.name))
+        paths.push_back(TextOfName(rule_.folder + "/" + prefix + entry.name));
+    }
+    auto known = catalog_.FindLandings(paths);
+    if (!known.ok()) {
+      if (problem_.ok()) problem_ = known.status();
+      return;
+    }
+    for (catalog::LandingRecord& record : *known) {
+      if (record.source == rule_.source) seen_.insert_or_assign(record.path, std::move(record));
+    }
+  }
+
   void Look(const OpenFolder& folder, const std::string& prefix, int depth) {
     const auto entries = folder.List();
     if (!entries.ok()) return Refuse(prefix, WhyUnreadable(entries.status()));
+    Recall(*entries, prefix);
+    if (!problem_.ok()) return;
     for (const Entry& entry : *entries) {
       const std::string place = prefix + entry.name;
       if (entry.kind == EntryKind::kFolder && entry.name == rule_.aside_name) {
@@ -144,7 +163,7 @@ class Walk {
   const catalog::LandingRecord* RecordOf(const LandedFile& file) const {
     const auto found = seen_.find(file.path);
     if (found == seen_.end()) return nullptr;
-    const catalog::LandingRecord& record = *found->second;
+    const catalog::LandingRecord& record = found->second;
     const bool same = record.size_bytes == file.entry.size_bytes &&
                       record.mtime_us == file.entry.mtime_us() &&
                       record.inode == file.entry.inode &&
@@ -160,8 +179,10 @@ class Walk {
   }
 
   const LandingRule& rule_;
+  catalog::Catalog& catalog_;
   const ProcessTime now_;
-  std::map<std::string_view, const catalog::LandingRecord*> seen_;
+  std::map<std::string, catalog::LandingRecord> seen_;
+  Status problem_;  // of the catalog
   Landing landing_;
 };
 }  // namespace
@@ -185,8 +206,7 @@ std::optional<EventTime> EndOfBatch(std::string_view batch) {
 }
 
 Result<Landing> ListLanding(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now) {
-  WEIRHOUSE_TRY(const std::vector<catalog::LandingRecord> known, catalog.Landings(rule.source));
-  return Walk(rule, known, now).Run();
+  return Walk(rule, catalog, now).Run();
 }
 
 std::string AsideName(std::string_view project_root) {

@@ -1,6 +1,6 @@
 // Where the current row of each table key is, so that an upsert finds what it replaces without
-// reading the table. A cache in RocksDB: it names the commit it stands at and is rebuilt when that
-// is not the table's.
+// reading the table. A cache in RocksDB: it names the snapshot it stands at, and follows the
+// table's or is rebuilt when that is another.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@
 
 namespace weirhouse::table {
 
+class KeyIndexWriter;
+
 // What the index knows of a key's current row.
 struct KeyEntry {
   RowPosition position;
@@ -36,8 +38,10 @@ class KeyIndex {
   KeyIndex(storage::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
            std::vector<std::string> order_columns);
 
-  // Brings the index to `table`'s main snapshot: nothing to do if it stands there, else a rebuild
-  // from a scan (seconds per million rows; one file's rows in memory at a time).
+  // Brings the index to `table`'s main snapshot: nothing to do if it stands there. From a snapshot
+  // that the table still knows, by the files that differ: after a compaction, by the rows it
+  // rewrote. Else a rebuild from a scan (seconds per million rows; one file's rows in memory at a
+  // time).
   Status Refresh(storage::Disk& disk, const TablePtr& table);
   // One answer per key (encoded by EncodeKeys), in order.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
@@ -61,6 +65,9 @@ class KeyIndex {
   std::string EntryKey(std::string_view key) const;
   std::string FileKey(std::uint32_t id) const;
   Status LoadFiles();
+  static ScanOptions RowsToIndex(const TableMetadata& table);
+  Status PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const;
+  Result<bool> Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from);
   Status Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId wanted);
 
   storage::KvStore& store_;
