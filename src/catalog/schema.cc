@@ -333,7 +333,24 @@ constexpr std::string_view kAttempts = R"sql(
 DELETE FROM parse_attempt WHERE attempts <= 3;
 )sql";
 
-constexpr std::array<Migration, 7> kMigrations{{
+// Which target is owed which event. The counter `outbox` is the first event that was not booked.
+constexpr std::string_view kDeliveries = R"sql(
+CREATE TABLE delivery (
+  event BIGINT NOT NULL,
+  target TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'given_up', 'dropped')),
+  tries INTEGER NOT NULL,
+  next_try BIGINT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (event, target)
+);
+CREATE INDEX delivery_pending ON delivery (target, event) WHERE state = 'pending';
+CREATE INDEX delivery_given_up ON delivery (target, event) WHERE state = 'given_up';
+INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN 'pending' THEN id END),
+  max(id) + 1, 1) FROM outbox;
+)sql";
+
+constexpr std::array<Migration, 8> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -341,6 +358,7 @@ constexpr std::array<Migration, 7> kMigrations{{
     {5, "released files", kReleased},
     {6, "change times of landed files", kLandingTimes},
     {7, "parse attempts of the object alone", kAttempts},
+    {8, "deliveries", kDeliveries},
 }};
 
 Status VersionMismatch(int found) {

@@ -37,6 +37,7 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
   }
   WEIRHOUSE_TRY_STATUS(catalog->OpenReader());
   WEIRHOUSE_TRY_STATUS(CheckVersion(*catalog->reader_));
+  if (options.claim && !options.read_only) WEIRHOUSE_TRY_STATUS(catalog->Claim());
   return std::unique_ptr<Catalog>(std::move(catalog));
 }
 
@@ -68,6 +69,37 @@ Result<std::unique_ptr<Database>> SqlCatalog::OpenWriter() const {
         .WithHint("a writing command opens the project for writing");
   }
   return open_(/*read_only=*/false);
+}
+
+Status SqlCatalog::Claim() {
+  std::int64_t claim = 0;
+  WEIRHOUSE_TRY_STATUS(Write([&](Database& db) -> Status {
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> next,
+                  db.Insert("INSERT INTO counter (name, next) VALUES ('writer', 1) ON CONFLICT "
+                            "(name) DO UPDATE SET next = counter.next + 1 RETURNING next",
+                            {}));
+    claim = next.value_or(0);
+    return Status::Ok();
+  }));
+  claim_ = claim;
+  return Status::Ok();
+}
+
+Status SqlCatalog::CheckClaim(Database& db) const {
+  if (claim_ == 0) return Status::Ok();
+  std::int64_t newest = 0;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT next FROM counter WHERE name = 'writer'", {}, [&](const auto& row) {
+        newest = row.Int(0);
+        return Status::Ok();
+      }));
+  if (newest == claim_) return Status::Ok();
+  return Status(Code::kUnavailable,
+                fmt::format("another process has taken over as the project's writer (number {}, "
+                            "this one is {}): {}",
+                            newest, claim_, shown_))
+      .WithError("WH7100")
+      .WithHint("end this process: nothing that it writes is taken any more");
 }
 
 Status SqlCatalog::OpenReader() {

@@ -133,9 +133,15 @@ int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
   }
   try {
     const Result<int> code = function(context);
-    if (code.ok()) return *code;
+    if (code.ok()) {
+      context.FinishDeliveries();
+      return *code;
+    }
     if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
-    return Print(context, code.status());
+    const int exit = Print(context, code.status());
+    context.FinishDeliveries();
+    // What fails after Ctrl-C fails because of it.
+    return streams.Cancelled() ? kExitInterrupted : exit;
   } catch (const std::bad_alloc&) {
     if (host != nullptr) throw;  // the daemon ends and starts again from the catalog
     return Print(context, Status(Code::kUnavailable, "not enough memory")

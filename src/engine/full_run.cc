@@ -114,7 +114,6 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
 
   WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, progress));
   ++state->summary.commits;
-  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }
 }  // namespace weirhouse::engine

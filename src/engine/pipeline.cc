@@ -234,7 +234,6 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
-  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }
 }  // namespace weirhouse::engine
