@@ -317,7 +317,10 @@ Result<int> RunGc(Context& context) {
       "orphans: {} files, {} bytes; {} removed, {} too young, {} of runs that have not ended",
       WithThousands(swept.orphans), WithThousands(swept.orphan_bytes), WithThousands(swept.removed),
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
+  const auto doubt = engine::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
+  if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},
+                  {"clock_jumped", doubt ? json(*doubt) : json()},
                   {"orphans", swept.orphans},
                   {"orphan_bytes", swept.orphan_bytes},
                   {"orphans_removed", swept.removed},

@@ -19,20 +19,27 @@ class ClientStreams : public command::Streams {
   ClientStreams(int client, const std::atomic<int>& signals) : client_(client), signals_(signals) {}
   void Out(std::string_view text) override { Write('o', text); }
   void Err(std::string_view text) override { Write('e', text); }
+  // So that the client can tell a daemon that works from one that is stopped. From any thread.
+  void SayAlive() { Write('a', ""); }
+  void Exit(int code) { Write('x', std::to_string(code)); }
   bool Cancelled() override {
-    cancelled_ = cancelled_ || signals_.load() > 0 || command::ClientCancelled(client_);
+    cancelled_ = cancelled_ || gone_ || signals_.load() > 0 || command::ClientCancelled(client_);
     return cancelled_;
   }
 
  private:
   void Write(char kind, std::string_view text) {
-    // A client that is gone has pressed Ctrl-C, in effect.
-    if (!text.empty() && !command::WriteFrame(client_, kind, text)) cancelled_ = true;
+    const std::lock_guard lock(mutex_);
+    // A client that is gone, or takes nothing any more, has pressed Ctrl-C, in effect.
+    if ((!text.empty() || kind == 'a') && !gone_ && !command::WriteFrame(client_, kind, text))
+      gone_ = true;
   }
 
   const int client_;
   const std::atomic<int>& signals_;
-  bool cancelled_ = false;
+  bool cancelled_ = false;  // of the working thread
+  std::mutex mutex_;        // frames are written whole
+  std::atomic<bool> gone_{false};
 };
 
 // Only the owner of the project: the socket's mode says so, and this checks it.
@@ -95,6 +102,8 @@ void CommandSocket::Serve(int client) {
   // A client that connects and says nothing (a check whether we live) must not hold a thread.
   const timeval patience{10, 0};
   setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  // Nor may one that is stopped hold the working thread when it takes no more of what is said.
+  setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   ClientStreams streams(client, signals_);
   const auto invocation = command::ReadInvocation(client);
   if (!invocation.ok()) return;
@@ -108,15 +117,15 @@ void CommandSocket::Serve(int client) {
                         Status(Code::kUnavailable, "the daemon is stopping or has too much to do")
                             .WithError("WH8047")
                             .WithHint("run the command again"));
-    command::WriteFrame(client, 'x', "8");
+    streams.Exit(8);
     return;
   }
+  while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();
   try {
-    command::WriteFrame(client, 'x', std::to_string(code.get()));
+    streams.Exit(code.get());
   } catch (const std::future_error&) {
-    command::WriteFrame(client, 'e',
-                        "error[WH8047]: the daemon stopped before the command began\n");
-    command::WriteFrame(client, 'x', "8");
+    streams.Err("error[WH8047]: the daemon stopped before the command began\n");
+    streams.Exit(8);
   }
 }
 }  // namespace weirhouse::daemon

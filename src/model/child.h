@@ -30,6 +30,8 @@ struct ChildLimits {
   int open_files_max = 1024;                            // what a shell gives by default
   std::int64_t log_bytes_max = 16 << 20;                // more output is read and dropped
   std::int64_t rss_bytes_max = 0;                       // 0 = not watched; RunChild only
+  // Asked several times a second; true: it is killed (kKilled). RunChild only.
+  std::function<bool()> told_to_stop;
 };
 
 struct ChildCommand {
@@ -107,6 +109,10 @@ class ChildProcess {
 // Runs a child to its end, whatever end that is. Errors as Start; a child that fails is a
 // ChildExit.
 Result<ChildExit> RunChild(ChildCommand command);
+
+// Kills all children of this process that Start began, and what they started. Safe in a signal
+// handler: for a process that ends itself at once.
+void KillAllChildren() noexcept;
 
 // The absolute path of `program`, looked up in `path_list` unless it has a "/"; empty if there is
 // none.

@@ -271,6 +271,7 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   command.environment["PYTHONDONTWRITEBYTECODE"] = "1";  // the project stays as it was
   command.limits.wall_time = job.timeout;
   command.limits.rss_bytes_max = job.rss_bytes_max;
+  command.limits.told_to_stop = job.told_to_stop;
   command.log_path = job_folder + "/train.log";
   command.on_line = job.on_line;
   const auto variables = command.environment;

@@ -1,10 +1,13 @@
 #include "raw/landing.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <thread>
 
 #include "base/text.h"
 #include "raw/landing_name.h"
@@ -49,6 +52,10 @@ std::string WhyUnreadable(const Status& status) {
              : fmt::format("it cannot be read: {}", EscapeControl(TextOfName(status.message())));
 }
 
+std::int64_t NanosOf(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 // One walk through a landing folder.
 class Walk {
  public:
@@ -66,6 +73,7 @@ class Walk {
     } else if (IsSomething(rule_.folder)) {
       Refuse("", "it is no folder, nor a link to one");
     }
+    WatchThoseOfTheFuture();
     std::sort(landing_.complete.begin(), landing_.complete.end(),
               [](const LandedFile& a, const LandedFile& b) {
                 return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
@@ -153,14 +161,35 @@ class Walk {
     return same ? &record : nullptr;
   }
 
+  // Written in what is the future now: the clock was set back, or another machine's runs ahead. So
+  // their rest is watched instead of computed, once for all of them.
+  void WatchThoseOfTheFuture() {
+    if (future_.empty()) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(kQuietUs));
+    std::vector<LandedFile> still;
+    for (LandedFile& file : landing_.incomplete) {
+      struct stat now{};
+      const bool rests = future_.contains(file.entry.inode) &&
+                         lstat((rule_.folder + "/" + file.place).c_str(), &now) == 0 &&
+                         now.st_ino == file.entry.inode && now.st_size == file.entry.size_bytes &&
+                         NanosOf(now.st_mtim) == file.entry.mtime_ns &&
+                         NanosOf(now.st_ctim) == file.entry.ctime_ns;
+      (rests ? landing_.complete : still).push_back(std::move(file));
+    }
+    landing_.incomplete = std::move(still);
+  }
+
   // True if no process has the file open for writing.
-  Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry) const {
+  Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry) {
     WEIRHOUSE_TRY(const storage::Descriptor fd, folder.OpenFile(entry.name));
     WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
     if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
     const storage::Writers writers = storage::WritersOf(fd.get());
     if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
-    return now_us_ - entry.mtime_us() >= kQuietUs;
+    const std::int64_t age_us = now_us_ - entry.mtime_us();
+    if (age_us >= 0) return age_us >= kQuietUs;
+    future_.insert(held.inode);
+    return false;
   }
 
   void Refuse(std::string_view place, std::string why) {
@@ -173,6 +202,7 @@ class Walk {
   const LandingRule& rule_;
   const std::int64_t now_us_;
   std::map<std::string_view, const catalog::LandingRecord*> seen_;
+  std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
   Landing landing_;
 };
 }  // namespace
