@@ -45,7 +45,8 @@ void Trim(BigNumber& number) {
 // The exponent of the leading bit: the number lies in [2^it, 2^(it + 1)).
 int TopOf(const BigNumber& number) {
   const auto size = static_cast<int>(number.limbs.size());
-  return kLimbBits * (number.first + size - 1) + static_cast<int>(std::bit_width(number.limbs.back())) - 1;
+  return kLimbBits * (number.first + size - 1) +
+         static_cast<int>(std::bit_width(number.limbs.back())) - 1;
 }
 
 bool BitAt(const BigNumber& number, int position) {

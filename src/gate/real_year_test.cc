@@ -5,8 +5,10 @@
 #include <arrow/ipc/reader.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <vector>
 
 #include "base/time.h"
 #include "gate/judge.h"
@@ -202,11 +204,13 @@ TEST_F(RealYear, NoRealDayFailsAndTheBadDayDoes) {
 
 TEST_F(RealYear, ADayWithoutItsQueryIsJudgedInMilliseconds) {
   RunYear();
-  std::int64_t spent_us = 0;
+  // Of each day. The query over all departures of the year is its own cost.
+  std::vector<std::int64_t> value_checks_us;
   std::map<std::string, std::int64_t> by_kind;
   for (const GateReport& report : reports_) {
+    value_checks_us.push_back(0);
     for (const CheckResult& check : report.checks) {
-      spent_us += check.duration_us;
+      if (check.kind != "sql") value_checks_us.back() += check.duration_us;
       by_kind[check.kind] += check.duration_us;
     }
   }
@@ -215,9 +219,10 @@ TEST_F(RealYear, ADayWithoutItsQueryIsJudgedInMilliseconds) {
     if (std::getenv("WEIRHOUSE_TEST_TIMES") != nullptr)
       fmt::print("{} {:.1f} us\n", kind, double(us) / 366);
   }
-  // The query over all departures of the year is its own cost.
-  const double value_checks = static_cast<double>(spent_us - by_kind["sql"]) / 366;
-  EXPECT_LT(value_checks, 20'000) << "ten times what was measured";
+  // The median: a day on which something else had the processor says nothing.
+  const auto median = value_checks_us.begin() + std::ssize(value_checks_us) / 2;
+  std::nth_element(value_checks_us.begin(), median, value_checks_us.end());
+  EXPECT_LT(*median, 20'000) << "ten times what was measured";
 }
 
 TEST_F(RealYear, TheVerdictDoesNotSeeTheOrderOfRows) {
