@@ -369,7 +369,24 @@ CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
 CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
 )sql";
 
-constexpr std::array<Migration, 9> kMigrations{{
+// Which target is owed which event. The counter `outbox` is the first event that was not booked.
+constexpr std::string_view kDeliveries = R"sql(
+CREATE TABLE delivery (
+  event BIGINT NOT NULL,
+  target TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'given_up', 'dropped')),
+  tries INTEGER NOT NULL,
+  next_try BIGINT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (event, target)
+);
+CREATE INDEX delivery_pending ON delivery (target, event) WHERE state = 'pending';
+CREATE INDEX delivery_given_up ON delivery (target, event) WHERE state = 'given_up';
+INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN 'pending' THEN id END),
+  max(id) + 1, 1) FROM outbox;
+)sql";
+
+constexpr std::array<Migration, 10> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -379,6 +396,7 @@ constexpr std::array<Migration, 9> kMigrations{{
     {7, "parse attempts of the object alone", kAttempts},
     {8, "tallies of rows", kTallies},
     {9, "totals", kTotals},
+    {10, "deliveries", kDeliveries},
 }};
 
 Status VersionMismatch(int found) {

@@ -67,6 +67,7 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
   const bool server = Has(disk, state_folder, kServerFile);
   catalog::CatalogOptions options;
   options.read_only = read_only;
+  options.claim = !read_only;
   if (!OnServer(project)) {
     if (sqlite) {
       auto catalog = catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);

@@ -19,8 +19,6 @@ using storage::OpenFolder;
 // The kernel's file times stand still for up to this long (a tick of its clock), so that two writes
 // may leave the same time behind.
 constexpr std::chrono::milliseconds kTimeStep{10};
-constexpr std::int64_t kQuietUs =
-    2'000'000;  // unchanged this long counts as closed where leases are refused
 // Files of one name that may lie aside at once: in the folder aside, and in hidden ones in it.
 constexpr int kAsideOfOneNameMax = 64;
 constexpr std::size_t kPieceBytes = 256 << 10;

@@ -65,6 +65,9 @@ Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::C
 // Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
 void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);
 
+// A file that is unchanged this long counts as closed where leases are refused.
+inline constexpr std::int64_t kQuietUs = 2'000'000;
+
 // Whether no process has `entry` of `folder` open for writing (a read lease is granted), or, where
 // leases are refused, whether it has not changed for 2 s.
 Result<bool> IsWhole(const storage::OpenFolder& folder, const storage::Entry& entry,
