@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/cache_damage.h"
 #include "engine/online_past.h"
 #include "feature/online_store.h"
 #include "feature/request.h"
@@ -168,6 +169,7 @@ Result<feature::FeatureAnswer> OnlineQuery::AnswerStored(const feature::OnlineSt
                                                          const feature::ViewPlan& plan,
                                                          std::span<const feature::Value> entity,
                                                          EventTime at) const {
+  if (state == nullptr) WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
   bool held = false;
   if (state != nullptr) {
     WEIRHOUSE_TRY(held, state->Holds(plan));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -32,6 +31,10 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
 // by a person's decision. What rows that are staged make of earlier records waits for it.
 Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool decided) {
   WEIRHOUSE_TRY(KeylessChange change, KeylessChangeOf(workspace_, work_));
+  // A record that SQL fails on is told of in its own batch.
+  std::erase_if(change.joined, [&](const RejectedRecord& row) {
+    return row.error_code != "WH2112" && !IsOfBatch(row.record);
+  });
   KeylessChange open;
   if (!decided) {
     open.left.swap(change.left);
@@ -113,6 +116,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   if (retry_ != nullptr) {
     const catalog::ObjectRecord& object = retry_->object;
     request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+    request.forgotten_attempts.push_back(MemoryArrival(object));
   }
   for (const auto& [source, records] : sources_) {
     for (const catalog::ObjectRecord& object : records.objects) {
@@ -155,7 +159,9 @@ Status BatchRun::Publish() {
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace_, work_, standing_, request));
   for (const auto& work : work_) {
+    if (standing_.count(work->transform().definition.name()) != 0) continue;
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }
@@ -169,18 +175,7 @@ Status BatchRun::Publish() {
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
-  std::set<std::string> noted;
-  for (const gate::GateReport& report : reports_) {
-    WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> * history, state_.HistoryOf(report.table));
-    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
-    if (!noted.insert(report.table).second) {  // another gate of the same table
-      gate::BatchProfile known = *history->back().profile;
-      profile->columns.merge(known.columns);
-      history->back().profile = std::move(profile);
-      continue;
-    }
-    history->push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
-  }
+  state_.NotePublished(reports_);
   for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
   WEIRHOUSE_FAILPOINT("processed.indexed");
   return Status();

@@ -54,14 +54,19 @@ Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside)
 // How often each row stands there. Bytes and place follow from object and record.
 using Rows = std::map<QuarantineRow, std::int64_t>;
 
+Result<QuarantineRow> RowAt(const arrow::Table& rows, std::int64_t row) {
+  QuarantineRow one;
+  WEIRHOUSE_TRY(one.object, TextAt(rows, "object", row));
+  WEIRHOUSE_TRY(one.object_digest, TextAt(rows, "object_digest", row));
+  WEIRHOUSE_TRY(one.ordinal, TextAt(rows, "ordinal", row));
+  WEIRHOUSE_TRY(one.reason, TextAt(rows, "reason", row));
+  return one;
+}
+
 Result<Rows> CountRows(const RowsPtr& rows) {
   Rows counts;
   for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows(); ++row) {
-    QuarantineRow one;
-    WEIRHOUSE_TRY(one.object, TextAt(*rows, "object", row));
-    WEIRHOUSE_TRY(one.object_digest, TextAt(*rows, "object_digest", row));
-    WEIRHOUSE_TRY(one.ordinal, TextAt(*rows, "ordinal", row));
-    WEIRHOUSE_TRY(one.reason, TextAt(*rows, "reason", row));
+    WEIRHOUSE_TRY(QuarantineRow one, RowAt(*rows, row));
     ++counts[std::move(one)];
   }
   return counts;
@@ -146,5 +151,22 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     publication.Add(staged);
   }
   return Status();
+}
+
+Result<RowsPtr> NotInQuarantine(Workspace& workspace, const std::string& table,
+                                const RowsPtr& rows) {
+  WEIRHOUSE_TRY(const RowsPtr held, AllRows(workspace, table));
+  WEIRHOUSE_TRY(const Rows known, CountRows(held));
+  arrow::BooleanBuilder mask;
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(const QuarantineRow one, RowAt(*rows, row));
+    if (!mask.Append(known.count(one) == 0).ok())
+      return Status(Code::kUnavailable, "no memory");
+  }
+  auto array = mask.Finish();
+  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
+  auto kept = arrow::compute::Filter(rows, *array);
+  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
+  return kept->table();
 }
 }  // namespace weirhouse::engine

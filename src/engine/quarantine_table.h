@@ -46,4 +46,8 @@ Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const Sourc
                                                const std::vector<std::unique_ptr<TableWork>>& work,
                                                const table::TablePtr& stored,
                                                const std::string& key_of);
+// Those of `rows` that `table` does not hold: by object, record and reason.
+Result<std::shared_ptr<arrow::Table>> NotInQuarantine(Workspace& workspace,
+                                                      const std::string& table,
+                                                      const std::shared_ptr<arrow::Table>& rows);
 }  // namespace weirhouse::engine

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/batch_records.h"
+#include "engine/contract_reading.h"
 #include "engine/keyless.h"
 #include "engine/pipeline_state.h"
 #include "engine/rebuild.h"
@@ -44,8 +45,6 @@ std::optional<Source> SourceBefore(const Source& source, const json& digests,
     before.nulls = readings.at(source.name).at("nulls").get<std::vector<std::string>>();
   }
   if (before.format != source.format) return std::nullopt;  // then it has no objects
-  if (before.delimiter == source.delimiter && NullsOf(before) == NullsOf(source))
-    return std::nullopt;
   return before;
 }
 
@@ -62,16 +61,45 @@ Result<contract::Decoded> DecodeAs(const std::shared_ptr<const contract::Contrac
   }
 }
 
-// What the change would do to one object; empty if no record is lost by it.
-Result<std::string> LossOf(Workspace& workspace, const Source& before, const Source& now,
-                           const catalog::ObjectRecord& object) {
-  std::shared_ptr<const contract::Contract> contract =
-      workspace.project().contracts.at(now.contract);
-  if (!object.contract_version.empty() &&
-      object.contract_version != contract->version().ToString()) {
-    WEIRHOUSE_TRY(contract, RegisteredContract(workspace, now.contract, object.contract_version));
-    if (contract == nullptr) return std::string();  // the reader tells of it
+// A source as it was read and as it will be, with the versions of its contract to read by.
+struct Change {
+  Source before;
+  Source now;
+  json read_by_before;
+  json read_by_now;
+
+  bool rereads() const {
+    return before.delimiter != now.delimiter || NullsOf(before) != NullsOf(now) ||
+           read_by_before.value(now.contract, "") != read_by_now.value(now.contract, "");
   }
+  std::string what() const {
+    if (before.delimiter != now.delimiter) return "delimiter";
+    return NullsOf(before) != NullsOf(now) ? "nulls" : "types of the contract";
+  }
+};
+
+// The contract that reads `object`; null if it is not registered, which the reader tells of.
+Result<std::shared_ptr<const contract::Contract>> ContractOf(Workspace& workspace,
+                                                             const Source& source,
+                                                             const json& read_by,
+                                                             const catalog::ObjectRecord& object) {
+  const std::string version = VersionToReadBy(read_by, source.contract, object.contract_version);
+  const auto& today = workspace.project().contracts.at(source.contract);
+  if (version.empty() || version == today->version().ToString()) return today;
+  return RegisteredContract(workspace, source.contract, version);
+}
+
+// What the change would do to one object; empty if no record is lost by it.
+Result<std::string> LossOf(Workspace& workspace, const Change& change,
+                           const catalog::ObjectRecord& object) {
+  const Source& before = change.before;
+  const Source& now = change.now;
+  WEIRHOUSE_TRY(const auto contract, ContractOf(workspace, now, change.read_by_now, object));
+  WEIRHOUSE_TRY(const auto contract_before,
+                ContractOf(workspace, before, change.read_by_before, object));
+  if (contract == nullptr || contract_before == nullptr) return std::string();
+  const bool same_contract = contract->version() == contract_before->version();
+  if (same_contract && change.what() == "types of the contract") return std::string();
   WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
   const auto anew = DecodeAs(contract, now, object, bytes);
   if (!anew.ok() && anew.status().code() != Code::kInvalidInput) return anew.status();
@@ -80,7 +108,7 @@ Result<std::string> LossOf(Workspace& workspace, const Source& before, const Sou
                        WithThousands(object.record_count));
   }
   if (anew.ok() && anew->quarantined.empty()) return std::string();
-  const auto known = DecodeAs(contract, before, object, bytes);
+  const auto known = DecodeAs(contract_before, before, object, bytes);
   if (!known.ok()) {
     if (known.status().code() != Code::kInvalidInput) return known.status();
     return std::string();
@@ -103,13 +131,8 @@ Result<std::string> LossOf(Workspace& workspace, const Source& before, const Sou
                      WithThousands(object.record_count), reason);
 }
 
-std::string_view ChangeOf(const Source& before, const Source& now) {
-  return before.delimiter != now.delimiter ? "delimiter" : "nulls";
-}
-
 // `losses`: what becomes of each object; the first are named.
-Status Refused(std::string_view change, const std::string& source,
-               const std::vector<std::string>& losses) {
+Status Refused(const Change& change, const std::vector<std::string>& losses) {
   std::vector<std::string> told(losses);
   told.resize(std::min(losses.size(), kObjectsNamed));
   if (losses.size() > told.size())
@@ -117,22 +140,24 @@ Status Refused(std::string_view change, const std::string& source,
   return Status(Code::kContractRefused,
                 fmt::format("the new {} of the source \"{}\" would put records into quarantine "
                             "that were good: {}",
-                            change, source, Join(told, ", ")))
+                            change.what(), change.now.name, Join(told, ", ")))
       .WithError("WH2027")
-      .WithHint(
-          "nothing was applied: put it back, and read files of the new form as another source, "
-          "with a landing folder of its own");
+      .WithHint(change.what() == "types of the contract"
+                    ? "nothing was applied: keep the field as it is and cast it in the SQL, or add "
+                      "another field, or read files of the new form as another source"
+                    : "nothing was applied: put it back, and read files of the new form as another "
+                      "source, with a landing folder of its own");
 }
 
-Status CheckSource(Workspace& workspace, const Source& before, const Source& now) {
-  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, now.name));
+Status CheckSource(Workspace& workspace, const Change& change) {
+  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, change.now.name));
   std::vector<std::string> losses;
   for (const catalog::ObjectRecord& object : objects) {
-    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, before, now, object));
+    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, change, object));
     if (!loss.empty())
       losses.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
   }
-  return losses.empty() ? Status() : Refused(ChangeOf(before, now), now.name, losses);
+  return losses.empty() ? Status() : Refused(change, losses);
 }
 
 // Tables that are there and follow, through whichever others, from records of `source`.
@@ -153,10 +178,9 @@ Result<std::set<std::string>> TablesAfter(Workspace& workspace, const std::strin
 }
 
 // Records that would have no key: their tables are rebuilt aside, as they would be.
-Status CheckKeys(Workspace& workspace, const Source& before, const Source& now,
-                 Progress& progress) {
+Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress) {
   RebuildScope scope;
-  WEIRHOUSE_TRY(scope.tables, TablesAfter(workspace, now.name));
+  WEIRHOUSE_TRY(scope.tables, TablesAfter(workspace, reading.now.name));
   if (scope.tables.empty()) return Status();
   WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
   scope.consumed = CommitSeq(consumed.position);
@@ -192,7 +216,7 @@ Status CheckKeys(Workspace& workspace, const Source& before, const Source& now,
     told.push_back(fmt::format("{} ({} of {} records, the first for {})", loss.object,
                                WithThousands(loss.records), WithThousands(loss.of), loss.first));
   }
-  return told.empty() ? Status() : Refused(ChangeOf(before, now), now.name, told);
+  return told.empty() ? Status() : Refused(reading, told);
 }
 }  // namespace
 
@@ -238,11 +262,15 @@ Status CompareReadings(Workspace& workspace, const json& applied, std::vector<Pl
 Status CheckReadings(Workspace& workspace, const json& digests, const json& readings,
                      Progress& progress) {
   if (digests.empty()) return Status();  // nothing was applied yet
+  WEIRHOUSE_TRY(const json read_by_before, AppliedReadBy(workspace));
+  WEIRHOUSE_TRY(const json read_by_now, ReadByToApply(workspace));
   for (const Source& source : workspace.project().sources) {
     const std::optional<Source> before = SourceBefore(source, digests, readings);
     if (!before) continue;
-    WEIRHOUSE_TRY_STATUS(CheckSource(workspace, *before, source));
-    WEIRHOUSE_TRY_STATUS(CheckKeys(workspace, *before, source, progress));
+    const Change change{*before, source, read_by_before, read_by_now};
+    if (!change.rereads()) continue;
+    WEIRHOUSE_TRY_STATUS(CheckSource(workspace, change));
+    WEIRHOUSE_TRY_STATUS(CheckKeys(workspace, change, progress));
   }
   return Status();
 }

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/cache_damage.h"
 #include "engine/external_table.h"
 #include "engine/feature_step.h"
 #include "engine/online.h"
@@ -316,8 +317,9 @@ class Checker {
       report_.notes.push_back(fmt::format("{} is filled by the next run: not compared", name));
       return Status();
     }
+    std::vector<feature::LeftOutRow> left_out;
     WEIRHOUSE_TRY(const RowsPtr rebuilt,
-                  feature::BuildFeatureRows(plan, rows, key, *state_->session));
+                  feature::BuildGoodFeatureRows(plan, rows, key, *state_->session, left_out));
     std::vector<std::string> columns;
     for (const auto& field : rebuilt->schema()->fields()) {
       if (!table::IsHidden(field->name())) columns.push_back(field->name());
@@ -330,8 +332,8 @@ class Checker {
   }
 
   Status CompareOnline(const feature::ViewPlan& plan, const RowsPtr& rebuilt) {
-    if (plan.view.online_fill == feature::OnlineFill::kNone || !workspace_.has_online())
-      return Status();
+    if (plan.view.online_fill == feature::OnlineFill::kNone) return Status();
+    WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
     const std::string name = plan.view.table_name();
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return Status();

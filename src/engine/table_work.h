@@ -44,6 +44,16 @@ class TableWork {
                                            const transform::CheckedTransform& transform,
                                            transform::UpsertPlan plan, bool indexes_history);
 
+  // A table that keeps what it holds, because its SQL cannot be run and no one record is to blame.
+  // It covers nothing; it counts the records that it would read, which are `driver_rows`.
+  static std::unique_ptr<TableWork> Standing(Workspace& workspace,
+                                             const transform::CheckedTransform& transform,
+                                             const SourceRecords* records,
+                                             const std::shared_ptr<arrow::Table>& driver_rows);
+
+  // Rows of the driver that `rows` of Make were computed without.
+  void Reject(const std::vector<RejectedRecord>& without);
+
   // Of a whole table: forgets what has the content that is there already. Nothing of that is
   // written, readers keep their files and nobody downstream is woken.
   Status DropUnchanged();
@@ -113,6 +123,7 @@ class TableWork {
   const SourceRecords* records_ = nullptr;
   bool full_ = false;
   bool indexes_history_ = false;
+  bool stands_ = false;
   bool current_unchanged_ = false;
   bool history_unchanged_ = false;
   transform::UpsertPlan plan_;

@@ -76,6 +76,15 @@ Result<std::shared_ptr<arrow::Table>> EvaluateSpine(Workspace& workspace,
       .WithContext(fmt::format("could not evaluate the spine of \"{}\"", source.definition->name));
 }
 
+Status NoRows(const feature::TrainingSetDefinition& definition) {
+  return Status(Code::kInvalidInput,
+                fmt::format("the spine of \"{}\" has no row, so there is nothing to train on",
+                            definition.name))
+      .WithError("WH4008")
+      .WithSpan(definition.spine_span)
+      .WithHint("nothing was built; look at what its SQL leaves out, and whether data have come");
+}
+
 feature::FeatureProvider ProviderOf(Workspace& workspace, const TrainingSetSource& source,
                                     const PinnedTables& inputs) {
   return [&workspace, &source,
@@ -183,6 +192,7 @@ Result<TrainingRows> ComputeTrainingRows(Workspace& workspace, const TrainingSet
   progress.Update("spine", 0, 0);
   {
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> spine, EvaluateSpine(workspace, source, inputs));
+    if (spine->num_rows() == 0) return NoRows(*source.definition);
     WEIRHOUSE_TRY(rows.spine, table::ContentDigest(*spine));
     progress.Update("point-in-time join", 0, spine->num_rows());
     WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace.sql().Connect());

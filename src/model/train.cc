@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/environment.h"
+#include "base/json_depth.h"
 #include "base/text.h"
 #include "model/inputs.h"
 
@@ -103,6 +104,7 @@ Result<nlohmann::json> ReadReport(storage::Disk& disk, const std::string& path) 
   };
   if (info.size_bytes > kReportBytesMax) return refuse("larger than 16 MiB");
   WEIRHOUSE_TRY(const std::string text, disk.Read(path));
+  if (JsonDepthOf(text) > kSentDepthMax) return refuse("nested too deep");
   nlohmann::json report = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object()) return refuse("not a JSON object");
   return report;
@@ -335,6 +337,7 @@ ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
   command.limits.wall_time = job.timeout;
   command.limits.rss_bytes_max = job.rss_bytes_max;
   command.limits.processors_max = job.processors_max;
+  command.limits.told_to_stop = job.told_to_stop;
   command.log_path = job_folder + "/train.log";
   command.on_line = job.on_line;
   return command;

@@ -56,6 +56,7 @@ struct TrainingJob {
   std::set<std::string> code;       // files of the project that are its code, relative
   std::vector<std::string> inputs;  // that its model declares
   int processors_max = 0;           // 0 = all that we may use
+  std::function<bool()> told_to_stop;                         // then the command is killed
 };
 
 struct Artifact {

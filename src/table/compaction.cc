@@ -171,6 +171,15 @@ class Compaction {
 };
 }  // namespace
 
+Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
+                             const CompactionOptions& options) {
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, base, {}));
+  const CommitSeqOf no_commit;
+  WEIRHOUSE_TRY(const std::vector<Group> groups,
+                Compaction(disk, base, options, no_commit).Choose(scan));
+  return !groups.empty();
+}
+
 Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of) {
