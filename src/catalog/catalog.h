@@ -2,6 +2,7 @@
 // of a run, all in one transaction. On SQLite or PostgreSQL, under one conformance suite.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -88,6 +89,8 @@ struct ObjectFilter {
   std::optional<std::string> batch = std::nullopt;
   std::optional<CommitSeq> seq = std::nullopt;  // committed by this commit
   std::optional<std::string> state = std::nullopt;
+  // Quarantined whole as it came, or with so many attempts to parse it counted. Cost: O(those).
+  std::optional<int> refused_at_attempts = std::nullopt;
 };
 struct VerdictFilter {
   std::optional<std::string> gate = std::nullopt;
@@ -172,6 +175,14 @@ class Catalog {
   virtual Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) = 0;
   virtual Status MarkRemoved(const std::vector<std::string>& paths) = 0;
   virtual Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) = 0;
+  struct ObjectTotals {
+    std::int64_t objects = 0;
+    std::int64_t records = 0;
+  };
+  // How many arrived, and with how many records. Cost: O(1).
+  virtual Result<ObjectTotals> CountObjects() = 0;
+  // The records of objects that commits after `after` brought.
+  virtual Result<std::int64_t> RecordsSince(CommitSeq after) = 0;
   virtual Result<std::optional<ObjectRecord>> FindObject(ObjectId id) = 0;
   // The object whose record range holds `record`.
   virtual Result<std::optional<ObjectRecord>> ObjectOfRecord(RecordId record) = 0;
@@ -180,6 +191,9 @@ class Catalog {
                                                           const std::string& name,
                                                           const Digest& digest) = 0;
   virtual Result<std::optional<LandingRecord>> FindLanding(const std::string& path) = 0;
+  // Those of `paths` that are known, in no order. Cost: O(paths), whatever else has landed.
+  virtual Result<std::vector<LandingRecord>> FindLandings(
+      const std::vector<std::string>& paths) = 0;
   virtual Result<std::vector<LandingRecord>> Landings(const std::string& source) = 0;
   virtual Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) = 0;
   // Metrics of `table` named `name` with batch end in [from, to), in baseline or not, oldest first.
@@ -187,7 +201,7 @@ class Catalog {
                                                     const std::string& name, EventTime from,
                                                     EventTime to) = 0;
   // Sums over all commits that published, by (source, table, state). What a halted commit counted
-  // is left out: the commit that overrides or discards it brings its own counts.
+  // is left out: the commit that overrides or discards it brings its own counts. Cost: O(sums).
   virtual Result<std::vector<RecordStateCount>> RecordStates() = 0;
   virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
@@ -217,14 +231,42 @@ class Catalog {
   };
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
+  // The first commit of `layer` after `after` that published. Cost: O(1), whatever lies between.
+  virtual Result<std::optional<CommitEntry>> NextCommit(std::string_view layer,
+                                                        CommitSeq after) = 0;
   // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
   // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
   // (WH7008) names the first entry that does not fit. Cost: reads every row once.
   virtual Status VerifyChain() = 0;
 
-  // ---- Outbox (dispatch is at-least-once; see engine/outbox.h)
+  // ---- Outbox (dispatch is at-least-once; see engine/courier.h)
+  // Events of which it is not yet booked who gets them, oldest first.
   virtual Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) = 0;
-  virtual Status MarkEvent(std::int64_t id, std::string_view state, int attempts) = 0;
+  // Books who gets the pending events up to `last`, in one transaction; those that nobody gets are
+  // done with. What is booked already stays as it is.
+  virtual Status RouteEvents(std::int64_t last, const std::vector<Delivery>& owed) = 0;
+  virtual Result<std::optional<OutboxEvent>> FindEvent(std::int64_t id) = 0;
+  // The oldest pending delivery to `target` that may be tried now: its time has come, or is so far
+  // away (`longest_wait`) that a clock must have gone back meanwhile.
+  virtual Result<std::optional<Delivery>> DueDelivery(const std::string& target, ProcessTime now,
+                                                      std::chrono::microseconds longest_wait) = 0;
+  // When the next one is to be tried; absent: none is pending.
+  virtual Result<std::optional<ProcessTime>> NextTry(const std::string& target) = 0;
+  // How a try went, or that nothing will be tried any more. An event is done with once none of its
+  // deliveries is pending. kNotFound (WH7086): it is not booked.
+  virtual Status NoteDelivery(const Delivery& delivery) = 0;
+  // The targets that something pending is for.
+  virtual Result<std::vector<std::string>> WaitingTargets() = 0;
+  struct TargetCount {
+    std::string target;
+    std::string state;
+    std::int64_t deliveries = 0;
+  };
+  // How many deliveries are pending and given up. Cost: O(those).
+  virtual Result<std::vector<TargetCount>> OpenDeliveries() = 0;
+  // Those in `state` (any, if empty), oldest first, or newest first.
+  virtual Result<std::vector<Delivery>> Deliveries(std::string_view state, bool newest_first,
+                                                   std::int64_t limit) = 0;
   // How many events are in each state (pending, sent, dead).
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> EventCounts() = 0;
 
@@ -235,7 +277,10 @@ class Catalog {
 
 struct CatalogOptions {
   bool read_only = false;
-  bool create = true;        // false: kNotFound (WH7012) where there is none
+  bool create = true;  // false: kNotFound (WH7012) where there is none
+  // From now on this one writes, alone: what an earlier claimant still tries to write is refused
+  // (kUnavailable WH7100), whatever it believes to hold.
+  bool claim = false;
   Clock* clock = nullptr;    // null = SystemClock()
   Random* random = nullptr;  // null = SystemRandom(); makes the project's id at creation
 };

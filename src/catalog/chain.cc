@@ -316,7 +316,8 @@ Status SqlCatalog::VerifyChain() {
     // First: what follows finds the rows of a commit by them.
     WEIRHOUSE_TRY_STATUS(CheckIndexes(db));
     try {
-      return ChainCheck(db).Walk();
+      WEIRHOUSE_TRY_STATUS(ChainCheck(db).Walk());
+      return CheckTotals(db);
     } catch (const nlohmann::json::exception& error) {
       // Only a record of another shape than ours gets here, and its hash fits: somebody rebuilt the
       // chain.

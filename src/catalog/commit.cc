@@ -223,6 +223,7 @@ Result<CommitAnswer> WriteCommit(Database& db, const CommitRequest& request, Pro
   WEIRHOUSE_TRY_STATUS(WriteTables(commit));
   WEIRHOUSE_TRY_STATUS(WriteReleased(commit));
   WEIRHOUSE_TRY_STATUS(WriteJudgement(commit));
+  WEIRHOUSE_TRY_STATUS(WriteTotals(commit));
   WEIRHOUSE_TRY_STATUS(CloseRuns(commit));
   WEIRHOUSE_TRY_STATUS(WriteLineage(commit));
   WEIRHOUSE_FAILPOINT("catalog.commit.lineage");

@@ -33,6 +33,13 @@ Status WritePointers(CommitContext& commit);
 // ---- reply.cc
 Status WriteReply(storage::Database& db, const StoredReply& reply, ProcessTime now);
 
+// ---- totals.cc
+Status CountNewRun(storage::Database& db);
+// What this commit adds to the totals that are kept.
+Status WriteTotals(CommitContext& commit);
+// kCorruption (WH7008): a total is not the sum of its rows.
+Status CheckTotals(storage::Database& db);
+
 // ---- released.cc
 Status WriteReleased(CommitContext& commit);
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <set>
 
 #include "catalog/conformance.h"
@@ -41,6 +43,90 @@ TEST_P(CatalogConformance, SnapshotsAreFoundByCommitAndBySequenceNumber) {
   const auto all = ValueOf(catalog_->Snapshots("processed.a"));
   ASSERT_EQ(all.size(), 6U);
   EXPECT_EQ(all.front().snapshot, SnapshotId(10));
+}
+
+// ---- What is asked again and again
+TEST_P(CatalogConformance, TotalsAreTheSumsOfWhatWasCommitted) {
+  EXPECT_EQ(ValueOf(catalog_->CountObjects()).objects, 0);
+  EXPECT_EQ(ValueOf(catalog_->RecordsSince(CommitSeq(0))), 0);
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  const CommitRequest request = FullOf(run, std::nullopt, "m1.json");
+  ASSERT_FALSE(request.objects.empty());
+  const CommitAnswer answer = ValueOf(catalog_->Commit(request));
+  const auto failed = ValueOf(catalog_->PlanRun(PlanOf("day2")));
+  ASSERT_OK(catalog_->FailRun(failed.id, Status(Code::kUnavailable, "no")));
+  ASSERT_OK(catalog_->PlanRun(PlanOf("day3")));
+  std::int64_t records = 0;
+  for (const ObjectRecord& object : request.objects) records += object.record_count;
+  const Catalog::ObjectTotals totals = ValueOf(catalog_->CountObjects());
+  EXPECT_EQ(totals.objects, static_cast<std::int64_t>(request.objects.size()));
+  EXPECT_EQ(totals.records, records);
+  EXPECT_EQ(ValueOf(catalog_->RecordsSince(CommitSeq(0))), records);
+  EXPECT_EQ(ValueOf(catalog_->RecordsSince(answer.seq)), 0);
+  using Count = std::pair<RunState, std::int64_t>;
+  EXPECT_THAT(
+      ValueOf(catalog_->RunCounts()),
+      ::testing::UnorderedElementsAre(Count{RunState::kCommitted, 1}, Count{RunState::kFailed, 1},
+                                      Count{RunState::kPlanned, 1}));
+  EXPECT_OK(catalog_->VerifyChain());
+}
+
+TEST_P(CatalogConformance, ATotalThatIsNotTheSumOfItsRowsIsFound) {
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  ASSERT_OK(catalog_->Commit(FullOf(run, std::nullopt, "m1.json")));
+  const std::pair<std::string, std::string> edits[] = {
+      {"UPDATE counter SET next = next + 1 WHERE name = 'runs'",
+       "UPDATE counter SET next = next - 1 WHERE name = 'runs'"},
+      {"UPDATE counter SET next = next + 1 WHERE name = 'objects'",
+       "UPDATE counter SET next = next - 1 WHERE name = 'objects'"},
+      {"UPDATE counter SET next = next + 1 WHERE name = 'object_records'",
+       "UPDATE counter SET next = next - 1 WHERE name = 'object_records'"},
+      {"UPDATE counter SET next = next + 1 WHERE name = 'events'",
+       "UPDATE counter SET next = next - 1 WHERE name = 'events'"},
+      {"UPDATE record_total SET count = count + 1", "UPDATE record_total SET count = count - 1"},
+      {"INSERT INTO record_total VALUES ('x', 'y', 'processed', 1)",
+       "DELETE FROM record_total WHERE source = 'x'"}};
+  for (const auto& [edit, undo] : edits) {
+    place_->Edit(edit);
+    EXPECT_EQ(catalog_->VerifyChain().error_code(), "WH7008") << edit;
+    place_->Edit(undo);
+    EXPECT_OK(catalog_->VerifyChain());
+  }
+}
+
+TEST_P(CatalogConformance, TheNextCommitOfALayerIsTheFirstThatPublished) {
+  EXPECT_FALSE(ValueOf(catalog_->NextCommit("raw", CommitSeq(0))).has_value());
+  std::vector<CommitSeq> raw;
+  for (int i = 0; i < 4; ++i) {
+    const auto other = ValueOf(catalog_->PlanRun(PlanOf("p" + std::to_string(i), 0, "serve")));
+    ASSERT_OK(
+        catalog_->Commit(SwapOf(other, "processed.p" + std::to_string(i), std::nullopt, "p")));
+    const auto run = ValueOf(catalog_->PlanRun(PlanOf("r" + std::to_string(i), 0, "raw")));
+    CommitRequest request = SwapOf(run, "processed.r" + std::to_string(i), std::nullopt, "r");
+    if (i == 1) request.run_state = RunState::kHalted;
+    raw.push_back(ValueOf(catalog_->Commit(request)).seq);
+  }
+  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", CommitSeq(0)))->seq, raw[0]);
+  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", raw[0]))->seq, raw[2]);
+  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", raw[2]))->batch, "r3");
+  EXPECT_FALSE(ValueOf(catalog_->NextCommit("raw", raw[3])).has_value());
+}
+
+TEST_P(CatalogConformance, LandingsAreFoundByTheirPaths) {
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  CommitRequest request = FullOf(run, std::nullopt, "m1.json");
+  request.landings.clear();
+  for (int i = 0; i < 250; ++i)
+    request.landings.push_back({fmt::format("/in/{}", i), i, 1, 1, "arrival", {}, "stored", 1});
+  ASSERT_OK(catalog_->Commit(request));
+  EXPECT_TRUE(ValueOf(catalog_->FindLandings({})).empty());
+  EXPECT_TRUE(ValueOf(catalog_->FindLandings({"/in/250"})).empty());
+  std::vector<std::string> paths = {"/elsewhere"};
+  for (int i = 0; i < 230; ++i) paths.push_back(fmt::format("/in/{}", i));
+  const auto found = ValueOf(catalog_->FindLandings(paths));
+  EXPECT_EQ(found.size(), 230U);
+  for (const LandingRecord& landing : found)
+    EXPECT_EQ(landing.path, fmt::format("/in/{}", landing.size_bytes));
 }
 
 TEST_P(CatalogConformance, MetricsComeFromAHalfOpenWindowOldestFirst) {
@@ -258,33 +344,6 @@ TEST_P(CatalogConformance, ANodeKeepsItsFirstRecord) {
   EXPECT_EQ(node->node.record, (nlohmann::json{{"round", 1}}));
   EXPECT_EQ(node->seq, CommitSeq(1));
   EXPECT_EQ(ValueOf(catalog_->FindNode({"run", "r2"}))->node.record.value("git", ""), "abc");
-}
-
-// ---- Outbox
-TEST_P(CatalogConformance, EventsStayPendingUntilTheyAreMarked) {
-  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1")));
-  CommitRequest request = SwapOf(run, "processed.a", std::nullopt, "a1");
-  for (const char* subject : {"first", "second", "third"}) {
-    request.events.push_back({0, "type", subject, {{"n", 1}}, {}, 0, "pending"});
-  }
-  ASSERT_OK(catalog_->Commit(request));
-  auto pending = ValueOf(catalog_->PendingEvents(2));
-  ASSERT_EQ(pending.size(), 2U);
-  EXPECT_EQ(pending[0].subject, "first");
-  EXPECT_EQ(pending[0].seq, CommitSeq(1));
-  ASSERT_OK(catalog_->MarkEvent(pending[0].id, "sent", 1));
-  ASSERT_OK(catalog_->MarkEvent(pending[1].id, "pending", 4));
-  Reopen();
-  auto later = ValueOf(catalog_->PendingEvents(10));
-  ASSERT_EQ(later.size(), 2U);
-  EXPECT_EQ(later[0].subject, "second");
-  EXPECT_EQ(later[0].attempts, 4);
-  ASSERT_OK(catalog_->MarkEvent(later[0].id, "dead", 5));
-  using Counts = std::vector<std::pair<std::string, std::int64_t>>;
-  EXPECT_EQ(ValueOf(catalog_->EventCounts()), (Counts{{"dead", 1}, {"pending", 1}, {"sent", 1}}));
-  EXPECT_EQ(catalog_->MarkEvent(99, "sent", 1).code(), Code::kNotFound);
-  EXPECT_EQ(catalog_->MarkEvent(later[0].id, "lost", 1).code(), Code::kInternal);
-  EXPECT_OK(catalog_->VerifyChain());
 }
 
 }  // namespace

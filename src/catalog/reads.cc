@@ -1,6 +1,9 @@
 // Reads of arrivals, verdicts and the commit log.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sql_catalog.h"
@@ -31,6 +34,15 @@ Result<std::vector<ObjectRecord>> SqlCatalog::Objects(const ObjectFilter& filter
   if (filter.state) {
     sql += " AND o.state = ?";
     parameters.emplace_back(*filter.state);
+  }
+  if (filter.refused_at_attempts) {
+    sql +=
+        " AND o.id IN (SELECT id FROM object WHERE state = 'quarantined' UNION SELECT r.id FROM "
+        "parse_attempt a JOIN object r ON r.source = a.source AND r.name = a.name AND r.digest = "
+        "a.digest AND r.state <> 'duplicate' WHERE a.attempts >= ? UNION SELECT id FROM object "
+        "WHERE attempts > 0 AND attempts >= ?)";
+    parameters.emplace_back(std::int64_t{*filter.refused_at_attempts});
+    parameters.emplace_back(std::int64_t{*filter.refused_at_attempts});
   }
   sql += " ORDER BY o.id";
   return Collect<ObjectRecord>(sql, parameters, ObjectOfRow);
@@ -74,6 +86,24 @@ Result<std::vector<LandingRecord>> SqlCatalog::Landings(const std::string& sourc
   return Collect<LandingRecord>(
       fmt::format("SELECT {} FROM landing WHERE source = ? ORDER BY path", kLandingColumns),
       {source}, LandingOfRow);
+}
+
+Result<std::vector<LandingRecord>> SqlCatalog::FindLandings(const std::vector<std::string>& paths) {
+  // Always as many at once, so that the statement is prepared once.
+  constexpr std::size_t kAtOnce = 100;
+  std::string sql = fmt::format("SELECT {} FROM landing WHERE path IN (?", kLandingColumns);
+  for (std::size_t i = 1; i < kAtOnce; ++i) sql += ", ?";
+  sql += ")";
+  std::vector<LandingRecord> found;
+  for (std::size_t first = 0; first < paths.size(); first += kAtOnce) {
+    std::vector<DatabaseValue> some;
+    for (std::size_t i = first; i < first + kAtOnce; ++i)
+      some.emplace_back(i < paths.size() ? DatabaseValue(paths[i]) : DatabaseValue());
+    WEIRHOUSE_TRY(std::vector<LandingRecord> known,
+                  Collect<LandingRecord>(sql, some, LandingOfRow));
+    std::move(known.begin(), known.end(), std::back_inserter(found));
+  }
+  return found;
 }
 
 Result<int> SqlCatalog::CountParseAttempt(const std::string& source, const std::string& name,
@@ -140,16 +170,6 @@ Result<std::vector<VerdictRecord>> SqlCatalog::Verdicts(const VerdictFilter& fil
   return Collect<VerdictRecord>(sql, parameters, VerdictOfRow);
 }
 
-Result<std::vector<RecordStateCount>> SqlCatalog::RecordStates() {
-  return Collect<RecordStateCount>(
-      "SELECT r.source, r.table_name, r.state, sum(r.count) FROM record_state r JOIN commit_log c "
-      "ON c.seq = r.seq WHERE c.state = 'committed' GROUP BY r.source, r.table_name, r.state ORDER "
-      "BY r.source, r.table_name, r.state",
-      {}, [](const DatabaseRow& row) -> Result<RecordStateCount> {
-        return RecordStateCount{row.Text(0), row.Text(1), row.Text(2), row.Int(3)};
-      });
-}
-
 // ---- The commit log
 Result<CommitSeq> SqlCatalog::LastSeq() {
   WEIRHOUSE_TRY(std::optional<CommitSeq> last,
@@ -164,6 +184,15 @@ Result<std::vector<Catalog::CommitEntry>> SqlCatalog::Commits(CommitSeq after, s
   return Collect<CommitEntry>(
       fmt::format("SELECT {} FROM commit_log WHERE seq > ? ORDER BY seq LIMIT ?", kCommitColumns),
       {after.value(), limit}, CommitOfRow);
+}
+
+Result<std::optional<Catalog::CommitEntry>> SqlCatalog::NextCommit(std::string_view layer,
+                                                                   CommitSeq after) {
+  return FindOne<CommitEntry>(
+      fmt::format("SELECT {} FROM commit_log WHERE layer = ? AND state = 'committed' AND seq > ? "
+                  "ORDER BY seq LIMIT 1",
+                  kCommitColumns),
+      {std::string(layer), after.value()}, CommitOfRow);
 }
 
 Result<EventTime> SqlCatalog::ReplayNow() {

@@ -49,6 +49,7 @@ Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
                  JsonText(plan.inputs), JsonText(plan.parameters), plan.record_ids_wanted,
                  run.first_record_id.value(), Micros(now)}));
   run.id = RunId(id.value_or(0));
+  WEIRHOUSE_TRY_STATUS(CountNewRun(db));
   return run;
 }
 
@@ -169,14 +170,5 @@ Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
   sql += " ORDER BY id DESC LIMIT ?";
   parameters.emplace_back(filter.limit);
   return Collect<Run>(sql, parameters, RunOfRow);
-}
-
-Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
-  using Count = std::pair<RunState, std::int64_t>;
-  return Collect<Count>("SELECT state, count(*) FROM run GROUP BY state ORDER BY state", {},
-                        [](const DatabaseRow& row) -> Result<Count> {
-                          WEIRHOUSE_TRY(const RunState state, StoredState(row.Text(0)));
-                          return Count(state, row.Int(1));
-                        });
 }
 }  // namespace weirhouse::catalog

@@ -344,7 +344,49 @@ CREATE TABLE tally (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array<Migration, 8> kMigrations{{
+// Totals, and ways to what is asked for again and again, so that neither costs more as the history
+// grows: see totals.cc.
+constexpr std::string_view kTotals = R"sql(
+INSERT INTO counter (name, next) SELECT 'runs', count(*) FROM run;
+INSERT INTO counter (name, next) SELECT 'objects', count(*) FROM object;
+INSERT INTO counter (name, next) SELECT 'events', count(*) FROM outbox;
+INSERT INTO counter (name, next)
+  SELECT 'object_records', CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM object;
+CREATE TABLE record_total (
+  source TEXT NOT NULL,
+  table_name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (source, table_name, state)
+) WITHOUT ROWID;
+INSERT INTO record_total (source, table_name, state, count)
+  SELECT r.source, r.table_name, r.state, CAST(sum(r.count) AS BIGINT)
+  FROM record_state r JOIN commit_log c ON c.seq = r.seq
+  WHERE c.state = 'committed' GROUP BY r.source, r.table_name, r.state;
+CREATE INDEX commit_by_layer ON commit_log (layer, state, seq);
+CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
+CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
+CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
+)sql";
+
+// Which target is owed which event. The counter `outbox` is the first event that was not booked.
+constexpr std::string_view kDeliveries = R"sql(
+CREATE TABLE delivery (
+  event BIGINT NOT NULL,
+  target TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'given_up', 'dropped')),
+  tries INTEGER NOT NULL,
+  next_try BIGINT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (event, target)
+);
+CREATE INDEX delivery_pending ON delivery (target, event) WHERE state = 'pending';
+CREATE INDEX delivery_given_up ON delivery (target, event) WHERE state = 'given_up';
+INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN 'pending' THEN id END),
+  max(id) + 1, 1) FROM outbox;
+)sql";
+
+constexpr std::array<Migration, 10> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -353,6 +395,8 @@ constexpr std::array<Migration, 8> kMigrations{{
     {6, "change times of landed files", kLandingTimes},
     {7, "parse attempts of the object alone", kAttempts},
     {8, "tallies of rows", kTallies},
+    {9, "totals", kTotals},
+    {10, "deliveries", kDeliveries},
 }};
 
 Status VersionMismatch(int found) {

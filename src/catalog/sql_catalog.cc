@@ -25,8 +25,11 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
   std::unique_ptr<SqlCatalog> catalog(
       new SqlCatalog(std::move(open), std::move(shown), options.read_only, clock));
   if (options.read_only || !options.create) {
-    WEIRHOUSE_TRY_STATUS(catalog->OpenReader());
-    WEIRHOUSE_TRY(const int version, SchemaVersion(*catalog->reader_));
+    int version = 0;
+    WEIRHOUSE_TRY_STATUS(catalog->Read([&](Database& db) -> Status {
+      WEIRHOUSE_TRY(version, SchemaVersion(db));
+      return Status::Ok();
+    }));
     if (version == 0) return NoCatalog(catalog->shown_);
   }
   if (!options.read_only) {
@@ -36,8 +39,8 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
     WEIRHOUSE_TRY_STATUS(writer->WaitForWriters());
     WEIRHOUSE_TRY_STATUS(Migrate(*writer, clock.Now(), random));
   }
-  WEIRHOUSE_TRY_STATUS(catalog->OpenReader());
-  WEIRHOUSE_TRY_STATUS(CheckVersion(*catalog->reader_));
+  WEIRHOUSE_TRY_STATUS(catalog->Read(CheckVersion));
+  if (options.claim && !options.read_only) WEIRHOUSE_TRY_STATUS(catalog->Claim());
   return std::unique_ptr<Catalog>(std::move(catalog));
 }
 
@@ -76,37 +79,89 @@ Result<std::unique_ptr<Database>> SqlCatalog::OpenTalliedWriter() const {
   return std::unique_ptr<Database>(std::make_unique<TalliedDatabase>(std::move(writer)));
 }
 
-Status SqlCatalog::OpenReader() {
-  if (reader_ == nullptr || reader_->lost()) {
-    reader_.reset();
-    WEIRHOUSE_TRY(reader_, open_(/*read_only=*/true));
-  }
+Status SqlCatalog::Claim() {
+  std::int64_t claim = 0;
+  WEIRHOUSE_TRY_STATUS(Write([&](Database& db) -> Status {
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> next,
+                  db.Insert("INSERT INTO counter (name, next) VALUES ('writer', 1) ON CONFLICT "
+                            "(name) DO UPDATE SET next = counter.next + 1 RETURNING next",
+                            {}));
+    claim = next.value_or(0);
+    return Status::Ok();
+  }));
+  claim_ = claim;
   return Status::Ok();
+}
+
+Status SqlCatalog::CheckClaim(Database& db) const {
+  if (claim_ == 0) return Status::Ok();
+  std::int64_t newest = 0;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT next FROM counter WHERE name = 'writer'", {}, [&](const auto& row) {
+        newest = row.Int(0);
+        return Status::Ok();
+      }));
+  if (newest == claim_) return Status::Ok();
+  return Status(Code::kUnavailable,
+                fmt::format("another process has taken over as the project's writer (number {}, "
+                            "this one is {}): {}",
+                            newest, claim_, shown_))
+      .WithError("WH7100")
+      .WithHint("end this process: nothing that it writes is taken any more");
 }
 
 Status SqlCatalog::Write(const Body& body) {
   return writer_.Write({.body = body, .what = "write to the catalog"});
 }
 
-Status SqlCatalog::OnReader(const Body& statement) {
-  WEIRHOUSE_TRY_STATUS(OpenReader());
-  Status status = statement(*reader_);
-  // The connection had ended while nobody used it, so no row was visited: another one will do.
-  if (status.ok() || !reader_->lost()) return status;
-  WEIRHOUSE_TRY_STATUS(OpenReader());
-  return statement(*reader_);
+SqlCatalog::Reader::~Reader() {
+  if (!counted_) return;
+  const std::lock_guard lock(catalog_.read_mutex_);
+  --catalog_.readers_at_work_;
+  if (connection_ != nullptr && !connection_->lost() &&
+      catalog_.idle_readers_.size() < kReadersKept) {
+    catalog_.idle_readers_.push_back(std::move(connection_));
+  }
+  catalog_.reader_back_.notify_one();
 }
 
-Status SqlCatalog::Read(const Body& body) {
-  const std::lock_guard lock(read_mutex_);
-  return OnReader(body);
+Status SqlCatalog::Reader::Open() {
+  {
+    std::unique_lock lock(catalog_.read_mutex_);
+    if (!counted_) {
+      catalog_.reader_back_.wait(lock, [&] { return catalog_.readers_at_work_ < kReadersMax; });
+      ++catalog_.readers_at_work_;
+      counted_ = true;
+    }
+    while (connection_ == nullptr && !catalog_.idle_readers_.empty()) {
+      connection_ = std::move(catalog_.idle_readers_.back());
+      catalog_.idle_readers_.pop_back();
+      if (connection_->lost()) connection_.reset();
+    }
+  }
+  if (connection_ != nullptr) return Status::Ok();
+  WEIRHOUSE_TRY(connection_, catalog_.open_(/*read_only=*/true));
+  return Status::Ok();
 }
+
+Status SqlCatalog::Reader::Run(const Body& statement) {
+  WEIRHOUSE_TRY_STATUS(Open());
+  Status status = statement(*connection_);
+  // The connection had ended while nobody used it, so no row was visited: another one will do. The
+  // others that are idle have ended with it, or will be found to have.
+  if (status.ok() || !connection_->lost()) return status;
+  WEIRHOUSE_TRY(connection_, catalog_.open_(/*read_only=*/true));
+  return statement(*connection_);
+}
+
+Status SqlCatalog::Read(const Body& body) { return Reader(*this).Run(body); }
 
 Status SqlCatalog::ReadOneState(const Body& body) {
-  const std::lock_guard lock(read_mutex_);
-  WEIRHOUSE_TRY_STATUS(OnReader([](Database& db) { return db.BeginRead(); }));
-  Status status = body(*reader_);
-  reader_->Rollback();  // nothing was written: ending the transaction is all that is wanted
+  Reader reader(*this);
+  WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
+  Status status = body(reader.database());
+  // Nothing was written: ending the transaction is all that is wanted.
+  reader.database().Rollback();
   return status;
 }
 }  // namespace weirhouse::catalog

@@ -1,9 +1,10 @@
 // The catalog on SQLite or PostgreSQL. Private to catalog/; its parts lie in files by concept:
 // commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc and
 // tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, released.cc,
-// reads.cc, graph.cc, reply.cc, outbox.cc.
+// reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc, delivery.cc.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,8 @@
 
 namespace weirhouse::catalog {
 
-// One writing connection, which writers share (group_writer.h), and one reading one: a reader never
-// waits for the writer's fsync.
+// One writing connection, which writers share (group_writer.h), and several reading ones: a reader
+// waits neither for the writer's fsync nor for another that reads long.
 class SqlCatalog final : public Catalog {
  public:
   // Opens one connection; is asked again when one was lost.
@@ -65,12 +66,15 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) override;
   Status MarkRemoved(const std::vector<std::string>& paths) override;
   Result<std::vector<ObjectRecord>> Objects(const ObjectFilter& filter) override;
+  Result<ObjectTotals> CountObjects() override;
+  Result<std::int64_t> RecordsSince(CommitSeq after) override;
   Result<std::optional<ObjectRecord>> FindObject(ObjectId id) override;
   Result<std::optional<ObjectRecord>> ObjectOfRecord(RecordId record) override;
   Result<std::optional<ObjectRecord>> FindArrival(const std::string& source,
                                                   const std::string& name,
                                                   const Digest& digest) override;
   Result<std::optional<LandingRecord>> FindLanding(const std::string& path) override;
+  Result<std::vector<LandingRecord>> FindLandings(const std::vector<std::string>& paths) override;
   Result<std::vector<LandingRecord>> Landings(const std::string& source) override;
   Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) override;
   Result<std::vector<MetricRecord>> Metrics(const std::string& table, const std::string& name,
@@ -87,10 +91,20 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
       std::string_view prefix) override;
   Result<std::vector<CommitEntry>> Commits(CommitSeq after, std::int64_t limit) override;
+  Result<std::optional<CommitEntry>> NextCommit(std::string_view layer, CommitSeq after) override;
   Status VerifyChain() override;
 
   Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) override;
-  Status MarkEvent(std::int64_t id, std::string_view state, int attempts) override;
+  Status RouteEvents(std::int64_t last, const std::vector<Delivery>& owed) override;
+  Result<std::optional<OutboxEvent>> FindEvent(std::int64_t id) override;
+  Result<std::optional<Delivery>> DueDelivery(const std::string& target, ProcessTime now,
+                                              std::chrono::microseconds longest_wait) override;
+  Result<std::optional<ProcessTime>> NextTry(const std::string& target) override;
+  Status NoteDelivery(const Delivery& delivery) override;
+  Result<std::vector<std::string>> WaitingTargets() override;
+  Result<std::vector<TargetCount>> OpenDeliveries() override;
+  Result<std::vector<Delivery>> Deliveries(std::string_view state, bool newest_first,
+                                           std::int64_t limit) override;
   Result<std::vector<std::pair<std::string, std::int64_t>>> EventCounts() override;
   Result<EventTime> ReplayNow() override;
 
@@ -102,18 +116,36 @@ class SqlCatalog final : public Catalog {
         shown_(std::move(shown)),
         read_only_(read_only),
         clock_(&clock),
-        writer_([this] { return OpenTalliedWriter(); }) {}
+        writer_([this] { return OpenTalliedWriter(); },
+                [this](storage::Database& db) { return CheckClaim(db); }) {}
 
   Result<std::unique_ptr<storage::Database>> OpenWriter() const;
+  // Counts one writer more, and remembers which one this is.
+  Status Claim();
+  // OK while nobody has claimed after us.
+  Status CheckClaim(storage::Database& db) const;
   // … that keeps the tallies of what it writes; for all but migrations.
   Result<std::unique_ptr<storage::Database>> OpenTalliedWriter() const;
-  // Makes sure that there is a reading connection.
-  Status OpenReader();
-  // Runs one statement, again if the connection turns out to have ended.
-  Status OnReader(const Body& statement);
+  // A reading connection, handed back when this goes. Waits while kReadersMax are at work.
+  class Reader {
+   public:
+    explicit Reader(SqlCatalog& catalog) : catalog_(catalog) {}
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    Status Open();
+    // Runs one statement, again if the connection turns out to have ended.
+    Status Run(const Body& statement);
+    storage::Database& database() { return *connection_; }
+
+   private:
+    SqlCatalog& catalog_;
+    bool counted_ = false;
+    std::unique_ptr<storage::Database> connection_;
+  };
   // Writes `body` whole or not at all. It may be called more than once (see WriteWork).
   Status Write(const Body& body);
-  // Runs `body`, of one statement, on the reading connection.
+  // Runs `body`, of one statement, on a reading connection.
   Status Read(const Body& body);
   // Runs `body`, of several statements, which all see one committed state.
   Status ReadOneState(const Body& body);
@@ -139,9 +171,14 @@ class SqlCatalog final : public Catalog {
   const std::string shown_;
   const bool read_only_;
   Clock* const clock_;
+  std::int64_t claim_ = 0;  // 0: nothing was claimed. Set while it is opened
   GroupWriter writer_;
+  static constexpr int kReadersMax = 16;
+  static constexpr std::size_t kReadersKept = 4;
   std::mutex read_mutex_;
-  std::unique_ptr<storage::Database> reader_;  // guarded by read_mutex_
+  std::condition_variable reader_back_;
+  std::vector<std::unique_ptr<storage::Database>> idle_readers_;  // guarded by read_mutex_
+  int readers_at_work_ = 0;                                       // guarded by read_mutex_
 };
 
 template <typename T>

@@ -54,11 +54,17 @@ Result<int> RunReproduce(Context& context) {
                            {"recorded", difference.recorded},
                            {"found", difference.found}});
   }
-  context.Line(fmt::format("{}  {}", EscapeControl(reproduction.id),
-                           reproduction.same ? "same" : "DIFFERS"));
+  for (const std::string& line : reproduction.unproven)
+    context.Line(fmt::format("not proven: {}", EscapeControl(line)));
+  const char* verdict = !reproduction.differences.empty() ? "DIFFERS"
+                        : reproduction.same               ? "same"
+                                                          : "same bytes, NOT PROVEN";
+  context.Line(fmt::format("{}  {}", EscapeControl(reproduction.id), verdict));
   context.Answer({{"id", reproduction.id},
                   {"same", reproduction.same},
                   {"digests", std::move(digests)},
+                  {"metrics", reproduction.metrics},
+                  {"unproven", reproduction.unproven},
                   {"differences", std::move(differences)}});
   return reproduction.same ? kExitOk : kExitDiffers;
 }

@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "command/delivery_report.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/upkeep.h"
 
 namespace weirhouse::command {
 namespace {
@@ -16,6 +18,7 @@ using nlohmann::json;
 
 constexpr std::size_t kRefusedShown = 3;
 constexpr std::size_t kRefusedListed = 100;
+constexpr std::int64_t kFailedRead = 10'000;
 
 std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_t count) {
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
@@ -38,14 +41,15 @@ struct Balance {
 Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& halted) {
   Balance balance;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf("processed"));
-  WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
-  for (const catalog::ObjectRecord& object : objects) {
-    ++balance.objects;
-    balance.records += object.record_count;
-    if (object.seq.value() > offset.position) balance.waiting += object.record_count;
-    if (object.state == "quarantined" || engine::IsSetAside(object))
-      balance.refused.push_back(object.source + "/" + object.name);
-  }
+  WEIRHOUSE_TRY(const auto arrived, catalog.CountObjects());
+  balance.objects = arrived.objects;
+  balance.records = arrived.records;
+  WEIRHOUSE_TRY(balance.waiting, catalog.RecordsSince(CommitSeq(offset.position)));
+  catalog::ObjectFilter filter;
+  filter.refused_at_attempts = engine::kParseAttemptsMax;
+  WEIRHOUSE_TRY(const auto refused, catalog.Objects(filter));
+  for (const catalog::ObjectRecord& object : refused)
+    balance.refused.push_back(object.source + "/" + object.name);
   const auto count = [&balance](const std::string& source, const std::string& state,
                                 std::int64_t records) {
     balance.states[state] += records;
@@ -70,7 +74,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
 }
 
 // Records of `source` that its own table holds, or another table of its records is counted for, and
-// that a table over a table left out for want of a key.
+// that a table over a table, or a view, left out.
 Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::string& source) {
   const std::string name = "quarantine." + source;
   const auto& transforms = workspace.project().transforms;
@@ -80,16 +84,23 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
   if (owner == transforms.end()) return std::int64_t{0};
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return std::int64_t{0};
-  WEIRHOUSE_TRY(const auto rows,
-                workspace.ReadTable(name, {"object", "object_digest", "ordinal", "reason"}));
+  // Files in which every other reason comes before this one, or after it, are not opened.
+  table::ScanOptions options;
+  options.columns = {"object", "object_digest", "ordinal", "reason"};
+  options.ranges = {{"reason", "WH2112 ", "WH2112!"}};
+  WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
-  WEIRHOUSE_TRY(
-      const auto records,
-      session->Query(fmt::format("SELECT object FROM kept_out WHERE starts_with(reason, 'WH2112 ') "
-                                 "GROUP BY object, object_digest, ordinal "
-                                 "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}'))",
-                                 owner->definition.name())));
+  WEIRHOUSE_TRY(const auto records,
+                session->Query(fmt::format(
+                    "SELECT object FROM kept_out WHERE reason[:6] IN ('WH2112', 'WH2114', "
+                    "'WH4006', 'WH4015') "
+                    "GROUP BY object, object_digest, ordinal "
+                    "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}') OR "
+                    "contains(reason, {}))",
+                    owner->definition.name(),
+                    QuoteLiteral(fmt::format(" fails at {}:", owner->definition.path)))));
   return records->num_rows();
 }
 
@@ -108,12 +119,19 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
   return stories;
 }
 
-// What the last batch of each source left to be said of its fields.
+// What the last batch of each source left to be said of its fields, and of tables that stand still.
 Result<json> FieldNotes(engine::Workspace& workspace) {
   json notes = json::array();
   for (const engine::Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
     if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
+  }
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    const std::string& name = transform.definition.name();
+    WEIRHOUSE_TRY(const auto why, workspace.catalog().Setting("standing/" + name));
+    if (!why || !why->is_object()) continue;
+    notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->value("message", ""),
+                                why->value("code", "")));
   }
   return notes;
 }
@@ -141,6 +159,17 @@ std::string CountsText(const json& counts) {
   for (const auto& [name, count] : counts.items())
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", DisplayText(count), name);
   return text.empty() ? "none" : text;
+}
+
+// Runs whose process ended before they published, and of which nothing is left to do.
+Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
+  catalog::RunFilter filter;
+  filter.state = catalog::RunState::kFailed;
+  filter.limit = kFailedRead;
+  WEIRHOUSE_TRY(const auto runs, catalog.Runs(filter));
+  return std::count_if(runs.begin(), runs.end(), [](const catalog::Run& run) {
+    return run.error.is_object() && run.error.value("error", "") == engine::kGivenUp;
+  });
 }
 
 // Files that wait are found by the plan; a project whose files would be refused still has a status.
@@ -202,8 +231,12 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   for (const auto& [state, count] : runs)
     run_counts[std::string(catalog::RunStateName(state))] = count;
   document["runs"] = std::move(run_counts);
+  WEIRHOUSE_TRY(document["runs_given_up"], CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
+  WEIRHOUSE_TRY(const engine::OutboxStory outbox, engine::TellOutbox(workspace));
+  document["deliveries"] = DeliveriesAsJson(outbox);
+  if (workspace.clock_went_back()) document["clock_went_back"] = *workspace.clock_went_back();
   document["halted"] = json::array();
   for (const json& story : halted) {
     document["halted"].push_back(
@@ -266,8 +299,15 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
         EscapeControl(overdue["check"].get<std::string>()), overdue["since"].get<std::string>(),
         overdue["newest"].get<std::string>(), overdue["max"].get<std::string>()));
   }
-  context.Line("runs       " + CountsText(document["runs"]));
+  std::string runs = CountsText(document["runs"]);
+  if (document["runs_given_up"] != 0)
+    runs += fmt::format(" (of these {} given up: wh explain WH7125)",
+                        DisplayText(document["runs_given_up"]));
+  context.Line("runs       " + runs);
   context.Line("events     " + CountsText(document["events"]));
+  for (const std::string& line : DeliveryLines(document["deliveries"])) context.Line(line);
+  if (document.contains("clock_went_back"))
+    context.Line("clock      " + document["clock_went_back"].get<std::string>());
   if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
 }
 }  // namespace

@@ -17,8 +17,6 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-constexpr int kSmallFilesMin = 8;  // fewer in one partition are not worth a rewrite
-
 Result<std::chrono::seconds> DurationOption(const Context& context, std::string_view name,
                                             std::chrono::seconds fallback) {
   const auto text = context.invocation().Option(name);
@@ -100,7 +98,7 @@ json AsJson(const std::string& table, const engine::ExpiryReport& report) {
 table::CompactionOptions SmallFiles() {
   table::CompactionOptions options;
   options.small_file_bytes = engine::kSmallFileBytes;
-  options.small_files_min = kSmallFilesMin;
+  options.small_files_min = engine::kSmallFilesMin;
   return options;
 }
 
@@ -317,7 +315,13 @@ Result<int> RunGc(Context& context) {
       "orphans: {} files, {} bytes; {} removed, {} too young, {} of runs that have not ended",
       WithThousands(swept.orphans), WithThousands(swept.orphan_bytes), WithThousands(swept.removed),
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
+  if (swept.given_up > 0)
+    context.Line(fmt::format("runs: {} given up, whose process is gone", swept.given_up));
+  const auto doubt = engine::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
+  if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},
+                  {"runs_given_up", swept.given_up},
+                  {"clock_jumped", doubt ? json(*doubt) : json()},
                   {"orphans", swept.orphans},
                   {"orphan_bytes", swept.orphan_bytes},
                   {"orphans_removed", swept.removed},

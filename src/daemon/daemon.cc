@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <mutex>
@@ -13,14 +14,19 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/thread.h"
+#include "command/stop_limit.h"
 #include "daemon/audit_log.h"
 #include "daemon/command_socket.h"
 #include "daemon/landing_watch.h"
 #include "daemon/project_host.h"
 #include "daemon/routes.h"
 #include "daemon/work_queue.h"
+#include "engine/cache_damage.h"
+#include "engine/courier.h"
 #include "engine/pipeline.h"
 #include "engine/run_view.h"
+#include "engine/upkeep.h"
 #include "http/server.h"
 #include "rest/rest.h"
 
@@ -35,16 +41,19 @@ constexpr std::size_t kFilesToldMax = 20;  // at a time
 std::atomic<int> signals{0};
 int signal_event = -1;
 
-// The first lets the unit at hand finish; the second ends the process, which is safe too.
+// The first lets the unit at hand finish, for a few seconds; the second ends the process, which is
+// safe too.
 void OnSignal(int /*signal*/) {
   engine::NoteStopWanted();
-  if (signals.fetch_add(1) > 0) _exit(130);
+  if (signals.fetch_add(1) > 0) command::EndNow();
+  command::StartStopLimit();
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
 }
 
 void CatchSignals() {
   signal_event = eventfd(0, EFD_CLOEXEC);
+  command::PrepareStopLimit();
   struct sigaction action{};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
@@ -70,15 +79,38 @@ class Talk {
 // What the daemon does by itself: runs what landed. The same trouble is told once.
 class LandingRun {
  public:
-  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk) {}
+  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
+
+  // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
+  // noticed without it.
+  std::chrono::milliseconds LookEvery() const {
+    return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
+  }
 
   void Run() {
-    auto lease = host_.Take();
-    if (!lease.ok()) return Tell(lease.status().ToString());
-    Progress progress(talk_);
-    const auto summary = engine::RunPending(lease->workspace(), progress);
+    const std::chrono::nanoseconds begun = SystemClock().Monotonic();
+    auto aftermath = command::Aftermath::kNone;
+    Result<engine::RunSummary> summary = Attempt(&aftermath);
+    if (aftermath != command::Aftermath::kNone) {
+      const Status renewed = Renew();
+      if (!renewed.ok()) return Tell(renewed.ToString());
+      if (aftermath == command::Aftermath::kCacheDamaged) summary = Attempt(&aftermath);
+    }
     if (!summary.ok()) return Tell(summary.status().ToString());
     Report(*summary);
+    look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
+                                 : std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       SystemClock().Monotonic() - begun);
+    // Nothing landed, and nothing waits for a person.
+    if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
+    const Result<std::string> done = Tidy();
+    if (!done.ok()) return Tell(done.status().ToString());
+    if (!done->empty()) talk_.Say(*done);
+  }
+  // Mends what a reader came upon.
+  void Mend() {
+    const Status renewed = Renew();
+    if (!renewed.ok()) Tell(renewed.ToString());
   }
 
  private:
@@ -92,6 +124,41 @@ class LandingRun {
    private:
     Talk& talk_;
   };
+
+  // Nothing may be thrown out of the working thread.
+  Result<engine::RunSummary> Attempt(command::Aftermath* aftermath) {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      Progress progress(talk_);
+      auto summary = engine::RunPending(lease.workspace(), progress);
+      if (engine::IsCacheDamage(summary.status())) {
+        WEIRHOUSE_TRY_STATUS(
+            engine::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
+        *aftermath = command::Aftermath::kCacheDamaged;
+      } else if (summary.status().error_code() == kNoMemoryError) {
+        *aftermath = command::Aftermath::kThrown;
+      }
+      return summary;
+    } catch (...) {
+      *aftermath = command::Aftermath::kThrown;
+      return StatusOfException();
+    }
+  }
+  Result<std::string> Tidy() {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      return upkeep_.Take(lease.workspace());
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
+  Status Renew() {
+    try {
+      return host_.Renew();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
 
   void Report(const engine::RunSummary& summary) {
     if (summary.objects + summary.duplicate_objects + summary.commits > 0) {
@@ -143,6 +210,10 @@ class LandingRun {
 
   ProjectHost& host_;
   Talk& talk_;
+  static constexpr int kLookShare = 10;  // of the time, a tenth
+  static constexpr std::chrono::milliseconds kLookSeldom{60'000};
+  engine::UpkeepTurns upkeep_;
+  std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
   std::string told_;
   std::set<std::string> told_files_;
 };
@@ -188,25 +259,46 @@ void WaitForSignal() {
   }
 }
 
+// A crash may have left the caches behind the catalog, or damaged: nobody is answered before they
+// are level. Returns the landing folders.
+Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& root, Talk& talk) {
+  std::vector<std::string> folders;
+  Status level;
+  {
+    WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+    folders = LandingFolders(lease.workspace().project());
+    if (lease.workspace().clock_went_back())
+      talk.Say("warning: " + *lease.workspace().clock_went_back());
+    level = engine::RefreshCaches(lease.workspace());
+  }
+  if (engine::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+    level = host.Renew();
+  }
+  WEIRHOUSE_TRY_STATUS(level);
+  return folders;
+}
+
 Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
   std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
   if (!start.starts_with("/")) start = invocation.cwd + "/" + start;
   WEIRHOUSE_TRY(const std::string root, engine::FindProjectRoot(start));
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
-                ProjectHost::Open(root, invocation.profile));
-  std::vector<std::string> folders;
-  {
-    WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
-    folders = LandingFolders(lease.workspace().project());
-    // A crash may have left the caches behind the catalog; nobody is answered before they are
-    // level.
-    WEIRHOUSE_TRY_STATUS(engine::RefreshCaches(lease.workspace()));
-  }
+                ProjectHost::Open(root, invocation.profile,
+                                  [&talk](std::string_view line) { talk.Say(line); }));
+  WEIRHOUSE_TRY(std::vector<std::string> folders, Prepare(*host, root, talk));
   WorkQueue queue;
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");
   AuditLog audit(root + "/.weirhouse/audit.jsonl");
+  // Alerts and notifications go out beside all that, in nobody's way.
+  const std::unique_ptr<engine::Courier> courier = engine::Courier::Start(
+      [&host](const engine::Courier::Body& body) -> Status {
+        WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
+        return body(lease.workspace());
+      },
+      [&talk](std::string_view line) { talk.Say(line); });
   rest::Options catalog;
   catalog.take = [&host] { return CatalogLease::Take(*host); };
   catalog.on_commit = [&] {
@@ -216,12 +308,14 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
                 StartServer(port, *host, catalog, talk));
   WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
-  std::thread worker([&] { queue.Run(); });
+  host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
+  WEIRHOUSE_TRY(std::thread worker, StartThread([&] { queue.Run(); }));
   std::unique_ptr<LandingWatch> watch;
   Status status;
   if (runs_by_itself) {
-    auto started =
-        LandingWatch::Start(std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); });
+    auto started = LandingWatch::Start(
+        std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+        [&] { return run.LookEvery(); });
     status = started.status();
     if (started.ok()) watch = std::move(started).value();
   }
@@ -246,7 +340,12 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
 int Serve(const command::Invocation& invocation, command::Streams& streams) {
   CatchSignals();
   Talk talk(streams);
-  const Status status = ServeProject(invocation, talk);
+  Status status;
+  try {
+    status = ServeProject(invocation, talk);
+  } catch (...) {
+    status = StatusOfException();
+  }
   if (!status.ok()) return command::PrintError(invocation, streams, status);
   talk.Say("stopped");
   return 0;

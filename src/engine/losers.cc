@@ -53,7 +53,9 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   WEIRHOUSE_TRY(
       const table::TablePtr base,
       TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs(ref));
+  table::StageOptions options = publication.StageAs(ref);
+  options.snapshots_kept = table::kLedgerSnapshotsKept;
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
   WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*rows->schema()));
   WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
   if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
@@ -91,6 +93,7 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
   std::vector<StoredLoser> losers;
   std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   for (const auto& one : work) {
+    if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
     if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
       WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
       losers.insert(losers.end(), mine.begin(), mine.end());

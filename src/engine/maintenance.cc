@@ -11,21 +11,9 @@ namespace weirhouse::engine {
 namespace {
 constexpr double kDeletedShareMax = 0.10;
 
-bool WantsCompaction(const std::vector<table::FileDeletes>& files) {
-  for (const table::FileDeletes& file : files) {
-    if (static_cast<double>(file.deleted_rows) >
-        kDeletedShareMax * static_cast<double>(file.file.row_count))
-      return true;
-  }
-  return false;
-}
-
 Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
-  WEIRHOUSE_TRY(const std::vector<table::FileDeletes> files,
-                table::DeletedShares(workspace.disk(), *table));
-  if (!WantsCompaction(files)) return Status();
   table::CompactionOptions options;
   options.deleted_share_min = kDeletedShareMax;
   WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));

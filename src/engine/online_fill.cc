@@ -75,7 +75,15 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
     }
     changes.push_back({&plan, nullptr, {}});
   }
-  return workspace.online().Apply(changes, seq, Micros(now)).status();
+  WEIRHOUSE_TRY_STATUS(workspace.online().Apply(changes, seq, Micros(now)).status());
+  for (const ViewWork& view : work) {
+    if (!ServedOnline(*view.plan)) continue;
+    WEIRHOUSE_TRY_STATUS(
+        workspace.online()
+            .EvictIfDue(*view.plan, Micros(now), KeptBeyondWindows(workspace.project()))
+            .status());
+  }
+  return Status();
 }
 
 namespace {

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
+#include "engine/abandoned.h"
 #include "engine/catalog_witness.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
@@ -18,7 +20,6 @@
 
 namespace weirhouse::engine {
 namespace {
-constexpr std::int64_t kCommitsAtOnce = 64;
 constexpr int kConflictAttemptsMax = 8;
 // More waiting batches than this are a backfill: filling the online store batch by batch would cost
 // ten times what building it once does.
@@ -39,7 +40,7 @@ class FeatureWorker {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
     worker->state_->defer_online = defer_online;
-    worker->thread_ = std::thread([raw = worker.get()] { raw->Loop(); });
+    WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
     return worker;
   }
   ~FeatureWorker() {
@@ -70,6 +71,11 @@ class FeatureWorker {
       summary.rows_by_table[table] += rows;
     }
     state_->summary.rows_by_table.clear();
+    for (std::string& line : state_->summary.warnings) summary.warnings.push_back(std::move(line));
+    state_->summary.warnings.clear();
+    for (QuarantineReason& reason : state_->summary.quarantined)
+      summary.quarantined.push_back(std::move(reason));
+    state_->summary.quarantined.clear();
     return status_;
   }
 
@@ -83,18 +89,32 @@ class FeatureWorker {
       if (stopping_) return;
       const std::int64_t asked = asked_;
       lock.unlock();
-      const Status status = RunAll();
+      const Status status = RunGuarded();
       lock.lock();
       done_ = asked;
       if (!status.ok()) status_ = status;
       changed_.notify_all();
     }
   }
+  // Nothing may be thrown out of the thread.
+  Status RunGuarded() {
+    try {
+      return RunAll();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
   Status RunAll() {
     while (true) {
       WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
       if (!entry) return Status();
-      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(*state_, *entry));
+      Status done = FeaturizeBatch(*state_, *entry);
+      // Both threads may add to one table of quarantine.
+      for (int attempt = 1; attempt < kConflictAttemptsMax && done.code() == Code::kConflict;
+           ++attempt) {
+        done = FeaturizeBatch(*state_, *entry);
+      }
+      WEIRHOUSE_TRY_STATUS(done);
     }
   }
 
@@ -144,6 +164,18 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   return Status();
 }
 
+// Nothing is left to do, so what an earlier process planned and did not publish never will be.
+Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) {
+  WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
+  for (const catalog::Run& run : runs) {
+    summary.warnings.push_back(fmt::format(
+        "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
+        "removes the files it left",
+        ToString(run.id), run.plan.kind, run.plan.name));
+  }
+  return Status();
+}
+
 // A halt of an earlier call still stands.
 Status RecallHalt(PipelineState& state) {
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
@@ -165,16 +197,7 @@ Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& works
                                                                 std::string_view layer) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(consumer)));
-  CommitSeq after(offset.position);
-  while (true) {
-    WEIRHOUSE_TRY(const auto entries, workspace.catalog().Commits(after, kCommitsAtOnce));
-    for (const catalog::Catalog::CommitEntry& entry : entries) {
-      if (entry.layer == layer && entry.state == catalog::RunState::kCommitted)
-        return std::optional(entry);
-    }
-    if (entries.empty()) return std::optional<catalog::Catalog::CommitEntry>();
-    after = entries.back().seq;
-  }
+  return workspace.catalog().NextCommit(layer, CommitSeq(offset.position));
 }
 
 Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace) {
@@ -196,21 +219,12 @@ Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
   return state;
 }
 
-Result<std::vector<gate::PublishedBatch>*> PipelineState::HistoryOf(const std::string& table) {
-  const auto known = history.find(table);
-  if (known != history.end()) return &known->second;
-  WEIRHOUSE_TRY(const std::vector<catalog::MetricRecord> metrics,
-                workspace.catalog().Metrics(table, std::string(gate::kProfileMetric),
-                                            EventTime::min(), EventTime::max()));
-  WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> batches, gate::ReadHistory(metrics));
-  return &history.emplace(table, std::move(batches)).first->second;
-}
-
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
   if (rebuild && *rebuild == true) WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
+  WEIRHOUSE_TRY(const RunId newest_before, NewestRun(workspace));
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
@@ -232,11 +246,12 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
   if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
   WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
+  if (!state->summary.halted && !progress.Cancelled())
+    WEIRHOUSE_TRY_STATUS(SettleAbandoned(workspace, newest_before, state->summary));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
-  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }
 }  // namespace weirhouse::engine

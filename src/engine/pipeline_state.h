@@ -24,6 +24,12 @@ inline constexpr std::string_view kExternalConsumer =
 // Kind of the runs that run SQL again because a table of other engines changed.
 inline constexpr std::string_view kDownstreamKind = "downstream";
 
+// What is known of the batches that one gated table published.
+struct GateHistory {
+  std::vector<gate::PublishedBatch> batches;
+  EventTime from = EventTime::max();  // those that end before it have not been read
+};
+
 // Threads: one.
 struct PipelineState {
   Workspace& workspace;
@@ -31,15 +37,19 @@ struct PipelineState {
   std::unique_ptr<storage::SqlSession> session;  // seeds registered as ref.NAME
   RecordReader records;
   TableView tables;
-  std::map<std::string, std::vector<gate::PublishedBatch>> history;  // by gated table
+  std::map<std::string, GateHistory> history;  // by gated table; gate_history.cc
   RunSummary summary;
   bool defer_online = false;  // a long backfill: the online store is rebuilt once at its end
 
   PipelineState(Workspace& opened, Progress& told)
       : workspace(opened), progress(told), records(opened), tables(opened) {}
   static Result<std::unique_ptr<PipelineState>> Make(Workspace& workspace, Progress& progress);
-  // Published batches of `table`, read from the catalog once and extended by Publish.
-  Result<std::vector<gate::PublishedBatch>*> HistoryOf(const std::string& table);
+  // Judges `input`, to which the history is added here. Cost: the profiles that the gate's windows
+  // hold; older ones are read where a window holds too few to judge by, since whether it ever held
+  // enough is then the question.
+  Result<gate::GateReport> Judge(const gate::GateDefinition& gate, gate::GateInput& input);
+  // A batch that was published just now is history of the next. `reports`: of all gates.
+  void NotePublished(const std::vector<gate::GateReport>& reports);
 };
 
 // Raw → processed: decodes, judges, transforms and publishes the objects of the raw commit `entry`:

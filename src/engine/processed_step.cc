@@ -7,21 +7,65 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/failpoint.h"
+#include "base/free_memory.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_run.h"
 #include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/poison_rows.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
 
 namespace weirhouse::engine {
+
+Result<bool> BatchRun::ProcessToTheEnd() {
+  Result<bool> published = Attempt();
+  if (published.ok()) return published;
+  const bool no_memory = published.status().error_code() == kNoMemoryError;
+  if (no_memory && retry_ == nullptr && news_ == nullptr)
+    published = CountNoMemory(published.status());
+  NoteFailure(published.status());
+  return published;
+}
+
+// Memory that ran out is an outcome of this batch; what it holds is let go before it is counted.
+Result<bool> BatchRun::Attempt() {
+  try {
+    return Process();
+  } catch (const std::bad_alloc&) {
+    const Status status = StatusOfException();
+    work_.clear();
+    driver_rows_.clear();
+    return status;
+  }
+}
+
+Status BatchRun::CountNoMemory(const Status& why) {
+  work_.clear();
+  driver_rows_.clear();
+  sources_.clear();
+  WEIRHOUSE_TRY(const auto offset, workspace_.catalog().OffsetOf(Consumer()));
+  if (offset.position != offset_.position) return why;  // it was published before
+  catalog::ObjectFilter filter;
+  filter.seq = raw_.seq;
+  WEIRHOUSE_TRY(const auto objects, workspace_.catalog().Objects(filter));
+  WEIRHOUSE_TRY(const std::string told, CountMemoryAttempt(workspace_, objects));
+  if (told.empty()) return why;
+  return Status(why.code(), fmt::format("{}: {}", why.message(), told))
+      .WithError(why.error_code())
+      .WithHint(
+          "give the process more memory, or let less land at once; after the last attempt the "
+          "object is quarantined whole and the others go on");
+}
 
 Result<bool> BatchRun::Process() {
   WEIRHOUSE_TRY_STATUS(Plan());
@@ -33,11 +77,13 @@ Result<bool> BatchRun::Process() {
   WEIRHOUSE_FAILPOINT("processed.planned");
   WEIRHOUSE_TRY_STATUS(ReadRecords());
   WEIRHOUSE_TRY_STATUS(Transform());
+  if (IsLarge()) ReturnFreeMemory();
   for (const std::string& left_out : RowsWithoutRecord(work_)) {
     state_.summary.warnings.push_back(
         fmt::format("{} in {} ({})", left_out, ToString(run_.id), batch_));
   }
   WEIRHOUSE_TRY_STATUS(Judge());
+  WEIRHOUSE_TRY_STATUS(ForgetRecords());
   const bool publishes = gate::Publishes(worst_) || Planted("unjudged_publish");
   if (!publishes) {
     WEIRHOUSE_TRY_STATUS(Halt());
@@ -175,6 +221,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
 Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bool* has_work) {
   const bool full = RunsWhole(transform);
   *has_work = false;
+  driver_rows_.clear();
   for (const transform::TableReference& reference : transform.references) {
     const std::string base = reference.name.substr(reference.name.find('.') + 1);
     if (reference.kind == transform::TableKind::kRecords) {
@@ -183,6 +230,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
@@ -201,6 +249,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
@@ -209,6 +258,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
 }
 
 Status BatchRun::Transform() {
+  if (Planted("no_memory") && HasLargeObject(sources_)) throw std::bad_alloc();
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
     bool has_work = false;
@@ -218,25 +268,68 @@ Status BatchRun::Transform() {
       WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                     MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
       work_.push_back(std::move(work));
-      WEIRHOUSE_FAILPOINT("processed.transformed");
-      continue;
+    } else {
+      WEIRHOUSE_TRY_STATUS(TransformTable(transform));
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                  transform::RunTransform(*state_.session, transform, run_.planned_at));
-    SourceRecords* records = nullptr;
-    if (transform.driver &&
-        transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
-      const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
-      if (found != sources_.end()) records = &found->second;
-    }
-    const bool full = RunsWhole(transform);
-    const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
-    WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
-                  TableWork::Make(workspace_, transform, rows, records, driver, full));
-    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
-    work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
+  return Status();
+}
+
+// Runs the SQL over what is registered. A record that it fails on goes into quarantine; a table
+// that is made of all rows, and fails on no one of them, stays as it is and is told.
+Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
+  SourceRecords* records = nullptr;
+  if (transform.driver &&
+      transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
+    const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
+    if (found != sources_.end()) records = &found->second;
+  }
+  const bool full = RunsWhole(transform);
+  const std::string& name = transform.definition.name();
+  const auto driven =
+      transform.driver ? driver_rows_[*transform.driver] : std::shared_ptr<arrow::Table>();
+  const auto run = [&]() -> Result<transform::GoodRows> {
+    if (driven != nullptr) {
+      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
+                                  run_.planned_at);
+    }
+    WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, run_.planned_at));
+    return transform::GoodRows{std::move(rows), {}};
+  };
+  Result<transform::GoodRows> good = run();
+  const auto driver = full && records != nullptr ? driven : nullptr;
+  if (!good.ok()) {
+    if (!full || good.status().error_code() != "WH2114") return good.status();
+    standing_[name] = good.status();
+    work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
+    state_.summary.warnings.push_back(fmt::format(
+        "{} stays as it is in {} ({}): {} ({}); other tables go on, and it follows once its SQL is "
+        "mended",
+        name, ToString(run_.id), batch_, good.status().message(), good.status().error_code()));
+    return Status();
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                TableWork::Make(workspace_, transform, good->rows, records, driver, full));
+  work->Reject(RejectedBySql(good->poison, name));
+  if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
+  work_.push_back(std::move(work));
+  return Status();
+}
+
+bool BatchRun::IsLarge() const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [](const auto& one) { return one.second.record_count > kLargeBatchRecords; });
+}
+
+// What was decoded is in the tables now: publishing a large batch takes enough memory without it.
+Status BatchRun::ForgetRecords() {
+  for (auto& [source, records] : sources_) {
+    WEIRHOUSE_TRY(records.rows, state_.records.NoRows(source));
+    WEIRHOUSE_TRY_STATUS(state_.session->Register("records." + source, records.rows));
+  }
+  driver_rows_.clear();
+  if (IsLarge()) ReturnFreeMemory();
   return Status();
 }
 
@@ -306,10 +399,8 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
     }
     return StagedRows(name, columns);
   };
-  WEIRHOUSE_TRY(const std::vector<gate::PublishedBatch>* history, state_.HistoryOf(gate.table));
-  input.history = *history;
   input.history_checks = !SkipsHistory(workspace_.project().profile);
-  gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
   state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
@@ -324,24 +415,22 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   const StopOnInterrupt guard(*state.session, state.progress);
-  BatchRun run(state, entry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
+  auto run = std::make_unique<BatchRun>(state, entry);
+  Result<bool> published = run->ProcessToTheEnd();
+  const bool large = run->IsLarge();
+  run.reset();
+  if (large) ReturnFreeMemory();
   return published;
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
   const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
   BatchRun run(state, retry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 }  // namespace weirhouse::engine

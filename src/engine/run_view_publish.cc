@@ -215,10 +215,8 @@ Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPa
   input.other_table = [&](const std::string& name, const std::vector<std::string>& columns) {
     return RowsOf(name, columns);
   };
-  WEIRHOUSE_TRY(const std::vector<gate::PublishedBatch>* history, state_.HistoryOf(part.name));
-  input.history = *history;
   input.history_checks = !SkipsHistory(workspace_.project().profile);
-  gate::GateReport report = gate::JudgeGate(judged, input, *state_.session, workspace_.clock());
+  WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   verdicts_.push_back(gate::MakeVerdictRecord(report, gate));
   reports_.push_back(std::move(report));
   judged_.push_back(&gate);

@@ -1,9 +1,11 @@
 // Orphans: files below the lake that no commit names.
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "base/failpoint.h"
+#include "engine/abandoned.h"
 #include "engine/live_file.h"
 #include "engine/upkeep.h"
 #include "storage/location.h"
@@ -36,12 +38,14 @@ class Sweep {
   Sweep(Workspace& workspace, std::chrono::seconds age, bool dry_run)
       : workspace_(workspace), dry_run_(dry_run) {
     youngest_us_ = Micros(workspace.clock().Now() - age);
+    if (AgesInDoubt(workspace, age)) youngest_us_ = std::numeric_limits<std::int64_t>::min();
   }
 
   Result<SweepReport> Run() {
     // Listed before the books are read: what a commit names in between is then in the books.
     WEIRHOUSE_TRY_STATUS(ListLake());
     WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace_));
+    WEIRHOUSE_TRY_STATUS(GiveUp());
     WEIRHOUSE_TRY_STATUS(ReadRuns());
     std::vector<std::string> orphans;
     for (const Found& file : files_) {
@@ -79,6 +83,15 @@ class Sweep {
         WEIRHOUSE_TRY_STATUS(ListFiles(*below, place));
       }
     }
+    return Status();
+  }
+
+  // What sweeps is the one at work, so nothing else of its kinds is.
+  Status GiveUp() {
+    if (dry_run_) return Status();
+    WEIRHOUSE_TRY(const RunId newest, NewestRun(workspace_));
+    WEIRHOUSE_TRY(const auto runs, GiveUpRuns(workspace_, newest));
+    report_.given_up = static_cast<std::int64_t>(runs.size());
     return Status();
   }
 

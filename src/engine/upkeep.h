@@ -6,8 +6,10 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -17,8 +19,12 @@
 namespace weirhouse::engine {
 
 inline constexpr std::int64_t kSmallFileBytes = 8 << 20;
+inline constexpr int kSmallFilesMin = 8;  // fewer in one partition are not worth a rewrite
 inline constexpr std::chrono::seconds kReaderGrace{3600};     // the longest a reader may take
 inline constexpr std::chrono::seconds kOrphanAge{24 * 3600};  // longer than any lease
+
+// The error of a run that was planned, and that nobody will publish.
+inline constexpr std::string_view kGivenUp = "WH7125";
 
 struct CompactionReport {
   bool changed = false;
@@ -55,6 +61,34 @@ struct ExpiryReport {
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
                                  const ExpiryOptions& options);
 
+// Takes files off the disk that were released at least `grace` ago; how many.
+Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
+
+// Upkeep of the project's own tables, a piece at a time, for whoever has nothing else to do: a
+// table that changed often enough since its last turn has small files merged, snapshots beyond
+// those that are kept expired and what nobody needs released; now and then released files and
+// orphans leave the disk. Tables of other engines are theirs to look after. Threads: one, the one
+// that writes.
+class UpkeepTurns {
+ public:
+  explicit UpkeepTurns(Clock& clock, std::int64_t changes_min = kChangesMin)
+      : clock_(clock), changes_min_(changes_min), began_(clock.Monotonic()) {}
+  // One piece of work, told for people; empty if nothing was to do, or it is too early to look.
+  Result<std::string> Take(Workspace& workspace);
+
+ private:
+  static constexpr std::int64_t kChangesMin = 64;
+  Result<std::string> TakeTable(Workspace& workspace, const std::string& name);
+
+  Clock& clock_;
+  const std::int64_t changes_min_;
+  const std::chrono::nanoseconds began_;
+  std::optional<std::chrono::nanoseconds> looked_;
+  std::chrono::nanoseconds removed_{};
+  std::chrono::nanoseconds swept_{};
+  std::map<std::string, std::int64_t> seen_;  // by table: its version at its last turn
+};
+
 // Makes an earlier snapshot of main the current one again, as a commit of its own: what was
 // committed since stays recorded, and those downstream follow. For tables that other engines write.
 //   kPermissionDenied  raw is append-only (WH7072), the table is made by a definition (WH7075),
@@ -66,17 +100,22 @@ Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
 Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const std::string& tag,
                            std::optional<SnapshotId> snapshot);
 
+// Why files that wait for an age or a grace of `age` are left where they are for now: the wall
+// clock jumped, so their ages say nothing. Absent: it did not.
+std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age);
+
 struct SweepReport {
   std::int64_t orphans = 0;
   std::int64_t orphan_bytes = 0;
   std::int64_t removed = 0;
   std::int64_t too_young = 0;      // younger than any lease
   std::int64_t of_open_runs = 0;   // of runs that are planned or halted
+  std::int64_t given_up = 0;       // runs that were planned, and that nobody will publish
   std::vector<std::string> first;  // at most 20 paths
 };
 // Removes files below the lake that the catalog has never named or has released: left behind by
 // crashed attempts, lost conflicts and refused commits. Spares what is younger than `age`, and what
-// belongs to a run that has not ended.
+// belongs to a run that has not ended. A run whose process is gone is given up first (WH7125).
 Result<SweepReport> SweepOrphans(Workspace& workspace, std::chrono::seconds age, bool dry_run);
 
 // The snapshot that `text` names in `table`: "@1101" or "1101" (a commit), an Iceberg snapshot id,

@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/abandoned.h"
 #include "engine/arrow_rows.h"
 #include "engine/live_file.h"
 #include "engine/plan.h"
@@ -277,5 +278,94 @@ TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   EXPECT_TRUE(fs::exists(path));
   EXPECT_EQ(Rows(kTable), 32);
 }
+TEST_F(UpkeepTest, ACompactionWithNothingToDoPlansNoRun) {
+  ASSERT_OK_AND(const RunId before, NewestRun(*workspace));
+  ASSERT_OK_AND(const CompactionReport report, CompactTable(*workspace, kTable, {}));
+  ASSERT_TRUE(report.changed);  // folds the deletes in
+  ASSERT_OK_AND(const CompactionReport again, CompactTable(*workspace, kTable, {}));
+  EXPECT_FALSE(again.changed);
+  ASSERT_OK_AND(const RunId after, NewestRun(*workspace));
+  EXPECT_EQ(after.value(), before.value() + 1);
+}
+
+// ---- Runs that nobody will publish
+struct AbandonedTest : ShopTest {
+  catalog::Run Planned(const std::string& kind) {
+    StepInputs step;
+    step.kind = kind;
+    step.name = "abandoned";
+    return workspace->catalog().PlanRun(PlanOf(step)).value();
+  }
+  catalog::RunState StateOf(RunId run) { return workspace->catalog().GetRun(run)->state; }
+};
+
+TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
+  Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const catalog::Run raw = Planned("raw");
+  const catalog::Run view = Planned("run_view");
+  const catalog::Run prediction = Planned("prediction");
+  ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
+  ASSERT_EQ(StateOf(raw.id), catalog::RunState::kFailed);
+  EXPECT_EQ(workspace->catalog().GetRun(raw.id)->error["error"], kGivenUp);
+  EXPECT_EQ(StateOf(view.id), catalog::RunState::kPlanned);
+  EXPECT_EQ(StateOf(prediction.id), catalog::RunState::kPlanned);
+  ASSERT_THAT(summary.warnings, SizeIs(1));
+  EXPECT_THAT(summary.warnings[0], ::testing::HasSubstr("gave up run " + ToString(raw.id)));
+  // The same step, should it come after all, is the same run.
+  EXPECT_EQ(Planned("raw").id, raw.id);
+  EXPECT_EQ(StateOf(raw.id), catalog::RunState::kPlanned);
+}
+
+TEST_F(AbandonedTest, WhatWaitsBehindAHaltIsNotGivenUp) {
+  Land("2024-01-01.jsonl", Order("1", 5000, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
+  ASSERT_OK_AND(const RunSummary summary, Apply(*workspace, "", NoProgress()));
+  ASSERT_TRUE(summary.halted.has_value());
+  const catalog::Run planned = Planned("processed");
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(StateOf(planned.id), catalog::RunState::kPlanned);
+}
+
+TEST_F(AbandonedTest, ASweepRemovesWhatAGivenUpRunLeft) {
+  const catalog::Run run = Planned("processed");
+  const std::string path = fmt::format("{}/processed/order/data/{}-0-00000000.parquet",
+                                       workspace->lake(), ToString(run.id));
+  weirhouse::testing::WriteFile(path, "rows");
+  ASSERT_OK_AND(const SweepReport looked,
+                SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/true));
+  EXPECT_EQ(looked.of_open_runs, 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_OK_AND(const SweepReport swept,
+                SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_EQ(swept.given_up, 1);
+  EXPECT_EQ(swept.removed, 1);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+// ---- By itself
+TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
+  for (int day = 1; day <= 12; ++day) {
+    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
+    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
+  }
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const Digest rows = Content("processed.order");
+  ManualClock clock(ProcessTimeOfMicros(0));
+  UpkeepTurns seldom(clock, /*changes_min=*/100);
+  EXPECT_EQ(seldom.Take(*workspace).value(), "");
+  UpkeepTurns turns(clock, /*changes_min=*/10);
+  std::set<std::string> told;
+  for (int turn = 0; turn < 20; ++turn) {
+    const std::string line = turns.Take(*workspace).value();
+    if (!line.empty()) EXPECT_TRUE(told.insert(line.substr(0, line.find(':'))).second) << line;
+  }
+  EXPECT_TRUE(told.contains("upkeep of processed.order")) << told.size();
+  EXPECT_TRUE(told.contains("upkeep of raw.order"));
+  EXPECT_TRUE(told.contains("upkeep of processed.order_history"));
+  EXPECT_EQ(Content("processed.order"), rows);
+  ASSERT_OK_AND(const RunSummary idle, RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(idle.commits, 0);
+}
+
 }  // namespace
 }  // namespace weirhouse::engine

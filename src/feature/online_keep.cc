@@ -239,17 +239,115 @@ Result<ApplyReport> OnlineStore::Rebuild(const ViewPlan& plan,
   return report;
 }
 
+namespace {
+// One entity's stored rows, and which of them stay: Keeper's rule, over what is in the store.
+class StoredEntity {
+ public:
+  StoredEntity(std::int64_t from, bool by_known) : from_(from), by_known_(by_known) {}
+
+  const std::string& entity() const { return entity_; }
+  void Begin(std::string_view entity) {
+    entity_ = entity;
+    rows_.clear();
+  }
+  void Add(std::string_view key, const RowKeyParts& parts, std::int64_t hidden_at, bool deleted) {
+    rows_.push_back({std::string(key), std::string(parts.row_key), parts.event_time,
+                     parts.known_time, hidden_at, deleted, false});
+  }
+  // Removes what no question sees any more; returns how many rows that were.
+  std::int64_t Settle(storage::KvBatch& batch, std::unordered_set<std::string>& kept_keys) {
+    MarkStaying();
+    std::int64_t dropped = 0;
+    for (const Row& row : rows_) {
+      if (row.stays) {
+        kept_keys.insert(row.row_key);
+      } else {
+        batch.Delete(row.key);
+        ++dropped;
+      }
+    }
+    return dropped;
+  }
+
+ private:
+  struct Row {
+    std::string key;
+    std::string row_key;
+    std::int64_t event_time;
+    std::int64_t known_time;
+    std::int64_t hidden_at;
+    bool deleted;
+    bool stays;
+  };
+
+  static auto Order(const Row& row) {
+    return std::tie(row.event_time, row.known_time, row.row_key, row.key);
+  }
+  bool IsRecent(const Row& row) const {
+    if ((row.deleted ? row.known_time : row.event_time) >= from_) return true;
+    if (!by_known_) return false;
+    return row.known_time >= from_ || (row.hidden_at != kNever && row.hidden_at >= from_);
+  }
+  void MarkStaying() {
+    Row* newest_row = nullptr;
+    Row* newest_delete = nullptr;
+    std::unordered_map<std::string_view, const Row*> deletes;
+    for (Row& row : rows_) {
+      row.stays = IsRecent(row);
+      if (row.stays && row.deleted) deletes.emplace(row.row_key, &row);
+      if (row.stays || row.hidden_at != kNever) continue;
+      Row*& newest = row.deleted ? newest_delete : newest_row;
+      if (newest == nullptr || Order(*newest) < Order(row)) newest = &row;
+    }
+    if (newest_row != nullptr) newest_row->stays = true;
+    if (newest_delete != nullptr) {
+      newest_delete->stays = true;
+      deletes.emplace(newest_delete->row_key, newest_delete);
+    }
+    if (deletes.empty()) return;
+    for (Row& row : rows_) {  // one row that each of them hid
+      if (row.deleted) continue;
+      const auto found = deletes.find(row.row_key);
+      if (found == deletes.end() || row.known_time > found->second->known_time) continue;
+      row.stays = true;
+      deletes.erase(found);
+    }
+  }
+
+  const std::int64_t from_;
+  const bool by_known_;
+  std::string entity_;
+  std::vector<Row> rows_;
+};
+}  // namespace
+
+Result<std::int64_t> OnlineStore::EvictIfDue(const ViewPlan& plan, std::int64_t now,
+                                             std::int64_t lateness_us) {
+  constexpr std::int64_t kShareOfKept = 4;
+  const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
+  const std::string view_id = plan.view.id();
+  const OnlineMarker marker = MarkerOf(view_id);
+  if (!from || marker.generation == 0 || !Trusts(view_id)) return std::int64_t{0};
+  std::int64_t gained = 0;
+  const bool known =
+      marker.evicted_before && !__builtin_sub_overflow(*from, *marker.evicted_before, &gained);
+  if (known && gained < (now - *from) / kShareOfKept) return std::int64_t{0};
+  return Evict(plan, now, lateness_us);
+}
+
 Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
                                         std::int64_t lateness_us) {
   const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
   if (!from) return std::int64_t{0};
   const std::string view_id = plan.view.id();
   OnlineMarker marker = MarkerOf(view_id);
+  if (marker.generation == 0) return std::int64_t{0};
   const ViewPlace place{view_id, marker.generation};
   const std::string prefix = PlacePrefix(kRowKind, place);
   const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
   std::unordered_set<std::string> kept_keys;
-  std::string entity_with_older;
+  StoredEntity entity(*from, !plan.view.as_of_latest);
+  bool begun = false;
   std::int64_t dropped = 0;
   Status problem;
   const auto visit = [&](std::string_view key, std::string_view value) {
@@ -259,23 +357,17 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
       problem = parts.ok() ? hidden_at.status() : parts.status();
       return false;
     }
-    const bool deleted = value[1] != 0;
-    bool stays = (deleted ? parts->known_time : parts->event_time) >= *from;
-    if (!stays && !deleted && *hidden_at == kNever && entity_with_older != parts->entity) {
-      entity_with_older = std::string(parts->entity);
-      stays = true;
+    if (!begun || entity.entity() != parts->entity) {
+      if (begun) dropped += entity.Settle(*batch, kept_keys);
+      begun = true;
+      entity.Begin(parts->entity);
     }
-    if (stays) {
-      kept_keys.emplace(parts->row_key);
-    } else {
-      batch->Delete(key);
-      ++dropped;
-    }
+    entity.Add(key, *parts, *hidden_at, value[1] != 0);
     return true;
   };
   WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
   WEIRHOUSE_TRY_STATUS(problem);
-  if (marker.generation == 0) return dropped;
+  if (begun) dropped += entity.Settle(*batch, kept_keys);
   WEIRHOUSE_TRY_STATUS(DropLists(store_, place, kept_keys, *from, *batch));
   marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
   batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));

@@ -139,6 +139,10 @@ class OnlineStore {
   // dropped. Cost: reads the view's rows; call it now and then.
   Result<std::int64_t> Evict(const ViewPlan& plan, std::int64_t now, std::int64_t lateness_us);
 
+  // The same, once what may be dropped is a quarter of what is kept, so that each row applied pays
+  // a few times what it cost, however old the view is.
+  Result<std::int64_t> EvictIfDue(const ViewPlan& plan, std::int64_t now, std::int64_t lateness_us);
+
   // Forgets a view, to rebuild it.
   Status Reset(const ViewPlan& plan);
 

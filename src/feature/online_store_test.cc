@@ -413,6 +413,49 @@ TEST_F(OnlineStoreTest, IsCaughtBySkewWhenItsTiesAreOrderedOtherwise) {
   EXPECT_EQ(report->first[0].offline, Value(std::int64_t{3}));
 }
 
+TEST_F(OnlineStoreTest, EvictionKeepsWhatARebuildKeeps) {
+  const ViewPlan plan = Everything();
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SeededRandom random(seed);
+    const std::vector<SampleRow> rows = RandomRows(random, 150);
+    ASSERT_OK(online_->Reset(plan));
+    Replay(*online_, plan, rows, random);
+    ASSERT_OK(online_->Evict(plan, 30, 2));
+    std::string evicted;
+    std::string rebuilt;
+    const auto answers = [&](std::string* text) {
+      for (const char* who : {"a", "b", "c", "z"}) {
+        for (std::int64_t at = 28; at < 45; ++at) {
+          const auto answer =
+              online_->Get(plan, std::vector<Value>{Value(std::string(who))}, at, at);
+          ASSERT_OK(answer);
+          *text += fmt::format("{} at {}: {}", who, at, answer->Bits());
+          for (const FeatureValue& value : answer->values)
+            *text += fmt::format(" {}", StatusName(value.status));
+          *text += "\n";
+        }
+      }
+    };
+    answers(&evicted);
+    ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, rows), CommitSeq(1000), 30, 2));
+    answers(&rebuilt);
+    EXPECT_EQ(evicted, rebuilt) << seed;
+  }
+}
+
+TEST_F(OnlineStoreTest, EvictionIsDueOnceAQuarterOfWhatIsKeptMayGo) {
+  const ViewPlan plan = Latest("processed.x_history", "ttl: 10us,");
+  std::vector<SampleRow> rows;
+  for (std::int64_t t = 0; t < 200; ++t) rows.push_back(Put("a", fmt::format("{}", t), t, t, t));
+  Apply(plan, rows, 1);
+  ASSERT_OK_AND(const std::int64_t first, online_->EvictIfDue(plan, 100, 30));
+  EXPECT_EQ(first, 59);  // of those before 60, each entity's newest stays
+  ASSERT_OK_AND(const std::int64_t soon, online_->EvictIfDue(plan, 109, 30));
+  EXPECT_EQ(soon, 0);
+  ASSERT_OK_AND(const std::int64_t due, online_->EvictIfDue(plan, 110, 30));
+  EXPECT_EQ(due, 10);
+}
+
 TEST_F(OnlineStoreTest, AnswersTheSameAfterEvictionWhereItAnswersAtAll) {
   const ViewPlan plan = Everything();
   SeededRandom random(5);

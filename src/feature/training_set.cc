@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
+#include "base/text.h"
+#include "base/thread.h"
 #include "feature/arrow_columns.h"
 #include "feature/expression.h"
 #include "feature/feature_rows.h"
@@ -102,10 +104,7 @@ Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
       return;
     }
   };
-  std::vector<std::thread> others;
-  for (int i = 1; i < std::min(threads, kThreadsMax); ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  ShareWork(static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)), work);
   return problem;
 }
 
@@ -205,15 +204,40 @@ std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
   return BuildArray(ValueType::kString, {}, names, std::vector<std::uint8_t>(order.size(), 1));
 }
 
-Status CheckNames(const TrainingSetDefinition& definition, const arrow::Table& spine) {
-  if (definition.splits.empty() || spine.GetColumnByName(kSplitColumn) == nullptr) return Status();
-  return Status(Code::kInvalidInput,
-                fmt::format("the spine of \"{}\" has a column \"{}\", the name of the split",
-                            definition.name, kSplitColumn))
+// SQL does not tell upper from lower case.
+std::string Folded(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return name;
+}
+
+Status NameTaken(const TrainingSetDefinition& definition, const std::string& column,
+                 std::string_view by) {
+  return Status(Code::kInvalidInput, fmt::format("the spine of \"{}\" has a column \"{}\", {}",
+                                                 definition.name, EscapeControl(column), by))
       .WithError("WH4008")
+      .WithSpan(definition.spine_span)
       .WithHint("give it another name in the spine");
 }
 }  // namespace
+
+Status CheckSpineNames(const TrainingSetDefinition& definition,
+                       const std::vector<SelectedView>& selected,
+                       const std::vector<std::string>& columns) {
+  std::map<std::string, std::string> taken;
+  for (const SelectedView& view : selected) {
+    const std::vector<OutputColumn> outputs = OutputColumnsOf(*view.view);
+    for (const std::size_t i : view.columns)
+      taken.emplace(Folded(outputs[i].qualified), "the name of a feature that it is joined with");
+  }
+  if (!definition.splits.empty()) taken.emplace(kSplitColumn, "the name of the split");
+  for (const std::string& column : columns) {
+    const auto [held, fresh] = taken.emplace(Folded(column), "twice");
+    if (!fresh) return NameTaken(definition, column, held->second);
+  }
+  return Status();
+}
 
 Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definition,
                                            const std::vector<FeatureView>& views,
@@ -222,7 +246,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
                                            storage::SqlSession* session,
                                            const TrainingSetOptions& options) {
   WEIRHOUSE_TRY(const std::vector<SelectedView> selected, SelectFeatures(definition, views));
-  WEIRHOUSE_TRY_STATUS(CheckNames(definition, *spine));
+  WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->ColumnNames()));
   WEIRHOUSE_TRY(LabelFrame frame, ReadLabels(definition, std::move(spine)));
   std::vector<std::int64_t> order;
   if (!options.keep_input_order || !definition.splits.empty()) {

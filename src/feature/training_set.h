@@ -45,6 +45,13 @@ struct TrainingSetResult {
   std::vector<std::string> feature_columns;
 };
 
+// Whether a spine with `columns` can be joined with `selected`: no column is named twice, or as a
+// feature or the split. Names that differ in upper and lower case alone are equal.
+// Errors: WH4008, at the spine.
+Status CheckSpineNames(const TrainingSetDefinition& definition,
+                       const std::vector<SelectedView>& selected,
+                       const std::vector<std::string>& columns);
+
 // Joins `spine` (the definition's SQL, already evaluated) with the features that the definition
 // selects from `views`. Views of the request are computed through `session`, which may be null if
 // there are none. Cost: about 1 µs a row and view; memory: the result, one view's rows and about

@@ -259,6 +259,23 @@ TEST_F(TrainingSetTest, NamesWhatTheSpineLacks) {
   EXPECT_EQ(Build(Definition(), no_time).status().error_code(), "WH4008");
 }
 
+TEST_F(TrainingSetTest, RefusesASpineWhoseNamesAreTaken) {
+  const auto named = [](const std::string& name) {
+    const auto spine = Spine(5);
+    return *spine->RenameColumns({"name", name, "t", "y"});
+  };
+  const auto told = [&](const std::string& name) {
+    const Status status = Build(Definition(), named(name)).status();
+    EXPECT_EQ(status.error_code(), "WH4008") << name;
+    return status.message();
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(told("every.now"), HasSubstr("the name of a feature"));
+  EXPECT_THAT(told("Every.Now"), HasSubstr("the name of a feature"));
+  EXPECT_THAT(told("SPLIT"), HasSubstr("the name of the split"));
+  EXPECT_THAT(told("Name"), HasSubstr("twice"));
+}
+
 TEST_F(TrainingSetTest, HandlesASpineWithoutRows) {
   ASSERT_OK_AND(const auto built, Build(Definition(), Spine(0)));
   EXPECT_EQ(built.rows->num_rows(), 0);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -88,6 +90,8 @@ struct Preparation {
   int output = -1;
   int report = -1;
   pid_t parent = 0;
+  bool pinned = false;
+  cpu_set_t processors{};
 };
 
 enum class Step : int { kGroup, kParentGone, kPrivileges, kLimits, kDescriptors, kFolder, kExec };
@@ -148,8 +152,27 @@ std::string_view StepName(Step step) {
     if (setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0)
       FailInChild(p, Step::kLimits);
   }
+  if (p.pinned && sched_setaffinity(0, sizeof p.processors, &p.processors) != 0)
+    FailInChild(p, Step::kLimits);
   execve(p.program.c_str(), p.argv.data(), p.environment.data());
   FailInChild(p, Step::kExec);
+}
+
+// The groups that KillAllChildren kills. 0: free.
+std::array<std::atomic<pid_t>, 64> running_groups{};
+static_assert(std::atomic<pid_t>::is_always_lock_free);
+
+void Enlist(pid_t pid) {
+  for (std::atomic<pid_t>& slot : running_groups) {
+    pid_t free = 0;
+    if (slot.compare_exchange_strong(free, pid)) return;
+  }
+}
+void Delist(pid_t pid) {
+  for (std::atomic<pid_t>& slot : running_groups) {
+    pid_t ours = pid;
+    if (slot.compare_exchange_strong(ours, 0)) return;
+  }
 }
 
 // A limit never above what we have ourselves: raising it would need privileges.
@@ -159,6 +182,20 @@ rlimit Capped(int resource, std::int64_t value) {
   if (value >= 0) limit.rlim_max = std::min(limit.rlim_max, static_cast<rlim_t>(value));
   limit.rlim_cur = value >= 0 ? limit.rlim_max : limit.rlim_cur;
   return limit;
+}
+
+// The first `count` of the processors that we may use; none where that is all of them.
+bool FirstProcessors(int count, cpu_set_t& chosen) {
+  cpu_set_t usable;
+  if (count <= 0 || sched_getaffinity(0, sizeof usable, &usable) != 0) return false;
+  if (CPU_COUNT(&usable) <= count) return false;
+  CPU_ZERO(&chosen);
+  for (int i = 0; i < CPU_SETSIZE && count > 0; ++i) {
+    if (!CPU_ISSET(static_cast<std::size_t>(i), &usable)) continue;
+    CPU_SET(static_cast<std::size_t>(i), &chosen);
+    --count;
+  }
+  return true;
 }
 
 Preparation Prepare(ChildCommand& command, std::string program) {
@@ -180,6 +217,7 @@ Preparation Prepare(ChildCommand& command, std::string program) {
   // The soft limit comes a second earlier: SIGXCPU tells why, where SIGKILL would not.
   if (seconds > 0) p.limits[0].second.rlim_cur = p.limits[0].second.rlim_max - 1;
   p.parent = getpid();
+  p.pinned = FirstProcessors(limits.processors_max, p.processors);
   return p;
 }
 }  // namespace
@@ -199,6 +237,12 @@ std::map<std::string, std::string> ChildEnvironment(
   environment["OPENBLAS_NUM_THREADS"] = "1";
   for (const auto& [name, value] : given) environment[name] = value;
   return environment;
+}
+
+int UsableProcessors() {
+  cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
+  return CPU_COUNT(&usable);
 }
 
 std::string FindProgram(const std::string& program, const std::string& path_list) {
@@ -325,6 +369,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return CannotStartErrno(name, "fork", fork_error);
 
+  Enlist(pid);
   setpgid(pid, pid);  // in the child too: whichever comes first
   output.second.Close();
   report.second.Close();
@@ -403,6 +448,7 @@ ChildExit ChildProcess::Finish() {
   kill(-state.pid, SIGKILL);  // grandchildren; the zombie still holds the group's number
   PumpOutput();
   if (!state.line.empty()) state.TakeLine();
+  Delist(state.pid);  // before its number may be given to another
   int status = 0;
   rusage usage{};
   while (wait4(state.pid, &status, 0, &usage) < 0 && errno == EINTR) {
@@ -430,6 +476,13 @@ ChildExit ChildProcess::Finish() {
   return result;
 }
 
+void KillAllChildren() noexcept {
+  for (const std::atomic<pid_t>& slot : running_groups) {
+    const pid_t pid = slot.load();
+    if (pid > 0) kill(-pid, SIGKILL);
+  }
+}
+
 Result<ChildExit> RunChild(ChildCommand command) {
   const ChildLimits limits = command.limits;
   WEIRHOUSE_TRY(const std::unique_ptr<ChildProcess> child, ChildProcess::Start(std::move(command)));
@@ -444,6 +497,10 @@ Result<ChildExit> RunChild(ChildCommand command) {
         break;
       }
       wait = std::min(wait, left + std::chrono::milliseconds(1));
+    }
+    if (limits.told_to_stop && limits.told_to_stop()) {
+      child->Kill();
+      break;
     }
     if (limits.rss_bytes_max > 0 && child->RssBytes() > limits.rss_bytes_max) {
       child->Kill(ChildExit::Reason::kOverMemory);

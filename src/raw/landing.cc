@@ -1,12 +1,16 @@
 #include "raw/landing.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <thread>
 
 #include "base/text.h"
+#include "raw/landed_file.h"
 #include "raw/landing_name.h"
 
 namespace weirhouse::raw {
@@ -15,8 +19,6 @@ using storage::Entry;
 using storage::EntryKind;
 using storage::OpenFolder;
 
-constexpr std::int64_t kQuietUs =
-    2'000'000;  // unchanged this long counts as closed where leases are refused
 constexpr int kFolderDepthMax = 16;
 // Both are keys in the catalog, and PostgreSQL's indexes end at 2,704 bytes.
 constexpr std::size_t kNameBytesMax = 1024;
@@ -49,15 +51,17 @@ std::string WhyUnreadable(const Status& status) {
              : fmt::format("it cannot be read: {}", EscapeControl(TextOfName(status.message())));
 }
 
+std::int64_t NanosOf(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 // One walk through a landing folder.
 class Walk {
  public:
-  Walk(const LandingRule& rule, const std::vector<catalog::LandingRecord>& known, ProcessTime now)
-      : rule_(rule), now_us_(Micros(now)) {
-    for (const catalog::LandingRecord& record : known) seen_[record.path] = &record;
-  }
+  Walk(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now)
+      : rule_(rule), catalog_(catalog), now_(now) {}
 
-  Landing Run() {
+  Result<Landing> Run() {
     auto root = OpenFolder::Open(rule_.folder);
     if (root.ok()) {
       Look(*root, "", 0);
@@ -66,17 +70,39 @@ class Walk {
     } else if (IsSomething(rule_.folder)) {
       Refuse("", "it is no folder, nor a link to one");
     }
+    WatchThoseOfTheFuture();
     std::sort(landing_.complete.begin(), landing_.complete.end(),
               [](const LandedFile& a, const LandedFile& b) {
                 return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
               });
+    WEIRHOUSE_TRY_STATUS(problem_);
     return std::move(landing_);
   }
 
  private:
+  // Asks the catalog for the files of one folder: what has landed elsewhere, or left since, costs
+  // nothing here.
+  void Recall(const std::vector<Entry>& entries, const std::string& prefix) {
+    std::vector<std::string> paths;
+    for (const Entry& entry : entries) {
+      if (entry.kind == EntryKind::kFile && !IsSkipped(entry.name))
+        paths.push_back(TextOfName(rule_.folder + "/" + prefix + entry.name));
+    }
+    auto known = catalog_.FindLandings(paths);
+    if (!known.ok()) {
+      if (problem_.ok()) problem_ = known.status();
+      return;
+    }
+    for (catalog::LandingRecord& record : *known) {
+      if (record.source == rule_.source) seen_.insert_or_assign(record.path, std::move(record));
+    }
+  }
+
   void Look(const OpenFolder& folder, const std::string& prefix, int depth) {
     const auto entries = folder.List();
     if (!entries.ok()) return Refuse(prefix, WhyUnreadable(entries.status()));
+    Recall(*entries, prefix);
+    if (!problem_.ok()) return;
     for (const Entry& entry : *entries) {
       const std::string place = prefix + entry.name;
       if (entry.kind == EntryKind::kFolder && entry.name == rule_.aside_name) {
@@ -133,11 +159,12 @@ class Walk {
       }
       file.batch = *std::move(batch);
     }
-    const Result<bool> whole = IsWhole(folder, entry);
+    const Result<bool> whole = IsWhole(folder, entry, now_);
     if (!whole.ok()) {
       if (whole.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(whole.status()));
       return;
     }
+    if (!*whole && entry.mtime_us() > Micros(now_)) future_.insert(entry.inode);
     (*whole ? landing_.complete : landing_.incomplete).push_back(std::move(file));
   }
 
@@ -145,7 +172,7 @@ class Walk {
   const catalog::LandingRecord* RecordOf(const LandedFile& file) const {
     const auto found = seen_.find(file.path);
     if (found == seen_.end()) return nullptr;
-    const catalog::LandingRecord& record = *found->second;
+    const catalog::LandingRecord& record = found->second;
     const bool same = record.size_bytes == file.entry.size_bytes &&
                       record.mtime_us == file.entry.mtime_us() &&
                       record.inode == file.entry.inode &&
@@ -153,14 +180,22 @@ class Walk {
     return same ? &record : nullptr;
   }
 
-  // True if no process has the file open for writing.
-  Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry) const {
-    WEIRHOUSE_TRY(const storage::Descriptor fd, folder.OpenFile(entry.name));
-    WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
-    if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
-    const storage::Writers writers = storage::WritersOf(fd.get());
-    if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
-    return now_us_ - entry.mtime_us() >= kQuietUs;
+  // Written in what is the future now: the clock was set back, or another machine's runs ahead. So
+  // their rest is watched instead of computed, once for all of them.
+  void WatchThoseOfTheFuture() {
+    if (future_.empty()) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(kQuietUs));
+    std::vector<LandedFile> still;
+    for (LandedFile& file : landing_.incomplete) {
+      struct stat now{};
+      const bool rests = future_.contains(file.entry.inode) &&
+                         lstat((rule_.folder + "/" + file.place).c_str(), &now) == 0 &&
+                         now.st_ino == file.entry.inode && now.st_size == file.entry.size_bytes &&
+                         NanosOf(now.st_mtim) == file.entry.mtime_ns &&
+                         NanosOf(now.st_ctim) == file.entry.ctime_ns;
+      (rests ? landing_.complete : still).push_back(std::move(file));
+    }
+    landing_.incomplete = std::move(still);
   }
 
   void Refuse(std::string_view place, std::string why) {
@@ -171,8 +206,11 @@ class Walk {
   }
 
   const LandingRule& rule_;
-  const std::int64_t now_us_;
-  std::map<std::string_view, const catalog::LandingRecord*> seen_;
+  catalog::Catalog& catalog_;
+  const ProcessTime now_;
+  std::map<std::string, catalog::LandingRecord> seen_;
+  Status problem_;                  // of the catalog
+  std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
   Landing landing_;
 };
 }  // namespace
@@ -196,8 +234,7 @@ std::optional<EventTime> EndOfBatch(std::string_view batch) {
 }
 
 Result<Landing> ListLanding(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now) {
-  WEIRHOUSE_TRY(const std::vector<catalog::LandingRecord> known, catalog.Landings(rule.source));
-  return Walk(rule, known, now).Run();
+  return Walk(rule, catalog, now).Run();
 }
 
 std::string AsideName(std::string_view project_root) {

@@ -73,7 +73,7 @@ struct Landing {
 // Lists what the catalog has not seen: hidden files, *.tmp and *.part are skipped; a file is whole
 // when nobody has it open for writing (a read lease is granted), or, where leases are refused, when
 // it has not changed for 2 s. No link below the folder is followed. Files are never moved. Cost:
-// one stat per file.
+// one stat and one look-up per file that is there.
 Result<Landing> ListLanding(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now);
 
 // Where the verbatim object of `digest` lives: <lake>/raw/<source>/dt=<arrival day>/<sha256>.

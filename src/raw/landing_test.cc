@@ -1,11 +1,14 @@
 #include "raw/landing.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "raw/landed_file.h"
@@ -16,6 +19,23 @@ namespace weirhouse::raw {
 namespace {
 using testing::ScratchFolder;
 using testing::WriteFile;
+
+// All bytes of a landed file; nothing where the reader finds that they are no whole file.
+Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
+  WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+  LandedReader* const reader = opened.reader.get();
+  if (reader == nullptr) return std::optional<std::string>();
+  std::string bytes;
+  std::string piece(3, '\0');
+  for (std::size_t got = 1; got > 0;) {
+    WEIRHOUSE_TRY(got, reader->Read(piece.data(), piece.size()));
+    bytes += piece.substr(0, got);
+  }
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+  if (!digest) return std::optional<std::string>();
+  EXPECT_EQ(*digest, Sha256Of(bytes));
+  return std::optional<std::string>(std::move(bytes));
+}
 
 struct LandingTest : ::testing::Test {
   ScratchFolder scratch;
@@ -29,6 +49,15 @@ struct LandingTest : ::testing::Test {
     rule = {"arrival", scratch / "landing", {"{date}"}, false, AsideName("/project")};
   }
   Result<Landing> List() { return ListLanding(rule, *catalog, SystemClock().Now()); }
+  // All folders aside.
+  Result<Landing> Settle() {
+    WEIRHOUSE_TRY(const Landing listed, List());
+    Landing left;
+    for (const std::string& aside : listed.aside) {
+      WEIRHOUSE_TRY_STATUS(SettleAside(rule, aside, *catalog, SystemClock().Now(), left));
+    }
+    return left;
+  }
   std::string At(const std::string& name) const { return scratch / ("landing/" + name); }
   // The one file that waits.
   LandedFile TheFile() {
@@ -199,9 +228,51 @@ TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
   WriteFile(At(".new"), "second\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
   ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-  EXPECT_FALSE(bytes.has_value());
+  EXPECT_FALSE(bytes);
   ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
   EXPECT_EQ(next, "second\n");
+}
+
+TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
+  const std::string path = At("2013-01-01.jsonl");
+  const auto in_between = [&](const std::function<void()>& change) -> Result<bool> {
+    std::filesystem::remove(path);
+    WriteFile(path, "first line\nsecond line\n");
+    const LandedFile file = TheFile();
+    WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+    LandedReader* const reader = opened.reader.get();
+    if (reader == nullptr) return Status(Code::kInternal, "the file was not there");
+    char some[4];
+    WEIRHOUSE_TRY_STATUS(reader->Read(some, sizeof(some)).status());
+    change();
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+    return digest.has_value();
+  };
+  const auto write_at = [&](const char* text, int flags) {
+    const int fd = open(path.c_str(), O_WRONLY | flags);
+    ASSERT_EQ(write(fd, text, 5), 5);
+    close(fd);
+  };
+  int held = -1;
+  const std::map<std::string, std::function<void()>> changes = {
+      {"rewritten in place", [&] { write_at("FIRST", 0); }},
+      {"appended to", [&] { write_at("third", O_APPEND); }},
+      {"truncated", [&] { ASSERT_EQ(truncate(path.c_str(), 11), 0); }},
+      {"made empty and written anew", [&] { write_at("other", O_TRUNC); }},
+      {"replaced",
+       [&] {
+         WriteFile(At(".new"), "first line\nsecond line\n");
+         std::filesystem::rename(At(".new"), path);
+       }},
+      {"opened by a writer", [&] { held = open(path.c_str(), O_WRONLY); }},
+  };
+  for (const auto& [how, change] : changes) {
+    ASSERT_OK_AND(const bool whole, in_between(change));
+    EXPECT_FALSE(whole) << how;
+  }
+  close(held);
+  ASSERT_OK_AND(const bool whole, in_between([] {}));
+  EXPECT_TRUE(whole);
 }
 
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
@@ -264,20 +335,98 @@ TEST_F(LandingTest, WhatACrashLeftAsideIsRemovedIfItIsStoredAndElsePutBack) {
   WriteFile(At("2013-01-03.jsonl"), "newer\n");
   ASSERT_OK_AND(const Landing landing, List());
   ASSERT_EQ(landing.aside, std::vector<std::string>{rule.aside_name});
-  std::vector<Untaken> untaken;
-  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  ASSERT_OK_AND(const Landing left, Settle());
   EXPECT_FALSE(std::filesystem::exists(aside + "/2013-01-01.jsonl"));
   EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
   EXPECT_EQ(testing::ReadFile(At("2013-01-02.jsonl")), "not stored\n");
   EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "newer\n");
-  ASSERT_EQ(untaken.size(), 1u);
+  EXPECT_TRUE(left.untaken.empty());
+  EXPECT_EQ(left.complete.size(), 1u);
   // Once the name is free it comes back.
   std::filesystem::remove(At("2013-01-03.jsonl"));
-  untaken.clear();
-  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  ASSERT_OK_AND(const Landing then, Settle());
   EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "its name is taken\n");
-  EXPECT_TRUE(untaken.empty());
+  EXPECT_TRUE(then.untaken.empty() && then.complete.empty());
   EXPECT_FALSE(std::filesystem::exists(aside));
+}
+
+TEST_F(LandingTest, AFileWhoseNameIsTakenIsTakenInFromWhereItLies) {
+  rule.delete_after = true;
+  const std::string aside = At("in/" + rule.aside_name);
+  std::filesystem::create_directories(aside + "/.1");
+  WriteFile(aside + "/2013-01-01.jsonl", "first\n");
+  WriteFile(aside + "/.1/2013-01-01.jsonl", "second\n");
+  WriteFile(At("in/2013-01-01.jsonl"), "third\n");
+  ASSERT_OK_AND(const Landing left, Settle());
+  EXPECT_TRUE(left.untaken.empty());
+  ASSERT_EQ(left.complete.size(), 2u);
+  std::set<std::string> taken;
+  for (const LandedFile& file : left.complete) {
+    EXPECT_EQ(file.name, "in/2013-01-01.jsonl");
+    EXPECT_EQ(file.batch, "2013-01-01");
+    EXPECT_NE(file.path, At("in/2013-01-01.jsonl"));
+    ASSERT_OK_AND(const auto bytes, ReadLanded(file));
+    ASSERT_TRUE(bytes);
+    taken.insert(*bytes);
+    Record(file, *bytes);
+    // Other bytes than those stored stay.
+    ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("other\n"), rule));
+    EXPECT_EQ(other, Removal::kOther);
+    if (*bytes == "second\n") continue;  // a crash comes before its removal
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes), rule));
+    EXPECT_EQ(removal, Removal::kRemoved);
+  }
+  EXPECT_EQ(taken, (std::set<std::string>{"first\n", "second\n"}));
+  ASSERT_OK_AND(const Landing then, Settle());
+  EXPECT_TRUE(then.untaken.empty() && then.complete.empty());
+  EXPECT_FALSE(std::filesystem::exists(aside));
+  EXPECT_EQ(testing::ReadFile(At("in/2013-01-01.jsonl")), "third\n");
+}
+
+TEST_F(LandingTest, WhatLiesAsideStandsInNobodysWay) {
+  const std::string aside = At(rule.aside_name);
+  for (int i = 0; i < 3; ++i) {
+    WriteFile(At("2013-01-01.jsonl"), "now\n");
+    const LandedFile file = TheFile();
+    const std::string room = i == 0 ? aside : fmt::format("{}/.{}", aside, i);
+    std::filesystem::create_directories(room);
+    for (const std::string& made : {aside, room})
+      std::filesystem::permissions(made, std::filesystem::perms::owner_all);
+    WriteFile(room + "/2013-01-01.jsonl", fmt::format("{}\n", i));
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("now\n"), rule));
+    EXPECT_EQ(removal, Removal::kRemoved);
+    EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
+    EXPECT_EQ(testing::ReadFile(room + "/2013-01-01.jsonl"), fmt::format("{}\n", i));
+  }
+  std::vector<Untaken> untaken;
+  ListAside(rule, rule.aside_name, untaken);
+  EXPECT_EQ(untaken.size(), 3u);
+}
+
+TEST_F(LandingTest, WhatWasTakenInFromAsideIsNotReadAgainWhereNothingIsDeleted) {
+  const std::string aside = At(rule.aside_name);
+  std::filesystem::create_directory(aside);
+  WriteFile(aside + "/2013-01-01.jsonl", "first\n");
+  WriteFile(At("2013-01-01.jsonl"), "second\n");
+  ASSERT_OK_AND(const Landing left, Settle());
+  ASSERT_EQ(left.complete.size(), 1u);
+  Record(left.complete[0], "first\n");
+  ASSERT_OK_AND(const Landing then, Settle());
+  EXPECT_TRUE(then.complete.empty());
+  ASSERT_EQ(then.untaken.size(), 1u);
+  EXPECT_THAT(then.untaken[0].why, ::testing::HasSubstr("no longer deletes"));
+}
+
+TEST_F(LandingTest, AFileThatIsGoneBeforeItIsReadIsToldApart) {
+  WriteFile(At("2013-01-01.jsonl"), "first\n");
+  const LandedFile file = TheFile();
+  WriteFile(At(".new"), "other\n");
+  std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const LandedReader::Opened other, LandedReader::Open(file));
+  EXPECT_FALSE(other.reader != nullptr || other.gone);
+  std::filesystem::remove(At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const LandedReader::Opened gone, LandedReader::Open(file));
+  EXPECT_TRUE(gone.reader == nullptr && gone.gone);
 }
 
 // ---- Names

@@ -1,6 +1,7 @@
 // Key space of one table (prefix = table name, 00):
 //
-//   prefix 's'                → state: 8 bytes LE snapshot id, 4 bytes LE next file id
+//   prefix 's'                → state: 8 bytes LE snapshot id, 4 bytes LE next file id,
+//                               8 bytes of a digest of the key and order columns
 //   prefix 'f' id (4 bytes BE) → path of a data file
 //   prefix 'k' key            → entry:
 //        file id (4 LE) | position (8 LE) | record id (8 LE) | content digest (32) | order bytes
@@ -12,11 +13,14 @@
 
 #include <arrow/api.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 
 #include "table/manifest.h"
+#include "table/table_cache.h"
 
 namespace weirhouse::table {
 namespace {
@@ -35,6 +39,15 @@ std::uint64_t FromLittleEndian(std::string_view bytes) {
     value = (value << 8) | static_cast<std::uint8_t>(bytes[i]);
   }
   return value;
+}
+
+// Which columns the entries are made of: under others they say nothing, though rows be the same.
+std::string ColumnsMark(const std::vector<std::string>& key,
+                        const std::vector<std::string>& order) {
+  std::vector<std::string> pieces = key;
+  pieces.emplace_back();  // no column has no name
+  pieces.insert(pieces.end(), order.begin(), order.end());
+  return std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 
 Status Malformed(const std::string& table) {
@@ -94,9 +107,20 @@ class KeyIndexWriter {
     batch_->Delete(index_.EntryKey(key));
     return FlushIfFull();
   }
+  // Of a file that left the table: no entry names it any more.
+  void Forget(const std::string& path) {
+    KeyIndex::Files& files = *index_.files_;
+    const std::scoped_lock lock(files.mutex);
+    const auto known = files.id_of.find(path);
+    if (known == files.id_of.end()) return;
+    batch_->Delete(index_.FileKey(known->second));
+    files.path_of.erase(known->second);
+    files.id_of.erase(known);
+  }
   Status Finish(SnapshotId snapshot) {
     std::string state = LittleEndian(static_cast<std::uint64_t>(snapshot.value()), 8);
     state += LittleEndian(index_.files_->next_id, 4);
+    state += ColumnsMark(index_.key_columns_, index_.order_columns_);
     batch_->Put(index_.Key('s', ""), state);
     return index_.store_.Write(*batch_, /*sync=*/false);
   }
@@ -148,8 +172,10 @@ std::string KeyIndex::FileKey(std::uint32_t id) const {
 
 Result<std::optional<SnapshotId>> KeyIndex::StandsAt() {
   WEIRHOUSE_TRY(const std::optional<std::string> state, store_.Get(Key('s', "")));
-  if (!state || state->size() != 12) return std::optional<SnapshotId>();
+  if (!state || state->size() != 20) return std::optional<SnapshotId>();
   const std::string_view bytes = *state;
+  if (bytes.substr(12) != ColumnsMark(key_columns_, order_columns_))
+    return std::optional<SnapshotId>();
   return std::optional<SnapshotId>(
       SnapshotId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(0, 8)))));
 }
@@ -172,12 +198,147 @@ Status KeyIndex::LoadFiles() {
   return Status::Ok();
 }
 
+namespace {
+// The positions of a task's file that are masked, sorted; absent where that takes more than
+// position deletes to tell.
+Result<std::optional<std::vector<std::int64_t>>> MaskOf(storage::Disk& disk,
+                                                        const Scan::Task& task) {
+  std::vector<std::int64_t> mask;
+  for (const auto& deletes : task.deletes) {
+    if (deletes->content != DataFile::Content::kPositionDeletes || deletes->format != "PARQUET")
+      return std::optional<std::vector<std::int64_t>>();
+    WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
+                  LoadPositionDeletes(disk, *deletes));
+    const auto mine = positions->find(task.file.path);
+    if (mine != positions->end()) mask.insert(mask.end(), mine->second.begin(), mine->second.end());
+  }
+  std::sort(mask.begin(), mask.end());
+  mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
+  return std::optional(std::move(mask));
+}
+
+// What lies between two snapshots, in files.
+struct FileSteps {
+  std::vector<const Scan::Task*> gone;
+  std::vector<const Scan::Task*> added;
+  // Files that stayed, and the rows of theirs that were masked since.
+  std::vector<std::pair<const Scan::Task*, std::vector<std::int64_t>>> worn;
+};
+
+// Absent where rows came back, or equality deletes tell which rows are there.
+Result<std::optional<FileSteps>> StepsBetween(storage::Disk& disk, const Scan& before,
+                                              const Scan& after) {
+  std::map<std::string_view, const Scan::Task*> old;
+  for (const Scan::Task& task : before.tasks()) old[task.file.path] = &task;
+  FileSteps steps;
+  for (const Scan::Task& task : after.tasks()) {
+    const auto known = old.find(task.file.path);
+    if (known == old.end()) {
+      steps.added.push_back(&task);
+      continue;
+    }
+    const Scan::Task* was = known->second;
+    old.erase(known);
+    WEIRHOUSE_TRY(const auto mask_before, MaskOf(disk, *was));
+    WEIRHOUSE_TRY(const auto mask_after, MaskOf(disk, task));
+    if (!mask_before || !mask_after ||
+        !std::includes(mask_after->begin(), mask_after->end(), mask_before->begin(),
+                       mask_before->end())) {
+      return std::optional<FileSteps>();
+    }
+    std::vector<std::int64_t> masked;
+    std::set_difference(mask_after->begin(), mask_after->end(), mask_before->begin(),
+                        mask_before->end(), std::back_inserter(masked));
+    if (!masked.empty()) steps.worn.emplace_back(was, std::move(masked));
+  }
+  for (const auto& [path, task] : old) steps.gone.push_back(task);
+  return std::optional(std::move(steps));
+}
+}  // namespace
+
 Status KeyIndex::Refresh(storage::Disk& disk, const TablePtr& table) {
   const Snapshot* main = table->current_snapshot();
   const SnapshotId wanted = main != nullptr ? main->id : SnapshotId();
   WEIRHOUSE_TRY(const std::optional<SnapshotId> stands_at, StandsAt());
   if (stands_at && *stands_at == wanted) return LoadFiles();
+  if (stands_at) {
+    WEIRHOUSE_TRY(const bool followed, Follow(disk, table, *stands_at));
+    if (followed) return Status::Ok();
+  }
   return Rebuild(disk, table, wanted);
+}
+
+// False: it cannot be done, and the index is to be rebuilt.
+Result<bool> KeyIndex::Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from) {
+  const Snapshot* was = table->FindSnapshot(from);
+  const Snapshot* is = table->current_snapshot();
+  // Entries hold digests of the declared columns: others would give others.
+  if (was == nullptr || is == nullptr || was->schema_id != is->schema_id ||
+      is->schema_id != table->schema().schema_id) {
+    return false;
+  }
+  ScanOptions options = RowsToIndex(*table);
+  WEIRHOUSE_TRY(const Scan after, Scan::Plan(disk, table, options));
+  options.snapshot = from;
+  options.columns = key_columns_;
+  WEIRHOUSE_TRY(const Scan before, Scan::Plan(disk, table, options));
+  WEIRHOUSE_TRY(const std::optional<FileSteps> steps, StepsBetween(disk, before, after));
+  if (!steps) return false;
+  WEIRHOUSE_TRY_STATUS(LoadFiles());
+  auto mark = store_.NewBatch();
+  mark->Delete(Key('s', ""));
+  WEIRHOUSE_TRY_STATUS(store_.Write(*mark, /*sync=*/false));
+  KeyIndexWriter writer(*this, /*whole_in_one=*/false);
+  // A key has one row in each snapshot: what leaves first and joins then ends where it is now. What
+  // left and cannot be read any more is not needed for a rebuild.
+  for (const Scan::Task* task : steps->gone) {
+    const auto rows = before.Read(*task);
+    if (!rows.ok()) return false;
+    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
+    for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
+    writer.Forget(task->file.path);
+  }
+  for (const auto& [task, masked] : steps->worn) {
+    const auto rows = before.Read(*task);
+    if (!rows.ok()) return false;
+    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
+    WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(**rows, "_pos"));
+    for (std::size_t row = 0; row < keys.size(); ++row) {
+      if (std::binary_search(masked.begin(), masked.end(), positions[row]))
+        WEIRHOUSE_TRY_STATUS(writer.Remove(keys[row]));
+    }
+  }
+  for (const Scan::Task* task : steps->added) WEIRHOUSE_TRY_STATUS(PutRows(after, *task, writer));
+  WEIRHOUSE_TRY_STATUS(writer.Finish(is->id));
+  return true;
+}
+
+ScanOptions KeyIndex::RowsToIndex(const TableMetadata& table) {
+  ScanOptions options;
+  for (const Field& field : table.schema().fields) {
+    if (!IsHidden(field.name) || field.name == kRecordColumn) options.columns.push_back(field.name);
+  }
+  options.with_file_position = true;
+  return options;
+}
+
+Status KeyIndex::PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
+  WEIRHOUSE_TRY(std::vector<std::string> orders, EncodeKeys(*rows, order_columns_));
+  WEIRHOUSE_TRY(const std::vector<Digest> contents, DeclaredDigests(*rows));
+  WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(*rows, "_pos"));
+  WEIRHOUSE_TRY(const std::vector<std::int64_t> records,
+                LongsOf(*rows, std::string(kRecordColumn)));
+  for (std::size_t row = 0; row < keys.size(); ++row) {
+    KeyEntry entry;
+    entry.position = {task.file.path, positions[row]};
+    entry.order = std::move(orders[row]);
+    entry.content = contents[row];
+    entry.record = RecordId(records[row]);
+    WEIRHOUSE_TRY_STATUS(writer.Put(keys[row], entry));
+  }
+  return Status::Ok();
 }
 
 Status KeyIndex::Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId wanted) {
@@ -188,29 +349,10 @@ Status KeyIndex::Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId 
     const std::scoped_lock lock(files_->mutex);
     files_->Clear();
   }
-  ScanOptions options;
-  for (const Field& field : table->schema().fields) {
-    if (!IsHidden(field.name) || field.name == kRecordColumn) options.columns.push_back(field.name);
-  }
-  options.with_file_position = true;
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, options));
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, RowsToIndex(*table)));
   KeyIndexWriter writer(*this, /*whole_in_one=*/false);
   for (const Scan::Task& task : scan.tasks()) {  // one file's rows in memory at a time
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
-    WEIRHOUSE_TRY(std::vector<std::string> orders, EncodeKeys(*rows, order_columns_));
-    WEIRHOUSE_TRY(const std::vector<Digest> contents, DeclaredDigests(*rows));
-    WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(*rows, "_pos"));
-    WEIRHOUSE_TRY(const std::vector<std::int64_t> records,
-                  LongsOf(*rows, std::string(kRecordColumn)));
-    for (std::size_t row = 0; row < keys.size(); ++row) {
-      KeyEntry entry;
-      entry.position = {task.file.path, positions[row]};
-      entry.order = std::move(orders[row]);
-      entry.content = contents[row];
-      entry.record = RecordId(records[row]);
-      WEIRHOUSE_TRY_STATUS(writer.Put(keys[row], entry));
-    }
+    WEIRHOUSE_TRY_STATUS(PutRows(scan, task, writer));
   }
   return writer.Finish(wanted);
 }
@@ -243,9 +385,16 @@ Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(const std::vector<st
 Status KeyIndex::Apply(const TablePtr& staged,
                        std::span<const std::pair<std::string, KeyEntry>> entries,
                        std::span<const std::string> removed) {
+  return Apply(
+      staged, entries.size(),
+      [&](std::size_t i) -> std::pair<std::string_view, KeyEntry> { return entries[i]; }, removed);
+}
+
+Status KeyIndex::Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
+                       std::span<const std::string> removed) {
   WEIRHOUSE_TRY_STATUS(LoadFiles());
   const Snapshot* main = staged->current_snapshot();
-  const bool small = static_cast<std::int64_t>(entries.size() + removed.size()) <= kBatchEntriesMax;
+  const bool small = static_cast<std::int64_t>(count + removed.size()) <= kBatchEntriesMax;
   if (!small) {
     auto mark = store_.NewBatch();
     mark->Delete(Key('s', ""));
@@ -253,7 +402,10 @@ Status KeyIndex::Apply(const TablePtr& staged,
   }
   KeyIndexWriter writer(*this, small);
   for (const std::string& key : removed) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
-  for (const auto& [key, entry] : entries) WEIRHOUSE_TRY_STATUS(writer.Put(key, entry));
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [key, entry] = entry_at(i);
+    WEIRHOUSE_TRY_STATUS(writer.Put(key, entry));
+  }
   return writer.Finish(main != nullptr ? main->id : SnapshotId());
 }
 

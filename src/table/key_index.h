@@ -1,9 +1,10 @@
 // Where the current row of each table key is, so that an upsert finds what it replaces without
-// reading the table. A cache in RocksDB: it names the commit it stands at and is rebuilt when that
-// is not the table's.
+// reading the table. A cache in RocksDB: it names the snapshot it stands at, and follows the
+// table's or is rebuilt when that is another.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,8 @@
 #include "table/table.h"
 
 namespace weirhouse::table {
+
+class KeyIndexWriter;
 
 // What the index knows of a key's current row.
 struct KeyEntry {
@@ -35,8 +38,10 @@ class KeyIndex {
   KeyIndex(storage::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
            std::vector<std::string> order_columns);
 
-  // Brings the index to `table`'s main snapshot: nothing to do if it stands there, else a rebuild
-  // from a scan (seconds per million rows; one file's rows in memory at a time).
+  // Brings the index to `table`'s main snapshot: nothing to do if it stands there. From a snapshot
+  // that the table still knows, by the files that differ: after a compaction, by the rows it
+  // rewrote. Else a rebuild from a scan (seconds per million rows; one file's rows in memory at a
+  // time).
   Status Refresh(storage::Disk& disk, const TablePtr& table);
   // One answer per key (encoded by EncodeKeys), in order.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
@@ -44,6 +49,10 @@ class KeyIndex {
   // replace what stood under their keys, `removed` keys go, and the index stands at the new
   // snapshot.
   Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
+               std::span<const std::string> removed);
+  // The same of `count` entries that are made as they are written, since each names its file.
+  using EntryAt = std::function<std::pair<std::string_view, KeyEntry>(std::size_t)>;
+  Status Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
                std::span<const std::string> removed);
   Result<std::int64_t> Count();
   // The snapshot the index stands at (0 = an empty table); absent if it must be rebuilt.
@@ -56,6 +65,9 @@ class KeyIndex {
   std::string EntryKey(std::string_view key) const;
   std::string FileKey(std::uint32_t id) const;
   Status LoadFiles();
+  static ScanOptions RowsToIndex(const TableMetadata& table);
+  Status PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const;
+  Result<bool> Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from);
   Status Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId wanted);
 
   storage::KvStore& store_;

@@ -1,6 +1,7 @@
 #include "table/key_index.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "table/table_fixture_test.h"
@@ -134,6 +135,68 @@ TEST_F(KeyIndexTest, AnIndexAtAnotherSnapshotIsRebuilt) {
   ASSERT_OK(restarted.Refresh(disk(), second.table));
   EXPECT_EQ(restarted.Count().value(), 3);
   EXPECT_TRUE(restarted.Find(Keys(R"([{"id":3}])")).value()[0].has_value());
+}
+
+TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
+  // A file that stays, and a small one of which half is replaced.
+  StagedTable staged = Append(NewFlights({}), R"([{"id":1},{"id":2},{"id":3}])");
+  staged = Append(staged.table, R"([{"id":4},{"id":5}])", "r2");
+  StagedWrite write(disk(), staged.table, random_, Options("r3"));
+  ASSERT_OK(write.Append(*Rows(R"([{"id":4,"origin":"LGA"}])")));
+  ASSERT_OK(write.DeleteRows(Find(staged.table, {4})));
+  ASSERT_OK_AND(staged, write.Finish());
+  KeyIndex index = Index();
+  ASSERT_OK(index.Refresh(disk(), staged.table));
+  const auto before = index.Find(Keys(R"([{"id":1}])")).value();
+
+  CompactionOptions options;
+  options.deleted_share_min = 0.4;
+  ASSERT_OK_AND(const StagedTable compacted,
+                StageCompaction(disk(), staged.table, random_, Options("r4"), options, {}));
+  ASSERT_FALSE(compacted.snapshots.empty());
+  // The file that stays cannot be read any more: nothing may ask for it.
+  const std::string kept = before[0]->position.file;
+  std::filesystem::rename(kept, kept + ".away");
+  ASSERT_OK(Index().Refresh(disk(), compacted.table));
+  std::filesystem::rename(kept + ".away", kept);
+
+  KeyIndex followed = Index();
+  KeyIndex rebuilt(*store_, "another", {"id"}, {"at"});
+  ASSERT_OK(rebuilt.Refresh(disk(), compacted.table));
+  const auto keys = Keys(R"([{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6}])");
+  ASSERT_OK_AND(const auto found, followed.Find(keys));
+  ASSERT_OK_AND(const auto wanted, rebuilt.Find(keys));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(found[i].has_value(), wanted[i].has_value()) << i;
+    if (!found[i]) continue;
+    EXPECT_EQ(found[i]->position.file, wanted[i]->position.file) << i;
+    EXPECT_EQ(found[i]->position.position, wanted[i]->position.position) << i;
+    EXPECT_EQ(found[i]->content, wanted[i]->content) << i;
+  }
+  EXPECT_EQ(followed.Count().value(), 5);
+}
+
+TEST_F(KeyIndexTest, ItFollowsRowsThatJoinedAndLeftMeanwhile) {
+  StagedTable staged = Append(NewFlights({}), R"([{"id":1},{"id":2},{"id":3}])");
+  KeyIndex index = Index();
+  ASSERT_OK(index.Refresh(disk(), staged.table));
+  // The process ends before Apply, twice.
+  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  ASSERT_OK(write.Append(*Rows(R"([{"id":2,"origin":"LGA"},{"id":7}])")));
+  ASSERT_OK(write.DeleteRows(Find(staged.table, {2, 3})));
+  ASSERT_OK_AND(staged, write.Finish());
+  staged = Append(staged.table, R"([{"id":8}])", "r3");
+  KeyIndex followed = Index();
+  ASSERT_OK(followed.Refresh(disk(), staged.table));
+  ASSERT_OK_AND(const auto found,
+                followed.Find(Keys(R"([{"id":1},{"id":2},{"id":3},{"id":7},{"id":8}])")));
+  EXPECT_TRUE(found[0].has_value());
+  ASSERT_TRUE(found[1].has_value());
+  EXPECT_EQ(found[1]->content, DeclaredDigests(*Rows(R"([{"id":2,"origin":"LGA"}])")).value()[0]);
+  EXPECT_FALSE(found[2].has_value());
+  EXPECT_TRUE(found[3].has_value());
+  EXPECT_TRUE(found[4].has_value());
+  EXPECT_EQ(followed.StandsAt().value(), staged.table->current_snapshot()->id);
 }
 
 TEST_F(KeyIndexTest, ALargeApplyGoesInBoundedBatches) {

@@ -159,12 +159,12 @@ void DropStatistics(TableMetadata& metadata, const std::set<SnapshotId>& kept) {
 }
 }  // namespace
 
-void ExpireSnapshots(TableMetadata& metadata) {
+void ExpireSnapshots(TableMetadata& metadata, int keep) {
   std::set<SnapshotId> named;
   for (const auto& [name, ref] : metadata.refs) named.insert(ref.snapshot);
   const std::size_t count = metadata.snapshots.size();
   const std::size_t kept_from =
-      count > static_cast<std::size_t>(kSnapshotsKept) ? count - kSnapshotsKept : 0;
+      count > static_cast<std::size_t>(keep) ? count - static_cast<std::size_t>(keep) : 0;
   std::vector<Snapshot> kept;
   kept.reserve(count);
   std::set<SnapshotId> kept_ids;

@@ -464,7 +464,7 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state) {
       next.snapshot_log.emplace_back(snapshot.timestamp_ms, snapshot.id);
     }
     next.snapshots.push_back(std::move(snapshot));
-    ExpireSnapshots(next);
+    ExpireSnapshots(next, state.options.snapshots_kept);
   }
   WEIRHOUSE_TRY(StagedTable staged,
                 WriteNextMetadata(state.disk, state.base, state.random, std::move(next),

@@ -82,6 +82,6 @@ Result<StagedTable> WriteNextMetadata(storage::Disk& disk, const TablePtr& base,
 // What the catalog records of a snapshot, from its summary.
 catalog::SnapshotRecord RecordOf(const TableMetadata& metadata, const Snapshot& snapshot,
                                  std::string_view ref);
-// Drops snapshots beyond kSnapshotsKept that no ref names, and what snapshot-log says of them.
-void ExpireSnapshots(TableMetadata& metadata);
+// Drops snapshots beyond `keep` that no ref names, and what snapshot-log says of them.
+void ExpireSnapshots(TableMetadata& metadata, int keep = kSnapshotsKept);
 }  // namespace weirhouse::table

@@ -35,7 +35,9 @@ class Table;
 namespace weirhouse::table {
 
 inline constexpr int kSnapshotsKept = 100;  // metadata.json is rewritten whole at each commit
-inline constexpr int kMetadataLogMax = 100;
+// Of ledgers, which nobody reads as of a commit: their rows say it themselves.
+inline constexpr int kLedgerSnapshotsKept = 10;
+inline constexpr int kMetadataLogMax = 10;
 inline constexpr int kManifestsMergeAt = 30;  // a plan opens every manifest, a merge rewrites them
 
 // ---- Metadata
@@ -238,6 +240,7 @@ struct StageOptions {
   std::string operation;     // empty = chosen from what was done (append | overwrite | delete)
   ProcessTime now;
   std::map<std::string, std::string> summary;  // extra keys
+  int snapshots_kept = kSnapshotsKept;         // and those that refs name
 };
 
 // What one staged write hands to catalog::CommitRequest.
@@ -322,6 +325,9 @@ struct CompactionOptions {
   int small_files_min = 2;            // … where a partition has at least so many of them
   std::int64_t rows_per_file_max = 1'000'000;
 };
+// Whether a compaction would rewrite anything. Reads manifests alone.
+Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
+                             const CompactionOptions& options);
 // Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
 // one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
 // it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "table/schema.h"
+#include "transform/canonical_expression.h"
 #include "transform/finding.h"
 #include "transform/function_list.h"
 #include "transform/output_rules.h"
@@ -374,6 +375,10 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
   if (definition.mode == Mode::kIncremental) query.Add(std::move(not_row_wise));
   if (!query.findings.empty()) return StatusOfFindings(query.findings, definition.path);
 
+  if (!checked.row_wise) {  // several rows may become one
+    WEIRHOUSE_TRY(auto findings, CanonicalExpressions(session, query.tree, source));
+    if (!findings.empty()) return StatusOfFindings(std::move(findings), definition.path);
+  }
   if (checked.row_wise) {
     checked.passed = PassedColumns(query.node(), query.resolution, DriverOf(query.node()));
   }

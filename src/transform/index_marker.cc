@@ -22,7 +22,9 @@ std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, Sn
   const table::Snapshot* at = table.current_snapshot();
   while (at != nullptr && at->id != from) {
     const auto operation = at->summary.find("operation");
-    const bool added = operation != at->summary.end() && operation->second == "append";
+    // A compaction's files are as old as the newest of what they were made of.
+    const bool added = operation != at->summary.end() &&
+                       (operation->second == "append" || operation->second == "replace");
     if (!added || !at->parent) return std::nullopt;
     at = table.FindSnapshot(*at->parent);
   }

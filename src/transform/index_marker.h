@@ -18,7 +18,8 @@ std::string BytesOfId(std::int64_t id);
 // `bytes` has kIdBytes or more; the first of them count.
 std::int64_t IdOfBytes(std::string_view bytes);
 
-// The sequence number of `from` if rows were only added between it and main: then an index that
+// The sequence number of `from` if rows were only added, or written anew as they were, between it
+// and main: then an index that
 // stands at `from` needs to read later files alone. Absent if that cannot be told.
 std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from);
 }  // namespace weirhouse::transform

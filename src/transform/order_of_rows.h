@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 namespace weirhouse::transform {
@@ -22,6 +23,21 @@ FrameUnit FrameOf(const nlohmann::json& window);
 bool TakesEachRow(std::string_view function);  // row_number ntile lag lead
 // Window functions that take one row out of the frame.
 bool TakesOneOfFrame(std::string_view function);  // first_value last_value nth_value
+
+// Functions that return one of several equals, or list them. `function` in lower case.
+bool ChoosesOneOfEquals(std::string_view function);
+
+// Two expressions that read the same, wherever they stand and whatever they are called.
+bool SameExpression(const nlohmann::json& a, const nlohmann::json& b);
+
+// Outside subqueries.
+bool HasAggregate(const nlohmann::json& node);
+bool HasWindow(const nlohmann::json& node);
+
+// What tells the groups of a query with GROUP BY apart, places (GROUP BY 1) and ALL resolved;
+// std::nullopt for several grouping sets.
+std::optional<nlohmann::json> GroupExpressions(const nlohmann::json& query);
+bool IsGrouped(const nlohmann::json& query);
 
 // A collation by which texts are equal only if their bytes are.
 bool IsBinaryCollation(std::string_view name);

@@ -171,6 +171,8 @@ TEST(OrderOfRows, DoesNotMatterToWhatIsAdmitted) {
           "records.ev GROUP BY o",
           "SELECT o AS id, list_reduce(list(coalesce(x, 0) ORDER BY b), lambda p, q: p / 7 + q) "
           "AS l FROM records.ev GROUP BY o",
+          "SELECT o AS id, CAST(list(DISTINCT x ORDER BY x) AS VARCHAR) AS l, list_sort(list(k)) = "
+          "['a'] AS m FROM records.ev GROUP BY o",
           "SELECT o AS id, string_agg(DISTINCT k, '|' ORDER BY k) AS l FROM records.ev GROUP BY o",
           "SELECT id, v FROM records.ev ORDER BY o LIMIT 700",
           "SELECT id, v FROM records.ev ORDER BY b DESC LIMIT 10 OFFSET 17",

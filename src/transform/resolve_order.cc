@@ -28,21 +28,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Two expressions that read the same, wherever they stand.
-bool SameExpression(const Json& a, const Json& b) {
-  if (a.is_object() && b.is_object()) {
-    for (const auto& [key, member] : a.items()) {
-      if (key == "query_location" || key == "alias") continue;
-      if (!b.contains(key) || !SameExpression(member, b.at(key))) return false;
-    }
-    return a.size() == b.size();
-  }
-  if (a.is_array() && b.is_array()) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), SameExpression);
-  }
-  return a == b;
-}
-
 void AppendOrder(Json& orders, Json expression) {
   for (const Json& order : orders) {
     if (SameExpression(order["expression"], expression)) return;
@@ -57,55 +42,6 @@ void AppendArguments(const Json& node, Json& orders) {
   for (const Json& argument : ListOf(node, "children")) {
     if (!ReadsNothing(argument)) AppendOrder(orders, argument);
   }
-}
-
-bool HasAggregate(const Json& node) {
-  if (node.is_object()) {
-    if (TextOf(node, "class") == "SUBQUERY") return false;
-    if (TextOf(node, "class") == "FUNCTION") {
-      const FunctionKind kind = RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind;
-      if (kind == FunctionKind::kAggregate || kind == FunctionKind::kExactSum ||
-          kind == FunctionKind::kOrderedAggregate) {
-        return true;
-      }
-    }
-  }
-  return node.is_structured() && std::any_of(node.begin(), node.end(),
-                                             [](const Json& child) { return HasAggregate(child); });
-}
-
-bool HasWindow(const Json& node) {
-  if (node.is_object() && TextOf(node, "class") == "WINDOW") return true;
-  return node.is_structured() &&
-         std::any_of(node.begin(), node.end(), [](const Json& child) { return HasWindow(child); });
-}
-
-// What tells the groups of a query with GROUP BY apart; std::nullopt for several grouping sets.
-std::optional<Json> GroupExpressions(const Json& query) {
-  if (ListOf(query, "group_sets").size() > 1) return std::nullopt;
-  const Json& items = ListOf(query, "select_list");
-  Json list = Json::array();
-  if (TextOf(query, "aggregate_handling") == "FORCE_AGGREGATES") {  // GROUP BY ALL
-    for (const Json& item : items) {
-      if (!HasAggregate(item) && !HasWindow(item)) list.push_back(item);
-    }
-    return list;
-  }
-  for (const Json& group : ListOf(query, "group_expressions")) {
-    const Json* expression = &group;
-    const Json place = group.contains("value") ? group["value"].value("value", Json()) : Json();
-    if (TextOf(group, "class") == "CONSTANT" && place.is_number_integer()) {
-      const auto index = place.get<std::size_t>();
-      if (index >= 1 && index <= items.size()) expression = &items[index - 1];
-    }
-    list.push_back(*expression);
-  }
-  return list;
-}
-
-bool IsGrouped(const Json& query) {
-  return !ListOf(query, "group_expressions").empty() || !ListOf(query, "group_sets").empty() ||
-         TextOf(query, "aggregate_handling") == "FORCE_AGGREGATES";
 }
 
 // True if the orders and partitions name each column of `key` of the one table of a query.
@@ -238,14 +174,7 @@ void Resolver::SettleFunction(Json& node, const Scope& scope) {
 // Functions that return one of several equals, or list them.
 void Resolver::ProbeFunction(const Json& node, const Scope& scope) {
   const std::string name = LowerCase(TextOf(node, "function_name"));
-  const FunctionKind kind = RuleOfFunction(name).kind;
-  static constexpr std::string_view kChoosing[] = {
-      "min", "max", "median", "quantile", "quantile_cont", "quantile_disc", "mad"};
-  if (kind != FunctionKind::kOrderedAggregate && !TakesOneOfFrame(name) && name != "lag" &&
-      name != "lead" &&
-      std::find(std::begin(kChoosing), std::end(kChoosing), name) == std::end(kChoosing)) {
-    return;
-  }
+  if (!ChoosesOneOfEquals(name)) return;
   Json arguments = Json::array();
   for (const Json& argument : ListOf(node, "children")) {
     if (!ReadsNothing(argument) || TextOf(argument, "class") != "CONSTANT") {

@@ -45,7 +45,7 @@ class RuleWalk {
 
   // `parent` is the nearest expression or order around it.
   void Visit(const Json& node, const Json& parent = {}) {
-    if (node.is_object()) Judge(node);
+    if (node.is_object()) Judge(node, parent);
     if (node.is_object() && TextOf(node, "class") == "COLLATE") JudgeCollation(node, parent);
     if (node.is_structured()) {
       for (const Json& child : node) Visit(child, node.is_object() ? node : parent);
@@ -55,9 +55,9 @@ class RuleWalk {
   RuleFindings Take() { return std::move(result_); }
 
  private:
-  void Judge(const Json& node) {
+  void Judge(const Json& node, const Json& parent) {
     const std::string kind = TextOf(node, "class");
-    if (kind == "FUNCTION" || kind == "WINDOW") return JudgeFunction(node, kind == "WINDOW");
+    if (kind == "FUNCTION" || kind == "WINDOW") return JudgeFunction(node, parent);
     if (kind == "PARAMETER") {
       return Refuse(ParameterSpan(), "a parameter has no value here", "write the value itself");
     }
@@ -153,13 +153,21 @@ class RuleWalk {
     }
   }
 
-  void JudgeFunction(const Json& node, bool window) {
+  // list(DISTINCT x ORDER BY x) reads list_sort(list(DISTINCT x)) in the syntax tree.
+  static bool IsSorted(const Json& parent) {
+    const std::string name = LowerCase(TextOf(parent, "function_name"));
+    return name == "list_sort" || name == "array_sort" || name == "list_reverse_sort" ||
+           name == "array_reverse_sort";
+  }
+
+  void JudgeFunction(const Json& node, const Json& parent) {
+    const bool window = TextOf(node, "class") == "WINDOW";
     const std::string shown = TextOf(node, "function_name");
     const std::string name = LowerCase(shown);
     const SourceSpan span = source_.SpanOfToken(OffsetOf(node, source_));
     const FunctionRule rule = RuleOfFunction(name);
     const Json& inside = window ? ListOf(node, "arg_orders") : OrdersInside(node);
-    const bool ordered = !ListOf(node, "orders").empty() || !inside.empty();
+    const bool ordered = !ListOf(node, "orders").empty() || !inside.empty() || IsSorted(parent);
     JudgeOrders(ListOf(node, "orders"));
     JudgeOrders(inside);
     if (window) JudgeFrame(node, span);

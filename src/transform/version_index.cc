@@ -14,11 +14,21 @@ namespace weirhouse::transform {
 namespace {
 
 constexpr std::size_t kDigestBytes = 32;
+constexpr std::size_t kBatchChangesMax = 20'000;  // about 2 MB
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
+      .WithError("WH7027")
       .WithHint("delete the cache folder: it is rebuilt from the tables");
+}
+// The snapshot, and which columns the groups are made of.
+std::string Marker(SnapshotId snapshot, const std::vector<std::string>& key,
+                   const std::vector<std::string>& order) {
+  std::vector<std::string> pieces = key;
+  pieces.emplace_back();  // no column has no name
+  pieces.insert(pieces.end(), order.begin(), order.end());
+  return BytesOfId(snapshot.value()) + std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 }  // namespace
 
@@ -51,8 +61,11 @@ Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& source)
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
   const table::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
-  if (at == BytesOfId(wanted.value())) return Status::Ok();
-  if (!at || at->size() != kIdBytes || snapshot == nullptr) return Rebuild(disk, source);
+  const std::string marker = Marker(wanted, key_columns_, order_columns_);
+  if (at == marker) return Status::Ok();
+  const bool mine = at && at->size() == marker.size() &&
+                    at->compare(kIdBytes, std::string::npos, marker, kIdBytes) == 0;
+  if (!mine || snapshot == nullptr) return Rebuild(disk, source);
   const auto stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(*at)));
   if (!stood) return Rebuild(disk, source);
   WEIRHOUSE_TRY_STATUS(Read(disk, source, stood));
@@ -171,19 +184,32 @@ Status VersionIndex::Apply(const table::TablePtr& staged, const VersionChanges& 
 }
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
+  // Many changes take several batches: without its marker an index that lacks some is rebuilt.
+  const std::size_t count = changes.gone.size() + changes.best.size() + changes.others.size();
+  const bool in_parts = snapshot.has_value() && count > kBatchChangesMax;
   auto batch = store_.NewBatch();
+  const auto flush_if_full = [&]() -> Status {
+    if (!in_parts || batch->count() < static_cast<std::int64_t>(kBatchChangesMax)) return Status();
+    WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+    batch = store_.NewBatch();
+    return Status();
+  };
+  if (in_parts) batch->Delete(prefix_ + 's');
   for (const Version& version : changes.gone) {
     batch->Delete(BestKey(version.group));
     batch->Delete(OtherKey(version));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   for (const Version& version : changes.best) {
     batch->Put(BestKey(version.group),
                std::string(version.content.view()) + BytesOfId(version.record.value()));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   for (const Version& version : changes.others) {
     batch->Put(OtherKey(version), BytesOfId(version.record.value()));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
-  if (snapshot) batch->Put(prefix_ + 's', BytesOfId(snapshot->value()));
+  if (snapshot) batch->Put(prefix_ + 's', Marker(*snapshot, key_columns_, order_columns_));
   return store_.Write(*batch, false);
 }
 }  // namespace weirhouse::transform

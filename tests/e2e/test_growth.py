@@ -1,0 +1,105 @@
+"""What a look and a batch cost does not grow with what was committed before them. Rows are put into the catalog as history would."""
+import json
+import random
+import resource
+import sqlite3
+import subprocess
+
+from project import WH, Project, environment
+
+FILES = {
+    "weirhouse.yaml": "name: small\nversion: 1\nsources:\n  t: { landing: landing/t/, format: jsonl, contract: t }\n",
+    "contracts/t.odcs.yaml": """apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    logicalType: object
+    properties:
+      - { name: id, logicalType: string, required: true }
+      - { name: x, logicalType: number }
+      - { name: at, logicalType: timestamp, required: true }
+""",
+    "processed/t.sql": "-- wh: table processed.t; key id; order at; event at; known at\n-- wh: mode incremental\n"
+                       "SELECT r.id, r.x, r.at FROM records.t AS r\n",
+    "gates/t.yaml": "gate: t\ntable: processed.t\nchecks:\n"
+                    "  - distribution: { column: x, test: psi, baseline: 28d, max: 50, warmup: 1, min_rows: 10, too_few: skip }\n"
+                    "  - mean: { column: x, within: 2000 sigma of 28d, warmup: 1 }\n",
+}
+
+
+def make(folder):
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    (folder / "landing/t").mkdir(parents=True)
+    project = Project(folder)
+    project.wh("init")
+    project.wh("apply", "--yes")
+    return project
+
+
+def land(project, day, count=2000):
+    rows = [{"id": f"{day}-{i}", "x": random.Random(i).gauss(0, 1000), "at": f"2024-01-{day:02d}T00:00:00Z"} for i in range(count)]
+    (project.folder / f"landing/t/{day:02d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def cpu(project, *verb):
+    """The CPU seconds of a verb: the least of three."""
+    best = 1e9
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([WH, *verb], cwd=project.folder, env=environment(), check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return best
+
+
+def test_a_look_and_a_status_cost_the_same_after_a_long_history(tmp_path):
+    project = make(tmp_path / "p")
+    land(project, 1)
+    project.wh("run")
+    look, status = cpu(project, "run"), cpu(project, "status")
+    catalog = sqlite3.connect(project.folder / ".weirhouse/catalog.db")
+    count = 300_000
+    # Files that landed and left again, predictions since the last batch, states of records, events.
+    catalog.executemany(
+        "insert into landing (path, size_bytes, mtime_us, inode, source, digest, state, seq) values (?, 1, 1, 1, 't', ?, 'stored', 1)",
+        ((f"{project.folder}/landing/t/gone-{i}.jsonl", "0" * 64) for i in range(count)))
+    last = catalog.execute("select max(seq) from commit_log").fetchone()[0]
+    catalog.executemany(
+        "insert into commit_log (seq, run, state, layer, batch, committed_at, record, chain) values (?, 1, 'committed', 'serve', 'p', 1, ?, ?)",
+        ((last + 1 + i, "x" * 200, "0" * 64) for i in range(count)))
+    catalog.execute("update counter set next = ? where name = 'commit'", (last + 1 + count,))
+    catalog.executemany(
+        "insert into record_state (source, table_name, state, count, run, seq) values ('t', 'processed.t', 'processed', 0, 1, ?)",
+        ((1 + i % last,) for i in range(count)))
+    catalog.commit()
+    assert cpu(project, "run") < 1.5 * look + 0.05
+    assert cpu(project, "status") < 1.5 * status + 0.05
+
+
+def test_a_gate_reads_the_batches_of_its_windows(tmp_path):
+    project = make(tmp_path / "p")
+    land(project, 1)
+    project.wh("run")
+    catalog = sqlite3.connect(project.folder / ".weirhouse/catalog.db")
+    row = catalog.execute("select table_name, name, batch_end, in_baseline, value, run, seq from metric limit 1").fetchone()
+
+    def batch(day):
+        land(project, day)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        project.wh("run")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    first = min(batch(2), batch(3))
+    # Batches of long before the windows.
+    catalog.executemany(
+        "insert into metric (table_name, name, batch, batch_end, in_baseline, value, run, seq) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((row[0], row[1], f"b{i}", row[2] - 86_400_000_000 * (60 + i), *row[3:]) for i in range(1500)))
+    catalog.commit()
+    assert min(batch(4), batch(5)) < 1.5 * first + 0.1
+    assert [gate["state"] for gate in project.status()["gates"]] == ["passed"]
