@@ -1,6 +1,7 @@
 import json
 
 import numpy
+import pandas
 import pytest
 
 import weirhouse
@@ -21,14 +22,17 @@ def test_a_split_has_its_rows_in_order_and_only_the_features_in_training_order(j
     assert len(train) == 3
 
 
-def test_nulls_become_nan_as_pandas_does(job_folder):
+def test_dtypes_are_of_the_type_and_not_of_the_values(job_folder):
     training_set = Job(job_folder).training_set
     frame = training_set.features.to_pandas()
-    assert frame["n"].dtype == numpy.float64
-    assert numpy.isnan(frame["n"][2]) and numpy.isnan(frame["x"][1])
+    assert frame.dtypes.astype(str).to_dict() == {"n": "Int64", "x": "float64"}
+    assert pandas.isna(frame["n"][2]) and numpy.isnan(frame["x"][1])
     assert training_set.features.to_arrow().column("n").null_count == 1
     assert training_set.features.to_numpy().shape == (4, 2)
+    assert numpy.isnan(training_set.features.to_numpy()[2, 0])
     assert training_set.split("test").features.to_pandas()["n"].tolist() == [2]
+    whole = training_set.split("test").table.to_pandas().dtypes.astype(str).to_dict()
+    assert whole["n"] == "Int64" and whole["late"] == "bool"
 
 
 def test_an_unknown_split_is_an_error_that_names_the_known_ones(job_folder):

@@ -7,6 +7,7 @@ import pyarrow
 import pytest
 
 from weirhouse import _score_child
+from weirhouse._frame import with_dtypes
 
 SCORE = """
 import pyarrow
@@ -120,3 +121,37 @@ def test_a_script_finds_its_neighbours(start, tmp_path):
     assert peer.receive()[0]["kind"] == "ready"
     peer.end()
     assert os.path.exists(tmp_path / "score.py")
+
+
+DTYPES = """
+import pyarrow
+def load(path): return None
+def predict(model, table):
+    dtypes = table.to_pandas().dtypes.astype(str)
+    return pyarrow.table({"score": [" ".join(dtypes)] * table.num_rows})
+"""
+
+
+def test_a_row_has_the_dtypes_that_training_had_whether_values_are_missing_or_not(start):
+    peer = start(DTYPES)
+    assert peer.receive()[0]["kind"] == "ready"
+    schema = pyarrow.schema(
+        [
+            ("i", pyarrow.int64()),
+            ("b", pyarrow.bool_()),
+            ("d", pyarrow.float64()),
+            ("s", pyarrow.string()),
+            ("t", pyarrow.timestamp("us", "UTC")),
+        ]
+    )
+    present = {"i": [1], "b": [True], "d": [1.5], "s": ["a"], "t": [1]}
+    missing = {name: [None] for name in present}
+    told = []
+    for request_id, row in enumerate((present, missing)):
+        table = pyarrow.table(row, schema=schema)
+        _, body = peer.ask(request_id, table)
+        told.append(pyarrow.ipc.open_stream(bytes(body)).read_all().column("score")[0].as_py())
+        trained = with_dtypes(table).to_pandas().dtypes.astype(str)
+        assert told[-1] == " ".join(trained)
+    assert told[0] == told[1] and told[0].startswith("Int64 boolean float64")
+    peer.end()

@@ -138,7 +138,10 @@ class TrainingSet:
         if self._rows is None:
             import pyarrow.parquet
 
-            self._rows = pyarrow.parquet.ParquetFile(self._description["path"]).read()
+            from weirhouse._frame import with_dtypes
+
+            rows = pyarrow.parquet.ParquetFile(self._description["path"]).read()
+            self._rows = with_dtypes(rows, set(self.feature_names))
             wanted = self.feature_names + [self.label_name]
             missing = [name for name in wanted if name not in self._rows.column_names]
             if missing:
@@ -195,7 +198,11 @@ class Split:
 
 
 class Frame:
-    """Columns, as whatever library the caller likes. NULL becomes NaN where pandas does so."""
+    """Columns, as whatever library the caller likes.
+
+    Types and dtypes are those of the table that `predict` gets: in pandas integers are Int64 and
+    booleans boolean, with pd.NA for NULL; numbers are float64, with NaN.
+    """
 
     def __init__(self, rows):
         self._rows = rows

@@ -15,6 +15,8 @@ import traceback
 
 import pyarrow
 
+from weirhouse._frame import with_dtypes
+
 _PREFIX = struct.Struct("<IQ")
 _TRACE_LINES_MAX = 12
 _TEXT_MAX = 2000
@@ -89,7 +91,7 @@ def _as_stream(table):
 def _answer(stream, script, model, request_id, body):
     try:
         with pyarrow.ipc.open_stream(pyarrow.py_buffer(body)) as reader:
-            features = reader.read_all()
+            features = with_dtypes(reader.read_all())
         result = _as_stream(script.predict(model, features))
     except Exception as error:  # whatever a model raises is an answer, not our end
         _send_error(stream, request_id, error)

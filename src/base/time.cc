@@ -9,6 +9,9 @@ namespace weirhouse {
 namespace {
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kDay = 86'400 * kSecond;
+// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z: what lies between can be written in RFC 3339.
+constexpr std::int64_t kFirstYearUs = -719'162 * kDay;
+constexpr std::int64_t kPastLastYearUs = 2'932'897 * kDay;
 
 std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by != 0 && (value < 0) != (by < 0) ? 1 : 0);
@@ -150,7 +153,11 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   } else {
     return NotATime(text, "its zone is neither Z nor an offset ±HH:MM");
   }
-  return days * kDay + ((hour * 60 + minute - offset_minutes) * 60 + second) * kSecond + fraction;
+  const std::int64_t us =
+      days * kDay + ((hour * 60 + minute - offset_minutes) * 60 + second) * kSecond + fraction;
+  if (us < kFirstYearUs || us >= kPastLastYearUs)
+    return NotATime(text, "its offset leads out of the years 0001 to 9999");
+  return us;
 }
 
 namespace {

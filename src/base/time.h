@@ -42,9 +42,9 @@ inline std::string FormatTime(ProcessTime time) { return FormatTime(Micros(time)
 // "2013-12-30"
 std::string FormatDate(std::int64_t us);
 
-// Parses RFC 3339 (`T` or a blank, any offset or Z, up to 6 fraction digits) and plain dates.
-// A time without zone is taken as UTC only when `zoneless_is_utc`; digits below a microsecond are
-// refused unless zero. Result: microseconds UTC.
+// Parses RFC 3339 (`T` or a blank, any offset or Z, up to 6 fraction digits) and plain dates. A
+// time without zone is UTC, and only taken when `zoneless_is_utc`. Refused: digits below a µs that
+// are not zero, and offsets that lead out of the years 0001 to 9999. Result: microseconds UTC.
 Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc = false);
 
 // Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date

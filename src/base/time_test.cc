@@ -53,6 +53,25 @@ TEST(Time, RefusesWhatIsNoTime) {
   }
 }
 
+TEST(Time, RefusesAnOffsetThatLeadsOutOfTheYearsThatCanBeWritten) {
+  for (const char* text :
+       {"0001-01-01T00:00:00+02:00", "0001-01-01T00:00:59.999999+00:01", "0001-01-01 00:30:00+01",
+        "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:00-0001", "9999-12-31T01:00:00-23:00"}) {
+    const auto parsed = ParseTimeMicros(text);
+    ASSERT_FALSE(parsed.ok()) << text << " is " << FormatTime(*parsed);
+    EXPECT_THAT(parsed.status().message(),
+                ::testing::HasSubstr("its offset leads out of the years 0001 to 9999"));
+  }
+  // Up to the ends, and by an offset that leads back in.
+  for (const char* text :
+       {"0001-01-01T00:00:00Z", "0001-01-01T02:00:00+02:00", "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T22:59:59-01:00", "0001-01-01T00:00:00-14:00", "9999-12-31T23:59:59+14:00"}) {
+    const auto parsed = ParseTimeMicros(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(ParseTimeMicros(FormatTime(*parsed)).value(), *parsed) << text;
+  }
+}
+
 TEST(Time, TakesATimeWithoutZoneOnlyWhenToldItIsUtc) {
   EXPECT_FALSE(ParseTimeMicros("1970-01-02").ok());
   EXPECT_FALSE(ParseTimeMicros("1970-01-02T00:00:00").ok());

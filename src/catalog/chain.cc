@@ -6,9 +6,12 @@
 #include <map>
 
 #include "catalog/chain_names.h"
+#include "catalog/index_check.h"
 #include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sql_catalog.h"
+#include "catalog/tallied_database.h"
+#include "catalog/tally.h"
 
 namespace weirhouse::catalog {
 namespace {
@@ -154,7 +157,8 @@ class ChainCheck {
         [&](const DatabaseRow& row) { return CheckCommit(row); }));
     WEIRHOUSE_TRY_STATUS(CheckTail());
     WEIRHOUSE_TRY_STATUS(names_.Check(*db_, last_));
-    return CheckOffsetRows();
+    WEIRHOUSE_TRY_STATUS(CheckOffsetRows());
+    return CheckTallies(*db_, tallies_, last_);
   }
 
  private:
@@ -196,6 +200,9 @@ class ChainCheck {
       }
     }
     names_.Follow(seq, stated);
+    for (const auto& [table, tally] : stated.value("tallies", nlohmann::json::object()).items()) {
+      tallies_[table] = {seq, tally.get<std::string>()};
+    }
     for (const auto& offset : stated.value("offsets", nlohmann::json::array())) {
       offsets_[offset.value("consumer", "")] = {offset.value("position", std::int64_t{0}), seq};
     }
@@ -238,6 +245,7 @@ class ChainCheck {
   std::int64_t last_ = 0;
   NamesCheck names_;
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> offsets_;
+  std::map<std::string, StatedTally> tallies_;
 };
 }  // namespace
 
@@ -295,11 +303,18 @@ Result<std::string> BuildRecord(CommitContext& commit) {
                         {"state", RunStateName(*request.also_state)}};
   }
   WEIRHOUSE_TRY(record["parts"], PartDigests(commit.db, commit.seq));
+  // Of all tables that the transaction has written so far, rows of other commits included: what is
+  // changed in place is covered, whichever commit wrote it first.
+  if (auto* tallied = dynamic_cast<TalliedDatabase*>(&commit.db)) {
+    WEIRHOUSE_TRY(record["tallies"], tallied->StateTallies(commit.seq.value()));
+  }
   return JsonText(record);
 }
 
 Status SqlCatalog::VerifyChain() {
   return ReadOneState([](Database& db) -> Status {
+    // First: what follows finds the rows of a commit by them.
+    WEIRHOUSE_TRY_STATUS(CheckIndexes(db));
     try {
       WEIRHOUSE_TRY_STATUS(ChainCheck(db).Walk());
       return CheckTotals(db);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <atomic>
 #include <set>
 #include <thread>
@@ -42,6 +44,161 @@ TEST_P(TamperedConformance, EveryEditFromOutsideIsFoundAndPlaced) {
     EXPECT_EQ(status.error_code(), "WH7008") << sql;
     EXPECT_THAT(status.message(), ::testing::HasSubstr(where)) << sql;
   }
+}
+
+// ---- Tallies
+// Rows of every table, those included that few commits write.
+Status FillEveryTable(Catalog& catalog) {
+  WEIRHOUSE_TRY(const Run run, catalog.PlanRun(PlanOf("all", 10)));
+  CommitRequest request = SwapOf(run, "a.b.t", std::nullopt, "t1");
+  request.namespaces.push_back({NamespaceChange::What::kCreate, {"a", {{"owner", "x"}}}});
+  request.namespaces.push_back({NamespaceChange::What::kCreate, {"a.b", {}}});
+  request.renames.push_back({"processed.arrival", "processed.landing", "m3"});
+  request.released_files = {"m1"};
+  request.settings.emplace_back("token/ann", nlohmann::json{{"role", "reader"}});
+  request.reply = StoredReply{"k", "digest", 200, "{}", ProcessTimeOfMicros(1LL << 60)};
+  WEIRHOUSE_TRY_STATUS(catalog.Commit(request).status());
+  return catalog.CountParseAttempt("arrival", "day1.jsonl", Sha256Of("day1.jsonl")).status();
+}
+
+struct EditedTable {
+  std::string name;
+  std::string key;  // one of the columns
+  std::vector<std::string> numbers;
+  std::vector<std::string> texts;
+};
+
+TEST_P(TamperedConformance, AnEditOfAnyColumnOfAnyTableIsFoundAndCanBeTakenBack) {
+  ASSERT_OK(FillEveryTable(*catalog_));
+  ASSERT_OK(catalog_->VerifyChain());
+  const std::vector<EditedTable> tables{
+      {"answer", "seq", {"seq"}, {"idempotency_key", "content"}},
+      {"commit_log",
+       "seq",
+       {"seq", "run", "committed_at", "batch_end"},
+       {"layer", "batch", "record", "chain"}},
+      {"consumer_offset", "consumer", {"position", "generation", "seq"}, {"consumer"}},
+      {"counter", "name", {"next"}, {"name"}},
+      {"edge", "seq", {"seq", "src", "dst", "run"}, {"kind"}},
+      {"file", "id", {"id", "size_bytes", "seq", "run"}, {"path", "table_name", "kind", "sha256"}},
+      {"landing",
+       "path",
+       {"size_bytes", "mtime_us", "ctime_us", "inode", "seq"},
+       {"path", "source", "digest", "state"}},
+      {"metric",
+       "id",
+       {"id", "batch_end", "in_baseline", "run", "seq"},
+       {"table_name", "name", "batch", "value"}},
+      {"migration", "version", {"applied_at"}, {"name"}},
+      {"namespace", "name", {"seq"}, {"name"}},
+      {"namespace_property", "namespace", {}, {"namespace", "key", "value"}},
+      {"node", "id", {"id", "seq"}, {"kind", "key", "record"}},
+      {"object",
+       "id",
+       {"id", "size_bytes", "record_count", "first_record_id", "arrived_at", "attempts", "seq"},
+       {"source", "name", "digest", "path", "batch", "contract_version", "sender", "state"}},
+      {"outbox", "id", {"id", "seq", "attempts"}, {"type", "subject", "data"}},
+      {"parse_attempt", "name", {"attempts"}, {"source", "name", "digest"}},
+      {"prediction",
+       "number",
+       {"number", "at", "features_seq", "seq"},
+       {"id", "model", "request", "vector", "vector_digest", "output"}},
+      {"record_state", "id", {"id", "count", "run", "seq"}, {"source", "table_name", "state"}},
+      {"released_file", "path", {"seq", "removed"}, {"path"}},
+      {"reply", "key", {"status", "kept_until"}, {"key", "request", "body"}},
+      {"run",
+       "id",
+       {"id", "record_ids_wanted", "first_record_id", "attempt", "planned_at", "finished_at",
+        "seq"},
+       {"kind", "name", "step_identity", "idempotency_key", "inputs", "parameters"}},
+      {"setting", "key", {}, {"key", "value"}},
+      {"snapshot",
+       "id",
+       {"id", "snapshot_id", "sequence_number", "added_rows", "deleted_rows", "total_rows", "seq",
+        "run"},
+       {"table_name", "ref", "operation"}},
+      {"table_pointer",
+       "name",
+       {"seq"},
+       {"name", "namespace", "short_name", "uuid", "metadata_location", "kind"}},
+      {"table_span", "name", {"number", "after_seq"}, {"name", "recorded_as"}},
+      {"tally", "table_name", {"row_count", "seq"}, {"table_name", "digest"}},
+      {"verdict",
+       "id",
+       {"id", "batch_end", "run", "seq"},
+       {"gate", "table_name", "state", "batch", "checks", "override_reason", "override_by"}},
+  };
+  const auto edit = [&](const EditedTable& table, const std::string& column, const char* there,
+                        const char* back) {
+    const std::string set = "UPDATE " + table.name + " SET " + column + " = " + std::string("{}") +
+                            " WHERE " + table.key + " = (SELECT max(" + table.key + ") FROM " +
+                            table.name + ")";
+    place_->Edit(fmt::format(fmt::runtime(set), fmt::format(fmt::runtime(there), column)));
+    const Status found = catalog_->VerifyChain();
+    EXPECT_EQ(found.code(), Code::kCorruption) << table.name << "." << column;
+    place_->Edit(fmt::format(fmt::runtime(set), fmt::format(fmt::runtime(back), column)));
+    EXPECT_TRUE(catalog_->VerifyChain().ok()) << table.name << "." << column << " taken back";
+  };
+  for (const EditedTable& table : tables) {
+    for (const std::string& column : table.numbers) {
+      edit(table, column, "{} + 1000000", "{} - 1000000");
+    }
+    for (const std::string& column : table.texts) {
+      edit(table, column, "{} || 'x'", "substr({0}, 1, length({0}) - 1)");
+    }
+  }
+}
+
+TEST_P(TamperedConformance, RowsPutInTakenOutOrOfNoCommitAreFound) {
+  ASSERT_OK(FillEveryTable(*catalog_));
+  const std::vector<std::pair<std::string, std::string>> edits{
+      {"INSERT INTO released_file (path, seq, removed) VALUES ('m3', 2, 0)", "released_file"},
+      {"INSERT INTO prediction (number, id, model, at, request, vector, vector_digest, output, "
+       "features_seq, seq) SELECT 99, 'p-forged', model, at, request, vector, vector_digest, "
+       "output, features_seq, 999 FROM prediction WHERE number = 1",
+       "commit 999, which does not exist"},
+      {"INSERT INTO metric (id, table_name, name, batch, batch_end, in_baseline, value, run, seq) "
+       "SELECT 99, table_name, name, batch, batch_end, in_baseline, value, run, 0 FROM metric "
+       "WHERE id = 1",
+       "metric"},
+      {"DELETE FROM landing", "landing"},
+      {"DELETE FROM setting WHERE key = 'token/ann'", "setting"},
+      {"DELETE FROM parse_attempt", "parse_attempt"},
+      {"DELETE FROM tally WHERE table_name = 'setting'", "tally"},
+      {"UPDATE outbox SET state = 'sent' WHERE id = 1", "outbox"},
+      {"UPDATE run SET state = 'failed' WHERE id = 1", "run"},
+      {"UPDATE run SET error = '{}' WHERE id = 1", "run"},
+      {"UPDATE table_pointer SET previous_metadata_location = 'm1'", "table_pointer"},
+      {"CREATE TABLE other (a INTEGER)", "other"},
+  };
+  for (const auto& [sql, where] : edits) {
+    SetUp();
+    ASSERT_OK(FillEveryTable(*catalog_));
+    place_->Edit(sql);
+    const Status status = catalog_->VerifyChain();
+    EXPECT_EQ(status.error_code(), "WH7008") << sql;
+    EXPECT_THAT(status.message(), ::testing::HasSubstr(where)) << sql;
+    if (sql.starts_with("CREATE")) place_->Edit("DROP TABLE other");
+  }
+}
+
+TEST_P(TamperedConformance, ASingleEditStaysFoundAfterLaterCommitsAndMigrations) {
+  place_->Edit("UPDATE setting SET value = '\"day9\"' WHERE key = 'last batch'");
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day4", 10)));
+  ASSERT_OK(catalog_->Commit(SwapOf(run, "processed.b", std::nullopt, "b1")));
+  EXPECT_EQ(catalog_->VerifyChain().error_code(), "WH7008");
+}
+
+TEST_P(CatalogConformance, AnOlderCatalogIsCountedWhenItIsOpened) {
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  ASSERT_OK(catalog_->Commit(FullOf(run, std::nullopt, "m1")));
+  place_->Edit(
+      "DROP TABLE tally; DELETE FROM migration WHERE version >= (SELECT version FROM migration "
+      "WHERE name = 'tallies of rows')");
+  Reopen();
+  EXPECT_OK(catalog_->VerifyChain());
+  const auto next = ValueOf(catalog_->PlanRun(PlanOf("day2", 10)));
+  ASSERT_OK(catalog_->Commit(FullOf(next, "m1", "m2")));
 }
 
 // ---- Opening

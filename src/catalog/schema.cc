@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/dialect.h"
+#include "catalog/tally.h"
 
 namespace weirhouse::catalog {
 namespace {
@@ -358,7 +359,17 @@ CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
 CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
 )sql";
 
-constexpr std::array<Migration, 8> kMigrations{{
+// What every table holds, so that rows changed from outside show: see tally.h.
+constexpr std::string_view kTallies = R"sql(
+CREATE TABLE tally (
+  table_name TEXT PRIMARY KEY,
+  row_count BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  seq BIGINT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array<Migration, 9> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -366,7 +377,8 @@ constexpr std::array<Migration, 8> kMigrations{{
     {5, "released files", kReleased},
     {6, "change times of landed files", kLandingTimes},
     {7, "parse attempts of the object alone", kAttempts},
-    {8, "totals", kTotals},
+    {8, "tallies of rows", kTallies},
+    {9, "totals", kTotals},
 }};
 
 Status VersionMismatch(int found) {
@@ -395,6 +407,14 @@ Status Apply(storage::Database& db, const Migration& migration, ProcessTime now,
   }
   return db.Run("INSERT INTO migration (version, name, applied_at) VALUES (?, ?, ?)",
                 {std::int64_t{migration.version}, std::string(migration.name), Micros(now)});
+}
+
+// A migration writes as it likes, so the tallies are taken anew with it.
+Status ApplyAndCount(storage::Database& db, const Migration& migration, ProcessTime now,
+                     Random& random) {
+  WEIRHOUSE_TRY(const auto drift, TallyDrift(db));
+  WEIRHOUSE_TRY_STATUS(Apply(db, migration, now, random));
+  return RetakeTallies(db, drift);
 }
 }  // namespace
 
@@ -429,7 +449,7 @@ Status Migrate(storage::Database& db, ProcessTime now, Random& random) {
             "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
             "applied_at BIGINT NOT NULL)");
       }
-      if (status.ok()) status = Apply(db, migration, now, random);
+      if (status.ok()) status = ApplyAndCount(db, migration, now, random);
     }
     if (status.ok()) status = db.Commit();
     if (!status.ok()) {

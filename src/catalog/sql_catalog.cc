@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/schema.h"
+#include "catalog/tallied_database.h"
 #include "storage/postgres.h"
 #include "storage/sqlite.h"
 
@@ -70,6 +71,11 @@ Result<std::unique_ptr<Database>> SqlCatalog::OpenWriter() const {
         .WithHint("a writing command opens the project for writing");
   }
   return open_(/*read_only=*/false);
+}
+
+Result<std::unique_ptr<Database>> SqlCatalog::OpenTalliedWriter() const {
+  WEIRHOUSE_TRY(std::unique_ptr<Database> writer, OpenWriter());
+  return std::unique_ptr<Database>(std::make_unique<TalliedDatabase>(std::move(writer)));
 }
 
 Status SqlCatalog::Write(const Body& body) {

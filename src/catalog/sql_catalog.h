@@ -1,6 +1,7 @@
 // The catalog on SQLite or PostgreSQL. Private to catalog/; its parts lie in files by concept:
-// commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc,
-// runs.cc, names.cc and span.cc, released.cc, reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc.
+// commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc and
+// tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, released.cc,
+// reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc.
 #pragma once
 
 #include <condition_variable>
@@ -106,9 +107,11 @@ class SqlCatalog final : public Catalog {
         shown_(std::move(shown)),
         read_only_(read_only),
         clock_(&clock),
-        writer_([this] { return OpenWriter(); }) {}
+        writer_([this] { return OpenTalliedWriter(); }) {}
 
   Result<std::unique_ptr<storage::Database>> OpenWriter() const;
+  // … that keeps the tallies of what it writes; for all but migrations.
+  Result<std::unique_ptr<storage::Database>> OpenTalliedWriter() const;
   // A reading connection, handed back when this goes. Waits while kReadersMax are at work.
   class Reader {
    public:

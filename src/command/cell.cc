@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/digest.h"
 #include "base/text.h"
@@ -64,6 +65,51 @@ std::string DecimalAsText(const arrow::Decimal128Array& column, std::int64_t row
   return negative ? "-" + text : text;
 }
 
+// DuckDB's HUGEINT (sum of integers) comes as a decimal without places.
+bool IsWideInteger(const arrow::DataType& type) {
+  if (type.id() != arrow::Type::DECIMAL128) return false;
+  const auto& decimal = static_cast<const arrow::Decimal128Type&>(type);
+  return decimal.precision() == arrow::Decimal128Type::kMaxPrecision && decimal.scale() == 0;
+}
+
+// The name of each column in a JSON object: its own, or one that no other has.
+std::vector<std::string> KeysOf(const arrow::Table& rows) {
+  const std::vector<std::string> names = rows.ColumnNames();
+  const std::set<std::string> all(names.begin(), names.end());
+  std::set<std::string> taken;
+  std::vector<std::string> keys;
+  for (const std::string& name : names) {
+    std::string key = name;
+    for (int number = 1; taken.contains(key); ++number) {
+      const std::string other = name + "_" + std::to_string(number);
+      if (!all.contains(other)) key = other;
+    }
+    taken.insert(key);
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+// Each row as the members of an object, without its braces.
+std::vector<std::string> RowMembers(const arrow::Table& rows) {
+  std::vector<std::string> lines(static_cast<std::size_t>(rows.num_rows()));
+  const std::vector<std::string> keys = KeysOf(rows);
+  for (int number = 0; number < rows.num_columns(); ++number) {
+    const bool wide = IsWideInteger(*rows.field(number)->type());
+    const std::string start =
+        std::string(number == 0 ? "" : ",") + Dump(keys[static_cast<std::size_t>(number)]) + ":";
+    std::size_t line = 0;
+    for (const std::shared_ptr<arrow::Array>& chunk : rows.column(number)->chunks()) {
+      for (std::int64_t at = 0; at < chunk->length(); ++at, ++line) {
+        const json cell = CellAsJson(*chunk, at);
+        lines[line] += start;
+        lines[line] += wide && cell.is_string() ? cell.get<std::string>() : Dump(cell);
+      }
+    }
+  }
+  return lines;
+}
+
 json OtherAsJson(const arrow::Array& column, std::int64_t row) {
   const auto scalar = column.GetScalar(row);
   return scalar.ok() ? json((*scalar)->ToString()) : json();
@@ -120,6 +166,35 @@ json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row) {
     row -= chunk->length();
   }
   return nullptr;
+}
+
+std::string RowsAsJson(const arrow::Table& rows) {
+  const std::vector<std::string> keys = KeysOf(rows);
+  std::string text = "{\"columns\":[";
+  for (int number = 0; number < rows.num_columns(); ++number) {
+    const arrow::Field& field = *rows.field(number);
+    const std::string& key = keys[static_cast<std::size_t>(number)];
+    json column{{"name", field.name()}, {"type", field.type()->ToString()}};
+    if (IsWideInteger(*field.type())) column["type"] = "int128";
+    if (key != field.name()) column["key"] = key;
+    text += (number == 0 ? "" : ",") + Dump(column);
+  }
+  text += "],\"rows\":[";
+  bool first = true;
+  for (const std::string& members : RowMembers(rows)) {
+    text += (first ? "{" : ",{") + members + "}";
+    first = false;
+  }
+  return text + "],\"schema_version\":1}\n";
+}
+
+std::string RowsAsJsonLines(const arrow::Table& rows) {
+  const bool named_so = rows.schema()->GetFieldIndex("schema_version") >= 0;
+  std::string text;
+  for (const std::string& members : RowMembers(rows)) {
+    text += "{" + members + (named_so ? "" : ",\"schema_version\":1") + "}\n";
+  }
+  return text;
 }
 
 Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit) {

@@ -6,10 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/thread.h"
 #include "command/context.h"
 #include "command/daemon_link.h"
 #include "command/error_printer.h"
+#include "command/host_verb.h"
 #include "command/verbs.h"
+#include "engine/cache_damage.h"
 
 namespace weirhouse::command {
 namespace {
@@ -124,29 +127,82 @@ VerbFunction FindVerbFunction(std::string_view name) {
   return nullptr;
 }
 
-int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
-  Context context(invocation, streams, host);
-  const VerbFunction function = FindVerbFunction(invocation.verb);
-  if (function == nullptr) {
-    return Print(context, UsageError(fmt::format("unknown verb \"{}\"", invocation.verb),
-                                     "`wh --help` lists them"));
-  }
+namespace {
+// Nothing that is thrown leaves the verb.
+Result<int> Attempt(Context& context, bool* thrown) {
+  const std::string& verb = context.invocation().verb;
+  const VerbFunction function = FindVerbFunction(verb);
+  if (function == nullptr)
+    return UsageError(fmt::format("unknown verb \"{}\"", verb), "`wh --help` lists them");
   try {
-    const Result<int> code = function(context);
-    if (code.ok()) return *code;
-    if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
-    return Print(context, code.status());
-  } catch (const std::bad_alloc&) {
-    if (host != nullptr) throw;  // the daemon ends and starts again from the catalog
-    return Print(context, Status(Code::kUnavailable, "not enough memory")
-                              .WithError("WH8050")
-                              .WithHint("all that was committed stands; give the process more "
-                                        "memory, then run again"));
-  } catch (const std::exception& error) {
-    return Print(context, Status(Code::kInternal, fmt::format("a bug here: {}", error.what()))
-                              .WithError("WH8035")
-                              .WithHint("please report it with the command and its output"));
+    return function(context);
+  } catch (...) {
+    *thrown = true;
+    return StatusOfException();
   }
+}
+
+int End(Context& context, const Result<int>& code) {
+  if (code.ok()) return *code;
+  if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
+  return Print(context, code.status());
+}
+
+void SayMended(Context& context) {
+  const auto root = context.Root();
+  if (!root.ok()) return;
+  const std::string line = engine::TakeMendedLine(*root + "/.weirhouse");
+  if (!line.empty()) context.Say(line);
+}
+
+// A verb of this process came upon a damaged cache, and has closed the project: makes the cache
+// anew and runs the verb again. Where another process writes, files may have gone because that one
+// replaced them: then the verb is handed to it, or only begun again.
+int RunMended(const Invocation& invocation, Streams& streams, const Status& damage) {
+  Context context(invocation, streams, nullptr);
+  const auto project = context.Project();
+  if (!project.ok()) return Print(context, project.status());
+  const Status mended = engine::MendCaches(*project, damage);
+  SayMended(context);
+  if (mended.error_code() == "WH8001") {
+    if (const std::optional<int> handed = HandOver(context, mended)) return *handed;
+  } else if (!mended.ok()) {
+    return Print(context, mended);
+  }
+  bool thrown = false;
+  return End(context, Attempt(context, &thrown));
+}
+}  // namespace
+
+int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
+              Aftermath* aftermath) {
+  Context context(invocation, streams, &host);
+  bool thrown = false;
+  const Result<int> code = Attempt(context, &thrown);
+  if (thrown) *aftermath = Aftermath::kThrown;
+  if (engine::IsCacheDamage(code.status())) {
+    *aftermath = Aftermath::kCacheDamaged;
+    const Status noted = engine::NoteCacheDamage(host.workspace->state_folder(), code.status());
+    if (noted.ok() && mends) return ExitCode(code.status().code());
+  }
+  return End(context, code);
+}
+
+int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
+  if (host != nullptr) {
+    Aftermath aftermath = Aftermath::kNone;
+    return RunInHost(invocation, streams, *host, /*mends=*/false, &aftermath);
+  }
+  Status damage;
+  {
+    Context context(invocation, streams, nullptr);
+    bool thrown = false;
+    const Result<int> code = Attempt(context, &thrown);
+    SayMended(context);
+    if (!engine::IsCacheDamage(code.status())) return End(context, code);
+    damage = code.status();
+  }
+  return RunMended(invocation, streams, damage);
 }
 
 int PrintError(const Invocation& invocation, Streams& streams, const Status& status) {

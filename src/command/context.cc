@@ -144,7 +144,7 @@ Result<std::optional<EventTime>> Context::AtTime() const {
   if (invocation_.at.empty()) return std::optional<EventTime>();
   auto time = ParseTimeMicros(invocation_.at, /*zoneless_is_utc=*/true);
   if (!time.ok()) {
-    return UsageError(fmt::format("--at wants a time here, found \"{}\"", invocation_.at),
+    return UsageError(fmt::format("--at is {}", time.status().message()),
                       "for example --at 2013-12-30T20:15:00Z");
   }
   return std::optional<EventTime>(EventTimeOfMicros(*time));

@@ -74,6 +74,37 @@ std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const engine::ProjectDefinition
   return nullptr;
 }
 
+// A table of the catalog as of some moment.
+struct TableThen {
+  table::TablePtr table;
+  std::optional<SnapshotId> snapshot;  // that is asked for; none: the head
+  bool existed = true;                 // false: it has no snapshot as old as that
+};
+
+Result<TableThen> FindThen(engine::Workspace& workspace, const std::string& name, const AsOf& at) {
+  TableThen then;
+  WEIRHOUSE_TRY(then.table, workspace.LoadTable(name));
+  if (!at.snapshot.empty()) {
+    WEIRHOUSE_TRY(then.snapshot, engine::FindTableSnapshot(workspace, *then.table, at.snapshot));
+  }
+  if (at.commit) {
+    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at.commit));
+    then.existed = snapshot.has_value();
+    if (snapshot) then.snapshot = snapshot->snapshot;
+  }
+  return then;
+}
+
+// The columns it had then. Of a table that did not exist yet, today's.
+Result<std::shared_ptr<arrow::Schema>> SchemaThen(const TableThen& then) {
+  const table::TableMetadata& table = *then.table;
+  const table::Snapshot* snapshot = then.snapshot ? table.FindSnapshot(*then.snapshot) : nullptr;
+  for (const table::Schema& schema : table.schemas) {
+    if (snapshot != nullptr && schema.schema_id == snapshot->schema_id) return schema.ToArrow();
+  }
+  return table.schema().ToArrow();
+}
+
 // Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
 Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
                                                   const std::string& name,
@@ -86,23 +117,19 @@ Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
       return Selected(empty, columns);
     }
   }
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  WEIRHOUSE_TRY(const TableThen then, FindThen(workspace, name, at));
+  if (!then.existed) {
+    WEIRHOUSE_TRY(const auto schema, SchemaThen(then));
+    WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
+    return Selected(empty, columns);
+  }
   table::ScanOptions options;
   options.columns = columns;
-  if (!at.snapshot.empty()) {
-    WEIRHOUSE_TRY(options.snapshot, engine::FindTableSnapshot(workspace, *table, at.snapshot));
-  }
-  if (at.commit) {
-    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at.commit));
-    if (!snapshot) {
-      WEIRHOUSE_TRY(const auto schema, table->schema().ToArrow());
-      return EmptyTable(schema);
-    }
-    options.snapshot = snapshot->snapshot;
-  }
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  options.snapshot = then.snapshot;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), then.table, options));
   return scan.ReadAll();
 }
+
 // The catalog as tables, and system.losers, of which earlier states can be asked for.
 Result<std::shared_ptr<arrow::Table>> SystemRows(engine::Workspace& workspace,
                                                  const std::string& name, const AsOf& at) {
@@ -161,7 +188,7 @@ Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
 }
 
 Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& workspace,
-                                                        const std::string& name) {
+                                                        const std::string& name, const AsOf& at) {
   const engine::ProjectDefinition& project = workspace.project();
   if (const engine::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
   if (const engine::Source* source = project.FindSource(After(name, "records.")))
@@ -174,8 +201,8 @@ Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& works
   if (!existing) {
     if (auto schema = SchemaOfUnwritten(project, name)) return schema;
   }
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
-  return table->schema().ToArrow();
+  WEIRHOUSE_TRY(const TableThen then, FindThen(workspace, name, at));
+  return SchemaThen(then);
 }
 
 Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,

@@ -27,9 +27,9 @@ Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at);
 // All names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
 Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
 
-// Column names and types of a table, without its rows.
+// Column names and types of a table as of `at`, hidden ones included, without its rows.
 Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& workspace,
-                                                        const std::string& name);
+                                                        const std::string& name, const AsOf& at);
 // Its rows, as of `at`. `columns` empty = all, hidden ones included.
 Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
                                                      const std::string& name,

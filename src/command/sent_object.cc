@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "base/json_depth.h"
 #include "base/text.h"
 
 namespace weirhouse::command {
@@ -88,6 +89,8 @@ Status Refused(std::string message) {
 }  // namespace
 
 Result<SentObject> ParseSent(std::string_view text, std::string_view what) {
+  if (JsonDepthOf(text) > kSentDepthMax)
+    return Refused(fmt::format("{} is nested deeper than {} levels", what, kSentDepthMax));
   SentObject sent;
   Look look(sent);
   const bool whole = json::sax_parse(text, &look);

@@ -37,5 +37,16 @@ TEST(SentObject, IsOneObjectThatNamesNothingTwice) {
   EXPECT_EQ(Problem(R"({"a":1e400})"), "the body holds a number beyond all doubles: 1e400");
   EXPECT_EQ(Problem("{}"), "taken");
 }
+
+TEST(SentObject, IsNotNestedDeep) {
+  const auto nested = [](int levels) {
+    return R"({"k":)" + std::string(static_cast<std::size_t>(levels), '[') +
+           std::string(static_cast<std::size_t>(levels), ']') + "}";
+  };
+  EXPECT_EQ(Problem(nested(127)), "taken");
+  EXPECT_EQ(Problem(nested(128)), "the body is nested deeper than 128 levels");
+  EXPECT_EQ(Problem(nested(1'000'000)), "the body is nested deeper than 128 levels");
+  EXPECT_EQ(Problem(R"({"a":")" + std::string(500, '[') + "\"}"), "taken");
+}
 }  // namespace
 }  // namespace weirhouse::command

@@ -79,7 +79,7 @@ std::string_view VerdictName(contract::Compatibility verdict) {
 // Registers the contracts only if nothing else would be applied with them.
 Status RequireOnlyContracts(const engine::Plan& plan) {
   for (const engine::PlanItem& item : plan.items) {
-    if (item.kind == "contract") continue;
+    if (item.kind == "contract" || item.follows) continue;
     return Status(Code::kConflict,
                   fmt::format("other definitions changed too: {} \"{}\"", item.kind, item.name))
         .WithError("WH8038")

@@ -171,6 +171,11 @@ void CheckState(Context& context, Findings& findings) {
   AddStatus(findings, "catalog", last.status(),
             last.ok() ? fmt::format("{}, {} commits", catalog.place(), WithThousands(last->value()))
                       : "");
+  const std::vector<std::string>& lives = (*workspace)->other_lives();
+  if (!lives.empty()) {
+    findings.Add("catalog's past", "warn", lives.back(),
+                 "landed files of then that are still there can be taken in again");
+  }
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
   const bool online = storage::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
   findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");

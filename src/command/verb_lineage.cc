@@ -54,11 +54,17 @@ Result<int> RunReproduce(Context& context) {
                            {"recorded", difference.recorded},
                            {"found", difference.found}});
   }
-  context.Line(fmt::format("{}  {}", EscapeControl(reproduction.id),
-                           reproduction.same ? "same" : "DIFFERS"));
+  for (const std::string& line : reproduction.unproven)
+    context.Line(fmt::format("not proven: {}", EscapeControl(line)));
+  const char* verdict = !reproduction.differences.empty() ? "DIFFERS"
+                        : reproduction.same               ? "same"
+                                                          : "same bytes, NOT PROVEN";
+  context.Line(fmt::format("{}  {}", EscapeControl(reproduction.id), verdict));
   context.Answer({{"id", reproduction.id},
                   {"same", reproduction.same},
                   {"digests", std::move(digests)},
+                  {"metrics", reproduction.metrics},
+                  {"unproven", reproduction.unproven},
                   {"differences", std::move(differences)}});
   return reproduction.same ? kExitOk : kExitDiffers;
 }
@@ -83,12 +89,14 @@ Result<int> RunVerify(Context& context) {
                            report.problems.size() == 1 ? "" : "s"));
   for (const std::string& problem : report.problems) context.Line("  " + EscapeControl(problem));
   if (report.orphans > 0) {
-    context.Line(
-        fmt::format("{} file{} of {} bytes that no commit names: left by work that was cut "
-                    "short, harmless",
-                    WithThousands(report.orphans), report.orphans == 1 ? "" : "s",
-                    WithThousands(report.orphan_bytes)));
+    context.Line(fmt::format(
+        "{} file{} of {} bytes that no commit names: left by work that was cut "
+        "short, {}",
+        WithThousands(report.orphans), report.orphans == 1 ? "" : "s",
+        WithThousands(report.orphan_bytes),
+        workspace->other_lives().empty() ? "harmless" : "or by commits of another catalog"));
   }
+  for (const std::string& life : workspace->other_lives()) context.Line("note: " + life);
   context.Answer({{"objects", report.objects},
                   {"files", report.files},
                   {"bytes", report.bytes},
@@ -98,6 +106,7 @@ Result<int> RunVerify(Context& context) {
                   {"orphans", report.orphans},
                   {"orphan_bytes", report.orphan_bytes},
                   {"first_orphans", report.first_orphans},
+                  {"other_lives", workspace->other_lives()},
                   {"problems", report.problems}});
   return report.problems.empty() ? kExitOk : kExitDiffers;
 }

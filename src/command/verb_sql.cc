@@ -172,7 +172,7 @@ class Query {
     if (RenameSystem(parsed)) {
       WEIRHOUSE_TRY(sql_, session_.JsonToSql(parsed.dump()));
     }
-    WEIRHOUSE_TRY_STATUS(Check(names));
+    WEIRHOUSE_TRY_STATUS(Check(names, at));
     for (const std::string& name : names) {
       WEIRHOUSE_TRY(const auto rows, QueryTableRows(workspace_, name, columns_[name], at));
       WEIRHOUSE_TRY_STATUS(session_.Register(RegisteredName(name), rows));
@@ -187,10 +187,10 @@ class Query {
  private:
   // Which columns of each table are needed; all that are offered where that cannot be told, since
   // the engine may know what the check does not.
-  Status Check(const std::vector<std::string>& names) {
+  Status Check(const std::vector<std::string>& names, const AsOf& at) {
     transform::SchemaCatalog schemas;
     for (const std::string& name : names) {
-      WEIRHOUSE_TRY(const auto schema, QueryTableSchema(workspace_, name));
+      WEIRHOUSE_TRY(const auto schema, QueryTableSchema(workspace_, name, at));
       columns_[name] = ColumnsOffered(*schema, text_);
       schemas.Add(RegisteredName(name), Narrowed(*schema, columns_[name]), "table " + name);
     }
@@ -200,12 +200,16 @@ class Query {
     found_ = checked.status();
     if (!checked.ok()) return Status();
     for (const std::string& name : names) {
+      std::vector<std::string> needed;
       // `count(*)` needs rows and no column.
-      std::vector<std::string> needed = {columns_[name].front()};
+      if (!columns_[name].empty()) needed.push_back(columns_[name].front());
       for (const transform::TableReference& reference : checked->references) {
         if (reference.name == RegisteredName(name) && !reference.columns.empty())
           needed = reference.columns;
       }
+      // A hidden column that one clause names is there for the stars of all others: the checked
+      // text leaves it out of them.
+      if (std::any_of(needed.begin(), needed.end(), table::IsHidden)) sql_ = checked->sql;
       columns_[name] = std::move(needed);
     }
     return Status();
@@ -232,8 +236,13 @@ Result<int> RunSql(Context& context) {
     context.streams().Out(ListingOf(*rows, "rows", -1).AsCsv());
     return kExitOk;
   }
-  context.Print(ListingOf(*rows, "rows", context.wants_json() ? -1 : limit));
-  if (!context.wants_json() && rows->num_rows() > limit) {
+  if (context.wants_json()) {
+    context.progress().Finish();
+    context.streams().Out(context.invocation().jsonl ? RowsAsJsonLines(*rows) : RowsAsJson(*rows));
+    return kExitOk;
+  }
+  context.Print(ListingOf(*rows, "rows", limit));
+  if (rows->num_rows() > limit) {
     context.Say(fmt::format("… and {} more rows: --limit N, --csv or --json",
                             WithThousands(rows->num_rows() - limit)));
   }

@@ -73,7 +73,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
 }
 
 // Records of `source` that its own table holds, or another table of its records is counted for, and
-// that a table over a table left out for want of a key.
+// that a table over a table, or a view, left out.
 Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::string& source) {
   const std::string name = "quarantine." + source;
   const auto& transforms = workspace.project().transforms;
@@ -91,12 +91,15 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
-  WEIRHOUSE_TRY(
-      const auto records,
-      session->Query(fmt::format("SELECT object FROM kept_out WHERE starts_with(reason, 'WH2112 ') "
-                                 "GROUP BY object, object_digest, ordinal "
-                                 "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}'))",
-                                 owner->definition.name())));
+  WEIRHOUSE_TRY(const auto records,
+                session->Query(fmt::format(
+                    "SELECT object FROM kept_out WHERE reason[:6] IN ('WH2112', 'WH2114', "
+                    "'WH4006', 'WH4015') "
+                    "GROUP BY object, object_digest, ordinal "
+                    "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}') OR "
+                    "contains(reason, {}))",
+                    owner->definition.name(),
+                    QuoteLiteral(fmt::format(" fails at {}:", owner->definition.path)))));
   return records->num_rows();
 }
 
@@ -115,12 +118,19 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
   return stories;
 }
 
-// What the last batch of each source left to be said of its fields.
+// What the last batch of each source left to be said of its fields, and of tables that stand still.
 Result<json> FieldNotes(engine::Workspace& workspace) {
   json notes = json::array();
   for (const engine::Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
     if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
+  }
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    const std::string& name = transform.definition.name();
+    WEIRHOUSE_TRY(const auto why, workspace.catalog().Setting("standing/" + name));
+    if (!why || !why->is_object()) continue;
+    notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->value("message", ""),
+                                why->value("code", "")));
   }
   return notes;
 }

@@ -77,6 +77,10 @@ void PrintTable(Context& context, const engine::TableDifference& table) {
   if (hidden > 0) context.Line(fmt::format("  … and {} more", WithThousands(hidden)));
 }
 
+std::string Times(std::int64_t count) {
+  return count == 0 ? "not" : count == 1 ? "once" : fmt::format("{} times", count);
+}
+
 void PrintReport(Context& context, const engine::RebuildReport& report) {
   std::int64_t rows = 0;
   for (const engine::TableDifference& table : report.tables) {
@@ -93,6 +97,15 @@ void PrintReport(Context& context, const engine::RebuildReport& report) {
                              EscapeControl(loser.table),
                              loser.stored.empty() ? "not there" : loser.stored,
                              loser.rebuilt.empty() ? "not there" : loser.rebuilt));
+  }
+  if (report.quarantine_rows > 0 && report.quarantine_differing == 0)
+    context.Line(
+        fmt::format("quarantine  {}  same", Plural(report.quarantine_rows, "row", "rows")));
+  for (const engine::QuarantineDifference& row : report.quarantine) {
+    const std::string place = row.ordinal ? fmt::format(" #{}", *row.ordinal) : std::string();
+    context.Line(fmt::format("quarantine of {}/{}{}: {}: there {}, rebuilt {}",
+                             EscapeControl(row.source), EscapeControl(row.object), place,
+                             EscapeControl(row.reason), Times(row.stored), Times(row.rebuilt)));
   }
   for (const engine::OnlineDifference& view : report.online) {
     context.Line(fmt::format(
@@ -141,6 +154,15 @@ json ToJson(const engine::RebuildReport& report) {
                       {"stored", loser.stored.empty() ? json() : json(loser.stored)},
                       {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
   }
+  json quarantine = json::array();
+  for (const engine::QuarantineDifference& row : report.quarantine) {
+    quarantine.push_back({{"source", row.source},
+                          {"object", row.object},
+                          {"ordinal", row.ordinal ? json(*row.ordinal) : json()},
+                          {"reason", row.reason},
+                          {"stored", row.stored},
+                          {"rebuilt", row.rebuilt}});
+  }
   json online = json::array();
   for (const engine::OnlineDifference& view : report.online) {
     online.push_back({{"view", view.view},
@@ -156,6 +178,9 @@ json ToJson(const engine::RebuildReport& report) {
           {"losers_compared", report.losers_compared},
           {"losers_differing", report.losers_differing},
           {"losers", std::move(losers)},
+          {"quarantine_rows", report.quarantine_rows},
+          {"quarantine_differing", report.quarantine_differing},
+          {"quarantine", std::move(quarantine)},
           {"online", std::move(online)},
           {"notes", report.notes}};
 }

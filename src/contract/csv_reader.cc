@@ -8,6 +8,8 @@
 
 namespace weirhouse::contract {
 namespace {
+constexpr std::string_view kBlankLine = "a blank line";
+
 bool Broken(ViolationSink* sink, std::string_view code, std::string_view path,
             std::string_view rule, const std::string& expected) {
   if (sink != nullptr) sink->Add(code, path, rule, expected);
@@ -200,7 +202,7 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
     if (!field_good && sink == nullptr) return false;
     good &= field_good;
   }
-  if (sink != nullptr) sink->Look("", record_offset);
+  if (sink != nullptr) sink->Look(record.empty() ? kBlankLine : "", record_offset);
   good &= program_.Complete(slots, sink);
   if (good) WriteUnknown(unknown);
   return good;

@@ -281,6 +281,10 @@ std::string Violation::Reason() const {
     words = fmt::format("{} not a multiple of {}", at, expected);
   } else if (error_code == "WH2112") {
     words = fmt::format("{} missing, part of the key of {}", at, expected);
+  } else if (error_code == "WH2114" || error_code == "WH4006") {
+    words = fmt::format("{} fails at {}", expected.empty() ? "SQL" : expected, path);
+  } else if (error_code == "WH4015") {
+    words = at + " missing, a time of the view";
   } else {
     words = fmt::format("{} breaks {}, expected {}", at, rule, expected);
   }

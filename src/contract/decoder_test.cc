@@ -448,6 +448,8 @@ TEST(Reason, IsTheSameForTheSameFault) {
 {"t":"2025-01-01T00:00:00.0000001+01:00"}
 {"t":"2016-12-31T23:59:60Z"}
 {"t":"2016-12-31T23:59:00+5"}
+{"t":"0001-01-01T00:00:00+02:00"}
+{"t":"9999-12-31T23:59:59-01:00"}
 {"t":"2016-12-31"}
 {"t":1709208000}
 {"d":"2016-12-31T00:00:00Z"}
@@ -463,7 +465,9 @@ TEST(Reason, IsTheSameForTheSameFault) {
       reasons,
       ElementsAre(t + "it is finer than a microsecond", t + "it is finer than a microsecond",
                   t + "its seconds are 60: a leap second has no place",
-                  t + "its offset is not ±HH:MM or ±HH", t + "it has no time of day",
+                  t + "its offset is not ±HH:MM or ±HH",
+                  t + "its offset leads out of the years 0001 to 9999",
+                  t + "its offset leads out of the years 0001 to 9999", t + "it has no time of day",
                   t + "it is not a text", "WH1202 d not of type date: it has a time of day",
                   "WH1202 d not of type date: no such day", "WH1209 x[].a given twice",
                   "WH1209 x[].a given twice"));
@@ -538,6 +542,12 @@ TEST(DecodeCsv, RefusesAnObjectWithoutAUsableHeader) {
 TEST(DecodeCsv, ABlankLineIsARecordOnlyWhereThereIsOneColumn) {
   EXPECT_EQ(CountRecords("a\n1\n\n2\n", Csv(), "a.csv").value(), 3);
   EXPECT_EQ(CountRecords("a,b\n1,1\n\n2,2\n", Csv(), "a.csv").value(), 2);
+  const Decoded decoded = DecodeAll(WithFields("{name: a, logicalType: integer, required: true}"),
+                                    "a\n1\n\n2\n", Csv(), "a.csv");
+  ASSERT_EQ(decoded.quarantined.size(), 1U);
+  EXPECT_EQ(decoded.quarantined[0].byte_offset, 4);
+  ASSERT_EQ(decoded.quarantined[0].violations.size(), 1U);
+  EXPECT_EQ(decoded.quarantined[0].violations[0].found, "a blank line");
 }
 
 // ---- gzip ---------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@
 #include <future>
 #include <string>
 
+#include "base/thread.h"
 #include "command/daemon_link.h"
 
 namespace weirhouse::daemon {
 namespace {
 constexpr int kAcceptEveryMs = 200;
+constexpr timeval kTurnedAwayPatience{1, 0};  // to hear what a client wanted that is turned away
 
 // Sends what a verb prints to the client that asked.
 class ClientStreams : public command::Streams {
@@ -43,52 +45,128 @@ bool IsOwner(int client) {
          (peer.uid == geteuid() || peer.uid == 0);
 }
 
-int RunFor(const command::Invocation& invocation, ProjectHost& host, ClientStreams& streams) {
-  if (const Status status = host.Refresh(); !status.ok())
-    return command::PrintError(invocation, streams, status);
+Status Busy() {
+  return Status(Code::kUnavailable, "the daemon is stopping or has too much to do")
+      .WithError("WH8047")
+      .WithHint("run the command again");
+}
+
+// Where even memory for the proper form may be lacking.
+void PrintPlainly(int client, const Status& status) {
+  command::WriteFrame(client, 'e',
+                      "error[" + status.error_code() + "]: " + status.message() + "\n");
+  command::WriteFrame(client, 'x', std::to_string(ExitCode(status.code())));
+}
+
+// Tells a client that no thread is had for why nothing is done.
+void TurnAway(int client, const std::atomic<int>& signals, const Status& why) {
+  setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kTurnedAwayPatience, sizeof(kTurnedAwayPatience));
+  try {
+    const auto invocation = command::ReadInvocation(client);
+    if (!invocation.ok()) return;
+    ClientStreams streams(client, signals);
+    const int code = command::PrintError(*invocation, streams, why);
+    command::WriteFrame(client, 'x', std::to_string(code));
+  } catch (...) {
+    PrintPlainly(client, StatusOfException());
+  }
+}
+
+int RunOnce(const command::Invocation& invocation, ProjectHost& host, command::Streams& streams,
+            bool mends, command::Aftermath* aftermath) {
   auto lease = host.Take();
   if (!lease.ok()) return command::PrintError(invocation, streams, lease.status());
-  return command::RunCommand(invocation, streams, lease->host());
+  return command::RunInHost(invocation, streams, *lease->host(), mends, aftermath);
+}
+
+int RunFor(const command::Invocation& invocation, ProjectHost& host, command::Streams& streams) {
+  try {
+    if (const Status status = host.Refresh(); !status.ok())
+      return command::PrintError(invocation, streams, status);
+    auto aftermath = command::Aftermath::kNone;
+    const int code = RunOnce(invocation, host, streams, /*mends=*/true, &aftermath);
+    if (aftermath == command::Aftermath::kNone) return code;
+    const Status renewed = host.Renew();
+    if (aftermath == command::Aftermath::kThrown) return code;
+    if (!renewed.ok()) return command::PrintError(invocation, streams, renewed);
+    return RunOnce(invocation, host, streams, /*mends=*/false, &aftermath);
+  } catch (...) {
+    return command::PrintError(invocation, streams, StatusOfException());
+  }
 }
 }  // namespace
 
 Result<std::unique_ptr<CommandSocket>> CommandSocket::Start(ProjectHost& host, WorkQueue& queue,
                                                             const std::atomic<int>& signals) {
   WEIRHOUSE_TRY(const int listener, command::ListenAsDaemon(host.root()));
-  return std::unique_ptr<CommandSocket>(new CommandSocket(listener, host, queue, signals));
+  std::unique_ptr<CommandSocket> socket(new CommandSocket(listener, host, queue, signals));
+  WEIRHOUSE_TRY(socket->accepting_, StartThread([raw = socket.get()] { raw->AcceptAll(); }));
+  return socket;
 }
 
 CommandSocket::CommandSocket(int listener, ProjectHost& host, WorkQueue& queue,
                              const std::atomic<int>& signals)
-    : listener_(listener), host_(host), queue_(queue), signals_(signals), accepting_([this] {
-        Accept();
-      }) {}
+    : listener_(listener), host_(host), queue_(queue), signals_(signals) {}
 
 CommandSocket::~CommandSocket() {
   stopping_ = true;
-  accepting_.join();
+  if (accepting_.joinable()) accepting_.join();
   unlink(command::DaemonSocketPath(host_.root()).c_str());
   close(listener_);
-  for (std::thread& thread : threads_) thread.join();
+  for (Talk& talk : talks_) talk.thread.join();
 }
 
-void CommandSocket::Accept() {
+void CommandSocket::AcceptAll() {
   while (!stopping_) {
+    Reap();
     pollfd watched{listener_, POLLIN, 0};
     if (poll(&watched, 1, kAcceptEveryMs) <= 0) continue;
     const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
-    if (!IsOwner(client) || clients_ >= kClientsMax) {
+    if (!IsOwner(client)) {
       close(client);
       continue;
     }
-    ++clients_;
-    threads_.emplace_back([this, client] {
+    try {
+      Admit(client);
+    } catch (...) {
+      TurnAway(client, signals_, StatusOfException());
+      close(client);
+    }
+  }
+}
+
+void CommandSocket::Reap() {
+  for (auto talk = talks_.begin(); talk != talks_.end();) {
+    if (!talk->over) {
+      ++talk;
+      continue;
+    }
+    talk->thread.join();
+    talk = talks_.erase(talk);
+  }
+}
+
+void CommandSocket::Admit(int client) {
+  Status refused;
+  if (talks_.size() >= kClientsMax) {
+    refused = Busy();
+  } else {
+    Talk& talk = talks_.emplace_back();
+    auto thread = StartThread([this, client, &talk] {
       Serve(client);
       close(client);
-      --clients_;
+      talk.over = true;
     });
+    if (thread.ok()) {
+      talk.thread = std::move(thread).value();
+      return;
+    }
+    talks_.pop_back();
+    refused = thread.status();
   }
+  TurnAway(client, signals_, refused);
+  close(client);
 }
 
 void CommandSocket::Serve(int client) {
@@ -96,27 +174,31 @@ void CommandSocket::Serve(int client) {
   const timeval patience{10, 0};
   setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   ClientStreams streams(client, signals_);
-  const auto invocation = command::ReadInvocation(client);
-  if (!invocation.ok()) return;
+  try {
+    const auto invocation = command::ReadInvocation(client);
+    if (!invocation.ok()) return;
+    const int code = Run(*invocation, streams);
+    command::WriteFrame(client, 'x', std::to_string(code));
+  } catch (...) {
+    PrintPlainly(client, StatusOfException());
+  }
+}
+
+int CommandSocket::Run(const command::Invocation& invocation, command::Streams& streams) {
   auto done = std::make_shared<std::promise<int>>();
   std::future<int> code = done->get_future();
   const bool queued =
-      queue_.Push([&, done] { done->set_value(RunFor(*invocation, host_, streams)); });
+      queue_.Push([&, done] { done->set_value(RunFor(invocation, host_, streams)); });
   done.reset();  // the queue's copy is the last: dropped work breaks the promise
-  if (!queued) {
-    command::PrintError(*invocation, streams,
-                        Status(Code::kUnavailable, "the daemon is stopping or has too much to do")
-                            .WithError("WH8047")
-                            .WithHint("run the command again"));
-    command::WriteFrame(client, 'x', "8");
-    return;
-  }
+  if (!queued) return command::PrintError(invocation, streams, Busy());
   try {
-    command::WriteFrame(client, 'x', std::to_string(code.get()));
+    return code.get();
   } catch (const std::future_error&) {
-    command::WriteFrame(client, 'e',
-                        "error[WH8047]: the daemon stopped before the command began\n");
-    command::WriteFrame(client, 'x', "8");
+    return command::PrintError(
+        invocation, streams,
+        Status(Code::kUnavailable, "the daemon stopped before the command began")
+            .WithError("WH8047")
+            .WithHint("run the command again when it is there"));
   }
 }
 }  // namespace weirhouse::daemon

@@ -26,16 +26,24 @@ class CommandSocket {
 
  private:
   CommandSocket(int listener, ProjectHost& host, WorkQueue& queue, const std::atomic<int>& signals);
-  void Accept();
+  struct Talk {
+    std::thread thread;
+    std::atomic<bool> over{false};
+  };
+  void AcceptAll();
+  void Admit(int client);
+  // Joins the threads whose client is served: each keeps its stack until then.
+  void Reap();
   void Serve(int client);
+  // Has the working thread run it, and waits.
+  int Run(const command::Invocation& invocation, command::Streams& streams);
 
   const int listener_;
   ProjectHost& host_;
   WorkQueue& queue_;
   const std::atomic<int>& signals_;  // Ctrl-C or SIGTERM: commands at hand are cancelled
   std::atomic<bool> stopping_{false};
-  std::atomic<int> clients_{0};
-  std::list<std::thread> threads_;  // of the accepting thread only, until it has ended
+  std::list<Talk> talks_;  // of the accepting thread only, until it has ended
   std::thread accepting_;
 };
 }  // namespace weirhouse::daemon

@@ -14,12 +14,14 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "daemon/audit_log.h"
 #include "daemon/command_socket.h"
 #include "daemon/landing_watch.h"
 #include "daemon/project_host.h"
 #include "daemon/routes.h"
 #include "daemon/work_queue.h"
+#include "engine/cache_damage.h"
 #include "engine/pipeline.h"
 #include "engine/run_view.h"
 #include "engine/upkeep.h"
@@ -82,10 +84,13 @@ class LandingRun {
 
   void Run() {
     const std::chrono::nanoseconds begun = SystemClock().Monotonic();
-    auto lease = host_.Take();
-    if (!lease.ok()) return Tell(lease.status().ToString());
-    Progress progress(talk_);
-    const auto summary = engine::RunPending(lease->workspace(), progress);
+    auto aftermath = command::Aftermath::kNone;
+    Result<engine::RunSummary> summary = Attempt(&aftermath);
+    if (aftermath != command::Aftermath::kNone) {
+      const Status renewed = Renew();
+      if (!renewed.ok()) return Tell(renewed.ToString());
+      if (aftermath == command::Aftermath::kCacheDamaged) summary = Attempt(&aftermath);
+    }
     if (!summary.ok()) return Tell(summary.status().ToString());
     Report(*summary);
     look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
@@ -93,9 +98,14 @@ class LandingRun {
                                        SystemClock().Monotonic() - begun);
     // Nothing landed, and nothing waits for a person.
     if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
-    const auto done = upkeep_.Take(lease->workspace());
+    const Result<std::string> done = LookAfterTables();
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
+  }
+  // Mends what a reader came upon.
+  void Mend() {
+    const Status renewed = Renew();
+    if (!renewed.ok()) Tell(renewed.ToString());
   }
 
  private:
@@ -109,6 +119,41 @@ class LandingRun {
    private:
     Talk& talk_;
   };
+
+  Result<std::string> LookAfterTables() {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      return upkeep_.Take(lease.workspace());
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
+  // Nothing may be thrown out of the working thread.
+  Result<engine::RunSummary> Attempt(command::Aftermath* aftermath) {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      Progress progress(talk_);
+      auto summary = engine::RunPending(lease.workspace(), progress);
+      if (engine::IsCacheDamage(summary.status())) {
+        WEIRHOUSE_TRY_STATUS(
+            engine::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
+        *aftermath = command::Aftermath::kCacheDamaged;
+      } else if (summary.status().error_code() == kNoMemoryError) {
+        *aftermath = command::Aftermath::kThrown;
+      }
+      return summary;
+    } catch (...) {
+      *aftermath = command::Aftermath::kThrown;
+      return StatusOfException();
+    }
+  }
+  Status Renew() {
+    try {
+      return host_.Renew();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
 
   void Report(const engine::RunSummary& summary) {
     if (summary.objects + summary.duplicate_objects + summary.commits > 0) {
@@ -215,15 +260,22 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   if (!start.starts_with("/")) start = invocation.cwd + "/" + start;
   WEIRHOUSE_TRY(const std::string root, engine::FindProjectRoot(start));
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
-                ProjectHost::Open(root, invocation.profile));
+                ProjectHost::Open(root, invocation.profile,
+                                  [&talk](std::string_view line) { talk.Say(line); }));
   std::vector<std::string> folders;
+  Status level;
   {
     WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
     folders = LandingFolders(lease.workspace().project());
     // A crash may have left the caches behind the catalog; nobody is answered before they are
     // level.
-    WEIRHOUSE_TRY_STATUS(engine::RefreshCaches(lease.workspace()));
+    level = engine::RefreshCaches(lease.workspace());
   }
+  if (engine::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+    level = host->Renew();
+  }
+  WEIRHOUSE_TRY_STATUS(level);
   WorkQueue queue;
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");
@@ -237,7 +289,8 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
                 StartServer(port, *host, catalog, talk));
   WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
-  std::thread worker([&] { queue.Run(); });
+  host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
+  WEIRHOUSE_TRY(std::thread worker, StartThread([&] { queue.Run(); }));
   std::unique_ptr<LandingWatch> watch;
   Status status;
   if (runs_by_itself) {
@@ -268,7 +321,12 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
 int Serve(const command::Invocation& invocation, command::Streams& streams) {
   CatchSignals();
   Talk talk(streams);
-  const Status status = ServeProject(invocation, talk);
+  Status status;
+  try {
+    status = ServeProject(invocation, talk);
+  } catch (...) {
+    status = StatusOfException();
+  }
   if (!status.ok()) return command::PrintError(invocation, streams, status);
   talk.Say("stopped");
   return 0;

@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <new>
 
+#include "base/thread.h"
 #include "base/time.h"
 
 namespace weirhouse::daemon {
@@ -46,8 +48,10 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
         inotify_add_watch(events, entry.path().c_str(), kEvents);
     }
   }
-  return std::unique_ptr<LandingWatch>(
+  std::unique_ptr<LandingWatch> watch(
       new LandingWatch(events, stop, std::move(on_change), std::move(look_every)));
+  WEIRHOUSE_TRY(watch->thread_, StartThread([raw = watch.get()] { raw->Watch(); }));
+  return watch;
 }
 
 LandingWatch::LandingWatch(int events, int stop, std::function<void()> on_change,
@@ -55,22 +59,29 @@ LandingWatch::LandingWatch(int events, int stop, std::function<void()> on_change
     : events_(events),
       stop_(stop),
       on_change_(std::move(on_change)),
-      look_every_(std::move(look_every)),
-      thread_([this] { Watch(); }) {}
+      look_every_(std::move(look_every)) {}
 
 LandingWatch::~LandingWatch() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(stop_, &one, sizeof(one));
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   close(events_);
   close(stop_);
+}
+
+// Where it cannot be told now, the next look tells it.
+void LandingWatch::Tell() const {
+  try {
+    on_change_();
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void LandingWatch::Watch() {
   Clock& clock = SystemClock();
   bool landed = false;
   std::chrono::nanoseconds called{};
-  on_change_();
+  Tell();
   called = clock.Monotonic();
   while (true) {
     pollfd watched[] = {{stop_, POLLIN, 0}, {events_, POLLIN, 0}};
@@ -85,7 +96,7 @@ void LandingWatch::Watch() {
     // A stream of files that never pauses must not put the run off for ever.
     if (ready == 0 || clock.Monotonic() - called >= kLookEvery) {
       landed = false;
-      on_change_();
+      Tell();
       called = clock.Monotonic();
     }
   }

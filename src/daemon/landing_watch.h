@@ -33,6 +33,7 @@ class LandingWatch {
  private:
   LandingWatch(int events, int stop, std::function<void()> on_change, LookEvery look_every);
   void Watch();
+  void Tell() const;
 
   int events_;
   int stop_;

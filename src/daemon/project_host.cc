@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "engine/cache_damage.h"
+
 namespace weirhouse::daemon {
 namespace {
 constexpr int kReopenAttemptsMax = 50;
@@ -12,15 +14,17 @@ constexpr std::chrono::milliseconds kReopenEvery{100};
 }  // namespace
 
 Result<std::unique_ptr<ProjectHost>> ProjectHost::Open(const std::string& root,
-                                                       const std::string& profile) {
+                                                       const std::string& profile, Say say) {
   WEIRHOUSE_TRY(auto project, engine::LoadProject(root, profile));
-  std::unique_ptr<ProjectHost> host(new ProjectHost(root, profile));
+  std::unique_ptr<ProjectHost> host(new ProjectHost(root, profile, std::move(say)));
   WEIRHOUSE_TRY_STATUS(host->OpenWith(std::move(project)));
   return host;
 }
 
-Status ProjectHost::OpenWith(std::shared_ptr<const engine::ProjectDefinition> project) {
+Status ProjectHost::OpenWith(ProjectPtr project) {
   WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(std::move(project), engine::Access::kWrite));
+  const std::string mended = engine::TakeMendedLine(workspace_->state_folder());
+  if (!mended.empty()) say_(mended);
   predictions_ = std::make_unique<engine::PredictionService>(*workspace_);
   return Status();
 }
@@ -39,6 +43,10 @@ Status ProjectHost::Refresh() {
   WEIRHOUSE_TRY(auto project, engine::LoadProject(root_, profile_));
   const std::unique_lock lock(mutex_);
   if (workspace_ != nullptr && workspace_->project().code == project->code) return Status();
+  return Reopen(project);
+}
+
+Status ProjectHost::Reopen(const ProjectPtr& project) {
   // The lock of the project and of RocksDB's folder are the old workspace's: it goes first. Another
   // process may slip in between for as long as a verb lasts.
   predictions_.reset();
@@ -50,5 +58,25 @@ Status ProjectHost::Refresh() {
     std::this_thread::sleep_for(kReopenEvery);
   }
   return status;
+}
+
+Status ProjectHost::Renew() {
+  asked_ = false;
+  const std::unique_lock lock(mutex_);
+  ProjectPtr project = workspace_ == nullptr ? nullptr : workspace_->shared_project();
+  if (project == nullptr) {
+    WEIRHOUSE_TRY(project, engine::LoadProject(root_, profile_));
+  }
+  return Reopen(project);
+}
+
+void ProjectHost::NoteDamage(const Status& damage) {
+  engine::NoteCacheDamage(root_ + "/.weirhouse", damage)
+      .Ignore("whoever comes upon it next notes it");
+  AskForMending();
+}
+
+void ProjectHost::AskForMending() {
+  if (ask_ && !asked_.exchange(true) && !ask_()) asked_ = false;
 }
 }  // namespace weirhouse::daemon

@@ -2,12 +2,15 @@
 // Private to daemon/.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
-#include "command/command.h"
+#include "command/host_verb.h"
 #include "engine/modeling.h"
 #include "engine/workspace.h"
 
@@ -16,9 +19,11 @@ namespace weirhouse::daemon {
 // Threads: any. While somebody holds a Lease, what it points to stays open.
 class ProjectHost {
  public:
-  // Takes the project's lock. Errors as engine::LoadProject and Workspace::Open.
+  using Say = std::function<void(std::string_view line)>;
+  // Takes the project's lock. Errors as engine::LoadProject and Workspace::Open. `say` is told of a
+  // cache that was damaged; from any thread.
   static Result<std::unique_ptr<ProjectHost>> Open(const std::string& root,
-                                                   const std::string& profile);
+                                                   const std::string& profile, Say say);
 
   class Lease {
    public:
@@ -40,15 +45,30 @@ class ProjectHost {
   // open if they are wrong.
   Status Refresh();
 
+  // Opens the project anew as it is, which mends a cache whose damage was noted. Waits until nobody
+  // has a lease: never to be called by somebody who has one.
+  Status Renew();
+  // For those who only read and cannot wait: notes the damage, and has `ask` see to it.
+  void NoteDamage(const Status& damage);
+  void AskForMending();
+  // `ask` is false where it cannot be seen to now.
+  void OnDamage(std::function<bool()> ask) { ask_ = std::move(ask); }
+
   const std::string& root() const { return root_; }
 
  private:
-  ProjectHost(std::string root, std::string profile)
-      : root_(std::move(root)), profile_(std::move(profile)) {}
-  Status OpenWith(std::shared_ptr<const engine::ProjectDefinition> project);
+  ProjectHost(std::string root, std::string profile, Say say)
+      : root_(std::move(root)), profile_(std::move(profile)), say_(std::move(say)) {}
+  using ProjectPtr = std::shared_ptr<const engine::ProjectDefinition>;
+  Status OpenWith(ProjectPtr project);
+  // With mutex_ held alone.
+  Status Reopen(const ProjectPtr& project);
 
   const std::string root_;
   const std::string profile_;
+  const Say say_;
+  std::function<bool()> ask_;
+  std::atomic<bool> asked_{false};
   std::shared_mutex mutex_;
   std::unique_ptr<engine::Workspace> workspace_;            // guarded by mutex_
   std::unique_ptr<engine::PredictionService> predictions_;  // guarded by mutex_

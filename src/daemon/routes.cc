@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "command/listing.h"
 #include "command/sent_object.h"
+#include "engine/cache_damage.h"
 #include "engine/online.h"
 #include "feature/definition.h"
 #include "policy/token.h"
@@ -60,6 +61,15 @@ int StatusOfExit(int code) {
   }
 }
 
+// Where the cache is damaged, those who only read have it mended and are asked to come again.
+HttpResponse Refused(ProjectHost& host, const Status& status) {
+  if (!engine::IsCacheDamage(status)) return ErrorResponse(status);
+  host.NoteDamage(status);
+  return ErrorResponse(Status(Code::kUnavailable, status.message())
+                           .WithError(status.error_code())
+                           .WithHint("the cache is being made anew from the tables: ask again"));
+}
+
 // A reading verb, its JSON document as the body.
 HttpResponse RunVerb(ProjectHost& host, command::Invocation invocation) {
   auto lease = host.Take();
@@ -69,7 +79,10 @@ HttpResponse RunVerb(ProjectHost& host, command::Invocation invocation) {
   invocation.project = host.root();
   invocation.cwd = host.root();
   KeptStreams streams;
-  const int code = command::RunCommand(invocation, streams, lease->host());
+  auto aftermath = command::Aftermath::kNone;
+  const int code =
+      command::RunInHost(invocation, streams, *lease->host(), /*mends=*/false, &aftermath);
+  if (aftermath == command::Aftermath::kCacheDamaged) host.AskForMending();
   return http::JsonResponse(StatusOfExit(code), streams.TakeOut());
 }
 
@@ -82,8 +95,7 @@ Result<std::optional<EventTime>> TimeOf(const json& value) {
   }
   auto time = ParseTimeMicros(value.get<std::string>());
   if (!time.ok()) {
-    return Status(Code::kInvalidInput,
-                  fmt::format("\"at\" is no time: \"{}\"", value.get<std::string>()))
+    return Status(Code::kInvalidInput, fmt::format("\"at\" is {}", time.status().message()))
         .WithError("WH8048")
         .WithHint("for example \"2013-12-30T20:15:00Z\"");
   }
@@ -106,8 +118,9 @@ Result<std::string> SelectorOf(engine::Workspace& workspace, const std::string& 
   return view->id() + ":*";
 }
 
-HttpResponse AnswerFeatures(engine::Workspace& workspace, const std::vector<std::string>& wanted,
-                            json fields, std::map<std::string, std::string> texts, const json& at) {
+HttpResponse AnswerFeatures(ProjectHost& host, engine::Workspace& workspace,
+                            const std::vector<std::string>& wanted, json fields,
+                            std::map<std::string, std::string> texts, const json& at) {
   engine::OnlineRequest request;
   request.texts = std::move(texts);
   for (const std::string& text : wanted) {
@@ -125,7 +138,7 @@ HttpResponse AnswerFeatures(engine::Workspace& workspace, const std::vector<std:
   if (!time.ok()) return ErrorResponse(time.status());
   request.at = *time;
   const auto vector = engine::OnlineFeatures(workspace, request);
-  if (!vector.ok()) return ErrorResponse(vector.status());
+  if (!vector.ok()) return Refused(host, vector.status());
   json answer = engine::ToJson(*vector);
   answer["schema_version"] = 1;
   return http::JsonResponse(200, command::Dump(answer));
@@ -199,8 +212,8 @@ HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
   if (!fields.ok()) return ErrorResponse(fields.status());
   auto lease = host.Take();
   if (!lease.ok()) return ErrorResponse(lease.status());
-  return AnswerFeatures(lease->workspace(), wanted, std::move(fields).value(), std::move(numbers),
-                        body->members.value("at", json()));
+  return AnswerFeatures(host, lease->workspace(), wanted, std::move(fields).value(),
+                        std::move(numbers), body->members.value("at", json()));
 }
 
 HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
@@ -216,7 +229,7 @@ HttpResponse GetFeatures(ProjectHost& host, const HttpRequest& request) {
   std::map<std::string, std::string> texts(request.query.begin(), request.query.end());
   for (const char* name : {"view", "features", "at"}) texts.erase(name);
   const auto at = request.query.find("at");
-  return AnswerFeatures(lease->workspace(), wanted, json::object(), std::move(texts),
+  return AnswerFeatures(host, lease->workspace(), wanted, json::object(), std::move(texts),
                         at == request.query.end() ? json() : json(at->second));
 }
 
@@ -230,7 +243,7 @@ HttpResponse PostPrediction(ProjectHost& host, const HttpRequest& request) {
   if (!lease.ok()) return ErrorResponse(lease.status());
   const auto prediction = lease->predictions().Predict(request.parameters.at("name"), body->members,
                                                        *at, body->numbers);
-  if (!prediction.ok()) return ErrorResponse(prediction.status());
+  if (!prediction.ok()) return Refused(host, prediction.status());
   return http::JsonResponse(
       200, command::Dump({{"schema_version", 1},
                           {"prediction", prediction->id},

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/text.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -12,6 +15,41 @@ constexpr unsigned kCodeMode = 0444;
 
 std::string CodePath(const Workspace& workspace, const std::string& key) {
   return fmt::format("{}/code/{}.json", workspace.lake(), key);
+}
+
+// JSON holds text alone: a file that is none (Python may say another encoding) is kept with a
+// character for each byte.
+json JsonOfBytes(const std::string& bytes) {
+  if (IsValidUtf8(bytes)) return bytes;
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return {{"bytes", text}};
+}
+
+std::optional<std::string> BytesOfJson(const json& stored) {
+  if (stored.is_string()) return stored.get<std::string>();
+  if (!stored.is_object() || !stored.contains("bytes") || !stored["bytes"].is_string())
+    return std::nullopt;
+  const std::string text = stored["bytes"].get<std::string>();
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80 || i + 1 == text.size()) {
+      bytes += text[i];
+    } else {
+      bytes +=
+          static_cast<char>(((byte & 0x03) << 6) | (static_cast<unsigned char>(text[++i]) & 0x3F));
+    }
+  }
+  return bytes;
 }
 }  // namespace
 
@@ -69,10 +107,10 @@ std::string CodeKey(const Digest& code) { return code.ToHex().substr(0, 16); }
 Result<CodeObject> StoreCode(Workspace& workspace) {
   const ProjectDefinition& project = workspace.project();
   json files = json::object();
-  for (const auto& [path, bytes] : project.files) files[path] = bytes;
+  for (const auto& [path, bytes] : project.files) files[path] = JsonOfBytes(bytes);
   for (const Seed& seed : project.seeds) {
     WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(project.root + "/" + seed.path));
-    files[seed.path] = bytes;
+    files[seed.path] = JsonOfBytes(bytes);
   }
   const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);
   CodeObject object;
@@ -96,7 +134,8 @@ Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const 
   }
   std::map<std::string, std::string> code;
   for (const auto& [path, bytes] : files.items()) {
-    if (bytes.is_string() && !path.starts_with("seed:")) code[path] = bytes.get<std::string>();
+    const std::optional<std::string> held = BytesOfJson(bytes);
+    if (held && !path.starts_with("seed:")) code[path] = *held;
   }
   return code;
 }

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
+#include "engine/contract_reading.h"
 #include "engine/parsing_mark.h"
 
 namespace weirhouse::engine {
@@ -109,6 +110,14 @@ Result<std::shared_ptr<arrow::Scalar>> DefaultOf(const std::shared_ptr<arrow::Da
   return *parsed;
 }
 
+// Whether values of one field's type may become those of another without asking anybody.
+bool Widens(const arrow::DataType& from, const arrow::DataType& to) {
+  if (from.Equals(to)) return true;
+  const bool to_decimal = to.id() == arrow::Type::DECIMAL128;
+  if (from.id() == arrow::Type::INT64) return to_decimal || to.id() == arrow::Type::DOUBLE;
+  return from.id() == arrow::Type::DECIMAL128 && to_decimal;
+}
+
 // `rows` with the columns of `contract`: those it lacks hold the field's default, those that
 // widened are cast.
 Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Table>& rows,
@@ -118,7 +127,8 @@ Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Tab
   std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
   for (const auto& field : wanted->fields()) {
     std::shared_ptr<arrow::ChunkedArray> column = rows->GetColumnByName(field->name());
-    if (column == nullptr) {
+    // One that was dropped once and joined anew under another type is another field.
+    if (column == nullptr || !Widens(*column->type(), *field->type())) {
       const contract::ContractField* declared = contract.Find(field->name());
       std::shared_ptr<arrow::Scalar> value = arrow::MakeNullScalar(field->type());
       if (declared != nullptr && declared->default_json) {
@@ -130,7 +140,12 @@ Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Tab
       if (!made.ok()) return Status(Code::kInternal, made.status().ToString());
       column = std::make_shared<arrow::ChunkedArray>(*made);
     } else if (!column->type()->Equals(*field->type())) {
-      auto cast = arrow::compute::Cast(column, field->type());
+      // An integer becomes the nearest number, as if it were read as one.
+      const bool nearest =
+          column->type()->id() == arrow::Type::INT64 && field->type()->id() == arrow::Type::DOUBLE;
+      auto cast = arrow::compute::Cast(
+          column, field->type(),
+          nearest ? arrow::compute::CastOptions::Unsafe() : arrow::compute::CastOptions::Safe());
       if (!cast.ok()) return Status(Code::kInternal, cast.status().ToString());
       column = cast->chunked_array();
     }
@@ -162,9 +177,16 @@ contract::SourceFormat FormatOf(const Source& source) {
   return format;
 }
 
+RecordReader::RecordReader(Workspace& workspace) : workspace_(workspace) {}
+
+void RecordReader::ReadBy(const nlohmann::json& read_by) {
+  read_by_ = std::make_shared<const nlohmann::json>(read_by);
+  decoders_.clear();
+}
+
 Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& source,
-                                                         const std::string& version) {
-  const std::pair<std::string, std::string> key(source, version);
+                                                         const std::string& pinned) {
+  const std::pair<std::string, std::string> key(source, pinned);
   if (const auto known = decoders_.find(key); known != decoders_.end()) return &known->second;
   const Source* definition = workspace_.project().FindSource(source);
   if (definition == nullptr) {
@@ -174,6 +196,11 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
         .WithError("WH1303")
         .WithHint("put the source back into weirhouse.yaml; raw data is never dropped");
   }
+  if (read_by_ == nullptr) {
+    WEIRHOUSE_TRY(const nlohmann::json applied, AppliedReadBy(workspace_));
+    read_by_ = std::make_shared<const nlohmann::json>(applied);
+  }
+  const std::string version = VersionToReadBy(*read_by_, definition->contract, pinned);
   std::shared_ptr<const contract::Contract> contract =
       workspace_.project().contracts.at(definition->contract);
   if (!version.empty() && version != contract->version().ToString()) {
@@ -243,6 +270,47 @@ Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
   return decoded;
 }
 
+catalog::Arrival MemoryArrival(const catalog::ObjectRecord& object) {
+  return {object.source, object.name,
+          Sha256OfPieces(std::vector<std::string>{"memory", object.digest.ToHex()})};
+}
+
+bool HasLargeObject(const std::map<std::string, SourceRecords>& sources) {
+  for (const auto& [name, records] : sources) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      if (object.size_bytes >= kLargeObjectBytes && !IsSetAside(object)) return true;
+    }
+  }
+  return false;
+}
+
+Result<std::string> CountMemoryAttempt(Workspace& workspace,
+                                       const std::vector<catalog::ObjectRecord>& objects) {
+  const catalog::ObjectRecord* largest = nullptr;
+  for (const catalog::ObjectRecord& object : objects) {
+    if (object.state == "quarantined" || IsSetAside(object)) continue;
+    if (largest == nullptr || largest->size_bytes < object.size_bytes) largest = &object;
+  }
+  if (largest == nullptr || largest->size_bytes < kLargeObjectBytes) return std::string();
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const auto counted, catalog.CountParseAttempts({MemoryArrival(*largest)}));
+  const int attempt = counted.front();
+  for (int i = largest->attempts; attempt >= kParseAttemptsMax && i < kParseAttemptsMax; ++i) {
+    WEIRHOUSE_TRY_STATUS(
+        catalog.CountParseAttempts({{largest->source, largest->name, largest->digest}}).status());
+  }
+  return fmt::format("object {} {}/{}, {} bytes, is the largest of its batch, attempt {} of {}",
+                     ToString(largest->id), largest->source, EscapeControl(largest->name),
+                     WithThousands(largest->size_bytes), attempt, kParseAttemptsMax);
+}
+
+Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& object) const {
+  WEIRHOUSE_TRY(const int attempts, workspace_.catalog().ParseAttempts(MemoryArrival(object)));
+  const std::string_view what = attempts >= kParseAttemptsMax ? "taking it in ran out of memory"
+                                                              : "parsing it ended the process";
+  return fmt::format("{} {} times", what, kParseAttemptsMax);
+}
+
 namespace {
 void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
                 const std::string& place, const std::string& found) {
@@ -305,8 +373,8 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
     WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
     if (IsSetAside(object) && reading != Reading::kRetry) {
-      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304",
-                  fmt::format("parsing it ended the process {} times", kParseAttemptsMax),
+      WEIRHOUSE_TRY(const std::string why, WhySetAside(object));
+      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304", why,
                   "`wh quarantine retry` reads it once more");
       continue;
     }
@@ -353,6 +421,10 @@ contract::Violation ViolationOf(const RejectedRecord& rejected) {
   violation.rule = "key";
   violation.expected = rejected.table;
   violation.found = "null";
+  if (rejected.error_code == "WH2112") return violation;
+  violation.rule = "sql";
+  violation.expected = rejected.expression;
+  violation.found = rejected.found;
   return violation;
 }
 

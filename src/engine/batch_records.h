@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,7 +52,9 @@ struct SourceRecords {
 // then take today's columns: a field that came later has its default. Threads: one.
 class RecordReader {
  public:
-  explicit RecordReader(Workspace& workspace) : workspace_(workspace) {}
+  explicit RecordReader(Workspace& workspace);
+  // Objects are read as they will be once this is registered (contract_reading.h).
+  void ReadBy(const nlohmann::json& read_by);
 
   // Decodes `objects` (all of one source). kUnavailable (WH1308) where the memory does not suffice
   // for one of them, which counts as having ended the process if the object is a large one.
@@ -66,22 +69,37 @@ class RecordReader {
   // Parses one object, with the workspace's mark set where attempts count.
   Result<contract::Decoded> Parse(const contract::Decoder& decoder,
                                   const catalog::ObjectRecord& object, Reading reading);
+  Result<std::string> WhySetAside(const catalog::ObjectRecord& object) const;
   Workspace& workspace_;
+  std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)
 };
+
+// Memory ran out while a batch of `objects` was worked on, after they were parsed: counts against
+// the largest of them, which is set aside after so many times as for parsing. Says what was
+// counted; empty where none is large enough to be at fault.
+Result<std::string> CountMemoryAttempt(Workspace& workspace,
+                                       const std::vector<catalog::ObjectRecord>& objects);
+// Whether one of them is large enough to be at fault.
+bool HasLargeObject(const std::map<std::string, SourceRecords>& sources);
+// The name under which they are counted; parsing an object to its end does not forget them.
+catalog::Arrival MemoryArrival(const catalog::ObjectRecord& object);
 
 // Columns of quarantine.<source>.
 std::shared_ptr<arrow::Schema> QuarantineSchema();
 contract::SourceFormat FormatOf(const Source& source);
 
-// A row that SQL made and no table can keep (a NULL key): what makes a quarantine row of its
-// record.
+// A row that no table can keep (its key is null), or that SQL cannot be run on: what makes a
+// quarantine row of its record.
 struct RejectedRecord {
   RecordId record;  // -1: of no one record, as a row of an aggregate
   std::string error_code;
-  std::string table;   // "processed.visit", whose key it is
-  std::string column;  // that is null
+  std::string table;   // "processed.visit", whose key it is; "feature.late_v1"
+  std::string column;  // that is null; or the place in the file, "processed/visit.sql:4:3"
+  // Where SQL failed: the expression, and what it was given.
+  std::string expression{};
+  std::string found{};
 };
 // Without its place in the object.
 contract::Violation ViolationOf(const RejectedRecord& rejected);

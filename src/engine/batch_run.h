@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/batch_records.h"
+#include "engine/keyless.h"
 #include "engine/pipeline_state.h"
 #include "engine/table_work.h"
 
@@ -35,14 +36,18 @@ class BatchRun {
         retry_(&retry),
         batch_(retry.object.batch) {}
 
+  // True: published. False: halted. A failure is written down, and counted where memory ran out.
+  Result<bool> ProcessToTheEnd();
+
+ private:
   Result<bool> Process();
+  Result<bool> Attempt();
+  Status CountNoMemory(const Status& why);
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
       workspace_.catalog().FailRun(run_.id, why).Ignore("the first error counts");
   }
-
- private:
   Status ReadRecords();
   Status Plan();
   // Whose offset this moves; of a retry nobody's.
@@ -63,13 +68,17 @@ class BatchRun {
   Result<std::shared_ptr<arrow::Table>> AllRecords(const std::string& source);
   Status RegisterInputs(const transform::CheckedTransform& transform, bool* has_work);
   Status Transform();
+  Status TransformTable(const transform::CheckedTransform& transform);
   Status Judge();
   Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                     TableWork* work);
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
                                                    const std::vector<std::string>& columns);
   Status StageTables(Publication& publication, const std::string& ref);
-  Status StageQuarantine(Publication& publication);
+  // What a decision leaves open, where `decided` is false, is given back.
+  Result<KeylessChange> StageQuarantine(Publication& publication, bool decided);
+  // Whether `record` came with this batch.
+  bool IsOfBatch(RecordId record) const;
   void FillLineage(catalog::CommitRequest& request) const;
   Status Publish();
   Status Halt();
@@ -90,6 +99,7 @@ class BatchRun {
   std::map<std::string, SourceRecords> sources_;
   std::map<std::string, std::shared_ptr<arrow::Table>> driver_rows_;  // of transforms of mode full
   std::vector<std::unique_ptr<TableWork>> work_;
+  std::map<std::string, Status> standing_;  // tables whose SQL cannot be run, and why
   std::vector<gate::GateReport> reports_;
   std::vector<const gate::GateDefinition*> judged_;
   gate::State worst_ = gate::State::kPassed;

@@ -124,6 +124,9 @@ struct ChainTest : ::testing::Test {
     for (const LoserDifference& loser : report.losers)
       text += fmt::format("loser {} of {}: {}, rebuilt {}\n", loser.record.value(), loser.table,
                           loser.stored, loser.rebuilt);
+    for (const QuarantineDifference& row : report.quarantine)
+      text += fmt::format("quarantine {} #{} {}: {}, rebuilt {}\n", row.object,
+                          row.ordinal.value_or(-1), row.reason, row.stored, row.rebuilt);
     for (const OnlineDifference& view : report.online)
       for (const std::string& line : view.first) text += line + "\n";
     for (const std::string& note : report.notes) text += note + "\n";

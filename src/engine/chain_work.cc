@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/poison_rows.h"
 #include "table/key_index.h"
 #include "transform/run.h"
 
@@ -115,7 +116,7 @@ class ChainRun {
   Result<std::unique_ptr<TableWork>> Run() {
     const std::string& driver = *transform_.driver;
     WEIRHOUSE_TRY(const RowsPtr joined, upstream_.JoinedRows(state_.tables, driver));
-    WEIRHOUSE_TRY(fresh_, Select(joined));
+    WEIRHOUSE_TRY(fresh_, Select(joined, /*tells=*/true));
     WEIRHOUSE_TRY_STATUS(FindSettled());
     WEIRHOUSE_TRY(transform::UpsertPlan plan, Decide());
     if (!plan.older.empty()) {
@@ -124,15 +125,23 @@ class ChainRun {
       WEIRHOUSE_TRY(plan, Decide());
     }
     plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
-    return TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
+    plan.taken_back = std::move(taken_back_);
+    auto work = TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
+    work->Reject(poison_);
+    return work;
   }
 
  private:
-  // The SELECT over these rows of the driver.
-  Result<RowsPtr> Select(const RowsPtr& rows) {
+  // The SELECT over these rows of the driver, without those that it fails on; `tells`: these are
+  // new. The others were told when they joined.
+  Result<RowsPtr> Select(const RowsPtr& rows, bool tells = false) {
     WEIRHOUSE_TRY_STATUS(
         transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
-    return transform::RunTransform(*state_.session, transform_, run_time_);
+    WEIRHOUSE_TRY(
+        transform::GoodRows good,
+        transform::RunAround(*state_.session, transform_, *transform_.driver, rows, run_time_));
+    if (tells) poison_ = RejectedBySql(good.poison, definition_.name());
+    return std::move(good.rows);
   }
 
   // The driver's column that passes into `column` as it is; empty if none does.
@@ -170,6 +179,7 @@ class ChainRun {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
       WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
       WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      WEIRHOUSE_TRY(taken_back_, transform::RowsWithoutKey(*gone, key_));
       NoteRecords(*gone);
       if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
     } else if (definition_.order_by_arrival) {
@@ -243,10 +253,12 @@ class ChainRun {
   TableWork& upstream_;
   const ProcessTime run_time_;
   const std::vector<std::string> key_;
-  RowsPtr fresh_;  // of the driver's rows that joined
-  RowsPtr all_;    // of all its rows, once they are asked for
+  RowsPtr fresh_;                       // of the driver's rows that joined
+  std::vector<RejectedRecord> poison_;  // of them, those that the SQL fails on
+  RowsPtr all_;                         // of all its rows, once they are asked for
   Keys settled_;
-  std::vector<RecordId> left_;  // records of the rows that left
+  std::vector<RecordId> left_;                      // records of the rows that left
+  std::vector<transform::RejectedRow> taken_back_;  // of these, the rows without a key
 };
 }  // namespace
 

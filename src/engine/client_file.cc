@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
-#include <thread>
 
 #include "base/digest.h"
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "storage/location.h"
 
 namespace weirhouse::engine {
@@ -89,13 +89,8 @@ Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
   const auto work = [&] {
     for (std::size_t i = next++; i < fresh.size(); i = next++) hashed[i] = HashOne(*fresh[i]);
   };
-  {
-    std::vector<std::jthread> threads;
-    // Below a handful of files a thread costs more than it saves.
-    const std::size_t count = std::min(kHashThreadsMax, fresh.size() / 4);
-    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
-    work();
-  }
+  // Below a handful of files a thread costs more than it saves.
+  ShareWork(std::min(kHashThreadsMax, fresh.size() / 4), work);
   for (Result<catalog::FileRecord>& one : hashed) {
     WEIRHOUSE_TRY(catalog::FileRecord record, std::move(one));
     known_.emplace(record.path, std::move(record));

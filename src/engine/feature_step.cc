@@ -12,11 +12,13 @@
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
+#include "engine/left_out.h"
 #include "engine/online_fill.h"
 #include "engine/pipeline_state.h"
 #include "engine/source_change.h"
 #include "engine/table_work.h"
 #include "engine/view_standing.h"
+#include "table/reshape.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -71,18 +73,26 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
   return positions;
 }
 
-// Columns that an earlier form of the view's rows did not have; those that it had stay, empty.
-Status AddColumns(const arrow::Schema& wanted, const table::TableMetadata& base,
-                  table::StagedWrite& write) {
+// For rows that are all made anew: the table with the columns of `wanted`. Those that an earlier
+// form of the view's rows had stay, empty; one whose type its source changed is another column.
+Result<table::TablePtr> WithColumns(const table::TablePtr& base, const arrow::Schema& wanted) {
   WEIRHOUSE_TRY(table::Schema schema, table::Schema::FromArrow(wanted));
-  bool lacks = false;
-  for (const table::Field& field : schema.fields)
-    lacks = lacks || base.schema().Find(field.name) == nullptr;
-  if (!lacks) return Status();
-  for (const table::Field& field : base.schema().fields) {
-    if (schema.Find(field.name) == nullptr) schema.fields.push_back(field);
+  const bool alike =
+      std::all_of(schema.fields.begin(), schema.fields.end(), [&](const table::Field& field) {
+        const table::Field* held = base->schema().Find(field.name);
+        return held != nullptr && held->type == field.type;
+      });
+  if (alike) return base;
+  // Theirs is the order, so that only what differs becomes new.
+  table::Schema kept;
+  for (const table::Field& field : base->schema().fields) {
+    const table::Field* now = schema.Find(field.name);
+    kept.fields.push_back(now != nullptr ? *now : field);
   }
-  return write.SetSchema(schema);
+  for (const table::Field& field : schema.fields) {
+    if (base->schema().Find(field.name) == nullptr) kept.fields.push_back(field);
+  }
+  return table::Reshaped(base, kept, {});
 }
 
 void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
@@ -109,8 +119,12 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   const feature::FeatureView& view = work.plan->view;
   const std::string name = view.table_name();
   const auto schema = feature::FeatureTableSchema(*work.plan);
-  WEIRHOUSE_TRY(const table::TablePtr base,
+  WEIRHOUSE_TRY(const table::TablePtr held,
                 TableOrNew(workspace, name, *schema, {}, feature::FeatureSortColumns(*work.plan)));
+  table::TablePtr base = held;
+  if (work.whole) {
+    WEIRHOUSE_TRY(base, WithColumns(held, *schema));
+  }
   storage::ParquetOptions options;
   options.delta_columns = feature::FeatureDeltaColumns();
   table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
@@ -122,7 +136,8 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
                       std::to_string(work.source_snapshot->value()));
   }
   if (work.whole) {
-    WEIRHOUSE_TRY_STATUS(AddColumns(*schema, *base, write));
+    if (base != held)
+      write.SetProperty(table::kReshapedProperty, std::to_string(base->current_schema_id));
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   } else {
     std::vector<std::string> merged_files;
@@ -205,9 +220,14 @@ Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
   ViewWork view;
   view.plan = &plan;
   view.whole = change.whole;
-  WEIRHOUSE_TRY(view.rows, feature::BuildFeatureRows(plan, change.rows, key, session));
+  WEIRHOUSE_TRY(view.rows,
+                feature::BuildGoodFeatureRows(plan, change.rows, key, session, view.left_out));
   if (change.left != nullptr) {
     WEIRHOUSE_TRY(view.replaced, table::EncodeKeys(*change.left, key));
+  }
+  // What a row that is left out replaces goes all the same.
+  if (!change.whole) {
+    for (const feature::LeftOutRow& left : view.left_out) view.replaced.push_back(left.row_key);
   }
   if (change.whole && FindExternal(workspace.project(), source) != nullptr) {
     WEIRHOUSE_TRY(const bool unique, HasUniqueKeys(*change.rows, key));
@@ -300,6 +320,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   WEIRHOUSE_FAILPOINT("feature.planned");
   Publication publication(workspace, run, "feature", entry.batch);
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back(
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
@@ -308,6 +329,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   request.batch_end = EndOf(workspace.project(), sources);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
+  left_out.AddTo(state.summary);
   for (const ViewWork& view : work)
     state.summary.rows_by_table[view.plan->view.table_name()] += view.rows->num_rows();
   return Status();
@@ -354,6 +376,8 @@ Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, run, "feature", "rebuild");
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
+  for (const std::string& line : left_out.lines()) progress.Say(line);
   also(publication.request());
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, /*fill_online=*/false));
   return RefreshOnline(workspace);

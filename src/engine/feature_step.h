@@ -18,10 +18,11 @@ namespace weirhouse::engine {
 // One view's share of a feature run.
 struct ViewWork {
   const feature::ViewPlan* plan = nullptr;
-  std::shared_ptr<arrow::Table> rows;  // feature rows that join its table, sorted
-  std::vector<std::string> replaced;   // row keys whose old rows go, whether or not `rows` has them
-  bool whole = false;                  // `rows` are all rows: the table is replaced
-  std::optional<bool> unique_keys;     // of an external source, read as a whole
+  std::shared_ptr<arrow::Table> rows;         // feature rows that join its table, sorted
+  std::vector<feature::LeftOutRow> left_out;  // rows of the source that give none
+  std::vector<std::string> replaced;  // row keys whose old rows go, whether or not `rows` has them
+  bool whole = false;                 // `rows` are all rows: the table is replaced
+  std::optional<bool> unique_keys;    // of an external source, read as a whole
   std::optional<SnapshotId> source_snapshot;  // that the table holds with this change
   bool merges = false;  // runs are merged in the same change: the key index is rebuilt
   std::vector<std::pair<std::string, table::KeyEntry>> entries;

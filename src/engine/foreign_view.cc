@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/failpoint.h"
+#include "base/json_depth.h"
 #include "engine/client_file.h"
 #include "engine/foreign_commit.h"
 #include "engine/foreign_location.h"
@@ -29,6 +30,7 @@ Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
   WEIRHOUSE_TRY(const storage::FileInfo info, workspace.disk().Stat(path));
   if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
   WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(path));
+  if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
   const Status checked = CheckViewMetadata(metadata);

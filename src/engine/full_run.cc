@@ -1,4 +1,6 @@
 // `wh run --full`: all processed tables from all raw records, then all feature tables from them.
+#include "engine/full_run.h"
+
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -16,6 +18,7 @@
 #include "engine/plan.h"
 #include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
+#include "engine/refusals.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -40,8 +43,13 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
   WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
                 workspace.catalog().RecordStates());
   for (const catalog::RecordStateCount& count : counted) {
-    if (rebuilt.sources.count(count.source) != 0)
+    if (rebuilt.sources.count(count.source) != 0) {
       counts[{count.source, count.table, count.state}] -= count.count;
+    } else if (!count.table.empty() && workspace.project().FindTransform(count.table) == nullptr) {
+      // The table is gone, and no other reads its source.
+      counts[{count.source, count.table, count.state}] -= count.count;
+      counts[{count.source, "", "filtered"}] += count.count;
+    }
   }
   std::vector<catalog::RecordStateCount> deltas;
   for (const auto& [of, count] : counts) {
@@ -54,6 +62,11 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
 
 Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  return RebuildAll(workspace, progress, {});
+}
+
+Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
+                              const FullRunOptions& options) {
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
   if (halted) {
     return Status(Code::kConflict,
@@ -63,6 +76,7 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   }
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
+  if (options.read_by != nullptr) state->records.ReadBy(*options.read_by);
   WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
   StepInputs step;
@@ -70,6 +84,7 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   step.name = "rebuild";
   step.code = {DefinitionDigests(workspace.project()).dump()};
   step.inputs = {{"consumed", consumed.position}, {"seq", last.value()}};
+  if (options.also) step.inputs["apply"] = options.generation;
   for (const auto& transform : workspace.project().transforms) {
     if (!transform.definition.is_external()) step.tables.push_back(transform.definition.name());
   }
@@ -94,12 +109,15 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
     request.offsets.push_back(
         {std::string(kExternalConsumer), external.position, last.value(), external.generation});
   }
+  if (options.also) WEIRHOUSE_TRY_STATUS(options.also(publication));
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, {}, request));
   // Until the feature tables follow; a crash before that begins again.
   request.settings.emplace_back("rebuild_pending", true);
-  request.nodes.push_back(
-      {"code", CodeKey(workspace.project().code), {{"digest", workspace.project().code.ToHex()}}});
-  request.edges.push_back(
-      {{"code", CodeKey(workspace.project().code)}, {"run", ""}, "uses", {}, {}});
+  if (!options.also) {
+    const std::string code = CodeKey(workspace.project().code);
+    request.nodes.push_back({"code", code, {{"digest", workspace.project().code.ToHex()}}});
+    request.edges.push_back({{"code", code}, {"run", ""}, "uses", {}, {}});
+  }
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("rebuild.committed");
   ++state->summary.commits;

@@ -96,6 +96,7 @@ json ToJson(const HaltedBatch& halted) {
           {"tables", halted.tables},
           {"states", std::move(states)},
           {"valid_records", halted.valid_records},
+          {"keyless", ToJson(halted.keyless)},
           {"message", halted.message},
           {"profiles", std::move(profiles)}};
 }
@@ -116,6 +117,7 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
                                state.at("count").get<std::int64_t>()});
     }
     halted.valid_records = stored.at("valid_records").get<std::map<std::string, std::int64_t>>();
+    if (stored.contains("keyless")) halted.keyless = KeylessFromJson(stored.at("keyless"));
     halted.message = stored.at("message");
     for (const json& profile : stored.at("profiles")) {
       catalog::MetricRecord metric;
@@ -220,6 +222,9 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
                 PlanDecision(workspace, "override", halted, reason, who, batch, baseline));
   Publication publication(workspace, decision, "processed", batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/true));
+  QuarantineChanges quarantine;
+  WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, batch.keyless, quarantine));
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, quarantine));
   catalog::CommitRequest& request = publication.request();
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "catalog/record.h"
+#include "engine/keyless.h"
 #include "engine/workspace.h"
 #include "gate/definition.h"
 
@@ -26,6 +27,7 @@ struct HaltedBatch {
   std::vector<std::string> tables;  // staged under StagingRef
   std::vector<catalog::RecordStateCount> states;      // what publishing would count
   std::map<std::string, std::int64_t> valid_records;  // by source: what discarding excludes
+  KeylessChange keyless;  // what it changes in quarantine of records that came before
   std::vector<catalog::MetricRecord> profiles;
   std::string message;  // the story for people
 };

@@ -93,6 +93,7 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
   std::vector<StoredLoser> losers;
   std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   for (const auto& one : work) {
+    if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
     if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
       WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
       losers.insert(losers.end(), mine.begin(), mine.end());

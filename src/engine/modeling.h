@@ -89,10 +89,15 @@ struct Reproduction {
   bool same = false;
   std::vector<std::pair<std::string, std::string>> digests;  // what → digest, as found
   std::vector<Difference> differences;                       // the first place where not, first
+  std::map<std::string, double> metrics;                     // of a model, as found
+  // What training read that nobody declared, a line each: equal bytes do not prove that it would
+  // come out again, so it is not `same`.
+  std::vector<std::string> unproven;
 };
-// Rebuilds a training set or model from the recorded code, parameters, environment and pinned
-// snapshots into `folder` (empty = a scratch folder) and compares digests. `overrides` changes
-// parameters, to see what differs.
+// Rebuilds a training set or model from the recorded code, parameters, declared inputs, environment
+// and pinned snapshots into `folder` (empty = a scratch folder) and compares digests and metrics.
+// An input that changed is a difference, and nothing is trained. `overrides` changes parameters, to
+// see what differs.
 Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
                                const std::string& folder, const nlohmann::json& overrides,
                                Progress& progress);

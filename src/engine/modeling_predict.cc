@@ -28,14 +28,7 @@ Result<std::shared_ptr<const Serving>> MakeServing(Workspace& workspace, const s
   const DeploymentRecord& record = serving->deployment.record;
   WEIRHOUSE_TRY(serving->query, QueryOf(workspace, record));
   WEIRHOUSE_TRY_STATUS(CheckArtifacts(record));
-  model::ScorerOptions options;
-  options.model = record.model;
-  WEIRHOUSE_TRY(options.project_folder, LayOutCode(workspace, record));
-  options.script = record.script;
-  options.artifacts_folder = record.folder;
-  options.output = record.output;
-  options.log_path = fmt::format("{}/serve/{}/score.log", workspace.state_folder(), record.model);
-  WEIRHOUSE_TRY(serving->scorer, model::Scorer::Create(std::move(options)));
+  WEIRHOUSE_TRY(serving->scorer, MakeScorer(workspace, record));
   return std::shared_ptr<const Serving>(std::move(serving));
 }
 

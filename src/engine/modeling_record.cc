@@ -103,6 +103,7 @@ json ToJson(const ModelRecord& record) {
           {"metrics", record.metrics},
           {"parameters", record.parameters},
           {"environment", record.environment},
+          {"inputs", record.inputs},
           {"command", record.command},
           {"training_set", record.training_set},
           {"training_set_content", record.training_set_content.ToHex()},
@@ -128,6 +129,9 @@ Result<ModelRecord> ModelFromJson(const json& stored) {
     record.metrics = stored.at("metrics").get<std::map<std::string, double>>();
     record.parameters = stored.at("parameters");
     record.environment = stored.at("environment");
+    // Models that were trained before inputs could be declared have none.
+    if (stored.contains("inputs"))
+      record.inputs = stored.at("inputs").get<std::map<std::string, std::string>>();
     record.command = stored.at("command").get<std::vector<std::string>>();
     record.training_set = stored.at("training_set");
     WEIRHOUSE_TRY(record.training_set_content, DigestOf(stored, "training_set_content"));
@@ -226,6 +230,24 @@ Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId ru
     if (node) nodes.push_back(*std::move(node));
   }
   return nodes;
+}
+
+std::vector<std::string> UnseenInputs(const json& environment) {
+  std::vector<std::string> lines;
+  if (!environment.is_object() || !environment.contains("watched")) return lines;
+  if (const auto files = environment.find("undeclared"); files != environment.end()) {
+    for (const auto& [path, digest] : files->items())
+      lines.push_back(fmt::format("{} was read and is not among `inputs` of the model", path));
+  }
+  if (const auto places = environment.find("network"); places != environment.end()) {
+    for (const json& place : *places) {
+      if (place.is_string())
+        lines.push_back(fmt::format("the network was used: {}", place.get<std::string>()));
+    }
+  }
+  if (!environment["watched"].get<bool>())
+    lines.emplace_back("it could not be told which files the command read");
+  return lines;
 }
 
 std::string ArtifactsFolder(const std::string& lake, const std::string& name,

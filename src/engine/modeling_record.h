@@ -57,10 +57,11 @@ struct ModelRecord {
   std::string folder;  // absolute, of the stored artifacts
   std::vector<model::Artifact> artifacts;
   std::map<std::string, double> metrics;
-  nlohmann::json parameters;         // as handed to the command
-  nlohmann::json environment;        // see model::TrainingOutcome
-  std::vector<std::string> command;  // argument vector
-  std::string training_set;          // "late_v1#1"
+  nlohmann::json parameters;                  // as handed to the command
+  nlohmann::json environment;                 // see model::TrainingOutcome
+  std::map<std::string, std::string> inputs;  // declared path → digest
+  std::vector<std::string> command;           // argument vector
+  std::string training_set;                   // "late_v1#1"
   Digest training_set_content;
   std::vector<std::string> features;  // in training order
   std::string label;
@@ -105,6 +106,9 @@ Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string&
 // The nodes of `kind` that `run` wrote.
 Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
                                              const std::string& kind);
+// What a training run's environment says it read that nobody declared, a line each: "…/in.txt was
+// read and is not among `inputs`". Models trained before this was told give none.
+std::vector<std::string> UnseenInputs(const nlohmann::json& environment);
 // Where the artifacts of a model are kept.
 std::string ArtifactsFolder(const std::string& lake, const std::string& name, const Digest& digest);
 }  // namespace weirhouse::engine

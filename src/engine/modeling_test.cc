@@ -245,11 +245,33 @@ TEST_F(ModelingTest, ADeployedModelStaysAsItWasDeployed) {
     PredictionService service(*workspace);
     ASSERT_OK_AND(const Prediction old, service.Predict("big#1", Request(), at));
     EXPECT_EQ(old.output, (json{{"score", 1.0}}));
-    // The new script gives other columns than declared.
-    ASSERT_OK(DeployModel(*workspace, "big#1"));
-    EXPECT_EQ(service.Predict("big", Request(), at).status().error_code(), "WH5015");
+    // The new script gives other columns than declared: what is deployed answers on.
+    const Status refused = DeployModel(*workspace, "big#1");
+    EXPECT_EQ(refused.error_code(), "WH5015");
+    EXPECT_THAT(refused.message(), HasSubstr("\"big#1\" is not deployed"));
+    ASSERT_OK_AND(const Prediction on, service.Predict("big", Request(), at));
+    EXPECT_EQ(on.output, old.output);
   }
-  EXPECT_EQ(CommittedRuns("deployment"), 2);
+  EXPECT_EQ(CommittedRuns("deployment"), 1);
+}
+
+TEST_F(ModelingTest, AScriptThatCannotBeLoadedIsNotDeployed) {
+  Build();
+  Train();
+  ASSERT_OK(DeployModel(*workspace, "big#1"));
+  const auto at = EventTimeOfMicros(1704542400000000);
+  for (const char* line : {"import not_there\n", "def load(path): raise KeyError('weights')\n",
+                           "def predict(model, table): return model['no such key']\n"}) {
+    Write("score.py", std::string(kShopScore) + line);
+    Reopen();
+    const Status refused = DeployModel(*workspace, "big#1");
+    EXPECT_EQ(refused.code(), Code::kInvalidInput) << line;
+    EXPECT_THAT(refused.message(), HasSubstr("Error")) << line;
+    PredictionService service(*workspace);
+    ASSERT_OK_AND(const Prediction made, service.Predict("big", Request(), at));
+    EXPECT_EQ(made.output, (json{{"score", 1.0}}));
+  }
+  EXPECT_EQ(CommittedRuns("deployment"), 1);
 }
 
 TEST_F(ModelingTest, PredictionsThatWaitTogetherShareACommit) {

@@ -9,6 +9,7 @@
 #include "engine/modeling.h"
 #include "engine/modeling_record.h"
 #include "engine/plan.h"
+#include "engine/project_code.h"
 #include "engine/publication.h"
 #include "engine/training_rows.h"
 #include "model/train.h"
@@ -105,6 +106,8 @@ Result<model::TrainingOutcome> RunCommand(Workspace& workspace, const Training& 
   job.training_set = {training.set_id,       set_path,           training.set.split_column,
                       training.set.features, training.set.label, training.set.content};
   job.parameters = training.parameters;
+  job.code = CodeFiles(workspace.project());
+  WEIRHOUSE_TRY(job.inputs, InputsOf(workspace.project(), training.definition->name));
   job.output_folder = run_folder + "/job";
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
   progress.Update("training", 0, 0);
@@ -152,6 +155,7 @@ ModelRecord RecordOf(Workspace& workspace, const Training& training,
   record.metrics = std::move(outcome.metrics);
   record.parameters = training.parameters;
   record.environment = std::move(outcome.environment);
+  record.inputs = std::move(outcome.inputs);
   record.command = training.definition->command;
   record.training_set = training.set_id;
   record.training_set_content = training.set.content;
@@ -162,14 +166,15 @@ ModelRecord RecordOf(Workspace& workspace, const Training& training,
   return record;
 }
 
-// The model that these artifacts, inputs and parameters made before, if they did.
+// The model that these artifacts and metrics, inputs and parameters made before, if they did.
 Result<std::optional<std::string>> FindSame(Workspace& workspace, const ModelRecord& record) {
   WEIRHOUSE_TRY(const std::vector<catalog::Node> nodes,
                 NumberedNodes(workspace.catalog(), "model", record.name));
   for (const catalog::Node& node : nodes) {
     WEIRHOUSE_TRY(const ModelRecord known, ModelFromJson(node.node.record));
     if (known.digest == record.digest && known.parameters == record.parameters &&
-        known.training_set_content == record.training_set_content && known.code == record.code)
+        known.training_set_content == record.training_set_content && known.code == record.code &&
+        known.metrics == record.metrics && known.inputs == record.inputs)
       return std::optional(node.node.key);
   }
   return std::optional<std::string>();
@@ -201,6 +206,8 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));
   WEIRHOUSE_FAILPOINT("model.trained");
   const ModelRecord record = RecordOf(workspace, training, std::move(outcome));
+  for (const std::string& line : UnseenInputs(record.environment))
+    progress.Say(fmt::format("{}: `wh reproduce` cannot vouch for it", line));
   WEIRHOUSE_TRY(const std::optional<std::string> same, FindSame(workspace, record));
   WEIRHOUSE_TRY(const std::int64_t number, NextNumber(workspace.catalog(), "model", record.name));
   const std::string id = same.value_or(fmt::format("{}#{}", record.name, number));

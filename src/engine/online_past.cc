@@ -10,7 +10,7 @@ namespace weirhouse::engine {
 Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature::ViewPlan& plan,
                                             std::span<const feature::Value> entity, EventTime at,
                                             CommitSeq seq) {
-  WEIRHOUSE_TRY(const ViewRows rows, ReadViewRows(workspace, plan.view, seq, std::nullopt));
+  WEIRHOUSE_TRY(const ViewRows rows, ReadViewRows(workspace, plan, seq, std::nullopt));
   if (!rows.exact) {
     return Status(Code::kUnavailable,
                   fmt::format("the online store stands at commit {}, whose feature tables are no "

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/cache_damage.h"
 #include "engine/online_past.h"
 #include "feature/online_store.h"
 #include "feature/request.h"
@@ -130,6 +131,15 @@ Result<std::shared_ptr<const OnlineQuery>> OnlineQuery::Make(
   return std::shared_ptr<const OnlineQuery>(std::move(query));
 }
 
+std::shared_ptr<arrow::Schema> OnlineQuery::schema() const {
+  arrow::FieldVector columns;
+  for (const Wanted& wanted : wanted_) {
+    const feature::PlannedOutput& output = plans_[wanted.plan]->outputs[wanted.output];
+    columns.push_back(arrow::field(output.column.qualified, feature::ArrowTypeOf(output.type)));
+  }
+  return arrow::schema(columns);
+}
+
 Status OnlineQuery::CheckFields(const json& fields,
                                 const std::map<std::string, std::string>& texts) const {
   if (!fields.is_object()) {
@@ -159,6 +169,7 @@ Result<feature::FeatureAnswer> OnlineQuery::AnswerStored(const feature::OnlineSt
                                                          const feature::ViewPlan& plan,
                                                          std::span<const feature::Value> entity,
                                                          EventTime at) const {
+  if (state == nullptr) WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
   bool held = false;
   if (state != nullptr) {
     WEIRHOUSE_TRY(held, state->Holds(plan));
@@ -205,12 +216,7 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
   OnlineVector vector;
   vector.at = at;
   Sha256 hash;
-  arrow::FieldVector columns;
-  for (const Wanted& wanted : wanted_) {
-    const feature::FeatureValue& value = answers[wanted.plan].values[wanted.output];
-    columns.push_back(arrow::field(value.name, feature::ArrowTypeOf(value.type)));
-  }
-  RowBuilder row(arrow::schema(columns));
+  RowBuilder row(schema());
   for (const Wanted& wanted : wanted_) {
     const feature::FeatureAnswer& answer = answers[wanted.plan];
     const feature::FeatureValue& value = answer.values[wanted.output];

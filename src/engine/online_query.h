@@ -17,6 +17,10 @@
 #include "feature/answer.h"
 #include "feature/plan.h"
 
+namespace arrow {
+class Schema;
+}  // namespace arrow
+
 namespace weirhouse::feature {
 class OnlineState;
 }  // namespace weirhouse::feature
@@ -56,6 +60,8 @@ class OnlineQuery {
   // Entity keys and request fields that the views take, each once, in their order.
   const std::vector<std::string>& fields() const { return fields_; }
   const std::vector<const feature::ViewPlan*>& plans() const { return plans_; }
+  // Of OnlineVector::row.
+  std::shared_ptr<arrow::Schema> schema() const;
 
  private:
   struct Wanted {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/cache_damage.h"
 #include "engine/online.h"
 #include "feature/feature_rows.h"
 #include "feature/naive.h"
@@ -260,6 +261,7 @@ Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& 
 
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed) {
   SkewReport report;
+  WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace));
   if (!workspace.has_online()) {
     return Status(Code::kUnavailable, "there is no online store yet")
         .WithError("WH4019")

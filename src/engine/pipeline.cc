@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "engine/abandoned.h"
+#include "engine/catalog_witness.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
 #include "engine/pipeline_state.h"
@@ -38,7 +40,7 @@ class FeatureWorker {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
     worker->state_->defer_online = defer_online;
-    worker->thread_ = std::thread([raw = worker.get()] { raw->Loop(); });
+    WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
     return worker;
   }
   ~FeatureWorker() {
@@ -69,6 +71,11 @@ class FeatureWorker {
       summary.rows_by_table[table] += rows;
     }
     state_->summary.rows_by_table.clear();
+    for (std::string& line : state_->summary.warnings) summary.warnings.push_back(std::move(line));
+    state_->summary.warnings.clear();
+    for (QuarantineReason& reason : state_->summary.quarantined)
+      summary.quarantined.push_back(std::move(reason));
+    state_->summary.quarantined.clear();
     return status_;
   }
 
@@ -82,18 +89,32 @@ class FeatureWorker {
       if (stopping_) return;
       const std::int64_t asked = asked_;
       lock.unlock();
-      const Status status = RunAll();
+      const Status status = RunGuarded();
       lock.lock();
       done_ = asked;
       if (!status.ok()) status_ = status;
       changed_.notify_all();
     }
   }
+  // Nothing may be thrown out of the thread.
+  Status RunGuarded() {
+    try {
+      return RunAll();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
   Status RunAll() {
     while (true) {
       WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
       if (!entry) return Status();
-      WEIRHOUSE_TRY_STATUS(FeaturizeBatch(*state_, *entry));
+      Status done = FeaturizeBatch(*state_, *entry);
+      // Both threads may add to one table of quarantine.
+      for (int attempt = 1; attempt < kConflictAttemptsMax && done.code() == Code::kConflict;
+           ++attempt) {
+        done = FeaturizeBatch(*state_, *entry);
+      }
+      WEIRHOUSE_TRY_STATUS(done);
     }
   }
 
@@ -230,6 +251,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
+  RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
   WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/failpoint.h"
 #include "engine/applied.h"
+#include "engine/contract_reading.h"
 #include "engine/external_table.h"
 #include "engine/pipeline_state.h"
-#include "engine/publication.h"
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
+#include "engine/table_shape.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -86,9 +87,51 @@ Status RefuseChangedViews(const std::vector<PlanItem>& items) {
   return Status();
 }
 
-// Tables whose definition changed, and tables that join after something was consumed, are built
-// from all there is. A table of other engines has no rows when it joins; when its columns change,
-// what reads it is built again.
+// Tables that are made otherwise though their own SQL stayed: those over records of a contract
+// whose fields are read otherwise, and those whose columns follow from what they read.
+Status AddFollowers(Workspace& workspace, Plan& plan) {
+  const ProjectDefinition& project = workspace.project();
+  WEIRHOUSE_TRY(const auto tables, TablesToReshape(workspace));
+  std::map<std::string, std::string> why = tables;
+  for (const Source& source : project.sources) {
+    WEIRHOUSE_TRY(const auto registered, RegisteredContract(workspace, source.contract));
+    if (registered == nullptr) continue;
+    const std::vector<std::string> fields =
+        FieldsReadOtherwise(*registered, *project.contracts.at(source.contract));
+    for (const transform::CheckedTransform& transform : project.transforms) {
+      for (const transform::TableReference& reference : transform.references) {
+        if (reference.name != "records." + source.name) continue;
+        for (const std::string& column : reference.columns) {
+          if (std::find(fields.begin(), fields.end(), column) == fields.end()) continue;
+          why.emplace(transform.definition.name(),
+                      fmt::format("{} of {} is read otherwise", column, reference.name));
+        }
+      }
+    }
+  }
+  for (const auto& [name, reason] : why) {
+    if (FindExternal(project, name) != nullptr) continue;
+    const std::string detail = "full rebuild: " + reason;
+    const auto item = std::find_if(plan.items.begin(), plan.items.end(), [&](const PlanItem& one) {
+      return one.kind == "processed" && one.name == name;
+    });
+    if (item == plan.items.end()) {
+      plan.items.push_back({PlanItem::Action::kChange, "processed", name, detail, true});
+    } else if (item->action == PlanItem::Action::kChange) {
+      item->detail = detail;
+    }
+  }
+  WEIRHOUSE_TRY(const auto views, ViewsToReshape(workspace));
+  for (const auto& [view, difference] : views) {
+    plan.items.push_back({PlanItem::Action::kChange, "feature view", view,
+                          "its source changed: " + difference, true});
+  }
+  return Status();
+}
+
+// Tables whose definition changed, that join after something was consumed, or that go (their
+// records are another table's to count) are built from all there is. A table of other engines has
+// no rows when it joins; when its columns change, what reads it is built again.
 Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   bool consumed = false;
   for (const std::string_view consumer :
@@ -97,11 +140,15 @@ Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
     consumed = consumed || offset.position > 0;
   }
   if (!consumed) return false;
+  WEIRHOUSE_TRY(const json applied, AppliedReadBy(workspace));
+  WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
+  if (applied != read_by) return true;
   for (const PlanItem& item : plan.items) {
     // Records may be cut and read otherwise.
     if (item.kind == "delimiter" || item.kind == "nulls") return true;
+    if (item.kind == "feature view" && item.follows) return true;
     if (item.kind != "processed" && item.kind != "seed") continue;
-    if (item.action == PlanItem::Action::kRemove) continue;
+    if (item.kind == "seed" && item.action == PlanItem::Action::kRemove) continue;
     const bool joins = item.action == PlanItem::Action::kAdd &&
                        FindExternal(workspace.project(), item.name) != nullptr;
     if (!joins) return true;
@@ -142,45 +189,6 @@ std::string DigestOf(const Plan& plan, const json& wanted, const json& readings)
   return Sha256OfPieces(pieces).ToHex().substr(0, 8);
 }
 
-// Registers what the files say, in one commit.
-Status Register(Workspace& workspace, const Plan& plan) {
-  const ProjectDefinition& project = workspace.project();
-  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
-  StepInputs step;
-  step.kind = "apply";
-  step.name = plan.digest;
-  step.code = {project.code.ToHex()};
-  step.inputs = {{"generation", offset.position}};
-  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
-
-  Publication publication(workspace, run, "maintenance", plan.digest);
-  catalog::CommitRequest& request = publication.request();
-  request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
-  request.settings.emplace_back("applied", DefinitionDigests(project));
-  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  request.settings.emplace_back(std::string(kReadingsSetting), ReadingsToApply(readings, project));
-  WEIRHOUSE_TRY(const bool rebuild, NeedsRebuild(workspace, plan));
-  if (rebuild) request.settings.emplace_back("rebuild_pending", true);
-  WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
-  request.files.push_back(code.file);
-  request.nodes.push_back(code.node);
-  request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
-  for (const auto& [id, contract] : project.contracts) {
-    request.settings.emplace_back("contract/" + id, json::parse(contract->ToJson()));
-    request.settings.emplace_back(fmt::format("contract/{}/{}", id, contract->version().ToString()),
-                                  json::parse(contract->ToJson()));
-    request.nodes.push_back(
-        {"contract",
-         contract->Title(),
-         {{"digest", contract->digest().ToHex()}, {"owner", contract->owner()}}});
-  }
-  for (const feature::FeatureView& view : project.views) {
-    request.nodes.push_back(
-        {"view", view.id(), {{"digest", view.digest.ToHex()}, {"source", view.source}}});
-  }
-  return publication.Commit().status();
-}
 }  // namespace
 
 Result<Plan> MakePlan(Workspace& workspace) {
@@ -199,6 +207,8 @@ Result<Plan> MakePlan(Workspace& workspace) {
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseChangedViews(plan.items));
+  WEIRHOUSE_TRY_STATUS(AddFollowers(workspace, plan));
+  WEIRHOUSE_TRY(plan.rebuilds, NeedsRebuild(workspace, plan));
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     if (transform.depends_on_arrival)
       plan.notes.push_back(transform.definition.name() + " depends on arrival order");
@@ -215,24 +225,6 @@ Result<Plan> MakePlan(Workspace& workspace) {
   }
   plan.digest = DigestOf(plan, wanted, ReadingsToApply(readings, workspace.project()));
   return plan;
-}
-
-Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress) {
-  WEIRHOUSE_TRY(const Plan plan, MakePlan(workspace));
-  if (!plan_digest.empty() && plan.digest != plan_digest) {
-    return Status(Code::kConflict, fmt::format("the plan is stale: asked for {}, now it is {}",
-                                               plan_digest, plan.digest))
-        .WithError("WH2022")
-        .WithHint("look at `wh plan` again");
-  }
-  // A new seed is no item of the plan, and is registered all the same.
-  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
-  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings));
-  if (!plan.empty() || applied != DefinitionDigests(workspace.project()) ||
-      readings != ReadingsToApply(readings, workspace.project()))
-    WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
-  return RunPending(workspace, progress);
 }
 
 Status RequireApplied(Workspace& workspace) {

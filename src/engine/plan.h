@@ -17,6 +17,7 @@ struct PlanItem {
   std::string kind;  // contract | processed | gate | feature view | training set | model | seed
   std::string name;
   std::string detail;  // "backfill", "full rebuild: order changed", "additive: field gate added", …
+  bool follows = false;  // no file of its own changed, but one that it is made by
 };
 struct Plan {
   std::vector<PlanItem> items;
@@ -26,14 +27,22 @@ struct Plan {
   std::int64_t being_written = 0;              // landed files that somebody has open for writing
   std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → why
   std::string digest;                          // 8 hex digits; apply takes it
+  bool rebuilds = false;                       // apply computes all tables anew
   bool empty() const { return items.empty(); }
 };
 
 // Compares; never writes. kContractRefused if a contract change is breaking without a major
 // version.
 Result<Plan> MakePlan(Workspace& workspace);
-// Registers the definitions (refuses a stale digest with kConflict), rebuilds what changed, then
-// runs what waits.
+// What only a look at the data tells; never writes. Apply refuses what this refuses.
+//   kContractRefused (WH2027)  good records would go into quarantine
+//   kContractRefused (WH2028)  records of a source that is gone wait to be processed
+//   kConflict (WH3023)         tables would be computed anew, and a halted run waits
+// Cost: decodes the objects of sources that are read otherwise twice.
+Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress);
+// Registers the definitions (refuses a stale digest with kConflict), with the tables computed anew
+// in the same commit where that is due; then runs what waits. Either all of it is applied or
+// nothing.
 Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress);
 // kInvalidInput with a hint if the files differ from what was applied.
 Status RequireApplied(Workspace& workspace);

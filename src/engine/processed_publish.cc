@@ -2,6 +2,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
@@ -11,7 +12,6 @@
 #include "engine/batch_run.h"
 #include "engine/halt.h"
 #include "engine/losers.h"
-#include "engine/quarantine_table.h"
 #include "engine/refusals.h"
 
 namespace weirhouse::engine {
@@ -27,36 +27,54 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
   return Status();
 }
 
-// Quarantine publishes whatever the gate says: what is in it will not change by a person's
-// decision.
-Status BatchRun::StageQuarantine(Publication& publication) {
-  for (auto& [source, records] : sources_) {
-    std::vector<std::shared_ptr<arrow::Table>> parts;
-    if (records.quarantine) parts.push_back(records.quarantine);
-    // A table of another table's rows knows their records and not their source.
-    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace_, records, AllRejected(work_)));
-    if (rejected != nullptr) parts.push_back(rejected);
-    std::shared_ptr<arrow::Table> rows;
-    if (!parts.empty()) {
-      WEIRHOUSE_TRY(rows, Concatenate(parts));
-    }
-    if (retry_ != nullptr) {
-      WEIRHOUSE_TRY_STATUS(StageRetriedQuarantine(workspace_, publication, retry_->object, rows));
-    } else if (rows != nullptr) {
-      WEIRHOUSE_TRY_STATUS(AppendRows(workspace_, publication, "quarantine." + source, rows));
-    }
-    if (rows == nullptr) continue;
+// Records of this batch stand in quarantine whatever the gate says: what is in it will not change
+// by a person's decision. What rows that are staged make of earlier records waits for it.
+Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool decided) {
+  WEIRHOUSE_TRY(KeylessChange change, KeylessChangeOf(workspace_, work_));
+  // A record that SQL fails on is told of in its own batch.
+  std::erase_if(change.joined, [&](const RejectedRecord& row) {
+    return row.error_code != "WH2112" && !IsOfBatch(row.record);
+  });
+  KeylessChange open;
+  if (!decided) {
+    open.left.swap(change.left);
+    const auto earlier =
+        std::stable_partition(change.joined.begin(), change.joined.end(),
+                              [&](const RejectedRecord& row) { return IsOfBatch(row.record); });
+    open.joined.assign(earlier, change.joined.end());
+    change.joined.erase(earlier, change.joined.end());
+  }
+  QuarantineChanges changes;
+  for (const auto& [source, records] : sources_) {
+    if (records.quarantine != nullptr) changes[source].joined = records.quarantine;
+    if (retry_ != nullptr) changes[source].whole = &retry_->object;
+  }
+  WEIRHOUSE_TRY_STATUS(AddKeyless(workspace_, change, changes));
+  WEIRHOUSE_TRY_STATUS(engine::StageQuarantine(workspace_, publication, changes));
+  for (const auto& [source, one] : changes) {
+    if (one.joined == nullptr) continue;
+    const auto records = sources_.find(source);
     catalog::OutboxEvent event;
     event.type = "weirhouse.record.quarantined";
     event.subject = source;
     event.data = {{"source", source},
                   {"batch", batch_},
-                  {"records", records.record_count},
-                  {"quarantined", rows->num_rows()}};
+                  {"records", records == sources_.end() ? 0 : records->second.record_count},
+                  {"quarantined", one.joined->num_rows()}};
     publication.request().events.push_back(std::move(event));
   }
   WEIRHOUSE_FAILPOINT("quarantine.staged");
-  return Status();
+  return open;
+}
+
+bool BatchRun::IsOfBatch(RecordId record) const {
+  for (const auto& [source, records] : sources_) {
+    for (const catalog::ObjectRecord& object : records.objects) {
+      const std::int64_t ordinal = record.value() - object.first_record_id.value();
+      if (ordinal >= 0 && ordinal < object.record_count) return true;
+    }
+  }
+  return false;
 }
 
 EventTime BatchRun::BatchEnd() const {
@@ -98,6 +116,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   if (retry_ != nullptr) {
     const catalog::ObjectRecord& object = retry_->object;
     request.forgotten_attempts.push_back({object.source, object.name, object.digest});
+    request.forgotten_attempts.push_back(MemoryArrival(object));
   }
   for (const auto& [source, records] : sources_) {
     for (const catalog::ObjectRecord& object : records.objects) {
@@ -127,7 +146,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
 Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
-  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication, /*decided=*/true).status());
   WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
@@ -140,7 +159,9 @@ Status BatchRun::Publish() {
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace_, work_, standing_, request));
   for (const auto& work : work_) {
+    if (standing_.count(work->transform().definition.name()) != 0) continue;
     request.events.push_back(
         TableCommitted(work->transform().definition.name(), run_, work->added_rows()->num_rows()));
   }
@@ -164,13 +185,13 @@ Status BatchRun::Halt() {
   Publication publication(workspace_, run_, "processed", batch_);
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
-  WEIRHOUSE_TRY_STATUS(StageQuarantine(publication));
+  HaltedBatch halted;
+  WEIRHOUSE_TRY(halted.keyless, StageQuarantine(publication, /*decided=*/false));
   WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
   FillLineage(request);
 
-  HaltedBatch halted;
   halted.batch = batch_;
   halted.consumer = Consumer();
   halted.raw_seq = raw_.seq;

@@ -7,21 +7,64 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_run.h"
 #include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/poison_rows.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
 
 namespace weirhouse::engine {
+
+Result<bool> BatchRun::ProcessToTheEnd() {
+  Result<bool> published = Attempt();
+  if (published.ok()) return published;
+  const bool no_memory = published.status().error_code() == kNoMemoryError;
+  if (no_memory && retry_ == nullptr && news_ == nullptr)
+    published = CountNoMemory(published.status());
+  NoteFailure(published.status());
+  return published;
+}
+
+// Memory that ran out is an outcome of this batch; what it holds is let go before it is counted.
+Result<bool> BatchRun::Attempt() {
+  try {
+    return Process();
+  } catch (const std::bad_alloc&) {
+    const Status status = StatusOfException();
+    work_.clear();
+    driver_rows_.clear();
+    return status;
+  }
+}
+
+Status BatchRun::CountNoMemory(const Status& why) {
+  work_.clear();
+  driver_rows_.clear();
+  sources_.clear();
+  WEIRHOUSE_TRY(const auto offset, workspace_.catalog().OffsetOf(Consumer()));
+  if (offset.position != offset_.position) return why;  // it was published before
+  catalog::ObjectFilter filter;
+  filter.seq = raw_.seq;
+  WEIRHOUSE_TRY(const auto objects, workspace_.catalog().Objects(filter));
+  WEIRHOUSE_TRY(const std::string told, CountMemoryAttempt(workspace_, objects));
+  if (told.empty()) return why;
+  return Status(why.code(), fmt::format("{}: {}", why.message(), told))
+      .WithError(why.error_code())
+      .WithHint(
+          "give the process more memory, or let less land at once; after the last attempt the "
+          "object is quarantined whole and the others go on");
+}
 
 Result<bool> BatchRun::Process() {
   WEIRHOUSE_TRY_STATUS(Plan());
@@ -175,6 +218,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
 Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bool* has_work) {
   const bool full = RunsWhole(transform);
   *has_work = false;
+  driver_rows_.clear();
   for (const transform::TableReference& reference : transform.references) {
     const std::string base = reference.name.substr(reference.name.find('.') + 1);
     if (reference.kind == transform::TableKind::kRecords) {
@@ -183,6 +227,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (full) continue;  // read below, only if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
@@ -201,6 +246,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
+      driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
@@ -209,6 +255,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
 }
 
 Status BatchRun::Transform() {
+  if (Planted("no_memory") && HasLargeObject(sources_)) throw std::bad_alloc();
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
     bool has_work = false;
@@ -218,25 +265,52 @@ Status BatchRun::Transform() {
       WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                     MakeChainWork(state_, transform, *WorkOn(*transform.driver), run_.planned_at));
       work_.push_back(std::move(work));
-      WEIRHOUSE_FAILPOINT("processed.transformed");
-      continue;
+    } else {
+      WEIRHOUSE_TRY_STATUS(TransformTable(transform));
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                  transform::RunTransform(*state_.session, transform, run_.planned_at));
-    SourceRecords* records = nullptr;
-    if (transform.driver &&
-        transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
-      const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
-      if (found != sources_.end()) records = &found->second;
-    }
-    const bool full = RunsWhole(transform);
-    const auto driver = full && records != nullptr ? driver_rows_[*transform.driver] : nullptr;
-    WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
-                  TableWork::Make(workspace_, transform, rows, records, driver, full));
-    if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
-    work_.push_back(std::move(work));
     WEIRHOUSE_FAILPOINT("processed.transformed");
   }
+  return Status();
+}
+
+// Runs the SQL over what is registered. A record that it fails on goes into quarantine; a table
+// that is made of all rows, and fails on no one of them, stays as it is and is told.
+Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
+  SourceRecords* records = nullptr;
+  if (transform.driver &&
+      transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
+    const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
+    if (found != sources_.end()) records = &found->second;
+  }
+  const bool full = RunsWhole(transform);
+  const std::string& name = transform.definition.name();
+  const auto driven =
+      transform.driver ? driver_rows_[*transform.driver] : std::shared_ptr<arrow::Table>();
+  const auto run = [&]() -> Result<transform::GoodRows> {
+    if (driven != nullptr) {
+      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
+                                  run_.planned_at);
+    }
+    WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, run_.planned_at));
+    return transform::GoodRows{std::move(rows), {}};
+  };
+  Result<transform::GoodRows> good = run();
+  const auto driver = full && records != nullptr ? driven : nullptr;
+  if (!good.ok()) {
+    if (!full || good.status().error_code() != "WH2114") return good.status();
+    standing_[name] = good.status();
+    work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
+    state_.summary.warnings.push_back(fmt::format(
+        "{} stays as it is in {} ({}): {} ({}); other tables go on, and it follows once its SQL is "
+        "mended",
+        name, ToString(run_.id), batch_, good.status().message(), good.status().error_code()));
+    return Status();
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
+                TableWork::Make(workspace_, transform, good->rows, records, driver, full));
+  work->Reject(RejectedBySql(good->poison, name));
+  if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
+  work_.push_back(std::move(work));
   return Status();
 }
 
@@ -323,23 +397,17 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, entry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {
   const StopOnInterrupt guard(*state.session, state.progress);
   BatchRun run(state, news);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
   BatchRun run(state, retry);
-  Result<bool> published = run.Process();
-  if (!published.ok()) run.NoteFailure(published.status());
-  return published;
+  return run.ProcessToTheEnd();
 }
 }  // namespace weirhouse::engine

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "engine/arrow_rows.h"
@@ -10,40 +11,6 @@
 #include "table/table.h"
 
 namespace weirhouse::engine {
-Status StageRetriedQuarantine(Workspace& workspace, Publication& publication,
-                              const catalog::ObjectRecord& object,
-                              const std::shared_ptr<arrow::Table>& rows) {
-  WEIRHOUSE_TRY(const table::TablePtr base,
-                TableOrNew(workspace, "quarantine." + object.source, *QuarantineSchema(), {}, {}));
-  table::ScanOptions options;
-  options.columns = {"object", "object_digest", "ordinal"};
-  options.with_file_position = true;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), base, options));
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> there, scan.ReadAll());
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> flat, Concatenate({there}));
-  std::vector<table::RowPosition> positions;
-  const std::string digest = object.digest.ToHex();
-  for (std::int64_t row = 0; row < flat->num_rows(); ++row) {
-    const auto cell = [&](const char* column) {
-      auto scalar = flat->GetColumnByName(column)->GetScalar(row);
-      return scalar.ok() ? *scalar : nullptr;
-    };
-    const auto text = [&](const char* column) { return cell(column)->ToString(); };
-    if (cell("ordinal")->is_valid || text("object_digest") != digest ||
-        text("object") != object.name) {
-      continue;
-    }
-    positions.push_back(
-        {text("_file"), std::static_pointer_cast<arrow::Int64Scalar>(cell("_pos"))->value});
-  }
-  if (positions.empty() && rows == nullptr) return Status();
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
-  if (!positions.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(positions));
-  if (rows != nullptr) WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
-  publication.Add(staged);
-  return Status();
-}
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits
@@ -84,18 +51,38 @@ Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside)
   return kept->table();
 }
 
-// What tells one row of quarantine from another: object, record, reason.
-Result<std::multiset<std::string>> Identities(const RowsPtr& rows) {
-  std::multiset<std::string> identities;
+// How often each row stands there. Bytes and place follow from object and record.
+using Rows = std::map<QuarantineRow, std::int64_t>;
+
+Result<QuarantineRow> RowAt(const arrow::Table& rows, std::int64_t row) {
+  QuarantineRow one;
+  WEIRHOUSE_TRY(one.object, TextAt(rows, "object", row));
+  WEIRHOUSE_TRY(one.object_digest, TextAt(rows, "object_digest", row));
+  WEIRHOUSE_TRY(one.ordinal, TextAt(rows, "ordinal", row));
+  WEIRHOUSE_TRY(one.reason, TextAt(rows, "reason", row));
+  return one;
+}
+
+Result<Rows> CountRows(const RowsPtr& rows) {
+  Rows counts;
   for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows(); ++row) {
-    std::string identity;
-    for (const char* column : {"object", "object_digest", "ordinal", "reason"}) {
-      WEIRHOUSE_TRY(const std::string text, TextAt(*rows, column, row));
-      identity += text + "\x1f";
-    }
-    identities.insert(std::move(identity));
+    WEIRHOUSE_TRY(QuarantineRow one, RowAt(*rows, row));
+    ++counts[std::move(one)];
   }
-  return identities;
+  return counts;
+}
+
+// What `records` and the tables that were rebuilt from them put into quarantine; may be null.
+Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
+                            const std::vector<std::unique_ptr<TableWork>>& work,
+                            const ObjectKeys& read) {
+  std::vector<RowsPtr> parts;
+  if (records.quarantine) parts.push_back(records.quarantine);
+  WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
+  if (rejected != nullptr) parts.push_back(rejected);
+  if (parts.empty()) return RowsPtr();
+  WEIRHOUSE_TRY(const RowsPtr all, Concatenate(parts));
+  return RowsOf(all, read, /*inside=*/true);
 }
 
 Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
@@ -105,25 +92,51 @@ Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
 }
 }  // namespace
 
+Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const SourceRecords& records,
+                                               const std::vector<std::unique_ptr<TableWork>>& work,
+                                               const table::TablePtr& stored,
+                                               const std::string& key_of) {
+  WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
+  RowsPtr held;
+  if (stored != nullptr && stored->current_snapshot() != nullptr) {
+    table::ScanOptions options;
+    options.columns = {"object", "object_digest", "ordinal", "reason"};
+    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), stored, options));
+    WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
+    WEIRHOUSE_TRY(held, RowsOf(all, read, /*inside=*/true));
+  }
+  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, work, read));
+  WEIRHOUSE_TRY(Rows there, CountRows(held));
+  WEIRHOUSE_TRY(Rows here, CountRows(rebuilt));
+  QuarantineComparison comparison;
+  const std::string of = ", part of the key of " + key_of;
+  const auto asked = [&](const QuarantineRow& row) {
+    return key_of.empty() || (row.reason.starts_with("WH2112 ") && row.reason.ends_with(of));
+  };
+  Rows all = there;
+  all.insert(here.begin(), here.end());
+  for (const auto& [row, count] : all) {
+    if (!asked(row)) continue;
+    comparison.stored += there[row];
+    comparison.rebuilt += here[row];
+    if (there[row] == here[row]) continue;
+    comparison.differing += std::abs(there[row] - here[row]);
+    comparison.rows.push_back({row, there[row], here[row]});
+  }
+  return comparison;
+}
+
 Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
                            const std::map<std::string, SourceRecords>& sources,
                            const std::vector<std::unique_ptr<TableWork>>& work) {
   for (const auto& [source, records] : sources) {
     const std::string name = "quarantine." + source;
-    std::vector<RowsPtr> parts;
-    if (records.quarantine) parts.push_back(records.quarantine);
-    WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
-    if (rejected != nullptr) parts.push_back(rejected);
-    RowsPtr all;
-    if (!parts.empty()) {
-      WEIRHOUSE_TRY(all, Concatenate(parts));
-    }
     WEIRHOUSE_TRY(const RowsPtr before, AllRows(workspace, name));
     WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
-    WEIRHOUSE_TRY(const RowsPtr now, RowsOf(all, read, /*inside=*/true));
+    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, work, read));
     WEIRHOUSE_TRY(const RowsPtr replaced, RowsOf(before, read, /*inside=*/true));
-    WEIRHOUSE_TRY(const auto old_rows, Identities(replaced));
-    WEIRHOUSE_TRY(const auto new_rows, Identities(now));
+    WEIRHOUSE_TRY(const Rows old_rows, CountRows(replaced));
+    WEIRHOUSE_TRY(const Rows new_rows, CountRows(now));
     if (old_rows == new_rows) continue;
     WEIRHOUSE_TRY(const RowsPtr kept, RowsOf(before, read, /*inside=*/false));
     WEIRHOUSE_TRY(const table::TablePtr base,
@@ -138,5 +151,21 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     publication.Add(staged);
   }
   return Status();
+}
+
+Result<RowsPtr> NotInQuarantine(Workspace& workspace, const std::string& table,
+                                const RowsPtr& rows) {
+  WEIRHOUSE_TRY(const RowsPtr held, AllRows(workspace, table));
+  WEIRHOUSE_TRY(const Rows known, CountRows(held));
+  arrow::BooleanBuilder mask;
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(const QuarantineRow one, RowAt(*rows, row));
+    if (!mask.Append(known.count(one) == 0).ok()) return Status(Code::kUnavailable, "no memory");
+  }
+  auto array = mask.Finish();
+  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
+  auto kept = arrow::compute::Filter(rows, *array);
+  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
+  return kept->table();
 }
 }  // namespace weirhouse::engine

@@ -3,12 +3,16 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_records.h"
 #include "engine/publication.h"
+#include "engine/unread_file.h"
 #include "raw/landed_file.h"
 #include "raw/landing_name.h"
 
@@ -28,49 +32,78 @@ struct Arriving {
   std::string problem;  // why the object as a whole cannot be read
 };
 
+// What is told of files that are not taken in.
+struct Told {
+  RunSummary& summary;
+  UnreadFiles unread;
+};
+
 // It waits in its folder, and the others do not wait for it.
-std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why,
-                                 RunSummary& summary) {
-  summary.untaken_files[file.path] = raw::TextOfName(why.message());
+std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why, Told& told) {
+  const std::string text = raw::TextOfName(why.message());
+  told.summary.untaken_files[file.path] = text;
+  told.unread.Note(file, text);
   return std::nullopt;
 }
 
+// Whether an arrival is known is asked of one index. What was seen at the file's own place is a
+// second witness: where it says that these bytes were stored, the index has lost them.
+Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Digest& digest) {
+  WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
+                workspace.catalog().FindLanding(file.path));
+  if (!seen || seen->source != file.source || seen->digest != digest) return Status();
+  return Status(Code::kCorruption,
+                fmt::format("an index of the catalog's database does not fit: it has no object of "
+                            "\"{}\", whose bytes were stored before",
+                            file.path))
+      .WithError("WH7009")
+      .WithHint("nothing was taken in; `wh verify --deep` names the index");
+}
+
 Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
-                                         RunSummary& summary) {
+                                         Told& told) {
   Arriving arriving;
   arriving.file = &file;
   arriving.source = workspace.project().FindSource(file.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
-  auto bytes = raw::ReadLanded(file);
-  if (!bytes.ok()) return NotTaken(file, bytes.status(), summary);
-  if (!*bytes) return std::optional<Arriving>();
-  arriving.bytes = **std::move(bytes);
-  if (arriving.bytes.empty()) summary.warnings.push_back("an empty file landed: " + file.path);
+  auto read = raw::ReadLanded(file);
+  if (!read.ok()) return NotTaken(file, read.status(), told);
+  if (!read->bytes) {
+    told.summary.untaken_files[file.path] =
+        read->gone ? "it was listed, and was gone before it was read: whoever took it away has it"
+                   : "it changed, or somebody wrote to it, while it was read: the next look takes "
+                     "it in";
+    return std::optional<Arriving>();
+  }
+  arriving.bytes = *std::move(read->bytes);
+  if (arriving.bytes.empty()) told.summary.warnings.push_back("an empty file landed: " + file.path);
   arriving.digest = Sha256Of(arriving.bytes);
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
   arriving.duplicate = known.has_value();
+  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
   if (!arriving.duplicate) {
     auto count = contract::CountRecords(arriving.bytes, FormatOf(*arriving.source), file.name);
     if (count.ok()) {
       arriving.record_count = *count;
     } else if (count.status().code() != Code::kInvalidInput) {
-      return NotTaken(file, count.status(), summary);  // the world's fault and not the file's
+      return NotTaken(file, count.status(), told);  // the world's fault and not the file's
     } else {
       arriving.problem = count.status().ToString();
     }
   }
+  told.unread.Forget(file);
   return std::optional<Arriving>(std::move(arriving));
 }
 
 // Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
 // or cannot be read, which the summary then tells.
 Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
-                                            RunSummary& summary) {
+                                            Told& told) {
   try {
-    return ReadFile(workspace, file, summary);
+    return ReadFile(workspace, file, told);
   } catch (const std::bad_alloc&) {
-    return NotTaken(file, contract::OutOfMemory(), summary);
+    return NotTaken(file, contract::OutOfMemory(), told);
   }
 }
 
@@ -225,7 +258,8 @@ void RemoveStored(const raw::LandingRule& rule, const raw::LandedFile& file, con
         "it is stored and cannot be removed: " + raw::TextOfName(removal.status().message());
   } else if (*removal == raw::Removal::kKeptAside) {
     untaken[file.path] = fmt::format(
-        "another file came under this name twice; the first of the two waits in {} beside it",
+        "another file came under this name twice; the first of the two lies in {} beside it, and "
+        "the next run takes it in from there",
         rule.aside_name);
   }
 }
@@ -296,20 +330,28 @@ Result<Waiting> ListWaiting(Workspace& workspace) {
       raw::ListAside(rule, aside, landings[i].untaken);
     }
   }
-  return GroupByBatch(std::move(landings));
+  Waiting waiting = GroupByBatch(std::move(landings));
+  const UnreadFiles unread = UnreadFiles::Load(workspace);
+  for (const WaitingBatch& batch : waiting.batches) {
+    for (const raw::LandedFile& file : batch.files) {
+      if (const std::string* why = unread.WhyNot(file))
+        waiting.untaken[file.path] = "the last run could not read it: " + *why;
+    }
+  }
+  return waiting;
 }
 
 Result<Waiting> TidyLanding(Workspace& workspace) {
   WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
   std::map<std::string, std::string> untaken;
+  std::vector<raw::Landing> aside_of(landings.size());
   bool tidied = false;
   for (std::size_t i = 0; i < landings.size(); ++i) {
     const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
-    std::vector<raw::Untaken> left;
     for (const std::string& aside : landings[i].aside) {
-      WEIRHOUSE_TRY_STATUS(raw::SettleAside(rule, aside, workspace.catalog(), left));
+      WEIRHOUSE_TRY_STATUS(
+          raw::SettleAside(rule, aside, workspace.catalog(), workspace.clock().Now(), aside_of[i]));
     }
-    for (const raw::Untaken& one : left) untaken[one.path] = one.why;
     for (const raw::AcknowledgedFile& known : landings[i].acknowledged) {
       RemoveStored(rule, known.file, known.digest, untaken);
     }
@@ -319,20 +361,31 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   if (tidied) {
     WEIRHOUSE_TRY(landings, ListAll(workspace));
   }
+  landings.insert(landings.end(), std::make_move_iterator(aside_of.begin()),
+                  std::make_move_iterator(aside_of.end()));
   Waiting waiting = GroupByBatch(std::move(landings));
   waiting.untaken.merge(untaken);
+  UnreadFiles unread = UnreadFiles::Load(workspace);
+  unread.KeepOnly(waiting.batches);
+  unread.Save();
   return waiting;
 }
 
 Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary) {
   std::vector<Arriving> arrivals;
+  Told told{summary, UnreadFiles::Load(workspace)};
+  std::set<std::tuple<std::string, std::string, Digest>> seen;
   for (const raw::LandedFile& file : batch.files) {
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, summary));
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, told));
     if (!arriving) continue;
-    // The same bytes under the same name twice in one batch (two sub-folders never share a name):
-    // keep the first.
+    // A file that lies aside and the one that has its name may hold the same bytes.
+    if (!seen.emplace(file.source, file.name, arriving->digest).second) {
+      arriving->duplicate = true;
+      arriving->record_count = 0;
+    }
     arrivals.push_back(*std::move(arriving));
   }
+  told.unread.Save();
   if (arrivals.empty()) return Status();
   WEIRHOUSE_TRY(const catalog::Run run, PlanRaw(workspace, batch.name, arrivals));
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -10,6 +11,10 @@
 #include "base/text.h"
 #include "engine/applied.h"
 #include "engine/batch_records.h"
+#include "engine/contract_reading.h"
+#include "engine/keyless.h"
+#include "engine/pipeline_state.h"
+#include "engine/rebuild.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -40,8 +45,6 @@ std::optional<Source> SourceBefore(const Source& source, const json& digests,
     before.nulls = readings.at(source.name).at("nulls").get<std::vector<std::string>>();
   }
   if (before.format != source.format) return std::nullopt;  // then it has no objects
-  if (before.delimiter == source.delimiter && NullsOf(before) == NullsOf(source))
-    return std::nullopt;
   return before;
 }
 
@@ -58,16 +61,45 @@ Result<contract::Decoded> DecodeAs(const std::shared_ptr<const contract::Contrac
   }
 }
 
-// What the change would do to one object; empty if no record is lost by it.
-Result<std::string> LossOf(Workspace& workspace, const Source& before, const Source& now,
-                           const catalog::ObjectRecord& object) {
-  std::shared_ptr<const contract::Contract> contract =
-      workspace.project().contracts.at(now.contract);
-  if (!object.contract_version.empty() &&
-      object.contract_version != contract->version().ToString()) {
-    WEIRHOUSE_TRY(contract, RegisteredContract(workspace, now.contract, object.contract_version));
-    if (contract == nullptr) return std::string();  // the reader tells of it
+// A source as it was read and as it will be, with the versions of its contract to read by.
+struct Change {
+  Source before;
+  Source now;
+  json read_by_before;
+  json read_by_now;
+
+  bool rereads() const {
+    return before.delimiter != now.delimiter || NullsOf(before) != NullsOf(now) ||
+           read_by_before.value(now.contract, "") != read_by_now.value(now.contract, "");
   }
+  std::string what() const {
+    if (before.delimiter != now.delimiter) return "delimiter";
+    return NullsOf(before) != NullsOf(now) ? "nulls" : "types of the contract";
+  }
+};
+
+// The contract that reads `object`; null if it is not registered, which the reader tells of.
+Result<std::shared_ptr<const contract::Contract>> ContractOf(Workspace& workspace,
+                                                             const Source& source,
+                                                             const json& read_by,
+                                                             const catalog::ObjectRecord& object) {
+  const std::string version = VersionToReadBy(read_by, source.contract, object.contract_version);
+  const auto& today = workspace.project().contracts.at(source.contract);
+  if (version.empty() || version == today->version().ToString()) return today;
+  return RegisteredContract(workspace, source.contract, version);
+}
+
+// What the change would do to one object; empty if no record is lost by it.
+Result<std::string> LossOf(Workspace& workspace, const Change& change,
+                           const catalog::ObjectRecord& object) {
+  const Source& before = change.before;
+  const Source& now = change.now;
+  WEIRHOUSE_TRY(const auto contract, ContractOf(workspace, now, change.read_by_now, object));
+  WEIRHOUSE_TRY(const auto contract_before,
+                ContractOf(workspace, before, change.read_by_before, object));
+  if (contract == nullptr || contract_before == nullptr) return std::string();
+  const bool same_contract = contract->version() == contract_before->version();
+  if (same_contract && change.what() == "types of the contract") return std::string();
   WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
   const auto anew = DecodeAs(contract, now, object, bytes);
   if (!anew.ok() && anew.status().code() != Code::kInvalidInput) return anew.status();
@@ -76,7 +108,7 @@ Result<std::string> LossOf(Workspace& workspace, const Source& before, const Sou
                        WithThousands(object.record_count));
   }
   if (anew.ok() && anew->quarantined.empty()) return std::string();
-  const auto known = DecodeAs(contract, before, object, bytes);
+  const auto known = DecodeAs(contract_before, before, object, bytes);
   if (!known.ok()) {
     if (known.status().code() != Code::kInvalidInput) return known.status();
     return std::string();
@@ -99,26 +131,92 @@ Result<std::string> LossOf(Workspace& workspace, const Source& before, const Sou
                      WithThousands(object.record_count), reason);
 }
 
-Status CheckSource(Workspace& workspace, const Source& before, const Source& now) {
-  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, now.name));
-  std::vector<std::string> told;
-  std::size_t count = 0;
-  for (const catalog::ObjectRecord& object : objects) {
-    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, before, now, object));
-    if (loss.empty() || ++count > kObjectsNamed) continue;
-    told.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
-  }
-  if (count == 0) return Status();
-  if (count > told.size()) told.push_back(fmt::format("and {} more", count - told.size()));
+// `losses`: what becomes of each object; the first are named.
+Status Refused(const Change& change, const std::vector<std::string>& losses) {
+  std::vector<std::string> told(losses);
+  told.resize(std::min(losses.size(), kObjectsNamed));
+  if (losses.size() > told.size())
+    told.push_back(fmt::format("and {} more", losses.size() - told.size()));
   return Status(Code::kContractRefused,
                 fmt::format("the new {} of the source \"{}\" would put records into quarantine "
                             "that were good: {}",
-                            before.delimiter != now.delimiter ? "delimiter" : "nulls", now.name,
-                            Join(told, ", ")))
+                            change.what(), change.now.name, Join(told, ", ")))
       .WithError("WH2027")
-      .WithHint(
-          "nothing was applied: put it back, and read files of the new form as another source, "
-          "with a landing folder of its own");
+      .WithHint(change.what() == "types of the contract"
+                    ? "nothing was applied: keep the field as it is and cast it in the SQL, or add "
+                      "another field, or read files of the new form as another source"
+                    : "nothing was applied: put it back, and read files of the new form as another "
+                      "source, with a landing folder of its own");
+}
+
+Status CheckSource(Workspace& workspace, const Change& change) {
+  WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, change.now.name));
+  std::vector<std::string> losses;
+  for (const catalog::ObjectRecord& object : objects) {
+    WEIRHOUSE_TRY(const std::string loss, LossOf(workspace, change, object));
+    if (!loss.empty())
+      losses.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
+  }
+  return losses.empty() ? Status() : Refused(change, losses);
+}
+
+// Tables that are there and follow, through whichever others, from records of `source`.
+Result<std::set<std::string>> TablesAfter(Workspace& workspace, const std::string& source) {
+  std::set<std::string> after = {"records." + source};
+  std::set<std::string> tables;
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    const auto& definition = transform.definition;
+    const bool follows =
+        std::any_of(transform.references.begin(), transform.references.end(),
+                    [&](const auto& reference) { return after.count(reference.name) != 0; });
+    if (!follows || definition.is_external()) continue;
+    after.insert({definition.name(), definition.history_table()});
+    WEIRHOUSE_TRY(const auto there, workspace.FindTable(definition.name()));
+    if (there) tables.insert(definition.name());
+  }
+  return tables;
+}
+
+// Records that would have no key: their tables are rebuilt aside, as they would be.
+Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress) {
+  RebuildScope scope;
+  WEIRHOUSE_TRY(scope.tables, TablesAfter(workspace, reading.now.name));
+  if (scope.tables.empty()) return Status();
+  WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  scope.consumed = CommitSeq(consumed.position);
+  WEIRHOUSE_TRY(scope.external, workspace.catalog().LastSeq());
+  scope.run_time = workspace.clock().Now();
+  WEIRHOUSE_TRY(const auto state, PipelineState::Make(workspace, progress));
+  WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
+  std::erase_if(rebuilt->work, [&](const auto& work) {
+    return scope.tables.count(work->transform().definition.name()) == 0;
+  });
+  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, rebuilt->work));
+  struct Loss {
+    std::string object;
+    std::int64_t records = 0;
+    std::int64_t of = 0;
+    std::string first;
+  };
+  std::map<ObjectId, Loss> losses;
+  std::set<RecordId> seen;
+  for (const RejectedRecord& row : change.joined) {
+    if (!seen.insert(row.record).second) continue;
+    WEIRHOUSE_TRY(const auto object, workspace.catalog().ObjectOfRecord(row.record));
+    if (!object) continue;
+    Loss& loss = losses[object->id];
+    if (loss.records++ == 0) {
+      loss.object = object->source + "/" + EscapeControl(object->name);
+      loss.of = object->record_count;
+      loss.first = ViolationOf(row).Reason();
+    }
+  }
+  std::vector<std::string> told;
+  for (const auto& [id, loss] : losses) {
+    told.push_back(fmt::format("{} ({} of {} records, the first for {})", loss.object,
+                               WithThousands(loss.records), WithThousands(loss.of), loss.first));
+  }
+  return told.empty() ? Status() : Refused(reading, told);
 }
 }  // namespace
 
@@ -161,11 +259,18 @@ Status CompareReadings(Workspace& workspace, const json& applied, std::vector<Pl
   return Status();
 }
 
-Status CheckReadings(Workspace& workspace, const json& digests, const json& readings) {
+Status CheckReadings(Workspace& workspace, const json& digests, const json& readings,
+                     Progress& progress) {
   if (digests.empty()) return Status();  // nothing was applied yet
+  WEIRHOUSE_TRY(const json read_by_before, AppliedReadBy(workspace));
+  WEIRHOUSE_TRY(const json read_by_now, ReadByToApply(workspace));
   for (const Source& source : workspace.project().sources) {
     const std::optional<Source> before = SourceBefore(source, digests, readings);
-    if (before) WEIRHOUSE_TRY_STATUS(CheckSource(workspace, *before, source));
+    if (!before) continue;
+    const Change change{*before, source, read_by_before, read_by_now};
+    if (!change.rereads()) continue;
+    WEIRHOUSE_TRY_STATUS(CheckSource(workspace, change));
+    WEIRHOUSE_TRY_STATUS(CheckKeys(workspace, change, progress));
   }
   return Status();
 }

@@ -24,8 +24,9 @@ nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefin
 Status CompareReadings(Workspace& workspace, const nlohmann::json& applied,
                        std::vector<PlanItem>& items);
 // kContractRefused (WH2027) where a change of delimiter or nulls would cut an object into other
-// records, or put records into quarantine that were good; it names the objects. `digests` and
-// `readings` are what is registered. Cost: decodes each object of a changed source twice.
+// records, or put records into quarantine that were good, for want of a key in a table too; it
+// names the objects. `digests` and `readings` are what is registered. Cost: decodes each object of
+// a changed source twice, and rebuilds the tables that follow from it aside.
 Status CheckReadings(Workspace& workspace, const nlohmann::json& digests,
-                     const nlohmann::json& readings);
+                     const nlohmann::json& readings, Progress& progress);
 }  // namespace weirhouse::engine

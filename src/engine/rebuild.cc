@@ -7,6 +7,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/poison_rows.h"
 #include "transform/run.h"
 
 namespace weirhouse::engine {
@@ -111,16 +112,24 @@ class Rebuilder {
   }
 
   Status Transform(const transform::CheckedTransform& transform) {
+    RowsPtr driven;
     for (const transform::TableReference& reference : transform.references) {
       if (reference.kind != transform::TableKind::kRecords &&
           reference.kind != transform::TableKind::kProcessed)
         continue;
       WEIRHOUSE_TRY(const RowsPtr rows, InputOf(reference));
+      if (reference.name == transform.driver) driven = rows;
       WEIRHOUSE_TRY_STATUS(
           transform::RegisterInput(*state_.session, transform, reference.name, rows));
     }
-    WEIRHOUSE_TRY(const RowsPtr rows,
-                  transform::RunTransform(*state_.session, transform, scope_.run_time));
+    transform::GoodRows good;
+    if (driven != nullptr) {
+      WEIRHOUSE_TRY(good, transform::RunAround(*state_.session, transform, *transform.driver,
+                                               driven, scope_.run_time));
+    } else {
+      WEIRHOUSE_TRY(good.rows,
+                    transform::RunTransform(*state_.session, transform, scope_.run_time));
+    }
     const SourceRecords* records = nullptr;
     if (transform.driver &&
         transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
@@ -128,8 +137,9 @@ class Rebuilder {
       if (found != rebuilt_->sources.end()) records = &found->second;
     }
     WEIRHOUSE_TRY(auto one,
-                  TableWork::Make(state_.workspace, transform, rows, records,
+                  TableWork::Make(state_.workspace, transform, good.rows, records,
                                   records != nullptr ? records->rows : nullptr, /*full=*/true));
+    one->Reject(RejectedBySql(good.poison, transform.definition.name()));
     rebuilt_->work.push_back(std::move(one));
     return Status();
   }

@@ -8,10 +8,12 @@
 
 #include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/cache_damage.h"
 #include "engine/external_table.h"
 #include "engine/feature_step.h"
 #include "engine/online.h"
 #include "engine/plan.h"
+#include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
 #include "engine/record_query.h"
 #include "engine/row_difference.h"
@@ -79,6 +81,7 @@ class Checker {
     }
     CompareStates();
     WEIRHOUSE_TRY_STATUS(CompareLosers());
+    WEIRHOUSE_TRY_STATUS(CompareQuarantines());
     WEIRHOUSE_TRY_STATUS(CompareViews());
     return std::move(report_);
   }
@@ -239,6 +242,28 @@ class Checker {
     return Status();
   }
 
+  Status CompareQuarantines() {
+    for (const auto& [source, records] : rebuilt_->sources) {
+      const std::string name = "quarantine." + source;
+      table::TablePtr stored;
+      if (const auto location = held_.metadata.find(name); location != held_.metadata.end()) {
+        WEIRHOUSE_TRY(stored, table::LoadTable(workspace_.disk(), name, location->second));
+      }
+      WEIRHOUSE_TRY(const QuarantineComparison comparison,
+                    CompareQuarantine(workspace_, records, rebuilt_->work, stored, asked_));
+      report_.quarantine_rows += comparison.stored;
+      report_.quarantine_differing += comparison.differing;
+      for (const QuarantineComparison::Row& one : comparison.rows) {
+        if (report_.quarantine.size() == kDifferencesShown) break;
+        std::optional<std::int64_t> ordinal;
+        if (one.row.ordinal != "null") ordinal = std::stoll(one.row.ordinal);
+        report_.quarantine.push_back(
+            {source, one.row.object, ordinal, one.row.reason, one.stored, one.rebuilt});
+      }
+    }
+    return Status();
+  }
+
   Result<std::vector<transform::StoredLoser>> HeldLosers() {
     const std::string name(transform::kLosersTable);
     const auto location = held_.metadata.find(name);
@@ -292,8 +317,9 @@ class Checker {
       report_.notes.push_back(fmt::format("{} is filled by the next run: not compared", name));
       return Status();
     }
+    std::vector<feature::LeftOutRow> left_out;
     WEIRHOUSE_TRY(const RowsPtr rebuilt,
-                  feature::BuildFeatureRows(plan, rows, key, *state_->session));
+                  feature::BuildGoodFeatureRows(plan, rows, key, *state_->session, left_out));
     std::vector<std::string> columns;
     for (const auto& field : rebuilt->schema()->fields()) {
       if (!table::IsHidden(field->name())) columns.push_back(field->name());
@@ -306,8 +332,8 @@ class Checker {
   }
 
   Status CompareOnline(const feature::ViewPlan& plan, const RowsPtr& rebuilt) {
-    if (plan.view.online_fill == feature::OnlineFill::kNone || !workspace_.has_online())
-      return Status();
+    if (plan.view.online_fill == feature::OnlineFill::kNone) return Status();
+    WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
     const std::string name = plan.view.table_name();
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return Status();
@@ -356,7 +382,7 @@ bool RebuildReport::same() const {
                                 [](const TableDifference& one) { return one.differing == 0; });
   const bool answers = std::all_of(online.begin(), online.end(),
                                    [](const OnlineDifference& one) { return one.differing == 0; });
-  return rows && answers && states.empty() && losers_differing == 0;
+  return rows && answers && states.empty() && losers_differing == 0 && quarantine_differing == 0;
 }
 
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,16 @@ struct OnlineDifference {
   std::vector<std::string> first;  // one line each
 };
 
+// A row of quarantine: how often it stands there, and how often it should.
+struct QuarantineDifference {
+  std::string source;
+  std::string object;
+  std::optional<std::int64_t> ordinal;  // of the record in the object; absent: the whole of it
+  std::string reason;
+  std::int64_t stored = 0;
+  std::int64_t rebuilt = 0;
+};
+
 struct RebuildReport {
   CommitSeq seq;  // what was compared is the state as of this commit
   std::vector<TableDifference> tables;
@@ -62,6 +73,9 @@ struct RebuildReport {
   std::int64_t losers_compared = 0;
   std::int64_t losers_differing = 0;
   std::vector<LoserDifference> losers;  // by table and record, at most kDifferencesShown
+  std::int64_t quarantine_rows = 0;     // that stand there, of those compared
+  std::int64_t quarantine_differing = 0;
+  std::vector<QuarantineDifference> quarantine;  // by source, at most kDifferencesShown
   std::vector<OnlineDifference> online;
   std::vector<std::string> notes;  // what could not be compared, and why
 
@@ -74,7 +88,8 @@ struct RebuildCheck {
   std::uint64_t seed = 1;
 };
 // Computes tables as `wh run --full` does, aside, and compares them with what stands: rows by
-// content, states of records, rows of the feature views that follow, and their online answers.
+// content, states of records, what is in quarantine, rows of the feature views that follow, and
+// their online answers.
 // Writes nothing, so a reader may call it beside a daemon: all of it is as of one commit.
 // Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6014 commits came so
 // fast that no state could be held; WH6015 interrupted.

@@ -144,6 +144,25 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
   return Status();
 }
 
+Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
+                    const std::map<std::string, Status>& standing,
+                    catalog::CommitRequest& request) {
+  for (const auto& one : work) {
+    const std::string& name = one->transform().definition.name();
+    const std::string key = std::string(kStandingSetting) + name;
+    WEIRHOUSE_TRY(const auto before, workspace.catalog().Setting(key));
+    const auto why = standing.find(name);
+    if (why != standing.end()) {
+      const nlohmann::json now = {{"code", why->second.error_code()},
+                                  {"message", why->second.message()}};
+      if (!before || *before != now) request.settings.emplace_back(key, now);
+    } else if (before && !before->is_null()) {
+      request.settings.emplace_back(key, nullptr);
+    }
+  }
+  return Status();
+}
+
 std::vector<std::string> RefusalLines(const RunSummary& summary) {
   std::vector<std::string> lines;
   for (const RefusedObject& refused : summary.refused) {

@@ -15,6 +15,8 @@ namespace weirhouse::engine {
 
 inline constexpr std::string_view kAbsentSetting = "absent/";  // + source: what status tells
 
+inline constexpr std::string_view kStandingSetting = "standing/";  // + table: what status tells
+
 using SourcesOfBatch = std::map<std::string, SourceRecords>;
 using WorkOfBatch = std::vector<std::unique_ptr<TableWork>>;
 
@@ -28,5 +30,7 @@ std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& wo
 Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
                         const std::string& batch, catalog::CommitRequest& request,
                         std::vector<std::string>& warnings);
-
+// Says which tables stay as they are, and why, until they follow again.
+Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
+                    const std::map<std::string, Status>& standing, catalog::CommitRequest& request);
 }  // namespace weirhouse::engine

@@ -165,7 +165,7 @@ Result<Reproduction> ReproduceModel(Workspace& workspace, const catalog::Node& n
   const Status trained =
       Retrain(workspace, record, set, *rows, overrides, *work, reproduction, progress);
   if (!trained.ok()) return CannotBeDone(node.node.key, trained);
-  reproduction.same = reproduction.differences.empty();
+  reproduction.same = reproduction.differences.empty() && reproduction.unproven.empty();
   return reproduction;
 }
 }  // namespace

@@ -9,6 +9,7 @@
 #include "engine/applied.h"
 #include "engine/modeling.h"
 #include "engine/publication.h"
+#include "engine/training_rows.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -35,8 +36,8 @@ Result<DeploymentRecord> RecordOf(Workspace& workspace, const std::string& id,
   }
   const model::ServeDefinition& serve = *definition->serve;
   if (project.files.count(serve.script) == 0) {
-    return CannotServe(id, fmt::format("its script \"{}\" is not kept with the code", serve.script),
-                       "scripts lie in the project's top folder");
+    return CannotServe(id, fmt::format("its script \"{}\" is no file of the project", serve.script),
+                       "a script lies in the project, and ends in .py");
   }
   DeploymentRecord record;
   record.model = id;
@@ -62,6 +63,23 @@ Status CheckRequest(Workspace& workspace, const DeploymentRecord& record) {
                        "add it to `serve.request` of the model");
   }
   return Status();
+}
+
+// Scores one row that it was trained on, in the types in which requests come, before anybody relies
+// on it: what cannot be loaded, or cannot answer, does not take the place of what answers now.
+Status ScoreOnce(Workspace& workspace, const ModelRecord& model, const DeploymentRecord& record) {
+  WEIRHOUSE_TRY(const std::shared_ptr<const OnlineQuery> query, QueryOf(workspace, record));
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> row,
+                SampleRow(workspace, model, query->schema()));
+  WEIRHOUSE_TRY(const std::unique_ptr<model::Scorer> scorer, MakeScorer(workspace, record));
+  const auto scored = scorer->Score(*row);
+  if (scored.ok()) return Status();
+  Status refused(scored.status().code(),
+                 fmt::format("\"{}\" is not deployed, it could not score a row: {}", record.model,
+                             scored.status().message()));
+  return std::move(refused)
+      .WithError(scored.status().error_code())
+      .WithHint("what was deployed before answers on; " + scored.status().hint());
 }
 
 Status CommitDeployment(Workspace& workspace, const std::string& model,
@@ -105,6 +123,8 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
   WEIRHOUSE_TRY(const DeploymentRecord record, RecordOf(workspace, model_id, model));
   WEIRHOUSE_TRY_STATUS(CheckArtifacts(record));
   WEIRHOUSE_TRY_STATUS(CheckRequest(workspace, record));
+  WEIRHOUSE_TRY_STATUS(StoreCode(workspace).status());
+  WEIRHOUSE_TRY_STATUS(ScoreOnce(workspace, model, record));
 
   WEIRHOUSE_TRY(const std::optional<json> current,
                 workspace.catalog().Setting(DeploymentKey(id.name)));
@@ -183,6 +203,18 @@ Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& rec
     WEIRHOUSE_TRY_STATUS(workspace.disk().Replace(target, bytes));
   }
   return folder;
+}
+
+Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
+                                                  const DeploymentRecord& record) {
+  model::ScorerOptions options;
+  options.model = record.model;
+  WEIRHOUSE_TRY(options.project_folder, LayOutCode(workspace, record));
+  options.script = record.script;
+  options.artifacts_folder = record.folder;
+  options.output = record.output;
+  options.log_path = fmt::format("{}/serve/{}/score.log", workspace.state_folder(), record.model);
+  return model::Scorer::Create(std::move(options));
 }
 
 Status CheckArtifacts(const DeploymentRecord& record) {

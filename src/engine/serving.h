@@ -9,6 +9,7 @@
 #include "engine/modeling_record.h"
 #include "engine/online_query.h"
 #include "engine/workspace.h"
+#include "model/scorer.h"
 
 namespace weirhouse::engine {
 
@@ -29,4 +30,7 @@ Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
 Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& record);
 // Hashes the stored artifacts. kCorruption WH5027.
 Status CheckArtifacts(const DeploymentRecord& record);
+// The scoring child of a deployment, on its own copy of the code. Starts nothing yet.
+Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
+                                                  const DeploymentRecord& record);
 }  // namespace weirhouse::engine

@@ -10,6 +10,8 @@
 
 #include "engine/arrow_rows.h"
 #include "engine/source_change.h"
+#include "engine/table_shape.h"
+#include "table/reshape.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
@@ -42,6 +44,15 @@ Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Tabl
   return PlainRows(*selected);
 }
 
+std::vector<RejectedRecord> RecordsOfRows(const std::vector<transform::RejectedRow>& rows,
+                                          const std::string& table) {
+  std::vector<RejectedRecord> records;
+  records.reserve(rows.size());
+  for (const transform::RejectedRow& row : rows)
+    records.push_back({row.record, row.error_code, table, row.column, {}, {}});
+  return records;
+}
+
 std::vector<std::string> NamesOf(const arrow::Schema& schema) {
   std::vector<std::string> names;
   for (const auto& field : schema.fields()) names.push_back(field->name());
@@ -68,10 +79,7 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
     WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace.VersionsOf(transform));
     WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
   }
-  for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back(
-        {row.record, row.error_code, transform.definition.name(), row.column});
-  }
+  work->rejected_ = RecordsOfRows(work->plan_.rejected, transform.definition.name());
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
   return work;
 }
@@ -82,11 +90,40 @@ std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
   std::unique_ptr<TableWork> work(new TableWork(workspace, transform));
   work->plan_ = std::move(plan);
   work->indexes_history_ = indexes_history;
-  for (const transform::RejectedRow& row : work->plan_.rejected) {
-    work->rejected_.push_back(
-        {row.record, row.error_code, transform.definition.name(), row.column});
+  work->rejected_ = RecordsOfRows(work->plan_.rejected, transform.definition.name());
+  work->taken_back_ = RecordsOfRows(work->plan_.taken_back, transform.definition.name());
+  return work;
+}
+
+std::unique_ptr<TableWork> TableWork::Standing(Workspace& workspace,
+                                               const transform::CheckedTransform& transform,
+                                               const SourceRecords* records,
+                                               const std::shared_ptr<arrow::Table>& driver_rows) {
+  std::unique_ptr<TableWork> work(new TableWork(workspace, transform));
+  work->records_ = records;
+  work->full_ = true;
+  work->stands_ = work->current_unchanged_ = work->history_unchanged_ = true;
+  work->plan_.current_rows = arrow::Table::MakeEmpty(transform.output).ValueOr(nullptr);
+  WEIRHOUSE_CHECK(work->plan_.current_rows != nullptr);
+  if (records != nullptr && driver_rows != nullptr) {
+    // What an aggregate that runs would say of its records.
+    work->states_["processed"] = records->rows->num_rows();
   }
   return work;
+}
+
+void TableWork::Reject(const std::vector<RejectedRecord>& without) {
+  rejected_.insert(rejected_.end(), without.begin(), without.end());
+  if (records_ == nullptr) return;
+  std::int64_t count = 0;
+  for (const RejectedRecord& row : without) count += row.record.value() >= 0 ? 1 : 0;
+  // They gave no row, so a table of rows counted them as filtered.
+  const char* counted = transform_->row_wise ? "filtered" : "processed";
+  for (auto* states : {&states_, full_ ? &totals_ : nullptr}) {
+    if (states == nullptr || count == 0) continue;
+    (*states)[counted] -= count;
+    (*states)["quarantined"] += count;
+  }
 }
 
 namespace {
@@ -101,19 +138,22 @@ Result<std::vector<Digest>> SortedDigests(const arrow::Table& rows) {
 
 // Whether the table `name` holds the rows of `after`: what is declared, and `_record`. A row may
 // stay as it is while another record stands for it, which tables downstream and traces go by. A
-// table that does not exist yet holds nothing.
+// table that does not exist yet, or has other columns or partitions, holds nothing.
 Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
+                          const transform::CheckedTransform& transform,
                           const std::shared_ptr<arrow::Table>& after) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
   if (!existing) return false;
+  WEIRHOUSE_TRY(
+      const std::string difference,
+      ShapeDifference(**existing, *transform.output, transform.definition.partition_expressions()));
+  if (!difference.empty()) return false;
   std::vector<std::string> declared;
   for (const table::Field& field : (*existing)->schema().fields) {
     if (!table::IsHidden(field.name)) declared.push_back(field.name);
   }
-  if (declared != NamesOf(*DeclaredColumns(after)->schema())) return false;
   std::vector<std::string> compared = declared;
   compared.emplace_back(table::kRecordColumn);
-  if ((*existing)->schema().Find(table::kRecordColumn) == nullptr) return false;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name, compared));
   if (before->num_rows() != after->num_rows()) return false;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, Selected(after, compared));
@@ -127,14 +167,14 @@ Status TableWork::DropUnchanged() {
   WEIRHOUSE_CHECK(full_);
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(current_unchanged_,
-                HoldsAlready(workspace_, definition.name(), plan_.current_rows));
+                HoldsAlready(workspace_, definition.name(), *transform_, plan_.current_rows));
   // A version that lost changes the history alone.
   if (plan_.history_rows == nullptr) {
     history_unchanged_ = current_unchanged_;
     return Status();
   }
-  WEIRHOUSE_TRY(history_unchanged_,
-                HoldsAlready(workspace_, definition.history_table(), plan_.history_rows));
+  WEIRHOUSE_TRY(history_unchanged_, HoldsAlready(workspace_, definition.history_table(),
+                                                 *transform_, plan_.history_rows));
   return Status();
 }
 
@@ -164,6 +204,7 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
 }
 
 bool TableWork::Covers(const std::string& table) const {
+  if (stands_) return false;
   return table == transform_->definition.name() ||
          (plan_.history_rows != nullptr && table == transform_->definition.history_table());
 }
@@ -299,11 +340,18 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
                    table::AppendedRows* appended) -> Result<table::TablePtr> {
     // What those downstream cannot tell from the rows that joined.
     const std::string change = full_ ? kMadeAnew : retracts ? kRetracted : "";
-    WEIRHOUSE_TRY(const table::TablePtr base, TableOrNew(workspace_, name, *transform_->output,
+    WEIRHOUSE_TRY(const table::TablePtr held, TableOrNew(workspace_, name, *transform_->output,
                                                          definition.partition_expressions(), {}));
+    table::TablePtr base = held;
+    if (full_ && ref == "main") {
+      WEIRHOUSE_TRY(base, table::Reshaped(held, schema, definition.partition_expressions()));
+    }
     table::StageOptions options = publication.StageAs(ref);
     if (!change.empty()) options.summary[kChangeSummary] = change;
     table::StagedWrite write(workspace_.disk(), base, workspace_.random(), std::move(options));
+    if (base != held)
+      write.SetProperty(table::kReshapedProperty, std::to_string(base->current_schema_id) + "." +
+                                                      std::to_string(base->default_spec_id));
     WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
     if (full_) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     if (!deletes.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(deletes));
@@ -368,16 +416,6 @@ Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const st
   return workspace.LoadTable(table).status();
 }
 
-Status AppendRows(Workspace& workspace, Publication& publication, const std::string& name,
-                  const std::shared_ptr<arrow::Table>& rows) {
-  WEIRHOUSE_TRY(const table::TablePtr base, TableOrNew(workspace, name, *rows->schema(), {}, {}));
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
-  WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
-  publication.Add(staged);
-  return Status();
-}
-
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work) {
   std::vector<RejectedRecord> all;
   for (const auto& one : work)
@@ -386,15 +424,21 @@ std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableW
 }
 
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work) {
-  std::map<std::pair<std::string, std::string>, std::int64_t> counts;
+  std::map<std::string, std::int64_t> counts;  // by what is said
   for (const RejectedRecord& row : AllRejected(work)) {
-    if (row.record.value() < 0) ++counts[{row.table, row.column}];
+    if (row.record.value() >= 0) continue;
+    const std::string why =
+        row.error_code == "WH2112"
+            ? fmt::format("whose key column \"{}\" is null (WH2112)", row.column)
+            : fmt::format("on which {} fails at {} ({})", row.expression, row.column,
+                          row.error_code);
+    ++counts[row.table + "\n" + why];
   }
   std::vector<std::string> lines;
-  for (const auto& [place, count] : counts) {
-    lines.push_back(
-        fmt::format("{} left out {} of its rows, whose key column \"{}\" is null (WH2112)",
-                    place.first, count, place.second));
+  for (const auto& [said, count] : counts) {
+    const std::size_t end = said.find('\n');
+    lines.push_back(fmt::format("{} left out {} of its rows, {}", said.substr(0, end), count,
+                                said.substr(end + 1)));
   }
   return lines;
 }

@@ -44,6 +44,16 @@ class TableWork {
                                            const transform::CheckedTransform& transform,
                                            transform::UpsertPlan plan, bool indexes_history);
 
+  // A table that keeps what it holds, because its SQL cannot be run and no one record is to blame.
+  // It covers nothing; it counts the records that it would read, which are `driver_rows`.
+  static std::unique_ptr<TableWork> Standing(Workspace& workspace,
+                                             const transform::CheckedTransform& transform,
+                                             const SourceRecords* records,
+                                             const std::shared_ptr<arrow::Table>& driver_rows);
+
+  // Rows of the driver that `rows` of Make were computed without.
+  void Reject(const std::vector<RejectedRecord>& without);
+
   // Of a whole table: forgets what has the content that is there already. Nothing of that is
   // written, readers keep their files and nobody downstream is woken.
   Status DropUnchanged();
@@ -51,6 +61,8 @@ class TableWork {
   const transform::CheckedTransform& transform() const { return *transform_; }
   const SourceRecords* records() const { return records_; }
   const std::vector<RejectedRecord>& rejected() const { return rejected_; }
+  // Rejected when they came: the row of the driver that they were made of left.
+  const std::vector<RejectedRecord>& taken_back() const { return taken_back_; }
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
   // `losers` are all of the table's, not those of a batch.
   bool is_full() const { return full_; }
@@ -111,10 +123,12 @@ class TableWork {
   const SourceRecords* records_ = nullptr;
   bool full_ = false;
   bool indexes_history_ = false;
+  bool stands_ = false;
   bool current_unchanged_ = false;
   bool history_unchanged_ = false;
   transform::UpsertPlan plan_;
   std::vector<RejectedRecord> rejected_;
+  std::vector<RejectedRecord> taken_back_;
   std::map<std::string, std::int64_t> states_;
   std::map<std::string, std::int64_t> totals_;
   std::map<std::string, Change> changes_;  // by table
@@ -127,9 +141,6 @@ class TableWork {
 // No rows of a table that does not exist yet, with the columns its transform will give it.
 Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
                                                   const std::vector<std::string>& columns);
-// Appends `rows` to a table that is made if it does not exist.
-Status AppendRows(Workspace& workspace, Publication& publication, const std::string& table,
-                  const std::shared_ptr<arrow::Table>& rows);
 // Rows that the tables of a run cannot keep.
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
 // Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table

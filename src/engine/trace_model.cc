@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "engine/trace_walk.h"
+#include "model/inputs.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -16,6 +17,33 @@ std::string PhraseOfMetrics(const std::map<std::string, double>& metrics) {
   for (const auto& [name, value] : metrics)
     phrase += fmt::format("{}{} {:.4g}", phrase.empty() ? "" : ", ", name, value);
   return phrase;
+}
+
+// What it read beside its training set: what was declared, hashed again, and what was not.
+void AddInputs(const std::string& root, const ModelRecord& record, TraceNode& trained) {
+  for (const auto& [path, digest] : record.inputs) {
+    TraceNode node;
+    node.kind = "input";
+    node.key = path;
+    node.title = fmt::format("input {}, sha256 {}", path, lineage::ShortDigest(digest));
+    node.detail = {{"sha256", digest}};
+    const auto now = model::DigestInputs({path}, root);
+    if (!now.ok()) {
+      node.title += ", no longer there";
+      node.detail["now"] = now.status().message();
+    } else if (now->at(path) != digest) {
+      node.title += ", changed since";
+      node.detail["now"] = now->at(path);
+    }
+    trained.parents.push_back(std::move(node));
+  }
+  for (const std::string& line : UnseenInputs(record.environment)) {
+    TraceNode node;
+    node.kind = "undeclared";
+    node.key = line;
+    node.title = "undeclared: " + line;
+    trained.parents.push_back(std::move(node));
+  }
 }
 }  // namespace
 
@@ -51,6 +79,7 @@ Result<TraceNode> Tracer::Model(const std::string& id) {
   trained.parents.push_back(std::move(code));
   WEIRHOUSE_TRY(TraceNode set, TrainingSet(record.training_set));
   trained.parents.push_back(std::move(set));
+  AddInputs(workspace_.project().root, record, trained);
   node.parents.push_back(std::move(trained));
   return node;
 }

@@ -77,6 +77,26 @@ const json* FindServed(const json& served, const std::string& name) {
   return nullptr;
 }
 
+std::string PhraseOfValues(const json& served) {
+  std::string values;
+  for (const json& one : served) values += (values.empty() ? "" : ", ") + PhraseOfServed(one);
+  return values;
+}
+
+// What was served stands; the rows that it came from are gone, and those of today tell nothing.
+void TellExpired(const std::string& table, CommitSeq seq, const std::optional<Expiry>& expired,
+                 TraceNode& node) {
+  node.intact = true;
+  node.parents.clear();
+  node.hidden = 0;
+  node.folded = false;
+  node.title = fmt::format("{} ← rows of {}@{}, {}", PhraseOfValues(node.detail["served"]), table,
+                           seq.value(), expired ? expired->phrase : "expired: replaced since");
+  node.detail.erase("found");
+  node.detail.erase("rows");
+  node.detail["expired"] = expired ? expired->detail : json::object();
+}
+
 // Does the value computed again have the bits that were served?
 bool SameAsServed(const json& served, const feature::Value& value, std::string_view status) {
   const std::vector<feature::Value> one{value};
@@ -146,6 +166,7 @@ Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
 
 // The rows that `group` stands on, each with what is behind it.
 Status Tracer::AddRows(const ServedView& view, const AnswerGroup& group, TraceNode& node) {
+  if (group.rows.empty()) return Status();
   std::vector<std::size_t> shown = group.rows;
   if (!options_.all_records && shown.size() > kTraceParentsShown) {
     node.hidden = static_cast<std::int64_t>(shown.size() - kTraceParentsShown);
@@ -175,18 +196,18 @@ Status Tracer::AddRows(const ServedView& view, const AnswerGroup& group, TraceNo
 Result<TraceNode> Tracer::GroupNode(const ServedView& view, const AnswerGroup& group) {
   TraceNode node;
   node.kind = "value";
-  std::string values;
   for (const std::size_t output : group.outputs) {
     const std::string& name = view.plan.outputs[output].column.qualified;
     const json* one = FindServed(view.served, name);
     WEIRHOUSE_CHECK(one != nullptr);
-    values += (values.empty() ? "" : ", ") + PhraseOfServed(*one);
     node.key += (node.key.empty() ? "" : " ") + name;
     node.detail["served"].push_back(*one);
   }
+  const std::string values = PhraseOfValues(node.detail["served"]);
   const std::size_t count = group.rows.size();
   node.title = fmt::format("{} ← {} row{}", values, WithThousands(static_cast<std::int64_t>(count)),
                            count == 1 ? "" : "s");
+  if (view.rows.table->num_rows() == 0) node.title = values + " ← no rows known";
   node.detail["rows"] = count;
   if (group.window) {
     const std::string from = FormatTime(group.from);
@@ -213,7 +234,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
     entity.push_back(std::move(value));
   }
   WEIRHOUSE_TRY(const auto key, feature::EncodeEntity(plan.view.entity, entity));
-  WEIRHOUSE_TRY(view.rows, ReadViewRows(workspace_, plan.view, view.seq, event_from));
+  WEIRHOUSE_TRY(view.rows, ReadViewRows(workspace_, plan, view.seq, event_from));
   WEIRHOUSE_TRY(view.loaded, feature::LoadedView::Load(plan, *view.rows.table));
   const feature::EntityRowsView rows =
       key ? view.loaded.Of(*key) : feature::EntityRowsView{&view.loaded.rows(), 0, 0};
@@ -245,10 +266,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
     }
     // Equal bits prove themselves. Others prove nothing if the rows of that time are gone.
     node.checked = node.intact || view.rows.exact;
-    if (!node.checked) {
-      node.intact = true;
-      node.title += ", of which some have been replaced since: that snapshot is no longer kept";
-    }
+    if (!node.checked) TellExpired(plan.view.table_name(), view.seq, view.rows.expired, node);
     nodes.push_back(std::move(node));
   }
   return nodes;

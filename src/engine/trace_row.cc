@@ -5,7 +5,9 @@
 
 #include "base/text.h"
 #include "engine/feature_step.h"
+#include "engine/record_query.h"
 #include "engine/trace_walk.h"
+#include "table/schema.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -58,16 +60,113 @@ Result<std::vector<TraceNode>> Tracer::RowsOfRecords(const std::string& table,
   std::vector<TraceNode> nodes;
   for (const RecordId record : records) {
     const auto row = found.find(record.value());
-    if (row != found.end()) {
-      WEIRHOUSE_TRY(TraceNode node, RowNode(table, row->second));
+    const FoundRow* there = row == found.end() ? nullptr : &row->second;
+    // Without its snapshot a scan gives today's rows: one that a later commit wrote is not it.
+    const bool is_it = there != nullptr && (!seq || there->seq <= *seq);
+    if (is_it || !seq) {
+      WEIRHOUSE_TRY(TraceNode node, is_it ? RowNode(table, *there) : objects_.Record(record));
       nodes.push_back(std::move(node));
       continue;
     }
-    // Replaced since, in a table that keeps no history: the record is still where it was.
-    WEIRHOUSE_TRY(TraceNode node, objects_.Record(record));
+    WEIRHOUSE_TRY(TraceNode node, RowOfThen(table, record, *seq, there));
     nodes.push_back(std::move(node));
   }
+  WEIRHOUSE_TRY_STATUS(TellSuperseded(table, records, nodes));
   return nodes;
+}
+
+// The commit that wrote the row of `record`: of the run that took the record's raw commit in, or of
+// a later one up to `seq` that wrote the whole table anew.
+Result<std::optional<CommitSeq>> Tracer::CommitOfThen(const std::string& table, RecordId record,
+                                                      CommitSeq seq) {
+  std::optional<CommitSeq> wrote;
+  WEIRHOUSE_TRY(const auto object, workspace_.catalog().ObjectOfRecord(record));
+  if (!object) return wrote;
+  WEIRHOUSE_TRY(const auto edges,
+                workspace_.catalog().EdgesOutOf({"commit", std::to_string(object->seq.value())}));
+  for (const catalog::EdgeRecord& edge : edges) {
+    if (edge.to.kind != "run") continue;
+    WEIRHOUSE_TRY(const RunId id, ParseRunId(edge.to.key));
+    WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(id));
+    if (run.plan.kind == "processed" && run.seq && *run.seq <= seq && (!wrote || *wrote < *run.seq))
+      wrote = run.seq;
+  }
+  if (!wrote) return wrote;
+  WEIRHOUSE_TRY(const auto snapshots, workspace_.catalog().Snapshots(table));
+  for (const catalog::SnapshotRecord& one : snapshots) {
+    const bool anew = one.operation == "overwrite" && one.added_rows == one.total_rows;
+    if (anew && one.ref == "main" && *wrote < one.seq && one.seq <= seq) wrote = one.seq;
+  }
+  return wrote;
+}
+
+Result<TraceNode> Tracer::RowOfThen(const std::string& table, RecordId record, CommitSeq seq,
+                                    const FoundRow* written_again) {
+  TraceNode node;
+  node.kind = "row";
+  WEIRHOUSE_TRY(const std::optional<CommitSeq> wrote, CommitOfThen(table, record, seq));
+  node.key = fmt::format("{}@{}", table, wrote.value_or(seq).value());
+  node.title = wrote ? node.key : fmt::format("{} as of commit {}", table, seq.value());
+  node.detail = {{"table", table}, {"record", record.value()}};
+  if (wrote) {
+    WEIRHOUSE_TRY(const Judged judged, JudgedBy(*wrote, table));
+    node.title += ", by " + judged.title;
+    node.detail["seq"] = wrote->value();
+    node.detail["commit"] = judged.detail;
+  }
+  WEIRHOUSE_TRY(const auto snapshot, workspace_.catalog().SnapshotAsOf(table, seq));
+  if (snapshot) {
+    WEIRHOUSE_TRY(const std::optional<Expiry> expired, ExpiryOf(workspace_, *snapshot));
+    if (expired) {
+      node.title += ", " + expired->phrase;
+      node.detail["expired"] = expired->detail;
+    }
+  }
+  if (written_again != nullptr) {
+    WEIRHOUSE_TRY(const Judged judged, JudgedBy(written_again->seq, table));
+    node.title += ", written again by " + judged.title;
+    node.detail["written_again"] = written_again->seq.value();
+  }
+  WEIRHOUSE_TRY(TraceNode behind, objects_.Record(record));
+  node.parents.push_back(std::move(behind));
+  return node;
+}
+
+Result<const std::vector<transform::StoredLoser>*> Tracer::Losers() {
+  if (!losers_) {
+    WEIRHOUSE_TRY(losers_, CurrentLosers(workspace_));
+  }
+  return &*losers_;
+}
+
+Status Tracer::TellSuperseded(const std::string& table, const std::vector<RecordId>& records,
+                              std::vector<TraceNode>& nodes) {
+  const std::string base(WithoutHistory(table));
+  if (!base.starts_with("processed.") || records.empty()) return Status();
+  WEIRHOUSE_TRY(const auto current, workspace_.FindTable(base));
+  if (!current || (*current)->schema().Find(table::kRecordColumn) == nullptr) return Status();
+  WEIRHOUSE_TRY(const std::set<std::int64_t> present, RecordsPresent(workspace_, base, records));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const RecordId record = records[i];
+    if (present.contains(record.value())) continue;
+    WEIRHOUSE_TRY(const std::vector<transform::StoredLoser>* losers, Losers());
+    const auto lost = std::find_if(losers->begin(), losers->end(), [&](const auto& one) {
+      return one.record == record && one.table == base;
+    });
+    TraceNode& node = nodes[i];
+    if (lost == losers->end()) {
+      node.title += fmt::format(", no longer in {}", base);
+      node.detail["superseded_by"] = nullptr;
+      continue;
+    }
+    node.title += fmt::format(", superseded by record {} in {}, by {}", lost->winner.value(), base,
+                              ToString(lost->run));
+    node.detail["superseded_by"] = {{"record", lost->winner.value()},
+                                    {"table", base},
+                                    {"state", transform::RecordStateName(lost->state)},
+                                    {"run", ToString(lost->run)}};
+  }
+  return Status();
 }
 
 Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) {
@@ -111,6 +210,11 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
     if (row.record && row.record == now) continue;
     WEIRHOUSE_TRY(TraceNode one, RowNode(history_name, row));
     one.title = "earlier version: " + one.title;
+    if (row.record) {
+      std::vector<TraceNode> told{std::move(one)};
+      WEIRHOUSE_TRY_STATUS(TellSuperseded(history_name, {*row.record}, told));
+      one = std::move(told.front());
+    }
     node.parents.push_back(std::move(one));
   }
   if (!now) return node;

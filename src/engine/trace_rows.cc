@@ -10,6 +10,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/field_value.h"
 #include "engine/record_query.h"
+#include "feature/rows.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
@@ -115,19 +116,31 @@ std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
   return groups;
 }
 
-Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::FeatureView& view, CommitSeq seq,
+Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from) {
+  const feature::FeatureView& view = plan.view;
   const std::string name = view.table_name();
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  ViewRows rows;
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> snapshot,
                 workspace.catalog().SnapshotAsOf(name, seq));
-  ViewRows rows;
+  if (!snapshot) {
+    auto none = arrow::Table::MakeEmpty(feature::FeatureTableSchema(plan));
+    if (!none.ok()) return Status(Code::kInternal, none.status().ToString());
+    rows.table = *none;
+    return rows;
+  }
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
   table::ScanOptions options;
   if (event_from && view.event_time)
     options.ranges.push_back({"event_time", BoundOf(*event_from), std::nullopt});
-  if (snapshot && table->FindSnapshot(snapshot->snapshot) != nullptr) {
+  bool grew = view.source_keeps_history();
+  WEIRHOUSE_TRY(rows.expired, ExpiryOf(workspace, *snapshot));
+  if (grew && rows.expired) {
+    WEIRHOUSE_TRY(grew, OnlyGrewSince(workspace, name, seq));
+  }
+  if (!rows.expired) {
     options.snapshot = snapshot->snapshot;
-  } else if (view.source_keeps_history()) {
+  } else if (grew) {
     // The snapshot is no longer kept, but an append-only table tells which commit brought a row.
     table::HistoryOptions history;
     history.up_to = seq;
@@ -262,7 +275,41 @@ bool MayHold(const table::DataFile& file, int field_id, const std::vector<std::i
   const auto first = std::lower_bound(sorted.begin(), sorted.end(), *lower);
   return first != sorted.end() && *first <= *upper;
 }
+
+// Sorted numbers of records, and a scan narrowed to their range.
+std::vector<std::int64_t> Narrow(table::ScanOptions& options,
+                                 const std::vector<RecordId>& records) {
+  std::vector<std::int64_t> sorted;
+  for (const RecordId record : records) sorted.push_back(record.value());
+  std::sort(sorted.begin(), sorted.end());
+  options.ranges.push_back(
+      {std::string(table::kRecordColumn), BoundOf(sorted.front()), BoundOf(sorted.back())});
+  return sorted;
+}
 }  // namespace
+
+Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::string& table,
+                                              const std::vector<RecordId>& records) {
+  std::set<std::int64_t> present;
+  WEIRHOUSE_TRY(const table::TablePtr loaded, workspace.LoadTable(table));
+  const table::Field* field = loaded->schema().Find(table::kRecordColumn);
+  if (field == nullptr || records.empty()) return present;
+  table::ScanOptions options;
+  options.columns = {field->name};
+  const std::vector<std::int64_t> sorted = Narrow(options, records);
+  WEIRHOUSE_TRY(const table::Scan plan, table::Scan::Plan(workspace.disk(), loaded, options));
+  for (const table::Scan::Task& task : plan.tasks()) {
+    if (!MayHold(task.file, field->id, sorted)) continue;
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, plan.Read(task));
+    WEIRHOUSE_TRY(const auto ids, Longs(*rows, table::kRecordColumn));
+    for (std::int64_t i = 0; i < ids->length(); ++i) {
+      if (ids->IsNull(i) || !std::binary_search(sorted.begin(), sorted.end(), ids->Value(i)))
+        continue;
+      present.insert(ids->Value(i));
+    }
+  }
+  return present;
+}
 
 Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
                                                           const std::string& table,
@@ -272,10 +319,7 @@ Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
   WEIRHOUSE_TRY(RowScan scan, ScanOf(workspace, table, seq));
   const table::Field* field = scan.table->schema().Find(table::kRecordColumn);
   if (field == nullptr || records.empty()) return found;
-  std::vector<std::int64_t> sorted;
-  for (const RecordId record : records) sorted.push_back(record.value());
-  std::sort(sorted.begin(), sorted.end());
-  scan.options.ranges.push_back({field->name, BoundOf(sorted.front()), BoundOf(sorted.back())});
+  const std::vector<std::int64_t> sorted = Narrow(scan.options, records);
   WEIRHOUSE_TRY(const table::Scan plan,
                 table::Scan::Plan(workspace.disk(), scan.table, scan.options));
   for (const table::Scan::Task& task : plan.tasks()) {

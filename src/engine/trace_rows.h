@@ -7,11 +7,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "catalog/catalog.h"
+#include "engine/expiry.h"
 #include "engine/workspace.h"
 #include "feature/feature_rows.h"
 #include "feature/kernel.h"
@@ -45,10 +47,13 @@ std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
 // The rows of a view's feature table as of a commit.
 struct ViewRows {
   std::shared_ptr<arrow::Table> table;
-  bool exact = true;  // false: that snapshot is gone and the table keeps no history
+  // False: that snapshot is gone, and the table was not only added to since. These are today's.
+  bool exact = true;
+  std::optional<Expiry> expired;  // of that snapshot, if it is gone
 };
-// Only files whose event times may reach `event_from` are read, if it is given.
-Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::FeatureView& view, CommitSeq seq,
+// Only files whose event times may reach `event_from` are read, if it is given. No rows of a view
+// that had none as of `seq`, its table included.
+Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from);
 // The `_record` of rows (indexes into `rows`), in order; absent where a row has none.
 Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table,
@@ -71,6 +76,10 @@ Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
                                                           const std::string& table,
                                                           const std::vector<RecordId>& records,
                                                           std::optional<CommitSeq> seq);
+// Those of `records` that have a row in `table` now. Reads one column of the files that may hold
+// them.
+Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::string& table,
+                                              const std::vector<RecordId>& records);
 // Rows of `table` whose key columns have these values (as text), oldest commit first.
 Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::string& table,
                                             const std::vector<std::string>& key_columns,

@@ -40,12 +40,6 @@ CommitSeq SeqOfKey(std::string_view key) {
   return CommitSeq(seq);
 }
 
-std::string_view WithoutHistory(std::string_view table) {
-  constexpr std::string_view kHistory = "_history";
-  if (table.ends_with(kHistory)) table.remove_suffix(kHistory.size());
-  return table;
-}
-
 // A table and its history are judged by one gate.
 bool Judges(const catalog::VerdictRecord& verdict, std::string_view table) {
   return verdict.table == WithoutHistory(table);
@@ -73,6 +67,12 @@ std::string PhraseOfChanges(const json& inputs) {
   return phrase;
 }
 }  // namespace
+
+std::string_view WithoutHistory(std::string_view table) {
+  constexpr std::string_view kHistory = "_history";
+  if (table.ends_with(kHistory)) table.remove_suffix(kHistory.size());
+  return table;
+}
 
 std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts) {
   std::string phrase;
@@ -173,6 +173,13 @@ Result<TraceNode> Tracer::InputSnapshotNode(const std::string& table, CommitSeq 
   if (!verdicts.empty()) {
     node.title += ", " + verdicts;
     node.detail["verdicts"] = verdicts;
+  }
+  WEIRHOUSE_TRY(const auto recorded, workspace_.catalog().SnapshotAsOf(table, seq));
+  if (!recorded || recorded->seq != seq) return node;
+  WEIRHOUSE_TRY(const std::optional<Expiry> expired, ExpiryOf(workspace_, *recorded));
+  if (expired) {
+    node.title += ", " + expired->phrase;
+    node.detail["expired"] = expired->detail;
   }
   return node;
 }

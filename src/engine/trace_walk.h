@@ -66,6 +66,15 @@ class Tracer {
                                                         const std::vector<RecordId>& records,
                                                         std::optional<CommitSeq> seq);
   Result<lineage::TraceNode> RowNode(const std::string& table, const FoundRow& row);
+  // The row that `record` was in `table` as of `seq`, of which no snapshot tells any more.
+  Result<lineage::TraceNode> RowOfThen(const std::string& table, RecordId record, CommitSeq seq,
+                                       const FoundRow* written_again);
+  Result<std::optional<CommitSeq>> CommitOfThen(const std::string& table, RecordId record,
+                                                CommitSeq seq);
+  // Says of each node that is the row of a record which its table has no more, what took its place.
+  Status TellSuperseded(const std::string& table, const std::vector<RecordId>& records,
+                        std::vector<lineage::TraceNode>& nodes);
+  Result<const std::vector<transform::StoredLoser>*> Losers();
 
   // ---- trace_run.cc
   // "r1101, gate arrival passed": who brought a commit, and who judged it: of `table` and of the
@@ -86,6 +95,7 @@ class Tracer {
   lineage::RawObjects objects_;
   std::map<std::pair<std::int64_t, std::string>, Judged> judged_;  // by commit and table
   std::optional<std::vector<catalog::VerdictRecord>> verdicts_;    // all, once asked for
+  std::optional<std::vector<transform::StoredLoser>> losers_;      // all, once asked for
   std::string deployment_;                                         // what scored a prediction
   std::string served_code_;                                        // its code
   std::map<std::string, std::string> served_views_;                // its views → digest
@@ -96,6 +106,8 @@ class Tracer {
 // Verdicts in one phrase: "gate arrival passed", "gate arrival FAILED, overridden by ana: true
 // data".
 std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts);
+// "processed.arrival" of its history too.
+std::string_view WithoutHistory(std::string_view table);
 // "k1 v1, k2 v2", strings bare.
 std::string PhraseOfCells(const nlohmann::json& cells);
 }  // namespace weirhouse::engine

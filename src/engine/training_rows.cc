@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/arrow_rows.h"
+#include "engine/expiry.h"
 #include "engine/table_work.h"
 #include "feature/rows.h"
 #include "storage/parquet.h"
@@ -13,6 +15,7 @@
 namespace weirhouse::engine {
 namespace {
 constexpr std::int64_t kNaiveRows = 300;
+constexpr std::int64_t kSampledRowsMax = 1000;
 
 // What a spine may name. Records are among them to be told apart from unknown tables.
 transform::SchemaCatalog SpineSchemas(const ProjectDefinition& project) {
@@ -71,6 +74,15 @@ Result<std::shared_ptr<arrow::Table>> EvaluateSpine(Workspace& workspace,
   if (spine.ok()) return spine;
   return std::move(spine.status())
       .WithContext(fmt::format("could not evaluate the spine of \"{}\"", source.definition->name));
+}
+
+Status NoRows(const feature::TrainingSetDefinition& definition) {
+  return Status(Code::kInvalidInput,
+                fmt::format("the spine of \"{}\" has no row, so there is nothing to train on",
+                            definition.name))
+      .WithError("WH4008")
+      .WithSpan(definition.spine_span)
+      .WithHint("nothing was built; look at what its SQL leaves out, and whether data have come");
 }
 
 feature::FeatureProvider ProviderOf(Workspace& workspace, const TrainingSetSource& source,
@@ -157,9 +169,15 @@ Result<PinnedTables> PinRecorded(Workspace& workspace, const TrainingSetRecord& 
   for (const auto& [name, input] : record.inputs) {
     WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
     if (table->FindSnapshot(input.snapshot) == nullptr) {
+      WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, input.seq));
+      std::optional<Expiry> expired;
+      if (snapshot) {
+        WEIRHOUSE_TRY(expired, ExpiryOf(workspace, *snapshot));
+      }
       return Status(Code::kNotFound,
-                    fmt::format("the snapshot {}@{} that \"{}\" was built on is gone", name,
-                                input.seq.value(), record.name))
+                    fmt::format("the snapshot {}@{} that \"{}\" was built on is gone{}{}", name,
+                                input.seq.value(), record.name, expired ? ": " : "",
+                                expired ? expired->phrase : ""))
           .WithError("WH4022")
           .WithHint(fmt::format("it was kept by the tag \"{}\"; someone removed that", record.tag));
     }
@@ -174,6 +192,7 @@ Result<TrainingRows> ComputeTrainingRows(Workspace& workspace, const TrainingSet
   progress.Update("spine", 0, 0);
   {
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> spine, EvaluateSpine(workspace, source, inputs));
+    if (spine->num_rows() == 0) return NoRows(*source.definition);
     WEIRHOUSE_TRY(rows.spine, table::ContentDigest(*spine));
     progress.Update("point-in-time join", 0, spine->num_rows());
     WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace.sql().Connect());
@@ -201,5 +220,57 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                 workspace.ReadTable(record.table, record.columns, record.snapshot));
   WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));  // of an attempt that was cut short
   return storage::WriteParquet(workspace.disk(), path, *PlainRows(rows)).status();
+}
+
+namespace {
+// The first rows of the set that `model` was trained on; null if none can be read.
+Result<std::shared_ptr<arrow::Table>> FirstRows(Workspace& workspace, const ModelRecord& model,
+                                                const arrow::Schema& schema) {
+  std::shared_ptr<arrow::Table> none;
+  WEIRHOUSE_TRY(const catalog::Node node,
+                FindNumbered(workspace.catalog(), "training_set", model.training_set, ""));
+  WEIRHOUSE_TRY(const TrainingSetRecord set, TrainingSetFromJson(node.node.record));
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(set.table));
+  if (!table || (*table)->FindSnapshot(set.snapshot) == nullptr) return none;
+  table::ScanOptions options;
+  options.snapshot = set.snapshot;
+  options.columns = schema.field_names();
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, options));
+  for (const table::Scan::Task& task : scan.tasks()) {
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
+    if (rows->num_rows() > 0) return rows->Slice(0, kSampledRowsMax);
+  }
+  return none;
+}
+}  // namespace
+
+Result<std::shared_ptr<arrow::Table>> SampleRow(Workspace& workspace, const ModelRecord& model,
+                                                const std::shared_ptr<arrow::Schema>& schema) {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, FirstRows(workspace, model, *schema));
+  std::int64_t best = 0;
+  int fewest = std::numeric_limits<int>::max();
+  for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows() && fewest > 0; ++row) {
+    int nulls = 0;
+    for (const auto& column : rows->columns()) {
+      const auto cell = column->GetScalar(row);
+      nulls += !cell.ok() || !(*cell)->is_valid ? 1 : 0;
+    }
+    if (nulls < fewest) {
+      fewest = nulls;
+      best = row;
+    }
+  }
+  arrow::ArrayVector columns;
+  for (const auto& field : schema->fields()) {
+    auto column = arrow::MakeArrayOfNull(field->type(), 1);
+    if (rows != nullptr) {
+      auto cell = rows->GetColumnByName(field->name())->GetScalar(best);
+      if (cell.ok()) cell = (*cell)->CastTo(field->type());
+      if (cell.ok()) column = arrow::MakeArrayFromScalar(**cell, 1);
+    }
+    if (!column.ok()) return Status(Code::kInternal, column.status().ToString());
+    columns.push_back(*column);
+  }
+  return arrow::Table::Make(schema, columns, 1);
 }
 }  // namespace weirhouse::engine

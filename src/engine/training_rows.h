@@ -55,4 +55,8 @@ Result<feature::NaiveReport> CheckNaively(Workspace& workspace, const TrainingSe
 // The rows of a built set as one Parquet file at `path`, in training order, columns as recorded.
 Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                          const std::string& path);
+// One row of those that `model` was trained on, with the columns and types of `schema`: of the
+// first thousand that with the fewest nulls. Only nulls where there is none any more.
+Result<std::shared_ptr<arrow::Table>> SampleRow(Workspace& workspace, const ModelRecord& model,
+                                                const std::shared_ptr<arrow::Schema>& schema);
 }  // namespace weirhouse::engine

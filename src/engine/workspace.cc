@@ -10,12 +10,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "engine/cache_damage.h"
 #include "engine/catalog_place.h"
+#include "engine/catalog_witness.h"
 #include "engine/online_fill.h"
 #include "engine/online_query.h"
 #include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 #include "feature/online_store.h"
+#include "storage/kv_damage.h"
 #include "transform/loser_table.h"
 #include "transform/version_index.h"
 
@@ -62,6 +65,42 @@ Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
       .WithError("WH8003")
       .WithHint("move it back; table metadata holds absolute locations");
 }
+struct CacheStores {
+  std::unique_ptr<storage::KvStore> kv;
+  std::unique_ptr<feature::OnlineStore> online;
+};
+
+Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, bool writes) {
+  CacheStores stores;
+  storage::KvOptions options;
+  options.read_only = !writes;
+  WEIRHOUSE_TRY(stores.kv, storage::KvStore::Open(folder, options));
+  WEIRHOUSE_TRY(stores.online, feature::OnlineStore::Open(*stores.kv));
+  WEIRHOUSE_TRY_STATUS(DistrustOtherLives(workspace.project(), workspace.catalog(),
+                                          workspace.disk(), *stores.online));
+  return stores;
+}
+
+// A writer empties what is damaged. A reader goes without, and says so where it needs them: see
+// WhyNoCache.
+Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
+  const std::string folder = workspace.state_folder() + "/kv";
+  if (!writes && !workspace.disk().Stat(folder + "/CURRENT").ok()) return CacheStores();
+  Status damage;
+  if (const std::string noted = writes ? NotedCacheDamage(workspace.state_folder()) : "";
+      !noted.empty()) {
+    damage = Status(Code::kCorruption, noted);
+  } else {
+    Result<CacheStores> stores = OpenStores(workspace, folder, writes);
+    if (!IsCacheDamage(stores.status())) return stores;
+    damage = stores.status();
+  }
+  if (!writes) return CacheStores();
+  WEIRHOUSE_TRY_STATUS(storage::RemoveKvStore(folder));
+  NoteMended(workspace.state_folder(), damage.message());
+  *mended = true;
+  return OpenStores(workspace, folder, writes);
+}
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
@@ -94,24 +133,23 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  WEIRHOUSE_TRY(workspace->other_lives_,
+                OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
+  if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
   if (writes) {
     WEIRHOUSE_TRY(workspace->parsing_mark_,
                   ParsingMark::Open(workspace->state_folder_ + "/parsing"));
     WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
   }
-  const std::string kv_folder = workspace->state_folder_ + "/kv";
-  if (writes || workspace->disk_->Stat(kv_folder + "/CURRENT").ok()) {
-    storage::KvOptions kv_options;
-    kv_options.read_only = !writes;
-    WEIRHOUSE_TRY(workspace->kv_, storage::KvStore::Open(kv_folder, kv_options));
-    WEIRHOUSE_TRY(workspace->online_, feature::OnlineStore::Open(*workspace->kv_));
-    WEIRHOUSE_TRY_STATUS(DistrustOtherLives(*workspace->project_, *workspace->catalog_,
-                                            *workspace->disk_, *workspace->online_));
-  }
+  bool mended = false;
+  WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*workspace, writes, &mended));
+  workspace->kv_ = std::move(caches.kv);
+  workspace->online_ = std::move(caches.online);
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
   WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
   workspace->request_sessions_ = std::make_unique<RequestSessions>(*workspace->sql_);
+  if (mended) WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
   return workspace;
 }
 
@@ -121,6 +159,7 @@ Workspace::~Workspace() {
   versions_.clear();
   online_.reset();
   kv_.reset();
+  if (catalog_ != nullptr && lock_ >= 0) RememberCatalog(*disk_, state_folder_, *catalog_);
   catalog_.reset();
   if (lock_ >= 0) close(lock_);
 }

@@ -94,6 +94,8 @@ class Workspace {
   // for before.
   Result<table::KeyIndex*> PeekIndex(const std::string& name);
   Result<transform::VersionIndex*> PeekVersions(const std::string& name);
+  // What is to be said of an older catalog that was put in this one's place (catalog_witness.h).
+  const std::vector<std::string>& other_lives() const { return other_lives_; }
   // The project's now: wall time, or the greatest committed batch end when the clock is replay.
   Result<EventTime> Now();
 
@@ -107,6 +109,7 @@ class Workspace {
   std::unique_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
+  std::vector<std::string> other_lives_;
   Clock* clock_ = nullptr;
   Random* random_ = nullptr;
   std::string state_folder_;

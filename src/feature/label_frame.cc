@@ -17,15 +17,17 @@ Status BadSpine(const std::string& message, std::string hint) {
   return Status(Code::kInvalidInput, message).WithError("WH4008").WithHint(std::move(hint));
 }
 
+Status NoColumn(const arrow::Table& spine, const std::string& name, std::string_view role) {
+  std::string hint = DidYouMean(name, spine.ColumnNames());
+  if (hint.empty()) hint = "the spine has: " + Join(spine.ColumnNames(), ", ");
+  return BadSpine(fmt::format("the spine has no column \"{}\", its {}", name, role),
+                  std::move(hint));
+}
+
 Result<std::vector<std::int64_t>> ReadTimes(const arrow::Table& spine, const std::string& name,
                                             std::string_view role) {
   const auto column = spine.GetColumnByName(name);
-  if (column == nullptr) {
-    std::vector<std::string> known;
-    for (const auto& field : spine.schema()->fields()) known.push_back(field->name());
-    return BadSpine(fmt::format("the spine has no column \"{}\", its {}", name, role),
-                    DidYouMean(name, known));
-  }
+  if (column == nullptr) return NoColumn(spine, name, role);
   if (column->type()->id() != arrow::Type::TIMESTAMP) {
     return BadSpine(fmt::format("the {} of the spine is not a time: \"{}\" is {}", role, name,
                                 column->type()->ToString()),
@@ -52,7 +54,7 @@ Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
     WEIRHOUSE_TRY(known, ReadTimes(*spine, *definition.known, "known time"));
   }
   if (!definition.label.empty() && spine->GetColumnByName(definition.label) == nullptr) {
-    return BadSpine(fmt::format("the spine has no column \"{}\", its label", definition.label), "");
+    return NoColumn(*spine, definition.label, "label");
   }
   frame.labels.reserve(times.size());
   for (std::size_t i = 0; i < times.size(); ++i) {

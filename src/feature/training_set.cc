@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
+#include "base/text.h"
+#include "base/thread.h"
 #include "feature/arrow_columns.h"
 #include "feature/expression.h"
 #include "feature/feature_rows.h"
@@ -102,10 +104,7 @@ Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
       return;
     }
   };
-  std::vector<std::thread> others;
-  for (int i = 1; i < std::min(threads, kThreadsMax); ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  ShareWork(static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)), work);
   return problem;
 }
 
@@ -182,9 +181,12 @@ Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
   return Status();
 }
 
-// `order` lists rows canonically; the first share of them trains.
+// `order` lists rows canonically; the first share of them trains. Rows of one time stay together,
+// in the part that holds the first of them: what is known of one would else be tested on another.
 std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
+                                          const std::vector<Label>& labels,
                                           const std::vector<std::int64_t>& order) {
+  const auto at = [&](std::size_t i) { return labels[static_cast<std::size_t>(order[i])].at; };
   std::vector<std::string> names(order.size());
   const auto count = static_cast<std::int64_t>(order.size());
   std::int64_t share = 0;
@@ -192,22 +194,50 @@ std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
   for (const Split& split : splits) {
     share += split.parts_per_million;
     const std::int64_t end = count / 1'000'000 * share + count % 1'000'000 * share / 1'000'000;
-    for (; done < static_cast<std::size_t>(end); ++done) {
+    const std::size_t begin = done;
+    const auto joins = [&](std::size_t i) { return i > begin && at(i) == at(i - 1); };
+    for (; done < order.size(); ++done) {
+      if (done >= static_cast<std::size_t>(end) && !joins(done)) break;
       names[static_cast<std::size_t>(order[done])] = split.name;
     }
   }
   return BuildArray(ValueType::kString, {}, names, std::vector<std::uint8_t>(order.size(), 1));
 }
 
-Status CheckNames(const TrainingSetDefinition& definition, const arrow::Table& spine) {
-  if (definition.splits.empty() || spine.GetColumnByName(kSplitColumn) == nullptr) return Status();
-  return Status(Code::kInvalidInput,
-                fmt::format("the spine of \"{}\" has a column \"{}\", the name of the split",
-                            definition.name, kSplitColumn))
+// SQL does not tell upper from lower case.
+std::string Folded(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return name;
+}
+
+Status NameTaken(const TrainingSetDefinition& definition, const std::string& column,
+                 std::string_view by) {
+  return Status(Code::kInvalidInput, fmt::format("the spine of \"{}\" has a column \"{}\", {}",
+                                                 definition.name, EscapeControl(column), by))
       .WithError("WH4008")
+      .WithSpan(definition.spine_span)
       .WithHint("give it another name in the spine");
 }
 }  // namespace
+
+Status CheckSpineNames(const TrainingSetDefinition& definition,
+                       const std::vector<SelectedView>& selected,
+                       const std::vector<std::string>& columns) {
+  std::map<std::string, std::string> taken;
+  for (const SelectedView& view : selected) {
+    const std::vector<OutputColumn> outputs = OutputColumnsOf(*view.view);
+    for (const std::size_t i : view.columns)
+      taken.emplace(Folded(outputs[i].qualified), "the name of a feature that it is joined with");
+  }
+  if (!definition.splits.empty()) taken.emplace(kSplitColumn, "the name of the split");
+  for (const std::string& column : columns) {
+    const auto [held, fresh] = taken.emplace(Folded(column), "twice");
+    if (!fresh) return NameTaken(definition, column, held->second);
+  }
+  return Status();
+}
 
 Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definition,
                                            const std::vector<FeatureView>& views,
@@ -216,7 +246,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
                                            storage::SqlSession* session,
                                            const TrainingSetOptions& options) {
   WEIRHOUSE_TRY(const std::vector<SelectedView> selected, SelectFeatures(definition, views));
-  WEIRHOUSE_TRY_STATUS(CheckNames(definition, *spine));
+  WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->ColumnNames()));
   WEIRHOUSE_TRY(LabelFrame frame, ReadLabels(definition, std::move(spine)));
   std::vector<std::int64_t> order;
   if (!options.keep_input_order || !definition.splits.empty()) {
@@ -238,7 +268,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
   if (!definition.splits.empty()) {
     built.fields.push_back(arrow::field(kSplitColumn, arrow::utf8()));
     built.columns.push_back(
-        std::make_shared<arrow::ChunkedArray>(SplitColumn(definition.splits, order)));
+        std::make_shared<arrow::ChunkedArray>(SplitColumn(definition.splits, frame.labels, order)));
   }
   built.fields.insert(built.fields.end(), built.status_fields.begin(), built.status_fields.end());
   built.columns.insert(built.columns.end(), built.status_columns.begin(),

@@ -3,7 +3,8 @@
 // One row out per spine row, duplicates and NULL keys included. Rows come out in canonical order —
 // by time, then by all spine columns in their order — so that equal spines give equal bytes in
 // whatever order they came; `keep_input_order` leaves them as they are. The split cuts the
-// canonical order by the exact percentages: the first floor(n × share) rows train, and so on.
+// canonical order by the exact percentages: the first floor(n × share) rows train, and so on. Rows
+// of one time are never cut apart: all go with the first of them.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,13 @@ struct TrainingSetResult {
   std::shared_ptr<arrow::Table> rows;
   std::vector<std::string> feature_columns;
 };
+
+// Whether a spine with `columns` can be joined with `selected`: no column is named twice, or as a
+// feature or the split. Names that differ in upper and lower case alone are equal.
+// Errors: WH4008, at the spine.
+Status CheckSpineNames(const TrainingSetDefinition& definition,
+                       const std::vector<SelectedView>& selected,
+                       const std::vector<std::string>& columns);
 
 // Joins `spine` (the definition's SQL, already evaluated) with the features that the definition
 // selects from `views`. Views of the request are computed through `session`, which may be null if

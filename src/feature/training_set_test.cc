@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <set>
 
 #include "base/time.h"
 #include "feature/arrow_columns.h"
@@ -165,8 +167,19 @@ TEST_F(TrainingSetTest, HasEqualBytesWhateverTheOrderOfTheSpineAndTheThreads) {
   }
 }
 
+// The spine's rows, at the times that are given.
+std::shared_ptr<arrow::Table> AtTimes(const arrow::Table& spine,
+                                      const std::vector<std::uint64_t>& times) {
+  const std::vector<std::uint8_t> all(times.size(), 1);
+  const auto column =
+      std::make_shared<arrow::ChunkedArray>(BuildArray(ValueType::kTimestamp, times, {}, all));
+  return spine.SetColumn(2, spine.field(2), column).ValueOrDie();
+}
+
 TEST_F(TrainingSetTest, CutsTheSplitByTimeAtTheExactShares) {
-  ASSERT_OK_AND(const auto built, Build(Definition(), Spine(333)));
+  std::vector<std::uint64_t> distinct(333);
+  std::iota(distinct.rbegin(), distinct.rend(), 1);
+  ASSERT_OK_AND(const auto built, Build(Definition(), AtTimes(*Spine(333), distinct)));
   std::map<std::string, std::int64_t> counts;
   ASSERT_OK_AND(const IntColumn times, ReadIntegers(*built.rows->GetColumnByName("t"), "t"));
   EXPECT_TRUE(std::is_sorted(times.values.begin(), times.values.end()));
@@ -177,6 +190,32 @@ TEST_F(TrainingSetTest, CutsTheSplitByTimeAtTheExactShares) {
   EXPECT_EQ(counts["test"], 50);
   EXPECT_EQ(splits.front(), "train");
   EXPECT_EQ(splits.back(), "test");
+}
+
+TEST_F(TrainingSetTest, RowsOfOneTimeAreNeverCutApart) {
+  for (const bool keep_input_order : {false, true}) {
+    TrainingSetOptions options;
+    options.keep_input_order = keep_input_order;
+    ASSERT_OK_AND(const auto built, Build(Definition(), Spine(333), options));
+    ASSERT_OK_AND(const IntColumn times, ReadIntegers(*built.rows->GetColumnByName("t"), "t"));
+    ASSERT_OK_AND(const auto splits, ReadBytes(*built.rows->GetColumnByName("split"), "s"));
+    std::map<std::int64_t, std::set<std::string>> parts;
+    std::map<std::string, std::int64_t> counts;
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      parts[times.values[i]].insert(std::string(splits[i]));
+      ++counts[std::string(splits[i])];
+    }
+    for (const auto& [time, names] : parts) EXPECT_EQ(names.size(), 1U) << time;
+    EXPECT_GE(counts["train"], 233);  // and those of the last one's time
+    EXPECT_LE(counts["train"], 233 + 333 / 20);
+    EXPECT_GT(counts["valid"], 0);
+    EXPECT_GT(counts["test"], 0);
+  }
+  // All at one time: all with the first.
+  ASSERT_OK_AND(const auto built,
+                Build(Definition(), AtTimes(*Spine(10), std::vector<std::uint64_t>(10, 5))));
+  ASSERT_OK_AND(const auto splits, ReadBytes(*built.rows->GetColumnByName("split"), "s"));
+  EXPECT_EQ(splits.back(), "train");
 }
 
 TEST_F(TrainingSetTest, KeepsInputOrderAndDuplicatesForAPointInTimeJoin) {
@@ -218,6 +257,23 @@ TEST_F(TrainingSetTest, NamesWhatTheSpineLacks) {
   EXPECT_EQ(Build(Definition("known: amount,"), spine).status().error_code(), "WH4008");
   const auto no_time = testing::TableOf(spine->schema(), R"([{"name":"a","amount":1,"y":0}])");
   EXPECT_EQ(Build(Definition(), no_time).status().error_code(), "WH4008");
+}
+
+TEST_F(TrainingSetTest, RefusesASpineWhoseNamesAreTaken) {
+  const auto named = [](const std::string& name) {
+    const auto spine = Spine(5);
+    return *spine->RenameColumns({"name", name, "t", "y"});
+  };
+  const auto told = [&](const std::string& name) {
+    const Status status = Build(Definition(), named(name)).status();
+    EXPECT_EQ(status.error_code(), "WH4008") << name;
+    return status.message();
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(told("every.now"), HasSubstr("the name of a feature"));
+  EXPECT_THAT(told("Every.Now"), HasSubstr("the name of a feature"));
+  EXPECT_THAT(told("SPLIT"), HasSubstr("the name of the split"));
+  EXPECT_THAT(told("Name"), HasSubstr("twice"));
 }
 
 TEST_F(TrainingSetTest, HandlesASpineWithoutRows) {

@@ -15,6 +15,7 @@
 #include <set>
 #include <thread>
 
+#include "base/thread.h"
 #include "http/session.h"
 
 namespace weirhouse::http {
@@ -55,7 +56,9 @@ struct HttpServer::Impl {
 
   Status Listen(const tcp::endpoint& endpoint);
   asio::awaitable<void> Accept();
+  void Begin(tcp::socket socket);
   void TurnAway(tcp::socket socket);
+  void Work();
   asio::awaitable<void> RunSession(std::shared_ptr<Session> session);
   static asio::awaitable<void> WatchSession(std::shared_ptr<Session> session);
   void CloseSessions(bool force);
@@ -127,25 +130,32 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
       if (waited) break;
       continue;
     }
-    std::shared_ptr<Session> session;
-    {
-      const std::lock_guard lock(mutex);
-      if (sessions.size() < options.connections_max) {
-        session = std::make_shared<Session>(std::move(socket), context);
-        sessions.insert(session);
-      }
-    }
-    if (session) {
-      asio::co_spawn(session->executor(), RunSession(session), asio::detached);
-      asio::co_spawn(session->executor(), WatchSession(session), asio::detached);
-    } else {
-      TurnAway(std::move(socket));
+    try {
+      Begin(std::move(socket));
+    } catch (const std::bad_alloc&) {  // the caller goes without; the next one may have more luck
     }
   }
 }
 
+void HttpServer::Impl::Begin(tcp::socket socket) {
+  std::shared_ptr<Session> session;
+  {
+    const std::lock_guard lock(mutex);
+    if (sessions.size() < options.connections_max) {
+      session = std::make_shared<Session>(std::move(socket), context);
+      sessions.insert(session);
+    }
+  }
+  if (!session) return TurnAway(std::move(socket));
+  asio::co_spawn(session->executor(), RunSession(session), asio::detached);
+  asio::co_spawn(session->executor(), WatchSession(session), asio::detached);
+}
+
 asio::awaitable<void> HttpServer::Impl::RunSession(std::shared_ptr<Session> session) {
-  co_await session->Run();
+  try {
+    co_await session->Run();
+  } catch (const std::exception&) {  // out of memory, most likely: this connection ends
+  }
   const std::lock_guard lock(mutex);
   sessions.erase(session);
   session_ended.notify_all();
@@ -186,9 +196,24 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   auto impl = std::make_shared<Impl>(std::move(options), std::move(router), address.is_loopback());
   WEIRHOUSE_TRY_STATUS(impl->Listen(endpoint));
   asio::co_spawn(impl->io, impl->Accept(), asio::detached);
-  for (int i = 0; i < std::max(1, impl->options.threads); ++i)
-    impl->threads.emplace_back([raw = impl.get()] { raw->io.run(); });
-  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+  std::unique_ptr<HttpServer> server(new HttpServer(impl));
+  for (int i = 0; i < std::max(1, impl->options.threads); ++i) {
+    auto thread = StartThread([raw = impl.get()] { raw->Work(); });
+    if (thread.ok()) impl->threads.push_back(std::move(thread).value());
+    if (impl->threads.empty()) return thread.status();
+  }
+  return server;
+}
+
+// What a handler of the loop throws (memory that ran out) ends that handler alone.
+void HttpServer::Impl::Work() {
+  while (true) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception&) {
+    }
+  }
 }
 
 HttpServer::~HttpServer() { Stop(); }

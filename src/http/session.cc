@@ -12,6 +12,7 @@
 #include <boost/beast/http/status.hpp>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 
 namespace weirhouse::http {
@@ -109,8 +110,11 @@ asio::awaitable<std::variant<HttpResponse, Fault>> CallHandler(const HttpHandler
                                                                const HttpRequest* request) {
   try {
     co_return (*handler)(*request);
-  } catch (const std::exception& error) {
-    co_return Fault{500, "WH8082", fmt::format("a bug here: {}", error.what()), "please report it"};
+  } catch (...) {
+    const Status thrown = StatusOfException();
+    if (thrown.code() == Code::kUnavailable)
+      co_return Fault{503, thrown.error_code(), thrown.message(), thrown.hint()};
+    co_return Fault{500, "WH8082", thrown.message(), "please report it"};
   }
 }
 }  // namespace

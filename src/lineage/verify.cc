@@ -9,6 +9,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/thread.h"
 #include "lineage/lineage.h"
 #include "lineage/verify_views.h"
 #include "storage/location.h"
@@ -89,7 +90,9 @@ class Checker {
     std::vector<std::string> found(expected_.size());
     std::atomic<std::size_t> next{0};
     std::atomic<std::int64_t> bytes{0};
-    const auto work = [&](bool reports) {
+    const std::thread::id reporter = std::this_thread::get_id();
+    const auto work = [&] {
+      const bool reports = std::this_thread::get_id() == reporter;
       for (std::size_t i = next++; i < expected_.size(); i = next++) {
         found[i] = options_.deep ? Hash(expected_[i], &bytes) : Look(expected_[i]);
         if (reports && i % kReportEvery == 0) {
@@ -97,11 +100,7 @@ class Checker {
         }
       }
     };
-    std::vector<std::thread> others;
-    for (int i = 1; i < std::min(options_.threads, kThreadsMax); ++i)
-      others.emplace_back(work, false);
-    work(true);
-    for (std::thread& other : others) other.join();
+    ShareWork(static_cast<std::size_t>(std::clamp(options_.threads, 1, kThreadsMax)), work);
     report_.bytes = bytes;
     for (std::string& problem : found) {
       if (!problem.empty()) Problem(std::move(problem));

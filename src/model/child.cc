@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -88,6 +89,8 @@ struct Preparation {
   int output = -1;
   int report = -1;
   pid_t parent = 0;
+  bool pinned = false;
+  cpu_set_t processors{};
 };
 
 enum class Step : int { kGroup, kParentGone, kPrivileges, kLimits, kDescriptors, kFolder, kExec };
@@ -148,6 +151,8 @@ std::string_view StepName(Step step) {
     if (setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0)
       FailInChild(p, Step::kLimits);
   }
+  if (p.pinned && sched_setaffinity(0, sizeof p.processors, &p.processors) != 0)
+    FailInChild(p, Step::kLimits);
   execve(p.program.c_str(), p.argv.data(), p.environment.data());
   FailInChild(p, Step::kExec);
 }
@@ -159,6 +164,20 @@ rlimit Capped(int resource, std::int64_t value) {
   if (value >= 0) limit.rlim_max = std::min(limit.rlim_max, static_cast<rlim_t>(value));
   limit.rlim_cur = value >= 0 ? limit.rlim_max : limit.rlim_cur;
   return limit;
+}
+
+// The first `count` of the processors that we may use; none where that is all of them.
+bool FirstProcessors(int count, cpu_set_t& chosen) {
+  cpu_set_t usable;
+  if (count <= 0 || sched_getaffinity(0, sizeof usable, &usable) != 0) return false;
+  if (CPU_COUNT(&usable) <= count) return false;
+  CPU_ZERO(&chosen);
+  for (int i = 0; i < CPU_SETSIZE && count > 0; ++i) {
+    if (!CPU_ISSET(static_cast<std::size_t>(i), &usable)) continue;
+    CPU_SET(static_cast<std::size_t>(i), &chosen);
+    --count;
+  }
+  return true;
 }
 
 Preparation Prepare(ChildCommand& command, std::string program) {
@@ -180,6 +199,7 @@ Preparation Prepare(ChildCommand& command, std::string program) {
   // The soft limit comes a second earlier: SIGXCPU tells why, where SIGKILL would not.
   if (seconds > 0) p.limits[0].second.rlim_cur = p.limits[0].second.rlim_max - 1;
   p.parent = getpid();
+  p.pinned = FirstProcessors(limits.processors_max, p.processors);
   return p;
 }
 }  // namespace
@@ -199,6 +219,12 @@ std::map<std::string, std::string> ChildEnvironment(
   environment["OPENBLAS_NUM_THREADS"] = "1";
   for (const auto& [name, value] : given) environment[name] = value;
   return environment;
+}
+
+int UsableProcessors() {
+  cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
+  return CPU_COUNT(&usable);
 }
 
 std::string FindProgram(const std::string& program, const std::string& path_list) {

@@ -30,7 +30,10 @@ struct ChildLimits {
   int open_files_max = 1024;                            // what a shell gives by default
   std::int64_t log_bytes_max = 16 << 20;                // more output is read and dropped
   std::int64_t rss_bytes_max = 0;                       // 0 = not watched; RunChild only
+  int processors_max = 0;                               // 0 = all that we may use ourselves
 };
+// On how many processors this process may run.
+int UsableProcessors();
 
 struct ChildCommand {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH of `environment` unless it has "/"

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/yaml.h"
+#include "model/inputs.h"
 
 namespace weirhouse::model {
 namespace {
@@ -81,6 +82,21 @@ Status ReadTrain(const YamlNode& node, ModelDefinition& model) {
   return Status();
 }
 
+Result<std::vector<std::string>> ReadInputs(const YamlNode& model) {
+  const YamlNode* node = model.Find("inputs");
+  if (node == nullptr || node->is_null()) return std::vector<std::string>();
+  WEIRHOUSE_TRY(std::vector<std::string> inputs, ReadFields(*node, "inputs"));
+  for (const std::string& path : inputs) {
+    if (path.front() == '/' ? path.find('\0') == std::string::npos : IsPathInside(path)) continue;
+    return node
+        ->Error("WH5001", fmt::format("inputs must name files or folders of the project, or "
+                                      "absolute paths, found \"{}\"",
+                                      path))
+        .WithHint("for example: inputs: [data/zones.csv, /srv/shared/holidays.json]");
+  }
+  return inputs;
+}
+
 Status ReadMetrics(const YamlNode& node, ModelDefinition& model) {
   if (!node.is_map()) return node.Error("WH2004", "metrics must be a map of keys");
   for (const YamlNode::Entry& entry : node.entries()) {
@@ -126,8 +142,8 @@ Status ReadServe(const YamlNode& node, ModelDefinition& model) {
 }
 
 Result<ModelDefinition> ReadModel(const YamlNode& node) {
-  WEIRHOUSE_TRY_STATUS(
-      node.CheckKeys("a model", {"model", "training_set", "train", "metrics", "serve", "mirror"}));
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys(
+      "a model", {"model", "training_set", "train", "inputs", "metrics", "serve", "mirror"}));
   ModelDefinition model;
   WEIRHOUSE_TRY(const YamlNode* name, node.Require("model", "a model"));
   WEIRHOUSE_TRY(model.name, ReadName(*name, "model"));
@@ -136,6 +152,7 @@ Result<ModelDefinition> ReadModel(const YamlNode& node) {
   WEIRHOUSE_TRY(model.training_set, ReadName(*training_set, "training_set"));
   WEIRHOUSE_TRY(const YamlNode* train, node.Require("train", "a model"));
   WEIRHOUSE_TRY_STATUS(ReadTrain(*train, model));
+  WEIRHOUSE_TRY_STATUS(ReadInputs(node).status());
   if (const YamlNode* metrics = node.Find("metrics"); metrics != nullptr && !metrics->is_null())
     WEIRHOUSE_TRY_STATUS(ReadMetrics(*metrics, model));
   if (const YamlNode* serve = node.Find("serve"); serve != nullptr && !serve->is_null())
@@ -185,6 +202,16 @@ Result<std::vector<std::string>> SplitCommand(std::string_view command) {
   if (in_word) words.push_back(std::move(word));
   if (words.empty()) return Status(Code::kInvalidInput, "the command is empty").WithError("WH5001");
   return words;
+}
+
+Result<std::vector<std::string>> ParseInputs(std::string_view text, const std::string& path,
+                                             const std::string& model) {
+  WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(text, path));
+  for (const YamlNode& document : documents) {
+    const YamlNode* name = document.Find("model");
+    if (name != nullptr && name->is_scalar() && name->text() == model) return ReadInputs(document);
+  }
+  return std::vector<std::string>();
 }
 
 Result<std::vector<ModelDefinition>> ParseModels(std::string_view text, const std::string& path) {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "model/score_channel.h"
 #include "model/train.h"
@@ -71,6 +72,7 @@ struct Scorer::Impl {
   void Watch();
   void Serve(Request& request);
   Scored Exchange(const Request& request);
+  Scored ExchangeGuarded(const Request& request);
   Scored ReadAnswer(const Request& request, Frame frame);
   Status EnsureReady(nanoseconds arrived);
   Status Load();
@@ -276,8 +278,17 @@ Scored Scorer::Impl::Exchange(const Request& request) {
   return ReadAnswer(request, std::move(frame));
 }
 
+// Nothing may be thrown out of the thread; what was begun with the child is not known then.
+Scored Scorer::Impl::ExchangeGuarded(const Request& request) {
+  try {
+    return Exchange(request);
+  } catch (...) {
+    return Drop(StatusOfException());
+  }
+}
+
 void Scorer::Impl::Serve(Request& request) {
-  Scored answer = Exchange(request);
+  Scored answer = ExchangeGuarded(request);
   {
     const std::lock_guard lock(mutex);
     ++(answer.ok() ? health.answered : health.failed);
@@ -381,7 +392,7 @@ Result<std::unique_ptr<Scorer>> Scorer::Create(ScorerOptions options) {
     return Status(Code::kUnavailable, "could not watch a scoring process: too many open files")
         .WithError("WH5007");
   }
-  scorer->impl_->thread = std::thread([impl = scorer->impl_.get()] { impl->Run(); });
+  WEIRHOUSE_TRY(scorer->impl_->thread, StartThread([impl = scorer->impl_.get()] { impl->Run(); }));
   return scorer;
 }
 

@@ -8,7 +8,9 @@
 #include <fstream>
 
 #include "base/environment.h"
+#include "base/json_depth.h"
 #include "base/text.h"
+#include "model/inputs.h"
 
 namespace weirhouse::model {
 namespace {
@@ -102,30 +104,96 @@ Result<nlohmann::json> ReadReport(storage::Disk& disk, const std::string& path) 
   };
   if (info.size_bytes > kReportBytesMax) return refuse("larger than 16 MiB");
   WEIRHOUSE_TRY(const std::string text, disk.Read(path));
+  if (JsonDepthOf(text) > kSentDepthMax) return refuse("nested too deep");
   nlohmann::json report = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object()) return refuse("not a JSON object");
   return report;
 }
 
-// The environment as the command's side wrote it, with the digests that we took ourselves: a
-// command that never calls current_job still has its script recorded.
+// The environment as the command's side wrote it, with what we know ourselves: a command that never
+// calls current_job still has its interpreter, its packages and its script recorded.
 nlohmann::json RecordedEnvironment(storage::Disk& disk, const TrainingJob& job,
+                                   const nlohmann::json& asked,
                                    const std::map<std::string, std::string>& scripts,
                                    const std::map<std::string, std::string>& variables,
                                    const std::string& python) {
   nlohmann::json environment = nlohmann::json::object();
   if (auto report = ReadReport(disk, job.output_folder + "/environment.json"); report.ok())
     environment = std::move(report).value();
+  for (const char* name : {"python", "implementation", "platform", "packages"}) {
+    if (!environment.contains(name) && asked.contains(name)) environment[name] = asked[name];
+  }
   environment["interpreter"] = python;
   environment["command"] = job.definition.command;
+  environment["folder"] = Absolute(job.project_folder);
+  environment["processors"] = job.processors_max > 0
+                                  ? std::min(job.processors_max, UsableProcessors())
+                                  : UsableProcessors();
   auto& recorded = environment["variables"];
   recorded = nlohmann::json::object();
-  for (const auto& [name, value] : ChildEnvironment()) {
-    if (name != "HOME" && name != "PATH") recorded[name] = variables.at(name);
-  }
+  for (const auto& [name, value] : ChildEnvironment()) recorded[name] = variables.at(name);
   if (!environment["scripts"].is_object()) environment["scripts"] = nlohmann::json::object();
   for (const auto& [path, digest] : scripts) environment["scripts"][path] = digest;
   return environment;
+}
+
+// What the interpreter is and where it looks for packages, before any script of the project could
+// change that. An object without "folders" where it could not be asked.
+nlohmann::json AskInterpreter(storage::Disk& disk, const std::string& python,
+                              const std::string& folder,
+                              const std::map<std::string, std::string>& variables,
+                              const std::string& answer) {
+  static constexpr char kQuestion[] = R"(
+import json, platform, sys, sysconfig
+from importlib import metadata
+folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *sys.path[1:]]
+own = sysconfig.get_paths()["stdlib"]
+sites = [p for p in sys.path[1:] if p and "-packages" in p or not p.startswith((own, own.replace(sys.prefix, sys.base_prefix)))]
+packages = {}
+for one in metadata.distributions():
+    name = one.metadata["Name"]
+    if name: packages.setdefault(name.lower().replace("_", "-"), one.version)
+with open(sys.argv[1], "w") as file:
+    json.dump({"python": platform.python_version(), "implementation": platform.python_implementation(),
+               "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
+               "packages": packages, "sites": sites, "folders": [f for f in folders if f]}, file)
+)";
+  ChildCommand command;
+  command.argv = {python, "-c", kQuestion, answer};
+  command.folder = folder;
+  command.environment = variables;
+  command.limits.wall_time = std::chrono::seconds(60);
+  const auto exit = RunChild(std::move(command));
+  if (exit.ok() && exit->ok()) {
+    if (auto report = ReadReport(disk, answer); report.ok()) return std::move(report).value();
+  }
+  return nlohmann::json::object();
+}
+
+// What the command's processes told that they opened, against what it was given.
+nlohmann::json JudgeOpened(storage::Disk& disk, const TrainingJob& job, const std::string& told,
+                           const nlohmann::json& asked) {
+  Given given;
+  given.project_folder = job.project_folder;
+  given.code = job.code;
+  given.declared = job.inputs;
+  given.folders = {job.output_folder, job.training_set.path};
+  if (const auto folders = asked.find("folders"); folders != asked.end() && folders->is_array()) {
+    for (const auto& folder : *folders) {
+      if (folder.is_string()) given.folders.push_back(folder.get<std::string>());
+    }
+  }
+  std::vector<std::string> sites;
+  if (const auto known = asked.find("sites"); known != asked.end() && known->is_array()) {
+    for (const auto& site : *known) {
+      if (site.is_string()) sites.push_back(site.get<std::string>());
+    }
+  }
+  const auto log = disk.Read(told);
+  const Opened opened = ParseOpened(log.ok() ? *log : std::string());
+  nlohmann::json judged = Undeclared(opened, given);
+  judged["installed"] = Installed(opened, sites);
+  return judged;
 }
 
 // Digests of those words of the command that name files of the project, taken before it runs.
@@ -253,13 +321,10 @@ Digest ModelDigest(const std::vector<Artifact>& artifacts) {
   return hash.Finish();
 }
 
-Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job) {
-  const nlohmann::json& parameters =
-      job.parameters.is_null() ? job.definition.params : job.parameters;
-  WEIRHOUSE_TRY(const std::string python, ResolvePython(job.python));
-  WEIRHOUSE_TRY_STATUS(PrepareFolder(disk, job.output_folder));
-  const std::string job_folder = Absolute(job.output_folder);
-
+namespace {
+// The command as it is started: its interpreter, its variables, its limits, and who tells of it.
+ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
+                       const std::string& python) {
   ChildCommand command;
   command.argv = job.definition.command;
   WEIRHOUSE_CHECK(!command.argv.empty());
@@ -271,24 +336,57 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   command.environment["PYTHONDONTWRITEBYTECODE"] = "1";  // the project stays as it was
   command.limits.wall_time = job.timeout;
   command.limits.rss_bytes_max = job.rss_bytes_max;
+  command.limits.processors_max = job.processors_max;
   command.log_path = job_folder + "/train.log";
   command.on_line = job.on_line;
+  return command;
+}
+
+Status RequireInputsUnchanged(const TrainingJob& job, const TrainingOutcome& outcome) {
+  WEIRHOUSE_TRY(const auto now, DigestInputs(job.inputs, job.project_folder));
+  for (const auto& [path, digest] : now) {
+    if (outcome.inputs.at(path) == digest) continue;
+    return Status(Code::kConflict,
+                  fmt::format("an input changed while the model was trained: {}", path))
+        .WithError("WH5026")
+        .WithHint("run the command again");
+  }
+  return Status();
+}
+}  // namespace
+
+Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job) {
+  const nlohmann::json& parameters =
+      job.parameters.is_null() ? job.definition.params : job.parameters;
+  WEIRHOUSE_TRY(const std::string python, ResolvePython(job.python));
+  WEIRHOUSE_TRY_STATUS(PrepareFolder(disk, job.output_folder));
+  const std::string job_folder = Absolute(job.output_folder);
+  ChildCommand command = CommandOf(job, job_folder, python);
   const auto variables = command.environment;
 
+  TrainingOutcome outcome;
+  WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.inputs, job.project_folder));
   WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
+  const nlohmann::json asked =
+      AskInterpreter(disk, python, job.project_folder, variables, job_folder + "/interpreter.json");
   const std::string description =
       DescribeJob(job, parameters, variables)
           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   WEIRHOUSE_TRY_STATUS(disk.Write(job_folder + "/job.json", description + "\n"));
+  if (const std::string library = OpenedFilesLibrary(); !library.empty()) {
+    command.environment["LD_PRELOAD"] = library;
+    command.environment["WEIRHOUSE_OPENED"] = job_folder + "/opened";
+  }
 
-  TrainingOutcome outcome;
   WEIRHOUSE_TRY(outcome.exit, RunChild(std::move(command)));
   WEIRHOUSE_TRY_STATUS(JudgeExit(job, outcome.exit));
   WEIRHOUSE_TRY(outcome.artifacts, ListArtifacts(job_folder + "/model"));
   if (outcome.artifacts.empty()) return UnusableArtifacts("there are none");
   outcome.model_digest = ModelDigest(outcome.artifacts);
   WEIRHOUSE_TRY(outcome.metrics, ReadMetrics(disk, job_folder));
-  outcome.environment = RecordedEnvironment(disk, job, scripts, variables, python);
+  WEIRHOUSE_TRY_STATUS(RequireInputsUnchanged(job, outcome));
+  outcome.environment = RecordedEnvironment(disk, job, asked, scripts, variables, python);
+  outcome.environment.update(JudgeOpened(disk, job, job_folder + "/opened", asked));
   WEIRHOUSE_TRY_STATUS(JudgeMetrics(job.definition.name, job.definition.metrics, outcome.metrics));
 
   std::vector<std::string> paths;

@@ -5,6 +5,8 @@
 //   model/            what the command leaves here are the model's artifacts
 //   metrics.json      written by the command's side (weirhouse.current_job) at its exit
 //   environment.json  python, packages, variables and scripts, written there too
+//   interpreter.json  what its Python is, and has installed, asked before it runs
+//   opened            what its processes opened (preload/opened_files.cc)
 //   train.log         what the command printed
 #pragma once
 
@@ -13,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +53,9 @@ struct TrainingJob {
   std::chrono::milliseconds timeout = std::chrono::hours(6);  // a night's training; 0 = none
   std::int64_t rss_bytes_max = 0;                             // 0 = not watched
   std::function<void(std::string_view line)> on_line;         // what the command prints
+  std::set<std::string> code;       // files of the project that are its code, relative
+  std::vector<std::string> inputs;  // that its model declares
+  int processors_max = 0;           // 0 = all that we may use
 };
 
 struct Artifact {
@@ -62,8 +68,10 @@ struct TrainingOutcome {
   std::map<std::string, double> metrics;
   std::vector<Artifact> artifacts;  // sorted by name
   Digest model_digest;              // see ModelDigest
-  // {"python", "packages": {name: version}, "variables": {…}, "scripts": {path: sha256}}
+  // {"interpreter", "python", "packages": {name: version}, "variables": {…}, "scripts": {path:
+  // sha256}, "processors", "folder", and what Undeclared gives}
   nlohmann::json environment;
+  std::map<std::string, std::string> inputs;  // declared path → digest, before and after the run
   ChildExit exit;
 };
 
@@ -71,7 +79,9 @@ struct TrainingOutcome {
 //   kInvalidInput  the command failed (WH5002), ran too long (WH5003), left no or unusable
 //   artifacts
 //                  (WH5004) or unreadable metrics (WH5006), or could not be started (WH5007)
-//   kGateFailed    a metric is outside its bounds, or was not reported (WH5005); the job folder
+//   kInvalidInput  a declared input is not there (WH5028); kConflict if it changed meanwhile
+//   (WH5026) kGateFailed    a metric is outside its bounds, or was not reported (WH5005); the job
+//   folder
 //                  stays as it is
 //   kUnavailable   disk full, no process to be had
 Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job);

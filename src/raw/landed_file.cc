@@ -19,6 +19,10 @@ using storage::OpenFolder;
 // The kernel's file times stand still for up to this long (a tick of its clock), so that two writes
 // may leave the same time behind.
 constexpr std::chrono::milliseconds kTimeStep{10};
+constexpr std::int64_t kQuietUs =
+    2'000'000;  // unchanged this long counts as closed where leases are refused
+// Files of one name that may lie aside at once: in the folder aside, and in hidden ones in it.
+constexpr int kAsideOfOneNameMax = 64;
 
 std::string_view FolderOf(std::string_view place) {
   const auto slash = place.rfind('/');
@@ -83,8 +87,47 @@ Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
   return back ? Removal::kOther : Removal::kKeptAside;
 }
 
+// ".1": where a file goes aside whose name lies aside already. No landed file is called so.
+std::string RoomName(int number) { return fmt::format(".{}", number); }
+// Whether `entry` of the folder aside, and not of a room in it, is one.
+bool IsRoom(const Entry& entry, std::string_view place, const LandingRule& rule) {
+  return entry.kind == storage::EntryKind::kFolder && entry.name.starts_with('.') &&
+         BaseOf(place) == rule.aside_name;
+}
+
 std::string AsidePath(const LandingRule& rule, const std::string& aside_place) {
   return TextOfName(rule.folder + "/" + aside_place);
+}
+
+// Whether `place` lies in a folder aside.
+bool LiesAside(std::string_view place, const LandingRule& rule) {
+  std::string_view folder = FolderOf(place);
+  if (BaseOf(folder).starts_with('.') && BaseOf(folder) != rule.aside_name)
+    folder = FolderOf(folder);
+  return BaseOf(folder) == rule.aside_name;
+}
+
+// A file that was taken in from where it lies aside.
+Result<Removal> RemoveAside(const OpenFolder& root, const LandedFile& file, const Digest& digest,
+                            const LandingRule& rule) {
+  std::string room(FolderOf(file.place));
+  {
+    WEIRHOUSE_TRY(const OpenFolder folder, root.Walk(room));
+    const std::string base = BaseOf(file.place);
+    WEIRHOUSE_TRY(const bool same, IsTheFile(folder, base, digest, [&](const Entry& found) {
+                    return found.SameBytesTimesAs(file.entry);
+                  }));
+    if (!same) return Removal::kOther;
+    WEIRHOUSE_FAILPOINT("landing.remove.before");
+    WEIRHOUSE_TRY_STATUS(folder.RemoveFile(base));
+    WEIRHOUSE_FAILPOINT("landing.remove.after");
+  }
+  for (bool last = false; !last; room = std::string(FolderOf(room))) {
+    last = BaseOf(room) == rule.aside_name;
+    const auto parent = root.Walk(FolderOf(room));
+    if (parent.ok()) parent->RemoveEmptyFolder(BaseOf(room)).Ignore("it holds others");
+  }
+  return Removal::kRemoved;
 }
 
 // The folder aside in `folder`, and what lies in it; what hinders the look is told.
@@ -109,9 +152,18 @@ std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFol
 }
 }  // namespace
 
-Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
-  const auto nothing = [](const Status& status) -> Result<std::optional<std::string>> {
-    if (status.code() == Code::kNotFound) return std::optional<std::string>();
+Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry, ProcessTime now) {
+  WEIRHOUSE_TRY(const Descriptor fd, folder.OpenFile(entry.name));
+  WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
+  if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
+  const storage::Writers writers = storage::WritersOf(fd.get());
+  if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
+  return Micros(now) - entry.mtime_us() >= kQuietUs;
+}
+
+Result<LandedBytes> ReadLanded(const LandedFile& file) {
+  const auto nothing = [](const Status& status) -> Result<LandedBytes> {
+    if (status.code() == Code::kNotFound) return LandedBytes{std::nullopt, /*gone=*/true};
     return status;
   };
   const auto root = OpenFolder::Open(file.folder);
@@ -121,19 +173,19 @@ Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
   const auto fd = folder->OpenFile(BaseOf(file.place));
   if (!fd.ok()) return nothing(fd.status());
   WEIRHOUSE_TRY(const Entry before, storage::EntryOf(fd->get(), file.path));
-  if (!before.UnchangedSince(file.entry)) return std::optional<std::string>();
+  if (!before.UnchangedSince(file.entry)) return LandedBytes();
   WaitUntilTimesTell(before);
   std::string bytes;
   bytes.reserve(static_cast<std::size_t>(before.size_bytes));
   WEIRHOUSE_TRY_STATUS(storage::ReadPieces(fd->get(), file.path, before.size_bytes,
                                            [&](std::string_view piece) { bytes += piece; }));
-  if (storage::WritersOf(fd->get()) == storage::Writers::kSome) return std::optional<std::string>();
+  if (storage::WritersOf(fd->get()) == storage::Writers::kSome) return LandedBytes();
   WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd->get(), file.path));
   if (!after.UnchangedSince(before) ||
       static_cast<std::int64_t>(bytes.size()) != before.size_bytes) {
-    return std::optional<std::string>();
+    return LandedBytes();
   }
-  return std::optional<std::string>(std::move(bytes));
+  return LandedBytes{std::move(bytes)};
 }
 
 Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,
@@ -145,71 +197,175 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,
   const std::string base = BaseOf(file.place);
   const auto root = OpenFolder::Open(file.folder);
   if (!root.ok()) return gone(root.status());
+  if (LiesAside(file.place, rule)) {
+    const Result<Removal> removal = RemoveAside(*root, file, digest, rule);
+    return removal.ok() ? removal : gone(removal.status());
+  }
   const auto folder = root->Walk(FolderOf(file.place));
   if (!folder.ok()) return gone(folder.status());
   const auto listed = folder->Look(base);
   if (!listed.ok()) return gone(listed.status());
   if (!listed->UnchangedSince(file.entry)) return Removal::kOther;
   WEIRHOUSE_TRY(const OpenFolder aside, folder->MakePrivate(rule.aside_name));
-  const Result<Removal> removal = RemoveThrough(aside, *folder, base, file.entry, digest);
-  folder->RemoveEmptyFolder(rule.aside_name).Ignore("it holds what waits for its name");
+  Result<Removal> removal = RemoveThrough(aside, *folder, base, file.entry, digest);
+  // A file of this name lies aside: each gets a room of its own.
+  for (int i = 1; i < kAsideOfOneNameMax && removal.status().code() == Code::kConflict; ++i) {
+    WEIRHOUSE_TRY(const OpenFolder room, aside.MakePrivate(RoomName(i)));
+    removal = RemoveThrough(room, *folder, base, file.entry, digest);
+    aside.RemoveEmptyFolder(RoomName(i)).Ignore("it holds what lies aside");
+  }
+  folder->RemoveEmptyFolder(rule.aside_name).Ignore("it holds what lies aside");
   return removal.ok() ? removal : gone(removal.status());
 }
 
+namespace {
+// One folder aside. Threads: one.
+class Settler {
+ public:
+  Settler(const LandingRule& rule, const OpenFolder& folder, std::string parent,
+          catalog::Catalog& catalog, ProcessTime now, Landing& landing)
+      : rule_(rule),
+        folder_(folder),
+        parent_(std::move(parent)),
+        catalog_(catalog),
+        now_(now),
+        landing_(landing) {}
+
+  // What lies in `aside`, which is the folder `aside_place` or a room in it.
+  Status Settle(const OpenFolder& aside, const std::string& aside_place,
+                const std::vector<Entry>& entries) {
+    for (const Entry& entry : entries) {
+      const std::string place = aside_place + "/" + entry.name;
+      if (!IsRoom(entry, aside_place, rule_)) {
+        WEIRHOUSE_TRY_STATUS(SettleOne(aside, place, entry));
+        continue;
+      }
+      const auto looked = LookAside(aside, rule_, place, landing_.untaken);
+      if (!looked) continue;
+      WEIRHOUSE_TRY_STATUS(Settle(looked->first, place, looked->second));
+      aside.RemoveEmptyFolder(entry.name).Ignore("it holds what lies aside");
+    }
+    return Status();
+  }
+
+ private:
+  void Tell(const std::string& place, std::string why) {
+    landing_.untaken.push_back({AsidePath(rule_, place), std::move(why)});
+  }
+
+  // Whether the catalog has `entry` under the path of `place`, and these are its bytes.
+  Result<bool> IsStored(const OpenFolder& aside, const std::string& place, const Entry& entry) {
+    WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> record,
+                  catalog_.FindLanding(AsidePath(rule_, place)));
+    if (!record) return false;
+    const auto same = IsTheFile(aside, entry.name, record->digest, [&](const Entry& found) {
+      return found.kind == storage::EntryKind::kFile && found.inode == record->inode &&
+             found.size_bytes == record->size_bytes && found.mtime_us() == record->mtime_us;
+    });
+    return same.ok() && *same;
+  }
+
+  Status SettleOne(const OpenFolder& aside, const std::string& place, const Entry& entry) {
+    const std::string landed = parent_.empty() ? entry.name : parent_ + "/" + entry.name;
+    WEIRHOUSE_TRY(bool stored, IsStored(aside, place, entry));  // taken in from here
+    if (stored && !rule_.delete_after) {
+      Tell(place, "it was moved aside and is stored; the source no longer deletes its files");
+      return Status();
+    }
+    if (!stored && rule_.delete_after) {
+      WEIRHOUSE_TRY(stored, IsStored(aside, landed, entry));
+    }
+    if (stored) {
+      const Status removed = aside.RemoveFile(entry.name);
+      if (!removed.ok())
+        Tell(place, "it is stored and cannot be removed: " + TextOfName(removed.message()));
+      return Status();
+    }
+    const Result<bool> back = PutBack(aside, folder_, entry.name);
+    if (!back.ok()) {
+      Tell(place, fmt::format("it was moved aside and cannot be put back: {}",
+                              TextOfName(back.status().message())));
+    } else if (!*back) {
+      TakeFrom(aside, place, landed, entry);
+    }
+    return Status();
+  }
+
+  // Another file has its name: it is taken in from where it lies.
+  void TakeFrom(const OpenFolder& aside, const std::string& place, const std::string& landed,
+                const Entry& entry) {
+    if (entry.kind != storage::EntryKind::kFile) {
+      return Tell(place,
+                  "it was moved aside, is no file, and something else has its name: it is "
+                  "put back when that is gone");
+    }
+    LandedFile file;
+    file.source = rule_.source;
+    file.folder = rule_.folder;
+    file.place = place;
+    file.name = TextOfName(landed);
+    file.path = AsidePath(rule_, place);
+    file.entry = entry;
+    if (!rule_.batch.pattern.empty()) {
+      auto batch = BatchOfName(entry.name, rule_.batch.pattern);
+      if (!batch) return landing_.unmatched.push_back(std::move(file));
+      file.batch = *std::move(batch);
+    }
+    const Result<bool> whole = IsWhole(aside, entry, now_);
+    if (!whole.ok()) {
+      return Tell(place, fmt::format("it was moved aside and cannot be read: {}",
+                                     TextOfName(whole.status().message())));
+    }
+    (*whole ? landing_.complete : landing_.incomplete).push_back(std::move(file));
+  }
+
+  const LandingRule& rule_;
+  const OpenFolder& folder_;  // in which the folder aside lies
+  const std::string parent_;  // its place; empty: the landing folder itself
+  catalog::Catalog& catalog_;
+  const ProcessTime now_;
+  Landing& landing_;
+};
+}  // namespace
+
 Status SettleAside(const LandingRule& rule, const std::string& aside_place,
-                   catalog::Catalog& catalog, std::vector<Untaken>& untaken) {
+                   catalog::Catalog& catalog, ProcessTime now, Landing& landing) {
   const auto root = OpenFolder::Open(rule.folder);
   if (!root.ok()) return Status();  // the listing says why
   const std::string parent(FolderOf(aside_place));
   const auto folder = root->Walk(parent);
   if (!folder.ok()) return Status();
-  const auto looked = LookAside(*folder, rule, aside_place, untaken);
+  const auto looked = LookAside(*folder, rule, aside_place, landing.untaken);
   if (!looked) return Status();
-  const OpenFolder& aside = looked->first;
-  for (const Entry& entry : looked->second) {
-    const std::string place = parent.empty() ? entry.name : parent + "/" + entry.name;
-    const std::string path = TextOfName(rule.folder + "/" + place);
-    WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> record, catalog.FindLanding(path));
-    if (record && rule.delete_after) {
-      const auto same = IsTheFile(aside, entry.name, record->digest, [&](const Entry& found) {
-        return found.kind == storage::EntryKind::kFile && found.inode == record->inode &&
-               found.size_bytes == record->size_bytes && found.mtime_us() == record->mtime_us;
-      });
-      if (same.ok() && *same) {
-        const Status removed = aside.RemoveFile(entry.name);
-        if (!removed.ok()) {
-          untaken.push_back(
-              {AsidePath(rule, aside_place) + "/" + TextOfName(entry.name),
-               "it is stored and cannot be removed: " + TextOfName(removed.message())});
-        }
-        continue;
-      }
-    }
-    const Result<bool> back = PutBack(aside, *folder, entry.name);
-    if (back.ok() && *back) continue;
-    untaken.push_back(
-        {TextOfName(rule.folder + "/" + aside_place + "/" + entry.name),
-         back.ok() ? "it was moved aside, and another file has its name now: it is put back when "
-                     "that one is gone"
-                   : fmt::format("it was moved aside and cannot be put back: {}",
-                                 TextOfName(back.status().message()))});
-  }
-  folder->RemoveEmptyFolder(BaseOf(aside_place)).Ignore("it holds what waits for its name");
+  WEIRHOUSE_TRY_STATUS(Settler(rule, *folder, parent, catalog, now, landing)
+                           .Settle(looked->first, aside_place, looked->second));
+  folder->RemoveEmptyFolder(BaseOf(aside_place)).Ignore("it holds what lies aside");
   return Status();
 }
+
+namespace {
+void ListFolder(const OpenFolder& folder, const LandingRule& rule, const std::string& place,
+                std::vector<Untaken>& untaken) {
+  const auto looked = LookAside(folder, rule, place, untaken);
+  if (!looked) return;
+  for (const Entry& entry : looked->second) {
+    const std::string below = place + "/" + entry.name;
+    if (IsRoom(entry, place, rule)) {
+      ListFolder(looked->first, rule, below, untaken);
+      continue;
+    }
+    untaken.push_back({AsidePath(rule, below),
+                       "it was moved aside: `wh ingest` takes it in, or removes it if it is "
+                       "stored"});
+  }
+}
+}  // namespace
 
 void ListAside(const LandingRule& rule, const std::string& aside_place,
                std::vector<Untaken>& untaken) {
   const auto root = OpenFolder::Open(rule.folder);
   if (!root.ok()) return;  // the listing says why
   const auto folder = root->Walk(FolderOf(aside_place));
-  if (!folder.ok()) return;
-  const auto looked = LookAside(*folder, rule, aside_place, untaken);
-  if (!looked) return;
-  for (const Entry& entry : looked->second) {
-    untaken.push_back({AsidePath(rule, aside_place) + "/" + TextOfName(entry.name),
-                       "it was moved aside: `wh ingest` puts it back when no other file has its "
-                       "name, or removes it if it is stored"});
-  }
+  if (folder.ok()) ListFolder(*folder, rule, aside_place, untaken);
 }
 }  // namespace weirhouse::raw

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "raw/landed_file.h"
 #include "raw/landing_name.h"
 
 namespace weirhouse::raw {
@@ -15,8 +16,6 @@ using storage::Entry;
 using storage::EntryKind;
 using storage::OpenFolder;
 
-constexpr std::int64_t kQuietUs =
-    2'000'000;  // unchanged this long counts as closed where leases are refused
 constexpr int kFolderDepthMax = 16;
 // Both are keys in the catalog, and PostgreSQL's indexes end at 2,704 bytes.
 constexpr std::size_t kNameBytesMax = 1024;
@@ -53,7 +52,7 @@ std::string WhyUnreadable(const Status& status) {
 class Walk {
  public:
   Walk(const LandingRule& rule, catalog::Catalog& catalog, ProcessTime now)
-      : rule_(rule), catalog_(catalog), now_us_(Micros(now)) {}
+      : rule_(rule), catalog_(catalog), now_(now) {}
 
   Result<Landing> Run() {
     auto root = OpenFolder::Open(rule_.folder);
@@ -152,7 +151,7 @@ class Walk {
       }
       file.batch = *std::move(batch);
     }
-    const Result<bool> whole = IsWhole(folder, entry);
+    const Result<bool> whole = IsWhole(folder, entry, now_);
     if (!whole.ok()) {
       if (whole.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(whole.status()));
       return;
@@ -172,16 +171,6 @@ class Walk {
     return same ? &record : nullptr;
   }
 
-  // True if no process has the file open for writing.
-  Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry) const {
-    WEIRHOUSE_TRY(const storage::Descriptor fd, folder.OpenFile(entry.name));
-    WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
-    if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
-    const storage::Writers writers = storage::WritersOf(fd.get());
-    if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
-    return now_us_ - entry.mtime_us() >= kQuietUs;
-  }
-
   void Refuse(std::string_view place, std::string why) {
     while (place.ends_with('/')) place.remove_suffix(1);
     const std::string path =
@@ -191,7 +180,7 @@ class Walk {
 
   const LandingRule& rule_;
   catalog::Catalog& catalog_;
-  const std::int64_t now_us_;
+  const ProcessTime now_;
   std::map<std::string, catalog::LandingRecord> seen_;
   Status problem_;  // of the catalog
   Landing landing_;

@@ -1,11 +1,13 @@
 #include "raw/landing.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "raw/landed_file.h"
@@ -29,6 +31,15 @@ struct LandingTest : ::testing::Test {
     rule = {"arrival", scratch / "landing", {"{date}"}, false, AsideName("/project")};
   }
   Result<Landing> List() { return ListLanding(rule, *catalog, SystemClock().Now()); }
+  // All folders aside.
+  Result<Landing> Settle() {
+    WEIRHOUSE_TRY(const Landing listed, List());
+    Landing left;
+    for (const std::string& aside : listed.aside) {
+      WEIRHOUSE_TRY_STATUS(SettleAside(rule, aside, *catalog, SystemClock().Now(), left));
+    }
+    return left;
+  }
   std::string At(const std::string& name) const { return scratch / ("landing/" + name); }
   // The one file that waits.
   LandedFile TheFile() {
@@ -149,7 +160,7 @@ TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
   for (int i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
   for (const LandedFile& file : landing.complete) {
     ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-    EXPECT_EQ(bytes, "{}\n");
+    EXPECT_EQ(bytes.bytes, "{}\n");
   }
 }
 
@@ -189,7 +200,7 @@ TEST_F(LandingTest, AFileWithTheTimeOfAnotherIsAnotherFile) {
   EXPECT_EQ(second.entry.mtime_ns, first.entry.mtime_ns);
   EXPECT_EQ(second.entry.inode, first.entry.inode);
   ASSERT_OK_AND(const auto bytes, ReadLanded(second));
-  EXPECT_EQ(bytes, "new\n");
+  EXPECT_EQ(bytes.bytes, "new\n");
 }
 
 // ---- Reading and removing
@@ -199,9 +210,9 @@ TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
   WriteFile(At(".new"), "second\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
   ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-  EXPECT_FALSE(bytes.has_value());
+  EXPECT_FALSE(bytes.bytes || bytes.gone);
   ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
-  EXPECT_EQ(next, "second\n");
+  EXPECT_EQ(next.bytes, "second\n");
 }
 
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
@@ -211,7 +222,7 @@ TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   std::filesystem::remove_all(At("in"));
   std::filesystem::create_directory_symlink(scratch / "outside", At("in"));
   const auto bytes = ReadLanded(file);
-  EXPECT_TRUE(!bytes.ok() || !*bytes);
+  EXPECT_TRUE(!bytes.ok() || !bytes->bytes);
   const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule);
   EXPECT_TRUE(!removal.ok() || *removal != Removal::kRemoved);
   EXPECT_TRUE(std::filesystem::exists(scratch / "outside/2013-01-01.jsonl"));
@@ -264,20 +275,98 @@ TEST_F(LandingTest, WhatACrashLeftAsideIsRemovedIfItIsStoredAndElsePutBack) {
   WriteFile(At("2013-01-03.jsonl"), "newer\n");
   ASSERT_OK_AND(const Landing landing, List());
   ASSERT_EQ(landing.aside, std::vector<std::string>{rule.aside_name});
-  std::vector<Untaken> untaken;
-  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  ASSERT_OK_AND(const Landing left, Settle());
   EXPECT_FALSE(std::filesystem::exists(aside + "/2013-01-01.jsonl"));
   EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
   EXPECT_EQ(testing::ReadFile(At("2013-01-02.jsonl")), "not stored\n");
   EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "newer\n");
-  ASSERT_EQ(untaken.size(), 1u);
+  EXPECT_TRUE(left.untaken.empty());
+  EXPECT_EQ(left.complete.size(), 1u);
   // Once the name is free it comes back.
   std::filesystem::remove(At("2013-01-03.jsonl"));
-  untaken.clear();
-  ASSERT_OK(SettleAside(rule, landing.aside[0], *catalog, untaken));
+  ASSERT_OK_AND(const Landing then, Settle());
   EXPECT_EQ(testing::ReadFile(At("2013-01-03.jsonl")), "its name is taken\n");
-  EXPECT_TRUE(untaken.empty());
+  EXPECT_TRUE(then.untaken.empty() && then.complete.empty());
   EXPECT_FALSE(std::filesystem::exists(aside));
+}
+
+TEST_F(LandingTest, AFileWhoseNameIsTakenIsTakenInFromWhereItLies) {
+  rule.delete_after = true;
+  const std::string aside = At("in/" + rule.aside_name);
+  std::filesystem::create_directories(aside + "/.1");
+  WriteFile(aside + "/2013-01-01.jsonl", "first\n");
+  WriteFile(aside + "/.1/2013-01-01.jsonl", "second\n");
+  WriteFile(At("in/2013-01-01.jsonl"), "third\n");
+  ASSERT_OK_AND(const Landing left, Settle());
+  EXPECT_TRUE(left.untaken.empty());
+  ASSERT_EQ(left.complete.size(), 2u);
+  std::set<std::string> taken;
+  for (const LandedFile& file : left.complete) {
+    EXPECT_EQ(file.name, "in/2013-01-01.jsonl");
+    EXPECT_EQ(file.batch, "2013-01-01");
+    EXPECT_NE(file.path, At("in/2013-01-01.jsonl"));
+    ASSERT_OK_AND(const LandedBytes bytes, ReadLanded(file));
+    ASSERT_TRUE(bytes.bytes);
+    taken.insert(*bytes.bytes);
+    Record(file, *bytes.bytes);
+    // Other bytes than those stored stay.
+    ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("other\n"), rule));
+    EXPECT_EQ(other, Removal::kOther);
+    if (*bytes.bytes == "second\n") continue;  // a crash comes before its removal
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes.bytes), rule));
+    EXPECT_EQ(removal, Removal::kRemoved);
+  }
+  EXPECT_EQ(taken, (std::set<std::string>{"first\n", "second\n"}));
+  ASSERT_OK_AND(const Landing then, Settle());
+  EXPECT_TRUE(then.untaken.empty() && then.complete.empty());
+  EXPECT_FALSE(std::filesystem::exists(aside));
+  EXPECT_EQ(testing::ReadFile(At("in/2013-01-01.jsonl")), "third\n");
+}
+
+TEST_F(LandingTest, WhatLiesAsideStandsInNobodysWay) {
+  const std::string aside = At(rule.aside_name);
+  for (int i = 0; i < 3; ++i) {
+    WriteFile(At("2013-01-01.jsonl"), "now\n");
+    const LandedFile file = TheFile();
+    const std::string room = i == 0 ? aside : fmt::format("{}/.{}", aside, i);
+    std::filesystem::create_directories(room);
+    for (const std::string& made : {aside, room})
+      std::filesystem::permissions(made, std::filesystem::perms::owner_all);
+    WriteFile(room + "/2013-01-01.jsonl", fmt::format("{}\n", i));
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("now\n"), rule));
+    EXPECT_EQ(removal, Removal::kRemoved);
+    EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
+    EXPECT_EQ(testing::ReadFile(room + "/2013-01-01.jsonl"), fmt::format("{}\n", i));
+  }
+  std::vector<Untaken> untaken;
+  ListAside(rule, rule.aside_name, untaken);
+  EXPECT_EQ(untaken.size(), 3u);
+}
+
+TEST_F(LandingTest, WhatWasTakenInFromAsideIsNotReadAgainWhereNothingIsDeleted) {
+  const std::string aside = At(rule.aside_name);
+  std::filesystem::create_directory(aside);
+  WriteFile(aside + "/2013-01-01.jsonl", "first\n");
+  WriteFile(At("2013-01-01.jsonl"), "second\n");
+  ASSERT_OK_AND(const Landing left, Settle());
+  ASSERT_EQ(left.complete.size(), 1u);
+  Record(left.complete[0], "first\n");
+  ASSERT_OK_AND(const Landing then, Settle());
+  EXPECT_TRUE(then.complete.empty());
+  ASSERT_EQ(then.untaken.size(), 1u);
+  EXPECT_THAT(then.untaken[0].why, ::testing::HasSubstr("no longer deletes"));
+}
+
+TEST_F(LandingTest, AFileThatIsGoneBeforeItIsReadIsToldApart) {
+  WriteFile(At("2013-01-01.jsonl"), "first\n");
+  const LandedFile file = TheFile();
+  WriteFile(At(".new"), "other\n");
+  std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const LandedBytes other, ReadLanded(file));
+  EXPECT_FALSE(other.bytes || other.gone);
+  std::filesystem::remove(At("2013-01-01.jsonl"));
+  ASSERT_OK_AND(const LandedBytes gone, ReadLanded(file));
+  EXPECT_TRUE(!gone.bytes && gone.gone);
 }
 
 // ---- Names

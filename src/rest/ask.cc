@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/digest.h"
+#include "base/json_depth.h"
 #include "base/text.h"
 
 namespace weirhouse::rest {
@@ -34,27 +35,6 @@ void AddLevel(Name& name, std::string_view level) {
   if (name.problem.ok()) name.problem = CheckLevel(level);
   if (name.problem.ok() && name.text.size() > kNameBytesMax)
     name.problem = Malformed("name cannot be used: it is longer than 1,024 bytes");
-}
-
-// The greatest depth of brackets outside texts: what is no JSON may come out as anything.
-int DepthOf(std::string_view text) {
-  int depth = 0;
-  int greatest = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_text) {
-      if (c == '\\') ++i;
-      if (c == '"') in_text = false;
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '{' || c == '[') {
-      greatest = std::max(greatest, ++depth);
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return greatest;
 }
 
 Status WrongType(std::string_view key, std::string_view wanted, const json& found) {
@@ -147,8 +127,8 @@ Status Malformed(std::string what) {
 }
 
 Result<json> ParseBody(std::string_view text) {
-  if (DepthOf(text) > kJsonDepthMax)
-    return Malformed(fmt::format("the body is nested deeper than {} levels", kJsonDepthMax));
+  if (JsonDepthOf(text) > kSentDepthMax)
+    return Malformed(fmt::format("the body is nested deeper than {} levels", kSentDepthMax));
   json body = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (body.is_discarded()) return Malformed("the body is not JSON");
   if (!body.is_object()) return WrongType("body", "an object", body);

@@ -16,8 +16,6 @@
 
 namespace weirhouse::rest {
 
-// The nesting of a body. Nested types and nothing else make one deep; parsers here recurse.
-inline constexpr int kJsonDepthMax = 128;
 inline constexpr std::size_t kEngineBytesMax = 80;
 inline constexpr std::int64_t kPageSizeMax = 10'000;
 
@@ -62,7 +60,7 @@ std::string OwnNameOf(std::string_view name);    // "t" of "a.b.t"
 
 // ---- Bodies. All errors: kInvalidInput (WH7105).
 Status Malformed(std::string what);
-// One JSON object, no deeper than kJsonDepthMax; looks before it parses.
+// One JSON object, no deeper than kSentDepthMax; looks before it parses.
 Result<nlohmann::json> ParseBody(std::string_view text);
 Result<std::string> TextIn(const nlohmann::json& object, std::string_view key);
 Result<bool> FlagIn(const nlohmann::json& object, std::string_view key);  // absent: false

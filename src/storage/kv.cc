@@ -3,32 +3,51 @@
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdarg>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "storage/kv_damage.h"
+
 namespace weirhouse::storage {
 namespace {
 constexpr int kOpenFilesMax = 256;                         // the default keeps every file open
-constexpr std::size_t kInfoLogBytesMax = 1 << 20;          // its text log is for debugging only
 constexpr std::size_t kWriteBufferBytes = 16 << 20;        // two of them at most: see below
 constexpr std::size_t kIteratorReadaheadBytes = 64 << 10;  // scans are short
 
+// RocksDB's log of what it does goes nowhere. It is for debugging alone; and where it cannot be
+// written, as on a full disk, writing to it once more would end the process.
+class NoLog : public rocksdb::Logger {
+ public:
+  NoLog() : rocksdb::Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
+Status Damaged(std::string message) {
+  return Status(Code::kCorruption, std::move(message))
+      .WithError(std::string(kDamagedStoreError))
+      .WithHint("it is only a cache, made anew from the tables by the next command that may write");
+}
+
+// Another process, or this one, has it open for writing.
+bool IsLocked(const rocksdb::Status& status) {
+  return status.IsIOError() && status.ToString().find("lock") != std::string::npos;
+}
+
 Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
                      const std::string& folder) {
-  const std::string message =
+  std::string message =
       fmt::format("could not {} the key-value store: {}: {}", what, status.ToString(), folder);
-  if (status.IsCorruption()) {
-    return Status(Code::kCorruption, message)
-        .WithError("WH7027")
-        .WithHint("it is only a cache: remove the folder and it is rebuilt from the tables");
-  }
+  if (status.IsCorruption() || status.IsPathNotFound()) return Damaged(std::move(message));
   if (status.IsNoSpace()) {
     return Status(Code::kUnavailable, message)
         .WithError("WH7010")
@@ -38,7 +57,9 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
       status.IsIncomplete() || status.IsAborted()) {
     return Status(Code::kUnavailable, message)
         .WithError("WH7026")
-        .WithHint("another process may have it open; try again when it is done");
+        .WithHint(IsLocked(status) ? "another process has it open; try again when it is done"
+                                   : "look at the disk and at who may write there; the store is "
+                                     "only a cache, so its folder may also be removed");
   }
   if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
   if (status.IsNotSupported()) {
@@ -82,9 +103,7 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   rocks.max_subcompactions = 1;
   rocks.write_buffer_size = kWriteBufferBytes;
   rocks.max_write_buffer_number = 2;
-  rocks.info_log_level = rocksdb::WARN_LEVEL;
-  rocks.max_log_file_size = kInfoLogBytesMax;
-  rocks.keep_log_file_num = 2;
+  rocks.info_log = std::make_shared<NoLog>();
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
   // zstd and lz4 both come with the library; lz4 is the faster to read.
@@ -101,12 +120,24 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   return rocks;
 }
 
+// What reading says. A sector that the disk cannot give any more is damage too: what is made anew
+// lies elsewhere.
+Status StatusOfRead(const rocksdb::Status& status, std::string_view what,
+                    const std::string& folder) {
+  const bool lost =
+      status.IsIOError() &&
+      status.ToString().find(std::generic_category().message(EIO)) != std::string::npos;
+  if (!lost && !status.IsNotSupported()) return StatusOfRocks(status, what, folder);
+  return Damaged(
+      fmt::format("could not {} the key-value store: {}: {}", what, status.ToString(), folder));
+}
+
 Result<std::optional<std::string>> GetFrom(rocksdb::DB& db, const rocksdb::ReadOptions& options,
                                            std::string_view key, const std::string& folder) {
   rocksdb::PinnableSlice value;
   const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>();
-  if (!status.ok()) return StatusOfRocks(status, "read", folder);
+  if (!status.ok()) return StatusOfRead(status, "read", folder);
   return std::optional<std::string>(value.ToString());
 }
 
@@ -122,7 +153,7 @@ Status ScanIn(rocksdb::DB& db, rocksdb::ReadOptions options, std::string_view be
     if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
   }
   const rocksdb::Status status = iterator->status();
-  return status.ok() ? Status::Ok() : StatusOfRocks(status, "scan", folder);
+  return status.ok() ? Status::Ok() : StatusOfRead(status, "scan", folder);
 }
 
 class RocksState : public KvState {
@@ -188,7 +219,7 @@ class RocksStore : public KvStore {
     std::vector<std::optional<std::string>> answers(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (statuses[i].IsNotFound()) continue;
-      if (!statuses[i].ok()) return StatusOfRocks(statuses[i], "read", folder_);
+      if (!statuses[i].ok()) return StatusOfRead(statuses[i], "read", folder_);
       answers[i] = values[i].ToString();
     }
     return answers;
@@ -228,10 +259,35 @@ class RocksStore : public KvStore {
 };
 }  // namespace
 
+namespace {
+// Files of a store that has lost the one by which all others are found.
+bool HasFilesWithoutCurrent(const std::string& folder) {
+  std::error_code ignored;
+  if (std::filesystem::exists(folder + "/CURRENT", ignored)) return false;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("MANIFEST-") || name.ends_with(".sst")) return true;
+  }
+  return false;
+}
+}  // namespace
+
+Status RemoveKvStore(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  if (!error) return Status::Ok();
+  return Status(
+             error == std::errc::permission_denied ? Code::kPermissionDenied : Code::kUnavailable,
+             fmt::format("could not remove the key-value store: {}: {}", error.message(), folder))
+      .WithError("WH7026");
+}
+
 Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
                                                const KvOptions& options) {
   rocksdb::DB* raw = nullptr;
   rocksdb::Status status;
+  if (HasFilesWithoutCurrent(folder))
+    return Damaged(fmt::format("the key-value store has lost its file CURRENT: {}", folder));
   if (options.read_only) {
     std::error_code ignored;
     if (!std::filesystem::exists(folder + "/CURRENT", ignored)) {

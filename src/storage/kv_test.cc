@@ -1,5 +1,15 @@
 #include "storage/kv.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/random.h"
+#include "storage/kv_damage.h"
 #include "testing/testing.h"
 
 namespace weirhouse::storage {
@@ -131,11 +141,130 @@ TEST_F(KeyValue, RefusesToReadWhatIsNotThere) {
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "absent"));
 }
 
-TEST_F(KeyValue, FindsADamagedStore) {
-  Put("a", "1");
-  store_.reset();
-  WriteFile(folder_ + "/CURRENT", "no manifest\n");
-  EXPECT_EQ(KvStore::Open(folder_, {}).status().code(), Code::kCorruption);
+TEST_F(KeyValue, RefusesASecondWriterWithoutCallingItDamage) {
+  EXPECT_EQ(KvStore::Open(folder_, {}).status().error_code(), "WH7026");
+}
+
+constexpr std::size_t kFlipsEach = 6;
+
+// What every file of a store may have become.
+class DamagedStore : public KeyValue {
+ protected:
+  void SetUp() override {
+    KeyValue::SetUp();
+    for (int i = 0; i < 2000; ++i) {
+      const std::string key = "key" + std::to_string(i);
+      Put(key, key + std::string(100, static_cast<char>('a' + i % 26)));
+      if (i % 500 == 499) {
+        ASSERT_OK(store_->Flush());
+      }
+    }
+    ASSERT_OK_AND(whole_, All(*store_));
+    store_.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      files_[entry.path().filename().string()] = weirhouse::testing::ReadFile(entry.path());
+  }
+  static Result<std::vector<std::string>> All(KvStore& store) {
+    std::vector<std::string> pairs;
+    const auto keep = [&](std::string_view key, std::string_view value) {
+      pairs.push_back(std::string(key) + "=" + std::string(value));
+      return true;
+    };
+    WEIRHOUSE_TRY_STATUS(store.Scan("", "z", keep));
+    std::sort(pairs.begin(), pairs.end());
+    return pairs;
+  }
+  void Restore() {
+    ASSERT_OK(RemoveKvStore(folder_));
+    std::filesystem::create_directories(folder_);
+    for (const auto& [name, bytes] : files_) WriteFile(folder_ + "/" + name, bytes);
+  }
+  // The store is as it was, or as it was at an earlier moment, or says that it is damaged.
+  void ExpectToldOrWhole(bool read_only, const std::string& what) {
+    auto store = KvStore::Open(folder_, {.read_only = read_only});
+    Status status = store.status();
+    if (store.ok()) {
+      const auto pairs = All(**store);
+      status = pairs.status();
+      if (pairs.ok()) {
+        EXPECT_TRUE(std::includes(whole_.begin(), whole_.end(), pairs->begin(), pairs->end()))
+            << what;
+        EXPECT_TRUE(read_only || (*store)->Flush().ok()) << what;
+      }
+    }
+    EXPECT_TRUE(status.ok() || status.error_code() == kDamagedStoreError ||
+                (read_only && status.code() == Code::kNotFound))
+        << what << ": " << status.ToString();
+  }
+  void Judge(const std::string& what) {
+    ExpectToldOrWhole(/*read_only=*/true, what);
+    ExpectToldOrWhole(/*read_only=*/false, what);
+    ASSERT_OK(RemoveKvStore(folder_));
+    ASSERT_OK_AND(const auto anew, KvStore::Open(folder_, {}));
+    ASSERT_OK_AND(const auto pairs, All(*anew));
+    EXPECT_THAT(pairs, IsEmpty()) << what;
+  }
+  std::vector<std::string> whole_;
+  std::map<std::string, std::string> files_;
+};
+
+TEST_F(DamagedStore, IsToldWhateverFileIsRemovedEmptiedOrCutShort) {
+  for (const auto& [name, bytes] : files_) {
+    for (const std::size_t left : {std::size_t{0}, bytes.size() / 2, bytes.size() - 1}) {
+      if (bytes.empty()) continue;
+      Restore();
+      WriteFile(folder_ + "/" + name, bytes.substr(0, left));
+      Judge(name + " cut to " + std::to_string(left));
+    }
+    Restore();
+    std::filesystem::remove(folder_ + "/" + name);
+    Judge(name + " removed");
+  }
+}
+
+// Fills a store where no file may grow beyond `limit`, and closes it.
+[[noreturn]] void FillUnderALimit(const std::string& folder, rlim_t limit) {
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit bound{limit, limit};
+  if (setrlimit(RLIMIT_FSIZE, &bound) != 0) _exit(9);
+  Status failed;
+  {
+    auto store = KvStore::Open(folder, {});
+    failed = store.status();
+    SeededRandom random(5);
+    for (int i = 0; store.ok() && i < 40; ++i) {
+      auto batch = (*store)->NewBatch();
+      for (int k = 0; k < 200; ++k)
+        batch->Put(std::to_string(random.Next()), std::to_string(random.Next()));
+      for (const Status& status : {(*store)->Write(*batch, i % 3 == 0), (*store)->Flush()}) {
+        if (!status.ok()) failed = status;
+      }
+    }
+  }
+  _exit(failed.code() == Code::kUnavailable ? 0 : 1);
+}
+
+TEST(KeyValueDeathTest, ADiskThatTakesNoMoreIsAnErrorAndEndsNoProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const ScratchFolder scratch;
+  for (const rlim_t limit : {10, 100, 1'000, 4'000, 20'000})
+    EXPECT_EXIT(FillUnderALimit(scratch / std::to_string(limit), limit),
+                ::testing::ExitedWithCode(0), "")
+        << limit;
+}
+
+TEST_F(DamagedStore, IsToldWhateverBitIsFlipped) {
+  SeededRandom random(11);
+  for (const auto& [name, bytes] : files_) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(bytes.size(), kFlipsEach); ++i) {
+      std::string flipped = bytes;
+      const std::size_t at = random.Below(bytes.size());
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << random.Below(8)));
+      Restore();
+      WriteFile(folder_ + "/" + name, flipped);
+      Judge(name + " flipped at " + std::to_string(at));
+    }
+  }
 }
 }  // namespace
 }  // namespace weirhouse::storage

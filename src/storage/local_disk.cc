@@ -12,11 +12,11 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "storage/disk.h"
 #include "storage/disk_error.h"
@@ -74,12 +74,7 @@ Status ForEachInParallel(const std::vector<std::string>& paths, const Act& act) 
   const auto work = [&] {
     for (std::size_t i = next++; i < paths.size(); i = next++) outcomes[i] = act(paths[i]);
   };
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 1; i < std::min(kSyncThreadsMax, paths.size()); ++i) {
-    threads.emplace_back(work);
-  }
-  work();
-  threads.clear();  // joins
+  ShareWork(std::min(kSyncThreadsMax, paths.size()), work);
   for (const Status& outcome : outcomes) WEIRHOUSE_TRY_STATUS(outcome);
   return Status::Ok();
 }

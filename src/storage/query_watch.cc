@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/thread.h"
 #include "base/time.h"
 
 namespace weirhouse::storage {
@@ -24,7 +25,12 @@ Status ToldToStop() {
 
 QueryWatch::QueryWatch(duckdb_connection connection, const SqlBounds& bounds)
     : connection_(connection), bounds_(bounds) {
-  if (bounds_.time.count() > 0 || bounds_.told_to_stop) thread_ = std::thread([this] { Watch(); });
+  if (bounds_.time.count() == 0 && !bounds_.told_to_stop) return;
+  auto started = StartThread([this] { Watch(); });
+  if (started.ok())
+    thread_ = std::move(started).value();
+  else
+    unwatched_ = started.status();
 }
 
 QueryWatch::~QueryWatch() { Stop(); }

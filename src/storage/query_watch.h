@@ -22,6 +22,8 @@ class QueryWatch {
   QueryWatch(const QueryWatch&) = delete;
   QueryWatch& operator=(const QueryWatch&) = delete;
 
+  // Why the query must not begin: a bound is to be kept, and nobody can watch it (WH8052).
+  const Status& unwatched() const { return unwatched_; }
   // Why the query was ended; OK if it was not. Ends the watch.
   Status Finish();
 
@@ -35,6 +37,7 @@ class QueryWatch {
   std::condition_variable changed_;
   bool done_ = false;
   Status ended_;
+  Status unwatched_;
   std::thread thread_;
 };
 }  // namespace weirhouse::storage

@@ -165,6 +165,7 @@ class DuckSession : public SqlSession {
   Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
     WEIRHOUSE_TRY(const DuckPrepared prepared, Prepare(sql));
     QueryWatch watch(connection_.get(), bounds_);
+    WEIRHOUSE_TRY_STATUS(watch.unwatched());
     auto rows = Run(prepared, sql);
     WEIRHOUSE_TRY_STATUS(rows.ok() ? Status() : watch.Finish());
     return rows;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/thread.h"
 
 namespace weirhouse::storage {
 namespace {
@@ -86,7 +87,10 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
   }
   if (message.empty()) message = "it gave no reason";
   const Code code = CodeOf(parts.kind);
-  Status status = Status(code, "SQL was refused: " + message).WithError(ErrorCodeOf(code));
+  const bool no_memory = parts.kind == "Out of Memory";
+  Status status =
+      Status(code, (no_memory ? "SQL ran out of memory: " : "SQL was refused: ") + message)
+          .WithError(no_memory ? std::string(kNoMemoryError) : ErrorCodeOf(code));
   if (code == Code::kUnavailable && hint.empty()) {
     hint = "give the engine more memory or a folder to spill to, or make the query smaller";
   }

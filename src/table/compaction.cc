@@ -14,6 +14,18 @@ Status ArrowFailed(const arrow::Status& status) {
   return Status(Code::kInternal, fmt::format("arrow: {}", status.message()));
 }
 
+// `rows` with the int64 column `name` at the end, `value` in each row.
+Result<std::shared_ptr<arrow::Table>> WithConstant(const std::shared_ptr<arrow::Table>& rows,
+                                                   std::string_view name, std::int64_t value) {
+  const auto column = arrow::MakeArrayFromScalar(arrow::Int64Scalar(value), rows->num_rows());
+  if (!column.ok()) return ArrowFailed(column.status());
+  const auto out =
+      rows->AddColumn(rows->num_columns(), arrow::field(std::string(name), arrow::int64()),
+                      std::make_shared<arrow::ChunkedArray>(*column));
+  if (!out.ok()) return ArrowFailed(out.status());
+  return *out;
+}
+
 // Replaces nulls of the int64 column `index` by `value`.
 Result<std::shared_ptr<arrow::Table>> FillNulls(const std::shared_ptr<arrow::Table>& rows,
                                                 int index, std::int64_t value) {
@@ -99,8 +111,21 @@ class Compaction {
     return out;
   }
 
-  // The group's live rows with their commits written out.
-  Result<std::shared_ptr<arrow::Table>> RowsOf(const Scan& scan, const Group& group) {
+  // Whether the commits of rows must be written out though the table has no column for them yet:
+  // a merged file has one sequence number, and its rows would all seem to be of the newest commit.
+  // Only in tables of ours, whose rows have records: what other engines made keeps its columns.
+  bool NeedsCommitColumn(const std::vector<Group>& groups) const {
+    if (base_->schema().Find(kCommitSeqColumn) != nullptr) return false;
+    if (base_->schema().Find(kRecordColumn) == nullptr) return false;
+    return std::any_of(groups.begin(), groups.end(), [](const Group& group) {
+      return std::any_of(group.begin(), group.end(), [&](const Scan::Task* task) {
+        return task->file.data_sequence_number != group.front()->file.data_sequence_number;
+      });
+    });
+  }
+
+  // The group's live rows with their commits written out, where `commits` or the table says so.
+  Result<std::shared_ptr<arrow::Table>> RowsOf(const Scan& scan, const Group& group, bool commits) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     for (const Scan::Task* task : group) {
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
@@ -108,6 +133,9 @@ class Compaction {
       if (column >= 0 && rows->column(column)->null_count() > 0) {
         WEIRHOUSE_TRY(const CommitSeq seq, seq_of_(task->file.data_sequence_number));
         WEIRHOUSE_TRY(rows, FillNulls(rows, column, seq.value()));
+      } else if (column < 0 && commits) {
+        WEIRHOUSE_TRY(const CommitSeq seq, seq_of_(task->file.data_sequence_number));
+        WEIRHOUSE_TRY(rows, WithConstant(rows, kCommitSeqColumn, seq.value()));
       }
       parts.push_back(std::move(rows));
     }
@@ -161,6 +189,15 @@ Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& 
   Compaction compaction(disk, base, options, seq_of);
   WEIRHOUSE_TRY(const std::vector<Group> groups, compaction.Choose(scan));
   StagedWrite write(disk, base, random, std::move(replace));
+  const bool commits = compaction.NeedsCommitColumn(groups);
+  if (commits) {
+    Schema wider = base->schema();
+    Field commit;
+    commit.name = kCommitSeqColumn;
+    commit.type.name = "long";
+    wider.fields.push_back(std::move(commit));
+    WEIRHOUSE_TRY_STATUS(write.SetSchema(wider));
+  }
   storage::ParquetOptions parquet;
   if (base->schema().Find(kRecordColumn) != nullptr) {
     parquet.delta_columns.emplace_back(kRecordColumn);
@@ -172,7 +209,8 @@ Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& 
       paths.push_back(task->file.path);
       newest = std::max(newest, task->file.data_sequence_number);
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, compaction.RowsOf(scan, group));
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
+                  compaction.RowsOf(scan, group, commits));
     WEIRHOUSE_TRY_STATUS(write.RemoveFiles(paths));
     WEIRHOUSE_TRY(const AppendedRows added, write.Append(*rows, parquet));
     // The new file is as old as its newest part: equality deletes that came later still apply, and

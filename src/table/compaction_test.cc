@@ -93,6 +93,45 @@ TEST_F(CompactionTest, MergedRowsKeepTheirCommitAndTheirRecord) {
   EXPECT_EQ(History(staged.table, 10, 20), "{\"id\":2,\"_commit_seq\":20}\n");
 }
 
+TEST_F(CompactionTest, ATableOfRecordsGetsTheCommitsOfMergedRowsAndTakesRowsAfterwards) {
+  const auto plain = arrow::schema({arrow::field("id", arrow::int64(), /*nullable=*/false),
+                                    arrow::field(std::string(kRecordColumn), arrow::int64())});
+  StagedTable staged;
+  staged.table = NewFlights({}, plain);
+  const auto append = [&](const std::string& json, const std::string& run) {
+    StagedWrite write(disk(), staged.table, random_, Options(run));
+    EXPECT_OK(write.SetSchema(Schema::FromArrow(*plain).value()));
+    EXPECT_OK(write.Append(*TableOf(plain, json)));
+    staged = write.Finish().value();
+  };
+  append(R"([{"id":1,"_record":7}])", "r1");
+  append(R"([{"id":2,"_record":8}])", "r2");
+  CompactionOptions all;
+  all.all = true;
+  staged = Compact(staged.table, all);
+  append(R"([{"id":3,"_record":9}])", "r4");  // a writer that knows nothing of the column
+  EXPECT_EQ(RowsAsJson(*Read(staged.table)),
+            "{\"id\":1,\"_record\":7,\"_commit_seq\":10}\n"
+            "{\"id\":2,\"_record\":8,\"_commit_seq\":20}\n"
+            "{\"id\":3,\"_record\":9,\"_commit_seq\":null}\n");
+  staged = Compact(staged.table, all);
+  EXPECT_EQ(History(staged.table, 30, 40), "{\"id\":3,\"_commit_seq\":40}\n");
+}
+
+TEST_F(CompactionTest, ATableWithoutRecordsKeepsItsColumns) {
+  const auto plain = arrow::schema({arrow::field("id", arrow::int64(), /*nullable=*/false)});
+  StagedTable staged;
+  staged.table = NewFlights({}, plain);
+  for (const char* json : {R"([{"id":1}])", R"([{"id":2}])"}) {
+    StagedWrite write(disk(), staged.table, random_, Options("r"));
+    EXPECT_OK(write.Append(*TableOf(plain, json)));
+    staged = write.Finish().value();
+  }
+  CompactionOptions all;
+  all.all = true;
+  EXPECT_EQ(RowsAsJson(*Read(Compact(staged.table, all).table)), "{\"id\":1}\n{\"id\":2}\n");
+}
+
 TEST_F(CompactionTest, HistoryIsTheSameBeforeAndAfter) {
   StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), R"([{"id":1}])", "r1");
   staged = AppendHistory(staged.table, R"([{"id":2}])", "r2");

@@ -1,6 +1,7 @@
 // Key space of one table (prefix = table name, 00):
 //
-//   prefix 's'                → state: 8 bytes LE snapshot id, 4 bytes LE next file id
+//   prefix 's'                → state: 8 bytes LE snapshot id, 4 bytes LE next file id,
+//                               8 bytes of a digest of the key and order columns
 //   prefix 'f' id (4 bytes BE) → path of a data file
 //   prefix 'k' key            → entry:
 //        file id (4 LE) | position (8 LE) | record id (8 LE) | content digest (32) | order bytes
@@ -38,6 +39,15 @@ std::uint64_t FromLittleEndian(std::string_view bytes) {
     value = (value << 8) | static_cast<std::uint8_t>(bytes[i]);
   }
   return value;
+}
+
+// Which columns the entries are made of: under others they say nothing, though rows be the same.
+std::string ColumnsMark(const std::vector<std::string>& key,
+                        const std::vector<std::string>& order) {
+  std::vector<std::string> pieces = key;
+  pieces.emplace_back();  // no column has no name
+  pieces.insert(pieces.end(), order.begin(), order.end());
+  return std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 
 Status Malformed(const std::string& table) {
@@ -110,6 +120,7 @@ class KeyIndexWriter {
   Status Finish(SnapshotId snapshot) {
     std::string state = LittleEndian(static_cast<std::uint64_t>(snapshot.value()), 8);
     state += LittleEndian(index_.files_->next_id, 4);
+    state += ColumnsMark(index_.key_columns_, index_.order_columns_);
     batch_->Put(index_.Key('s', ""), state);
     return index_.store_.Write(*batch_, /*sync=*/false);
   }
@@ -161,8 +172,10 @@ std::string KeyIndex::FileKey(std::uint32_t id) const {
 
 Result<std::optional<SnapshotId>> KeyIndex::StandsAt() {
   WEIRHOUSE_TRY(const std::optional<std::string> state, store_.Get(Key('s', "")));
-  if (!state || state->size() != 12) return std::optional<SnapshotId>();
+  if (!state || state->size() != 20) return std::optional<SnapshotId>();
   const std::string_view bytes = *state;
+  if (bytes.substr(12) != ColumnsMark(key_columns_, order_columns_))
+    return std::optional<SnapshotId>();
   return std::optional<SnapshotId>(
       SnapshotId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(0, 8)))));
 }

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
 #include "table/inflate.h"
 #include "table/table.h"
 #include "table/table_cache.h"
@@ -17,27 +18,6 @@ Status Malformed(std::string_view path, std::string_view why) {
   return Status(Code::kCorruption, fmt::format("table metadata is malformed: {}: {}", path, why))
       .WithError("WH7050")
       .WithHint("the file was changed from outside, or is not an Iceberg metadata.json");
-}
-
-// Copying and printing JSON goes as deep as it is nested, and what a client registers may be meant
-// to break that.
-bool IsTooDeep(std::string_view json) {
-  int depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_text) {
-      if (c == '\\') ++i;
-      in_text = c != '"';
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
 }
 
 // The number under `key`, refused if it is no integer: an id read as a double would lose digits.
@@ -311,7 +291,8 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
   if (json_text.size() > kMetadataBytesMax) {
     return Malformed(metadata_location, "it is larger than 64 MiB");
   }
-  if (IsTooDeep(json_text)) return Malformed(metadata_location, "it is nested too deep");
+  if (JsonDepthOf(json_text) > kJsonDepthMax)
+    return Malformed(metadata_location, "it is nested too deep");
   try {
     const Json json = Json::parse(json_text);
     TableMetadata metadata;

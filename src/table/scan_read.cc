@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "table/file_columns.h"
 #include "table/key_encoding.h"
 #include "table/manifest.h"
@@ -246,10 +247,7 @@ Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
   };
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const std::size_t readers = std::min<std::size_t>({cores, kReadersMax, tasks_.size() / 2});
-  std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < readers; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  ShareWork(readers, work);
   for (const Status& outcome : outcomes) WEIRHOUSE_TRY_STATUS(outcome);
   if (parts.size() == 1) return parts[0];
   if (!parts.empty()) {

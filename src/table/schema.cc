@@ -260,6 +260,10 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
   // The old fields keep their places; new ones follow in the proposed order.
   for (const Field& now : current.fields) {
     const Field* wanted = proposed.Find(now.name);
+    if (wanted == nullptr && now.name == kCommitSeqColumn) {
+      evolved.fields.push_back(now);  // compaction adds it; those who write rows leave it out
+      continue;
+    }
     if (wanted == nullptr) {
       const std::string hint =
           "a field cannot be dropped or renamed: keep it, optional fields may stay null";

@@ -68,7 +68,7 @@ void Resolver::WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses,
     for (const ResolvedColumn& column : table.relation.columns) {
       if (table.base == nullptr || !table::IsHidden(column.name)) {
         UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
-      } else if (rules_.deterministic && !IsSet(node, "expr")) {
+      } else if (!IsSet(node, "expr")) {
         hidden.insert(column.name);
         UseAll(table);  // EXCLUDE names them, so they must be there when the query runs
       }

@@ -38,7 +38,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
 // Rows with NULL in a key column, ascending.
 std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
                                   const std::vector<std::string>& key_columns,
-                                  const RowFacts& facts) {
+                                  const std::vector<std::int64_t>& records) {
   std::vector<RejectedRow> rejected;
   for (const std::string& name : key_columns) {
     const auto column = rows.GetColumnByName(name);
@@ -47,7 +47,7 @@ std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
     for (const auto& chunk : column->chunks()) {
       for (std::int64_t i = 0; i < chunk->length(); ++i, ++row) {
         if (!chunk->IsNull(i)) continue;
-        const RecordId record(facts.records[static_cast<std::size_t>(row)]);
+        const RecordId record(records[static_cast<std::size_t>(row)]);
         rejected.push_back(
             {record, row, name, "WH2112", fmt::format("key column \"{}\" is null", name)});
       }
@@ -235,7 +235,7 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   WEIRHOUSE_TRY(const RowFacts facts,
                 FactsOfRows(rows, definition.key_columns(), definition.order_columns()));
   UpsertPlan plan;
-  plan.rejected = NullKeys(rows, definition.key_columns(), facts);
+  plan.rejected = NullKeys(rows, definition.key_columns(), facts.records);
   const std::vector<std::int64_t> sorted = SortedRows(facts, plan.rejected, by_arrival);
   WEIRHOUSE_TRY(KnownRows known, LookUp(facts, sorted, by_arrival, current, versions, settled));
   WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, sorted, known)
@@ -304,6 +304,12 @@ StateCounts& StateCounts::operator+=(const StateCounts& other) {
   filtered += other.filtered;
   quarantined += other.quarantined;
   return *this;
+}
+
+Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
+                                                const std::vector<std::string>& key_columns) {
+  WEIRHOUSE_TRY(const std::vector<std::int64_t> records, RecordsOf(rows));
+  return NullKeys(rows, key_columns, records);
 }
 
 Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::string>& key_columns,

@@ -108,7 +108,13 @@ struct UpsertPlan {
   StateCounts states;         // all zero if the query is not row-wise
   std::vector<Loser> losers;  // by record
   std::vector<RejectedRow> rejected;
+  // Rows that were rejected when they came, of rows of the driver that left: only a chain has them.
+  std::vector<RejectedRow> taken_back;
 };
+
+// Rows of `rows` with a null in a key column, each once, ascending.
+Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
+                                                const std::vector<std::string>& key_columns);
 
 // Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
 // from new versions; only `order arrival` without history does without (null).

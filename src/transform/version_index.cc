@@ -18,7 +18,16 @@ constexpr std::size_t kDigestBytes = 32;
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
+      .WithError("WH7027")
       .WithHint("delete the cache folder: it is rebuilt from the tables");
+}
+// The snapshot, and which columns the groups are made of.
+std::string Marker(SnapshotId snapshot, const std::vector<std::string>& key,
+                   const std::vector<std::string>& order) {
+  std::vector<std::string> pieces = key;
+  pieces.emplace_back();  // no column has no name
+  pieces.insert(pieces.end(), order.begin(), order.end());
+  return BytesOfId(snapshot.value()) + std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 }  // namespace
 
@@ -51,8 +60,11 @@ Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& source)
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
   const table::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
-  if (at == BytesOfId(wanted.value())) return Status::Ok();
-  if (!at || at->size() != kIdBytes || snapshot == nullptr) return Rebuild(disk, source);
+  const std::string marker = Marker(wanted, key_columns_, order_columns_);
+  if (at == marker) return Status::Ok();
+  const bool mine = at && at->size() == marker.size() &&
+                    at->compare(kIdBytes, std::string::npos, marker, kIdBytes) == 0;
+  if (!mine || snapshot == nullptr) return Rebuild(disk, source);
   const auto stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(*at)));
   if (!stood) return Rebuild(disk, source);
   WEIRHOUSE_TRY_STATUS(Read(disk, source, stood));
@@ -183,7 +195,7 @@ Status VersionIndex::Write(const VersionChanges& changes, std::optional<Snapshot
   for (const Version& version : changes.others) {
     batch->Put(OtherKey(version), BytesOfId(version.record.value()));
   }
-  if (snapshot) batch->Put(prefix_ + 's', BytesOfId(snapshot->value()));
+  if (snapshot) batch->Put(prefix_ + 's', Marker(*snapshot, key_columns_, order_columns_));
   return store_.Write(*batch, false);
 }
 }  // namespace weirhouse::transform

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import shutil
 import socket
 import sqlite3
@@ -246,18 +247,109 @@ def test_a_landing_is_no_part_of_the_project(tmp_path, landing):
     assert (project.folder / "contracts/t.odcs.yaml").exists()
 
 
-def test_what_waits_aside_is_listed(tmp_path):
-    project = make(tmp_path / "p", "    after: delete\n")
-    landing = project.folder / "landing/t"
-    aside = landing / (".weirhouse-aside-" + hashlib.sha256(str(project.folder).encode()).hexdigest()[:8])
+def aside_of(project):
+    """The folder into which what is to be removed is moved first."""
+    name = ".weirhouse-aside-" + hashlib.sha256(str(project.folder).encode()).hexdigest()[:8]
+    return project.folder / "landing/t" / name
+
+
+@pytest.mark.parametrize("daemon", (False, True))
+def test_what_lies_aside_is_listed_and_taken_in_though_its_name_is_taken(tmp_path, daemon):
+    project = make(tmp_path / "p", DELETE)
+    landing, aside = project.folder / "landing/t", aside_of(project)
+    aside.mkdir(mode=0o700)
+    (aside / ".1").mkdir(mode=0o700)
+    # As where a sender renamed twice over the name of a file that was being removed, more than once.
+    (aside / "f.jsonl").write_bytes(lines("second"))
+    (aside / ".1/f.jsonl").write_bytes(lines("third"))
+    (landing / "f.jsonl").write_bytes(lines("fourth"))
+    listed = project.status()["waiting"]["untaken_files"]
+    for place in ("f.jsonl", ".1/f.jsonl"):
+        assert [why for path, why in listed.items() if path.endswith(f"{aside.name}/{place}")], listed
+    if daemon:
+        with project.serve():
+            wait_until(lambda: len(ids(project)) == 3, 30, "all three")
+            wait_until(lambda: not list(landing.rglob("*")), 30, "all three removed")
+    else:
+        project.wh("ingest")
+    assert ids(project) == ["fourth", "second", "third"]
+    assert sorted(name for name, _, _ in objects(project)) == ["f.jsonl"] * 3
+    assert list(landing.rglob("*")) == []
+    assert project.status()["waiting"]["untaken_files"] == {}
+    project.wh("verify", "--deep")
+
+
+def test_the_same_bytes_aside_and_in_place_are_one_object(tmp_path):
+    project = make(tmp_path / "p", DELETE)
+    landing, aside = project.folder / "landing/t", aside_of(project)
+    aside.mkdir(mode=0o700)
+    (aside / "f.jsonl").write_bytes(lines("one"))
+    (landing / "f.jsonl").write_bytes(lines("one"))
+    project.wh("ingest")
+    assert ids(project) == ["one"] and len(objects(project)) == 1
+    assert list(landing.rglob("*")) == []
+
+
+@pytest.mark.parametrize("point", ("raw.committed", "landing.remove.before", "landing.remove.after"))
+def test_a_crash_before_a_file_aside_is_removed_loses_nothing(tmp_path, point):
+    project = make(tmp_path / "p", DELETE)
+    landing, aside = project.folder / "landing/t", aside_of(project)
     aside.mkdir(mode=0o700)
     (aside / "f.jsonl").write_bytes(lines("second"))
     (landing / "f.jsonl").write_bytes(lines("third"))
-    for _ in range(2):
-        listed = project.status()["waiting"]["untaken_files"]
-        assert [why for path, why in listed.items() if path.endswith(f"{aside.name}/f.jsonl")], listed
-        project.wh("ingest")
-    (landing / "f.jsonl").unlink(missing_ok=True)
+    project.wh("ingest", code=137, env={"WEIRHOUSE_FAILPOINT": point})
+    (landing / "f.jsonl").write_bytes(lines("fourth"))
     project.wh("ingest")
-    assert ids(project) == ["second", "third"]
+    project.wh("ingest")
+    assert ids(project) == ["fourth", "second", "third"]
+    assert [count for _, _, count in objects(project)] == [1, 1, 1]
+    assert list(landing.rglob("*")) == []
+    project.wh("verify", "--deep")
+
+
+def test_an_aside_folder_that_may_not_be_entered_is_told(tmp_path):
+    as_others = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if as_others and not shutil.which("setpriv"):
+        pytest.skip("the superuser may enter everything")
+    project = make(tmp_path / "p", DELETE)
+    aside = aside_of(project)
+    aside.mkdir(mode=0o700)
+    (aside / "f.jsonl").write_bytes(lines("aside"))
+    project.land("t", "a.jsonl", lines("a"))
+    aside.chmod(0)
+    for verb in (("status",), ("ingest",), ("status", "--json")):
+        done = subprocess.run([*as_others, WH, *verb], cwd=project.folder, env=environment(), capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert f"{aside.name}: files that were moved aside may wait in it" in done.stderr, (verb, done.stderr)
+    assert ids(project) == ["a"]
+    aside.chmod(0o700)
+    project.wh("ingest")
+    assert ids(project) == ["a", "aside"] and not aside.exists()
+
+
+def test_a_file_that_could_not_be_read_is_told_by_status_until_it_can_be(tmp_path):
+    project = make(tmp_path / "p")
+    project.land("t", "a.jsonl", lines("a"))
+    big = project.folder / "landing/t/big.jsonl"
+    with open(big, "wb") as file:
+        file.truncate(8 << 30)      # more than the process may have; on the disk it is nothing
+
+    def bounded(*verb):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))  # noqa: E731
+        return subprocess.run([WH, *verb], cwd=project.folder, env=environment(), capture_output=True, text=True,
+                              timeout=60, preexec_fn=limit)
+
+    for _ in range(2):
+        done = bounded("ingest")
+        assert done.returncode == 0 and "big.jsonl: " in done.stderr, done.stderr
+    assert ids(project) == ["a"]
+    status = project.status()["waiting"]
+    why = status["untaken_files"][str(big)]
+    assert why.startswith("the last run could not read it: ") and "memory" in why and status["objects"] == 1
+    assert "big.jsonl: the last run could not read it: " in project.wh("status").stderr
+    big.write_bytes(lines("big"))   # another file now: nothing is known against it
     assert project.status()["waiting"]["untaken_files"] == {}
+    project.wh("ingest")
+    assert ids(project) == ["a", "big"]
+    assert not (project.folder / ".weirhouse/unread").exists()

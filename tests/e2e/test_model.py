@@ -86,3 +86,29 @@ def test_verify_finds_a_flipped_bit_and_nothing_else(trained):
     finally:
         victim.write_bytes(whole)
     assert trained.json("verify", "--deep")["problems"] == []
+
+
+def test_what_nobody_declared_is_named_and_what_is_declared_is_compared(trained, tmp_path):
+    outside = tmp_path / "in.txt"
+    outside.write_text("1")
+    trained.edit("train.py", ("import weirhouse as wh\n", f"import weirhouse as wh\nopen({str(outside)!r}).read()\n"))
+    said = trained.wh("model", "train", "late")
+    assert str(outside) in said.stdout + said.stderr
+    told = trained.json("reproduce", "late#2", code=9)
+    assert not told["same"] and told["differences"] == [] and str(outside) in told["unproven"][0]
+    assert "roc_auc" in told["metrics"]
+    assert str(outside) in trained.wh("trace", "late#2").stdout
+    trained.edit("models/late.yaml", ("metrics:", f"inputs: [{outside}]\nmetrics:"))
+    trained.wh("model", "train", "late")
+    assert trained.json("reproduce", "late#3")["same"]
+    outside.write_text("2")
+    differs = trained.json("reproduce", "late#3", code=9)["differences"]
+    assert [one["what"] for one in differs] == [f"input {outside}"]
+
+
+def test_a_script_that_cannot_answer_is_not_deployed(trained):
+    trained.edit("score.py", ("import pyarrow\n", "import pyarrow\nimport not_there\n"))
+    refused = trained.wh("model", "deploy", "late#1", code=2)
+    assert "not_there" in refused.stderr
+    again = trained.json("predict", "late", *REQUEST, "--at", "2013-01-10T20:15:00Z")
+    assert again["output"] == trained.prediction["output"]

@@ -270,6 +270,33 @@ def test_a_delimiter_or_nulls_that_would_refuse_good_rows_is_refused_before_anyt
     project.wh("verify", "--rebuild")
 
 
+@pytest.mark.parametrize("chained", (False, True))
+def test_nulls_that_would_take_a_key_away_are_refused(tmp_path, chained):
+    project = make(tmp_path / "p", fields=("id: string", "temp: string"))
+    key = "coalesce(r.id, '-')" if chained else "r.id"
+    write(project.folder, "processed/s.sql", "-- wh: table processed.s; key id\n"
+          f"SELECT {key} AS id, r.temp FROM records.s AS r\n")
+    if chained:
+        write(project.folder, "processed/t.sql", "-- wh: table processed.t; key temp\n"
+              "SELECT p.temp, p.id FROM processed.s AS p\n")
+    project.land("s", "a.csv", b"id,temp\nx,1\ny,NA\n" if chained else b"id,temp\nx,1\nNA,2\n")
+    project.land("s", "b.csv", b"id,temp\nz,3\n")
+    project.apply()
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, nulls: [NA]"))
+    refused = project.wh("apply", "--yes", code=4).stderr
+    assert "WH2027" in refused and "s/a.csv (1 of 2 records, the first for WH2112" in refused and "b.csv" not in refused
+    project.edit("weirhouse.yaml", (", nulls: [NA]", ""))
+    assert states(project) == {"processed": 3}
+    # Rows that go by WHERE lose no key.
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, nulls: [NA]"))
+    name, column = ("t", "p.temp") if chained else ("s", "r.id")
+    file = project.folder / f"processed/{name}.sql"
+    file.write_text(file.read_text() + f"WHERE {column} IS NOT NULL\n")
+    project.apply()
+    assert len(project.rows(f"select * from processed.{name}")) == 2
+    project.wh("verify", "--rebuild")
+
+
 def test_nulls_that_change_are_planned_and_rebuild(tmp_path):
     project = make(tmp_path / "p", fields=("id: string!", "temp: string"))
     project.land("s", "a.csv", b"id,temp\nx,NA\ny,\n")
@@ -315,7 +342,8 @@ def test_times_say_why_they_are_none(tmp_path):
     good = ["2024-02-29T12:00:00.123456000Z", "2024-02-29 12:00:00+00", "2024-02-29 12:00:00-03",
             "2024-02-29T12:00:00+05:30"]
     bad = {"2024-02-29T12:00:00.123456789Z": "finer than a microsecond", "2016-12-31T23:59:60Z": "leap second",
-           "2024-02-29T12:00:00+5": "offset", "2024-02-29": "no time of day", "yesterday": "YYYY-MM-DD",
+           "2024-02-29T12:00:00+5": "offset", "0001-01-01T00:00:00+02:00": "years 0001 to 9999",
+           "9999-12-31T23:59:59-01:00": "years 0001 to 9999", "2024-02-29": "no time of day", "yesterday": "YYYY-MM-DD",
            1709208000: "not a text"}
     lines = [json.dumps({"id": str(i), "temp": value}) for i, value in enumerate([*good, *bad])]
     project.land("s", "a.jsonl", "\n".join(lines).encode())
@@ -327,6 +355,42 @@ def test_times_say_why_they_are_none(tmp_path):
         assert words in found[str(value)], found[str(value)]
     times = project.rows("select epoch_us(temp)::varchar as t from processed.s order by id limit 3")
     assert [row["t"] for row in times] == ["1709208000123456", "1709208000000000", "1709218800000000"]
+
+
+# ---- what is shown of it
+
+def test_a_list_shows_all_to_programs_and_the_first_to_people(tmp_path):
+    project = make(tmp_path / "p", source="format: jsonl, batch: { by: name, pattern: '{date}' }")
+    for day in range(1, 4):
+        rows = [json.dumps({"id": f"{day}-{i}", "temp": "warm" if i % 3 else None}) if i % 2 else "{" for i in range(700)]
+        project.land("s", f"2024-01-0{day}.jsonl", "\n".join(rows).encode())
+    project.wh("apply", "--yes")
+    project.wh("ingest")
+    whole = project.json("quarantine", "list")
+    rows = project.rows("select object, line, reason, byte_offset, byte_length, _record from quarantine.s")
+    assert len(whole["quarantine"]) == len(rows) > 1000 and whole["schema_version"] == 1
+    assert sorted((one["place"], one["reason"], one["byte_offset"], one["byte_length"], one["record"])
+                  for one in whole["quarantine"]) == \
+        sorted((f"s/{row['object']}:{row['line']}", row["reason"], row["byte_offset"], row["byte_length"],
+                f"s/{row['_record']}") for row in rows)
+    lines = [json.loads(line) for line in project.wh("quarantine", "list", "--jsonl").stdout.splitlines()]
+    assert [{k: v for k, v in line.items() if k != "schema_version"} for line in lines] == whole["quarantine"]
+    assert project.json("quarantine", "list", "--limit", "5")["quarantine"] == whole["quarantine"][:5]
+    for limit in (1, 40, len(rows) - 1, len(rows)):
+        done = project.wh("quarantine", "list", "s", "--limit", str(limit))
+        assert len(done.stdout.splitlines()) == limit + 1
+        assert (f"… and {len(rows) - limit} more" in done.stderr) == (limit < len(rows))
+    by_reason = project.json("quarantine", "list", "--by", "reason")["reasons"]
+    assert sum(one["records"] for one in by_reason) == len(rows) and len(by_reason) == 2
+    shown = project.json("quarantine", "show", whole["quarantine"][-1]["record"])["record"]
+    assert shown["reason"] == whole["quarantine"][-1]["reason"] and shown["bytes"]
+
+
+def test_a_list_of_nothing_is_an_answer(tmp_path):
+    project = make(tmp_path / "p")
+    project.apply()
+    assert project.json("quarantine", "list") == {"quarantine": [], "schema_version": 1}
+    assert project.wh("quarantine", "list", "--jsonl").stdout == ""
 
 
 # ---- attempts

@@ -1,0 +1,20 @@
+// A verb in a project that stays open when the verb has ended: what it leaves behind.
+#pragma once
+
+#include <cstdint>
+
+#include "command/command.h"
+
+namespace weirhouse::command {
+
+enum class Aftermath : std::uint8_t {
+  kNone,
+  kThrown,        // memory ran out, or a bug: what is kept in memory may be half done
+  kCacheDamaged,  // noted (engine/cache_damage.h): mended where the project is opened anew
+};
+
+// As RunCommand. `mends`: the caller opens a project with a damaged cache anew and runs the verb
+// again, so that nothing of the damage is printed.
+int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
+              Aftermath* aftermath);
+}  // namespace weirhouse::command

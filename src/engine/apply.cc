@@ -1,0 +1,147 @@
+// Applying a plan: what the files say is registered, and tables that they change are computed anew
+// in the same commit.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "engine/applied.h"
+#include "engine/contract_reading.h"
+#include "engine/external_table.h"
+#include "engine/full_run.h"
+#include "engine/pipeline_state.h"
+#include "engine/plan.h"
+#include "engine/publication.h"
+#include "engine/reading_change.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+// Adds what the files say to a commit.
+Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offset,
+                      Publication& publication) {
+  const ProjectDefinition& project = workspace.project();
+  WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
+  catalog::CommitRequest& request = publication.request();
+  request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
+  request.settings.emplace_back("applied", DefinitionDigests(project));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  request.settings.emplace_back(std::string(kReadingsSetting), ReadingsToApply(readings, project));
+  WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
+  if (!read_by.empty()) request.settings.emplace_back(std::string(kReadBySetting), read_by);
+  WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
+  request.files.push_back(code.file);
+  request.nodes.push_back(code.node);
+  request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
+  for (const auto& [id, contract] : project.contracts) {
+    request.settings.emplace_back("contract/" + id, json::parse(contract->ToJson()));
+    request.settings.emplace_back(fmt::format("contract/{}/{}", id, contract->version().ToString()),
+                                  json::parse(contract->ToJson()));
+    request.nodes.push_back(
+        {"contract",
+         contract->Title(),
+         {{"digest", contract->digest().ToHex()}, {"owner", contract->owner()}}});
+  }
+  for (const feature::FeatureView& view : project.views) {
+    request.nodes.push_back(
+        {"view", view.id(), {{"digest", view.digest.ToHex()}, {"source", view.source}}});
+  }
+  return Status();
+}
+// Registers what the files say, in a commit of its own.
+Status Register(Workspace& workspace, const Plan& plan) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
+  StepInputs step;
+  step.kind = "apply";
+  step.name = plan.digest;
+  step.code = {workspace.project().code.ToHex()};
+  step.inputs = {{"generation", offset.position}};
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  Publication publication(workspace, run, "maintenance", plan.digest);
+  WEIRHOUSE_TRY_STATUS(AddDefinitions(workspace, offset, publication));
+  if (plan.rebuilds) publication.request().settings.emplace_back("rebuild_pending", true);
+  return publication.Commit().status();
+}
+
+// A table of other engines that joins or gets columns is there before SQL reads it.
+bool ChangesExternal(const ProjectDefinition& project, const Plan& plan) {
+  for (const PlanItem& item : plan.items) {
+    if (item.kind == "processed" && FindExternal(project, item.name) != nullptr) return true;
+  }
+  return false;
+}
+
+// Registers what the files say together with all tables as they make them.
+Result<RunSummary> RegisterRebuilt(Workspace& workspace, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
+  WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
+  FullRunOptions options;
+  options.read_by = &read_by;
+  options.generation = offset.position;
+  options.also = [&](Publication& publication) {
+    return AddDefinitions(workspace, offset, publication);
+  };
+  return RebuildAll(workspace, progress, options);
+}
+
+// Records that were taken in and not yet processed, of a source that the project no longer has.
+Status RefuseLostBacklog(Workspace& workspace) {
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  for (const auto& [name, reading] : readings.items()) {
+    if (workspace.project().FindSource(name) != nullptr) continue;
+    catalog::ObjectFilter filter;
+    filter.source = name;
+    WEIRHOUSE_TRY(const auto objects, workspace.catalog().Objects(filter));
+    for (const catalog::ObjectRecord& object : objects) {
+      if (object.seq.value() <= offset.position) continue;
+      return Status(Code::kContractRefused,
+                    fmt::format("the source \"{}\" is gone from the project, and records of it "
+                                "still wait to be processed: {}/{}",
+                                name, name, EscapeControl(object.name)))
+          .WithError("WH2028")
+          .WithHint("put it back until `wh ingest` has processed them");
+    }
+  }
+  return Status();
+}
+}  // namespace
+
+Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress) {
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings, progress));
+  WEIRHOUSE_TRY_STATUS(RefuseLostBacklog(workspace));
+  if (!plan.rebuilds) return Status();
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
+  if (!halted) return Status();
+  return Status(Code::kConflict, fmt::format("tables would be computed anew, and run {} waits for "
+                                             "a decision about its gate",
+                                             ToString(halted->id)))
+      .WithError("WH3023")
+      .WithHint("`wh gate override` or `wh gate discard` it first");
+}
+
+Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress) {
+  WEIRHOUSE_TRY(const Plan plan, MakePlan(workspace));
+  if (!plan_digest.empty() && plan.digest != plan_digest) {
+    return Status(Code::kConflict, fmt::format("the plan is stale: asked for {}, now it is {}",
+                                               plan_digest, plan.digest))
+        .WithError("WH2022")
+        .WithHint("look at `wh plan` again");
+  }
+  WEIRHOUSE_TRY_STATUS(CheckPlan(workspace, plan, progress));
+  // A new seed is no item of the plan, and is registered all the same.
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  const bool changed = !plan.empty() || applied != DefinitionDigests(workspace.project()) ||
+                       readings != ReadingsToApply(readings, workspace.project());
+  if (changed && plan.rebuilds && !ChangesExternal(workspace.project(), plan)) {
+    WEIRHOUSE_TRY_STATUS(RegisterRebuilt(workspace, progress).status());
+  } else if (changed) {
+    WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
+  }
+  return RunPending(workspace, progress);
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,26 @@
+// All processed tables computed anew from raw, and all feature tables from them. Private to
+// engine/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/status.h"
+#include "engine/pipeline.h"
+#include "engine/publication.h"
+
+namespace weirhouse::engine {
+
+struct FullRunOptions {
+  // By which contracts objects are read (contract_reading.h); null: as it is registered.
+  const nlohmann::json* read_by = nullptr;
+  std::int64_t generation = 0;  // of what is applied, if `also` applies it
+  // What the commit of the tables does as well.
+  std::function<Status(Publication&)> also{};
+};
+// One commit for all processed tables, then one for all feature tables; a crash in between begins
+// again.
+Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
+                              const FullRunOptions& options);
+}  // namespace weirhouse::engine

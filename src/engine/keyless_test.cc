@@ -1,0 +1,180 @@
+// Records whose rows in a table over a table have no key: they go to quarantine and come back as
+// the table does.
+#include "engine/keyless.h"
+
+#include <arrow/api.h>
+
+#include <random>
+
+#include "engine/chain_fixture.h"
+
+namespace weirhouse::engine {
+namespace {
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr char kAll[] = "SELECT t.id, t.k, t.o, t.v, t.b, t.at FROM ";
+// A row whose `v` is 5 at most has no key.
+constexpr char kKeyed[] = "SELECT CASE WHEN t.v > 5 THEN t.k END AS k, t.id FROM processed.";
+
+class KeylessTest : public ChainTest {
+ protected:
+  // "2024-01-01.jsonl#0 k of processed.t2"
+  std::vector<std::string> Quarantined() {
+    std::vector<std::string> lines;
+    const auto table = workspace->FindTable("quarantine.ev");
+    EXPECT_OK(table);
+    if (!table.ok() || !*table) return lines;
+    const auto rows = workspace->ReadTable("quarantine.ev");
+    EXPECT_OK(rows);
+    if (!rows.ok()) return lines;
+    const auto cell = [&](const char* column, std::int64_t row) {
+      return (*rows)->GetColumnByName(column)->GetScalar(row).ValueOrDie();
+    };
+    for (std::int64_t i = 0; i < (*rows)->num_rows(); ++i) {
+      const auto& bytes = static_cast<const arrow::BaseBinaryScalar&>(*cell("bytes", i));
+      EXPECT_EQ(cell("record_digest", i)->ToString(), Sha256Of(bytes.value->ToString()).ToHex());
+      const std::string reason = cell("reason", i)->ToString();
+      EXPECT_TRUE(reason.starts_with("WH2112 k missing, part of the key ")) << reason;
+      lines.push_back(cell("object", i)->ToString() + "#" + cell("ordinal", i)->ToString() +
+                      reason.substr(reason.rfind(" of ")));
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+  RunId Halted() {
+    const auto runs =
+        workspace->catalog().Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100});
+    EXPECT_OK(runs);
+    return runs.ok() && runs->size() == 1 ? runs->front().id : RunId(0);
+  }
+};
+
+TEST_F(KeylessTest, ARecordLeavesQuarantineWithTheRowThatHadNoKey) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
+  Start();
+  Batch(Event(1, "a", 1, 1) + Event(2, "a", 1, 2) + Event(3, "a", 1, 9));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#0 of processed.t2",
+                                         "2024-01-01.jsonl#1 of processed.t2"));
+  ExpectRebuilt();
+  Batch(Event(1, "a", 2, 7));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#1 of processed.t2"));
+  EXPECT_THAT(Rows("processed.t2"), SizeIs(2));
+  ExpectRebuilt();
+  // Corrected, and without a key again: the record that stands now is named.
+  Batch(Event(2, "b", 2, 3));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-03.jsonl#0 of processed.t2"));
+  ExpectRebuilt();
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-03.jsonl#0 of processed.t2"));
+}
+
+TEST_F(KeylessTest, AnEarlierRecordThatStandsAgainIsKeptWithItsBytes) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k; order o", "SELECT t.k, t.o, t.v, t.id FROM processed.t1 t");
+  Table("t3", "key k", std::string(kKeyed) + "t2 t");
+  Start();
+  Batch(Event(1, "a", 1, 1));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#0 of processed.t3"));
+  Batch(Event(2, "a", 2, 9));
+  EXPECT_THAT(Quarantined(), IsEmpty());
+  ExpectRebuilt();
+  Batch(Event(2, "b", 3, 9));  // of t2's "a" the first record stands again
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#0 of processed.t3"));
+  ExpectRebuilt();
+}
+
+TEST_F(KeylessTest, ATableThatRunsAsAWholeSaysOfAllItsRecords) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k, id; mode full", std::string(kKeyed) + "t1 t");
+  Start();
+  Batch(Event(1, "a", 1, 1) + Event(2, "a", 1, 2));
+  EXPECT_THAT(Quarantined(), SizeIs(2));
+  Batch(Event(1, "a", 2, 7) + Event(3, "a", 1, 0));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#1 of processed.t2",
+                                         "2024-01-02.jsonl#1 of processed.t2"));
+  ExpectRebuilt();
+}
+
+// What staged rows would make of earlier records waits for the decision about them.
+TEST_F(KeylessTest, AHaltedBatchTakesNothingBackBeforeItIsLetThrough) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k; order o", "SELECT t.k, t.o, t.v, t.id FROM processed.t1 t");
+  Table("t3", "key k", std::string(kKeyed) + "t2 t");
+  Write("gates/t1.yaml",
+        "gate: t1\ntable: processed.t1\nchecks:\n  - range: { column: o, max: 9 }\n");
+  Start();
+  Batch(Event(1, "a", 1, 1) + Event(2, "b", 1, 1) + Event(3, "b", 2, 9));
+  const auto before = ElementsAre("2024-01-01.jsonl#0 of processed.t3");
+  EXPECT_THAT(Quarantined(), before);
+  // 1 has a key, of "b" the earlier record stands again, 4 has none.
+  const std::string lines = Event(1, "a", 10, 7) + Event(3, "c", 10, 9) + Event(4, "d", 10, 0);
+  EXPECT_TRUE(Batch(lines).halted);
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#0 of processed.t3",
+                                         "2024-01-02.jsonl#2 of processed.t3"));
+  ASSERT_OK(DiscardGate(*workspace, Halted(), "not ours", "test"));
+  ExpectRebuilt();
+  EXPECT_TRUE(Batch(lines + " ").halted);
+  ASSERT_OK(OverrideGate(*workspace, Halted(), "ours", "test", std::nullopt));
+  EXPECT_THAT(Quarantined(), ElementsAre("2024-01-01.jsonl#1 of processed.t3",
+                                         "2024-01-02.jsonl#2 of processed.t3",
+                                         "2024-01-03.jsonl#2 of processed.t3"));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  ExpectRebuilt();
+}
+
+TEST_F(KeylessTest, TheComparisonNamesRowsOfQuarantineThatDiffer) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
+  Start();
+  Batch(Event(1, "a", 1, 1) + "{\"id\":\"x\"}\n" + Event(2, "a", 1, 2));
+  ExpectRebuilt();
+  // Behind our back the record of 1 is made one that has a key, the broken one a good one.
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(scratch / ".weirhouse/lake/raw/ev")) {
+    std::string bytes = weirhouse::testing::ReadFile(entry.path());
+    if (bytes.find("\"v\":1") == std::string::npos) continue;
+    bytes.replace(bytes.find("\"v\":1"), 5, "\"v\":8");
+    bytes.replace(bytes.find("\"x\""), 3, "333");
+    std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
+    weirhouse::testing::WriteFile(entry.path(), bytes);
+  }
+  const RebuildReport all = Compare();
+  EXPECT_EQ(all.quarantine_rows, 3);
+  EXPECT_GE(all.quarantine_differing, 2);
+  const RebuildReport of_t2 = Compare("t2");
+  EXPECT_FALSE(of_t2.same());
+  EXPECT_EQ(of_t2.quarantine_rows, 2);
+  ASSERT_GE(of_t2.quarantine.size(), 1u);
+  EXPECT_EQ(of_t2.quarantine[0].object, "2024-01-01.jsonl");
+  EXPECT_EQ(of_t2.quarantine[0].stored - of_t2.quarantine[0].rebuilt, 1);
+}
+
+TEST_F(KeylessTest, IsWhatARebuildGivesWhateverCameInWhateverBatches) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("wider", "key k, id", std::string(kKeyed) + "t1 t");
+  Table("other", "key k; order o",
+        "SELECT CASE WHEN t.b THEN t.k END AS k, t.o, t.v, t.id FROM processed.t1 t");
+  Table("third", "key k", std::string(kKeyed) + "other t");
+  Table("whole", "key k, id; mode full", std::string(kKeyed) + "other t");
+  Table("after", "key k", "SELECT nullif(t.k, 'a') AS k, t.id FROM processed.whole t");
+  Table("by_arrival", "key k; order arrival",
+        "SELECT nullif(t.k, 'b') AS k, t.v FROM processed.other t");
+  Start();
+  std::mt19937 random(20240102);
+  const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  for (int batch = 0; batch < 14; ++batch) {
+    std::string lines;
+    for (int i = pick(6) + 1; i > 0; --i) {
+      lines += Event(pick(5), std::string(1, static_cast<char>('a' + pick(3))), pick(6),
+                     pick(4) + 4, pick(3) != 0);
+    }
+    Batch(lines);
+    ExpectRebuilt();
+    if (HasFailure()) FAIL() << "batch " << batch << ":\n" << lines;
+  }
+}
+}  // namespace
+}  // namespace weirhouse::engine

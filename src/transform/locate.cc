@@ -1,0 +1,311 @@
+#include "transform/locate.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "base/text.h"
+#include "transform/function_list.h"
+#include "transform/poison.h"
+#include "transform/resolve.h"
+#include "transform/run.h"
+#include "transform/run_time.h"
+#include "transform/sql_text.h"
+
+namespace weirhouse::transform {
+namespace {
+using Json = nlohmann::json;
+
+constexpr char kRow[] = "wh_row";
+constexpr std::size_t kExpressionsMax = 500;
+constexpr std::size_t kExpressionBytesMax = 120;
+
+// An expression that is tried, and what must hold for it to be reached.
+struct Tried {
+  std::string sql;
+  std::string guard;   // a condition; empty: always
+  bool whole = false;  // part of no other one
+  std::int64_t offset = -1;
+};
+
+bool IsAggregate(const Json& node) {
+  if (TextOf(node, "class") == "WINDOW") return true;
+  if (TextOf(node, "class") != "FUNCTION") return false;
+  switch (RuleOfFunction(LowerCase(TextOf(node, "function_name"))).kind) {
+    case FunctionKind::kAggregate:
+    case FunctionKind::kExactSum:
+    case FunctionKind::kOrderedAggregate:
+    case FunctionKind::kFloatAggregate:
+    case FunctionKind::kRanking:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool HoldsAggregate(const Json& node) {
+  if (node.is_object() && IsAggregate(node)) return true;
+  if (!node.is_structured()) return false;
+  return std::any_of(node.begin(), node.end(), [](const Json& child) {
+    return child.is_structured() && HoldsAggregate(child);
+  });
+}
+
+bool Holds(const Json& node, std::string_view expression_class) {
+  if (node.is_object() && TextOf(node, "class") == expression_class) return true;
+  if (!node.is_structured()) return false;
+  return std::any_of(node.begin(), node.end(), [&](const Json& child) {
+    return child.is_structured() && Holds(child, expression_class);
+  });
+}
+
+// Takes a query apart into expressions, innermost first. Threads: one.
+class Expressions {
+ public:
+  Expressions(storage::SqlSession& session, const Json& tree) : session_(session), tree_(tree) {}
+
+  // Adds what of `node` stands outside aggregates, its parts before itself. `whole`: it is part of
+  // no other expression that is tried.
+  Status Add(const Json& node, const std::string& guard, bool whole = true) {
+    if (node.is_array()) {
+      for (const Json& child : node) WEIRHOUSE_TRY_STATUS(Add(child, guard, whole));
+      return Status();
+    }
+    if (!node.is_object() || tried_.size() >= kExpressionsMax) return Status();
+    const std::string kind = TextOf(node, "class");
+    if (kind == "COLUMN_REF" || kind == "CONSTANT" || kind == "STAR" || kind == "LAMBDA" ||
+        kind == "SUBQUERY" || TextOf(node, "type") == "OPERATOR_TRY") {
+      return Status();
+    }
+    const bool tries = !kind.empty() && !HoldsAggregate(node) && !Holds(node, "SUBQUERY");
+    if (kind == "CASE") {
+      WEIRHOUSE_TRY_STATUS(AddCase(node, guard, whole && !tries));
+    } else if (TextOf(node, "type") == "OPERATOR_COALESCE") {
+      WEIRHOUSE_TRY_STATUS(AddCoalesce(node, guard, whole && !tries));
+    } else {
+      for (const auto& [key, child] : node.items()) {
+        if (child.is_structured() && key != "cast_type" && key != "value" && key != "order_bys")
+          WEIRHOUSE_TRY_STATUS(Add(child, guard, whole && !tries));
+      }
+    }
+    if (!tries) return Status();
+    WEIRHOUSE_TRY(std::string sql, TextOfNode(node));
+    const Json location = node.value("query_location", Json());
+    const bool known = location.is_number_unsigned() && location.get<std::uint64_t>() < INT32_MAX;
+    tried_.push_back({std::move(sql), guard, whole, known ? location.get<std::int64_t>() : -1});
+    return Status();
+  }
+
+  Result<std::string> TextOfNode(const Json& node) const {
+    Json tree = tree_;
+    Json& select = tree["statements"][0]["node"];
+    Json plain = node;
+    plain["alias"] = "";
+    select["select_list"] = Json::array({std::move(plain)});
+    for (const char* key : {"where_clause", "having", "qualify"}) select[key] = nullptr;
+    for (const char* key : {"group_expressions", "group_sets", "modifiers"})
+      select[key] = Json::array();
+    select["from_table"] = {{"type", "EMPTY"},
+                            {"alias", ""},
+                            {"sample", nullptr},
+                            {"query_location", 0},
+                            {"column_name_alias", Json::array()}};
+    BindRunTimeInTree(select["select_list"]);
+    WEIRHOUSE_TRY(const std::string sql, session_.JsonToSql(tree.dump()));
+    constexpr std::string_view kSelect = "SELECT ";
+    const std::size_t at = sql.find(kSelect);
+    if (at == std::string::npos)
+      return Status(Code::kInternal, "the SQL engine gave no SELECT").WithError("WH7038");
+    std::string text(Trim(std::string_view(sql).substr(at + kSelect.size())));
+    if (text.ends_with(';')) text.pop_back();
+    return text;
+  }
+
+  const std::vector<Tried>& tried() const { return tried_; }
+
+ private:
+  static std::string And(const std::string& guard, const std::string& condition) {
+    return guard.empty() ? condition : guard + " AND " + condition;
+  }
+
+  Status AddCase(const Json& node, std::string guard, bool whole) {
+    for (const Json& check : node.value("case_checks", Json::array())) {
+      WEIRHOUSE_TRY_STATUS(Add(check.at("when_expr"), guard, whole));
+      WEIRHOUSE_TRY(const std::string when, TextOfNode(check.at("when_expr")));
+      const std::string holds = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", when);
+      WEIRHOUSE_TRY_STATUS(Add(check.at("then_expr"), And(guard, holds), whole));
+      guard = And(guard, "NOT " + holds);
+    }
+    return Add(node.value("else_expr", Json()), guard, whole);
+  }
+
+  Status AddCoalesce(const Json& node, std::string guard, bool whole) {
+    for (const Json& child : node.value("children", Json::array())) {
+      WEIRHOUSE_TRY_STATUS(Add(child, guard, whole));
+      WEIRHOUSE_TRY(const std::string text, TextOfNode(child));
+      guard = And(guard, fmt::format("TRY(({})) IS NULL", text));
+    }
+    return Status();
+  }
+
+  storage::SqlSession& session_;
+  const Json& tree_;
+  std::vector<Tried> tried_;
+};
+
+// The name under which the one SELECT reads `driver`; absent if it does not read it just once.
+std::optional<std::string> AliasOf(const Json& from, const std::string& driver) {
+  if (!from.is_object()) return std::nullopt;
+  const std::string type = TextOf(from, "type");
+  if (type == "JOIN") {
+    const auto left = AliasOf(from.value("left", Json()), driver);
+    const auto right = AliasOf(from.value("right", Json()), driver);
+    if (left && right) return std::nullopt;
+    return left ? left : right;
+  }
+  if (type != "BASE_TABLE") return std::nullopt;
+  const std::string name = TextOf(from, "schema_name") + "." + TextOf(from, "table_name");
+  if (LowerCase(name) != LowerCase(driver)) return std::nullopt;
+  const std::string alias = TextOf(from, "alias");
+  return alias.empty() ? TextOf(from, "table_name") : alias;
+}
+
+Result<std::shared_ptr<arrow::Table>> Numbered(const std::shared_ptr<arrow::Table>& input) {
+  arrow::Int64Builder builder;
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(input->num_rows()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  std::shared_ptr<arrow::Array> array;
+  arrow::Status built = builder.AppendValues(numbers);
+  if (built.ok()) built = builder.Finish(&array);
+  if (!built.ok()) return Status(Code::kInternal, built.ToString());
+  auto numbered = input->AddColumn(input->num_columns(), arrow::field(kRow, arrow::int64()),
+                                   std::make_shared<arrow::ChunkedArray>(array));
+  if (!numbered.ok()) return Status(Code::kInternal, numbered.status().ToString());
+  return *numbered;
+}
+
+std::string Fails(const Tried& tried) {
+  const std::string fails = fmt::format("TRY(struct_pack(v := ({}))) IS NULL", tried.sql);
+  return tried.guard.empty() ? fails : fmt::format("({}) AND ({})", tried.guard, fails);
+}
+
+struct Question {
+  std::string sql;
+  std::vector<Tried> tried;  // a column of the answer each, behind the row's number
+};
+
+// The query that tells; no SQL where it cannot be asked.
+Result<Question> Ask(storage::SqlSession& session, const CheckedTransform& checked,
+                     const std::string& driver) {
+  WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(checked.definition.text));
+  const Json tree = Json::parse(parsed, nullptr, false);
+  const Json& select = tree["statements"][0]["node"];
+  Question question;
+  if (TextOf(select, "type") != "SELECT_NODE") return question;
+  const auto alias = AliasOf(select.value("from_table", Json()), driver);
+  if (!alias) return question;
+  Expressions wheres(session, tree);
+  const Json where = select.value("where_clause", Json());
+  std::string kept = "true";
+  std::string of_where = "false";
+  if (where.is_object()) {
+    if (Holds(where, "SUBQUERY")) return question;
+    WEIRHOUSE_TRY_STATUS(wheres.Add(where, ""));
+    WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
+    kept = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", text);
+    of_where = fmt::format("TRY(struct_pack(v := ({}))) IS NULL", text);
+  }
+  Expressions items(session, tree);
+  WEIRHOUSE_TRY_STATUS(items.Add(select.at("select_list"), ""));
+  WEIRHOUSE_TRY_STATUS(items.Add(select.value("group_expressions", Json::array()), ""));
+
+  Json from = tree;
+  Json& bare = from["statements"][0]["node"];
+  bare["select_list"] = Json::array({{{"class", "CONSTANT"},
+                                      {"type", "VALUE_CONSTANT"},
+                                      {"alias", ""},
+                                      {"query_location", 0},
+                                      {"value",
+                                       {{"type", {{"id", "INTEGER"}, {"type_info", nullptr}}},
+                                        {"is_null", false},
+                                        {"value", 1}}}}});
+  for (const char* key : {"where_clause", "having", "qualify"}) bare[key] = nullptr;
+  for (const char* key : {"group_expressions", "group_sets", "modifiers"})
+    bare[key] = Json::array();
+  BindRunTimeInTree(bare);
+  WEIRHOUSE_TRY(std::string from_sql, session.JsonToSql(from.dump()));
+  const std::size_t at = from_sql.find("FROM ");
+  if (at == std::string::npos) return question;
+  from_sql = from_sql.substr(at);
+
+  question.sql = fmt::format("SELECT {}.{}", QuoteIdentifier(*alias), kRow);
+  for (const Tried& tried : wheres.tried()) {
+    question.sql += fmt::format(", ({}) AND ({})", of_where, Fails(tried));
+    question.tried.push_back(tried);
+  }
+  for (const Tried& tried : items.tried()) {
+    question.sql += fmt::format(", ({}) AND ({})", kept, Fails(tried));
+    question.tried.push_back(tried);
+  }
+  if (question.tried.empty()) return Question();
+  question.sql += " " + from_sql;
+  return question;
+}
+
+FailingPlace PlaceOf(const CheckedTransform& checked, const SqlText& text, const Tried& tried) {
+  FailingPlace failing;
+  SourceSpan span = checked.definition.table.span;
+  if (tried.offset >= 0) span = text.SpanAt(static_cast<std::size_t>(tried.offset), 1);
+  failing.place = fmt::format("{}:{}:{}", checked.definition.path, span.line, span.column);
+  failing.expression = CutText(tried.sql, kExpressionBytesMax);
+  return failing;
+}
+}  // namespace
+
+Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,
+                                                         const CheckedTransform& checked,
+                                                         const std::string& driver,
+                                                         const std::shared_ptr<arrow::Table>& input,
+                                                         ProcessTime run_time) {
+  std::map<std::int64_t, FailingPlace> failing;
+  WEIRHOUSE_TRY(const Question question, Ask(session, checked, driver));
+  if (question.sql.empty()) return failing;
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> numbered, Numbered(input));
+  WEIRHOUSE_TRY_STATUS(RegisterInput(session, checked, driver, numbered));
+  const auto answer = session.Query(BindRunTime(question.sql, run_time));
+  if (!answer.ok()) {
+    // Not every function may be tried, and a join's condition may fail itself.
+    if (answer.status().code() == Code::kInvalidInput) return failing;
+    return answer.status();
+  }
+  auto whole = (*answer)->CombineChunks();
+  if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
+  if ((*whole)->num_rows() == 0) return failing;
+  const SqlText text(checked.definition.path, checked.definition.text);
+  const auto& rows = static_cast<const arrow::Int64Array&>(*(*whole)->column(0)->chunk(0));
+  // Of the parts of an expression that fails the first that does: parts come before their whole.
+  constexpr std::size_t kNone = SIZE_MAX;
+  std::vector<std::size_t> first(static_cast<std::size_t>(rows.length()), kNone);
+  for (std::size_t i = 0; i < question.tried.size(); ++i) {
+    const auto& flags = static_cast<const arrow::BooleanArray&>(
+        *(*whole)->column(static_cast<int>(i) + 1)->chunk(0));
+    const bool ends = question.tried[i].whole;
+    if (!ends && flags.true_count() == 0) continue;
+    for (std::int64_t row = 0; row < flags.length(); ++row) {
+      std::size_t& place = first[static_cast<std::size_t>(row)];
+      const bool fails = flags.IsValid(row) && flags.Value(row);
+      if (fails && place == kNone) place = i;
+      if (!ends) continue;
+      if (fails && rows.IsValid(row) && failing.count(rows.Value(row)) == 0)
+        failing.emplace(rows.Value(row), PlaceOf(checked, text, question.tried[place]));
+      place = kNone;
+    }
+  }
+  return failing;
+}
+}  // namespace weirhouse::transform

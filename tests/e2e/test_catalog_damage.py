@@ -1,0 +1,97 @@
+"""The catalog's own file: an index that lost bits, rows that somebody changed, an older file put back."""
+import sqlite3
+
+import pytest
+
+from project import Project
+
+CONTRACT = ("apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n"
+            "    logicalType: object\n    properties:\n      - { name: id, logicalType: string, required: true }\n")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    for path, text in {"weirhouse.yaml": "name: lab\nversion: 1\nsources:\n  a: { landing: landing/a/ }\n",
+                       "contracts/a.odcs.yaml": CONTRACT,
+                       "processed/a.sql": "-- wh: table processed.a; key id\nSELECT r.id FROM records.a AS r\n"}.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    project = Project(tmp_path)
+    project.wh("init")
+    project.apply()
+    for day in (1, 2, 3):
+        project.land("a", f"2026-03-0{day}.jsonl", f'{{"id":"k{day}"}}\n'.encode())
+    project.wh("ingest")
+    project.path = tmp_path / ".weirhouse/catalog.db"
+    return project
+
+
+def settle(path):
+    db = sqlite3.connect(path)
+    db.execute("pragma wal_checkpoint(truncate)")
+    db.close()
+
+
+def test_an_index_that_lost_a_bit_is_told_and_takes_no_arrival_in_twice(lab):
+    settle(lab.path)
+    db = sqlite3.connect(lab.path)
+    root, = db.execute("select rootpage from sqlite_master where name = 'object_arrival'").fetchone()
+    size, = db.execute("pragma page_size").fetchone()
+    db.close()
+    data = bytearray(lab.path.read_bytes())
+    at = data.index(b"2026-03-02.jsonl", (root - 1) * size)
+    assert at < root * size
+    data[at + 9] ^= 4
+    lab.path.write_bytes(data)
+    found = lab.wh("verify", "--deep", code=9)
+    assert "object_arrival" in found.stdout
+    assert "fail" in lab.wh("doctor", code=None).stdout
+    (lab.folder / "landing/a/2026-03-02.jsonl").touch()
+    assert "WH7009" in lab.wh("ingest", code=9).stderr
+    db = sqlite3.connect(lab.path)
+    assert db.execute("select count(*) from object not indexed where name = '2026-03-02.jsonl'").fetchone() == (1,)
+    db.execute("reindex")
+    db.close()
+    lab.wh("verify", "--deep")
+    assert "1 duplicate" in lab.wh("ingest").stdout
+
+
+@pytest.mark.parametrize("sql", [
+    "update setting set value = replace(value, '\"reader\"', '\"admin\"') where key like 'token/%'",
+    "delete from setting where key like 'token/%'",
+    "update landing set digest = replace(digest, 'a', 'b')",
+    "update counter set next = next + 1 where name = 'record'",
+    "update run set kind = 'full' where id = 1",
+    "update consumer_offset set generation = generation + 1",
+    "insert into released_file (path, seq, removed) select path, 1, 0 from file where kind = 'data' limit 1",
+    "update released_file set removed = 1",
+    "insert into parse_attempt values ('a', '2026-03-01.jsonl', 'x', 3)",
+])
+def test_rows_that_somebody_changed_are_told(lab, sql):
+    lab.wh("token", "create", "--name", "ann", "--role", "reader", "--on", "processed")
+    db = sqlite3.connect(lab.path, isolation_level=None)
+    changed = db.execute(sql).rowcount
+    db.close()
+    lab.wh("verify", "--deep", code=9 if changed else 0)
+    lab.wh("token", "create", "--name", "bob", "--role", "reader", "--on", "processed")    # later commits hide nothing
+    lab.wh("verify", "--deep", code=9 if changed else 0)
+
+
+def test_an_older_catalog_that_is_put_back_is_told(lab):
+    assert lab.json("verify")["other_lives"] == []
+    settle(lab.path)
+    older = lab.path.read_bytes()
+    lab.land("a", "2026-03-04.jsonl", b'{"id":"k4"}\n')
+    lab.wh("ingest")
+    last = lab.status()["commit"]
+    settle(lab.path)
+    lab.path.write_bytes(older)
+    (lab.folder / "landing/a/2026-03-04.jsonl").unlink()
+    told = lab.json("verify", "--deep")
+    assert told["problems"] == [] and len(told["other_lives"]) == 1
+    assert f"stood at commit {last}" in told["other_lives"][0]
+    assert "other catalog" in lab.wh("verify").stdout and "catalog's past" in lab.wh("doctor", code=None).stdout
+    lab.land("a", "2026-03-05.jsonl", b'{"id":"k5"}\n')
+    lab.wh("ingest")
+    assert [life[:20] for life in lab.json("verify")["other_lives"]] == [told["other_lives"][0][:20]]
+    assert {row["id"] for row in lab.rows("select id from processed.a")} == {"k1", "k2", "k3", "k5"}
