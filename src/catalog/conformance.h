@@ -18,6 +18,8 @@ class CatalogPlace {
  public:
   virtual ~CatalogPlace() = default;
   virtual Result<std::unique_ptr<Catalog>> Open(Clock& clock, bool read_only) = 0;
+  // The same, for the one that writes from now on.
+  virtual Result<std::unique_ptr<Catalog>> OpenClaimed(Clock& clock) = 0;
   // Runs SQL behind the catalog's back, as somebody with the database's password would.
   virtual void Edit(const std::string& sql) = 0;
 };

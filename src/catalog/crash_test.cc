@@ -378,8 +378,8 @@ TEST(OpenSqliteCatalog, KeepsTheChainOfACatalogFromBeforeNamesWereRecorded) {
         "DROP INDEX table_pointer_listing; ALTER TABLE table_pointer DROP COLUMN kind;"
         "ALTER TABLE landing DROP COLUMN ctime_us;"
         "DROP TABLE table_span; DROP TABLE namespace; DROP TABLE namespace_property;"
-        "DROP TABLE reply; DROP TABLE released_file; DROP TABLE tally; DELETE FROM counter WHERE "
-        "name = 'commit';"
+        "DROP TABLE reply; DROP TABLE released_file; DROP TABLE tally; DROP TABLE delivery;"
+        "DELETE FROM counter WHERE name IN ('commit', 'outbox');"
         "CREATE VIEW iceberg_tables AS SELECT name FROM table_pointer;"
         "CREATE VIEW iceberg_namespace_properties AS SELECT name FROM table_pointer;"
         "DELETE FROM migration WHERE version >= 4"));

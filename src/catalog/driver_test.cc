@@ -16,6 +16,9 @@ class SqlitePlace : public CatalogPlace {
   Result<std::unique_ptr<Catalog>> Open(Clock& clock, bool read_only) override {
     return OpenSqliteCatalog(scratch_ / "catalog.db", {.read_only = read_only, .clock = &clock});
   }
+  Result<std::unique_ptr<Catalog>> OpenClaimed(Clock& clock) override {
+    return OpenSqliteCatalog(scratch_ / "catalog.db", {.claim = true, .clock = &clock});
+  }
   void Edit(const std::string& sql) override {
     auto db = storage::Sqlite::Open(scratch_ / "catalog.db", /*read_only=*/false);
     ASSERT_OK(db);
@@ -87,6 +90,9 @@ class PostgresPlace : public CatalogPlace {
   ~PostgresPlace() override { Pool().GiveBack(schema_); }
   Result<std::unique_ptr<Catalog>> Open(Clock& clock, bool read_only) override {
     return OpenPostgresCatalog(ServerUrl(), schema_, {.read_only = read_only, .clock = &clock});
+  }
+  Result<std::unique_ptr<Catalog>> OpenClaimed(Clock& clock) override {
+    return OpenPostgresCatalog(ServerUrl(), schema_, {.claim = true, .clock = &clock});
   }
   void Edit(const std::string& sql) override { SchemaPool::Script(schema_, sql); }
 

@@ -39,7 +39,7 @@ GroupWriter::Group GroupWriter::Take() {
 }
 
 GroupWriter::Group GroupWriter::Lead() {
-  Status begun = Begin();
+  Status begun = BeginGuarded();
   // Only now: whoever came while the write lock was waited for shares this transaction.
   Group group = Take();
   if (!begun.ok()) {
@@ -105,7 +105,7 @@ Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
 }
 
 void GroupWriter::WriteAlone(Waiting& member) {
-  member.status = Begin();
+  member.status = BeginGuarded();
   if (!member.status.ok()) return;
   // A lone member is never handed back: whatever happens is its own status.
   static_cast<void>(WriteTogether({&member}));
@@ -181,6 +181,14 @@ Status GroupWriter::OpenConnection() {
     WEIRHOUSE_TRY(connection_, open_());
   }
   return Status::Ok();
+}
+
+Status GroupWriter::BeginGuarded() {
+  WEIRHOUSE_TRY_STATUS(Begin());
+  if (!guard_) return Status::Ok();
+  Status may = guard_(*connection_);
+  if (!may.ok()) connection_->Rollback();
+  return may;
 }
 
 Status GroupWriter::Begin() {

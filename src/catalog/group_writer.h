@@ -36,7 +36,10 @@ struct WriteWork {
 class GroupWriter {
  public:
   using Open = std::function<Result<std::unique_ptr<storage::Database>>()>;
-  explicit GroupWriter(Open open) : open_(std::move(open)) {}
+  // Asked first in each transaction: whether this process may still write.
+  using Guard = std::function<Status(storage::Database&)>;
+  explicit GroupWriter(Open open, Guard guard = nullptr)
+      : open_(std::move(open)), guard_(std::move(guard)) {}
 
   // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
   // nothing was written) or WH7003 (unknown) if COMMIT failed.
@@ -69,8 +72,11 @@ class GroupWriter {
   Status OpenConnection();
   // Opens a transaction, on a new connection if the old one has ended.
   Status Begin();
+  // The same, if the guard lets us.
+  Status BeginGuarded();
 
   const Open open_;
+  const Guard guard_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Waiting*> waiting_;  // guarded by mutex_

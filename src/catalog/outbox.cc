@@ -1,4 +1,4 @@
-// Events to send, offsets, settings and predictions.
+// Counts of events, offsets, settings and predictions.
 #include <fmt/format.h>
 
 #include "catalog/row.h"
@@ -16,26 +16,6 @@ Result<SettingEntry> SettingOfRow(const DatabaseRow& row) {
   return SettingEntry(std::move(key), std::move(value));
 }
 }  // namespace
-
-Result<std::vector<OutboxEvent>> SqlCatalog::PendingEvents(std::int64_t limit) {
-  return Collect<OutboxEvent>(
-      fmt::format("SELECT {} FROM outbox WHERE state = 'pending' ORDER BY id LIMIT ?",
-                  kEventColumns),
-      {limit}, EventOfRow);
-}
-
-Status SqlCatalog::MarkEvent(std::int64_t id, std::string_view state, int attempts) {
-  if (state != "pending" && state != "sent" && state != "dead") {
-    return Status(Code::kInternal, fmt::format("event state does not exist: \"{}\"", state))
-        .WithError("WH7085");
-  }
-  return Write([&](Database& db) -> Status {
-    WEIRHOUSE_TRY_STATUS(db.Run("UPDATE outbox SET state = ?, attempts = ? WHERE id = ?",
-                                {std::string(state), std::int64_t{attempts}, id}));
-    if (db.Changes() == 1) return Status::Ok();
-    return Status(Code::kNotFound, fmt::format("event does not exist: {}", id)).WithError("WH7086");
-  });
-}
 
 Result<Catalog::Offset> SqlCatalog::OffsetOf(const std::string& consumer) {
   WEIRHOUSE_TRY(

@@ -346,32 +346,5 @@ TEST_P(CatalogConformance, ANodeKeepsItsFirstRecord) {
   EXPECT_EQ(ValueOf(catalog_->FindNode({"run", "r2"}))->node.record.value("git", ""), "abc");
 }
 
-// ---- Outbox
-TEST_P(CatalogConformance, EventsStayPendingUntilTheyAreMarked) {
-  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1")));
-  CommitRequest request = SwapOf(run, "processed.a", std::nullopt, "a1");
-  for (const char* subject : {"first", "second", "third"}) {
-    request.events.push_back({0, "type", subject, {{"n", 1}}, {}, 0, "pending"});
-  }
-  ASSERT_OK(catalog_->Commit(request));
-  auto pending = ValueOf(catalog_->PendingEvents(2));
-  ASSERT_EQ(pending.size(), 2U);
-  EXPECT_EQ(pending[0].subject, "first");
-  EXPECT_EQ(pending[0].seq, CommitSeq(1));
-  ASSERT_OK(catalog_->MarkEvent(pending[0].id, "sent", 1));
-  ASSERT_OK(catalog_->MarkEvent(pending[1].id, "pending", 4));
-  Reopen();
-  auto later = ValueOf(catalog_->PendingEvents(10));
-  ASSERT_EQ(later.size(), 2U);
-  EXPECT_EQ(later[0].subject, "second");
-  EXPECT_EQ(later[0].attempts, 4);
-  ASSERT_OK(catalog_->MarkEvent(later[0].id, "dead", 5));
-  using Counts = std::vector<std::pair<std::string, std::int64_t>>;
-  EXPECT_EQ(ValueOf(catalog_->EventCounts()), (Counts{{"dead", 1}, {"pending", 1}, {"sent", 1}}));
-  EXPECT_EQ(catalog_->MarkEvent(99, "sent", 1).code(), Code::kNotFound);
-  EXPECT_EQ(catalog_->MarkEvent(later[0].id, "lost", 1).code(), Code::kInternal);
-  EXPECT_OK(catalog_->VerifyChain());
-}
-
 }  // namespace
 }  // namespace weirhouse::catalog

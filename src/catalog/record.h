@@ -242,6 +242,16 @@ struct OutboxEvent {
   int attempts = 0;
   std::string state = "pending";  // pending | sent | dead
 };
+// What one target is owed of one event, and how far that is. `target` is whatever the sender calls
+// it.
+struct Delivery {
+  std::int64_t event = 0;
+  std::string target;
+  std::string state = "pending";  // pending | delivered | given_up | dropped (the target is gone)
+  int tries = 0;
+  ProcessTime next_try;  // of a pending one
+  std::string error;     // of the last try that failed
+};
 // Moves a consumer's offset from `expected` to `position`. A generation older than the stored one
 // is refused.
 struct OffsetMove {

@@ -188,6 +188,17 @@ Result<OutboxEvent> EventOfRow(const DatabaseRow& row) {
   return event;
 }
 
+Result<Delivery> DeliveryOfRow(const DatabaseRow& row) {
+  Delivery delivery;
+  delivery.event = row.Int(0);
+  delivery.target = row.Text(1);
+  delivery.state = row.Text(2);
+  delivery.tries = static_cast<int>(row.Int(3));
+  delivery.next_try = ProcessTimeOfMicros(row.Int(4));
+  delivery.error = row.Text(5);
+  return delivery;
+}
+
 Result<PredictionRecord> PredictionOfRow(const DatabaseRow& row) {
   PredictionRecord prediction;
   prediction.id = row.Text(0);

@@ -80,6 +80,7 @@ inline constexpr std::string_view kNodeColumns = "id, kind, key, record, seq";
 Result<Node> NodeOfRow(const storage::DatabaseRow& row);
 
 inline constexpr std::string_view kEventColumns = "id, type, subject, data, seq, attempts, state";
+Result<Delivery> DeliveryOfRow(const storage::DatabaseRow& row);
 Result<OutboxEvent> EventOfRow(const storage::DatabaseRow& row);
 
 inline constexpr std::string_view kPredictionColumns =

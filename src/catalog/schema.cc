@@ -334,6 +334,16 @@ constexpr std::string_view kAttempts = R"sql(
 DELETE FROM parse_attempt WHERE attempts <= 3;
 )sql";
 
+// What every table holds, so that rows changed from outside show: see tally.h.
+constexpr std::string_view kTallies = R"sql(
+CREATE TABLE tally (
+  table_name TEXT PRIMARY KEY,
+  row_count BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  seq BIGINT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 // Totals, and ways to what is asked for again and again, so that neither costs more as the history
 // grows: see totals.cc.
 constexpr std::string_view kTotals = R"sql(
@@ -359,17 +369,24 @@ CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
 CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
 )sql";
 
-// What every table holds, so that rows changed from outside show: see tally.h.
-constexpr std::string_view kTallies = R"sql(
-CREATE TABLE tally (
-  table_name TEXT PRIMARY KEY,
-  row_count BIGINT NOT NULL,
-  digest TEXT NOT NULL,
-  seq BIGINT NOT NULL
-) WITHOUT ROWID;
+// Which target is owed which event. The counter `outbox` is the first event that was not booked.
+constexpr std::string_view kDeliveries = R"sql(
+CREATE TABLE delivery (
+  event BIGINT NOT NULL,
+  target TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'given_up', 'dropped')),
+  tries INTEGER NOT NULL,
+  next_try BIGINT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (event, target)
+);
+CREATE INDEX delivery_pending ON delivery (target, event) WHERE state = 'pending';
+CREATE INDEX delivery_given_up ON delivery (target, event) WHERE state = 'given_up';
+INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN 'pending' THEN id END),
+  max(id) + 1, 1) FROM outbox;
 )sql";
 
-constexpr std::array<Migration, 9> kMigrations{{
+constexpr std::array<Migration, 10> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -379,6 +396,7 @@ constexpr std::array<Migration, 9> kMigrations{{
     {7, "parse attempts of the object alone", kAttempts},
     {8, "tallies of rows", kTallies},
     {9, "totals", kTotals},
+    {10, "deliveries", kDeliveries},
 }};
 
 Status VersionMismatch(int found) {

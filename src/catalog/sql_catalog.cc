@@ -40,6 +40,7 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
     WEIRHOUSE_TRY_STATUS(Migrate(*writer, clock.Now(), random));
   }
   WEIRHOUSE_TRY_STATUS(catalog->Read(CheckVersion));
+  if (options.claim && !options.read_only) WEIRHOUSE_TRY_STATUS(catalog->Claim());
   return std::unique_ptr<Catalog>(std::move(catalog));
 }
 
@@ -76,6 +77,37 @@ Result<std::unique_ptr<Database>> SqlCatalog::OpenWriter() const {
 Result<std::unique_ptr<Database>> SqlCatalog::OpenTalliedWriter() const {
   WEIRHOUSE_TRY(std::unique_ptr<Database> writer, OpenWriter());
   return std::unique_ptr<Database>(std::make_unique<TalliedDatabase>(std::move(writer)));
+}
+
+Status SqlCatalog::Claim() {
+  std::int64_t claim = 0;
+  WEIRHOUSE_TRY_STATUS(Write([&](Database& db) -> Status {
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> next,
+                  db.Insert("INSERT INTO counter (name, next) VALUES ('writer', 1) ON CONFLICT "
+                            "(name) DO UPDATE SET next = counter.next + 1 RETURNING next",
+                            {}));
+    claim = next.value_or(0);
+    return Status::Ok();
+  }));
+  claim_ = claim;
+  return Status::Ok();
+}
+
+Status SqlCatalog::CheckClaim(Database& db) const {
+  if (claim_ == 0) return Status::Ok();
+  std::int64_t newest = 0;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT next FROM counter WHERE name = 'writer'", {}, [&](const auto& row) {
+        newest = row.Int(0);
+        return Status::Ok();
+      }));
+  if (newest == claim_) return Status::Ok();
+  return Status(Code::kUnavailable,
+                fmt::format("another process has taken over as the project's writer (number {}, "
+                            "this one is {}): {}",
+                            newest, claim_, shown_))
+      .WithError("WH7100")
+      .WithHint("end this process: nothing that it writes is taken any more");
 }
 
 Status SqlCatalog::Write(const Body& body) {

@@ -1,7 +1,7 @@
 // The catalog on SQLite or PostgreSQL. Private to catalog/; its parts lie in files by concept:
 // commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc and
 // tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, released.cc,
-// reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc.
+// reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc, delivery.cc.
 #pragma once
 
 #include <condition_variable>
@@ -95,7 +95,16 @@ class SqlCatalog final : public Catalog {
   Status VerifyChain() override;
 
   Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) override;
-  Status MarkEvent(std::int64_t id, std::string_view state, int attempts) override;
+  Status RouteEvents(std::int64_t last, const std::vector<Delivery>& owed) override;
+  Result<std::optional<OutboxEvent>> FindEvent(std::int64_t id) override;
+  Result<std::optional<Delivery>> DueDelivery(const std::string& target, ProcessTime now,
+                                              std::chrono::microseconds longest_wait) override;
+  Result<std::optional<ProcessTime>> NextTry(const std::string& target) override;
+  Status NoteDelivery(const Delivery& delivery) override;
+  Result<std::vector<std::string>> WaitingTargets() override;
+  Result<std::vector<TargetCount>> OpenDeliveries() override;
+  Result<std::vector<Delivery>> Deliveries(std::string_view state, bool newest_first,
+                                           std::int64_t limit) override;
   Result<std::vector<std::pair<std::string, std::int64_t>>> EventCounts() override;
   Result<EventTime> ReplayNow() override;
 
@@ -107,9 +116,14 @@ class SqlCatalog final : public Catalog {
         shown_(std::move(shown)),
         read_only_(read_only),
         clock_(&clock),
-        writer_([this] { return OpenTalliedWriter(); }) {}
+        writer_([this] { return OpenTalliedWriter(); },
+                [this](storage::Database& db) { return CheckClaim(db); }) {}
 
   Result<std::unique_ptr<storage::Database>> OpenWriter() const;
+  // Counts one writer more, and remembers which one this is.
+  Status Claim();
+  // OK while nobody has claimed after us.
+  Status CheckClaim(storage::Database& db) const;
   // … that keeps the tallies of what it writes; for all but migrations.
   Result<std::unique_ptr<storage::Database>> OpenTalliedWriter() const;
   // A reading connection, handed back when this goes. Waits while kReadersMax are at work.
@@ -157,6 +171,7 @@ class SqlCatalog final : public Catalog {
   const std::string shown_;
   const bool read_only_;
   Clock* const clock_;
+  std::int64_t claim_ = 0;  // 0: nothing was claimed. Set while it is opened
   GroupWriter writer_;
   static constexpr int kReadersMax = 16;
   static constexpr std::size_t kReadersKept = 4;

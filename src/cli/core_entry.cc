@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "command/command.h"
+#include "command/stop_limit.h"
 #include "daemon/daemon.h"
 #include "engine/pipeline.h"
 
@@ -22,11 +23,12 @@ constexpr int kMallocArenas = 2;
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
-// The first Ctrl-C lets the unit at hand finish; the second ends the process, which is safe too:
-// what was not committed is not there.
+// The first Ctrl-C lets the unit at hand finish, for a few seconds; the second ends the process,
+// which is safe too: what was not committed is not there.
 void OnInterrupt(int /*signal*/) {
   engine::NoteStopWanted();
-  if (interrupts.fetch_add(1) > 0) _exit(130);
+  if (interrupts.fetch_add(1) > 0) command::EndNow();
+  command::StartStopLimit();
   constexpr std::string_view kTold =
       "\ninterrupted: finishing the unit at hand; once more stops now\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
@@ -65,6 +67,7 @@ void CatchFaults() {
 }
 
 void CatchInterrupts() {
+  command::PrepareStopLimit();
   struct sigaction action{};
   action.sa_handler = OnInterrupt;
   action.sa_flags = SA_RESTART;

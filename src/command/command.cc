@@ -143,9 +143,13 @@ Result<int> Attempt(Context& context, bool* thrown) {
 }
 
 int End(Context& context, const Result<int>& code) {
-  if (code.ok()) return *code;
-  if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
-  return Print(context, code.status());
+  if (!code.ok()) {
+    if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
+  }
+  const int exit = code.ok() ? *code : Print(context, code.status());
+  context.FinishDeliveries();
+  // What fails after Ctrl-C fails because of it.
+  return !code.ok() && context.streams().Cancelled() ? kExitInterrupted : exit;
 }
 
 void SayMended(Context& context) {

@@ -5,11 +5,18 @@
 
 #include <charconv>
 #include <cstdio>
+#include <thread>
 
 #include "base/text.h"
+#include "command/daemon_link.h"
 
 namespace weirhouse::command {
 using nlohmann::json;
+namespace {
+constexpr std::chrono::seconds kDeliveryBound{5};
+constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
+constexpr std::chrono::milliseconds kLockLookEvery{100};
+}  // namespace
 
 Context::Context(const Invocation& invocation, Streams& streams, Host* host)
     : invocation_(invocation),
@@ -62,11 +69,40 @@ Result<engine::Workspace*> Context::Writing() {
   }
   WEIRHOUSE_CHECK(workspace_ == nullptr || writes_);
   if (workspace_ == nullptr) {
-    WEIRHOUSE_TRY(auto project, Project());
-    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(project, engine::Access::kWrite));
+    WEIRHOUSE_TRY(workspace_, OpenToWrite());
     writes_ = true;
+    if (workspace_->clock_went_back()) Say("warning: " + *workspace_->clock_went_back());
+    courier_ = engine::Courier::Start(
+        [this](const engine::Courier::Body& body) { return body(*workspace_); },
+        [this](std::string_view line) {
+          const std::lock_guard lock(told_mutex_);
+          told_.emplace_back(line);
+        });
   }
   return workspace_.get();
+}
+
+Result<std::unique_ptr<engine::Workspace>> Context::OpenToWrite() {
+  WEIRHOUSE_TRY(auto project, Project());
+  const std::chrono::nanoseconds last = SystemClock().Monotonic() + kLockWait;
+  while (true) {
+    auto opened = engine::Workspace::Open(project, engine::Access::kWrite);
+    if (opened.ok() || opened.status().error_code() != "WH8001" ||
+        opened.status().code() != Code::kUnavailable)
+      return opened;
+    const int daemon = ConnectToDaemon(project->root);
+    if (daemon >= 0) close(daemon);
+    if (daemon >= 0 || streams_.Cancelled() || SystemClock().Monotonic() > last) return opened;
+    std::this_thread::sleep_for(kLockLookEvery);
+  }
+}
+
+void Context::FinishDeliveries() {
+  if (courier_ == nullptr) return;
+  std::fflush(stdout);  // nobody waits for the answer because a receiver is slow
+  courier_->Finish(kDeliveryBound, [this] { return streams_.Cancelled(); });
+  courier_.reset();
+  for (const std::string& line : told_) Say("note: " + line);
 }
 
 void Context::Line(std::string_view line) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "command/command.h"
 #include "command/listing.h"
 #include "command/progress.h"
+#include "engine/courier.h"
 #include "engine/project.h"
 #include "engine/workspace.h"
 
@@ -39,9 +41,13 @@ class Context {
   // The project's state for reading, whoever writes meanwhile.
   Result<engine::Workspace*> Reading();
   // … for writing: takes the project's lock. The first act of every verb that writes, so that what
-  // another process must do can be handed over whole (kUnavailable WH8001).
+  // another process must do can be handed over whole (kUnavailable WH8001). Where no daemon has the
+  // lock, it waits a few seconds for it: most verbs are short.
   Result<engine::Workspace*> Writing();
   bool writes() const { return writes_; }
+  // The last act of a verb: what it has to tell by alerts and notify rules is told, as far as that
+  // goes within a few seconds. The rest is left for the next verb, or the daemon.
+  void FinishDeliveries();
   // A path as the person who asked means it.
   std::string PathOf(const std::string& path) const;
 
@@ -72,6 +78,7 @@ class Context {
   Status Confirm(std::string_view question);
 
  private:
+  Result<std::unique_ptr<engine::Workspace>> OpenToWrite();
   const Invocation& invocation_;
   Streams& streams_;
   Host* host_;
@@ -79,6 +86,9 @@ class Context {
   std::string root_;
   std::shared_ptr<const engine::ProjectDefinition> project_;
   std::unique_ptr<engine::Workspace> workspace_;
+  std::mutex told_mutex_;
+  std::vector<std::string> told_;             // by the courier, from its thread
+  std::unique_ptr<engine::Courier> courier_;  // of workspace_: it goes first
   bool writes_ = false;
 };
 

@@ -13,11 +13,14 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/time.h"
 #include "command/listing.h"
+#include "model/process_state.h"
 
 namespace weirhouse::command {
 namespace {
 constexpr int kBacklog = 16;
+constexpr std::chrono::seconds kConnectMax{3};
 
 class Socket {
  public:
@@ -80,24 +83,46 @@ std::uint32_t SizeOf(const char* bytes) {
   return size;
 }
 
-// Passes Ctrl-C on while it waits for something to read. False: the wait itself failed.
-bool WaitForFrame(int socket, Streams& streams, bool* told) {
-  while (true) {
-    pollfd watched{socket, POLLIN, 0};
-    const int ready = poll(&watched, 1, 100);
-    if (ready < 0 && errno != EINTR) return false;
-    if (!*told && streams.Cancelled()) {
-      *told = true;
-      if (!SendAll(socket, "c")) return false;
-    }
-    if (ready > 0) return true;
-  }
-}
-
 Status DaemonGone() {
   return Status(Code::kUnavailable, "the daemon went away before it answered")
       .WithError("WH8031")
       .WithHint("what it had committed stands: `wh status` shows it; then run the command again");
+}
+// The daemon is there, and does not speak: stopped by a signal, or its machine is.
+Status DaemonSilent(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  const bool known = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
+  const std::string who = known ? model::StoryOfProcess(peer.pid) : "its process is not known";
+  Status status = Status(Code::kUnavailable, fmt::format("the daemon has said nothing for {} s: {}",
+                                                         kSilenceMax.count(), who))
+                      .WithError("WH8051");
+  if (!known) return std::move(status).WithHint("find out what holds it, or end it");
+  return std::move(status).WithHint(
+      model::IsStopped(peer.pid)
+          ? fmt::format(
+                "`kill -CONT {0}` lets it go on, and `wh status` then shows whether it took "
+                "the command; `kill -KILL {0}` ends it, and what it had committed stands",
+                peer.pid)
+          : fmt::format("`wh status` shows whether it took the command; `kill {0}` ends it, and "
+                        "what it had committed stands",
+                        peer.pid));
+}
+
+// Passes Ctrl-C on while it waits for something to read.
+Status WaitForFrame(int socket, Streams& streams, bool* told) {
+  const std::chrono::nanoseconds began = SystemClock().Monotonic();
+  while (true) {
+    pollfd watched{socket, POLLIN, 0};
+    const int ready = poll(&watched, 1, 100);
+    if (ready < 0 && errno != EINTR) return DaemonGone();
+    if (!*told && streams.Cancelled()) {
+      *told = true;
+      if (!SendAll(socket, "c")) return DaemonGone();
+    }
+    if (ready > 0) return Status();
+    if (SystemClock().Monotonic() - began > kSilenceMax) return DaemonSilent(socket);
+  }
 }
 }  // namespace
 
@@ -109,6 +134,11 @@ int ConnectToDaemon(const std::string& root) {
   const sockaddr_un address = AddressIn(folder.file());
   const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (file < 0) return -1;
+  // A daemon that is stopped accepts nobody, and once enough wait for it not even a connection.
+  const timeval patience{std::chrono::seconds(kConnectMax).count(), 0};
+  setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  const timeval silence{std::chrono::seconds(kSilenceMax).count(), 0};
+  setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
   if (connect(file, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return file;
   close(file);
   return -1;
@@ -145,7 +175,8 @@ Result<std::optional<int>> RunInDaemon(const std::string& root, const Invocation
   const std::string request = Dump(ToJson(invocation));
   if (!SendAll(socket.file(), SizeBytes(request.size()) + request)) return DaemonGone();
   bool told = false;
-  while (WaitForFrame(socket.file(), streams, &told)) {
+  while (true) {
+    WEIRHOUSE_TRY_STATUS(WaitForFrame(socket.file(), streams, &told));
     char head[5];
     if (!ReceiveAll(socket.file(), head, sizeof(head))) return DaemonGone();
     const std::uint32_t size = SizeOf(head + 1);
@@ -156,7 +187,6 @@ Result<std::optional<int>> RunInDaemon(const std::string& root, const Invocation
     if (head[0] == 'e') streams.Err(bytes);
     if (head[0] == 'x') return std::optional<int>(std::atoi(bytes.c_str()));
   }
-  return DaemonGone();
 }
 
 Result<Invocation> ReadInvocation(int socket) {

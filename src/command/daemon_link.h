@@ -3,10 +3,12 @@
 //
 //   client → daemon   one invocation: u32 bytes (little-endian), JSON
 //                     then, any time, one byte each: 'c' = Ctrl-C was pressed
-//   daemon → client   frames: u8 kind ('o' out, 'e' err, 'x' exit), u32 bytes, bytes;
+//   daemon → client   frames: u8 kind ('o' out, 'e' err, 'a' alive, 'x' exit), u32 bytes, bytes;
+//                     'a' comes every second, whatever the daemon works on;
 //                     'x' holds the exit code as decimal text and ends the talk
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +21,8 @@ namespace weirhouse::command {
 
 inline constexpr std::uint32_t kInvocationBytesMax = 8 << 20;  // a request of `predict` at most
 inline constexpr std::uint32_t kFrameBytesMax = 64 << 10;
+inline constexpr std::chrono::seconds kAliveEvery{1};
+inline constexpr std::chrono::seconds kSilenceMax{10};
 
 // <root>/.weirhouse/daemon.sock
 std::string DaemonSocketPath(const std::string& root);
@@ -32,7 +36,8 @@ Result<int> ListenAsDaemon(const std::string& root);
 
 // Hands `invocation` to the daemon that listens for the project in `root`, passes on what it
 // prints, and returns its exit code; nothing if no daemon listens there.
-//   kUnavailable  the daemon went away before it answered (WH8031): what it did is in the catalog
+//   kUnavailable  the daemon went away before it answered (WH8031): what it did is in the catalog;
+//                 or it says nothing for kSilenceMax, as a stopped one does (WH8051)
 Result<std::optional<int>> RunInDaemon(const std::string& root, const Invocation& invocation,
                                        Streams& streams);
 

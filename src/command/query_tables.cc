@@ -16,15 +16,15 @@ constexpr std::int64_t kCommitsAtOnce = 1000;
 // Commits count from 1; Iceberg snapshot ids are random and have 60 bits or so.
 constexpr std::int64_t kSnapshotIdsFrom = 1LL << 40;
 
-// The last commit at or before a wall-clock time.
+// The last commit at or before a wall-clock time. Where the clock once ran ahead, later commits
+// have earlier times: then the last of them counts.
 Result<std::optional<CommitSeq>> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us) {
   CommitSeq last(0);
   CommitSeq after(0);
   while (true) {
     WEIRHOUSE_TRY(const auto entries, catalog.Commits(after, kCommitsAtOnce));
     for (const catalog::Catalog::CommitEntry& entry : entries) {
-      if (Micros(entry.committed_at) > time_us) return std::optional(last);
-      last = entry.seq;
+      if (Micros(entry.committed_at) <= time_us) last = entry.seq;
     }
     if (entries.empty()) return std::optional(last);
     after = entries.back().seq;

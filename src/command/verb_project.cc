@@ -25,18 +25,15 @@ Status WriteEmptyProject(const std::string& folder, const std::string& name) {
       "name: {}\nversion: 1\nclock: wall     # now is the time of this machine; `replay` = the end "
       "of the latest batch\nsources: {{}}\n",
       name);
-  std::vector<std::string> written;
-  for (const auto& [path, bytes] :
-       {std::pair<std::string, std::string>{folder + "/weirhouse.yaml", text},
-        {folder + "/.gitignore", std::string(kIgnored)}}) {
-    const Status status = disk.Write(path, bytes);
-    if (status.code() == Code::kConflict) continue;
-    WEIRHOUSE_TRY_STATUS(status);
-    written.push_back(path);
-  }
+  // The project file comes last: with it the folder is a project.
   for (const char* sub : {"contracts", "processed", "gates", "features", "training_sets", "models"})
     WEIRHOUSE_TRY_STATUS(disk.MakeFolder(folder + "/" + sub));
-  return disk.SyncAll(written);
+  for (const auto& [path, bytes] :
+       {std::pair<std::string, std::string>{folder + "/.gitignore", std::string(kIgnored)},
+        {folder + "/weirhouse.yaml", text}}) {
+    WEIRHOUSE_TRY_STATUS(disk.PutIfAbsent(path, bytes, 0644).status());
+  }
+  return Status();
 }
 
 bool IsProjectName(std::string_view name) {

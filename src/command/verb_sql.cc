@@ -230,6 +230,9 @@ Result<int> RunSql(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const AsOf at, ParseAsOf(*workspace, context.invocation().at));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
+  storage::SqlBounds bounds;
+  bounds.told_to_stop = [&context] { return context.streams().Cancelled(); };
+  session->SetBounds(std::move(bounds));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 Query(*workspace, *session, query).Run(at));
   if (context.invocation().Has("csv")) {

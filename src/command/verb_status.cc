@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "command/delivery_report.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
 #include "engine/pipeline.h"
@@ -233,6 +234,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   WEIRHOUSE_TRY(document["runs_given_up"], CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
+  WEIRHOUSE_TRY(const engine::OutboxStory outbox, engine::TellOutbox(workspace));
+  document["deliveries"] = DeliveriesAsJson(outbox);
+  if (workspace.clock_went_back()) document["clock_went_back"] = *workspace.clock_went_back();
   document["halted"] = json::array();
   for (const json& story : halted) {
     document["halted"].push_back(
@@ -301,6 +305,9 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
                         DisplayText(document["runs_given_up"]));
   context.Line("runs       " + runs);
   context.Line("events     " + CountsText(document["events"]));
+  for (const std::string& line : DeliveryLines(document["deliveries"])) context.Line(line);
+  if (document.contains("clock_went_back"))
+    context.Line("clock      " + document["clock_went_back"].get<std::string>());
   if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
 }
 }  // namespace

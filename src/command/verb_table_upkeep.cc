@@ -317,8 +317,11 @@ Result<int> RunGc(Context& context) {
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
   if (swept.given_up > 0)
     context.Line(fmt::format("runs: {} given up, whose process is gone", swept.given_up));
+  const auto doubt = engine::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
+  if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},
                   {"runs_given_up", swept.given_up},
+                  {"clock_jumped", doubt ? json(*doubt) : json()},
                   {"orphans", swept.orphans},
                   {"orphan_bytes", swept.orphan_bytes},
                   {"orphans_removed", swept.removed},

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_stream.h"
 #include "base/digest.h"
 #include "base/id.h"
 #include "base/status.h"
@@ -275,6 +276,9 @@ Status OutOfMemory();
 // where the object cannot be cut into records at all: Decode then fails with the same status.
 Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
                                   std::string_view object_name);
+// The same of an object that need not fit into memory. `size_bytes`: of the stream.
+Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
+                                  const SourceFormat& format, std::string_view object_name);
 
 // Where one record lies in its object, and its bytes: what a trace ends in.
 struct RecordRange {
@@ -293,8 +297,14 @@ Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
                                                const SourceFormat& format,
                                                std::string_view object_name,
                                                std::span<const std::int64_t> ordinals);
+// The same of an object that need not fit into memory. `size_bytes`: of the stream.
+Result<std::vector<RecordRange>> LocateRecords(ByteStream& object, std::int64_t size_bytes,
+                                               const SourceFormat& format,
+                                               std::string_view object_name,
+                                               std::span<const std::int64_t> ordinals);
 
 class RecordProgram;
+class Window;
 
 // A contract compiled for one source format. Threads: any number may Decode at once.
 class Decoder {
@@ -303,14 +313,18 @@ class Decoder {
 
   // Decodes every record; a bad one is quarantined with all its violations, and the rest go on.
   // Deterministic: equal bytes give equal rows, ordinals and violations.
-  // Cost: O(bytes), memory of one object plus its rows.
+  // Cost: O(bytes), memory of the rows and of the longest record.
   Result<Decoded> Decode(std::string_view object_bytes, const ObjectContext& context) const;
+  // The same of an object that need not fit into memory. `size_bytes`: of the stream.
+  Result<Decoded> Decode(ByteStream& object, std::int64_t size_bytes,
+                         const ObjectContext& context) const;
 
   const Contract& contract() const { return *contract_; }
   const SourceFormat& format() const { return format_; }
 
  private:
   Decoder() = default;
+  Result<Decoded> DecodeIn(Window& window, const ObjectContext& context) const;
   std::shared_ptr<const Contract> contract_;
   SourceFormat format_;
   std::shared_ptr<const RecordProgram> program_;

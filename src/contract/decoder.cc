@@ -17,42 +17,42 @@
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::size_t kFirstRecords = 100;  // whose keys are looked at for misspelt fields
+constexpr std::int64_t kFirstRecords = 100;  // whose keys are looked at for misspelt fields
 constexpr std::int64_t kRecordLookedAtBytes = 64 << 10;
 
 // Everything that decoding one object needs. Lives for one call.
 class ObjectDecoding {
  public:
   ObjectDecoding(const Contract& contract, const RecordProgram& program, const SourceFormat& format,
-                 std::string_view bytes, const ObjectContext& context)
+                 Window& window, const ObjectContext& context)
       : contract_(contract),
         program_(program),
         format_(format),
-        bytes_(bytes),
+        window_(window),
         context_(context),
         json_(program),
-        rows_(contract),
-        slots_(program.fields().size()) {}
+        rows_(contract, context.ingested_at),
+        slots_(program.fields().size()) {
+    for (const FieldRules& field : program.fields()) {
+      if (!field.default_value) continue;
+      AppendJsonText(field.name, &unmentioned_.emplace_back(field.name, "").second);
+    }
+  }
 
   Result<Decoded> Run() {
     WEIRHOUSE_TRY_STATUS(ForEachRecord(
-        bytes_, format_, [this](RecordSpan span) { return ReadHeader(span); },
-        [this](RecordSpan span) { return ReadRecord(span); }));
-    WEIRHOUSE_TRY(decoded_.rows, rows_.Finish(context_.ingested_at));
+        window_, format_,
+        [this](RecordSpan span, std::string_view text) { return ReadHeader(span, text); },
+        [this](RecordSpan span, std::string_view text) { return ReadRecord(span, text); }));
+    WEIRHOUSE_TRY(decoded_.rows, rows_.Finish());
     if (decoded_.rows->num_rows() > 0)
       decoded_.absent_fields = csv_ ? csv_->AbsentFields() : AbsentInJson();
     return std::move(decoded_);
   }
 
  private:
-  std::string_view TextOf(RecordSpan span) const {
-    return bytes_.substr(static_cast<std::size_t>(span.offset),
-                         static_cast<std::size_t>(span.length));
-  }
-
-  Status ReadHeader(RecordSpan span) {
-    WEIRHOUSE_TRY(std::vector<std::string> columns,
-                  ParseCsvHeader(TextOf(span), format_.delimiter));
+  Status ReadHeader(RecordSpan span, std::string_view text) {
+    WEIRHOUSE_TRY(std::vector<std::string> columns, ParseCsvHeader(text, format_.delimiter));
     header_offset_ = span.offset;
     csv_.emplace(program_, format_, std::move(columns));
     if (!csv_->lacking().empty()) {
@@ -67,17 +67,26 @@ class ObjectDecoding {
     return Status();
   }
 
-  Status ReadRecord(RecordSpan span) {
+  Status ReadRecord(RecordSpan span, std::string_view text) {
     const std::int64_t ordinal = decoded_.record_count++;
-    if (!csv_ && first_records_.size() < kFirstRecords) first_records_.push_back(span);
-    const bool good = span.length <= kRecordBytesMax && ReadInto(span, nullptr);
+    if (!csv_) LookAtKeys(text, ordinal);
+    const bool good = span.length <= kRecordBytesMax && ReadInto(span, text, nullptr);
     if (good) return rows_.Append(slots_, context_.first_record_id.value() + ordinal, unknown_);
-    Quarantine(span, ordinal);
+    Quarantine(span, text, ordinal);
     return Status();
   }
 
-  bool ReadInto(RecordSpan span, ViolationSink* sink) {
-    if (!csv_) return json_.Read(TextOf(span), &slots_, &unknown_);
+  // Keeps what AbsentInJson asks for.
+  void LookAtKeys(std::string_view text, std::int64_t ordinal) {
+    if (ordinal < kFirstRecords && static_cast<std::int64_t>(text.size()) <= kRecordLookedAtBytes)
+      first_records_.emplace_back(text);
+    std::erase_if(unmentioned_, [text](const auto& field) {
+      return text.find(field.second) != std::string_view::npos;
+    });
+  }
+
+  bool ReadInto(RecordSpan span, std::string_view text, ViolationSink* sink) {
+    if (!csv_) return json_.Read(text, &slots_, &unknown_);
     if (!csv_->lacking().empty()) {
       if (sink != nullptr) {
         sink->Look(csv_->shown_header(), header_offset_);
@@ -87,7 +96,7 @@ class ObjectDecoding {
       }
       return false;
     }
-    return csv_->Read(TextOf(span), span.offset, &slots_, &unknown_, sink);
+    return csv_->Read(text, span.offset, &slots_, &unknown_, sink);
   }
 
   // Fields whose columns hold nothing but nulls or defaults, and which no record names. Only where
@@ -104,9 +113,8 @@ class ObjectDecoding {
     std::vector<AbsentField> absent;
     if (candidates.empty()) return absent;
     std::set<std::string> keys;
-    for (const RecordSpan span : first_records_) {
-      if (span.length > kRecordLookedAtBytes) continue;
-      const nlohmann::json record = nlohmann::json::parse(TextOf(span), nullptr, false);
+    for (const std::string& text : first_records_) {
+      const nlohmann::json record = nlohmann::json::parse(text, nullptr, false);
       if (!record.is_object()) continue;
       for (const auto& [key, value] : record.items()) keys.insert(key);
     }
@@ -120,25 +128,19 @@ class ObjectDecoding {
     return absent;
   }
 
-  // Whether the object holds `name` in quotes anywhere.
+  // Whether a record holds `name` in quotes anywhere.
   bool Mentions(std::string_view name) const {
-    std::string quoted;
-    AppendJsonText(name, &quoted);
-    return bytes_.find(quoted) != std::string_view::npos;
+    return std::none_of(unmentioned_.begin(), unmentioned_.end(),
+                        [name](const auto& field) { return field.first == name; });
   }
 
-  void Quarantine(RecordSpan span, std::int64_t ordinal) {
-    const std::string_view text = TextOf(span);
+  void Quarantine(RecordSpan span, std::string_view text, std::int64_t ordinal) {
     QuarantinedRecord record;
     record.ordinal = ordinal;
     record.byte_offset = span.offset;
     record.byte_length = span.length;
     record.digest = Sha256Of(text);
-    // Lines are counted only as far as somebody asks, from where the last one asked.
-    const auto from = bytes_.begin() + static_cast<std::ptrdiff_t>(counted_bytes_);
-    line_ += std::count(from, bytes_.begin() + static_cast<std::ptrdiff_t>(span.offset), '\n');
-    counted_bytes_ = span.offset;
-    record.line = line_;
+    record.line = window_.LineAt(span.offset);
     ViolationSink sink;
     if (span.length > kRecordBytesMax) {
       const std::string found = fmt::format("{} bytes", WithThousands(span.length));
@@ -148,7 +150,7 @@ class ObjectDecoding {
     } else {
       record.raw = std::string(text);
       if (csv_) {
-        ReadInto(span, &sink);
+        ReadInto(span, text, &sink);
         record.violations = sink.Take();
       } else {
         record.violations = WalkJsonRecord(program_, text, span.offset);
@@ -166,7 +168,7 @@ class ObjectDecoding {
   const Contract& contract_;
   const RecordProgram& program_;
   const SourceFormat& format_;
-  std::string_view bytes_;
+  Window& window_;
   const ObjectContext& context_;
   JsonReader json_;
   std::optional<CsvReader> csv_;
@@ -174,10 +176,10 @@ class ObjectDecoding {
   std::vector<Slot> slots_;
   std::string unknown_;
   Decoded decoded_;
-  std::vector<RecordSpan> first_records_;
+  std::vector<std::string> first_records_;
+  // Fields with a default that no record has named so far, and their names in quotes.
+  std::vector<std::pair<std::string, std::string>> unmentioned_;
   std::int64_t header_offset_ = 0;
-  std::int64_t line_ = 1;
-  std::int64_t counted_bytes_ = 0;
 };
 }  // namespace
 
@@ -197,17 +199,35 @@ Status OutOfMemory() {
       .WithHint("give the process more memory, or split the file");
 }
 
-Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
-                                  std::string_view object_name) {
-  WEIRHOUSE_TRY(const OpenedObject object, OpenObject(object_bytes, object_name));
+namespace {
+Result<std::int64_t> CountIn(Window& window, const SourceFormat& format) {
   std::int64_t count = 0;
   WEIRHOUSE_TRY_STATUS(ForEachRecord(
-      object.view(), format, [](RecordSpan) { return Status(); },
-      [&count](RecordSpan) {
+      window, format, [](RecordSpan, std::string_view) { return Status(); },
+      [&count](RecordSpan, std::string_view) {
         ++count;
         return Status();
       }));
   return count;
+}
+}  // namespace
+
+Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
+                                  std::string_view object_name) {
+  StreamOfBytes stream(object_bytes);
+  return CountRecords(stream, static_cast<std::int64_t>(object_bytes.size()), format, object_name);
+}
+
+Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
+                                  const SourceFormat& format, std::string_view object_name) {
+  if (!IsCompressed(object_name)) {
+    if (size_bytes > kObjectBytesMax) return TooLarge();
+    Window window(object);
+    return CountIn(window, format);
+  }
+  InflatingStream inflated(object, size_bytes);
+  Window window(inflated);
+  return CountIn(window, format);
 }
 
 Result<Decoder> Decoder::Make(std::shared_ptr<const Contract> contract, SourceFormat format) {
@@ -219,11 +239,31 @@ Result<Decoder> Decoder::Make(std::shared_ptr<const Contract> contract, SourceFo
   return decoder;
 }
 
+Result<Decoded> Decoder::DecodeIn(Window& window, const ObjectContext& context) const {
+  return ObjectDecoding(*contract_, *program_, format_, window, context).Run();
+}
+
 Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectContext& context) const {
-  WEIRHOUSE_TRY(const OpenedObject object, OpenObject(object_bytes, context.object_name));
-  ObjectDecoding decoding(*contract_, *program_, format_, object.view(), context);
-  WEIRHOUSE_TRY(Decoded decoded, decoding.Run());
-  decoded.inflated = object.inflated;
+  if (IsCompressed(context.object_name)) {
+    StreamOfBytes stream(object_bytes);
+    return Decode(stream, static_cast<std::int64_t>(object_bytes.size()), context);
+  }
+  if (static_cast<std::int64_t>(object_bytes.size()) > kObjectBytesMax) return TooLarge();
+  Window window(object_bytes);
+  return DecodeIn(window, context);
+}
+
+Result<Decoded> Decoder::Decode(ByteStream& object, std::int64_t size_bytes,
+                                const ObjectContext& context) const {
+  if (!IsCompressed(context.object_name)) {
+    if (size_bytes > kObjectBytesMax) return TooLarge();
+    Window window(object);
+    return DecodeIn(window, context);
+  }
+  InflatingStream inflated(object, size_bytes);
+  Window window(inflated);
+  WEIRHOUSE_TRY(Decoded decoded, DecodeIn(window, context));
+  decoded.inflated = true;
   return decoded;
 }
 

@@ -12,30 +12,21 @@ namespace {
 constexpr std::string_view kFound = "found";
 }  // namespace
 
-Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
-                                               const SourceFormat& format,
-                                               std::string_view object_name,
-                                               std::span<const std::int64_t> ordinals) {
+namespace {
+Result<std::vector<RecordRange>> LocateIn(Window& window, const SourceFormat& format,
+                                          std::string_view object_name,
+                                          std::span<const std::int64_t> ordinals) {
   WEIRHOUSE_CHECK(std::is_sorted(ordinals.begin(), ordinals.end()));
-  WEIRHOUSE_TRY(const OpenedObject opened, OpenObject(object_bytes, object_name));
-  const std::string_view bytes = opened.view();
   std::vector<RecordRange> found;
   if (ordinals.empty()) return found;
   std::int64_t next = 0;
-  std::int64_t line = 1;
-  std::size_t counted = 0;  // bytes whose lines are in `line`
   const Status status = ForEachRecord(
-      bytes, format, [](RecordSpan /*header*/) { return Status(); },
-      [&](RecordSpan span) {
+      window, format, [](RecordSpan /*header*/, std::string_view) { return Status(); },
+      [&](RecordSpan span, std::string_view text) {
         const std::int64_t ordinal = next++;
         while (found.size() < ordinals.size() && ordinals[found.size()] == ordinal) {
-          const auto begin = static_cast<std::size_t>(span.offset);
-          line += std::count(bytes.begin() + static_cast<std::ptrdiff_t>(counted),
-                             bytes.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
-          counted = begin;
           found.push_back(
-              {span.offset, span.length, line,
-               std::string(bytes.substr(begin, static_cast<std::size_t>(span.length)))});
+              {span.offset, span.length, window.LineAt(span.offset), std::string(text)});
         }
         return found.size() < ordinals.size() ? Status()
                                               : Status(Code::kNotFound, std::string(kFound));
@@ -45,6 +36,30 @@ Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
   return Status(Code::kNotFound, fmt::format("the object {} has {} records, asked for number {}",
                                              object_name, next, ordinals[found.size()]))
       .WithError("WH1313");
+}
+}  // namespace
+
+Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
+                                               const SourceFormat& format,
+                                               std::string_view object_name,
+                                               std::span<const std::int64_t> ordinals) {
+  WEIRHOUSE_TRY(const OpenedObject opened, OpenObject(object_bytes, object_name));
+  if (static_cast<std::int64_t>(opened.view().size()) > kObjectBytesMax) return TooLarge();
+  Window window(opened.view());
+  return LocateIn(window, format, object_name, ordinals);
+}
+
+Result<std::vector<RecordRange>> LocateRecords(ByteStream& object, std::int64_t size_bytes,
+                                               const SourceFormat& format,
+                                               std::string_view object_name,
+                                               std::span<const std::int64_t> ordinals) {
+  if (!IsCompressed(object_name)) {
+    Window window(object);
+    return LocateIn(window, format, object_name, ordinals);
+  }
+  InflatingStream inflated(object, size_bytes);
+  Window window(inflated);
+  return LocateIn(window, format, object_name, ordinals);
 }
 
 Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceFormat& format,

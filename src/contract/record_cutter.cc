@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
@@ -28,7 +29,8 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 // Counts records and refuses more than an object may have.
 class Emitter {
  public:
-  explicit Emitter(const std::function<Status(RecordSpan)>& visit) : visit_(visit) {}
+  Emitter(Window& window, const RecordVisitor& visit) : window_(window), visit_(visit) {}
+  // `begin` and `end` count in the view.
   Status Emit(std::size_t begin, std::size_t end) {
     if (++count_ > kRecordsMax) {
       return Status(Code::kInvalidInput,
@@ -36,29 +38,42 @@ class Emitter {
           .WithError("WH1311")
           .WithHint("split the file");
     }
-    return visit_({static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)});
+    return visit_({window_.offset() + static_cast<std::int64_t>(begin),
+                   static_cast<std::int64_t>(end - begin)},
+                  window_.view().substr(begin, end - begin));
   }
 
  private:
-  const std::function<Status(RecordSpan)>& visit_;
+  Window& window_;
+  const RecordVisitor& visit_;
   std::int64_t count_ = 0;
 };
 
-Status CutLines(std::string_view bytes, std::size_t at, Emitter& emitter) {
-  while (at < bytes.size()) {
-    const void* newline = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
-    const std::size_t line_end =
-        newline == nullptr
-            ? bytes.size()
-            : static_cast<std::size_t>(static_cast<const char*>(newline) - bytes.data());
-    std::size_t begin = at;
+// How long the line is that the view begins with, without its line end.
+Result<std::size_t> LineLength(Window& window) {
+  std::size_t looked_at = 0;
+  while (true) {
+    const std::string_view bytes = window.view();
+    if (const auto found = bytes.find('\n', looked_at); found != std::string_view::npos)
+      return found;
+    if (window.ended()) return bytes.size();
+    looked_at = bytes.size();
+    WEIRHOUSE_TRY_STATUS(window.More());
+  }
+}
+
+Status CutLines(Window& window, Emitter& emitter) {
+  while (true) {
+    WEIRHOUSE_TRY(const std::size_t line_end, LineLength(window));
+    const std::string_view bytes = window.view();
+    if (bytes.empty()) return Status();
+    std::size_t begin = 0;
     std::size_t end = line_end;
     if (end > begin && bytes[end - 1] == '\r') --end;
     while (begin < end && IsBlank(bytes[begin])) ++begin;
     if (begin < end) WEIRHOUSE_TRY_STATUS(emitter.Emit(begin, end));
-    at = line_end + 1;
+    window.Consume(std::min(line_end + 1, bytes.size()));
   }
-  return Status();
 }
 
 // The first character that ends a run of plain array content.
@@ -78,64 +93,123 @@ std::size_t EndOfString(std::string_view bytes, std::size_t at) {
   return std::string_view::npos;
 }
 
-// `at` is one past the opening bracket.
-Status CutArray(std::string_view bytes, std::size_t at, Emitter& emitter) {
-  std::size_t begin = at;
-  std::size_t depth = 1;
-  bool empty_so_far = true;
-  const auto emit = [&](std::size_t end) -> Status {
+// Cuts what follows the opening bracket of an array.
+class ArrayCutter {
+ public:
+  ArrayCutter(Window& window, Emitter& emitter) : window_(window), emitter_(emitter) {}
+
+  Status Run() {
+    std::string_view bytes = window_.view();
+    while (true) {
+      while (at_ < bytes.size() && !IsJsonStructure(bytes[at_])) ++at_;
+      if (at_ == bytes.size()) {
+        if (window_.ended()) return Unreadable("the array is never closed", Offset(at_));
+        WEIRHOUSE_TRY_STATUS(window_.More());
+        bytes = window_.view();
+        continue;
+      }
+      const char c = bytes[at_];
+      if (c == '[' || c == '{') ++depth_;
+      if ((c == ']' || c == '}') && --depth_ == 0) return Close(c);
+      if (c == '"') {
+        WEIRHOUSE_TRY_STATUS(SkipString());
+      } else if (c == ',' && depth_ == 1) {
+        WEIRHOUSE_TRY_STATUS(Element());
+      } else {
+        ++at_;
+      }
+      bytes = window_.view();
+    }
+  }
+
+ private:
+  std::size_t Offset(std::size_t at) const {
+    return static_cast<std::size_t>(window_.offset()) + at;
+  }
+
+  Status SkipString() {
+    while (true) {
+      const std::size_t end = EndOfString(window_.view(), at_);
+      if (end != std::string_view::npos) {
+        at_ = end;
+        return Status();
+      }
+      if (window_.ended()) return Unreadable("a text is never closed", Offset(at_));
+      WEIRHOUSE_TRY_STATUS(window_.More());
+    }
+  }
+
+  // What stands before at_; the window goes on behind it.
+  Status Element() {
+    const std::string_view bytes = window_.view();
+    std::size_t begin = 0;
+    std::size_t end = at_;
     while (begin < end && IsBlank(bytes[begin])) ++begin;
     while (end > begin && IsBlank(bytes[end - 1])) --end;
-    if (begin == end) return Unreadable("an element of the array is empty", begin);
-    empty_so_far = false;
-    return emitter.Emit(begin, end);
-  };
-  while (at < bytes.size()) {
-    const char c = bytes[at];
-    if (!IsJsonStructure(c)) {
-      ++at;
-      continue;
-    }
-    if (c == '"') {
-      const std::size_t end = EndOfString(bytes, at);
-      if (end == std::string_view::npos) return Unreadable("a text is never closed", at);
-      at = end;
-      continue;
-    }
-    if (c == '[' || c == '{') ++depth;
-    if (c == ',' && depth == 1) {
-      WEIRHOUSE_TRY_STATUS(emit(at));
-      begin = at + 1;
-    }
-    if ((c == ']' || c == '}') && --depth == 0) {
-      if (c != ']') return Unreadable("the array is closed by a brace", at);
-      const bool only_blank = std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
-                                          bytes.begin() + static_cast<std::ptrdiff_t>(at), IsBlank);
-      if (!(empty_so_far && only_blank)) WEIRHOUSE_TRY_STATUS(emit(at));
-      for (++at; at < bytes.size(); ++at) {
-        if (!IsBlank(bytes[at])) return Unreadable("text follows the array", at);
-      }
-      return Status();
-    }
-    ++at;
+    if (begin == end) return Unreadable("an element of the array is empty", Offset(begin));
+    empty_so_far_ = false;
+    WEIRHOUSE_TRY_STATUS(emitter_.Emit(begin, end));
+    window_.Consume(at_ + 1);
+    at_ = 0;
+    return Status();
   }
-  return Unreadable("the array is never closed", bytes.size());
+
+  Status Close(char c) {
+    if (c != ']') return Unreadable("the array is closed by a brace", Offset(at_));
+    const std::string_view before = window_.view().substr(0, at_);
+    if (empty_so_far_ && std::all_of(before.begin(), before.end(), IsBlank)) {
+      window_.Consume(at_ + 1);
+    } else {
+      WEIRHOUSE_TRY_STATUS(Element());
+    }
+    while (true) {
+      const std::string_view rest = window_.view();
+      const auto text = std::find_if_not(rest.begin(), rest.end(), IsBlank);
+      if (text != rest.end()) {
+        return Unreadable("text follows the array",
+                          Offset(static_cast<std::size_t>(text - rest.begin())));
+      }
+      if (window_.ended()) return Status();
+      window_.Consume(rest.size());
+      WEIRHOUSE_TRY_STATUS(window_.More());
+    }
+  }
+
+  Window& window_;
+  Emitter& emitter_;
+  std::size_t at_ = 0;  // in the view
+  std::size_t depth_ = 1;
+  bool empty_so_far_ = true;
+};
+
+Status CutDocument(Window& window, Emitter& emitter) {
+  while (true) {
+    const std::string_view bytes = window.view();
+    const auto text = std::find_if_not(bytes.begin(), bytes.end(), IsBlank);
+    window.Consume(static_cast<std::size_t>(text - bytes.begin()));
+    if (text != bytes.end()) break;
+    if (window.ended()) return Unreadable("it is empty", static_cast<std::size_t>(window.offset()));
+    WEIRHOUSE_TRY_STATUS(window.More());
+  }
+  if (window.view()[0] == '[') {
+    window.Consume(1);
+    return ArrayCutter(window, emitter).Run();
+  }
+  if (window.view()[0] != '{') {
+    return Unreadable("it is neither a JSON array nor an object",
+                      static_cast<std::size_t>(window.offset()));
+  }
+  while (!window.ended()) WEIRHOUSE_TRY_STATUS(window.More());
+  std::size_t end = window.view().size();
+  while (IsBlank(window.view()[end - 1])) --end;
+  return emitter.Emit(0, end);
 }
 
-Status CutDocument(std::string_view bytes, std::size_t at, Emitter& emitter) {
-  while (at < bytes.size() && IsBlank(bytes[at])) ++at;
-  if (at == bytes.size()) return Unreadable("it is empty", at);
-  if (bytes[at] == '[') return CutArray(bytes, at + 1, emitter);
-  if (bytes[at] != '{') return Unreadable("it is neither a JSON array nor an object", at);
-  std::size_t end = bytes.size();
-  while (IsBlank(bytes[end - 1])) --end;
-  return emitter.Emit(at, end);
-}
-
-// One past the last byte of the CSV record that begins at `at`, its line end excluded; `next` is
-// where the following record begins.
-std::size_t EndOfCsvRecord(std::string_view bytes, std::size_t at, char delimiter,
-                           std::size_t* next) {
+// One past the last byte of the CSV record that `bytes` begin with, its line end excluded; `next`
+// is where the following record begins. Nothing if `bytes` end within it.
+std::optional<std::size_t> EndOfCsvRecord(std::string_view bytes, char delimiter,
+                                          std::size_t* next) {
+  std::size_t at = 0;
   bool at_field_start = true;
   while (at < bytes.size()) {
     const char c = bytes[at];
@@ -165,48 +239,65 @@ std::size_t EndOfCsvRecord(std::string_view bytes, std::size_t at, char delimite
     at_field_start = c == delimiter;
     ++at;
   }
-  *next = bytes.size();
-  return bytes.size();
+  return std::nullopt;
 }
 
-Status CutCsv(std::string_view bytes, std::size_t at, char delimiter,
-              const std::function<Status(RecordSpan)>& header, Emitter& emitter) {
-  if (at >= bytes.size()) return Unreadable("it has no CSV header row", at);
-  std::size_t next = 0;
-  std::size_t end = EndOfCsvRecord(bytes, at, delimiter, &next);
-  end = std::max(end, at);
-  const std::string_view header_text = bytes.substr(at, end - at);
-  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(header_text, delimiter));
-  WEIRHOUSE_TRY_STATUS(
-      header({static_cast<std::int64_t>(at), static_cast<std::int64_t>(header_text.size())}));
-  for (at = next; at < bytes.size(); at = next) {
-    end = std::max(EndOfCsvRecord(bytes, at, delimiter, &next), at);
-    if (end == at && columns.size() > 1) continue;
-    WEIRHOUSE_TRY_STATUS(emitter.Emit(at, end));
+// The CSV record that the view begins with; the object's last one need not have a line end.
+Result<std::size_t> CsvRecord(Window& window, char delimiter, std::size_t* next) {
+  while (true) {
+    if (const auto end = EndOfCsvRecord(window.view(), delimiter, next)) return *end;
+    if (window.ended()) {
+      *next = window.view().size();
+      return window.view().size();
+    }
+    WEIRHOUSE_TRY_STATUS(window.More());
   }
-  return Status();
+}
+
+Status CutCsv(Window& window, char delimiter, const RecordVisitor& header, Emitter& emitter) {
+  std::size_t next = 0;
+  WEIRHOUSE_TRY(std::size_t end, CsvRecord(window, delimiter, &next));
+  if (window.view().empty()) {
+    return Unreadable("it has no CSV header row", static_cast<std::size_t>(window.offset()));
+  }
+  const std::string_view header_text = window.view().substr(0, end);
+  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(header_text, delimiter));
+  WEIRHOUSE_TRY_STATUS(header({window.offset(), static_cast<std::int64_t>(end)}, header_text));
+  while (true) {
+    window.Consume(next);
+    WEIRHOUSE_TRY(end, CsvRecord(window, delimiter, &next));
+    if (window.view().empty()) return Status();
+    if (end == 0 && columns.size() > 1) continue;
+    WEIRHOUSE_TRY_STATUS(emitter.Emit(0, end));
+  }
 }
 }  // namespace
+
+Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVisitor& header,
+                     const RecordVisitor& visit) {
+  while (window.view().size() < kByteOrderMark.size() && !window.ended())
+    WEIRHOUSE_TRY_STATUS(window.More());
+  if (window.view().starts_with(kByteOrderMark)) window.Consume(kByteOrderMark.size());
+  Emitter emitter(window, visit);
+  switch (format.format) {
+    case RecordFormat::kJsonLines:
+      return CutLines(window, emitter);
+    case RecordFormat::kJson:
+      return CutDocument(window, emitter);
+    case RecordFormat::kCsv:
+      return CutCsv(window, format.delimiter, header, emitter);
+  }
+  return Status(Code::kInternal, "unknown record format");
+}
 
 Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit) {
-  if (static_cast<std::int64_t>(bytes.size()) > kObjectBytesMax) {
-    return Status(Code::kInvalidInput, "object is larger than 1 GiB")
-        .WithError("WH1311")
-        .WithHint("split the file");
-  }
-  const std::size_t begin = bytes.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  Emitter emitter(visit);
-  switch (format.format) {
-    case RecordFormat::kJsonLines:
-      return CutLines(bytes, begin, emitter);
-    case RecordFormat::kJson:
-      return CutDocument(bytes, begin, emitter);
-    case RecordFormat::kCsv:
-      return CutCsv(bytes, begin, format.delimiter, header, emitter);
-  }
-  return Status(Code::kInternal, "unknown record format");
+  if (static_cast<std::int64_t>(bytes.size()) > kObjectBytesMax) return TooLarge();
+  Window window(bytes);
+  return ForEachRecord(
+      window, format, [&](RecordSpan span, std::string_view) { return header(span); },
+      [&](RecordSpan span, std::string_view) { return visit(span); });
 }
 
 bool SplitCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlice>* fields) {

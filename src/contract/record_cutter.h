@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "contract/contract.h"
+#include "contract/window.h"
 
 namespace weirhouse::contract {
 
@@ -27,9 +28,15 @@ struct RecordSpan {
 
 inline constexpr std::int64_t kRecordsMax = 50'000'000;  // of one object
 
+// One record: where it lies, and its bytes, which are valid during the call.
+using RecordVisitor = std::function<Status(RecordSpan, std::string_view)>;
+
 // Calls `visit` for each record in order; stops at the first failure of `visit`. For CSV the header
 // comes first, through `header`. A failure of the object itself (WH1310, WH1311) may come after
-// records were visited: the caller then drops what it has.
+// records were visited: the caller then drops what it has. Memory: the longest record.
+Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVisitor& header,
+                     const RecordVisitor& visit);
+// The same of bytes in memory.
 Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit);

@@ -8,6 +8,9 @@
 
 namespace weirhouse::contract {
 namespace {
+// Rows of one chunk: what grows while they are collected is copied as it grows.
+constexpr std::int64_t kChunkRows = 128 << 10;
+
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return Status();
   if (status.IsOutOfMemory()) return OutOfMemory();
@@ -66,11 +69,15 @@ struct RowCollector::Columns {
   arrow::Int64Builder record_ids;
   arrow::StringBuilder unknown;
   bool keeps_unknown = false;
+  std::vector<arrow::ArrayVector> full;  // chunks that are done, by column
+  std::int64_t full_rows = 0;
 };
 
-RowCollector::RowCollector(const Contract& contract) : columns_(std::make_unique<Columns>()) {
+RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at)
+    : columns_(std::make_unique<Columns>()), ingested_at_(ingested_at) {
   columns_->schema = RecordsSchema(contract);
   columns_->keeps_unknown = contract.unknown_policy() == UnknownPolicy::kKeep;
+  columns_->full.resize(static_cast<std::size_t>(columns_->schema->num_fields()));
   for (const ContractField& field : contract.fields()) {
     columns_->types.push_back(field.type);
     columns_->decimal.push_back(field.decimal.has_value());
@@ -143,26 +150,37 @@ Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_
         unknown.empty() ? columns_->unknown.AppendNull() : columns_->unknown.Append(unknown);
     if (!appended.ok()) return FromArrow(appended);
   }
-  return FromArrow(columns_->record_ids.Append(record_id));
+  WEIRHOUSE_TRY_STATUS(FromArrow(columns_->record_ids.Append(record_id)));
+  return columns_->record_ids.length() < kChunkRows ? Status() : EndChunk();
 }
 
-Result<std::shared_ptr<arrow::Table>> RowCollector::Finish(ProcessTime ingested_at) {
-  const std::int64_t rows = columns_->record_ids.length();
-  arrow::ArrayVector arrays;
-  const auto finish = [&arrays](arrow::ArrayBuilder& builder) {
+Status RowCollector::EndChunk() {
+  columns_->full_rows += columns_->record_ids.length();
+  std::size_t column = 0;
+  const auto finish = [&](arrow::ArrayBuilder& builder) {
     std::shared_ptr<arrow::Array> array;
     const arrow::Status finished = builder.Finish(&array);
-    arrays.push_back(std::move(array));
+    columns_->full[column++].push_back(std::move(array));
     return FromArrow(finished);
   };
   for (const auto& builder : columns_->builders) WEIRHOUSE_TRY_STATUS(finish(*builder));
+  const std::int64_t rows = columns_->record_ids.length();
   WEIRHOUSE_TRY_STATUS(finish(columns_->record_ids));
   arrow::TimestampBuilder ingested(ArrowType(LogicalType::kTimestamp),
                                    arrow::default_memory_pool());
-  const std::vector<std::int64_t> times(static_cast<std::size_t>(rows), Micros(ingested_at));
+  const std::vector<std::int64_t> times(static_cast<std::size_t>(rows), Micros(ingested_at_));
   WEIRHOUSE_TRY_STATUS(FromArrow(ingested.AppendValues(times)));
   WEIRHOUSE_TRY_STATUS(finish(ingested));
   if (columns_->keeps_unknown) WEIRHOUSE_TRY_STATUS(finish(columns_->unknown));
-  return arrow::Table::Make(columns_->schema, std::move(arrays), rows);
+  return Status();
+}
+
+Result<std::shared_ptr<arrow::Table>> RowCollector::Finish() {
+  if (columns_->record_ids.length() > 0 || columns_->full_rows == 0)
+    WEIRHOUSE_TRY_STATUS(EndChunk());
+  arrow::ChunkedArrayVector columns;
+  for (arrow::ArrayVector& chunks : columns_->full)
+    columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(chunks)));
+  return arrow::Table::Make(columns_->schema, std::move(columns), columns_->full_rows);
 }
 }  // namespace weirhouse::contract

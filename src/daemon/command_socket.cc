@@ -21,20 +21,27 @@ class ClientStreams : public command::Streams {
   ClientStreams(int client, const std::atomic<int>& signals) : client_(client), signals_(signals) {}
   void Out(std::string_view text) override { Write('o', text); }
   void Err(std::string_view text) override { Write('e', text); }
+  // So that the client can tell a daemon that works from one that is stopped. From any thread.
+  void SayAlive() { Write('a', ""); }
+  void Exit(int code) { Write('x', std::to_string(code)); }
   bool Cancelled() override {
-    cancelled_ = cancelled_ || signals_.load() > 0 || command::ClientCancelled(client_);
+    cancelled_ = cancelled_ || gone_ || signals_.load() > 0 || command::ClientCancelled(client_);
     return cancelled_;
   }
 
  private:
   void Write(char kind, std::string_view text) {
-    // A client that is gone has pressed Ctrl-C, in effect.
-    if (!text.empty() && !command::WriteFrame(client_, kind, text)) cancelled_ = true;
+    const std::lock_guard lock(mutex_);
+    // A client that is gone, or takes nothing any more, has pressed Ctrl-C, in effect.
+    if ((!text.empty() || kind == 'a') && !gone_ && !command::WriteFrame(client_, kind, text))
+      gone_ = true;
   }
 
   const int client_;
   const std::atomic<int>& signals_;
-  bool cancelled_ = false;
+  bool cancelled_ = false;  // of the working thread
+  std::mutex mutex_;        // frames are written whole
+  std::atomic<bool> gone_{false};
 };
 
 // Only the owner of the project: the socket's mode says so, and this checks it.
@@ -92,6 +99,26 @@ int RunFor(const command::Invocation& invocation, ProjectHost& host, command::St
     return RunOnce(invocation, host, streams, /*mends=*/false, &aftermath);
   } catch (...) {
     return command::PrintError(invocation, streams, StatusOfException());
+  }
+}
+
+// On the working thread, when its turn comes.
+int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHost& host,
+              ClientStreams& streams) {
+  auto done = std::make_shared<std::promise<int>>();
+  std::future<int> code = done->get_future();
+  const bool queued = queue.Push([&, done] { done->set_value(RunFor(invocation, host, streams)); });
+  done.reset();  // the queue's copy is the last: dropped work breaks the promise
+  if (!queued) return command::PrintError(invocation, streams, Busy());
+  while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();
+  try {
+    return code.get();
+  } catch (const std::future_error&) {
+    return command::PrintError(
+        invocation, streams,
+        Status(Code::kUnavailable, "the daemon stopped before the command began")
+            .WithError("WH8047")
+            .WithHint("run the command again when it is there"));
   }
 }
 }  // namespace
@@ -173,32 +200,16 @@ void CommandSocket::Serve(int client) {
   // A client that connects and says nothing (a check whether we live) must not hold a thread.
   const timeval patience{10, 0};
   setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  // Nor may one that is stopped hold the working thread when it takes no more of what is said.
+  setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   ClientStreams streams(client, signals_);
   try {
     const auto invocation = command::ReadInvocation(client);
     if (!invocation.ok()) return;
-    const int code = Run(*invocation, streams);
-    command::WriteFrame(client, 'x', std::to_string(code));
+    streams.Exit(RunQueued(*invocation, queue_, host_, streams));
   } catch (...) {
     PrintPlainly(client, StatusOfException());
   }
 }
 
-int CommandSocket::Run(const command::Invocation& invocation, command::Streams& streams) {
-  auto done = std::make_shared<std::promise<int>>();
-  std::future<int> code = done->get_future();
-  const bool queued =
-      queue_.Push([&, done] { done->set_value(RunFor(invocation, host_, streams)); });
-  done.reset();  // the queue's copy is the last: dropped work breaks the promise
-  if (!queued) return command::PrintError(invocation, streams, Busy());
-  try {
-    return code.get();
-  } catch (const std::future_error&) {
-    return command::PrintError(
-        invocation, streams,
-        Status(Code::kUnavailable, "the daemon stopped before the command began")
-            .WithError("WH8047")
-            .WithHint("run the command again when it is there"));
-  }
-}
 }  // namespace weirhouse::daemon

@@ -35,8 +35,6 @@ class CommandSocket {
   // Joins the threads whose client is served: each keeps its stack until then.
   void Reap();
   void Serve(int client);
-  // Has the working thread run it, and waits.
-  int Run(const command::Invocation& invocation, command::Streams& streams);
 
   const int listener_;
   ProjectHost& host_;

@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "base/thread.h"
+#include "command/stop_limit.h"
 #include "daemon/audit_log.h"
 #include "daemon/command_socket.h"
 #include "daemon/landing_watch.h"
@@ -22,6 +23,7 @@
 #include "daemon/routes.h"
 #include "daemon/work_queue.h"
 #include "engine/cache_damage.h"
+#include "engine/courier.h"
 #include "engine/pipeline.h"
 #include "engine/run_view.h"
 #include "engine/upkeep.h"
@@ -39,16 +41,19 @@ constexpr std::size_t kFilesToldMax = 20;  // at a time
 std::atomic<int> signals{0};
 int signal_event = -1;
 
-// The first lets the unit at hand finish; the second ends the process, which is safe too.
+// The first lets the unit at hand finish, for a few seconds; the second ends the process, which is
+// safe too.
 void OnSignal(int /*signal*/) {
   engine::NoteStopWanted();
-  if (signals.fetch_add(1) > 0) _exit(130);
+  if (signals.fetch_add(1) > 0) command::EndNow();
+  command::StartStopLimit();
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
 }
 
 void CatchSignals() {
   signal_event = eventfd(0, EFD_CLOEXEC);
+  command::PrepareStopLimit();
   struct sigaction action{};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
@@ -98,7 +103,7 @@ class LandingRun {
                                        SystemClock().Monotonic() - begun);
     // Nothing landed, and nothing waits for a person.
     if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
-    const Result<std::string> done = LookAfterTables();
+    const Result<std::string> done = Tidy();
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
   }
@@ -120,14 +125,6 @@ class LandingRun {
     Talk& talk_;
   };
 
-  Result<std::string> LookAfterTables() {
-    try {
-      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
-      return upkeep_.Take(lease.workspace());
-    } catch (...) {
-      return StatusOfException();
-    }
-  }
   // Nothing may be thrown out of the working thread.
   Result<engine::RunSummary> Attempt(command::Aftermath* aftermath) {
     try {
@@ -144,6 +141,14 @@ class LandingRun {
       return summary;
     } catch (...) {
       *aftermath = command::Aftermath::kThrown;
+      return StatusOfException();
+    }
+  }
+  Result<std::string> Tidy() {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      return upkeep_.Take(lease.workspace());
+    } catch (...) {
       return StatusOfException();
     }
   }
@@ -254,6 +259,26 @@ void WaitForSignal() {
   }
 }
 
+// A crash may have left the caches behind the catalog, or damaged: nobody is answered before they
+// are level. Returns the landing folders.
+Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& root, Talk& talk) {
+  std::vector<std::string> folders;
+  Status level;
+  {
+    WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+    folders = LandingFolders(lease.workspace().project());
+    if (lease.workspace().clock_went_back())
+      talk.Say("warning: " + *lease.workspace().clock_went_back());
+    level = engine::RefreshCaches(lease.workspace());
+  }
+  if (engine::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+    level = host.Renew();
+  }
+  WEIRHOUSE_TRY_STATUS(level);
+  return folders;
+}
+
 Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
   std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
@@ -262,24 +287,18 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
                 ProjectHost::Open(root, invocation.profile,
                                   [&talk](std::string_view line) { talk.Say(line); }));
-  std::vector<std::string> folders;
-  Status level;
-  {
-    WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
-    folders = LandingFolders(lease.workspace().project());
-    // A crash may have left the caches behind the catalog; nobody is answered before they are
-    // level.
-    level = engine::RefreshCaches(lease.workspace());
-  }
-  if (engine::IsCacheDamage(level)) {
-    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
-    level = host->Renew();
-  }
-  WEIRHOUSE_TRY_STATUS(level);
+  WEIRHOUSE_TRY(std::vector<std::string> folders, Prepare(*host, root, talk));
   WorkQueue queue;
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");
   AuditLog audit(root + "/.weirhouse/audit.jsonl");
+  // Alerts and notifications go out beside all that, in nobody's way.
+  const std::unique_ptr<engine::Courier> courier = engine::Courier::Start(
+      [&host](const engine::Courier::Body& body) -> Status {
+        WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
+        return body(lease.workspace());
+      },
+      [&talk](std::string_view line) { talk.Say(line); });
   rest::Options catalog;
   catalog.take = [&host] { return CatalogLease::Take(*host); };
   catalog.on_commit = [&] {

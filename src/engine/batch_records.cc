@@ -15,9 +15,12 @@
 #include "engine/arrow_rows.h"
 #include "engine/contract_reading.h"
 #include "engine/parsing_mark.h"
+#include "storage/piece_put.h"
 
 namespace weirhouse::engine {
 namespace {
+constexpr std::int64_t kWholeObjectBytesMax = 1 << 20;  // larger ones are read piece by piece
+
 enum QuarantineColumn {
   kObject,
   kDigest,
@@ -227,10 +230,15 @@ Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& so
 namespace {
 Result<contract::Decoded> ReadAndDecode(storage::Disk& disk, const contract::Decoder& decoder,
                                         const catalog::ObjectRecord& object) {
+  const contract::ObjectContext context{object.source, object.name, object.first_record_id,
+                                        object.arrived_at};
   try {
+    if (object.size_bytes > kWholeObjectBytesMax) {
+      storage::FileStream stream(disk, object.path, object.size_bytes);
+      return decoder.Decode(stream, object.size_bytes, context);
+    }
     WEIRHOUSE_TRY(const std::string bytes, disk.Read(object.path));
-    return decoder.Decode(bytes,
-                          {object.source, object.name, object.first_record_id, object.arrived_at});
+    return decoder.Decode(bytes, context);
   } catch (const std::bad_alloc&) {
     return contract::OutOfMemory();
   }
@@ -436,9 +444,9 @@ Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
   std::vector<std::int64_t> ordinals;
   for (const RejectedRecord& record : rejected)
     ordinals.push_back(record.record.value() - object.first_record_id.value());
-  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
-  WEIRHOUSE_TRY(auto ranges,
-                contract::LocateRecords(bytes, FormatOf(source), object.name, ordinals));
+  storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
+  WEIRHOUSE_TRY(auto ranges, contract::LocateRecords(stream, object.size_bytes, FormatOf(source),
+                                                     object.name, ordinals));
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     contract::QuarantinedRecord quarantined;
     quarantined.ordinal = ordinals[i];

@@ -20,6 +20,9 @@ namespace weirhouse::engine {
 // Memory that runs out while a smaller object is parsed was taken by others.
 inline constexpr std::int64_t kLargeObjectBytes = 1 << 20;
 
+// Batches of more records give memory back between their steps.
+inline constexpr std::int64_t kLargeBatchRecords = 100'000;
+
 // Whether objects are read for the first time, again, or after a person asked for them.
 enum class Reading : std::uint8_t {
   kFirst,  // what ends the process is counted; what did so too often is quarantined whole

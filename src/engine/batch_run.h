@@ -43,6 +43,7 @@ class BatchRun {
   Result<bool> Process();
   Result<bool> Attempt();
   Status CountNoMemory(const Status& why);
+  bool IsLarge() const;  // once its records are read
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
@@ -70,6 +71,7 @@ class BatchRun {
   Status Transform();
   Status TransformTable(const transform::CheckedTransform& transform);
   Status Judge();
+  Status ForgetRecords();
   Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                     TableWork* work);
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,

@@ -31,7 +31,15 @@ Status NoState(const std::string& state_folder, std::string hint) {
 
 Status HasState(const std::string& state) {
   return Status(Code::kConflict, fmt::format("the project has state already: {}", state))
-      .WithError("WH8005");
+      .WithError("WH8005")
+      .WithHint("go on with `wh plan`; `wh token create` makes a token where the first was lost");
+}
+
+// Whether the commit of `wh init` is in it. What ended before that left a catalog with nothing in
+// it.
+Result<bool> IsMade(catalog::Catalog& catalog) {
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
+  return lake.has_value();
 }
 
 // The folder's caches and files are of the catalog that it was made with.
@@ -59,9 +67,12 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
   const bool server = Has(disk, state_folder, kServerFile);
   catalog::CatalogOptions options;
   options.read_only = read_only;
+  options.claim = !read_only;
   if (!OnServer(project)) {
     if (sqlite) {
-      return catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);
+      auto catalog = catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);
+      if (catalog.status().code() != Code::kNotFound) return catalog;
+      return NoState(state_folder, "`wh init` was ended before it was done: run it again");
     }
     return NoState(state_folder, server ? "its catalog is on PostgreSQL: --profile chooses a "
                                           "profile that says where"
@@ -81,15 +92,20 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
 Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder) {
-  if (Has(disk, state_folder, kSqliteFile) || Has(disk, state_folder, kServerFile)) {
-    return HasState(state_folder);
-  }
+  const bool sqlite = Has(disk, state_folder, kSqliteFile);
+  const bool server = Has(disk, state_folder, kServerFile);
+  if (OnServer(project) ? sqlite : server) return HasState(state_folder);
   if (!OnServer(project)) {
-    return catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile));
+    WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog,
+                  catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile)));
+    WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
+    if (made) return HasState(state_folder);
+    return catalog;
   }
   WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, {}));
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog->Setting("lake"));
-  if (lake) {
+  WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
+  if (made && server) return HasState(state_folder);
+  if (made) {
     return std::move(HasState("its schema on the server"))
         .WithHint("give the project another schema with `?schema=NAME`, or drop that one");
   }

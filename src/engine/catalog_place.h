@@ -20,7 +20,8 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only);
-// Makes the catalog of a project that has no state. kConflict (WH8005) if there is one.
+// Makes the catalog of a project that has no state, or goes on with one that `wh init` did not
+// finish. kConflict (WH8005) if there is a whole one.
 Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder);

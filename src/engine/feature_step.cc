@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "base/free_memory.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
@@ -330,8 +331,14 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
   left_out.AddTo(state.summary);
-  for (const ViewWork& view : work)
+  std::int64_t rows = 0;
+  for (const ViewWork& view : work) {
     state.summary.rows_by_table[view.plan->view.table_name()] += view.rows->num_rows();
+    rows += view.rows->num_rows();
+  }
+  work.clear();
+  sources.clear();
+  if (rows > kLargeBatchRecords) ReturnFreeMemory();
   return Status();
 }
 

@@ -132,7 +132,6 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
 
   WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, progress));
   ++state->summary.commits;
-  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }
 }  // namespace weirhouse::engine

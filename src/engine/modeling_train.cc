@@ -110,6 +110,7 @@ Result<model::TrainingOutcome> RunCommand(Workspace& workspace, const Training& 
   WEIRHOUSE_TRY(job.inputs, InputsOf(workspace.project(), training.definition->name));
   job.output_folder = run_folder + "/job";
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
+  job.told_to_stop = [&progress] { return progress.Cancelled(); };
   progress.Update("training", 0, 0);
   auto outcome = model::RunTraining(workspace.disk(), job);
   // The rows are in their table; the copy has done its work.

@@ -252,7 +252,6 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
-  WEIRHOUSE_TRY_STATUS(DispatchOutbox(workspace));
   return std::move(state->summary);
 }
 }  // namespace weirhouse::engine

@@ -129,8 +129,4 @@ void NoteFault() noexcept;
 // Brings caches (key indexes, online store) to the catalog's state after a crash or a foreign
 // commit.
 Status RefreshCaches(Workspace& workspace);
-
-// Sends what the outbox holds: notify and alert commands, the CloudEvent on stdin. At least once,
-// with backoff; a command that fails 5 times leaves its event dead.
-Status DispatchOutbox(Workspace& workspace);
 }  // namespace weirhouse::engine

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "base/free_memory.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "engine/applied.h"
@@ -76,11 +77,13 @@ Result<bool> BatchRun::Process() {
   WEIRHOUSE_FAILPOINT("processed.planned");
   WEIRHOUSE_TRY_STATUS(ReadRecords());
   WEIRHOUSE_TRY_STATUS(Transform());
+  if (IsLarge()) ReturnFreeMemory();
   for (const std::string& left_out : RowsWithoutRecord(work_)) {
     state_.summary.warnings.push_back(
         fmt::format("{} in {} ({})", left_out, ToString(run_.id), batch_));
   }
   WEIRHOUSE_TRY_STATUS(Judge());
+  WEIRHOUSE_TRY_STATUS(ForgetRecords());
   const bool publishes = gate::Publishes(worst_) || Planted("unjudged_publish");
   if (!publishes) {
     WEIRHOUSE_TRY_STATUS(Halt());
@@ -314,6 +317,22 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
   return Status();
 }
 
+bool BatchRun::IsLarge() const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [](const auto& one) { return one.second.record_count > kLargeBatchRecords; });
+}
+
+// What was decoded is in the tables now: publishing a large batch takes enough memory without it.
+Status BatchRun::ForgetRecords() {
+  for (auto& [source, records] : sources_) {
+    WEIRHOUSE_TRY(records.rows, state_.records.NoRows(source));
+    WEIRHOUSE_TRY_STATUS(state_.session->Register("records." + source, records.rows));
+  }
+  driver_rows_.clear();
+  if (IsLarge()) ReturnFreeMemory();
+  return Status();
+}
+
 // A table as this run sees it: with what it adds and without what it replaces.
 Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
@@ -396,8 +415,12 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
 
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
   const StopOnInterrupt guard(*state.session, state.progress);
-  BatchRun run(state, entry);
-  return run.ProcessToTheEnd();
+  auto run = std::make_unique<BatchRun>(state, entry);
+  Result<bool> published = run->ProcessToTheEnd();
+  const bool large = run->IsLarge();
+  run.reset();
+  if (large) ReturnFreeMemory();
+  return published;
 }
 
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news) {

@@ -15,17 +15,29 @@
 #include "engine/unread_file.h"
 #include "raw/landed_file.h"
 #include "raw/landing_name.h"
+#include "storage/piece_put.h"
 
 namespace weirhouse::engine {
 namespace {
-constexpr unsigned kRawMode = 0444;              // raw bytes never change
+constexpr unsigned kRawMode = 0444;  // raw bytes never change
+constexpr std::string_view kChangedError = "WH1314";
+constexpr std::string_view kChangedWhy =
+    "it changed while it was read, or is being written: nothing of it was taken, and the next look "
+    "takes it whole";
+constexpr std::string_view kGoneWhy =
+    "it was listed, and was gone before it was read: whoever took it away has it";
 constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch where batches go by arrival
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
+
+// Small files are read once and held until they are stored, up to these many bytes of a batch; what
+// is larger is read a second time.
+constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
+constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
 
 struct Arriving {
   const raw::LandedFile* file = nullptr;
   const Source* source = nullptr;
-  std::string bytes;
+  std::optional<std::string> bytes;  // absent: read them again
   Digest digest;
   std::int64_t record_count = 0;
   bool duplicate = false;
@@ -60,37 +72,66 @@ Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Dig
       .WithHint("nothing was taken in; `wh verify --deep` names the index");
 }
 
+enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
+
+// The digest of a landed file and the number of its records.
+// `arriving.bytes` are kept where they are to be held.
+Result<Measured> Measure(Arriving& arriving, bool hold, Result<std::int64_t>& count) {
+  const raw::LandedFile& file = *arriving.file;
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(file));
+  raw::LandedReader* const reader = opened.reader.get();
+  if (reader == nullptr) return opened.gone ? Measured::kGone : Measured::kChanged;
+  const contract::SourceFormat format = FormatOf(*arriving.source);
+  if (hold) {
+    std::string& bytes = arriving.bytes.emplace();
+    bytes.resize(static_cast<std::size_t>(file.entry.size_bytes));
+    std::size_t filled = 0;
+    while (filled < bytes.size()) {
+      WEIRHOUSE_TRY(const std::size_t got,
+                    reader->Read(bytes.data() + filled, bytes.size() - filled));
+      if (got == 0) break;  // it was cut, which Finish tells
+      filled += got;
+    }
+    bytes.resize(filled);
+    count = contract::CountRecords(bytes, format, file.name);
+  } else {
+    count = contract::CountRecords(*reader, file.entry.size_bytes, format, file.name);
+  }
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+  if (digest) arriving.digest = *digest;
+  return digest ? Measured::kWhole : Measured::kChanged;
+}
+
 Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
-                                         Told& told) {
+                                         std::int64_t held_bytes, Told& told) {
   Arriving arriving;
   arriving.file = &file;
   arriving.source = workspace.project().FindSource(file.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
-  auto read = raw::ReadLanded(file);
-  if (!read.ok()) return NotTaken(file, read.status(), told);
-  if (!read->bytes) {
+  const bool hold = file.entry.size_bytes <= kHeldFileBytesMax &&
+                    held_bytes + file.entry.size_bytes <= kHeldBatchBytesMax;
+  Result<std::int64_t> count = std::int64_t{0};
+  const Result<Measured> measured = Measure(arriving, hold, count);
+  if (!measured.ok()) return NotTaken(file, measured.status(), told);
+  if (*measured != Measured::kWhole) {
     told.summary.untaken_files[file.path] =
-        read->gone ? "it was listed, and was gone before it was read: whoever took it away has it"
-                   : "it changed, or somebody wrote to it, while it was read: the next look takes "
-                     "it in";
+        std::string(*measured == Measured::kGone ? kGoneWhy : kChangedWhy);
     return std::optional<Arriving>();
   }
-  arriving.bytes = *std::move(read->bytes);
-  if (arriving.bytes.empty()) told.summary.warnings.push_back("an empty file landed: " + file.path);
-  arriving.digest = Sha256Of(arriving.bytes);
+  if (file.entry.size_bytes == 0)
+    told.summary.warnings.push_back("an empty file landed: " + file.path);
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
   arriving.duplicate = known.has_value();
   if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
-  if (!arriving.duplicate) {
-    auto count = contract::CountRecords(arriving.bytes, FormatOf(*arriving.source), file.name);
-    if (count.ok()) {
-      arriving.record_count = *count;
-    } else if (count.status().code() != Code::kInvalidInput) {
-      return NotTaken(file, count.status(), told);  // the world's fault and not the file's
-    } else {
-      arriving.problem = count.status().ToString();
-    }
+  if (arriving.duplicate) {
+    arriving.bytes.reset();
+  } else if (count.ok()) {
+    arriving.record_count = *count;
+  } else if (count.status().code() != Code::kInvalidInput) {
+    return NotTaken(file, count.status(), told);  // the world's fault and not the file's
+  } else {
+    arriving.problem = count.status().ToString();
   }
   told.unread.Forget(file);
   return std::optional<Arriving>(std::move(arriving));
@@ -99,9 +140,9 @@ Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::Landed
 // Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
 // or cannot be read, which the summary then tells.
 Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
-                                            Told& told) {
+                                            std::int64_t held_bytes, Told& told) {
   try {
-    return ReadFile(workspace, file, told);
+    return ReadFile(workspace, file, held_bytes, told);
   } catch (const std::bad_alloc&) {
     return NotTaken(file, contract::OutOfMemory(), told);
   }
@@ -178,19 +219,55 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
+// What an arrival was found to hold, read again; an error if it is another file now.
+class ArrivedStream final : public ByteStream {
+ public:
+  ArrivedStream(const Arriving& arriving, raw::LandedReader& reader)
+      : arriving_(arriving), reader_(reader) {}
+  static Status Changed(const raw::LandedFile& file) {
+    return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
+                                               raw::TextOfName(file.path)))
+        .WithError(std::string(kChangedError));
+  }
+  Result<std::size_t> Read(char* into, std::size_t room) override {
+    WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
+    if (got > 0) return got;
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish());
+    if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
+    return got;
+  }
+
+ private:
+  const Arriving& arriving_;
+  raw::LandedReader& reader_;
+};
+
+// Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
+// changed.
+Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
+  if (arriving.bytes) return workspace.disk().PutIfAbsent(path, *arriving.bytes, kRawMode);
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
+  ArrivedStream stream(arriving, *opened.reader);
+  return storage::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
+}
+
+// `changed` becomes the place of the arrival whose file is another one now, if that is why.
 Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
                                                         const catalog::Run& run,
                                                         const std::string& batch,
-                                                        const std::vector<Arriving>& arrivals) {
+                                                        const std::vector<Arriving>& arrivals,
+                                                        std::optional<std::size_t>& changed) {
   std::vector<catalog::ObjectRecord> objects;
   std::int64_t next_record = run.first_record_id.value();
-  for (const Arriving& arriving : arrivals) {
+  for (std::size_t i = 0; i < arrivals.size(); ++i) {
+    const Arriving& arriving = arrivals[i];
     if (arriving.duplicate) continue;
     catalog::ObjectRecord object;
     object.source = arriving.file->source;
     object.name = arriving.file->name;
     object.digest = arriving.digest;
-    object.size_bytes = static_cast<std::int64_t>(arriving.bytes.size());
+    object.size_bytes = arriving.file->entry.size_bytes;
     object.record_count = arriving.record_count;
     object.first_record_id = RecordId(next_record);
     object.arrived_at = run.planned_at;  // stays the same when a crashed run is resumed
@@ -203,14 +280,15 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.state = arriving.problem.empty() ? "stored" : "quarantined";
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
-    WEIRHOUSE_TRY(const bool created,
-                  workspace.disk().PutIfAbsent(object.path, arriving.bytes, kRawMode));
+    const Result<bool> created = Put(workspace, arriving, object.path);
+    if (created.status().error_code() == kChangedError) changed = i;
+    WEIRHOUSE_TRY_STATUS(created.status());
     WEIRHOUSE_FAILPOINT("raw.object.after");
-    if (!created) {
+    if (!*created) {
       // Put before a crash, or by another name of the same bytes: what is there must be what
       // arrived.
-      WEIRHOUSE_TRY(const std::string stored, workspace.disk().Read(object.path));
-      if (Sha256Of(stored) != object.digest) {
+      WEIRHOUSE_TRY(const Digest stored, storage::DigestOfFile(workspace.disk(), object.path));
+      if (stored != object.digest) {
         return Status(Code::kCorruption,
                       fmt::format("a raw object does not match its digest: {}", object.path))
             .WithError("WH1302")
@@ -371,27 +449,57 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   return waiting;
 }
 
+namespace {
+struct Stored {
+  catalog::Run run;
+  std::vector<catalog::ObjectRecord> objects;
+};
+
+// Plans the run of `arrivals` and stores their objects. A file that changed meanwhile is left out,
+// and waits for the next look: the run without it is another one. No arrivals left: no run.
+Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
+                            std::vector<Arriving>& arrivals, RunSummary& summary) {
+  Stored stored;
+  while (!arrivals.empty()) {
+    WEIRHOUSE_TRY(stored.run, PlanRaw(workspace, batch, arrivals));
+    std::optional<std::size_t> changed;
+    auto objects = StoreObjects(workspace, stored.run, batch, arrivals, changed);
+    if (objects.ok()) {
+      stored.objects = std::move(objects).value();
+      break;
+    }
+    if (!changed) return objects.status();
+    workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary tells it");
+    summary.untaken_files[arrivals[*changed].file->path] = std::string(kChangedWhy);
+    arrivals.erase(arrivals.begin() + static_cast<std::ptrdiff_t>(*changed));
+  }
+  return stored;
+}
+}  // namespace
+
 Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary) {
   std::vector<Arriving> arrivals;
   Told told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
+  std::int64_t held_bytes = 0;
   for (const raw::LandedFile& file : batch.files) {
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, told));
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
     if (!arriving) continue;
     // A file that lies aside and the one that has its name may hold the same bytes.
     if (!seen.emplace(file.source, file.name, arriving->digest).second) {
       arriving->duplicate = true;
       arriving->record_count = 0;
+      arriving->bytes.reset();
     }
+    if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
     arrivals.push_back(*std::move(arriving));
   }
   told.unread.Save();
   if (arrivals.empty()) return Status();
-  WEIRHOUSE_TRY(const catalog::Run run, PlanRaw(workspace, batch.name, arrivals));
-  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
-                StoreObjects(workspace, run, batch.name, arrivals));
-
-  Publication publication(workspace, run, "raw", batch.name);
+  WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch.name, arrivals, summary));
+  if (arrivals.empty()) return Status();
+  const std::vector<catalog::ObjectRecord>& objects = stored.objects;
+  Publication publication(workspace, stored.run, "raw", batch.name);
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;

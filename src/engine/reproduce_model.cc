@@ -197,6 +197,7 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
   WEIRHOUSE_TRY_STATUS(LayOutInputs(workspace, record, job.project_folder, reproduction));
   if (!reproduction.differences.empty()) return Status();
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
+  job.told_to_stop = [&progress] { return progress.Cancelled(); };
   progress.Update("training", 0, 0);
   WEIRHOUSE_TRY(const model::TrainingOutcome outcome, model::RunTraining(workspace.disk(), job));
 

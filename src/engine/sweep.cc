@@ -1,6 +1,7 @@
 // Orphans: files below the lake that no commit names.
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "base/failpoint.h"
@@ -37,6 +38,7 @@ class Sweep {
   Sweep(Workspace& workspace, std::chrono::seconds age, bool dry_run)
       : workspace_(workspace), dry_run_(dry_run) {
     youngest_us_ = Micros(workspace.clock().Now() - age);
+    if (AgesInDoubt(workspace, age)) youngest_us_ = std::numeric_limits<std::int64_t>::min();
   }
 
   Result<SweepReport> Run() {

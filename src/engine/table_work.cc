@@ -293,25 +293,33 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
 }
 
 Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
+  constexpr std::size_t kKeysAtOnce = 64 << 10;
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(const std::vector<std::string> keys,
                 table::EncodeKeys(*plan_.current_rows, definition.key_columns()));
   std::vector<bool> held(keys.size(), false);
-  std::map<std::string_view, std::size_t> first;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto [other, fresh] = first.emplace(keys[i], i);
-    if (!fresh) held[i] = held[other->second] = true;
+  std::vector<std::size_t> sorted(keys.size());
+  std::iota(sorted.begin(), sorted.end(), std::size_t{0});
+  std::sort(sorted.begin(), sorted.end(),
+            [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  for (std::size_t i = 1; i < sorted.size(); ++i) {
+    if (keys[sorted[i]] == keys[sorted[i - 1]]) held[sorted[i]] = held[sorted[i - 1]] = true;
   }
   if (full_) return held;
   WEIRHOUSE_TRY(
       table::KeyIndex * index,
       workspace_.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
-  WEIRHOUSE_TRY(const auto found, index->Find(keys));
   std::set<std::pair<std::string, std::int64_t>> replaced;
   for (const table::RowPosition& row : plan_.deletes) replaced.emplace(row.file, row.position);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (found[i] && replaced.count({found[i]->position.file, found[i]->position.position}) == 0)
-      held[i] = true;
+  for (std::size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
+    const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
+    WEIRHOUSE_TRY(const auto found, index->Find({keys.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                 keys.begin() + static_cast<std::ptrdiff_t>(end)}));
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto& entry = found[i - begin];
+      if (entry && replaced.count({entry->position.file, entry->position.position}) == 0)
+        held[i] = true;
+    }
   }
   return held;
 }
@@ -374,12 +382,28 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
   return Status();
 }
 
+namespace {
+// Gives the entries their places as they are written: a path for each row of a large batch would
+// take more memory than the rows.
+Status ApplyEntries(table::KeyIndex& index, const table::TablePtr& staged,
+                    const std::vector<std::pair<std::string, table::KeyEntry>>& entries,
+                    const table::AppendedRows& appended, const std::vector<std::string>& gone) {
+  WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
+  const auto entry_at = [&](std::size_t i) {
+    table::KeyEntry entry = entries[i].second;
+    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+    entry.position = {appended.files[file].path, appended.position_of_row[i]};
+    return std::pair<std::string_view, table::KeyEntry>(entries[i].first, std::move(entry));
+  };
+  return index.Apply(staged, entries.size(), entry_at, gone);
+}
+}  // namespace
+
 Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
   if (full_) return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
-  WEIRHOUSE_TRY_STATUS(
-      index->Apply(staged_current_, transform::IndexEntries(plan_, appended_), plan_.gone));
+  WEIRHOUSE_TRY_STATUS(ApplyEntries(*index, staged_current_, plan_.entries, appended_, plan_.gone));
   WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
   if (versions != nullptr) {
     const bool keeps = versions->memory() == transform::Memory::kHistory;
@@ -387,8 +411,8 @@ Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
   }
   if (staged_history_ == nullptr || !indexes_history_) return Status();
   WEIRHOUSE_TRY(table::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
-  return history->Apply(staged_history_, transform::HistoryEntries(plan_, appended_history_),
-                        plan_.history_gone);
+  return ApplyEntries(*history, staged_history_, plan_.history_entries, appended_history_,
+                      plan_.history_gone);
 }
 
 void TableWork::CountRows(std::map<std::string, std::int64_t>& rows_by_table) const {

@@ -137,6 +137,7 @@ Choice ChooseSnapshots(const table::TableMetadata& table,
 // next. One that is live all the same, under this name or another spelling of it, stays, and is
 // not asked about again: when its other name is released it is that one's turn.
 Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds grace) {
+  if (AgesInDoubt(workspace, grace)) return std::int64_t{0};
   const ProcessTime before = workspace.clock().Now() - grace;
   WEIRHOUSE_TRY(const std::vector<std::string> paths, workspace.catalog().ReleasedFiles(before));
   if (paths.empty()) return std::int64_t{0};
@@ -155,7 +156,12 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(const std::vector<catalog::SnapshotRecord> recorded,
                 workspace.catalog().Snapshots(name));
-  const Choice choice = ChooseSnapshots(*base, recorded, options, Micros(now) / 1000);
+  Choice choice = ChooseSnapshots(*base, recorded, options, Micros(now) / 1000);
+  if (options.older_than && !choice.expired.empty() &&
+      AgesInDoubt(workspace, *options.older_than)) {
+    choice.expired.clear();
+    choice.spared_by.insert("(the wall clock jumped)");
+  }
   ExpiryReport report;
   report.snapshots_expired = static_cast<std::int64_t>(choice.expired.size());
   report.snapshots_kept =
@@ -214,6 +220,10 @@ Result<Report> AgainstWriters(const Attempt& attempt) {
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
                                       const table::CompactionOptions& options) {
   return AgainstWriters<CompactionReport>([&] { return TryCompact(workspace, table, options); });
+}
+
+std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age) {
+  return AgeInDoubt(WatchClock(workspace.disk(), workspace.state_folder(), workspace.clock()), age);
 }
 
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,

@@ -100,6 +100,10 @@ Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
 Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const std::string& tag,
                            std::optional<SnapshotId> snapshot);
 
+// Why files that wait for an age or a grace of `age` are left where they are for now: the wall
+// clock jumped, so their ages say nothing. Absent: it did not.
+std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age);
+
 struct SweepReport {
   std::int64_t orphans = 0;
   std::int64_t orphan_bytes = 0;

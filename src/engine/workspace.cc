@@ -2,10 +2,7 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -13,10 +10,12 @@
 #include "engine/cache_damage.h"
 #include "engine/catalog_place.h"
 #include "engine/catalog_witness.h"
+#include "engine/clock_witness.h"
 #include "engine/online_fill.h"
 #include "engine/online_query.h"
 #include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
+#include "engine/project_lock.h"
 #include "feature/online_store.h"
 #include "storage/kv_damage.h"
 #include "transform/loser_table.h"
@@ -25,40 +24,17 @@
 namespace weirhouse::engine {
 namespace {
 constexpr std::string_view kStateFolder = ".weirhouse";
-
-// Takes the project's lock, or says who holds it.
-Result<int> TakeLock(const std::string& path) {
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return Status(errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable,
-                  fmt::format("could not open the lock: {}", path))
-        .WithError("WH8001");
-  }
-  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-    char holder[32] = {};
-    const ssize_t count = read(file, holder, sizeof(holder) - 1);
-    close(file);
-    return Status(
-               Code::kUnavailable,
-               fmt::format("another process is writing to this project{}",
-                           count > 0 ? fmt::format(": process {}",
-                                                   Trim({holder, static_cast<std::size_t>(count)}))
-                                     : ""))
-        .WithError("WH8001")
-        .WithHint("wait for it, or stop it; a daemon (`wh serve`) takes commands over its socket");
-  }
-  const std::string pid = fmt::format("{}\n", getpid());
-  if (ftruncate(file, 0) != 0 || pwrite(file, pid.data(), pid.size(), 0) < 0) {
-    close(file);
-    return Status(Code::kUnavailable, fmt::format("could not write the lock: {}", path))
-        .WithError("WH8001");
-  }
-  return file;
-}
+constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
 
 Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
-  if (!recorded || recorded->get<std::string>() == lake) return Status();
+  if (!recorded) {
+    return Status(Code::kNotFound,
+                  fmt::format("the project's state is not whole: {}", catalog.place()))
+        .WithError("WH8004")
+        .WithHint("`wh init` was ended before it was done: run it again");
+  }
+  if (recorded->get<std::string>() == lake) return Status();
   return Status(Code::kInvalidInput,
                 fmt::format("the project was moved: its data names {}, now it is {}",
                             recorded->get<std::string>(), lake))
@@ -101,6 +77,17 @@ Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) 
   *mended = true;
   return OpenStores(workspace, folder, writes);
 }
+// A clock that was set back: nothing is lost by it, but times that are shown, and everything that
+// is judged by them, are not what they seem.
+Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, ProcessTime now) {
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  WEIRHOUSE_TRY(const auto newest, catalog.Commits(CommitSeq(last.value() - 1), 1));
+  if (newest.empty() || newest[0].committed_at <= now + kClockToleranceMax)
+    return std::optional<std::string>();
+  return std::optional(fmt::format("the wall clock went back: it says {}, and commit {} is of {}",
+                                   FormatTime(now), newest[0].seq.value(),
+                                   FormatTime(newest[0].committed_at)));
+}
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
@@ -128,7 +115,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   }
   const bool writes = access == Access::kWrite;
   if (writes) {
-    WEIRHOUSE_TRY(workspace->lock_, TakeLock(workspace->state_folder_ + "/lock"));
+    WEIRHOUSE_TRY(workspace->lock_, ProjectLock::Take(workspace->state_folder_));
   }
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
@@ -136,7 +123,10 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->other_lives_,
                 OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
   if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
+  WEIRHOUSE_TRY(workspace->clock_went_back_,
+                ClockStory(*workspace->catalog_, workspace->clock_->Now()));
   if (writes) {
+    WatchClock(*workspace->disk_, workspace->state_folder_, *workspace->clock_);
     WEIRHOUSE_TRY(workspace->parsing_mark_,
                   ParsingMark::Open(workspace->state_folder_ + "/parsing"));
     WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
@@ -161,7 +151,7 @@ Workspace::~Workspace() {
   kv_.reset();
   if (catalog_ != nullptr && lock_ >= 0) RememberCatalog(*disk_, state_folder_, *catalog_);
   catalog_.reset();
-  if (lock_ >= 0) close(lock_);
+  lock_.reset();
 }
 
 Result<std::optional<table::TablePtr>> Workspace::FindTable(const std::string& name) {

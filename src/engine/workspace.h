@@ -30,6 +30,7 @@ class OnlineStore;
 
 namespace weirhouse::engine {
 class ParsingMark;
+class ProjectLock;
 class RequestSessions;
 
 // What a verb is told while it works. Threads: called from the working thread only.
@@ -71,6 +72,8 @@ class Workspace {
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
   const std::string& lake() const { return lake_; }                  // absolute
+  // What to say where the wall clock stands before the newest commit; see ClockStory.
+  const std::optional<std::string>& clock_went_back() const { return clock_went_back_; }
 
   // The current state of a table; kNotFound if it does not exist.
   Result<table::TablePtr> LoadTable(const std::string& name);
@@ -114,7 +117,8 @@ class Workspace {
   Random* random_ = nullptr;
   std::string state_folder_;
   std::string lake_;
-  int lock_ = -1;
+  std::optional<std::string> clock_went_back_;
+  std::unique_ptr<ProjectLock> lock_;
   std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time
   std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -155,6 +156,23 @@ std::string_view StepName(Step step) {
     FailInChild(p, Step::kLimits);
   execve(p.program.c_str(), p.argv.data(), p.environment.data());
   FailInChild(p, Step::kExec);
+}
+
+// The groups that KillAllChildren kills. 0: free.
+std::array<std::atomic<pid_t>, 64> running_groups{};
+static_assert(std::atomic<pid_t>::is_always_lock_free);
+
+void Enlist(pid_t pid) {
+  for (std::atomic<pid_t>& slot : running_groups) {
+    pid_t free = 0;
+    if (slot.compare_exchange_strong(free, pid)) return;
+  }
+}
+void Delist(pid_t pid) {
+  for (std::atomic<pid_t>& slot : running_groups) {
+    pid_t ours = pid;
+    if (slot.compare_exchange_strong(ours, 0)) return;
+  }
 }
 
 // A limit never above what we have ourselves: raising it would need privileges.
@@ -351,6 +369,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return CannotStartErrno(name, "fork", fork_error);
 
+  Enlist(pid);
   setpgid(pid, pid);  // in the child too: whichever comes first
   output.second.Close();
   report.second.Close();
@@ -429,6 +448,7 @@ ChildExit ChildProcess::Finish() {
   kill(-state.pid, SIGKILL);  // grandchildren; the zombie still holds the group's number
   PumpOutput();
   if (!state.line.empty()) state.TakeLine();
+  Delist(state.pid);  // before its number may be given to another
   int status = 0;
   rusage usage{};
   while (wait4(state.pid, &status, 0, &usage) < 0 && errno == EINTR) {
@@ -456,6 +476,13 @@ ChildExit ChildProcess::Finish() {
   return result;
 }
 
+void KillAllChildren() noexcept {
+  for (const std::atomic<pid_t>& slot : running_groups) {
+    const pid_t pid = slot.load();
+    if (pid > 0) kill(-pid, SIGKILL);
+  }
+}
+
 Result<ChildExit> RunChild(ChildCommand command) {
   const ChildLimits limits = command.limits;
   WEIRHOUSE_TRY(const std::unique_ptr<ChildProcess> child, ChildProcess::Start(std::move(command)));
@@ -470,6 +497,10 @@ Result<ChildExit> RunChild(ChildCommand command) {
         break;
       }
       wait = std::min(wait, left + std::chrono::milliseconds(1));
+    }
+    if (limits.told_to_stop && limits.told_to_stop()) {
+      child->Kill();
+      break;
     }
     if (limits.rss_bytes_max > 0 && child->RssBytes() > limits.rss_bytes_max) {
       child->Kill(ChildExit::Reason::kOverMemory);

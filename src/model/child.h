@@ -31,6 +31,8 @@ struct ChildLimits {
   std::int64_t log_bytes_max = 16 << 20;                // more output is read and dropped
   std::int64_t rss_bytes_max = 0;                       // 0 = not watched; RunChild only
   int processors_max = 0;                               // 0 = all that we may use ourselves
+  // Asked several times a second; true: it is killed (kKilled). RunChild only.
+  std::function<bool()> told_to_stop;
 };
 // On how many processors this process may run.
 int UsableProcessors();
@@ -110,6 +112,10 @@ class ChildProcess {
 // Runs a child to its end, whatever end that is. Errors as Start; a child that fails is a
 // ChildExit.
 Result<ChildExit> RunChild(ChildCommand command);
+
+// Kills all children of this process that Start began, and what they started. Safe in a signal
+// handler: for a process that ends itself at once.
+void KillAllChildren() noexcept;
 
 // The absolute path of `program`, looked up in `path_list` unless it has a "/"; empty if there is
 // none.

@@ -337,6 +337,7 @@ ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
   command.limits.wall_time = job.timeout;
   command.limits.rss_bytes_max = job.rss_bytes_max;
   command.limits.processors_max = job.processors_max;
+  command.limits.told_to_stop = job.told_to_stop;
   command.log_path = job_folder + "/train.log";
   command.on_line = job.on_line;
   return command;

@@ -19,10 +19,9 @@ using storage::OpenFolder;
 // The kernel's file times stand still for up to this long (a tick of its clock), so that two writes
 // may leave the same time behind.
 constexpr std::chrono::milliseconds kTimeStep{10};
-constexpr std::int64_t kQuietUs =
-    2'000'000;  // unchanged this long counts as closed where leases are refused
 // Files of one name that may lie aside at once: in the folder aside, and in hidden ones in it.
 constexpr int kAsideOfOneNameMax = 64;
+constexpr std::size_t kPieceBytes = 256 << 10;
 
 std::string_view FolderOf(std::string_view place) {
   const auto slash = place.rfind('/');
@@ -161,31 +160,42 @@ Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry, ProcessTime n
   return Micros(now) - entry.mtime_us() >= kQuietUs;
 }
 
-Result<LandedBytes> ReadLanded(const LandedFile& file) {
-  const auto nothing = [](const Status& status) -> Result<LandedBytes> {
-    if (status.code() == Code::kNotFound) return LandedBytes{std::nullopt, /*gone=*/true};
+Result<LandedReader::Opened> LandedReader::Open(const LandedFile& file) {
+  const auto nothing = [](const Status& status) -> Result<Opened> {
+    if (status.code() == Code::kNotFound) return Opened{nullptr, /*gone=*/true};
     return status;
   };
   const auto root = OpenFolder::Open(file.folder);
   if (!root.ok()) return nothing(root.status());
   const auto folder = root->Walk(FolderOf(file.place));
   if (!folder.ok()) return nothing(folder.status());
-  const auto fd = folder->OpenFile(BaseOf(file.place));
+  auto fd = folder->OpenFile(BaseOf(file.place));
   if (!fd.ok()) return nothing(fd.status());
   WEIRHOUSE_TRY(const Entry before, storage::EntryOf(fd->get(), file.path));
-  if (!before.UnchangedSince(file.entry)) return LandedBytes();
+  if (!before.UnchangedSince(file.entry)) return Opened();
   WaitUntilTimesTell(before);
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(before.size_bytes));
-  WEIRHOUSE_TRY_STATUS(storage::ReadPieces(fd->get(), file.path, before.size_bytes,
-                                           [&](std::string_view piece) { bytes += piece; }));
-  if (storage::WritersOf(fd->get()) == storage::Writers::kSome) return LandedBytes();
-  WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd->get(), file.path));
-  if (!after.UnchangedSince(before) ||
-      static_cast<std::int64_t>(bytes.size()) != before.size_bytes) {
-    return LandedBytes();
+  return Opened{std::unique_ptr<LandedReader>(new LandedReader(file, std::move(fd).value()))};
+}
+
+Result<std::size_t> LandedReader::Read(char* into, std::size_t room) {
+  const auto left = static_cast<std::size_t>(file_.entry.size_bytes - offset_);
+  WEIRHOUSE_TRY(const std::size_t got,
+                storage::ReadSome(fd_.get(), file_.path, offset_, into, std::min(room, left)));
+  sha_.Update({into, got});
+  offset_ += static_cast<std::int64_t>(got);
+  return got;
+}
+
+Result<std::optional<Digest>> LandedReader::Finish() {
+  std::string piece(kPieceBytes, '\0');
+  for (std::size_t got = 1; got > 0;) {
+    WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
   }
-  return LandedBytes{std::move(bytes)};
+  if (storage::WritersOf(fd_.get()) == storage::Writers::kSome) return std::optional<Digest>();
+  WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd_.get(), file_.path));
+  if (!after.UnchangedSince(file_.entry) || offset_ != file_.entry.size_bytes)
+    return std::optional<Digest>();
+  return std::optional<Digest>(sha_.Finish());
 }
 
 Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,

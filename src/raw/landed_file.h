@@ -2,23 +2,45 @@
 // folder meanwhile: a file may be replaced, renamed or written again between any two calls.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/byte_stream.h"
+#include "base/digest.h"
 #include "base/status.h"
 #include "raw/landing.h"
+#include "storage/open_folder.h"
 
 namespace weirhouse::raw {
 
-struct LandedBytes {
-  std::optional<std::string> bytes;  // absent: not read
-  bool gone = false;                 // nothing has that name any more
+// Reads the file that was listed, of any size, and tells whether what was read is all of it.
+class LandedReader final : public ByteStream {
+ public:
+  struct Opened {
+    std::unique_ptr<LandedReader> reader;  // null: not to be read
+    bool gone = false;                     // nothing has that name any more
+  };
+  // No reader if it is gone or another one now: the next look finds what is there then. An error is
+  // about this one file (kPermissionDenied, kUnavailable), or too many open files (WH7015). `file`
+  // must outlive it.
+  static Result<Opened> Open(const LandedFile& file);
+
+  // Ends where the listed file ended, also while somebody appends to it.
+  Result<std::size_t> Read(char* into, std::size_t room) override;
+  // Reads what is left: the digest of all bytes. Nothing if the file is being written or has
+  // changed since it was listed: then what was read is no file that anybody sent, and is to be
+  // forgotten.
+  Result<std::optional<Digest>> Finish();
+
+ private:
+  LandedReader(const LandedFile& file, storage::Descriptor fd) : file_(file), fd_(std::move(fd)) {}
+  const LandedFile& file_;
+  storage::Descriptor fd_;
+  std::int64_t offset_ = 0;
+  Sha256 sha_;
 };
-// The bytes of the file that was listed; none if it is gone, is another one now, or is being
-// written: the next look finds what is there then. An error is about this one file
-// (kPermissionDenied, kUnavailable), or too many open files (WH7015).
-Result<LandedBytes> ReadLanded(const LandedFile& file);
 
 enum class Removal : std::uint8_t {
   kRemoved,
@@ -42,6 +64,9 @@ Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::C
 
 // Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
 void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);
+
+// A file that is unchanged this long counts as closed where leases are refused.
+inline constexpr std::int64_t kQuietUs = 2'000'000;
 
 // Whether no process has `entry` of `folder` open for writing (a read lease is granted), or, where
 // leases are refused, whether it has not changed for 2 s.

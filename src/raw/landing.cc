@@ -1,10 +1,13 @@
 #include "raw/landing.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <thread>
 
 #include "base/text.h"
 #include "raw/landed_file.h"
@@ -48,6 +51,10 @@ std::string WhyUnreadable(const Status& status) {
              : fmt::format("it cannot be read: {}", EscapeControl(TextOfName(status.message())));
 }
 
+std::int64_t NanosOf(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 // One walk through a landing folder.
 class Walk {
  public:
@@ -63,6 +70,7 @@ class Walk {
     } else if (IsSomething(rule_.folder)) {
       Refuse("", "it is no folder, nor a link to one");
     }
+    WatchThoseOfTheFuture();
     std::sort(landing_.complete.begin(), landing_.complete.end(),
               [](const LandedFile& a, const LandedFile& b) {
                 return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
@@ -156,6 +164,7 @@ class Walk {
       if (whole.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(whole.status()));
       return;
     }
+    if (!*whole && entry.mtime_us() > Micros(now_)) future_.insert(entry.inode);
     (*whole ? landing_.complete : landing_.incomplete).push_back(std::move(file));
   }
 
@@ -171,6 +180,24 @@ class Walk {
     return same ? &record : nullptr;
   }
 
+  // Written in what is the future now: the clock was set back, or another machine's runs ahead. So
+  // their rest is watched instead of computed, once for all of them.
+  void WatchThoseOfTheFuture() {
+    if (future_.empty()) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(kQuietUs));
+    std::vector<LandedFile> still;
+    for (LandedFile& file : landing_.incomplete) {
+      struct stat now{};
+      const bool rests = future_.contains(file.entry.inode) &&
+                         lstat((rule_.folder + "/" + file.place).c_str(), &now) == 0 &&
+                         now.st_ino == file.entry.inode && now.st_size == file.entry.size_bytes &&
+                         NanosOf(now.st_mtim) == file.entry.mtime_ns &&
+                         NanosOf(now.st_ctim) == file.entry.ctime_ns;
+      (rests ? landing_.complete : still).push_back(std::move(file));
+    }
+    landing_.incomplete = std::move(still);
+  }
+
   void Refuse(std::string_view place, std::string why) {
     while (place.ends_with('/')) place.remove_suffix(1);
     const std::string path =
@@ -182,7 +209,8 @@ class Walk {
   catalog::Catalog& catalog_;
   const ProcessTime now_;
   std::map<std::string, catalog::LandingRecord> seen_;
-  Status problem_;  // of the catalog
+  Status problem_;                  // of the catalog
+  std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
   Landing landing_;
 };
 }  // namespace

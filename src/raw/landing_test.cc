@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -18,6 +19,23 @@ namespace weirhouse::raw {
 namespace {
 using testing::ScratchFolder;
 using testing::WriteFile;
+
+// All bytes of a landed file; nothing where the reader finds that they are no whole file.
+Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
+  WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+  LandedReader* const reader = opened.reader.get();
+  if (reader == nullptr) return std::optional<std::string>();
+  std::string bytes;
+  std::string piece(3, '\0');
+  for (std::size_t got = 1; got > 0;) {
+    WEIRHOUSE_TRY(got, reader->Read(piece.data(), piece.size()));
+    bytes += piece.substr(0, got);
+  }
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+  if (!digest) return std::optional<std::string>();
+  EXPECT_EQ(*digest, Sha256Of(bytes));
+  return std::optional<std::string>(std::move(bytes));
+}
 
 struct LandingTest : ::testing::Test {
   ScratchFolder scratch;
@@ -160,7 +178,7 @@ TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
   for (int i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
   for (const LandedFile& file : landing.complete) {
     ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-    EXPECT_EQ(bytes.bytes, "{}\n");
+    EXPECT_EQ(bytes, "{}\n");
   }
 }
 
@@ -200,7 +218,7 @@ TEST_F(LandingTest, AFileWithTheTimeOfAnotherIsAnotherFile) {
   EXPECT_EQ(second.entry.mtime_ns, first.entry.mtime_ns);
   EXPECT_EQ(second.entry.inode, first.entry.inode);
   ASSERT_OK_AND(const auto bytes, ReadLanded(second));
-  EXPECT_EQ(bytes.bytes, "new\n");
+  EXPECT_EQ(bytes, "new\n");
 }
 
 // ---- Reading and removing
@@ -210,9 +228,51 @@ TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
   WriteFile(At(".new"), "second\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
   ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-  EXPECT_FALSE(bytes.bytes || bytes.gone);
+  EXPECT_FALSE(bytes);
   ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
-  EXPECT_EQ(next.bytes, "second\n");
+  EXPECT_EQ(next, "second\n");
+}
+
+TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
+  const std::string path = At("2013-01-01.jsonl");
+  const auto in_between = [&](const std::function<void()>& change) -> Result<bool> {
+    std::filesystem::remove(path);
+    WriteFile(path, "first line\nsecond line\n");
+    const LandedFile file = TheFile();
+    WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+    LandedReader* const reader = opened.reader.get();
+    if (reader == nullptr) return Status(Code::kInternal, "the file was not there");
+    char some[4];
+    WEIRHOUSE_TRY_STATUS(reader->Read(some, sizeof(some)).status());
+    change();
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+    return digest.has_value();
+  };
+  const auto write_at = [&](const char* text, int flags) {
+    const int fd = open(path.c_str(), O_WRONLY | flags);
+    ASSERT_EQ(write(fd, text, 5), 5);
+    close(fd);
+  };
+  int held = -1;
+  const std::map<std::string, std::function<void()>> changes = {
+      {"rewritten in place", [&] { write_at("FIRST", 0); }},
+      {"appended to", [&] { write_at("third", O_APPEND); }},
+      {"truncated", [&] { ASSERT_EQ(truncate(path.c_str(), 11), 0); }},
+      {"made empty and written anew", [&] { write_at("other", O_TRUNC); }},
+      {"replaced",
+       [&] {
+         WriteFile(At(".new"), "first line\nsecond line\n");
+         std::filesystem::rename(At(".new"), path);
+       }},
+      {"opened by a writer", [&] { held = open(path.c_str(), O_WRONLY); }},
+  };
+  for (const auto& [how, change] : changes) {
+    ASSERT_OK_AND(const bool whole, in_between(change));
+    EXPECT_FALSE(whole) << how;
+  }
+  close(held);
+  ASSERT_OK_AND(const bool whole, in_between([] {}));
+  EXPECT_TRUE(whole);
 }
 
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
@@ -222,7 +282,7 @@ TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   std::filesystem::remove_all(At("in"));
   std::filesystem::create_directory_symlink(scratch / "outside", At("in"));
   const auto bytes = ReadLanded(file);
-  EXPECT_TRUE(!bytes.ok() || !bytes->bytes);
+  EXPECT_TRUE(!bytes.ok() || !*bytes);
   const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule);
   EXPECT_TRUE(!removal.ok() || *removal != Removal::kRemoved);
   EXPECT_TRUE(std::filesystem::exists(scratch / "outside/2013-01-01.jsonl"));
@@ -305,15 +365,15 @@ TEST_F(LandingTest, AFileWhoseNameIsTakenIsTakenInFromWhereItLies) {
     EXPECT_EQ(file.name, "in/2013-01-01.jsonl");
     EXPECT_EQ(file.batch, "2013-01-01");
     EXPECT_NE(file.path, At("in/2013-01-01.jsonl"));
-    ASSERT_OK_AND(const LandedBytes bytes, ReadLanded(file));
-    ASSERT_TRUE(bytes.bytes);
-    taken.insert(*bytes.bytes);
-    Record(file, *bytes.bytes);
+    ASSERT_OK_AND(const auto bytes, ReadLanded(file));
+    ASSERT_TRUE(bytes);
+    taken.insert(*bytes);
+    Record(file, *bytes);
     // Other bytes than those stored stay.
     ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("other\n"), rule));
     EXPECT_EQ(other, Removal::kOther);
-    if (*bytes.bytes == "second\n") continue;  // a crash comes before its removal
-    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes.bytes), rule));
+    if (*bytes == "second\n") continue;  // a crash comes before its removal
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes), rule));
     EXPECT_EQ(removal, Removal::kRemoved);
   }
   EXPECT_EQ(taken, (std::set<std::string>{"first\n", "second\n"}));
@@ -362,11 +422,11 @@ TEST_F(LandingTest, AFileThatIsGoneBeforeItIsReadIsToldApart) {
   const LandedFile file = TheFile();
   WriteFile(At(".new"), "other\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
-  ASSERT_OK_AND(const LandedBytes other, ReadLanded(file));
-  EXPECT_FALSE(other.bytes || other.gone);
+  ASSERT_OK_AND(const LandedReader::Opened other, LandedReader::Open(file));
+  EXPECT_FALSE(other.reader != nullptr || other.gone);
   std::filesystem::remove(At("2013-01-01.jsonl"));
-  ASSERT_OK_AND(const LandedBytes gone, ReadLanded(file));
-  EXPECT_TRUE(!gone.bytes && gone.gone);
+  ASSERT_OK_AND(const LandedReader::Opened gone, LandedReader::Open(file));
+  EXPECT_TRUE(gone.reader == nullptr && gone.gone);
 }
 
 // ---- Names

@@ -22,12 +22,14 @@
 #include "storage/disk_error.h"
 #include "storage/durable_folder.h"
 #include "storage/open_folder.h"
+#include "storage/piece_put.h"
 #include "storage/power_loss.h"
 
 namespace weirhouse::storage {
 namespace {
 constexpr std::size_t kSyncThreadsMax = 8;  // beyond it a disk's queue gains little
-constexpr int kTemporaryNamesMax = 1000;    // names left by a killed process of the same id
+constexpr std::size_t kPieceBytes = 256 << 10;
+constexpr int kTemporaryNamesMax = 1000;  // names left by a killed process of the same id
 
 int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
   int fd = -1;
@@ -79,7 +81,7 @@ Status ForEachInParallel(const std::vector<std::string>& paths, const Act& act) 
   return Status::Ok();
 }
 
-class LocalDiskDriver : public Disk {
+class LocalDiskDriver : public Disk, public PieceDisk {
  public:
   Status Write(const std::string& path, std::string_view bytes) override {
     WEIRHOUSE_FAILPOINT("disk.write.before");
@@ -117,7 +119,8 @@ class LocalDiskDriver : public Disk {
   }
 
   Status Replace(const std::string& path, std::string_view bytes) override {
-    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, 0644));
+    StreamOfBytes stream(bytes);
+    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, stream, 0644));
     WEIRHOUSE_FAILPOINT("disk.replace.before_rename");
     if (rename(temporary.c_str(), path.c_str()) != 0) {
       const int error = errno;
@@ -132,6 +135,12 @@ class LocalDiskDriver : public Disk {
 
   Result<bool> PutIfAbsent(const std::string& path, std::string_view bytes,
                            unsigned mode) override {
+    StreamOfBytes stream(bytes);
+    return PutStreamIfAbsent(path, stream, mode);
+  }
+
+  Result<bool> PutStreamIfAbsent(const std::string& path, ByteStream& bytes,
+                                 unsigned mode) override {
     struct stat found{};
     if (lstat(path.c_str(), &found) == 0) return WasThere(path);
     WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
@@ -256,23 +265,33 @@ class LocalDiskDriver : public Disk {
   }
 
   // A durable hidden file beside `path` with these bytes.
-  Result<std::string> WriteTemporary(const std::string& path, std::string_view bytes,
-                                     unsigned mode) {
+  Result<std::string> WriteTemporary(const std::string& path, ByteStream& bytes, unsigned mode) {
     WEIRHOUSE_TRY(auto created, CreateTemporary(path));
     const std::string& temporary = created.first;
     const Descriptor fd(created.second);
     MarkUnsynced(temporary, Unsynced::kName);
-    int error = WriteFully(fd.get(), bytes);
-    if (error == 0 && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0) error = errno;
-    if (error != 0) {
+    Status written = WriteStream(fd.get(), bytes, temporary);
+    if (written.ok() && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
+      written = StatusOfErrno(errno, "write", temporary);
+    if (!written.ok()) {
       Discard(temporary);
-      return StatusOfErrno(error, "write", temporary);
+      return written;
     }
-    if (error = SyncRetrying(fd.get()); error != 0) {
+    if (const int error = SyncRetrying(fd.get()); error != 0) {
       Discard(temporary);
       return SyncFailed(error, temporary);
     }
     return temporary;
+  }
+
+  static Status WriteStream(int fd, ByteStream& bytes, const std::string& path) {
+    std::string piece(kPieceBytes, '\0');
+    while (true) {
+      WEIRHOUSE_TRY(const std::size_t got, bytes.Read(piece.data(), piece.size()));
+      if (got == 0) return Status::Ok();
+      if (const int error = WriteFully(fd, std::string_view(piece).substr(0, got)); error != 0)
+        return StatusOfErrno(error, "write", path);
+    }
   }
 
   // 0, or an errno: EEXIST if `to` is there.

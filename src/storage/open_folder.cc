@@ -230,19 +230,23 @@ Writers WritersOf(int fd) {
   return errno == EAGAIN ? Writers::kSome : Writers::kUnknown;
 }
 
+Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offset, char* into,
+                             std::size_t room) {
+  while (true) {
+    const ssize_t got = pread(fd, into, room, offset);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return StatusOfErrno(errno, "read", path);
+  }
+}
+
 Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,
                   const std::function<void(std::string_view)>& piece) {
   std::string buffer(kPieceBytes, '\0');
-  std::int64_t offset = 0;
-  while (offset <= bytes_max) {
-    const ssize_t got = pread(fd, buffer.data(), buffer.size(), offset);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return StatusOfErrno(errno, "read", path);
-    }
-    if (got == 0) return Status::Ok();
-    piece(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
-    offset += got;
+  for (std::int64_t offset = 0; offset <= bytes_max;) {
+    WEIRHOUSE_TRY(const std::size_t got, ReadSome(fd, path, offset, buffer.data(), buffer.size()));
+    if (got == 0) break;
+    piece(std::string_view(buffer).substr(0, got));
+    offset += static_cast<std::int64_t>(got);
   }
   return Status::Ok();
 }

@@ -96,6 +96,10 @@ enum class Writers : std::uint8_t { kNone, kSome, kUnknown };
 // Whether a process has the file open for writing. kUnknown where the file system or the file's
 // owner lets nobody ask.
 Writers WritersOf(int fd);
+// Reads at least one and at most `room` bytes at `offset`; 0 at the end of the file, or where
+// `room` is 0. EIO and the like are kUnavailable (WH7015).
+Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offset, char* into,
+                             std::size_t room);
 // Reads a file from its beginning, piece by piece, and no more once `bytes_max` are exceeded: one
 // that somebody appends to has no end. EIO and the like are kUnavailable (WH7015).
 Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,

@@ -385,9 +385,16 @@ Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(const std::vector<st
 Status KeyIndex::Apply(const TablePtr& staged,
                        std::span<const std::pair<std::string, KeyEntry>> entries,
                        std::span<const std::string> removed) {
+  return Apply(
+      staged, entries.size(),
+      [&](std::size_t i) -> std::pair<std::string_view, KeyEntry> { return entries[i]; }, removed);
+}
+
+Status KeyIndex::Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
+                       std::span<const std::string> removed) {
   WEIRHOUSE_TRY_STATUS(LoadFiles());
   const Snapshot* main = staged->current_snapshot();
-  const bool small = static_cast<std::int64_t>(entries.size() + removed.size()) <= kBatchEntriesMax;
+  const bool small = static_cast<std::int64_t>(count + removed.size()) <= kBatchEntriesMax;
   if (!small) {
     auto mark = store_.NewBatch();
     mark->Delete(Key('s', ""));
@@ -395,7 +402,10 @@ Status KeyIndex::Apply(const TablePtr& staged,
   }
   KeyIndexWriter writer(*this, small);
   for (const std::string& key : removed) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
-  for (const auto& [key, entry] : entries) WEIRHOUSE_TRY_STATUS(writer.Put(key, entry));
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [key, entry] = entry_at(i);
+    WEIRHOUSE_TRY_STATUS(writer.Put(key, entry));
+  }
   return writer.Finish(main != nullptr ? main->id : SnapshotId());
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,10 @@ class KeyIndex {
   // replace what stood under their keys, `removed` keys go, and the index stands at the new
   // snapshot.
   Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
+               std::span<const std::string> removed);
+  // The same of `count` entries that are made as they are written, since each names its file.
+  using EntryAt = std::function<std::pair<std::string_view, KeyEntry>(std::size_t)>;
+  Status Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
                std::span<const std::string> removed);
   Result<std::int64_t> Count();
   // The snapshot the index stands at (0 = an empty table); absent if it must be rebuilt.

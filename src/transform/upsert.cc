@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -18,12 +19,15 @@
 namespace weirhouse::transform {
 namespace {
 
+constexpr std::size_t kRowsDecidedAtOnce = 64 << 10;
+
 Status ArrowError(const arrow::Status& status) {
   return Status(Code::kInternal, fmt::format("could not plan an upsert: {}", status.message()));
 }
 
 Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
                                                std::vector<std::int64_t> indexes) {
+  if (static_cast<std::int64_t>(indexes.size()) == rows.num_rows()) return rows.Slice(0);  // all
   std::sort(indexes.begin(), indexes.end());  // input order, so `_record` stays sorted
   arrow::Int64Builder builder;
   arrow::Status status = builder.AppendValues(indexes);
@@ -142,6 +146,45 @@ Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) 
   return entries;
 }
 
+void Append(Decision& all, Decision part) {
+  const auto append = [](auto& to, auto& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  append(all.current, part.current);
+  append(all.history, part.history);
+  append(all.deletes, part.deletes);
+  append(all.versions.best, part.versions.best);
+  append(all.versions.others, part.versions.others);
+  append(all.versions.gone, part.versions.gone);
+  all.states += part.states;
+  append(all.losers, part.losers);
+  append(all.older, part.older);
+}
+
+// Each key is decided by itself, so some of them are at a time: what is known of all keys of a
+// large batch takes more memory than its rows.
+Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                        bool by_arrival, table::KeyIndex* current, VersionIndex* versions,
+                        const SettledKeys& settled) {
+  Decision all;
+  const auto key = [&](std::size_t at) -> const std::string& {
+    return facts.keys[static_cast<std::size_t>(sorted[at])];
+  };
+  for (std::size_t begin = 0; begin < sorted.size();) {
+    std::size_t end = std::min(begin + kRowsDecidedAtOnce, sorted.size());
+    while (end < sorted.size() && key(end) == key(end - 1)) ++end;
+    const std::vector<std::int64_t> part(sorted.begin() + static_cast<std::ptrdiff_t>(begin),
+                                         sorted.begin() + static_cast<std::ptrdiff_t>(end));
+    WEIRHOUSE_TRY(const KnownRows known,
+                  LookUp(facts, part, by_arrival, current, versions, settled));
+    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, part, known)
+                                                : DecideByOrder(facts, part, known));
+    Append(all, std::move(decision));
+    begin = end;
+  }
+  return all;
+}
+
 Entries Placed(Entries entries, const table::AppendedRows& appended) {
   WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -229,7 +272,7 @@ class Reconciler {
 
 Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& rows,
                         table::KeyIndex* current, VersionIndex* versions,
-                        const SettledKeys& settled = {}) {
+                        const SettledKeys& settled = {}, bool indexes_history = false) {
   const TransformDefinition& definition = checked.definition;
   const bool by_arrival = definition.order_by_arrival;
   WEIRHOUSE_TRY(const RowFacts facts,
@@ -237,9 +280,7 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   UpsertPlan plan;
   plan.rejected = NullKeys(rows, definition.key_columns(), facts.records);
   const std::vector<std::int64_t> sorted = SortedRows(facts, plan.rejected, by_arrival);
-  WEIRHOUSE_TRY(KnownRows known, LookUp(facts, sorted, by_arrival, current, versions, settled));
-  WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, sorted, known)
-                                              : DecideByOrder(facts, sorted, known));
+  WEIRHOUSE_TRY(Decision decision, Decide(facts, sorted, by_arrival, current, versions, settled));
 
   if (!settled.keys.empty()) {
     WEIRHOUSE_TRY_STATUS(Reconciler(facts, settled, decision, plan).Run(*current));
@@ -249,7 +290,7 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
   if (definition.history == History::kKeep) {
     std::sort(decision.history.begin(), decision.history.end());
-    plan.history_entries = EntriesOf(facts, decision.history);
+    if (indexes_history) plan.history_entries = EntriesOf(facts, decision.history);
     WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
   }
   for (const std::int64_t row : decision.older)
@@ -333,7 +374,7 @@ Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Tabl
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
                               table::KeyIndex& current, VersionIndex* versions,
                               const SettledKeys& settled) {
-  return Plan(checked, rows, &current, versions, settled);
+  return Plan(checked, rows, &current, versions, settled, /*indexes_history=*/true);
 }
 
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows) {
@@ -343,11 +384,6 @@ Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table&
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended) {
   return Placed(plan.entries, appended);
-}
-
-std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
-    const UpsertPlan& plan, const table::AppendedRows& appended) {
-  return Placed(plan.history_entries, appended);
 }
 
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,

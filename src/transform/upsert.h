@@ -97,7 +97,8 @@ struct UpsertPlan {
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
   std::vector<table::RowPosition> history_deletes;  // versions that left with their driver's rows
   std::vector<std::string> history_gone;            // their keys
-  // The entry of each of history_rows, for an index of a history that has one version per key.
+  // The entry of each of history_rows, for an index of a history that has one version per key: of
+  // PlanChange alone.
   std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
   VersionChanges versions;  // for VersionIndex::Apply
   // Keys of rows that repeat what stands and have an older record: only a chain has them, which
@@ -148,11 +149,8 @@ Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Tabl
 // `history_rows` are the whole tables. Memory: keys and digests of all rows.
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows);
 
-// The index entries with their places, once the rows are written: of the current rows, and of those
-// of the history.
+// The index entries of the current rows with their places, once the rows are written.
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
-    const UpsertPlan& plan, const table::AppendedRows& appended);
-std::vector<std::pair<std::string, table::KeyEntry>> HistoryEntries(
     const UpsertPlan& plan, const table::AppendedRows& appended);
 
 // Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables

@@ -14,6 +14,7 @@ namespace weirhouse::transform {
 namespace {
 
 constexpr std::size_t kDigestBytes = 32;
+constexpr std::size_t kBatchChangesMax = 20'000;  // about 2 MB
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption,
@@ -183,17 +184,30 @@ Status VersionIndex::Apply(const table::TablePtr& staged, const VersionChanges& 
 }
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
+  // Many changes take several batches: without its marker an index that lacks some is rebuilt.
+  const std::size_t count = changes.gone.size() + changes.best.size() + changes.others.size();
+  const bool in_parts = snapshot.has_value() && count > kBatchChangesMax;
   auto batch = store_.NewBatch();
+  const auto flush_if_full = [&]() -> Status {
+    if (!in_parts || batch->count() < static_cast<std::int64_t>(kBatchChangesMax)) return Status();
+    WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+    batch = store_.NewBatch();
+    return Status();
+  };
+  if (in_parts) batch->Delete(prefix_ + 's');
   for (const Version& version : changes.gone) {
     batch->Delete(BestKey(version.group));
     batch->Delete(OtherKey(version));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   for (const Version& version : changes.best) {
     batch->Put(BestKey(version.group),
                std::string(version.content.view()) + BytesOfId(version.record.value()));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   for (const Version& version : changes.others) {
     batch->Put(OtherKey(version), BytesOfId(version.record.value()));
+    WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   if (snapshot) batch->Put(prefix_ + 's', Marker(*snapshot, key_columns_, order_columns_));
   return store_.Write(*batch, false);

@@ -1,0 +1,112 @@
+"""Large files: what they take of memory, and that they are taken whole or not at all."""
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from project import WH, environment
+from test_refused_files import make, states
+
+BLANKS = bytes.maketrans(bytes(range(256)), bytes(b" \t\r\n"[n % 4] for n in range(256)))
+MB = 1 << 20
+
+
+def padded(size_mb, before=b"", record=b"%s\n", between=b"", after=b""):
+    """Ten records, far apart, with nothing but blanks in between."""
+    blanks = os.urandom(MB).translate(BLANKS) + b"\n"
+    parts = [before]
+    for n in range(10):
+        parts += [between if n else b"", record % json.dumps({"id": f"r{n}", "temp": n}).encode()]
+        parts += [blanks] * (size_mb // 10)
+    return b"".join([*parts, after])
+
+
+def peak_mb(project, *arguments):
+    """The most memory that a command had, in MB."""
+    script = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]);"
+              "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, file=sys.stderr);"
+              "sys.exit(done.returncode)")
+    done = subprocess.run([sys.executable, "-c", script, WH, *arguments], cwd=project.folder,
+                          env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1])
+
+
+@pytest.mark.parametrize("source, name, data", [
+    ("format: jsonl", "a.jsonl", lambda: padded(200)),
+    ("format: json", "a.json", lambda: padded(200, before=b"[", between=b",", after=b"]")),
+    ("format: jsonl", "a.jsonl.gz", lambda: gzip.compress(padded(60), 1)),
+])
+def test_a_file_takes_the_memory_of_its_records_not_of_its_bytes(tmp_path, source, name, data):
+    project = make(tmp_path / "p", source=source)
+    project.apply()
+    project.land("s", name, data())
+    assert peak_mb(project, "ingest") < 170
+    assert states(project) == {"processed": 10}
+
+
+def test_a_csv_file_takes_the_memory_of_its_records_not_of_its_bytes(tmp_path):
+    project = make(tmp_path / "p", source="format: csv")
+    project.apply()
+    lines = b"\n" * (20 * MB)
+    project.land("s", "a.csv", b"id,temp\n" + b"".join(b"r%d,%d\n" % (n, n) + lines for n in range(10)))
+    assert peak_mb(project, "ingest") < 170
+    assert states(project) == {"processed": 10}
+
+
+def test_a_large_file_is_stored_as_it_came_and_known_again(tmp_path):
+    project = make(tmp_path / "p", source="format: jsonl")
+    project.apply()
+    pad = "x" * 4000
+    data = b"".join(json.dumps({"id": f"r{n}", "temp": n, "pad": pad}).encode() + b"\n" for n in range(2000))
+    project.land("s", "a.jsonl", data)
+    project.wh("ingest")
+    assert states(project) == {"processed": 2000}
+    stored = [path for path in (project.folder / ".weirhouse/lake/raw/s").rglob("*") if path.is_file() and len(path.name) == 64]
+    assert len(stored) == 1 and stored[0].read_bytes() == data
+    project.land("s", "a.jsonl", data)    # the same again: a repeat, and nothing is stored
+    assert project.json("ingest")["duplicate_objects"] == 1
+    project.land("s", "b.jsonl", data)    # the same bytes by another name
+    project.wh("ingest")
+    assert states(project) == {"processed": 2000, "duplicate": 2000}
+    project.wh("verify", "--deep")
+
+
+def test_a_large_file_that_is_rewritten_all_the_time_is_taken_whole_or_not_at_all(tmp_path):
+    project = make(tmp_path / "p", source="format: jsonl")
+    project.apply()
+    path = project.folder / "landing/s/a.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = threading.Event()
+
+    def rewrite():
+        generation = 0
+        while not done.is_set():
+            generation += 1
+            data = (b'{"id":"r%06d","temp":%d,"pad":"' % (0, generation % 10) + b"x" * 4000 + b'"}\n') * 1500
+            with open(path, "r+b" if path.exists() else "wb") as file:
+                for at in range(0, len(data), MB):
+                    file.write(data[at:at + MB])
+            time.sleep(0.02)
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        for _ in range(6):
+            said = project.wh("ingest").stderr
+            assert "error" not in said
+    finally:
+        done.set()
+        writer.join()
+    project.wh("ingest")
+    stored = [file for file in (project.folder / ".weirhouse/lake/raw/s").rglob("*") if len(file.name) == 64]
+    assert stored
+    for file in stored:
+        assert len({line[:30] for line in file.read_bytes().splitlines()}) == 1
+    assert not list((project.folder / ".weirhouse/lake/raw").rglob("*.tmp"))
+    project.wh("verify", "--deep")

@@ -1,0 +1,122 @@
+"""SIGTERM and Ctrl-C end every verb within seconds, and a process that is stopped or gone holds up nobody for ever."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from project import environment, wait_until, WH
+from test_notify import land, make
+
+SLOW = "SELECT count(*) AS n FROM range(100000000000) a(i) WHERE i % 7 = 3"
+
+
+def start(project, *arguments):
+    return subprocess.Popen([WH, *arguments], cwd=project.folder, env=environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def end(process, number=signal.SIGTERM, within=9):
+    begun = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - begun < within, f"it took {time.monotonic() - begun:.1f} s to end\n{err}"
+    return out, err
+
+
+def children(pid):
+    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [int(word) for word in out.split()]
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_a_query_ends(tmp_path, number):
+    project = make(tmp_path, "")
+    query = start(project, "sql", SLOW)
+    time.sleep(1)
+    end(query, number)
+    assert query.returncode == 130
+
+
+def test_sql_of_a_table_ends_and_the_next_run_begins_it_again(tmp_path):
+    project = make(tmp_path, "")
+    land(project, 1)
+    project.edit("processed/t.sql", ("SELECT r.id, r.at FROM records.t AS r", "SELECT r.id, r.at FROM records.t AS r "
+                 "WHERE (SELECT count(*) FROM range(20000000000) a(i) WHERE i % 7 = r.id.length()) >= 0"),
+                 ("known at", "known at; mode full"))
+    run = start(project, "apply", "--yes")
+    time.sleep(2)
+    end(run)
+    assert run.returncode == 130
+    assert project.status()["states"] == {}
+
+
+def test_a_unit_that_does_not_end_is_cut_off_with_its_children(tmp_path):
+    # The command ignores SIGTERM and starts a grandchild: nothing of it stays behind.
+    project = make(tmp_path, "notify:\n  - when: table_committed\n    command: [sh, -c, 'sleep 321 & wait']\n")
+    land(project, 1)
+    daemon_log = open(project.folder / "serve.log", "ab")
+    daemon = subprocess.Popen([WH, "serve", "--port", "0"], cwd=project.folder, env=environment(), stdout=daemon_log,
+                              stderr=daemon_log, start_new_session=True)
+    try:
+        wait_until(lambda: children(daemon.pid), 20, "the command")
+        group = children(daemon.pid)[0]
+        begun = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(10) == 0 and time.monotonic() - begun < 9
+        wait_until(lambda: not alive(group), 5, "the end of the command and what it started")
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def alive(group):
+    try:
+        os.killpg(group, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def test_a_stopped_daemon_holds_up_no_verb_for_ever(tmp_path):
+    project = make(tmp_path, "")
+    with project.serve() as daemon:
+        os.kill(daemon.pid, signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            done = project.wh("table", "compact", "processed.t", code=8, timeout=60)
+            assert time.monotonic() - begun < 18
+            assert "WH8051" in done.stderr and f"process {daemon.pid}" in done.stderr
+            assert f"kill -CONT {daemon.pid}" in done.stderr
+            assert project.wh("status").returncode == 0
+            second = project.wh("serve", "--port", "0", code=8, timeout=30)
+            assert f"process {daemon.pid}" in second.stderr and "stopped" in second.stderr
+        finally:
+            os.kill(daemon.pid, signal.SIGCONT)
+        land(project, 1)
+        wait_until(lambda: project.status()["states"].get("processed") == 3, 20, "the file")
+        assert project.wh("table", "compact", "processed.t").returncode == 0
+
+
+def test_a_removed_lock_lets_no_second_writer_in(tmp_path):
+    project = make(tmp_path, "")
+    with project.serve() as daemon:
+        (project.folder / ".weirhouse/lock").unlink()
+        second = project.wh("serve", "--port", "0", code=8, timeout=30)
+        assert "WH8001" in second.stderr and f"process {daemon.pid}" in second.stderr
+        # Verbs still find the daemon.
+        land(project, 1)
+        assert project.wh("run").returncode == 0
+    assert project.wh("ingest").returncode == 0
+    assert project.wh("verify", "--deep").returncode == 0
+
+
+def test_a_verb_waits_for_one_that_is_about_to_end(tmp_path):
+    project = make(tmp_path, "notify:\n  - when: table_committed\n    command: [sleep, '3']\n")
+    land(project, 1)
+    first = start(project, "ingest")
+    wait_until(lambda: (project.folder / ".weirhouse/notify.log").exists(), 10, "the command")
+    assert project.wh("ingest").returncode == 0
+    assert first.wait(20) == 0
