@@ -38,12 +38,12 @@ class BatchRun {
 
   // True: published. False: halted. A failure is written down, and counted where memory ran out.
   Result<bool> ProcessToTheEnd();
+  bool IsLarge() const;  // once its records are read
 
  private:
   Result<bool> Process();
   Result<bool> Attempt();
   Status CountNoMemory(const Status& why);
-  bool IsLarge() const;  // once its records are read
   // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
