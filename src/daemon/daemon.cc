@@ -259,6 +259,18 @@ void WaitForSignal() {
   }
 }
 
+// A crash may have left the caches behind the catalog; nobody is answered before they are level.
+Status LevelCaches(ProjectHost& host) {
+  Status level;
+  {
+    WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+    level = engine::RefreshCaches(lease.workspace());
+  }
+  if (!engine::IsCacheDamage(level)) return level;
+  WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(host.root() + "/.weirhouse", level));
+  return host.Renew();
+}
+
 Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
   std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
@@ -268,21 +280,13 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
                 ProjectHost::Open(root, invocation.profile,
                                   [&talk](std::string_view line) { talk.Say(line); }));
   std::vector<std::string> folders;
-  Status level;
   {
     WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
     folders = LandingFolders(lease.workspace().project());
     if (lease.workspace().clock_went_back())
       talk.Say("warning: " + *lease.workspace().clock_went_back());
-    // A crash may have left the caches behind the catalog; nobody is answered before they are
-    // level.
-    level = engine::RefreshCaches(lease.workspace());
   }
-  if (engine::IsCacheDamage(level)) {
-    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
-    level = host->Renew();
-  }
-  WEIRHOUSE_TRY_STATUS(level);
+  WEIRHOUSE_TRY_STATUS(LevelCaches(*host));
   WorkQueue queue;
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");
