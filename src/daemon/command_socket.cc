@@ -107,8 +107,7 @@ int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHo
               ClientStreams& streams) {
   auto done = std::make_shared<std::promise<int>>();
   std::future<int> code = done->get_future();
-  const bool queued =
-      queue.Push([&, done] { done->set_value(RunFor(invocation, host, streams)); });
+  const bool queued = queue.Push([&, done] { done->set_value(RunFor(invocation, host, streams)); });
   done.reset();  // the queue's copy is the last: dropped work breaks the promise
   if (!queued) return command::PrintError(invocation, streams, Busy());
   while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();

@@ -259,16 +259,24 @@ void WaitForSignal() {
   }
 }
 
-// A crash may have left the caches behind the catalog; nobody is answered before they are level.
-Status LevelCaches(ProjectHost& host) {
+// A crash may have left the caches behind the catalog, or damaged: nobody is answered before they
+// are level. Returns the landing folders.
+Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& root, Talk& talk) {
+  std::vector<std::string> folders;
   Status level;
   {
     WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+    folders = LandingFolders(lease.workspace().project());
+    if (lease.workspace().clock_went_back())
+      talk.Say("warning: " + *lease.workspace().clock_went_back());
     level = engine::RefreshCaches(lease.workspace());
   }
-  if (!engine::IsCacheDamage(level)) return level;
-  WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(host.root() + "/.weirhouse", level));
-  return host.Renew();
+  if (engine::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+    level = host.Renew();
+  }
+  WEIRHOUSE_TRY_STATUS(level);
+  return folders;
 }
 
 Status ServeProject(const command::Invocation& invocation, Talk& talk) {
@@ -279,14 +287,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
                 ProjectHost::Open(root, invocation.profile,
                                   [&talk](std::string_view line) { talk.Say(line); }));
-  std::vector<std::string> folders;
-  {
-    WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
-    folders = LandingFolders(lease.workspace().project());
-    if (lease.workspace().clock_went_back())
-      talk.Say("warning: " + *lease.workspace().clock_went_back());
-  }
-  WEIRHOUSE_TRY_STATUS(LevelCaches(*host));
+  WEIRHOUSE_TRY(std::vector<std::string> folders, Prepare(*host, root, talk));
   WorkQueue queue;
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");

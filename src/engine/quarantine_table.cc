@@ -160,8 +160,7 @@ Result<RowsPtr> NotInQuarantine(Workspace& workspace, const std::string& table,
   arrow::BooleanBuilder mask;
   for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
     WEIRHOUSE_TRY(const QuarantineRow one, RowAt(*rows, row));
-    if (!mask.Append(known.count(one) == 0).ok())
-      return Status(Code::kUnavailable, "no memory");
+    if (!mask.Append(known.count(one) == 0).ok()) return Status(Code::kUnavailable, "no memory");
   }
   auto array = mask.Finish();
   if (!array.ok()) return Status(Code::kInternal, array.status().ToString());

@@ -483,8 +483,7 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
   for (const raw::LandedFile& file : batch.files) {
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving,
-                  ReadArrival(workspace, file, held_bytes, told));
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
     if (!arriving) continue;
     // A file that lies aside and the one that has its name may hold the same bytes.
     if (!seen.emplace(file.source, file.name, arriving->digest).second) {

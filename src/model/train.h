@@ -53,10 +53,10 @@ struct TrainingJob {
   std::chrono::milliseconds timeout = std::chrono::hours(6);  // a night's training; 0 = none
   std::int64_t rss_bytes_max = 0;                             // 0 = not watched
   std::function<void(std::string_view line)> on_line;         // what the command prints
-  std::set<std::string> code;       // files of the project that are its code, relative
-  std::vector<std::string> inputs;  // that its model declares
-  int processors_max = 0;           // 0 = all that we may use
-  std::function<bool()> told_to_stop;                         // then the command is killed
+  std::set<std::string> code;          // files of the project that are its code, relative
+  std::vector<std::string> inputs;     // that its model declares
+  int processors_max = 0;              // 0 = all that we may use
+  std::function<bool()> told_to_stop;  // then the command is killed
 };
 
 struct Artifact {

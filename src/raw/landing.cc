@@ -209,7 +209,7 @@ class Walk {
   catalog::Catalog& catalog_;
   const ProcessTime now_;
   std::map<std::string, catalog::LandingRecord> seen_;
-  Status problem_;                 // of the catalog
+  Status problem_;                  // of the catalog
   std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
   Landing landing_;
 };

@@ -178,7 +178,7 @@ TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
   for (int i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
   for (const LandedFile& file : landing.complete) {
     ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-    EXPECT_EQ(bytes.bytes, "{}\n");
+    EXPECT_EQ(bytes, "{}\n");
   }
 }
 
@@ -218,7 +218,7 @@ TEST_F(LandingTest, AFileWithTheTimeOfAnotherIsAnotherFile) {
   EXPECT_EQ(second.entry.mtime_ns, first.entry.mtime_ns);
   EXPECT_EQ(second.entry.inode, first.entry.inode);
   ASSERT_OK_AND(const auto bytes, ReadLanded(second));
-  EXPECT_EQ(bytes.bytes, "new\n");
+  EXPECT_EQ(bytes, "new\n");
 }
 
 // ---- Reading and removing
@@ -228,9 +228,9 @@ TEST_F(LandingTest, AFileThatWasReplacedSinceItWasListedIsReadTheNextTime) {
   WriteFile(At(".new"), "second\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
   ASSERT_OK_AND(const auto bytes, ReadLanded(file));
-  EXPECT_FALSE(bytes.bytes || bytes.gone);
+  EXPECT_FALSE(bytes);
   ASSERT_OK_AND(const auto next, ReadLanded(TheFile()));
-  EXPECT_EQ(next.bytes, "second\n");
+  EXPECT_EQ(next, "second\n");
 }
 
 TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
@@ -282,7 +282,7 @@ TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   std::filesystem::remove_all(At("in"));
   std::filesystem::create_directory_symlink(scratch / "outside", At("in"));
   const auto bytes = ReadLanded(file);
-  EXPECT_TRUE(!bytes.ok() || !bytes->bytes);
+  EXPECT_TRUE(!bytes.ok() || !*bytes);
   const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule);
   EXPECT_TRUE(!removal.ok() || *removal != Removal::kRemoved);
   EXPECT_TRUE(std::filesystem::exists(scratch / "outside/2013-01-01.jsonl"));
