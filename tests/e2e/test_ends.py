@@ -124,9 +124,11 @@ def test_commands_leave_no_thread_behind_and_no_thread_is_an_answer(tmp_path):
 
 
 def damages(folder):
-    """Every file of the cache: removed, emptied, cut short, with a bit flipped."""
+    """Every kind of file of the cache, two of its tables: removed, emptied, cut short, with a bit flipped."""
     choose = random.Random(7)
-    for name in sorted(path.name for path in folder.iterdir()):
+    names = sorted(path.name for path in folder.iterdir())
+    tables = [name for name in names if name.endswith(".sst")]
+    for name in (name for name in names if name not in tables[1:-1]):
         size = (folder / name).stat().st_size
         yield name, "removed", None
         if not size:
@@ -134,10 +136,9 @@ def damages(folder):
         bytes_ = (folder / name).read_bytes()
         yield name, "emptied", b""
         yield name, "cut", bytes_[:size // 2]
-        for _ in range(2):
-            at, flipped = choose.randrange(size), bytearray(bytes_)
-            flipped[at] ^= 1 << choose.randrange(8)
-            yield name, f"flipped at {at}", bytes(flipped)
+        at, flipped = choose.randrange(size), bytearray(bytes_)
+        flipped[at] ^= 1 << choose.randrange(8)
+        yield name, f"flipped at {at}", bytes(flipped)
 
 
 def spoil(folder, name, damage):
