@@ -16,13 +16,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "engine/delivery_rule.h"
 #include "engine/target.h"
 #include "model/child.h"
@@ -118,13 +118,16 @@ class Courier::Loop {
   Loop(WithWorkspace with_workspace, Say say)
       : with_workspace_(std::move(with_workspace)),
         say_(std::move(say)),
-        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        thread_([this] { Run(); }) {}
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~Loop() {
     stopping_ = true;
     Wake();
-    thread_.join();
-    close(wake_);
+    if (thread_.joinable()) thread_.join();
+    if (wake_ >= 0) close(wake_);
+  }
+  Status Start() {
+    WEIRHOUSE_TRY(thread_, StartThread([this] { Run(); }));
+    return Status();
   }
   void Wake() {
     const std::uint64_t one = 1;
@@ -140,10 +143,7 @@ class Courier::Loop {
   void Run() {
     while (!stopping_) {
       const bool closing = last_ != 0;  // asked first: what came before that is still seen
-      const Status status = with_workspace_([this](Workspace& workspace) {
-        WEIRHOUSE_TRY_STATUS(Settle(workspace));
-        return Look(workspace);
-      });
+      const Status status = Guarded();
       if (!status.ok()) Tell("", status.message());
       if (status.ok()) told_.erase("");
       if (closing && AllQuiet(status)) break;
@@ -151,6 +151,17 @@ class Courier::Loop {
     }
     for (auto& [id, lane] : lanes_) lane.running.reset();  // ends the command
     ended_ = true;
+  }
+  // Nothing may be thrown out of the thread.
+  Status Guarded() {
+    try {
+      return with_workspace_([this](Workspace& workspace) {
+        WEIRHOUSE_TRY_STATUS(Settle(workspace));
+        return Look(workspace);
+      });
+    } catch (...) {
+      return StatusOfException();
+    }
   }
   // Nothing runs, and nothing more will be begun.
   bool AllQuiet(const Status& status) const {
@@ -336,12 +347,9 @@ Courier::Courier(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 Courier::~Courier() = default;
 
 std::unique_ptr<Courier> Courier::Start(WithWorkspace with_workspace, Say say) {
-  try {
-    return std::unique_ptr<Courier>(
-        new Courier(std::make_unique<Loop>(std::move(with_workspace), std::move(say))));
-  } catch (const std::system_error&) {
-    return nullptr;
-  }
+  auto loop = std::make_unique<Loop>(std::move(with_workspace), std::move(say));
+  if (!loop->Start().ok()) return nullptr;
+  return std::unique_ptr<Courier>(new Courier(std::move(loop)));
 }
 
 void Courier::Wake() { loop_->Wake(); }

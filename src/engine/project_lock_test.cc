@@ -9,6 +9,7 @@
 
 #include <filesystem>
 
+#include "storage/disk.h"
 #include "testing/testing.h"
 
 namespace weirhouse::engine {

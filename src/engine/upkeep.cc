@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "engine/clock_witness.h"
 #include "engine/live_file.h"
 #include "engine/publication.h"
 #include "storage/location.h"

@@ -360,20 +360,23 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   const nlohmann::json& parameters =
       job.parameters.is_null() ? job.definition.params : job.parameters;
   WEIRHOUSE_TRY(const std::string python, ResolvePython(job.python));
+  TrainingOutcome outcome;
+  WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.inputs, job.project_folder));
+  WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
   WEIRHOUSE_TRY_STATUS(PrepareFolder(disk, job.output_folder));
   const std::string job_folder = Absolute(job.output_folder);
   ChildCommand command = CommandOf(job, job_folder, python);
   const auto variables = command.environment;
 
-  TrainingOutcome outcome;
-  WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.inputs, job.project_folder));
-  WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
-  const nlohmann::json asked =
-      AskInterpreter(disk, python, job.project_folder, variables, job_folder + "/interpreter.json");
+  // First of all: by job.json a folder is known as ours.
   const std::string description =
       DescribeJob(job, parameters, variables)
           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   WEIRHOUSE_TRY_STATUS(disk.Write(job_folder + "/job.json", description + "\n"));
+  const bool is_python = fs::path(command.argv[0]).filename().string().starts_with("python");
+  const nlohmann::json asked =
+      AskInterpreter(disk, is_python ? command.argv[0] : python, job.project_folder, variables,
+                     job_folder + "/interpreter.json");
   if (const std::string library = OpenedFilesLibrary(); !library.empty()) {
     command.environment["LD_PRELOAD"] = library;
     command.environment["WEIRHOUSE_OPENED"] = job_folder + "/opened";
