@@ -200,7 +200,8 @@ class ChainCheck {
       }
     }
     names_.Follow(seq, stated);
-    for (const auto& [table, tally] : stated.value("tallies", nlohmann::json::object()).items()) {
+    const nlohmann::json tallies = stated.value("tallies", nlohmann::json::object());
+    for (const auto& [table, tally] : tallies.items()) {
       tallies_[table] = {seq, tally.get<std::string>()};
     }
     for (const auto& offset : stated.value("offsets", nlohmann::json::array())) {

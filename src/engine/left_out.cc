@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/batch_records.h"
+#include "engine/keyless.h"
 #include "engine/quarantine_table.h"
 #include "engine/table_work.h"
 
@@ -82,15 +83,17 @@ Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
   }
   for (const auto& [why, count] : without_record)
     told.Warn(fmt::format("view {} left out {} rows of no one record", why, count));
+  QuarantineChanges changes;
   for (auto& [source, share] : shares) {
     WEIRHOUSE_TRY(auto rows, QuarantineRejected(workspace, share.records, share.rejected));
     if (rows != nullptr && anew) {
       WEIRHOUSE_TRY(rows, NotInQuarantine(workspace, "quarantine." + source, rows));
     }
     if (rows == nullptr || rows->num_rows() == 0) continue;
-    WEIRHOUSE_TRY_STATUS(AppendRows(workspace, publication, "quarantine." + source, rows));
+    changes[source].joined = rows;
     Count(share, told);
   }
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
   return told;
 }
 }  // namespace weirhouse::engine

@@ -218,7 +218,7 @@ TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
     views += fmt::format(
         "--- {{ feature_view: of_{0}, version: 1, entity: {{ shop: string }}, source: "
         "processed.{0}, event_time: at, known_time: reported_at, windows: [24h], "
-        "features: {{ n: {{ agg: count }} }} }}\n",
+        "features: {{ n: {{ agg: count }} }}, online: {{ fill: stream }} }}\n",
         source);
     features += fmt::format(", 'of_{}@1:*'", source);
   }
