@@ -379,7 +379,10 @@ TEST(OpenSqliteCatalog, KeepsTheChainOfACatalogFromBeforeNamesWereRecorded) {
         "ALTER TABLE landing DROP COLUMN ctime_us;"
         "DROP TABLE table_span; DROP TABLE namespace; DROP TABLE namespace_property;"
         "DROP TABLE reply; DROP TABLE released_file; DROP TABLE tally; DROP TABLE delivery;"
-        "DELETE FROM counter WHERE name IN ('commit', 'outbox');"
+        "DROP TABLE record_total; DROP INDEX commit_by_layer; DROP INDEX outbox_dead;"
+        "DROP INDEX object_refused; DROP INDEX object_attempted;"
+        "DELETE FROM counter WHERE name IN ('commit', 'outbox', 'runs', 'objects', 'events', "
+        "'object_records');"
         "CREATE VIEW iceberg_tables AS SELECT name FROM table_pointer;"
         "CREATE VIEW iceberg_namespace_properties AS SELECT name FROM table_pointer;"
         "DELETE FROM migration WHERE version >= 4"));

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <set>
 #include <tuple>
@@ -64,6 +65,21 @@ Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Dig
   WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
                 workspace.catalog().FindLanding(file.path));
   if (!seen || seen->source != file.source || seen->digest != digest) return Status();
+  // The landing folder may have been another one above or below: then the object has another name.
+  for (std::size_t at = file.path.find('/'); at != std::string::npos;
+       at = file.path.find('/', at + 1)) {
+    WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
+                  workspace.catalog().FindArrival(file.source, file.path.substr(at + 1), digest));
+    if (known) return Status();
+  }
+  catalog::ObjectFilter filter;
+  filter.source = file.source;
+  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
+                workspace.catalog().Objects(filter));
+  const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
+    return object.name == file.name && object.digest == digest && object.state != "duplicate";
+  });
+  if (!there) return Status();
   return Status(Code::kCorruption,
                 fmt::format("an index of the catalog's database does not fit: it has no object of "
                             "\"{}\", whose bytes were stored before",

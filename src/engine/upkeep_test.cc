@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "base/text.h"
 #include "engine/abandoned.h"
 #include "engine/arrow_rows.h"
 #include "engine/live_file.h"
@@ -103,7 +104,8 @@ TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
 
   options.grace = std::chrono::seconds(0);
   ASSERT_OK_AND(const ExpiryReport removed, ExpireTable(*workspace, kTable, options));
-  EXPECT_EQ(removed.files_removed, kept.files_released);
+  // Its own commit puts the oldest metadata file out of the log.
+  EXPECT_EQ(removed.files_removed, kept.files_released + removed.files_released);
   EXPECT_EQ(Rows(kTable), 32);
   ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
   EXPECT_TRUE(still->Equals(*rows_of_first));
@@ -357,7 +359,8 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   std::set<std::string> told;
   for (int turn = 0; turn < 20; ++turn) {
     const std::string line = turns.Take(*workspace).value();
-    if (!line.empty()) EXPECT_TRUE(told.insert(line.substr(0, line.find(':'))).second) << line;
+    if (line.empty()) continue;
+    EXPECT_TRUE(told.emplace(Split(line, ':').front()).second) << line;
   }
   EXPECT_TRUE(told.contains("upkeep of processed.order")) << told.size();
   EXPECT_TRUE(told.contains("upkeep of raw.order"));

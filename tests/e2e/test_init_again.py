@@ -23,8 +23,8 @@ def test_an_init_that_was_killed_is_run_again(tmp_path):
         assert again.returncode in (0, 5), (name, again.stderr)
         if again.returncode == 5:    # it was whole, and its token was never shown
             assert "token create" in again.stderr
-        project.wh("apply", "--yes")
         assert project.status()["adds_up"]
+    project.wh("apply", "--yes")
 
 
 def test_a_catalog_that_init_did_not_fill_is_no_state(tmp_path):
