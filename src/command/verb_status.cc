@@ -119,12 +119,38 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
   return stories;
 }
 
+// Records of `source` of which a view can make no row, by reason.
+Status AddLeftOut(engine::Workspace& workspace, const std::string& source, json& notes) {
+  WEIRHOUSE_TRY(const auto table, workspace.FindTable("quarantine." + source));
+  if (!table || (*table)->current_snapshot() == nullptr) return Status();
+  table::ScanOptions options;
+  options.columns = {"reason"};
+  options.ranges = {{"reason", "WH4006 ", "WH4015!"}};
+  WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
+  WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
+  WEIRHOUSE_TRY_STATUS(session->Register("left_out", rows));
+  WEIRHOUSE_TRY(const auto reasons,
+                session->Query("SELECT count(*)::VARCHAR || ' of ' AS n, reason FROM left_out "
+                               "WHERE reason[:6] IN ('WH4006', 'WH4015') GROUP BY reason "
+                               "ORDER BY count(*) DESC, reason LIMIT 5"));
+  for (std::int64_t row = 0; row < reasons->num_rows(); ++row) {
+    const auto count = reasons->column(0)->GetScalar(row);
+    const auto reason = reasons->column(1)->GetScalar(row);
+    if (!count.ok() || !reason.ok()) continue;
+    notes.push_back(fmt::format("a view leaves out {}{}: {}", (*count)->ToString(), source,
+                                (*reason)->ToString()));
+  }
+  return Status();
+}
+
 // What the last batch of each source left to be said of its fields, and of tables that stand still.
 Result<json> FieldNotes(engine::Workspace& workspace) {
   json notes = json::array();
   for (const engine::Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
     if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
+    WEIRHOUSE_TRY_STATUS(AddLeftOut(workspace, source.name, notes));
   }
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     const std::string& name = transform.definition.name();
