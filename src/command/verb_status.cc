@@ -87,7 +87,7 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
   // Files in which every other reason comes before this one, or after it, are not opened.
   table::ScanOptions options;
   options.columns = {"object", "object_digest", "ordinal", "reason"};
-  options.ranges = {{"reason", "WH2112 ", "WH2112!"}};
+  options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
   WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());

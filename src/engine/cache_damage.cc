@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "feature/online_store.h"
 #include "storage/kv_damage.h"
 
 namespace weirhouse::engine {
@@ -67,7 +68,8 @@ Status WhyNoCache(Workspace& workspace) {
   if (workspace.has_online()) return Status();
   const std::string folder = workspace.state_folder() + "/kv";
   const auto store = storage::KvStore::Open(folder, {.read_only = true});
-  if (store.ok()) return Status();  // it came meanwhile
+  // The store itself may be sound and what was read of it first not; or it came meanwhile.
+  if (store.ok()) return feature::OnlineStore::Open(**store).status();
   if (store.status().code() != Code::kNotFound) return store.status();
   WEIRHOUSE_TRY(const bool was_filled, HasFeatureRows(workspace));
   if (!was_filled) return Status();

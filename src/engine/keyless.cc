@@ -189,8 +189,9 @@ Result<KeylessChange> KeylessChangeOf(Workspace& workspace,
     for (const RejectedRecord& row : one->rejected()) balance.Join(row);
     for (const RejectedRecord& row : one->taken_back())
       --balance.counts[{ViolationOf(row).Reason(), row.record}];
-    if (one->is_full() && one->transform().row_wise)
-      whole.insert(one->transform().definition.name());
+    // One that stays as it is, because its SQL failed, says nothing.
+    const std::string& name = one->transform().definition.name();
+    if (one->is_full() && one->Covers(name) && one->transform().row_wise) whole.insert(name);
   }
   if (!whole.empty()) WEIRHOUSE_TRY_STATUS(TakeStanding(workspace, whole, balance));
   std::optional<LeftOut> left_out;

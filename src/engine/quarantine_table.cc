@@ -3,10 +3,12 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/chain_work.h"
 #include "engine/halt.h"
 #include "table/table.h"
 
@@ -90,6 +92,17 @@ Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
   if (!existing) return RowsPtr();
   return workspace.ReadTable(table, QuarantineSchema()->field_names());
 }
+// Whether a view, or a table over a table, could not be run on the record: it stays there after a
+// correction, until all is made anew.
+bool OfWhatFollows(const ProjectDefinition& project, const std::string& reason) {
+  if (reason.starts_with("WH4006 ") || reason.starts_with("WH4015 ")) return true;
+  if (!reason.starts_with("WH2114 ")) return false;
+  return std::any_of(project.transforms.begin(), project.transforms.end(),
+                     [&](const transform::CheckedTransform& transform) {
+                       const std::string at = " fails at " + transform.definition.path + ":";
+                       return IsChained(transform) && reason.find(at) != std::string::npos;
+                     });
+}
 }  // namespace
 
 Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const SourceRecords& records,
@@ -111,6 +124,7 @@ Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const Sourc
   QuarantineComparison comparison;
   const std::string of = ", part of the key of " + key_of;
   const auto asked = [&](const QuarantineRow& row) {
+    if (OfWhatFollows(workspace.project(), row.reason)) return false;
     return key_of.empty() || (row.reason.starts_with("WH2112 ") && row.reason.ends_with(of));
   };
   Rows all = there;

@@ -40,8 +40,8 @@ struct QuarantineComparison {
   std::vector<Row> rows;  // those that differ
 };
 // Compares `stored` (null: there is no such table) with what `records` and the tables rebuilt from
-// them put into quarantine, as far as the rebuild read the objects. `key_of`: only what has no key
-// of that table; empty: all. Nothing is written.
+// them put into quarantine, as far as the rebuild read the objects. What feature views left out is
+// not compared. `key_of`: only what has no key of that table; empty: all. Nothing is written.
 Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const SourceRecords& records,
                                                const std::vector<std::unique_ptr<TableWork>>& work,
                                                const table::TablePtr& stored,

@@ -37,7 +37,7 @@ TEST_F(RawStepTest, AFileThatChangesBeforeItIsReadIsTold) {
   const RunSummary summary = LandAfter(
       [](const std::string& path) { weirhouse::testing::WriteFile(path, "something else\n"); });
   ASSERT_EQ(summary.untaken_files.size(), 1u);
-  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next look takes it in"));
+  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next look takes it whole"));
 }
 }  // namespace
 }  // namespace weirhouse::engine

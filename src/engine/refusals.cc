@@ -49,6 +49,7 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
     known.source = records.source;
     known.reason = reason;
     known.first = fmt::format("{}/{}", records.source, rejected.record.value());
+    known.found = rejected.found;
   }
   return reasons;
 }

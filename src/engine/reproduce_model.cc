@@ -59,9 +59,11 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
     if (!before.is_null() && before != after)
       causes.push_back({name, TextOf(before), TextOf(after)});
   }
+  const std::size_t before = causes.size();
   CompareMembers("package", MemberOf(record.environment, "packages"),
                  MemberOf(environment, "packages"), causes);
-  if (MemberOf(record.environment, "installed").is_object()) {
+  // Other files under the same version; another version says it all.
+  if (causes.size() == before && MemberOf(record.environment, "installed").is_object()) {
     CompareMembers("files of installed", record.environment["installed"],
                    MemberOf(environment, "installed"), causes);
   }

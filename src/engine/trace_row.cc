@@ -153,18 +153,22 @@ Status Tracer::TellSuperseded(const std::string& table, const std::vector<Record
     const auto lost = std::find_if(losers->begin(), losers->end(), [&](const auto& one) {
       return one.record == record && one.table == base;
     });
-    TraceNode& node = nodes[i];
+    // A line of its own: the row's says what it was then, whatever came later.
+    TraceNode note;
+    note.kind = "superseded";
+    note.key = std::to_string(record.value());
     if (lost == losers->end()) {
-      node.title += fmt::format(", no longer in {}", base);
-      node.detail["superseded_by"] = nullptr;
-      continue;
+      note.title = fmt::format("no longer in {}", base);
+      note.detail = {{"table", base}};
+    } else {
+      note.title = fmt::format("superseded by record {} in {}, by {}", lost->winner.value(), base,
+                               ToString(lost->run));
+      note.detail = {{"record", lost->winner.value()},
+                     {"table", base},
+                     {"state", transform::RecordStateName(lost->state)},
+                     {"run", ToString(lost->run)}};
     }
-    node.title += fmt::format(", superseded by record {} in {}, by {}", lost->winner.value(), base,
-                              ToString(lost->run));
-    node.detail["superseded_by"] = {{"record", lost->winner.value()},
-                                    {"table", base},
-                                    {"state", transform::RecordStateName(lost->state)},
-                                    {"run", ToString(lost->run)}};
+    nodes[i].parents.push_back(std::move(note));
   }
   return Status();
 }

@@ -104,7 +104,8 @@ TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
 
   options.grace = std::chrono::seconds(0);
   ASSERT_OK_AND(const ExpiryReport removed, ExpireTable(*workspace, kTable, options));
-  EXPECT_EQ(removed.files_removed, kept.files_released);
+  // Its own commit puts the oldest metadata file out of the log.
+  EXPECT_EQ(removed.files_removed, kept.files_released + removed.files_released);
   EXPECT_EQ(Rows(kTable), 32);
   ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
   EXPECT_TRUE(still->Equals(*rows_of_first));

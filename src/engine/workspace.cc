@@ -139,7 +139,10 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
   WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
   workspace->request_sessions_ = std::make_unique<RequestSessions>(*workspace->sql_);
-  if (mended) WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
+  if (mended) {
+    WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
+    WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us
+  }
   return workspace;
 }
 

@@ -96,7 +96,7 @@ class Sorter {
     return Build(rows);
   }
 
-  // Each expression by itself, in one query.
+  // Each expression by itself.
   Status Try() {
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(source_->num_rows()));
     std::iota(numbers.begin(), numbers.end(), 0);
@@ -108,30 +108,23 @@ class Sorter {
     auto numbered = source_->AddColumn(source_->num_columns(), arrow::field(kRow, arrow::int64()),
                                        std::make_shared<arrow::ChunkedArray>(array));
     if (!numbered.ok()) return Status(Code::kInternal, numbered.status().ToString());
-    std::string sql = fmt::format("SELECT {}", kRow);
-    for (std::size_t i = 0; i < plan_.expressions.size(); ++i) {
-      sql +=
-          fmt::format(", TRY(struct_pack(v := CAST((\n{}\n) AS {}))) IS NULL",
-                      plan_.expressions[i].sql, SqlTypeName(plan_.value_types[i], plan_.scales[i]));
-    }
-    sql += fmt::format(" FROM {}", kTriedTable);
     WEIRHOUSE_TRY_STATUS(session_.Register(std::string(kTriedTable), *numbered));
-    const auto answer = session_.Query(sql);
-    session_.Unregister(std::string(kTriedTable)).Ignore("the next Register replaces it");
-    // Not every function may be tried: then each row is.
-    if (!answer.ok())
-      return answer.status().code() == Code::kInvalidInput ? Status() : answer.status();
-    const auto whole = (*answer)->CombineChunks();
-    if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
-    if ((*whole)->num_rows() == 0) return Status();
-    const auto& rows = static_cast<const arrow::Int64Array&>(*(*whole)->column(0)->chunk(0));
+    // A query for each: what two expressions of a SELECT list share is computed outside of both
+    // TRYs, what stands in WHERE is not.
     for (std::size_t i = 0; i < plan_.expressions.size(); ++i) {
-      const auto& fails = static_cast<const arrow::BooleanArray&>(
-          *(*whole)->column(static_cast<int>(i) + 1)->chunk(0));
-      for (std::int64_t row = 0; row < fails.length(); ++row) {
-        if (fails.IsValid(row) && fails.Value(row)) bad_.emplace(rows.Value(row), i);
+      const auto answer = session_.Query(
+          fmt::format("SELECT {} FROM {} WHERE TRY(struct_pack(v := CAST((\n{}\n) AS {}))) IS NULL",
+                      kRow, kTriedTable, plan_.expressions[i].sql,
+                      SqlTypeName(plan_.value_types[i], plan_.scales[i])));
+      // Not every function may be tried: then each row is.
+      if (!answer.ok() && answer.status().code() == Code::kInvalidInput) continue;
+      if (!answer.ok()) return answer.status();
+      for (const auto& chunk : (*answer)->column(0)->chunks()) {
+        const auto& rows = static_cast<const arrow::Int64Array&>(*chunk);
+        for (std::int64_t row = 0; row < rows.length(); ++row) bad_.emplace(rows.Value(row), i);
       }
     }
+    session_.Unregister(std::string(kTriedTable)).Ignore("the next Register replaces it");
     return Status();
   }
 

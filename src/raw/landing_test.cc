@@ -405,7 +405,7 @@ TEST_F(LandingTest, WhatLiesAsideStandsInNobodysWay) {
 
 TEST_F(LandingTest, WhatWasTakenInFromAsideIsNotReadAgainWhereNothingIsDeleted) {
   const std::string aside = At(rule.aside_name);
-  std::filesystem::create_directory(aside);
+  std::filesystem::create_directories(aside);
   WriteFile(aside + "/2013-01-01.jsonl", "first\n");
   WriteFile(At("2013-01-01.jsonl"), "second\n");
   ASSERT_OK_AND(const Landing left, Settle());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -189,43 +190,24 @@ Result<std::shared_ptr<arrow::Table>> Numbered(const std::shared_ptr<arrow::Tabl
   return *numbered;
 }
 
-std::string Fails(const Tried& tried) {
-  const std::string fails = fmt::format("TRY(struct_pack(v := ({}))) IS NULL", tried.sql);
-  return tried.guard.empty() ? fails : fmt::format("({}) AND ({})", tried.guard, fails);
-}
-
+// A query for each expression, whose rows are the numbers of those on which it fails. Everything
+// stands in WHERE: what two expressions of a SELECT list share is computed outside of both TRYs.
 struct Question {
-  std::string sql;
-  std::vector<Tried> tried;  // a column of the answer each, behind the row's number
+  std::string select;              // "SELECT r.wh_row FROM … WHERE "
+  std::vector<Tried> tried;        // parts before their whole
+  std::vector<std::string> where;  // beside it: that it is reached
 };
 
-// The query that tells; no SQL where it cannot be asked.
-Result<Question> Ask(storage::SqlSession& session, const CheckedTransform& checked,
-                     const std::string& driver) {
-  WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(checked.definition.text));
-  const Json tree = Json::parse(parsed, nullptr, false);
-  const Json& select = tree["statements"][0]["node"];
-  Question question;
-  if (TextOf(select, "type") != "SELECT_NODE") return question;
-  const auto alias = AliasOf(select.value("from_table", Json()), driver);
-  if (!alias) return question;
-  Expressions wheres(session, tree);
-  const Json where = select.value("where_clause", Json());
-  std::string kept = "true";
-  std::string of_where = "false";
-  if (where.is_object()) {
-    if (Holds(where, "SUBQUERY")) return question;
-    WEIRHOUSE_TRY_STATUS(wheres.Add(where, ""));
-    WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
-    kept = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", text);
-    of_where = fmt::format("TRY(struct_pack(v := ({}))) IS NULL", text);
-  }
-  Expressions items(session, tree);
-  WEIRHOUSE_TRY_STATUS(items.Add(select.at("select_list"), ""));
-  WEIRHOUSE_TRY_STATUS(items.Add(select.value("group_expressions", Json::array()), ""));
+std::string SqlOf(const Question& question, std::size_t i) {
+  const Tried& tried = question.tried[i];
+  std::string sql = question.select + "(" + question.where[i] + ")";
+  if (!tried.guard.empty()) sql += " AND (" + tried.guard + ")";
+  return sql + fmt::format(" AND TRY(struct_pack(v := ({}))) IS NULL", tried.sql);
+}
 
-  Json from = tree;
-  Json& bare = from["statements"][0]["node"];
+// "FROM …" of the one SELECT.
+Result<std::string> FromOf(storage::SqlSession& session, Json tree) {
+  Json& bare = tree["statements"][0]["node"];
   bare["select_list"] = Json::array({{{"class", "CONSTANT"},
                                       {"type", "VALUE_CONSTANT"},
                                       {"alias", ""},
@@ -238,23 +220,58 @@ Result<Question> Ask(storage::SqlSession& session, const CheckedTransform& check
   for (const char* key : {"group_expressions", "group_sets", "modifiers"})
     bare[key] = Json::array();
   BindRunTimeInTree(bare);
-  WEIRHOUSE_TRY(std::string from_sql, session.JsonToSql(from.dump()));
-  const std::size_t at = from_sql.find("FROM ");
-  if (at == std::string::npos) return question;
-  from_sql = from_sql.substr(at);
+  WEIRHOUSE_TRY(const std::string sql, session.JsonToSql(tree.dump()));
+  const std::size_t at = sql.find("FROM ");
+  return at == std::string::npos ? std::string() : sql.substr(at);
+}
 
-  question.sql = fmt::format("SELECT {}.{}", QuoteIdentifier(*alias), kRow);
-  for (const Tried& tried : wheres.tried()) {
-    question.sql += fmt::format(", ({}) AND ({})", of_where, Fails(tried));
-    question.tried.push_back(tried);
+// No expressions where it cannot be asked.
+Result<Question> Ask(storage::SqlSession& session, const CheckedTransform& checked,
+                     const std::string& driver) {
+  WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(checked.definition.text));
+  const Json tree = Json::parse(parsed, nullptr, false);
+  const Json& select = tree["statements"][0]["node"];
+  if (TextOf(select, "type") != "SELECT_NODE") return Question();
+  const auto alias = AliasOf(select.value("from_table", Json()), driver);
+  if (!alias) return Question();
+  Question question;
+  std::string kept = "true";
+  const Json where = select.value("where_clause", Json());
+  if (where.is_object()) {
+    if (Holds(where, "SUBQUERY")) return Question();
+    Expressions wheres(session, tree);
+    WEIRHOUSE_TRY_STATUS(wheres.Add(where, ""));
+    WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
+    kept = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", text);
+    question.tried = wheres.tried();
+    question.where.assign(question.tried.size(),
+                          fmt::format("TRY(struct_pack(v := ({}))) IS NULL", text));
   }
-  for (const Tried& tried : items.tried()) {
-    question.sql += fmt::format(", ({}) AND ({})", kept, Fails(tried));
-    question.tried.push_back(tried);
-  }
-  if (question.tried.empty()) return Question();
-  question.sql += " " + from_sql;
+  Expressions items(session, tree);
+  WEIRHOUSE_TRY_STATUS(items.Add(select.at("select_list"), ""));
+  WEIRHOUSE_TRY_STATUS(items.Add(select.value("group_expressions", Json::array()), ""));
+  question.tried.insert(question.tried.end(), items.tried().begin(), items.tried().end());
+  question.where.resize(question.tried.size(), kept);
+  WEIRHOUSE_TRY(const std::string from, FromOf(session, tree));
+  if (from.empty()) return Question();
+  question.select = fmt::format("SELECT {}.{} {} WHERE ", QuoteIdentifier(*alias), kRow, from);
   return question;
+}
+
+// The numbers that a query gives; none where it cannot be run: not every function may be tried, and
+// a join's condition may fail itself.
+Result<std::vector<std::int64_t>> RowsOf(storage::SqlSession& session, const std::string& sql) {
+  std::vector<std::int64_t> numbers;
+  const auto answer = session.Query(sql);
+  if (!answer.ok() && answer.status().code() == Code::kInvalidInput) return numbers;
+  if (!answer.ok()) return answer.status();
+  for (const auto& chunk : (*answer)->column(0)->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsValid(i)) numbers.push_back(values.Value(i));
+    }
+  }
+  return numbers;
 }
 
 FailingPlace PlaceOf(const CheckedTransform& checked, const SqlText& text, const Tried& tried) {
@@ -274,37 +291,24 @@ Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& se
                                                          ProcessTime run_time) {
   std::map<std::int64_t, FailingPlace> failing;
   WEIRHOUSE_TRY(const Question question, Ask(session, checked, driver));
-  if (question.sql.empty()) return failing;
+  if (question.tried.empty()) return failing;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> numbered, Numbered(input));
   WEIRHOUSE_TRY_STATUS(RegisterInput(session, checked, driver, numbered));
-  const auto answer = session.Query(BindRunTime(question.sql, run_time));
-  if (!answer.ok()) {
-    // Not every function may be tried, and a join's condition may fail itself.
-    if (answer.status().code() == Code::kInvalidInput) return failing;
-    return answer.status();
-  }
-  auto whole = (*answer)->CombineChunks();
-  if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
-  if ((*whole)->num_rows() == 0) return failing;
   const SqlText text(checked.definition.path, checked.definition.text);
-  const auto& rows = static_cast<const arrow::Int64Array&>(*(*whole)->column(0)->chunk(0));
-  // Of the parts of an expression that fails the first that does: parts come before their whole.
-  constexpr std::size_t kNone = SIZE_MAX;
-  std::vector<std::size_t> first(static_cast<std::size_t>(rows.length()), kNone);
-  for (std::size_t i = 0; i < question.tried.size(); ++i) {
-    const auto& flags = static_cast<const arrow::BooleanArray&>(
-        *(*whole)->column(static_cast<int>(i) + 1)->chunk(0));
-    const bool ends = question.tried[i].whole;
-    if (!ends && flags.true_count() == 0) continue;
-    for (std::int64_t row = 0; row < flags.length(); ++row) {
-      std::size_t& place = first[static_cast<std::size_t>(row)];
-      const bool fails = flags.IsValid(row) && flags.Value(row);
-      if (fails && place == kNone) place = i;
-      if (!ends) continue;
-      if (fails && rows.IsValid(row) && failing.count(rows.Value(row)) == 0)
-        failing.emplace(rows.Value(row), PlaceOf(checked, text, question.tried[place]));
-      place = kNone;
+  std::size_t begin = 0;  // of the parts of the expression at hand
+  for (std::size_t whole = 0; whole < question.tried.size(); ++whole) {
+    if (!question.tried[whole].whole) continue;
+    WEIRHOUSE_TRY(const auto rows, RowsOf(session, BindRunTime(SqlOf(question, whole), run_time)));
+    std::set<std::int64_t> open(rows.begin(), rows.end());
+    // Of its parts the first that fails.
+    for (std::size_t part = begin; part <= whole && !open.empty(); ++part) {
+      WEIRHOUSE_TRY(const auto fails,
+                    RowsOf(session, BindRunTime(SqlOf(question, part), run_time)));
+      for (const std::int64_t row : fails) {
+        if (open.erase(row) > 0) failing.emplace(row, PlaceOf(checked, text, question.tried[part]));
+      }
     }
+    begin = whole + 1;
   }
   return failing;
 }

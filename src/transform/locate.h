@@ -23,7 +23,7 @@ struct FailingPlace {
   std::string expression;  // as the SQL engine writes it
 };
 
-// Asks the SQL engine, in one query, which expression of a transform fails on which row of
+// Asks the SQL engine which expression of a transform fails on which row of
 // `input`: each is tried by itself, in the rows that its WHERE lets through. Of several the
 // innermost, first one counts. By row of `input`. Empty where the query cannot be asked so: several
 // SELECTs, a driver that is read twice, functions that may not be tried. Other inputs must be

@@ -124,9 +124,11 @@ def test_commands_leave_no_thread_behind_and_no_thread_is_an_answer(tmp_path):
 
 
 def damages(folder):
-    """Every file of the cache: removed, emptied, cut short, with a bit flipped."""
+    """Every kind of file of the cache, two of its tables: removed, emptied, cut short, with a bit flipped."""
     choose = random.Random(7)
-    for name in sorted(path.name for path in folder.iterdir()):
+    names = sorted(path.name for path in folder.iterdir())
+    tables = [name for name in names if name.endswith(".sst")]
+    for name in (name for name in names if name not in tables[1:-1]):
         size = (folder / name).stat().st_size
         yield name, "removed", None
         if not size:
@@ -134,10 +136,9 @@ def damages(folder):
         bytes_ = (folder / name).read_bytes()
         yield name, "emptied", b""
         yield name, "cut", bytes_[:size // 2]
-        for _ in range(2):
-            at, flipped = choose.randrange(size), bytearray(bytes_)
-            flipped[at] ^= 1 << choose.randrange(8)
-            yield name, f"flipped at {at}", bytes(flipped)
+        at, flipped = choose.randrange(size), bytearray(bytes_)
+        flipped[at] ^= 1 << choose.randrange(8)
+        yield name, f"flipped at {at}", bytes(flipped)
 
 
 def spoil(folder, name, damage):
@@ -178,8 +179,7 @@ def test_a_batch_over_a_damaged_cache_is_taken_in_right(tmp_path, ending):
     project.land("t", "2024-01-02.jsonl", day(1) + day(2))
     done = project.wh("run")
     assert done.stderr.count("the cache was damaged and is made anew from the tables") == 1, done.stderr
-    states = {state["state"]: state["records"] for state in project.status()["states"]} if "states" in project.status() else {}
-    assert project.rows("select count(*) as n from processed.t")[0]["n"] == 200, states
+    assert project.rows("select count(*) as n from processed.t")[0]["n"] == 200
     project.wh("verify", "--rebuild")
     assert project.json("skew", "--pairs", "50")["differing"] == 0
 
@@ -201,7 +201,7 @@ def test_the_daemon_heals_a_cache_that_is_damaged_under_it(tmp_path):
     project.wh("verify", "--rebuild")
 
 
-LARGE = 12_000  # records: more than 1 MiB
+LARGE = 20_000  # records: more than 1 MiB
 
 
 def test_a_batch_that_runs_out_of_memory_holds_nobody_up_for_ever(tmp_path):
