@@ -85,6 +85,33 @@ TEST(Child, IsKilledWithItsGrandchildrenAtItsWallTime) {
   EXPECT_TRUE(StopsSoon(std::stoi(exit.last_lines[0])));
 }
 
+TEST(Child, IsKilledWithItsGrandchildrenWhenItIsToldToStop) {
+  ScratchFolder folder;
+  ChildCommand command = Shell("trap '' TERM; sleep 300 & echo $!; wait; wait", folder);
+  bool stop = false;
+  command.on_line = [&stop](std::string_view) { stop = true; };
+  command.limits.told_to_stop = [&stop] { return stop; };
+  ASSERT_OK_AND(ChildExit exit, RunChild(std::move(command)));
+  EXPECT_EQ(exit.reason, ChildExit::Reason::kKilled);
+  EXPECT_LT(exit.wall_seconds, 3.0);
+  ASSERT_EQ(exit.last_lines.size(), 1u);
+  EXPECT_TRUE(StopsSoon(std::stoi(exit.last_lines[0])));
+}
+
+TEST(Child, GoesWithAllOthersWhenTheProcessEndsItself) {
+  ScratchFolder folder;
+  ASSERT_OK_AND(const auto child, ChildProcess::Start(Shell("sleep 300 & echo $!; wait", folder)));
+  for (int i = 0; i < 500 && !child->Ended(); ++i) {
+    child->PumpOutput();
+    std::this_thread::sleep_for(milliseconds(10));
+    if (i == 20) KillAllChildren();
+  }
+  const ChildExit exit = child->Finish();
+  EXPECT_EQ(exit.reason, ChildExit::Reason::kSignalled);
+  ASSERT_EQ(exit.last_lines.size(), 1u);
+  EXPECT_TRUE(StopsSoon(std::stoi(exit.last_lines[0])));
+}
+
 TEST(Child, LeavesNoGrandchildBehindWhenItEndsByItself) {
   ScratchFolder folder;
   ASSERT_OK_AND(ChildExit exit, RunChild(Shell("sleep 300 & echo $!", folder)));

@@ -53,7 +53,7 @@ def test_an_index_that_lost_a_bit_is_told_and_takes_no_arrival_in_twice(lab):
     db.execute("reindex")
     db.close()
     lab.wh("verify", "--deep")
-    assert "1 duplicate" in lab.wh("ingest").stdout
+    assert "1 objects again" in lab.wh("ingest").stdout
 
 
 @pytest.mark.parametrize("sql", [
