@@ -15,7 +15,7 @@ namespace weirhouse {
 namespace {
 
 TEST(ShareWork, DoesAllOfItWithAnyNumberOfThreads) {
-  for (const std::size_t threads : {0, 1, 2, 8}) {
+  for (const std::size_t threads : std::initializer_list<std::size_t>{0, 1, 2, 8}) {
     std::atomic<int> next{0};
     std::atomic<int> sum{0};
     ShareWork(threads, [&] {

@@ -247,7 +247,7 @@ TEST_F(DamagedStore, IsToldWhateverFileIsRemovedEmptiedOrCutShort) {
 TEST(KeyValueDeathTest, ADiskThatTakesNoMoreIsAnErrorAndEndsNoProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const ScratchFolder scratch;
-  for (const rlim_t limit : {10, 100, 1'000, 4'000, 20'000})
+  for (const rlim_t limit : std::initializer_list<rlim_t>{10, 100, 1000, 4000, 20000})
     EXPECT_EXIT(FillUnderALimit(scratch / std::to_string(limit), limit),
                 ::testing::ExitedWithCode(0), "")
         << limit;
