@@ -23,10 +23,10 @@ TEST_F(ReshapeTest, KeepsTheIdsOfColumnsThatMayHoldWhatTheyHeld) {
   const TablePtr flights =
       Append(NewFlights(), R"([{"id":1,"origin":"EWR","at":"2013-01-01T00:00:00Z","delay":1.5}])")
           .table;
-  const auto columns = arrow::schema({arrow::field("origin", arrow::utf8()),
-                                      arrow::field("id", arrow::int64(), /*nullable=*/false),
-                                      arrow::field("delay", arrow::utf8()),
-                                      arrow::field("day", arrow::date32())});
+  const auto columns =
+      arrow::schema({arrow::field("origin", arrow::utf8()),
+                     arrow::field("id", arrow::int64(), /*nullable=*/false),
+                     arrow::field("delay", arrow::utf8()), arrow::field("day", arrow::date32())});
   const StagedTable now = Rewrite(flights, columns, {"origin"},
                                   R"([{"id":1,"origin":"EWR","delay":"1.50","day":15706}])");
   const Schema& schema = now.table->schema();
