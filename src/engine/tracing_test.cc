@@ -180,13 +180,13 @@ TEST_F(PredictionTraceTest, ACorrectedRowIsTracedToTheRecordThatWasKnownThen) {
 }
 
 TEST_F(PredictionTraceTest, StaysWhatItWasWhenLaterRowsArrive) {
-  ASSERT_OK_AND(const TraceNode before, TraceOf(prediction));
+  ASSERT_OK_AND(const TraceNode before, TraceOf(prediction, true));
   // A late order that falls into the window, known before the prediction's time, arrived after it.
   served->Land("2024-01-07.jsonl",
                Order("late", 77, "2024-01-06T07:00:00Z", "2024-01-06T07:30:00Z") +
                    Order("6-0", 99, "2024-01-06T06:00:00Z", "2024-01-06T07:30:00Z"));
   ASSERT_OK(RunPending(*workspace, NoProgress()));
-  ASSERT_OK_AND(const TraceNode after, TraceOf(prediction));
+  ASSERT_OK_AND(const TraceNode after, TraceOf(prediction, true));
   EXPECT_TRUE(after.AllIntact()) << lineage::ToText(after);
   // What took the place of a row since is said in a line of its own, and nothing else is new.
   EXPECT_EQ(Titles(after), Titles(before));
