@@ -70,7 +70,8 @@ def records(rng, kind, count):
 
 def pick_key(rng, columns):
     usual = [c for c in ("id", "k2", "k") if c in columns]
-    return rng.choice([[c] for c in usual] + [usual[:2]] * (len(usual) > 1) or [[columns[0]]])
+    first = [c for c in columns if c != "a"][:1]            # an average is a float, and no key
+    return rng.choice([[c] for c in usual] + [usual[:2]] * (len(usual) > 1) or [first])
 
 
 def pick_order(rng, columns, key):
@@ -95,6 +96,7 @@ def rows_table(rng, source, columns, from_records):
     """Row by row: some columns, some expressions, perhaps a seed and a condition."""
     table = {"kind": "rows", "reads": [source], "join": None, "where": condition(rng, columns), "exprs": []}
     keep = [c for c in columns if c in ("id", "ts", "rep") or rng.random() < 0.8] or columns[:1]
+    keep = columns[:1] if keep == ["a"] else keep
     out = list(keep)
     if "k" in keep and rng.random() < 0.5:
         table["exprs"].append(["k2", "coalesce", "k", "-"])
