@@ -57,9 +57,9 @@ TEST(StatusOfException, TellsMemoryAndThreadsFromABug) {
   EXPECT_EQ(StatusOf([] { throw std::out_of_range("x"); }).error_code(), "WH8035");
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // In a process of its own: a limit of its addresses leaves no room for the stack of a thread.
 TEST(StartThread, SaysSoWhereTheSystemGivesNoMore) {
+  if (testing::kUnderSanitizer) GTEST_SKIP() << "a sanitizer takes more addresses than are left";
   const pid_t child = fork();
   if (child == 0) {
     const rlimit none{1 << 20, 1 << 20};
@@ -83,6 +83,5 @@ TEST(StartThread, SaysSoWhereTheSystemGivesNoMore) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
 }
-#endif
 }  // namespace
 }  // namespace weirhouse

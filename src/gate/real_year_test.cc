@@ -222,6 +222,7 @@ TEST_F(RealYear, ADayWithoutItsQueryIsJudgedInMilliseconds) {
   // The median: a day on which something else had the processor says nothing.
   const auto median = value_checks_us.begin() + std::ssize(value_checks_us) / 2;
   std::nth_element(value_checks_us.begin(), median, value_checks_us.end());
+  if (testing::kUnderSanitizer) return;
   EXPECT_LT(*median, 20'000) << "ten times what was measured";
 }
 

@@ -17,6 +17,19 @@ class Schema;
 
 namespace weirhouse::testing {
 
+// A build under a sanitizer: its times, and how many addresses it takes, say nothing of ours.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kUnderSanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kUnderSanitizer = true;
+#else
+inline constexpr bool kUnderSanitizer = false;
+#endif
+#else
+inline constexpr bool kUnderSanitizer = false;
+#endif
+
 // A folder of its own, removed at the end.
 class ScratchFolder {
  public:
