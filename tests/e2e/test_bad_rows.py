@@ -94,8 +94,8 @@ def test_kinds_of_failure(tmp_path, kind):
 
 
 def test_one_bad_value_stops_neither_rows_nor_tables_nor_views(tmp_path):
-    files = {"processed/o.sql": TABLE % ("o", "id", "SELECT r.id, r.n, CAST(r.a AS DECIMAL(10,2)) AS a FROM records.o AS r"),
-             "processed/all.sql": TABLE % ("all", "id", "SELECT r.id, r.a FROM records.o AS r WHERE CAST(r.n AS TINYINT) + 1 > 0"),
+    files = {"processed/o.sql": TABLE % ("o", "id; order arrival", "SELECT r.id, r.n, CAST(r.a AS DECIMAL(10,2)) AS a FROM records.o AS r"),
+             "processed/all.sql": TABLE % ("all", "id", "SELECT r.id, r.a FROM records.o AS r WHERE CAST(r.n AS TINYINT) % 7 <> 6"),
              "processed/chain.sql": TABLE % ("chain", "id", "SELECT o.id, CAST(o.a AS TINYINT) AS a FROM processed.o AS o"),
              "processed/sum.sql": TABLE % ("sum", "k; mode full", "SELECT length(r.id) AS k, sum(CAST(r.a AS INTEGER)) AS s FROM records.o AS r GROUP BY length(r.id)"),
              "features/f.yaml": LATEST % ("good", "latest") + LATEST % ("bad", "{ agg: latest, of: n * 1000000000000000000 }")}
@@ -110,7 +110,7 @@ def test_one_bad_value_stops_neither_rows_nor_tables_nor_views(tmp_path):
     assert ids == {"o": {"y", "z"}, "all": {"x", "y"}, "chain": {"z"}}
     assert project.rows("select s from processed.sum where k = 1") == [{"s": 8 * 3 + 300 + 4}]
     assert len(reasons(project)) == 5, reasons(project)
-    shown = {f["feature"]: f["status"] for f in project.json("feature", "get", "good@1", "bad@1", "id=z")["features"]}
+    shown = {f["name"]: f["status"] for f in project.json("feature", "get", "good@1", "bad@1", "id=z")["features"]}
     assert shown == {"good.n": "present", "bad.n": "not_found"}, shown
     checked(project)
     # a correction that is bad takes the old row with it, and one that is good brings it back
