@@ -159,7 +159,8 @@ std::vector<table::RowPosition> PlacesOf(const arrow::Table& rows, const Quarant
 json ToJson(const KeylessChange& change) {
   json joined = json::array();
   for (const RejectedRecord& row : change.joined)
-    joined.push_back({row.record.value(), row.error_code, row.table, row.column});
+    joined.push_back(
+        {row.record.value(), row.error_code, row.table, row.column, row.expression, row.found});
   json left = json::object();
   for (const auto& [reason, records] : change.left) {
     json& ids = left[reason] = json::array();
@@ -171,8 +172,8 @@ json ToJson(const KeylessChange& change) {
 KeylessChange KeylessFromJson(const json& stored) {
   KeylessChange change;
   for (const json& row : stored.at("joined")) {
-    change.joined.push_back(
-        {RecordId(row.at(0).get<std::int64_t>()), row.at(1), row.at(2), row.at(3)});
+    change.joined.push_back({RecordId(row.at(0).get<std::int64_t>()), row.at(1), row.at(2),
+                             row.at(3), row.at(4), row.at(5)});
   }
   for (const auto& [reason, records] : stored.at("left").items()) {
     for (const json& record : records)

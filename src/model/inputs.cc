@@ -27,15 +27,8 @@ Status Unusable(const std::string& path, std::string_view why) {
 }
 
 Result<Digest> HashFile(const fs::path& path, const std::string& shown) {
-  std::ifstream file(path, std::ios::binary);
-  Sha256 hash;
-  std::vector<char> buffer(kHashBytes);
-  while (file) {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.Update({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  }
-  if (!file.eof()) return Unusable(shown, "it cannot be read");
-  return hash.Finish();
+  if (const std::optional<Digest> digest = DigestOfFile(path)) return *digest;
+  return Unusable(shown, "it cannot be read");
 }
 
 Result<Digest> HashFolder(const fs::path& folder, const std::string& shown) {
@@ -124,6 +117,18 @@ std::string NameOf(const std::string& path, const std::string& project, const Gi
   return relative;
 }
 }  // namespace
+
+std::optional<Digest> DigestOfFile(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  Sha256 hash;
+  std::vector<char> buffer(kHashBytes);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.Update({buffer.data(), static_cast<std::size_t>(file.gcount())});
+  }
+  if (!file.eof()) return std::nullopt;
+  return hash.Finish();
+}
 
 Result<std::map<std::string, std::string>> DigestInputs(const std::vector<std::string>& paths,
                                                         const std::string& project_folder) {

@@ -2,8 +2,10 @@
 // declares, which are digested, and what it opened without a word.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +25,9 @@ Result<std::vector<std::string>> ParseInputs(std::string_view text, const std::s
 // read, or a folder holds more than 100,000 files. Cost: reads every byte.
 Result<std::map<std::string, std::string>> DigestInputs(const std::vector<std::string>& paths,
                                                         const std::string& project_folder);
+
+// SHA-256 of the bytes of a file, read a piece at a time; nothing if it cannot be read.
+std::optional<Digest> DigestOfFile(const std::filesystem::path& path);
 
 // The library that tells what the processes of a command open (see preload/opened_files.cc); empty
 // if it is not there.

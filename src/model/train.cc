@@ -19,7 +19,6 @@ constexpr int kJobSchemaVersion = 1;
 constexpr std::size_t kArtifactsMax = 10'000;
 constexpr std::size_t kMetricsMax = 10'000;
 constexpr std::int64_t kReportBytesMax = 16 << 20;
-constexpr std::size_t kHashBytes = 1 << 20;
 
 std::string Absolute(const fs::path& path) {
   std::error_code error;
@@ -28,18 +27,9 @@ std::string Absolute(const fs::path& path) {
 }
 
 Result<Digest> HashFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  Sha256 hash;
-  std::vector<char> buffer(kHashBytes);
-  while (file) {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.Update({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  }
-  if (!file.eof()) {
-    return Status(Code::kUnavailable, fmt::format("could not read \"{}\"", path.string()))
-        .WithError("WH5004");
-  }
-  return hash.Finish();
+  if (const std::optional<Digest> digest = DigestOfFile(path)) return *digest;
+  return Status(Code::kUnavailable, fmt::format("could not read \"{}\"", path.string()))
+      .WithError("WH5004");
 }
 
 Status UnusableArtifacts(std::string why) {

@@ -212,6 +212,9 @@ void TellRenamed(int from_folder, const char* from, int to_folder, const char* t
     Write(line, static_cast<std::size_t>(size));
 }
 
+// O_TMPFILE is several bits, O_DIRECTORY among them.
+bool TakesMode(int flags) { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
+
 __attribute__((constructor)) void Began() { Write("S\n", 2); }
 }  // namespace
 
@@ -219,7 +222,7 @@ extern "C" {
 #define WEIRHOUSE_OPEN(NAME)                                               \
   int NAME(const char* path, int flags, ...) {                             \
     mode_t mode = 0;                                                       \
-    if ((flags & (O_CREAT | O_TMPFILE)) != 0) {                            \
+    if (TakesMode(flags)) {                                                \
       va_list more;                                                        \
       va_start(more, flags);                                               \
       mode = static_cast<mode_t>(va_arg(more, unsigned int));              \
@@ -234,7 +237,7 @@ extern "C" {
 #define WEIRHOUSE_OPENAT(NAME)                                                  \
   int NAME(int folder, const char* path, int flags, ...) {                      \
     mode_t mode = 0;                                                            \
-    if ((flags & (O_CREAT | O_TMPFILE)) != 0) {                                 \
+    if (TakesMode(flags)) {                                                     \
       va_list more;                                                             \
       va_start(more, flags);                                                    \
       mode = static_cast<mode_t>(va_arg(more, unsigned int));                   \
