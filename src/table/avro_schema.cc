@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "table/avro.h"
+#include "table/json_number.h"
 
 namespace weirhouse::table {
 namespace {
@@ -31,7 +32,7 @@ std::string TextOr(const nlohmann::json& json, const char* key, const std::strin
 
 int IdOr(const nlohmann::json& json, const char* key) {
   const auto it = json.find(key);
-  return it != json.end() && it->is_number_integer() ? it->get<int>() : -1;
+  return it != json.end() && it->is_number_integer() ? IdOfJson(*it, key) : -1;
 }
 }  // namespace
 

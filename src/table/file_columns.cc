@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "table/json_number.h"
 #include "table/value.h"
 
 namespace weirhouse::table {
@@ -166,7 +167,7 @@ void CollectNames(const Json& mapping, int depth, std::map<int, std::vector<std:
   if (depth > kDepthMax) return;
   for (const Json& item : mapping) {
     if (const auto id = item.find("field-id"); id != item.end() && id->is_number_integer()) {
-      names[id->get<int>()] = item.at("names").get<std::vector<std::string>>();
+      names[IdOfJson(*id, "field-id")] = item.at("names").get<std::vector<std::string>>();
     }
     if (const auto inner = item.find("fields"); inner != item.end() && inner->is_array()) {
       CollectNames(*inner, depth + 1, names);

@@ -2,6 +2,7 @@
 
 #include "base/json_depth.h"
 #include "table/inflate.h"
+#include "table/json_number.h"
 #include "table/table.h"
 #include "table/table_cache.h"
 
@@ -20,29 +21,39 @@ Status Malformed(std::string_view path, std::string_view why) {
       .WithHint("the file was changed from outside, or is not an Iceberg metadata.json");
 }
 
-// The number under `key`, refused if it is no integer: an id read as a double would lose digits.
-std::int64_t IntOf(const Json& json, const char* key) {
-  const Json& value = json.at(key);
-  if (!value.is_number_integer()) {
-    throw Json::type_error::create(302, fmt::format("\"{}\" must be an integer", key), &json);
-  }
-  return value.get<std::int64_t>();
-}
+std::int64_t IntOf(const Json& json, const char* key) { return LongOfJson(json.at(key), key); }
 std::optional<std::int64_t> OptionalIntOf(const Json& json, const char* key) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return std::nullopt;
   return IntOf(json, key);
 }
 
+int IdOf(const Json& json, const char* key) { return IdOfJson(json.at(key), key); }
+std::optional<int> OptionalIdOf(const Json& json, const char* key) {
+  const auto it = json.find(key);
+  if (it == json.end() || it->is_null()) return std::nullopt;
+  return IdOfJson(*it, key);
+}
+
+// Whether the text under `key` is `yes`; anything but `yes` and `no` is refused.
+bool IsFirstOf(const Json& json, const char* key, std::string_view yes, std::string_view no) {
+  const std::string text = json.at(key).get<std::string>();
+  if (text != yes && text != no) {
+    throw Json::type_error::create(
+        302, fmt::format("\"{}\" must be \"{}\" or \"{}\"", key, yes, no), &json);
+  }
+  return text == yes;
+}
+
 // The column a transform reads. Version 3 may list several under "source-ids", for transforms of
 // several arguments; no specification defines one yet.
 int SourceOf(const Json& json) {
-  if (json.contains("source-id")) return static_cast<int>(IntOf(json, "source-id"));
+  if (json.contains("source-id")) return IdOf(json, "source-id");
   const Json& list = json.at("source-ids");
-  if (!list.is_array() || list.size() != 1 || !list[0].is_number_integer()) {
+  if (!list.is_array() || list.size() != 1) {
     throw Json::type_error::create(302, "\"source-ids\" must hold one integer", &json);
   }
-  return list[0].get<int>();
+  return IdOfJson(list[0], "source-ids");
 }
 
 PartitionSpec SpecOf(const Json& fields, int spec_id) {
@@ -52,7 +63,7 @@ PartitionSpec SpecOf(const Json& fields, int spec_id) {
   for (const Json& item : fields) {
     PartitionField field;
     field.source_id = SourceOf(item);
-    field.field_id = static_cast<int>(OptionalIntOf(item, "field-id").value_or(next_id));
+    field.field_id = OptionalIdOf(item, "field-id").value_or(next_id);
     field.name = item.at("name").get<std::string>();
     field.transform = item.at("transform").get<std::string>();
     next_id = field.field_id + 1;
@@ -70,7 +81,7 @@ Snapshot SnapshotOf(const Json& json) {
   snapshot.sequence_number = OptionalIntOf(json, "sequence-number").value_or(0);
   snapshot.timestamp_ms = IntOf(json, "timestamp-ms");
   snapshot.manifest_list = json.value("manifest-list", "");
-  snapshot.schema_id = static_cast<int>(OptionalIntOf(json, "schema-id").value_or(-1));
+  snapshot.schema_id = OptionalIdOf(json, "schema-id").value_or(-1);
   if (const auto it = json.find("summary"); it != json.end() && it->is_object()) {
     for (const auto& [key, value] : it->items()) {
       snapshot.summary[key] = value.is_string() ? value.get<std::string>() : value.dump();
@@ -87,13 +98,13 @@ Snapshot SnapshotOf(const Json& json) {
 
 SortOrder SortOrderOf(const Json& json) {
   SortOrder order;
-  order.order_id = static_cast<int>(IntOf(json, "order-id"));
+  order.order_id = IdOf(json, "order-id");
   for (const Json& item : json.at("fields")) {
     SortField field;
     field.source_id = SourceOf(item);
     field.transform = item.at("transform").get<std::string>();
-    field.ascending = item.at("direction").get<std::string>() == "asc";
-    field.nulls_first = item.at("null-order").get<std::string>() == "nulls-first";
+    field.ascending = IsFirstOf(item, "direction", "asc", "desc");
+    field.nulls_first = IsFirstOf(item, "null-order", "nulls-first", "nulls-last");
     order.fields.push_back(std::move(field));
   }
   return order;
@@ -105,8 +116,7 @@ void ReadSortOrders(const Json& json, TableMetadata& metadata) {
   if (orders == json.end() || orders->is_null()) return;
   metadata.sort_orders.clear();
   for (const Json& order : *orders) metadata.sort_orders.push_back(SortOrderOf(order));
-  metadata.default_sort_order_id =
-      static_cast<int>(OptionalIntOf(json, "default-sort-order-id").value_or(0));
+  metadata.default_sort_order_id = OptionalIdOf(json, "default-sort-order-id").value_or(0);
   const bool has_unsorted = std::any_of(metadata.sort_orders.begin(), metadata.sort_orders.end(),
                                         [](const SortOrder& order) { return order.order_id == 0; });
   // Order 0 is always "unsorted"; some writers leave it out.
@@ -126,16 +136,16 @@ void ReadSchemasAndSpecs(const Json& json, TableMetadata& metadata, Status& stat
   };
   if (json.contains("schemas")) {
     for (const Json& item : json["schemas"]) add(item);
-    metadata.current_schema_id = static_cast<int>(IntOf(json, "current-schema-id"));
+    metadata.current_schema_id = IdOf(json, "current-schema-id");
   } else {
     add(json.at("schema"));
     if (status.ok()) metadata.current_schema_id = metadata.schemas[0].schema_id;
   }
   if (json.contains("partition-specs")) {
     for (const Json& item : json["partition-specs"]) {
-      metadata.specs.push_back(SpecOf(item.at("fields"), static_cast<int>(IntOf(item, "spec-id"))));
+      metadata.specs.push_back(SpecOf(item.at("fields"), IdOf(item, "spec-id")));
     }
-    metadata.default_spec_id = static_cast<int>(IntOf(json, "default-spec-id"));
+    metadata.default_spec_id = IdOf(json, "default-spec-id");
   } else {
     metadata.specs.push_back(SpecOf(json.at("partition-spec"), 0));
   }
@@ -144,9 +154,7 @@ void ReadSchemasAndSpecs(const Json& json, TableMetadata& metadata, Status& stat
       metadata.last_partition_id = std::max(metadata.last_partition_id, field.field_id);
     }
   }
-  if (const auto last = OptionalIntOf(json, "last-partition-id")) {
-    metadata.last_partition_id = static_cast<int>(*last);
-  }
+  if (const auto last = OptionalIdOf(json, "last-partition-id")) metadata.last_partition_id = *last;
 }
 
 void ReadRefs(const Json& json, TableMetadata& metadata) {
@@ -312,7 +320,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
     metadata.uuid = json.value("table-uuid", "");
     metadata.last_sequence_number = OptionalIntOf(json, "last-sequence-number").value_or(0);
     metadata.last_updated_ms = IntOf(json, "last-updated-ms");
-    metadata.last_column_id = static_cast<int>(IntOf(json, "last-column-id"));
+    metadata.last_column_id = IdOf(json, "last-column-id");
     Status status;
     ReadSchemasAndSpecs(json, metadata, status);
     WEIRHOUSE_TRY_STATUS(status);

@@ -159,6 +159,52 @@ TEST(Metadata, ANewTableOfVersionThreeCountsItsRowsFromZero) {
   EXPECT_EQ(nlohmann::json::parse(SerializeTableMetadata(metadata))["next-row-id"], 0);
 }
 
+// The member that version 3 requires takes its place among those that are carried through.
+TEST(Metadata, WhatIsPrintedIsPrintedAgainWithKeysOfOthersBesideRowIds) {
+  TableMetadata metadata = Large(2, 0);
+  metadata.format_version = 3;
+  metadata.other_keys = {{"engine-note", "1"}, {"zone", "2"}};
+  const std::string json = SerializeTableMetadata(metadata);
+  const auto again = ParseTableMetadata(json, "t", "/t/x.json");
+  ASSERT_OK(again.status());
+  EXPECT_EQ(SerializeTableMetadata(*again), json);
+}
+
+// Read into 32 bits, 4294967297 would be field 1 of somebody else's column.
+TEST(Metadata, NumbersThatDoNotFitAreRefusedNotCutShort) {
+  const auto text = nlohmann::json::parse(SerializeTableMetadata(Large(2, 1)));
+  for (const char* path :
+       {"/current-schema-id", "/schemas/0/schema-id", "/schemas/0/fields/1/id",
+        "/partition-specs/0/spec-id", "/default-spec-id", "/default-sort-order-id",
+        "/last-partition-id", "/last-column-id", "/snapshots/0/schema-id"}) {
+    for (const nlohmann::json& wrong :
+         {nlohmann::json(4294967297), nlohmann::json(-2147483649), nlohmann::json(1.5),
+          nlohmann::json(18446744073709551615ull), nlohmann::json("1")}) {
+      auto json = text;
+      json[nlohmann::json::json_pointer(path)] = wrong;
+      const Status status = ParseTableMetadata(json.dump(), "t", "/t/x.json").status();
+      EXPECT_EQ(status.error_code(), "WH7050") << path << " " << wrong << " " << status.ToString();
+    }
+  }
+  auto json = text;
+  json["snapshots"][0]["timestamp-ms"] = 18446744073709551615ull;  // would be read as -1
+  EXPECT_FALSE(ParseTableMetadata(json.dump(), "t", "/t/x.json").ok());
+}
+
+TEST(Metadata, ADirectionThatNobodyDefinedIsNotReadAsDescending) {
+  auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 1)));
+  json["sort-orders"].push_back({{"order-id", 1},
+                                 {"fields",
+                                  {{{"transform", "identity"},
+                                    {"source-id", 1},
+                                    {"direction", "ascending"},
+                                    {"null-order", "nulls-first"}}}}});
+  const Status status = ParseTableMetadata(json.dump(), "t", "/t/x.json").status();
+  EXPECT_THAT(status.message(), HasSubstr("\"direction\" must be \"asc\" or \"desc\""));
+  json["sort-orders"].back()["fields"][0]["direction"] = "desc";
+  EXPECT_OK(ParseTableMetadata(json.dump(), "t", "/t/x.json").status());
+}
+
 TEST(Metadata, ALaterFormatVersionIsRefusedByName) {
   const Status status =
       ParseTableMetadata(R"({"format-version":4,"location":"/t"})", "t", "/t/x.json").status();

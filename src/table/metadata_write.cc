@@ -274,9 +274,12 @@ std::string SerializeTableMetadata(const TableMetadata& metadata) {
   out += ']';
   AppendLogs(out, metadata);
   if (metadata.format_version >= 3 && !metadata.other_keys.contains("next-row-id")) {
-    AppendMember(out, "next-row-id", 0);  // required; no row has been given an id yet
+    auto other_keys = metadata.other_keys;  // the same order as when it is read and printed again
+    other_keys["next-row-id"] = "0";        // required; no row has been given an id yet
+    AppendOtherKeys(out, other_keys);
+  } else {
+    AppendOtherKeys(out, metadata.other_keys);
   }
-  AppendOtherKeys(out, metadata.other_keys);
   out += '}';
   return out;
 }

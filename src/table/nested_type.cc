@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "table/json_number.h"
 #include "table/value.h"
 
 namespace weirhouse::table {
@@ -72,7 +73,8 @@ Status Normalize(Json& json, int depth) {
 
 Result<Field> InnerField(const Json& json, const char* name, bool required) {
   Field field;
-  field.id = json.at(std::string(name) + "-id").get<int>();
+  const std::string id = std::string(name) + "-id";
+  field.id = IdOfJson(json.at(id), id.c_str());
   field.name = name;
   field.required = required;
   WEIRHOUSE_TRY(field.type, TypeOfJson(json.at(name)));
@@ -139,7 +141,7 @@ Result<Type> TypeOfJson(const Json& json) {
 Result<Field> FieldOfJson(const Json& json) {
   try {
     Field field;
-    field.id = json.at("id").get<int>();
+    field.id = IdOfJson(json.at("id"), "id");
     field.name = json.at("name").get<std::string>();
     field.required = json.value("required", false);
     if (const auto doc = json.find("doc"); doc != json.end() && !doc->is_null()) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "table/json_number.h"
 #include "table/nested_type.h"
 #include "table/value.h"
 
@@ -110,13 +111,17 @@ nlohmann::json Schema::ToJson() const {
 Result<Schema> Schema::FromJson(const nlohmann::json& json) {
   try {
     Schema schema;
-    schema.schema_id = json.value("schema-id", 0);
+    if (const auto id = json.find("schema-id"); id != json.end()) {
+      schema.schema_id = IdOfJson(*id, "schema-id");
+    }
     for (const nlohmann::json& item : json.at("fields")) {
       WEIRHOUSE_TRY(Field field, FieldOfJson(item));
       schema.fields.push_back(std::move(field));
     }
     if (json.contains("identifier-field-ids")) {
-      schema.identifier_field_ids = json["identifier-field-ids"].get<std::vector<int>>();
+      for (const nlohmann::json& id : json["identifier-field-ids"]) {
+        schema.identifier_field_ids.push_back(IdOfJson(id, "identifier-field-ids"));
+      }
     }
     return schema;
   } catch (const nlohmann::json::exception& error) {
