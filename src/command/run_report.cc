@@ -147,6 +147,17 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
+json ToJson(const std::optional<engine::BehindHalt>& behind) {
+  if (!behind) return json();
+  return {{"run", ToString(behind->run)}, {"records", behind->records}};
+}
+
+std::string Story(const engine::BehindHalt& behind) {
+  return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
+                     WithThousands(behind.records), behind.records == 1 ? "record" : "records",
+                     ToString(behind.run));
+}
+
 json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
   json list = json::array();
   for (const engine::OverdueCheck& check : overdue) {

@@ -206,6 +206,7 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
                            {"batches", plan->waiting_batches},
                            {"changes", plan->items.size()},
                            {"being_written", plan->being_written},
+                           {"behind_halted", ToJson(plan->behind_halt)},
                            {"untaken_files", plan->untaken}};
     return Status();
   }
@@ -293,6 +294,10 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
                    : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
                                  DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
                                  waiting["changes"].dump()));
+  if (const json behind = waiting.value("behind_halted", json()); !behind.is_null()) {
+    context.Line(fmt::format("           {} records of stored batches behind {}",
+                             DisplayText(behind["records"]), behind["run"].get<std::string>()));
+  }
   if (waiting.contains("being_written") && waiting["being_written"] != 0) {
     context.Line(fmt::format("           {} files that somebody has open for writing",
                              DisplayText(waiting["being_written"])));

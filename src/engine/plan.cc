@@ -9,6 +9,7 @@
 #include "engine/applied.h"
 #include "engine/contract_reading.h"
 #include "engine/external_table.h"
+#include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
@@ -191,6 +192,22 @@ std::string DigestOf(const Plan& plan, const json& wanted, const json& readings)
 
 }  // namespace
 
+namespace {
+Result<std::optional<BehindHalt>> LookBehindHalt(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
+  if (!halted) return std::optional<BehindHalt>();
+  BehindHalt behind{halted->id};
+  WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, halted->id));
+  CommitSeq from = batch.raw_seq;
+  if (batch.retried || batch.consumer != kProcessedConsumer) {
+    WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    from = CommitSeq(offset.position);
+  }
+  WEIRHOUSE_TRY(behind.records, workspace.catalog().RecordsSince(from));
+  return std::optional<BehindHalt>(behind);
+}
+}  // namespace
+
 Result<Plan> MakePlan(Workspace& workspace) {
   Plan plan;
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
@@ -220,6 +237,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
   plan.being_written = waiting.being_written;
   plan.untaken = waiting.untaken;
+  WEIRHOUSE_TRY(plan.behind_halt, LookBehindHalt(workspace));
   for (const std::string& path : waiting.unmatched) {
     plan.untaken[path] = "its name fits no batch pattern";
   }

@@ -248,7 +248,7 @@ class ArrivedStream final : public ByteStream {
   Result<std::size_t> Read(char* into, std::size_t room) override {
     WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
     if (got > 0) return got;
-    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish());
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish(arriving_.digest));
     if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
     return got;
   }

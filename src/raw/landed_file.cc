@@ -186,16 +186,18 @@ Result<std::size_t> LandedReader::Read(char* into, std::size_t room) {
   return got;
 }
 
-Result<std::optional<Digest>> LandedReader::Finish() {
+Result<std::optional<Digest>> LandedReader::Finish(const std::optional<Digest>& whole) {
   std::string piece(kPieceBytes, '\0');
   for (std::size_t got = 1; got > 0;) {
     WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
   }
+  const Digest digest = sha_.Finish();
+  if (whole && digest == *whole) return std::optional<Digest>(digest);
   if (storage::WritersOf(fd_.get()) == storage::Writers::kSome) return std::optional<Digest>();
   WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd_.get(), file_.path));
   if (!after.UnchangedSince(file_.entry) || offset_ != file_.entry.size_bytes)
     return std::optional<Digest>();
-  return std::optional<Digest>(sha_.Finish());
+  return std::optional<Digest>(digest);
 }
 
 Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,

@@ -31,8 +31,9 @@ class LandedReader final : public ByteStream {
   Result<std::size_t> Read(char* into, std::size_t room) override;
   // Reads what is left: the digest of all bytes. Nothing if the file is being written or has
   // changed since it was listed: then what was read is no file that anybody sent, and is to be
-  // forgotten.
-  Result<std::optional<Digest>> Finish();
+  // forgotten. With `whole`, the digest that an earlier reading of the same file gave: bytes that
+  // have it are that file, whoever takes away its name meanwhile.
+  Result<std::optional<Digest>> Finish(const std::optional<Digest>& whole = std::nullopt);
 
  private:
   LandedReader(const LandedFile& file, storage::Descriptor fd) : file_(file), fd_(std::move(fd)) {}

@@ -275,6 +275,32 @@ TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
   EXPECT_TRUE(whole);
 }
 
+// A sender that replaces a file which was read whole before costs nothing: the open file still
+// holds the bytes.
+TEST_F(LandingTest, AFileThatWasReadWholeIsReadAgainThoughItsNameIsTaken) {
+  const std::string path = At("2013-01-01.jsonl");
+  const auto second_reading = [&](const std::function<void()>& change) -> Result<bool> {
+    std::filesystem::remove(path);
+    WriteFile(path, "first line\nsecond line\n");
+    const LandedFile file = TheFile();
+    WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+    change();
+    WEIRHOUSE_TRY(const std::optional<Digest> digest,
+                  opened.reader->Finish(Sha256Of("first line\nsecond line\n")));
+    return digest == Sha256Of("first line\nsecond line\n");
+  };
+  ASSERT_OK_AND(const bool replaced, second_reading([&] {
+                  WriteFile(At(".new"), "other\n");
+                  std::filesystem::rename(At(".new"), path);
+                }));
+  EXPECT_TRUE(replaced);
+  ASSERT_OK_AND(const bool removed, second_reading([&] { std::filesystem::remove(path); }));
+  EXPECT_TRUE(removed);
+  ASSERT_OK_AND(const bool rewritten,
+                second_reading([&] { WriteFile(path, "FIRST line\nsecond line\n"); }));
+  EXPECT_FALSE(rewritten);
+}
+
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   WriteFile(At("in/2013-01-01.jsonl"), "mine\n");
   const LandedFile file = TheFile();
