@@ -41,9 +41,12 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
 }
 
+constexpr std::string_view kBreakingError = "WH1120";
+
 // Contracts have versions: a change is additive, or it needs a higher major version.
 Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
   std::vector<Diagnostic> refusals;
+  Status refused;
   for (const auto& [id, contract] : workspace.project().contracts) {
     WEIRHOUSE_TRY(const std::shared_ptr<const contract::Contract> registered,
                   RegisteredContract(workspace, id));
@@ -58,6 +61,7 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
     const Status allowed = contract::CheckPublishable(*registered, *contract);
     if (!allowed.ok()) {
       if (allowed.diagnostics().empty()) return allowed;
+      if (refused.ok() || allowed.error_code() == kBreakingError) refused = allowed;
       refusals.insert(refusals.end(), allowed.diagnostics().begin(), allowed.diagnostics().end());
       continue;
     }
@@ -67,11 +71,12 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
       detail += "; " + change.ToString();
     items.push_back({PlanItem::Action::kChange, "contract", id, std::move(detail)});
   }
-  if (refusals.empty()) return Status();
-  const std::string code = refusals.front().error_code;
-  return Status(Code::kContractRefused, "the contract change would break readers")
-      .WithError(code)
-      .WithHint("make it additive, or publish a new major version")
+  if (refused.ok()) return Status();
+  const bool breaking = refused.error_code() == kBreakingError;
+  return Status(Code::kContractRefused, breaking ? "the contract change would break readers"
+                                                 : "a contract changed under the same version")
+      .WithError(refused.error_code())
+      .WithHint(breaking ? "make it additive, or publish a new major version" : refused.hint())
       .WithDiagnostics(std::move(refusals));
 }
 

@@ -491,6 +491,18 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
   }
   return stored;
 }
+
+// All of it is in quarantine, however many records it would have been.
+catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& batch) {
+  const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.record.quarantined";
+  event.subject = arriving.file->source;
+  event.data = {
+      {"source", arriving.file->source}, {"batch", batch},     {"object", arriving.file->name},
+      {"reason", arriving.problem},      {"records", records}, {"quarantined", records}};
+  return event;
+}
 }  // namespace
 
 Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary) {
@@ -528,8 +540,12 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
                   {"name", arriving.file->name},
                   {"sha256", arriving.digest.ToHex()},
                   {"records", arriving.record_count},
-                  {"state", arriving.duplicate ? "duplicate" : "stored"}};
+                  {"state", arriving.duplicate         ? "duplicate"
+                            : arriving.problem.empty() ? "stored"
+                                                       : "quarantined"}};
     request.events.push_back(std::move(event));
+    if (!arriving.duplicate && !arriving.problem.empty())
+      request.events.push_back(RefusedWhole(arriving, batch.name));
   }
   // Removing a landing file tells its sender that we have it: only after the commit. (The planted
   // bug does it before, and the crash harness must notice.)

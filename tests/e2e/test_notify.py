@@ -194,3 +194,15 @@ def test_a_decision_that_cannot_be_taken_is_not_promised(tmp_path):
     project.wh("ingest", code=3)
     assert f"wait behind {run}" in project.wh("plan").stdout
     assert project.json("status")["waiting"]["behind_halted"] == {"run": run, "records": 3}
+
+
+def test_a_file_that_is_refused_whole_fires_the_rate(tmp_path):
+    rules = rule("alerts", "'quarantine_rate > 1%'", "cat >> got.jsonl; echo >> got.jsonl")
+    project = make(tmp_path, rules)
+    land(project, 1)
+    project.wh("ingest")
+    assert told(project) == []
+    project.land("t", "2024-01-02.jsonl", b"{broken\n" * 3)
+    project.wh("ingest", code=3)
+    (event,) = told(project)
+    assert event["data"]["object"] == "2024-01-02.jsonl" and event["data"]["quarantined"] == event["data"]["records"]
