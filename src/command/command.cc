@@ -173,6 +173,12 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
   } else if (!mended.ok()) {
     return Print(context, mended);
   }
+  const std::string& verb = invocation.verb;
+  if (verb == "ingest" || verb == "run" || verb == "apply") {
+    context.Say("note: `wh " + verb +
+                "` began again; what it had committed before stands, is in "
+                "`wh status`, and not in what follows");
+  }
   bool thrown = false;
   return End(context, Attempt(context, &thrown));
 }
