@@ -24,7 +24,7 @@ FILES = {
     "processed/t.sql": "-- wh: table processed.t; key id; order at; event at; known at\nSELECT r.id, r.v, r.at FROM records.t AS r\n",
 }
 GATE = "gate: t\ntable: processed.t\nchecks:\n  - range: { column: v, max: 100 }\n"
-SET = ("training_set: d\nspine: select id, at, v > 1 as y from processed.t\ntime: at\nlabel: y\n"
+SET = ("training_set: d\nspine: select id, \"at\", v > 1 as y from processed.t\ntime: at\nlabel: y\n"
        "features: ['f@1:*']\nsplit: { by: time, train: 60%, valid: 20%, test: 20% }\n")
 VIEW = ("feature_view: f\nversion: 1\nentity: { id: string }\nsource: processed.t\nevent_time: at\nknown_time: at\n"
         "windows: [1d]\nfeatures:\n  n: { agg: count }\n")
@@ -45,7 +45,7 @@ def lab(tmp_path):
 @pytest.mark.parametrize("words", [
     "token create --name y --role reader --on processed", "token new", "token revoke x", "table tag processed.t zz 1",
     "table compact processed.t", "train-set build d", "model train m", "model deploy m#1", "predict m id=a", "demo-data",
-    "reproduce m#1", "serve", "run-view open"])
+    "reproduce m#1", "serve", "run-view open processed.t"])
 def test_a_dry_run_acts_nowhere(lab, words):
     before = lab.status()["commit"]
     assert "--dry-run" in lab.wh(*words.split(), "--dry-run", code=2).stderr
@@ -67,7 +67,7 @@ def test_two_of_one_name_are_refused(lab):
         lab.wh("validate")
         lab.write(f"{folder}/two.yaml", text)
         told = lab.wh("validate", code=2).stderr
-        assert f'the {kind} "' in told and "is defined twice" in told and f"{folder}/two.yaml:1" in told
+        assert f'the {kind} "' in told and "is defined twice" in told and f"{folder}/two.yaml:" in told
         (lab.folder / folder / "two.yaml").unlink()
 
 
