@@ -291,7 +291,7 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
   const json& waiting = document["waiting"];
   context.Line(waiting.contains("refused")
                    ? "waiting    unknown: " + EscapeControl(waiting["refused"].get<std::string>())
-                   : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
+                   : fmt::format("waiting    {} landed objects in {} batches; {} changes to apply",
                                  DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
                                  waiting["changes"].dump()));
   if (const json behind = waiting.value("behind_halted", json()); !behind.is_null()) {
