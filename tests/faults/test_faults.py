@@ -26,7 +26,7 @@ def library(tmp_path_factory):
 def test_the_library_fails_the_nth_call_alone_or_all_from_then_on(tmp_path, library, sticky):
     armed = {"LD_PRELOAD": str(library), "FAULT_UNDER": str(tmp_path), "FAULT_CALL": "mkdir", "FAULT_AT": "2",
              "FAULT_ERRNO": str(errno.ENOSPC), "FAULT_LOG": str(tmp_path) + ".log", **({"FAULT_STICKY": "1"} if sticky else {})}
-    for folder, failed in ((tmp_path, "bcd" if sticky else "b"), (tmp_path.parent / "elsewhere", "")):
+    for folder, failed in ((tmp_path, "bcd" if sticky else "b"), (tmp_path.parent / f"beside-{sticky}", "")):
         folder.mkdir(exist_ok=True)
         done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], env={**os.environ, **armed}, capture_output=True, text=True)
         assert done.stdout.split("\n")[:-1] == [f"{name} {errno.ENOSPC}" for name in failed], done.stderr
