@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "table/key_index.h"
 #include "transform/run.h"
@@ -136,10 +137,9 @@ class ChainRun {
   // new. The others were told when they joined.
   Result<RowsPtr> Select(const RowsPtr& rows, bool tells = false) {
     WEIRHOUSE_TRY_STATUS(
-        transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
-    WEIRHOUSE_TRY(
-        transform::GoodRows good,
-        transform::RunAround(*state_.session, transform_, *transform_.driver, rows, run_time_));
+        RegisterRows(state_.workspace, *state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY(transform::GoodRows good,
+                  RunInPieces(state_.workspace, *state_.session, transform_, rows, run_time_));
     if (tells) poison_ = RejectedBySql(good.poison, definition_.name());
     return std::move(good.rows);
   }

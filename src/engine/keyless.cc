@@ -9,6 +9,8 @@
 
 #include "engine/arrow_rows.h"
 #include "engine/halt.h"
+#include "engine/scratch.h"
+#include "table/stage_many.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
@@ -263,7 +265,9 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
     if (places.empty() && change.joined == nullptr) continue;
     table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     if (!places.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(places));
-    if (change.joined != nullptr) WEIRHOUSE_TRY_STATUS(write.Append(*change.joined).status());
+    if (change.joined != nullptr)
+      WEIRHOUSE_TRY_STATUS(
+          table::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)));
     WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
     publication.Add(staged);
   }

@@ -21,7 +21,9 @@
 #include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
+#include "engine/scratch.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
 
@@ -232,7 +234,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (records != sources_.end()) rows = records->second.rows;
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       const TableWork* upstream = WorkOn(reference.name);
       *has_work = *has_work || IsNews(reference.name) ||
@@ -246,12 +248,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
                     AllRecords(reference.name.substr(reference.name.find('.') + 1)));
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     }
   }
   return Status();
@@ -291,8 +293,7 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
       transform.driver ? driver_rows_[*transform.driver] : std::shared_ptr<arrow::Table>();
   const auto run = [&]() -> Result<transform::GoodRows> {
     if (driven != nullptr) {
-      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
-                                  run_.planned_at);
+      return RunInPieces(workspace_, *state_.session, transform, driven, run_.planned_at);
     }
     WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, run_.planned_at));
     return transform::GoodRows{std::move(rows), {}};
@@ -399,6 +400,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
     }
     return StagedRows(name, columns);
   };
+  input.scratch = ScratchOf(workspace_);
   input.history_checks = !SkipsHistory(workspace_.project().profile);
   WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   WEIRHOUSE_TRY_STATUS(report.stopped);

@@ -7,6 +7,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "transform/run.h"
 
@@ -120,12 +121,12 @@ class Rebuilder {
       WEIRHOUSE_TRY(const RowsPtr rows, InputOf(reference));
       if (reference.name == transform.driver) driven = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(state_.workspace, *state_.session, transform, reference.name, rows));
     }
     transform::GoodRows good;
     if (driven != nullptr) {
-      WEIRHOUSE_TRY(good, transform::RunAround(*state_.session, transform, *transform.driver,
-                                               driven, scope_.run_time));
+      WEIRHOUSE_TRY(
+          good, RunInPieces(state_.workspace, *state_.session, transform, driven, scope_.run_time));
     } else {
       WEIRHOUSE_TRY(good.rows,
                     transform::RunTransform(*state_.session, transform, scope_.run_time));

@@ -480,5 +480,34 @@ TEST_F(OnlineStoreTest, AnswersTheSameAfterEvictionWhereItAnswersAtAll) {
     }
   }
 }
+
+TEST_F(OnlineStoreTest, ManyRowsAreAppliedAPieceAtATimeAsAtOnce) {
+  for (const char* source : {"processed.x", "processed.x_history"}) {
+    const ViewPlan plan = Latest(source);
+    std::vector<std::vector<std::string>> answers;
+    for (const std::int64_t at_once : {1000, 1, 2, 3, 5}) {
+      ASSERT_OK(online_->Reset(plan));
+      online_->TakeAtOnce(at_once);
+      Apply(plan, {Put("a", "1", 10, 10, 1), Put("b", "2", 10, 10, 2), Put("c", "3", 9, 9, 3)}, 1);
+      Apply(plan,
+            {Put("b", "1", 11, 12, 4), Put("a", "4", 12, 12, 5), Put("c", "3", 9, 13, 6),
+             Put("a", "5", 12, 14, 7), Put("c", "6", 20, 20, 8)},
+            2, {"2", "3"});
+      EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(2));
+      std::vector<std::string> all;
+      for (const char* who : {"a", "b", "c"}) {
+        for (const std::int64_t at : {9, 10, 12, 13, 15, 30}) {
+          const FeatureValue value = First(plan, who, at);
+          all.push_back(std::string(StatusName(value.status)) + " " +
+                        std::to_string(value.event_time.value_or(-1)));
+        }
+      }
+      answers.push_back(std::move(all));
+      EXPECT_EQ(answers.back(), answers.front()) << source << " " << at_once;
+      Reopen();
+      EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(2));
+    }
+  }
+}
 }  // namespace
 }  // namespace weirhouse::feature

@@ -14,6 +14,7 @@
 #include "lineage/verify_views.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
+#include "storage/piece_put.h"
 #include "table/table.h"
 
 namespace weirhouse::lineage {
@@ -118,15 +119,15 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto bytes = disk_.Read(file.path);
-    if (!bytes.ok()) {
-      return fmt::format("{} cannot be read: {}: {}", file.what, bytes.status().message(),
+    const auto found = storage::DigestOfFile(disk_, file.path);
+    if (!found.ok()) {
+      return fmt::format("{} cannot be read: {}: {}", file.what, found.status().message(),
                          file.path);
     }
-    *bytes_read += static_cast<std::int64_t>(bytes->size());
-    if (const Digest found = Sha256Of(*bytes); found != file.digest) {
-      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what, found.ToHex(),
-                         file.digest.ToHex(), file.path);
+    *bytes_read += file.size_bytes;
+    if (*found != file.digest) {
+      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what,
+                         found->ToHex(), file.digest.ToHex(), file.path);
     }
     return Writable(file);
   }

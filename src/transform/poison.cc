@@ -34,8 +34,13 @@ bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
 class Search {
  public:
   Search(storage::SqlSession& session, const CheckedTransform& checked, const std::string& driver,
-         const RowsPtr& input, ProcessTime run_time)
-      : session_(session), checked_(checked), driver_(driver), input_(input), run_time_(run_time) {}
+         const RowsPtr& input, ProcessTime run_time, std::size_t told)
+      : session_(session),
+        checked_(checked),
+        driver_(driver),
+        input_(input),
+        run_time_(run_time),
+        told_(told) {}
 
   Result<GoodRows> Run(const Status& failed) {
     const auto on_none = RunOver(input_->Slice(0, 0));
@@ -134,7 +139,7 @@ class Search {
     std::vector<PoisonRow> poison;
     for (const auto& [row, place] : bad_) {
       PoisonRow told{RecordOf(row), place.place, place.expression, {}};
-      if (poison.size() < kToldInFull) {
+      if (told_ + poison.size() < kToldInFull) {
         const auto alone = RunOver(input_->Slice(row, 1));
         if (!alone.ok()) told.found = WordsOf(alone.status().message());
       }
@@ -153,6 +158,7 @@ class Search {
   const std::string& driver_;
   const RowsPtr input_;
   const ProcessTime run_time_;
+  const std::size_t told_;
   std::map<std::int64_t, FailingPlace> bad_;  // by row of the input
   std::vector<RowsPtr> parts_;                // what slices that did not fail gave
 };
@@ -167,10 +173,10 @@ std::string CutText(std::string text, std::size_t bytes_max) {
 
 Result<GoodRows> RunAround(storage::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,
-                           ProcessTime run_time) {
+                           ProcessTime run_time, std::size_t told) {
   Result<RowsPtr> rows = RunTransform(session, checked, run_time);
   if (rows.ok()) return GoodRows{*std::move(rows), {}};
   if (!FailedOnValue(rows.status())) return rows.status();
-  return Search(session, checked, driver, input, run_time).Run(rows.status());
+  return Search(session, checked, driver, input, run_time, told).Run(rows.status());
 }
 }  // namespace weirhouse::transform
