@@ -118,7 +118,7 @@ SqlCatalog::Reader::~Reader() {
   if (!counted_) return;
   const std::lock_guard lock(catalog_.read_mutex_);
   --catalog_.readers_at_work_;
-  if (connection_ != nullptr && !connection_->lost() &&
+  if (connection_ != nullptr && !at_work_ && !connection_->lost() &&
       catalog_.idle_readers_.size() < kReadersKept) {
     catalog_.idle_readers_.push_back(std::move(connection_));
   }
@@ -146,12 +146,26 @@ Status SqlCatalog::Reader::Open() {
 
 Status SqlCatalog::Reader::Run(const Body& statement) {
   WEIRHOUSE_TRY_STATUS(Open());
+  at_work_ = true;
   Status status = statement(*connection_);
+  at_work_ = false;
   // The connection had ended while nobody used it, so no row was visited: another one will do. The
   // others that are idle have ended with it, or will be found to have.
   if (status.ok() || !connection_->lost()) return status;
   WEIRHOUSE_TRY(connection_, catalog_.open_(/*read_only=*/true));
-  return statement(*connection_);
+  at_work_ = true;
+  status = statement(*connection_);
+  at_work_ = false;
+  return status;
+}
+
+Status SqlCatalog::Reader::RunToEnd(const Body& statements) {
+  at_work_ = true;
+  Status status = statements(*connection_);
+  // Nothing was written: ending the transaction is all that is wanted.
+  connection_->Rollback();
+  at_work_ = false;
+  return status;
 }
 
 Status SqlCatalog::Read(const Body& body) { return Reader(*this).Run(body); }
@@ -159,9 +173,6 @@ Status SqlCatalog::Read(const Body& body) { return Reader(*this).Run(body); }
 Status SqlCatalog::ReadOneState(const Body& body) {
   Reader reader(*this);
   WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
-  Status status = body(reader.database());
-  // Nothing was written: ending the transaction is all that is wanted.
-  reader.database().Rollback();
-  return status;
+  return reader.RunToEnd(body);
 }
 }  // namespace weirhouse::catalog

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/memory_reserve.h"
 #include "storage/kv_damage.h"
 
 namespace weirhouse::storage {
@@ -70,6 +71,14 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
 
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// A call into RocksDB, which was not written to be broken off by what is thrown: others would wait
+// for ever for what it held.
+template <typename Call>
+auto Whole(const Call& call) {
+  const UseMemoryReserve reserve;
+  return call();
+}
 
 class RocksBatch : public KvBatch {
  public:
@@ -135,7 +144,8 @@ Status StatusOfRead(const rocksdb::Status& status, std::string_view what,
 Result<std::optional<std::string>> GetFrom(rocksdb::DB& db, const rocksdb::ReadOptions& options,
                                            std::string_view key, const std::string& folder) {
   rocksdb::PinnableSlice value;
-  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value);
+  const rocksdb::Status status =
+      Whole([&] { return db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value); });
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) return StatusOfRead(status, "read", folder);
   return std::optional<std::string>(value.ToString());
@@ -148,8 +158,9 @@ Status ScanIn(rocksdb::DB& db, rocksdb::ReadOptions options, std::string_view be
   const rocksdb::Slice upper = SliceOf(end);
   options.iterate_upper_bound = &upper;
   options.readahead_size = kIteratorReadaheadBytes;
-  const std::unique_ptr<rocksdb::Iterator> iterator(db.NewIterator(options));
-  for (iterator->Seek(SliceOf(begin)); iterator->Valid(); iterator->Next()) {
+  const std::unique_ptr<rocksdb::Iterator> iterator(Whole([&] { return db.NewIterator(options); }));
+  for (Whole([&] { iterator->Seek(SliceOf(begin)); }); iterator->Valid();
+       Whole([&] { iterator->Next(); })) {
     if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
   }
   const rocksdb::Status status = iterator->status();
@@ -201,7 +212,7 @@ class RocksStore : public KvStore {
     // how far it came, and memory tables reach the disk in the order of their writes. A clean close
     // flushes them.
     options.disableWAL = !sync;
-    const rocksdb::Status status = db_->Write(options, rocks->batch());
+    const rocksdb::Status status = Whole([&] { return db_->Write(options, rocks->batch()); });
     return status.ok() ? Status::Ok() : StatusOfRocks(status, "write to", folder_);
   }
 
@@ -214,8 +225,10 @@ class RocksStore : public KvStore {
     std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
     std::vector<rocksdb::PinnableSlice> values(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(), slices.data(),
-                  values.data(), statuses.data());
+    Whole([&] {
+      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(),
+                    slices.data(), values.data(), statuses.data());
+    });
     std::vector<std::optional<std::string>> answers(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (statuses[i].IsNotFound()) continue;
@@ -234,7 +247,7 @@ class RocksStore : public KvStore {
   std::unique_ptr<KvState> Look() override { return std::make_unique<RocksState>(*db_, folder_); }
 
   Status Flush() override {
-    const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions());
+    const rocksdb::Status status = Whole([&] { return db_->Flush(rocksdb::FlushOptions()); });
     return status.ok() ? Status::Ok() : StatusOfRocks(status, "flush", folder_);
   }
 
@@ -294,11 +307,11 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
       return Status(Code::kNotFound, fmt::format("key-value store does not exist: {}", folder))
           .WithError("WH7028");
     }
-    status = rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw);
+    status = Whole([&] { return rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw); });
   } else {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    status = rocksdb::DB::Open(OptionsOf(options), folder, &raw);
+    status = Whole([&] { return rocksdb::DB::Open(OptionsOf(options), folder, &raw); });
   }
   std::unique_ptr<rocksdb::DB> db(raw);
   if (!status.ok()) return StatusOfRocks(status, "open", folder);
