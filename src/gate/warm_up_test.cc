@@ -110,7 +110,8 @@ TEST_F(WarmUpTest, OfAWeekdayItTakesTheWeeksOfItsWindow) {
     if (even_week && day % 7 != 3) continue;
     const State state = Publish(DayEnd(day));
     EXPECT_EQ(state, StateBy(std::span(history_).first(history_.size() - 1), DayEnd(day)));
-    if (day > 70) EXPECT_LE(read_, 60U) << day;
+    if (day <= 70) continue;
+    EXPECT_LE(read_, 60U) << day;
   }
 }
 
