@@ -110,7 +110,6 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
                                     const std::string& ref) {
   const RunId run = publication.run().id;
   std::vector<StoredLoser> losers;
-  std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
   std::vector<std::shared_ptr<arrow::Table>> many;
   for (const auto& one : work) {
     if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
@@ -120,14 +119,15 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
       losers.insert(losers.end(), mine.begin(), mine.end());
       continue;
     }
-    if (one->is_full() && !before && one->transform().row_wise) {
-      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
+    std::vector<StoredLoser> mine;
+    if (one->is_full() && one->transform().row_wise) {
+      const std::string& name = one->transform().definition.name();
+      WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosersOf(workspace, name));
+      mine =
+          transform::LoserChanges(before, name, one->losers(), RecordsOf(*one->added_rows()), run);
+    } else {
+      mine = LosersOf(*one, run);
     }
-    std::vector<StoredLoser> mine =
-        one->is_full() && before
-            ? transform::LoserChanges(*before, one->transform().definition.name(), one->losers(),
-                                      RecordsOf(*one->added_rows()), run)
-            : LosersOf(*one, run);
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
   if (losers.empty() && many.empty()) return table::TablePtr();
