@@ -24,6 +24,9 @@ std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
 }
 
+// A commit in between two reads would make sums of two moments.
+constexpr int kLooksMax = 8;
+
 struct Balance {
   std::int64_t objects = 0;
   std::int64_t records = 0;                         // of all raw objects
@@ -341,12 +344,29 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
     context.Line("clock      " + document["clock_went_back"].get<std::string>());
   if (tables.size() > 0) context.streams().Out("\n" + tables.AsText());
 }
+
+struct Account {
+  std::vector<json> halted;
+  Balance balance;
+};
+
+// Of one moment: looked at again as long as commits come in between and the sum is not right.
+Result<Account> TakeAccount(catalog::Catalog& catalog) {
+  for (int look = 1;; ++look) {
+    Account account;
+    WEIRHOUSE_TRY(const CommitSeq before, catalog.LastSeq());
+    WEIRHOUSE_TRY(account.halted, HaltedStories(catalog));
+    WEIRHOUSE_TRY(account.balance, MakeBalance(catalog, account.halted));
+    WEIRHOUSE_TRY(const CommitSeq after, catalog.LastSeq());
+    if (before == after || account.balance.adds_up() || look == kLooksMax) return account;
+  }
+}
 }  // namespace
 
 Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<json> halted, HaltedStories(workspace->catalog()));
-  WEIRHOUSE_TRY(Balance balance, MakeBalance(workspace->catalog(), halted));
+  WEIRHOUSE_TRY(Account account, TakeAccount(workspace->catalog()));
+  auto& [halted, balance] = account;
   for (const engine::Source& source : workspace->project().sources) {
     WEIRHOUSE_TRY(const std::int64_t further, KeylessFurtherOn(*workspace, source.name));
     if (further > 0) balance.quarantined[source.name] += further;

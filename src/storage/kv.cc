@@ -59,8 +59,10 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
         .WithError("WH7010")
         .WithHint("free some space on the disk and run the command again");
   }
-  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() ||
-      status.IsIncomplete() || status.IsAborted()) {
+  // What RocksDB could not read of its options when it opened them, it calls an invalid argument.
+  const bool unread = status.IsInvalidArgument() && message.find("IO error") != std::string::npos;
+  if (unread || status.IsIOError() || status.IsBusy() || status.IsTimedOut() ||
+      status.IsTryAgain() || status.IsIncomplete() || status.IsAborted()) {
     return Status(Code::kUnavailable, message)
         .WithError("WH7026")
         .WithHint(IsLocked(status) ? "another process has it open; try again when it is done"
