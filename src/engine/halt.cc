@@ -231,6 +231,7 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, batch.keyless, quarantine));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, quarantine));
   catalog::CommitRequest& request = publication.request();
+  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, quarantine, {}, request));
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;

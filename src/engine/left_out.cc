@@ -94,6 +94,7 @@ Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
     Count(share, told);
   }
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
+  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, changes, {}, publication.request()));
   return told;
 }
 }  // namespace weirhouse::engine

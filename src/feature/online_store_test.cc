@@ -413,6 +413,24 @@ TEST_F(OnlineStoreTest, IsCaughtBySkewWhenItsTiesAreOrderedOtherwise) {
   EXPECT_EQ(report->first[0].offline, Value(std::int64_t{3}));
 }
 
+TEST_F(OnlineStoreTest, AnotherStatusOfTheSameValueIsToldToo) {
+  const ViewPlan plan = Latest();
+  ASSERT_OK(online_->Reset(plan));
+  Apply(plan, {Put("b", "k1", 10, 10, 1)}, 1);
+  SampleRow nothing = Put("a", "k1", 10, 10, 1);
+  nothing.values = {Value()};
+  auto report = MeasureSkew({plan}, {{"v@1", {Value(std::string("a"))}, 12, 12, {}}}, online_.get(),
+                            [&](const FeatureView&) -> Result<std::shared_ptr<arrow::Table>> {
+                              return SampleTable(plan, {nothing});
+                            });
+  ASSERT_OK(report);
+  EXPECT_EQ(report->differing, 0);
+  EXPECT_EQ(report->status_differing, 1);
+  ASSERT_EQ(report->first.size(), 1U);
+  EXPECT_EQ(report->first[0].online_status, "not_found");
+  EXPECT_EQ(report->first[0].offline_status, "null");
+}
+
 TEST_F(OnlineStoreTest, EvictionKeepsWhatARebuildKeeps) {
   const ViewPlan plan = Everything();
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
