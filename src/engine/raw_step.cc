@@ -390,8 +390,14 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
     }
     if (!changed) return objects.status();
     workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary tells it");
-    summary.untaken_files[arrivals[*changed].file->path] = std::string(kChangedWhy);
-    arrivals.erase(arrivals.begin() + static_cast<std::ptrdiff_t>(*changed));
+    // A file that lies aside with the same bytes was to be the repeat of this one.
+    const Arriving gone = arrivals[*changed];
+    std::erase_if(arrivals, [&](const Arriving& one) {
+      const bool same = one.file->source == gone.file->source &&
+                        one.file->name == gone.file->name && one.digest == gone.digest;
+      if (same) summary.untaken_files[one.file->path] = std::string(kChangedWhy);
+      return same;
+    });
   }
   return stored;
 }
