@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "catalog/moment.h"
 #include "catalog/schema.h"
 #include "catalog/tallied_database.h"
 #include "storage/postgres.h"
@@ -168,11 +171,57 @@ Status SqlCatalog::Reader::RunToEnd(const Body& statements) {
   return status;
 }
 
-Status SqlCatalog::Read(const Body& body) { return Reader(*this).Run(body); }
+namespace {
+// The states that this thread reads just now, the last one begun first.
+struct HeldState {
+  const SqlCatalog* catalog;
+  Database* database;
+  const HeldState* outer;
+};
+thread_local const HeldState* held_state = nullptr;
+
+class Hold {
+ public:
+  Hold(const SqlCatalog& catalog, Database& database)
+      : state_{&catalog, &database, std::exchange(held_state, &state_)} {}
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { held_state = state_.outer; }
+
+ private:
+  const HeldState state_;
+};
+
+// The connection on which this thread reads one state of `catalog`; null: none.
+Database* HeldOf(const SqlCatalog& catalog) {
+  for (const HeldState* state = held_state; state != nullptr; state = state->outer) {
+    if (state->catalog == &catalog) return state->database;
+  }
+  return nullptr;
+}
+}  // namespace
+
+Status SqlCatalog::Read(const Body& body) {
+  if (Database* const held = HeldOf(*this)) return body(*held);
+  return Reader(*this).Run(body);
+}
 
 Status SqlCatalog::ReadOneState(const Body& body) {
+  return ReadTogether([&] { return Read(body); });
+}
+
+Status SqlCatalog::ReadTogether(const std::function<Status()>& body) {
+  if (HeldOf(*this) != nullptr) return body();
   Reader reader(*this);
   WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
-  return reader.RunToEnd(body);
+  return reader.RunToEnd([&](Database& database) {
+    const Hold hold(*this, database);
+    return body();
+  });
+}
+
+Status AtOneMoment(Catalog& catalog, const std::function<Status()>& body) {
+  auto* const sql = dynamic_cast<SqlCatalog*>(&catalog);
+  return sql == nullptr ? body() : sql->ReadTogether(body);
 }
 }  // namespace weirhouse::catalog

@@ -31,6 +31,8 @@ class SqlCatalog final : public Catalog {
                                                const CatalogOptions& options);
 
   std::string place() const override { return shown_; }
+  // See moment.h.
+  Status ReadTogether(const std::function<Status()>& body);
 
   Result<Run> PlanRun(const RunPlan& plan) override;
   Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) override;

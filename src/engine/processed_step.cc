@@ -100,6 +100,10 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
   }
   records_upto_ = raw_.seq;
+  external_upto_ = raw_.seq;  // of news: the commit that it ends at
+  if (news_ == nullptr) {
+    WEIRHOUSE_TRY(external_upto_, workspace_.catalog().LastSeq());
+  }
   StepInputs step;
   step.kind = "processed";
   step.name = batch_;
@@ -339,14 +343,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
   if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
-    std::optional<SnapshotId> snapshot;
-    if (IsNews(table)) {
-      snapshot = news_->snapshots.at(table).snapshot;
-    } else {
-      WEIRHOUSE_TRY(const auto now, workspace_.FindTable(table));
-      if (now && (*now)->current_snapshot() != nullptr) snapshot = (*now)->current_snapshot()->id;
-    }
-    return ExternalRows(workspace_, *external, snapshot, columns);
+    return ExternalRowsAsOf(workspace_, *external, external_upto_, columns);
   }
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
   if (existing) return state_.tables.Rows(table, columns);
