@@ -25,7 +25,6 @@ std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
 }
 
-
 struct Balance {
   std::int64_t objects = 0;
   std::int64_t records = 0;                         // of all raw objects
