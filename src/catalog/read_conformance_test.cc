@@ -56,7 +56,11 @@ TEST_P(CatalogConformance, ReadsOfOneMomentAgreeWhateverIsCommittedBetweenThem) 
     ASSERT_OK(catalog_->Commit(FullOf(run, expected, "m" + std::to_string(day))));
   };
   commit(1);
-  ASSERT_OK(AtOneMoment(*catalog_, [&]() -> Status {
+  const auto inner = [&]() -> Status {
+    EXPECT_EQ(ValueOf(catalog_->Commits(CommitSeq(0), 10)).size(), 1U);
+    return Status::Ok();
+  };
+  const auto outer = [&]() -> Status {
     EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(1));
     std::thread writer([&] { commit(2); });
     writer.join();
@@ -65,16 +69,14 @@ TEST_P(CatalogConformance, ReadsOfOneMomentAgreeWhateverIsCommittedBetweenThem) 
     EXPECT_EQ(ValueOf(catalog_->FindTable("processed.arrival"))->metadata_location, "m1");
     EXPECT_EQ(ValueOf(catalog_->Files(std::nullopt)).size(), 1U);
     EXPECT_OK(catalog_->VerifyChain());  // of several statements itself
-    EXPECT_OK(AtOneMoment(*catalog_, [&]() -> Status {
-      EXPECT_EQ(ValueOf(catalog_->Commits(CommitSeq(0), 10)).size(), 1U);
-      return Status::Ok();
-    }));
+    EXPECT_OK(AtOneMoment(*catalog_, inner));
     EXPECT_EQ(ValueOf(catalog_->RecordStates()).size(), 2U);
     // Another thread sees what there is.
     std::thread reader([&] { EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(2)); });
     reader.join();
     return Status::Ok();
-  }));
+  };
+  ASSERT_OK(AtOneMoment(*catalog_, outer));
   EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(2));
   const Status refused = AtOneMoment(
       *catalog_, []() -> Status { return Status(Code::kInvalidInput, "not like this"); });
