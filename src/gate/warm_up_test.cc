@@ -15,7 +15,7 @@ class WarmUpTest : public GateTest {
  protected:
   void Begin(const std::string& window, int warmup) {
     gate_ = ParseGates(fmt::format("gate: g\ntable: processed.t\nchecks:\n  - row_count_change: {{ "
-                                   "window: {}, within: 50% to 150%, warmup: {} }}\n",
+                                   "vs: {}, within: 50%, warmup: {} }}\n",
                                    window, warmup),
                        "gates/g.yaml")
                 .value()
