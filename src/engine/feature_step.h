@@ -18,8 +18,10 @@ namespace weirhouse::engine {
 // One view's share of a feature run.
 struct ViewWork {
   const feature::ViewPlan* plan = nullptr;
-  std::shared_ptr<arrow::Table> rows;         // feature rows that join its table, sorted
-  std::vector<feature::LeftOutRow> left_out;  // rows of the source that give none
+  std::shared_ptr<arrow::Table> rows;           // feature rows that join its table, sorted
+  std::vector<feature::LeftOutRow> left_out;    // rows of the source that give none
+  std::vector<feature::LeftOutRow> taken_back;  // the same of rows that left the source
+  bool tells_all = false;                       // `left_out` are all the view has
   std::vector<std::string> replaced;  // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                 // `rows` are all rows: the table is replaced
   std::optional<bool> unique_keys;    // of an external source, read as a whole
