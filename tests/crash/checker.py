@@ -40,6 +40,8 @@ class Landed:
 
 
 class Check:
+    GATED = {"processed.arrival": "arrival"}    # table → its gate
+
     def __init__(self, project, landed, drained):
         self.project = pathlib.Path(project)
         self.landed = landed
@@ -178,6 +180,9 @@ class Check:
                 self.fail(f"I2: feature.{view}_v1 has {len(found)} rows where the history has {len(wanted)}")
 
     # ---- I3
+    def lines_of(self, file):
+        return oracle.lines_of(file.copy.read_bytes(), file.source)[0]
+
     def check_raw(self):
         by_identity = {(file.source, file.name, file.digest): file for file in self.landed}
         for row in self.catalog.rows("SELECT * FROM object WHERE state <> 'duplicate'"):
@@ -194,7 +199,7 @@ class Check:
             if self.landed and file is None:
                 self.fail(f"I3: {name} is in raw with bytes that never landed")
             elif file is not None:
-                lines, _ = oracle.lines_of(file.copy.read_bytes(), file.source)
+                lines = self.lines_of(file)
                 if len(lines) != row["record_count"]:
                     self.fail(f"I1: {name} has {len(lines)} records, the catalog says {row['record_count']}")
 
@@ -316,11 +321,10 @@ class Check:
             if row["state"] not in PUBLISHING:
                 self.fail(f"I7: run r{row['run']} published {row['batch']} though gate {row['gate']} {row['state']}")
         judged = {(row["batch"], row["gate"]) for row in self.catalog.rows("SELECT batch, gate FROM verdict")}
-        gated = {"processed.arrival": "arrival"}
         for row in self.catalog.rows(
                 "SELECT DISTINCT c.batch, s.table_name FROM snapshot s JOIN commit_log c ON c.seq = s.seq "
                 "WHERE c.layer = 'processed' AND s.ref = 'main' AND s.added_rows > 0"):
-            gate = gated.get(row["table_name"])
+            gate = self.GATED.get(row["table_name"])
             if gate and (row["batch"], gate) not in judged:
                 self.fail(f"I7: {row['table_name']} took batch {row['batch']}, which no gate judged")
 

@@ -1,0 +1,55 @@
+"""What the campaign relies on: its library fails the very call it was asked to, its comparison sees what differs."""
+import collections
+import errno
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import calls  # noqa: E402
+import content  # noqa: E402
+
+MAKE = "import os, sys\nfor name in 'abcd':\n    try:\n        os.mkdir(f'{sys.argv[1]}/{name}')\n" \
+       "    except OSError as error:\n        print(name, error.errno)\n"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return calls.build_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.mark.parametrize("sticky", (False, True))
+def test_the_library_fails_the_nth_call_alone_or_all_from_then_on(tmp_path, library, sticky):
+    armed = {"LD_PRELOAD": str(library), "FAULT_UNDER": str(tmp_path), "FAULT_CALL": "mkdir", "FAULT_AT": "2",
+             "FAULT_ERRNO": str(errno.ENOSPC), "FAULT_LOG": str(tmp_path) + ".log", **({"FAULT_STICKY": "1"} if sticky else {})}
+    for folder, failed in ((tmp_path, "bcd" if sticky else "b"), (tmp_path.parent / f"beside-{sticky}", "")):
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], env={**os.environ, **armed}, capture_output=True, text=True)
+        assert done.stdout.split("\n")[:-1] == [f"{name} {errno.ENOSPC}" for name in failed], done.stderr
+    assert pathlib.Path(f"{tmp_path}.log").read_text().splitlines()[0] == f"2 mkdir {tmp_path}/b"
+
+
+def test_a_lost_a_doubled_and_a_changed_row_differ_from_the_twin():
+    twin = {"processed.a": collections.Counter({("1",): 1, ("2",): 1})}
+    assert content.differences({"processed.a": collections.Counter({("1",): 1, ("2",): 1})}, twin) == []
+    for rows in ({("1",): 1}, {("1",): 1, ("2",): 2}, {("1",): 1, ("3",): 1}):
+        assert content.differences({"processed.a": collections.Counter(rows)}, twin)
+    assert content.differences({}, twin)
+
+
+def test_the_definition_leaves_out_what_was_discarded_and_keeps_the_newest():
+    first = [{"id": "k", "n": 1, "at": "2024-01-01T00:00:00Z"}, {"n": "no key"}]
+    second = [{"id": "k", "n": 2, "at": "2024-01-02T00:00:00Z"}]
+    both = content.expected([(first, False), (second, False)])
+    assert [row[1] for row in both["processed.a"]] == ["2"] and len(both["processed.a_history"]) == 2
+    assert [row[1] for row in content.expected([(first, False), (second, True)])["processed.a"]] == ["1"]
+
+
+def test_every_verb_and_every_call_is_in_the_campaign():
+    made = calls.specs(450, seed=1)
+    assert {(spec["verb"], spec["call"]) for spec in made} == {(verb, call) for verb in calls.VERBS for call in calls.KINDS}
+    assert made == calls.specs(450, seed=1) != calls.specs(450, seed=2)
