@@ -75,6 +75,12 @@ class Project:
                     continue
                 self.land(source, path.name, path.read_bytes())
 
+    def write(self, path, text):
+        """A definition file, whole."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
     def edit(self, path, *changes):
         """Replaces texts of a definition file, each of which must be there."""
         file = self.folder / path

@@ -8,7 +8,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <set>
+#include <stdexcept>
 #include <string>
 
 namespace weirhouse {
@@ -18,10 +20,21 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// WEIRHOUSE_FAILPOINT_THROW=memory|error: the failpoint throws, as if memory had run out or as a
+// bug would, where it would else end the process.
+enum class Throws : std::uint8_t { kNothing, kNoMemory, kError };
+
+Throws WhatItThrows() {
+  const std::string text = Environment("WEIRHOUSE_FAILPOINT_THROW");
+  if (text.empty()) return Throws::kNothing;
+  return text == "memory" ? Throws::kNoMemory : Throws::kError;
+}
+
 struct Armed {
   std::string name;
   std::int64_t hit = 1;
   bool lose = false;
+  Throws throws = Throws::kNothing;
   std::string list_path;
   std::string planted;
   bool active = false;
@@ -33,6 +46,7 @@ struct Armed {
       name.resize(colon);
     }
     lose = Environment("WEIRHOUSE_FAILPOINT_LOSE") == "1";
+    throws = WhatItThrows();
     list_path = Environment("WEIRHOUSE_FAILPOINT_LIST");
     planted = "," + Environment("WEIRHOUSE_PLANT") + ",";
     active = !name.empty() || !list_path.empty();
@@ -63,6 +77,8 @@ void ReachFailpoint(std::string_view name) {
   if (!armed.active) return;
   if (!armed.list_path.empty()) AppendToList(armed.list_path, name);
   if (armed.name != name || ++hits != armed.hit) return;
+  if (armed.throws == Throws::kNoMemory) throw std::bad_alloc();
+  if (armed.throws == Throws::kError) throw std::runtime_error("a failpoint threw");
   if (armed.lose && lose_unsynced.load() != nullptr) lose_unsynced.load()();
   _exit(137);
 }

@@ -34,26 +34,31 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
   return text;
 }
 
+namespace {
+// Bytes of the character that begins at `at`; 0 if no character of UTF-8 does.
+int CharacterBytes(const unsigned char* at, const unsigned char* end) {
+  if (*at < 0x80) return 1;
+  const int length = *at >= 0xc2 && *at < 0xe0   ? 2
+                     : *at >= 0xe0 && *at < 0xf0 ? 3
+                     : *at >= 0xf0 && *at < 0xf5 ? 4
+                                                 : 0;
+  if (length == 0 || end - at < length) return 0;
+  for (int i = 1; i < length; ++i) {
+    if ((at[i] & 0xc0) != 0x80) return 0;
+  }
+  // Overlong, surrogate, beyond U+10FFFF.
+  const bool outside = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+                       (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f);
+  return outside ? 0 : length;
+}
+}  // namespace
+
 bool IsValidUtf8(std::string_view text) {
   const auto* at = reinterpret_cast<const unsigned char*>(text.data());
   const auto* end = at + text.size();
   while (at < end) {
-    if (*at < 0x80) {
-      ++at;
-      continue;
-    }
-    const int length = *at >= 0xc2 && *at < 0xe0   ? 2
-                       : *at >= 0xe0 && *at < 0xf0 ? 3
-                       : *at >= 0xf0 && *at < 0xf5 ? 4
-                                                   : 0;
-    if (length == 0 || end - at < length) return false;
-    for (int i = 1; i < length; ++i) {
-      if ((at[i] & 0xc0) != 0x80) return false;
-    }
-    if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
-        (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)) {
-      return false;  // overlong, surrogate, beyond U+10FFFF
-    }
+    const int length = CharacterBytes(at, end);
+    if (length == 0) return false;
     at += length;
   }
   return true;
@@ -127,10 +132,13 @@ std::string EscapeControl(std::string_view text) {
       out += fmt::format(
           "\\u{:04x}", (bidi ? 0x2000 : 0x2040) + (static_cast<unsigned char>(text[i + 2]) & 0x3f));
       i += 2;
-    } else if (c < 0x20 || c == 0x7f) {
+    } else if (const auto* at = reinterpret_cast<const unsigned char*>(text.data()) + i;
+               c < 0x20 || c == 0x7f || CharacterBytes(at, at + (text.size() - i)) == 0) {
       out += fmt::format("\\x{:02x}", c);
     } else {
-      out += text[i];
+      const int length = CharacterBytes(at, at + (text.size() - i));
+      out += text.substr(i, static_cast<std::size_t>(length));
+      i += static_cast<std::size_t>(length) - 1;
     }
   }
   return out;

@@ -54,7 +54,8 @@ TEST(Text, LetsNoDataDriveATerminal) {
             "\\u009b2J");
   EXPECT_EQ(EscapeControl("x\xe2\x80\xaey\xe2\x81\xa6"), "x\\u202ey\\u2066");
   EXPECT_EQ(EscapeControl("naïve — 日本 \xc2\xa0"), "naïve — 日本 \xc2\xa0");
-  EXPECT_EQ(EscapeControl("\xc2"), "\xc2") << "half a character at the end is left alone";
+  EXPECT_EQ(EscapeControl("\xc2"), "\\xc2") << "half a character, which no reader of UTF-8 takes";
+  EXPECT_EQ(EscapeControl("a\xad: \xed\xa0\x80é"), "a\\xad: \\xed\\xa0\\x80é");
 }
 
 TEST(Text, QuotesForSql) {

@@ -9,12 +9,36 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory_reserve.h"
+
 namespace weirhouse {
 namespace {
+// Made before it is needed: where memory has run out there is none to tell it with. A copy takes
+// none.
+const Status kNoMemory =
+    Status(Code::kUnavailable, "not enough memory")
+        .WithError(std::string(kNoMemoryError))
+        .WithHint("all that was committed stands; give the process more memory, then run again");
+
 Status NoThread(const char* why) {
   return Status(Code::kUnavailable, fmt::format("the system gives no more threads: {}", why))
       .WithError(std::string(kNoThreadError))
       .WithHint("end other programs of this user, or raise `ulimit -u` and the memory limit");
+}
+
+Status Bug(const char* what) {
+  return Status(Code::kInternal, fmt::format("a bug here: {}", what))
+      .WithError("WH8035")
+      .WithHint("please report it with the command and its output");
+}
+
+template <typename Make>
+Status Told(const Make& make) {
+  try {
+    return make();
+  } catch (const std::bad_alloc&) {
+    return kNoMemory;
+  }
 }
 
 // Joins what was begun, also where something is thrown in between.
@@ -38,9 +62,12 @@ class Crew {
 
 Result<std::thread> StartThread(std::function<void()> work) {
   try {
-    return std::thread(std::move(work));
-  } catch (const std::system_error& error) {
-    return NoThread(error.what());
+    return std::thread([work = std::move(work)] {
+      MemoryMayRunOut();
+      work();
+    });
+  } catch (...) {
+    return StatusOfException();
   }
 }
 
@@ -71,18 +98,16 @@ Status StatusOfException() {
   try {
     throw;
   } catch (const std::bad_alloc&) {
-    return Status(Code::kUnavailable, "not enough memory")
-        .WithError(std::string(kNoMemoryError))
-        .WithHint("all that was committed stands; give the process more memory, then run again");
+    return kNoMemory;
   } catch (const std::system_error& error) {
-    if (error.code() == std::errc::resource_unavailable_try_again) return NoThread(error.what());
-    return Status(Code::kInternal, fmt::format("a bug here: {}", error.what()))
-        .WithError("WH8035")
-        .WithHint("please report it with the command and its output");
+    if (error.code() == std::errc::not_enough_memory) return kNoMemory;
+    if (error.code() == std::errc::resource_unavailable_try_again)
+      return Told([&] { return NoThread(error.what()); });
+    return Told([&] { return Bug(error.what()); });
   } catch (const std::exception& error) {
-    return Status(Code::kInternal, fmt::format("a bug here: {}", error.what()))
-        .WithError("WH8035")
-        .WithHint("please report it with the command and its output");
+    return Told([&] { return Bug(error.what()); });
+  } catch (...) {
+    return Told([] { return Bug("something was thrown that is no exception"); });
   }
 }
 }  // namespace weirhouse

@@ -7,6 +7,7 @@
 
 #include "catalog/chain_names.h"
 #include "catalog/index_check.h"
+#include "catalog/layout_check.h"
 #include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sql_catalog.h"
@@ -314,7 +315,8 @@ Result<std::string> BuildRecord(CommitContext& commit) {
 
 Status SqlCatalog::VerifyChain() {
   return ReadOneState([](Database& db) -> Status {
-    // First: what follows finds the rows of a commit by them.
+    WEIRHOUSE_TRY_STATUS(CheckLayout(db));
+    // Before all else: what follows finds the rows of a commit by them.
     WEIRHOUSE_TRY_STATUS(CheckIndexes(db));
     try {
       WEIRHOUSE_TRY_STATUS(ChainCheck(db).Walk());

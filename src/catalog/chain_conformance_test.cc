@@ -46,6 +46,32 @@ TEST_P(TamperedConformance, EveryEditFromOutsideIsFoundAndPlaced) {
   }
 }
 
+TEST_P(TamperedConformance, ALayoutThatSomebodyChangedIsTold) {
+  struct Change {
+    std::string edit;
+    std::string said;
+    std::string undo;
+  };
+  const std::string arrival =
+      "CREATE UNIQUE INDEX object_arrival ON object (source, name, digest) WHERE state <> "
+      "'duplicate'";
+  const std::string step = "CREATE UNIQUE INDEX run_step ON run (kind, step_identity)";
+  for (const Change& change : std::vector<Change>{
+           {"DROP INDEX object_arrival", "unique index \"object_arrival\" is gone", arrival},
+           {"DROP INDEX node_by_seq", "index \"node_by_seq\" is gone",
+            "CREATE INDEX node_by_seq ON node (seq)"},
+           {"DROP INDEX run_step; CREATE INDEX run_step ON run (kind, step_identity)",
+            "unique index \"run_step\" is gone", "DROP INDEX run_step; " + step}}) {
+    ASSERT_OK(catalog_->VerifyChain());
+    place_->Edit(change.edit);
+    const Status status = catalog_->VerifyChain();
+    EXPECT_EQ(status.error_code(), "WH7008") << change.edit;
+    EXPECT_THAT(status.message(), ::testing::HasSubstr(change.said)) << change.edit;
+    place_->Edit(change.undo);
+  }
+  EXPECT_OK(catalog_->VerifyChain());
+}
+
 // ---- Tallies
 // Rows of every table, those included that few commits write.
 Status FillEveryTable(Catalog& catalog) {

@@ -5,8 +5,16 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 
 namespace weirhouse::catalog {
+namespace {
+// Made before it is needed: a copy takes no memory.
+const Status kOutcomeUnknown =
+    Status(Code::kUnavailable, "the outcome of the write is unknown: memory ran out amid it")
+        .WithError("WH7003")
+        .WithHint("look the key up until it is known; keep the staged files");
+}  // namespace
 
 Status GroupWriter::Write(const WriteWork& work) {
   Waiting mine{&work};
@@ -19,7 +27,8 @@ Status GroupWriter::Write(const WriteWork& work) {
     }
     led_ = true;
     lock.unlock();
-    const Group group = Lead();
+    Group group;
+    Lead(group);
     lock.lock();
     for (Waiting* member : group) member->done = true;
     led_ = false;
@@ -28,28 +37,44 @@ Status GroupWriter::Write(const WriteWork& work) {
   return std::move(mine.status);
 }
 
-GroupWriter::Group GroupWriter::Take() {
+void GroupWriter::Take(Group& group) {
   const std::lock_guard lock(mutex_);
-  Group group;
   while (!waiting_.empty() && group.size() < kGroupMax) {
-    group.push_back(waiting_.front());
+    group.Add(waiting_.front());
     waiting_.pop_front();
   }
-  return group;
 }
 
-GroupWriter::Group GroupWriter::Lead() {
-  Status begun = BeginGuarded();
+void GroupWriter::Lead(Group& group) {
+  const Status begun = BeginGuarded();
   // Only now: whoever came while the write lock was waited for shares this transaction.
-  Group group = Take();
+  Take(group);
   if (!begun.ok()) {
     for (Waiting* member : group) member->status = begun;
-    return group;
+    return;
   }
-  if (!WriteTogether(group)) {
+  if (!WriteGuarded(group)) {
     for (Waiting* member : group) WriteAlone(*member);
   }
-  return group;
+}
+
+bool GroupWriter::WriteGuarded(const Group& group) {
+  committing_ = false;
+  Status thrown;
+  try {
+    return WriteTogether(group);
+  } catch (...) {
+    thrown = StatusOfException();
+  }
+  if (committing_) {
+    SettleGuarded(group, thrown);
+    return true;
+  }
+  connection_.reset();  // and with it the transaction
+  // Whose it was is not known where there are several.
+  if (group.size() > 1) return false;
+  group.front()->status = thrown;
+  return true;
 }
 
 bool GroupWriter::WriteTogether(const Group& group) {
@@ -69,6 +94,7 @@ bool GroupWriter::WriteTogether(const Group& group) {
     return true;
   }
   WEIRHOUSE_FAILPOINT("catalog.group.before_commit");
+  committing_ = true;
   const Status committed = connection_->Commit();
   if (committed.ok()) {
     WEIRHOUSE_FAILPOINT("catalog.group.after_commit");
@@ -108,14 +134,30 @@ void GroupWriter::WriteAlone(Waiting& member) {
   member.status = BeginGuarded();
   if (!member.status.ok()) return;
   // A lone member is never handed back: whatever happens is its own status.
-  static_cast<void>(WriteTogether({&member}));
+  Group alone;
+  alone.Add(&member);
+  static_cast<void>(WriteGuarded(alone));
 }
 
 void GroupWriter::Finish(const Group& group) {
   for (Waiting* member : group) {
-    if (member->status.ok() && member->work->after) {
+    if (!member->status.ok() || !member->work->after) continue;
+    try {
       member->status = member->work->after(*connection_);
+    } catch (...) {
+      member->status = StatusOfException();
     }
+  }
+}
+
+void GroupWriter::SettleGuarded(const Group& group, const Status& failure) {
+  try {
+    return Settle(group, failure);
+  } catch (...) {
+    connection_.reset();
+  }
+  for (Waiting* member : group) {
+    if (member->status.ok()) member->status = kOutcomeUnknown;
   }
 }
 
@@ -184,6 +226,15 @@ Status GroupWriter::OpenConnection() {
 }
 
 Status GroupWriter::BeginGuarded() {
+  try {
+    return BeginIfAllowed();
+  } catch (...) {
+    connection_.reset();
+    return StatusOfException();
+  }
+}
+
+Status GroupWriter::BeginIfAllowed() {
   WEIRHOUSE_TRY_STATUS(Begin());
   if (!guard_) return Status::Ok();
   Status may = guard_(*connection_);

@@ -2,14 +2,14 @@
 // Private to catalog/.
 #pragma once
 
+#include <array>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "base/status.h"
 #include "storage/database.h"
@@ -42,7 +42,8 @@ class GroupWriter {
       : open_(std::move(open)), guard_(std::move(guard)) {}
 
   // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
-  // nothing was written) or WH7003 (unknown) if COMMIT failed.
+  // nothing was written) or WH7003 (unknown) if COMMIT failed. What is thrown in between (memory
+  // that ran out) ends the connection, and is an error of the work that it came from.
   Status Write(const WriteWork& work);
 
  private:
@@ -54,16 +55,32 @@ class GroupWriter {
     Status status = Status::Ok();
     bool done = false;
   };
-  using Group = std::vector<Waiting*>;
+  // Without memory of its own: whoever leads must be able to say how it ended, whatever there is.
+  class Group {
+   public:
+    void Add(Waiting* member) { members_[size_++] = member; }
+    std::size_t size() const { return size_; }
+    Waiting* front() const { return members_[0]; }
+    Waiting* const* begin() const { return members_.data(); }
+    Waiting* const* end() const { return members_.data() + size_; }
 
-  Group Take();
-  Group Lead();
+   private:
+    std::array<Waiting*, kGroupMax> members_{};
+    std::size_t size_ = 0;
+  };
+
+  void Take(Group& group);
+  // Throws nothing: others wait for whoever leads.
+  void Lead(Group& group);
   // One transaction for all of `group`. False if it was undone as a whole, for certain: then each
   // is to be tried alone.
   bool WriteTogether(const Group& group);
+  // The same; throws nothing.
+  bool WriteGuarded(const Group& group);
   Status InSavepoint(Waiting& member, bool& alive);
   void WriteAlone(Waiting& member);
   void Settle(const Group& group, const Status& failure);
+  void SettleGuarded(const Group& group, const Status& failure);
   // Makes sure that what the failed COMMIT left in the log cannot come back.
   Status Bury();
   Status SettleOne(const WriteWork& work, const Status& failure, const Status& buried);
@@ -72,8 +89,9 @@ class GroupWriter {
   Status OpenConnection();
   // Opens a transaction, on a new connection if the old one has ended.
   Status Begin();
-  // The same, if the guard lets us.
+  // The same, if the guard lets us. Throws nothing.
   Status BeginGuarded();
+  Status BeginIfAllowed();
 
   const Open open_;
   const Guard guard_;
@@ -83,5 +101,6 @@ class GroupWriter {
   bool led_ = false;              // guarded by mutex_
   // Of whoever leads; absent after a COMMIT whose end is unknown.
   std::unique_ptr<storage::Database> connection_;
+  bool committing_ = false;  // of whoever leads: the transaction may have taken place
 };
 }  // namespace weirhouse::catalog

@@ -96,20 +96,24 @@ Status CheckByAmcheck(Database& db, const Index& index) {
 }
 
 // Rows that the index does not lead back to. A sample of everything is the one scan that no planner
-// replaces by an index.
+// replaces by an index; and with no sorting allowed, the order that is asked for, of all columns
+// from their own values to their own values, leaves it this one index.
 std::string LookUpAll(const Index& index) {
-  std::string same = "b.ctid = a.ctid";
+  std::vector<std::string> asked;
+  std::vector<std::string> given;
   std::string there = "true";
   for (const std::string& column : index.columns) {
-    same += fmt::format(" AND b.{0} = a.{0}", column);
+    asked.push_back("b." + column);
+    given.push_back("a." + column);
     there += fmt::format(" AND a.{} IS NOT NULL", column);
   }
-  if (!index.predicate.empty()) same += " AND " + index.predicate;
   return fmt::format(
       "SELECT count(*) FROM (SELECT *, ctid FROM {0} TABLESAMPLE SYSTEM (100){1}) a WHERE {2} AND "
-      "NOT EXISTS (SELECT 1 FROM {0} b WHERE {3})",
+      "NOT EXISTS (SELECT 1 FROM (SELECT b.ctid AS place FROM {0} b WHERE ({3}) >= ({4}) AND ({3}) "
+      "<= ({4}){5} ORDER BY {3} OFFSET 0) c WHERE c.place = a.ctid)",
       index.table, index.predicate.empty() ? std::string() : " WHERE " + index.predicate, there,
-      same);
+      Join(asked, ", "), Join(given, ", "),
+      index.predicate.empty() ? std::string() : " AND " + index.predicate);
 }
 
 // False where the planner takes another way than the index; nothing can be said of it then.
@@ -140,7 +144,8 @@ Status CheckByLookUps(Database& db, const Index& index) {
 // What the planner may do in this transaction.
 std::string Planning(std::string_view allowed) {
   std::string script;
-  for (const char* way : {"seqscan", "bitmapscan", "hashjoin", "mergejoin", "material"}) {
+  for (const char* way : {"seqscan", "tidscan", "bitmapscan", "hashjoin", "mergejoin", "material",
+                          "sort", "incremental_sort"}) {
     script += fmt::format("SET LOCAL enable_{} TO {};", way, allowed);
   }
   return script;

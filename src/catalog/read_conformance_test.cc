@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <thread>
 
 #include "catalog/conformance.h"
+#include "catalog/moment.h"
 
 namespace weirhouse::catalog {
 namespace {
@@ -43,6 +45,43 @@ TEST_P(CatalogConformance, SnapshotsAreFoundByCommitAndBySequenceNumber) {
   const auto all = ValueOf(catalog_->Snapshots("processed.a"));
   ASSERT_EQ(all.size(), 6U);
   EXPECT_EQ(all.front().snapshot, SnapshotId(10));
+}
+
+TEST_P(CatalogConformance, ReadsOfOneMomentAgreeWhateverIsCommittedBetweenThem) {
+  const auto commit = [&](int day) {
+    const auto run = ValueOf(catalog_->PlanRun(PlanOf("day" + std::to_string(day), 10)));
+    const auto before = ValueOf(catalog_->FindTable("processed.arrival"));
+    std::optional<std::string> expected;
+    if (before) expected = before->metadata_location;
+    ASSERT_OK(catalog_->Commit(FullOf(run, expected, "m" + std::to_string(day))));
+  };
+  commit(1);
+  const auto inner = [&]() -> Status {
+    EXPECT_EQ(ValueOf(catalog_->Commits(CommitSeq(0), 10)).size(), 1U);
+    return Status::Ok();
+  };
+  const auto outer = [&]() -> Status {
+    EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(1));
+    std::thread writer([&] { commit(2); });
+    writer.join();
+    EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(1));
+    EXPECT_EQ(ValueOf(catalog_->CountObjects()).objects, 1);
+    EXPECT_EQ(ValueOf(catalog_->FindTable("processed.arrival"))->metadata_location, "m1");
+    EXPECT_EQ(ValueOf(catalog_->Files(std::nullopt)).size(), 1U);
+    EXPECT_OK(catalog_->VerifyChain());  // of several statements itself
+    EXPECT_OK(AtOneMoment(*catalog_, inner));
+    EXPECT_EQ(ValueOf(catalog_->RecordStates()).size(), 2U);
+    // Another thread sees what there is.
+    std::thread reader([&] { EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(2)); });
+    reader.join();
+    return Status::Ok();
+  };
+  ASSERT_OK(AtOneMoment(*catalog_, outer));
+  EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(2));
+  const Status refused = AtOneMoment(
+      *catalog_, []() -> Status { return Status(Code::kInvalidInput, "not like this"); });
+  EXPECT_EQ(refused.message(), "not like this");
+  EXPECT_EQ(ValueOf(catalog_->CountObjects()).objects, 2);
 }
 
 // ---- What is asked again and again

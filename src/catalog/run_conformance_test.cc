@@ -20,9 +20,17 @@ TEST_P(CatalogConformance, APlannedRunIsResumedWithTheSameIdAndTheSameRecordIds)
   EXPECT_EQ(ValueOf(catalog_->PlanRun(PlanOf("day3", 1))).first_record_id, RecordId(106));
 }
 
-TEST_P(CatalogConformance, AStepPlannedAgainWithOtherRecordCountsIsABug) {
-  ASSERT_OK(catalog_->PlanRun(PlanOf("day1", 100)));
-  EXPECT_EQ(catalog_->PlanRun(PlanOf("day1", 101)).status().code(), Code::kInternal);
+TEST_P(CatalogConformance, AStepPlannedAgainWithOtherRecordCountsGetsIdsAnew) {
+  const auto first = ValueOf(catalog_->PlanRun(PlanOf("day1", 100)));
+  const auto again = ValueOf(catalog_->PlanRun(PlanOf("day1", 101)));
+  EXPECT_EQ(again.id, first.id);
+  EXPECT_EQ(again.attempt, 2);
+  EXPECT_EQ(again.plan.record_ids_wanted, 101);
+  EXPECT_EQ(again.first_record_id, RecordId(101));
+  EXPECT_EQ(ValueOf(catalog_->GetRun(first.id)).first_record_id, RecordId(101));
+  EXPECT_EQ(ValueOf(catalog_->PlanRun(PlanOf("day1", 0))).first_record_id, RecordId());
+  EXPECT_EQ(ValueOf(catalog_->PlanRun(PlanOf("day2", 1))).first_record_id, RecordId(202));
+  EXPECT_OK(catalog_->VerifyChain());
 }
 
 TEST_P(CatalogConformance, TheSameStepOfAnotherKindIsAnotherRun) {

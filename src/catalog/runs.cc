@@ -55,11 +55,13 @@ Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
 
 Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan) {
   if (plan.record_ids_wanted != run.plan.record_ids_wanted) {
-    // The same step reads the same bytes, so it cannot want another number of records.
-    return Status(Code::kInternal,
-                  fmt::format("run {} is planned again with {} records instead of {}",
-                              ToString(run.id), plan.record_ids_wanted, run.plan.record_ids_wanted))
-        .WithError("WH7085");
+    // What it was planned for no longer fits, and nothing of it was published: its ids are given
+    // up.
+    WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
+    run.plan.record_ids_wanted = plan.record_ids_wanted;
+    WEIRHOUSE_TRY_STATUS(
+        db.Run("UPDATE run SET record_ids_wanted = ?, first_record_id = ? WHERE id = ?",
+               {plan.record_ids_wanted, run.first_record_id.value(), run.id.value()}));
   }
   ++run.attempt;
   run.state = RunState::kPlanned;

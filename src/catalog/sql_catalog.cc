@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "catalog/moment.h"
 #include "catalog/schema.h"
 #include "catalog/tallied_database.h"
 #include "storage/postgres.h"
@@ -118,7 +121,7 @@ SqlCatalog::Reader::~Reader() {
   if (!counted_) return;
   const std::lock_guard lock(catalog_.read_mutex_);
   --catalog_.readers_at_work_;
-  if (connection_ != nullptr && !connection_->lost() &&
+  if (connection_ != nullptr && !at_work_ && !connection_->lost() &&
       catalog_.idle_readers_.size() < kReadersKept) {
     catalog_.idle_readers_.push_back(std::move(connection_));
   }
@@ -146,22 +149,79 @@ Status SqlCatalog::Reader::Open() {
 
 Status SqlCatalog::Reader::Run(const Body& statement) {
   WEIRHOUSE_TRY_STATUS(Open());
+  at_work_ = true;
   Status status = statement(*connection_);
+  at_work_ = false;
   // The connection had ended while nobody used it, so no row was visited: another one will do. The
   // others that are idle have ended with it, or will be found to have.
   if (status.ok() || !connection_->lost()) return status;
   WEIRHOUSE_TRY(connection_, catalog_.open_(/*read_only=*/true));
-  return statement(*connection_);
+  at_work_ = true;
+  status = statement(*connection_);
+  at_work_ = false;
+  return status;
 }
 
-Status SqlCatalog::Read(const Body& body) { return Reader(*this).Run(body); }
+Status SqlCatalog::Reader::RunToEnd(const Body& statements) {
+  at_work_ = true;
+  Status status = statements(*connection_);
+  // Nothing was written: ending the transaction is all that is wanted.
+  connection_->Rollback();
+  at_work_ = false;
+  return status;
+}
+
+namespace {
+// The states that this thread reads just now, the last one begun first.
+struct HeldState {
+  const SqlCatalog* catalog;
+  Database* database;
+  const HeldState* outer;
+};
+thread_local const HeldState* held_state = nullptr;
+
+class Hold {
+ public:
+  Hold(const SqlCatalog& catalog, Database& database)
+      : state_{&catalog, &database, std::exchange(held_state, &state_)} {}
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { held_state = state_.outer; }
+
+ private:
+  const HeldState state_;
+};
+
+// The connection on which this thread reads one state of `catalog`; null: none.
+Database* HeldOf(const SqlCatalog& catalog) {
+  for (const HeldState* state = held_state; state != nullptr; state = state->outer) {
+    if (state->catalog == &catalog) return state->database;
+  }
+  return nullptr;
+}
+}  // namespace
+
+Status SqlCatalog::Read(const Body& body) {
+  if (Database* const held = HeldOf(*this)) return body(*held);
+  return Reader(*this).Run(body);
+}
 
 Status SqlCatalog::ReadOneState(const Body& body) {
+  return ReadTogether([&] { return Read(body); });
+}
+
+Status SqlCatalog::ReadTogether(const std::function<Status()>& body) {
+  if (HeldOf(*this) != nullptr) return body();
   Reader reader(*this);
   WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
-  Status status = body(reader.database());
-  // Nothing was written: ending the transaction is all that is wanted.
-  reader.database().Rollback();
-  return status;
+  return reader.RunToEnd([&](Database& database) {
+    const Hold hold(*this, database);
+    return body();
+  });
+}
+
+Status AtOneMoment(Catalog& catalog, const std::function<Status()>& body) {
+  auto* const sql = dynamic_cast<SqlCatalog*>(&catalog);
+  return sql == nullptr ? body() : sql->ReadTogether(body);
 }
 }  // namespace weirhouse::catalog

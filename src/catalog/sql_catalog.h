@@ -31,6 +31,8 @@ class SqlCatalog final : public Catalog {
                                                const CatalogOptions& options);
 
   std::string place() const override { return shown_; }
+  // See moment.h.
+  Status ReadTogether(const std::function<Status()>& body);
 
   Result<Run> PlanRun(const RunPlan& plan) override;
   Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) override;
@@ -117,7 +119,9 @@ class SqlCatalog final : public Catalog {
         read_only_(read_only),
         clock_(&clock),
         writer_([this] { return OpenTalliedWriter(); },
-                [this](storage::Database& db) { return CheckClaim(db); }) {}
+                [this](storage::Database& db) { return CheckClaim(db); }) {
+    idle_readers_.reserve(kReadersKept);  // they are handed back where nothing may be thrown
+  }
 
   Result<std::unique_ptr<storage::Database>> OpenWriter() const;
   // Counts one writer more, and remembers which one this is.
@@ -136,11 +140,14 @@ class SqlCatalog final : public Catalog {
     Status Open();
     // Runs one statement, again if the connection turns out to have ended.
     Status Run(const Body& statement);
-    storage::Database& database() { return *connection_; }
+    // Runs several in one transaction, which has been begun.
+    Status RunToEnd(const Body& statements);
 
    private:
     SqlCatalog& catalog_;
     bool counted_ = false;
+    bool at_work_ =
+        false;  // what is thrown meanwhile leaves a connection that nobody else may have
     std::unique_ptr<storage::Database> connection_;
   };
   // Writes `body` whole or not at all. It may be called more than once (see WriteWork).

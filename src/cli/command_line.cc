@@ -61,6 +61,7 @@ class Parser {
   Status UnknownOption(const std::string& spelled) const;
   Status UnknownVerb(const std::string& word) const;
   Status CheckWords() const;
+  Status CheckGlobals() const;
   std::string ColorWish() const { return color_.empty() ? "auto" : color_; }
 
   const std::vector<std::string>& arguments_;
@@ -226,6 +227,21 @@ Status Parser::CheckWords() const {
   return Status();
 }
 
+// An option of every verb that this one would take and not act on.
+Status Parser::CheckGlobals() const {
+  const Invocation& invocation = line_.invocation;
+  if (!invocation.at.empty() && !command::TakesOption(verb_->name, "at")) {
+    return Wrong(fmt::format("`wh {}` shows what is now; it has no --at", verb_->name),
+                 "`wh sql --at` and `wh feature get --at` look back");
+  }
+  if (invocation.dry_run && !command::TakesOption(verb_->name, "dry-run")) {
+    return Wrong(fmt::format("`wh {}` cannot say beforehand what it would do; it has no --dry-run",
+                             verb_->name),
+                 "without --dry-run it acts");
+  }
+  return Status();
+}
+
 Result<CommandLine> Parser::Parse() {
   if (arguments_.size() > kArgumentsMax)
     return Wrong(fmt::format("more than {} arguments", kArgumentsMax), "");
@@ -254,6 +270,7 @@ Result<CommandLine> Parser::Parse() {
   if (line_.kind == CommandLine::Kind::kRun) WEIRHOUSE_TRY_STATUS(CheckWords());
   if (line_.kind == CommandLine::Kind::kRun && verb_ == nullptr)
     return Wrong("no verb was given", "`wh --help` lists the verbs");
+  if (line_.kind == CommandLine::Kind::kRun) WEIRHOUSE_TRY_STATUS(CheckGlobals());
   return std::move(line_);
 }
 }  // namespace

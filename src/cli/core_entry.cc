@@ -12,6 +12,7 @@
 #include <new>
 #include <string_view>
 
+#include "base/memory_reserve.h"
 #include "command/command.h"
 #include "command/stop_limit.h"
 #include "daemon/daemon.h"
@@ -34,8 +35,8 @@ void OnInterrupt(int /*signal*/) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
 }
 
-// Memory that runs out on a thread ends the process: it starts again from the catalog. Not without
-// a word, and not as a crash.
+// Memory that runs out where nobody can take it ends the process: it starts again from the catalog.
+// Not without a word, and not as a crash. See base/memory_reserve.h for what there is before that.
 void OnTerminate() {
   engine::NoteFault();
   try {
@@ -95,6 +96,7 @@ int Run(const char* invocation_json) {
   // that is memory which batches lack, and our threads hardly allocate at once.
   mallopt(M_ARENA_MAX, kMallocArenas);
   CatchFaults();
+  HoldMemoryReserve();
   ProcessStreams streams;
   const auto invocation = command::InvocationFromJson(invocation_json);
   if (!invocation.ok()) return command::PrintError({}, streams, invocation.status());

@@ -30,11 +30,13 @@ std::string Columns(const std::vector<std::pair<std::string, std::string>>& rows
   return text;
 }
 
-std::vector<std::pair<std::string, std::string>> GlobalRows() {
+// Those that `verb` takes; all without one.
+std::vector<std::pair<std::string, std::string>> GlobalRows(const VerbSpec* verb = nullptr) {
   std::vector<std::pair<std::string, std::string>> rows;
   for (const GlobalOption& option : command::GlobalOptions())
-    rows.emplace_back(OptionName(option.option, option.short_name),
-                      std::string(option.option.summary));
+    if (verb == nullptr || command::TakesOption(verb->name, option.option.name))
+      rows.emplace_back(OptionName(option.option, option.short_name),
+                        std::string(option.option.summary));
   return rows;
 }
 
@@ -71,7 +73,7 @@ std::string OfVerb(const VerbSpec& verb) {
     text += "\nExamples\n";
     for (const std::string_view example : verb.examples) text += fmt::format("  {}\n", example);
   }
-  return text + "\nOptions of every verb\n" + Columns(GlobalRows(), 25);
+  return text + "\nOptions of every verb\n" + Columns(GlobalRows(&verb), 25);
 }
 
 // Kinds that `wh names` knows.
@@ -106,8 +108,10 @@ std::vector<std::string> SecondWords(std::string_view family) {
 std::string OptionWords(const VerbSpec& verb) {
   std::vector<std::string> words;
   for (const OptionSpec& option : verb.options) words.push_back("--" + std::string(option.name));
-  for (const GlobalOption& option : command::GlobalOptions())
-    words.push_back("--" + std::string(option.option.name));
+  for (const GlobalOption& option : command::GlobalOptions()) {
+    if (command::TakesOption(verb.name, option.option.name))
+      words.push_back("--" + std::string(option.option.name));
+  }
   return Join(words, " ");
 }
 

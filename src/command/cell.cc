@@ -3,8 +3,10 @@
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "base/digest.h"
@@ -90,14 +92,22 @@ std::vector<std::string> KeysOf(const arrow::Table& rows) {
   return keys;
 }
 
+enum class Members : std::uint8_t { kAsColumns, kByName };
+
 // Each row as the members of an object, without its braces.
-std::vector<std::string> RowMembers(const arrow::Table& rows) {
+std::vector<std::string> RowMembers(const arrow::Table& rows, Members order) {
   std::vector<std::string> lines(static_cast<std::size_t>(rows.num_rows()));
   const std::vector<std::string> keys = KeysOf(rows);
-  for (int number = 0; number < rows.num_columns(); ++number) {
+  std::vector<int> numbers(static_cast<std::size_t>(rows.num_columns()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto key_of = [&](int number) -> const std::string& {
+    return keys[static_cast<std::size_t>(number)];
+  };
+  if (order == Members::kByName) std::ranges::sort(numbers, {}, key_of);
+  std::string start;
+  for (const int number : numbers) {
     const bool wide = IsWideInteger(*rows.field(number)->type());
-    const std::string start =
-        std::string(number == 0 ? "" : ",") + Dump(keys[static_cast<std::size_t>(number)]) + ":";
+    start = (start.empty() ? "" : ",") + Dump(key_of(number)) + ":";
     std::size_t line = 0;
     for (const std::shared_ptr<arrow::Array>& chunk : rows.column(number)->chunks()) {
       for (std::int64_t at = 0; at < chunk->length(); ++at, ++line) {
@@ -181,7 +191,7 @@ std::string RowsAsJson(const arrow::Table& rows) {
   }
   text += "],\"rows\":[";
   bool first = true;
-  for (const std::string& members : RowMembers(rows)) {
+  for (const std::string& members : RowMembers(rows, Members::kByName)) {
     text += (first ? "{" : ",{") + members + "}";
     first = false;
   }
@@ -191,7 +201,7 @@ std::string RowsAsJson(const arrow::Table& rows) {
 std::string RowsAsJsonLines(const arrow::Table& rows) {
   const bool named_so = rows.schema()->GetFieldIndex("schema_version") >= 0;
   std::string text;
-  for (const std::string& members : RowMembers(rows)) {
+  for (const std::string& members : RowMembers(rows, Members::kAsColumns)) {
     text += "{" + members + (named_so ? "" : ",\"schema_version\":1") + "}\n";
   }
   return text;

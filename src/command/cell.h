@@ -21,11 +21,12 @@ namespace weirhouse::command {
 nlohmann::json CellAsJson(const arrow::Array& column, std::int64_t row);
 nlohmann::json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row);
 // The rows of a query as one JSON document: `columns` (name and type of each, and `key`, its name
-// in the rows, where that is another), `rows`, each with its members in the order of the columns.
-// Columns of one name keep apart: the second "a" is "a_1". Whole numbers are numbers whatever their
-// width.
+// in the rows, where that is another) in the order of the query, `rows`, each with its members by
+// name like every document of --json. Columns of one name keep apart: the second "a" is "a_1".
+// Whole numbers are numbers whatever their width.
 std::string RowsAsJson(const arrow::Table& rows);
-// The same rows, a line each; with `schema_version` unless a column is called so.
+// The same rows, a line each, members in the order of the query; with `schema_version` unless a
+// column is called so.
 std::string RowsAsJsonLines(const arrow::Table& rows);
 // The first `limit` rows (-1 = all).
 Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit);

@@ -201,6 +201,12 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
   } else if (!mended.ok()) {
     return Print(context, mended);
   }
+  const std::string& verb = invocation.verb;
+  if (verb == "ingest" || verb == "run" || verb == "apply") {
+    context.Say("note: `wh " + verb +
+                "` began again; what it had committed before stands, is in "
+                "`wh status`, and not in what follows");
+  }
   bool thrown = false;
   return End(context, Attempt(context, &thrown));
 }
@@ -212,6 +218,7 @@ int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool m
   bool thrown = false;
   const Result<int> code = Attempt(context, &thrown);
   if (thrown) *aftermath = Aftermath::kThrown;
+  if (code.status().error_code() == kReplacedError) *aftermath = Aftermath::kReplaced;
   if (engine::IsCacheDamage(code.status())) {
     *aftermath = Aftermath::kCacheDamaged;
     const Status noted = engine::NoteCacheDamage(host.workspace->state_folder(), code.status());

@@ -2,14 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "command/command.h"
 
 namespace weirhouse::command {
 
+// Of the catalog: another process has claimed the project since this one opened it.
+inline constexpr std::string_view kReplacedError = "WH7100";
+
 enum class Aftermath : std::uint8_t {
   kNone,
   kThrown,        // memory ran out, or a bug: what is kept in memory may be half done
+  kReplaced,      // another process writes to the project: nothing of this one is taken any more
   kCacheDamaged,  // noted (engine/cache_damage.h): mended where the project is opened anew
 };
 

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "catalog/moment.h"
 #include "engine/record_query.h"
 #include "engine/upkeep.h"
 
@@ -74,78 +75,30 @@ std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const engine::ProjectDefinition
   return nullptr;
 }
 
-// A table of the catalog as of some moment.
-struct TableThen {
-  table::TablePtr table;
-  std::optional<SnapshotId> snapshot;  // that is asked for; none: the head
-  bool existed = true;                 // false: it has no snapshot as old as that
-};
-
-Result<TableThen> FindThen(engine::Workspace& workspace, const std::string& name, const AsOf& at) {
-  TableThen then;
-  WEIRHOUSE_TRY(then.table, workspace.LoadTable(name));
-  if (!at.snapshot.empty()) {
-    WEIRHOUSE_TRY(then.snapshot, engine::FindTableSnapshot(workspace, *then.table, at.snapshot));
-  }
-  if (at.commit) {
-    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *at.commit));
-    then.existed = snapshot.has_value();
-    if (snapshot) then.snapshot = snapshot->snapshot;
-  }
-  return then;
-}
-
-// The columns it had then. Of a table that did not exist yet, today's.
-Result<std::shared_ptr<arrow::Schema>> SchemaThen(const TableThen& then) {
-  const table::TableMetadata& table = *then.table;
-  const table::Snapshot* snapshot = then.snapshot ? table.FindSnapshot(*then.snapshot) : nullptr;
+// The columns that `table` had as of `snapshot`; today's if there is none.
+Result<std::shared_ptr<arrow::Schema>> SchemaAt(const table::TableMetadata& table,
+                                                std::optional<SnapshotId> id) {
+  const table::Snapshot* snapshot = id ? table.FindSnapshot(*id) : nullptr;
   for (const table::Schema& schema : table.schemas) {
     if (snapshot != nullptr && schema.schema_id == snapshot->schema_id) return schema.ToArrow();
   }
   return table.schema().ToArrow();
 }
 
-// Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
-Result<std::shared_ptr<arrow::Table>> CatalogRows(engine::Workspace& workspace,
-                                                  const std::string& name,
-                                                  const std::vector<std::string>& columns,
-                                                  const AsOf& at) {
-  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
-  if (!existing && at.snapshot.empty()) {
-    if (const auto schema = SchemaOfUnwritten(workspace.project(), name)) {
-      WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
-      return Selected(empty, columns);
-    }
+std::vector<std::string> AllNames(const engine::ProjectDefinition& project,
+                                  const std::vector<catalog::TablePointer>& tables) {
+  std::vector<std::string> names = SystemTableNames();
+  for (const catalog::TablePointer& table : tables) names.push_back(table.name);
+  for (const engine::Source& source : project.sources) names.push_back("records." + source.name);
+  for (const engine::Seed& seed : project.seeds) names.push_back("ref." + seed.name);
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    names.push_back(transform.definition.name());
+    if (transform.definition.history == transform::History::kKeep)
+      names.push_back(transform.definition.history_table());
   }
-  WEIRHOUSE_TRY(const TableThen then, FindThen(workspace, name, at));
-  if (!then.existed) {
-    WEIRHOUSE_TRY(const auto schema, SchemaThen(then));
-    WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
-    return Selected(empty, columns);
-  }
-  table::ScanOptions options;
-  options.columns = columns;
-  options.snapshot = then.snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), then.table, options));
-  return scan.ReadAll();
-}
-
-// The catalog as tables, and system.losers, of which earlier states can be asked for.
-Result<std::shared_ptr<arrow::Table>> SystemRows(engine::Workspace& workspace,
-                                                 const std::string& name, const AsOf& at) {
-  if (name != transform::kLosersTable) return SystemTable(workspace, name);
-  WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
-  std::optional<SnapshotId> snapshot;
-  if (table && !at.snapshot.empty()) {
-    WEIRHOUSE_TRY(snapshot, engine::FindTableSnapshot(workspace, **table, at.snapshot));
-  }
-  if (at.commit) {
-    WEIRHOUSE_TRY(const auto then, workspace.catalog().SnapshotAsOf(name, *at.commit));
-    if (!then) return LosersTable({});
-    snapshot = then->snapshot;
-  }
-  WEIRHOUSE_TRY(const auto losers, engine::CurrentLosers(workspace, snapshot));
-  return LosersTable(losers);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());  // system.losers is both
+  return names;
 }
 }  // namespace
 
@@ -171,54 +124,123 @@ Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at) {
 }
 
 Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
-  std::vector<std::string> names = SystemTableNames();
   WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
-  for (const catalog::TablePointer& table : tables) names.push_back(table.name);
-  for (const engine::Source& source : workspace.project().sources)
-    names.push_back("records." + source.name);
-  for (const engine::Seed& seed : workspace.project().seeds) names.push_back("ref." + seed.name);
-  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
-    names.push_back(transform.definition.name());
-    if (transform.definition.history == transform::History::kKeep)
-      names.push_back(transform.definition.history_table());
-  }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());  // system.losers is both
-  return names;
+  return AllNames(workspace.project(), tables);
 }
 
-Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& workspace,
-                                                        const std::string& name, const AsOf& at) {
-  const engine::ProjectDefinition& project = workspace.project();
+// A table of the catalog as of what is asked for.
+struct QueryTables::TableThen {
+  std::optional<SnapshotId> snapshot;  // none: the head
+  bool existed = true;                 // false: it has no snapshot as old as that
+};
+
+Result<QueryTables> QueryTables::Open(engine::Workspace& workspace, AsOf at,
+                                      const Chooser& choose) {
+  QueryTables tables(workspace, std::move(at));
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
+    WEIRHOUSE_TRY(tables.seq_, catalog.LastSeq());
+    WEIRHOUSE_TRY(const auto pointers, catalog.Tables());
+    for (const catalog::TablePointer& pointer : pointers)
+      tables.metadata_[pointer.name] = pointer.metadata_location;
+    WEIRHOUSE_TRY(tables.chosen_, choose(AllNames(workspace.project(), pointers)));
+    for (const std::string& name : tables.chosen_) {
+      if (!name.starts_with("system.")) continue;
+      WEIRHOUSE_TRY(tables.system_[name], tables.SystemRows(name));
+    }
+    return Status();
+  }));
+  return tables;
+}
+
+Result<std::optional<table::TablePtr>> QueryTables::Find(const std::string& name) const {
+  const auto location = metadata_.find(name);
+  if (location == metadata_.end()) return std::optional<table::TablePtr>();
+  WEIRHOUSE_TRY(table::TablePtr table,
+                table::LoadTable(workspace_->disk(), name, location->second));
+  return std::optional<table::TablePtr>(std::move(table));
+}
+
+Result<QueryTables::TableThen> QueryTables::FindThen(const table::TablePtr& table) const {
+  TableThen then;
+  if (!at_.snapshot.empty()) {
+    WEIRHOUSE_TRY(then.snapshot, engine::FindTableSnapshot(*workspace_, *table, at_.snapshot));
+  }
+  if (at_.commit) {
+    WEIRHOUSE_TRY(const auto snapshot,
+                  workspace_->catalog().SnapshotAsOf(table->name, *at_.commit));
+    then.existed = snapshot.has_value();
+    if (snapshot) then.snapshot = snapshot->snapshot;
+  }
+  return then;
+}
+
+// Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
+Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
+    const std::string& name, const std::vector<std::string>& columns) const {
+  WEIRHOUSE_TRY(std::optional<table::TablePtr> existing, Find(name));
+  if (!existing && at_.snapshot.empty()) {
+    if (const auto schema = SchemaOfUnwritten(workspace_->project(), name)) {
+      WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
+      return Selected(empty, columns);
+    }
+  }
+  if (!existing) {
+    WEIRHOUSE_TRY(existing,
+                  workspace_->LoadTable(name));  // whose error says which tables there are
+  }
+  const table::TablePtr& table = *existing;
+  WEIRHOUSE_TRY(const TableThen then, FindThen(table));
+  if (!then.existed) {
+    WEIRHOUSE_TRY(const auto schema, SchemaAt(*table, then.snapshot));
+    WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
+    return Selected(empty, columns);
+  }
+  table::ScanOptions options;
+  options.columns = columns;
+  options.snapshot = then.snapshot;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_->disk(), table, options));
+  return scan.ReadAll();
+}
+
+// The catalog as tables, and system.losers, of which earlier states can be asked for.
+Result<std::shared_ptr<arrow::Table>> QueryTables::SystemRows(const std::string& name) const {
+  if (name != transform::kLosersTable) return SystemTable(*workspace_, name);
+  WEIRHOUSE_TRY(const auto table, Find(name));
+  if (!table) return LosersTable({});
+  WEIRHOUSE_TRY(const TableThen then, FindThen(*table));
+  if (!then.existed) return LosersTable({});
+  WEIRHOUSE_TRY(const auto losers, engine::CurrentLosers(*workspace_, then.snapshot));
+  return LosersTable(losers);
+}
+
+Result<std::shared_ptr<arrow::Schema>> QueryTables::Schema(const std::string& name) const {
+  const engine::ProjectDefinition& project = workspace_->project();
   if (const engine::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
   if (const engine::Source* source = project.FindSource(After(name, "records.")))
     return contract::RecordsSchema(*project.contracts.at(source->contract));
-  if (name.starts_with("system.")) {
-    WEIRHOUSE_TRY(const auto rows, SystemRows(workspace, name, AsOf()));
-    return rows->schema();
-  }
-  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+  if (const auto system = system_.find(name); system != system_.end())
+    return system->second->schema();
+  WEIRHOUSE_TRY(std::optional<table::TablePtr> existing, Find(name));
   if (!existing) {
     if (auto schema = SchemaOfUnwritten(project, name)) return schema;
+    WEIRHOUSE_TRY(existing, workspace_->LoadTable(name));
   }
-  WEIRHOUSE_TRY(const TableThen then, FindThen(workspace, name, at));
-  return SchemaThen(then);
+  WEIRHOUSE_TRY(const TableThen then, FindThen(*existing));
+  return SchemaAt(**existing, then.snapshot);
 }
 
-Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
-                                                     const std::string& name,
-                                                     const std::vector<std::string>& columns,
-                                                     const AsOf& at) {
-  const engine::ProjectDefinition& project = workspace.project();
+Result<std::shared_ptr<arrow::Table>> QueryTables::Rows(
+    const std::string& name, const std::vector<std::string>& columns) const {
+  const engine::ProjectDefinition& project = workspace_->project();
   if (const engine::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
   if (const engine::Source* source = project.FindSource(After(name, "records."))) {
-    WEIRHOUSE_TRY(const auto rows, engine::RecordsOfSource(workspace, source->name, at.commit));
+    WEIRHOUSE_TRY(const auto rows, engine::RecordsOfSource(*workspace_, source->name,
+                                                           at_.commit ? *at_.commit : seq_));
     return Selected(rows, columns);
   }
-  if (name.starts_with("system.")) {
-    WEIRHOUSE_TRY(const auto rows, SystemRows(workspace, name, at));
-    return Selected(rows, columns);
-  }
-  return CatalogRows(workspace, name, columns, at);
+  if (const auto system = system_.find(name); system != system_.end())
+    return Selected(system->second, columns);
+  return CatalogRows(name, columns);
 }
 }  // namespace weirhouse::command

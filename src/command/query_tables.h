@@ -2,14 +2,18 @@
 // catalog's own state as system.*. Private to command/.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/id.h"
 #include "base/status.h"
 #include "engine/workspace.h"
+#include "table/table.h"
 #include "transform/loser_table.h"
 
 namespace weirhouse::command {
@@ -24,17 +28,40 @@ struct AsOf {
 // number and any other word a snapshot.
 Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at);
 
-// All names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
-Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
+// The tables as one committed state holds them, whatever is committed while they are read.
+class QueryTables {
+ public:
+  // Notes where all tables stand, and of the system's those that `choose` picks; it is given all
+  // names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
+  using Chooser = std::function<Result<std::vector<std::string>>(const std::vector<std::string>&)>;
+  static Result<QueryTables> Open(engine::Workspace& workspace, AsOf at, const Chooser& choose);
 
-// Column names and types of a table as of `at`, hidden ones included, without its rows.
-Result<std::shared_ptr<arrow::Schema>> QueryTableSchema(engine::Workspace& workspace,
-                                                        const std::string& name, const AsOf& at);
-// Its rows, as of `at`. `columns` empty = all, hidden ones included.
-Result<std::shared_ptr<arrow::Table>> QueryTableRows(engine::Workspace& workspace,
-                                                     const std::string& name,
-                                                     const std::vector<std::string>& columns,
-                                                     const AsOf& at);
+  const std::vector<std::string>& chosen() const { return chosen_; }
+  // Column names and types of a chosen table, hidden ones included, without its rows.
+  Result<std::shared_ptr<arrow::Schema>> Schema(const std::string& name) const;
+  // Its rows. `columns` empty = all, hidden ones included.
+  Result<std::shared_ptr<arrow::Table>> Rows(const std::string& name,
+                                             const std::vector<std::string>& columns) const;
+
+ private:
+  struct TableThen;
+  QueryTables(engine::Workspace& workspace, AsOf at) : workspace_(&workspace), at_(std::move(at)) {}
+  // Absent: there is none yet.
+  Result<std::optional<table::TablePtr>> Find(const std::string& name) const;
+  Result<TableThen> FindThen(const table::TablePtr& table) const;
+  Result<std::shared_ptr<arrow::Table>> CatalogRows(const std::string& name,
+                                                    const std::vector<std::string>& columns) const;
+  Result<std::shared_ptr<arrow::Table>> SystemRows(const std::string& name) const;
+
+  engine::Workspace* workspace_;
+  AsOf at_;
+  CommitSeq seq_;                                // the last commit
+  std::map<std::string, std::string> metadata_;  // table → location of its metadata
+  std::map<std::string, std::shared_ptr<arrow::Table>> system_;
+  std::vector<std::string> chosen_;
+};
+// All names of the tables that there are now.
+Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
 
 // ---- system.* (system_tables.cc)
 std::vector<std::string> SystemTableNames();

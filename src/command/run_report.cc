@@ -43,11 +43,37 @@ std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
   return text;
 }
 
+// Whether the counts are the states of the very records that came: no earlier one left its state.
+bool AreThese(const engine::RunSummary& summary) {
+  std::int64_t sum = 0;
+  for (const auto& [state, count] : summary.states) {
+    // A correction takes the place of the record before it, which is counted here.
+    if (count < 0 || (count > 0 && (state == "superseded" || state == "conflict"))) return false;
+    sum += count;
+  }
+  return sum == summary.records;
+}
+
+// "+0 processed, +2 superseded": of all records, whenever they came.
+std::string FormatChanges(const std::map<std::string, std::int64_t>& states) {
+  std::string text;
+  for (const std::string_view state : kStates) {
+    const auto found = states.find(std::string(state));
+    const std::int64_t count = found == states.end() ? 0 : found->second;
+    if (count == 0 && state != "processed") continue;
+    text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count < 0 ? "-" : "+",
+                        WithThousands(count < 0 ? -count : count), state);
+  }
+  return text;
+}
+
 std::string IngestLine(const engine::RunSummary& summary) {
   std::string line =
       fmt::format("ingest     {} object{}  {} records", WithThousands(summary.objects),
                   summary.objects == 1 ? "" : "s", WithThousands(summary.records));
-  if (!summary.states.empty()) line += " = " + FormatStates(summary.states);
+  if (!summary.states.empty())
+    line += AreThese(summary) ? " = " + FormatStates(summary.states)
+                              : "; in all " + FormatChanges(summary.states);
   if (summary.duplicate_objects > 0)
     line +=
         fmt::format("     {} objects again, unchanged", WithThousands(summary.duplicate_objects));
@@ -145,6 +171,17 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
     context.Say(
         fmt::format("warning: not taken in: {}: {}", EscapeControl(path), EscapeControl(why)));
   }
+}
+
+json ToJson(const std::optional<engine::BehindHalt>& behind) {
+  if (!behind) return json();
+  return {{"run", ToString(behind->run)}, {"records", behind->records}};
+}
+
+std::string Story(const engine::BehindHalt& behind) {
+  return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
+                     WithThousands(behind.records), behind.records == 1 ? "record" : "records",
+                     ToString(behind.run));
 }
 
 json ToJson(const std::vector<engine::OverdueCheck>& overdue) {

@@ -3,10 +3,12 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "command/context.h"
 #include "engine/pipeline.h"
+#include "engine/plan.h"
 
 namespace weirhouse::command {
 
@@ -16,6 +18,8 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
 nlohmann::json ToJson(const engine::RunSummary& summary);
 nlohmann::json ToJson(const std::vector<engine::OverdueCheck>& overdue);
+nlohmann::json ToJson(const std::optional<engine::BehindHalt>& behind);  // null: nothing halted
+std::string Story(const engine::BehindHalt& behind);
 // Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
 // was refused, and where a feed is overdue; 130 after Ctrl-C.
 int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);

@@ -136,13 +136,22 @@ Result<int> RunSkew(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const engine::SkewReport report,
                 engine::MeasureSkew(*workspace, pairs, static_cast<std::uint64_t>(seed)));
-  context.Line(fmt::format("{} pairs, {} values: {} differ", WithThousands(report.pairs),
-                           WithThousands(report.values), WithThousands(report.differing)));
-  for (const std::string& line : report.first) context.Line("  " + EscapeControl(line));
+  std::string line = fmt::format("{} pairs, {} values: {} differ", WithThousands(report.pairs),
+                                 WithThousands(report.values), WithThousands(report.differing));
+  if (report.status_differing > 0) {
+    line += fmt::format(", {} more have another status", WithThousands(report.status_differing));
+  }
+  context.Line(line);
+  for (const std::string& one : report.first) context.Line("  " + EscapeControl(one));
+  for (const std::string& view : report.not_asked)
+    context.Line("not asked: " + EscapeControl(view));
   context.Answer({{"pairs", report.pairs},
                   {"values", report.values},
                   {"differing", report.differing},
-                  {"first", report.first}});
-  return report.differing == 0 ? kExitOk : kExitDiffers;
+                  {"status_differing", report.status_differing},
+                  {"first", report.first},
+                  {"not_asked", report.not_asked}});
+  if (!report.same()) return kExitDiffers;
+  return report.not_asked.empty() ? kExitOk : ExitCode(Code::kUnavailable);
 }
 }  // namespace weirhouse::command

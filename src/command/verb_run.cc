@@ -120,14 +120,17 @@ void PrintPlan(Context& context, const engine::ProjectDefinition& project,
     if (count > 0) totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, what);
   }
   if (plan.empty()) {
+    const char* none =
+        plan.behind_halt ? "no changes, nothing landed waits" : "no changes, nothing waits";
     context.Line(plan.waiting_objects == 0
-                     ? "no changes, nothing waits"
+                     ? none
                      : fmt::format("no changes; {} in {} wait",
                                    Plural(plan.waiting_objects, "object", "objects"),
                                    Plural(plan.waiting_batches, "batch", "batches")));
   } else {
     context.Line(fmt::format("plan {}: {}", plan.digest, totals));
   }
+  if (plan.behind_halt) context.Line(Story(*plan.behind_halt));
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
 }
 
@@ -143,7 +146,8 @@ json ToJson(const engine::Plan& plan) {
           {"items", std::move(items)},
           {"notes", plan.notes},
           {"waiting_objects", plan.waiting_objects},
-          {"waiting_batches", plan.waiting_batches}};
+          {"waiting_batches", plan.waiting_batches},
+          {"behind_halted", command::ToJson(plan.behind_halt)}};
 }
 
 // `run --dry-run` and the like: what would be run.

@@ -111,12 +111,11 @@ bool RenameSystem(json& node) {
 }
 
 // The names as the project spells them; SQL does not tell cases apart.
-Result<std::vector<std::string>> ResolveTables(engine::Workspace& workspace, const json& tree,
-                                               const std::string& query) {
+Result<std::vector<std::string>> ResolveTables(const std::vector<std::string>& known,
+                                               const json& tree, const std::string& query) {
   std::vector<Named> named;
   std::set<std::string> ctes;
   CollectTables(tree, &named, &ctes);
-  WEIRHOUSE_TRY(const std::vector<std::string> known, QueryTableNames(workspace));
   std::set<std::string> names;
   for (const Named& table : named) {
     if (ctes.count(table.name) != 0) continue;
@@ -168,13 +167,16 @@ class Query {
     auto tree = session_.ParseToJson(text_);
     if (!tree.ok()) return Placed(text_, tree.status());
     json parsed = json::parse(*tree);
-    WEIRHOUSE_TRY(const std::vector<std::string> names, ResolveTables(workspace_, parsed, text_));
+    WEIRHOUSE_TRY(const QueryTables tables,
+                  QueryTables::Open(workspace_, at, [&](const std::vector<std::string>& known) {
+                    return ResolveTables(known, parsed, text_);
+                  }));
     if (RenameSystem(parsed)) {
       WEIRHOUSE_TRY(sql_, session_.JsonToSql(parsed.dump()));
     }
-    WEIRHOUSE_TRY_STATUS(Check(names, at));
-    for (const std::string& name : names) {
-      WEIRHOUSE_TRY(const auto rows, QueryTableRows(workspace_, name, columns_[name], at));
+    WEIRHOUSE_TRY_STATUS(Check(tables));
+    for (const std::string& name : tables.chosen()) {
+      WEIRHOUSE_TRY(const auto rows, tables.Rows(name, columns_[name]));
       WEIRHOUSE_TRY_STATUS(session_.Register(RegisteredName(name), rows));
     }
     auto answer = session_.Query(sql_);
@@ -187,10 +189,10 @@ class Query {
  private:
   // Which columns of each table are needed; all that are offered where that cannot be told, since
   // the engine may know what the check does not.
-  Status Check(const std::vector<std::string>& names, const AsOf& at) {
+  Status Check(const QueryTables& tables) {
     transform::SchemaCatalog schemas;
-    for (const std::string& name : names) {
-      WEIRHOUSE_TRY(const auto schema, QueryTableSchema(workspace_, name, at));
+    for (const std::string& name : tables.chosen()) {
+      WEIRHOUSE_TRY(const auto schema, tables.Schema(name));
       columns_[name] = ColumnsOffered(*schema, text_);
       schemas.Add(RegisteredName(name), Narrowed(*schema, columns_[name]), "table " + name);
     }
@@ -199,7 +201,7 @@ class Query {
     const auto checked = transform::CheckSelect(session_, {kQueryPath, sql_}, schemas, rules);
     found_ = checked.status();
     if (!checked.ok()) return Status();
-    for (const std::string& name : names) {
+    for (const std::string& name : tables.chosen()) {
       std::vector<std::string> needed;
       // `count(*)` needs rows and no column.
       if (!columns_[name].empty()) needed.push_back(columns_[name].front());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "catalog/moment.h"
 #include "command/delivery_report.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
@@ -160,10 +161,9 @@ Result<json> FieldNotes(engine::Workspace& workspace) {
   return notes;
 }
 
-Result<Listing> ListTables(catalog::Catalog& catalog) {
+Result<Listing> ListTables(catalog::Catalog& catalog, CommitSeq last) {
   Listing listing("tables", {"table", "rows", "commit"});
   WEIRHOUSE_TRY(const auto tables, catalog.Tables());
-  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
   for (const catalog::TablePointer& table : tables) {
     WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
     listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(0),
@@ -196,6 +196,30 @@ Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
   });
 }
 
+// What must agree: a writer may commit between any two reads.
+struct Standing {
+  CommitSeq last;
+  std::vector<json> halted;
+  Balance balance;
+  Listing tables{"tables", {}};
+  json runs = json::object();
+};
+
+Result<Standing> ReadStanding(catalog::Catalog& catalog) {
+  Standing standing;
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
+    WEIRHOUSE_TRY(standing.last, catalog.LastSeq());
+    WEIRHOUSE_TRY(standing.halted, HaltedStories(catalog));
+    WEIRHOUSE_TRY(standing.balance, MakeBalance(catalog, standing.halted));
+    WEIRHOUSE_TRY(standing.tables, ListTables(catalog, standing.last));
+    WEIRHOUSE_TRY(const auto runs, catalog.RunCounts());
+    for (const auto& [state, count] : runs)
+      standing.runs[std::string(catalog::RunStateName(state))] = count;
+    return Status();
+  }));
+  return standing;
+}
+
 // Files that wait are found by the plan; a project whose files would be refused still has a status.
 Status AddWaiting(engine::Workspace& workspace, json& document) {
   const auto plan = engine::MakePlan(workspace);
@@ -204,6 +228,7 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
                            {"batches", plan->waiting_batches},
                            {"changes", plan->items.size()},
                            {"being_written", plan->being_written},
+                           {"behind_halted", ToJson(plan->behind_halt)},
                            {"untaken_files", plan->untaken}};
     return Status();
   }
@@ -231,13 +256,12 @@ Result<json> GateStates(engine::Workspace& workspace,
   return gates;
 }
 
-Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
-                          const std::vector<json>& halted, const Listing& tables) {
+Result<json> MakeDocument(engine::Workspace& workspace, const Standing& standing) {
   catalog::Catalog& catalog = workspace.catalog();
-  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  const Balance& balance = standing.balance;
   json document = {{"project", workspace.project().name},
                    {"profile", workspace.project().profile.name},
-                   {"commit", last.value()},
+                   {"commit", standing.last.value()},
                    {"objects", balance.objects},
                    {"records", balance.records},
                    {"states", balance.states},
@@ -246,15 +270,11 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
                    {"quarantined", balance.quarantined},
                    {"refused_objects", balance.refused.size()},
                    {"refused", FirstOf(balance.refused, kRefusedListed)},
-                   {"tables", tables.AsJson()}};
+                   {"tables", standing.tables.AsJson()},
+                   {"runs", standing.runs}};
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   document["now"] = now == EventTime::min() ? json() : json(FormatTime(now));
   document["clock"] = workspace.project().replay_clock ? "replay" : "wall";
-  WEIRHOUSE_TRY(const auto runs, catalog.RunCounts());
-  json run_counts = json::object();
-  for (const auto& [state, count] : runs)
-    run_counts[std::string(catalog::RunStateName(state))] = count;
-  document["runs"] = std::move(run_counts);
   WEIRHOUSE_TRY(document["runs_given_up"], CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
@@ -262,7 +282,7 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   document["deliveries"] = DeliveriesAsJson(outbox);
   if (workspace.clock_went_back()) document["clock_went_back"] = *workspace.clock_went_back();
   document["halted"] = json::array();
-  for (const json& story : halted) {
+  for (const json& story : standing.halted) {
     document["halted"].push_back(
         {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
@@ -274,8 +294,9 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Balance& balance,
   return document;
 }
 
-void PrintDocument(Context& context, const json& document, const Balance& balance,
-                   const Listing& tables) {
+void PrintDocument(Context& context, const json& document, const Standing& standing) {
+  const Balance& balance = standing.balance;
+  const Listing& tables = standing.tables;
   context.Line(fmt::format("project    {}   profile {}   commit {}   {} clock {}",
                            EscapeControl(document["project"].get<std::string>()),
                            document["profile"].get<std::string>(), document["commit"].dump(),
@@ -288,9 +309,13 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
   const json& waiting = document["waiting"];
   context.Line(waiting.contains("refused")
                    ? "waiting    unknown: " + EscapeControl(waiting["refused"].get<std::string>())
-                   : fmt::format("waiting    {} objects in {} batches; {} changes to apply",
+                   : fmt::format("waiting    {} landed objects in {} batches; {} changes to apply",
                                  DisplayText(waiting["objects"]), DisplayText(waiting["batches"]),
                                  waiting["changes"].dump()));
+  if (const json behind = waiting.value("behind_halted", json()); !behind.is_null()) {
+    context.Line(fmt::format("           {} records of stored batches behind {}",
+                             DisplayText(behind["records"]), behind["run"].get<std::string>()));
+  }
   if (waiting.contains("being_written") && waiting["being_written"] != 0) {
     context.Line(fmt::format("           {} files that somebody has open for writing",
                              DisplayText(waiting["being_written"])));
@@ -338,21 +363,19 @@ void PrintDocument(Context& context, const json& document, const Balance& balanc
 
 Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<json> halted, HaltedStories(workspace->catalog()));
-  WEIRHOUSE_TRY(Balance balance, MakeBalance(workspace->catalog(), halted));
+  WEIRHOUSE_TRY(Standing standing, ReadStanding(workspace->catalog()));
   for (const engine::Source& source : workspace->project().sources) {
     WEIRHOUSE_TRY(const std::int64_t further, KeylessFurtherOn(*workspace, source.name));
-    if (further > 0) balance.quarantined[source.name] += further;
+    if (further > 0) standing.balance.quarantined[source.name] += further;
   }
-  WEIRHOUSE_TRY(const Listing tables, ListTables(workspace->catalog()));
-  WEIRHOUSE_TRY(json document, MakeDocument(*workspace, balance, halted, tables));
-  if (!context.wants_json()) PrintDocument(context, document, balance, tables);
+  WEIRHOUSE_TRY(json document, MakeDocument(*workspace, standing));
+  if (!context.wants_json()) PrintDocument(context, document, standing);
   if (document["waiting"].contains("untaken_files")) {
     SayUntaken(context,
                document["waiting"]["untaken_files"].get<std::map<std::string, std::string>>());
   }
   context.Answer(std::move(document));
-  if (!balance.adds_up()) {
+  if (!standing.balance.adds_up()) {
     context.Say(
         "the record states do not add up to the raw records: `wh verify --deep` says where");
     return kExitDiffers;

@@ -1,5 +1,6 @@
 #include "command/verb_table.h"
 
+#include <algorithm>
 #include <string>
 
 namespace weirhouse::command {
@@ -555,14 +556,28 @@ bool IsVerbFamily(std::string_view word) {
   return false;
 }
 
+bool TakesOption(std::string_view verb, std::string_view global) {
+  constexpr std::string_view kLookBack[] = {"sql", "table files", "feature get", "predict"};
+  constexpr std::string_view kJustAct[] = {
+      "demo-data",     "serve",          "token new",        "token create",
+      "token revoke",  "run-view open",  "run-view publish", "run-view discard",
+      "table compact", "table rollback", "table tag",        "train-set build",
+      "model train",   "model deploy",   "predict",          "reproduce"};
+  if (global == "at") return std::ranges::find(kLookBack, verb) != std::end(kLookBack);
+  if (global == "dry-run") return std::ranges::find(kJustAct, verb) == std::end(kJustAct);
+  return true;
+}
+
 const std::vector<GlobalOption>& GlobalOptions() {
   static const std::vector<GlobalOption> options = {
       {{"project", "DIR", "the project's folder (default: found from here upwards)"}, 'C'},
       {{"profile", "NAME", "a profile of weirhouse.yaml (default: local)"}},
-      {{"at", "SNAPSHOT|TIME", "as of a commit (1101, processed.arrival@1101) or a time"}},
+      {{"at", "SNAPSHOT|TIME",
+        "as of a commit (1101, processed.arrival@1101) or a time: sql, table files, feature get, "
+        "predict"}},
       {{"json", "", "one JSON document on stdout, with schema_version"}},
       {{"jsonl", "", "one JSON document a line"}},
-      {{"dry-run", "", "say what would be done, change nothing"}},
+      {{"dry-run", "", "say what would be done, change nothing; refused by verbs that cannot"}},
       {{"yes", "", "do not ask"}, 'y'},
       {{"no-input", "", "never ask; what would need an answer fails"}},
       {{"quiet", "", "no talk, no progress"}, 'q'},

@@ -45,4 +45,7 @@ struct GlobalOption {
   char short_name = 0;
 };
 const std::vector<GlobalOption>& GlobalOptions();
+// Whether the verb acts on the option: --at belongs to verbs that look back, --dry-run to those
+// that can say beforehand what they would do, or that change nothing. Others refuse it.
+bool TakesOption(std::string_view verb, std::string_view global);
 }  // namespace weirhouse::command

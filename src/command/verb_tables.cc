@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "catalog/moment.h"
 #include "command/query_tables.h"
 #include "command/verbs.h"
 #include "table/table.h"
@@ -42,17 +43,20 @@ Listing SnapshotListing(const std::vector<catalog::SnapshotRecord>& snapshots, s
 Result<int> RunTableList(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
   catalog::Catalog& catalog = workspace->catalog();
-  WEIRHOUSE_TRY(const auto tables, catalog.Tables());
-  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
   Listing listing("tables", {"table", "rows", "commit"});
-  for (const catalog::TablePointer& table : tables) {
-    WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
-    listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(std::int64_t{0}),
-                 fmt::format("@{}", table.seq.value())});
-    listing.Detail("uuid", table.uuid);
-    listing.Detail("metadata_location", table.metadata_location);
-    listing.Detail("iceberg_snapshot", snapshot ? json(snapshot->snapshot.value()) : json());
-  }
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
+    WEIRHOUSE_TRY(const auto tables, catalog.Tables());
+    WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+    for (const catalog::TablePointer& table : tables) {
+      WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
+      listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(std::int64_t{0}),
+                   fmt::format("@{}", table.seq.value())});
+      listing.Detail("uuid", table.uuid);
+      listing.Detail("metadata_location", table.metadata_location);
+      listing.Detail("iceberg_snapshot", snapshot ? json(snapshot->snapshot.value()) : json());
+    }
+    return Status();
+  }));
   context.Print(listing);
   return kExitOk;
 }

@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "contract/contract.h"
 #include "contract/csv_record.h"
+#include "contract/decode_pieces.h"
 #include "contract/inflate.h"
 #include "contract/json_record.h"
 #include "contract/program.h"
@@ -19,19 +21,21 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::int64_t kFirstRecords = 100;  // whose keys are looked at for misspelt fields
 constexpr std::int64_t kRecordLookedAtBytes = 64 << 10;
+constexpr std::int64_t kRefusedBytes = 1 << 10;  // about what is told of a refused record
 
 // Everything that decoding one object needs. Lives for one call.
 class ObjectDecoding {
  public:
   ObjectDecoding(const Contract& contract, const RecordProgram& program, const SourceFormat& format,
-                 Window& window, const ObjectContext& context)
+                 Window& window, const ObjectContext& context, const RowSink& sink)
       : contract_(contract),
         program_(program),
         format_(format),
         window_(window),
         context_(context),
+        sink_(sink),
         json_(program),
-        rows_(contract, context.ingested_at),
+        rows_(contract, context.ingested_at, sink),
         slots_(program.fields().size()) {
     for (const FieldRules& field : program.fields()) {
       if (!field.default_value) continue;
@@ -39,15 +43,15 @@ class ObjectDecoding {
     }
   }
 
-  Result<Decoded> Run() {
+  Result<DecodedPieces> Run() {
     WEIRHOUSE_TRY_STATUS(ForEachRecord(
         window_, format_,
         [this](RecordSpan span, std::string_view text) { return ReadHeader(span, text); },
         [this](RecordSpan span, std::string_view text) { return ReadRecord(span, text); }));
     WEIRHOUSE_TRY(decoded_.rows, rows_.Finish());
-    if (decoded_.rows->num_rows() > 0)
+    if (rows_.row_count() > 0)
       decoded_.absent_fields = csv_ ? csv_->AbsentFields() : AbsentInJson();
-    return std::move(decoded_);
+    return DecodedPieces{std::move(decoded_), rows_.row_count(), quarantined_count_};
   }
 
  private:
@@ -73,7 +77,13 @@ class ObjectDecoding {
     const bool good = span.length <= kRecordBytesMax && ReadInto(span, text, nullptr);
     if (good) return rows_.Append(slots_, context_.first_record_id.value() + ordinal, unknown_);
     Quarantine(span, text, ordinal);
-    return Status();
+    ++quarantined_count_;
+    bad_bytes_ += span.length + kRefusedBytes;
+    const bool full = static_cast<std::int64_t>(decoded_.quarantined.size()) >= sink_.piece_rows ||
+                      bad_bytes_ >= sink_.piece_bytes;
+    if (!full || !sink_.take_quarantined) return Status();
+    bad_bytes_ = 0;
+    return sink_.take_quarantined(std::exchange(decoded_.quarantined, {}));
   }
 
   // Keeps what AbsentInJson asks for.
@@ -105,9 +115,7 @@ class ObjectDecoding {
     std::vector<std::string> candidates;
     for (std::size_t i = 0; i < program_.fields().size(); ++i) {
       const FieldRules& field = program_.fields()[i];
-      const bool only_nulls =
-          decoded_.rows->column(static_cast<int>(i))->null_count() == decoded_.rows->num_rows();
-      if (only_nulls || (field.default_value && !Mentions(field.name)))
+      if (rows_.OnlyNulls(i) || (field.default_value && !Mentions(field.name)))
         candidates.push_back(field.name);
     }
     std::vector<AbsentField> absent;
@@ -170,6 +178,7 @@ class ObjectDecoding {
   const SourceFormat& format_;
   Window& window_;
   const ObjectContext& context_;
+  const RowSink& sink_;
   JsonReader json_;
   std::optional<CsvReader> csv_;
   RowCollector rows_;
@@ -180,6 +189,8 @@ class ObjectDecoding {
   // Fields with a default that no record has named so far, and their names in quotes.
   std::vector<std::pair<std::string, std::string>> unmentioned_;
   std::int64_t header_offset_ = 0;
+  std::int64_t quarantined_count_ = 0;
+  std::int64_t bad_bytes_ = 0;  // of the refused records that are held
 };
 }  // namespace
 
@@ -221,7 +232,7 @@ Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFor
 Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
                                   const SourceFormat& format, std::string_view object_name) {
   if (!IsCompressed(object_name)) {
-    if (size_bytes > kObjectBytesMax) return TooLarge();
+    if (size_bytes > kStreamBytesMax) return TooLarge();
     Window window(object);
     return CountIn(window, format);
   }
@@ -240,7 +251,10 @@ Result<Decoder> Decoder::Make(std::shared_ptr<const Contract> contract, SourceFo
 }
 
 Result<Decoded> Decoder::DecodeIn(Window& window, const ObjectContext& context) const {
-  return ObjectDecoding(*contract_, *program_, format_, window, context).Run();
+  const RowSink nobody;
+  WEIRHOUSE_TRY(DecodedPieces decoded,
+                ObjectDecoding(*contract_, *program_, format_, window, context, nobody).Run());
+  return std::move(decoded.last);
 }
 
 Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectContext& context) const {
@@ -255,15 +269,26 @@ Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectConte
 
 Result<Decoded> Decoder::Decode(ByteStream& object, std::int64_t size_bytes,
                                 const ObjectContext& context) const {
+  WEIRHOUSE_TRY(DecodedPieces decoded, DecodePieces(*this, object, size_bytes, context, {}));
+  return std::move(decoded.last);
+}
+
+Result<DecodedPieces> DecodePieces(const Decoder& decoder, ByteStream& object,
+                                   std::int64_t size_bytes, const ObjectContext& context,
+                                   const RowSink& sink) {
+  WEIRHOUSE_TRY(const auto program, RecordProgram::Compile(decoder.contract()));
   if (!IsCompressed(context.object_name)) {
-    if (size_bytes > kObjectBytesMax) return TooLarge();
+    if (size_bytes > kStreamBytesMax) return TooLarge();
     Window window(object);
-    return DecodeIn(window, context);
+    return ObjectDecoding(decoder.contract(), *program, decoder.format(), window, context, sink)
+        .Run();
   }
   InflatingStream inflated(object, size_bytes);
   Window window(inflated);
-  WEIRHOUSE_TRY(Decoded decoded, DecodeIn(window, context));
-  decoded.inflated = true;
+  WEIRHOUSE_TRY(
+      DecodedPieces decoded,
+      ObjectDecoding(decoder.contract(), *program, decoder.format(), window, context, sink).Run());
+  decoded.last.inflated = true;
   return decoded;
 }
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "contract/contract.h"
+#include "contract/decode_pieces.h"
 
 namespace weirhouse::contract {
 namespace {
@@ -38,7 +38,7 @@ InflatingStream::InflatingStream(ByteStream& compressed, std::int64_t compressed
     : state_(new State{compressed, static_cast<std::size_t>(compressed_bytes), 0, {}}) {
   const std::size_t by_ratio = std::max(
       kRatioFreeBytes, state_->compressed_bytes * static_cast<std::size_t>(kInflateRatioMax));
-  state_->limit = std::min(static_cast<std::size_t>(kObjectBytesMax), by_ratio);
+  state_->limit = std::min(static_cast<std::size_t>(kStreamBytesMax), by_ratio);
 }
 
 InflatingStream::~InflatingStream() {

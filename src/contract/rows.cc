@@ -5,12 +5,10 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 namespace weirhouse::contract {
 namespace {
-// Rows of one chunk: what grows while they are collected is copied as it grows.
-constexpr std::int64_t kChunkRows = 128 << 10;
-
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return Status();
   if (status.IsOutOfMemory()) return OutOfMemory();
@@ -71,13 +69,17 @@ struct RowCollector::Columns {
   bool keeps_unknown = false;
   std::vector<arrow::ArrayVector> full;  // chunks that are done, by column
   std::int64_t full_rows = 0;
+  std::vector<std::int64_t> nulls;  // by column, of all rows
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;  // of texts, since the last chunk
 };
 
-RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at)
-    : columns_(std::make_unique<Columns>()), ingested_at_(ingested_at) {
+RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at, RowSink sink)
+    : columns_(std::make_unique<Columns>()), ingested_at_(ingested_at), sink_(std::move(sink)) {
   columns_->schema = RecordsSchema(contract);
   columns_->keeps_unknown = contract.unknown_policy() == UnknownPolicy::kKeep;
   columns_->full.resize(static_cast<std::size_t>(columns_->schema->num_fields()));
+  columns_->nulls.resize(columns_->full.size());
   for (const ContractField& field : contract.fields()) {
     columns_->types.push_back(field.type);
     columns_->decimal.push_back(field.decimal.has_value());
@@ -145,21 +147,35 @@ Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_
         AppendSlot(columns_->types[i], columns_->decimal[i], slots[i], columns_->builders[i].get());
     if (!appended.ok()) return FromArrow(appended);
   }
+  for (const Slot& slot : slots) {
+    if (slot.state == Slot::State::kValue)
+      columns_->bytes += static_cast<std::int64_t>(slot.text.size());
+  }
+  columns_->bytes += static_cast<std::int64_t>(unknown.size());
   if (columns_->keeps_unknown) {
     const arrow::Status appended =
         unknown.empty() ? columns_->unknown.AppendNull() : columns_->unknown.Append(unknown);
     if (!appended.ok()) return FromArrow(appended);
   }
   WEIRHOUSE_TRY_STATUS(FromArrow(columns_->record_ids.Append(record_id)));
-  return columns_->record_ids.length() < kChunkRows ? Status() : EndChunk();
+  const bool full =
+      columns_->record_ids.length() >= sink_.piece_rows || columns_->bytes >= sink_.piece_bytes;
+  if (!full) return Status();
+  // In chunks in any case: what grows while it is collected is copied as it grows.
+  WEIRHOUSE_TRY_STATUS(EndChunk());
+  if (!sink_.take) return Status();
+  return sink_.take(TakeFull());
 }
 
 Status RowCollector::EndChunk() {
   columns_->full_rows += columns_->record_ids.length();
+  columns_->rows += columns_->record_ids.length();
+  columns_->bytes = 0;
   std::size_t column = 0;
   const auto finish = [&](arrow::ArrayBuilder& builder) {
     std::shared_ptr<arrow::Array> array;
     const arrow::Status finished = builder.Finish(&array);
+    if (finished.ok()) columns_->nulls[column] += array->null_count();
     columns_->full[column++].push_back(std::move(array));
     return FromArrow(finished);
   };
@@ -175,12 +191,26 @@ Status RowCollector::EndChunk() {
   return Status();
 }
 
+// The chunks that are done, and leaves none.
+std::shared_ptr<arrow::Table> RowCollector::TakeFull() {
+  arrow::ChunkedArrayVector columns;
+  for (arrow::ArrayVector& chunks : columns_->full) {
+    columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(chunks)));
+    chunks.clear();
+  }
+  return arrow::Table::Make(columns_->schema, std::move(columns),
+                            std::exchange(columns_->full_rows, 0));
+}
+
 Result<std::shared_ptr<arrow::Table>> RowCollector::Finish() {
   if (columns_->record_ids.length() > 0 || columns_->full_rows == 0)
     WEIRHOUSE_TRY_STATUS(EndChunk());
-  arrow::ChunkedArrayVector columns;
-  for (arrow::ArrayVector& chunks : columns_->full)
-    columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(chunks)));
-  return arrow::Table::Make(columns_->schema, std::move(columns), columns_->full_rows);
+  return TakeFull();
+}
+
+std::int64_t RowCollector::row_count() const { return columns_->rows; }
+
+bool RowCollector::OnlyNulls(std::size_t field) const {
+  return columns_->nulls[field] == columns_->rows;
 }
 }  // namespace weirhouse::contract

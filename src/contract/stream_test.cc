@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "contract/contract.h"
+#include "contract/decode_pieces.h"
 #include "testing/testing.h"
 
 namespace weirhouse::contract {
@@ -183,6 +184,57 @@ TEST(Streams, OfManyRowsKeepTheirOrderOverChunks) {
   const auto ids = decoded.rows->GetColumnByName("_record");
   EXPECT_EQ((*ids->GetScalar(decoded.rows->num_rows() - 1))->ToString(), std::to_string(kRows - 1));
   EXPECT_EQ((*decoded.rows->GetColumnByName("id")->GetScalar(200'000))->ToString(), "200200");
+}
+
+TEST(Streams, GiveRowsAwayAPieceAtATime) {
+  ASSERT_OK_AND(const Contract contract, ParseContract(kContract, "sale.odcs.yaml"));
+  ASSERT_OK_AND(const Decoder decoder,
+                Decoder::Make(std::make_shared<const Contract>(contract), SourceFormat()));
+  std::string bytes;
+  for (int i = 0; i < 100; ++i)
+    bytes += i % 10 == 9 ? "bad\n" : "{\"id\":\"" + std::to_string(i) + "\"}\n";
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  StreamOfBytes whole_stream(bytes);
+  ASSERT_OK_AND(const Decoded whole,
+                decoder.Decode(whole_stream, size, {"sale", "x", RecordId(1), {}}));
+  for (const std::int64_t piece_bytes : {std::int64_t{1} << 20, std::int64_t{5}}) {
+    std::vector<std::shared_ptr<arrow::Table>> pieces;
+    RowSink sink;
+    sink.piece_rows = 7;
+    sink.piece_bytes = piece_bytes;
+    sink.take = [&](std::shared_ptr<arrow::Table> piece) {
+      EXPECT_GT(piece->num_rows(), 0);
+      EXPECT_LE(piece->num_rows(), 7);
+      pieces.push_back(std::move(piece));
+      return Status();
+    };
+    StreamOfBytes stream(bytes);
+    ASSERT_OK_AND(const DecodedPieces decoded,
+                  DecodePieces(decoder, stream, size, {"sale", "x", RecordId(1), {}}, sink));
+    EXPECT_EQ(decoded.valid_count, 90);
+    EXPECT_EQ(decoded.last.record_count, 100);
+    EXPECT_EQ(decoded.last.quarantined.size(), 10u);
+    EXPECT_EQ(decoded.last.absent_fields.size(), whole.absent_fields.size());
+    pieces.push_back(decoded.last.rows);
+    EXPECT_GT(pieces.size(), 12u);
+    EXPECT_EQ(weirhouse::testing::RowsAsJson(**arrow::ConcatenateTables(pieces)),
+              weirhouse::testing::RowsAsJson(*whole.rows));
+  }
+}
+
+TEST(Streams, AnErrorOfWhoTakesTheRowsIsTheAnswer) {
+  ASSERT_OK_AND(const Contract contract, ParseContract(kContract, "sale.odcs.yaml"));
+  ASSERT_OK_AND(const Decoder decoder,
+                Decoder::Make(std::make_shared<const Contract>(contract), SourceFormat()));
+  const std::string bytes = "{\"id\":\"1\"}\n{\"id\":\"2\"}\n";
+  RowSink sink;
+  sink.piece_rows = 1;
+  sink.take = [](const std::shared_ptr<arrow::Table>&) {
+    return Status(Code::kUnavailable, "the disk is full");
+  };
+  StreamOfBytes stream(bytes);
+  EXPECT_EQ(DecodePieces(decoder, stream, 24, {"sale", "x", RecordId(1), {}}, sink).status().code(),
+            Code::kUnavailable);
 }
 }  // namespace
 }  // namespace weirhouse::contract

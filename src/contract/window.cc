@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "contract/contract.h"
+#include "contract/decode_pieces.h"
 
 namespace weirhouse::contract {
 namespace {
@@ -12,7 +12,7 @@ constexpr std::size_t kPieceBytesMax = 64 << 20;
 }  // namespace
 
 Status TooLarge() {
-  return Status(Code::kInvalidInput, "object is larger than 1 GiB")
+  return Status(Code::kInvalidInput, "object is larger than 16 GiB")
       .WithError("WH1311")
       .WithHint("split the file");
 }
@@ -34,7 +34,7 @@ Status Window::More() {
   bytes_.resize(had + (got.ok() ? *got : 0));
   WEIRHOUSE_TRY_STATUS(got.status());
   ended_ = *got == 0;
-  if (dropped_ + static_cast<std::int64_t>(bytes_.size()) > kObjectBytesMax) {
+  if (dropped_ + static_cast<std::int64_t>(bytes_.size()) > kStreamBytesMax) {
     return TooLarge();
   }
   return Status();

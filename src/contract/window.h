@@ -10,7 +10,7 @@
 
 namespace weirhouse::contract {
 
-// kInvalidInput (WH1311): more than kObjectBytesMax.
+// kInvalidInput (WH1311): more than kStreamBytesMax.
 Status TooLarge();
 
 // Slides over a stream: what was consumed is forgotten, so that an object of any size takes the
@@ -31,7 +31,7 @@ class Window {
   // Where the view begins in the object.
   std::int64_t offset() const { return dropped_ + static_cast<std::int64_t>(begin_); }
   // Makes the view longer, or ended() true. kInvalidInput (WH1311) where the object is larger than
-  // kObjectBytesMax.
+  // kStreamBytesMax.
   Status More();
   void Consume(std::size_t bytes) { begin_ += bytes; }
 

@@ -4,9 +4,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <exception>
+#include <functional>
 #include <future>
 #include <string>
 
+#include "base/failpoint.h"
+#include "base/memory_reserve.h"
 #include "base/thread.h"
 #include "command/daemon_link.h"
 
@@ -22,7 +26,15 @@ class ClientStreams : public command::Streams {
   void Out(std::string_view text) override { Write('o', text); }
   void Err(std::string_view text) override { Write('e', text); }
   // So that the client can tell a daemon that works from one that is stopped. From any thread.
-  void SayAlive() { Write('a', ""); }
+  // Throws nothing.
+  void SayAlive() {
+    const UseMemoryReserve reserve;
+    try {
+      Write('a', "");
+    } catch (...) {
+      return;  // the next one is in time too
+    }
+  }
   void Exit(int code) { Write('x', std::to_string(code)); }
   bool Cancelled() override {
     cancelled_ = cancelled_ || gone_ || signals_.load() > 0 || command::ClientCancelled(client_);
@@ -58,11 +70,16 @@ Status Busy() {
       .WithHint("run the command again");
 }
 
-// Where even memory for the proper form may be lacking.
+// Where even memory for the proper form may be lacking. Throws nothing.
 void PrintPlainly(int client, const Status& status) {
-  command::WriteFrame(client, 'e',
-                      "error[" + status.error_code() + "]: " + status.message() + "\n");
-  command::WriteFrame(client, 'x', std::to_string(ExitCode(status.code())));
+  const UseMemoryReserve reserve;
+  try {
+    command::WriteFrame(client, 'e',
+                        "error[" + status.error_code() + "]: " + status.message() + "\n");
+    command::WriteFrame(client, 'x', std::to_string(ExitCode(status.code())));
+  } catch (...) {
+    return;  // the client sees that the connection ends
+  }
 }
 
 // Tells a client that no thread is had for why nothing is done.
@@ -93,6 +110,10 @@ int RunFor(const command::Invocation& invocation, ProjectHost& host, command::St
     auto aftermath = command::Aftermath::kNone;
     const int code = RunOnce(invocation, host, streams, /*mends=*/true, &aftermath);
     if (aftermath == command::Aftermath::kNone) return code;
+    if (aftermath == command::Aftermath::kReplaced) {
+      host.NoteReplaced();
+      return code;
+    }
     const Status renewed = host.Renew();
     if (aftermath == command::Aftermath::kThrown) return code;
     if (!renewed.ok()) return command::PrintError(invocation, streams, renewed);
@@ -102,14 +123,25 @@ int RunFor(const command::Invocation& invocation, ProjectHost& host, command::St
   }
 }
 
+// What `work` throws is thrown where the promise is asked.
+void Fulfil(std::promise<int>& promise, const std::function<int()>& work) {
+  try {
+    promise.set_value(work());
+  } catch (...) {
+    promise.set_exception(std::current_exception());
+  }
+}
+
 // On the working thread, when its turn comes.
 int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHost& host,
               ClientStreams& streams) {
   auto done = std::make_shared<std::promise<int>>();
   std::future<int> code = done->get_future();
-  const bool queued = queue.Push([&, done] { done->set_value(RunFor(invocation, host, streams)); });
+  const bool queued =
+      queue.Push([&, done] { Fulfil(*done, [&] { return RunFor(invocation, host, streams); }); });
   done.reset();  // the queue's copy is the last: dropped work breaks the promise
   if (!queued) return command::PrintError(invocation, streams, Busy());
+  // Not left before the work has ended, which uses what is ours.
   while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();
   try {
     return code.get();
@@ -155,6 +187,7 @@ void CommandSocket::AcceptAll() {
       continue;
     }
     try {
+      WEIRHOUSE_FAILPOINT("daemon.command.admit");
       Admit(client);
     } catch (...) {
       TurnAway(client, signals_, StatusOfException());
@@ -180,11 +213,7 @@ void CommandSocket::Admit(int client) {
     refused = Busy();
   } else {
     Talk& talk = talks_.emplace_back();
-    auto thread = StartThread([this, client, &talk] {
-      Serve(client);
-      close(client);
-      talk.over = true;
-    });
+    Result<std::thread> thread = BeginTalk(client, talk);
     if (thread.ok()) {
       talk.thread = std::move(thread).value();
       return;
@@ -194,6 +223,19 @@ void CommandSocket::Admit(int client) {
   }
   TurnAway(client, signals_, refused);
   close(client);
+}
+
+// The work may be more than there is memory for: that is an outcome, like no thread.
+Result<std::thread> CommandSocket::BeginTalk(int client, Talk& talk) {
+  try {
+    return StartThread([this, client, &talk] {
+      Serve(client);
+      close(client);
+      talk.over = true;
+    });
+  } catch (...) {
+    return StatusOfException();
+  }
 }
 
 void CommandSocket::Serve(int client) {
@@ -206,6 +248,7 @@ void CommandSocket::Serve(int client) {
   try {
     const auto invocation = command::ReadInvocation(client);
     if (!invocation.ok()) return;
+    WEIRHOUSE_FAILPOINT("daemon.command.read");
     streams.Exit(RunQueued(*invocation, queue_, host_, streams));
   } catch (...) {
     PrintPlainly(client, StatusOfException());

@@ -32,6 +32,7 @@ class CommandSocket {
   };
   void AcceptAll();
   void Admit(int client);
+  Result<std::thread> BeginTalk(int client, Talk& talk);
   // Joins the threads whose client is served: each keeps its stack until then.
   void Reap();
   void Serve(int client);

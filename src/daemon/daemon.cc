@@ -13,6 +13,8 @@
 #include <set>
 #include <thread>
 
+#include "base/failpoint.h"
+#include "base/memory_reserve.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "command/stop_limit.h"
@@ -51,6 +53,24 @@ void OnSignal(int /*signal*/) {
   [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
 }
 
+std::atomic<bool> replaced{false};
+
+// As after a signal: the catalog takes nothing more of this process.
+void EndReplaced() {
+  if (replaced.exchange(true)) return;
+  signals.fetch_add(1);
+  command::StartStopLimit();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
+}
+
+Status Replaced() {
+  return Status(Code::kUnavailable,
+                "another process has taken over as the project's writer: this daemon ends")
+      .WithError(std::string(command::kReplacedError))
+      .WithHint("what it had committed stands; start it again when the other process is done");
+}
+
 void CatchSignals() {
   signal_event = eventfd(0, EFD_CLOEXEC);
   command::PrepareStopLimit();
@@ -62,13 +82,27 @@ void CatchSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-// Talk of several threads, a line at a time.
+// Talk of several threads, a line at a time. Throws nothing: a line for which there is no memory is
+// lost.
 class Talk {
  public:
   explicit Talk(command::Streams& streams) : streams_(streams) {}
   void Say(std::string_view line) {
-    const std::lock_guard lock(mutex_);
-    streams_.Err(EscapeControl(line) + "\n");
+    const UseMemoryReserve reserve;
+    try {
+      const std::lock_guard lock(mutex_);
+      streams_.Err(EscapeControl(line) + "\n");
+    } catch (...) {
+      return;
+    }
+  }
+  void Say(const Status& trouble) {
+    const UseMemoryReserve reserve;
+    try {
+      Say(trouble.ToString());
+    } catch (...) {
+      return;
+    }
   }
 
  private:
@@ -96,7 +130,9 @@ class LandingRun {
       if (!renewed.ok()) return Tell(renewed.ToString());
       if (aftermath == command::Aftermath::kCacheDamaged) summary = Attempt(&aftermath);
     }
+    host_.NoteIfReplaced(summary.status());
     if (!summary.ok()) return Tell(summary.status().ToString());
+    WEIRHOUSE_FAILPOINT("daemon.report");
     Report(*summary);
     look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
                                  : std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -104,6 +140,7 @@ class LandingRun {
     // Nothing landed, and nothing waits for a person.
     if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
     const Result<std::string> done = Tidy();
+    host_.NoteIfReplaced(done.status());
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
   }
@@ -252,6 +289,29 @@ Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, Projec
   return http::HttpServer::Start(std::move(options), std::move(router));
 }
 
+// The thread that does what is asked for, ended with it.
+class Worker {
+ public:
+  static Result<std::unique_ptr<Worker>> Start(WorkQueue& queue, Talk& talk) {
+    std::unique_ptr<Worker> worker(new Worker(queue));
+    WEIRHOUSE_TRY(worker->thread_, StartThread([&queue, &talk] {
+                    queue.Run([&talk](const Status& thrown) { talk.Say(thrown); });
+                  }));
+    return worker;
+  }
+  ~Worker() {
+    queue_.Stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+ private:
+  explicit Worker(WorkQueue& queue) : queue_(queue) {}
+  WorkQueue& queue_;
+  std::thread thread_;
+};
+
 void WaitForSignal() {
   while (signals.load() == 0) {
     pollfd watched{signal_event, POLLIN, 0};
@@ -287,6 +347,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
                 ProjectHost::Open(root, invocation.profile,
                                   [&talk](std::string_view line) { talk.Say(line); }));
+  host->OnReplaced(EndReplaced);
   WEIRHOUSE_TRY(std::vector<std::string> folders, Prepare(*host, root, talk));
   WorkQueue queue;
   LandingRun run(*host, talk);
@@ -296,7 +357,9 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   const std::unique_ptr<engine::Courier> courier = engine::Courier::Start(
       [&host](const engine::Courier::Body& body) -> Status {
         WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
-        return body(lease.workspace());
+        Status status = body(lease.workspace());
+        host->NoteIfReplaced(status);
+        return status;
       },
       [&talk](std::string_view line) { talk.Say(line); });
   rest::Options catalog;
@@ -304,12 +367,13 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   catalog.on_commit = [&] {
     if (runs_by_itself) queue.PushOnce([&] { run.Run(); });
   };
+  catalog.on_error = [&host](const Status& status) { host->NoteIfReplaced(status); };
   catalog.audit = [&audit](const std::string& line) { audit.Append(line); };
   WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
                 StartServer(port, *host, catalog, talk));
   WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
   host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
-  WEIRHOUSE_TRY(std::thread worker, StartThread([&] { queue.Run(); }));
+  WEIRHOUSE_TRY(std::unique_ptr<Worker> worker, Worker::Start(queue, talk));
   std::unique_ptr<LandingWatch> watch;
   Status status;
   if (runs_by_itself) {
@@ -329,11 +393,10 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
     talk.Say("stopping: finishing the unit at hand");
   }
   watch.reset();
-  queue.Stop();
-  worker.join();
+  worker.reset();
   socket.reset();
   server->Stop();
-  return status;
+  return replaced.load() ? Replaced() : status;
 }
 }  // namespace
 

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
-#include <new>
 
+#include "base/failpoint.h"
 #include "base/thread.h"
 #include "base/time.h"
 
@@ -42,10 +42,13 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
     std::filesystem::create_directories(folder, error);
     // Too many folders for the system's limit: the look now and then finds what lands there.
     inotify_add_watch(events, folder.c_str(), kEvents);
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::filesystem::directory_iterator end;
+    for (std::filesystem::directory_iterator entry(folder, error); !error && entry != end;
+         entry.increment(error)) {
       // What a link leads to is not looked into.
-      if (!entry.is_symlink(error) && entry.is_directory(error))
-        inotify_add_watch(events, entry.path().c_str(), kEvents);
+      std::error_code ignored;
+      if (!entry->is_symlink(ignored) && entry->is_directory(ignored))
+        inotify_add_watch(events, entry->path().c_str(), kEvents);
     }
   }
   std::unique_ptr<LandingWatch> watch(
@@ -72,8 +75,10 @@ LandingWatch::~LandingWatch() {
 // Where it cannot be told now, the next look tells it.
 void LandingWatch::Tell() const {
   try {
+    WEIRHOUSE_FAILPOINT("daemon.look");
     on_change_();
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
+    return;
   }
 }
 
@@ -87,7 +92,10 @@ void LandingWatch::Watch() {
     pollfd watched[] = {{stop_, POLLIN, 0}, {events_, POLLIN, 0}};
     const int timeout = static_cast<int>((landed ? kSettle : look_every_()).count());
     const int ready = poll(watched, 2, timeout);
-    if (ready < 0 && errno != EINTR) return;
+    if (ready < 0 && errno != EINTR) {  // the system has no memory for it: it may have some later
+      std::this_thread::sleep_for(kSettle);
+      continue;
+    }
     if (watched[0].revents != 0) return;
     if (ready > 0) {
       DrainEvents(events_);

@@ -1,5 +1,7 @@
 #include "daemon/project_host.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -22,21 +24,27 @@ Result<std::unique_ptr<ProjectHost>> ProjectHost::Open(const std::string& root,
 }
 
 Status ProjectHost::OpenWith(ProjectPtr project) {
-  WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(std::move(project), engine::Access::kWrite));
-  const std::string mended = engine::TakeMendedLine(workspace_->state_folder());
+  WEIRHOUSE_TRY(auto workspace,
+                engine::Workspace::Open(std::move(project), engine::Access::kWrite));
+  auto predictions = std::make_unique<engine::PredictionService>(*workspace);
+  const std::string mended = engine::TakeMendedLine(workspace->state_folder());
   if (!mended.empty()) say_(mended);
-  predictions_ = std::make_unique<engine::PredictionService>(*workspace_);
+  workspace_ = std::move(workspace);
+  predictions_ = std::move(predictions);
   return Status();
 }
 
 Result<ProjectHost::Lease> ProjectHost::Take() {
   std::shared_lock lock(mutex_);
-  if (workspace_ == nullptr) {
-    return Status(Code::kUnavailable, "the project is closed: it could not be opened again")
-        .WithError("WH8046")
-        .WithHint("another process took it meanwhile; start the daemon again");
-  }
-  return Lease(std::move(lock), {workspace_.get(), predictions_.get()});
+  if (workspace_ != nullptr) return Lease(std::move(lock), {workspace_.get(), predictions_.get()});
+  const Status why = closed_;
+  lock.unlock();
+  AskForMending();
+  return Status(
+             Code::kUnavailable,
+             fmt::format("the project is closed, it could not be opened again: {}", why.message()))
+      .WithError("WH8046")
+      .WithHint("the daemon goes on trying: mend what keeps it from the project");
 }
 
 Status ProjectHost::Refresh() {
@@ -51,13 +59,12 @@ Status ProjectHost::Reopen(const ProjectPtr& project) {
   // process may slip in between for as long as a verb lasts.
   predictions_.reset();
   workspace_.reset();
-  Status status;
   for (int attempt = 0; attempt < kReopenAttemptsMax; ++attempt) {
-    status = OpenWith(project);
-    if (status.error_code() != "WH8001") return status;
+    closed_ = OpenWith(project);
+    if (closed_.error_code() != "WH8001") break;
     std::this_thread::sleep_for(kReopenEvery);
   }
-  return status;
+  return closed_;
 }
 
 Status ProjectHost::Renew() {
@@ -74,6 +81,14 @@ void ProjectHost::NoteDamage(const Status& damage) {
   engine::NoteCacheDamage(root_ + "/.weirhouse", damage)
       .Ignore("whoever comes upon it next notes it");
   AskForMending();
+}
+
+void ProjectHost::NoteIfReplaced(const Status& status) {
+  if (status.error_code() == command::kReplacedError) NoteReplaced();
+}
+
+void ProjectHost::NoteReplaced() {
+  if (replaced_) replaced_();
 }
 
 void ProjectHost::AskForMending() {

@@ -38,7 +38,7 @@ class ProjectHost {
     std::shared_lock<std::shared_mutex> lock_;
     command::Host host_;
   };
-  //   kUnavailable  the project could not be opened again after its files changed (WH8046)
+  //   kUnavailable  the project could not be opened again (WH8046); it is being tried
   Result<Lease> Take();
 
   // Reads the project's files again and, if they changed, opens it with them. What was open stays
@@ -54,6 +54,11 @@ class ProjectHost {
   // `ask` is false where it cannot be seen to now.
   void OnDamage(std::function<bool()> ask) { ask_ = std::move(ask); }
 
+  // Another process writes to the project, and the catalog takes nothing more of this one.
+  void NoteIfReplaced(const Status& status);
+  void NoteReplaced();
+  void OnReplaced(std::function<void()> replaced) { replaced_ = std::move(replaced); }
+
   const std::string& root() const { return root_; }
 
  private:
@@ -68,9 +73,11 @@ class ProjectHost {
   const std::string profile_;
   const Say say_;
   std::function<bool()> ask_;
+  std::function<void()> replaced_;
   std::atomic<bool> asked_{false};
   std::shared_mutex mutex_;
-  std::unique_ptr<engine::Workspace> workspace_;            // guarded by mutex_
+  Status closed_;                                 // why there is no workspace; guarded by mutex_
+  std::unique_ptr<engine::Workspace> workspace_;  // guarded by mutex_
   std::unique_ptr<engine::PredictionService> predictions_;  // guarded by mutex_
 };
 }  // namespace weirhouse::daemon

@@ -63,6 +63,7 @@ int StatusOfExit(int code) {
 
 // Where the cache is damaged, those who only read have it mended and are asked to come again.
 HttpResponse Refused(ProjectHost& host, const Status& status) {
+  host.NoteIfReplaced(status);
   if (!engine::IsCacheDamage(status)) return ErrorResponse(status);
   host.NoteDamage(status);
   return ErrorResponse(Status(Code::kUnavailable, status.message())
@@ -83,6 +84,7 @@ HttpResponse RunVerb(ProjectHost& host, command::Invocation invocation) {
   const int code =
       command::RunInHost(invocation, streams, *lease->host(), /*mends=*/false, &aftermath);
   if (aftermath == command::Aftermath::kCacheDamaged) host.AskForMending();
+  if (aftermath == command::Aftermath::kReplaced) host.NoteReplaced();
   return http::JsonResponse(StatusOfExit(code), streams.TakeOut());
 }
 
@@ -331,16 +333,24 @@ http::Router MakeRoutes(ProjectHost& host) {
 
 http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token) {
   using Standing = http::TokenVerdict::Standing;
+  // A catalog that cannot be had says nothing of the token.
+  const auto unknown = [](const Status& why) {
+    const bool later = why.code() == Code::kUnavailable;
+    return http::TokenVerdict{later ? Standing::kUnknown : Standing::kRefused, why.message(),
+                              why.error_code()};
+  };
   auto lease = host.Take();
-  if (!lease.ok()) return {};
+  if (!lease.ok()) return unknown(lease.status());
   engine::Workspace& workspace = lease->workspace();
   const auto kept = workspace.catalog().Setting("token_sha256");
+  if (!kept.ok()) return unknown(kept.status());
   Digest digest;
-  if (kept.ok() && *kept && (*kept)->is_string() &&
-      ParseDigest((*kept)->get<std::string>(), &digest) && http::TokenMatches(token, digest))
+  if (*kept && (*kept)->is_string() && ParseDigest((*kept)->get<std::string>(), &digest) &&
+      http::TokenMatches(token, digest))
     return {Standing::kOwner};
   const auto found = policy::FindToken(workspace.catalog(), token);
-  if (!found.ok() || !*found) return {};
+  if (!found.ok()) return unknown(found.status());
+  if (!*found) return {};
   const Status live = policy::CheckLive(**found, workspace.clock().Now());
   if (live.ok()) return {Standing::kGuest};
   return {Standing::kRefused, live.message(), live.error_code()};

@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "base/failpoint.h"
+#include "base/memory_reserve.h"
+#include "base/thread.h"
+
 namespace weirhouse::daemon {
 
 bool WorkQueue::Push(std::function<void()> work) {
@@ -23,7 +27,7 @@ void WorkQueue::PushOnce(std::function<void()> work) {
   changed_.notify_one();
 }
 
-void WorkQueue::Run() {
+void WorkQueue::Run(const OnThrown& on_thrown) {
   while (true) {
     std::function<void()> work;
     {
@@ -38,7 +42,13 @@ void WorkQueue::Run() {
         work = std::exchange(once_, nullptr);
       }
     }
-    work();
+    try {
+      WEIRHOUSE_FAILPOINT("daemon.work");
+      work();
+    } catch (...) {
+      on_thrown(StatusOfException());
+    }
+    RefillMemoryReserve();
   }
 }
 

@@ -7,6 +7,8 @@
 #include <functional>
 #include <mutex>
 
+#include "base/status.h"
+
 namespace weirhouse::daemon {
 
 inline constexpr std::size_t kQueueMax = 64;  // more commands at once than any person gives
@@ -18,9 +20,11 @@ class WorkQueue {
   bool Push(std::function<void()> work);
   // Runs `work` at most once until it has begun, however often it was asked for.
   void PushOnce(std::function<void()> work);
+  // What a piece of work threw that it should have kept to itself. Must throw nothing.
+  using OnThrown = std::function<void(const Status& what)>;
   // Does the work until Stop; the piece at hand is finished, the rest is dropped (its owners are
-  // told by their own means).
-  void Run();
+  // told by their own means). What one piece throws ends that piece alone.
+  void Run(const OnThrown& on_thrown);
   void Stop();
 
  private:

@@ -6,6 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +20,10 @@ namespace weirhouse::daemon {
 namespace {
 using ::testing::ElementsAre;
 
+const WorkQueue::OnThrown kNothingThrown = [](const Status& what) {
+  ADD_FAILURE() << what.message();
+};
+
 TEST(WorkQueue, DoesWhatAPersonWaitsForFirstAndInOrder) {
   WorkQueue queue;
   std::vector<int> done;
@@ -26,7 +33,7 @@ TEST(WorkQueue, DoesWhatAPersonWaitsForFirstAndInOrder) {
   });
   queue.Push([&] { done.push_back(1); });
   queue.Push([&] { done.push_back(2); });
-  queue.Run();
+  queue.Run(kNothingThrown);
   EXPECT_THAT(done, ElementsAre(1, 2, 3));
 }
 
@@ -39,8 +46,24 @@ TEST(WorkQueue, RunsWhatWasAskedForTwiceOnce) {
       queue.Stop();
     });
   }
-  queue.Run();
+  queue.Run(kNothingThrown);
   EXPECT_EQ(runs, 1);
+}
+
+TEST(WorkQueue, GoesOnWithTheNextWhateverOneThrows) {
+  WorkQueue queue;
+  std::vector<std::string> thrown;
+  int done = 0;
+  queue.Push([] { throw std::bad_alloc(); });
+  queue.Push([] { throw std::runtime_error("x"); });
+  queue.Push([] { throw 1; });
+  queue.Push([&] {
+    ++done;
+    queue.Stop();
+  });
+  queue.Run([&](const Status& what) { thrown.push_back(what.error_code()); });
+  EXPECT_EQ(done, 1);
+  EXPECT_THAT(thrown, ElementsAre("WH8050", "WH8035", "WH8035"));
 }
 
 TEST(WorkQueue, TurnsWorkAwayWhenItIsFullOrStopped) {
@@ -49,7 +72,7 @@ TEST(WorkQueue, TurnsWorkAwayWhenItIsFullOrStopped) {
   EXPECT_FALSE(queue.Push([] {}));
   queue.Stop();
   EXPECT_FALSE(queue.Push([] {}));
-  queue.Run();  // returns at once
+  queue.Run(kNothingThrown);  // returns at once
 }
 
 TEST(WorkQueue, BreaksThePromiseOfWorkItDrops) {

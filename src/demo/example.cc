@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/text.h"
 #include "demo/embedded.h"
 #include "demo/package.h"
@@ -50,20 +53,27 @@ Status WriteExample(const std::string& name, const std::string& folder) {
   }
   WEIRHOUSE_TRY(const std::vector<ProjectFile> files, FlightsFiles());
   storage::Disk& disk = storage::LocalDisk();
+  // What is there already with the example's bytes, an earlier attempt left that was cut short.
+  std::vector<const ProjectFile*> missing;
   for (const ProjectFile& file : files) {
-    if (disk.Stat(folder + "/" + file.path).ok()) {
+    const std::string path = folder + "/" + file.path;
+    if (!disk.Stat(path).ok()) {
+      missing.push_back(&file);
+    } else if (const auto bytes = disk.Read(path); !bytes.ok() || *bytes != file.bytes) {
       return Status(Code::kConflict,
-                    fmt::format("the folder already holds a file of the example: {}/{}", folder,
-                                file.path))
+                    fmt::format("the folder already holds a file of the example: {}", path))
           .WithError("WH8042")
           .WithHint("choose an empty folder");
     }
   }
-  std::vector<std::string> paths;
-  for (const ProjectFile& file : files) {
-    paths.push_back(folder + "/" + file.path);
-    WEIRHOUSE_TRY_STATUS(disk.Write(paths.back(), file.bytes));
+  // The project file comes last: with it the folder is a project.
+  std::stable_partition(missing.begin(), missing.end(),
+                        [](const ProjectFile* file) { return file->path != "weirhouse.yaml"; });
+  for (const ProjectFile* file : missing) {
+    WEIRHOUSE_TRY_STATUS(disk.PutIfAbsent(folder + "/" + file->path, file->bytes, 0644).status());
   }
+  std::vector<std::string> paths;
+  for (const ProjectFile& file : files) paths.push_back(folder + "/" + file.path);
   return disk.SyncAll(paths);
 }
 }  // namespace weirhouse::demo

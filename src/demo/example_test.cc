@@ -49,6 +49,17 @@ TEST_F(Example, ReplacesNothing) {
   EXPECT_FALSE(std::filesystem::exists(folder + "/weirhouse.yaml"));
 }
 
+TEST_F(Example, GoesOnWhereAnAttemptWasCutShort) {
+  const std::string folder = scratch_ / "flights";
+  ASSERT_OK(WriteExample("flights", folder));
+  // The project file comes last: without it any of the others may be missing.
+  std::filesystem::remove(folder + "/weirhouse.yaml");
+  std::filesystem::remove_all(folder + "/contracts");
+  ASSERT_OK(WriteExample("flights", folder));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/weirhouse.yaml"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/contracts/arrival.odcs.yaml"));
+}
+
 TEST_F(Example, SuggestsTheNameThatWasMeant) {
   const Status status = WriteExample("flight", scratch_ / "x");
   EXPECT_EQ(status.error_code(), "WH8040");

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/contract_reading.h"
 #include "engine/parsing_mark.h"
+#include "engine/scratch.h"
 #include "storage/piece_put.h"
 
 namespace weirhouse::engine {
@@ -228,31 +230,36 @@ Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& so
 }
 
 namespace {
-Result<contract::Decoded> ReadAndDecode(storage::Disk& disk, const contract::Decoder& decoder,
-                                        const catalog::ObjectRecord& object) {
+Result<contract::DecodedPieces> ReadAndDecode(storage::Disk& disk, const contract::Decoder& decoder,
+                                              const catalog::ObjectRecord& object,
+                                              const contract::RowSink& sink) {
   const contract::ObjectContext context{object.source, object.name, object.first_record_id,
                                         object.arrived_at};
   try {
     if (object.size_bytes > kWholeObjectBytesMax) {
       storage::FileStream stream(disk, object.path, object.size_bytes);
-      return decoder.Decode(stream, object.size_bytes, context);
+      return contract::DecodePieces(decoder, stream, object.size_bytes, context, sink);
     }
     WEIRHOUSE_TRY(const std::string bytes, disk.Read(object.path));
-    return decoder.Decode(bytes, context);
+    WEIRHOUSE_TRY(contract::Decoded decoded, decoder.Decode(bytes, context));
+    const std::int64_t valid = decoded.rows->num_rows();
+    const auto refused = static_cast<std::int64_t>(decoded.quarantined.size());
+    return contract::DecodedPieces{std::move(decoded), valid, refused};
   } catch (const std::bad_alloc&) {
     return contract::OutOfMemory();
   }
 }
 }  // namespace
 
-Result<contract::Decoded> RecordReader::Parse(const contract::Decoder& decoder,
-                                              const catalog::ObjectRecord& object,
-                                              Reading reading) {
+Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& decoder,
+                                                    const catalog::ObjectRecord& object,
+                                                    Reading reading,
+                                                    const contract::RowSink& sink) {
   const catalog::Arrival arrival{object.source, object.name, object.digest};
   const bool counts = reading != Reading::kAgain;
   if (counts) WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
   WEIRHOUSE_FAILPOINT("contract.decode.before");
-  Result<contract::Decoded> decoded = ReadAndDecode(workspace_.disk(), decoder, object);
+  Result<contract::DecodedPieces> decoded = ReadAndDecode(workspace_.disk(), decoder, object, sink);
   if (counts) workspace_.parsing_mark().Unset();
   WEIRHOUSE_FAILPOINT("contract.decode.after");
   if (decoded.status().error_code() == contract::kOutOfMemoryError) {
@@ -327,45 +334,135 @@ void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t 
   known.records += count;
 }
 
-// Everything of `object` is in quarantine, in one row.
-void RefuseWhole(SourceRecords& records, RowBuilder& quarantine,
-                 const catalog::ObjectRecord& object, const contract::Contract& contract,
-                 const std::string& code, const std::string& why, const std::string& found) {
-  AddWholeObject(quarantine, object, contract, code, why, found);
-  const std::string name = object.source + "/" + object.name;
-  records.quarantined_count += object.record_count;
-  records.refused.push_back({name, code + " " + why, found, object.record_count});
-  if (object.record_count > 0)
-    NoteReason(records, code + " " + why, object.record_count, name, found);
-}
+// What is read of one source, object by object. Rows and refused records of large objects come
+// while these are read, and are forgotten where one cannot be read to its end. Threads: one.
+class SourceReading {
+ public:
+  SourceReading(const storage::Scratch& scratch, const contract::Contract& today,
+                SourceRecords& records)
+      : today_(today), records_(records), rows_(scratch), refused_(scratch) {
+    Renew();
+  }
 
-// What was decoded of `object`, for those whom it concerns.
-void NoteDecoded(SourceRecords& records, const catalog::ObjectRecord& object,
-                 const contract::Decoded& decoded) {
-  const std::string name = object.source + "/" + object.name;
-  for (const contract::QuarantinedRecord& record : decoded.quarantined) {
-    if (record.violations.empty()) continue;
-    const contract::Violation& violation = record.violations.front();
-    NoteReason(records, violation.Reason(), 1, fmt::format("{}:{}", name, record.line),
-               violation.found);
+  void Begin(const catalog::ObjectRecord& object, const contract::Contract& contract) {
+    object_ = &object;
+    contract_ = &contract;
+    in_pieces_ = false;
+    reasons_.clear();
+    first_reason_.clear();
   }
-  if (decoded.rows->num_rows() == 0) {
-    if (decoded.record_count == 0) return;
-    const Status& problem = decoded.object_problem;
-    const auto& first = decoded.quarantined.front().violations;
-    std::string why = problem.error_code() + " " + problem.message();
-    if (problem.ok()) why = first.empty() ? "" : first.front().Reason();
-    records.refused.push_back({name, "every record is in quarantine, the first for " + why,
-                               problem.hint(), decoded.record_count});
-    return;
+  contract::RowSink Sink() {
+    contract::RowSink sink;
+    sink.take = [this](const std::shared_ptr<arrow::Table>& piece) -> Status {
+      WEIRHOUSE_TRY_STATUS(Mark());
+      return TakeRows(piece);
+    };
+    sink.take_quarantined =
+        [this](const std::vector<contract::QuarantinedRecord>& refused) -> Status {
+      WEIRHOUSE_TRY_STATUS(Mark());
+      return TakeRefused(refused);
+    };
+    return sink;
   }
-  ++records.objects_with_rows;
-  for (const contract::AbsentField& field : decoded.absent_fields) {
-    SourceRecords::Absent& absent = records.absent_fields[field.name];
-    ++absent.objects;
-    if (absent.similar.empty()) absent.similar = field.similar;
+
+  // The object was read to its end; the last of it is in `decoded`.
+  Status End(const contract::DecodedPieces& decoded) {
+    WEIRHOUSE_TRY_STATUS(TakeRefused(decoded.last.quarantined));
+    WEIRHOUSE_TRY_STATUS(TakeRows(decoded.last.rows));
+    records_.quarantined_count += decoded.quarantined_count;
+    for (const auto& [text, reason] : reasons_)
+      NoteReason(records_, text, reason.records, reason.first, reason.found);
+    NoteDecoded(decoded);
+    return Status();
   }
-}
+  // It is in quarantine whole.
+  void RefuseWhole(const std::string& code, const std::string& why, const std::string& found) {
+    if (in_pieces_) {
+      rows_.ForgetMarked();
+      refused_.ForgetMarked();
+      Renew();
+    }
+    AddWholeObject(*building_, *object_, *contract_, code, why, found);
+    const std::string name = object_->source + "/" + object_->name;
+    records_.quarantined_count += object_->record_count;
+    records_.refused.push_back({name, code + " " + why, found, object_->record_count});
+    if (object_->record_count > 0)
+      NoteReason(records_, code + " " + why, object_->record_count, name, found);
+  }
+
+  // Null where there is none.
+  Status Finish() {
+    WEIRHOUSE_TRY_STATUS(FlushRefused());
+    WEIRHOUSE_TRY(records_.quarantine, refused_.Finish());
+    WEIRHOUSE_TRY(records_.rows, rows_.Finish());
+    storage::LetGoOfStoredRows();
+    return Status();
+  }
+
+ private:
+  void Renew() { building_ = std::make_unique<RowBuilder>(QuarantineSchema()); }
+  Status FlushRefused() {
+    if (building_->row_count() == 0) return Status();
+    WEIRHOUSE_TRY(const auto rows, building_->Finish());
+    Renew();
+    return refused_.Add(rows);
+  }
+  Status Mark() {
+    if (std::exchange(in_pieces_, true)) return Status();
+    WEIRHOUSE_TRY_STATUS(FlushRefused());
+    WEIRHOUSE_TRY_STATUS(refused_.Mark());
+    return rows_.Mark();
+  }
+  Status TakeRows(const std::shared_ptr<arrow::Table>& piece) {
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, AsOfToday(piece, today_));
+    return rows_.Add(now);
+  }
+  Status TakeRefused(const std::vector<contract::QuarantinedRecord>& refused) {
+    for (const contract::QuarantinedRecord& record : refused) {
+      AddQuarantined(*building_, *object_, *contract_, record);
+      if (record.violations.empty()) continue;
+      const contract::Violation& violation = record.violations.front();
+      const std::string text = violation.Reason();
+      if (record.ordinal == 0) first_reason_ = text;
+      QuarantineReason& reason = reasons_[text];
+      if (reason.records++ > 0) continue;
+      reason.first = fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
+      reason.found = violation.found;
+    }
+    return in_pieces_ ? FlushRefused() : Status();
+  }
+  // What was decoded of the object, for those whom it concerns.
+  void NoteDecoded(const contract::DecodedPieces& decoded) {
+    const std::string name = object_->source + "/" + object_->name;
+    if (decoded.valid_count == 0) {
+      if (decoded.last.record_count == 0) return;
+      const Status& problem = decoded.last.object_problem;
+      std::string why = problem.error_code() + " " + problem.message();
+      if (problem.ok()) why = first_reason_;
+      records_.refused.push_back({name, "every record is in quarantine, the first for " + why,
+                                  problem.hint(), decoded.last.record_count});
+      return;
+    }
+    ++records_.objects_with_rows;
+    for (const contract::AbsentField& field : decoded.last.absent_fields) {
+      SourceRecords::Absent& absent = records_.absent_fields[field.name];
+      ++absent.objects;
+      if (absent.similar.empty()) absent.similar = field.similar;
+    }
+  }
+
+  const contract::Contract& today_;
+  SourceRecords& records_;
+  storage::RowStore rows_;
+  storage::RowStore refused_;
+  std::unique_ptr<RowBuilder> building_;  // of rows for quarantine
+  // Of the object that is read.
+  const catalog::ObjectRecord* object_ = nullptr;
+  const contract::Contract* contract_ = nullptr;
+  bool in_pieces_ = false;
+  std::map<std::string, QuarantineReason> reasons_;
+  std::string first_reason_;  // of its first record
+};
 }  // namespace
 
 Result<SourceRecords> RecordReader::Read(const std::string& source,
@@ -375,49 +472,38 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   SourceRecords records;
   records.source = source;
   records.objects = objects;
-  std::vector<std::shared_ptr<arrow::Table>> parts;
-  RowBuilder quarantine(QuarantineSchema());
+  SourceReading taken(ScratchOf(workspace_), today->contract(), records);
   for (const catalog::ObjectRecord& object : objects) {
     WEIRHOUSE_TRY(const contract::Decoder* decoder, DecoderOf(source, object.contract_version));
     records.record_count += object.record_count;
+    taken.Begin(object, decoder->contract());
     if (IsSetAside(object) && reading != Reading::kRetry) {
       WEIRHOUSE_TRY(const std::string why, WhySetAside(object));
-      RefuseWhole(records, quarantine, object, decoder->contract(), "WH1304", why,
-                  "`wh quarantine retry` reads it once more");
+      taken.RefuseWhole("WH1304", why, "`wh quarantine retry` reads it once more");
       continue;
     }
-    const Result<contract::Decoded> decoded = Parse(*decoder, object, reading);
+    const Result<contract::DecodedPieces> decoded = Parse(*decoder, object, reading, taken.Sink());
     if (!decoded.ok()) {
       if (decoded.status().code() != Code::kInvalidInput) return decoded.status();
-      RefuseWhole(records, quarantine, object, decoder->contract(), decoded.status().error_code(),
-                  decoded.status().message(), decoded.status().hint());
+      taken.RefuseWhole(decoded.status().error_code(), decoded.status().message(),
+                        decoded.status().hint());
       continue;
     }
-    if (decoded->record_count != object.record_count) {
+    if (decoded->last.record_count != object.record_count) {
       return Status(Code::kCorruption,
                     fmt::format("a raw object held {} records when it arrived and {} now: {}",
-                                object.record_count, decoded->record_count, object.path))
+                                object.record_count, decoded->last.record_count, object.path))
           .WithError("WH1305")
           .WithHint(
               "`wh verify --deep` tells whether its bytes changed; if not, its source's "
               "format, nulls or delimiter did: put it back, and read other files as another "
               "source");
     }
-    for (const contract::QuarantinedRecord& record : decoded->quarantined) {
-      AddQuarantined(quarantine, object, decoder->contract(), record);
-    }
-    records.quarantined_count += static_cast<std::int64_t>(decoded->quarantined.size());
-    NoteDecoded(records, object, *decoded);
-    WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, AsOfToday(decoded->rows, today->contract()));
-    parts.push_back(std::move(rows));
+    WEIRHOUSE_TRY_STATUS(taken.End(*decoded));
   }
-  if (parts.empty()) {
+  WEIRHOUSE_TRY_STATUS(taken.Finish());
+  if (records.rows == nullptr) {
     WEIRHOUSE_TRY(records.rows, NoRows(source));
-  } else {
-    WEIRHOUSE_TRY(records.rows, Concatenate(parts));
-  }
-  if (quarantine.row_count() > 0) {
-    WEIRHOUSE_TRY(records.quarantine, quarantine.Finish());
   }
   return records;
 }

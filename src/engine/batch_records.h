@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "catalog/record.h"
 #include "contract/contract.h"
+#include "contract/decode_pieces.h"
 #include "engine/pipeline.h"
 #include "engine/workspace.h"
 
@@ -69,9 +70,11 @@ class RecordReader {
  private:
   // Of the contract version that was in force when an object arrived; empty = today's.
   Result<const contract::Decoder*> DecoderOf(const std::string& source, const std::string& version);
-  // Parses one object, with the workspace's mark set where attempts count.
-  Result<contract::Decoded> Parse(const contract::Decoder& decoder,
-                                  const catalog::ObjectRecord& object, Reading reading);
+  // Parses one object, with the workspace's mark set where attempts count. Rows of a large one go
+  // to `sink` as they come.
+  Result<contract::DecodedPieces> Parse(const contract::Decoder& decoder,
+                                        const catalog::ObjectRecord& object, Reading reading,
+                                        const contract::RowSink& sink);
   Result<std::string> WhySetAside(const catalog::ObjectRecord& object) const;
   Workspace& workspace_;
   std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for

@@ -94,6 +94,9 @@ class BatchRun {
   const Retry* retry_ = nullptr;
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
+  // As of which the tables of other engines are read: a transaction of theirs over several of them
+  // is seen whole or not at all.
+  CommitSeq external_upto_;
   // The newest time in the tables of other engines: where their news ends.
   std::optional<std::int64_t> news_end_;
   catalog::Catalog::Offset offset_;

@@ -10,6 +10,7 @@ namespace weirhouse::engine {
 namespace {
 constexpr std::string_view kSqliteFile = "/catalog.db";
 constexpr std::string_view kServerFile = "/catalog.json";  // {"project_id": …}
+constexpr std::string_view kHeadFile = "/head";            // see catalog_witness.h
 
 bool OnServer(const ProjectDefinition& project) { return !project.profile.catalog_url.empty(); }
 
@@ -27,6 +28,21 @@ Status NoState(const std::string& state_folder, std::string hint) {
   return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder))
       .WithError("WH8004")
       .WithHint(std::move(hint));
+}
+
+// A state folder that knows of a commit had a catalog. An empty one in its place would make orphans
+// of all that the lake holds.
+bool LostItsCatalog(storage::Disk& disk, const std::string& state_folder) {
+  return !Has(disk, state_folder, kSqliteFile) && !Has(disk, state_folder, kServerFile) &&
+         Has(disk, state_folder, kHeadFile);
+}
+Status CatalogLost(const std::string& state_folder) {
+  return Status(Code::kCorruption,
+                fmt::format("the project's catalog is gone: {}{}", state_folder, kSqliteFile))
+      .WithError("WH8007")
+      .WithHint(
+          "put it back from a copy; the files of its tables are still there. To begin anew "
+          "without them, remove the state folder and the warehouse first");
 }
 
 Status HasState(const std::string& state) {
@@ -65,6 +81,7 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
                                                              bool read_only) {
   const bool sqlite = Has(disk, state_folder, kSqliteFile);
   const bool server = Has(disk, state_folder, kServerFile);
+  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
   catalog::CatalogOptions options;
   options.read_only = read_only;
   options.claim = !read_only;
@@ -95,6 +112,7 @@ Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk
   const bool sqlite = Has(disk, state_folder, kSqliteFile);
   const bool server = Has(disk, state_folder, kServerFile);
   if (OnServer(project) ? sqlite : server) return HasState(state_folder);
+  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
   if (!OnServer(project)) {
     WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog,
                   catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile)));

@@ -8,6 +8,7 @@
 
 #include "engine/arrow_rows.h"
 #include "engine/keyless.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "table/key_index.h"
 #include "transform/run.h"
@@ -138,10 +139,9 @@ class ChainRun {
   // `poison`. Null: they were told when they joined.
   Result<RowsPtr> Select(const RowsPtr& rows, std::vector<RejectedRecord>* poison = nullptr) {
     WEIRHOUSE_TRY_STATUS(
-        transform::RegisterInput(*state_.session, transform_, *transform_.driver, rows));
-    WEIRHOUSE_TRY(
-        transform::GoodRows good,
-        transform::RunAround(*state_.session, transform_, *transform_.driver, rows, run_time_));
+        RegisterRows(state_.workspace, *state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY(transform::GoodRows good,
+                  RunInPieces(state_.workspace, *state_.session, transform_, rows, run_time_));
     if (poison != nullptr) *poison = RejectedBySql(good.poison, definition_.name());
     return std::move(good.rows);
   }

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/memory_reserve.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "base/thread.h"
@@ -37,6 +38,7 @@ constexpr milliseconds kLookEvery{1000};
 // A command that is begun just before the end would be ended before it had a chance.
 constexpr milliseconds kChanceLeast{2000};
 constexpr milliseconds kFinishLookEvery{50};
+constexpr milliseconds kAfterThrown{100};
 constexpr std::chrono::seconds kRestMax{60};  // of a target of which no try succeeds
 constexpr std::size_t kRunningMax = 16;
 constexpr std::int64_t kLogBytesOfOne = 64 << 10;
@@ -140,19 +142,38 @@ class Courier::Loop {
   bool ended() const { return ended_; }
 
  private:
+  // Nothing may be thrown out of the thread.
   void Run() {
-    while (!stopping_) {
-      const bool closing = last_ != 0;  // asked first: what came before that is still seen
-      const Status status = Guarded();
-      if (!status.ok()) Tell("", status.message());
-      if (status.ok()) told_.erase("");
-      if (closing && AllQuiet(status)) break;
-      Wait();
+    bool goes_on = true;
+    while (goes_on && !stopping_) {
+      try {
+        goes_on = TakeTurn();
+      } catch (...) {  // no memory even to tell of it, or to wait with
+        goes_on = last_ == 0;
+        std::this_thread::sleep_for(kAfterThrown);
+      }
+      RefillMemoryReserve();
     }
     for (auto& [id, lane] : lanes_) lane.running.reset();  // ends the command
     ended_ = true;
   }
-  // Nothing may be thrown out of the thread.
+  // False once all is done that may be done before the end.
+  bool TakeTurn() {
+    const bool closing = last_ != 0;  // asked first: what came before that is still seen
+    const Status status = Guarded();
+    if (!status.ok()) {
+      Tell("", fmt::format("notifications wait, and are tried again: {}", status.ToString()));
+    } else if (told_.erase("") > 0 && say_) {
+      say_("notifications go on");
+    }
+    if (closing && AllQuiet(status)) return false;
+    if (status.ok()) {
+      Wait();
+    } else {
+      WaitForBetter();
+    }
+    return true;
+  }
   Status Guarded() {
     try {
       return with_workspace_([this](Workspace& workspace) {
@@ -320,6 +341,15 @@ class Courier::Loop {
       if (lane.running->child->output_descriptor() >= 0)
         watched.push_back({lane.running->child->output_descriptor(), POLLIN, 0});
     }
+    Poll(watched, until);
+  }
+  // The catalog, say, cannot be had: what is due or has ended must not have it asked without a
+  // pause.
+  void WaitForBetter() {
+    std::vector<pollfd> watched{{wake_, POLLIN, 0}};
+    Poll(watched, Now() + kLookEvery);
+  }
+  void Poll(std::vector<pollfd>& watched, nanoseconds until) {
     if (last_ != 0) until = std::min(until, nanoseconds(last_));
     const auto wait = std::chrono::ceil<milliseconds>(std::max(until - Now(), nanoseconds(0)));
     poll(watched.data(), watched.size(), static_cast<int>(wait.count()));

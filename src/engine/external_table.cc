@@ -195,12 +195,13 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
 
 Result<std::shared_ptr<arrow::Table>> ExternalRowsAsOf(Workspace& workspace,
                                                        const transform::CheckedTransform& transform,
-                                                       CommitSeq seq) {
+                                                       CommitSeq seq,
+                                                       std::vector<std::string> columns) {
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> at,
                 workspace.catalog().SnapshotAsOf(transform.definition.name(), seq));
   std::optional<SnapshotId> snapshot;
   if (at) snapshot = at->snapshot;
-  return ExternalRows(workspace, transform, snapshot);
+  return ExternalRows(workspace, transform, snapshot, std::move(columns));
 }
 
 Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {

@@ -43,5 +43,6 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
 // As of the commit `seq`.
 Result<std::shared_ptr<arrow::Table>> ExternalRowsAsOf(Workspace& workspace,
                                                        const transform::CheckedTransform& transform,
-                                                       CommitSeq seq);
+                                                       CommitSeq seq,
+                                                       std::vector<std::string> columns = {});
 }  // namespace weirhouse::engine

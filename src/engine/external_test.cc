@@ -1,9 +1,11 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
 
 #include "engine/online.h"
 #include "engine/trip_fixture.h"
@@ -417,6 +419,56 @@ TEST_F(ExternalTest, ACrashAnywhereDownstreamIsMadeGood) {
     ASSERT_EQ(contents, Contents()) << failpoint;
   }
   ExpectEqualToRebuild();
+}
+
+TEST_F(ExternalTest, ATransactionOverTwoTablesIsSeenWholeOrNotAtAll) {
+  Write("processed/refunds.sql",
+        "-- wh: table processed.refunds; key trip_id; mode external; contract trips\n");
+  Write("processed/both.sql",
+        "-- wh: table processed.both; key zone; order set_at; mode full\n"
+        "SELECT r.zone, r.price, r.set_at, t.x, u.y FROM records.tariff AS r\n"
+        "CROSS JOIN (SELECT count(*) AS x FROM processed.trips) AS t\n"
+        "CROSS JOIN (SELECT count(*) AS y FROM processed.refunds) AS u\n");
+  Reopen();
+  ApplyAll();
+  std::atomic<bool> done{false};
+  // The other engine adds a row to both, in one commit, again and again.
+  std::thread engine([&] {
+    for (int i = 0; i < 2000 && !done; ++i) {
+      StepInputs step;
+      step.kind = "foreign";
+      step.name = "both";
+      step.inputs = {{"i", i}};
+      ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+      Publication publication(*workspace, run, "processed", "");
+      for (const char* name : {"processed.trips", "processed.refunds"}) {
+        ASSERT_OK_AND(const table::TablePtr base, workspace->LoadTable(name));
+        table::StagedWrite write(workspace->disk(), base, workspace->random(),
+                                 publication.StageAs());
+        ASSERT_OK(write.Append(*TripRows({{fmt::format("t{}", i)}})));
+        ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+        publication.Add(staged);
+      }
+      ASSERT_OK(publication.Commit());
+    }
+  });
+  for (int day = 1; day <= 12; ++day) {
+    LandTariff(fmt::format("2023-11-{:02}", day), {{"a", day}, {"b", 2 * day}});
+    EXPECT_OK(RunPending(*workspace, NoProgress()));
+  }
+  done = true;
+  engine.join();
+  ASSERT_OK_AND(const auto snapshots, workspace->catalog().Snapshots("processed.both"));
+  EXPECT_GE(snapshots.size(), 12U);
+  for (const catalog::SnapshotRecord& snapshot : snapshots) {
+    ASSERT_OK_AND(const auto rows,
+                  workspace->ReadTable("processed.both", {"x", "y"}, snapshot.snapshot));
+    for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+      EXPECT_EQ(rows->column(0)->GetScalar(row).ValueOrDie()->ToString(),
+                rows->column(1)->GetScalar(row).ValueOrDie()->ToString())
+          << "commit " << snapshot.seq.value();
+    }
+  }
 }
 }  // namespace
 }  // namespace weirhouse::engine

@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "base/failpoint.h"
 #include "base/free_memory.h"
@@ -17,6 +18,7 @@
 #include "engine/left_out.h"
 #include "engine/online_fill.h"
 #include "engine/pipeline_state.h"
+#include "engine/scratch.h"
 #include "engine/source_change.h"
 #include "engine/table_work.h"
 #include "engine/view_standing.h"
@@ -26,7 +28,9 @@ namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
 
-// Runs of about equal size are merged together, so that a row is rewritten log16(n) times.
+// Runs of about equal size are merged together, so that a row is rewritten log16(n) times; of so
+// many rows together at most, which are in memory then.
+constexpr std::int64_t kMergedRowsMax = 512 << 10;
 int SizeClass(std::int64_t rows) {
   int size_class = 0;
   for (; rows >= feature::kRunsBeforeMerge; rows /= feature::kRunsBeforeMerge) ++size_class;
@@ -43,8 +47,15 @@ Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
   for (const table::Scan::Task& task : scan.tasks())
     classes[SizeClass(task.file.row_count)].push_back(&task);
   for (const auto& [size_class, tasks] : classes) {
-    if (tasks.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
+    std::vector<const table::Scan::Task*> chosen;
+    std::int64_t rows_chosen = 0;
     for (const table::Scan::Task* task : tasks) {
+      if (rows_chosen + task->file.row_count > kMergedRowsMax) continue;
+      rows_chosen += task->file.row_count;
+      chosen.push_back(task);
+    }
+    if (chosen.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
+    for (const table::Scan::Task* task : chosen) {
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
       WEIRHOUSE_TRY(const CommitSeq seq,
                     workspace.catalog().SeqOf(table->name, task->file.data_sequence_number));
@@ -56,6 +67,20 @@ Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
   return runs;
 }
 
+// Calls `each` for the rows of `work`, a bounded part at a time; of rows that are many for one
+// sorted run at a time.
+template <typename Each>
+Status ForEachRun(const ViewWork& work, const Each& each) {
+  if (!work.many) return each(*work.rows);
+  std::int64_t begin = 0;
+  for (const auto& chunk : work.rows->column(0)->chunks()) {
+    WEIRHOUSE_TRY_STATUS(each(*work.rows->Slice(begin, chunk->length())));
+    begin += chunk->length();
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
 // The rows that `work` replaces, by the feature table's own key.
 Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
                                                           const ViewWork& work) {
@@ -63,15 +88,28 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
   if (work.whole || work.plan->view.source_keeps_history()) return positions;
   WEIRHOUSE_TRY(table::KeyIndex * index,
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
-  WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
-  WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
-  keys.insert(keys.end(), gone.begin(), gone.end());
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  WEIRHOUSE_TRY(const auto found, index->Find(keys));
-  for (const auto& entry : found) {
-    if (entry) positions.push_back(entry->position);
-  }
+  const auto look_up = [&](std::vector<std::string> keys) -> Status {
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    WEIRHOUSE_TRY(const auto found, index->Find(keys));
+    for (const auto& entry : found) {
+      if (entry) positions.push_back(entry->position);
+    }
+    return Status();
+  };
+  WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
+    WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(rows, {"row_key"}));
+    return look_up(std::move(keys));
+  }));
+  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  WEIRHOUSE_TRY_STATUS(look_up(std::move(gone)));
+  // A row that goes and comes was found twice.
+  const auto place = [](const table::RowPosition& row) { return std::tie(row.file, row.position); };
+  std::sort(positions.begin(), positions.end(),
+            [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  positions.erase(std::unique(positions.begin(), positions.end(),
+                              [&](const auto& a, const auto& b) { return place(a) == place(b); }),
+                  positions.end());
   return positions;
 }
 
@@ -156,9 +194,11 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
     }
     if (!replaced.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(replaced));
   }
-  if (work.rows->num_rows() > 0) {
-    WEIRHOUSE_TRY(work.appended, write.Append(*work.rows, options));
-  }
+  WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
+    if (rows.num_rows() == 0) return Status();
+    WEIRHOUSE_TRY(work.appended, write.Append(rows, options));
+    return Status();
+  }));
   WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
   publication.Add(staged);
   work.staged = staged.table;
@@ -170,6 +210,7 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
 static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
+  if (work.many) return index->Refresh(workspace.disk(), work.staged);
   WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
   std::vector<std::pair<std::string, table::KeyEntry>> entries;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -214,6 +255,29 @@ Result<bool> MakesAnew(Workspace& workspace, RunId run) {
   return overridden.plan.kind == kDownstreamKind;
 }
 
+// The feature rows of `source`, of rows that are many a sorted run for each piece of them.
+Status BuildRows(Workspace& workspace, storage::SqlSession& session, const arrow::Table& source,
+                 const std::vector<std::string>& key, ViewWork& view) {
+  const storage::Scratch scratch = ScratchOf(workspace);
+  view.many = storage::AreMany(source, scratch);
+  std::unique_ptr<storage::RowFile> file;
+  if (view.many) {
+    WEIRHOUSE_TRY(file, storage::RowFile::Make(scratch.folder));
+  }
+  for (const storage::RowRange& piece : storage::PiecesOf(source, scratch)) {
+    WEIRHOUSE_TRY(view.rows,
+                  feature::BuildGoodFeatureRows(*view.plan, source.Slice(piece.begin, piece.count),
+                                                key, session, view.left_out));
+    if (!view.many) return Status();
+    if (view.rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(file->Append(*view.rows));
+    storage::LetGoOfStoredRows();
+  }
+  WEIRHOUSE_TRY(const auto rows, file->Finish());
+  if (rows == nullptr) view.many = false;  // the last piece, of no rows, stands for all
+  if (rows != nullptr) view.rows = rows;
+  return Status();
+}
+
 // Feature rows of what `change` brings to the table of `plan`.
 Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
                           const feature::ViewPlan& plan, const SourceChange& change) {
@@ -222,8 +286,7 @@ Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
   ViewWork view;
   view.plan = &plan;
   view.whole = change.whole;
-  WEIRHOUSE_TRY(view.rows,
-                feature::BuildGoodFeatureRows(plan, change.rows, key, session, view.left_out));
+  WEIRHOUSE_TRY_STATUS(BuildRows(workspace, session, *change.rows, key, view));
   if (change.left != nullptr) {
     WEIRHOUSE_TRY(view.replaced, table::EncodeKeys(*change.left, key));
   }

@@ -18,7 +18,9 @@ namespace weirhouse::engine {
 // One view's share of a feature run.
 struct ViewWork {
   const feature::ViewPlan* plan = nullptr;
-  std::shared_ptr<arrow::Table> rows;           // feature rows that join its table, sorted
+  // Feature rows that join its table: sorted, or where they are many sorted within each chunk.
+  std::shared_ptr<arrow::Table> rows;
+  bool many = false;
   std::vector<feature::LeftOutRow> left_out;    // rows of the source that give none
   std::vector<feature::LeftOutRow> taken_back;  // the same of rows that left the source
   bool tells_all = false;                       // `left_out` are all the view has

@@ -21,7 +21,8 @@ using nlohmann::json;
 
 constexpr std::string_view kRunKind = "watch";
 constexpr std::string_view kByClock = "clock";
-// The newest of so many verdicts counts: late batches of old days may come after it.
+// Late batches of old days may come after the newest one: what so many verdicts call overdue is
+// believed only when all have been read.
 constexpr std::int64_t kVerdictsRead = 32;
 
 // A check of a gate that says something of time.
@@ -95,17 +96,41 @@ struct GateLook {
   bool judged = false;                  // by at least one batch
 };
 
+// When the check is due; never, where that is beyond all times.
+std::optional<std::int64_t> DueOf(const Seen& seen, const TimedCheck& at) {
+  std::int64_t due_us = 0;
+  if (!seen.newest_us || __builtin_add_overflow(*seen.newest_us, at.max_us, &due_us))
+    return std::nullopt;
+  return due_us;
+}
+
+// The verdicts of a gate, newest first: as many as tell whether anything is overdue.
+Result<std::vector<catalog::VerdictRecord>> VerdictsThatTell(catalog::Catalog& catalog,
+                                                             const gate::GateDefinition& gate,
+                                                             EventTime now) {
+  WEIRHOUSE_TRY(std::vector<catalog::VerdictRecord> verdicts,
+                catalog.Verdicts({gate.name, std::nullopt, kVerdictsRead}));
+  if (verdicts.size() < kVerdictsRead) return verdicts;
+  for (const TimedCheck& at : TimedChecks(gate)) {
+    const Seen seen = SeenBy(verdicts, at.check->name);
+    const std::optional<std::int64_t> due_us = DueOf(seen, at);
+    if (seen.newest_us && (!due_us || Micros(now) <= *due_us)) continue;
+    return catalog.Verdicts({gate.name});
+  }
+  return verdicts;
+}
+
 Result<GateLook> LookAt(Workspace& workspace, const gate::GateDefinition& gate, EventTime now) {
   GateLook look;
   const std::vector<TimedCheck> timed = TimedChecks(gate);
   WEIRHOUSE_TRY(const std::vector<catalog::VerdictRecord> verdicts,
-                workspace.catalog().Verdicts({gate.name, std::nullopt, kVerdictsRead}));
+                VerdictsThatTell(workspace.catalog(), gate, now));
   for (const TimedCheck& at : timed) {
     const Seen seen = SeenBy(verdicts, at.check->name);
     if (!seen.newest_us) continue;
     look.judged = true;
-    const std::int64_t due_us = *seen.newest_us + at.max_us;
-    if (Micros(now) <= due_us) continue;
+    const std::optional<std::int64_t> due_us = DueOf(seen, at);
+    if (!due_us || Micros(now) <= *due_us) continue;
     if (seen.was_bad) look.told_by_batch.insert(at.check->name);
     // At this very time the batch was judged, and its verdict stands.
     if (Micros(now) <= *seen.judged_us) continue;
@@ -117,7 +142,7 @@ Result<GateLook> LookAt(Workspace& workspace, const gate::GateDefinition& gate, 
     overdue.kind = at.check->kind;
     overdue.warns = at.check->severity == gate::Severity::kWarn;
     overdue.newest = EventTimeOfMicros(*seen.newest_us);
-    overdue.since = EventTimeOfMicros(due_us);
+    overdue.since = EventTimeOfMicros(*due_us);
     overdue.now = now;
     overdue.max_text = at.max_text;
     overdue.story = StoryOf(overdue);

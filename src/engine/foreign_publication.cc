@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/memory_reserve.h"
 #include "base/text.h"
 
 namespace weirhouse::engine {
@@ -32,6 +33,7 @@ ForeignPublication::ForeignPublication(Workspace& workspace, const Caller& calle
 }
 
 ForeignPublication::~ForeignPublication() {
+  const UseMemoryReserve reserve;
   if (!keep_own_) RemoveOwnFiles();
 }
 

@@ -62,6 +62,18 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
   }
   return deltas;
 }
+
+// Owes the word of each table that got other rows.
+void TellMoved(Publication& publication, const std::vector<std::unique_ptr<TableWork>>& work) {
+  catalog::CommitRequest& request = publication.request();
+  for (const auto& one : work) {
+    const std::string name = one->transform().definition.name();
+    if (std::ranges::none_of(request.tables, [&](const auto& moved) { return moved.name == name; }))
+      continue;
+    request.events.push_back(
+        TableCommitted(name, publication.run(), publication.RowsAddedTo(name)));
+  }
+}
 }  // namespace
 
 namespace {
@@ -158,6 +170,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
         {std::string(kExternalConsumer), external.position, last.value(), external.generation});
   }
   if (options.also) WEIRHOUSE_TRY_STATUS(options.also(publication));
+  TellMoved(publication, work);
   WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, rebuilt->standing, request));
   WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, work, /*anew=*/true, request));
   // Until the feature tables follow; a crash before that begins again.

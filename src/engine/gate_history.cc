@@ -1,9 +1,11 @@
 // Which published batches a gate is judged against, and reading no more of them than it takes.
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <utility>
 
 #include "engine/pipeline_state.h"
+#include "gate/warm_up.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -28,13 +30,49 @@ Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime 
   return added;
 }
 
-// A window held too few: "warming" and "once held enough" differ by what came before it.
-bool AsksForMore(const gate::GateReport& report) {
-  for (const gate::CheckResult& check : report.checks) {
-    if (check.state == gate::State::kWarming || check.state == gate::State::kNotEvaluated)
-      return true;
+constexpr int kCommitsLookedAt = 256;
+
+// The earliest end among the batches of `table` that commits of `layer` published from `from` on.
+// False if there are too many to look at.
+Result<bool> LookThrough(Workspace& workspace, std::string_view layer, CommitSeq from,
+                         const std::string& table, EventTime& earliest) {
+  CommitSeq after(from.value() - 1);
+  for (int i = 0; i < kCommitsLookedAt; ++i) {
+    WEIRHOUSE_TRY(const auto commit, workspace.catalog().NextCommit(layer, after));
+    if (!commit) return true;
+    after = commit->seq;
+    if (commit->batch_end) {
+      earliest = std::min(earliest, *commit->batch_end);
+      continue;
+    }
+    // Of other engines: what was judged with it says whether it was a batch of this table.
+    WEIRHOUSE_TRY(const auto verdicts, workspace.catalog().Verdicts({std::nullopt, commit->run}));
+    for (const catalog::VerdictRecord& verdict : verdicts) {
+      if (verdict.table == table) earliest = std::min(earliest, verdict.batch_end);
+    }
   }
-  return report.lacked_history;
+  return false;
+}
+
+// From where on history must be known to tell a check that warms from one that once held enough.
+Result<EventTime> HistoryWanted(Workspace& workspace, const gate::GateDefinition& gate,
+                                const gate::GateReport& report) {
+  const auto warming = [](const gate::CheckResult& check) {
+    return check.state == gate::State::kWarming;
+  };
+  if (std::none_of(report.checks.begin(), report.checks.end(), warming)) return EventTime::max();
+  WEIRHOUSE_TRY(const auto verdicts, workspace.catalog().Verdicts(
+                                         {gate.name, std::nullopt, gate::VerdictsWanted(gate)}));
+  return gate::WarmUpReadsFrom(
+      gate, report, verdicts, [&](CommitSeq from) -> Result<std::optional<EventTime>> {
+        EventTime earliest = EventTime::max();
+        for (const std::string_view layer : {"processed", "open"}) {
+          WEIRHOUSE_TRY(const bool whole,
+                        LookThrough(workspace, layer, from, gate.table, earliest));
+          if (!whole) return std::optional<EventTime>();
+        }
+        return std::optional<EventTime>(earliest);
+      });
 }
 }  // namespace
 
@@ -48,8 +86,9 @@ Result<gate::GateReport> PipelineState::Judge(const gate::GateDefinition& gate,
           .status());
   input.history = known.batches;
   gate::GateReport report = gate::JudgeGate(gate, input, *session, workspace.clock());
-  if (!report.stopped.ok() || !AsksForMore(report)) return report;
-  WEIRHOUSE_TRY(const bool more, ReadBack(workspace, gate.table, EventTime::min(), known));
+  if (!report.stopped.ok()) return report;
+  WEIRHOUSE_TRY(const EventTime wanted, HistoryWanted(workspace, gate, report));
+  WEIRHOUSE_TRY(const bool more, ReadBack(workspace, gate.table, wanted, known));
   if (!more) return report;
   input.history = known.batches;
   return gate::JudgeGate(gate, input, *session, workspace.clock());

@@ -31,14 +31,8 @@ Result<catalog::Run> PlanDecision(Workspace& workspace, const std::string& decis
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
-Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run, const std::string& reason) {
-  WEIRHOUSE_TRY(catalog::Run found, workspace.catalog().GetRun(run));
-  if (found.state != catalog::RunState::kHalted) {
-    return Status(Code::kConflict, fmt::format("run {} is {}, nothing waits for a decision",
-                                               ToString(run), catalog::RunStateName(found.state)))
-        .WithError("WH3020")
-        .WithHint("`wh gate list` shows which run waits");
-  }
+Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std::string& reason) {
+  WEIRHOUSE_TRY(catalog::Run found, RequireHalted(workspace, run));
   if (reason.empty()) {
     return Status(Code::kInvalidInput, "a decision about a gate needs a reason")
         .WithError("WH3021")
@@ -214,9 +208,20 @@ Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
 }
 }  // namespace
 
+Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run) {
+  WEIRHOUSE_TRY(catalog::Run found, workspace.catalog().GetRun(run));
+  if (found.state != catalog::RunState::kHalted) {
+    return Status(Code::kConflict, fmt::format("run {} is {}, nothing waits for a decision",
+                                               ToString(run), catalog::RunStateName(found.state)))
+        .WithError("WH3020")
+        .WithHint("`wh gate list` shows which run waits");
+  }
+  return found;
+}
+
 Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
                           const std::string& who, std::optional<bool> baseline) {
-  WEIRHOUSE_TRY(const catalog::Run halted, RequireHalted(workspace, run, reason));
+  WEIRHOUSE_TRY(const catalog::Run halted, RequireDecidable(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
   WEIRHOUSE_TRY(const catalog::Run decision,
                 PlanDecision(workspace, "override", halted, reason, who, batch, baseline));
@@ -226,6 +231,7 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, batch.keyless, quarantine));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, quarantine));
   catalog::CommitRequest& request = publication.request();
+  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, quarantine, {}, request));
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;
@@ -249,9 +255,10 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
   for (const std::string& table : batch.tables) {
-    if (table == transform::kLosersTable)
-      continue;  // a batch that passes tells nothing of it either
-    request.events.push_back(TableCommitted(table, decision, 0));
+    // Histories and losers: a batch that passes tells nothing of them either.
+    if (workspace.project().FindTransform(table) == nullptr) continue;
+    request.events.push_back(
+        TableCommitted(table, decision, publication.RowsAddedTo(table), batch.batch));
   }
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("gate.overridden");
@@ -260,7 +267,7 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
 
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
                    const std::string& who) {
-  WEIRHOUSE_TRY(const catalog::Run halted, RequireHalted(workspace, run, reason));
+  WEIRHOUSE_TRY(const catalog::Run halted, RequireDecidable(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
   WEIRHOUSE_TRY(const catalog::Run decision,
                 PlanDecision(workspace, "discard", halted, reason, who, batch));

@@ -13,6 +13,8 @@
 #include "engine/chain_work.h"
 #include "engine/halt.h"
 #include "engine/record_place.h"
+#include "engine/scratch.h"
+#include "table/stage_many.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
@@ -384,9 +386,110 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
     if (places.empty() && change.joined == nullptr) continue;
     table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     if (!places.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(places));
-    if (change.joined != nullptr) WEIRHOUSE_TRY_STATUS(write.Append(*change.joined).status());
+    if (change.joined != nullptr)
+      WEIRHOUSE_TRY_STATUS(
+          table::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)));
     WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
     publication.Add(staged);
+  }
+  return Status();
+}
+
+namespace {
+// Records of one source that join its quarantine, and those that arrived with them. Threads: one.
+class Tally {
+ public:
+  Tally(Workspace& workspace, std::string source, const SourceRecords* batch)
+      : workspace_(workspace),
+        finder_(workspace.catalog()),
+        source_(std::move(source)),
+        batch_(batch) {
+    if (batch == nullptr) return;
+    for (const catalog::ObjectRecord& object : batch->objects)
+      objects_of_batch_.emplace(object.first_record_id, &object);
+  }
+
+  Status Add(const arrow::Table& joined) {
+    const auto whole = joined.CombineChunks();
+    if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
+    const auto column = [&](const char* name) { return (*whole)->GetColumnByName(name)->chunk(0); };
+    const auto& ids = static_cast<const arrow::Int64Array&>(*column("_record"));
+    const auto& ordinals = static_cast<const arrow::Int64Array&>(*column("ordinal"));
+    const auto& objects = static_cast<const arrow::StringArray&>(*column("object"));
+    const auto& digests = static_cast<const arrow::StringArray&>(*column("object_digest"));
+    for (std::int64_t row = 0; row < joined.num_rows(); ++row) {
+      if (ordinals.IsValid(row) && ids.IsValid(row)) {
+        WEIRHOUSE_TRY_STATUS(AddRecord(RecordId(ids.Value(row))));
+      } else if (objects_.emplace(objects.GetView(row), digests.GetView(row)).second) {
+        whole_ += RecordsOf(objects.GetView(row), digests.GetView(row));
+      }
+    }
+    return Status();
+  }
+
+  std::int64_t quarantined() const { return whole_ + static_cast<std::int64_t>(records_.size()); }
+  Result<std::int64_t> Arrived() const {
+    std::int64_t arrived = batch_ == nullptr ? 0 : batch_->record_count;
+    for (const CommitSeq seq : earlier_) {
+      catalog::ObjectFilter filter;
+      filter.source = source_;
+      filter.seq = seq;
+      WEIRHOUSE_TRY(const auto objects, workspace_.catalog().Objects(filter));
+      for (const catalog::ObjectRecord& object : objects) arrived += object.record_count;
+    }
+    return arrived;
+  }
+
+ private:
+  Status AddRecord(RecordId record) {
+    if (!records_.insert(record).second) return Status();
+    const auto after = objects_of_batch_.upper_bound(record);
+    if (after != objects_of_batch_.begin()) {
+      const catalog::ObjectRecord& object = *std::prev(after)->second;
+      if (record.value() < object.first_record_id.value() + object.record_count) return Status();
+    }
+    WEIRHOUSE_TRY(const catalog::ObjectRecord* object, finder_.Of(record));
+    if (object != nullptr) earlier_.insert(object->seq);
+    return Status();
+  }
+  // Of an object that is in quarantine as a whole; one that cannot be read at all counts as one.
+  std::int64_t RecordsOf(std::string_view name, std::string_view digest) const {
+    for (const auto& [first, object] : objects_of_batch_) {
+      if (object->name == name && object->digest.ToHex() == digest)
+        return std::max<std::int64_t>(object->record_count, 1);
+    }
+    return 1;
+  }
+
+  Workspace& workspace_;
+  ObjectFinder finder_;
+  const std::string source_;
+  const SourceRecords* batch_;  // null: none of it came with this batch
+  std::multimap<RecordId, const catalog::ObjectRecord*> objects_of_batch_;  // by first record
+  std::set<RecordId> records_;
+  std::set<std::pair<std::string, std::string>> objects_;  // whole ones, by name and digest
+  std::int64_t whole_ = 0;                                 // their records
+  std::set<CommitSeq> earlier_;                            // that brought others
+};
+}  // namespace
+
+Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
+                       const std::map<std::string, SourceRecords>& sources,
+                       catalog::CommitRequest& request) {
+  for (const auto& [source, change] : changes) {
+    if (change.joined == nullptr || change.joined->num_rows() == 0) continue;
+    const auto batch = sources.find(source);
+    Tally tally(workspace, source, batch == sources.end() ? nullptr : &batch->second);
+    WEIRHOUSE_TRY_STATUS(tally.Add(*change.joined));
+    WEIRHOUSE_TRY(const std::int64_t arrived, tally.Arrived());
+    catalog::OutboxEvent event;
+    event.type = "weirhouse.record.quarantined";
+    event.subject = source;
+    event.data = {{"source", source},
+                  {"batch", request.batch},
+                  {"records", arrived},
+                  {"quarantined", tally.quarantined()}};
+    request.events.push_back(std::move(event));
   }
   return Status();
 }

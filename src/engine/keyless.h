@@ -80,4 +80,10 @@ Status AddKeyless(Workspace& workspace, const KeylessChange& change, QuarantineC
 // Stages each of `changes` on main. Cost: where rows leave, two columns of that quarantine.
 Status StageQuarantine(Workspace& workspace, Publication& publication,
                        const QuarantineChanges& changes);
+// Adds an event for each source of which records join the quarantine: how many, each counted once
+// whatever it is told of, out of all that arrived with them. `sources`: those of the batch. Cost:
+// the objects of each earlier commit that brought some of them.
+Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
+                       const std::map<std::string, SourceRecords>& sources,
+                       catalog::CommitRequest& request);
 }  // namespace weirhouse::engine

@@ -192,6 +192,30 @@ TEST_F(KeylessTest, ARecordThatAViewLeftOutLeavesQuarantineWithItsRow) {
   ExpectRebuilt();
 }
 
+// An alert by rate is of records: what two tables and a view say of one is one.
+TEST_F(KeylessTest, TheEventCountsEachRecordOnceOutOfThoseThatArrivedWithIt) {
+  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
+  Table("t3", "key k", std::string(kKeyed) + "t1 t");
+  Write("features/big.yaml",
+        "feature_view: big\nversion: 1\nentity: { k: string }\nsource: processed.t1\n"
+        "event_time: at\nknown_time: at\nwindows: [24h]\n"
+        "features: { n: { agg: sum, of: v * 1000000000000000000 } }\nonline: { fill: stream }\n");
+  Start();
+  Batch(Event(1, "a", 1, 1) + "{\"id\":\"x\"}\n" + Event(2, "a", 1, 8) + Event(3, "a", 1, 100));
+  // A row that had a key has none now: its record came with the first batch.
+  Batch(Event(4, "b", 1, 6));
+  ASSERT_OK_AND(const auto events, workspace->catalog().PendingEvents(100));
+  std::vector<std::string> told;
+  for (const catalog::OutboxEvent& event : events) {
+    if (event.type != "weirhouse.record.quarantined") continue;
+    told.push_back(fmt::format("{} {} of {}", event.data.value("batch", ""),
+                               event.data.value("quarantined", -1),
+                               event.data.value("records", -1)));
+  }
+  EXPECT_THAT(told, ElementsAre("2024-01-01 2 of 4", "2024-01-01 1 of 4"));
+}
+
 // What staged rows would make of earlier records waits for the decision about them.
 TEST_F(KeylessTest, AHaltedBatchTakesNothingBackBeforeItIsLetThrough) {
   Table("t1", "key id; order o", std::string(kAll) + "records.ev t");

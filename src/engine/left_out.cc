@@ -71,6 +71,7 @@ Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
   QuarantineChanges changes;
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, change, changes));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
+  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, changes, {}, publication.request()));
   WEIRHOUSE_TRY(const auto reasons, ReasonsOf(workspace, change, PlacesOf(changes)));
   for (const QuarantineReason& reason : reasons) told.Add(reason);
   return told;

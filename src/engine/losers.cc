@@ -9,6 +9,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/publication.h"
 #include "engine/record_query.h"
+#include "engine/scratch.h"
 #include "engine/table_work.h"
 #include "table/schema.h"
 #include "transform/loser_index.h"
@@ -47,9 +48,25 @@ std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
   return records;
 }
 
+// A piece of them at a time, with their run.
+Status AppendLosers(Workspace& workspace, table::StagedWrite& write, const arrow::Table& rows,
+                    RunId run) {
+  for (const storage::RowRange& piece : storage::PiecesOf(rows, ScratchOf(workspace))) {
+    WEIRHOUSE_TRY(std::vector<StoredLoser> losers,
+                  transform::ReadLosers(*rows.Slice(piece.begin, piece.count)));
+    for (StoredLoser& loser : losers) loser.run = run;
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> with_run, transform::LoserRows(losers));
+    WEIRHOUSE_TRY_STATUS(write.Append(*with_run, RowOptions()).status());
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// `many`: such rows, the run still open.
 Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
                               const std::vector<StoredLoser>& losers, const std::string& ref,
-                              bool replace) {
+                              bool replace,
+                              const std::vector<std::shared_ptr<arrow::Table>>& many = {}) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, transform::LoserRows(losers));
   WEIRHOUSE_TRY(
       const table::TablePtr base,
@@ -61,6 +78,8 @@ Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
   WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
   if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   if (rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
+  for (const auto& some : many)
+    WEIRHOUSE_TRY_STATUS(AppendLosers(workspace, write, *some, publication.run().id));
   WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
   publication.Add(staged);
   return staged.table;
@@ -92,26 +111,28 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
                                     const std::string& ref) {
   const RunId run = publication.run().id;
   std::vector<StoredLoser> losers;
-  std::optional<std::vector<StoredLoser>> before;  // read once, for tables that ran as a whole
+  std::vector<std::shared_ptr<arrow::Table>> many;
   for (const auto& one : work) {
     if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
+    if (one->loser_rows() != nullptr) many.push_back(one->loser_rows());
     if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
       WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
       losers.insert(losers.end(), mine.begin(), mine.end());
       continue;
     }
-    if (one->is_full() && !before && one->transform().row_wise) {
-      WEIRHOUSE_TRY(before, CurrentLosers(workspace));
+    std::vector<StoredLoser> mine;
+    if (one->is_full() && one->transform().row_wise) {
+      const std::string& name = one->transform().definition.name();
+      WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosersOf(workspace, name));
+      mine =
+          transform::LoserChanges(before, name, one->losers(), RecordsOf(*one->added_rows()), run);
+    } else {
+      mine = LosersOf(*one, run);
     }
-    std::vector<StoredLoser> mine =
-        one->is_full() && before
-            ? transform::LoserChanges(*before, one->transform().definition.name(), one->losers(),
-                                      RecordsOf(*one->added_rows()), run)
-            : LosersOf(*one, run);
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
-  if (losers.empty()) return table::TablePtr();
-  return Stage(workspace, publication, losers, ref, /*replace=*/false);
+  if (losers.empty() && many.empty()) return table::TablePtr();
+  return Stage(workspace, publication, losers, ref, /*replace=*/false, many);
 }
 
 Status ReplaceLosers(Workspace& workspace, Publication& publication,

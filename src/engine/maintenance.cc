@@ -10,12 +10,14 @@
 namespace weirhouse::engine {
 namespace {
 constexpr double kDeletedShareMax = 0.10;
+constexpr std::int64_t kRowsFoldedTogether = 512 << 10;  // they are in memory
 
 Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
   table::CompactionOptions options;
   options.deleted_share_min = kDeletedShareMax;
+  options.rows_per_file_max = kRowsFoldedTogether;
   WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
   WEIRHOUSE_FAILPOINT("compaction.committed");
   if (report.changed) ++summary.commits;

@@ -56,6 +56,7 @@ Status RequireFilesUnchanged(Workspace& workspace) {
     if (path.starts_with("seed:")) continue;
     auto now = workspace.disk().Read(project.root + "/" + path);
     if (now.ok() && *now == bytes) continue;
+    if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
     return Status(Code::kConflict, fmt::format("a file of the project changed meanwhile: {}", path))
         .WithError("WH5026")
         .WithHint("run the command again; a running daemon takes the new files up by itself");

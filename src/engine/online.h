@@ -49,9 +49,9 @@ nlohmann::json ToJson(const OnlineVector& vector);
 // `at`, or the project's now. WH4024: a replay clock that tells no time yet.
 Result<EventTime> RequestTime(Workspace& workspace, std::optional<EventTime> at);
 
-// `wh skew`: samples `pairs` (entity, time) over the views that are served, folds them online and
-// offline (the feature tables as of the commit that the online store stands at), a share of them
-// naively too, and counts values whose bits differ.
+// `wh skew`: samples `pairs` (entity, time) of each view that is served, at times near its rows and
+// at the project's now, folds them online and offline (the feature tables as of the commit that the
+// online store stands at), a share of them naively too, and counts values whose bits differ.
 struct SkewReport {
   std::int64_t pairs = 0;
   std::int64_t values = 0;
@@ -59,6 +59,10 @@ struct SkewReport {
   std::int64_t status_differing = 0;  // equal values under another status
   std::int64_t naive_values = 0;      // of `values`, compared with the naive interpreter as well
   std::vector<std::string> first;     // at most 20, one line each
+  // Views with rows of which nothing could be asked, and why: one line each.
+  std::vector<std::string> not_asked;
+
+  bool same() const { return differing == 0 && status_differing == 0; }
 };
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed);
 // The online answers of one view against the kernel over `rows`, at `pairs` (entity, time) chosen

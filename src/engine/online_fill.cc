@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 
 #include "engine/pipeline.h"
+#include "engine/scratch.h"
 #include "feature/online_store.h"
 
 namespace weirhouse::engine {
@@ -45,6 +46,8 @@ Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan) {
 }
 }  // namespace
 
+static constexpr std::int64_t kAppliedAtOnce = 64 << 10;  // rows of a view: about 20 MB of writes
+
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq) {
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   std::vector<feature::OnlineChange> changes;
@@ -75,6 +78,7 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
     }
     changes.push_back({&plan, nullptr, {}});
   }
+  workspace.online().TakeAtOnce(std::min(kAppliedAtOnce, ScratchOf(workspace).piece_rows));
   WEIRHOUSE_TRY_STATUS(workspace.online().Apply(changes, seq, Micros(now)).status());
   for (const ViewWork& view : work) {
     if (!ServedOnline(*view.plan)) continue;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/cache_damage.h"
 #include "engine/online.h"
@@ -17,6 +18,7 @@ constexpr std::int64_t kNaivePairsMax = 400;  // of all views: each reads a whol
 constexpr std::int64_t kTriesPerPair = 20;    // questions before what is kept are asked again later
 constexpr int kAttemptsMax = 5;               // while commits move the store on
 constexpr std::uint64_t kTieShare = 4;        // one pair in so many asks where rows tie
+constexpr std::uint64_t kNowShare = 8;        // one pair in so many asks at the project's now
 constexpr std::size_t kShownMax = 20;
 constexpr std::int64_t kDayUs = std::int64_t{24} * 3600 * 1'000'000;
 
@@ -55,6 +57,17 @@ class Sampler {
     return sampler;
   }
 
+  // The same entity at the project's now, of which the store always answers. Absent: it was asked
+  // about already.
+  std::optional<feature::SkewSample> Now(feature::SkewSample sample) {
+    std::string entity;
+    for (const feature::Value& value : sample.entity) entity += ToText(value) + '\0';
+    if (!asked_now_.insert(std::move(entity)).second) return std::nullopt;
+    sample.at = now_;
+    sample.known = now_;
+    return sample;
+  }
+
   feature::SkewSample Next(Random& random) {
     // Each tie is asked about once.
     const bool tied = !ties_.empty() && random.Below(kTieShare) == 0;
@@ -67,8 +80,7 @@ class Sampler {
     }
     feature::SkewSample sample;
     sample.view_id = plan_->view.id();
-    for (const feature::TypedName& name : plan_->view.entity)
-      sample.entity.push_back(CellOf(*rows_->GetColumnByName(name.name)->chunk(0), row));
+    sample.entity = EntityOf(row);
     const std::int64_t known = TimeAt("known_time", row).value_or(now_);
     const std::int64_t event = TimeAt("event_time", row).value_or(known);
     // Just after a tie its greatest row is the newest.
@@ -79,6 +91,13 @@ class Sampler {
 
  private:
   Sampler(const feature::ViewPlan& plan, EventTime now) : plan_(&plan), now_(Micros(now)) {}
+
+  std::vector<feature::Value> EntityOf(std::int64_t row) const {
+    std::vector<feature::Value> entity;
+    for (const feature::TypedName& name : plan_->view.entity)
+      entity.push_back(CellOf(*rows_->GetColumnByName(name.name)->chunk(0), row));
+    return entity;
+  }
 
   std::optional<std::int64_t> TimeAt(const char* column, std::int64_t row) const {
     const arrow::Array& times = *rows_->GetColumnByName(column)->chunk(0);
@@ -135,6 +154,7 @@ class Sampler {
   std::int64_t now_;
   std::shared_ptr<arrow::Table> rows_;
   std::vector<std::int64_t> ties_;
+  std::set<std::string> asked_now_;  // entities
 };
 
 // The view's feature table as of the commit that the online store stands at; null if there is none.
@@ -163,11 +183,17 @@ Result<std::vector<feature::SkewSample>> ChooseSamples(const feature::OnlineStor
   std::vector<feature::SkewSample> samples;
   for (std::int64_t tries = pairs * kTriesPerPair;
        tries > 0 && static_cast<std::int64_t>(samples.size()) < pairs; --tries) {
-    feature::SkewSample sample = sampler.Next(random);
-    const auto answer = online.Get(plan, sample.entity, sample.at, sample.known);
+    std::optional<feature::SkewSample> sample = sampler.Next(random);
+    if (random.Below(kNowShare) == 0) sample = sampler.Now(*sample).value_or(*sample);
+    auto answer = online.Get(plan, sample->entity, sample->at, sample->known);
+    if (!answer.ok() && answer.status().error_code() == "WH4010") {
+      sample = sampler.Now(*std::move(sample));
+      if (!sample) continue;
+      answer = online.Get(plan, sample->entity, sample->at, sample->known);
+    }
     if (!answer.ok() && answer.status().error_code() == "WH4010") continue;
     WEIRHOUSE_TRY_STATUS(answer.status());
-    samples.push_back(std::move(sample));
+    samples.push_back(*std::move(sample));
   }
   return samples;
 }
@@ -178,12 +204,16 @@ std::string EntityText(const std::vector<feature::Value>& entity) {
   return text;
 }
 
+void NoteLine(SkewReport& report, const std::string& feature, const feature::SkewSample& sample,
+              const std::string& differs) {
+  if (report.first.size() >= kShownMax) return;
+  report.first.push_back(fmt::format("{} of {} at {}: {}", feature, EntityText(sample.entity),
+                                     FormatTime(sample.at), differs));
+}
 void Note(SkewReport& report, const std::string& feature, const feature::SkewSample& sample,
           const feature::Value& online, std::string_view against, const feature::Value& other) {
-  if (report.first.size() >= kShownMax) return;
-  report.first.push_back(fmt::format("{} of {} at {}: online {}, {} {}", feature,
-                                     EntityText(sample.entity), FormatTime(sample.at),
-                                     ToText(online), against, ToText(other)));
+  NoteLine(report, feature, sample,
+           fmt::format("online {}, {} {}", ToText(online), against, ToText(other)));
 }
 
 Status CompareNaively(const feature::OnlineStore& online, const feature::ViewPlan& plan,
@@ -229,7 +259,12 @@ Result<std::vector<feature::SkewSample>> CompareAnswers(Workspace& workspace,
   report.status_differing += measured.status_differing;
   for (const feature::SkewDifference& one : measured.first) {
     const feature::SkewSample sample{plan.view.id(), one.entity, one.at, one.at, {}};
-    Note(report, one.feature, sample, one.online, "offline", one.offline);
+    if (one.online_status.empty()) {
+      Note(report, one.feature, sample, one.online, "offline", one.offline);
+    } else {
+      NoteLine(report, one.feature, sample,
+               fmt::format("online {}, offline {}", one.online_status, one.offline_status));
+    }
   }
   return samples;
 }
@@ -238,10 +273,21 @@ Result<std::vector<feature::SkewSample>> CompareAnswers(Workspace& workspace,
 Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                    std::int64_t pairs, std::int64_t naive_pairs, Random& random,
                    SkewReport& report) {
+  WEIRHOUSE_TRY(const bool held, workspace.online().Look().Holds(plan));
+  if (!held) {
+    WEIRHOUSE_TRY(const auto table, workspace.FindTable(plan.view.table_name()));
+    if (table && (*table)->current_snapshot() != nullptr)
+      report.not_asked.push_back(
+          fmt::format("{}: the online store does not hold it; `wh run` fills it", plan.view.id()));
+    return Status();
+  }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, RowsAsOf(workspace, plan.view, seq));
   if (rows == nullptr || rows->num_rows() == 0) return Status();
   WEIRHOUSE_TRY(const std::vector<feature::SkewSample> samples,
                 CompareAnswers(workspace, plan, rows, rows, pairs, random, report));
+  if (samples.empty())
+    report.not_asked.push_back(
+        fmt::format("{}: the online store answers of none of the times tried", plan.view.id()));
   const std::size_t share = std::min(samples.size(), static_cast<std::size_t>(naive_pairs));
   return CompareNaively(workspace.online(), plan, rows, {samples.data(), share}, report);
 }
@@ -275,14 +321,14 @@ Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::ui
   const auto count = static_cast<std::int64_t>(plans.size());
   for (std::int64_t i = 0; i < count; ++i) {
     const feature::ViewPlan& plan = *plans[static_cast<std::size_t>(i)];
-    const std::int64_t share = pairs / count + (i < pairs % count ? 1 : 0);
     // A daemon's store moves on between two questions: then this view is asked again.
     for (int attempt = 1;; ++attempt) {
       SkewReport view = report;
       SeededRandom random(seed + static_cast<std::uint64_t>(i));
       const CommitSeq seq = workspace.online().AppliedSeq(plan);
-      WEIRHOUSE_TRY_STATUS(
-          CompareView(workspace, plan, seq, share, kNaivePairsMax / count, random, view));
+      WEIRHOUSE_TRY_STATUS(CompareView(workspace, plan, seq, pairs,
+                                       std::max<std::int64_t>(kNaivePairsMax / count, 1), random,
+                                       view));
       if (workspace.online().AppliedSeq(plan) == seq || attempt == kAttemptsMax) {
         report = std::move(view);
         break;

@@ -11,6 +11,7 @@ namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // Tests only read: they share one project.
 struct OnlineTest : ::testing::Test {
@@ -126,8 +127,9 @@ TEST_F(OnlineTest, ValuesOfJsonKeepTheirTypesExactly) {
 
 TEST_F(OnlineTest, OnlineAndOfflineDifferInNoBit) {
   ASSERT_OK_AND(const SkewReport report, MeasureSkew(*workspace, 2000, 7));
-  EXPECT_EQ(report.pairs, 2000);
-  EXPECT_EQ(report.values, 4000);
+  EXPECT_EQ(report.pairs, 2 * 2000);  // of each view
+  EXPECT_EQ(report.values, 2 * 4000);
+  EXPECT_THAT(report.not_asked, IsEmpty());
   EXPECT_EQ(report.differing, 0);
   EXPECT_EQ(report.status_differing, 0);
   EXPECT_GT(report.naive_values, 100);
@@ -200,12 +202,33 @@ TEST_F(OnlinePastTest, WhatTheStoreNoLongerKeepsIsReadFromTheTables) {
     EXPECT_EQ(workspace->online().Get(*plan, shop, at, at).status().error_code(), "WH4010");
   }
   EXPECT_EQ(Ask("2024-01-02T12:00:00Z"), before);
+  // Nor is it compared as if it had been: the store answers of no time up to the project's now.
+  ASSERT_OK_AND(const SkewReport report, MeasureSkew(*workspace, 20, 7));
+  EXPECT_EQ(report.pairs, 0);
+  EXPECT_THAT(report.not_asked,
+              ElementsAre(HasSubstr("shop_sales@1: "), HasSubstr("shop_recent@1: ")));
+}
+
+TEST_F(OnlinePastTest, SkewAsksAtTheProjectsNowWhereTheStoreKeepsNoMore) {
+  ASSERT_OK_AND(const EventTime now, workspace->Now());
+  const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
+  ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
+  ASSERT_OK_AND(const auto scan, table::Scan::Plan(workspace->disk(), table, {}));
+  ASSERT_OK_AND(const auto rows, scan.ReadAll());
+  const CommitSeq seq = workspace->online().AppliedSeq(*plan);
+  ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, Micros(now), 0));
+  ASSERT_OK_AND(const SkewReport report, MeasureSkewOf(*workspace, *plan, rows, rows, 20, 7));
+  EXPECT_GE(report.pairs, 1);
+  EXPECT_TRUE(report.same());
 }
 
 TEST_F(OnlinePastTest, AViewThatTheStoreDoesNotHoldIsUnavailable) {
   const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
   ASSERT_OK(workspace->online().Reset(*plan));
   EXPECT_EQ(Ask("2024-01-02T12:00:00Z"), "WH4019");
+  ASSERT_OK_AND(const SkewReport report, MeasureSkew(*workspace, 20, 7));
+  EXPECT_EQ(report.pairs, 20);
+  EXPECT_THAT(report.not_asked, ElementsAre(HasSubstr("shop_sales@1: the online store does not")));
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_TRUE(Ask("2024-01-02T12:00:00Z").is_object());
 }

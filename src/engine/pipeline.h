@@ -109,6 +109,10 @@ Result<RunSummary> RunFull(Workspace& workspace, Progress& progress);
 Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
                                const std::string& name, Progress& progress);
 
+// The run, if it waits for a decision.
+//   kNotFound           no such run
+//   kConflict (WH3020)  it waits for none
+Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run);
 // Publishes what a halted run staged, or leaves its batch out; both are recorded with the reason.
 // Afterwards call RunPending for the backlog.
 // `baseline`: whether the published batch counts as history; by default it does unless a check

@@ -9,6 +9,7 @@
 #include "engine/applied.h"
 #include "engine/contract_reading.h"
 #include "engine/external_table.h"
+#include "engine/halt.h"
 #include "engine/pipeline_state.h"
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
@@ -40,9 +41,12 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
 }
 
+constexpr std::string_view kBreakingError = "WH1120";
+
 // Contracts have versions: a change is additive, or it needs a higher major version.
 Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
   std::vector<Diagnostic> refusals;
+  Status refused;
   for (const auto& [id, contract] : workspace.project().contracts) {
     WEIRHOUSE_TRY(const std::shared_ptr<const contract::Contract> registered,
                   RegisteredContract(workspace, id));
@@ -57,6 +61,7 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
     const Status allowed = contract::CheckPublishable(*registered, *contract);
     if (!allowed.ok()) {
       if (allowed.diagnostics().empty()) return allowed;
+      if (refused.ok() || allowed.error_code() == kBreakingError) refused = allowed;
       refusals.insert(refusals.end(), allowed.diagnostics().begin(), allowed.diagnostics().end());
       continue;
     }
@@ -66,11 +71,12 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
       detail += "; " + change.ToString();
     items.push_back({PlanItem::Action::kChange, "contract", id, std::move(detail)});
   }
-  if (refusals.empty()) return Status();
-  const std::string code = refusals.front().error_code;
-  return Status(Code::kContractRefused, "the contract change would break readers")
-      .WithError(code)
-      .WithHint("make it additive, or publish a new major version")
+  if (refused.ok()) return Status();
+  const bool breaking = refused.error_code() == kBreakingError;
+  return Status(Code::kContractRefused, breaking ? "the contract change would break readers"
+                                                 : "a contract changed under the same version")
+      .WithError(refused.error_code())
+      .WithHint(breaking ? "make it additive, or publish a new major version" : refused.hint())
       .WithDiagnostics(std::move(refusals));
 }
 
@@ -201,6 +207,22 @@ std::string DigestOf(const Plan& plan, const json& wanted, const json& readings)
 
 }  // namespace
 
+namespace {
+Result<std::optional<BehindHalt>> LookBehindHalt(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
+  if (!halted) return std::optional<BehindHalt>();
+  BehindHalt behind{halted->id};
+  WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, halted->id));
+  CommitSeq from = batch.raw_seq;
+  if (batch.retried || batch.consumer != kProcessedConsumer) {
+    WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    from = CommitSeq(offset.position);
+  }
+  WEIRHOUSE_TRY(behind.records, workspace.catalog().RecordsSince(from));
+  return std::optional<BehindHalt>(behind);
+}
+}  // namespace
+
 Result<Plan> MakePlan(Workspace& workspace) {
   Plan plan;
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
@@ -230,6 +252,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
   plan.being_written = waiting.being_written;
   plan.untaken = waiting.untaken;
+  WEIRHOUSE_TRY(plan.behind_halt, LookBehindHalt(workspace));
   for (const std::string& path : waiting.unmatched) {
     plan.untaken[path] = "its name fits no batch pattern";
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct PlanItem {
   std::string detail;  // "backfill", "full rebuild: order changed", "additive: field gate added", …
   bool follows = false;  // no file of its own changed, but one that it is made by
 };
+// What was stored and goes on when a person has decided about a run.
+struct BehindHalt {
+  RunId run;
+  std::int64_t records = 0;  // of later batches; those of the run's own are not among them
+};
 struct Plan {
   std::vector<PlanItem> items;
   std::vector<std::string> notes;  // "processed.plane depends on arrival order"
@@ -26,6 +32,7 @@ struct Plan {
   std::int64_t waiting_batches = 0;
   std::int64_t being_written = 0;              // landed files that somebody has open for writing
   std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → why
+  std::optional<BehindHalt> behind_halt;       // a halted run waits for a decision
   std::string digest;                          // 8 hex digits; apply takes it
   bool rebuilds = false;                       // apply computes all tables anew
   bool empty() const { return items.empty(); }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "engine/publication.h"
 
 namespace weirhouse::engine {
@@ -18,6 +19,9 @@ Status PredictionLog::Append(const catalog::PredictionRecord& prediction,
   Entry entry;
   entry.prediction = &prediction;
   entry.deployment = &deployment;
+  // Taken before others know of the entry: from there on nothing may be thrown.
+  std::vector<Entry*> group;
+  group.reserve(kGroupMax);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&entry);
   while (!entry.done) {
@@ -28,10 +32,10 @@ Status PredictionLog::Append(const catalog::PredictionRecord& prediction,
     writing_ = true;
     const std::size_t count = std::min(waiting_.size(), kGroupMax);
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
-    const std::vector<Entry*> group(waiting_.begin(), end);
+    group.assign(waiting_.begin(), end);
     waiting_.erase(waiting_.begin(), end);
     lock.unlock();
-    const Status outcome = Write(group);
+    const Status outcome = WriteGuarded(group);
     lock.lock();
     for (Entry* one : group) {
       one->outcome = outcome;
@@ -41,6 +45,15 @@ Status PredictionLog::Append(const catalog::PredictionRecord& prediction,
     changed_.notify_all();
   }
   return entry.outcome;
+}
+
+// Nothing may be thrown: others wait for whoever writes.
+Status PredictionLog::WriteGuarded(const std::vector<Entry*>& group) {
+  try {
+    return Write(group);
+  } catch (...) {
+    return StatusOfException();
+  }
 }
 
 Status PredictionLog::Write(const std::vector<Entry*>& group) {

@@ -29,6 +29,7 @@ class PredictionLog {
     Status outcome;
   };
   Status Write(const std::vector<Entry*>& group);
+  Status WriteGuarded(const std::vector<Entry*>& group);
 
   Workspace& workspace_;
   std::mutex mutex_;

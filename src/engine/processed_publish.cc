@@ -49,18 +49,7 @@ Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool d
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace_, change, changes));
   WEIRHOUSE_TRY_STATUS(engine::StageQuarantine(workspace_, publication, changes));
   places_ = PlacesOf(changes);
-  for (const auto& [source, one] : changes) {
-    if (one.joined == nullptr) continue;
-    const auto records = sources_.find(source);
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.record.quarantined";
-    event.subject = source;
-    event.data = {{"source", source},
-                  {"batch", batch_},
-                  {"records", records == sources_.end() ? 0 : records->second.record_count},
-                  {"quarantined", one.joined->num_rows()}};
-    publication.request().events.push_back(std::move(event));
-  }
+  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace_, changes, sources_, publication.request()));
   WEIRHOUSE_FAILPOINT("quarantine.staged");
   return open;
 }

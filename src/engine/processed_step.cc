@@ -21,9 +21,11 @@
 #include "engine/chain_work.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "engine/record_place.h"
 #include "engine/refusals.h"
+#include "engine/scratch.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
 
@@ -100,6 +102,10 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
   }
   records_upto_ = raw_.seq;
+  external_upto_ = raw_.seq;  // of news: the commit that it ends at
+  if (news_ == nullptr) {
+    WEIRHOUSE_TRY(external_upto_, workspace_.catalog().LastSeq());
+  }
   StepInputs step;
   step.kind = "processed";
   step.name = batch_;
@@ -234,7 +240,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
       if (records != sources_.end()) rows = records->second.rows;
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       const TableWork* upstream = WorkOn(reference.name);
       *has_work = *has_work || IsNews(reference.name) ||
@@ -248,12 +254,12 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
                     AllRecords(reference.name.substr(reference.name.find('.') + 1)));
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     } else if (reference.kind == transform::TableKind::kProcessed) {
       WEIRHOUSE_TRY(const auto rows, StagedRows(reference.name, {}));
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
     }
   }
   return Status();
@@ -293,8 +299,7 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
       transform.driver ? driver_rows_[*transform.driver] : std::shared_ptr<arrow::Table>();
   const auto run = [&]() -> Result<transform::GoodRows> {
     if (driven != nullptr) {
-      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
-                                  run_.planned_at);
+      return RunInPieces(workspace_, *state_.session, transform, driven, run_.planned_at);
     }
     WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, run_.planned_at));
     return transform::GoodRows{std::move(rows), {}};
@@ -338,14 +343,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
   if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
-    std::optional<SnapshotId> snapshot;
-    if (IsNews(table)) {
-      snapshot = news_->snapshots.at(table).snapshot;
-    } else {
-      WEIRHOUSE_TRY(const auto now, workspace_.FindTable(table));
-      if (now && (*now)->current_snapshot() != nullptr) snapshot = (*now)->current_snapshot()->id;
-    }
-    return ExternalRows(workspace_, *external, snapshot, columns);
+    return ExternalRowsAsOf(workspace_, *external, external_upto_, columns);
   }
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
   if (existing) return state_.tables.Rows(table, columns);
@@ -416,6 +414,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
     }
     return StagedRows(name, columns);
   };
+  input.scratch = ScratchOf(workspace_);
   input.history_checks = !SkipsHistory(workspace_.project().profile);
   WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   WEIRHOUSE_TRY_STATUS(report.stopped);

@@ -79,6 +79,25 @@ bool IsCode(const std::string& path) {
   return path.ends_with(".py") || path.ends_with(".lock") || path.ends_with("requirements.txt");
 }
 
+// What somebody may think is read.
+bool LooksLikeADefinition(std::string_view name) {
+  constexpr std::string_view kEndings[] = {".yaml", ".yml", ".sql", ".json"};
+  return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+// Definitions lie in the folder itself; one in a folder below it counts for nothing.
+void NoteUnreadBelow(storage::Disk& disk, const std::string& root, const std::string& path,
+                     const Folder& folder, std::vector<std::string>& notes) {
+  const auto entries = disk.List(root + "/" + path);
+  if (!entries.ok()) return;
+  for (const storage::FileInfo& entry : *entries) {
+    const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+    if (entry.is_folder || name[0] == '.' || !LooksLikeADefinition(name)) continue;
+    notes.push_back(
+        fmt::format("{}/{} is not read: definitions lie in {}/ itself", path, name, folder.name));
+  }
+}
+
 Status ReadDefinitionFiles(ProjectDefinition& project) {
   storage::Disk& disk = storage::LocalDisk();
   auto add = [&](const std::string& relative) -> Status {
@@ -101,8 +120,16 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
     }
     for (const storage::FileInfo& entry : *entries) {
       const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
-      if (entry.is_folder || name[0] == '.' || !name.ends_with(folder.ending)) continue;
-      WEIRHOUSE_TRY_STATUS(add(std::string(folder.name) + "/" + name));
+      const std::string path = std::string(folder.name) + "/" + name;
+      if (name[0] == '.') continue;
+      if (entry.is_folder) {
+        NoteUnreadBelow(disk, project.root, path, folder, project.notes);
+      } else if (name.ends_with(folder.ending)) {
+        WEIRHOUSE_TRY_STATUS(add(path));
+      } else if (LooksLikeADefinition(name)) {
+        project.notes.push_back(fmt::format("{} is not read: files of {}/ end in {}", path,
+                                            folder.name, folder.ending));
+      }
     }
   }
   WEIRHOUSE_TRY(const std::vector<storage::FileInfo> top, disk.List(project.root));
@@ -127,17 +154,27 @@ void ForEachFile(const ProjectDefinition& project, std::string_view folder, Find
   }
 }
 
+template <typename T, typename Matches>
+const T* FindIf(const std::vector<T>& list, Matches matches) {
+  const auto found = std::find_if(list.begin(), list.end(), matches);
+  return found == list.end() ? nullptr : &*found;
+}
+
+// Two definitions of one name: which of them counts would be an accident.
+Status DefinedTwice(std::string_view kind, const std::string& name, const SourceSpan& span) {
+  return Status(Code::kInvalidInput, fmt::format("the {} \"{}\" is defined twice", kind, name))
+      .WithError("WH2007")
+      .WithSpan(span)
+      .WithHint("rename one of them, or remove it");
+}
+
 void ParseContracts(ProjectDefinition& project, Findings& findings) {
   ForEachFile(project, "contracts", findings,
               [&](const std::string& path, const std::string& text) -> Status {
                 WEIRHOUSE_TRY(contract::Contract contract, contract::ParseContract(text, path));
                 const std::string id = contract.id();
-                if (project.contracts.count(id) != 0) {
-                  return Status(Code::kInvalidInput,
-                                fmt::format("the contract \"{}\" is defined twice", id))
-                      .WithError("WH2007")
-                      .WithSpan(contract.span());
-                }
+                if (project.contracts.count(id) != 0)
+                  return DefinedTwice("contract", id, contract.span());
                 project.contracts[id] =
                     std::make_shared<const contract::Contract>(std::move(contract));
                 return Status();
@@ -243,6 +280,8 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
       project, "gates", findings, [&](const std::string& path, const std::string& text) -> Status {
         WEIRHOUSE_TRY(std::vector<gate::GateDefinition> gates, gate::ParseGates(text, path));
         for (gate::GateDefinition& gate : gates) {
+          if (FindIf(project.gates, [&](const auto& one) { return one.name == gate.name; }))
+            return DefinedTwice("gate", gate.name, gate.span);
           known.table = known.other(gate.table);
           if (!known.table) {
             return Status(Code::kInvalidInput,
@@ -354,6 +393,8 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
                 WEIRHOUSE_TRY(std::vector<feature::TrainingSetDefinition> sets,
                               feature::ParseTrainingSets(text, path));
                 for (feature::TrainingSetDefinition& set : sets) {
+                  if (project.FindTrainingSet(set.name) != nullptr)
+                    return DefinedTwice("training set", set.name, set.spine_span);
                   WEIRHOUSE_TRY_STATUS(feature::SelectFeatures(set, project.views).status());
                   project.training_sets.push_back(std::move(set));
                 }
@@ -373,6 +414,8 @@ void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
       project, "models", findings, [&](const std::string& path, const std::string& text) -> Status {
         WEIRHOUSE_TRY(std::vector<model::ModelDefinition> models, model::ParseModels(text, path));
         for (model::ModelDefinition& model : models) {
+          if (project.FindModel(model.name) != nullptr)
+            return DefinedTwice("model", model.name, model.span);
           if (project.FindTrainingSet(model.training_set) == nullptr && findings.any_broken()) {
             return Status();
           }
@@ -399,11 +442,6 @@ Digest CodeDigest(const std::map<std::string, std::string>& files) {
   return hash.Finish();
 }
 
-template <typename T, typename Matches>
-const T* FindIf(const std::vector<T>& list, Matches matches) {
-  const auto found = std::find_if(list.begin(), list.end(), matches);
-  return found == list.end() ? nullptr : &*found;
-}
 // A view that asks what was known when, over a table that forgets what a correction replaced.
 void NoteLostVersions(ProjectDefinition& project) {
   for (const feature::FeatureView& view : project.views) {

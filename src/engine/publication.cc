@@ -3,11 +3,36 @@
 #include <arrow/util/config.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/failpoint.h"
 
 namespace weirhouse::engine {
 namespace {
 constexpr std::string_view kProductVersion = "0.1.0";
+
+// Predictions are runs too, hundreds in a second: nobody is told of each.
+bool WantsToKnow(const Workspace& workspace, const catalog::Run& run) {
+  const std::vector<Notify>& rules = workspace.project().notify;
+  return run.plan.kind != "prediction" &&
+         std::ranges::any_of(rules, [](const Notify& rule) { return rule.when == "run_finished"; });
+}
+
+catalog::OutboxEvent RunFinished(const catalog::Run& run, const catalog::CommitRequest& request) {
+  std::set<std::string> tables;
+  for (const catalog::TableChange& change : request.tables) tables.insert(change.name);
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.run.finished";
+  event.subject = ToString(run.id);
+  event.data = {{"run", ToString(run.id)},
+                {"kind", run.plan.kind},
+                {"name", run.plan.name},
+                {"batch", request.batch},
+                {"state", catalog::RunStateName(request.run_state)},
+                {"tables", tables}};
+  return event;
+}
 }  // namespace
 
 std::string EngineVersion() {
@@ -60,7 +85,16 @@ void Publication::Add(const table::StagedTable& staged) {
                         staged.paths_to_sync.end());
 }
 
+std::int64_t Publication::RowsAddedTo(const std::string& table, const std::string& ref) const {
+  std::int64_t rows = 0;
+  for (const catalog::SnapshotRecord& snapshot : request_.snapshots) {
+    if (snapshot.table == table && snapshot.ref == ref) rows += snapshot.added_rows;
+  }
+  return rows;
+}
+
 Result<catalog::CommitAnswer> Publication::Commit() {
+  if (WantsToKnow(workspace_, run_)) request_.events.push_back(RunFinished(run_, request_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_sync");
   WEIRHOUSE_TRY_STATUS(workspace_.disk().SyncAll(paths_to_sync_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_commit");
@@ -76,12 +110,14 @@ Result<catalog::CommitAnswer> Publication::Commit() {
 }
 
 catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run& run,
-                                    std::int64_t rows) {
+                                    std::int64_t rows, std::string_view batch) {
   catalog::OutboxEvent event;
   event.type = "weirhouse.table.committed";
   event.subject = table;
-  event.data = {
-      {"table", table}, {"run", ToString(run.id)}, {"batch", run.plan.name}, {"rows_added", rows}};
+  event.data = {{"table", table},
+                {"run", ToString(run.id)},
+                {"batch", batch.empty() ? run.plan.name : std::string(batch)},
+                {"rows_added", rows}};
   return event;
 }
 }  // namespace weirhouse::engine

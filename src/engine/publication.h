@@ -40,8 +40,11 @@ class Publication {
   const catalog::Run& run() const { return run_; }
   bool has_tables() const { return !request_.tables.empty(); }
 
-  // fsyncs every staged file, then commits. What follows the commit (caches, events) is the
-  // caller's.
+  // Rows that the writes added to `table` gained in `ref`.
+  std::int64_t RowsAddedTo(const std::string& table, const std::string& ref = "main") const;
+
+  // fsyncs every staged file, then commits, with the "weirhouse.run.finished" event where a notify
+  // rule wants it. What follows the commit (caches, events) is the caller's.
   Result<catalog::CommitAnswer> Commit();
 
  private:
@@ -51,7 +54,8 @@ class Publication {
   std::vector<std::string> paths_to_sync_;
 };
 
-// The "weirhouse.table.committed" event of a table that moved, and "weirhouse.run.finished".
+// The "weirhouse.table.committed" event of a table that moved; `batch` where the run is not called
+// after it.
 catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run& run,
-                                    std::int64_t rows);
+                                    std::int64_t rows, std::string_view batch = "");
 }  // namespace weirhouse::engine

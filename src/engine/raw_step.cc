@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <tuple>
@@ -12,10 +13,12 @@
 #include "base/failpoint.h"
 #include "engine/arrow_rows.h"
 #include "engine/batch_records.h"
+#include "engine/landing_list.h"
 #include "engine/publication.h"
 #include "engine/unread_file.h"
 #include "raw/landed_file.h"
 #include "raw/landing_name.h"
+#include "raw/stored_object.h"
 #include "storage/piece_put.h"
 
 namespace weirhouse::engine {
@@ -27,8 +30,6 @@ constexpr std::string_view kChangedWhy =
     "takes it whole";
 constexpr std::string_view kGoneWhy =
     "it was listed, and was gone before it was read: whoever took it away has it";
-constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch where batches go by arrival
-constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
 // Small files are read once and held until they are stored, up to these many bytes of a batch; what
 // is larger is read a second time.
@@ -43,6 +44,9 @@ struct Arriving {
   std::int64_t record_count = 0;
   bool duplicate = false;
   std::string problem;  // why the object as a whole cannot be read
+  // Where its object lies, if that was not whole and was made anew of these bytes; how it was.
+  std::string restored;
+  raw::ObjectState found = raw::ObjectState::kWhole;
 };
 
 // What is told of files that are not taken in.
@@ -66,12 +70,9 @@ Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Dig
                 workspace.catalog().FindLanding(file.path));
   if (!seen || seen->source != file.source || seen->digest != digest) return Status();
   // The landing folder may have been another one above or below: then the object has another name.
-  for (std::size_t at = file.path.find('/'); at != std::string::npos;
-       at = file.path.find('/', at + 1)) {
-    WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                  workspace.catalog().FindArrival(file.source, file.path.substr(at + 1), digest));
-    if (known) return Status();
-  }
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
+                raw::FindStored(workspace.catalog(), file.source, file.name, file.path, digest));
+  if (known) return Status();
   catalog::ObjectFilter filter;
   filter.source = file.source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
@@ -86,6 +87,45 @@ Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Dig
                             file.path))
       .WithError("WH7009")
       .WithHint("nothing was taken in; `wh verify --deep` names the index");
+}
+
+// What an arrival was found to hold, read again; an error if it is another file now.
+class ArrivedStream final : public ByteStream {
+ public:
+  ArrivedStream(const Arriving& arriving, raw::LandedReader& reader)
+      : arriving_(arriving), reader_(reader) {}
+  static Status Changed(const raw::LandedFile& file) {
+    return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
+                                               raw::TextOfName(file.path)))
+        .WithError(std::string(kChangedError));
+  }
+  Result<std::size_t> Read(char* into, std::size_t room) override {
+    WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
+    if (got > 0) return got;
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish(arriving_.digest));
+    if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
+    return got;
+  }
+
+ private:
+  const Arriving& arriving_;
+  raw::LandedReader& reader_;
+};
+
+// Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
+// that lie there are given up only for all of those that arrived. kConflict (WH1314) if the file
+// changed.
+Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
+  WEIRHOUSE_TRY(arriving.found, raw::LookAtObject(workspace.disk(), known, raw::Depth::kDigest));
+  if (arriving.found == raw::ObjectState::kWhole) return Status();
+  WEIRHOUSE_FAILPOINT("raw.restore.before");
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
+  ArrivedStream stream(arriving, *opened.reader);
+  WEIRHOUSE_TRY_STATUS(storage::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
+  WEIRHOUSE_FAILPOINT("raw.restore.after");
+  arriving.restored = known.path;
+  return Status();
 }
 
 enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
@@ -140,8 +180,10 @@ Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::Landed
                 workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
   arriving.duplicate = known.has_value();
   if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
-  if (arriving.duplicate) {
+  if (known) {
     arriving.bytes.reset();
+    const Status restored = Restore(workspace, arriving, *known);
+    if (!restored.ok()) return NotTaken(file, restored, told);
   } else if (count.ok()) {
     arriving.record_count = *count;
   } else if (count.status().code() != Code::kInvalidInput) {
@@ -209,8 +251,12 @@ catalog::LandingRecord LandingOf(const Arriving& arriving) {
           file.entry.ctime_us()};
 }
 
-// The raw run of these arrivals: its identity is what arrived, so the same arrivals resume the same
-// run.
+std::string ContractOf(Workspace& workspace, const Source& source) {
+  return workspace.project().contracts.at(source.contract)->version().ToString();
+}
+
+// The raw run of these arrivals: its identity is what arrived and how it is read, so the same
+// arrivals resume the same run.
 Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
                              const std::vector<Arriving>& arrivals) {
   StepInputs step;
@@ -221,12 +267,19 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
     nlohmann::json input = {{"source", arriving.file->source},
                             {"name", arriving.file->name},
                             {"digest", arriving.digest.ToHex()}};
+    if (!arriving.restored.empty()) input["restored"] = arriving.restored;
     if (arriving.duplicate) {
       // A repeat is an event of its own each time it lands: the file's identity tells repeats
       // apart.
       const storage::Entry& entry = arriving.file->entry;
       input["duplicate"] = fmt::format("{}:{}:{}:{}", arriving.file->path, entry.inode,
                                        entry.mtime_us(), entry.ctime_us());
+    } else {
+      // They decide how many records it has, and what it is said to hold.
+      const Source& source = *arriving.source;
+      input["format"] = source.format;
+      input["delimiter"] = std::string(1, source.delimiter);
+      input["contract"] = ContractOf(workspace, source);
     }
     step.inputs.push_back(std::move(input));
     step.record_ids_wanted += arriving.record_count;
@@ -234,29 +287,6 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   }
   return workspace.catalog().PlanRun(PlanOf(step));
 }
-
-// What an arrival was found to hold, read again; an error if it is another file now.
-class ArrivedStream final : public ByteStream {
- public:
-  ArrivedStream(const Arriving& arriving, raw::LandedReader& reader)
-      : arriving_(arriving), reader_(reader) {}
-  static Status Changed(const raw::LandedFile& file) {
-    return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
-                                               raw::TextOfName(file.path)))
-        .WithError(std::string(kChangedError));
-  }
-  Result<std::size_t> Read(char* into, std::size_t room) override {
-    WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
-    if (got > 0) return got;
-    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish());
-    if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
-    return got;
-  }
-
- private:
-  const Arriving& arriving_;
-  raw::LandedReader& reader_;
-};
 
 // Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
 // changed.
@@ -272,12 +302,12 @@ Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::stri
 Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
                                                         const catalog::Run& run,
                                                         const std::string& batch,
-                                                        const std::vector<Arriving>& arrivals,
+                                                        std::vector<Arriving>& arrivals,
                                                         std::optional<std::size_t>& changed) {
   std::vector<catalog::ObjectRecord> objects;
   std::int64_t next_record = run.first_record_id.value();
   for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    const Arriving& arriving = arrivals[i];
+    Arriving& arriving = arrivals[i];
     if (arriving.duplicate) continue;
     catalog::ObjectRecord object;
     object.source = arriving.file->source;
@@ -290,27 +320,18 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.path =
         raw::ObjectPath(workspace.lake(), object.source, object.arrived_at, object.digest);
     object.batch = batch;
-    const auto& contract = workspace.project().contracts.at(arriving.source->contract);
-    object.contract_version = contract->version().ToString();
+    object.contract_version = ContractOf(workspace, *arriving.source);
     object.sender = "landing";
     object.state = arriving.problem.empty() ? "stored" : "quarantined";
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
     const Result<bool> created = Put(workspace, arriving, object.path);
-    if (created.status().error_code() == kChangedError) changed = i;
-    WEIRHOUSE_TRY_STATUS(created.status());
+    // Put before a crash, or by another name of the same bytes: what is there must be what arrived.
+    const Status stored =
+        created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
+    if (stored.error_code() == kChangedError) changed = i;
+    WEIRHOUSE_TRY_STATUS(stored);
     WEIRHOUSE_FAILPOINT("raw.object.after");
-    if (!*created) {
-      // Put before a crash, or by another name of the same bytes: what is there must be what
-      // arrived.
-      WEIRHOUSE_TRY(const Digest stored, storage::DigestOfFile(workspace.disk(), object.path));
-      if (stored != object.digest) {
-        return Status(Code::kCorruption,
-                      fmt::format("a raw object does not match its digest: {}", object.path))
-            .WithError("WH1302")
-            .WithHint("restore it from a copy; `wh verify --deep` lists all that differ");
-      }
-    }
     objects.push_back(std::move(object));
   }
   return objects;
@@ -334,138 +355,21 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
   return Status();
 }
 
-// Where a source's files land, as the raw folder looks at it.
-raw::LandingRule RuleOf(Workspace& workspace, const Source& source) {
-  const std::string& root = workspace.project().root;
-  std::string folder =
-      source.landing.starts_with("/") ? source.landing : root + "/" + source.landing;
-  while (folder.ends_with('/')) folder.pop_back();
-  return {source.name, folder, source.batch, source.delete_after, raw::AsideName(root)};
-}
-
-// Removes a landed file that is stored. What went wrong is told, and tried again the next time.
-void RemoveStored(const raw::LandingRule& rule, const raw::LandedFile& file, const Digest& digest,
-                  std::map<std::string, std::string>& untaken) {
-  const Result<raw::Removal> removal = raw::RemoveLanded(file, digest, rule);
-  if (!removal.ok()) {
-    untaken[file.path] =
-        "it is stored and cannot be removed: " + raw::TextOfName(removal.status().message());
-  } else if (*removal == raw::Removal::kKeptAside) {
-    untaken[file.path] = fmt::format(
-        "another file came under this name twice; the first of the two lies in {} beside it, and "
-        "the next run takes it in from there",
-        rule.aside_name);
-  }
-}
-
+// All of them were put, or looked through, just now.
 void Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals, RunSummary& summary) {
   for (const Arriving& arriving : arrivals) {
     if (!arriving.source->delete_after) continue;
-    RemoveStored(RuleOf(workspace, *arriving.source), *arriving.file, arriving.digest,
-                 summary.untaken_files);
+    const raw::LandedFile& file = *arriving.file;
+    auto is_stored = IsInLake(workspace, file, arriving.digest, raw::Depth::kLength);
+    if (Planted("ack_before_commit")) is_stored = [] { return true; };
+    if (!RemoveStored(RuleOf(workspace, *arriving.source), file, arriving.digest,
+                      summary.untaken_files, is_stored)) {
+      summary.untaken_files[file.path] =
+          "its raw object is not whole any more: it stays, and the next run restores that from it";
+    }
   }
 }
 
-Result<std::vector<raw::Landing>> ListAll(Workspace& workspace) {
-  std::vector<raw::Landing> landings;
-  for (const Source& source : workspace.project().sources) {
-    WEIRHOUSE_TRY(
-        landings.emplace_back(),
-        raw::ListLanding(RuleOf(workspace, source), workspace.catalog(), workspace.clock().Now()));
-  }
-  return landings;
-}
-
-// Files by arrival, in batches of bounded size.
-void AddByArrival(std::vector<raw::LandedFile> files, std::vector<WaitingBatch>& batches) {
-  std::sort(files.begin(), files.end(), [](const raw::LandedFile& a, const raw::LandedFile& b) {
-    return std::tie(a.entry.mtime_ns, a.source, a.name) <
-           std::tie(b.entry.mtime_ns, b.source, b.name);
-  });
-  std::int64_t bytes = 0;
-  WaitingBatch current;
-  for (raw::LandedFile& file : files) {
-    if (!current.files.empty() && (current.files.size() >= kArrivalObjectsMax ||
-                                   bytes + file.entry.size_bytes > kArrivalBytesMax)) {
-      batches.push_back(std::exchange(current, {}));
-      bytes = 0;
-    }
-    if (current.files.empty()) current.name = "arrival-" + FormatTime(file.entry.mtime_us());
-    bytes += file.entry.size_bytes;
-    current.files.push_back(std::move(file));
-  }
-  if (!current.files.empty()) batches.push_back(std::move(current));
-}
-
-Waiting GroupByBatch(std::vector<raw::Landing> landings) {
-  Waiting waiting;
-  std::map<std::string, std::vector<raw::LandedFile>> dated;
-  std::vector<raw::LandedFile> by_arrival;
-  for (raw::Landing& landing : landings) {
-    for (const raw::Untaken& one : landing.untaken) waiting.untaken[one.path] = one.why;
-    for (const raw::LandedFile& file : landing.unmatched) waiting.unmatched.push_back(file.path);
-    waiting.being_written += static_cast<std::int64_t>(landing.incomplete.size());
-    for (raw::LandedFile& file : landing.complete) {
-      ++waiting.files;
-      (file.batch.empty() ? by_arrival : dated[file.batch]).push_back(std::move(file));
-    }
-  }
-  for (auto& [name, files] : dated) waiting.batches.push_back({name, std::move(files)});
-  AddByArrival(std::move(by_arrival), waiting.batches);
-  return waiting;
-}
-}  // namespace
-
-Result<Waiting> ListWaiting(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
-  for (std::size_t i = 0; i < landings.size(); ++i) {
-    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
-    for (const std::string& aside : landings[i].aside) {
-      raw::ListAside(rule, aside, landings[i].untaken);
-    }
-  }
-  Waiting waiting = GroupByBatch(std::move(landings));
-  const UnreadFiles unread = UnreadFiles::Load(workspace);
-  for (const WaitingBatch& batch : waiting.batches) {
-    for (const raw::LandedFile& file : batch.files) {
-      if (const std::string* why = unread.WhyNot(file))
-        waiting.untaken[file.path] = "the last run could not read it: " + *why;
-    }
-  }
-  return waiting;
-}
-
-Result<Waiting> TidyLanding(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
-  std::map<std::string, std::string> untaken;
-  std::vector<raw::Landing> aside_of(landings.size());
-  bool tidied = false;
-  for (std::size_t i = 0; i < landings.size(); ++i) {
-    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
-    for (const std::string& aside : landings[i].aside) {
-      WEIRHOUSE_TRY_STATUS(
-          raw::SettleAside(rule, aside, workspace.catalog(), workspace.clock().Now(), aside_of[i]));
-    }
-    for (const raw::AcknowledgedFile& known : landings[i].acknowledged) {
-      RemoveStored(rule, known.file, known.digest, untaken);
-    }
-    tidied = tidied || !landings[i].aside.empty();
-  }
-  // What was put back waits like any other file.
-  if (tidied) {
-    WEIRHOUSE_TRY(landings, ListAll(workspace));
-  }
-  landings.insert(landings.end(), std::make_move_iterator(aside_of.begin()),
-                  std::make_move_iterator(aside_of.end()));
-  Waiting waiting = GroupByBatch(std::move(landings));
-  waiting.untaken.merge(untaken);
-  UnreadFiles unread = UnreadFiles::Load(workspace);
-  unread.KeepOnly(waiting.batches);
-  unread.Save();
-  return waiting;
-}
-
-namespace {
 struct Stored {
   catalog::Run run;
   std::vector<catalog::ObjectRecord> objects;
@@ -486,10 +390,50 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
     }
     if (!changed) return objects.status();
     workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary tells it");
-    summary.untaken_files[arrivals[*changed].file->path] = std::string(kChangedWhy);
-    arrivals.erase(arrivals.begin() + static_cast<std::ptrdiff_t>(*changed));
+    // A file that lies aside with the same bytes was to be the repeat of this one.
+    const Arriving gone = arrivals[*changed];
+    std::erase_if(arrivals, [&](const Arriving& one) {
+      const bool same = one.file->source == gone.file->source &&
+                        one.file->name == gone.file->name && one.digest == gone.digest;
+      if (same) summary.untaken_files[one.file->path] = std::string(kChangedWhy);
+      return same;
+    });
   }
   return stored;
+}
+
+// All of it is in quarantine, however many records it would have been.
+catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& batch) {
+  const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.record.quarantined";
+  event.subject = arriving.file->source;
+  event.data = {
+      {"source", arriving.file->source}, {"batch", batch},     {"object", arriving.file->name},
+      {"reason", arriving.problem},      {"records", records}, {"quarantined", records}};
+  return event;
+}
+
+void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.object.arrived";
+  event.subject = arriving.file->source + "/" + arriving.file->name;
+  event.data = {{"source", arriving.file->source},
+                {"name", arriving.file->name},
+                {"sha256", arriving.digest.ToHex()},
+                {"records", arriving.record_count},
+                {"state", arriving.duplicate         ? "duplicate"
+                          : arriving.problem.empty() ? "stored"
+                                                     : "quarantined"}};
+  request.events.push_back(event);
+  if (arriving.restored.empty()) return;
+  event.type = "weirhouse.object.restored";
+  event.data = {{"source", arriving.file->source},
+                {"name", arriving.file->name},
+                {"sha256", arriving.digest.ToHex()},
+                {"path", arriving.restored},
+                {"was", raw::ObjectStateName(arriving.found)}};
+  request.events.push_back(std::move(event));
 }
 }  // namespace
 
@@ -521,15 +465,14 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
   request.objects = objects;
   for (const Arriving& arriving : arrivals) {
     request.landings.push_back(LandingOf(arriving));
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.object.arrived";
-    event.subject = arriving.file->source + "/" + arriving.file->name;
-    event.data = {{"source", arriving.file->source},
-                  {"name", arriving.file->name},
-                  {"sha256", arriving.digest.ToHex()},
-                  {"records", arriving.record_count},
-                  {"state", arriving.duplicate ? "duplicate" : "stored"}};
-    request.events.push_back(std::move(event));
+    AddEvents(arriving, request);
+    if (!arriving.duplicate && !arriving.problem.empty())
+      request.events.push_back(RefusedWhole(arriving, batch.name));
+    if (arriving.restored.empty()) continue;
+    summary.warnings.push_back(fmt::format(
+        "the raw object of {}/{} was {}, and was restored from the file that landed: {}",
+        arriving.file->source, arriving.file->name, raw::ObjectStateName(arriving.found),
+        arriving.restored));
   }
   // Removing a landing file tells its sender that we have it: only after the commit. (The planted
   // bug does it before, and the crash harness must notice.)

@@ -15,6 +15,7 @@
 #include "engine/keyless.h"
 #include "engine/pipeline_state.h"
 #include "engine/rebuild.h"
+#include "storage/piece_put.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -48,14 +49,20 @@ std::optional<Source> SourceBefore(const Source& source, const json& digests,
   return before;
 }
 
-Result<contract::Decoded> DecodeAs(const std::shared_ptr<const contract::Contract>& contract,
-                                   const Source& source, const catalog::ObjectRecord& object,
-                                   const std::string& bytes) {
+// What becomes of the records of an object; its rows are of no interest.
+Result<contract::DecodedPieces> DecodeAs(Workspace& workspace,
+                                         const std::shared_ptr<const contract::Contract>& contract,
+                                         const Source& source,
+                                         const catalog::ObjectRecord& object) {
   try {
     WEIRHOUSE_TRY(const contract::Decoder decoder,
                   contract::Decoder::Make(contract, FormatOf(source)));
-    return decoder.Decode(bytes,
-                          {object.source, object.name, object.first_record_id, object.arrived_at});
+    contract::RowSink drop;
+    drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
+    storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
+    return contract::DecodePieces(
+        decoder, stream, object.size_bytes,
+        {object.source, object.name, object.first_record_id, object.arrived_at}, drop);
   } catch (const std::bad_alloc&) {
     return contract::OutOfMemory();
   }
@@ -100,29 +107,28 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
   if (contract == nullptr || contract_before == nullptr) return std::string();
   const bool same_contract = contract->version() == contract_before->version();
   if (same_contract && change.what() == "types of the contract") return std::string();
-  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(object.path));
-  const auto anew = DecodeAs(contract, now, object, bytes);
+  const auto anew = DecodeAs(workspace, contract, now, object);
   if (!anew.ok() && anew.status().code() != Code::kInvalidInput) return anew.status();
-  if (anew.ok() && anew->record_count != object.record_count) {
-    return fmt::format("it would be cut into {} records, not {}", WithThousands(anew->record_count),
-                       WithThousands(object.record_count));
+  if (anew.ok() && anew->last.record_count != object.record_count) {
+    return fmt::format("it would be cut into {} records, not {}",
+                       WithThousands(anew->last.record_count), WithThousands(object.record_count));
   }
-  if (anew.ok() && anew->quarantined.empty()) return std::string();
-  const auto known = DecodeAs(contract_before, before, object, bytes);
+  if (anew.ok() && anew->last.quarantined.empty()) return std::string();
+  const auto known = DecodeAs(workspace, contract_before, before, object);
   if (!known.ok()) {
     if (known.status().code() != Code::kInvalidInput) return known.status();
     return std::string();
   }
   if (!anew.ok()) {
-    if (known->rows->num_rows() == 0) return std::string();
+    if (known->valid_count == 0) return std::string();
     return anew.status().error_code() + " " + anew.status().message();
   }
   std::set<std::int64_t> bad_before;
-  for (const contract::QuarantinedRecord& record : known->quarantined)
+  for (const contract::QuarantinedRecord& record : known->last.quarantined)
     bad_before.insert(record.ordinal);
   std::int64_t lost = 0;
   std::string reason;
-  for (const contract::QuarantinedRecord& record : anew->quarantined) {
+  for (const contract::QuarantinedRecord& record : anew->last.quarantined) {
     if (bad_before.contains(record.ordinal)) continue;
     if (lost++ == 0 && !record.violations.empty()) reason = record.violations.front().Reason();
   }

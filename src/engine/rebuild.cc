@@ -7,6 +7,7 @@
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
 #include "engine/halt.h"
+#include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "transform/run.h"
 
@@ -126,8 +127,7 @@ class Rebuilder {
   Result<transform::GoodRows> RunSql(const transform::CheckedTransform& transform,
                                      const RowsPtr& driven) {
     if (driven != nullptr) {
-      return transform::RunAround(*state_.session, transform, *transform.driver, driven,
-                                  scope_.run_time);
+      return RunInPieces(state_.workspace, *state_.session, transform, driven, scope_.run_time);
     }
     WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, scope_.run_time));
     return transform::GoodRows{std::move(rows), {}};
@@ -142,7 +142,7 @@ class Rebuilder {
       WEIRHOUSE_TRY(const RowsPtr rows, InputOf(reference));
       if (reference.name == transform.driver) driven = rows;
       WEIRHOUSE_TRY_STATUS(
-          transform::RegisterInput(*state_.session, transform, reference.name, rows));
+          RegisterRows(state_.workspace, *state_.session, transform, reference.name, rows));
     }
     const Result<transform::GoodRows> good = RunSql(transform, driven);
     const SourceRecords* records = nullptr;

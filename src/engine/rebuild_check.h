@@ -91,8 +91,7 @@ struct RebuildCheck {
 // content, states of records, what is in quarantine, rows of the feature views that follow, and
 // their online answers.
 // Writes nothing, so a reader may call it beside a daemon: all of it is as of one commit.
-// Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6014 commits came so
-// fast that no state could be held; WH6015 interrupted.
+// Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress);
 }  // namespace weirhouse::engine

@@ -35,4 +35,21 @@ Result<std::vector<StoredLoser>> CurrentLosers(Workspace& workspace,
   WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
   return transform::LatestLosers(std::move(log));
 }
+
+Result<std::vector<StoredLoser>> CurrentLosersOf(Workspace& workspace, const std::string& table) {
+  std::vector<StoredLoser> log;
+  WEIRHOUSE_TRY(const auto losers, workspace.FindTable(std::string(transform::kLosersTable)));
+  if (!losers || (*losers)->current_snapshot() == nullptr) return log;
+  table::ScanOptions options;
+  options.ranges = {{"table", table, table}};
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *losers, options));
+  for (const table::Scan::Task& task : scan.tasks()) {
+    WEIRHOUSE_TRY(const auto rows, scan.Read(task));
+    WEIRHOUSE_TRY(std::vector<StoredLoser> read, transform::ReadLosers(*rows));
+    for (StoredLoser& loser : read) {
+      if (loser.table == table) log.push_back(std::move(loser));
+    }
+  }
+  return transform::LatestLosers(std::move(log));
+}
 }  // namespace weirhouse::engine

@@ -28,4 +28,8 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
 // as of `snapshot`, or now. Cost: reads the whole of system.losers.
 Result<std::vector<transform::StoredLoser>> CurrentLosers(
     Workspace& workspace, std::optional<SnapshotId> snapshot = std::nullopt);
+// The same of one table, now. Cost: the files of system.losers that name it, one in memory at a
+// time, and what they say of it.
+Result<std::vector<transform::StoredLoser>> CurrentLosersOf(Workspace& workspace,
+                                                            const std::string& table);
 }  // namespace weirhouse::engine

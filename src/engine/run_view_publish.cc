@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/failpoint.h"
+#include "catalog/moment.h"
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/conformity.h"
@@ -78,6 +79,7 @@ class ViewPublisher {
   const RunView& view_;
   const std::string& who_;
   std::vector<StagedPart> parts_;
+  CommitSeq upto_;  // as of which everything else is read
   EventTime batch_end_{};
   std::vector<catalog::VerdictRecord> verdicts_;
   std::vector<gate::GateReport> reports_;
@@ -85,10 +87,19 @@ class ViewPublisher {
 };
 
 Status ViewPublisher::Load() {
-  for (const std::string& name : view_.tables) {
+  std::vector<table::TablePtr> tables;
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace_.catalog(), [&]() -> Status {
+    WEIRHOUSE_TRY(upto_, workspace_.catalog().LastSeq());
+    for (const std::string& name : view_.tables) {
+      WEIRHOUSE_TRY(tables.emplace_back(), workspace_.LoadTable(name));
+    }
+    return Status();
+  }));
+  for (const table::TablePtr& table : tables) {
+    const std::string& name = table->name;
     StagedPart part;
     part.name = name;
-    WEIRHOUSE_TRY(part.table, workspace_.LoadTable(name));
+    part.table = table;
     part.held = HeldBy(view_.run, *part.table);
     if (part.held.empty()) continue;
     WEIRHOUSE_TRY_STATUS(CheckNotMoved(part));
@@ -166,6 +177,8 @@ Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
     WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     return PlainRows(rows);
   }
+  if (const auto* external = FindExternal(workspace_.project(), table))
+    return ExternalRowsAsOf(workspace_, *external, upto_, columns);
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
   if (!existing) return EmptyRowsOf(workspace_, table, columns);
   return state_.tables.Rows(table, columns);

@@ -12,6 +12,7 @@
 
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
+#include "engine/scratch.h"
 #include "table/key_index.h"
 
 namespace weirhouse::engine {
@@ -292,7 +293,15 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
   }
   if (!change.whole && before) options.after_sequence_number = before->sequence_number;
   WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
-  WEIRHOUSE_TRY(change.rows, scan.ReadAll());
+  storage::RowStore rows(ScratchOf(workspace));
+  for (const table::Scan::Task& task : scan.tasks()) {
+    WEIRHOUSE_TRY(const RowsPtr some, scan.Read(task));
+    WEIRHOUSE_TRY_STATUS(rows.Add(some));
+  }
+  WEIRHOUSE_TRY(change.rows, rows.Finish());
+  if (change.rows == nullptr) {
+    WEIRHOUSE_TRY(change.rows, scan.ReadAll());
+  }
   return change;
 }
 

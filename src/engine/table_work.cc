@@ -9,10 +9,12 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/scratch.h"
 #include "engine/source_change.h"
 #include "engine/table_shape.h"
 #include "table/reshape.h"
 #include "table/schema.h"
+#include "table/stage_many.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -70,14 +72,15 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
   work->records_ = records;
   work->full_ = full;
   if (full) {
-    WEIRHOUSE_TRY(work->plan_, transform::PlanFull(transform, *rows));
+    WEIRHOUSE_TRY(work->plan_, transform::PlanFull(transform, *rows, ScratchOf(workspace)));
   } else {
     const auto& definition = transform.definition;
     WEIRHOUSE_TRY(
         table::KeyIndex * index,
         workspace.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
     WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace.VersionsOf(transform));
-    WEIRHOUSE_TRY(work->plan_, transform::PlanUpsert(transform, *rows, *index, versions));
+    WEIRHOUSE_TRY(work->plan_,
+                  transform::PlanUpsert(transform, *rows, *index, versions, ScratchOf(workspace)));
   }
   work->rejected_ = RecordsOfRows(work->plan_.rejected, transform.definition.name());
   WEIRHOUSE_TRY_STATUS(work->CountStates(rows, driver_rows));
@@ -185,9 +188,13 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   if (records_ == nullptr) return Status();
   const std::shared_ptr<arrow::Table>& read = driver_rows != nullptr ? driver_rows : records_->rows;
   if (transform_->row_wise) {
-    WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
     states_ = ByName(plan_.states);
-    states_["filtered"] += static_cast<std::int64_t>(filtered.size());
+    if (plan_.many) {  // each piece was looked at when its SQL ran
+      states_["filtered"] += read->num_rows() - rows->num_rows();
+    } else {
+      WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
+      states_["filtered"] += static_cast<std::int64_t>(filtered.size());
+    }
   } else {
     // An aggregate uses every valid record.
     states_["processed"] = read->num_rows();
@@ -267,6 +274,17 @@ Result<std::shared_ptr<arrow::Table>> TableWork::LeftRows(TableView& tables,
 
 Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
   std::vector<std::string> keys = plan_.gone;
+  if (!full_ && plan_.many) {
+    const auto& columns = transform_->definition.key_columns();
+    for (const storage::RowRange& piece :
+         storage::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
+      WEIRHOUSE_TRY(
+          const std::vector<std::string> some,
+          table::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count), columns));
+      keys.insert(keys.end(), some.begin(), some.end());
+    }
+    return keys;
+  }
   if (!full_) {
     for (const auto& [key, entry] : plan_.entries) keys.push_back(key);
     return keys;
@@ -294,7 +312,38 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
   return Concatenate({before, mine});
 }
 
+// Of rows that are many, each with a key of its own.
+Result<std::vector<bool>> TableWork::ManyHeldByOthers() const {
+  const auto& definition = transform_->definition;
+  std::vector<bool> held(static_cast<std::size_t>(plan_.current_rows->num_rows()), false);
+  if (full_) return held;
+  WEIRHOUSE_TRY(
+      table::KeyIndex * index,
+      workspace_.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
+  std::map<std::string, std::vector<std::int64_t>> replaced;
+  for (const table::RowPosition& row : plan_.deletes) replaced[row.file].push_back(row.position);
+  for (auto& [file, positions] : replaced) std::sort(positions.begin(), positions.end());
+  for (const storage::RowRange& piece :
+       storage::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
+    WEIRHOUSE_TRY(const std::vector<std::string> keys,
+                  table::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count),
+                                    definition.key_columns()));
+    WEIRHOUSE_TRY(const auto found, index->Find(keys));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!found[i]) continue;
+      const auto file = replaced.find(found[i]->position.file);
+      const bool goes =
+          file != replaced.end() &&
+          std::binary_search(file->second.begin(), file->second.end(), found[i]->position.position);
+      held[static_cast<std::size_t>(piece.begin) + i] = !goes;
+    }
+    storage::LetGoOfStoredRows();
+  }
+  return held;
+}
+
 Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
+  if (plan_.many) return ManyHeldByOthers();
   constexpr std::size_t kKeysAtOnce = 64 << 10;
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(const std::vector<std::string> keys,
@@ -338,6 +387,7 @@ std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
     for (std::int64_t i = 0; i < times.length(); ++i) {
       if (times.IsValid(i)) newest = std::max(newest.value_or(times.Value(i)), times.Value(i));
     }
+    storage::LetGoOfStoredRows();
   }
   return newest;
 }
@@ -365,7 +415,10 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
     WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
     if (full_) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     if (!deletes.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(deletes));
-    if (rows->num_rows() > 0) {
+    if (plan_.many) {
+      WEIRHOUSE_TRY_STATUS(
+          table::AppendMany(write, *base, *rows, RowOptions(), ScratchOf(workspace_)));
+    } else if (rows->num_rows() > 0) {
       WEIRHOUSE_TRY(*appended, write.Append(*rows, RowOptions()));
     }
     WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
@@ -405,6 +458,7 @@ Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
   if (full_) return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
+  if (plan_.many) return FollowFiles(*index, losers);
   WEIRHOUSE_TRY_STATUS(ApplyEntries(*index, staged_current_, plan_.entries, appended_, plan_.gone));
   WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
   if (versions != nullptr) {
@@ -415,6 +469,17 @@ Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
   WEIRHOUSE_TRY(table::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
   return ApplyEntries(*history, staged_history_, plan_.history_entries, appended_history_,
                       plan_.history_gone);
+}
+
+// Of rows that are many the files that were written are read again, one at a time.
+Status TableWork::FollowFiles(table::KeyIndex& index, const table::TablePtr& losers) {
+  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.disk(), staged_current_));
+  WEIRHOUSE_TRY(transform::VersionIndex * versions,
+                workspace_.PeekVersions(transform_->definition.name()));
+  if (versions == nullptr) return Status();
+  const bool keeps = versions->memory() == transform::Memory::kHistory;
+  const table::TablePtr& source = keeps ? staged_history_ : losers;
+  return source == nullptr ? Status() : versions->Refresh(workspace_.disk(), source);
 }
 
 void TableWork::CountRows(std::map<std::string, std::int64_t>& rows_by_table) const {

@@ -70,6 +70,8 @@ class TableWork {
   // Rejected when they came: the row of the driver that they were made of left.
   const std::vector<RejectedRecord>& taken_back() const { return taken_back_; }
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
+  // Instead of `losers`, where they may be many; may be null: see UpsertPlan.
+  const std::shared_ptr<arrow::Table>& loser_rows() const { return plan_.loser_rows; }
   // `losers` are all of the table's, not those of a batch.
   bool is_full() const { return full_; }
   // Records of which `losers` are all there is to say, whatever was said before.
@@ -114,6 +116,8 @@ class TableWork {
  private:
   TableWork(Workspace& workspace, const transform::CheckedTransform& transform)
       : workspace_(workspace), transform_(&transform) {}
+  Result<std::vector<bool>> ManyHeldByOthers() const;
+  Status FollowFiles(table::KeyIndex& index, const table::TablePtr& losers);
   Status CountStates(const std::shared_ptr<arrow::Table>& rows,
                      const std::shared_ptr<arrow::Table>& driver_rows);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "catalog/moment.h"
 #include "engine/arrow_rows.h"
 #include "engine/expiry.h"
 #include "engine/table_work.h"
@@ -154,13 +155,17 @@ Result<PinnedTables> PinCurrent(Workspace& workspace, const TrainingSetSource& s
     if (!plan->view.is_request()) names.push_back(plan->view.table_name());
   }
   PinnedTables pinned;
-  for (const std::string& name : names) {
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
-    if (!table || (*table)->current_snapshot() == nullptr) continue;
-    const table::Snapshot& snapshot = *(*table)->current_snapshot();
-    WEIRHOUSE_TRY(const CommitSeq seq, workspace.catalog().SeqOf(name, snapshot.sequence_number));
-    pinned[name] = {*table, {snapshot.id, seq}};
-  }
+  // Other engines may commit meanwhile, several tables at once.
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace.catalog(), [&]() -> Status {
+    for (const std::string& name : names) {
+      WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+      if (!table || (*table)->current_snapshot() == nullptr) continue;
+      const table::Snapshot& snapshot = *(*table)->current_snapshot();
+      WEIRHOUSE_TRY(const CommitSeq seq, workspace.catalog().SeqOf(name, snapshot.sequence_number));
+      pinned[name] = {*table, {snapshot.id, seq}};
+    }
+    return Status();
+  }));
   return pinned;
 }
 

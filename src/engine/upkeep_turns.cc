@@ -77,7 +77,10 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
     options.small_file_bytes = kSmallFileBytes;
     options.small_files_min = kSmallFilesMin;
     WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
-    if (report.changed) {
+    if (report.changed && report.files_before == report.files_after) {
+      told = fmt::format(" {} delete files became {};", WithThousands(report.delete_files_before),
+                         WithThousands(report.delete_files_after));
+    } else if (report.changed) {
       told = fmt::format(" {} data files became {};", WithThousands(report.files_before),
                          WithThousands(report.files_after));
     }

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/memory_reserve.h"
 #include "base/text.h"
 #include "engine/cache_damage.h"
 #include "engine/catalog_place.h"
@@ -148,6 +149,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
 
 Workspace::Workspace() = default;
 Workspace::~Workspace() {
+  const UseMemoryReserve reserve;
   indexes_.clear();
   versions_.clear();
   online_.reset();

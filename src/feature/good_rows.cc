@@ -161,7 +161,8 @@ class Sorter {
   }
 
   Status Tell(std::vector<LeftOutRow>& left_out) {
-    std::size_t told = 0;
+    const auto of_sql = [](const LeftOutRow& left) { return left.error_code == "WH4006"; };
+    auto told = static_cast<std::size_t>(std::count_if(left_out.begin(), left_out.end(), of_sql));
     WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*source_, keys_));
     for (const auto& [row, expression] : bad_) {
       LeftOutRow left;

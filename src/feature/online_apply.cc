@@ -4,11 +4,13 @@
 #include <array>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "feature/online_layout.h"
 #include "feature/online_store.h"
+#include "storage/row_store.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -174,6 +176,43 @@ class Writer {
   UnsortedRows read_;
 };
 
+// ---- Changes of many rows
+constexpr std::int64_t kCopiedAtOnce = 16'384;
+
+// All of one generation of a view in another, a bounded part at a time.
+Status CopyGeneration(storage::KvStore& store, const ViewPlace& from, const ViewPlace& to) {
+  std::unique_ptr<storage::KvBatch> batch = store.NewBatch();
+  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
+    const std::string stale = PlacePrefix(kind, to);  // what one that was cut short left
+    batch->DeleteRange(stale, AfterPrefix(stale));
+  }
+  Status problem;
+  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
+    const std::string old = PlacePrefix(kind, from);
+    const std::string fresh = PlacePrefix(kind, to);
+    const auto copy = [&](std::string_view key, std::string_view value) {
+      batch->Put(fresh + std::string(key.substr(old.size())), value);
+      if (batch->count() < kCopiedAtOnce) return true;
+      problem = store.Write(*batch, false);
+      batch = store.NewBatch();
+      return problem.ok();
+    };
+    WEIRHOUSE_TRY_STATUS(store.Scan(old, AfterPrefix(old), copy));
+    WEIRHOUSE_TRY_STATUS(problem);
+  }
+  return store.Write(*batch, false);
+}
+
+// Keys that go and have no row in `rows`.
+Status DropKeysOf(const ViewPlan& plan, const arrow::Table& rows,
+                  std::unordered_set<std::string>& keys) {
+  if (keys.empty()) return Status();
+  WEIRHOUSE_TRY(const UnsortedRows read, ReadUnsorted(plan, rows));
+  for (std::size_t row = 0; row < read.rows.size(); ++row)
+    keys.erase(std::string(read.rows.row_key[row]));
+  return Status();
+}
+
 // Where the layout without generations kept its rows, version lists and markers.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEarlierLayout = {
     {{"M", "N"}, {"R", "S"}, {"V", "W"}}};
@@ -249,6 +288,34 @@ std::optional<SnapshotId> OnlineStore::SnapshotOf(const ViewPlan& plan) const {
   return SnapshotId(marker.snapshot);
 }
 
+// Many rows are written beside what is served, a part at a time, so that nobody sees some of them;
+// `place` is then where they are.
+Status OnlineStore::ApplyMany(const OnlineChange& change,
+                              std::optional<std::int64_t> evicted_before, std::int64_t now,
+                              ViewPlace& place, ApplyReport& report) {
+  const ViewPlace next{place.view_id, place.generation + 1};
+  WEIRHOUSE_TRY_STATUS(CopyGeneration(store_, place, next));
+  place = next;
+  std::unordered_set<std::string> removed(change.removed_row_keys.begin(),
+                                          change.removed_row_keys.end());
+  for (std::int64_t begin = 0; begin <= change.rows->num_rows(); begin += rows_at_once_) {
+    OnlineChange part{change.plan, nullptr, {}};
+    if (begin < change.rows->num_rows()) {
+      part.rows = change.rows->Slice(begin, rows_at_once_);
+      WEIRHOUSE_TRY_STATUS(DropKeysOf(*change.plan, *part.rows, removed));
+    }
+    if (begin + rows_at_once_ > change.rows->num_rows())
+      part.removed_row_keys.assign(removed.begin(), removed.end());
+    const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+    WEIRHOUSE_TRY_STATUS(
+        Writer(store_, *change.plan, place, evicted_before, now, *batch, report).Apply(part));
+    WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+    storage::LetGoOfStoredRows();
+  }
+  WEIRHOUSE_FAILPOINT("feature.online.many_written");
+  return Status();
+}
+
 Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, CommitSeq applied,
                                        std::int64_t now, bool sync) {
   ApplyReport report;
@@ -270,10 +337,19 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
       WEIRHOUSE_TRY_STATUS(DeleteView(store_, view_id));  // what a rebuild left that was cut short
       marker.generation = 1;
     }
-    const ViewPlace place{view_id, marker.generation};
-    WEIRHOUSE_TRY_STATUS(
-        Writer(store_, *change.plan, place, marker.evicted_before, now, *batch, report)
-            .Apply(change));
+    ViewPlace place{view_id, marker.generation};
+    if (change.rows != nullptr && change.rows->num_rows() > rows_at_once_) {
+      for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
+        const std::string old = PlacePrefix(kind, place);
+        batch->DeleteRange(old, AfterPrefix(old));
+      }
+      WEIRHOUSE_TRY_STATUS(ApplyMany(change, marker.evicted_before, now, place, report));
+      marker.generation = place.generation;
+    } else {
+      WEIRHOUSE_TRY_STATUS(
+          Writer(store_, *change.plan, place, marker.evicted_before, now, *batch, report)
+              .Apply(change));
+    }
     marker.applied = std::max(marker.applied, applied.value());
     if (change.snapshot) marker.snapshot = change.snapshot->value();
     batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));

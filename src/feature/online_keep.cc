@@ -1,9 +1,9 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <functional>
 #include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/failpoint.h"
 #include "feature/online_layout.h"
@@ -123,15 +123,49 @@ class PartWriter {
   std::unique_ptr<storage::KvBatch> batch_;
 };
 
+// Keys of rows that stay, known by a number each: of two that share one, the second stays with the
+// first.
+class KeptKeys {
+ public:
+  void Add(std::string_view row_key) { numbers_.push_back(NumberOf(row_key)); }
+  void Sort() { std::sort(numbers_.begin(), numbers_.end()); }
+  bool Holds(std::string_view row_key) const {  // once they are sorted
+    return std::binary_search(numbers_.begin(), numbers_.end(), NumberOf(row_key));
+  }
+
+ private:
+  static std::size_t NumberOf(std::string_view row_key) {
+    return std::hash<std::string_view>()(row_key);
+  }
+  std::vector<std::size_t> numbers_;
+};
+
+// Deletes in parts of bounded size.
+class PartEraser {
+ public:
+  explicit PartEraser(storage::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
+  storage::KvBatch& batch() { return *batch_; }
+  Status FlushIfFull() { return batch_->count() < kDeletesAtOnce ? Status() : Flush(); }
+  Status Flush() {
+    WEIRHOUSE_TRY_STATUS(store_.Write(*batch_, false));
+    batch_ = store_.NewBatch();
+    return Status();
+  }
+
+ private:
+  static constexpr std::int64_t kDeletesAtOnce = 16'384;
+  storage::KvStore& store_;
+  std::unique_ptr<storage::KvBatch> batch_;
+};
+
 // Drops the version lists of keys that have no row any more and whose versions all became known
 // before `from`: nothing that may still arrive can be hidden by them.
-Status DropLists(storage::KvStore& store, const ViewPlace& place,
-                 const std::unordered_set<std::string>& kept_keys, std::int64_t from,
-                 storage::KvBatch& batch) {
+Status DropLists(storage::KvStore& store, const ViewPlace& place, const KeptKeys& kept_keys,
+                 std::int64_t from, PartEraser& eraser) {
   const std::string prefix = PlacePrefix(kVersionKind, place);
   Status problem;
   const auto visit = [&](std::string_view key, std::string_view value) {
-    if (kept_keys.contains(std::string(key.substr(prefix.size())))) return true;
+    if (kept_keys.Holds(key.substr(prefix.size()))) return true;
     const auto versions = DecodeVersions(value);
     if (!versions.ok()) {
       problem = versions.status();
@@ -140,8 +174,9 @@ Status DropLists(storage::KvStore& store, const ViewPlace& place,
     const bool recent = std::any_of(versions->begin(), versions->end(), [&](const auto& version) {
       return version.known_time >= from;
     });
-    if (!recent) batch.Delete(key);
-    return true;
+    if (!recent) eraser.batch().Delete(key);
+    problem = eraser.FlushIfFull();
+    return problem.ok();
   };
   WEIRHOUSE_TRY_STATUS(store.Scan(prefix, AfterPrefix(prefix), visit));
   return problem;
@@ -255,12 +290,12 @@ class StoredEntity {
                      parts.known_time, hidden_at, deleted, false});
   }
   // Removes what no question sees any more; returns how many rows that were.
-  std::int64_t Settle(storage::KvBatch& batch, std::unordered_set<std::string>& kept_keys) {
+  std::int64_t Settle(storage::KvBatch& batch, KeptKeys& kept_keys) {
     MarkStaying();
     std::int64_t dropped = 0;
     for (const Row& row : rows_) {
       if (row.stays) {
-        kept_keys.insert(row.row_key);
+        kept_keys.Add(row.row_key);
       } else {
         batch.Delete(row.key);
         ++dropped;
@@ -344,8 +379,16 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   if (marker.generation == 0) return std::int64_t{0};
   const ViewPlace place{view_id, marker.generation};
   const std::string prefix = PlacePrefix(kRowKind, place);
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
-  std::unordered_set<std::string> kept_keys;
+  // First it is said that they may be gone: then they go a part at a time.
+  marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
+  PartEraser eraser(store_);
+  eraser.batch().Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
+  WEIRHOUSE_TRY_STATUS(eraser.Flush());
+  {
+    const std::lock_guard lock(mutex_);
+    markers_[view_id] = marker;
+  }
+  KeptKeys kept_keys;
   StoredEntity entity(*from, !plan.view.as_of_latest);
   bool begun = false;
   std::int64_t dropped = 0;
@@ -358,7 +401,9 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
       return false;
     }
     if (!begun || entity.entity() != parts->entity) {
-      if (begun) dropped += entity.Settle(*batch, kept_keys);
+      if (begun) dropped += entity.Settle(eraser.batch(), kept_keys);
+      problem = eraser.FlushIfFull();
+      if (!problem.ok()) return false;
       begun = true;
       entity.Begin(parts->entity);
     }
@@ -367,13 +412,10 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   };
   WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
   WEIRHOUSE_TRY_STATUS(problem);
-  if (begun) dropped += entity.Settle(*batch, kept_keys);
-  WEIRHOUSE_TRY_STATUS(DropLists(store_, place, kept_keys, *from, *batch));
-  marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
-  batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  const std::lock_guard lock(mutex_);
-  markers_[view_id] = marker;
+  if (begun) dropped += entity.Settle(eraser.batch(), kept_keys);
+  kept_keys.Sort();
+  WEIRHOUSE_TRY_STATUS(DropLists(store_, place, kept_keys, *from, eraser));
+  WEIRHOUSE_TRY_STATUS(eraser.Flush());
   return dropped;
 }
 }  // namespace weirhouse::feature

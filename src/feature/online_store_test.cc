@@ -413,6 +413,24 @@ TEST_F(OnlineStoreTest, IsCaughtBySkewWhenItsTiesAreOrderedOtherwise) {
   EXPECT_EQ(report->first[0].offline, Value(std::int64_t{3}));
 }
 
+TEST_F(OnlineStoreTest, AnotherStatusOfTheSameValueIsToldToo) {
+  const ViewPlan plan = Latest();
+  ASSERT_OK(online_->Reset(plan));
+  Apply(plan, {Put("b", "k1", 10, 10, 1)}, 1);
+  SampleRow nothing = Put("a", "k1", 10, 10, 1);
+  nothing.values = {Value()};
+  auto report = MeasureSkew({plan}, {{"v@1", {Value(std::string("a"))}, 12, 12, {}}}, online_.get(),
+                            [&](const FeatureView&) -> Result<std::shared_ptr<arrow::Table>> {
+                              return SampleTable(plan, {nothing});
+                            });
+  ASSERT_OK(report);
+  EXPECT_EQ(report->differing, 0);
+  EXPECT_EQ(report->status_differing, 1);
+  ASSERT_EQ(report->first.size(), 1U);
+  EXPECT_EQ(report->first[0].online_status, "not_found");
+  EXPECT_EQ(report->first[0].offline_status, "null");
+}
+
 TEST_F(OnlineStoreTest, EvictionKeepsWhatARebuildKeeps) {
   const ViewPlan plan = Everything();
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
@@ -477,6 +495,35 @@ TEST_F(OnlineStoreTest, AnswersTheSameAfterEvictionWhereItAnswersAtAll) {
         Evaluate(plan, offline.Of(*EncodeEntity(plan.view.entity, who).value()), {at, at}, cells));
     for (std::size_t i = 0; i < cells.size(); ++i) {
       EXPECT_TRUE(SameBits(answer->values[i].value, cells[i].ToValue())) << at << " " << i;
+    }
+  }
+}
+
+TEST_F(OnlineStoreTest, ManyRowsAreAppliedAPieceAtATimeAsAtOnce) {
+  for (const char* source : {"processed.x", "processed.x_history"}) {
+    const ViewPlan plan = Latest(source);
+    std::vector<std::vector<std::string>> answers;
+    for (const std::int64_t at_once : {1000, 1, 2, 3, 5}) {
+      ASSERT_OK(online_->Reset(plan));
+      online_->TakeAtOnce(at_once);
+      Apply(plan, {Put("a", "1", 10, 10, 1), Put("b", "2", 10, 10, 2), Put("c", "3", 9, 9, 3)}, 1);
+      Apply(plan,
+            {Put("b", "1", 11, 12, 4), Put("a", "4", 12, 12, 5), Put("c", "3", 9, 13, 6),
+             Put("a", "5", 12, 14, 7), Put("c", "6", 20, 20, 8)},
+            2, {"2", "3"});
+      EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(2));
+      std::vector<std::string> all;
+      for (const char* who : {"a", "b", "c"}) {
+        for (const std::int64_t at : {9, 10, 12, 13, 15, 30}) {
+          const FeatureValue value = First(plan, who, at);
+          all.push_back(std::string(StatusName(value.status)) + " " +
+                        std::to_string(value.event_time.value_or(-1)));
+        }
+      }
+      answers.push_back(std::move(all));
+      EXPECT_EQ(answers.back(), answers.front()) << source << " " << at_once;
+      Reopen();
+      EXPECT_EQ(online_->AppliedSeq(plan), CommitSeq(2));
     }
   }
 }

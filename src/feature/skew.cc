@@ -20,6 +20,16 @@ void Note(const ViewPlan& plan, const SkewSample& sample, std::size_t output, co
       {plan.outputs[output].column.qualified, sample.entity, sample.at, online, offline});
 }
 
+void NoteStatus(const ViewPlan& plan, const SkewSample& sample, std::size_t output,
+                const Value& value, FeatureStatus online, FeatureStatus offline,
+                SkewReport* report) {
+  ++report->status_differing;
+  if (report->first.size() >= kShownMax) return;
+  report->first.push_back({plan.outputs[output].column.qualified, sample.entity, sample.at, value,
+                           value, std::string(StatusName(online)),
+                           std::string(StatusName(offline))});
+}
+
 Status CompareOne(const ViewPlan& plan, const LoadedView& view, const SkewSample& sample,
                   const OnlineStore* online, SkewReport* report) {
   WEIRHOUSE_TRY(const auto key, EncodeEntity(plan.view.entity, sample.entity));
@@ -50,7 +60,7 @@ Status CompareOne(const ViewPlan& plan, const LoadedView& view, const SkewSample
     if (!SameBits(served[i], offline)) {
       Note(plan, sample, i, served[i], offline, report);
     } else if (!statuses.empty() && statuses[i] != cells[i].status) {
-      ++report->status_differing;
+      NoteStatus(plan, sample, i, offline, statuses[i], cells[i].status, report);
     }
   }
   return Status();

@@ -29,6 +29,9 @@ struct SkewDifference {
   std::int64_t at = 0;
   Value online;
   Value offline;
+  // Of equal values under another status: both of them. Else empty.
+  std::string online_status = {};
+  std::string offline_status = {};
 };
 
 struct SkewReport {

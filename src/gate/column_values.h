@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "storage/row_store.h"
 
 namespace weirhouse::gate {
 
@@ -28,6 +29,7 @@ Result<std::shared_ptr<arrow::ChunkedArray>> ColumnOf(const arrow::Table& rows,
                                                       const std::string& name);
 
 namespace internal {
+inline constexpr std::int64_t kRowsBeforeLetGo = 16 << 10;
 Status UnknownType(const arrow::DataType& type);
 
 template <typename Array, typename OnNull, typename Emit>
@@ -147,6 +149,7 @@ Status VisitColumn(const arrow::ChunkedArray& column, OnNull on_null, OnValue on
   for (const auto& chunk : column.chunks()) {
     WEIRHOUSE_TRY_STATUS(internal::VisitChunk(*chunk, row, on_null, on_value));
     row += chunk->length();
+    if (chunk->length() >= internal::kRowsBeforeLetGo) storage::LetGoOfStoredRows();
   }
   return Status();
 }

@@ -243,7 +243,11 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Distribu
         return column != run.profile->columns.end() && column->second.type == sides.current.type;
       });
   WEIRHOUSE_TRY_STATUS(NeedProfiles(window));
-  if (!IsReady(check, window, rule.baseline, finding)) return finding;
+  if (!IsReady(check, window, rule.baseline, finding)) {
+    const bool number = sides.current.type == ColumnProfile::Type::kNumber;
+    finding.detail["type"] = number ? "number" : "text";
+    return finding;
+  }
   if (!IsBinned(rule.test) && sides.current.type == ColumnProfile::Type::kText) {
     return Status(Code::kInvalidInput,
                   fmt::format("the test needs numbers, and \"{}\" holds text", rule.column))

@@ -8,12 +8,14 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/memory_reserve.h"
 #include "base/text.h"
 #include "gate/wording.h"
 #include "storage/sql.h"
 
 namespace weirhouse::gate {
 Evaluation::~Evaluation() {
+  const UseMemoryReserve reserve;
   // An empty table of the same shape lets go of the rows and keeps the name, which the next batch
   // takes up at no cost.
   for (const auto& [name, rows] : registered_) {

@@ -93,6 +93,14 @@ Runs SortedByEnd(Runs runs) {
 }
 }  // namespace
 
+bool IsSameSlot(const Window& window, EventTime a, EventTime b) {
+  if (window.kind == Window::Kind::kSpan) return true;
+  const Cadence cadence = CadenceOf(window);
+  const std::int64_t slots =
+      SlotOf(Micros(a), cadence.slot_us) - SlotOf(Micros(b), cadence.slot_us);
+  return slots % (cadence.period_us / cadence.slot_us) == 0;
+}
+
 WindowRuns RunsInWindow(const Window& window, std::span<const PublishedBatch> history,
                         EventTime batch_end, int needed,
                         const std::function<bool(const PublishedBatch&)>& counts) {

@@ -31,4 +31,8 @@ struct WindowRuns {
 WindowRuns RunsInWindow(const Window& window, std::span<const PublishedBatch> history,
                         EventTime batch_end, int needed,
                         const std::function<bool(const PublishedBatch&)>& counts);
+
+// Whether both ends ask for the same runs of the past, of the same weekday or hour; always, for a
+// span.
+bool IsSameSlot(const Window& window, EventTime a, EventTime b);
 }  // namespace weirhouse::gate

@@ -14,6 +14,7 @@
 #include "catalog/record.h"
 #include "gate/definition.h"
 #include "gate/profile.h"
+#include "storage/row_store.h"
 
 namespace arrow {
 class Table;
@@ -67,6 +68,7 @@ struct GateInput {
   // Published batches of this table, in any order, failed and discarded ones left out
   // (ReadHistory). All of them since the first: whether a check still warms depends on it.
   std::vector<PublishedBatch> history;
+  storage::Scratch scratch{};  // how many of the rows are looked at in memory at a time
   bool history_checks = true;  // false: checks with a history are skipped, and say so
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,6 +14,7 @@
 #include "gate/statistic.h"
 #include "gate/wording.h"
 #include "table/key_index.h"
+#include "table/key_runs.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -37,6 +39,67 @@ Result<Tuples> TuplesOf(const arrow::Table& rows, const std::vector<std::string>
   tuples.nulls = std::count(tuples.has_null.begin(), tuples.has_null.end(), true);
   WEIRHOUSE_TRY(tuples.keys, table::EncodeKeys(rows, columns));
   return tuples;
+}
+
+// Calls `each` for the tuples of all rows, a piece at a time, with the place of its first row.
+template <typename Each>
+Status ForEachPiece(const arrow::Table& rows, const std::vector<std::string>& columns,
+                    const storage::Scratch& scratch, const Each& each) {
+  for (const storage::RowRange& piece : storage::PiecesOf(rows, scratch)) {
+    WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows.Slice(piece.begin, piece.count), columns));
+    WEIRHOUSE_TRY_STATUS(each(tuples, piece.begin));
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// What the tuples of some rows have in common, those with a null aside.
+struct Repeats {
+  std::vector<bool> left_out;  // per row: it holds a null, which is no value
+  std::vector<bool> shared;    // per row: another one has its tuple
+  std::int64_t nulls = 0;
+  std::int64_t distinct = 0;
+
+  explicit Repeats(std::int64_t rows)
+      : left_out(static_cast<std::size_t>(rows)), shared(left_out.size()) {}
+  void Add(std::span<const std::int64_t> rows) {
+    ++distinct;
+    if (rows.size() < 2) return;
+    for (const std::int64_t row : rows) shared[static_cast<std::size_t>(row)] = true;
+  }
+};
+
+Result<Repeats> RepeatsOf(const arrow::Table& rows, const std::vector<std::string>& columns,
+                          bool nulls_equal, const storage::Scratch& scratch) {
+  Repeats repeats(rows.num_rows());
+  const auto note = [&](const Tuples& tuples, std::int64_t first_row) {
+    repeats.nulls += tuples.nulls;
+    if (nulls_equal) return;
+    std::copy(tuples.has_null.begin(), tuples.has_null.end(), repeats.left_out.begin() + first_row);
+  };
+  if (storage::AreMany(rows, scratch)) {
+    WEIRHOUSE_TRY(const auto runs, table::KeyRuns::Make(scratch.folder));
+    WEIRHOUSE_TRY_STATUS(
+        ForEachPiece(rows, columns, scratch, [&](const Tuples& tuples, std::int64_t first_row) {
+          note(tuples, first_row);
+          return runs->Add(tuples.keys, nulls_equal ? std::vector<bool>() : tuples.has_null,
+                           first_row);
+        }));
+    WEIRHOUSE_TRY_STATUS(runs->ForEachKey(
+        [&](std::string_view, std::span<const std::int64_t> same) { repeats.Add(same); }));
+    return repeats;
+  }
+  WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(rows, columns));
+  note(tuples, 0);
+  std::unordered_map<std::string_view, std::int64_t> groups;
+  groups.reserve(tuples.keys.size());
+  for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
+    if (!repeats.left_out[row]) ++groups[tuples.keys[row]];
+  }
+  repeats.distinct = static_cast<std::int64_t>(groups.size());
+  for (std::size_t row = 0; row < tuples.keys.size(); ++row)
+    repeats.shared[row] = !repeats.left_out[row] && groups[tuples.keys[row]] > 1;
+  return repeats;
 }
 
 bool SameSet(std::vector<std::string> a, std::vector<std::string> b) {
@@ -79,28 +142,21 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const UniqueRu
   if (!by_index) {
     WEIRHOUSE_TRY(rows, evaluation.Rows(check, rule.columns));
   }
-  WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows, rule.columns));
-  auto skipped = [&](std::size_t row) { return tuples.has_null[row] && !rule.nulls_equal; };
-  std::unordered_map<std::string_view, std::int64_t> groups;
-  groups.reserve(tuples.keys.size());
-  for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
-    if (!skipped(row)) ++groups[tuples.keys[row]];
-  }
-  std::vector<bool> elsewhere(tuples.keys.size(), false);
+  WEIRHOUSE_TRY(const Repeats repeats,
+                RepeatsOf(*rows, rule.columns, rule.nulls_equal, input.scratch));
+  std::vector<bool> elsewhere(repeats.shared.size(), false);
   if (by_index) {
     WEIRHOUSE_TRY(elsewhere, input.key_lookup());
-    if (elsewhere.size() != tuples.keys.size()) {
+    if (elsewhere.size() != repeats.shared.size()) {
       return Status(Code::kInternal, "key_lookup did not answer once per row");
     }
   }
   std::vector<std::int64_t> bad;
-  for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
-    if (skipped(row)) continue;
-    if (elsewhere[row] || groups[tuples.keys[row]] > 1) {
-      bad.push_back(static_cast<std::int64_t>(row));
-    }
+  for (std::size_t row = 0; row < repeats.shared.size(); ++row) {
+    if (repeats.left_out[row]) continue;
+    if (elsewhere[row] || repeats.shared[row]) bad.push_back(static_cast<std::int64_t>(row));
   }
-  Finding finding = RowsFinding(check, rows->num_rows(), rule.nulls_equal ? 0 : tuples.nulls,
+  Finding finding = RowsFinding(check, rows->num_rows(), rule.nulls_equal ? 0 : repeats.nulls,
                                 std::move(bad), /*needs_value=*/false, "rows share their key");
   if (check.scope == Scope::kTable && !by_index) finding.judged = rows;
   return finding;
@@ -111,17 +167,22 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Referenc
   WEIRHOUSE_TRY(const RowsPtr parent, evaluation.OtherTable(rule.table, rule.parent_columns));
   WEIRHOUSE_TRY(const RowsPtr typed,
                 WithTypesOf(*rows, rule.columns, *parent, rule.parent_columns));
-  WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows, rule.columns));
   WEIRHOUSE_TRY(const auto parent_keys, table::EncodeKeys(*typed, rule.columns));
   const std::unordered_set<std::string_view> known(parent_keys.begin(), parent_keys.end());
   std::vector<std::int64_t> bad;
-  for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
-    if (!tuples.has_null[row] && !known.contains(tuples.keys[row])) {
-      bad.push_back(static_cast<std::int64_t>(row));
-    }
-  }
+  std::int64_t nulls = 0;
+  WEIRHOUSE_TRY_STATUS(ForEachPiece(*rows, rule.columns, evaluation.input().scratch,
+                                    [&](const Tuples& tuples, std::int64_t first_row) {
+                                      nulls += tuples.nulls;
+                                      for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
+                                        if (!tuples.has_null[row] &&
+                                            !known.contains(tuples.keys[row]))
+                                          bad.push_back(first_row + static_cast<std::int64_t>(row));
+                                      }
+                                      return Status();
+                                    }));
   Finding finding =
-      RowsFinding(check, rows->num_rows(), tuples.nulls, std::move(bad),
+      RowsFinding(check, rows->num_rows(), nulls, std::move(bad),
                   /*needs_value=*/true, fmt::format("values are not in {}", rule.table));
   if (check.scope == Scope::kTable) finding.judged = rows;
   return finding;
@@ -129,13 +190,10 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Referenc
 
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const DistinctRule& rule) {
   WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, rule.columns));
-  WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows, rule.columns));
-  std::unordered_set<std::string_view> seen;
-  for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
-    if (!tuples.has_null[row]) seen.insert(tuples.keys[row]);
-  }
-  const std::int64_t values = rows->num_rows() - tuples.nulls;
-  const auto distinct = static_cast<std::int64_t>(seen.size());
+  WEIRHOUSE_TRY(const Repeats repeats,
+                RepeatsOf(*rows, rule.columns, /*nulls_equal=*/false, evaluation.input().scratch));
+  const std::int64_t values = rows->num_rows() - repeats.nulls;
+  const std::int64_t distinct = repeats.distinct;
   Finding finding;
   StatisticValue observed{static_cast<double>(distinct), ExactRatio::Of(ExactSum::Wide{distinct}),
                           ""};
@@ -152,7 +210,7 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Distinct
     finding.observed = rule.share ? JsonNumber(observed.rounded) : nlohmann::json(distinct);
   }
   finding.population = rows->num_rows();
-  finding.nulls = tuples.nulls;
+  finding.nulls = repeats.nulls;
   finding.bound = ToJson(rule.bounds);
   return finding;
 }

@@ -102,12 +102,21 @@ Result<ColumnStatistics> ColumnStatistics::Of(const arrow::ChunkedArray& column,
       [&](std::int64_t, const auto& value) {
         using Value = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<Value, std::int64_t>) {
-          statistics.wholes_.push_back(value);
+          statistics.Add(value, ranks);
         } else if constexpr (std::is_same_v<Value, arrow::Decimal128>) {
-          statistics.wholes_.push_back(WideOf(value));
+          statistics.Add(WideOf(value), ranks);
         }
       }));
   return statistics;
+}
+
+void ColumnStatistics::Add(Wide value, bool ranks) {
+  least_ = count_ == 0 ? value : std::min(least_, value);
+  greatest_ = count_ == 0 ? value : std::max(greatest_, value);
+  // Goes round, and comes back.
+  total_ = static_cast<Wide>(static_cast<UnsignedWide>(total_) + static_cast<UnsignedWide>(value));
+  ++count_;
+  if (ranks) wholes_.push_back(value);
 }
 
 StatisticValue ColumnStatistics::Whole(const Wide& value) const {
@@ -131,12 +140,12 @@ std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) {
     if (!value) return std::nullopt;
     return StatisticValue{*value, std::nullopt, ""};
   }
-  if (wholes_.empty()) return std::nullopt;
+  if (count_ == 0) return std::nullopt;
   switch (statistic) {
     case Statistic::kMin:
-      return Whole(*std::min_element(wholes_.begin(), wholes_.end()));
+      return Whole(least_);
     case Statistic::kMax:
-      return Whole(*std::max_element(wholes_.begin(), wholes_.end()));
+      return Whole(greatest_);
     case Statistic::kMean:
       return Exact(
           {profile_.sum, Product(scale_, SumOf(static_cast<Wide>(profile_.numbers_count())))});
@@ -144,11 +153,7 @@ std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) {
       // All but sums of the greatest decimals are whole numbers of 128 bits.
       StatisticValue sum = Exact({profile_.sum, scale_});
       constexpr double kWideMax = 0x1p126;
-      if (std::fabs(profile_.sum.Round()) < kWideMax) {
-        UnsignedWide total = 0;  // goes round, and comes back
-        for (const Wide value : wholes_) total += static_cast<UnsignedWide>(value);
-        sum.digits = DigitsOf(static_cast<Wide>(total), profile_.scale);
-      }
+      if (std::fabs(profile_.sum.Round()) < kWideMax) sum.digits = DigitsOf(total_, profile_.scale);
       return sum;
     }
     default:

@@ -39,13 +39,19 @@ class ColumnStatistics {
   std::optional<StatisticValue> Quantile(Ratio q, QuantileMethod method);
 
  private:
+  void Add(ExactSum::Wide value, bool ranks);
   StatisticValue Whole(const ExactSum::Wide& value) const;
   StatisticValue Exact(ExactRatio value) const;
 
   Family family_ = Family::kReal;
   ColumnProfile profile_;
-  ExactSum scale_;                      // of decimals: 10^scale
-  std::vector<ExactSum::Wide> wholes_;  // integers, or decimals times 10^scale
+  ExactSum scale_;  // of decimals: 10^scale
+  // Of integers, or decimals times 10^scale.
+  std::int64_t count_ = 0;
+  ExactSum::Wide least_ = 0;
+  ExactSum::Wide greatest_ = 0;
+  ExactSum::Wide total_ = 0;
+  std::vector<ExactSum::Wide> wholes_;  // all of them, where quantiles are asked for
 };
 
 // A statistic from a profile, as history knows it: one double. nullopt: there is none.

@@ -123,6 +123,12 @@ std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const Admission
     case TokenVerdict::Standing::kGuest:
       if (takes_guests) return std::nullopt;
       return NoToken("the token is good for the catalog only: this needs the project's own");
+    case TokenVerdict::Standing::kUnknown:
+      return Fault{503,
+                   verdict.code.empty() ? "WH8046" : verdict.code,
+                   "tokens cannot be checked now: " + verdict.why,
+                   "try again a little later",
+                   {{"Retry-After", "1"}}};
     case TokenVerdict::Standing::kRefused:
       break;
   }

@@ -55,11 +55,12 @@ HttpResponse ErrorResponse(const Status& status);
 struct TokenVerdict {
   enum class Standing : std::uint8_t {
     kRefused,
-    kGuest,  // somebody's, live: good where Area::hands_over_token
-    kOwner,  // the project's own: good everywhere
+    kUnknown,  // it cannot be told now
+    kGuest,    // somebody's, live: good where Area::hands_over_token
+    kOwner,    // the project's own: good everywhere
   };
   Standing standing = Standing::kRefused;
-  std::string why = {};   // of a refusal: "the token \"etl\" has expired"; empty: it is unknown
+  std::string why = {};   // of a refusal: "the token \"etl\" has expired"; empty: no such token
   std::string code = {};  // beside `why`
 };
 // Any thread; should take microseconds.

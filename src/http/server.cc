@@ -15,6 +15,7 @@
 #include <set>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/thread.h"
 #include "http/session.h"
 
@@ -56,10 +57,17 @@ struct HttpServer::Impl {
 
   Status Listen(const tcp::endpoint& endpoint);
   asio::awaitable<void> Accept();
+  void BeginOrDrop(tcp::socket socket);
   void Begin(tcp::socket socket);
   void TurnAway(tcp::socket socket);
-  void Work();
   asio::awaitable<void> RunSession(std::shared_ptr<Session> session);
+  void Forget(const std::shared_ptr<Session>& session);
+  // One of `sessions`, for as long as its coroutine lives.
+  struct Membership {
+    ~Membership() { impl.Forget(session); }
+    Impl& impl;
+    const std::shared_ptr<Session>& session;
+  };
   static asio::awaitable<void> WatchSession(std::shared_ptr<Session> session);
   void CloseSessions(bool force);
   bool WaitForSessions(std::chrono::milliseconds longest);
@@ -121,19 +129,32 @@ void HttpServer::Impl::TurnAway(tcp::socket socket) {
 }
 
 asio::awaitable<void> HttpServer::Impl::Accept() {
+  asio::steady_timer pause(io);
   while (!stopping) {
-    auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), kAwait);
-    if (stopping) break;
-    if (error) {  // out of descriptors, most likely: leave the queue to the kernel for a while
-      asio::steady_timer pause(io, kAcceptPause);
+    try {
+      WEIRHOUSE_FAILPOINT("http.accept");
+      auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), kAwait);
+      if (stopping) break;
+      if (!error) {
+        BeginOrDrop(std::move(socket));
+        continue;
+      }
+      // Out of descriptors, most likely: leave the queue to the kernel for a while.
+      pause.expires_after(kAcceptPause);
       const auto [waited] = co_await pause.async_wait(kAwait);
       if (waited) break;
-      continue;
+    } catch (...) {  // no memory even to wait with
+      std::this_thread::sleep_for(kAcceptPause);
     }
-    try {
-      Begin(std::move(socket));
-    } catch (const std::bad_alloc&) {  // the caller goes without; the next one may have more luck
-    }
+  }
+}
+
+// The caller goes without; the next one may have more luck.
+void HttpServer::Impl::BeginOrDrop(tcp::socket socket) {
+  try {
+    Begin(std::move(socket));
+  } catch (...) {
+    return;
   }
 }
 
@@ -147,15 +168,27 @@ void HttpServer::Impl::Begin(tcp::socket socket) {
     }
   }
   if (!session) return TurnAway(std::move(socket));
-  asio::co_spawn(session->executor(), RunSession(session), asio::detached);
+  try {
+    WEIRHOUSE_FAILPOINT("http.session");
+    asio::co_spawn(session->executor(), RunSession(session), asio::detached);
+  } catch (...) {
+    Forget(session);
+    throw;
+  }
+  // Where that throws nobody watches it: it ends when its caller does, or the server.
   asio::co_spawn(session->executor(), WatchSession(session), asio::detached);
 }
 
 asio::awaitable<void> HttpServer::Impl::RunSession(std::shared_ptr<Session> session) {
+  const Membership membership{*this, session};
   try {
     co_await session->Run();
-  } catch (const std::exception&) {  // out of memory, most likely: this connection ends
+  } catch (...) {  // out of memory, most likely: this connection ends
+    session->Abandon();
   }
+}
+
+void HttpServer::Impl::Forget(const std::shared_ptr<Session>& session) {
   const std::lock_guard lock(mutex);
   sessions.erase(session);
   session_ended.notify_all();
@@ -195,25 +228,16 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   const tcp::endpoint endpoint(address, options.port);
   auto impl = std::make_shared<Impl>(std::move(options), std::move(router), address.is_loopback());
   WEIRHOUSE_TRY_STATUS(impl->Listen(endpoint));
+  WEIRHOUSE_TRY_STATUS(impl->quick.Start(impl->options.workers));
+  WEIRHOUSE_TRY_STATUS(impl->slow.Start(impl->options.slow_workers));
   asio::co_spawn(impl->io, impl->Accept(), asio::detached);
   std::unique_ptr<HttpServer> server(new HttpServer(impl));
   for (int i = 0; i < std::max(1, impl->options.threads); ++i) {
-    auto thread = StartThread([raw = impl.get()] { raw->Work(); });
+    auto thread = StartThread([raw = impl.get()] { RunAll(raw->io); });
     if (thread.ok()) impl->threads.push_back(std::move(thread).value());
     if (impl->threads.empty()) return thread.status();
   }
   return server;
-}
-
-// What a handler of the loop throws (memory that ran out) ends that handler alone.
-void HttpServer::Impl::Work() {
-  while (true) {
-    try {
-      io.run();
-      return;
-    } catch (const std::exception&) {
-    }
-  }
 }
 
 HttpServer::~HttpServer() { Stop(); }
@@ -238,8 +262,8 @@ void HttpServer::Stop() {
     impl.CloseSessions(/*force=*/true);
     impl.WaitForSessions(std::chrono::milliseconds(500));
   }
-  impl.quick.workers.join();  // handlers reach the catalog: none may run on when we are gone
-  impl.slow.workers.join();
+  impl.quick.Join();  // handlers reach the catalog: none may run on when we are gone
+  impl.slow.Join();
   impl.WaitForSessions(std::chrono::milliseconds(500));
   impl.io.stop();
   for (std::thread& thread : impl.threads) thread.join();

@@ -11,6 +11,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -51,6 +52,20 @@ class Reservation {
   std::atomic<std::uint64_t>& total_;
   const std::uint64_t bytes_;
   const std::uint64_t before_;
+};
+
+// One of those in a lane while it lives.
+class Place {
+ public:
+  explicit Place(std::atomic<std::size_t>& count) : count_(count), before_(count.fetch_add(1)) {}
+  ~Place() { count_.fetch_sub(1); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  std::size_t before() const { return before_; }
+
+ private:
+  std::atomic<std::size_t>& count_;
+  const std::size_t before_;
 };
 
 enum class Stage : std::uint8_t { kTarget, kFields, kBody };
@@ -109,6 +124,7 @@ std::string FormatHead(const HttpResponse& response, bool keep_alive) {
 asio::awaitable<std::variant<HttpResponse, Fault>> CallHandler(const HttpHandler* handler,
                                                                const HttpRequest* request) {
   try {
+    WEIRHOUSE_FAILPOINT("http.handle");
     co_return (*handler)(*request);
   } catch (...) {
     const Status thrown = StatusOfException();
@@ -118,6 +134,32 @@ asio::awaitable<std::variant<HttpResponse, Fault>> CallHandler(const HttpHandler
   }
 }
 }  // namespace
+
+void RunAll(asio::io_context& io) {
+  while (true) {
+    try {
+      io.run();
+      return;
+    } catch (...) {
+      continue;
+    }
+  }
+}
+
+Status Lane::Start(int threads) {
+  for (int i = 0; i < std::max(1, threads); ++i) {
+    auto thread = StartThread([this] { RunAll(io_); });
+    if (thread.ok()) threads_.push_back(std::move(thread).value());
+    if (threads_.empty()) return thread.status();
+  }
+  return Status();
+}
+
+void Lane::Join() {
+  more_.reset();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
 
 Session::Session(asio::ip::tcp::socket socket, SessionContext& context)
     : socket_(std::move(socket)),
@@ -135,6 +177,13 @@ void Session::Close(bool force) {
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.cancel(ignored);
+}
+
+void Session::Abandon() noexcept {
+  done_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+  timer_.cancel();
 }
 
 void Session::ExpireAfter(std::chrono::nanoseconds time) {
@@ -179,6 +228,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
     buffer_.commit(bytes);
   }
   busy_ = true;
+  WEIRHOUSE_FAILPOINT("http.request");
   method_.clear();
   target_.clear();
   is_head_ = false;
@@ -264,14 +314,12 @@ asio::awaitable<std::variant<std::monostate, Fault, error_code>> Session::ReadBo
 
 asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
   Lane& lane = admission.is_slow ? context_.slow : context_.quick;
-  if (lane.in_flight.fetch_add(1) >= context_.options.queue_max) {
-    lane.in_flight.fetch_sub(1);
+  const Place place(lane.in_flight);
+  if (place.before() >= context_.options.queue_max)
     co_return context_.router.Form(target_, TooBusy("too many requests are being worked on"));
-  }
   ExpireNever();
   auto [error, answer] = co_await asio::co_spawn(
-      lane.workers, CallHandler(admission.handler, &admission.request), kAwait);
-  lane.in_flight.fetch_sub(1);
+      lane.executor(), CallHandler(admission.handler, &admission.request), kAwait);
   if (error) answer = Fault{500, "WH8082", "a bug here: the handler threw"};
   if (const Fault* fault = std::get_if<Fault>(&answer))
     co_return context_.router.Form(target_, *fault);

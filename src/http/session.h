@@ -2,12 +2,13 @@
 // Private to the folder.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -15,17 +16,38 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "base/status.h"
 #include "http/admission.h"
 #include "http/server.h"
 
 namespace weirhouse::http {
 
+// Runs what `io` has to do until there is no more. What a piece of it throws (memory that ran out)
+// ends that piece alone.
+void RunAll(boost::asio::io_context& io);
+
 // Threads for handlers, and how many requests are with them or wait for them.
-struct Lane {
-  explicit Lane(int threads) : workers(static_cast<std::size_t>(threads < 1 ? 1 : threads)) {}
-  boost::asio::thread_pool workers;
+class Lane {
+ public:
+  explicit Lane(int threads) : io_(std::max(1, threads)), more_(io_.get_executor()) {}
+  ~Lane() { Join(); }
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+  // Begins the threads, fewer where the system gives no more.
+  //   kUnavailable  it gives none (WH8052)
+  Status Start(int threads);
+  // Lets them finish what they have.
+  void Join();
+  auto executor() { return io_.get_executor(); }
   std::atomic<std::size_t> in_flight{0};
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> more_;
+  std::vector<std::thread> threads_;
 };
 
 // What all sessions of a server share. Outlives them.
@@ -49,6 +71,8 @@ class Session {
   // Cancels whatever has passed its deadline. Runs beside Run, and ends with it. Beast's own stream
   // closes the socket on a timeout, which leaves no way to answer 408.
   boost::asio::awaitable<void> Watch();
+  // What was thrown out of Run: the connection ends, and Watch with it.
+  void Abandon() noexcept;
   // Ends it now if no request is being worked on, or in any case if `force`.
   void Close(bool force);
   auto executor() { return socket_.get_executor(); }

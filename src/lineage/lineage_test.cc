@@ -1,6 +1,7 @@
 #include "lineage/lineage.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "testing/testing.h"
 
@@ -182,6 +183,65 @@ TEST_F(LineageTest, OrphansAreCountedUnlessARunMayBeWritingThem) {
   const fs::path orphan = scratch / "lake/processed/t/data/r9-0-abcdef12.parquet";
   fs::last_write_time(orphan, fs::last_write_time(orphan) + std::chrono::seconds(60));
   EXPECT_EQ(Check(false).orphans, 0);
+}
+
+// ---- Beside a writer
+TEST_F(LineageTest, WhatIsCommittedMeanwhileIsNoProblem) {
+  const std::string old = scratch / "lake/processed/t/data/old.parquet";
+  WriteFile(old, "old");
+  catalog::CommitRequest first = Plan("old", 0);
+  first.files.push_back({old, "processed.t", "data", 3, Sha256Of("old"), {}, {}});
+  ASSERT_OK(catalog->Commit(first));
+  VerifyOptions options;
+  options.lake = scratch / "lake";
+  options.threads = 1;
+  for (const bool deep : {false, true}) {
+    options.deep = deep;
+    bool first_call = true;
+    // A table appears, and a file that nothing needs any more is released and removed.
+    const auto meanwhile = [&](auto, auto) {
+      if (!std::exchange(first_call, false)) return;
+      const std::string name = deep ? "processed.b" : "processed.a";
+      const std::string path = scratch / ("lake/processed/" + name + ".json");
+      WriteFile(path, "{}");
+      catalog::CommitRequest request = Plan(name, 0);
+      request.tables.push_back({name, "uuid of " + name, std::nullopt, path});
+      request.files.push_back({path, name, "metadata", 2, Sha256Of("{}"), {}, {}});
+      if (!deep) {
+        request.released_files = {old};
+        fs::remove(old);
+      }
+      ASSERT_OK(catalog->Commit(request));
+    };
+    ASSERT_OK_AND(const VerifyReport report,
+                  Verify(*catalog, storage::LocalDisk(), options, meanwhile));
+    EXPECT_FALSE(first_call);
+    EXPECT_THAT(report.problems, IsEmpty());
+    EXPECT_EQ(report.orphans, 0);
+    // The table of the first round cannot be read, which the second would tell.
+    catalog::CommitRequest drop = Plan(deep ? "drop b" : "drop a", 0);
+    const std::string name = deep ? "processed.b" : "processed.a";
+    drop.drops.push_back({name, scratch / ("lake/processed/" + name + ".json")});
+    ASSERT_OK(catalog->Commit(drop));
+  }
+}
+
+TEST_F(LineageTest, AFileThatIsMissingAndStillNeededIsTold) {
+  const std::string path = scratch / "lake/processed/t/data/gone.parquet";
+  catalog::CommitRequest first = Plan("gone", 0);
+  first.files.push_back({path, "processed.t", "data", 3, Sha256Of("old"), {}, {}});
+  ASSERT_OK(catalog->Commit(first));
+  VerifyOptions options;
+  bool first_call = true;
+  const auto meanwhile = [&](auto, auto) {
+    if (std::exchange(first_call, false)) {
+      ASSERT_OK(catalog->Commit(Plan("another", 0)));
+    }
+  };
+  options.threads = 1;
+  ASSERT_OK_AND(const VerifyReport report,
+                Verify(*catalog, storage::LocalDisk(), options, meanwhile));
+  EXPECT_THAT(report.problems, ElementsAre(HasSubstr("is missing")));
 }
 
 TEST_F(LineageTest, ReleasedFilesThatReadersMayStillReadAreNoOrphans) {

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "lineage/lineage.h"
+#include "storage/piece_put.h"
 
 namespace weirhouse::lineage {
 namespace {
@@ -101,11 +102,21 @@ std::string ShortDigest(std::string_view hex) {
   return fmt::format("{}…", hex.substr(0, kDigitsShown));
 }
 
+namespace {
+constexpr std::int64_t kBytesKept = 16 << 20;  // larger objects are read each time
+}  // namespace
+
 const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
   const auto known = held_.find(object.id.value());
   if (known != held_.end()) return known->second;
   if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
   Held& held = held_[object.id.value()];
+  if (object.size_bytes > kBytesKept) {
+    const auto digest = storage::DigestOfFile(disk_, object.path);
+    if (!digest.ok()) held.problem = digest.status().message();
+    held.intact = digest.ok() && *digest == object.digest;
+    return held;
+  }
   auto bytes = disk_.Read(object.path);
   if (bytes.ok()) {
     held.bytes = std::move(bytes).value();
@@ -167,7 +178,15 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
     node.checked = format.has_value();
     return node;
   }
-  const auto range = contract::LocateRecord(held.bytes, *format, object->name, ordinal);
+  const auto locate = [&]() -> Result<contract::RecordRange> {
+    if (object->size_bytes <= kBytesKept)
+      return contract::LocateRecord(held.bytes, *format, object->name, ordinal);
+    storage::FileStream stream(disk_, object->path, object->size_bytes);
+    WEIRHOUSE_TRY(auto found, contract::LocateRecords(stream, object->size_bytes, *format,
+                                                      object->name, {&ordinal, 1}));
+    return std::move(found.front());
+  };
+  const auto range = locate();
   if (!range.ok()) {  // its object has other bytes than it had when it arrived
     node.intact = false;
     node.title += ", not found in its object: " + range.status().message();
@@ -200,19 +219,18 @@ TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
   node.key = std::move(key);
   node.checked = true;
   node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
-  const auto bytes = disk.Read(path);
-  if (!bytes.ok()) {
+  const auto info = disk.Stat(path);
+  const auto found = info.ok() ? storage::DigestOfFile(disk, path) : info.status();
+  if (!found.ok()) {
     node.intact = false;
     node.title =
-        fmt::format("{} {}, cannot be read: {}", node.kind, node.key, bytes.status().message());
+        fmt::format("{} {}, cannot be read: {}", node.kind, node.key, found.status().message());
     return node;
   }
-  const Digest found = Sha256Of(*bytes);
-  node.intact = found == recorded;
+  node.intact = *found == recorded;
   node.title = fmt::format("{} {}, {} bytes, sha256 {}", node.kind, node.key,
-                           WithThousands(static_cast<std::int64_t>(bytes->size())),
-                           ShortDigest(recorded.ToHex()));
-  if (!node.intact) node.detail["found_sha256"] = found.ToHex();
+                           WithThousands(info->size_bytes), ShortDigest(recorded.ToHex()));
+  if (!node.intact) node.detail["found_sha256"] = found->ToHex();
   return node;
 }
 }  // namespace weirhouse::lineage

@@ -8,12 +8,15 @@
 #include <set>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "base/thread.h"
+#include "catalog/moment.h"
 #include "lineage/lineage.h"
 #include "lineage/verify_views.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
+#include "storage/piece_put.h"
 #include "table/table.h"
 
 namespace weirhouse::lineage {
@@ -37,12 +40,21 @@ class Checker {
   Checker(catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options)
       : catalog_(catalog), disk_(disk), options_(options) {}
 
+  // A writer may be at work meanwhile: what is compared is of one moment, and what is missing from
+  // the disk later is looked up again before it is told.
   Status Run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    WEIRHOUSE_TRY_STATUS(ListExpected());
-    CheckFiles(progress);
+    std::vector<std::string> behind;
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+      WEIRHOUSE_TRY_STATUS(ListExpected());
+      WEIRHOUSE_TRY(behind, ViewsBehindOffset(catalog_, disk_));
+      return Status();
+    }));
+    // Before all bytes are hashed: what these tables name may be released by then, and removed.
+    CheckTables();
+    std::vector<std::string> of_tables = std::exchange(report_.problems, {});
+    WEIRHOUSE_TRY_STATUS(CheckFiles(progress));
     WEIRHOUSE_TRY_STATUS(CheckCommits());
-    WEIRHOUSE_TRY_STATUS(CheckTables());
-    WEIRHOUSE_TRY(std::vector<std::string> behind, ViewsBehindOffset(catalog_, disk_));
+    for (std::string& problem : of_tables) Problem(std::move(problem));
     for (std::string& problem : behind) Problem(std::move(problem));
     if (const Status chain = catalog_.VerifyChain(); !chain.ok())
       Problem("commit chain: " + chain.message());
@@ -81,12 +93,14 @@ class Checker {
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
     for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
+    WEIRHOUSE_TRY(pointers_, catalog_.Tables());
+    WEIRHOUSE_TRY(seq_, catalog_.LastSeq());
     return Status();
   }
 
   // Threads take files off one list; what each found stands at the file's own place, so that the
   // report is in one order.
-  void CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  Status CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
     std::vector<std::string> found(expected_.size());
     std::atomic<std::size_t> next{0};
     std::atomic<std::int64_t> bytes{0};
@@ -102,9 +116,32 @@ class Checker {
     };
     ShareWork(static_cast<std::size_t>(std::clamp(options_.threads, 1, kThreadsMax)), work);
     report_.bytes = bytes;
+    WEIRHOUSE_TRY_STATUS(ForgetReleased(found));
     for (std::string& problem : found) {
       if (!problem.empty()) Problem(std::move(problem));
     }
+    return Status();
+  }
+
+  // A file that a later commit released may be gone, and is nothing that anybody needs.
+  Status ForgetReleased(std::vector<std::string>& found) {
+    if (std::all_of(found.begin(), found.end(), [](const auto& one) { return one.empty(); }))
+      return Status();
+    CommitSeq now;
+    std::unordered_set<std::string> needed;
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+      WEIRHOUSE_TRY(now, catalog_.LastSeq());
+      if (now == seq_) return Status();
+      WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.Files(std::nullopt));
+      for (const catalog::FileRecord& file : files) needed.insert(file.path);
+      return Status();
+    }));
+    if (now == seq_) return Status();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const bool is_object = expected_[i].read_only;
+      if (!is_object && !needed.contains(expected_[i].path)) found[i].clear();
+    }
+    return Status();
   }
 
   std::string Look(const Expected& file) {
@@ -118,15 +155,15 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto bytes = disk_.Read(file.path);
-    if (!bytes.ok()) {
-      return fmt::format("{} cannot be read: {}: {}", file.what, bytes.status().message(),
+    const auto found = storage::DigestOfFile(disk_, file.path);
+    if (!found.ok()) {
+      return fmt::format("{} cannot be read: {}: {}", file.what, found.status().message(),
                          file.path);
     }
-    *bytes_read += static_cast<std::int64_t>(bytes->size());
-    if (const Digest found = Sha256Of(*bytes); found != file.digest) {
-      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what, found.ToHex(),
-                         file.digest.ToHex(), file.path);
+    *bytes_read += file.size_bytes;
+    if (*found != file.digest) {
+      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what,
+                         found->ToHex(), file.digest.ToHex(), file.path);
     }
     return Writable(file);
   }
@@ -169,9 +206,8 @@ class Checker {
 
   // Each table's pointer names a recorded metadata file, and the snapshots in it reach recorded
   // files only: of all of them if deep, else of the current one.
-  Status CheckTables() {
-    WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> pointers, catalog_.Tables());
-    for (const catalog::TablePointer& pointer : pointers) {
+  void CheckTables() {
+    for (const catalog::TablePointer& pointer : pointers_) {
       if (!IsKnown(pointer.metadata_location)) {
         Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
                             pointer.name, pointer.metadata_location));
@@ -188,7 +224,6 @@ class Checker {
         CheckSnapshot(*table, snapshot);
       }
     }
-    return Status();
   }
 
   void CheckSnapshot(const table::TablePtr& table, const table::Snapshot& snapshot) {
@@ -222,39 +257,74 @@ class Checker {
   // younger than the oldest of them are left out.
   Status ListOrphans() {
     if (options_.lake.empty()) return Status();
-    std::int64_t before_us = std::numeric_limits<std::int64_t>::max();
-    catalog::RunFilter filter;
-    filter.state = catalog::RunState::kPlanned;
-    filter.limit = std::numeric_limits<std::int64_t>::max();
-    WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
-    for (const catalog::Run& run : running) before_us = std::min(before_us, Micros(run.planned_at));
+    std::vector<Leftover> leftovers;
     const auto lake = storage::OpenFolder::Open(options_.lake);
     if (!lake.ok() && lake.status().code() != Code::kNotFound) return lake.status();
     if (lake.ok()) {
-      WEIRHOUSE_TRY_STATUS(ListOrphansIn(*lake, storage::CanonicalPath(options_.lake), before_us));
+      WEIRHOUSE_TRY_STATUS(ListUnknown(*lake, storage::CanonicalPath(options_.lake), leftovers));
+    }
+    if (leftovers.empty()) return Status();
+    WEIRHOUSE_TRY(const std::int64_t before_us, CatchUp());
+    for (Leftover& leftover : leftovers) {
+      if (leftover.changed_us >= before_us || known_.contains(leftover.path)) continue;
+      ++report_.orphans;
+      report_.orphan_bytes += leftover.size_bytes;
+      report_.first_orphans.push_back(std::move(leftover.path));
     }
     std::sort(report_.first_orphans.begin(), report_.first_orphans.end());
     if (report_.first_orphans.size() > kOrphansShown) report_.first_orphans.resize(kOrphansShown);
     return Status();
   }
 
+  // Learns what was committed while the lake was looked through; when the oldest run began that may
+  // be writing still.
+  Result<std::int64_t> CatchUp() {
+    std::int64_t before_us = std::numeric_limits<std::int64_t>::max();
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+      catalog::RunFilter filter;
+      filter.state = catalog::RunState::kPlanned;
+      filter.limit = std::numeric_limits<std::int64_t>::max();
+      WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
+      for (const catalog::Run& run : running)
+        before_us = std::min(before_us, Micros(run.planned_at));
+      WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
+      if (now == seq_) return Status();
+      WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
+      for (const catalog::FileRecord& file : files)
+        known_.insert(storage::CanonicalPath(file.path));
+      WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
+      for (const catalog::ObjectRecord& object : objects) {
+        if (object.seq > seq_) known_.insert(storage::CanonicalPath(object.path));
+      }
+      WEIRHOUSE_TRY(const std::vector<std::string> released,
+                    catalog_.ReleasedFiles(ProcessTime::max()));
+      for (const std::string& path : released) known_.insert(storage::CanonicalPath(path));
+      return Status();
+    }));
+    return before_us;
+  }
+
+  struct Leftover {
+    std::string path;
+    std::int64_t size_bytes = 0;
+    std::int64_t changed_us = 0;
+  };
+
   // A link is none of ours, and what it leads to even less.
-  Status ListOrphansIn(const storage::OpenFolder& folder, const std::string& path,
-                       std::int64_t before_us) {
+  Status ListUnknown(const storage::OpenFolder& folder, const std::string& path,
+                     std::vector<Leftover>& leftovers) {
     WEIRHOUSE_TRY(const std::vector<storage::Entry> entries, folder.List());
     for (const storage::Entry& entry : entries) {
-      const std::string place = path + "/" + entry.name;
+      std::string place = path + "/" + entry.name;
       if (entry.kind == storage::EntryKind::kFolder) {
         const auto below = folder.Enter(entry.name);
         if (below.status().code() == Code::kNotFound) continue;
         if (!below.ok()) return below.status();
-        WEIRHOUSE_TRY_STATUS(ListOrphansIn(*below, place, before_us));
+        WEIRHOUSE_TRY_STATUS(ListUnknown(*below, place, leftovers));
       } else if (entry.kind == storage::EntryKind::kFile && !known_.contains(place) &&
-                 !released_.contains(place) &&
-                 std::max(entry.mtime_us(), entry.ctime_us()) < before_us) {
-        ++report_.orphans;
-        report_.orphan_bytes += entry.size_bytes;
-        report_.first_orphans.push_back(place);
+                 !released_.contains(place)) {
+        leftovers.push_back(
+            {std::move(place), entry.size_bytes, std::max(entry.mtime_us(), entry.ctime_us())});
       }
     }
     return Status();
@@ -263,6 +333,8 @@ class Checker {
   catalog::Catalog& catalog_;
   storage::Disk& disk_;
   const VerifyOptions& options_;
+  CommitSeq seq_;  // the last commit of the moment that is looked at
+  std::vector<catalog::TablePointer> pointers_;
   std::vector<Expected> expected_;
   std::unordered_set<std::string> known_;     // their paths
   std::unordered_set<std::string> released_;  // paths that nothing may need any more

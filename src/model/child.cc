@@ -21,6 +21,7 @@
 #include <deque>
 #include <fstream>
 
+#include "base/memory_reserve.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -391,6 +392,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
 }
 
 ChildProcess::~ChildProcess() {
+  const UseMemoryReserve reserve;
   if (!state_->reaped) {
     Kill();
     Finish();

@@ -13,8 +13,10 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -28,6 +30,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 constexpr milliseconds kWatchInterval{500};
 constexpr milliseconds kEndingMax{500};
+constexpr milliseconds kAfterThrown{50};
 constexpr int kTraceLinesMax = 20;
 constexpr int kDoublingsMax = 20;
 
@@ -69,6 +72,7 @@ struct Scorer::Impl {
   };
 
   void Run();
+  bool TakeTurn();
   void Watch();
   void Serve(Request& request);
   Scored Exchange(const Request& request);
@@ -288,6 +292,7 @@ Scored Scorer::Impl::ExchangeGuarded(const Request& request) {
 }
 
 void Scorer::Impl::Serve(Request& request) {
+  WEIRHOUSE_FAILPOINT("scorer.serve");
   Scored answer = ExchangeGuarded(request);
   {
     const std::lock_guard lock(mutex);
@@ -324,33 +329,48 @@ void Scorer::Impl::Watch() {
   }
 }
 
-void Scorer::Impl::Run() {
-  while (true) {
-    std::deque<Request> taken;
-    {
-      const std::lock_guard lock(mutex);
-      if (stopping) break;
-      if (!queue.empty()) {
-        taken.push_back(std::move(queue.front()));
-        queue.pop_front();
-      }
+// Serves one request, or waits for what comes. False once it is to stop.
+bool Scorer::Impl::TakeTurn() {
+  std::optional<Request> taken;
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) return false;
+    if (!queue.empty()) {
+      taken = std::move(queue.front());
+      queue.pop_front();
     }
-    if (!taken.empty()) {
-      Serve(taken.front());
-      Watch();
-      continue;
-    }
-    pollfd waits[4] = {{wake_descriptor, POLLIN, 0},
-                       {stop_descriptor, POLLIN, 0},
-                       {channel ? channel->child().output_descriptor() : -1, POLLIN, 0},
-                       {channel ? channel->child().exit_descriptor() : -1, POLLIN, 0}};
-    const int wait_ms = channel ? static_cast<int>(kWatchInterval.count()) : -1;
-    poll(waits, 4, wait_ms);
-    if (waits[0].revents != 0) {
-      std::uint64_t count = 0;
-      if (read(wake_descriptor, &count, sizeof count) < 0) continue;
+  }
+  if (taken) {
+    try {
+      Serve(*taken);
+    } catch (...) {
+      taken->answer.set_value(StatusOfException());
     }
     Watch();
+    return true;
+  }
+  pollfd waits[4] = {{wake_descriptor, POLLIN, 0},
+                     {stop_descriptor, POLLIN, 0},
+                     {channel ? channel->child().output_descriptor() : -1, POLLIN, 0},
+                     {channel ? channel->child().exit_descriptor() : -1, POLLIN, 0}};
+  const int wait_ms = channel ? static_cast<int>(kWatchInterval.count()) : -1;
+  poll(waits, 4, wait_ms);
+  if (waits[0].revents != 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(wake_descriptor, &count, sizeof count);
+  }
+  Watch();
+  return true;
+}
+
+void Scorer::Impl::Run() {
+  bool goes_on = true;
+  while (goes_on) {
+    try {
+      goes_on = TakeTurn();
+    } catch (...) {  // looking at the child took more memory than there is: the next look comes
+      std::this_thread::sleep_for(kAfterThrown);
+    }
   }
   channel.reset();
   SetState(ScorerHealth::State::kStopped);

@@ -63,7 +63,7 @@ Status PrepareFolder(storage::Disk& disk, const std::string& folder) {
                   fmt::format("could not clear the job folder \"{}\": {}", folder, error.message()))
         .WithError("WH5004");
   }
-  return disk.MakeFolder(folder + "/model");
+  return disk.MakeFolder(folder);
 }
 
 nlohmann::json DescribeJob(const TrainingJob& job, const nlohmann::json& parameters,
@@ -363,6 +363,7 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
       DescribeJob(job, parameters, variables)
           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   WEIRHOUSE_TRY_STATUS(disk.Write(job_folder + "/job.json", description + "\n"));
+  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(job_folder + "/model"));
   const bool is_python = fs::path(command.argv[0]).filename().string().starts_with("python");
   const nlohmann::json asked =
       AskInterpreter(disk, is_python ? command.argv[0] : python, job.project_folder, variables,

@@ -169,6 +169,22 @@ TEST(RunTraining, NeverClearsAFolderThatIsNotAJobs) {
   EXPECT_EQ(ReadFile(folder / "job/precious.txt"), "mine");
 }
 
+TEST(RunTraining, GoesOnInTheFolderOfAnAttemptThatAnyCallEnded) {
+  ScratchFolder folder;
+  WriteTrainingSet(folder);
+  const TrainingJob job = JobOf(folder, kQuick);
+  for (int fail_at = 1;; ++fail_at) {
+    ASSERT_LT(fail_at, 20);
+    storage::FaultyDisk disk(storage::LocalDisk(), fail_at, Code::kUnavailable);
+    const Status status = RunTraining(disk, job).status();
+    if (!disk.fault_fired()) {
+      EXPECT_OK(status);
+      break;
+    }
+    EXPECT_EQ(status.code(), Code::kUnavailable) << fail_at << ": " << status.message();
+  }
+}
+
 TEST(RunTraining, NamesAnInterpreterThatIsNotThere) {
   ScratchFolder folder;
   TrainingJob job = JobOf(folder, kQuick);

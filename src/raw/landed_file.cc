@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "raw/landing_name.h"
+#include "raw/stored_object.h"
 
 namespace weirhouse::raw {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::chrono::milliseconds kTimeStep{10};
 // Files of one name that may lie aside at once: in the folder aside, and in hidden ones in it.
 constexpr int kAsideOfOneNameMax = 64;
 constexpr std::size_t kPieceBytes = 256 << 10;
+
+using StoredCheck = std::function<Result<bool>()>;
 
 std::string_view FolderOf(std::string_view place) {
   const auto slash = place.rfind('/');
@@ -65,17 +68,19 @@ Result<bool> PutBack(const OpenFolder& aside, const OpenFolder& folder, const st
   return moved;
 }
 
-// Moves `base` from `folder` to `aside` and removes it there if it is `expected`, else puts it
-// back.
+// Moves `base` from `folder` to `aside` and removes it there if it is `expected` and stored, else
+// puts it back.
 Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
-                              const std::string& base, const Entry& expected,
-                              const Digest& digest) {
+                              const std::string& base, const Entry& expected, const Digest& digest,
+                              const StoredCheck& is_stored) {
   WEIRHOUSE_FAILPOINT("landing.aside.before");
   WEIRHOUSE_TRY_STATUS(folder.Move(base, aside, base));
   WEIRHOUSE_FAILPOINT("landing.aside.moved");
   const Result<bool> same = IsTheFile(
       aside, base, digest, [&](const Entry& found) { return found.SameBytesTimesAs(expected); });
-  if (same.ok() && *same) {
+  const bool is_it = same.ok() && *same;
+  const Result<bool> stored = is_it ? is_stored() : Result<bool>(false);
+  if (stored.ok() && *stored) {
     WEIRHOUSE_FAILPOINT("landing.remove.before");
     WEIRHOUSE_TRY_STATUS(aside.RemoveFile(base));
     WEIRHOUSE_FAILPOINT("landing.remove.after");
@@ -83,7 +88,9 @@ Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
   }
   WEIRHOUSE_TRY(const bool back, PutBack(aside, folder, base));
   if (!same.ok()) return same.status();
-  return back ? Removal::kOther : Removal::kKeptAside;
+  if (!stored.ok()) return stored.status();
+  if (!back) return Removal::kKeptAside;
+  return is_it ? Removal::kNotStored : Removal::kOther;
 }
 
 // ".1": where a file goes aside whose name lies aside already. No landed file is called so.
@@ -108,7 +115,7 @@ bool LiesAside(std::string_view place, const LandingRule& rule) {
 
 // A file that was taken in from where it lies aside.
 Result<Removal> RemoveAside(const OpenFolder& root, const LandedFile& file, const Digest& digest,
-                            const LandingRule& rule) {
+                            const LandingRule& rule, const StoredCheck& is_stored) {
   std::string room(FolderOf(file.place));
   {
     WEIRHOUSE_TRY(const OpenFolder folder, root.Walk(room));
@@ -117,6 +124,8 @@ Result<Removal> RemoveAside(const OpenFolder& root, const LandedFile& file, cons
                     return found.SameBytesTimesAs(file.entry);
                   }));
     if (!same) return Removal::kOther;
+    WEIRHOUSE_TRY(const bool stored, is_stored());
+    if (!stored) return Removal::kNotStored;
     WEIRHOUSE_FAILPOINT("landing.remove.before");
     WEIRHOUSE_TRY_STATUS(folder.RemoveFile(base));
     WEIRHOUSE_FAILPOINT("landing.remove.after");
@@ -186,20 +195,22 @@ Result<std::size_t> LandedReader::Read(char* into, std::size_t room) {
   return got;
 }
 
-Result<std::optional<Digest>> LandedReader::Finish() {
+Result<std::optional<Digest>> LandedReader::Finish(const std::optional<Digest>& whole) {
   std::string piece(kPieceBytes, '\0');
   for (std::size_t got = 1; got > 0;) {
     WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
   }
+  const Digest digest = sha_.Finish();
+  if (whole && digest == *whole) return std::optional<Digest>(digest);
   if (storage::WritersOf(fd_.get()) == storage::Writers::kSome) return std::optional<Digest>();
   WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd_.get(), file_.path));
   if (!after.UnchangedSince(file_.entry) || offset_ != file_.entry.size_bytes)
     return std::optional<Digest>();
-  return std::optional<Digest>(sha_.Finish());
+  return std::optional<Digest>(digest);
 }
 
-Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,
-                             const LandingRule& rule) {
+Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const LandingRule& rule,
+                             const StoredCheck& is_stored) {
   const auto gone = [](const Status& status) -> Result<Removal> {
     if (status.code() == Code::kNotFound) return Removal::kGone;
     return status;
@@ -208,7 +219,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,
   const auto root = OpenFolder::Open(file.folder);
   if (!root.ok()) return gone(root.status());
   if (LiesAside(file.place, rule)) {
-    const Result<Removal> removal = RemoveAside(*root, file, digest, rule);
+    const Result<Removal> removal = RemoveAside(*root, file, digest, rule, is_stored);
     return removal.ok() ? removal : gone(removal.status());
   }
   const auto folder = root->Walk(FolderOf(file.place));
@@ -217,11 +228,11 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest,
   if (!listed.ok()) return gone(listed.status());
   if (!listed->UnchangedSince(file.entry)) return Removal::kOther;
   WEIRHOUSE_TRY(const OpenFolder aside, folder->MakePrivate(rule.aside_name));
-  Result<Removal> removal = RemoveThrough(aside, *folder, base, file.entry, digest);
+  Result<Removal> removal = RemoveThrough(aside, *folder, base, file.entry, digest, is_stored);
   // A file of this name lies aside: each gets a room of its own.
   for (int i = 1; i < kAsideOfOneNameMax && removal.status().code() == Code::kConflict; ++i) {
     WEIRHOUSE_TRY(const OpenFolder room, aside.MakePrivate(RoomName(i)));
-    removal = RemoveThrough(room, *folder, base, file.entry, digest);
+    removal = RemoveThrough(room, *folder, base, file.entry, digest, is_stored);
     aside.RemoveEmptyFolder(RoomName(i)).Ignore("it holds what lies aside");
   }
   folder->RemoveEmptyFolder(rule.aside_name).Ignore("it holds what lies aside");
@@ -233,11 +244,12 @@ namespace {
 class Settler {
  public:
   Settler(const LandingRule& rule, const OpenFolder& folder, std::string parent,
-          catalog::Catalog& catalog, ProcessTime now, Landing& landing)
+          catalog::Catalog& catalog, storage::Disk& disk, ProcessTime now, Landing& landing)
       : rule_(rule),
         folder_(folder),
         parent_(std::move(parent)),
         catalog_(catalog),
+        disk_(disk),
         now_(now),
         landing_(landing) {}
 
@@ -263,33 +275,39 @@ class Settler {
     landing_.untaken.push_back({AsidePath(rule_, place), std::move(why)});
   }
 
-  // Whether the catalog has `entry` under the path of `place`, and these are its bytes.
-  Result<bool> IsStored(const OpenFolder& aside, const std::string& place, const Entry& entry) {
-    WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> record,
+  // The record that the catalog has of `entry` under the path of `place`, if these are its bytes.
+  Result<std::optional<catalog::LandingRecord>> RecordOf(const OpenFolder& aside,
+                                                         const std::string& place,
+                                                         const Entry& entry) {
+    WEIRHOUSE_TRY(std::optional<catalog::LandingRecord> record,
                   catalog_.FindLanding(AsidePath(rule_, place)));
-    if (!record) return false;
+    if (!record) return record;
     const auto same = IsTheFile(aside, entry.name, record->digest, [&](const Entry& found) {
       return found.kind == storage::EntryKind::kFile && found.inode == record->inode &&
              found.size_bytes == record->size_bytes && found.mtime_us() == record->mtime_us;
     });
-    return same.ok() && *same;
+    if (!same.ok() || !*same) record.reset();
+    return record;
   }
 
   Status SettleOne(const OpenFolder& aside, const std::string& place, const Entry& entry) {
     const std::string landed = parent_.empty() ? entry.name : parent_ + "/" + entry.name;
-    WEIRHOUSE_TRY(bool stored, IsStored(aside, place, entry));  // taken in from here
-    if (stored && !rule_.delete_after) {
+    WEIRHOUSE_TRY(auto record, RecordOf(aside, place, entry));  // taken in from here
+    if (record && !rule_.delete_after) {
       Tell(place, "it was moved aside and is stored; the source no longer deletes its files");
       return Status();
     }
-    if (!stored && rule_.delete_after) {
-      WEIRHOUSE_TRY(stored, IsStored(aside, landed, entry));
+    if (!record && rule_.delete_after) {
+      WEIRHOUSE_TRY(record, RecordOf(aside, landed, entry));
     }
-    if (stored) {
-      const Status removed = aside.RemoveFile(entry.name);
-      if (!removed.ok())
-        Tell(place, "it is stored and cannot be removed: " + TextOfName(removed.message()));
-      return Status();
+    if (record) {
+      const auto stored = IsStored(catalog_, disk_, rule_.source, TextOfName(landed), record->path,
+                                   record->digest, Depth::kDigest);
+      if (stored.ok() && *stored) return RemoveOne(aside, place, entry);
+      if (!stored.ok()) {
+        Tell(place, "its raw object cannot be looked at: " + TextOfName(stored.status().message()));
+        return Status();
+      }
     }
     const Result<bool> back = PutBack(aside, folder_, entry.name);
     if (!back.ok()) {
@@ -298,6 +316,13 @@ class Settler {
     } else if (!*back) {
       TakeFrom(aside, place, landed, entry);
     }
+    return Status();
+  }
+
+  Status RemoveOne(const OpenFolder& aside, const std::string& place, const Entry& entry) {
+    const Status removed = aside.RemoveFile(entry.name);
+    if (!removed.ok())
+      Tell(place, "it is stored and cannot be removed: " + TextOfName(removed.message()));
     return Status();
   }
 
@@ -333,13 +358,15 @@ class Settler {
   const OpenFolder& folder_;  // in which the folder aside lies
   const std::string parent_;  // its place; empty: the landing folder itself
   catalog::Catalog& catalog_;
+  storage::Disk& disk_;
   const ProcessTime now_;
   Landing& landing_;
 };
 }  // namespace
 
 Status SettleAside(const LandingRule& rule, const std::string& aside_place,
-                   catalog::Catalog& catalog, ProcessTime now, Landing& landing) {
+                   catalog::Catalog& catalog, storage::Disk& disk, ProcessTime now,
+                   Landing& landing) {
   const auto root = OpenFolder::Open(rule.folder);
   if (!root.ok()) return Status();  // the listing says why
   const std::string parent(FolderOf(aside_place));
@@ -347,7 +374,7 @@ Status SettleAside(const LandingRule& rule, const std::string& aside_place,
   if (!folder.ok()) return Status();
   const auto looked = LookAside(*folder, rule, aside_place, landing.untaken);
   if (!looked) return Status();
-  WEIRHOUSE_TRY_STATUS(Settler(rule, *folder, parent, catalog, now, landing)
+  WEIRHOUSE_TRY_STATUS(Settler(rule, *folder, parent, catalog, disk, now, landing)
                            .Settle(looked->first, aside_place, looked->second));
   folder->RemoveEmptyFolder(BaseOf(aside_place)).Ignore("it holds what lies aside");
   return Status();

@@ -2,6 +2,7 @@
 // folder meanwhile: a file may be replaced, renamed or written again between any two calls.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/digest.h"
 #include "base/status.h"
 #include "raw/landing.h"
+#include "storage/disk.h"
 #include "storage/open_folder.h"
 
 namespace weirhouse::raw {
@@ -31,8 +33,9 @@ class LandedReader final : public ByteStream {
   Result<std::size_t> Read(char* into, std::size_t room) override;
   // Reads what is left: the digest of all bytes. Nothing if the file is being written or has
   // changed since it was listed: then what was read is no file that anybody sent, and is to be
-  // forgotten.
-  Result<std::optional<Digest>> Finish();
+  // forgotten. With `whole`, the digest that an earlier reading of the same file gave: bytes that
+  // have it are that file, whoever takes away its name meanwhile.
+  Result<std::optional<Digest>> Finish(const std::optional<Digest>& whole = std::nullopt);
 
  private:
   LandedReader(const LandedFile& file, storage::Descriptor fd) : file_(file), fd_(std::move(fd)) {}
@@ -46,21 +49,23 @@ enum class Removal : std::uint8_t {
   kRemoved,
   kGone,       // nothing has that name
   kOther,      // another file has it: it stays, and is taken in when it is its turn
-  kKeptAside,  // another file, and its name was taken meanwhile: it lies aside (SettleAside)
+  kKeptAside,  // it stays, and its name was taken meanwhile: it lies aside (SettleAside)
+  kNotStored,  // its bytes are nowhere else: it stays
 };
 // Removes `file` if it is the very file that was listed and still holds the bytes of `digest`. It
-// is moved aside, looked at, and only then removed; what turns out to be another file is put back
-// without replacing anything. Files of one name that lie aside do not stand in its way. Cost: one
-// read of the file.
-Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const LandingRule& rule);
+// is moved aside, looked at, and only then removed, if `is_stored` says that its bytes are whole in
+// the lake; else it is put back without replacing anything. Files of one name that lie aside do not
+// stand in its way. Cost: one read of the file.
+Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const LandingRule& rule,
+                             const std::function<Result<bool>()>& is_stored);
 
 // Ends what a crash or a sender interrupted in the folder `aside` (Landing::aside): a file that the
-// catalog has recorded with these bytes is removed if the source deletes, everything else is put
-// back. One whose name is taken again waits for nobody: it is taken in from where it lies, under
-// the name it had, and joins `landing.complete` (or `incomplete`). What else stays is told in
-// `landing.untaken`.
+// catalog has recorded with these bytes, and whose raw object is whole, is removed if the source
+// deletes, everything else is put back. One whose name is taken again waits for nobody: it is taken
+// in from where it lies, under the name it had, and joins `landing.complete` (or `incomplete`).
+// What else stays is told in `landing.untaken`.
 Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::Catalog& catalog,
-                   ProcessTime now, Landing& landing);
+                   storage::Disk& disk, ProcessTime now, Landing& landing);
 
 // Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
 void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);

@@ -147,17 +147,16 @@ class Walk {
       return Refuse(place, fmt::format("its name below the landing folder is longer than {} bytes",
                                        kNameBytesMax));
     }
+    const bool by_name = !rule_.batch.pattern.empty();
+    auto batch = by_name ? BatchOfName(entry.name, rule_.batch.pattern) : std::nullopt;
+    if (batch) file.batch = *std::move(batch);
     if (const catalog::LandingRecord* record = RecordOf(file)) {
       if (rule_.delete_after) landing_.acknowledged.push_back({std::move(file), record->digest});
       return;
     }
-    if (!rule_.batch.pattern.empty()) {
-      auto batch = BatchOfName(entry.name, rule_.batch.pattern);
-      if (!batch) {
-        landing_.unmatched.push_back(std::move(file));
-        return;
-      }
-      file.batch = *std::move(batch);
+    if (by_name && file.batch.empty()) {
+      landing_.unmatched.push_back(std::move(file));
+      return;
     }
     const Result<bool> whole = IsWhole(folder, entry, now_);
     if (!whole.ok()) {

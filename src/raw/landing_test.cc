@@ -37,6 +37,8 @@ Result<std::optional<std::string>> ReadLanded(const LandedFile& file) {
   return std::optional<std::string>(std::move(bytes));
 }
 
+const std::function<Result<bool>()> kIsStored = [] { return true; };
+
 struct LandingTest : ::testing::Test {
   ScratchFolder scratch;
   std::unique_ptr<catalog::Catalog> catalog;
@@ -48,13 +50,20 @@ struct LandingTest : ::testing::Test {
     catalog = std::move(opened).value();
     rule = {"arrival", scratch / "landing", {"{date}"}, false, AsideName("/project")};
   }
+  void SetUpAgain() {
+    catalog.reset();
+    std::filesystem::remove(scratch / "catalog.db");
+    SetUp();
+    rule.delete_after = true;
+  }
   Result<Landing> List() { return ListLanding(rule, *catalog, SystemClock().Now()); }
   // All folders aside.
   Result<Landing> Settle() {
     WEIRHOUSE_TRY(const Landing listed, List());
     Landing left;
     for (const std::string& aside : listed.aside) {
-      WEIRHOUSE_TRY_STATUS(SettleAside(rule, aside, *catalog, SystemClock().Now(), left));
+      WEIRHOUSE_TRY_STATUS(
+          SettleAside(rule, aside, *catalog, storage::LocalDisk(), SystemClock().Now(), left));
     }
     return left;
   }
@@ -65,6 +74,9 @@ struct LandingTest : ::testing::Test {
     EXPECT_OK(landing);
     EXPECT_EQ(landing->complete.size(), 1u);
     return landing->complete.at(0);
+  }
+  std::string Object(const std::string& bytes) const {
+    return scratch / ("raw/" + Sha256Of(bytes).ToHex());
   }
   // As the commit of `file` records it.
   void Record(const LandedFile& file, const std::string& bytes) {
@@ -77,6 +89,18 @@ struct LandingTest : ::testing::Test {
     request.idempotency_key = plan.idempotency_key;
     request.plan = plan;
     request.layer = "raw";
+    catalog::ObjectRecord object;
+    object.source = file.source;
+    object.name = file.name;
+    object.digest = Sha256Of(bytes);
+    object.size_bytes = file.entry.size_bytes;
+    object.path = Object(bytes);
+    object.batch = plan.name;
+    object.contract_version = "arrival 1.0.0";
+    object.sender = "landing";
+    object.state = "stored";
+    WriteFile(object.path, bytes);
+    request.objects.push_back(object);
     request.landings.push_back({file.path, file.entry.size_bytes, file.entry.mtime_us(),
                                 file.entry.inode, file.source, Sha256Of(bytes), "stored",
                                 file.entry.ctime_us()});
@@ -175,7 +199,7 @@ TEST_F(LandingTest, AnyNameIsTakenAndKeptAsText) {
   EXPECT_TRUE(landing.untaken.empty());
   ASSERT_EQ(landing.complete.size(), 4u);
   EXPECT_EQ(landing.complete[0].name, "2013-01-01-\\xff\\xfe.jsonl");
-  for (int i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(landing.complete[i].name, names[i]);
   for (const LandedFile& file : landing.complete) {
     ASSERT_OK_AND(const auto bytes, ReadLanded(file));
     EXPECT_EQ(bytes, "{}\n");
@@ -275,6 +299,32 @@ TEST_F(LandingTest, AFileThatChangesWhileItIsReadIsNoWholeFile) {
   EXPECT_TRUE(whole);
 }
 
+// A sender that replaces a file which was read whole before costs nothing: the open file still
+// holds the bytes.
+TEST_F(LandingTest, AFileThatWasReadWholeIsReadAgainThoughItsNameIsTaken) {
+  const std::string path = At("2013-01-01.jsonl");
+  const auto second_reading = [&](const std::function<void()>& change) -> Result<bool> {
+    std::filesystem::remove(path);
+    WriteFile(path, "first line\nsecond line\n");
+    const LandedFile file = TheFile();
+    WEIRHOUSE_TRY(const LandedReader::Opened opened, LandedReader::Open(file));
+    change();
+    WEIRHOUSE_TRY(const std::optional<Digest> digest,
+                  opened.reader->Finish(Sha256Of("first line\nsecond line\n")));
+    return digest == Sha256Of("first line\nsecond line\n");
+  };
+  ASSERT_OK_AND(const bool replaced, second_reading([&] {
+                  WriteFile(At(".new"), "other\n");
+                  std::filesystem::rename(At(".new"), path);
+                }));
+  EXPECT_TRUE(replaced);
+  ASSERT_OK_AND(const bool removed, second_reading([&] { std::filesystem::remove(path); }));
+  EXPECT_TRUE(removed);
+  ASSERT_OK_AND(const bool rewritten,
+                second_reading([&] { WriteFile(path, "FIRST line\nsecond line\n"); }));
+  EXPECT_FALSE(rewritten);
+}
+
 TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   WriteFile(At("in/2013-01-01.jsonl"), "mine\n");
   const LandedFile file = TheFile();
@@ -283,7 +333,7 @@ TEST_F(LandingTest, AFolderOnTheWayThatBecameALinkIsNotFollowed) {
   std::filesystem::create_directory_symlink(scratch / "outside", At("in"));
   const auto bytes = ReadLanded(file);
   EXPECT_TRUE(!bytes.ok() || !*bytes);
-  const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule);
+  const auto removal = RemoveLanded(file, Sha256Of("secret\n"), rule, kIsStored);
   EXPECT_TRUE(!removal.ok() || *removal != Removal::kRemoved);
   EXPECT_TRUE(std::filesystem::exists(scratch / "outside/2013-01-01.jsonl"));
 }
@@ -294,19 +344,21 @@ TEST_F(LandingTest, OnlyTheVeryFileThatWasReadIsRemoved) {
   // Another file under its name, with the same bytes even: it has not been taken in.
   WriteFile(At(".new"), "first\n");
   std::filesystem::rename(At(".new"), At("2013-01-01.jsonl"));
-  ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("first\n"), rule));
+  ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("first\n"), rule, kIsStored));
   EXPECT_EQ(other, Removal::kOther);
   EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "first\n");
-  ASSERT_OK_AND(const Removal removed, RemoveLanded(TheFile(), Sha256Of("first\n"), rule));
+  ASSERT_OK_AND(const Removal removed,
+                RemoveLanded(TheFile(), Sha256Of("first\n"), rule, kIsStored));
   EXPECT_EQ(removed, Removal::kRemoved);
   EXPECT_TRUE(std::filesystem::is_empty(scratch / "landing"));
-  ASSERT_OK_AND(const Removal gone, RemoveLanded(file, Sha256Of("first\n"), rule));
+  ASSERT_OK_AND(const Removal gone, RemoveLanded(file, Sha256Of("first\n"), rule, kIsStored));
   EXPECT_EQ(gone, Removal::kGone);
 }
 
 TEST_F(LandingTest, AFileWithOtherBytesThanThoseStoredIsPutBack) {
   WriteFile(At("2013-01-01.jsonl"), "late\n");
-  ASSERT_OK_AND(const Removal removal, RemoveLanded(TheFile(), Sha256Of("early\n"), rule));
+  ASSERT_OK_AND(const Removal removal,
+                RemoveLanded(TheFile(), Sha256Of("early\n"), rule, kIsStored));
   EXPECT_EQ(removal, Removal::kOther);
   EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "late\n");
   EXPECT_FALSE(std::filesystem::exists(At(rule.aside_name)));
@@ -316,11 +368,48 @@ TEST_F(LandingTest, AFileThatSomebodyHasOpenForWritingIsPutBack) {
   WriteFile(At("2013-01-01.jsonl"), "first\n");
   const LandedFile file = TheFile();
   const int writer = open(At("2013-01-01.jsonl").c_str(), O_WRONLY | O_APPEND);
-  ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("first\n"), rule));
+  ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("first\n"), rule, kIsStored));
   EXPECT_EQ(removal, Removal::kOther);
   ASSERT_EQ(write(writer, "more\n", 5), 5);
   close(writer);
   EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "first\nmore\n");
+}
+
+TEST_F(LandingTest, AFileThatIsNowhereElseStays) {
+  WriteFile(At("2013-01-01.jsonl"), "only\n");
+  ASSERT_OK_AND(const Removal removal, RemoveLanded(TheFile(), Sha256Of("only\n"), rule,
+                                                    [] { return Result<bool>(false); }));
+  EXPECT_EQ(removal, Removal::kNotStored);
+  EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "only\n");
+  const auto unknown = RemoveLanded(TheFile(), Sha256Of("only\n"), rule, []() -> Result<bool> {
+    return Status(Code::kUnavailable, "the disk is not there");
+  });
+  EXPECT_EQ(unknown.status().code(), Code::kUnavailable);
+  EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "only\n");
+  EXPECT_FALSE(std::filesystem::exists(At(rule.aside_name)));
+}
+
+TEST_F(LandingTest, WhatLiesAsideIsRemovedOnlyIfItsObjectIsWhole) {
+  rule.delete_after = true;
+  const std::map<std::string, std::function<void(const std::string&)>> damages = {
+      {"missing", [](const std::string& path) { std::filesystem::remove(path); }},
+      {"cut", [](const std::string& path) { std::filesystem::resize_file(path, 3); }},
+      {"other", [](const std::string& path) { WriteFile(path, "as long\n"); }}};
+  for (const auto& [how, damage] : damages) {
+    WriteFile(At("2013-01-01.jsonl"), "stored\n\n");
+    Record(TheFile(), "stored\n\n");
+    const std::string aside = At(rule.aside_name);
+    std::filesystem::create_directory(aside);
+    std::filesystem::rename(At("2013-01-01.jsonl"), aside + "/2013-01-01.jsonl");
+    std::filesystem::permissions(Object("stored\n\n"), std::filesystem::perms::owner_all);
+    damage(Object("stored\n\n"));
+    ASSERT_OK_AND(const Landing left, Settle());
+    EXPECT_EQ(testing::ReadFile(At("2013-01-01.jsonl")), "stored\n\n") << how;
+    EXPECT_TRUE(left.untaken.empty());
+    std::filesystem::remove(At("2013-01-01.jsonl"));
+    std::filesystem::remove(Object("stored\n\n"));
+    SetUpAgain();
+  }
 }
 
 TEST_F(LandingTest, WhatACrashLeftAsideIsRemovedIfItIsStoredAndElsePutBack) {
@@ -370,10 +459,10 @@ TEST_F(LandingTest, AFileWhoseNameIsTakenIsTakenInFromWhereItLies) {
     taken.insert(*bytes);
     Record(file, *bytes);
     // Other bytes than those stored stay.
-    ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("other\n"), rule));
+    ASSERT_OK_AND(const Removal other, RemoveLanded(file, Sha256Of("other\n"), rule, kIsStored));
     EXPECT_EQ(other, Removal::kOther);
     if (*bytes == "second\n") continue;  // a crash comes before its removal
-    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes), rule));
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of(*bytes), rule, kIsStored));
     EXPECT_EQ(removal, Removal::kRemoved);
   }
   EXPECT_EQ(taken, (std::set<std::string>{"first\n", "second\n"}));
@@ -393,7 +482,7 @@ TEST_F(LandingTest, WhatLiesAsideStandsInNobodysWay) {
     for (const std::string& made : {aside, room})
       std::filesystem::permissions(made, std::filesystem::perms::owner_all);
     WriteFile(room + "/2013-01-01.jsonl", fmt::format("{}\n", i));
-    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("now\n"), rule));
+    ASSERT_OK_AND(const Removal removal, RemoveLanded(file, Sha256Of("now\n"), rule, kIsStored));
     EXPECT_EQ(removal, Removal::kRemoved);
     EXPECT_FALSE(std::filesystem::exists(At("2013-01-01.jsonl")));
     EXPECT_EQ(testing::ReadFile(room + "/2013-01-01.jsonl"), fmt::format("{}\n", i));

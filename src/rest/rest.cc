@@ -89,6 +89,7 @@ HttpResponse Answer(Service& service, const Route& route, Ask& ask) {
     Keep(ask, *reply);
     return std::move(reply->response);
   }
+  if (service.options.on_error) service.options.on_error(reply.status());
   const ErrorKind kind = KindOf(reply.status(), route.subject);
   if (kind.status == 403) Audit(service, route, ask, reply.status());
   if (IsSettled(kind.status)) {

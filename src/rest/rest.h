@@ -25,6 +25,8 @@ class WorkspaceLease {
 struct Options {
   std::function<Result<std::unique_ptr<WorkspaceLease>>()> take;
   std::function<void()> on_commit;  // something was committed: those downstream may be run
+  // Why a request failed. Any thread.
+  std::function<void(const Status& status)> on_error;
   // One line for each refusal by policy: who, what, on what, why. Any thread.
   std::function<void(const std::string& json_line)> audit;
 };

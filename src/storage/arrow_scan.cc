@@ -9,11 +9,13 @@
 #include <optional>
 #include <utility>
 
+#include "storage/row_store.h"
 #include "storage/sql_error.h"
 
 namespace weirhouse::storage {
 namespace {
 constexpr idx_t kThreadsMax = 64;
+constexpr std::size_t kSlicesBeforeLetGo = 64;  // so that a pass over a file takes no more memory
 constexpr std::int64_t kRowsPerThreadMin = 20'480;  // below it a second thread costs more
 
 // DuckDB's view of `schema`.
@@ -145,6 +147,7 @@ void ReadSlice(duckdb_function_info info, duckdb_data_chunk output) {
     duckdb_data_chunk_set_size(output, 0);
     return;
   }
+  if (index % kSlicesBeforeLetGo == kSlicesBeforeLetGo - 1) LetGoOfStoredRows();
   const arrow::RecordBatch& slice = *state.slices[index];
   if (slice.num_columns() > 0) {
     auto chunk = ConvertBatch(state.table->connection, state.types, slice);

@@ -16,12 +16,18 @@
 #include <system_error>
 #include <utility>
 
+#include "base/memory_reserve.h"
 #include "storage/kv_damage.h"
 
 namespace weirhouse::storage {
 namespace {
-constexpr int kOpenFilesMax = 256;                         // the default keeps every file open
-constexpr std::size_t kWriteBufferBytes = 16 << 20;        // two of them at most: see below
+constexpr int kOpenFilesMax = 256;                   // the default keeps every file open
+constexpr std::size_t kWriteBufferBytes = 16 << 20;  // two of them at most: see below
+constexpr int kSmallFilesMax = 8;  // each is one more filter to ask, and stays in the cache
+constexpr std::uint64_t kFirstLevelBytes = 8 << 20;
+// A file's filter is one block of 10 bits a key. In the 64 shards of a megabyte that the library
+// makes of a cache of 64 MB it drove out others, and was read again for each look-up.
+constexpr int kCacheShardBits = 3;
 constexpr std::size_t kIteratorReadaheadBytes = 64 << 10;  // scans are short
 
 // RocksDB's log of what it does goes nowhere. It is for debugging alone; and where it cannot be
@@ -53,8 +59,10 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
         .WithError("WH7010")
         .WithHint("free some space on the disk and run the command again");
   }
-  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() ||
-      status.IsIncomplete() || status.IsAborted()) {
+  // What RocksDB could not read of its options when it opened them, it calls an invalid argument.
+  const bool unread = status.IsInvalidArgument() && message.find("IO error") != std::string::npos;
+  if (unread || status.IsIOError() || status.IsBusy() || status.IsTimedOut() ||
+      status.IsTryAgain() || status.IsIncomplete() || status.IsAborted()) {
     return Status(Code::kUnavailable, message)
         .WithError("WH7026")
         .WithHint(IsLocked(status) ? "another process has it open; try again when it is done"
@@ -70,6 +78,14 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
 
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// A call into RocksDB, which was not written to be broken off by what is thrown: others would wait
+// for ever for what it held.
+template <typename Call>
+auto Whole(const Call& call) {
+  const UseMemoryReserve reserve;
+  return call();
+}
 
 class RocksBatch : public KvBatch {
  public:
@@ -103,6 +119,15 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   rocks.max_subcompactions = 1;
   rocks.write_buffer_size = kWriteBufferBytes;
   rocks.max_write_buffer_number = 2;
+  // A small batch is flushed for those who only read, and its keys lie all over the store. So the
+  // first level must be small beside the rest: it is rewritten with each few of these files. With
+  // the library's own 256 MB a batch of 100 rows wrote the whole store again, as long as it grew.
+  rocks.level0_file_num_compaction_trigger = kSmallFilesMax;
+  rocks.level0_slowdown_writes_trigger = 5 * kSmallFilesMax;
+  rocks.level0_stop_writes_trigger = 8 * kSmallFilesMax;
+  rocks.max_bytes_for_level_base = kFirstLevelBytes;
+  rocks.target_file_size_base = kFirstLevelBytes / 4;
+  rocks.target_file_size_multiplier = 2;  // so that a large store has hundreds of files
   rocks.info_log = std::make_shared<NoLog>();
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
@@ -111,7 +136,8 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   rocks.paranoid_checks = true;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(
-      static_cast<std::size_t>(std::max<std::int64_t>(options.block_cache_mb, 1)) << 20);
+      static_cast<std::size_t>(std::max<std::int64_t>(options.block_cache_mb, 1)) << 20,
+      kCacheShardBits);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
   table.cache_index_and_filter_blocks = true;  // so that the cache bounds them too
   table.pin_l0_filter_and_index_blocks_in_cache = true;
@@ -135,7 +161,8 @@ Status StatusOfRead(const rocksdb::Status& status, std::string_view what,
 Result<std::optional<std::string>> GetFrom(rocksdb::DB& db, const rocksdb::ReadOptions& options,
                                            std::string_view key, const std::string& folder) {
   rocksdb::PinnableSlice value;
-  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value);
+  const rocksdb::Status status =
+      Whole([&] { return db.Get(options, db.DefaultColumnFamily(), SliceOf(key), &value); });
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) return StatusOfRead(status, "read", folder);
   return std::optional<std::string>(value.ToString());
@@ -148,8 +175,9 @@ Status ScanIn(rocksdb::DB& db, rocksdb::ReadOptions options, std::string_view be
   const rocksdb::Slice upper = SliceOf(end);
   options.iterate_upper_bound = &upper;
   options.readahead_size = kIteratorReadaheadBytes;
-  const std::unique_ptr<rocksdb::Iterator> iterator(db.NewIterator(options));
-  for (iterator->Seek(SliceOf(begin)); iterator->Valid(); iterator->Next()) {
+  const std::unique_ptr<rocksdb::Iterator> iterator(Whole([&] { return db.NewIterator(options); }));
+  for (Whole([&] { iterator->Seek(SliceOf(begin)); }); iterator->Valid();
+       Whole([&] { iterator->Next(); })) {
     if (!visit(ViewOf(iterator->key()), ViewOf(iterator->value()))) break;
   }
   const rocksdb::Status status = iterator->status();
@@ -201,7 +229,7 @@ class RocksStore : public KvStore {
     // how far it came, and memory tables reach the disk in the order of their writes. A clean close
     // flushes them.
     options.disableWAL = !sync;
-    const rocksdb::Status status = db_->Write(options, rocks->batch());
+    const rocksdb::Status status = Whole([&] { return db_->Write(options, rocks->batch()); });
     return status.ok() ? Status::Ok() : StatusOfRocks(status, "write to", folder_);
   }
 
@@ -214,8 +242,10 @@ class RocksStore : public KvStore {
     std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
     std::vector<rocksdb::PinnableSlice> values(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(), slices.data(),
-                  values.data(), statuses.data());
+    Whole([&] {
+      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(),
+                    slices.data(), values.data(), statuses.data());
+    });
     std::vector<std::optional<std::string>> answers(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (statuses[i].IsNotFound()) continue;
@@ -234,7 +264,7 @@ class RocksStore : public KvStore {
   std::unique_ptr<KvState> Look() override { return std::make_unique<RocksState>(*db_, folder_); }
 
   Status Flush() override {
-    const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions());
+    const rocksdb::Status status = Whole([&] { return db_->Flush(rocksdb::FlushOptions()); });
     return status.ok() ? Status::Ok() : StatusOfRocks(status, "flush", folder_);
   }
 
@@ -294,11 +324,11 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
       return Status(Code::kNotFound, fmt::format("key-value store does not exist: {}", folder))
           .WithError("WH7028");
     }
-    status = rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw);
+    status = Whole([&] { return rocksdb::DB::OpenForReadOnly(OptionsOf(options), folder, &raw); });
   } else {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    status = rocksdb::DB::Open(OptionsOf(options), folder, &raw);
+    status = Whole([&] { return rocksdb::DB::Open(OptionsOf(options), folder, &raw); });
   }
   std::unique_ptr<rocksdb::DB> db(raw);
   if (!status.ok()) return StatusOfRocks(status, "open", folder);

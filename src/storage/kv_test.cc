@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "base/random.h"
@@ -129,6 +130,48 @@ TEST_F(KeyValue, CanBeReadWhileAnotherWritesUpToItsLastFlush) {
   auto batch = reader->NewBatch();
   batch->Put("b", "2");
   EXPECT_EQ(reader->Write(*batch, false).code(), Code::kPermissionDenied);
+}
+
+// What this process has written so far, whichever thread.
+std::int64_t BytesWritten() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  std::int64_t value = 0;
+  while (io >> name >> value) {
+    if (name == "wchar:") return value;
+  }
+  return 0;
+}
+
+TEST_F(KeyValue, ASmallBatchDoesNotWriteTheWholeStoreAgain) {
+  SeededRandom random(11);
+  const auto put = [&](int count) {
+    auto batch = store_->NewBatch();
+    for (int i = 0; i < count; ++i) {
+      std::string key(16, '\0');
+      for (char& c : key) c = static_cast<char>(random.Next() >> 56);
+      std::string value(160, '\0');
+      for (char& c : value) c = static_cast<char>(random.Next() >> 56);
+      batch->Put(key, value);
+    }
+    ASSERT_OK(store_->Write(*batch, false));
+  };
+  constexpr int kStoreMb = 48;
+  for (int i = 0; i < kStoreMb; ++i) put((1 << 20) / 176);
+  ASSERT_OK(store_->Flush());
+  store_.reset();  // what is left of compactions belongs to filling it
+  ASSERT_OK_AND(store_, KvStore::Open(folder_, {}));
+  constexpr int kBatches = 64;
+  const std::int64_t before = BytesWritten();
+  for (int i = 0; i < kBatches; ++i) {
+    put(100);
+    ASSERT_OK(store_->Flush());
+  }
+  store_.reset();
+  // The store once in 12 batches is less than a twelfth of it in each.
+  const std::int64_t per_batch = (BytesWritten() - before) / kBatches;
+  EXPECT_LT(per_batch, (kStoreMb << 20) / 16);
+  ASSERT_OK_AND(store_, KvStore::Open(folder_, {}));
 }
 
 TEST_F(KeyValue, RefusesASecondWriter) {

@@ -120,7 +120,11 @@ class LocalDiskDriver : public Disk, public PieceDisk {
 
   Status Replace(const std::string& path, std::string_view bytes) override {
     StreamOfBytes stream(bytes);
-    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, stream, 0644));
+    return ReplaceByStream(path, stream, 0644);
+  }
+
+  Status ReplaceByStream(const std::string& path, ByteStream& bytes, unsigned mode) override {
+    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
     WEIRHOUSE_FAILPOINT("disk.replace.before_rename");
     if (rename(temporary.c_str(), path.c_str()) != 0) {
       const int error = errno;

@@ -6,6 +6,17 @@
 namespace weirhouse::storage {
 namespace {
 constexpr std::size_t kPieceBytes = 1 << 20;
+
+Result<std::string> ReadToTheEnd(ByteStream& bytes) {
+  std::string whole;
+  while (true) {
+    const std::size_t before = whole.size();
+    whole.resize(before + kPieceBytes);
+    WEIRHOUSE_TRY(const std::size_t got, bytes.Read(whole.data() + before, kPieceBytes));
+    whole.resize(before + got);
+    if (got == 0) return whole;
+  }
+}
 }  // namespace
 
 Result<bool> PutStreamIfAbsent(Disk& disk, const std::string& path, ByteStream& bytes,
@@ -13,14 +24,17 @@ Result<bool> PutStreamIfAbsent(Disk& disk, const std::string& path, ByteStream& 
   if (auto* const pieces = dynamic_cast<PieceDisk*>(&disk)) {
     return pieces->PutStreamIfAbsent(path, bytes, mode);
   }
-  std::string whole;
-  while (true) {
-    const std::size_t before = whole.size();
-    whole.resize(before + kPieceBytes);
-    WEIRHOUSE_TRY(const std::size_t got, bytes.Read(whole.data() + before, kPieceBytes));
-    whole.resize(before + got);
-    if (got == 0) return disk.PutIfAbsent(path, whole, mode);
+  WEIRHOUSE_TRY(const std::string whole, ReadToTheEnd(bytes));
+  return disk.PutIfAbsent(path, whole, mode);
+}
+
+Status ReplaceByStream(Disk& disk, const std::string& path, ByteStream& bytes, unsigned mode) {
+  if (auto* const pieces = dynamic_cast<PieceDisk*>(&disk)) {
+    return pieces->ReplaceByStream(path, bytes, mode);
   }
+  WEIRHOUSE_TRY(const std::string whole, ReadToTheEnd(bytes));
+  WEIRHOUSE_TRY_STATUS(disk.Remove(path));
+  return disk.PutIfAbsent(path, whole, mode).status();
 }
 
 Result<std::size_t> FileStream::Read(char* into, std::size_t room) {

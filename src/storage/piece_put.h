@@ -17,12 +17,16 @@ class PieceDisk {
   virtual ~PieceDisk() = default;
   virtual Result<bool> PutStreamIfAbsent(const std::string& path, ByteStream& bytes,
                                          unsigned mode) = 0;
+  virtual Status ReplaceByStream(const std::string& path, ByteStream& bytes, unsigned mode) = 0;
 };
 
 // As Disk::PutIfAbsent. An error of the stream is returned, and nothing was put. Where `path` is
 // there already, nothing need be read.
 Result<bool> PutStreamIfAbsent(Disk& disk, const std::string& path, ByteStream& bytes,
                                unsigned mode);
+
+// As Disk::Replace, with `mode`. An error of the stream is returned, and what was there stays.
+Status ReplaceByStream(Disk& disk, const std::string& path, ByteStream& bytes, unsigned mode);
 
 // The bytes of a file, of `size_bytes`, as a stream: kCorruption (WH7017) where it is shorter.
 class FileStream final : public ByteStream {

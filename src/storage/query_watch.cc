@@ -51,6 +51,17 @@ Status QueryWatch::Finish() {
 }
 
 void QueryWatch::Watch() {
+  try {
+    WatchUnguarded();
+  } catch (...) {
+    // What was to be told could not be: the query ends all the same.
+    const std::lock_guard lock(mutex_);
+    if (ended_.ok()) ended_ = StatusOfException();
+    duckdb_interrupt(connection_);
+  }
+}
+
+void QueryWatch::WatchUnguarded() {
   const std::chrono::nanoseconds begin = SystemClock().Monotonic();
   std::unique_lock lock(mutex_);
   while (!done_) {

@@ -29,6 +29,7 @@ class QueryWatch {
 
  private:
   void Watch();
+  void WatchUnguarded();
   void Stop();
 
   duckdb_connection connection_;

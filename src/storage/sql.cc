@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "base/memory_reserve.h"
 #include "base/text.h"
 #include "storage/arrow_scan.h"
 #include "storage/duck_handle.h"
@@ -143,6 +144,7 @@ class DuckSession : public SqlSession {
   DuckSession(DuckConnection connection, std::shared_ptr<ArrowTables> tables, std::int64_t id)
       : connection_(std::move(connection)), tables_(std::move(tables)), id_(id) {}
   ~DuckSession() override {
+    const UseMemoryReserve reserve;
     Execute(fmt::format("USE memory; DETACH {}", catalog_name()))
         .Ignore("the catalog of a session is empty but for views, and dies with the engine");
     tables_->RemoveSession(id_);

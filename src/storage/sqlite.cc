@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "storage/sqlite_log.h"
+
 namespace weirhouse::storage {
 namespace {
 constexpr int kBusyTimeoutMs = 5000;  // longer than any commit of ours holds the write lock
@@ -232,6 +234,7 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
     return Status(Code::kNotFound, fmt::format("database does not exist: {}", path))
         .WithError("WH7012");
   }
+  WEIRHOUSE_TRY_STATUS(CheckSqliteLog(path));
   sqlite3* raw = nullptr;
   // A reader of a WAL database still needs its -shm file, which SQLite makes if the folder may be
   // written.

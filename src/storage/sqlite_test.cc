@@ -1,5 +1,7 @@
 #include "storage/sqlite.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 #include <thread>
 
@@ -194,6 +196,85 @@ TEST_F(SqliteDatabase, KeepsCommitsWhenTheProcessDies) {
   std::filesystem::copy(path_ + "-wal", path_ + ".copy-wal");
   ASSERT_OK_AND(auto copy, Sqlite::Open(path_ + ".copy", false));
   EXPECT_THAT(Names(*copy), ElementsAre("a"));
+}
+
+// SQLite takes a bit that rotted for the end of the log: all that was committed behind it is gone.
+TEST_F(SqliteDatabase, RefusesALogThatLostABitBeforeItsLastTransaction) {
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES (?)", {std::string(name)}));
+  }
+  const std::string database = ReadFile(path_);
+  const std::string log = ReadFile(path_ + "-wal");
+  const std::size_t frame = 24 + 4096;
+  const std::size_t frames = (log.size() - 32) / frame;
+  ASSERT_GT(frames, 3U);
+  int told = 0;
+  const auto hurt = [&](std::size_t at, int bit) {
+    const std::string copy = scratch_ / fmt::format("copy{}-{}", at, bit);
+    std::string bytes = log;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+    WriteFile(copy, database);
+    WriteFile(copy + "-wal", bytes);
+    for (const bool read_only : {true, false}) {
+      const auto opened = Sqlite::Open(copy, read_only);
+      if (opened.ok()) return read_only ? 0 : -1;
+      EXPECT_EQ(opened.status().error_code(), "WH7021");
+      EXPECT_THAT(opened.status().message(), HasSubstr(copy + "-wal"));
+    }
+    return 1;
+  };
+  // Three inserts are three transactions: everything up to the second of them is told.
+  for (const std::size_t at :
+       {0UL, 3UL, 9UL, 17UL, 30UL, 36UL, 42UL, 50UL, 100UL, 32 + frame + 777}) {
+    const int seen = hurt(at, at == 3 ? 0 : 3);
+    EXPECT_EQ(seen, 1) << at;
+    told += seen;
+  }
+  EXPECT_EQ(told, 10);
+  // The last transaction may have been cut short by a power cut, and so may what comes after it.
+  EXPECT_EQ(hurt(log.size() - 9, 1), 0);
+  WriteFile(scratch_ / "cut", database);
+  WriteFile(scratch_ / "cut-wal", log.substr(0, log.size() - 100));
+  ASSERT_OK_AND(auto cut, Sqlite::Open(scratch_ / "cut", false));
+  EXPECT_THAT(Names(*cut), ElementsAre("a", "b"));
+}
+
+// A commit that failed leaves its frames, and a shorter one takes the place of the first of them.
+TEST_F(SqliteDatabase, TakesALogInWhichFailedCommitsLeftTheirFrames) {
+  ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES ('a')"));
+  const std::string database = ReadFile(path_);
+  const std::string begun = ReadFile(path_ + "-wal");
+  std::string log;
+  for (const int rows : {1, 300, 900}) {
+    const std::string copy = scratch_ / fmt::format("copy{}", rows);
+    WriteFile(copy, database);
+    WriteFile(copy + "-wal", begun);
+    ASSERT_OK_AND(auto db, Sqlite::Open(copy, false));
+    ASSERT_OK(db->Begin());
+    for (int i = 0; i < rows; ++i) {
+      ASSERT_OK(db->Run("INSERT INTO t (v) VALUES (?)", {std::string(100, 'x')}));
+    }
+    ASSERT_OK(db->Commit());
+    const std::string longer = ReadFile(copy + "-wal");
+    ASSERT_GT(longer.size(), log.size());
+    log += longer.substr(log.size());
+  }
+  WriteFile(scratch_ / "left", database);
+  WriteFile(scratch_ / "left-wal", log);
+  ASSERT_OK_AND(auto left, Sqlite::Open(scratch_ / "left", false));
+  std::int64_t found = 0;
+  ASSERT_OK(left->Each("SELECT count(*) FROM t", {}, [&](const DatabaseRow& row) {
+    found = row.Int(0);
+    return Status::Ok();
+  }));
+  EXPECT_EQ(found, 2);
+}
+
+TEST_F(SqliteDatabase, TakesALogThatWasBegunAnewOverAnOlderOne) {
+  for (int i = 0; i < 20; ++i) ASSERT_OK(db_->Run("INSERT INTO t (v) VALUES (?)", {i}));
+  ASSERT_OK(db_->Script("PRAGMA wal_checkpoint(RESTART)"));
+  ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES ('new')"));
+  for (const bool read_only : {true, false}) ASSERT_OK(Sqlite::Open(path_, read_only));
 }
 
 TEST_F(SqliteDatabase, WritesAheadAndSyncsFully) {

@@ -1,9 +1,10 @@
 #include "table/avro.h"
 
-#include <zlib.h>
+#include <fmt/format.h>
 
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "base/digest.h"
 #include "table/inflate.h"
@@ -155,20 +156,6 @@ class Decoder {
   std::int64_t values_ = 0;
 };
 
-std::string Deflate(std::string_view bytes) {
-  z_stream stream{};
-  WEIRHOUSE_CHECK(deflateInit2(&stream, 1, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  WEIRHOUSE_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 void AppendLong(std::string& out, std::int64_t value) {
   auto bits = (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
   while (bits >= 0x80) {
@@ -285,7 +272,7 @@ std::string AvroWriter::Finish() {
     const std::string_view bytes = std::string_view(body_).substr(block.begin, block.size);
     AppendLong(out, block.records);
     if (deflate) {
-      AppendBytes(out, Deflate(bytes));
+      AppendBytes(out, Deflate(bytes, DeflateForm::kRaw));
     } else {
       AppendBytes(out, bytes);
     }

@@ -1,8 +1,10 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "table/delete_merge.h"
 #include "table/key_index.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
@@ -82,16 +84,15 @@ class Compaction {
 
   // Which files to rewrite, by partition.
   Result<std::vector<Group>> Choose(const Scan& scan) {
-    WEIRHOUSE_TRY(const std::vector<FileDeletes> shares, DeletedShares(disk_, base_));
     std::map<std::pair<int, std::vector<std::optional<std::string>>>, Group> groups;
     std::map<std::pair<int, std::vector<std::optional<std::string>>>, Group> small;
-    for (std::size_t i = 0; i < scan.tasks().size(); ++i) {
-      const Scan::Task& task = scan.tasks()[i];
+    for (const Scan::Task& task : scan.tasks()) {
       const auto key = std::pair(task.file.spec_id, task.file.partition);
-      const auto rows = static_cast<double>(task.file.row_count);
-      const bool worn =
-          static_cast<double>(shares[i].deleted_rows) > options_.deleted_share_min * rows;
-      if (options_.all || worn) {
+      bool worn = options_.all;
+      if (!worn) {
+        WEIRHOUSE_TRY(worn, IsWorn(task));
+      }
+      if (worn) {
         groups[key].push_back(&task);
       } else if (task.file.size_bytes < options_.small_file_bytes) {
         small[key].push_back(&task);
@@ -145,6 +146,33 @@ class Compaction {
   }
 
  private:
+  // Whether enough of its rows are masked. This is asked after each batch: how many positions its
+  // delete files name is enough where those are few, and which they are costs as much as the rows.
+  Result<bool> IsWorn(const Scan::Task& task) const {
+    const auto enough = options_.deleted_share_min * static_cast<double>(task.file.row_count);
+    std::vector<std::shared_ptr<const PositionDeletes>> naming;
+    std::size_t named = 0;
+    for (const auto& deletes : task.deletes) {
+      if (deletes->content != DataFile::Content::kPositionDeletes) continue;
+      WEIRHOUSE_TRY(std::shared_ptr<const PositionDeletes> positions,
+                    LoadPositionDeletes(disk_, *deletes));
+      const auto it = positions->find(task.file.path);
+      if (it == positions->end()) continue;
+      named += it->second.size();
+      naming.push_back(std::move(positions));
+    }
+    if (static_cast<double>(named) <= enough) return false;
+    std::vector<std::int64_t> masked;
+    masked.reserve(named);
+    for (const auto& positions : naming) {
+      const std::vector<std::int64_t>& list = positions->find(task.file.path)->second;
+      masked.insert(masked.end(), list.begin(), list.end());
+    }
+    std::sort(masked.begin(), masked.end());
+    masked.erase(std::unique(masked.begin(), masked.end()), masked.end());
+    return static_cast<double>(masked.size()) > enough;
+  }
+
   void SplitBySize(Group tasks, std::vector<Group>& out) const {
     std::sort(tasks.begin(), tasks.end(), [](const Scan::Task* a, const Scan::Task* b) {
       return std::tie(a->file.data_sequence_number, a->file.path) <
@@ -177,7 +205,9 @@ Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
   const CommitSeqOf no_commit;
   WEIRHOUSE_TRY(const std::vector<Group> groups,
                 Compaction(disk, base, options, no_commit).Choose(scan));
-  return !groups.empty();
+  if (!groups.empty()) return true;
+  WEIRHOUSE_TRY(const auto deletes, DeletesToMerge(disk, *base));
+  return !deletes.empty();
 }
 
 Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
@@ -217,6 +247,7 @@ Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& 
     // readers that have seen its parts do not see it as new.
     write.state_->added_sequence_numbers.resize(write.state_->added.size(), newest);
   }
+  WEIRHOUSE_TRY(write.state_->merged_deletes, DeletesToMerge(disk, *base));
   return write.Finish();
 }
 }  // namespace weirhouse::table

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include "table/delete_merge.h"
+#include "table/snapshot_change.h"
 #include "table/table_fixture_test.h"
 #include "table/value.h"
 
@@ -57,6 +61,69 @@ TEST_F(CompactionTest, RewritesOnlyFilesWithMoreThanTheShareDeleted) {
   EXPECT_EQ(summary.at("deleted-data-files"), "1");
   EXPECT_EQ(summary.at("added-data-files"), "1");
   EXPECT_EQ(DeletedShares(disk(), compact.table).value()[0].deleted_rows, 1);
+}
+
+TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
+  std::string thousand;
+  for (int id = 0; id < 1000; ++id)
+    thousand += fmt::format("{}{{\"id\":{}}}", id == 0 ? "[" : ",", id);
+  StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), thousand + "]", "r0");
+  // Each batch corrects a row of the large file, and the row of the batch before.
+  for (int i = 0; i < kDeleteFilesMergeAt; ++i) {
+    EXPECT_FALSE(WantsCompaction(disk(), staged.table, {.deleted_share_min = 1.0}).value()) << i;
+    staged = AppendHistory(staged.table, fmt::format("[{{\"id\":{}}}]", 2000 + i), "r");
+    staged = Delete(staged.table, {i, 1999 + i});
+  }
+  const TablePtr before = staged.table;
+  const std::string ids = Ids(before);
+  EXPECT_TRUE(WantsCompaction(disk(), before, {.deleted_share_min = 1.0}).value());
+  staged = Compact(before, {});
+  EXPECT_EQ(Ids(staged.table), ids);
+  EXPECT_EQ(staged.snapshots[0].operation, "replace");
+  EXPECT_EQ(staged.snapshots[0].total_rows, 1000 - kDeleteFilesMergeAt + 1);
+  const auto& summary = staged.table->current_snapshot()->summary;
+  EXPECT_EQ(summary.at("total-delete-files"), "1");
+  EXPECT_EQ(summary.at("removed-delete-files"), std::to_string(kDeleteFilesMergeAt));
+  EXPECT_EQ(summary.at("total-position-deletes"), std::to_string(kDeleteFilesMergeAt));
+  EXPECT_EQ(summary.at("total-data-files"), "2");
+  const SnapshotChange change = CompareSnapshots(disk(), *staged.table, before->current_snapshot(),
+                                                 *staged.table->current_snapshot())
+                                    .value();
+  EXPECT_EQ(change.rows_before, change.rows_after);
+  ClearTableCaches();
+  ASSERT_OK_AND(const TablePtr read,
+                LoadTable(disk(), before->name, staged.change.metadata_location));
+  EXPECT_EQ(Ids(read), ids);
+  ScanOptions past;
+  past.snapshot = before->current_snapshot()->id;
+  EXPECT_EQ(Ids(read, past), ids);
+  // Rows that are masked afterwards are masked beside what was merged.
+  staged = Delete(staged.table, {500});
+  EXPECT_EQ(Read(staged.table)->num_rows(), 1000 - kDeleteFilesMergeAt);
+  EXPECT_FALSE(WantsCompaction(disk(), staged.table, {}).value());
+}
+
+TEST_F(CompactionTest, DeleteFilesStayFewHoweverManyBatchesCame) {
+  std::string rows;
+  for (int id = 0; id < 6000; ++id) rows += fmt::format("{}{{\"id\":{}}}", id == 0 ? "[" : ",", id);
+  StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), rows + "]", "r0");
+  const std::string file = Find(staged.table, {0})[0].file;
+  int merges = 0;
+  std::int64_t positions_written = 0;
+  for (int i = 0; i < 500; ++i) {
+    StagedWrite write(disk(), staged.table, random_, Options("d"));
+    ASSERT_OK(write.DeleteRows(std::vector<RowPosition>{{file, i}}));
+    ASSERT_OK_AND(staged, write.Finish());
+    if (!WantsCompaction(disk(), staged.table, {}).value()) continue;
+    staged = Compact(staged.table, {});
+    ++merges;
+    const auto& summary = staged.table->current_snapshot()->summary;
+    positions_written += std::stoll(summary.at("added-position-deletes"));
+    EXPECT_LT(std::stoi(summary.at("total-delete-files")), kDeleteFilesMergeAt / 2 + 8);
+  }
+  EXPECT_LE(merges, 500 / (kDeleteFilesMergeAt / 2 - 8));
+  EXPECT_LT(positions_written, 500 * 5);
+  EXPECT_EQ(Read(staged.table)->num_rows(), 5500);
 }
 
 TEST_F(CompactionTest, NothingToDoIsANoOp) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/status.h"
+
 namespace weirhouse::table {
 
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form,
@@ -32,6 +34,21 @@ std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form,
   }
   if (used > bytes_max) return std::nullopt;
   out.resize(used);
+  return out;
+}
+
+std::string Deflate(std::string_view bytes, DeflateForm form) {
+  z_stream stream{};
+  const int window = form == DeflateForm::kRaw ? -MAX_WBITS : MAX_WBITS + 16;
+  WEIRHOUSE_CHECK(deflateInit2(&stream, 1, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string out(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  WEIRHOUSE_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
   return out;
 }
 }  // namespace weirhouse::table

@@ -17,4 +17,6 @@ inline bool IsGzip(std::string_view bytes) { return bytes.substr(0, 2) == "\x1f\
 
 // Absent if the bytes are damaged or cut, or inflate to more than `bytes_max`.
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form, std::size_t bytes_max);
+// At the fastest level: what is written at each commit is read a few times.
+std::string Deflate(std::string_view bytes, DeflateForm form);
 }  // namespace weirhouse::table

@@ -2,6 +2,7 @@
 #include <arrow/util/decimal.h>
 
 #include "table/manifest.h"
+#include "table/stage_many.h"
 #include "table/table_cache.h"
 #include "table/table_fixture_test.h"
 #include "table/value.h"
@@ -87,6 +88,28 @@ class PartitionWriteTest : public TableTest {
     return LoadTable(disk(), table->name, table->metadata_location).value();
   }
 };
+
+TEST_F(PartitionWriteTest, ManyRowsAreWrittenAPieceAtATimeOnePartitionInAFile) {
+  const auto rows = RowsOfEveryType(20);
+  const auto digest = ContentDigest(*rows).value();
+  for (const std::vector<std::string>& partitioning : {std::vector<std::string>{},
+                                                       {"bucket(3, id)"},
+                                                       {"name"},
+                                                       {"year(at)", "truncate(50, price)"},
+                                                       {"on"}}) {
+    for (const std::int64_t piece_rows : {3, 1000}) {
+      const TablePtr base = NewTableOfEveryType(partitioning);
+      StagedWrite write(disk(), base, random_, Options());
+      const storage::Scratch scratch{scratch_ / "tmp", piece_rows};
+      ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch));
+      ASSERT_OK_AND(const StagedTable staged, write.Finish());
+      ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), Reloaded(staged.table), {}));
+      for (const Scan::Task& task : scan.tasks()) EXPECT_LE(task.file.row_count, 2 * piece_rows);
+      ASSERT_OK_AND(const auto read, scan.ReadAll());
+      EXPECT_EQ(ContentDigest(*read).value(), digest) << partitioning.size() << " " << piece_rows;
+    }
+  }
+}
 
 TEST_F(PartitionWriteTest, EveryTransformOfEveryTypeReadsBackTheSameRows) {
   const auto digest = ContentDigest(*RowsOfEveryType(20)).value();

@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
 #include "base/text.h"
+#include "table/inflate.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 
@@ -9,6 +12,11 @@ namespace weirhouse::table {
 namespace {
 
 constexpr int kSpecFieldFirst = 1000;
+
+// Longer metadata is gzipped, to about a seventh: it is written whole at each commit. What fits
+// into a few pages stays as it is, for whoever looks with an editor.
+constexpr std::size_t kPlainMetadataBytesMax = 16u << 10;
+constexpr char kCodecProperty[] = "write.metadata.compression-codec";  // Iceberg's: none | gzip
 
 const Schema* SchemaById(const TableMetadata& metadata, int schema_id) {
   for (const Schema& schema : metadata.schemas) {
@@ -33,6 +41,12 @@ int VersionOf(const std::string& location) {
     ++digits;
   }
   return digits > 0 && digits < name.size() && name[digits] == '-' ? version : -1;
+}
+
+bool WantsGzip(const TableMetadata& metadata, std::string_view json) {
+  const auto codec = metadata.properties.find(kCodecProperty);
+  if (codec == metadata.properties.end()) return json.size() > kPlainMetadataBytesMax;
+  return codec->second == "gzip" || codec->second == "GZIP";
 }
 }  // namespace
 
@@ -204,18 +218,22 @@ Result<StagedTable> WriteNextMetadata(storage::Disk& disk, const TablePtr& base,
       next.metadata_log.erase(next.metadata_log.begin(), next.metadata_log.end() - kMetadataLogMax);
     }
   }
-  next.metadata_location = fmt::format("{}/metadata/{:05}-{}.metadata.json", next.location,
-                                       VersionOf(base->metadata_location) + 1, random.Uuid4());
-  const std::string json = SerializeTableMetadata(next);
+  std::string bytes = SerializeTableMetadata(next);
+  const bool gzip = WantsGzip(next, bytes);
+  if (gzip) bytes = Deflate(bytes, DeflateForm::kGzip);
+  // Readers tell the form by the name.
+  next.metadata_location =
+      fmt::format("{}/metadata/{:05}-{}{}.metadata.json", next.location,
+                  VersionOf(base->metadata_location) + 1, random.Uuid4(), gzip ? ".gz" : "");
   WEIRHOUSE_FAILPOINT("table.stage.metadata");
   const std::string path = LocalPath(next.metadata_location);
-  WEIRHOUSE_TRY_STATUS(disk.Write(path, json));
+  WEIRHOUSE_TRY_STATUS(disk.Write(path, bytes));
   catalog::FileRecord record;
   record.path = path;
   record.table = next.name;
   record.kind = "metadata";
-  record.size_bytes = static_cast<std::int64_t>(json.size());
-  record.sha256 = Sha256Of(json);
+  record.size_bytes = static_cast<std::int64_t>(bytes.size());
+  record.sha256 = Sha256Of(bytes);
   records.push_back(std::move(record));
   staged.change.metadata_location = next.metadata_location;
   staged.files = std::move(records);

@@ -1,10 +1,12 @@
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "table/commit_summary.h"
+#include "table/delete_merge.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 #include "table/value.h"
@@ -13,6 +15,8 @@ namespace weirhouse::table {
 namespace {
 
 constexpr std::int64_t kSmallManifestBytes = 8 << 20;  // larger ones are not merged again
+
+constexpr char kIdempotencyKeyKey[] = "weirhouse.idempotency-key";
 
 constexpr int kFilePathId = 2147483546;
 constexpr int kPositionId = 2147483545;
@@ -36,7 +40,9 @@ class SnapshotBuilder {
 
   Status LoadParent();
   Result<const DataFile*> FindLive(std::string_view path);
+  const DataFile* FindKept(std::string_view path) const;
   Status WritePositionDeletes();
+  Status MergePositionDeletes();
   Result<DataFile> WriteDeleteFile(int spec_id,
                                    const std::vector<std::optional<std::string>>& partition,
                                    const PositionDeletes& deletes);
@@ -72,7 +78,10 @@ Status SnapshotBuilder::LoadParent() {
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
                 LoadManifestList(state_.disk, state_.parent->manifest_list));
   parent_manifests_ = *list;
-  if (state_.deleted_rows.empty() && state_.removed_files.empty()) return Status::Ok();
+  if (state_.deleted_rows.empty() && state_.removed_files.empty() &&
+      state_.merged_deletes.empty()) {
+    return Status::Ok();
+  }
   for (const ManifestFile& file : parent_manifests_) {
     if (!file.has_live_files()) continue;
     WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest,
@@ -99,6 +108,16 @@ Result<const DataFile*> SnapshotBuilder::FindLive(std::string_view path) {
                             path))
       .WithError("WH7058")
       .WithHint("another commit may have rewritten it: plan the change again on the new snapshot");
+}
+
+// A data file of the parent that this write leaves in the table; nullptr if it is not one.
+const DataFile* SnapshotBuilder::FindKept(std::string_view path) const {
+  if (state_.removed_files.contains(path)) return nullptr;
+  for (const auto& manifest : data_manifests_) {
+    const auto it = manifest->live_by_path.find(path);
+    if (it != manifest->live_by_path.end()) return manifest->entries[it->second].file.get();
+  }
+  return nullptr;
 }
 
 Result<DataFile> SnapshotBuilder::WriteDeleteFile(
@@ -175,6 +194,39 @@ Status SnapshotBuilder::WritePositionDeletes() {
   return Status::Ok();
 }
 
+// What the merged files say of data files that stay, in one file for each partition. It gets the
+// new sequence number, and no file that it names is younger than what named it.
+Status SnapshotBuilder::MergePositionDeletes() {
+  std::map<std::pair<int, std::vector<std::optional<std::string>>>, PositionDeletes> groups;
+  for (const auto& [manifest_file, manifest] : delete_manifests_) {
+    for (const ManifestEntry& entry : manifest->entries) {
+      if (!entry.live() || !state_.merged_deletes.contains(entry.file->path)) continue;
+      WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> deletes,
+                    LoadPositionDeletes(state_.disk, *entry.file));
+      for (const auto& [path, positions] : *deletes) {
+        const DataFile* file = FindKept(path);
+        if (file == nullptr || file->spec_id != entry.file->spec_id ||
+            file->partition != entry.file->partition ||
+            file->data_sequence_number > entry.file->data_sequence_number) {
+          continue;
+        }
+        auto& list = groups[{file->spec_id, file->partition}][path];
+        list.insert(list.end(), positions.begin(), positions.end());
+      }
+    }
+  }
+  for (auto& [key, deletes] : groups) {
+    for (auto& [path, positions] : deletes) {
+      std::sort(positions.begin(), positions.end());
+      positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+    }
+    WEIRHOUSE_TRY(DataFile file, WriteDeleteFile(key.first, key.second, deletes));
+    KeepPositionDeletes(file.path, std::make_shared<const PositionDeletes>(std::move(deletes)));
+    delete_files_.push_back(std::move(file));
+  }
+  return Status::Ok();
+}
+
 Status SnapshotBuilder::DropEverything() {
   for (const ManifestFile& file : parent_manifests_) {
     if (!file.has_live_files()) continue;
@@ -237,7 +289,10 @@ Status SnapshotBuilder::RewriteWithout(const ManifestFile& file, const Manifest&
         summary_.AddRemovedLiveRows(entry.file->row_count - masked);
       }
     } else {
-      WEIRHOUSE_TRY(goes[i], IsDangling(*entry.file));
+      goes[i] = state_.merged_deletes.contains(entry.file->path);
+      if (!goes[i]) {
+        WEIRHOUSE_TRY(goes[i], IsDangling(*entry.file));
+      }
     }
     any = any || goes[i];
   }
@@ -314,23 +369,6 @@ bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
                      [](const PartitionField& field) { return CanApply(field.transform); });
 }
 
-// The length up to which manifests of a group are merged, once there are enough of them. The newest
-// are many and short; what earlier merges made waits until the rest has grown to a fair part of it,
-// so that an entry is rewritten a few times in its life and not at every merge.
-std::int64_t MergeUpTo(std::vector<std::int64_t> lengths) {
-  std::sort(lengths.begin(), lengths.end());
-  constexpr std::size_t kAtLeast = kManifestsMergeAt / 2;
-  constexpr std::int64_t kFairPart = 4;
-  std::int64_t sum = 0;
-  std::int64_t up_to = 0;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    if (i >= kAtLeast && lengths[i] > sum * kFairPart) break;
-    sum += lengths[i];
-    up_to = lengths[i];
-  }
-  return up_to;
-}
-
 // Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them.
 Status SnapshotBuilder::MergeSmall() {
   std::map<Group, std::vector<std::int64_t>> small;
@@ -342,7 +380,9 @@ Status SnapshotBuilder::MergeSmall() {
   std::map<Group, std::int64_t> merged_up_to;
   for (auto& [group, lengths] : small) {
     const bool enough = lengths.size() + 1 >= static_cast<std::size_t>(kManifestsMergeAt);
-    merged_up_to[group] = enough && CanWriteSpec(group.second) ? MergeUpTo(std::move(lengths)) : -1;
+    merged_up_to[group] = enough && CanWriteSpec(group.second)
+                              ? MergeUpTo(std::move(lengths), kManifestsMergeAt)
+                              : -1;
   }
   std::vector<ManifestFile> kept;
   for (ManifestFile& file : kept_) {
@@ -406,7 +446,7 @@ Result<Snapshot> SnapshotBuilder::Conclude() {
   for (const auto& [key, value] : state_.options.summary) snapshot.summary[key] = value;
   snapshot.summary["weirhouse.run-id"] = state_.options.run_name;
   if (!state_.options.idempotency_key.empty()) {
-    snapshot.summary["weirhouse.idempotency-key"] = state_.options.idempotency_key;
+    snapshot.summary[kIdempotencyKeyKey] = state_.options.idempotency_key;
   }
   std::string operation = state_.options.operation;
   if (operation.empty()) {
@@ -421,9 +461,10 @@ Result<Snapshot> SnapshotBuilder::Build() {
   uuid_ = state_.random.Uuid4();
   WEIRHOUSE_TRY_STATUS(LoadParent());
   WEIRHOUSE_TRY_STATUS(WritePositionDeletes());
+  WEIRHOUSE_TRY_STATUS(MergePositionDeletes());
   if (state_.remove_all) {
     WEIRHOUSE_TRY_STATUS(DropEverything());
-  } else if (!state_.removed_files.empty()) {
+  } else if (!state_.removed_files.empty() || !state_.merged_deletes.empty()) {
     WEIRHOUSE_TRY_STATUS(DropRemovedFiles());
   } else {
     for (const ManifestFile& file : parent_manifests_) {
@@ -448,6 +489,20 @@ Status CheckVersion(TableMetadata& next) {
       .WithError("WH7051")
       .WithHint("write it with the engine that made it, or copy it into a table of version 2");
 }
+
+// What a summary says for the moment it is written, and nobody asks of an older snapshot: it would
+// be written again with each of the next hundred commits. (The catalog keeps the keys.)
+void ShortenSummaries(std::vector<Snapshot>& snapshots) {
+  for (Snapshot& snapshot : snapshots) {
+    if (!snapshot.summary.contains(kIdempotencyKeyKey)) continue;  // another writer's, or short
+    std::map<std::string, std::string> summary = snapshot.summary.map();
+    for (const char* key : {kIdempotencyKeyKey, "changed-partition-count", "manifests-created",
+                            "manifests-kept", "manifests-replaced"}) {
+      summary.erase(key);
+    }
+    snapshot.summary = std::move(summary);
+  }
+}
 }  // namespace
 
 Result<StagedTable> CommitStaged(StagedWrite::State& state) {
@@ -463,6 +518,7 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state) {
     if (state.options.ref == "main") {
       next.snapshot_log.emplace_back(snapshot.timestamp_ms, snapshot.id);
     }
+    ShortenSummaries(next.snapshots);
     next.snapshots.push_back(std::move(snapshot));
     ExpireSnapshots(next, state.options.snapshots_kept);
   }

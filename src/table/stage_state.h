@@ -50,13 +50,16 @@ struct StagedWrite::State {
   std::vector<std::int64_t> added_sequence_numbers;
   std::map<std::string, std::vector<std::int64_t>, std::less<>> deleted_rows;
   std::set<std::string, std::less<>> removed_files;
+  // Set by compaction: position-delete files that become one for each partition.
+  std::set<std::string, std::less<>> merged_deletes;
   bool remove_all = false;
   std::vector<catalog::FileRecord> records;
 
   State(storage::Disk& the_disk, TablePtr the_base, Random& the_random, StageOptions the_options);
 
   bool changes_data() const {
-    return !added.empty() || !deleted_rows.empty() || !removed_files.empty() || remove_all;
+    return !added.empty() || !deleted_rows.empty() || !removed_files.empty() || remove_all ||
+           !merged_deletes.empty();
   }
   // <location>/data/<partition>/<run>-<ordinal>-<8 hex><suffix>.parquet
   std::string NewDataPath(const PartitionSpec& spec,

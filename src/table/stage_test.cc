@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "table/table_cache.h"
@@ -217,6 +219,50 @@ TEST_F(StageTest, KeepsTheLastHundredSnapshotsAndThoseThatTagsName) {
   // The log begins after the last entry that went.
   EXPECT_EQ(staged.table->snapshot_log.size(), static_cast<std::size_t>(kSnapshotsKept));
   EXPECT_EQ(staged.table->snapshot_log.back().second, staged.table->current_snapshot()->id);
+}
+
+TEST_F(StageTest, MetadataOfAHundredSnapshotsIsShort) {
+  StagedTable staged = Append(NewFlights({}), R"([{"id":0}])");
+  EXPECT_EQ(staged.change.metadata_location.find(".gz."), std::string::npos);
+  for (int i = 1; i <= kSnapshotsKept; ++i) {
+    staged = Append(staged.table, fmt::format(R"([{{"id":{}}}])", i), fmt::format("r{}", i));
+  }
+  const std::string& location = staged.change.metadata_location;
+  EXPECT_TRUE(location.ends_with(".gz.metadata.json")) << location;
+  ASSERT_OK_AND(const std::string bytes, disk().Read(LocalPath(location)));
+  EXPECT_LT(bytes.size(), 24u << 10);
+  EXPECT_EQ(staged.files.back().size_bytes, static_cast<std::int64_t>(bytes.size()));
+  ClearTableCaches();
+  ASSERT_OK_AND(const TablePtr read, LoadTable(disk(), staged.table->name, location));
+  EXPECT_EQ(SerializeTableMetadata(*read), SerializeTableMetadata(*staged.table));
+  // Of older snapshots only what is asked of them.
+  const auto& newest = read->current_snapshot()->summary;
+  const auto& older = read->snapshots.front().summary;
+  for (const char* key : {"weirhouse.idempotency-key", "manifests-kept"}) {
+    EXPECT_TRUE(newest.contains(key)) << key;
+    EXPECT_FALSE(older.contains(key)) << key;
+  }
+  for (const char* key : {"operation", "added-records", "total-records", "weirhouse.run-id",
+                          "weirhouse.live-rows", "total-files-size"}) {
+    EXPECT_TRUE(older.contains(key)) << key;
+  }
+}
+
+TEST_F(StageTest, ATableSaysItselfWhetherItsMetadataIsCompressed) {
+  for (const char* codec : {"none", "gzip"}) {
+    StagedWrite write(disk(), NewFlights({}), random_, Options("r1"));
+    ASSERT_OK(write.Append(*Rows(R"([{"id":0}])")));
+    write.SetProperty("write.metadata.compression-codec", codec);
+    // Long enough to be compressed, or short enough not to be.
+    write.SetProperty("note", std::string(std::string_view(codec) == "none" ? 20'000 : 20, 'x'));
+    ASSERT_OK_AND(const StagedTable staged, write.Finish());
+    const bool gzip = staged.change.metadata_location.ends_with(".gz.metadata.json");
+    EXPECT_EQ(gzip, std::string_view(codec) == "gzip");
+    ClearTableCaches();
+    ASSERT_OK_AND(const TablePtr read,
+                  LoadTable(disk(), staged.table->name, staged.change.metadata_location));
+    EXPECT_EQ(read->properties, staged.table->properties);
+  }
 }
 
 TEST_F(StageTest, SmallManifestsAreMergedBeforeThereAreMany) {

@@ -32,8 +32,18 @@ struct Tried {
   std::string guard;   // a condition; empty: always
   bool whole = false;  // part of no other one
   std::int64_t offset = -1;
-  std::vector<std::string> columns;
+  bool filters = false;  // stands in WHERE
+  std::vector<std::string> columns{};
 };
+
+// Whether `condition` lets a row through; false where it fails. In a CASE its parts guard one
+// another, as they do in WHERE: as a value all of them would be computed.
+std::string LetsThrough(const std::string& condition) {
+  return fmt::format("coalesce(TRY(CASE WHEN ({}) THEN true ELSE false END), false)", condition);
+}
+std::string FailsAsCondition(const std::string& condition) {
+  return fmt::format("TRY(CASE WHEN ({}) THEN true ELSE false END) IS NULL", condition);
+}
 
 bool IsAggregate(const Json& node) {
   if (TextOf(node, "class") == "WINDOW") return true;
@@ -112,7 +122,8 @@ class Expressions {
     WEIRHOUSE_TRY(std::string sql, TextOfNode(node));
     const Json location = node.value("query_location", Json());
     const bool known = location.is_number_unsigned() && location.get<std::uint64_t>() < INT32_MAX;
-    tried_.push_back({std::move(sql), guard, whole, known ? location.get<std::int64_t>() : -1, {}});
+    tried_.push_back(
+        {std::move(sql), guard, whole, known ? location.get<std::int64_t>() : -1, false});
     AddColumns(node, tried_.back().columns);
     return Status();
   }
@@ -153,7 +164,7 @@ class Expressions {
     for (const Json& check : node.value("case_checks", Json::array())) {
       WEIRHOUSE_TRY_STATUS(Add(check.at("when_expr"), guard, whole));
       WEIRHOUSE_TRY(const std::string when, TextOfNode(check.at("when_expr")));
-      const std::string holds = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", when);
+      const std::string holds = LetsThrough(when);
       WEIRHOUSE_TRY_STATUS(Add(check.at("then_expr"), And(guard, holds), whole));
       guard = And(guard, "NOT " + holds);
     }
@@ -213,6 +224,7 @@ struct Question {
   std::string select;              // "SELECT r.wh_row FROM … WHERE "
   std::vector<Tried> tried;        // parts before their whole
   std::vector<std::string> where;  // beside it: that it is reached
+  std::string condition_fails;     // that WHERE fails, its parts in the order of the text
 };
 
 std::string SqlOf(const Question& question, std::size_t i) {
@@ -259,10 +271,12 @@ Result<Question> Ask(storage::SqlSession& session, const std::string& query,
     Expressions wheres(session, tree);
     WEIRHOUSE_TRY_STATUS(wheres.Add(where, ""));
     WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
-    kept = fmt::format("coalesce(TRY(CAST(({}) AS BOOLEAN)), false)", text);
+    kept = LetsThrough(text);
     question.tried = wheres.tried();
+    for (Tried& part : question.tried) part.filters = true;
     question.where.assign(question.tried.size(),
                           fmt::format("TRY(struct_pack(v := ({}))) IS NULL", text));
+    question.condition_fails = FailsAsCondition(text);
   }
   Expressions items(session, tree);
   WEIRHOUSE_TRY_STATUS(items.Add(select.at("select_list"), ""));
@@ -324,6 +338,13 @@ Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
   if (question.tried.empty()) return failing;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> numbered, Numbered(input));
   WEIRHOUSE_TRY_STATUS(registers(numbered));
+  std::set<std::int64_t> reached;  // rows on which WHERE fails
+  if (!question.condition_fails.empty()) {
+    WEIRHOUSE_TRY(
+        const auto rows,
+        RowsOf(session, BindRunTime(question.select + question.condition_fails, run_time)));
+    reached.insert(rows.begin(), rows.end());
+  }
   std::size_t begin = 0;  // of the parts of the expression at hand
   for (std::size_t whole = 0; whole < question.tried.size(); ++whole) {
     if (!question.tried[whole].whole) continue;
@@ -336,8 +357,10 @@ Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
       const Tried& tried = question.tried[part];
       for (const std::int64_t row : fails) {
         if (open.erase(row) == 0) continue;
-        failing.emplace(row, FailingExpression{CutText(tried.sql, kExpressionBytesMax),
-                                               tried.offset, tried.columns});
+        const bool guarded = tried.filters && reached.count(row) == 0;
+        failing.emplace(row,
+                        FailingExpression{CutText(tried.sql, kExpressionBytesMax), tried.offset,
+                                          tried.columns, tried.filters, guarded});
       }
     }
     begin = whole + 1;
@@ -361,8 +384,9 @@ Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& se
     SourceSpan span = checked.definition.table.span;
     if (expression.offset >= 0) span = text.SpanAt(static_cast<std::size_t>(expression.offset), 1);
     failing.emplace(
-        row, FailingPlace{fmt::format("{}:{}:{}", checked.definition.path, span.line, span.column),
-                          expression.sql, expression.columns});
+        row,
+        FailingPlace{fmt::format("{}:{}:{}", checked.definition.path, span.line, span.column),
+                     expression.sql, expression.columns, expression.filters, expression.guarded});
   }
   return failing;
 }

@@ -23,10 +23,13 @@ struct FailingExpression {
   std::string sql;                   // as the SQL engine writes it, at most 120 bytes
   std::int64_t offset;               // where it begins in the query; -1: unknown
   std::vector<std::string> columns;  // that it names, whosever
+  bool filters = false;              // it stands in WHERE
+  bool guarded = false;  // and is not reached if the parts of that are taken in their order
 };
 // Asks the SQL engine which expression of the one SELECT `query` fails on which row of
 // `input`, which it reads as `table`: each is tried by itself, in the rows that its WHERE lets
-// through. Of several the innermost, first one counts. By row of `input`. Empty where the query
+// through; those of the WHERE in all rows, as the engine takes its parts in an order of its own. Of
+// several the innermost, first one counts. By row of `input`. Empty where the query
 // cannot be asked so: several SELECTs, a table that is read twice, functions that may not be tried.
 // Other inputs must be registered; `registers` puts rows under the name `table`, and is given those
 // of `input` with a column more.
@@ -43,6 +46,8 @@ struct FailingPlace {
   std::string place;       // "processed/visit.sql:4:3"
   std::string expression;  // as the SQL engine writes it
   std::vector<std::string> columns;
+  bool filters = false;  // it stands in WHERE
+  bool guarded = false;  // and is not reached if the parts of that are taken in their order
 };
 // The same of a transform, with the places in its file.
 Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,

@@ -30,28 +30,48 @@ bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
                      });
 }
 
+// Rows of the input on which the SQL may fail.
+struct Suspects {
+  std::vector<std::int64_t> rows;    // in order
+  std::vector<FailingPlace> places;  // one for each of `rows`; empty: unknown
+  bool alike = false;                // it fails on all of them or on none
+};
+constexpr std::size_t kAlikeAsked = 100;  // of rows that are alike, before the others are believed
+
 // Threads: one.
 class Search {
  public:
   Search(storage::SqlSession& session, const CheckedTransform& checked, const std::string& driver,
-         const RowsPtr& input, ProcessTime run_time)
-      : session_(session), checked_(checked), driver_(driver), input_(input), run_time_(run_time) {}
+         const RowsPtr& input, ProcessTime run_time, std::size_t told)
+      : session_(session),
+        checked_(checked),
+        driver_(driver),
+        input_(input),
+        run_time_(run_time),
+        told_(told) {}
 
   Result<GoodRows> Run(const Status& failed) {
     const auto on_none = RunOver(input_->Slice(0, 0));
     if (!on_none.ok() || !ReadsAlone(checked_, driver_)) return failed;
     WEIRHOUSE_TRY(const auto failing, FindFailing(session_, checked_, driver_, input_, run_time_));
-    WEIRHOUSE_TRY_STATUS(TakeReal(failing));
     GoodRows good;
-    Result<RowsPtr> rows = bad_.empty() ? Result<RowsPtr>(failed) : RunOverGood();
+    Result<RowsPtr> rows(failed);
+    for (const bool guarded : {false, true}) {
+      const std::size_t known = bad_.size();
+      WEIRHOUSE_TRY_STATUS(TakeReal(failing, guarded));
+      if (bad_.size() > known) rows = RunOverGood();
+      if (rows.ok()) break;
+    }
     if (!rows.ok()) {
       if (!FailedOnValue(rows.status())) return rows.status();
-      WEIRHOUSE_TRY_STATUS(Bisect(0, input_->num_rows()));
+      // It fails where no expression was found to.
+      std::vector<RowsPtr> parts;
+      WEIRHOUSE_TRY_STATUS(Judge({GoodRowNumbers(), {}, false}, &parts));
       if (!bad_.empty()) rows = RunOverGood();
       if (!rows.ok() && FailedOnValue(rows.status()) && checked_.row_wise) {
         // Together they fail, apart they do not: conditions are taken in another order then.
-        auto parts = arrow::ConcatenateTables(parts_);
-        if (parts.ok()) rows = *parts;
+        auto joined = arrow::ConcatenateTables(parts);
+        if (joined.ok()) rows = *joined;
       }
       if (!rows.ok()) return rows.status();
     }
@@ -67,59 +87,91 @@ class Search {
   }
 
   // What fails where it is tried need not be reached: the engine may do without a cast in a
-  // comparison. That is so for all rows or for none, so one row for each place tells.
-  Status TakeReal(const std::map<std::int64_t, FailingPlace>& failing) {
-    std::map<std::string, bool> real;  // by place and expression
+  // comparison, and takes the parts of a condition in an order of its own. So the SQL itself is
+  // asked, of each place apart; of those that others guard only if it goes on to fail.
+  Status TakeReal(const std::map<std::int64_t, FailingPlace>& failing, bool guarded) {
+    std::map<std::string, Suspects> places;  // by place and expression
     for (const auto& [row, place] : failing) {
-      const auto [known, fresh] = real.try_emplace(place.place + " " + place.expression, false);
-      if (fresh) {
-        const auto alone = RunOver(input_->Slice(row, 1));
-        if (!alone.ok() && !FailedOnValue(alone.status())) return alone.status();
-        known->second = !alone.ok();
-      }
-      if (known->second) bad_.emplace(row, place);
+      if (place.guarded != guarded) continue;
+      Suspects& suspects = places[place.place + " " + place.expression];
+      suspects.places.emplace_back(place);
+      suspects.rows.push_back(row);
+      // An item of the SELECT list is computed for each row that WHERE lets through, or for none.
+      suspects.alike = !place.filters;
     }
+    for (const auto& [text, suspects] : places) WEIRHOUSE_TRY_STATUS(Judge(suspects, nullptr));
     return Status();
   }
 
-  // The rows from `begin` up to `end` that are not known to be bad.
-  Result<RowsPtr> Good(std::int64_t begin, std::int64_t end) const {
-    arrow::BooleanBuilder keep;
-    arrow::Status status = keep.Reserve(end - begin);
-    for (std::int64_t row = begin; status.ok() && row < end; ++row)
-      keep.UnsafeAppend(bad_.count(row) == 0);
-    std::shared_ptr<arrow::Array> mask;
-    if (status.ok()) status = keep.Finish(&mask);
-    if (!status.ok()) return Status(Code::kInternal, status.ToString());
-    auto kept = arrow::compute::Filter(input_->Slice(begin, end - begin), mask);
-    if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
-    return kept->table();
-  }
-  Result<RowsPtr> RunOverGood() {
-    WEIRHOUSE_TRY(const RowsPtr rows, Good(0, input_->num_rows()));
-    return RunOver(rows);
-  }
-
-  // Adds the rows of [begin, end) that fail alone.
-  Status Bisect(std::int64_t begin, std::int64_t end) {
-    WEIRHOUSE_TRY(const RowsPtr rows, Good(begin, end));
-    if (rows->num_rows() == 0) return Status();
-    const auto answer = RunOver(rows);
-    if (answer.ok()) {
-      parts_.push_back(*answer);
-      return Status();
+  // Adds those of `suspects` that the SQL fails on alone. Runs over several at a time: over twice
+  // as many where those passed, over half as many where it failed. `passed` gets what the SQL gives
+  // of the others; null: that is not asked for.
+  Status Judge(const Suspects& suspects, std::vector<RowsPtr>* passed) {
+    const std::size_t count = suspects.rows.size();
+    std::size_t step = std::max<std::size_t>(count, 1);
+    std::size_t failed = 0;
+    for (std::size_t begin = 0; begin < count;) {
+      if (suspects.alike && failed == begin && failed >= kAlikeAsked) {
+        for (; begin < count; ++begin) AddBad(suspects, begin);
+        break;
+      }
+      step = std::min(step, count - begin);
+      WEIRHOUSE_TRY(const RowsPtr rows, RowsOf(suspects.rows, begin, step));
+      const auto answer = RunOver(rows);
+      if (answer.ok()) {
+        if (passed != nullptr) passed->push_back(*answer);
+        begin += step;
+        step *= 2;
+      } else if (!FailedOnValue(answer.status())) {
+        return answer.status();
+      } else if (step > 1) {
+        step /= 2;
+      } else {
+        AddBad(suspects, begin++);
+        ++failed;
+      }
     }
-    if (!FailedOnValue(answer.status())) return answer.status();
-    if (end - begin == 1) {
-      FailingPlace place;
+    return Status();
+  }
+  void AddBad(const Suspects& suspects, std::size_t i) {
+    FailingPlace place;
+    if (!suspects.places.empty()) {
+      place = suspects.places[i];
+    } else {
       const SourceSpan& span = checked_.definition.table.span;
       place.place = fmt::format("{}:{}:{}", checked_.definition.path, span.line, span.column);
-      bad_.emplace(begin, std::move(place));
-      return Status();
     }
-    const std::int64_t middle = begin + (end - begin) / 2;
-    WEIRHOUSE_TRY_STATUS(Bisect(begin, middle));
-    return Bisect(middle, end);
+    bad_.emplace(suspects.rows[i], std::move(place));
+  }
+
+  // `count` of the rows `chosen` from the one at `begin` on.
+  Result<RowsPtr> RowsOf(const std::vector<std::int64_t>& chosen, std::size_t begin,
+                         std::size_t count) const {
+    if (chosen[begin + count - 1] - chosen[begin] == static_cast<std::int64_t>(count) - 1)
+      return input_->Slice(chosen[begin], static_cast<std::int64_t>(count));
+    arrow::Int64Builder builder;
+    std::shared_ptr<arrow::Array> indexes;
+    arrow::Status status =
+        builder.AppendValues(chosen.data() + begin, static_cast<std::int64_t>(count));
+    if (status.ok()) status = builder.Finish(&indexes);
+    if (!status.ok()) return Status(Code::kInternal, status.ToString());
+    auto taken = arrow::compute::Take(arrow::Datum(input_), arrow::Datum(indexes));
+    if (!taken.ok()) return Status(Code::kInternal, taken.status().ToString());
+    return taken->table();
+  }
+
+  std::vector<std::int64_t> GoodRowNumbers() const {
+    std::vector<std::int64_t> good;
+    for (std::int64_t row = 0; row < input_->num_rows(); ++row) {
+      if (bad_.count(row) == 0) good.push_back(row);
+    }
+    return good;
+  }
+  Result<RowsPtr> RunOverGood() {
+    const std::vector<std::int64_t> good = GoodRowNumbers();
+    if (good.empty()) return RunOver(input_->Slice(0, 0));
+    WEIRHOUSE_TRY(const RowsPtr rows, RowsOf(good, 0, good.size()));
+    return RunOver(rows);
   }
 
   std::int64_t RecordOf(std::int64_t row) const {
@@ -134,7 +186,7 @@ class Search {
     std::vector<PoisonRow> poison;
     for (const auto& [row, place] : bad_) {
       PoisonRow told{RecordOf(row), place.place, place.expression, {}};
-      if (poison.size() < kToldInFull) {
+      if (told_ + poison.size() < kToldInFull) {
         const auto alone = RunOver(input_->Slice(row, 1));
         if (!alone.ok()) told.found = WordsOf(alone.status().message());
         const std::string values = ValuesOf(*input_, row, place.columns);
@@ -155,8 +207,8 @@ class Search {
   const std::string& driver_;
   const RowsPtr input_;
   const ProcessTime run_time_;
+  const std::size_t told_;
   std::map<std::int64_t, FailingPlace> bad_;  // by row of the input
-  std::vector<RowsPtr> parts_;                // what slices that did not fail gave
 };
 }  // namespace
 
@@ -169,10 +221,10 @@ std::string CutText(std::string text, std::size_t bytes_max) {
 
 Result<GoodRows> RunAround(storage::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,
-                           ProcessTime run_time) {
+                           ProcessTime run_time, std::size_t told) {
   Result<RowsPtr> rows = RunTransform(session, checked, run_time);
   if (rows.ok()) return GoodRows{*std::move(rows), {}};
   if (!FailedOnValue(rows.status())) return rows.status();
-  return Search(session, checked, driver, input, run_time).Run(rows.status());
+  return Search(session, checked, driver, input, run_time, told).Run(rows.status());
 }
 }  // namespace weirhouse::transform

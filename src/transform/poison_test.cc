@@ -1,11 +1,43 @@
 #include "transform/poison.h"
 
+#include <algorithm>
+#include <map>
+
 #include "transform/flights_fixture.h"
 #include "transform/run.h"
 
 namespace weirhouse::transform {
 namespace {
 using testing::TableOf;
+
+class CountingSession : public storage::SqlSession {
+ public:
+  explicit CountingSession(storage::SqlSession& session) : session_(session) {}
+  Status Execute(std::string_view sql) override { return session_.Execute(sql); }
+  Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
+    ++queries;
+    return session_.Query(sql);
+  }
+  storage::SqlBounds SetBounds(storage::SqlBounds bounds) override {
+    return session_.SetBounds(std::move(bounds));
+  }
+  Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
+    return session_.Register(name, std::move(rows));
+  }
+  Status Unregister(const std::string& name) override { return session_.Unregister(name); }
+  Result<std::string> ParseToJson(std::string_view sql) override {
+    return session_.ParseToJson(sql);
+  }
+  Result<std::string> JsonToSql(std::string_view json) override { return session_.JsonToSql(json); }
+  Result<std::shared_ptr<arrow::Schema>> Describe(std::string_view sql) override {
+    return session_.Describe(sql);
+  }
+
+  int queries = 0;
+
+ private:
+  storage::SqlSession& session_;
+};
 
 class PoisonTest : public ::testing::Test {
  protected:
@@ -32,11 +64,44 @@ class PoisonTest : public ::testing::Test {
     WEIRHOUSE_TRY(checked_, CheckTransform(*session_, definition, schemas_));
     const auto rows = Rows(values);
     WEIRHOUSE_TRY_STATUS(RegisterInput(*session_, checked_, "records.o", rows));
-    return RunAround(*session_, checked_, "records.o", rows, ProcessTime());
+    CountingSession counted(*session_);
+    auto good = RunAround(counted, checked_, "records.o", rows, ProcessTime());
+    queries_ = counted.queries;
+    return good;
+  }
+
+  // Which of `values` the SQL over each alone keeps, leaves out and fails on.
+  using Fates = std::map<std::string, std::string>;
+  Fates FatesAlone(const std::string& sql, const std::vector<std::string>& values) {
+    Fates fates;
+    for (const std::string& value : values) {
+      const auto good = Run(sql, {value});
+      EXPECT_OK(good);
+      if (!good.ok()) continue;
+      fates[value] = !good->poison.empty()         ? "fails"
+                     : good->rows->num_rows() == 1 ? "kept"
+                                                   : "left out";
+    }
+    return fates;
+  }
+  Fates FatesTogether(const std::string& sql, const std::vector<std::string>& values) {
+    Fates fates;
+    const auto good = Run(sql, values);
+    EXPECT_OK(good);
+    if (!good.ok()) return fates;
+    for (const std::string& value : values) fates[value] = "left out";
+    const auto& ids = static_cast<const arrow::StringArray&>(
+        *(*good->rows->CombineChunks())->GetColumnByName("id")->chunk(0));
+    for (std::int64_t i = 0; i < ids.length(); ++i)
+      fates[values[std::stoul(ids.GetString(i))]] = "kept";
+    for (const PoisonRow& row : good->poison)
+      fates[values[static_cast<std::size_t>(row.record)]] = "fails";
+    return fates;
   }
 
   std::unique_ptr<storage::SqlEngine> engine_;
   std::unique_ptr<storage::SqlSession> session_;
+  int queries_ = 0;  // of the last Run
   std::shared_ptr<arrow::Schema> schema_;
   SchemaCatalog schemas_;
   CheckedTransform checked_;
@@ -109,6 +174,54 @@ TEST_F(PoisonTest, ManyBadRowsAreFoundTogether) {
           values));
   EXPECT_EQ(good.rows->num_rows(), 1);
   EXPECT_EQ(good.poison.size(), 2999u);
+  EXPECT_LT(queries_, 250);
+}
+
+TEST_F(PoisonTest, WhatFailsDependsOnTheRowAloneWhateverTheOrder) {
+  // What begins with a "t" is no number, and most conditions say so.
+  for (const char* where :
+       {"r.a LIKE 't%' OR CAST(r.a AS INTEGER) > 5", "CAST(r.a AS INTEGER) > 5 OR r.a LIKE 't%'",
+        "r.a NOT LIKE 't%' AND CAST(r.a AS INTEGER) > 5",
+        "CAST(r.a AS INTEGER) > 5 AND r.a NOT LIKE 't%'",
+        "CAST(r.a AS INTEGER) > 5 AND r.n < 5 AND r.n > 0", "CAST(r.a AS INTEGER) = 7",
+        "NOT (r.a LIKE 't%' OR CAST(r.a AS INTEGER) > 5)",
+        "CASE WHEN r.a LIKE 't%' OR CAST(r.a AS INTEGER) > 5 THEN r.n < 5 ELSE false END",
+        "(r.n < 5 OR CAST(r.a AS INTEGER) > 5) AND (r.a LIKE 't%' OR CAST(r.a AS INTEGER) > 6)"}) {
+    const std::string sql =
+        std::string(kHeader) + "SELECT r.id, r.a FROM records.o AS r WHERE " + where;
+    std::vector<std::string> values{"x", "t", "7", "1", "text", "xxxxxxx"};
+    const Fates alone = FatesAlone(sql, values);
+    std::sort(values.begin(), values.end());
+    for (int order = 0; order < 8; ++order) {
+      EXPECT_EQ(FatesTogether(sql, values), alone) << where;
+      for (int i = 0; i < 97; ++i) std::next_permutation(values.begin(), values.end());
+    }
+  }
+}
+
+TEST_F(PoisonTest, WhereHasNoMoreToPayForABadRowThanOneRun) {
+  std::vector<std::string> values{"t"};
+  for (int i = 1; i < 5000; ++i) values.push_back((i % 25 == 0 ? "x" : "") + std::to_string(i));
+  for (const char* where :
+       {"r.a <> 't' AND CAST(r.a AS INTEGER) >= 0", "r.a = 't' OR CAST(r.a AS INTEGER) > 0"}) {
+    ASSERT_OK_AND(
+        const GoodRows good,
+        Run(std::string(kHeader) + "SELECT r.id FROM records.o AS r WHERE " + where, values));
+    EXPECT_EQ(good.poison.size(), 199u);
+    EXPECT_EQ(good.poison.front().expression, "CAST(r.a AS INTEGER)");
+    EXPECT_LT(queries_, 199 + 100 + 50) << where;  // 100 are told in the engine's words
+  }
+}
+
+TEST_F(PoisonTest, WhatOnlyARunTellsIsFoundInFewRuns) {
+  std::vector<std::string> values;
+  for (int i = 0; i < 2000; ++i) values.push_back((i % 40 == 7 ? "x" : "") + std::to_string(i));
+  ASSERT_OK_AND(const GoodRows good, Run("-- wh: table processed.o; key id; mode full\n"
+                                         "WITH w AS (SELECT r.id, r.a FROM records.o AS r) "
+                                         "SELECT w.id, CAST(w.a AS INTEGER) AS a FROM w",
+                                         values));
+  EXPECT_EQ(good.poison.size(), 50u);
+  EXPECT_LT(queries_, 50 * (2 * 6 + 2));
 }
 }  // namespace
 }  // namespace weirhouse::transform

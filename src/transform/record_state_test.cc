@@ -197,6 +197,10 @@ class Batches {
     for (StoredLoser& loser : Stored(plan.losers, run_)) log.push_back(std::move(loser));
   }
 
+  Result<UpsertPlan> Plan(const arrow::Table& rows, const storage::Scratch& scratch) {
+    return PlanUpsert(checked_, rows, current_, &versions_, scratch);
+  }
+
   StateCounts counts;
   std::vector<StoredLoser> log;
 
@@ -231,6 +235,65 @@ TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
     // However they came, as many of each kind.
     ASSERT_EQ(CountsOf(FatesByDefinition(first, ordered)), batches.counts) << number;
   }
+}
+
+void ExpectSamePlan(const UpsertPlan& plan, const UpsertPlan& wanted, int number) {
+  const auto rows = [](const std::shared_ptr<arrow::Table>& table) {
+    return table == nullptr ? "" : weirhouse::testing::RowsAsJson(*table);
+  };
+  const auto places = [](const UpsertPlan& of) {
+    std::multiset<std::pair<std::string, std::int64_t>> found;
+    for (const auto& row : of.deletes) found.emplace(row.file, row.position);
+    return found;
+  };
+  ASSERT_EQ(rows(plan.current_rows), rows(wanted.current_rows)) << number;
+  ASSERT_EQ(rows(plan.history_rows), rows(wanted.history_rows)) << number;
+  ASSERT_EQ(places(plan), places(wanted)) << number;
+  ASSERT_EQ(plan.states, wanted.states) << number;
+  const auto losers = [](const UpsertPlan& of) {
+    std::vector<StoredLoser> stored = Stored(of.losers, 0);
+    if (of.loser_rows != nullptr) stored = ReadLosers(*of.loser_rows).value();
+    std::map<RecordId, std::tuple<RecordState, RecordId, std::optional<LostVersion>>> told;
+    for (const StoredLoser& loser : stored)
+      told[loser.record] = {loser.state, loser.winner, loser.version};
+    return told;
+  };
+  ASSERT_EQ(losers(plan), losers(wanted)) << number;
+}
+
+TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
+  constexpr int kCasesOfMany = 150;
+  const weirhouse::testing::ScratchFolder folder;
+  const auto store = storage::KvStore::Open(folder / "kv", {}).value();
+  const std::vector<CheckedTransform> tables = {Checked("order seq"),
+                                                Checked("order seq; history keep"), Checked(""),
+                                                Checked("order arrival; history keep")};
+  for (int number = 0; number < kCasesOfMany; ++number) {
+    SeededRandom random(static_cast<std::uint64_t>(number));
+    const CheckedTransform& checked = tables[static_cast<std::size_t>(number) % tables.size()];
+    Batches batches(*store, checked, number);
+    const std::vector<Event> before = RandomEvents(random);
+    batches.Add(before);
+    std::vector<Event> events;
+    for (int i = 0; i < 3; ++i) {
+      for (Event event : RandomEvents(random)) {
+        event.record = static_cast<std::int64_t>(before.size() + events.size() + 1);
+        event.key += static_cast<char>('a' + random.Below(3));
+        if (random.Below(2) == 0) event.key.resize(1);
+        events.push_back(event);
+      }
+    }
+    const auto rows = RowsOf(events);
+    const storage::Scratch scratch{folder / "tmp", static_cast<std::int64_t>(1 + random.Below(5))};
+    ASSERT_OK_AND(const UpsertPlan at_once, batches.Plan(*rows, {}));
+    ASSERT_OK_AND(const UpsertPlan in_pieces, batches.Plan(*rows, scratch));
+    ASSERT_EQ(in_pieces.many, static_cast<std::int64_t>(events.size()) > scratch.piece_rows);
+    ExpectSamePlan(in_pieces, at_once, number);
+    ASSERT_OK_AND(const UpsertPlan full, PlanFull(checked, *rows));
+    ASSERT_OK_AND(const UpsertPlan full_in_pieces, PlanFull(checked, *rows, scratch));
+    ExpectSamePlan(full_in_pieces, full, number);
+  }
+  EXPECT_THAT(storage::LocalDisk().List(folder / "tmp").value(), IsEmpty());
 }
 
 TEST(RecordState, ChangesOfAWholeRunLeadFromAnyStateToItsOwn) {

@@ -25,6 +25,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "base/status.h"
+#include "storage/row_store.h"
 #include "table/key_index.h"
 #include "table/table.h"
 #include "transform/check.h"
@@ -89,6 +90,9 @@ struct RejectedRow {
 };
 
 struct UpsertPlan {
+  // Its rows lie in a file, and neither `entries` nor `versions` are told: the indexes are to
+  // follow the files that are written (KeyIndex::Refresh, VersionIndex::Refresh).
+  bool many = false;
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
   std::vector<table::RowPosition> deletes;     // rows of the table that they replace, or that left
   std::vector<std::string> gone;               // keys that have no current row any more
@@ -108,6 +112,9 @@ struct UpsertPlan {
   std::vector<RecordId> settled_records;
   StateCounts states;         // all zero if the query is not row-wise
   std::vector<Loser> losers;  // by record
+  // Instead of `losers`, of rows that are many and are not all there are: in the columns of
+  // LoserSchema, in any order, the run still open; may be null.
+  std::shared_ptr<arrow::Table> loser_rows;
   std::vector<RejectedRow> rejected;
   // Rows that were rejected when they came, of rows of the driver that left: only a chain has them.
   std::vector<RejectedRow> taken_back;
@@ -121,9 +128,11 @@ Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
 // from new versions; only `order arrival` without history does without (null).
 // Both indexes must stand at the main snapshots of their tables (Refresh).
 // Cost: one look-up per key, a second one only where a key comes again with another order. 900 rows
-// against 340,000: 2.2 ms.
+// against 340,000: 2.2 ms. Of rows that are many by `scratch`, a piece at a time is in memory, and
+// all rows of one key; besides, what lost or is replaced.
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
-                              table::KeyIndex& current, VersionIndex* versions);
+                              table::KeyIndex& current, VersionIndex* versions,
+                              const storage::Scratch& scratch = {});
 
 // A version as the history holds it.
 struct HistoryRow {
@@ -146,8 +155,9 @@ Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Tabl
                               const SettledKeys& settled);
 
 // The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
-// `history_rows` are the whole tables. Memory: keys and digests of all rows.
-Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows);
+// `history_rows` are the whole tables. Memory: keys and digests of all rows, or as PlanUpsert.
+Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows,
+                            const storage::Scratch& scratch = {});
 
 // The index entries of the current rows with their places, once the rows are written.
 std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(

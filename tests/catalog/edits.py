@@ -1,8 +1,8 @@
 """Edits rows of a catalog one at a time, as somebody with a database shell would, and asks `wh verify --deep`.
 
 Each column of each table is changed in its first and its last row, rows are taken out, copied, and put under a commit
-that does not exist, bits are flipped in indexes. SQLite's own checksums and indexes stay valid, but for the last kind.
-Every edit must be seen. `DECIDES_NOTHING` names what may pass, and why.
+that does not exist, indexes and views are dropped, triggers made, bits are flipped in indexes. SQLite's own checksums
+and indexes stay valid, but for the last kind. Every edit must be seen. `DECIDES_NOTHING` names what may pass, and why.
 
     .deps/venv/bin/python tests/catalog/edits.py            every edit
     .deps/venv/bin/python tests/catalog/edits.py --only setting
@@ -185,6 +185,12 @@ def edits_of(path):
             values = [STATES.get(table, ["x"])[0] if name == "state" else value for name, value in zip(columns, values)]
             edits.append(("forged row", f"{table}[only]", [
                 (f"insert into {table} ({', '.join(columns)}) values ({', '.join('?' * len(columns))})", values)]))
+    for kind, name in db.execute("select type, name from sqlite_master where type in ('index', 'view') and sql is not null"):
+        edits.append(("layout", f"{kind} {name}", [(f"drop {kind} {name}", [])]))
+    for table, _, _ in layout(db):
+        if not table.startswith("sqlite_"):
+            edits.append(("layout", f"trigger on {table}", [
+                (f"create trigger quiet after insert on {table} begin update counter set next = next; end", [])]))
     db.close()
     return edits
 

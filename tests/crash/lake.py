@@ -5,6 +5,7 @@ depend on how the product reads. Iceberg's Avro files are decoded here, as far a
 manifest lists need it.
 """
 import functools
+import gzip
 import hashlib
 import json
 import pathlib
@@ -219,7 +220,8 @@ class Table:
 
     def __init__(self, metadata_location):
         self.path = local(metadata_location)
-        self.metadata = json.loads(self.path.read_text())
+        content = self.path.read_bytes()
+        self.metadata = json.loads(gzip.decompress(content) if self.path.name.endswith(".gz.metadata.json") else content)
 
     def snapshot(self, snapshot_id):
         for snapshot in self.metadata["snapshots"]:

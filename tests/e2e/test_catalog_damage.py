@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from project import Project
+from project import Project, wait_until
 
 CONTRACT = ("apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n"
             "    logicalType: object\n    properties:\n      - { name: id, logicalType: string, required: true }\n")
@@ -95,3 +95,40 @@ def test_an_older_catalog_that_is_put_back_is_told(lab):
     lab.wh("ingest")
     assert [life[:20] for life in lab.json("verify")["other_lives"]] == [told["other_lives"][0][:20]]
     assert {row["id"] for row in lab.rows("select id from processed.a")} == {"k1", "k2", "k3", "k5"}
+
+
+@pytest.mark.parametrize("sql, said", [
+    ("drop index object_arrival", "object_arrival"),
+    ("drop view iceberg_tables", "iceberg_tables"),
+    ("create trigger quiet after insert on object begin delete from landing; end", "quiet"),
+    ("drop index node_key; create unique index node_key on node (kind, key, seq)", "node_key"),
+])
+def test_a_layout_that_somebody_changed_is_told(lab, sql, said):
+    db = sqlite3.connect(lab.path)
+    db.executescript(sql)
+    db.close()
+    for verb in (["verify"], ["verify", "--deep"]):
+        assert f'"{said}"' in lab.wh(*verb, code=9).stdout
+
+
+def test_a_log_that_lost_a_bit_is_told_before_anything_is_lost(lab, tmp_path):
+    settle(lab.path)
+    with lab.serve() as daemon:
+        for day in (4, 5, 6):
+            lab.land("a", f"2026-03-0{day}.jsonl", f'{{"id":"k{day}"}}\n'.encode())
+            wait_until(lambda: lab.status()["states"].get("processed") == day, 20, "the file")
+        daemon.kill()    # the log stays, with what has not been moved into the database
+        daemon.wait()
+    log = lab.path.with_name("catalog.db-wal")
+    whole = log.read_bytes()
+    hurt = bytearray(whole)
+    hurt[len(hurt) // 3] ^= 16
+    log.write_bytes(hurt)
+    for verb in (["verify", "--deep"], ["status"], ["ingest"], ["sql", "select 1"]):
+        done = lab.wh(*verb, code=9)
+        assert "WH7021" in done.stderr and "catalog.db-wal" in done.stderr, done.stderr
+    assert log.read_bytes() == hurt
+    log.write_bytes(whole)
+    lab.wh("ingest")
+    lab.wh("verify", "--deep")
+    assert len(lab.rows("select id from processed.a")) == 6

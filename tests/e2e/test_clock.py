@@ -1,4 +1,5 @@
 """A wall clock that is set back or ahead harms nothing, and is told."""
+import http.client
 import json
 import shutil
 import subprocess
@@ -48,7 +49,8 @@ def at(tmp_path_factory):
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", folder / "shift.so", folder / "shift.c", "-ldl"], check=True)
 
     def run(project, days, *arguments, code=0):
-        return project.wh(*arguments, code=code, env={"LD_PRELOAD": str(folder / "shift.so"), "SHIFT_DAYS": str(days)})
+        return project.wh(*arguments, code=code, env=run.clock(days))
+    run.clock = lambda days: {"LD_PRELOAD": str(folder / "shift.so"), "SHIFT_DAYS": str(days)}
     return run
 
 
@@ -107,3 +109,29 @@ def test_what_waits_for_another_try_does_not_wait_for_a_year(tmp_path, at):
     (project.folder / "up").write_text("")
     project.wh("ingest")
     assert [event["subject"] for event in told(project)] == ["processed.t"]
+
+
+def opens(daemon, token):
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=10)
+    try:
+        connection.request("GET", "/iceberg/v1/namespaces", headers={"authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_token_lives_by_the_wall_clock_and_a_revoked_one_never_again(tmp_path, at):
+    project = make(tmp_path, "")
+    month, gone = (project.json("token", "create", "--name", name, "--role", "reader", "--on", "*", "--expires", "30d")["token"]
+                   for name in ("month", "gone"))
+    at(project, 400, "token", "revoke", "gone", "--reason", "lost")
+    for days, lives in ((0, True), (400, False), (0, True), (-400, True)):
+        with project.serve("--no-watch", env=at.clock(days)) as daemon:
+            status, body = opens(daemon, month)
+            assert status == (200 if lives else 401) and ("WH7092" in body) == (not lives), (days, body)
+            status, body = opens(daemon, gone)
+            assert status == 401 and "WH7093" in body, (days, body)
+            assert opens(daemon, project.token)[0] == 200
+            # Nobody waits for a year.
+            assert project.wh("run", timeout=20).returncode == 0

@@ -1,11 +1,17 @@
 """What a look and a batch cost does not grow with what was committed before them. Rows are put into the catalog as history would."""
+import datetime
 import json
 import random
 import resource
 import sqlite3
 import subprocess
 
+import duckdb
+import pytest
+from pyiceberg.table import StaticTable
+
 from project import WH, Project, environment
+from test_interop import load_extensions
 
 FILES = {
     "weirhouse.yaml": "name: small\nversion: 1\nsources:\n  t: { landing: landing/t/, format: jsonl, contract: t }\n",
@@ -30,10 +36,10 @@ schema:
 }
 
 
-def make(folder):
+def make(folder, warmup=1):
     for path, text in FILES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+        (folder / path).write_text(text.replace("warmup: 1", f"warmup: {warmup}"))
     (folder / "landing/t").mkdir(parents=True)
     project = Project(folder)
     project.wh("init")
@@ -81,8 +87,9 @@ def test_a_look_and_a_status_cost_the_same_after_a_long_history(tmp_path):
     assert cpu(project, "status") < 1.5 * status + 0.05
 
 
-def test_a_gate_reads_the_batches_of_its_windows(tmp_path):
-    project = make(tmp_path / "p")
+@pytest.mark.parametrize("warmup, state", [(1, "passed"), (1000, "warming")])
+def test_a_gate_reads_the_batches_of_its_windows(tmp_path, warmup, state):
+    project = make(tmp_path / "p", warmup)
     land(project, 1)
     project.wh("run")
     catalog = sqlite3.connect(project.folder / ".weirhouse/catalog.db")
@@ -102,4 +109,34 @@ def test_a_gate_reads_the_batches_of_its_windows(tmp_path):
         ((row[0], row[1], f"b{i}", row[2] - 86_400_000_000 * (60 + i), *row[3:]) for i in range(800)))
     catalog.commit()
     assert min(batch(4), batch(5)) < 1.5 * first + 0.1
-    assert [gate["state"] for gate in project.status()["gates"]] == ["passed"]
+    assert [gate["state"] for gate in project.status()["gates"]] == [state]
+
+
+def test_after_a_hundred_small_batches_metadata_and_deletes_are_few(tmp_path):
+    project = make(tmp_path / "p")
+    (project.folder / "gates/t.yaml").unlink()
+    (project.folder / "weirhouse.yaml").write_text(
+        FILES["weirhouse.yaml"].replace("contract: t }", "contract: t, batch: { by: name, pattern: '{date}' } }"))
+    project.wh("apply", "--yes")
+    # Each batch corrects one row of the first, which is too large to be folded for that.
+    for number in range(110):
+        rows = ([{"id": f"{i}", "x": 0, "at": "2024-01-01T00:00:00Z"} for i in range(2000)] if number == 0 else
+                [{"id": f"{number}", "x": number, "at": "2024-01-02T00:00:00Z"}])
+        day = (datetime.date(2024, 1, 1) + datetime.timedelta(days=number)).isoformat()
+        (project.folder / f"landing/t/{day}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for _ in range(2):  # deletes are merged at the end of a run
+        project.wh("run")
+    catalog = sqlite3.connect(project.folder / ".weirhouse/catalog.db")
+    location = catalog.execute("select metadata_location from table_pointer where name = 'processed.t'").fetchone()[0]
+    assert location.endswith(".gz.metadata.json")
+    assert (tmp_path / location).stat().st_size < 24_000
+    table = StaticTable.from_metadata(location)
+    assert len(table.snapshots()) == 100
+    assert table.current_snapshot().summary["total-delete-files"] == "1"
+    rows = table.scan().to_arrow()
+    assert rows.num_rows == 2000 and sum(rows["x"].to_pylist()) == sum(range(110))
+    connection = duckdb.connect()
+    load_extensions(connection)
+    assert connection.sql(f"select count(*), sum(x) from iceberg_scan('{location}')").fetchall() == [(2000, sum(range(110)))]
+    assert project.rows("select count(*) as n from processed.t") == [{"n": 2000}]
+    project.wh("verify", "--deep")

@@ -156,3 +156,53 @@ def test_events_that_nobody_wants_cost_one_transaction(tmp_path):
         land(project, day)
     project.wh("ingest")
     assert project.status()["events"].keys() == {"sent"}
+
+
+def test_every_table_that_changes_is_told_and_every_run_that_ends(tmp_path):
+    """Whatever moves a table, a batch, a decision or other SQL, tells it with its rows."""
+    rules = rule("notify", "table_committed", "cat >> got.jsonl") \
+        + rule("", "run_finished", "cat >> runs.jsonl").removeprefix(":\n")
+    project = make(tmp_path, rules, gate=True)
+    land(project, 1)
+    project.wh("ingest", code=3)                                        # 3 rows, the gate wants 500
+    run = project.json("gate", "list")["gates"][0]["last_run"]
+    project.wh("gate", "override", run, "--reason", "a short day")
+    project.edit("processed/t.sql", ("SELECT r.id,", "SELECT r.id, 1 AS one,"))
+    project.wh("apply", "--yes")
+    project.wh("run")
+    tables = [(event["data"]["batch"], event["data"]["rows_added"]) for event in told(project)
+              if event["subject"] == "processed.t"]
+    assert tables == [("2024-01-01", 3), ("rebuild", 3)]
+    runs = [event["data"] for event in told(project, "runs.jsonl")]
+    assert all(event["type"] == "weirhouse.run.finished" for event in told(project, "runs.jsonl"))
+    assert [(one["kind"], one["state"]) for one in runs if one["kind"] in ("raw", "processed", "override")] == [
+        ("raw", "committed"), ("processed", "halted"), ("override", "committed"), ("processed", "committed")]
+    assert [one["tables"] for one in runs if one["kind"] == "override"] == [["processed.t"]]
+    assert {one["run"] for one in runs} >= {run}
+
+
+def test_a_decision_that_cannot_be_taken_is_not_promised(tmp_path):
+    project = make(tmp_path, "", gate=True)
+    land(project, 1)
+    project.wh("ingest", code=3)
+    run = project.json("gate", "list")["gates"][0]["last_run"]
+    for verb in ("override", "discard"):
+        project.wh("gate", verb, run, "--reason", "x", "--dry-run")
+        project.wh("gate", verb, "r1", "--reason", "x", "--dry-run", code=5)
+        project.wh("gate", verb, "r9999", "--reason", "x", "--dry-run", code=6)
+    land(project, 2)
+    project.wh("ingest", code=3)
+    assert f"wait behind {run}" in project.wh("plan").stdout
+    assert project.json("status")["waiting"]["behind_halted"] == {"run": run, "records": 3}
+
+
+def test_a_file_that_is_refused_whole_fires_the_rate(tmp_path):
+    rules = rule("alerts", "'quarantine_rate > 1%'", "cat >> got.jsonl")
+    project = make(tmp_path, rules)
+    land(project, 1)
+    project.wh("ingest")
+    assert told(project) == []
+    project.land("t", "2024-01-02.jsonl.gz", b"\x1f\x8b\x08 cut short")
+    project.wh("ingest", code=3)
+    (event,) = told(project)
+    assert event["data"]["object"] == "2024-01-02.jsonl.gz" and event["data"]["quarantined"] == event["data"]["records"]

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import sys
+import time
 import urllib.parse
 
 import pytest
@@ -138,6 +139,28 @@ def test_a_rebuilt_store_answers_as_the_one_that_was_filled(tmp_path):
     project.wh("run", "--full")
     assert [answers(project, *keys, at=at, view=name) for name, at in asked] == before
     project.wh("skew", "--pairs", "300")
+
+
+def test_skew_asks_of_each_view_and_says_what_it_could_not_ask(tmp_path):
+    long_ago = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - 60 * 86400))
+    rows = lines({"id": str(i), "g": f"g{i}", "x": i, "at": long_ago} for i in range(50))
+    project = make(tmp_path / "p", FIELDS, HISTORY, view("v", SUMS) + view("w", SUMS), clock="clock: wall\n", pattern=False)
+    project.land("t", "1.jsonl", rows)
+    project.wh("run")
+    # All rows are older than what the store keeps: it is asked what it says now.
+    skew = project.json("skew", "--pairs", "20")
+    assert (skew["pairs"], skew["differing"], skew["status_differing"], skew["not_asked"]) == (40, 0, 0, [])
+    assert "questions  same" in project.wh("verify", "--rebuild").stdout
+    # A cache of another project's holds nothing of this one's views.
+    other = make(tmp_path / "q", FIELDS, HISTORY, view("v", SUMS) + view("w", SUMS), clock="clock: wall\n", pattern=False)
+    other.land("t", "1.jsonl", rows)
+    other.wh("run")
+    shutil.rmtree(project.folder / ".weirhouse/kv")
+    shutil.copytree(other.folder / ".weirhouse/kv", project.folder / ".weirhouse/kv")
+    project.wh("feature", "get", "v@1:*", "g=g7", code=8)
+    skew = project.json("skew", "--pairs", "20", code=8)
+    assert skew["pairs"] == 0 and [text.split(":")[0] for text in skew["not_asked"]] == ["v@1", "w@1"]
+    assert "not asked: v@1: " in project.wh("skew", code=8).stdout
 
 
 def test_a_view_that_is_being_filled_is_said_to_be(tmp_path):

@@ -114,3 +114,23 @@ def test_an_address_that_cannot_be_reached_is_said_without_its_password(on_postg
                                  ("", 2, "WH7044")):
         done = on_postgres.wh("status", env={"WEIRHOUSE_PG": address}, code=code)
         assert error in done.stderr and "secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("amcheck", (False, True))
+def test_an_index_that_lost_its_rows_is_told_with_amcheck_and_without(on_postgres, clean_days, amcheck):
+    on_postgres.apply()
+    on_postgres.land_all(clean_days, days=(DAYS[0], DAYS[0]))
+    on_postgres.wh("run")
+    if amcheck and on_postgres.query(f"create extension amcheck with schema {on_postgres.schema}")[0] != 0:
+        pytest.skip("the server has no amcheck")
+    on_postgres.wh("verify", "--deep")
+    for index, table in (("run_step", "run"), ("edge_out", "edge"), ("edge_pkey", "edge"), ("snapshot_as_of", "snapshot"),
+                         ("object_pkey", "object"), ("landing_pkey", "landing"), ("verdict_by_run", "verdict")):
+        ready = f"update pg_index set indisready = %s where indexrelid = '{on_postgres.schema}.{index}'::regclass"
+        code, said = on_postgres.query(f"begin; create temp table kept as select * from {table}; {ready % 'false'}; delete from {table}; "
+                                       f"insert into {table} select * from kept; {ready % 'true'}; commit")
+        assert code == 0, said
+        found = on_postgres.wh("verify", "--deep", code=9)
+        assert f'"{index}"' in found.stdout, found.stdout
+        assert on_postgres.query(f"reindex index {index}")[0] == 0
+    on_postgres.wh("verify", "--deep")

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ from project import environment, wait_until, WH
 from test_notify import land, make
 
 SLOW = "SELECT count(*) AS n FROM range(100000000000) a(i) WHERE i % 7 = 3"
+SLOW_CHECK = "select a.range from range(3000000) a, range(3000000) b where a.range * b.range = -1"
 
 
 def start(project, *arguments):
@@ -38,6 +40,65 @@ def test_a_query_ends(tmp_path, number):
     time.sleep(1)
     end(query, number)
     assert query.returncode == 130
+
+
+def test_two_at_once_end_it_at_once(tmp_path):
+    project = make(tmp_path, "")
+    query = start(project, "sql", SLOW)
+    time.sleep(1)
+    query.send_signal(signal.SIGINT)
+    end(query, signal.SIGINT, within=2)
+    assert query.returncode == 130
+
+
+def slow_gate(tmp_path):
+    project = make(tmp_path, "", gate=True)
+    (project.folder / "gates/t.yaml").write_text(
+        f"gate: t\ntable: processed.t\nchecks:\n  - sql: {{ name: slow, rows: 0, query: \"{SLOW_CHECK}\" }}\n")
+    project.apply()
+    land(project, 1)
+    return project
+
+
+def test_a_daemon_ends_amid_sql_of_a_gate_and_a_slow_reader(tmp_path):
+    project = slow_gate(tmp_path)
+    with project.serve() as daemon:
+        with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            for _ in range(20):  # answers that nobody reads
+                slow.sendall(b"GET /v1/status HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            time.sleep(2)
+            begun = time.monotonic()
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait(15)
+            assert time.monotonic() - begun < 7
+    assert project.status()["states"].get("processed", 0) == 0
+
+
+def test_a_verb_that_a_terminal_gave_up_ends_in_the_daemon_too(tmp_path):
+    project = slow_gate(tmp_path)
+    with project.serve("--no-watch") as daemon:
+        run = start(project, "ingest")
+        time.sleep(2)
+        end(run, signal.SIGINT, within=7)
+        (project.folder / "gates/t.yaml").unlink()
+        begun = time.monotonic()
+        project.apply()
+        project.wh("ingest")
+        assert time.monotonic() - begun < 7
+        assert project.status()["states"] == {"processed": 3} and daemon.poll() is None
+
+
+@pytest.mark.parametrize("wait", (0.4, 0.8, 1.3))
+def test_a_large_batch_is_broken_off_whole(tmp_path, wait):
+    project = make(tmp_path, "")
+    land(project, 1, rows=60_000)
+    run = start(project, "ingest")
+    time.sleep(wait)
+    end(run, within=7)
+    project.wh("ingest")
+    assert project.status()["states"] == {"processed": 60_000}
+    project.wh("verify", "--deep")
 
 
 def test_sql_of_a_table_ends_and_the_next_run_begins_it_again(tmp_path):

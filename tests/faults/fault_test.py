@@ -36,7 +36,7 @@ import flips  # noqa: E402
 import kills  # noqa: E402
 
 # part → how many in the campaign, and in a sample
-PARTS = {"kills": (kills, 320, 6), "flips": (flips, 459, 17), "calls": (calls, 448, 12), "edits": (edit_rows, 650, 16)}
+PARTS = {"kills": (kills, 320, 6), "flips": (flips, 459, 17), "calls": (calls, 448, 12), "edits": (edit_rows, 850, 16)}
 
 _state = {}
 

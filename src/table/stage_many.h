@@ -1,0 +1,18 @@
+// Appends of rows that are too many for memory.
+#pragma once
+
+#include "storage/parquet.h"
+#include "storage/row_store.h"
+#include "table/table.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::table {
+
+// Appends `rows` to `write`, which began at `base`: in their order, in files of two pieces of
+// `scratch` at most; of a table with partitions in the order of these. Memory: of a file.
+Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Table& rows,
+                  const storage::ParquetOptions& options, const storage::Scratch& scratch);
+}  // namespace weirhouse::table

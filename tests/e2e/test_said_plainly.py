@@ -1,0 +1,94 @@
+"""What a verb cannot do it refuses, and what is not read is named."""
+import json
+
+import pytest
+
+from project import Project
+
+CONTRACT = """apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    logicalType: object
+    properties:
+      - { name: id, logicalType: string, required: true }
+      - { name: v, logicalType: integer }
+      - { name: at, logicalType: timestamp, required: true }
+"""
+FILES = {
+    "weirhouse.yaml": "name: lab\nversion: 1\nclock: replay\nsources:\n  t: { landing: landing/t/, after: delete }\n",
+    "contracts/t.odcs.yaml": CONTRACT,
+    "processed/t.sql": "-- wh: table processed.t; key id; order at; event at; known at\nSELECT r.id, r.v, r.at FROM records.t AS r\n",
+}
+GATE = "gate: t\ntable: processed.t\nchecks:\n  - range: { column: v, max: 100 }\n"
+SET = ("training_set: d\nspine: select id, \"at\", v > 1 as y from processed.t\ntime: at\nlabel: y\n"
+       "features: ['f@1:*']\nsplit: { by: time, train: 60%, valid: 20%, test: 20% }\n")
+VIEW = ("feature_view: f\nversion: 1\nentity: { id: string }\nsource: processed.t\nevent_time: at\nknown_time: at\n"
+        "windows: [1d]\nfeatures:\n  n: { agg: count }\n")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    project = Project(tmp_path / "lab")
+    for path, text in FILES.items():
+        project.write(path, text)
+    project.wh("init")
+    project.apply()
+    project.land("t", "1.jsonl", json.dumps({"id": "a", "v": 1, "at": "2024-01-01T00:00:00Z"}).encode() + b"\n")
+    project.wh("ingest")
+    return project
+
+
+@pytest.mark.parametrize("words", [
+    "token create --name y --role reader --on processed", "token new", "token revoke x", "table tag processed.t zz 1",
+    "table compact processed.t", "train-set build d", "model train m", "model deploy m#1", "predict m id=a", "demo-data",
+    "reproduce m#1", "serve", "run-view open processed.t"])
+def test_a_dry_run_acts_nowhere(lab, words):
+    before = lab.status()["commit"]
+    assert "--dry-run" in lab.wh(*words.split(), "--dry-run", code=2).stderr
+    assert lab.status()["commit"] == before
+    assert "--dry-run" not in lab.wh("model", "train", "--help").stdout
+    assert "--dry-run" in lab.wh("ingest", "--help").stdout
+
+
+@pytest.mark.parametrize("words", ["table list", "table show processed.t", "table history processed.t", "status", "quarantine list",
+                                   "trace processed.t:a", "verify", "run --full", "train-set build d"])
+def test_a_verb_that_cannot_look_back_refuses_to(lab, words):
+    assert "has no --at" in lab.wh(*words.split(), "--at", "1", code=2).stderr
+
+
+def test_two_of_one_name_are_refused(lab):
+    lab.write("features/f.yaml", VIEW)
+    for folder, text, kind in (("gates", GATE, "gate"), ("training_sets", SET, "training set")):
+        lab.write(f"{folder}/one.yaml", text)
+        lab.wh("validate")
+        lab.write(f"{folder}/two.yaml", text)
+        told = lab.wh("validate", code=2).stderr
+        assert f'the {kind} "' in told and "is defined twice" in told and f"{folder}/two.yaml:" in told
+        (lab.folder / folder / "two.yaml").unlink()
+
+
+def test_a_file_that_is_not_read_is_named(lab):
+    for path in ("gates/t.yml", "gates/sub/u.yaml", "contracts/other.yaml", "processed/old/x.sql"):
+        lab.write(path, GATE)
+    lab.write("gates/README.md", "of gates\n")
+    lab.write("gates/.hidden.yml", GATE)
+    notes = lab.json("validate")["notes"]
+    assert [note.split(" ")[0] for note in notes if "is not read" in note] == [
+        "contracts/other.yaml", "processed/old/x.sql", "gates/sub/u.yaml", "gates/t.yml"]
+    assert "gates/t.yml is not read" in lab.wh("plan").stderr
+
+
+def test_no_empty_catalog_takes_the_place_of_one_that_is_gone(lab):
+    kept = {path.name: path.read_bytes() for path in (lab.folder / ".weirhouse").glob("catalog.db*")}
+    for name in kept:
+        (lab.folder / ".weirhouse" / name).unlink()
+    for words in (("status",), ("init",), ("sql", "select 1")):
+        told = lab.wh(*words, code=9).stderr
+        assert "WH8007" in told and "put it back from a copy" in told
+    for name, data in kept.items():
+        (lab.folder / ".weirhouse" / name).write_bytes(data)
+    assert lab.rows("select count(*) as n from processed.t") == [{"n": 1}]
