@@ -98,10 +98,8 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
                     "SELECT object FROM kept_out WHERE reason[:6] IN ('WH2112', 'WH2114', "
                     "'WH4006', 'WH4015') "
                     "GROUP BY object, object_digest, ordinal "
-                    "HAVING NOT bool_or(ends_with(reason, ' part of the key of {}') OR "
-                    "contains(reason, {}))",
-                    owner->definition.name(),
-                    QuoteLiteral(fmt::format(" fails at {}:", owner->definition.path)))));
+                    "HAVING NOT bool_or(ends_with(reason, ' of {}'))",
+                    owner->definition.name())));
   return records->num_rows();
 }
 

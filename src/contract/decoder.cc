@@ -347,9 +347,10 @@ std::string Violation::Reason() const {
   } else if (error_code == "WH2112") {
     words = fmt::format("{} missing, part of the key of {}", at, expected);
   } else if (error_code == "WH2114" || error_code == "WH4006") {
-    words = fmt::format("{} fails at {}", expected.empty() ? "SQL" : expected, path);
+    return fmt::format("{} {} fails at {}, of {}", error_code, expected.empty() ? "SQL" : expected,
+                       path, why);
   } else if (error_code == "WH4015") {
-    words = at + " missing, a time of the view";
+    words = fmt::format("{} missing, a time of {}", at, expected);
   } else {
     words = fmt::format("{} breaks {}, expected {}", at, rule, expected);
   }

@@ -9,6 +9,7 @@
 #include "engine/contract_reading.h"
 #include "engine/external_table.h"
 #include "engine/full_run.h"
+#include "engine/left_out.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/publication.h"
@@ -49,6 +50,13 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   }
   return Status();
 }
+
+// "feature.late_v1" of "late@1".
+std::string TableOfView(const std::string& id) {
+  const std::size_t at = id.rfind('@');
+  return fmt::format("feature.{}_v{}", id.substr(0, at), id.substr(at + 1));
+}
+
 // Registers what the files say, in a commit of its own.
 Status Register(Workspace& workspace, const Plan& plan) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
@@ -60,16 +68,11 @@ Status Register(Workspace& workspace, const Plan& plan) {
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, run, "maintenance", plan.digest);
   WEIRHOUSE_TRY_STATUS(AddDefinitions(workspace, offset, publication));
-  if (plan.rebuilds) publication.request().settings.emplace_back("rebuild_pending", true);
-  return publication.Commit().status();
-}
-
-// A table of other engines that joins or gets columns is there before SQL reads it.
-bool ChangesExternal(const ProjectDefinition& project, const Plan& plan) {
   for (const PlanItem& item : plan.items) {
-    if (item.kind == "processed" && FindExternal(project, item.name) != nullptr) return true;
+    if (item.kind == "feature view" && item.action == PlanItem::Action::kRemove)
+      WEIRHOUSE_TRY_STATUS(TakeBackView(workspace, publication, TableOfView(item.name)));
   }
-  return false;
+  return publication.Commit().status();
 }
 
 // Registers what the files say together with all tables as they make them.
@@ -137,11 +140,18 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   const bool changed = !plan.empty() || applied != DefinitionDigests(workspace.project()) ||
                        readings != ReadingsToApply(readings, workspace.project());
-  if (changed && plan.rebuilds && !ChangesExternal(workspace.project(), plan)) {
-    WEIRHOUSE_TRY_STATUS(RegisterRebuilt(workspace, progress).status());
+  RunSummary rebuilt;
+  if (changed && plan.rebuilds) {
+    WEIRHOUSE_TRY(rebuilt, RegisterRebuilt(workspace, progress));
   } else if (changed) {
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   }
-  return RunPending(workspace, progress);
+  WEIRHOUSE_TRY(RunSummary summary, RunPending(workspace, progress));
+  // What the new tables cannot keep is told with what waited.
+  summary.quarantined.insert(summary.quarantined.begin(), rebuilt.quarantined.begin(),
+                             rebuilt.quarantined.end());
+  summary.warnings.insert(summary.warnings.begin(), rebuilt.warnings.begin(),
+                          rebuilt.warnings.end());
+  return summary;
 }
 }  // namespace weirhouse::engine

@@ -516,9 +516,11 @@ contract::Violation ViolationOf(const RejectedRecord& rejected) {
   violation.expected = rejected.table;
   violation.found = "null";
   if (rejected.error_code == "WH2112") return violation;
-  violation.rule = "sql";
-  violation.expected = rejected.expression;
   violation.found = rejected.found;
+  violation.rule = rejected.error_code == "WH4015" ? "time" : "sql";
+  if (rejected.error_code == "WH4015") return violation;
+  violation.expected = rejected.expression;
+  violation.why = rejected.table;
   return violation;
 }
 

@@ -105,6 +105,7 @@ class BatchRun {
   std::map<std::string, std::shared_ptr<arrow::Table>> driver_rows_;  // of transforms of mode full
   std::vector<std::unique_ptr<TableWork>> work_;
   std::map<std::string, Status> standing_;  // tables whose SQL cannot be run, and why
+  QuarantinePlaces places_;                 // of what joins the quarantine
   std::vector<gate::GateReport> reports_;
   std::vector<const gate::GateDefinition*> judged_;
   gate::State worst_ = gate::State::kPassed;

@@ -75,6 +75,12 @@ struct ChainTest : ::testing::Test {
     ASSERT_OK_AND(workspace, Workspace::Open(*project, Access::kWrite));
     ASSERT_OK(Apply(*workspace, "", NoProgress()));
   }
+  void Reopen() {
+    workspace.reset();
+    auto project = LoadProject(scratch.path().string(), "");
+    ASSERT_OK(project);
+    ASSERT_OK_AND(workspace, Workspace::Open(*project, Access::kWrite));
+  }
   static std::string Event(int id, const std::string& k, int o, int v, bool b = true) {
     return fmt::format(R"({{"id":{},"k":"{}","o":{},"v":{},"b":{},"at":"2024-01-01T{:02}:00:00Z"}})"
                        "\n",

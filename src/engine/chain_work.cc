@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
+#include "engine/keyless.h"
 #include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
 #include "table/key_index.h"
@@ -117,7 +118,7 @@ class ChainRun {
   Result<std::unique_ptr<TableWork>> Run() {
     const std::string& driver = *transform_.driver;
     WEIRHOUSE_TRY(const RowsPtr joined, upstream_.JoinedRows(state_.tables, driver));
-    WEIRHOUSE_TRY(fresh_, Select(joined, /*tells=*/true));
+    WEIRHOUSE_TRY(fresh_, Select(joined, &poison_));
     WEIRHOUSE_TRY_STATUS(FindSettled());
     WEIRHOUSE_TRY(transform::UpsertPlan plan, Decide());
     if (!plan.older.empty()) {
@@ -129,18 +130,19 @@ class ChainRun {
     plan.taken_back = std::move(taken_back_);
     auto work = TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
     work->Reject(poison_);
+    work->TakeBack(poison_gone_);
     return work;
   }
 
  private:
-  // The SELECT over these rows of the driver, without those that it fails on; `tells`: these are
-  // new. The others were told when they joined.
-  Result<RowsPtr> Select(const RowsPtr& rows, bool tells = false) {
+  // The SELECT over these rows of the driver, without those that it fails on, which are added to
+  // `poison`. Null: they were told when they joined.
+  Result<RowsPtr> Select(const RowsPtr& rows, std::vector<RejectedRecord>* poison = nullptr) {
     WEIRHOUSE_TRY_STATUS(
         RegisterRows(state_.workspace, *state_.session, transform_, *transform_.driver, rows));
     WEIRHOUSE_TRY(transform::GoodRows good,
                   RunInPieces(state_.workspace, *state_.session, transform_, rows, run_time_));
-    if (tells) poison_ = RejectedBySql(good.poison, definition_.name());
+    if (poison != nullptr) *poison = RejectedBySql(good.poison, definition_.name());
     return std::move(good.rows);
   }
 
@@ -175,9 +177,15 @@ class ChainRun {
     if (upstream_.LosesRows(*transform_.driver) && IsDriverKey()) {
       WEIRHOUSE_TRY(const std::vector<std::string> keys, upstream_.ChangedKeys(state_.tables));
       settled_.insert(keys.begin(), keys.end());
+      // Of the rows that left it is enough to know on which of them the SQL fails.
+      WEIRHOUSE_TRY(const bool kept_out, KeepsOut(state_.workspace, definition_.name()));
+      if (kept_out) {
+        WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
+        WEIRHOUSE_TRY_STATUS(Select(left, &poison_gone_).status());
+      }
     } else if (upstream_.LosesRows(*transform_.driver)) {
       WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
-      WEIRHOUSE_TRY(const RowsPtr gone, Select(left));
+      WEIRHOUSE_TRY(const RowsPtr gone, Select(left, &poison_gone_));
       WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
       WEIRHOUSE_TRY(taken_back_, transform::RowsWithoutKey(*gone, key_));
       NoteRecords(*gone);
@@ -253,9 +261,10 @@ class ChainRun {
   TableWork& upstream_;
   const ProcessTime run_time_;
   const std::vector<std::string> key_;
-  RowsPtr fresh_;                       // of the driver's rows that joined
-  std::vector<RejectedRecord> poison_;  // of them, those that the SQL fails on
-  RowsPtr all_;                         // of all its rows, once they are asked for
+  RowsPtr fresh_;                            // of the driver's rows that joined
+  std::vector<RejectedRecord> poison_;       // of them, those that the SQL fails on
+  std::vector<RejectedRecord> poison_gone_;  // the same of the rows that left
+  RowsPtr all_;                              // of all its rows, once they are asked for
   Keys settled_;
   std::vector<RecordId> left_;                      // records of the rows that left
   std::vector<transform::RejectedRow> taken_back_;  // of these, the rows without a key

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "engine/arrow_rows.h"
@@ -144,6 +145,28 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
   return Status();
 }
 
+namespace {
+// The table with the columns that its contract gives it: where an apply computes what reads it, it
+// has them with the same commit.
+Result<table::TablePtr> WithContractColumns(const transform::CheckedTransform& transform,
+                                            const table::TablePtr& table) {
+  WEIRHOUSE_TRY(const table::Schema given, table::Schema::FromArrow(*transform.output));
+  const bool has =
+      std::all_of(given.fields.begin(), given.fields.end(), [&](const table::Field& field) {
+        const table::Field* held = table->schema().Find(field.name);
+        return held != nullptr && held->type == field.type;
+      });
+  if (has) return table;
+  WEIRHOUSE_TRY(const table::Schema wanted, WantedSchema(transform, *table));
+  WEIRHOUSE_TRY(table::Schema evolved,
+                table::EvolveSchema(table->schema(), wanted, table->last_column_id));
+  auto followed = std::make_shared<table::TableMetadata>(*table);
+  followed->current_schema_id = evolved.schema_id;
+  followed->schemas.push_back(std::move(evolved));
+  return table::TablePtr(std::move(followed));
+}
+}  // namespace
+
 table::TablePtr AtSnapshot(const table::TablePtr& table, SnapshotId snapshot) {
   const table::Snapshot* current = table->current_snapshot();
   if (current != nullptr && current->id == snapshot) return table;
@@ -161,10 +184,11 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
   WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
                 workspace.FindTable(transform.definition.name()));
   if (!table || !snapshot) return EmptyRowsOf(workspace, transform.definition.name(), columns);
+  WEIRHOUSE_TRY(const table::TablePtr followed, WithContractColumns(transform, *table));
   table::ScanOptions options;
   options.columns = std::move(columns);
   WEIRHOUSE_TRY(const table::Scan scan,
-                table::Scan::Plan(workspace.disk(), AtSnapshot(*table, *snapshot), options));
+                table::Scan::Plan(workspace.disk(), AtSnapshot(followed, *snapshot), options));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
   return PlainRows(rows);
 }

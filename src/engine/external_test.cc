@@ -117,6 +117,40 @@ TEST_F(ExternalTest, AdditiveChangesOfTheContractEvolveTheTable) {
   ExpectEqualToRebuild();
 }
 
+TEST_F(ExternalTest, AChangeOfItsContractAndTheSqlOverItIsOneCommitOrNothing) {
+  ApplyAll();
+  Insert({{"t1"}, {"t2", "b", 30}});
+  Run();
+  std::string contract = kTripContract;
+  contract.replace(contract.find("1.0.0"), 5, "1.1.0");
+  contract += "      - { name: tip, logicalType: integer }\n";
+  Write("contracts/trips.odcs.yaml", contract);
+  const auto tips = [&](const std::string& select) {
+    Write("processed/tips.sql", "-- wh: table processed.tips; key trip_id; mode full\nSELECT " +
+                                    select + " FROM processed.trips AS t\n");
+    Reopen();
+  };
+  // Fails whatever rows there are.
+  tips("coalesce(min(t.trip_id), '-') AS trip_id, CAST(count(t.tip) + 300 AS TINYINT) AS tip");
+  ASSERT_OK_AND(const CommitSeq before, workspace->catalog().LastSeq());
+  EXPECT_EQ(Apply(*workspace, "", NoProgress()).status().error_code(), "WH2114");
+  ASSERT_OK_AND(const CommitSeq after, workspace->catalog().LastSeq());
+  EXPECT_EQ(before, after);
+  ASSERT_OK_AND(const table::TablePtr same, workspace->LoadTable("processed.trips"));
+  EXPECT_EQ(same->schema().Find("tip"), nullptr);
+  tips("t.trip_id, coalesce(t.tip, 7) AS tip");
+  ApplyAll();
+  ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
+  EXPECT_TRUE(plan.empty());
+  EXPECT_EQ(Rows("processed.tips"), 2);
+  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  EXPECT_NE(table->schema().Find("tip"), nullptr);
+  Delete({"t1"});
+  Run();
+  EXPECT_EQ(Rows("processed.tips"), 1);
+  ExpectEqualToRebuild();
+}
+
 TEST_F(ExternalTest, BreakingChangesAreRefused) {
   ApplyAll();
   std::string contract = kTripContract;

@@ -14,6 +14,7 @@
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
+#include "engine/keyless.h"
 #include "engine/left_out.h"
 #include "engine/online_fill.h"
 #include "engine/pipeline_state.h"
@@ -334,6 +335,30 @@ std::optional<EventTime> EndOf(const ProjectDefinition& project,
   return EventTimeOfMicros(*newest + 1);
 }
 
+// Of a view some of whose rows stand in quarantine: which of them left its source, and which
+// joined.
+Status FollowLeftOut(Workspace& workspace, storage::SqlSession& session, const SourceNews& news,
+                     CommitSeq seq, ViewWork& view) {
+  const std::string& source = view.plan->view.source;
+  if (view.whole || FindExternal(workspace.project(), source) != nullptr) return Status();
+  WEIRHOUSE_TRY(const bool kept_out, KeepsOut(workspace, view.plan->view.table_name()));
+  if (!kept_out) return Status();
+  WEIRHOUSE_TRY(const std::vector<std::string> key, SourceKeyColumns(workspace.project(), source));
+  view.left_out.clear();
+  WEIRHOUSE_TRY(const std::optional<RowChange> change,
+                RowsBetween(workspace, source, news.before, news.now));
+  if (change) {
+    WEIRHOUSE_TRY_STATUS(
+        feature::BuildGoodFeatureRows(*view.plan, change->joined, key, session, view.left_out)
+            .status());
+    return feature::BuildGoodFeatureRows(*view.plan, change->left, key, session, view.taken_back)
+        .status();
+  }
+  view.tells_all = true;
+  WEIRHOUSE_TRY(const auto rows, SourceRowsAsOf(workspace, source, seq));
+  return feature::BuildGoodFeatureRows(*view.plan, rows, key, session, view.left_out).status();
+}
+
 // The news of its source as one view takes them: all rows if it does not hold what they follow on.
 Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& plan,
                                const SourceNews& news, CommitSeq seq) {
@@ -372,6 +397,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
     WEIRHOUSE_TRY(const SourceChange change, ChangeFor(workspace, plan, news, entry.seq));
     if (change.rows == nullptr) continue;
     WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
+    WEIRHOUSE_TRY_STATUS(FollowLeftOut(workspace, *state.session, news, entry.seq, view));
     view.source_snapshot = news.now->snapshot;
     const bool loses = change.whole || change.left != nullptr;
     if (loses || FindExternal(workspace.project(), source) != nullptr)

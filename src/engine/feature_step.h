@@ -21,7 +21,9 @@ struct ViewWork {
   // Feature rows that join its table: sorted, or where they are many sorted within each chunk.
   std::shared_ptr<arrow::Table> rows;
   bool many = false;
-  std::vector<feature::LeftOutRow> left_out;  // rows of the source that give none
+  std::vector<feature::LeftOutRow> left_out;    // rows of the source that give none
+  std::vector<feature::LeftOutRow> taken_back;  // the same of rows that left the source
+  bool tells_all = false;                       // `left_out` are all the view has
   std::vector<std::string> replaced;  // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                 // `rows` are all rows: the table is replaced
   std::optional<bool> unique_keys;    // of an external source, read as a whole

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <tuple>
 
 #include "base/failpoint.h"
@@ -13,12 +15,14 @@
 #include "engine/external_table.h"
 #include "engine/feature_step.h"
 #include "engine/halt.h"
+#include "engine/keyless.h"
 #include "engine/losers.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
 #include "engine/refusals.h"
+#include "engine/table_shape.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -72,6 +76,45 @@ void TellMoved(Publication& publication, const std::vector<std::unique_ptr<Table
 }
 }  // namespace
 
+namespace {
+// Where `wh apply` computes tables: one that stood already, under the same SQL and with the same
+// columns. Else every table of mode full.
+Result<std::set<std::string>> MayStand(Workspace& workspace, bool applies) {
+  std::set<std::string> tables = TablesOfModeFull(workspace.project());
+  if (!applies || tables.empty()) return tables;
+  WEIRHOUSE_TRY(const nlohmann::json applied, AppliedDigests(workspace));
+  const nlohmann::json before = applied.value("processed", nlohmann::json::object());
+  WEIRHOUSE_TRY(const auto reshaped, TablesToReshape(workspace));
+  for (auto table = tables.begin(); table != tables.end();) {
+    const auto* transform = workspace.project().FindTransform(*table);
+    WEIRHOUSE_TRY(const auto why,
+                  workspace.catalog().Setting(std::string(kStandingSetting) + *table));
+    const bool same = before.value(*table, "") == transform->definition.digest.ToHex() &&
+                      reshaped.count(*table) == 0;
+    table = why && !why->is_null() && same ? std::next(table) : tables.erase(table);
+  }
+  return tables;
+}
+// Adds to `summary` what the tables hold now, and what they cannot keep.
+Status TellRebuilt(Workspace& workspace, const Rebuilt& rebuilt, const KeylessChange& kept_out,
+                   RunSummary& summary) {
+  WEIRHOUSE_TRY(summary.quarantined, ReasonsOf(workspace, kept_out, {}));
+  for (const std::string& line : RowsWithoutRecord(rebuilt.work)) summary.warnings.push_back(line);
+  for (const auto& [name, why] : rebuilt.standing)
+    summary.warnings.push_back(StandsAsItWas(name, "", why));
+  for (const auto& one : rebuilt.work) {
+    if (one->stands()) continue;
+    // Rows that the tables hold now, whether or not that changed a file.
+    const auto& definition = one->transform().definition;
+    summary.rows_by_table[definition.name()] = one->added_rows()->num_rows();
+    if (one->added_history() != nullptr) {
+      summary.rows_by_table[definition.history_table()] = one->added_history()->num_rows();
+    }
+  }
+  return Status();
+}
+}  // namespace
+
 Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   return RebuildAll(workspace, progress, {});
@@ -105,10 +148,15 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   scope.consumed = CommitSeq(consumed.position);
   scope.external = last;
   scope.run_time = run.planned_at;
+  WEIRHOUSE_TRY(scope.may_stand, MayStand(workspace, static_cast<bool>(options.also)));
   WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
   const auto& work = rebuilt->work;
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->DropUnchanged());
 
+  KeylessChange kept_out;  // records that were good before
+  if (!AllRejected(work).empty()) {
+    WEIRHOUSE_TRY(kept_out, KeylessChangeOf(workspace, work));
+  }
   Publication publication(workspace, run, "rebuild", "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
   WEIRHOUSE_TRY_STATUS(ReplaceLosers(workspace, publication, work));
@@ -123,7 +171,8 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   }
   if (options.also) WEIRHOUSE_TRY_STATUS(options.also(publication));
   TellMoved(publication, work);
-  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, {}, request));
+  WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, rebuilt->standing, request));
+  WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, work, /*anew=*/true, request));
   // Until the feature tables follow; a crash before that begins again.
   request.settings.emplace_back("rebuild_pending", true);
   if (!options.also) {
@@ -134,15 +183,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("rebuild.committed");
   ++state->summary.commits;
-  for (const auto& one : work) {
-    // Rows that the tables hold now, whether or not that changed a file.
-    const auto& definition = one->transform().definition;
-    state->summary.rows_by_table[definition.name()] = one->added_rows()->num_rows();
-    if (one->added_history() != nullptr) {
-      state->summary.rows_by_table[definition.history_table()] = one->added_history()->num_rows();
-    }
-  }
-
+  WEIRHOUSE_TRY_STATUS(TellRebuilt(workspace, *rebuilt, kept_out, state->summary));
   WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, progress));
   ++state->summary.commits;
   return std::move(state->summary);

@@ -1,14 +1,18 @@
 #include "engine/keyless.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
+#include "base/text.h"
 #include "engine/arrow_rows.h"
+#include "engine/chain_work.h"
 #include "engine/halt.h"
+#include "engine/record_place.h"
 #include "engine/scratch.h"
 #include "table/stage_many.h"
 #include "table/table.h"
@@ -18,7 +22,11 @@ namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
-// One row without a key: of which record, and the reason it is told with.
+constexpr std::string_view kKeptOutSetting = "kept_out/";  // + table
+constexpr std::string_view kFailsAt = " fails at ";
+constexpr std::string_view kOf = " of ";
+
+// One row that is kept out: of which record, and the reason without its place.
 using Keyless = std::pair<std::string, RecordId>;
 
 // How often each joins (more than 0) or leaves.
@@ -28,7 +36,7 @@ struct Balance {
 
   void Join(const RejectedRecord& row) {
     if (row.record.value() < 0) return;  // of no one record
-    Keyless one(ViolationOf(row).Reason(), row.record);
+    Keyless one(WithoutPlace(ViolationOf(row).Reason()), row.record);
     ++counts[one];
     rows.emplace(std::move(one), row);
   }
@@ -79,19 +87,25 @@ class ObjectFinder {
   std::map<std::int64_t, catalog::ObjectRecord> known_;  // by first record
 };
 
+// Files of a quarantine in which every reason comes before those that are told of tables, or after
+// them, are not opened.
+table::ScanOptions KeptOutRows() {
+  table::ScanOptions options;
+  options.columns = {"reason", "_record"};
+  options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
+  return options;
+}
+
 // Takes what stands in quarantine of the tables `names` off `balance`.
 Status TakeStanding(Workspace& workspace, const std::set<std::string>& names, Balance& balance) {
   for (const Source& source : workspace.project().sources) {
-    const std::string name = QuarantineOf(source.name);
-    WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
-    if (!existing) continue;
-    WEIRHOUSE_TRY(const RowsPtr rows, workspace.ReadTable(name, {"reason", "_record"}));
+    WEIRHOUSE_TRY(const auto existing, workspace.FindTable(QuarantineOf(source.name)));
+    if (!existing || (*existing)->current_snapshot() == nullptr) continue;
+    WEIRHOUSE_TRY(const table::Scan scan,
+                  table::Scan::Plan(workspace.disk(), *existing, KeptOutRows()));
+    WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     EachRecord(*rows, [&](std::string_view reason, RecordId record, std::int64_t) {
-      constexpr std::string_view kOf = ", part of the key of ";
-      const std::size_t of = reason.rfind(kOf);
-      if (!reason.starts_with("WH2112 ") || of == std::string_view::npos) return;
-      if (names.count(std::string(reason.substr(of + kOf.size()))) == 0) return;
-      --balance.counts[{std::string(reason), record}];
+      if (names.count(KeptOutBy(reason)) != 0) --balance.counts[{WithoutPlace(reason), record}];
     });
   }
   return Status();
@@ -130,7 +144,7 @@ std::vector<table::RowPosition> PlacesOf(const arrow::Table& rows, const Quarant
   }
   std::vector<std::int64_t> chosen;
   EachRecord(rows, [&](std::string_view reason, RecordId record, std::int64_t index) {
-    const auto found = left.find({std::string(reason), record});
+    const auto found = left.find({WithoutPlace(reason), record});
     if (found == left.end() || found->second == 0) return;
     --found->second;
     chosen.push_back(index);
@@ -158,6 +172,20 @@ std::vector<table::RowPosition> PlacesOf(const arrow::Table& rows, const Quarant
 }
 }  // namespace
 
+std::string KeptOutBy(std::string_view reason) {
+  constexpr std::string_view kCodes[] = {"WH2112 ", "WH2114 ", "WH4006 ", "WH4015 "};
+  const bool told = std::any_of(std::begin(kCodes), std::end(kCodes),
+                                [&](std::string_view code) { return reason.starts_with(code); });
+  const std::size_t of = reason.rfind(kOf);
+  return !told || of == std::string_view::npos ? "" : std::string(reason.substr(of + kOf.size()));
+}
+
+std::string WithoutPlace(std::string_view reason) {
+  const std::size_t at = reason.rfind(kFailsAt);
+  if (at == std::string_view::npos || KeptOutBy(reason).empty()) return std::string(reason);
+  return fmt::format("{} fails,{}", reason.substr(0, at), reason.substr(reason.rfind(kOf)));
+}
+
 json ToJson(const KeylessChange& change) {
   json joined = json::array();
   for (const RejectedRecord& row : change.joined)
@@ -184,17 +212,34 @@ KeylessChange KeylessFromJson(const json& stored) {
   return change;
 }
 
+namespace {
+// Of a batch, or of all there is. One that stays as it is, because its SQL failed, says nothing.
+std::vector<KeptOut> KeptOutOf(const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::vector<KeptOut> kept_out;
+  for (const auto& one : work) {
+    const std::string& name = one->transform().definition.name();
+    kept_out.push_back(
+        {name, one->rejected(), one->taken_back(), one->is_full() && one->Covers(name)});
+  }
+  return kept_out;
+}
+}  // namespace
+
 Result<KeylessChange> KeylessChangeOf(Workspace& workspace,
                                       const std::vector<std::unique_ptr<TableWork>>& work) {
+  return KeylessChangeOf(workspace, KeptOutOf(work));
+}
+
+Result<KeylessChange> KeylessChangeOf(Workspace& workspace, const std::vector<KeptOut>& kept_out) {
   Balance balance;
   std::set<std::string> whole;
-  for (const auto& one : work) {
-    for (const RejectedRecord& row : one->rejected()) balance.Join(row);
-    for (const RejectedRecord& row : one->taken_back())
-      --balance.counts[{ViolationOf(row).Reason(), row.record}];
-    // One that stays as it is, because its SQL failed, says nothing.
-    const std::string& name = one->transform().definition.name();
-    if (one->is_full() && one->Covers(name) && one->transform().row_wise) whole.insert(name);
+  for (const KeptOut& one : kept_out) {
+    for (const RejectedRecord& row : one.rejected) balance.Join(row);
+    for (const RejectedRecord& row : one.taken_back) {
+      if (row.record.value() >= 0)
+        --balance.counts[{WithoutPlace(ViolationOf(row).Reason()), row.record}];
+    }
+    if (one.whole) whole.insert(one.table);
   }
   if (!whole.empty()) WEIRHOUSE_TRY_STATUS(TakeStanding(workspace, whole, balance));
   std::optional<LeftOut> left_out;
@@ -212,6 +257,81 @@ Result<KeylessChange> KeylessChangeOf(Workspace& workspace,
                                  record);
   }
   return change;
+}
+
+Result<bool> KeepsOut(Workspace& workspace, const std::string& table) {
+  WEIRHOUSE_TRY(const auto noted,
+                workspace.catalog().Setting(std::string(kKeptOutSetting) + table));
+  return noted && noted->is_boolean() && noted->get<bool>();
+}
+
+Status NoteKeptOut(Workspace& workspace, const std::vector<KeptOut>& kept_out, bool anew,
+                   catalog::CommitRequest& request) {
+  for (const KeptOut& one : kept_out) {
+    const bool any = std::any_of(one.rejected.begin(), one.rejected.end(), [](const auto& row) {
+      return row.error_code != "WH2112" && row.record.value() >= 0;
+    });
+    if (!any && !anew) continue;
+    WEIRHOUSE_TRY(const bool noted, KeepsOut(workspace, one.table));
+    if (any != noted)
+      request.settings.emplace_back(std::string(kKeptOutSetting) + one.table,
+                                    any ? json(true) : json());
+  }
+  return Status();
+}
+
+Status NoteKeptOut(Workspace& workspace, const std::vector<std::unique_ptr<TableWork>>& work,
+                   bool anew, catalog::CommitRequest& request) {
+  // Rows of records never leave; what runs as a whole is compared with what stands there.
+  std::vector<KeptOut> kept_out;
+  for (const auto& one : work) {
+    if (IsChained(one->transform()))
+      kept_out.push_back({one->transform().definition.name(), one->rejected(), {}, false});
+  }
+  return NoteKeptOut(workspace, kept_out, anew, request);
+}
+
+QuarantinePlaces PlacesOf(const QuarantineChanges& changes) {
+  QuarantinePlaces places;
+  for (const auto& [source, change] : changes) {
+    if (change.joined == nullptr) continue;
+    const auto cell = [&](const char* column, std::int64_t row) {
+      return change.joined->GetColumnByName(column)->GetScalar(row).ValueOrDie();
+    };
+    EachRecord(*change.joined, [&](std::string_view reason, RecordId, std::int64_t row) {
+      if (!reason.starts_with("WH2") && !reason.starts_with("WH4")) return;  // told of its field
+      const auto [place, first] = places.try_emplace(std::string(reason));
+      if (!first) return;
+      const auto line = cell("line", row);
+      place->second = fmt::format("{}/{}", source, cell("object", row)->ToString());
+      if (line->is_valid) place->second += ":" + line->ToString();
+    });
+  }
+  return places;
+}
+
+Result<std::vector<QuarantineReason>> ReasonsOf(Workspace& workspace, const KeylessChange& change,
+                                                const QuarantinePlaces& places) {
+  ObjectFinder finder(workspace.catalog());
+  std::map<std::pair<std::string, std::string>, QuarantineReason> reasons;  // by source and text
+  for (const RejectedRecord& row : change.joined) {
+    WEIRHOUSE_TRY(const catalog::ObjectRecord* object, finder.Of(row.record));
+    if (object == nullptr) continue;
+    const std::string text = ViolationOf(row).Reason();
+    QuarantineReason& reason = reasons[{object->source, text}];
+    if (reason.records++ > 0) continue;
+    reason.source = object->source;
+    reason.reason = text;
+    reason.found = row.found;
+    if (const auto place = places.find(text); place != places.end()) {
+      reason.first = place->second;
+    } else {
+      WEIRHOUSE_TRY(reason.first, PlaceOfRecord(workspace, row.record));
+    }
+  }
+  std::vector<QuarantineReason> told;
+  for (auto& [of, reason] : reasons) told.push_back(std::move(reason));
+  return told;
 }
 
 Status AddKeyless(Workspace& workspace, const KeylessChange& change, QuarantineChanges& changes) {
@@ -252,10 +372,11 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
     std::vector<table::RowPosition> places;
     if (!change.left.empty() || change.whole != nullptr) {
-      table::ScanOptions options;
-      options.columns = {"reason", "_record"};
-      if (change.whole != nullptr)
+      table::ScanOptions options = KeptOutRows();
+      if (change.whole != nullptr) {
+        options.ranges.clear();
         options.columns.insert(options.columns.end(), {"object", "object_digest", "ordinal"});
+      }
       options.with_file_position = true;
       WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), base, options));
       WEIRHOUSE_TRY(const RowsPtr parts, scan.ReadAll());

@@ -3,49 +3,26 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
-#include <set>
 
 #include "engine/batch_records.h"
 #include "engine/keyless.h"
-#include "engine/quarantine_table.h"
-#include "engine/table_work.h"
+#include "engine/refusals.h"
 
 namespace weirhouse::engine {
 namespace {
-// A source's share: its objects, and what of their records is left out.
-struct Share {
-  SourceRecords records;
-  std::vector<RejectedRecord> rejected;
-};
-
-Status AddRecord(Workspace& workspace, const RejectedRecord& rejected,
-                 std::map<std::string, Share>& shares) {
-  WEIRHOUSE_TRY(const auto object, workspace.catalog().ObjectOfRecord(rejected.record));
-  if (!object || workspace.project().FindSource(object->source) == nullptr) return Status();
-  Share& share = shares[object->source];
-  share.records.source = object->source;
-  const auto known = std::find_if(share.records.objects.begin(), share.records.objects.end(),
-                                  [&](const auto& one) { return one.id == object->id; });
-  if (known == share.records.objects.end()) share.records.objects.push_back(*object);
-  share.rejected.push_back(rejected);
-  return Status();
-}
-
-void Count(const Share& share, LeftOut& told) {
-  std::map<std::string, QuarantineReason> reasons;
-  for (const RejectedRecord& rejected : share.rejected) {
-    const std::string text = ViolationOf(rejected).Reason();
-    QuarantineReason& reason = reasons[text];
-    if (reason.records++ > 0) continue;
-    reason.source = share.records.source;
-    reason.reason = text;
-    reason.first = fmt::format("{}/{}", share.records.source, rejected.record.value());
-    reason.found = rejected.found;
+// Those of no one record have no bytes to keep.
+void WarnOfOthers(const ViewWork& view, const KeptOut& kept_out, LeftOut& told) {
+  std::map<std::string, std::int64_t> counts;  // by reason
+  for (const RejectedRecord& row : kept_out.rejected) {
+    if (row.record.value() < 0) ++counts[ViolationOf(row).Reason()];
   }
-  for (const auto& [text, reason] : reasons) told.Add(reason);
+  for (const auto& [why, count] : counts) {
+    told.Warn(fmt::format("view {} left out {} rows of no one record: {}", view.plan->view.id(),
+                          count, why));
+  }
 }
+
 }  // namespace
 
 std::vector<std::string> LeftOut::lines() const {
@@ -61,40 +38,53 @@ void LeftOut::AddTo(RunSummary& summary) const {
   summary.warnings.insert(summary.warnings.end(), warnings_.begin(), warnings_.end());
 }
 
+std::vector<RejectedRecord> RejectedByView(const feature::ViewPlan& plan,
+                                           const std::vector<feature::LeftOutRow>& rows) {
+  std::vector<RejectedRecord> rejected;
+  rejected.reserve(rows.size());
+  for (const feature::LeftOutRow& left : rows) {
+    rejected.push_back({RecordId(left.record), left.error_code, plan.view.table_name(), left.place,
+                        left.expression, left.found});
+  }
+  return rejected;
+}
+
 Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
                              const std::vector<ViewWork>& work) {
   LeftOut told;
-  std::map<std::string, Share> shares;
-  std::map<std::string, std::int64_t> without_record;
-  bool anew = false;
+  std::vector<KeptOut> kept_out;
   for (const ViewWork& view : work) {
-    anew = anew || (view.whole && !view.left_out.empty());
-    for (const feature::LeftOutRow& left : view.left_out) {
-      const RejectedRecord rejected{
-          RecordId(left.record), left.error_code, view.plan->view.table_name(), left.place,
-          left.expression,       left.found};
-      if (left.record >= 0) {
-        WEIRHOUSE_TRY_STATUS(AddRecord(workspace, rejected, shares));
-      } else {
-        ++without_record[fmt::format("{}: {}", view.plan->view.id(),
-                                     ViolationOf(rejected).Reason())];
-      }
+    const std::string name = view.plan->view.table_name();
+    KeptOut one{name, RejectedByView(*view.plan, view.left_out),
+                RejectedByView(*view.plan, view.taken_back), view.whole || view.tells_all};
+    WarnOfOthers(view, one, told);
+    if (one.whole) {
+      WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, {one}, /*anew=*/true, publication.request()));
+      // What was never noted has nothing there that could leave.
+      WEIRHOUSE_TRY(one.whole, KeepsOut(workspace, name));
+    } else {
+      WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, {one}, /*anew=*/false, publication.request()));
     }
+    kept_out.push_back(std::move(one));
   }
-  for (const auto& [why, count] : without_record)
-    told.Warn(fmt::format("view {} left out {} rows of no one record", why, count));
+  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, kept_out));
   QuarantineChanges changes;
-  for (auto& [source, share] : shares) {
-    WEIRHOUSE_TRY(auto rows, QuarantineRejected(workspace, share.records, share.rejected));
-    if (rows != nullptr && anew) {
-      WEIRHOUSE_TRY(rows, NotInQuarantine(workspace, "quarantine." + source, rows));
-    }
-    if (rows == nullptr || rows->num_rows() == 0) continue;
-    changes[source].joined = rows;
-    Count(share, told);
-  }
+  WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, change, changes));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
   WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, changes, {}, publication.request()));
+  WEIRHOUSE_TRY(const auto reasons, ReasonsOf(workspace, change, PlacesOf(changes)));
+  for (const QuarantineReason& reason : reasons) told.Add(reason);
   return told;
+}
+
+Status TakeBackView(Workspace& workspace, Publication& publication, const std::string& table) {
+  WEIRHOUSE_TRY(const bool kept_out, KeepsOut(workspace, table));
+  if (!kept_out) return Status();
+  const KeptOut nothing{table, {}, {}, /*whole=*/true};
+  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, {nothing}));
+  QuarantineChanges changes;
+  WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, change, changes));
+  WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
+  return NoteKeptOut(workspace, {nothing}, /*anew=*/true, publication.request());
 }
 }  // namespace weirhouse::engine

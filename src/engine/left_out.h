@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/batch_records.h"
 #include "engine/feature_step.h"
 #include "engine/pipeline.h"
 
@@ -24,8 +25,13 @@ class LeftOut {
   std::vector<std::string> warnings_;  // of rows of no one record
 };
 
-// Adds the records of rows that `work` left out to the quarantine of their sources, in the commit
-// of the feature rows. A view that is made anew tells none twice.
+// What the quarantine holds of rows that a view left out.
+std::vector<RejectedRecord> RejectedByView(const feature::ViewPlan& plan,
+                                           const std::vector<feature::LeftOutRow>& rows);
+// Adds the records of rows that `work` left out to the quarantine of their sources, and takes those
+// out of it whose rows left, in the commit of the feature rows.
 Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
                              const std::vector<ViewWork>& work);
+// Takes out of quarantine what the view with the feature table `table`, which is gone, left out.
+Status TakeBackView(Workspace& workspace, Publication& publication, const std::string& table);
 }  // namespace weirhouse::engine

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "engine/arrow_rows.h"
@@ -137,12 +138,18 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
 Status ReplaceLosers(Workspace& workspace, Publication& publication,
                      const std::vector<std::unique_ptr<TableWork>>& work) {
   std::vector<StoredLoser> losers;
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosers(workspace));
   for (const auto& one : work) {
+    if (one->stands()) {  // what is told of it stays as well
+      std::copy_if(before.begin(), before.end(), std::back_inserter(losers), [&](const auto& told) {
+        return told.table == one->transform().definition.name();
+      });
+      continue;
+    }
     const std::vector<StoredLoser> mine = LosersOf(*one, publication.run().id);
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
   std::vector<StoredLoser> now = transform::LatestLosers(losers);
-  WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosers(workspace));
   const auto same = [](const StoredLoser& a, const StoredLoser& b) { return Said(a) == Said(b); };
   if (std::equal(now.begin(), now.end(), before.begin(), before.end(), same)) return Status();
   return Stage(workspace, publication, losers, "main", /*replace=*/true).status();

@@ -81,12 +81,22 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
 }
 
 // A view's version is its meaning: a change under the same version would give one name two
-// meanings.
-Status RefuseChangedViews(const std::vector<PlanItem>& items) {
+// meanings, also where the view was away in between.
+Status RefuseChangedViews(Workspace& workspace, const json& wanted,
+                          const std::vector<PlanItem>& items) {
   for (const PlanItem& item : items) {
-    if (item.kind != "feature view" || item.action != PlanItem::Action::kChange) continue;
+    if (item.kind != "feature view" || item.action == PlanItem::Action::kRemove) continue;
+    if (item.action == PlanItem::Action::kAdd) {
+      WEIRHOUSE_TRY(const auto known, workspace.catalog().FindNode({"view", item.name}));
+      if (!known || known->node.record.value("digest", "") ==
+                        wanted.at("views").at(item.name).get<std::string>())
+        continue;
+    }
+    const char* what = item.action == PlanItem::Action::kAdd
+                           ? "had another meaning under this version"
+                           : "changed under the same version";
     return Status(Code::kContractRefused,
-                  fmt::format("the feature view \"{}\" changed under the same version", item.name))
+                  fmt::format("the feature view \"{}\" {}", item.name, what))
         .WithError("WH2021")
         .WithHint("give it the next version; both are served side by side");
   }
@@ -228,7 +238,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   CompareSection(applied, wanted, "views", "feature view", "", plan.items);
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
-  WEIRHOUSE_TRY_STATUS(RefuseChangedViews(plan.items));
+  WEIRHOUSE_TRY_STATUS(RefuseChangedViews(workspace, wanted, plan.items));
   WEIRHOUSE_TRY_STATUS(AddFollowers(workspace, plan));
   WEIRHOUSE_TRY(plan.rebuilds, NeedsRebuild(workspace, plan));
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {

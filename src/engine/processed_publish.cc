@@ -31,10 +31,7 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
 // by a person's decision. What rows that are staged make of earlier records waits for it.
 Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool decided) {
   WEIRHOUSE_TRY(KeylessChange change, KeylessChangeOf(workspace_, work_));
-  // A record that SQL fails on is told of in its own batch.
-  std::erase_if(change.joined, [&](const RejectedRecord& row) {
-    return row.error_code != "WH2112" && !IsOfBatch(row.record);
-  });
+  WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace_, work_, /*anew=*/false, publication.request()));
   KeylessChange open;
   if (!decided) {
     open.left.swap(change.left);
@@ -51,6 +48,7 @@ Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool d
   }
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace_, change, changes));
   WEIRHOUSE_TRY_STATUS(engine::StageQuarantine(workspace_, publication, changes));
+  places_ = PlacesOf(changes);
   WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace_, changes, sources_, publication.request()));
   WEIRHOUSE_FAILPOINT("quarantine.staged");
   return open;
@@ -160,7 +158,7 @@ Status BatchRun::Publish() {
   WEIRHOUSE_FAILPOINT("processed.committed");
 
   ++state_.summary.commits;
-  NoteRefusals(sources_, work_, batch_, state_.summary);
+  NoteRefusals(sources_, work_, places_, batch_, state_.summary);
   for (const catalog::RecordStateCount& count : request.record_states)
     state_.summary.states[count.state] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
@@ -216,7 +214,7 @@ Status BatchRun::Halt() {
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.halted");
   ++state_.summary.commits;
-  NoteRefusals(sources_, work_, batch_, state_.summary);
+  NoteRefusals(sources_, work_, places_, batch_, state_.summary);
   state_.summary.halted = run_.id;
   state_.summary.halted_message = message;
   return Status();

@@ -23,6 +23,8 @@
 #include "engine/halt.h"
 #include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
+#include "engine/record_place.h"
+#include "engine/refusals.h"
 #include "engine/scratch.h"
 #include "engine/stop_on_interrupt.h"
 #include "transform/run.h"
@@ -308,10 +310,8 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
     if (!full || good.status().error_code() != "WH2114") return good.status();
     standing_[name] = good.status();
     work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
-    state_.summary.warnings.push_back(fmt::format(
-        "{} stays as it is in {} ({}): {} ({}); other tables go on, and it follows once its SQL is "
-        "mended",
-        name, ToString(run_.id), batch_, good.status().message(), good.status().error_code()));
+    state_.summary.warnings.push_back(
+        StandsAsItWas(name, fmt::format(" in {} ({})", ToString(run_.id), batch_), good.status()));
     return Status();
   }
   WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
@@ -366,6 +366,19 @@ Status BatchRun::Judge() {
   return Status();
 }
 
+namespace {
+// Where the record behind a row stands; empty if it is made of no one record.
+std::string RecordBehind(Workspace& workspace, const arrow::Table& rows, std::int64_t row) {
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) return "";
+  const auto value = column->GetScalar(row);
+  if (!value.ok() || !(*value)->is_valid || (*value)->type->id() != arrow::Type::INT64) return "";
+  const auto place =
+      PlaceOfRecord(workspace, RecordId(static_cast<const arrow::Int64Scalar&>(**value).value));
+  return place.ok() ? *place : "";
+}
+}  // namespace
+
 Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                             TableWork* work) {
   const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
@@ -384,6 +397,10 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
     if (gate.table == work->transform().definition.name())
       input.key_lookup = [&] { return work->KeysHeldByOthers(); };
   }
+  input.record_of = [&](std::int64_t row) {
+    const auto& rows = records != nullptr ? records->rows : work->added_rows_of(gate.table);
+    return RecordBehind(workspace_, *rows, row);
+  };
   input.this_table = [&](const std::vector<std::string>& columns) -> Result<gate::RowsPtr> {
     if (records != nullptr) return input.this_rows;
     return StagedRows(gate.table, columns);

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
-#include "engine/chain_work.h"
 #include "engine/halt.h"
+#include "engine/keyless.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
@@ -74,13 +74,24 @@ Result<Rows> CountRows(const RowsPtr& rows) {
   return counts;
 }
 
-// What `records` and the tables that were rebuilt from them put into quarantine; may be null.
+Rows WithoutPlaces(const Rows& rows) {
+  Rows counts;
+  for (const auto& [row, count] : rows) {
+    QuarantineRow one = row;
+    one.reason = WithoutPlace(row.reason);
+    counts[std::move(one)] += count;
+  }
+  return counts;
+}
+
+// What `records` and `rejected`, which the tables rebuilt from them cannot keep, put into
+// quarantine; may be null.
 Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
-                            const std::vector<std::unique_ptr<TableWork>>& work,
-                            const ObjectKeys& read) {
+                            std::vector<RejectedRecord> rejected_records, const ObjectKeys& read) {
   std::vector<RowsPtr> parts;
   if (records.quarantine) parts.push_back(records.quarantine);
-  WEIRHOUSE_TRY(const auto rejected, QuarantineRejected(workspace, records, AllRejected(work)));
+  WEIRHOUSE_TRY(const auto rejected,
+                QuarantineRejected(workspace, records, std::move(rejected_records)));
   if (rejected != nullptr) parts.push_back(rejected);
   if (parts.empty()) return RowsPtr();
   WEIRHOUSE_TRY(const RowsPtr all, Concatenate(parts));
@@ -92,23 +103,11 @@ Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
   if (!existing) return RowsPtr();
   return workspace.ReadTable(table, QuarantineSchema()->field_names());
 }
-// Whether a view, or a table over a table, could not be run on the record: it stays there after a
-// correction, until all is made anew.
-bool OfWhatFollows(const ProjectDefinition& project, const std::string& reason) {
-  if (reason.starts_with("WH4006 ") || reason.starts_with("WH4015 ")) return true;
-  if (!reason.starts_with("WH2114 ")) return false;
-  return std::any_of(project.transforms.begin(), project.transforms.end(),
-                     [&](const transform::CheckedTransform& transform) {
-                       const std::string at = " fails at " + transform.definition.path + ":";
-                       return IsChained(transform) && reason.find(at) != std::string::npos;
-                     });
-}
 }  // namespace
 
-Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const SourceRecords& records,
-                                               const std::vector<std::unique_ptr<TableWork>>& work,
-                                               const table::TablePtr& stored,
-                                               const std::string& key_of) {
+Result<QuarantineComparison> CompareQuarantine(
+    Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
+    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked) {
   WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
   RowsPtr held;
   if (stored != nullptr && stored->current_snapshot() != nullptr) {
@@ -118,19 +117,16 @@ Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const Sourc
     WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
     WEIRHOUSE_TRY(held, RowsOf(all, read, /*inside=*/true));
   }
-  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, work, read));
-  WEIRHOUSE_TRY(Rows there, CountRows(held));
-  WEIRHOUSE_TRY(Rows here, CountRows(rebuilt));
+  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, std::move(rejected), read));
+  WEIRHOUSE_TRY(const Rows held_rows, CountRows(held));
+  WEIRHOUSE_TRY(const Rows rebuilt_rows, CountRows(rebuilt));
+  Rows there = WithoutPlaces(held_rows);
+  Rows here = WithoutPlaces(rebuilt_rows);
   QuarantineComparison comparison;
-  const std::string of = ", part of the key of " + key_of;
-  const auto asked = [&](const QuarantineRow& row) {
-    if (OfWhatFollows(workspace.project(), row.reason)) return false;
-    return key_of.empty() || (row.reason.starts_with("WH2112 ") && row.reason.ends_with(of));
-  };
   Rows all = there;
   all.insert(here.begin(), here.end());
   for (const auto& [row, count] : all) {
-    if (!asked(row)) continue;
+    if (!asked(KeptOutBy(row.reason))) continue;
     comparison.stored += there[row];
     comparison.rebuilt += here[row];
     if (there[row] == here[row]) continue;
@@ -147,7 +143,7 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     const std::string name = "quarantine." + source;
     WEIRHOUSE_TRY(const RowsPtr before, AllRows(workspace, name));
     WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
-    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, work, read));
+    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, AllRejected(work), read));
     WEIRHOUSE_TRY(const RowsPtr replaced, RowsOf(before, read, /*inside=*/true));
     WEIRHOUSE_TRY(const Rows old_rows, CountRows(replaced));
     WEIRHOUSE_TRY(const Rows new_rows, CountRows(now));
@@ -165,21 +161,5 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     publication.Add(staged);
   }
   return Status();
-}
-
-Result<RowsPtr> NotInQuarantine(Workspace& workspace, const std::string& table,
-                                const RowsPtr& rows) {
-  WEIRHOUSE_TRY(const RowsPtr held, AllRows(workspace, table));
-  WEIRHOUSE_TRY(const Rows known, CountRows(held));
-  arrow::BooleanBuilder mask;
-  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
-    WEIRHOUSE_TRY(const QuarantineRow one, RowAt(*rows, row));
-    if (!mask.Append(known.count(one) == 0).ok()) return Status(Code::kUnavailable, "no memory");
-  }
-  auto array = mask.Finish();
-  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
-  auto kept = arrow::compute::Filter(rows, *array);
-  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
-  return kept->table();
 }
 }  // namespace weirhouse::engine

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,15 +40,11 @@ struct QuarantineComparison {
   std::int64_t differing = 0;
   std::vector<Row> rows;  // those that differ
 };
-// Compares `stored` (null: there is no such table) with what `records` and the tables rebuilt from
-// them put into quarantine, as far as the rebuild read the objects. What feature views left out is
-// not compared. `key_of`: only what has no key of that table; empty: all. Nothing is written.
-Result<QuarantineComparison> CompareQuarantine(Workspace& workspace, const SourceRecords& records,
-                                               const std::vector<std::unique_ptr<TableWork>>& work,
-                                               const table::TablePtr& stored,
-                                               const std::string& key_of);
-// Those of `rows` that `table` does not hold: by object, record and reason.
-Result<std::shared_ptr<arrow::Table>> NotInQuarantine(Workspace& workspace,
-                                                      const std::string& table,
-                                                      const std::shared_ptr<arrow::Table>& rows);
+// Compares `stored` (null: there is no such table) with what `records` and `rejected`, rows that
+// tables and views rebuilt from them cannot keep, put into quarantine, as far as the rebuild read
+// the objects. Nothing is written.
+// `asked`: whether what is told of a table or view is compared, by its name; "": of the contract.
+Result<QuarantineComparison> CompareQuarantine(
+    Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
+    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked);
 }  // namespace weirhouse::engine

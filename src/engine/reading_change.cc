@@ -192,6 +192,7 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
   scope.consumed = CommitSeq(consumed.position);
   WEIRHOUSE_TRY(scope.external, workspace.catalog().LastSeq());
   scope.run_time = workspace.clock().Now();
+  scope.may_stand = TablesOfModeFull(workspace.project());
   WEIRHOUSE_TRY(const auto state, PipelineState::Make(workspace, progress));
   WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
   std::erase_if(rebuilt->work, [&](const auto& work) {

@@ -109,7 +109,28 @@ class Rebuilder {
     if (rows != nullptr) return rows;
     if (const auto* external = FindExternal(state_.workspace.project(), reference.name))
       return ExternalRowsAsOf(state_.workspace, *external, scope_.external);
+    if (Stands(reference.name)) {
+      WEIRHOUSE_TRY(const auto held, state_.workspace.FindTable(reference.name));
+      if (held) return state_.tables.Rows(reference.name, {});
+    }
     return EmptyRowsOf(state_.workspace, reference.name, {});
+  }
+
+  // Whether `table`, or the table whose history it is, stays as it is.
+  bool Stands(const std::string& table) const {
+    return std::any_of(rebuilt_->work.begin(), rebuilt_->work.end(), [&](const auto& one) {
+      const auto& definition = one->transform().definition;
+      return one->stands() && (table == definition.name() || table == definition.history_table());
+    });
+  }
+
+  Result<transform::GoodRows> RunSql(const transform::CheckedTransform& transform,
+                                     const RowsPtr& driven) {
+    if (driven != nullptr) {
+      return RunInPieces(state_.workspace, *state_.session, transform, driven, scope_.run_time);
+    }
+    WEIRHOUSE_TRY(auto rows, transform::RunTransform(*state_.session, transform, scope_.run_time));
+    return transform::GoodRows{std::move(rows), {}};
   }
 
   Status Transform(const transform::CheckedTransform& transform) {
@@ -123,24 +144,25 @@ class Rebuilder {
       WEIRHOUSE_TRY_STATUS(
           RegisterRows(state_.workspace, *state_.session, transform, reference.name, rows));
     }
-    transform::GoodRows good;
-    if (driven != nullptr) {
-      WEIRHOUSE_TRY(
-          good, RunInPieces(state_.workspace, *state_.session, transform, driven, scope_.run_time));
-    } else {
-      WEIRHOUSE_TRY(good.rows,
-                    transform::RunTransform(*state_.session, transform, scope_.run_time));
-    }
+    const Result<transform::GoodRows> good = RunSql(transform, driven);
     const SourceRecords* records = nullptr;
     if (transform.driver &&
         transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
       const auto found = rebuilt_->sources.find(BaseOf(*transform.driver));
       if (found != rebuilt_->sources.end()) records = &found->second;
     }
-    WEIRHOUSE_TRY(auto one,
-                  TableWork::Make(state_.workspace, transform, good.rows, records,
-                                  records != nullptr ? records->rows : nullptr, /*full=*/true));
-    one->Reject(RejectedBySql(good.poison, transform.definition.name()));
+    const RowsPtr driver = records != nullptr ? records->rows : nullptr;
+    const std::string& name = transform.definition.name();
+    if (!good.ok()) {
+      if (good.status().error_code() != "WH2114" || scope_.may_stand.count(name) == 0)
+        return good.status();
+      rebuilt_->standing[name] = good.status();
+      rebuilt_->work.push_back(TableWork::Standing(state_.workspace, transform, records, driver));
+      return Status();
+    }
+    WEIRHOUSE_TRY(auto one, TableWork::Make(state_.workspace, transform, good->rows, records,
+                                            driver, /*full=*/true));
+    one->Reject(RejectedBySql(good->poison, name));
     rebuilt_->work.push_back(std::move(one));
     return Status();
   }
@@ -151,6 +173,15 @@ class Rebuilder {
   std::unique_ptr<Rebuilt> rebuilt_ = std::make_unique<Rebuilt>();
 };
 }  // namespace
+
+std::set<std::string> TablesOfModeFull(const ProjectDefinition& project) {
+  std::set<std::string> tables;
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    if (transform.definition.mode == transform::Mode::kFull)
+      tables.insert(transform.definition.name());
+  }
+  return tables;
+}
 
 bool Rebuilt::CountsRecords(const TableWork& one) const {
   if (one.records() == nullptr) return false;

@@ -24,7 +24,11 @@ struct RebuildScope {
   ProcessTime run_time;  // of run_time()
   // Only these tables and what they read; empty = all.
   std::set<std::string> tables;
+  // Tables of mode full that may stay as they are where their SQL fails and no one record is to
+  // blame. Of others that is an error.
+  std::set<std::string> may_stand{};
 };
+std::set<std::string> TablesOfModeFull(const ProjectDefinition& project);
 
 // Memory: the records and rows of all tables in scope.
 struct Rebuilt {
@@ -32,6 +36,7 @@ struct Rebuilt {
   // Valid records of each source that a person left out.
   std::map<std::string, std::int64_t> excluded;
   std::vector<std::unique_ptr<TableWork>> work;  // whole tables, in the order of the transforms
+  std::map<std::string, Status> standing;        // those that stay as they are, and why
 
   // A record is counted once: by the first table that its source drives.
   bool CountsRecords(const TableWork& work) const;

@@ -40,7 +40,8 @@ std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const Work
 
 // By reason, those of the contract and those of null keys.
 std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
-                                                  const WorkOfBatch& work) {
+                                                  const WorkOfBatch& work,
+                                                  const QuarantinePlaces& places) {
   std::map<std::string, QuarantineReason> reasons = records.reasons;
   for (const RejectedRecord& rejected : RejectedNow(records, work, true)) {
     const std::string reason = ViolationOf(rejected).Reason();
@@ -48,7 +49,10 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
     if (known.records++ > 0) continue;
     known.source = records.source;
     known.reason = reason;
-    known.first = fmt::format("{}/{}", records.source, rejected.record.value());
+    const auto place = places.find(reason);
+    known.first = place != places.end()
+                      ? place->second
+                      : fmt::format("{}/{}", records.source, rejected.record.value());
     known.found = rejected.found;
   }
   return reasons;
@@ -80,14 +84,14 @@ std::vector<contract::AbsentField> AbsentFromAll(const SourceRecords& records) {
 }
 }  // namespace
 
-void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const std::string& batch,
-                  RunSummary& summary) {
+void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work,
+                  const QuarantinePlaces& places, const std::string& batch, RunSummary& summary) {
   for (const auto& [source, records] : sources) {
     for (const RefusedObject& refused : records.refused) {
       ++summary.refused_objects;
       if (summary.refused.size() < kRefusedObjectsTold) summary.refused.push_back(refused);
     }
-    for (const auto& [text, reason] : ReasonsOf(records, work))
+    for (const auto& [text, reason] : ReasonsOf(records, work, places))
       AddReason(reason, summary.quarantined);
     if (records.record_count > 0 && QuarantinedIn(records, work, false) == records.record_count)
       summary.refused_batches.push_back({batch, source, records.record_count});
@@ -99,7 +103,7 @@ std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& wo
   for (const auto& [source, records] : sources) {
     const std::int64_t count = QuarantinedIn(records, work, true);
     if (count == 0) continue;
-    const std::map<std::string, QuarantineReason> by_reason = ReasonsOf(records, work);
+    const std::map<std::string, QuarantineReason> by_reason = ReasonsOf(records, work, {});
     std::vector<QuarantineReason> reasons;
     for (const auto& [text, reason] : by_reason) reasons.push_back(reason);
     std::stable_sort(reasons.begin(), reasons.end(),
@@ -143,6 +147,12 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
     }
   }
   return Status();
+}
+
+std::string StandsAsItWas(const std::string& table, const std::string& where, const Status& why) {
+  return fmt::format(
+      "{} stays as it is{}: {} ({}); other tables go on, and it follows once its SQL is mended",
+      table, where, why.message(), why.error_code());
 }
 
 Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/batch_records.h"
+#include "engine/keyless.h"
 #include "engine/pipeline.h"
 #include "engine/table_work.h"
 
@@ -20,9 +21,10 @@ inline constexpr std::string_view kStandingSetting = "standing/";  // + table: w
 using SourcesOfBatch = std::map<std::string, SourceRecords>;
 using WorkOfBatch = std::vector<std::unique_ptr<TableWork>>;
 
-// Adds what `batch` refused to the summary. After the commit that made it so.
-void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work, const std::string& batch,
-                  RunSummary& summary);
+// Adds what `batch` refused to the summary. After the commit that made it so. `places`: where the
+// first record of a reason stands.
+void NoteRefusals(const SourcesOfBatch& sources, const WorkOfBatch& work,
+                  const QuarantinePlaces& places, const std::string& batch, RunSummary& summary);
 // "2 of 2 records of s in quarantine: WH1202 … (2)", or empty: why a gate may have found little.
 std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& work);
 // Adds a warning for each declared field that no record of the batch has while an undeclared one is
@@ -30,6 +32,8 @@ std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& wo
 Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
                         const std::string& batch, catalog::CommitRequest& request,
                         std::vector<std::string>& warnings);
+// "processed.total stays as it is in r5 (2024-01-01): …"; `where` " in r5 (…)" or empty.
+std::string StandsAsItWas(const std::string& table, const std::string& where, const Status& why);
 // Says which tables stay as they are, and why, until they follow again.
 Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
                     const std::map<std::string, Status>& standing, catalog::CommitRequest& request);

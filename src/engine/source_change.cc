@@ -234,6 +234,36 @@ Result<RowChange> ChangeBetween(const RowsPtr& before, const RowsPtr& after) {
   return change;
 }
 
+Result<std::optional<RowChange>> RowsBetween(Workspace& workspace, const std::string& source,
+                                             const std::optional<catalog::SnapshotRecord>& before,
+                                             const std::optional<catalog::SnapshotRecord>& now) {
+  if (!before || !now) return std::optional<RowChange>();
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
+  if (table->FindSnapshot(before->snapshot) == nullptr ||
+      table->FindSnapshot(now->snapshot) == nullptr)
+    return std::optional<RowChange>();
+  WEIRHOUSE_TRY(const table::Scan old_scan,
+                table::Scan::Plan(workspace.disk(), AtSnapshot(table, before->snapshot), {}));
+  WEIRHOUSE_TRY(const table::Scan new_scan,
+                table::Scan::Plan(workspace.disk(), AtSnapshot(table, now->snapshot), {}));
+  WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));
+  WEIRHOUSE_TRY(const RowsPtr come, RowsNotShared(new_scan, ByPath(old_scan)));
+  // Which commit wrote a row is known of those in merged files alone.
+  const auto digests = [](const arrow::Table& rows) {
+    std::vector<int> columns;
+    for (int i = 0; i < rows.num_columns(); ++i) {
+      if (rows.schema()->field(i)->name() != table::kCommitSeqColumn) columns.push_back(i);
+    }
+    return table::RowDigests(rows, columns);
+  };
+  WEIRHOUSE_TRY(const std::vector<Digest> gone_digests, digests(*gone));
+  WEIRHOUSE_TRY(const std::vector<Digest> come_digests, digests(*come));
+  RowChange change;
+  WEIRHOUSE_TRY(change.left, Without(gone, gone_digests, come_digests));
+  WEIRHOUSE_TRY(change.joined, Without(come, come_digests, gone_digests));
+  return std::optional<RowChange>(std::move(change));
+}
+
 Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source, CommitSeq after,
                                 CommitSeq seq, bool replaced) {
   SourceChange change;

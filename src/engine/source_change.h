@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,13 @@ Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& tab
                                  SnapshotId before, SnapshotId now,
                                  const std::vector<std::string>& columns,
                                  EqualityDeletes deletes = EqualityDeletes::kNameNoKeys);
+
+// Rows that joined and left the processed table `source` between two of its snapshots, each with
+// all its columns; absent where that cannot be told because `before` is not kept any more. Cost: as
+// CompareRows.
+Result<std::optional<RowChange>> RowsBetween(Workspace& workspace, const std::string& source,
+                                             const std::optional<catalog::SnapshotRecord>& before,
+                                             const std::optional<catalog::SnapshotRecord>& now);
 
 // What the commit `seq` changed in `source` for a consumer that stood at the commit `after`.
 // `replaced`: the commit put the whole content of what it published anew.

@@ -111,6 +111,7 @@ std::unique_ptr<TableWork> TableWork::Standing(Workspace& workspace,
   if (records != nullptr && driver_rows != nullptr) {
     // What an aggregate that runs would say of its records.
     work->states_["processed"] = records->rows->num_rows();
+    work->totals_["processed"] = driver_rows->num_rows();
   }
   return work;
 }
@@ -168,6 +169,7 @@ Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
 
 Status TableWork::DropUnchanged() {
   WEIRHOUSE_CHECK(full_);
+  if (stands_) return Status();
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(current_unchanged_,
                 HoldsAlready(workspace_, definition.name(), *transform_, plan_.current_rows));

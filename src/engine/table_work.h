@@ -53,6 +53,12 @@ class TableWork {
 
   // Rows of the driver that `rows` of Make were computed without.
   void Reject(const std::vector<RejectedRecord>& without);
+  // Rows that were rejected when they joined the driver, and left it.
+  void TakeBack(const std::vector<RejectedRecord>& rejected) {
+    taken_back_.insert(taken_back_.end(), rejected.begin(), rejected.end());
+  }
+
+  bool stands() const { return stands_; }
 
   // Of a whole table: forgets what has the content that is there already. Nothing of that is
   // written, readers keep their files and nobody downstream is woken.

@@ -173,9 +173,25 @@ Status Tracer::TellSuperseded(const std::string& table, const std::vector<Record
   return Status();
 }
 
+namespace {
+Result<std::vector<std::string>> KeyColumnsOf(Workspace& workspace, const std::string& table) {
+  auto made = SourceKeyColumns(workspace.project(), table);
+  if (made.ok()) return made;
+  WEIRHOUSE_TRY(const auto held, workspace.FindTable(table));
+  if (!held) return made.status();
+  return Status(Code::kNotFound,
+                fmt::format("the project has no SQL of the table \"{}\" any more, which tells its "
+                            "key; its data are there",
+                            table))
+      .WithError("WH6004")
+      .WithHint(fmt::format("`wh sql \"select _record, * from {}\"` finds the record of a row, "
+                            "`wh trace record:N` traces it",
+                            table));
+}
+}  // namespace
+
 Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) {
-  WEIRHOUSE_TRY(const std::vector<std::string> key_columns,
-                SourceKeyColumns(workspace_.project(), table));
+  WEIRHOUSE_TRY(const std::vector<std::string> key_columns, KeyColumnsOf(workspace_, table));
   std::vector<std::string> values;
   if (key_columns.size() == 1) {
     values.push_back(key);

@@ -14,6 +14,7 @@
 #include "feature/rows.h"
 #include "table/key_index.h"
 #include "table/schema.h"
+#include "transform/locate.h"
 #include "transform/poison.h"
 
 namespace weirhouse::feature {
@@ -53,6 +54,22 @@ std::string PlaceOf(const FeatureView& view, const std::string& sql) {
     break;
   }
   return fmt::format("{}:{}:{}", span.path, span.line, span.column);
+}
+
+// What may be names of columns in `sql`, in their order, each once.
+std::vector<std::string> WordsIn(const std::string& sql) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : sql + " ") {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (letter || (!word.empty() && c >= '0' && c <= '9')) {
+      word += c;
+    } else if (!word.empty()) {
+      if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+      word.clear();
+    }
+  }
+  return words;
 }
 
 // Threads: one.
@@ -158,6 +175,9 @@ class Sorter {
       if (told++ < kToldInFull) {
         const auto alone = Build(source_->Slice(row, 1));
         if (!alone.ok()) left.found = WordsOf(alone.status().message());
+        const std::string values = transform::ValuesOf(*source_, row, WordsIn(left.expression));
+        if (!values.empty())
+          left.found = transform::CutText(values + ": " + left.found, transform::kFoundBytesMax);
       }
       left_out.push_back(std::move(left));
     }

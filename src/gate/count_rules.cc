@@ -118,7 +118,9 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesR
 }
 
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const SqlRule& rule) {
-  WEIRHOUSE_TRY(const RowsPtr rows, evaluation.QueryOf(check, rule.query));
+  const auto answer = evaluation.QueryOf(check, rule.query);
+  if (!answer.ok()) return evaluation.Blame(check, rule.query, answer.status());
+  const RowsPtr rows = *answer;
   const std::int64_t count = rows->num_rows();
   Finding finding;
   finding.population = evaluation.input().this_rows->num_rows();

@@ -55,6 +55,9 @@ class Evaluation {
   // The boolean column of a `pair`, one value per row. All pairs of the same scope run as one
   // query.
   Result<std::shared_ptr<arrow::ChunkedArray>> PairColumn(const Check& check);
+  // What is found where `sql`, the query of a check, could not be run: if it failed on values, on
+  // which rows, by which expression. Else the error as it is.
+  Result<Finding> Blame(const Check& check, const std::string& sql, const Status& why);
   // This batch's profile, made once.
   Result<const BatchProfile*> Profile();
   // Not OK once a query was ended because the process was told to stop: then nothing is judged.
@@ -65,6 +68,9 @@ class Evaluation {
   Result<RowsPtr> StagedTable(const std::vector<std::string>& columns);
   std::vector<std::string> ColumnsOf(const SqlReads::TableRead& table) const;
   Status Register(const SqlReads& reads);
+  // Rows of `name` on which `sql` fails; those of the batch, or of the staged table.
+  Result<std::vector<std::int64_t>> FailingRowsOf(const Check& check, const std::string& sql,
+                                                  const std::string& name, nlohmann::json& detail);
   // Runs SQL within the bounds of the check.
   Result<RowsPtr> Ask(const Check& check, const std::string& sql);
   Result<std::vector<ColumnPtr>> RunPairs(const std::vector<const Check*>& checks);

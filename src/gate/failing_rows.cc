@@ -198,8 +198,10 @@ void GatherFailingRows(const GateInput& input, const std::vector<Finding>& findi
   std::vector<std::size_t> of_batch;
   for (std::size_t i = 0; i < findings.size(); ++i) {
     CheckResult& result = report.checks[i];
-    if (result.state != State::kFailed && result.state != State::kWarned) continue;
     const Finding& finding = findings[i];
+    const bool tells = result.state == State::kFailed || result.state == State::kWarned ||
+                       (result.state == State::kError && !finding.bad_rows.empty());
+    if (!tells) continue;
     Status kept;
     if (finding.returned != nullptr) {
       kept = AddOther(input, finding.returned, nullptr, result, report);

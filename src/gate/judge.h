@@ -61,6 +61,10 @@ struct GateInput {
   // For `unique` with `scope: table` on key_columns; may be absent (then this_table is read).
   std::function<Result<std::vector<bool>>()> key_lookup;
 
+  // Where the record behind a row of this_rows stands, for errors: "o/2.jsonl:7"; empty: it comes
+  // of no one record. May be absent. Cost: may read an object.
+  std::function<std::string(std::int64_t row)> record_of;
+
   // Published batches of this table, in any order, failed and discarded ones left out
   // (ReadHistory). All of them since the first: whether a check still warms depends on it.
   std::vector<PublishedBatch> history;

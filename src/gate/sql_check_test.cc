@@ -191,6 +191,53 @@ TEST_F(GateSqlTest, TheCheckWhoseRowsCannotBeKeptIsTheOneInError) {
 constexpr char kSlow[] =
     "select a.range from range(3000000) a, range(3000000) b where a.range * b.range = -1";
 
+TEST_F(GateSqlTest, AValueThatSqlFailsOnIsNamedWithItsRecord) {
+  SetRows(R"([{"id":"a","s":"1"},{"id":"b","s":"12,5"},{"id":"c","s":"3"},{"id":"d","s":"x"}])");
+  input_.key_columns = {"id"};
+  input_.record_of = [](std::int64_t row) { return fmt::format("o/1.jsonl:{}", row + 1); };
+  input_.this_table = [this](const std::vector<std::string>&) -> Result<RowsPtr> {
+    return input_.this_rows;
+  };
+  const auto told = [&](const std::string& check) {
+    const GateReport report =
+        JudgeChecked("  - pair: { name: other, expr: \"id <> ''\" }\n  - " + check + "\n");
+    EXPECT_EQ(report.state, State::kError) << check;
+    EXPECT_EQ(report.checks[0].state, State::kPassed) << check;
+    return report.checks[1];
+  };
+  for (const char* check :
+       {"pair: { name: p, expr: \"id = 'c' or cast(s as integer) > 0\" }",
+        "sql: { name: p, rows: 0, query: \"select id from this where cast(s as integer) < 0\" }",
+        "sql: { name: p, rows: 0, query: \"select sum(cast(s as integer)) as t from this having t "
+        "< 0\" "
+        "}"}) {
+    const CheckResult result = told(check);
+    EXPECT_EQ(result.bad, 2) << check;
+    EXPECT_THAT(result.reason,
+                HasSubstr("p could not be judged: CAST(s AS INTEGER) at gates/g.yaml:5:"))
+        << check;
+    EXPECT_THAT(result.reason, HasSubstr("fails on 2 of 4 rows, the first is o/1.jsonl:2 with s = "
+                                         "\"12,5\": "));
+    EXPECT_EQ(result.examples[0]["id"], "b");
+    EXPECT_EQ(result.detail["record"], "o/1.jsonl:2");
+  }
+  // Not asked expression by expression: the first row is found all the same.
+  const CheckResult halved = told(
+      "sql: { name: p, rows: 0, query: \"with q as (select id, cast(s as integer) as v from this) "
+      "select id from q where v < 0\" }");
+  EXPECT_EQ(halved.bad, 1);
+  EXPECT_THAT(halved.reason, HasSubstr("the first is o/1.jsonl:2"));
+  const CheckResult whole = told("pair: { name: p, expr: cast(s as integer) > 0, scope: table }");
+  EXPECT_EQ(whole.bad, 2);
+  EXPECT_EQ(whole.examples[1]["id"], "d");
+  // No row is to blame.
+  const CheckResult none = told(
+      "sql: { name: p, rows: 0, query: \"select cast(count(*) + 300 as tinyint) as c from this\" "
+      "}");
+  EXPECT_EQ(none.bad, 0);
+  EXPECT_THAT(none.reason, HasSubstr("could not be judged: SQL was refused"));
+}
+
 TEST_F(GateSqlTest, SlowSqlEndsAsAnErrorOfItsCheck) {
   SetRows(R"([{"id":"a","n":5}])");
   const auto begin = std::chrono::steady_clock::now();

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "gate/column_values.h"
 #include "gate/evaluation.h"
+#include "gate/sql_reference.h"
 #include "gate/value_parser.h"
 #include "gate/value_predicate.h"
 
@@ -152,7 +153,12 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const TypeRule
 }
 
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const PairRule& rule) {
-  WEIRHOUSE_TRY(const auto column, evaluation.PairColumn(check));
+  const auto asked = evaluation.PairColumn(check);
+  if (!asked.ok()) {
+    const char* rows = check.scope == Scope::kBatch ? "this" : "this_table";
+    return evaluation.Blame(check, PairQuery(rule.expression, rows), asked.status());
+  }
+  const auto& column = *asked;
   std::vector<std::int64_t> bad;
   std::int64_t nulls = 0;
   WEIRHOUSE_TRY_STATUS(VisitColumn(

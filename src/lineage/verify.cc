@@ -44,11 +44,12 @@ class Checker {
   // the disk later is looked up again before it is told.
   Status Run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
     std::vector<std::string> behind;
-    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+    const auto list = [&]() -> Status {
       WEIRHOUSE_TRY_STATUS(ListExpected());
       WEIRHOUSE_TRY(behind, ViewsBehindOffset(catalog_, disk_));
       return Status();
-    }));
+    };
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, list));
     // Before all bytes are hashed: what these tables name may be released by then, and removed.
     CheckTables();
     std::vector<std::string> of_tables = std::exchange(report_.problems, {});

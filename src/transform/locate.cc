@@ -33,6 +33,7 @@ struct Tried {
   bool whole = false;  // part of no other one
   std::int64_t offset = -1;
   bool filters = false;  // stands in WHERE
+  std::vector<std::string> columns{};
 };
 
 // Whether `condition` lets a row through; false where it fails. In a CASE its parts guard one
@@ -75,6 +76,19 @@ bool Holds(const Json& node, std::string_view expression_class) {
   });
 }
 
+// Adds the columns that `node` names, each once.
+void AddColumns(const Json& node, std::vector<std::string>& columns) {
+  if (!node.is_structured()) return;
+  if (node.is_object() && TextOf(node, "class") == "COLUMN_REF") {
+    const Json names = node.value("column_names", Json::array());
+    if (names.empty() || !names.back().is_string()) return;
+    const std::string name = names.back().get<std::string>();
+    if (std::find(columns.begin(), columns.end(), name) == columns.end()) columns.push_back(name);
+    return;
+  }
+  for (const Json& child : node) AddColumns(child, columns);
+}
+
 // Takes a query apart into expressions, innermost first. Threads: one.
 class Expressions {
  public:
@@ -110,6 +124,7 @@ class Expressions {
     const bool known = location.is_number_unsigned() && location.get<std::uint64_t>() < INT32_MAX;
     tried_.push_back(
         {std::move(sql), guard, whole, known ? location.get<std::int64_t>() : -1, false});
+    AddColumns(node, tried_.back().columns);
     return Status();
   }
 
@@ -181,7 +196,9 @@ std::optional<std::string> AliasOf(const Json& from, const std::string& driver) 
     return left ? left : right;
   }
   if (type != "BASE_TABLE") return std::nullopt;
-  const std::string name = TextOf(from, "schema_name") + "." + TextOf(from, "table_name");
+  std::string name = TextOf(from, "schema_name");
+  if (!name.empty()) name += ".";
+  name += TextOf(from, "table_name");
   if (LowerCase(name) != LowerCase(driver)) return std::nullopt;
   const std::string alias = TextOf(from, "alias");
   return alias.empty() ? TextOf(from, "table_name") : alias;
@@ -238,9 +255,9 @@ Result<std::string> FromOf(storage::SqlSession& session, Json tree) {
 }
 
 // No expressions where it cannot be asked.
-Result<Question> Ask(storage::SqlSession& session, const CheckedTransform& checked,
+Result<Question> Ask(storage::SqlSession& session, const std::string& query,
                      const std::string& driver) {
-  WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(checked.definition.text));
+  WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(query));
   const Json tree = Json::parse(parsed, nullptr, false);
   const Json& select = tree["statements"][0]["node"];
   if (TextOf(select, "type") != "SELECT_NODE") return Question();
@@ -288,27 +305,39 @@ Result<std::vector<std::int64_t>> RowsOf(storage::SqlSession& session, const std
   return numbers;
 }
 
-FailingPlace PlaceOf(const CheckedTransform& checked, const SqlText& text, const Tried& tried) {
-  FailingPlace failing;
-  SourceSpan span = checked.definition.table.span;
-  if (tried.offset >= 0) span = text.SpanAt(static_cast<std::size_t>(tried.offset), 1);
-  failing.place = fmt::format("{}:{}:{}", checked.definition.path, span.line, span.column);
-  failing.expression = CutText(tried.sql, kExpressionBytesMax);
-  failing.filters = tried.filters;
-  return failing;
-}
+constexpr std::size_t kValuesShown = 3;
+constexpr std::size_t kValueBytesMax = 60;
 }  // namespace
 
-Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,
-                                                         const CheckedTransform& checked,
-                                                         const std::string& driver,
-                                                         const std::shared_ptr<arrow::Table>& input,
-                                                         ProcessTime run_time) {
-  std::map<std::int64_t, FailingPlace> failing;
-  WEIRHOUSE_TRY(const Question question, Ask(session, checked, driver));
+std::string ValuesOf(const arrow::Table& input, std::int64_t row,
+                     const std::vector<std::string>& columns) {
+  std::vector<std::string> values;
+  for (const std::string& name : columns) {
+    if (values.size() == kValuesShown) break;
+    for (int i = 0; i < input.num_columns(); ++i) {
+      if (LowerCase(input.field(i)->name()) != LowerCase(name)) continue;
+      const auto value = input.column(i)->GetScalar(row);
+      if (!value.ok()) break;
+      const bool text = (*value)->type->id() == arrow::Type::STRING && (*value)->is_valid;
+      const std::string shown =
+          (*value)->is_valid ? CutText((*value)->ToString(), kValueBytesMax) : "NULL";
+      const char* quote = text ? "\"" : "";
+      values.push_back(fmt::format("{} = {}{}{}", input.field(i)->name(), quote, shown, quote));
+      break;
+    }
+  }
+  return Join(values, ", ");
+}
+
+Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
+    storage::SqlSession& session, const std::string& query, const std::string& table,
+    const std::shared_ptr<arrow::Table>& input, ProcessTime run_time,
+    const RegisterRows& registers) {
+  std::map<std::int64_t, FailingExpression> failing;
+  WEIRHOUSE_TRY(const Question question, Ask(session, query, table));
   if (question.tried.empty()) return failing;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> numbered, Numbered(input));
-  WEIRHOUSE_TRY_STATUS(RegisterInput(session, checked, driver, numbered));
+  WEIRHOUSE_TRY_STATUS(registers(numbered));
   std::set<std::int64_t> reached;  // rows on which WHERE fails
   if (!question.condition_fails.empty()) {
     WEIRHOUSE_TRY(
@@ -316,7 +345,6 @@ Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& se
         RowsOf(session, BindRunTime(question.select + question.condition_fails, run_time)));
     reached.insert(rows.begin(), rows.end());
   }
-  const SqlText text(checked.definition.path, checked.definition.text);
   std::size_t begin = 0;  // of the parts of the expression at hand
   for (std::size_t whole = 0; whole < question.tried.size(); ++whole) {
     if (!question.tried[whole].whole) continue;
@@ -326,14 +354,39 @@ Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& se
     for (std::size_t part = begin; part <= whole && !open.empty(); ++part) {
       WEIRHOUSE_TRY(const auto fails,
                     RowsOf(session, BindRunTime(SqlOf(question, part), run_time)));
+      const Tried& tried = question.tried[part];
       for (const std::int64_t row : fails) {
         if (open.erase(row) == 0) continue;
-        const auto [told, fresh] =
-            failing.emplace(row, PlaceOf(checked, text, question.tried[part]));
-        if (fresh && told->second.filters) told->second.guarded = reached.count(row) == 0;
+        const bool guarded = tried.filters && reached.count(row) == 0;
+        failing.emplace(row,
+                        FailingExpression{CutText(tried.sql, kExpressionBytesMax), tried.offset,
+                                          tried.columns, tried.filters, guarded});
       }
     }
     begin = whole + 1;
+  }
+  return failing;
+}
+
+Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,
+                                                         const CheckedTransform& checked,
+                                                         const std::string& driver,
+                                                         const std::shared_ptr<arrow::Table>& input,
+                                                         ProcessTime run_time) {
+  WEIRHOUSE_TRY(const auto expressions,
+                FindFailingExpressions(session, checked.definition.text, driver, input, run_time,
+                                       [&](const std::shared_ptr<arrow::Table>& rows) {
+                                         return RegisterInput(session, checked, driver, rows);
+                                       }));
+  const SqlText text(checked.definition.path, checked.definition.text);
+  std::map<std::int64_t, FailingPlace> failing;
+  for (const auto& [row, expression] : expressions) {
+    SourceSpan span = checked.definition.table.span;
+    if (expression.offset >= 0) span = text.SpanAt(static_cast<std::size_t>(expression.offset), 1);
+    failing.emplace(
+        row,
+        FailingPlace{fmt::format("{}:{}:{}", checked.definition.path, span.line, span.column),
+                     expression.sql, expression.columns, expression.filters, expression.guarded});
   }
   return failing;
 }

@@ -189,6 +189,8 @@ class Search {
       if (told_ + poison.size() < kToldInFull) {
         const auto alone = RunOver(input_->Slice(row, 1));
         if (!alone.ok()) told.found = WordsOf(alone.status().message());
+        const std::string values = ValuesOf(*input_, row, place.columns);
+        if (!values.empty()) told.found = CutText(values + ": " + told.found, kFoundBytesMax);
       }
       poison.push_back(std::move(told));
     }

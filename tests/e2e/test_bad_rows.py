@@ -88,7 +88,9 @@ def test_kinds_of_failure(tmp_path, kind):
     project = make(tmp_path / "p", {"processed/o.sql": sql})
     land(project, "1.jsonl", [{"id": "1", field: good}, {"id": "2", field: bad}, {"id": "3", field: good}])
     told = project.wh("ingest").stderr
-    assert f"processed/o.sql:4:{column + 2}" in told and "o/2" in told, told
+    assert f"processed/o.sql:4:{column + 2}" in told and "first o/1.jsonl:2, found " in told, told
+    shown = f'"{bad}"' if field == "a" else str(bad)
+    assert f"found {field} = {shown}: " in told, told  # the value, whatever the engine says of it
     assert [row["id"] for row in project.rows("select id from processed.o order by id")] == ["1", "3"]
     assert len(reasons(project)) == 1 and reasons(project)[0].startswith("WH2114 ")
 
@@ -141,6 +143,17 @@ def test_a_sum_that_overflows_stands_alone(tmp_path):
     assert project.rows("select s from processed.next") == [{"s": 5}]
     status = project.status()
     assert status["adds_up"] and any("processed.sum stays as it was" in note for note in status["notes"]), status
+    # what computes tables anew goes around it
+    assert "processed.sum stays as it was" in project.wh("verify", "--rebuild").stderr
+    assert "processed.sum stays as it is" in project.wh("run", "--full").stderr
+    project.edit("processed/o.sql", ("r.n FROM", "r.n, r.a FROM"))
+    assert "processed.sum stays as it is" in project.apply().stderr
+    assert "a" in project.rows("select * from processed.o limit 1")[0]
+    assert project.rows("select s from processed.next") == [{"s": 5}] and project.status()["adds_up"]
+    # but what is new is refused, and nothing is applied
+    project.edit("processed/sum.sql", ("SELECT 1 AS k", "SELECT 2 AS k"))
+    before = project.status()["commit"]
+    assert "WH2114" in project.wh("apply", "--yes", code=2).stderr and project.status()["commit"] == before
     project.edit("processed/sum.sql", ("CAST(sum(r.n) AS BIGINT)", "sum(r.n)"))
     project.apply()
     assert not project.status()["notes"]
@@ -155,3 +168,46 @@ def test_many_bad_rows_cost_one_more_query(tmp_path):
     project.wh("ingest", timeout=30)
     states = project.status()["states"]
     assert states["quarantined"] == 10_000 and states["processed"] == 10_000
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_correction_takes_the_bad_row_out_of_quarantine(tmp_path, form):
+    files = {"weirhouse.yaml": PROJECT.replace("format: jsonl", f"format: {form}"),
+             "processed/o.sql": TABLE % ("o", "id; order arrival", "SELECT r.id, r.n FROM records.o AS r"),
+             "processed/chain.sql": TABLE % ("chain", "id", "SELECT o.id, CAST(o.n AS TINYINT) AS n FROM processed.o AS o"),
+             "features/f.yaml": LATEST % ("bad", "{ agg: latest, of: n * 1000000000000000000 }")}
+    project = make(tmp_path / "p", files)
+
+    def take_in(name, n):
+        data = f"id,n\n1,{n}\n" if form == "csv" else f'{{"id":"1","n":{n}}}\n'
+        project.land("o", f"{name}.{form}", data.encode())
+        return project.wh("ingest").stderr
+
+    line = 2 if form == "csv" else 1
+    told = take_in("1", 1000)
+    assert told.count(f"first o/1.{form}:{line}, found n = 1000: ") == 2, told
+    assert len(reasons(project)) == 2
+    project.wh("verify", "--rebuild")
+    # a line above moves the place, and changes nothing
+    project.edit("processed/chain.sql", ("SELECT", "-- the small ones\nSELECT"))
+    project.edit("features/f.yaml", ("---", "# the large ones\n---"))
+    assert "no changes" in project.wh("plan").stdout
+    project.wh("verify", "--rebuild")
+    take_in("2", 7)
+    assert reasons(project) == [] and project.status()["adds_up"] and not project.status()["notes"]
+    project.wh("verify", "--rebuild")
+    # new SQL tells what it cannot keep
+    project.edit("processed/chain.sql", ("CAST(o.n AS TINYINT)", "CAST(o.n * 1000 AS TINYINT)"))
+    assert f"first o/2.{form}:{line}, found n = 7: " in project.apply().stderr
+
+
+def test_sql_of_a_gate_names_the_record_it_fails_on(tmp_path):
+    files = {"processed/o.sql": TABLE % ("o", "id", "SELECT r.id, r.a FROM records.o AS r"),
+             "gates/o.yaml": "gate: o\ntable: processed.o\nchecks:\n  - pair: { name: whole, expr: \"cast(a as integer) > 0\" }\n"}
+    project = make(tmp_path / "p", files)
+    land(project, "1.jsonl", [{"id": "1", "a": "1"}, {"id": "2", "a": "12,50"}])
+    told = project.wh("ingest", code=3).stderr
+    assert ("whole could not be judged: CAST(a AS INTEGER) at gates/o.yaml:4:" in told and
+            'fails on 1 of 2 rows, the first is o/1.jsonl:2 with a = "12,50": ' in told), told
+    run = project.json("ingest", code=3)["halted"]
+    assert "12,50" in project.wh("gate", "show", run if isinstance(run, str) else run["run"]).stdout

@@ -185,6 +185,11 @@ def test_what_goes_and_what_stands_in_its_way(tmp_path):
     assert project.wh("plan", code=2).stderr.count("error[") >= 1  # the view reads it
     (project.folder / "features/f.yaml").unlink()
     walk.works("- processed processed.o", "- processed processed.c", "- feature view f@1")
+    walk.write("processed/o.sql", sql("o", HEADER, SELECT))
+    walk.write("features/f.yaml", VIEW.replace("n: latest", "k: latest") % "f")
+    walk.refused("WH2021", "had another meaning under this version")  # models know it under that name
+    (project.folder / "features/f.yaml").unlink()
+    (project.folder / "processed/o.sql").unlink()
     assert project.status()["states"]["filtered"] == project.status()["records"]
     walk.write("processed/o.sql", sql("o", "key k; order at", "SELECT r.k, r.id, CAST(r.n AS VARCHAR) AS n, r.at FROM records.o AS r"))
     walk.works("+ processed processed.o")  # another table of that name
