@@ -203,7 +203,7 @@ TEST_F(KeylessTest, TheEventCountsEachRecordOnceOutOfThoseThatArrivedWithIt) {
         "features: { n: { agg: sum, of: v * 1000000000000000000 } }\nonline: { fill: stream }\n");
   Start();
   Batch(Event(1, "a", 1, 1) + "{\"id\":\"x\"}\n" + Event(2, "a", 1, 8) + Event(3, "a", 1, 100));
-  // A row that had a key has none now: its record came with the first batch.
+  // A batch with none tells nothing.
   Batch(Event(4, "b", 1, 6));
   ASSERT_OK_AND(const auto events, workspace->catalog().PendingEvents(100));
   std::vector<std::string> told;
