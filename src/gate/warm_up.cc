@@ -13,11 +13,11 @@ bool SaysTheSame(const nlohmann::json& check, const CheckResult& now, const Dige
   if (check.value("state", "") != StateName(State::kWarming)) return false;
   if (check.value("gate_digest", "") != definition.ToHex()) return false;
   // Runs in which the column was of another type are no history.
-  const auto detail = check.find("detail");
+  const nlohmann::json detail = check.value("detail", nlohmann::json());
   const auto type_of = [](const nlohmann::json& of) {
     return of.is_object() ? of.value("type", std::string()) : std::string();
   };
-  return detail != check.end() && type_of(*detail) == type_of(now.detail);
+  return type_of(detail) == type_of(now.detail);
 }
 
 const catalog::VerdictRecord* FindEarlier(std::span<const catalog::VerdictRecord> verdicts,
