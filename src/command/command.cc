@@ -130,38 +130,12 @@ VerbFunction FindVerbFunction(std::string_view name) {
 }
 
 namespace {
-template <std::size_t kCount>
-bool IsOneOf(std::string_view verb, const std::string_view (&verbs)[kCount]) {
-  return std::find(std::begin(verbs), std::end(verbs), verb) != std::end(verbs);
-}
-
-// Options that stand for every verb are acted on or refused: what is passed over would be believed.
-Status CheckOptions(const Invocation& invocation) {
-  constexpr std::string_view kAsOf[] = {"sql", "table files", "predict", "feature get"};
-  constexpr std::string_view kNotBeforehand[] = {
-      "demo-data",     "serve",          "predict",          "train-set build",
-      "model train",   "model deploy",   "run-view open",    "token new",
-      "token create",  "token revoke",   "run-view publish", "run-view discard",
-      "table compact", "table rollback", "table tag"};
-  if (!invocation.at.empty() && !IsOneOf(invocation.verb, kAsOf)) {
-    return UsageError(fmt::format("`wh {}` tells of now: --at is not for it", invocation.verb),
-                      "`wh sql --at` and `wh table files --at` read tables as they were");
-  }
-  if (invocation.dry_run && IsOneOf(invocation.verb, kNotBeforehand)) {
-    return UsageError(
-        fmt::format("`wh {}` cannot say beforehand what it would do", invocation.verb),
-        "nothing was done: leave --dry-run away to do it");
-  }
-  return Status();
-}
-
 // Nothing that is thrown leaves the verb.
 Result<int> Attempt(Context& context, bool* thrown) {
   const std::string& verb = context.invocation().verb;
   const VerbFunction function = FindVerbFunction(verb);
   if (function == nullptr)
     return UsageError(fmt::format("unknown verb \"{}\"", verb), "`wh --help` lists them");
-  WEIRHOUSE_TRY_STATUS(CheckOptions(context.invocation()));
   try {
     return function(context);
   } catch (...) {

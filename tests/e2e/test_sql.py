@@ -107,12 +107,3 @@ def test_a_spine_says_what_it_lacks(lab):
     assert 'no column "target", its label' in lacks and "id, t, yy" in lacks
     assert 'no column "id", the entity of view "f@1"' in build(f"select id as i, {at} as t, 1 as y from processed.a")
     assert "t" in build(f"select id, {at} as t, {at} as t, 1 as y from processed.a").split("twice")[0]
-
-
-def test_options_of_every_verb_are_acted_on_or_refused(lab):
-    before = lab.status()["commit"]
-    for verb in (("trace", "processed.a:1"), ("status",), ("quarantine", "list"), ("table", "show", "processed.a")):
-        assert "--at is not for it" in lab.wh(*verb, "--at", "1", code=2).stderr
-    for verb in (("table", "compact", "processed.a"), ("table", "tag", "processed.a", "t"), ("token", "create", "--role", "reader")):
-        assert "cannot say beforehand" in lab.wh(*verb, "--dry-run", code=2).stderr
-    assert lab.status()["commit"] == before
