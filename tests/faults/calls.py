@@ -106,7 +106,7 @@ class World:
         """The verb's exit code (None: it hung) and what it said."""
         process = self.start(verb, extra)
         if verb == "serve":
-            self.let_serve(process)
+            self.let_serve(process, 4 if extra else 30)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -117,9 +117,9 @@ class World:
             said.seek(0)
             return process.returncode, said.read()
 
-    def let_serve(self, process):
-        """Until what waits is taken in, or for a few seconds; then it is asked to end."""
-        until = time.monotonic() + 4
+    def let_serve(self, process, seconds):
+        """Until what waits is taken in, or for so long; then it is asked to end."""
+        until = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < until:
             time.sleep(0.1)
             if taken_in(self.stages.home):
