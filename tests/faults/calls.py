@@ -15,7 +15,7 @@ import time
 from checker import Check
 from content import contents, differences
 from project import WH, environment, free_port
-from world import HERE, Stages, halted, land, records, write_files
+from fault_world import HERE, Stages, halted, land, records, write_files
 
 SECONDS = 60
 KINDS = {"fsync": ("EIO", "ENOSPC"), "write": ("ENOSPC", "EIO"), "rename": ("EIO", "ENOSPC"), "mkdir": ("ENOSPC", "EIO"),

@@ -10,7 +10,7 @@ import uuid
 
 import edits
 from reader import ask
-from world import HERE  # noqa: F401  (puts the folders of the tests on the path)
+from fault_world import HERE  # noqa: F401  (puts the folders of the tests on the path)
 
 SCHEMA = {"type": "struct", "schema-id": 0, "fields": [{"id": 1, "name": "id", "type": "long", "required": True}]}
 

@@ -29,7 +29,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-import world as project_world  # noqa: E402
+import fault_world as project_world  # noqa: E402
 import calls  # noqa: E402
 import edit_rows  # noqa: E402
 import flips  # noqa: E402

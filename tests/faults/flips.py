@@ -19,7 +19,7 @@ from content import contents, differences
 from lake import Catalog
 from project import Failed
 from pyiceberg.catalog import load_catalog
-from world import Stages, land, records, write_files
+from fault_world import Stages, land, records, write_files
 
 # kind → the files' place below .weirhouse, as a regular expression
 KINDS = {

@@ -21,7 +21,7 @@ from lake import Catalog
 from pyiceberg.catalog import load_catalog
 from project import WH, answers, environment, free_port
 from reader import Reader, ask
-from world import FILES, Stages, halted, land, lines, records, table, write_files
+from fault_world import FILES, Stages, halted, land, lines, records, table, write_files
 
 KILLS = 10    # of one life
 DAYS = 8
