@@ -104,7 +104,7 @@ TEST_F(WarmUpTest, AWindowThatNeverFillsReadsNoMoreAfterAYear) {
 
 TEST_F(WarmUpTest, OfAWeekdayItTakesTheWeeksOfItsWindow) {
   Begin("same_weekday_4w", 4);
-  // Fridays never come, so that only the other days are judged.
+  // Every second week has one day alone, so that the window of the other days never fills.
   for (int day = 1; day <= 400; ++day) {
     const bool even_week = (day / 7) % 2 == 0;
     if (even_week && day % 7 != 3) continue;

@@ -1,4 +1,5 @@
 """What a verb cannot do it refuses, and what is not read is named."""
+import datetime
 import json
 
 import pytest
@@ -92,3 +93,57 @@ def test_no_empty_catalog_takes_the_place_of_one_that_is_gone(lab):
     for name, data in kept.items():
         (lab.folder / ".weirhouse" / name).write_bytes(data)
     assert lab.rows("select count(*) as n from processed.t") == [{"n": 1}]
+
+
+def record(name, v, day):
+    return json.dumps({"id": name, "v": v, "at": f"{day}T00:00:00Z"}) + "\n"
+
+
+def test_the_ingest_line_counts_corrections_as_changes_of_all_records(lab):
+    lab.land("t", "2.jsonl", record("b", 1, "2024-01-01").encode())
+    assert "1 records = 1 processed" in lab.wh("ingest").stdout
+    lab.land("t", "3.jsonl", record("b", 2, "2024-01-02").encode())
+    assert "1 records; in all +0 processed, +1 superseded" in lab.wh("ingest").stdout
+
+
+def test_an_additive_change_wants_a_version_and_breaks_nobody(lab):
+    lab.edit("contracts/t.odcs.yaml", ("logicalType: integer }", "logicalType: integer }\n      - { name: w, logicalType: string }"))
+    told = lab.json("plan", code=4)["error"]
+    assert (told["code"], told["hint"]) == ("WH1121", "raise the version to 1.1.0")
+    assert told["message"] == "a contract changed under the same version"
+    lab.edit("contracts/t.odcs.yaml", ("{ name: v, logicalType: integer }", "{ name: v, logicalType: string }"))
+    told = lab.json("plan", code=4)["error"]
+    assert told["code"] == "WH1120" and "would break readers" in told["message"]
+
+
+def test_a_plan_names_no_column_that_compaction_wrote(lab):
+    lab.write("processed/u.sql", "-- wh: table processed.u; key id; order at\nSELECT t.id, t.v * 2 AS v, t.at FROM processed.t AS t\n")
+    lab.apply()
+    for day in range(2, 10):
+        lab.land("t", f"{day}.jsonl", "".join(record(name, day, f"2024-01-{day:02d}") for name in ("a", f"d{day}")).encode())
+        lab.wh("ingest")
+    for table in ("processed.t", "processed.u"):
+        lab.wh("table", "compact", table, "--all")
+        assert "_commit_seq" in lab.wh("table", "show", table).stdout
+    lab.edit("processed/t.sql", ("r.v,", "r.v, 1 AS one,"))
+    told = lab.wh("plan").stdout
+    assert "one added" in told and "_commit_seq" not in told and "processed.u" not in told
+
+
+def test_a_feed_is_judged_by_its_newest_batch_whatever_landed_after_it(lab):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    lab.edit("weirhouse.yaml", ("clock: replay", "clock: wall"), ("landing/t/,", "landing/t/, batch: { by: name, pattern: '{date}' },"))
+    lab.write("gates/t.yaml", "gate: t\ntable: processed.t\nchecks:\n  - arrives: { every: 60d }\n"
+                              "  - freshness: { column: at, max: 106751990d }\n")
+    lab.apply()
+
+    def land(days_ago):
+        day = f"{now - datetime.timedelta(days=days_ago):%Y-%m-%d}"
+        lab.land("t", f"{day}.jsonl", record(day, 1, day).encode())
+
+    land(0)
+    lab.wh("ingest")
+    for days_ago in range(200, 240):                                   # more than one look at the verdicts reads
+        land(days_ago)
+    lab.wh("ingest")                                                   # an overdue feed would end it with 3
+    assert lab.status()["overdue"] == []
