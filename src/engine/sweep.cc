@@ -8,6 +8,7 @@
 #include "engine/abandoned.h"
 #include "engine/live_file.h"
 #include "engine/upkeep.h"
+#include "storage/file_clock.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
 
@@ -24,9 +25,6 @@ std::optional<RunId> RunOf(std::string_view path) {
   const bool ends_well = end != name.data() + name.size() && *end == '-';
   return error == std::errc() && ends_well ? std::optional(RunId(number)) : std::nullopt;
 }
-
-// A file's times come from a clock that stands still for some milliseconds.
-constexpr std::chrono::seconds kClockStep{1};
 
 struct Found {
   std::string path;
@@ -113,7 +111,7 @@ class Sweep {
         // lease is at work no more, and upkeep is what works here.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
         if (run.plan.kind == "compaction" || run.plan.kind == "expiry") continue;
-        youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - kClockStep));
+        youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - storage::kFileClockStep));
       }
     }
     return Status();

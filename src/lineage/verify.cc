@@ -14,6 +14,7 @@
 #include "catalog/moment.h"
 #include "lineage/lineage.h"
 #include "lineage/verify_views.h"
+#include "storage/file_clock.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
 #include "storage/piece_put.h"
@@ -287,7 +288,7 @@ class Checker {
       filter.limit = std::numeric_limits<std::int64_t>::max();
       WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
       for (const catalog::Run& run : running)
-        before_us = std::min(before_us, Micros(run.planned_at));
+        before_us = std::min(before_us, Micros(run.planned_at - storage::kFileClockStep));
       WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
       if (now == seq_) return Status();
       WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
