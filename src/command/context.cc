@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "command/daemon_link.h"
+#include "engine/project_applied.h"
 
 namespace weirhouse::command {
 using nlohmann::json;
@@ -16,6 +17,12 @@ namespace {
 constexpr std::chrono::seconds kDeliveryBound{5};
 constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
 constexpr std::chrono::milliseconds kLockLookEvery{100};
+
+std::string Placed(const std::optional<SourceSpan>& span, const std::string& message) {
+  const std::string said = EscapeControl(message);
+  if (!span) return said;
+  return fmt::format("{}:{}:{}: {}", EscapeControl(span->path), span->line, span->column, said);
+}
 }  // namespace
 
 Context::Context(const Invocation& invocation, Streams& streams, Host* host)
@@ -48,10 +55,30 @@ Result<std::shared_ptr<const engine::ProjectDefinition>> Context::Project() {
 Result<engine::Workspace*> Context::Reading() {
   if (host_ != nullptr) return host_->workspace;
   if (workspace_ == nullptr) {
-    WEIRHOUSE_TRY(auto project, Project());
-    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(project, engine::Access::kRead));
+    auto project = Project();
+    if (!project.ok() && !root_.empty()) project = AppliedInstead(project.status());
+    if (!project.ok()) return project.status();
+    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(*project, engine::Access::kRead));
   }
   return workspace_.get();
+}
+
+Result<engine::Workspace*> Context::ReadingFiles() {
+  WEIRHOUSE_TRY_STATUS(Project().status());
+  return Reading();
+}
+
+Result<std::shared_ptr<const engine::ProjectDefinition>> Context::AppliedInstead(
+    const Status& why) {
+  auto applied = engine::LoadAppliedProject(root_, invocation_.profile);
+  if (!applied.ok()) return why;  // what must be mended first
+  shows_applied_ = Placed(why.span(), why.message());
+  for (const Diagnostic& one : why.diagnostics())
+    shows_applied_ += "\n  " + Placed(one.span, one.message);
+  Say("warning: shown is the project as it was applied last; its files have errors (`wh validate` "
+      "tells more): " +
+      shows_applied_);
+  return std::move(applied).value();
 }
 
 Result<engine::Workspace*> Context::Writing() {
@@ -120,6 +147,7 @@ void Context::Answer(json document) {
   if (!wants_json()) return;
   progress_.Finish();
   document["schema_version"] = 1;
+  if (!shows_applied_.empty()) document["files_refused"] = shows_applied_;
   streams_.Out(Dump(document) + "\n");
 }
 

@@ -38,8 +38,12 @@ class Context {
   Result<std::string> Root();
   // Reads and checks every file of the project.
   Result<std::shared_ptr<const engine::ProjectDefinition>> Project();
-  // The project's state for reading, whoever writes meanwhile.
+  // The project's state for reading, whoever writes meanwhile. Where definition files have errors,
+  // the project is shown as it was applied last, and that is said: what is in production can be
+  // looked at while somebody writes a draft.
   Result<engine::Workspace*> Reading();
+  // The same for verbs whose answer is about the files as they stand, which must be right then.
+  Result<engine::Workspace*> ReadingFiles();
   // … for writing: takes the project's lock. The first act of every verb that writes, so that what
   // another process must do can be handed over whole (kUnavailable WH8001). Where no daemon has the
   // lock, it waits a few seconds for it: most verbs are short.
@@ -79,12 +83,15 @@ class Context {
 
  private:
   Result<std::unique_ptr<engine::Workspace>> OpenToWrite();
+  // The project of the last apply, in the place of one whose files are refused with `why`.
+  Result<std::shared_ptr<const engine::ProjectDefinition>> AppliedInstead(const Status& why);
   const Invocation& invocation_;
   Streams& streams_;
   Host* host_;
   ProgressPrinter progress_;
   std::string root_;
   std::shared_ptr<const engine::ProjectDefinition> project_;
+  std::string shows_applied_;  // why the files are not what is shown; empty if they are
   std::unique_ptr<engine::Workspace> workspace_;
   std::mutex told_mutex_;
   std::vector<std::string> told_;             // by the courier, from its thread

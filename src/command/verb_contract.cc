@@ -131,7 +131,7 @@ Result<int> RunContractShow(Context& context) {
 }
 
 Result<int> RunContractDiff(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
   const std::string wanted = context.invocation().Word(0);
   if (!wanted.empty()) WEIRHOUSE_TRY_STATUS(Find(workspace->project(), wanted).status());
   json list = json::array();
@@ -187,7 +187,8 @@ Result<int> RunContractHistory(Context& context) {
 
 Result<int> RunContractPublish(Context& context) {
   const bool dry_run = context.invocation().dry_run;
-  WEIRHOUSE_TRY(engine::Workspace * workspace, dry_run ? context.Reading() : context.Writing());
+  WEIRHOUSE_TRY(engine::Workspace * workspace,
+                dry_run ? context.ReadingFiles() : context.Writing());
   WEIRHOUSE_TRY(const ContractPtr contract,
                 Find(workspace->project(), context.invocation().Word(0)));
   WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, contract->id()));

@@ -160,9 +160,9 @@ void CheckState(Context& context, Findings& findings) {
   AddStatus(findings, "project", project.status(),
             project.ok() ? fmt::format("{}, profile {}", (*project)->name, (*project)->profile.name)
                          : "");
-  if (!project.ok()) return;
   const auto workspace = context.Reading();
   if (!workspace.ok()) {
+    if (!project.ok()) return;  // told above
     AddStatus(findings, "state", workspace.status(), "");
     return;
   }

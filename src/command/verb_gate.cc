@@ -86,7 +86,7 @@ Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_vi
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
-    WEIRHOUSE_TRY(engine::Workspace * reading, context.Reading());
+    WEIRHOUSE_TRY(engine::Workspace * reading, context.ReadingFiles());
     WEIRHOUSE_TRY_STATUS(engine::RequireHalted(*reading, run).status());
     context.Line(fmt::format("would be {}: {}", done, ToString(run)));
     context.Answer({{"run", ToString(run)}, {"decision", done}});

@@ -152,7 +152,7 @@ json ToJson(const engine::Plan& plan) {
 
 // `run --dry-run` and the like: what would be run.
 Result<int> ShowWaiting(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
   WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
   context.Line(fmt::format("would land {} in {}", Plural(plan.waiting_objects, "object", "objects"),
                            Plural(plan.waiting_batches, "batch", "batches")));
@@ -163,7 +163,7 @@ Result<int> ShowWaiting(Context& context) {
 }  // namespace
 
 Result<int> RunPlan(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
   WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
   WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress()));
   if (!context.wants_json()) PrintPlan(context, workspace->project(), plan);

@@ -235,7 +235,7 @@ Result<engine::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
 Result<int> RunTableExpire(Context& context) {
   WEIRHOUSE_TRY(const engine::ExpiryOptions options, ExpiryOptionsOf(context));
   WEIRHOUSE_TRY(engine::Workspace * workspace,
-                options.dry_run ? context.Reading() : context.Writing());
+                options.dry_run ? context.ReadingFiles() : context.Writing());
   const std::string name = context.invocation().Word(0);
   WEIRHOUSE_TRY(const engine::ExpiryReport report, engine::ExpireTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}{}", EscapeControl(name), options.dry_run ? "would be: " : "",
@@ -286,7 +286,7 @@ Result<int> RunGc(Context& context) {
   WEIRHOUSE_TRY(const std::chrono::seconds orphan_age,
                 DurationOption(context, "orphan-age", engine::kOrphanAge));
   WEIRHOUSE_TRY(engine::Workspace * workspace,
-                options.dry_run ? context.Reading() : context.Writing());
+                options.dry_run ? context.ReadingFiles() : context.Writing());
   WEIRHOUSE_TRY(const auto tables, workspace->catalog().Tables());
   json list = json::array();
   std::int64_t done = 0;

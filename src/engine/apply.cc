@@ -12,6 +12,7 @@
 #include "engine/left_out.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
+#include "engine/project_applied.h"
 #include "engine/publication.h"
 #include "engine/reading_change.h"
 
@@ -27,6 +28,7 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
   request.settings.emplace_back("applied", DefinitionDigests(project));
+  request.settings.emplace_back(std::string(kAppliedCodeSetting), code.node.key);
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   request.settings.emplace_back(std::string(kReadingsSetting), ReadingsToApply(readings, project));
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "engine/project_applied.h"
 #include "engine/project_code.h"
 #include "engine/project_file.h"
 #include "engine/seed.h"
@@ -460,6 +461,57 @@ void NoteLostVersions(ProjectDefinition& project) {
         view.id(), view.known_time.column, view.source, table->definition.history_table()));
   }
 }
+
+// One spelling of the folder: the catalog remembers it. "dir/." and "dir/" are "dir".
+std::shared_ptr<ProjectDefinition> ProjectIn(const std::string& root) {
+  auto project = std::make_shared<ProjectDefinition>();
+  project->root = fs::path(root + "/").lexically_normal().parent_path().string();
+  return project;
+}
+
+// weirhouse.yaml, which all others stand on.
+Status ParseHead(ProjectDefinition& project, const std::string& profile) {
+  Findings findings;
+  findings.Add(ParseProjectFile(project.files[std::string(kProjectFile)], std::string(kProjectFile),
+                                profile, project));
+  return findings.empty() ? Status() : findings.ToStatus();
+}
+
+// All but the head, whose seeds are read.
+Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
+    const std::shared_ptr<ProjectDefinition>& project, Findings& findings) {
+  for (const Seed& seed : project->seeds) {
+    project->files["seed:" + seed.path] = seed.digest.ToHex();
+    for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
+  }
+  project->code = CodeDigest(project->files);
+
+  storage::SqlOptions options;
+  options.threads = 1;
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
+                storage::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
+  ParseContracts(*project, findings);
+  WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
+  ParseTransforms(*project, *session, schemas, findings);
+  ParseGateFiles(*project, *session, schemas, findings);
+  ParseFeatures(*project, *session, schemas, findings);
+  for (const feature::TrainingSetDefinition& set : project->training_sets) {
+    const transform::SelectSource spine{set.spine_span.path, set.spine, set.spine_span.line,
+                                        set.spine_span.column};
+    const auto checked = transform::CheckSelect(*session, spine, schemas);
+    findings.Add(checked.status());
+    if (checked.ok()) findings.Add(CheckNames(*project, set, *checked->output));
+  }
+  ParseModelFiles(*project, findings);
+  if (!findings.empty()) return findings.ToStatus();
+  NoteLostVersions(*project);
+  if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&
+      project->files.lower_bound("tests/")->first.starts_with("tests/")) {
+    project->notes.push_back("tests/*.yaml are kept and not yet run");
+  }
+  return std::shared_ptr<const ProjectDefinition>(project);
+}
 }  // namespace
 
 const Source* ProjectDefinition::FindSource(std::string_view wanted) const {
@@ -505,46 +557,29 @@ Result<std::string> FindProjectRoot(const std::string& start) {
 
 Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& root,
                                                              const std::string& profile) {
-  auto project = std::make_shared<ProjectDefinition>();
-  // One spelling of the folder: the catalog remembers it. "dir/." and "dir/" are "dir".
-  project->root = fs::path(root + "/").lexically_normal().parent_path().string();
+  const std::shared_ptr<ProjectDefinition> project = ProjectIn(root);
   WEIRHOUSE_TRY_STATUS(ReadDefinitionFiles(*project));
-  Findings findings;
-  findings.Add(ParseProjectFile(project->files[std::string(kProjectFile)],
-                                std::string(kProjectFile), profile, *project));
-  if (!findings.empty()) return findings.ToStatus();  // the rest would only repeat it
+  WEIRHOUSE_TRY_STATUS(ParseHead(*project, profile));
   WEIRHOUSE_TRY_STATUS(ReadPackages(*project));
+  Findings findings;
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
-  for (const Seed& seed : project->seeds) {
-    project->files["seed:" + seed.path] = seed.digest.ToHex();
-    for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
-  }
-  project->code = CodeDigest(project->files);
+  return ParseRest(project, findings);
+}
 
-  storage::SqlOptions options;
-  options.threads = 1;
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
-                storage::SqlEngine::Open(options));
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
-  ParseContracts(*project, findings);
-  WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
-  ParseTransforms(*project, *session, schemas, findings);
-  ParseGateFiles(*project, *session, schemas, findings);
-  ParseFeatures(*project, *session, schemas, findings);
-  for (const feature::TrainingSetDefinition& set : project->training_sets) {
-    const transform::SelectSource spine{set.spine_span.path, set.spine, set.spine_span.line,
-                                        set.spine_span.column};
-    const auto checked = transform::CheckSelect(*session, spine, schemas);
-    findings.Add(checked.status());
-    if (checked.ok()) findings.Add(CheckNames(*project, set, *checked->output));
+Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
+    const std::string& root, const std::string& profile, std::map<std::string, std::string> files) {
+  const std::shared_ptr<ProjectDefinition> project = ProjectIn(root);
+  project->files = std::move(files);
+  WEIRHOUSE_TRY_STATUS(ParseHead(*project, profile));
+  Findings findings;
+  for (Seed& seed : project->seeds) {
+    const auto bytes = project->files.extract(seed.path);
+    if (bytes.empty()) {
+      return Status(Code::kCorruption, "the applied code lacks the seed " + seed.path)
+          .WithError("WH2024");
+    }
+    findings.Add(ParseSeed(bytes.mapped(), seed));
   }
-  ParseModelFiles(*project, findings);
-  if (!findings.empty()) return findings.ToStatus();
-  NoteLostVersions(*project);
-  if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&
-      project->files.lower_bound("tests/")->first.starts_with("tests/")) {
-    project->notes.push_back("tests/*.yaml are kept and not yet run");
-  }
-  return std::shared_ptr<const ProjectDefinition>(std::move(project));
+  return ParseRest(project, findings);
 }
 }  // namespace weirhouse::engine

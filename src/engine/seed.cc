@@ -287,7 +287,11 @@ Status LoadSeed(const std::string& root, Seed& seed) {
         .WithError("WH2010")
         .WithHint(bytes.status().message());
   }
-  seed.digest = Sha256Of(*bytes);
+  return ParseSeed(*bytes, seed);
+}
+
+Status ParseSeed(const std::string& bytes, Seed& seed) {
+  seed.digest = Sha256Of(bytes);
   if (!seed.types.empty()) {
     // Other types are other values for all that reads it.
     std::vector<std::string> pieces = {seed.digest.ToHex()};
@@ -297,8 +301,8 @@ Status LoadSeed(const std::string& root, Seed& seed) {
     }
     seed.digest = Sha256OfPieces(pieces);
   }
-  if (Trim(*bytes).empty()) return Unreadable(seed, "it has no header");
-  WEIRHOUSE_TRY(seed.rows, ReadRows(*bytes, seed));
+  if (Trim(bytes).empty()) return Unreadable(seed, "it has no header");
+  WEIRHOUSE_TRY(seed.rows, ReadRows(bytes, seed));
   return Status();
 }
 

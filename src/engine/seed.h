@@ -15,6 +15,8 @@ namespace weirhouse::engine {
 // beyond 64 bits stay as they are. An empty field is null; in quotes it is a text.
 // kInvalidInput (WH2010) names the file, the line and the column; kNotFound if the file is absent.
 Status LoadSeed(const std::string& root, Seed& seed);
+// The same of a seed whose file held `bytes`.
+Status ParseSeed(const std::string& bytes, Seed& seed);
 
 // One line for each column that looks like numbers and is text all the same, and why.
 std::vector<std::string> SeedNotes(const Seed& seed);
