@@ -192,7 +192,7 @@ int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool m
   bool thrown = false;
   const Result<int> code = Attempt(context, &thrown);
   if (thrown) *aftermath = Aftermath::kThrown;
-  if (code.status().error_code() == kReplacedError) *aftermath = Aftermath::kReplaced;
+  if (EndsWriter(code.status())) *aftermath = Aftermath::kReplaced;
   if (engine::IsCacheDamage(code.status())) {
     *aftermath = Aftermath::kCacheDamaged;
     const Status noted = engine::NoteCacheDamage(host.workspace->state_folder(), code.status());

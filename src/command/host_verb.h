@@ -8,8 +8,14 @@
 
 namespace weirhouse::command {
 
-// Of the catalog: another process has claimed the project since this one opened it.
+// Of the catalog: another process has claimed the project since this one opened it …
 inline constexpr std::string_view kReplacedError = "WH7100";
+// … or its file is not where it was opened.
+inline constexpr std::string_view kMovedError = "WH7069";
+// Whether nothing more is taken of this process, whatever it tries.
+inline bool EndsWriter(const Status& status) {
+  return status.error_code() == kReplacedError || status.error_code() == kMovedError;
+}
 
 enum class Aftermath : std::uint8_t {
   kNone,

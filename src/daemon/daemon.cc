@@ -66,9 +66,10 @@ void EndReplaced() {
 
 Status Replaced() {
   return Status(Code::kUnavailable,
-                "another process has taken over as the project's writer: this daemon ends")
+                "this daemon is the project's writer no more (another process took over, or the "
+                "catalog is gone from its place): it ends")
       .WithError(std::string(command::kReplacedError))
-      .WithHint("what it had committed stands; start it again when the other process is done");
+      .WithHint("what it had committed stands; start it again when that is settled");
 }
 
 void CatchSignals() {
@@ -123,6 +124,10 @@ class LandingRun {
 
   void Run() {
     const std::chrono::nanoseconds begun = SystemClock().Monotonic();
+    if (const Status there = host_.CheckPlace(); !there.ok()) {
+      Tell(there.ToString());
+      return host_.NoteReplaced();
+    }
     auto aftermath = command::Aftermath::kNone;
     Result<engine::RunSummary> summary = Attempt(&aftermath);
     if (aftermath != command::Aftermath::kNone) {

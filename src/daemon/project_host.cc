@@ -1,6 +1,7 @@
 #include "daemon/project_host.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <mutex>
@@ -13,6 +14,13 @@ namespace weirhouse::daemon {
 namespace {
 constexpr int kReopenAttemptsMax = 50;
 constexpr std::chrono::milliseconds kReopenEvery{100};
+
+// Device and inode; zeros where nothing is.
+std::pair<std::uint64_t, std::uint64_t> FolderAt(const std::string& path) {
+  struct stat found{};
+  if (stat(path.c_str(), &found) != 0) return {0, 0};
+  return {found.st_dev, found.st_ino};
+}
 }  // namespace
 
 Result<std::unique_ptr<ProjectHost>> ProjectHost::Open(const std::string& root,
@@ -29,9 +37,20 @@ Status ProjectHost::OpenWith(ProjectPtr project) {
   auto predictions = std::make_unique<engine::PredictionService>(*workspace);
   const std::string mended = engine::TakeMendedLine(workspace->state_folder());
   if (!mended.empty()) say_(mended);
+  folder_ = FolderAt(workspace->state_folder());
   workspace_ = std::move(workspace);
   predictions_ = std::move(predictions);
   return Status();
+}
+
+Status ProjectHost::CheckPlace() {
+  const std::string folder = root_ + "/.weirhouse";
+  const std::shared_lock lock(mutex_);
+  if (workspace_ == nullptr || FolderAt(folder) == folder_) return Status();
+  return Status(Code::kUnavailable,
+                fmt::format("the project's state was removed, moved or replaced: {}", folder))
+      .WithError(std::string(command::kMovedError))
+      .WithHint("put back what was there, or go to where it is now, and start again");
 }
 
 Result<ProjectHost::Lease> ProjectHost::Take() {
@@ -84,7 +103,7 @@ void ProjectHost::NoteDamage(const Status& damage) {
 }
 
 void ProjectHost::NoteIfReplaced(const Status& status) {
-  if (status.error_code() == command::kReplacedError) NoteReplaced();
+  if (command::EndsWriter(status)) NoteReplaced();
 }
 
 void ProjectHost::NoteReplaced() {

@@ -54,7 +54,10 @@ class ProjectHost {
   // `ask` is false where it cannot be seen to now.
   void OnDamage(std::function<bool()> ask) { ask_ = std::move(ask); }
 
-  // Another process writes to the project, and the catalog takes nothing more of this one.
+  // Whether the state folder is the one that was opened: kUnavailable WH7069 if it was removed,
+  // moved or replaced.
+  Status CheckPlace();
+  // Another process writes to the project, or its catalog is gone: nothing more of this one counts.
   void NoteIfReplaced(const Status& status);
   void NoteReplaced();
   void OnReplaced(std::function<void()> replaced) { replaced_ = std::move(replaced); }
@@ -76,8 +79,9 @@ class ProjectHost {
   std::function<void()> replaced_;
   std::atomic<bool> asked_{false};
   std::shared_mutex mutex_;
-  Status closed_;                                 // why there is no workspace; guarded by mutex_
-  std::unique_ptr<engine::Workspace> workspace_;  // guarded by mutex_
+  Status closed_;                                   // why there is no workspace; guarded by mutex_
+  std::unique_ptr<engine::Workspace> workspace_;    // guarded by mutex_
+  std::pair<std::uint64_t, std::uint64_t> folder_;  // its state folder's; guarded by mutex_
   std::unique_ptr<engine::PredictionService> predictions_;  // guarded by mutex_
 };
 }  // namespace weirhouse::daemon

@@ -48,6 +48,19 @@ TEST(LocalDisk, WritesReadsAndSyncs) {
   EXPECT_GT(info.mtime_us, 1'500'000'000'000'000);
 }
 
+TEST(LocalDisk, ReadsNothingButFilesAndWaitsForNobody) {
+  const ScratchFolder scratch;
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink(scratch / "pipe", scratch / "link");
+  for (const std::string& path : {scratch / "pipe", scratch / "link", std::string("/dev/zero")}) {
+    const Status whole = LocalDisk().Read(path).status();
+    EXPECT_EQ(whole.error_code(), "WH7016") << path;
+    EXPECT_THAT(whole.message(), HasSubstr(path));
+    EXPECT_EQ(LocalDisk().ReadRange(path, 0, 1).status().error_code(), "WH7016") << path;
+  }
+  EXPECT_EQ(LocalDisk().ReadRange(scratch / "", 0, 1).status().error_code(), "WH7016");
+}
+
 TEST(LocalDisk, NeverWritesOverAFile) {
   const ScratchFolder scratch;
   ASSERT_OK(LocalDisk().Write(scratch / "f", "first"));

@@ -39,6 +39,23 @@ int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
+// A regular file to read. Whatever else stands under the name (a pipe, a device, a socket) is
+// refused without waiting for it: somebody may have put it there.
+Result<Descriptor> OpenToRead(const std::string& path, struct stat& found) {
+  Descriptor fd(OpenRetrying(path, O_RDONLY | O_NONBLOCK));
+  if (!fd.open()) return StatusOfErrno(errno, "open", path);
+  if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+  if (S_ISREG(found.st_mode)) return fd;
+  if (S_ISDIR(found.st_mode)) return StatusOfErrno(EISDIR, "read", path);
+  const std::string_view kind = S_ISFIFO(found.st_mode)   ? "a named pipe"
+                                : S_ISSOCK(found.st_mode) ? "a socket"
+                                                          : "a device";
+  return Status(Code::kInvalidInput,
+                fmt::format("could not read {}, no regular file: {}", kind, path))
+      .WithError("WH7016")
+      .WithHint("only regular files are read; find out who put it there");
+}
+
 // 0, or the errno of the write that failed.
 int WriteFully(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -163,11 +180,8 @@ class LocalDiskDriver : public Disk, public PieceDisk {
   }
 
   Result<std::string> Read(const std::string& path) override {
-    const Descriptor fd(OpenRetrying(path, O_RDONLY));
-    if (!fd.open()) return StatusOfErrno(errno, "open", path);
     struct stat found{};
-    if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
-    if (S_ISDIR(found.st_mode)) return StatusOfErrno(EISDIR, "read", path);
+    WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
     // One byte more than it should hold, so that the end is seen without growing the buffer.
     std::string bytes(static_cast<std::size_t>(found.st_size) + 1, '\0');
     std::size_t filled = 0;
@@ -187,10 +201,8 @@ class LocalDiskDriver : public Disk, public PieceDisk {
 
   Result<std::string> ReadRange(const std::string& path, std::int64_t offset,
                                 std::int64_t size_bytes) override {
-    const Descriptor fd(OpenRetrying(path, O_RDONLY));
-    if (!fd.open()) return StatusOfErrno(errno, "open", path);
     struct stat found{};
-    if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+    WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
     if (offset < 0 || size_bytes < 0 || offset > found.st_size ||
         size_bytes > found.st_size - offset) {
       return Status(Code::kCorruption,

@@ -137,8 +137,24 @@ class SqliteConnection : public Sqlite {
     return there;
   }
 
-  Status Begin() override { return Run("BEGIN IMMEDIATE", {}); }
+  Status Begin() override {
+    WEIRHOUSE_TRY_STATUS(Run("BEGIN IMMEDIATE", {}));
+    const Status there = CheckPlace();
+    if (!there.ok()) Rollback();
+    return there;
+  }
   Status BeginRead() override { return Run("BEGIN", {}); }
+  // What is written to a file that has no name any more, or another one, is lost to everybody else.
+  Status CheckPlace() {
+    int moved = 0;
+    const int rc = sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (rc != SQLITE_OK || moved == 0) return Status::Ok();
+    return Status(Code::kUnavailable,
+                  fmt::format("the database was removed, moved or replaced while it was open: {}",
+                              path_))
+        .WithError("WH7069")
+        .WithHint("end this process; put back what was there, or go to where it is now");
+  }
   Status Commit() override {
     const Status status = Run("COMMIT", {});
     if (status.ok() || status.code() == Code::kConflict) return status;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <limits>
 #include <thread>
 
@@ -175,6 +176,20 @@ TEST_F(SqliteDatabase, OpensForReadingAfterTheWriterIsGone) {
   EXPECT_FALSE(std::filesystem::exists(path_ + "-shm"));
   ASSERT_OK_AND(auto reader, Sqlite::Open(path_, true));
   EXPECT_THAT(Names(*reader), ElementsAre("a"));
+}
+
+TEST_F(SqliteDatabase, WritesNothingToAFileThatIsNotInItsPlace) {
+  std::filesystem::rename(path_, scratch_ / "moved.db");
+  EXPECT_EQ(db_->Begin().error_code(), "WH7069");
+  EXPECT_EQ(Names(*db_).size(), 0U) << "it can be read all the same";
+  WriteFile(path_, "another");
+  EXPECT_EQ(db_->Begin().error_code(), "WH7069");
+  std::filesystem::rename(scratch_ / "moved.db", path_);
+  ASSERT_OK(db_->Begin());
+  ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES ('back')"));
+  ASSERT_OK(db_->Commit());
+  std::filesystem::remove(path_);
+  EXPECT_EQ(db_->Begin().error_code(), "WH7069");
 }
 
 TEST_F(SqliteDatabase, WaitsForAnotherWriter) {
