@@ -2,9 +2,11 @@
 
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -33,26 +35,61 @@ json TextAsJson(std::string_view bytes) {
   return "0x" + ToHex(bytes);
 }
 
-std::int64_t ToMicros(std::int64_t value, arrow::TimeUnit::type unit) {
+constexpr std::int64_t kDayUs = 86'400'000'000;
+constexpr std::int64_t kCycleDays = 146'097;  // of 400 years, after which the calendar repeats
+constexpr std::int64_t kInfinity = std::numeric_limits<std::int64_t>::max();
+
+std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
+  return value / by - (value % by < 0 ? 1 : 0);
+}
+
+// Any day that a date of 32 bits or a time of 64 can name: SQL knows some that microseconds do not
+// reach.
+std::string TextOfDay(std::int64_t days) {
+  const std::int64_t cycles = FloorDivide(days, kCycleDays);
+  const std::string day = FormatDate((days - cycles * kCycleDays) * kDayUs);
+  const std::size_t year_end = day.find('-');
+  const std::int64_t year = std::stoll(day.substr(0, year_end)) + 400 * cycles;
+  return fmt::format("{:04}{}", year, day.substr(year_end));
+}
+
+json DateAsJson(std::int32_t days) {
+  constexpr std::int32_t kForever = std::numeric_limits<std::int32_t>::max();
+  if (days == kForever || days == -kForever) return days > 0 ? "infinity" : "-infinity";
+  return TextOfDay(days);
+}
+
+std::int64_t UnitsPerSecond(arrow::TimeUnit::type unit) {
   switch (unit) {
     case arrow::TimeUnit::SECOND:
-      return value * 1'000'000;
+      return 1;
     case arrow::TimeUnit::MILLI:
-      return value * 1'000;
+      return 1'000;
     case arrow::TimeUnit::MICRO:
-      return value;
+      return 1'000'000;
     case arrow::TimeUnit::NANO:
-      return value / 1'000;
+      return 1'000'000'000;
   }
-  return value;
+  return 1'000'000;
 }
 
 json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
   const auto& type = static_cast<const arrow::TimestampType&>(*column.type());
-  std::string text = FormatTime(ToMicros(ValueOf<arrow::TimestampArray>(column, row), type.unit()));
+  const std::int64_t value = ValueOf<arrow::TimestampArray>(column, row);
+  if (value == kInfinity || value == -kInfinity) return value > 0 ? "infinity" : "-infinity";
+  const std::int64_t per_second = UnitsPerSecond(type.unit());
+  const std::int64_t days = FloorDivide(value, per_second * 86'400);
+  const std::int64_t in_day = value - days * per_second * 86'400;
+  const std::int64_t second = in_day / per_second;
+  std::string text = fmt::format("{}T{:02}:{:02}:{:02}", TextOfDay(days), second / 3'600,
+                                 second / 60 % 60, second % 60);
+  if (const std::int64_t fraction = in_day % per_second; fraction != 0) {
+    std::string digits = fmt::format("{:09}", fraction * (1'000'000'000 / per_second));
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
   // A time without zone must not read like one in UTC.
-  if (type.timezone().empty() && text.ends_with('Z')) text.pop_back();
-  return text;
+  return type.timezone().empty() ? text : text + "Z";
 }
 
 // All digits of the scale: Arrow's own text of a small number has an exponent.
@@ -164,7 +201,7 @@ json CellAsJson(const arrow::Array& column, std::int64_t row) {
     case arrow::Type::TIMESTAMP:
       return TimestampAsJson(column, row);
     case arrow::Type::DATE32:
-      return FormatDate(std::int64_t{ValueOf<arrow::Date32Array>(column, row)} * 86'400'000'000);
+      return DateAsJson(ValueOf<arrow::Date32Array>(column, row));
     default:
       return OtherAsJson(column, row);
   }

@@ -231,8 +231,11 @@ Status TellChange(Workspace& workspace, const gate::GateDefinition& gate, const 
     fresh_fails = fresh_fails || !overdue.warns;
   }
   std::set<std::string> recovered;
+  std::string back;
   for (const std::string& name : told) {
-    if (!answer.contains(name)) recovered.insert(name);
+    if (answer.contains(name)) continue;
+    recovered.insert(name);
+    back += fmt::format("{}{} is no longer overdue", back.empty() ? "" : "; ", name);
   }
   if (fresh.empty() && recovered.empty()) return Status();
   StepInputs step;
@@ -245,11 +248,11 @@ Status TellChange(Workspace& workspace, const gate::GateDefinition& gate, const 
   request.layer = "maintenance";
   request.batch = gate.name;
   request.verdicts.push_back(VerdictOf(gate, look, recovered, now));
-  if (!fresh.empty() && fresh_fails && gate.on_fail.alert) {
+  if (gate.on_fail.alert && fresh_fails)
     request.events.push_back(EventOf(gate, "weirhouse.gate.failed", "failed", fresh));
-  } else if (fresh.empty() && gate.on_fail.alert) {
-    request.events.push_back(EventOf(gate, "weirhouse.gate.recovered", "passed",
-                                     request.verdicts.back().checks.back().value("reason", "")));
+  if (gate.on_fail.alert && !recovered.empty()) {
+    const std::string state = request.verdicts.back().state;
+    request.events.push_back(EventOf(gate, "weirhouse.gate.recovered", state, back));
   }
   request.settings.emplace_back(WatchKey(gate.name), answer);
   WEIRHOUSE_FAILPOINT("watch.found");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -41,6 +42,15 @@ std::vector<KeyGroup> GroupByKey(const UnsortedRows& read, const OnlineChange& c
 // The known time of the version after `index`; `versions` ascend.
 std::int64_t HiddenAt(const std::vector<StoredVersion>& versions, std::size_t index) {
   return index + 1 < versions.size() ? versions[index + 1].known_time : kNever;
+}
+
+// Where `version` stands among those that ascend. A key may have very many.
+std::optional<std::size_t> FindVersion(const std::vector<StoredVersion>& versions,
+                                       const StoredVersion& version) {
+  const auto [begin, end] = std::equal_range(versions.begin(), versions.end(), version);
+  const auto found = std::find(begin, end, version);
+  if (found == end) return std::nullopt;
+  return static_cast<std::size_t>(found - versions.begin());
 }
 
 // Applies one view's change to a batch of writes.
@@ -126,25 +136,33 @@ class Writer {
     batch_.Put(list_key, EncodeVersions({version}));
   }
 
-  Status AddVersions(const KeyGroup& group, const std::string& list_key,
-                     std::vector<StoredVersion> known) {
-    std::sort(known.begin(), known.end());
-    std::vector<StoredVersion> all = known;
+  // Versions that the store does not know yet, with the first row of each.
+  std::vector<std::pair<StoredVersion, std::size_t>> FreshOf(
+      const KeyGroup& group, const std::vector<StoredVersion>& known) {
     std::vector<std::pair<StoredVersion, std::size_t>> fresh;
     for (const std::size_t row : group.rows) {
       StoredVersion version = VersionOf(row);
-      if (std::find(all.begin(), all.end(), version) != all.end()) {
-        ++report_.duplicates;
-        continue;
-      }
-      all.push_back(version);
-      fresh.emplace_back(std::move(version), row);
+      if (!FindVersion(known, version)) fresh.emplace_back(std::move(version), row);
     }
+    std::stable_sort(fresh.begin(), fresh.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.first, a.first.entity) < std::tie(b.first, b.first.entity);
+    });
+    const auto repeats =
+        std::ranges::unique(fresh, {}, [](const auto& one) -> const auto& { return one.first; });
+    fresh.erase(repeats.begin(), repeats.end());
+    report_.duplicates += static_cast<std::int64_t>(group.rows.size() - fresh.size());
+    return fresh;
+  }
+
+  Status AddVersions(const KeyGroup& group, const std::string& list_key,
+                     std::vector<StoredVersion> known) {
+    std::sort(known.begin(), known.end());
+    std::vector<std::pair<StoredVersion, std::size_t>> fresh = FreshOf(group, known);
     if (fresh.empty()) return Status();
+    std::vector<StoredVersion> all = known;
+    for (const auto& [version, row] : fresh) all.push_back(version);
     std::sort(all.begin(), all.end());
-    const auto place_of = [&](const StoredVersion& version) {
-      return static_cast<std::size_t>(std::find(all.begin(), all.end(), version) - all.begin());
-    };
+    const auto place_of = [&](const StoredVersion& version) { return *FindVersion(all, version); };
     for (const auto& [version, row] : fresh) {
       const std::size_t place = place_of(version);
       if (place + 1 < all.size()) ++report_.stale;

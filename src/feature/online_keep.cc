@@ -224,12 +224,13 @@ Status WriteLists(const UnsortedRows& read, std::optional<std::int64_t> from,
   for (std::size_t row = 0; row < read.rows.size(); ++row) {
     const auto list = lists.find(read.rows.row_key[row]);
     if (list == lists.end()) continue;
-    StoredVersion version = VersionOf(read, row);
-    if (std::find(list->second.begin(), list->second.end(), version) == list->second.end()) {
-      list->second.push_back(std::move(version));
-    }
+    list->second.push_back(VersionOf(read, row));
   }
-  for (const auto& [row_key, versions] : lists) {
+  for (auto& [row_key, versions] : lists) {
+    std::sort(versions.begin(), versions.end(), [](const auto& a, const auto& b) {
+      return std::tie(a, a.entity) < std::tie(b, b.entity);
+    });
+    versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
     WEIRHOUSE_TRY_STATUS(writer.Put(VersionListKey(place, row_key), EncodeVersions(versions)));
   }
   return Status();

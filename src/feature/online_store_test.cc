@@ -96,6 +96,25 @@ TEST_F(OnlineStoreTest, TellsDuplicatesStaleRowsAndThoseDueLater) {
   EXPECT_EQ(First(plan, "a", kNow + 5).value, Value(std::int64_t{8}));
 }
 
+// Comparing each with each would take minutes.
+TEST_F(OnlineStoreTest, OneKeyMayHaveVeryManyVersions) {
+  constexpr std::int64_t kVersions = 60'000;
+  const ViewPlan plan = Latest();
+  std::vector<SampleRow> rows;
+  for (std::int64_t i = 0; i < kVersions; ++i)
+    rows.push_back(Put("a", "1", i % 7, (i * 7919) % kVersions, i));
+  rows.push_back(rows.front());
+  const ApplyReport first = Apply(plan, rows, 1);
+  EXPECT_EQ(first.rows, kVersions);
+  EXPECT_EQ(first.duplicates, 1);
+  const ApplyReport second = Apply(plan, {rows[5], Put("a", "1", 3, kVersions, -1)}, 2);
+  EXPECT_EQ(second.duplicates, 1);
+  EXPECT_EQ(second.rows, 1);
+  EXPECT_EQ(First(plan, "a", kVersions + 1).value, Value(std::int64_t{-1}));
+  ApplyReport anew;
+  ASSERT_OK(online_->Prepare(plan, SampleTable(plan, rows), kNow, 0, &anew));
+}
+
 TEST_F(OnlineStoreTest, ForgetsRowsThatLeftASourceWithoutHistory) {
   const ViewPlan plan = Latest("processed.x");
   Apply(plan, {Put("a", "1", 10, 10, 1), Put("b", "2", 10, 10, 2)}, 1);

@@ -218,6 +218,7 @@ struct RowStore::State {
   std::int64_t bytes = 0;
   std::unique_ptr<RowFile> file;
   std::size_t marked = 0;                // tables in the file before the mark
+  std::size_t marked_parts = 0;          // those in memory before it, where there is no file
   std::vector<std::size_t> forgotten{};  // of its tables
 
   bool full() const { return rows > scratch.piece_rows || bytes > scratch.piece_bytes; }
@@ -254,7 +255,7 @@ Status RowStore::Add(const std::shared_ptr<arrow::Table>& rows) {
 
 Status RowStore::Flush() {
   State& state = *state_;
-  if (state.rows == 0) return Status();
+  if (state.rows == 0 || state.scratch.folder.empty()) return Status();
   if (state.file == nullptr) {
     auto file = RowFile::Make(state.scratch.folder);
     if (file.status().code() == Code::kPermissionDenied) {
@@ -269,22 +270,27 @@ Status RowStore::Flush() {
     WEIRHOUSE_TRY_STATUS(state.file->Append(*(*whole)->Slice(piece.begin, piece.count)));
   state.parts.clear();
   state.rows = state.bytes = 0;
+  state.marked_parts = 0;
   return Status();
 }
 
 Status RowStore::Mark() {
   WEIRHOUSE_TRY_STATUS(Flush());
   state_->marked = state_->file == nullptr ? 0 : state_->file->count();
+  state_->marked_parts = state_->parts.size();
   return Status();
 }
 
 void RowStore::ForgetMarked() {
   State& state = *state_;
-  state.parts.clear();
-  state.rows = state.bytes = 0;
   const std::size_t count = state.file == nullptr ? 0 : state.file->count();
   for (std::size_t i = state.marked; i < count; ++i) state.forgotten.push_back(i);
   state.marked = count;
+  // A flush puts all of them into the file: what is here then came after the mark, or was here
+  // before it because there can be no file.
+  state.parts.resize(std::min(state.marked_parts, state.parts.size()));
+  state.rows = state.bytes = 0;
+  for (const auto& part : state.parts) state.rows += part->num_rows();
 }
 
 Result<std::shared_ptr<arrow::Table>> RowStore::Finish() {

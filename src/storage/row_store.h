@@ -46,7 +46,7 @@ class RowStore {
   // Tables of equal columns. Those in memory are kept as they are.
   Status Add(const std::shared_ptr<arrow::Table>& rows);
   // What is added after Mark and before ForgetMarked was never added. What came before is put into
-  // the file.
+  // the file, if there can be one.
   Status Mark();
   void ForgetMarked();
   // All rows in the order in which they came; null if nothing was added. Those of a file stay there

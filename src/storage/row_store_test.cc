@@ -3,6 +3,9 @@
 #include <arrow/api.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "storage/disk.h"
 #include "testing/testing.h"
@@ -72,6 +75,31 @@ TEST_F(RowStoreTest, ForgetsWhatWasAddedSinceTheMark) {
   store.ForgetMarked();
   ASSERT_OK_AND(const auto none, store.Finish());
   EXPECT_EQ(none, nullptr);
+}
+
+// As a user who may write nowhere: the owner, or the superuser without its rights meanwhile.
+TEST_F(RowStoreTest, WhoMayNotWriteForgetsNoMoreThanWasMarked) {
+  std::filesystem::create_directory(folder_ / "tmp");
+  std::filesystem::permissions(folder_ / "tmp", std::filesystem::perms::none);
+  const uid_t me = geteuid();
+  if (me == 0) {
+    ASSERT_EQ(seteuid(65'534), 0);
+  }
+  RowStore store(Of(2));
+  const Status added = store.Add(Numbers(0, 5));
+  const Status marked = store.Mark();
+  const Status more = store.Add(Numbers(90, 8));
+  store.ForgetMarked();
+  const Status rest = store.Add(Numbers(5, 3));
+  const Status again = store.Mark();
+  store.ForgetMarked();
+  const auto rows = store.Finish();
+  if (me == 0) {
+    ASSERT_EQ(seteuid(me), 0);
+  }
+  std::filesystem::permissions(folder_ / "tmp", std::filesystem::perms::owner_all);
+  for (const Status& status : {added, marked, more, rest, again, rows.status()}) ASSERT_OK(status);
+  EXPECT_EQ(weirhouse::testing::RowsAsJson(**rows), weirhouse::testing::RowsAsJson(*Numbers(0, 8)));
 }
 
 TEST_F(RowStoreTest, PiecesHoldAllRowsInOrder) {

@@ -187,3 +187,15 @@ def test_an_empty_list_of_nulls_makes_no_text_null(tmp_path):
     project.land("a", "1.csv", b'id,v\n1,\n2,""\n3,x\n')
     project.wh("ingest")
     assert [row["v"] for row in project.rows("select v from processed.a order by id")] == ["", "", "x"]
+
+
+@pytest.mark.parametrize("value, shown", [
+    ("date '294248-01-01'", "294248-01-01"), ("date '5881580-07-10'", "5881580-07-10"), ("date '0001-01-01'", "0001-01-01"),
+    ("date '1969-12-31'", "1969-12-31"), ("'infinity'::date", "infinity"), ("'-infinity'::date", "-infinity"),
+    ("'infinity'::timestamp", "infinity"), ("timestamp '290000-02-28 01:02:03.5'", "290000-02-28T01:02:03.5"),
+    ("timestamp_s '290000-01-01 00:00:01'", "290000-01-01T00:00:01"), ("timestamp_ms '1969-12-31 23:59:59.999'", "1969-12-31T23:59:59.999"),
+    ("timestamp_ns '1969-12-31 23:59:59.999999999'", "1969-12-31T23:59:59.999999999"),
+    ("timestamptz '2024-02-29 00:00:00.000001+00'", "2024-02-29T00:00:00.000001Z")])
+def test_a_time_is_shown_as_it_is(tmp_path, value, shown):
+    project = make(tmp_path, ["{ name: id, logicalType: string }"], "-- wh: table processed.a; key id\nSELECT r.id FROM records.a AS r\n")
+    assert project.rows(f"select {value} as v") == [{"v": shown}]
