@@ -49,20 +49,52 @@ std::optional<Source> SourceBefore(const Source& source, const json& digests,
   return before;
 }
 
-// What becomes of the records of an object; its rows are of no interest.
-Result<contract::DecodedPieces> DecodeAs(Workspace& workspace,
-                                         const std::shared_ptr<const contract::Contract>& contract,
-                                         const Source& source,
-                                         const catalog::ObjectRecord& object) {
+// What becomes of the records of an object, without the bytes of those that are refused.
+struct Outcome {
+  std::int64_t record_count = 0;
+  std::int64_t valid_count = 0;
+  std::vector<bool> refused;  // by ordinal
+  // Why a record is refused that is not among `known`: the first; and how many there are.
+  std::int64_t lost = 0;
+  std::string reason;
+};
+
+void Note(std::vector<contract::QuarantinedRecord> records, const std::vector<bool>& known,
+          Outcome& outcome) {
+  for (const contract::QuarantinedRecord& record : records) {
+    const auto at = static_cast<std::size_t>(record.ordinal);
+    if (outcome.refused.size() <= at) outcome.refused.resize(at + 1);
+    outcome.refused[at] = true;
+    if (at < known.size() && known[at]) continue;
+    if (outcome.lost++ == 0 && !record.violations.empty())
+      outcome.reason = record.violations.front().Reason();
+  }
+}
+
+Result<Outcome> DecodeAs(Workspace& workspace,
+                         const std::shared_ptr<const contract::Contract>& contract,
+                         const Source& source, const catalog::ObjectRecord& object,
+                         const std::vector<bool>& known) {
   try {
     WEIRHOUSE_TRY(const contract::Decoder decoder,
                   contract::Decoder::Make(contract, FormatOf(source)));
+    Outcome outcome;
     contract::RowSink drop;
     drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
+    drop.take_quarantined = [&](std::vector<contract::QuarantinedRecord> records) {
+      Note(std::move(records), known, outcome);
+      return Status();
+    };
     storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
-    return contract::DecodePieces(
-        decoder, stream, object.size_bytes,
-        {object.source, object.name, object.first_record_id, object.arrived_at}, drop);
+    WEIRHOUSE_TRY(
+        contract::DecodedPieces decoded,
+        contract::DecodePieces(
+            decoder, stream, object.size_bytes,
+            {object.source, object.name, object.first_record_id, object.arrived_at}, drop));
+    Note(std::move(decoded.last.quarantined), known, outcome);
+    outcome.record_count = decoded.last.record_count;
+    outcome.valid_count = decoded.valid_count;
+    return outcome;
   } catch (const std::bad_alloc&) {
     return contract::OutOfMemory();
   }
@@ -107,34 +139,27 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
   if (contract == nullptr || contract_before == nullptr) return std::string();
   const bool same_contract = contract->version() == contract_before->version();
   if (same_contract && change.what() == "types of the contract") return std::string();
-  const auto anew = DecodeAs(workspace, contract, now, object);
-  if (!anew.ok() && anew.status().code() != Code::kInvalidInput) return anew.status();
-  if (anew.ok() && anew->last.record_count != object.record_count) {
+  // Once to see whether any is refused at all, which is seldom; then what was refused before.
+  const auto first = DecodeAs(workspace, contract, now, object, {});
+  if (!first.ok() && first.status().code() != Code::kInvalidInput) return first.status();
+  if (first.ok() && first->record_count != object.record_count) {
     return fmt::format("it would be cut into {} records, not {}",
-                       WithThousands(anew->last.record_count), WithThousands(object.record_count));
+                       WithThousands(first->record_count), WithThousands(object.record_count));
   }
-  if (anew.ok() && anew->last.quarantined.empty()) return std::string();
-  const auto known = DecodeAs(workspace, contract_before, before, object);
+  if (first.ok() && first->refused.empty()) return std::string();
+  const auto known = DecodeAs(workspace, contract_before, before, object, {});
   if (!known.ok()) {
     if (known.status().code() != Code::kInvalidInput) return known.status();
     return std::string();
   }
-  if (!anew.ok()) {
+  if (!first.ok()) {
     if (known->valid_count == 0) return std::string();
-    return anew.status().error_code() + " " + anew.status().message();
+    return first.status().error_code() + " " + first.status().message();
   }
-  std::set<std::int64_t> bad_before;
-  for (const contract::QuarantinedRecord& record : known->last.quarantined)
-    bad_before.insert(record.ordinal);
-  std::int64_t lost = 0;
-  std::string reason;
-  for (const contract::QuarantinedRecord& record : anew->last.quarantined) {
-    if (bad_before.contains(record.ordinal)) continue;
-    if (lost++ == 0 && !record.violations.empty()) reason = record.violations.front().Reason();
-  }
-  if (lost == 0) return std::string();
-  return fmt::format("{} of {} records, the first for {}", WithThousands(lost),
-                     WithThousands(object.record_count), reason);
+  WEIRHOUSE_TRY(const Outcome anew, DecodeAs(workspace, contract, now, object, known->refused));
+  if (anew.lost == 0) return std::string();
+  return fmt::format("{} of {} records, the first for {}", WithThousands(anew.lost),
+                     WithThousands(object.record_count), anew.reason);
 }
 
 // `losses`: what becomes of each object; the first are named.

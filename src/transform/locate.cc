@@ -32,7 +32,7 @@ struct Tried {
   std::string guard;   // a condition; empty: always
   bool whole = false;  // part of no other one
   std::int64_t offset = -1;
-  bool filters = false;  // stands in WHERE
+  bool filters = false;  // stands in a WHERE of several conditions
   std::vector<std::string> columns{};
 };
 
@@ -273,7 +273,9 @@ Result<Question> Ask(storage::SqlSession& session, const std::string& query,
     WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
     kept = LetsThrough(text);
     question.tried = wheres.tried();
-    for (Tried& part : question.tried) part.filters = true;
+    // A condition alone is computed for each row, as an item is; of several, in any order.
+    const bool several = Holds(where, "CONJUNCTION") || Holds(where, "BETWEEN");
+    for (Tried& part : question.tried) part.filters = several;
     question.where.assign(question.tried.size(),
                           fmt::format("TRY(struct_pack(v := ({}))) IS NULL", text));
     question.condition_fails = FailsAsCondition(text);

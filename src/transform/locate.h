@@ -23,7 +23,7 @@ struct FailingExpression {
   std::string sql;                   // as the SQL engine writes it, at most 120 bytes
   std::int64_t offset;               // where it begins in the query; -1: unknown
   std::vector<std::string> columns;  // that it names, whosever
-  bool filters = false;              // it stands in WHERE
+  bool filters = false;              // it stands in a WHERE of several conditions
   bool guarded = false;  // and is not reached if the parts of that are taken in their order
 };
 // Asks the SQL engine which expression of the one SELECT `query` fails on which row of
@@ -46,7 +46,7 @@ struct FailingPlace {
   std::string place;       // "processed/visit.sql:4:3"
   std::string expression;  // as the SQL engine writes it
   std::vector<std::string> columns;
-  bool filters = false;  // it stands in WHERE
+  bool filters = false;  // it stands in a WHERE of several conditions
   bool guarded = false;  // and is not reached if the parts of that are taken in their order
 };
 // The same of a transform, with the places in its file.

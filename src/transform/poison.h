@@ -44,10 +44,10 @@ struct GoodRows {
 // that can be found.
 // Whether a row is one of them depends on it and on the SQL alone, so every batch and a rebuild
 // find the same, in whatever order. Cost: that of RunTransform where it succeeds; else two runs, up
-// to 100 runs over one row for each item of the SELECT list that fails, one for each row on which
-// WHERE fails, and about 2 log2(rows between them) for each that fails in a way which only a run
-// tells (a join's condition).
-// `told`: so many rows of the same batch were told already.
+// to 100 runs over one row for each item of the SELECT list that fails and for a WHERE of one
+// condition, one for each row on which a WHERE of several fails, and about 2 log2(rows between
+// them) for each that fails in a way which only a run tells (a join's condition). `told`: so many
+// rows of the same batch were told already.
 Result<GoodRows> RunAround(storage::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,
                            ProcessTime run_time, std::size_t told = 0);

@@ -213,6 +213,20 @@ TEST_F(PoisonTest, WhereHasNoMoreToPayForABadRowThanOneRun) {
   }
 }
 
+TEST_F(PoisonTest, AConditionAloneIsAskedOfAHundredRowsAtMost) {
+  std::vector<std::string> values(4000, "x");
+  values[17] = "17";
+  for (const char* where : {"CAST(r.a AS INTEGER) > 0", "NOT CAST(r.a AS INTEGER) < 0",
+                            "CASE WHEN r.a = 't' THEN true ELSE CAST(r.a AS INTEGER) > 0 END"}) {
+    ASSERT_OK_AND(
+        const GoodRows good,
+        Run(std::string(kHeader) + "SELECT r.id FROM records.o AS r WHERE " + where, values));
+    EXPECT_EQ(good.rows->num_rows(), 1) << where;
+    EXPECT_EQ(good.poison.size(), 3999u) << where;
+    EXPECT_LT(queries_, 250) << where;
+  }
+}
+
 TEST_F(PoisonTest, WhatOnlyARunTellsIsFoundInFewRuns) {
   std::vector<std::string> values;
   for (int i = 0; i < 1000; ++i) values.push_back((i % 40 == 7 ? "x" : "") + std::to_string(i));
