@@ -108,7 +108,10 @@ TEST_P(TamperedConformance, AnEditOfAnyColumnOfAnyTableIsFoundAndCanBeTakenBack)
       {"counter", "name", {"next"}, {"name"}},
       {"delivery", "event", {"event", "tries", "next_try"}, {"target", "error"}},
       {"edge", "seq", {"seq", "src", "dst", "run"}, {"kind"}},
-      {"file", "id", {"id", "size_bytes", "seq", "run"}, {"path", "table_name", "kind", "sha256"}},
+      {"file",
+       "id",
+       {"id", "size_bytes", "seq", "run", "released"},
+       {"path", "table_name", "kind", "sha256"}},
       {"landing",
        "path",
        {"size_bytes", "mtime_us", "ctime_us", "inode", "seq"},
@@ -228,6 +231,8 @@ TEST_P(CatalogConformance, AnOlderCatalogIsCountedWhenItIsOpened) {
   place_->Edit(
       "DROP TABLE tally; DROP TABLE record_total; DROP TABLE delivery; DROP INDEX commit_by_layer;"
       "DROP INDEX outbox_dead; DROP INDEX object_refused; DROP INDEX object_attempted;"
+      "DROP INDEX file_held; ALTER TABLE file DROP COLUMN released;"
+      "CREATE INDEX file_by_table ON file (table_name, id);"
       "DELETE FROM counter WHERE name IN ('runs', 'objects', 'events', 'object_records', 'outbox');"
       "DELETE FROM migration WHERE version >= (SELECT version FROM migration WHERE name = "
       "'tallies of rows')");

@@ -94,10 +94,11 @@ template <typename T>
 Result<std::vector<T>> SqlCatalog::CollectRecorded(std::string_view table, std::string_view select,
                                                    const std::vector<DatabaseValue>& parameters,
                                                    std::string_view order,
-                                                   Result<T> (*of_row)(const DatabaseRow&)) {
+                                                   Result<T> (*of_row)(const DatabaseRow&),
+                                                   std::string_view seq) {
   std::vector<T> rows;
   const std::string sql =
-      fmt::format("{} AND table_name = ? AND seq > ? AND seq <= ? {}", select, order);
+      fmt::format("{0} AND table_name = ? AND {1} > ? AND {1} <= ? {2}", select, seq, order);
   const auto read = [&](Database& db) -> Status {
     WEIRHOUSE_TRY(const TableSpans spans, LoadSpans(db, table));
     for (const TableSpan& span : spans) {
@@ -130,7 +131,9 @@ Result<CommitSeq> SqlCatalog::SeqOf(std::string_view table, std::int64_t sequenc
           table,
           fmt::format("SELECT {} FROM snapshot WHERE ref = 'main' AND sequence_number = ?",
                       kSnapshotColumns),
-          {sequence_number}, "ORDER BY seq LIMIT 1", SnapshotOfRow));
+          {sequence_number}, "ORDER BY seq + 0 LIMIT 1", SnapshotOfRow,
+          // Not by the index of commits, through the table's whole history: by that of numbers.
+          "seq + 0"));
   if (!found.empty()) return found.front().seq;
   return Status(Code::kNotFound,
                 fmt::format("table \"{}\" has no published snapshot with sequence number {}", table,
@@ -153,16 +156,12 @@ Result<std::optional<SnapshotRecord>> SqlCatalog::SnapshotAsOf(std::string_view 
 Result<std::vector<FileRecord>> SqlCatalog::Files(std::optional<std::string> table) {
   if (!table) {
     return Collect<FileRecord>(
-        fmt::format("SELECT {} FROM file WHERE path NOT IN (SELECT path FROM released_file) ORDER "
-                    "BY id",
-                    kFileColumns),
+        fmt::format("SELECT {} FROM file WHERE released = 0 ORDER BY table_name, id", kFileColumns),
         {}, FileOfRow);
   }
   return CollectRecorded<FileRecord>(
-      *table,
-      fmt::format("SELECT {} FROM file WHERE path NOT IN (SELECT path FROM released_file)",
-                  kFileColumns),
-      {}, "ORDER BY id", FileOfRow);
+      *table, fmt::format("SELECT {} FROM file WHERE released = 0", kFileColumns), {},
+      "ORDER BY id", FileOfRow);
 }
 
 Result<std::vector<FileRecord>> SqlCatalog::FilesSince(CommitSeq after) {

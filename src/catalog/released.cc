@@ -1,4 +1,6 @@
 // Files that nothing needs any more: first out of the books, later off the disk.
+#include <algorithm>
+
 #include "catalog/publish.h"
 #include "catalog/row.h"
 #include "catalog/sql_catalog.h"
@@ -14,15 +16,22 @@ Status WriteReleased(CommitContext& commit) {
         "INSERT INTO released_file (path, seq, removed) VALUES (?, ?, 0) ON CONFLICT (path) DO "
         "NOTHING",
         {path, commit.seq.value()}));
+    WEIRHOUSE_TRY_STATUS(commit.db.Run("UPDATE file SET released = 1 WHERE path = ?", {path}));
   }
   return Status::Ok();
 }
 
 Result<std::vector<std::string>> SqlCatalog::ReleasedFiles(ProcessTime before) {
-  return Collect<std::string>(
-      "SELECT f.path FROM released_file f JOIN commit_log c ON c.seq = f.seq WHERE f.removed = 0 "
-      "AND c.committed_at < ? ORDER BY f.path",
-      {Micros(before)}, PathOfRow);
+  // In the order of the index of those that wait: in that of paths, all that ever left would be
+  // looked at.
+  WEIRHOUSE_TRY(
+      std::vector<std::string> paths,
+      Collect<std::string>("SELECT f.path FROM released_file f JOIN commit_log c ON c.seq "
+                           "= f.seq WHERE f.removed = 0 AND c.committed_at < ? ORDER BY "
+                           "f.seq",
+                           {Micros(before)}, PathOfRow));
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 Status SqlCatalog::MarkRemoved(const std::vector<std::string>& paths) {

@@ -386,7 +386,16 @@ INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN '
   max(id) + 1, 1) FROM outbox;
 )sql";
 
-constexpr std::array<Migration, 10> kMigrations{{
+// Whether a file is out of the books stands in its own row: what is still in them is found without
+// a look at all that ever was.
+constexpr std::string_view kHeldFiles = R"sql(
+ALTER TABLE file ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+UPDATE file SET released = 1 WHERE path IN (SELECT path FROM released_file);
+DROP INDEX file_by_table;
+CREATE INDEX file_held ON file (table_name, id) WHERE released = 0;
+)sql";
+
+constexpr std::array<Migration, 11> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -397,6 +406,7 @@ constexpr std::array<Migration, 10> kMigrations{{
     {8, "tallies of rows", kTallies},
     {9, "totals", kTotals},
     {10, "deliveries", kDeliveries},
+    {11, "files still in the books", kHeldFiles},
 }};
 
 Status VersionMismatch(int found) {

@@ -166,12 +166,14 @@ class SqlCatalog final : public Catalog {
                                    const std::vector<storage::DatabaseValue>& parameters,
                                    Result<T> (*of_row)(const storage::DatabaseRow&));
   // All rows of `select`, which ends in a condition, that were recorded of `table` under whatever
-  // name it had (see span.h); in `order` within each name, the oldest name first.
+  // name it had (see span.h); in `order` within each name, the oldest name first. `seq` is how the
+  // commit is asked for: as "seq + 0" no index of commits is taken.
   template <typename T>
   Result<std::vector<T>> CollectRecorded(std::string_view table, std::string_view select,
                                          const std::vector<storage::DatabaseValue>& parameters,
                                          std::string_view order,
-                                         Result<T> (*of_row)(const storage::DatabaseRow&));
+                                         Result<T> (*of_row)(const storage::DatabaseRow&),
+                                         std::string_view seq = "seq");
   Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
 
   const Opener open_;

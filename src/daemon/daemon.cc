@@ -142,9 +142,9 @@ class LandingRun {
     look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
                                  : std::chrono::duration_cast<std::chrono::milliseconds>(
                                        SystemClock().Monotonic() - begun);
-    // Nothing landed, and nothing waits for a person.
-    if (summary->commits > 0 || summary->halted || signals.load() > 0) return;
-    const Result<std::string> done = Tidy();
+    if (summary->halted || signals.load() > 0) return;  // something waits for a person
+    const Result<std::string> done = Tidy(summary->commits > 0 ? engine::UpkeepTurns::While::kBusy
+                                                               : engine::UpkeepTurns::While::kIdle);
     host_.NoteIfReplaced(done.status());
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
@@ -186,10 +186,10 @@ class LandingRun {
       return StatusOfException();
     }
   }
-  Result<std::string> Tidy() {
+  Result<std::string> Tidy(engine::UpkeepTurns::While when) {
     try {
       WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
-      return upkeep_.Take(lease.workspace());
+      return upkeep_.Take(lease.workspace(), when);
     } catch (...) {
       return StatusOfException();
     }

@@ -23,6 +23,16 @@ Gate& TheGate() {
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// An object's own name is its digest, and only what has that name, or more names than one, can be
+// the very file.
+bool MayBeObject(std::string_view path) {
+  constexpr std::size_t kDigestDigits = 64;
+  const std::string place = storage::CanonicalPath(path);
+  if (place.size() - (place.rfind('/') + 1) == kDigestDigits) return true;
+  struct stat found{};
+  return lstat(place.c_str(), &found) == 0 && found.st_nlink > 1;
+}
+
 // What `path` itself is, the last link not followed; nothing if it is not there.
 Result<std::optional<storage::Entry>> LookAt(const std::string& path) {
   const auto folder = storage::OpenFolder::Open(FolderOf(path));
@@ -44,14 +54,24 @@ LakeUse::LakeUse() {
 LakeRemoval::LakeRemoval() : turn_(TheGate().turn), lock_(TheGate().use) {}
 
 Result<LiveFiles> LiveFiles::Load(Workspace& workspace) {
+  return LoadSome(workspace, /*with_objects=*/true);
+}
+
+Result<LiveFiles> LiveFiles::LoadFor(Workspace& workspace, const std::vector<std::string>& paths) {
+  return LoadSome(workspace, std::any_of(paths.begin(), paths.end(), MayBeObject));
+}
+
+Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
   catalog::Catalog& catalog = workspace.catalog();
   // Asked first: what is committed meanwhile is looked at again rather than missed.
   WEIRHOUSE_TRY(const CommitSeq seq, catalog.LastSeq());
   LiveFiles live(seq);
   WEIRHOUSE_TRY(const auto files, catalog.Files(std::nullopt));
   for (const catalog::FileRecord& file : files) live.Add(file.path);
-  WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
-  for (const catalog::ObjectRecord& object : objects) live.Add(object.path);
+  if (with_objects) {
+    WEIRHOUSE_TRY(const auto objects, catalog.Objects({}));
+    for (const catalog::ObjectRecord& object : objects) live.Add(object.path);
+  }
   WEIRHOUSE_TRY(const auto pointers, catalog.Tables());
   for (const catalog::TablePointer& pointer : pointers) {
     live.Add(pointer.metadata_location);

@@ -42,6 +42,9 @@ class LiveFiles {
  public:
   // Cost: reads the books, and the manifests of all snapshots that tables have.
   static Result<LiveFiles> Load(Workspace& workspace);
+  // What is needed to judge `paths`: of raw objects, as many as ever came, nothing unless one of
+  // them may be an object.
+  static Result<LiveFiles> LoadFor(Workspace& workspace, const std::vector<std::string>& paths);
 
   // Any spelling.
   bool Names(std::string_view path) const;
@@ -52,6 +55,7 @@ class LiveFiles {
 
  private:
   explicit LiveFiles(CommitSeq seq) : seq_(seq) {}
+  static Result<LiveFiles> LoadSome(Workspace& workspace, bool with_objects);
   void Add(std::string_view path);
   void LookAtInodes();
   void LookAtInode(const std::string& path);

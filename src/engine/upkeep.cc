@@ -100,22 +100,26 @@ struct Choice {
   std::vector<std::int64_t> expired;
   std::set<std::string> spared_by;
 };
-Choice ChooseSnapshots(const table::TableMetadata& table,
-                       const std::vector<catalog::SnapshotRecord>& recorded,
-                       const ExpiryOptions& options, std::int64_t now_ms) {
+Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const table::TableMetadata& table,
+                               const ExpiryOptions& options, std::int64_t now_ms) {
   std::set<SnapshotId> newest;
+  const table::Snapshot* at = table.current_snapshot();
+  for (std::int64_t kept = 0; at != nullptr && kept < options.keep; ++kept) {
+    newest.insert(at->id);
+    at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
+  }
   // After a rollback the ancestors of main are not all that main was: what was left behind is
-  // among the newest until as many have followed, so that one can go forward again.
+  // among the newest until as many have followed, so that one can go forward again. All that main
+  // ever was is asked for only where that decides.
+  std::vector<catalog::SnapshotRecord> recorded;
+  if (newest.size() < table.snapshots.size()) {
+    WEIRHOUSE_TRY(recorded, catalog.Snapshots(table.name));
+  }
   std::int64_t was_main = 0;
   for (auto one = recorded.rbegin(); one != recorded.rend() && was_main < options.keep; ++one) {
     if (one->ref != "main") continue;
     newest.insert(one->snapshot);
     ++was_main;
-  }
-  const table::Snapshot* at = table.current_snapshot();
-  for (std::int64_t kept = 0; at != nullptr && kept < options.keep; ++kept) {
-    newest.insert(at->id);
-    at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
   }
   std::map<SnapshotId, std::string> named;
   for (const auto& [ref, target] : table.refs) named[target.snapshot] = ref;
@@ -142,7 +146,7 @@ Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds g
   const ProcessTime before = workspace.clock().Now() - grace;
   WEIRHOUSE_TRY(const std::vector<std::string> paths, workspace.catalog().ReleasedFiles(before));
   if (paths.empty()) return std::int64_t{0};
-  WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace));
+  WEIRHOUSE_TRY(LiveFiles live, LiveFiles::LoadFor(workspace, paths));
   WEIRHOUSE_FAILPOINT("upkeep.remove_released");
   WEIRHOUSE_TRY(const RemovedFiles removed, RemoveUnlessLive(workspace, live, paths));
   std::vector<std::string> settled = removed.gone;
@@ -155,9 +159,8 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                const ExpiryOptions& options) {
   WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
   const ProcessTime now = workspace.clock().Now();
-  WEIRHOUSE_TRY(const std::vector<catalog::SnapshotRecord> recorded,
-                workspace.catalog().Snapshots(name));
-  Choice choice = ChooseSnapshots(*base, recorded, options, Micros(now) / 1000);
+  WEIRHOUSE_TRY(Choice choice,
+                ChooseSnapshots(workspace.catalog(), *base, options, Micros(now) / 1000));
   if (options.older_than && !choice.expired.empty() &&
       AgesInDoubt(workspace, *options.older_than)) {
     choice.expired.clear();
@@ -227,14 +230,18 @@ std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::second
   return AgeInDoubt(WatchClock(workspace.disk(), workspace.state_folder(), workspace.clock()), age);
 }
 
-Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
-                                 const ExpiryOptions& options) {
+Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
+                                    const ExpiryOptions& options) {
   if (options.keep < 1) {
     return Status(Code::kInvalidInput, "a table keeps at least its current snapshot")
         .WithError("WH7121");
   }
-  WEIRHOUSE_TRY(ExpiryReport report,
-                AgainstWriters<ExpiryReport>([&] { return TryExpire(workspace, table, options); }));
+  return AgainstWriters<ExpiryReport>([&] { return TryExpire(workspace, table, options); });
+}
+
+Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
+                                 const ExpiryOptions& options) {
+  WEIRHOUSE_TRY(ExpiryReport report, ReleaseOfTable(workspace, table, options));
   if (!options.dry_run) {
     WEIRHOUSE_TRY(report.files_removed, RemoveReleased(workspace, options.grace));
   }

@@ -60,6 +60,9 @@ struct ExpiryReport {
 // training set (which tags what it used), and releases every file that none of the rest needs.
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
                                  const ExpiryOptions& options);
+// The same, but what was released stays on the disk for RemoveReleasedFiles.
+Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
+                                    const ExpiryOptions& options);
 
 // Takes files off the disk that were released at least `grace` ago; how many.
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
@@ -67,14 +70,16 @@ Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seco
 // Upkeep of the project's own tables, a piece at a time, for whoever has nothing else to do: a
 // table that changed often enough since its last turn has small files merged, snapshots beyond
 // those that are kept expired and what nobody needs released; now and then released files and
-// orphans leave the disk. Tables of other engines are theirs to look after. Threads: one, the one
-// that writes.
+// orphans leave the disk. Who always has something else to do gives a turn to tables that changed
+// several times as often, so that a stream of small batches does not leave files without end.
+// Tables of other engines are theirs to look after. Threads: one, the one that writes.
 class UpkeepTurns {
  public:
   explicit UpkeepTurns(Clock& clock, std::int64_t changes_min = kChangesMin)
       : clock_(clock), changes_min_(changes_min), began_(clock.Monotonic()) {}
+  enum class While { kIdle, kBusy };
   // One piece of work, told for people; empty if nothing was to do, or it is too early to look.
-  Result<std::string> Take(Workspace& workspace);
+  Result<std::string> Take(Workspace& workspace, While when = While::kIdle);
 
  private:
   static constexpr std::int64_t kChangesMin = 64;
@@ -84,7 +89,7 @@ class UpkeepTurns {
   const std::int64_t changes_min_;
   const std::chrono::nanoseconds began_;
   std::optional<std::chrono::nanoseconds> looked_;
-  std::chrono::nanoseconds removed_{};
+  std::optional<std::chrono::nanoseconds> removed_;
   std::chrono::nanoseconds swept_{};
   std::map<std::string, std::int64_t> seen_;  // by table: its version at its last turn
 };

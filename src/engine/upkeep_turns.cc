@@ -10,6 +10,8 @@
 namespace weirhouse::engine {
 namespace {
 constexpr std::chrono::seconds kLookEvery{60};
+constexpr std::chrono::seconds kBusyLookEvery{10};
+constexpr std::int64_t kBusyShare = 4;  // of the changes that make a turn due
 constexpr std::chrono::hours kRemoveEvery{1};
 constexpr std::chrono::hours kSweepEvery{24};
 
@@ -38,9 +40,11 @@ std::set<std::string> OwnTables(const ProjectDefinition& project) {
 }
 }  // namespace
 
-Result<std::string> UpkeepTurns::Take(Workspace& workspace) {
+Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
+  const bool busy = when == While::kBusy;
   const std::chrono::nanoseconds now = clock_.Monotonic();
-  if (looked_ && now - *looked_ < kLookEvery) return std::string();
+  if (looked_ && now - *looked_ < (busy ? kBusyLookEvery : kLookEvery)) return std::string();
+  const std::int64_t changes_min = busy ? changes_min_ * kBusyShare : changes_min_;
   looked_ = now;
   const std::set<std::string> own = OwnTables(workspace.project());
   WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
@@ -48,7 +52,7 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace) {
     if (table.kind != catalog::PointerKind::kTable || !own.contains(table.name)) continue;
     const std::int64_t version = VersionOf(table.metadata_location);
     const auto seen = seen_.find(table.name);
-    if (version - (seen == seen_.end() ? 0 : seen->second) < changes_min_) continue;
+    if (version - (seen == seen_.end() ? 0 : seen->second) < changes_min) continue;
     WEIRHOUSE_TRY(std::string told, TakeTable(workspace, table.name));
     WEIRHOUSE_TRY(const auto after, workspace.catalog().FindTable(table.name));
     seen_[table.name] = after ? VersionOf(after->metadata_location) : version;
@@ -56,12 +60,12 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace) {
     looked_.reset();  // the next one has its turn at the next call
     return told;
   }
-  if (now - began_ - removed_ >= kRemoveEvery) {
-    removed_ = now - began_;
+  if (!removed_ || now - *removed_ >= kRemoveEvery) {
+    removed_ = now;
     WEIRHOUSE_TRY(const std::int64_t removed, RemoveReleasedFiles(workspace, kReaderGrace));
     if (removed > 0) return fmt::format("upkeep: {} released files removed", removed);
   }
-  if (now - began_ - swept_ >= kSweepEvery) {
+  if (!busy && now - began_ - swept_ >= kSweepEvery) {
     swept_ = now - began_;
     WEIRHOUSE_TRY(const SweepReport swept, SweepOrphans(workspace, kOrphanAge, /*dry_run=*/false));
     if (swept.removed > 0) return fmt::format("upkeep: {} orphans removed", swept.removed);
@@ -85,13 +89,11 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
                          WithThousands(report.files_after));
     }
   }
-  WEIRHOUSE_TRY(const ExpiryReport report, ExpireTable(workspace, name, {}));
+  WEIRHOUSE_TRY(const ExpiryReport report, ReleaseOfTable(workspace, name, {}));
   if (report.files_released > 0) {
     told += fmt::format(" {} files, {} bytes, are needed no more;",
                         WithThousands(report.files_released), WithThousands(report.bytes_released));
   }
-  if (report.files_removed > 0)
-    told += fmt::format(" {} removed;", WithThousands(report.files_removed));
   if (told.empty()) return told;
   told.pop_back();
   return "upkeep of " + name + ":" + told;

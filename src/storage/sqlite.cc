@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <filesystem>
 #include <unordered_map>
 #include <utility>
@@ -13,6 +14,8 @@ namespace weirhouse::storage {
 namespace {
 constexpr int kBusyTimeoutMs = 5000;  // longer than any commit of ours holds the write lock
 constexpr std::size_t kCachedStatementsMax = 256;
+
+std::atomic<std::int64_t> steps_taken{0};  // of all connections
 
 struct CloseDatabase {
   void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
@@ -203,6 +206,7 @@ class SqliteConnection : public Sqlite {
     return statement;
   }
   void GiveBack(std::string sql, StatementHandle statement) {
+    steps_taken += sqlite3_stmt_status(statement.get(), SQLITE_STMTSTATUS_VM_STEP, /*reset=*/1);
     sqlite3_reset(statement.get());
     sqlite3_clear_bindings(statement.get());
     if (cache_.size() >= kCachedStatementsMax) cache_.clear();
@@ -243,6 +247,8 @@ class SqliteConnection : public Sqlite {
   std::unordered_map<std::string, StatementHandle> cache_;  // after db_: finalized before it closes
 };
 }  // namespace
+
+std::int64_t Sqlite::Steps() { return steps_taken; }
 
 Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_only) {
   std::error_code ignored;

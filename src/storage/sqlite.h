@@ -1,6 +1,7 @@
 // SQLite, wrapped once. For catalog/ only: everyone else goes through the catalog.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,5 +21,9 @@ class Sqlite : public Database {
   // Creates the file unless `read_only`, which sees other processes' commits as they happen.
   static Result<std::unique_ptr<Sqlite>> Open(const std::string& path, bool read_only);
   Dialect dialect() const override { return Dialect::kSqlite; }
+
+  // How many steps SQLite's machine took for statements of all connections of this process that
+  // are through: what they cost, whatever else the machine does meanwhile. For tests of growth.
+  static std::int64_t Steps();
 };
 }  // namespace weirhouse::storage

@@ -101,7 +101,15 @@ class Compaction {
     for (auto& [key, tasks] : small) {
       Group& group = groups[key];
       const auto count = static_cast<int>(group.size() + tasks.size());
-      if (count >= options_.small_files_min) group.insert(group.end(), tasks.begin(), tasks.end());
+      if (count < options_.small_files_min) continue;
+      // By sizes, so that a row is written again a few times in its life and not at each turn.
+      std::vector<std::int64_t> sizes;
+      for (const Scan::Task* task : tasks) sizes.push_back(task->file.size_bytes);
+      constexpr int kMergeAtLeast = 4;  // half of it is taken in any case: two make one
+      const std::int64_t up_to =
+          MergeUpTo(std::move(sizes), std::max(options_.small_files_min, kMergeAtLeast));
+      for (const Scan::Task* task : tasks)
+        if (task->file.size_bytes <= up_to) group.push_back(task);
     }
     std::vector<Group> out;
     for (auto& [key, tasks] : groups) {
