@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "catalog/index_check.h"
 #include "catalog/moment.h"
 #include "catalog/schema.h"
 #include "catalog/tallied_database.h"
@@ -19,6 +20,13 @@ Status NoCatalog(const std::string& shown) {
       .WithError("WH7012")
       .WithHint("`wh init` makes it");
 }
+// What looks empty may be a catalog whose index lost its rows.
+Status CheckBeforeMaking(Database& db) {
+  WEIRHOUSE_TRY_STATUS(db.Begin());
+  Status status = CheckFirstIndexes(db);
+  db.Rollback();
+  return status;
+}
 }  // namespace
 
 Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown,
@@ -28,6 +36,7 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
   std::unique_ptr<SqlCatalog> catalog(
       new SqlCatalog(std::move(open), std::move(shown), options.read_only, clock));
   if (options.read_only || !options.create) {
+    WEIRHOUSE_TRY_STATUS(catalog->ReadOneState(CheckFirstIndexes));
     int version = 0;
     WEIRHOUSE_TRY_STATUS(catalog->Read([&](Database& db) -> Status {
       WEIRHOUSE_TRY(version, SchemaVersion(db));
@@ -40,6 +49,7 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
     // A commit of a process that is gone may still be on its way: it is waited for, so that all
     // that is read from here on is settled.
     WEIRHOUSE_TRY_STATUS(writer->WaitForWriters());
+    if (options.create) WEIRHOUSE_TRY_STATUS(CheckBeforeMaking(*writer));
     WEIRHOUSE_TRY_STATUS(Migrate(*writer, clock.Now(), random));
   }
   WEIRHOUSE_TRY_STATUS(catalog->Read(CheckVersion));

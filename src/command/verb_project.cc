@@ -9,6 +9,7 @@
 #include "demo/demo_data.h"
 #include "demo/example.h"
 #include "engine/project_head.h"
+#include "engine/seed_join.h"
 #include "storage/disk.h"
 
 namespace weirhouse::command {
@@ -145,6 +146,7 @@ Result<int> RunDemoData(Context& context) {
 
 Result<int> RunValidate(Context& context) {
   WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY_STATUS(engine::CheckSeedKeys(*project));
   std::int64_t checks = 0;
   for (const gate::GateDefinition& gate : project->gates)
     checks += static_cast<std::int64_t>(gate.checks.size());

@@ -165,7 +165,7 @@ Result<int> ShowWaiting(Context& context) {
 Result<int> RunPlan(Context& context) {
   WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
   WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
-  WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress()));
+  WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/true));
   if (!context.wants_json()) PrintPlan(context, workspace->project(), plan);
   context.Answer(ToJson(plan));
   const bool exits = context.invocation().Has("detailed-exitcode");
@@ -179,7 +179,8 @@ Result<int> RunApply(Context& context) {
   // Who names the plan has seen it.
   if (digest.empty()) {
     WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
-    WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress()));
+    WEIRHOUSE_TRY_STATUS(
+        engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false));
     if (!context.invocation().yes && !plan.empty()) {
       PrintPlan(context, workspace->project(), plan);
       WEIRHOUSE_TRY_STATUS(context.Confirm(fmt::format("apply plan {}?", plan.digest)));

@@ -277,13 +277,15 @@ Status CheckPublishable(const Contract& registered, const Contract& proposed) {
                    fmt::format("contract takes no new version: contract \"{}\" has "
                                "whCompatibility disabled",
                                registered.id()),
-                   "");
+                   "")
+        .WithSpan(proposed.span());
   }
   if (after < before) {
     return Refused("WH1122",
                    fmt::format("contract version goes back: \"{}\" {} is registered, proposed {}",
                                registered.id(), before.ToString(), after.ToString()),
-                   fmt::format("raise the version above {}", before.ToString()));
+                   fmt::format("raise the version above {}", before.ToString()))
+        .WithSpan(proposed.span());
   }
   const bool breaking = report.verdict == Compatibility::kBreaking;
   if (breaking ? after.major > before.major : after != before) return Status();

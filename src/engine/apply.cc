@@ -15,6 +15,7 @@
 #include "engine/project_applied.h"
 #include "engine/publication.h"
 #include "engine/reading_change.h"
+#include "engine/seed_join.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -102,7 +103,7 @@ Status RefuseLostBacklog(Workspace& workspace) {
     for (const catalog::ObjectRecord& object : objects) {
       if (object.seq.value() <= offset.position) continue;
       return Status(Code::kContractRefused,
-                    fmt::format("the source \"{}\" is gone from the project, and records of it "
+                    fmt::format("the source \"{}\" is gone from weirhouse.yaml, and records of it "
                                 "still wait to be processed: {}/{}",
                                 name, name, EscapeControl(object.name)))
           .WithError("WH2028")
@@ -111,16 +112,34 @@ Status RefuseLostBacklog(Workspace& workspace) {
   }
   return Status();
 }
+// Seeds that hold a key twice, where they or the table that joins them are new.
+Status RefuseSeedKeys(Workspace& workspace, const json& applied) {
+  const json wanted = DefinitionDigests(workspace.project());
+  const auto changed = [&](const char* section, const std::string& name) {
+    const json before = applied.value(section, json::object());
+    return !before.contains(name) || before.at(name) != wanted.at(section).at(name);
+  };
+  WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
+  return CheckSeedKeys(workspace.project(), *session,
+                       [&](const std::string& table, const std::string& seed) {
+                         return changed("processed", table) || changed("seeds", seed);
+                       });
+}
 }  // namespace
 
-Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress) {
+Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, bool rehearses) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   WEIRHOUSE_TRY_STATUS(CheckReadings(workspace, applied, readings, progress));
   WEIRHOUSE_TRY_STATUS(RefuseLostBacklog(workspace));
+  WEIRHOUSE_TRY_STATUS(RefuseSeedKeys(workspace, applied));
   if (!plan.rebuilds) return Status();
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
-  if (!halted) return Status();
+  if (!halted && !rehearses) return Status();
+  if (!halted) {
+    WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
+    return RehearseRebuild(workspace, progress, read_by);
+  }
   return Status(Code::kConflict, fmt::format("tables would be computed anew, and run {} waits for "
                                              "a decision about its gate",
                                              ToString(halted->id)))
@@ -136,7 +155,7 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
         .WithError("WH2022")
         .WithHint("look at `wh plan` again");
   }
-  WEIRHOUSE_TRY_STATUS(CheckPlan(workspace, plan, progress));
+  WEIRHOUSE_TRY_STATUS(CheckPlan(workspace, plan, progress, /*rehearses=*/false));
   // A new seed is no item of the plan, and is registered all the same.
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));

@@ -161,7 +161,7 @@ TEST_F(ChainTest, AJoinMayNotMultiplyRowsThatHaveNoRecord) {
   Table("t1", "key k; mode full",
         "SELECT t.k, max(t.o) AS o, sum(t.v) AS v FROM records.ev t GROUP BY t.k");
   Table("t2", "key k; order o; history keep",
-        "SELECT t.k, t.o, t.v, s.w FROM processed.t1 t JOIN ref.s s ON s.k = t.k");
+        "SELECT t.k, t.o, t.v, s.w FROM processed.t1 t JOIN ref.s s ON s.k = t.k AND s.w >= t.o");
   Start();
   Batch(Event(2, "b", 1, 1) + Event(3, "c", 1, 1));
   EXPECT_THAT(Rows("processed.t2"), ElementsAre("b 1 1 2"));

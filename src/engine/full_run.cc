@@ -95,6 +95,17 @@ Result<std::set<std::string>> MayStand(Workspace& workspace, bool applies) {
   }
   return tables;
 }
+// All tables as they would be.
+Result<std::unique_ptr<Rebuilt>> ComputeAll(PipelineState& state, std::int64_t consumed,
+                                            CommitSeq last, ProcessTime run_time, bool applies) {
+  RebuildScope scope;
+  scope.consumed = CommitSeq(consumed);
+  scope.external = last;
+  scope.run_time = run_time;
+  WEIRHOUSE_TRY(scope.may_stand, MayStand(state.workspace, applies));
+  return Rebuild(state, scope);
+}
+
 // Adds to `summary` what the tables hold now, and what they cannot keep.
 Status TellRebuilt(Workspace& workspace, const Rebuilt& rebuilt, const KeylessChange& kept_out,
                    RunSummary& summary) {
@@ -118,6 +129,15 @@ Status TellRebuilt(Workspace& workspace, const Rebuilt& rebuilt, const KeylessCh
 Result<RunSummary> RunFull(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   return RebuildAll(workspace, progress, {});
+}
+
+Status RehearseRebuild(Workspace& workspace, Progress& progress, const nlohmann::json& read_by) {
+  WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
+                PipelineState::Make(workspace, progress));
+  state->records.ReadBy(read_by);
+  WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  return ComputeAll(*state, consumed.position, last, workspace.clock().Now(), true).status();
 }
 
 Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
@@ -144,12 +164,9 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
     if (!transform.definition.is_external()) step.tables.push_back(transform.definition.name());
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  RebuildScope scope;
-  scope.consumed = CommitSeq(consumed.position);
-  scope.external = last;
-  scope.run_time = run.planned_at;
-  WEIRHOUSE_TRY(scope.may_stand, MayStand(workspace, static_cast<bool>(options.also)));
-  WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
+  WEIRHOUSE_TRY(
+      const std::unique_ptr<Rebuilt> rebuilt,
+      ComputeAll(*state, consumed.position, last, run.planned_at, static_cast<bool>(options.also)));
   const auto& work = rebuilt->work;
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->DropUnchanged());
 

@@ -19,6 +19,10 @@ struct FullRunOptions {
   // What the commit of the tables does as well.
   std::function<Status(Publication&)> also{};
 };
+// Computes the tables as `wh apply` would, and lets go of them: what it would refuse is refused.
+// Memory and time: those of the rebuild, but for what it writes.
+Status RehearseRebuild(Workspace& workspace, Progress& progress, const nlohmann::json& read_by);
+
 // One commit for all processed tables, then one for all feature tables; a crash in between begins
 // again.
 Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,

@@ -13,6 +13,7 @@
 #include "engine/pipeline_state.h"
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
+#include "engine/spelling.h"
 #include "engine/table_shape.h"
 
 namespace weirhouse::engine {
@@ -99,6 +100,37 @@ Status RefuseChangedViews(Workspace& workspace, const json& wanted,
                   fmt::format("the feature view \"{}\" {}", item.name, what))
         .WithError("WH2021")
         .WithHint("give it the next version; both are served side by side");
+  }
+  return Status();
+}
+
+// SQL does not tell names apart by case: a table that joins must not be called nearly like one that
+// is there, whether or not that goes.
+Status RefuseOtherSpellings(Workspace& workspace) {
+  const ProjectDefinition& project = workspace.project();
+  std::map<std::string, std::pair<std::string, SourceSpan>> wanted;
+  for (const Source& source : project.sources)
+    wanted["raw." + Folded(source.name)] = {"raw." + source.name,
+                                            SourceSpan{"weirhouse.yaml", 1, 1, 1, {}}};
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    const transform::TransformDefinition& definition = transform.definition;
+    wanted[Folded(definition.name())] = {definition.name(), definition.table.span};
+    wanted[Folded(definition.history_table())] = {definition.history_table(),
+                                                  definition.table.span};
+  }
+  for (const feature::FeatureView& view : project.views)
+    wanted[Folded(view.table_name())] = {view.table_name(), view.span};
+  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
+  for (const catalog::TablePointer& table : tables) {
+    const auto same = wanted.find(Folded(table.name));
+    if (same == wanted.end() || same->second.first == table.name) continue;
+    return Status(Code::kConflict,
+                  fmt::format("the table \"{}\" would join \"{}\", which is there: they differ in "
+                              "case alone, and SQL does not tell them apart",
+                              same->second.first, table.name))
+        .WithError("WH2034")
+        .WithSpan(same->second.second)
+        .WithHint("keep its name, or give it one that differs in more");
   }
   return Status();
 }
@@ -239,6 +271,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseChangedViews(workspace, wanted, plan.items));
+  WEIRHOUSE_TRY_STATUS(RefuseOtherSpellings(workspace));
   WEIRHOUSE_TRY_STATUS(AddFollowers(workspace, plan));
   WEIRHOUSE_TRY(plan.rebuilds, NeedsRebuild(workspace, plan));
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {

@@ -42,11 +42,14 @@ struct Plan {
 // version.
 Result<Plan> MakePlan(Workspace& workspace);
 // What only a look at the data tells; never writes. Apply refuses what this refuses.
+//   kInvalidInput (WH2111)     a seed that is new, or joined by a new table, holds a key twice
 //   kContractRefused (WH2027)  good records would go into quarantine
 //   kContractRefused (WH2028)  records of a source that is gone wait to be processed
 //   kConflict (WH3023)         tables would be computed anew, and a halted run waits
-// Cost: decodes the objects of sources that are read otherwise twice.
-Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress);
+//   whatever computing the tables anew ends with, if `rehearses` and that is what apply will do
+// Cost: decodes the objects of sources that are read otherwise twice; a rehearsal is a rebuild
+// without its writes.
+Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, bool rehearses);
 // Registers the definitions (refuses a stale digest with kConflict), with the tables computed anew
 // in the same commit where that is due; then runs what waits. Either all of it is applied or
 // nothing.

@@ -283,14 +283,17 @@ void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
         for (gate::GateDefinition& gate : gates) {
           if (FindIf(project.gates, [&](const auto& one) { return one.name == gate.name; }))
             return DefinedTwice("gate", gate.name, gate.span);
-          known.table = known.other(gate.table);
-          if (!known.table) {
+          const auto* judged = schemas.Find(gate.table);
+          known.table = judged == nullptr ? nullptr : judged->schema;
+          // Outside of SQL a name is spelled as it was given.
+          if (judged == nullptr || judged->name != gate.table) {
             return Status(Code::kInvalidInput,
                           fmt::format("the gate \"{}\" judges an unknown table: \"{}\"", gate.name,
                                       gate.table))
                 .WithError("WH3007")
                 .WithSpan(gate.span)
-                .WithHint(DidYouMean(gate.table, known.known_tables));
+                .WithHint(
+                    DidYouMean(judged == nullptr ? gate.table : judged->name, known.known_tables));
           }
           WEIRHOUSE_TRY_STATUS(gate::CheckGate(gate, known, session));
           if (gate.owner.empty()) {
@@ -371,9 +374,10 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
   for (const feature::FeatureView& view : project.views) {
     if (findings.MentionsBroken(view.source)) continue;
     Result<feature::ViewPlan> plan = Status(Code::kInvalidInput, "unbound");
+    const auto* source = schemas.Find(view.source);
     if (view.is_request()) {
       plan = feature::BindRequestView(view, session);
-    } else if (const auto* source = schemas.Find(view.source)) {
+    } else if (source != nullptr && source->name == view.source) {
       plan = feature::BindView(view, *source->schema, session);
       if (plan.ok()) {
         if (const Status timed = CheckKnownTime(project, view); !timed.ok()) plan = timed;
@@ -384,7 +388,7 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
                                 view.source))
                  .WithError("WH4005")
                  .WithSpan(view.span)
-                 .WithHint(DidYouMean(view.source, tables));
+                 .WithHint(DidYouMean(source == nullptr ? view.source : source->name, tables));
     }
     findings.Add(plan.status());
     if (plan.ok()) project.view_plans.push_back(std::move(plan).value());
@@ -403,11 +407,11 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
               });
 }
 
-// Whether what the spine names can be joined with what the set selects.
-Status CheckNames(const ProjectDefinition& project, const feature::TrainingSetDefinition& set,
-                  const arrow::Schema& spine) {
+// Whether the spine has what the set asks of it, under names that can be joined.
+Status CheckSpine(const ProjectDefinition& project, const feature::TrainingSetDefinition& set,
+                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session) {
   WEIRHOUSE_TRY(const auto selected, feature::SelectFeatures(set, project.views));
-  return feature::CheckSpineNames(set, selected, spine.field_names());
+  return feature::CheckSpine(set, selected, spine, session);
 }
 
 void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
@@ -501,7 +505,7 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
                                         set.spine_span.column};
     const auto checked = transform::CheckSelect(*session, spine, schemas);
     findings.Add(checked.status());
-    if (checked.ok()) findings.Add(CheckNames(*project, set, *checked->output));
+    if (checked.ok()) findings.Add(CheckSpine(*project, set, checked->output, *session));
   }
   ParseModelFiles(*project, findings);
   if (!findings.empty()) return findings.ToStatus();

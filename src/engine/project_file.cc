@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <map>
 
 #include "base/text.h"
 #include "base/yaml.h"
 #include "engine/landing_place.h"
+#include "engine/spelling.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -230,6 +232,23 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   return Status();
 }
 
+// Names become tables: SQL must tell them apart.
+Status CheckSpellings(const YamlNode& node, std::string_view kind) {
+  std::map<std::string, std::string> known;
+  for (const YamlNode::Entry& entry : node.entries()) {
+    const auto [other, fresh] = known.emplace(Folded(entry.key), entry.key);
+    if (fresh) continue;
+    return Status(Code::kInvalidInput,
+                  fmt::format("the {} \"{}\" and \"{}\" differ in case alone, which SQL does not "
+                              "tell apart",
+                              kind, other->second, entry.key))
+        .WithError("WH2007")
+        .WithSpan(entry.key_span)
+        .WithHint("give one another name");
+  }
+  return Status();
+}
+
 // `zip: seeds/zip.csv`, or `zip: { path: seeds/zip.csv, types: { zip: string } }`.
 Status ParseSeed(const YamlNode::Entry& entry, ProjectDefinition& project) {
   Seed seed;
@@ -302,11 +321,13 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   WEIRHOUSE_TRY_STATUS(ParseProfiles(root, profile, project));
   if (const YamlNode* sources = root.Find("sources")) {
     if (!sources->is_map()) return sources->Error("WH2004", "sources must be a map of names");
+    WEIRHOUSE_TRY_STATUS(CheckSpellings(*sources, "sources"));
     for (const YamlNode::Entry& entry : sources->entries())
       WEIRHOUSE_TRY_STATUS(ParseSource(entry, project));
   }
   if (const YamlNode* seeds = root.Find("seeds")) {
     if (!seeds->is_map()) return seeds->Error("WH2004", "seeds must be a map of names to files");
+    WEIRHOUSE_TRY_STATUS(CheckSpellings(*seeds, "seeds"));
     for (const YamlNode::Entry& entry : seeds->entries())
       WEIRHOUSE_TRY_STATUS(ParseSeed(entry, project));
   }

@@ -21,6 +21,7 @@ namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
 constexpr std::size_t kObjectsNamed = 10;
+constexpr char kTypes[] = "types of the contract";
 
 // Only CSV has texts that are null; their order says nothing.
 json NullsOf(const Source& source) {
@@ -113,7 +114,7 @@ struct Change {
   }
   std::string what() const {
     if (before.delimiter != now.delimiter) return "delimiter";
-    return NullsOf(before) != NullsOf(now) ? "nulls" : "types of the contract";
+    return NullsOf(before) != NullsOf(now) ? "nulls" : kTypes;
   }
 };
 
@@ -138,7 +139,7 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
                 ContractOf(workspace, before, change.read_by_before, object));
   if (contract == nullptr || contract_before == nullptr) return std::string();
   const bool same_contract = contract->version() == contract_before->version();
-  if (same_contract && change.what() == "types of the contract") return std::string();
+  if (same_contract && change.what() == kTypes) return std::string();
   // Once to see whether any is refused at all, which is seldom; then what was refused before.
   const auto first = DecodeAs(workspace, contract, now, object, {});
   if (!first.ok() && first.status().code() != Code::kInvalidInput) return first.status();
@@ -163,21 +164,26 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
 }
 
 // `losses`: what becomes of each object; the first are named.
-Status Refused(const Change& change, const std::vector<std::string>& losses) {
+Status Refused(Workspace& workspace, const Change& change, const std::vector<std::string>& losses) {
   std::vector<std::string> told(losses);
   told.resize(std::min(losses.size(), kObjectsNamed));
   if (losses.size() > told.size())
     told.push_back(fmt::format("and {} more", losses.size() - told.size()));
-  return Status(Code::kContractRefused,
-                fmt::format("the new {} of the source \"{}\" would put records into quarantine "
+  const bool types = change.what() == kTypes;
+  Status status(Code::kContractRefused,
+                fmt::format("the new {} of the source \"{}\"{} would put records into quarantine "
                             "that were good: {}",
-                            change.what(), change.now.name, Join(told, ", ")))
-      .WithError("WH2027")
-      .WithHint(change.what() == "types of the contract"
-                    ? "nothing was applied: keep the field as it is and cast it in the SQL, or add "
-                      "another field, or read files of the new form as another source"
-                    : "nothing was applied: put it back, and read files of the new form as another "
-                      "source, with a landing folder of its own");
+                            change.what(), change.now.name, types ? "" : " (weirhouse.yaml)",
+                            Join(told, ", ")));
+  if (types) {
+    status =
+        std::move(status).WithSpan(workspace.project().contracts.at(change.now.contract)->span());
+  }
+  return std::move(status).WithError("WH2027").WithHint(
+      types ? "nothing was applied: keep the field as it is and cast it in the SQL, or add another "
+              "field, or read files of the new form as another source"
+            : "nothing was applied: put it back, and read files of the new form as another source, "
+              "with a landing folder of its own");
 }
 
 Status CheckSource(Workspace& workspace, const Change& change) {
@@ -188,7 +194,7 @@ Status CheckSource(Workspace& workspace, const Change& change) {
     if (!loss.empty())
       losses.push_back(fmt::format("{}/{} ({})", object.source, EscapeControl(object.name), loss));
   }
-  return losses.empty() ? Status() : Refused(change, losses);
+  return losses.empty() ? Status() : Refused(workspace, change, losses);
 }
 
 // Tables that are there and follow, through whichever others, from records of `source`.
@@ -248,7 +254,7 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
     told.push_back(fmt::format("{} ({} of {} records, the first for {})", loss.object,
                                WithThousands(loss.records), WithThousands(loss.of), loss.first));
   }
-  return told.empty() ? Status() : Refused(reading, told);
+  return told.empty() ? Status() : Refused(workspace, reading, told);
 }
 }  // namespace
 
@@ -273,7 +279,8 @@ Status CompareReadings(Workspace& workspace, const json& applied, std::vector<Pl
       WEIRHOUSE_TRY(const auto objects, ObjectsOf(workspace, source.name));
       if (!objects.empty()) {
         return Status(Code::kContractRefused,
-                      fmt::format("the source \"{}\" holds {} objects that were read as {}: its "
+                      fmt::format("the source \"{}\" (weirhouse.yaml) holds {} objects that were "
+                                  "read as {}: its "
                                   "format cannot become {}",
                                   source.name, WithThousands(std::ssize(objects)),
                                   before.at("format").get<std::string>(), source.format))

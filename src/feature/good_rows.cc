@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
+#include <utility>
 
 #include "base/text.h"
 #include "feature/arrow_columns.h"
@@ -16,14 +16,15 @@
 #include "table/schema.h"
 #include "transform/locate.h"
 #include "transform/poison.h"
+#include "transform/row_search.h"
 
 namespace weirhouse::feature {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::string_view kTriedTable = "wh_feature_tried";
-constexpr char kRow[] = "wh_feature_row";
-constexpr std::size_t kToldInFull = 100;  // rows of which the engine's own words are asked
+constexpr std::string_view kEngineSays = "SQL was refused: ";
+constexpr std::size_t kToldInFull = 100;  // rows of which the engine's own words are told
 
 Result<RowsPtr> Kept(const RowsPtr& rows, const std::vector<bool>& keep) {
   if (std::find(keep.begin(), keep.end(), false) == keep.end()) return rows;
@@ -56,23 +57,13 @@ std::string PlaceOf(const FeatureView& view, const std::string& sql) {
   return fmt::format("{}:{}:{}", span.path, span.line, span.column);
 }
 
-// What may be names of columns in `sql`, in their order, each once.
-std::vector<std::string> WordsIn(const std::string& sql) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : sql + " ") {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    if (letter || (!word.empty() && c >= '0' && c <= '9')) {
-      word += c;
-    } else if (!word.empty()) {
-      if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
-      word.clear();
-    }
-  }
-  return words;
-}
+// Of one expression, rows on which one part of it may fail.
+struct Part {
+  transform::Suspects suspects;
+  std::vector<std::string> columns;  // that the part names
+};
 
-// Threads: one.
+// A row counts as bad if an expression fails on it alone, whatever stands beside it. Threads: one.
 class Sorter {
  public:
   Sorter(const ViewPlan& plan, RowsPtr source, const std::vector<std::string>& keys,
@@ -82,100 +73,118 @@ class Sorter {
   Result<RowsPtr> Run(std::vector<LeftOutRow>& left_out) {
     const auto whole = Build(source_);
     if (whole.ok() || !Fails(whole.status()) || !Build(source_->Slice(0, 0)).ok()) return whole;
-    WEIRHOUSE_TRY_STATUS(Try());
+    for (std::size_t i = 0; i < plan_.expressions.size(); ++i) WEIRHOUSE_TRY_STATUS(Ask(i));
+    session_.Unregister(std::string(kTriedTable)).Ignore("the next Register replaces it");
     Result<RowsPtr> rows = bad_.empty() ? whole : BuildGood();
     if (!rows.ok()) {
       if (!Fails(rows.status())) return rows;
-      WEIRHOUSE_TRY_STATUS(Bisect(0, source_->num_rows()));
-      if (bad_.empty()) return whole;
-      rows = BuildGood();
-      if (!rows.ok()) return rows;
+      WEIRHOUSE_TRY(rows, BuildOneByOne());
     }
     WEIRHOUSE_TRY_STATUS(Tell(left_out));
     return rows;
   }
 
  private:
+  struct Bad {
+    std::size_t expression = 0;  // as many as there are: it is not known which
+    std::string words;           // the engine's; empty: it was not asked
+    std::vector<std::string> columns;
+  };
+
   static bool Fails(const Status& status) {
     return status.error_code() == "WH4006" && status.code() == Code::kInvalidInput;
   }
   Result<RowsPtr> Build(const RowsPtr& rows) const {
     return BuildFeatureRows(plan_, rows, keys_, session_);
   }
-  Result<RowsPtr> Good(std::int64_t begin, std::int64_t end) const {
-    std::vector<bool> keep(static_cast<std::size_t>(end - begin), true);
-    for (auto bad = bad_.lower_bound(begin); bad != bad_.end() && bad->first < end; ++bad)
-      keep[static_cast<std::size_t>(bad->first - begin)] = false;
-    return Kept(source_->Slice(begin, end - begin), keep);
+  std::vector<std::int64_t> GoodRowNumbers() const {
+    std::vector<std::int64_t> good;
+    for (std::int64_t row = 0; row < source_->num_rows(); ++row) {
+      if (bad_.count(row) == 0) good.push_back(row);
+    }
+    return good;
   }
   Result<RowsPtr> BuildGood() const {
-    WEIRHOUSE_TRY(const RowsPtr rows, Good(0, source_->num_rows()));
+    WEIRHOUSE_TRY(const RowsPtr rows, transform::RowsAt(source_, GoodRowNumbers()));
     return Build(rows);
   }
 
-  // Each expression by itself.
-  Status Try() {
-    std::vector<std::int64_t> numbers(static_cast<std::size_t>(source_->num_rows()));
-    std::iota(numbers.begin(), numbers.end(), 0);
-    arrow::Int64Builder builder;
-    std::shared_ptr<arrow::Array> array;
-    arrow::Status built = builder.AppendValues(numbers);
-    if (built.ok()) built = builder.Finish(&array);
-    if (!built.ok()) return Status(Code::kInternal, built.ToString());
-    auto numbered = source_->AddColumn(source_->num_columns(), arrow::field(kRow, arrow::int64()),
-                                       std::make_shared<arrow::ChunkedArray>(array));
-    if (!numbered.ok()) return Status(Code::kInternal, numbered.status().ToString());
-    WEIRHOUSE_TRY_STATUS(session_.Register(std::string(kTriedTable), *numbered));
-    // A query for each: what two expressions of a SELECT list share is computed outside of both
-    // TRYs, what stands in WHERE is not.
-    for (std::size_t i = 0; i < plan_.expressions.size(); ++i) {
-      const auto answer = session_.Query(
-          fmt::format("SELECT {} FROM {} WHERE TRY(struct_pack(v := CAST((\n{}\n) AS {}))) IS NULL",
-                      kRow, kTriedTable, plan_.expressions[i].sql,
-                      SqlTypeName(plan_.value_types[i], plan_.scales[i])));
-      // Not every function may be tried: then each row is.
-      if (!answer.ok() && answer.status().code() == Code::kInvalidInput) continue;
-      if (!answer.ok()) return answer.status();
-      for (const auto& chunk : (*answer)->column(0)->chunks()) {
-        const auto& rows = static_cast<const arrow::Int64Array&>(*chunk);
-        for (std::int64_t row = 0; row < rows.length(); ++row) bad_.emplace(rows.Value(row), i);
+  std::string QueryOf(std::size_t expression) const {
+    return fmt::format(
+        "SELECT CAST((\n{}\n) AS {}) AS v FROM {}", plan_.expressions[expression].sql,
+        SqlTypeName(plan_.value_types[expression], plan_.scales[expression]), kTriedTable);
+  }
+
+  // Adds the rows on which one expression fails. Which of its parts does is asked of the SQL
+  // engine; whether that matters only the expression itself tells.
+  Status Ask(std::size_t expression) {
+    const auto registers = [&](const RowsPtr& rows) {
+      return session_.Register(std::string(kTriedTable), rows);
+    };
+    const std::string sql = QueryOf(expression);
+    WEIRHOUSE_TRY(const auto failing,
+                  transform::FindFailingExpressions(session_, sql, std::string(kTriedTable),
+                                                    source_, ProcessTime(), registers));
+    std::map<std::pair<std::int64_t, std::string>, Part> parts;
+    for (const auto& [row, part] : failing) {
+      if (bad_.count(row) != 0) continue;
+      Part& rows = parts[{part.offset, part.sql}];
+      rows.suspects.alike = true;
+      rows.suspects.rows.push_back(row);
+      rows.columns = part.columns;
+    }
+    const transform::RowQuery query{
+        [&](const RowsPtr& rows) -> Result<RowsPtr> {
+          WEIRHOUSE_TRY_STATUS(registers(rows));
+          return session_.Query(sql);
+        },
+        [](const Status& status) { return status.code() == Code::kInvalidInput; }};
+    for (const auto& [place, part] : parts) {
+      WEIRHOUSE_TRY(const auto found,
+                    transform::FindBadRows(query, source_, part.suspects, nullptr));
+      for (const transform::BadRow& one : found) {
+        bad_.emplace(part.suspects.rows[one.suspect],
+                     Bad{expression, WordsOf(one.why), part.columns});
       }
     }
-    session_.Unregister(std::string(kTriedTable)).Ignore("the next Register replaces it");
     return Status();
   }
 
-  Status Bisect(std::int64_t begin, std::int64_t end) {
-    WEIRHOUSE_TRY(const RowsPtr rows, Good(begin, end));
-    if (rows->num_rows() == 0) return Status();
-    const auto built = Build(rows);
-    if (built.ok()) return Status();
-    if (!Fails(built.status())) return built.status();
-    if (end - begin == 1) {
-      bad_.emplace(begin, plan_.expressions.size());
-      return Status();
-    }
-    const std::int64_t middle = begin + (end - begin) / 2;
-    WEIRHOUSE_TRY_STATUS(Bisect(begin, middle));
-    return Bisect(middle, end);
+  // Where not every function may be tried, the view itself is asked.
+  Result<RowsPtr> BuildOneByOne() {
+    const transform::RowQuery query{[&](const RowsPtr& rows) { return Build(rows); }, Fails};
+    const std::vector<std::int64_t> rows = GoodRowNumbers();
+    std::vector<RowsPtr> passed;
+    WEIRHOUSE_TRY(const auto found, transform::FindBadRows(query, source_, {rows, false}, &passed));
+    for (const transform::BadRow& one : found)
+      bad_.emplace(rows[one.suspect], Bad{plan_.expressions.size(), WordsOf(one.why), {}});
+    const auto built = BuildGood();
+    if (built.ok() || !Fails(built.status())) return built;
+    // Together they fail, apart they do not.
+    std::vector<FeatureRun> runs;
+    for (RowsPtr& run : passed) runs.push_back({std::move(run), CommitSeq(0)});
+    WEIRHOUSE_TRY(const RowsPtr merged, MergeRuns(plan_, runs));
+    auto without = merged->RemoveColumn(merged->num_columns() - 1);  // `_commit_seq`
+    if (!without.ok()) return Status(Code::kInternal, without.status().ToString());
+    return *without;
   }
 
   Status Tell(std::vector<LeftOutRow>& left_out) {
     const auto of_sql = [](const LeftOutRow& left) { return left.error_code == "WH4006"; };
     auto told = static_cast<std::size_t>(std::count_if(left_out.begin(), left_out.end(), of_sql));
     WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*source_, keys_));
-    for (const auto& [row, expression] : bad_) {
+    for (const auto& [row, bad] : bad_) {
       LeftOutRow left;
       left.record = RecordOf(*source_, row);
       left.row_key = keys[static_cast<std::size_t>(row)];
       left.error_code = "WH4006";
-      const bool known = expression < plan_.expressions.size();
-      left.expression = known ? plan_.expressions[expression].sql : "";
+      const bool known = bad.expression < plan_.expressions.size();
+      left.expression = known ? plan_.expressions[bad.expression].sql : "";
       left.place = PlaceOf(plan_.view, left.expression);
       if (told++ < kToldInFull) {
-        const auto alone = Build(source_->Slice(row, 1));
-        if (!alone.ok()) left.found = WordsOf(alone.status().message());
-        const std::string values = transform::ValuesOf(*source_, row, WordsIn(left.expression));
+        left.found = bad.words;
+        if (left.found.empty()) left.found = WordsOf(Build(source_->Slice(row, 1)).status());
+        const std::string values = transform::ValuesOf(*source_, row, bad.columns);
         if (!values.empty())
           left.found = transform::CutText(values + ": " + left.found, transform::kFoundBytesMax);
       }
@@ -183,8 +192,8 @@ class Sorter {
     }
     return Status();
   }
-  static std::string WordsOf(const std::string& message) {
-    constexpr std::string_view kEngineSays = ": SQL was refused: ";
+  static std::string WordsOf(const Status& status) {
+    const std::string& message = status.message();
     const std::size_t at = message.find(kEngineSays);
     return transform::CutText(
         at == std::string::npos ? message : message.substr(at + kEngineSays.size()),
@@ -195,7 +204,7 @@ class Sorter {
   const RowsPtr source_;
   const std::vector<std::string>& keys_;
   storage::SqlSession& session_;
-  std::map<std::int64_t, std::size_t> bad_;  // row of the source → the expression that fails
+  std::map<std::int64_t, Bad> bad_;  // by row of the source
 };
 
 // Without rows whose time, in a column that the view names, is null.

@@ -69,7 +69,10 @@ struct LeftOutRow {
   std::string row_key;       // its key, as table::EncodeKeys gives it
 };
 // The same over the rows of which feature rows can be made; the others are added to `left_out`.
-// Cost: as BuildFeatureRows where it succeeds; else about log2(rows) runs for each row left out.
+// Whether a row is one of them depends on it and on the view alone. Cost: as BuildFeatureRows where
+// it succeeds; else two runs more, a query for each part of an expression that fails and up to 100
+// over one row for each such part; about 2 log2(rows between them) for each that fails in a way
+// which only a run tells (a function that may not be tried).
 Result<std::shared_ptr<arrow::Table>> BuildGoodFeatureRows(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
     const std::vector<std::string>& key_columns, storage::SqlSession& session,

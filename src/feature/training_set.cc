@@ -239,6 +239,29 @@ Status CheckSpineNames(const TrainingSetDefinition& definition,
   return Status();
 }
 
+Status CheckSpine(const TrainingSetDefinition& definition,
+                  const std::vector<SelectedView>& selected,
+                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session) {
+  WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->field_names()));
+  auto empty = arrow::Table::MakeEmpty(spine);
+  if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
+  const auto check = [&]() -> Status {
+    WEIRHOUSE_TRY_STATUS(ReadLabels(definition, *empty).status());
+    for (const SelectedView& one : selected) {
+      if (!one.view->is_request()) {
+        WEIRHOUSE_TRY_STATUS(EntitiesOfLabels(*one.view, **empty).status());
+        continue;
+      }
+      WEIRHOUSE_TRY(const ViewPlan plan, BindRequestView(*one.view, session));
+      WEIRHOUSE_TRY_STATUS(RequestEvaluator(plan, session).Evaluate(**empty).status());
+    }
+    return Status();
+  };
+  Status status = check();
+  if (status.ok() || status.span()) return status;
+  return std::move(status).WithSpan(definition.spine_span);
+}
+
 Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definition,
                                            const std::vector<FeatureView>& views,
                                            std::shared_ptr<arrow::Table> spine,

@@ -52,6 +52,13 @@ Status CheckSpineNames(const TrainingSetDefinition& definition,
                        const std::vector<SelectedView>& selected,
                        const std::vector<std::string>& columns);
 
+// The same of a spine whose columns and types are those of `spine`, and whether it has what the set
+// asks for: its time, known time and label, and the entities and request fields of the views.
+// Errors: WH4008, at the spine.
+Status CheckSpine(const TrainingSetDefinition& definition,
+                  const std::vector<SelectedView>& selected,
+                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session);
+
 // Joins `spine` (the definition's SQL, already evaluated) with the features that the definition
 // selects from `views`. Views of the request are computed through `session`, which may be null if
 // there are none. Cost: about 1 µs a row and view; memory: the result, one view's rows and about

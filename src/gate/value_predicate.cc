@@ -57,6 +57,12 @@ std::optional<Floor> FloorAt(const ExactNumber& number, std::int32_t scale) {
   return floor;
 }
 
+Status NoneFits(const ValueBounds& bounds) {
+  return Status(Code::kInvalidInput, "no value fits the bounds of range")
+      .WithError("WH3002")
+      .WithSpan(bounds.min->span);
+}
+
 // The closed interval of whole numbers (at `scale`) that the bounds leave.
 Result<Interval<arrow::Decimal128>> WholeInterval(const ValueBounds& bounds, std::int32_t scale,
                                                   Family family) {
@@ -77,6 +83,7 @@ Result<Interval<arrow::Decimal128>> WholeInterval(const ValueBounds& bounds, std
     if (high.exact && bounds.max_exclusive) high.value -= arrow::Decimal128(1);
     interval.high = high.value;
   }
+  if (interval.low && interval.high && *interval.high < *interval.low) return NoneFits(bounds);
   return interval;
 }
 
@@ -128,12 +135,9 @@ Status Fill(const ValueBounds& bounds, Interval<T>& interval, Read read) {
   if (bounds.max) {
     WEIRHOUSE_TRY(interval.high, read(*bounds.max));
   }
-  if (interval.low && interval.high && *interval.high < *interval.low) {
-    return Status(Code::kInvalidInput, "no value fits the bounds of range")
-        .WithError("WH3002")
-        .WithSpan(bounds.min->span);
-  }
-  return Status();
+  if (!interval.low || !interval.high || *interval.low < *interval.high) return Status();
+  const bool open = interval.low_open || interval.high_open;
+  return *interval.high < *interval.low || open ? NoneFits(bounds) : Status();
 }
 }  // namespace
 

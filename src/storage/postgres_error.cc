@@ -17,6 +17,9 @@ struct Rule {
 constexpr std::string_view kAgain = "the same command may be run again";
 constexpr std::string_view kGrant =
     "the user needs the right to make a schema in the database, or to use the one that is there";
+constexpr std::string_view kDamaged =
+    "stop what writes and keep a copy; if what it names is an index, `REINDEX SCHEMA name` in psql "
+    "makes it anew, else restore a backup of the database; then `wh verify --deep`";
 constexpr std::array kRules{
     Rule{"25006", Code::kPermissionDenied, "WH7023",
          "the database was opened for reading, or the server is a standby"},
@@ -35,9 +38,12 @@ constexpr std::array kRules{
     Rule{"23", Code::kConflict, "WH7022", ""},
     Rule{"28", Code::kPermissionDenied, "WH7043", "check the user and the password"},
     Rule{"53", Code::kUnavailable, "WH7015", kAgain},
+    Rule{"58P01", Code::kCorruption, "WH7021", kDamaged},
     Rule{"58", Code::kUnavailable, "WH7015", "the server's log says which file or disk failed"},
-    Rule{"XX001", Code::kCorruption, "WH7021", "restore a backup of the database"},
-    Rule{"XX002", Code::kCorruption, "WH7021", "restore a backup of the database"},
+    Rule{"XX001", Code::kCorruption, "WH7021", kDamaged},
+    Rule{"XX002", Code::kCorruption, "WH7009",
+         "stop what writes, keep a copy, and rebuild the indexes: `REINDEX SCHEMA name` in psql; "
+         "then `wh verify --deep`"},
     Rule{"", Code::kInternal, "WH7025", ""},
 };
 

@@ -1,7 +1,6 @@
 #include "transform/poison.h"
 
 #include <arrow/api.h>
-#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "table/schema.h"
 #include "transform/locate.h"
+#include "transform/row_search.h"
 #include "transform/run.h"
 
 namespace weirhouse::transform {
@@ -30,13 +30,11 @@ bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
                      });
 }
 
-// Rows of the input on which the SQL may fail.
-struct Suspects {
-  std::vector<std::int64_t> rows;    // in order
-  std::vector<FailingPlace> places;  // one for each of `rows`; empty: unknown
-  bool alike = false;                // it fails on all of them or on none
+// Rows of the input on which the SQL may fail, and where.
+struct Places {
+  Suspects suspects;
+  std::vector<FailingPlace> places;  // one for each suspect; empty: unknown
 };
-constexpr std::size_t kAlikeAsked = 100;  // of rows that are alike, before the others are believed
 
 // Threads: one.
 class Search {
@@ -66,7 +64,7 @@ class Search {
       if (!FailedOnValue(rows.status())) return rows.status();
       // It fails where no expression was found to.
       std::vector<RowsPtr> parts;
-      WEIRHOUSE_TRY_STATUS(Judge({GoodRowNumbers(), {}, false}, &parts));
+      WEIRHOUSE_TRY_STATUS(Judge({{GoodRowNumbers(), false}, {}}, &parts));
       if (!bad_.empty()) rows = RunOverGood();
       if (!rows.ok() && FailedOnValue(rows.status()) && checked_.row_wise) {
         // Together they fail, apart they do not: conditions are taken in another order then.
@@ -81,6 +79,11 @@ class Search {
   }
 
  private:
+  struct Bad {
+    FailingPlace place;
+    std::string words;  // the engine's; empty: not known yet
+  };
+
   Result<RowsPtr> RunOver(const RowsPtr& rows) {
     WEIRHOUSE_TRY_STATUS(RegisterInput(session_, checked_, driver_, rows));
     return RunTransform(session_, checked_, run_time_);
@@ -90,74 +93,37 @@ class Search {
   // comparison, and takes the parts of a condition in an order of its own. So the SQL itself is
   // asked, of each place apart; of those that others guard only if it goes on to fail.
   Status TakeReal(const std::map<std::int64_t, FailingPlace>& failing, bool guarded) {
-    std::map<std::string, Suspects> places;  // by place and expression
+    std::map<std::string, Places> found;  // by place and expression
     for (const auto& [row, place] : failing) {
       if (place.guarded != guarded) continue;
-      Suspects& suspects = places[place.place + " " + place.expression];
-      suspects.places.emplace_back(place);
-      suspects.rows.push_back(row);
+      Places& places = found[place.place + " " + place.expression];
+      places.places.emplace_back(place);
+      places.suspects.rows.push_back(row);
       // An item of the SELECT list is computed for each row that WHERE lets through, or for none.
-      suspects.alike = !place.filters;
+      places.suspects.alike = !place.filters;
     }
-    for (const auto& [text, suspects] : places) WEIRHOUSE_TRY_STATUS(Judge(suspects, nullptr));
+    for (const auto& [text, places] : found) WEIRHOUSE_TRY_STATUS(Judge(places, nullptr));
     return Status();
   }
 
-  // Adds those of `suspects` that the SQL fails on alone. Runs over several at a time: over twice
-  // as many where those passed, over half as many where it failed. `passed` gets what the SQL gives
-  // of the others; null: that is not asked for.
-  Status Judge(const Suspects& suspects, std::vector<RowsPtr>* passed) {
-    const std::size_t count = suspects.rows.size();
-    std::size_t step = std::max<std::size_t>(count, 1);
-    std::size_t failed = 0;
-    for (std::size_t begin = 0; begin < count;) {
-      if (suspects.alike && failed == begin && failed >= kAlikeAsked) {
-        for (; begin < count; ++begin) AddBad(suspects, begin);
-        break;
-      }
-      step = std::min(step, count - begin);
-      WEIRHOUSE_TRY(const RowsPtr rows, RowsOf(suspects.rows, begin, step));
-      const auto answer = RunOver(rows);
-      if (answer.ok()) {
-        if (passed != nullptr) passed->push_back(*answer);
-        begin += step;
-        step *= 2;
-      } else if (!FailedOnValue(answer.status())) {
-        return answer.status();
-      } else if (step > 1) {
-        step /= 2;
+  // Adds those that the SQL fails on alone. `passed` gets what it gives of the others; null: that
+  // is not asked for.
+  Status Judge(const Places& places, std::vector<RowsPtr>* passed) {
+    const RowQuery query{[&](const RowsPtr& rows) { return RunOver(rows); }, FailedOnValue};
+    WEIRHOUSE_TRY(const std::vector<BadRow> found,
+                  FindBadRows(query, input_, places.suspects, passed));
+    for (const BadRow& one : found) {
+      Bad bad;
+      if (!places.places.empty()) {
+        bad.place = places.places[one.suspect];
       } else {
-        AddBad(suspects, begin++);
-        ++failed;
+        const SourceSpan& span = checked_.definition.table.span;
+        bad.place.place = fmt::format("{}:{}:{}", checked_.definition.path, span.line, span.column);
       }
+      if (!one.why.ok()) bad.words = WordsOf(one.why.message());
+      bad_.emplace(places.suspects.rows[one.suspect], std::move(bad));
     }
     return Status();
-  }
-  void AddBad(const Suspects& suspects, std::size_t i) {
-    FailingPlace place;
-    if (!suspects.places.empty()) {
-      place = suspects.places[i];
-    } else {
-      const SourceSpan& span = checked_.definition.table.span;
-      place.place = fmt::format("{}:{}:{}", checked_.definition.path, span.line, span.column);
-    }
-    bad_.emplace(suspects.rows[i], std::move(place));
-  }
-
-  // `count` of the rows `chosen` from the one at `begin` on.
-  Result<RowsPtr> RowsOf(const std::vector<std::int64_t>& chosen, std::size_t begin,
-                         std::size_t count) const {
-    if (chosen[begin + count - 1] - chosen[begin] == static_cast<std::int64_t>(count) - 1)
-      return input_->Slice(chosen[begin], static_cast<std::int64_t>(count));
-    arrow::Int64Builder builder;
-    std::shared_ptr<arrow::Array> indexes;
-    arrow::Status status =
-        builder.AppendValues(chosen.data() + begin, static_cast<std::int64_t>(count));
-    if (status.ok()) status = builder.Finish(&indexes);
-    if (!status.ok()) return Status(Code::kInternal, status.ToString());
-    auto taken = arrow::compute::Take(arrow::Datum(input_), arrow::Datum(indexes));
-    if (!taken.ok()) return Status(Code::kInternal, taken.status().ToString());
-    return taken->table();
   }
 
   std::vector<std::int64_t> GoodRowNumbers() const {
@@ -168,9 +134,7 @@ class Search {
     return good;
   }
   Result<RowsPtr> RunOverGood() {
-    const std::vector<std::int64_t> good = GoodRowNumbers();
-    if (good.empty()) return RunOver(input_->Slice(0, 0));
-    WEIRHOUSE_TRY(const RowsPtr rows, RowsOf(good, 0, good.size()));
+    WEIRHOUSE_TRY(const RowsPtr rows, RowsAt(input_, GoodRowNumbers()));
     return RunOver(rows);
   }
 
@@ -184,12 +148,13 @@ class Search {
 
   Result<std::vector<PoisonRow>> Tell() {
     std::vector<PoisonRow> poison;
-    for (const auto& [row, place] : bad_) {
-      PoisonRow told{RecordOf(row), place.place, place.expression, {}};
+    for (const auto& [row, bad] : bad_) {
+      PoisonRow told{RecordOf(row), bad.place.place, bad.place.expression, {}};
       if (told_ + poison.size() < kToldInFull) {
-        const auto alone = RunOver(input_->Slice(row, 1));
+        told.found = bad.words;
+        const auto alone = told.found.empty() ? RunOver(input_->Slice(row, 1)) : RowsPtr();
         if (!alone.ok()) told.found = WordsOf(alone.status().message());
-        const std::string values = ValuesOf(*input_, row, place.columns);
+        const std::string values = ValuesOf(*input_, row, bad.place.columns);
         if (!values.empty()) told.found = CutText(values + ": " + told.found, kFoundBytesMax);
       }
       poison.push_back(std::move(told));
@@ -208,7 +173,7 @@ class Search {
   const RowsPtr input_;
   const ProcessTime run_time_;
   const std::size_t told_;
-  std::map<std::int64_t, FailingPlace> bad_;  // by row of the input
+  std::map<std::int64_t, Bad> bad_;  // by row of the input
 };
 }  // namespace
 

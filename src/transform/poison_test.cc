@@ -3,41 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "transform/counting_session.h"
 #include "transform/flights_fixture.h"
 #include "transform/run.h"
 
 namespace weirhouse::transform {
 namespace {
 using testing::TableOf;
-
-class CountingSession : public storage::SqlSession {
- public:
-  explicit CountingSession(storage::SqlSession& session) : session_(session) {}
-  Status Execute(std::string_view sql) override { return session_.Execute(sql); }
-  Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
-    ++queries;
-    return session_.Query(sql);
-  }
-  storage::SqlBounds SetBounds(storage::SqlBounds bounds) override {
-    return session_.SetBounds(std::move(bounds));
-  }
-  Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
-    return session_.Register(name, std::move(rows));
-  }
-  Status Unregister(const std::string& name) override { return session_.Unregister(name); }
-  Result<std::string> ParseToJson(std::string_view sql) override {
-    return session_.ParseToJson(sql);
-  }
-  Result<std::string> JsonToSql(std::string_view json) override { return session_.JsonToSql(json); }
-  Result<std::shared_ptr<arrow::Schema>> Describe(std::string_view sql) override {
-    return session_.Describe(sql);
-  }
-
-  int queries = 0;
-
- private:
-  storage::SqlSession& session_;
-};
 
 class PoisonTest : public ::testing::Test {
  protected:

@@ -1,6 +1,8 @@
 """What `wh plan` says, `wh apply` does: a change works in one commit, or is refused and changes nothing."""
+import contextlib
 import json
 import pathlib
+import sqlite3
 
 from project import Project
 
@@ -87,13 +89,18 @@ class Walk:
 
     def refused(self, code, *says):
         """Plan refuses it with its code, so does apply, and nothing moved."""
-        before = self.project.status()["commit"]
+        before = self.last_commit()
         for verb in (("plan",), ("apply", "--yes")):
             done = self.project.wh(*verb, code=None)
             assert done.returncode not in (0, 1), done.stdout + done.stderr
             for text in (code, *says):
                 assert text in done.stderr + done.stdout, done.stderr
-        assert self.project.status()["commit"] == before
+        assert self.last_commit() == before
+
+    def last_commit(self):
+        """Also where the files are such that no verb reads them."""
+        with contextlib.closing(sqlite3.connect(self.project.folder / ".weirhouse/catalog.db")) as catalog:
+            return catalog.execute("select max(seq) from commit_log").fetchone()
 
 
 def test_changes_of_sql_work_in_one_commit(tmp_path):
@@ -204,3 +211,85 @@ def test_what_goes_and_what_stands_in_its_way(tmp_path):
     project.apply()
     assert "no changes" in project.wh("plan").stdout
     project.wh("verify", "--rebuild")
+
+
+SEEDED = PROJECT + "seeds: { s: seeds/s.csv }\n"
+JOINED = "SELECT o.id, o.k, s.name FROM processed.o AS o JOIN ref.s AS s ON s.k = o.k"
+
+
+def seeded(folder):
+    """A project whose processed.j is joined to a seed by k."""
+    walk = Walk(folder, RECORDS)
+    walk.write("seeds/s.csv", "k,name,low\na,Ann,0\nb,Bob,3\n")
+    walk.write("weirhouse.yaml", SEEDED)
+    walk.write("processed/j.sql", sql("j", "key id", JOINED))
+    walk.works("processed.j")
+    return walk
+
+
+def test_a_seed_that_holds_a_key_twice_is_refused_by_plan(tmp_path):
+    walk = seeded(tmp_path / "p")
+    good = (walk.project.folder / "seeds/s.csv").read_text()
+    for rows in ("a,Anna,1\n", "a,Ann,0\n", "later,L,1\nlater,M,2\n"):  # also of records that are yet to come
+        walk.write("seeds/s.csv", good + rows)
+        walk.refused("WH2111", "seeds/s.csv", "processed/j.sql:2:", "processed.j")
+        assert "WH2111" in walk.project.wh("validate", code=2).stderr
+    walk.write("seeds/s.csv", good + ",L,1\n,M,2\n")  # no key equals null
+    walk.works("seed s: full rebuild")
+    # several rows of a key may be meant: a range tells them apart
+    walk.write("processed/j.sql", sql("j", "key id", JOINED + " AND o.n >= s.low AND o.n < s.low + 3"))
+    walk.write("seeds/s.csv", good + "a,Anna,3\nb,Bo,6\n")
+    walk.works("processed.j: full rebuild")
+    walk.write("seeds/s.csv", good + "a,Anna,1\n")  # and only the records tell that these overlap
+    walk.refused("WH2111", "processed/j.sql", "processed.j")
+    walk.write("seeds/s.csv", good)
+    walk.write("processed/j.sql", sql("j", "key id", JOINED.replace("s.k = o.k", "s.low < o.n")))
+    walk.refused("WH2111", "processed/j.sql")
+
+
+def test_what_computing_tables_anew_ends_with_is_told_by_plan(tmp_path):
+    walk = Walk(tmp_path / "p", RECORDS)
+    walk.write("processed/n.sql", sql("n", "key k; mode full",
+                                      "SELECT o.k, CAST(100 * count(*) AS TINYINT) AS big FROM processed.o AS o GROUP BY o.k"))
+    walk.refused("WH2114", "processed/n.sql", "processed.n")
+    walk.write("processed/n.sql", sql("n", "key k; mode full", "SELECT o.k, 100 * count(*) AS big FROM processed.o AS o GROUP BY o.k"))
+    walk.works("+ processed processed.n")
+
+
+def test_names_that_differ_in_case_alone_are_refused(tmp_path):
+    walk = seeded(tmp_path / "p")
+    view = walk.project.folder / "features/f.yaml"
+    view.write_text(VIEW.replace("processed.o", "processed.O") % "f")
+    walk.refused("WH4005", "features/f.yaml", "processed.o")
+    view.write_text(VIEW % "f")
+    walk.write("gates/o.yaml", "gate: o\ntable: processed.O\nchecks:\n  - required: [id]\n")
+    walk.refused("WH3007", "gates/o.yaml", "processed.o")
+    (walk.project.folder / "gates/o.yaml").unlink()
+    walk.write("weirhouse.yaml", SEEDED.replace("{ s:", "{ S: seeds/s.csv, s:"))
+    walk.refused("WH2007", "weirhouse.yaml")
+    walk.write("weirhouse.yaml", SEEDED)
+    for name in ("total", "j"):
+        text = (walk.project.folder / f"processed/{name}.sql").read_text()
+        walk.write(f"processed/{name}.sql", text.replace(f"processed.{name};", f"processed.{name.upper()};"))
+        walk.refused("WH2034", f"processed/{name}.sql", f"processed.{name}")
+        walk.write(f"processed/{name}.sql", text)
+    assert "no changes" in walk.project.wh("plan").stdout
+
+
+def test_definitions_that_can_never_work_are_refused(tmp_path):
+    walk = Walk(tmp_path / "p", RECORDS)
+    spine = "training_set: t\nspine: SELECT %s FROM processed.o AS o\ntime: at\nlabel: s\nfeatures: ['f@1:*']\n"
+    for columns, missing in (("o.id, o.s", "at"), ("o.id, o.at", "s"), ("o.s, o.at", "id"),
+                             ("o.id, o.s, CAST(o.at AS VARCHAR) AS at", "at")):
+        walk.write("training_sets/t.yaml", spine % columns)
+        walk.refused("WH4008", "training_sets/t.yaml", f'"{missing}"')
+    walk.write("training_sets/t.yaml", spine % "o.id, o.s, o.at")
+    walk.works("training set")
+    for bounds in ("min: 5, max: 1", "min: 1.2, max: 1.8"):
+        walk.write("gates/o.yaml", f"gate: o\ntable: processed.o\nchecks:\n  - range: {{ column: n, {bounds} }}\n")
+        walk.refused("WH3002", "gates/o.yaml")
+    (walk.project.folder / "gates/o.yaml").unlink()
+    walk.contract("0.9.0")
+    walk.refused("WH1122", "contracts/o.odcs.yaml")
+    walk.contract("2.0.0", s="integer")
+    walk.refused("WH2027", "contracts/o.odcs.yaml")

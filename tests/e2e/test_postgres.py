@@ -116,6 +116,30 @@ def test_an_address_that_cannot_be_reached_is_said_without_its_password(on_postg
         assert error in done.stderr and "secret" not in done.stdout + done.stderr
 
 
+def losing(schema, index, table):
+    """SQL by which an index holds no row of its table any more."""
+    ready = f"update pg_index set indisready = %s where indexrelid = '{schema}.{index}'::regclass"
+    return (f"begin; create temp table kept as select * from {table}; {ready % 'false'}; delete from {table}; "
+            f"insert into {table} select * from kept; {ready % 'true'}; commit")
+
+
+@pytest.mark.parametrize("index, table", (("setting_pkey", "setting"), ("migration_pkey", "migration")))
+def test_a_catalog_whose_first_index_lost_its_rows_is_damaged_and_nothing_else(on_postgres, index, table):
+    on_postgres.apply()
+    held = on_postgres.query(f"select * from {table} order by 1")
+    code, said = on_postgres.query(losing(on_postgres.schema, index, table))
+    assert code == 0, said
+    for verb in (["status"], ["ingest"], ["apply", "--yes"], ["sql", "select 1"], ["verify"], ["verify", "--deep"], ["init", "."]):
+        done = on_postgres.wh(*verb, code=9)
+        for text in ("WH7009", f'"{index}"', f"REINDEX SCHEMA {on_postgres.schema}"):
+            assert text in done.stdout + done.stderr, (verb, done.stdout, done.stderr)
+    assert "REINDEX" in on_postgres.wh("doctor", code=None).stdout
+    assert on_postgres.query(f"reindex schema {on_postgres.schema}")[0] == 0
+    assert on_postgres.query(f"select * from {table} order by 1") == held    # `init` wrote nothing beside it
+    on_postgres.wh("verify", "--deep")
+    on_postgres.wh("plan")
+
+
 @pytest.mark.parametrize("amcheck", (False, True))
 def test_an_index_that_lost_its_rows_is_told_with_amcheck_and_without(on_postgres, clean_days, amcheck):
     on_postgres.apply()
@@ -126,9 +150,7 @@ def test_an_index_that_lost_its_rows_is_told_with_amcheck_and_without(on_postgre
     on_postgres.wh("verify", "--deep")
     for index, table in (("run_step", "run"), ("edge_out", "edge"), ("edge_pkey", "edge"), ("snapshot_as_of", "snapshot"),
                          ("object_pkey", "object"), ("landing_pkey", "landing"), ("verdict_by_run", "verdict")):
-        ready = f"update pg_index set indisready = %s where indexrelid = '{on_postgres.schema}.{index}'::regclass"
-        code, said = on_postgres.query(f"begin; create temp table kept as select * from {table}; {ready % 'false'}; delete from {table}; "
-                                       f"insert into {table} select * from kept; {ready % 'true'}; commit")
+        code, said = on_postgres.query(losing(on_postgres.schema, index, table))
         assert code == 0, said
         found = on_postgres.wh("verify", "--deep", code=9)
         assert f'"{index}"' in found.stdout, found.stdout
