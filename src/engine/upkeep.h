@@ -83,7 +83,7 @@ class UpkeepTurns {
 
  private:
   static constexpr std::int64_t kChangesMin = 64;
-  Result<std::string> TakeTable(Workspace& workspace, const std::string& name);
+  Result<std::string> TakeTable(Workspace& workspace, const std::string& name, While when);
 
   Clock& clock_;
   const std::int64_t changes_min_;

@@ -11,7 +11,10 @@ namespace weirhouse::engine {
 namespace {
 constexpr std::chrono::seconds kLookEvery{60};
 constexpr std::chrono::seconds kBusyLookEvery{10};
-constexpr std::int64_t kBusyShare = 4;  // of the changes that make a turn due
+constexpr std::int64_t kBusyShare = 4;  // times the changes that make a turn due
+// A row that is moved costs as much as one that lands, since the indexes follow: while batches wait
+// only files of a few batches are merged, so that each row moves once.
+constexpr std::int64_t kBusyFileBytes = 1 << 20;
 constexpr std::chrono::hours kRemoveEvery{1};
 constexpr std::chrono::hours kSweepEvery{24};
 
@@ -53,7 +56,7 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
     const std::int64_t version = VersionOf(table.metadata_location);
     const auto seen = seen_.find(table.name);
     if (version - (seen == seen_.end() ? 0 : seen->second) < changes_min) continue;
-    WEIRHOUSE_TRY(std::string told, TakeTable(workspace, table.name));
+    WEIRHOUSE_TRY(std::string told, TakeTable(workspace, table.name, when));
     WEIRHOUSE_TRY(const auto after, workspace.catalog().FindTable(table.name));
     seen_[table.name] = after ? VersionOf(after->metadata_location) : version;
     if (told.empty()) continue;
@@ -73,12 +76,13 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
   return std::string();
 }
 
-Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::string& name) {
+Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::string& name,
+                                           While when) {
   std::string told;
   // Feature tables are sorted runs that their own step merges.
   if (!name.starts_with("feature.")) {
     table::CompactionOptions options;
-    options.small_file_bytes = kSmallFileBytes;
+    options.small_file_bytes = when == While::kBusy ? kBusyFileBytes : kSmallFileBytes;
     options.small_files_min = kSmallFilesMin;
     WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
     if (report.changed && report.files_before == report.files_after) {

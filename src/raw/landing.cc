@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "raw/landed_file.h"
@@ -80,30 +80,47 @@ class Walk {
   }
 
  private:
+  // The files of one folder that the catalog knows, by their paths.
+  using Known = std::unordered_map<std::string, catalog::LandingRecord>;
+
   // Asks the catalog for the files of one folder: what has landed elsewhere, or left since, costs
-  // nothing here.
-  void Recall(const std::vector<Entry>& entries, const std::string& prefix) {
-    std::vector<std::string> paths;
-    for (const Entry& entry : entries) {
-      if (entry.kind == EntryKind::kFile && !IsSkipped(entry.name))
-        paths.push_back(TextOfName(rule_.folder + "/" + prefix + entry.name));
+  // nothing here. `paths` has one for each entry that is a file to look at, else an empty one.
+  Known Recall(const std::vector<std::string>& paths) {
+    std::vector<std::string> asked;
+    asked.reserve(paths.size());
+    for (const std::string& path : paths)
+      if (!path.empty()) asked.push_back(path);
+    Known known;
+    auto found = catalog_.FindLandings(asked);
+    if (!found.ok()) {
+      if (problem_.ok()) problem_ = found.status();
+      return known;
     }
-    auto known = catalog_.FindLandings(paths);
-    if (!known.ok()) {
-      if (problem_.ok()) problem_ = known.status();
-      return;
+    known.reserve(found->size());
+    for (catalog::LandingRecord& record : *found) {
+      if (record.source != rule_.source) continue;
+      std::string path = record.path;
+      known.insert_or_assign(std::move(path), std::move(record));
     }
-    for (catalog::LandingRecord& record : *known) {
-      if (record.source == rule_.source) seen_.insert_or_assign(record.path, std::move(record));
-    }
+    return known;
   }
 
   void Look(const OpenFolder& folder, const std::string& prefix, int depth) {
     const auto entries = folder.List();
     if (!entries.ok()) return Refuse(prefix, WhyUnreadable(entries.status()));
-    Recall(*entries, prefix);
+    std::vector<std::string> paths(entries->size());
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const Entry& entry = (*entries)[i];
+      if (entry.kind == EntryKind::kFile && !IsSkipped(entry.name))
+        paths[i] = TextOfName(rule_.folder + "/" + prefix + entry.name);
+    }
+    const Known known = Recall(paths);
     if (!problem_.ok()) return;
-    for (const Entry& entry : *entries) {
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const Entry& entry = (*entries)[i];
+      const catalog::LandingRecord* record = RecordOf(known, paths[i], entry);
+      // Most files of a folder that nobody empties: seen, and left where they lie.
+      if (record != nullptr && !rule_.delete_after) continue;
       const std::string place = prefix + entry.name;
       if (entry.kind == EntryKind::kFolder && entry.name == rule_.aside_name) {
         landing_.aside.push_back(place);
@@ -112,7 +129,7 @@ class Walk {
       if (entry.kind == EntryKind::kFolder) {
         Descend(folder, entry, place, depth);
       } else if (entry.kind == EntryKind::kFile) {
-        Consider(folder, entry, place);
+        Consider(folder, entry, place, std::move(paths[i]), record);
       } else {
         Refuse(place, fmt::format("it is {}{}", storage::EntryKindName(entry.kind),
                                   entry.kind == EntryKind::kLink
@@ -135,13 +152,14 @@ class Walk {
     if (below.status().code() != Code::kNotFound) Refuse(place, WhyUnreadable(below.status()));
   }
 
-  void Consider(const OpenFolder& folder, const Entry& entry, const std::string& place) {
+  void Consider(const OpenFolder& folder, const Entry& entry, const std::string& place,
+                std::string path, const catalog::LandingRecord* record) {
     LandedFile file;
     file.source = rule_.source;
     file.folder = rule_.folder;
     file.place = place;
     file.name = TextOfName(place);
-    file.path = TextOfName(rule_.folder + "/" + place);
+    file.path = std::move(path);
     file.entry = entry;
     if (file.name.size() > kNameBytesMax || file.path.size() > kPathBytesMax) {
       return Refuse(place, fmt::format("its name below the landing folder is longer than {} bytes",
@@ -150,8 +168,8 @@ class Walk {
     const bool by_name = !rule_.batch.pattern.empty();
     auto batch = by_name ? BatchOfName(entry.name, rule_.batch.pattern) : std::nullopt;
     if (batch) file.batch = *std::move(batch);
-    if (const catalog::LandingRecord* record = RecordOf(file)) {
-      if (rule_.delete_after) landing_.acknowledged.push_back({std::move(file), record->digest});
+    if (record != nullptr) {
+      landing_.acknowledged.push_back({std::move(file), record->digest});
       return;
     }
     if (by_name && file.batch.empty()) {
@@ -168,14 +186,14 @@ class Walk {
   }
 
   // The record of this very file, if the catalog has seen it.
-  const catalog::LandingRecord* RecordOf(const LandedFile& file) const {
-    const auto found = seen_.find(file.path);
-    if (found == seen_.end()) return nullptr;
+  static const catalog::LandingRecord* RecordOf(const Known& known, const std::string& path,
+                                                const Entry& entry) {
+    const auto found = path.empty() ? known.end() : known.find(path);
+    if (found == known.end()) return nullptr;
     const catalog::LandingRecord& record = found->second;
-    const bool same = record.size_bytes == file.entry.size_bytes &&
-                      record.mtime_us == file.entry.mtime_us() &&
-                      record.inode == file.entry.inode &&
-                      (record.ctime_us == 0 || record.ctime_us == file.entry.ctime_us());
+    const bool same = record.size_bytes == entry.size_bytes &&
+                      record.mtime_us == entry.mtime_us() && record.inode == entry.inode &&
+                      (record.ctime_us == 0 || record.ctime_us == entry.ctime_us());
     return same ? &record : nullptr;
   }
 
@@ -207,7 +225,6 @@ class Walk {
   const LandingRule& rule_;
   catalog::Catalog& catalog_;
   const ProcessTime now_;
-  std::map<std::string, catalog::LandingRecord> seen_;
   Status problem_;                  // of the catalog
   std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
   Landing landing_;

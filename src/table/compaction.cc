@@ -107,7 +107,8 @@ class Compaction {
       for (const Scan::Task* task : tasks) sizes.push_back(task->file.size_bytes);
       constexpr int kMergeAtLeast = 4;  // half of it is taken in any case: two make one
       const std::int64_t up_to =
-          MergeUpTo(std::move(sizes), std::max(options_.small_files_min, kMergeAtLeast));
+          MergeUpTo(std::move(sizes), std::max(options_.small_files_min, kMergeAtLeast),
+                    /*fair_part=*/1);
       for (const Scan::Task* task : tasks)
         if (task->file.size_bytes <= up_to) group.push_back(task);
     }

@@ -126,6 +126,29 @@ TEST_F(CompactionTest, DeleteFilesStayFewHoweverManyBatchesCame) {
   EXPECT_EQ(Read(staged.table)->num_rows(), 5500);
 }
 
+TEST_F(CompactionTest, ALargeFileIsNotWrittenAgainForAFewSmallOnes) {
+  std::string many;
+  for (int id = 0; id < 4000; ++id) many += fmt::format("{}{{\"id\":{}}}", id == 0 ? "[" : ",", id);
+  StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), many + "]", "r0");
+  const std::string large = DeletedShares(disk(), staged.table).value().at(0).file.path;
+  for (int id = 4000; id < 4004; ++id)
+    staged =
+        AppendHistory(staged.table, fmt::format("[{{\"id\":{}}}]", id), fmt::format("r{}", id));
+  CompactionOptions options;
+  options.small_file_bytes = 1 << 20;
+  options.small_files_min = 4;
+  const StagedTable compact = Compact(staged.table, options);
+  ASSERT_OK_AND(const auto files, DeletedShares(disk(), compact.table));
+  ASSERT_EQ(files.size(), 2U);  // the large one, and the small ones as one
+  EXPECT_TRUE(files[0].file.path == large || files[1].file.path == large);
+  EXPECT_EQ(files[0].file.row_count + files[1].file.row_count, 4004);
+  // There is nothing to gain any more, until there are as many again.
+  ASSERT_OK_AND(const bool wants, WantsCompaction(disk(), compact.table, options));
+  EXPECT_FALSE(wants);
+  options.small_files_min = 2;  // two are always made one
+  EXPECT_EQ(DeletedShares(disk(), Compact(compact.table, options).table).value().size(), 1U);
+}
+
 TEST_F(CompactionTest, NothingToDoIsANoOp) {
   const StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), R"([{"id":1}])", "r1");
   const StagedTable same = Compact(staged.table, {});

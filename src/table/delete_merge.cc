@@ -11,14 +11,13 @@
 
 namespace weirhouse::table {
 
-std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at) {
+std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int64_t fair_part) {
   std::sort(lengths.begin(), lengths.end());
   const auto at_least = static_cast<std::size_t>(merge_at / 2);
-  constexpr std::int64_t kFairPart = 4;
   std::int64_t sum = 0;
   std::int64_t up_to = 0;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    if (i >= at_least && lengths[i] > sum * kFairPart) break;
+    if (i >= at_least && lengths[i] > sum * fair_part) break;
     sum += lengths[i];
     up_to = lengths[i];
   }

@@ -18,8 +18,9 @@ inline constexpr int kDeleteFilesMergeAt = 64;
 
 // The length up to which pieces of a kind are merged, once there are enough of them. The newest are
 // many and short; what earlier merges made waits until the rest has grown to a fair part of it, so
-// that an entry is rewritten a few times in its life and not at every merge.
-std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at);
+// that an entry is rewritten a few times in its life and not at every merge: to a quarter of it, or
+// to all of it where entries are dear to rewrite.
+std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int64_t fair_part = 4);
 
 // Paths of the position-delete files of `table`'s main that are to be made one for each partition;
 // empty if there are few. Cost: reads the manifests of deletes.
