@@ -13,9 +13,9 @@
 #include "engine/batch_records.h"
 #include "engine/contract_reading.h"
 #include "engine/keyless.h"
+#include "engine/object_decoding.h"
 #include "engine/pipeline_state.h"
 #include "engine/rebuild.h"
-#include "storage/piece_put.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -54,18 +54,11 @@ Result<contract::DecodedPieces> DecodeAs(Workspace& workspace,
                                          const std::shared_ptr<const contract::Contract>& contract,
                                          const Source& source,
                                          const catalog::ObjectRecord& object) {
-  try {
-    WEIRHOUSE_TRY(const contract::Decoder decoder,
-                  contract::Decoder::Make(contract, FormatOf(source)));
-    contract::RowSink drop;
-    drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
-    storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
-    return contract::DecodePieces(
-        decoder, stream, object.size_bytes,
-        {object.source, object.name, object.first_record_id, object.arrived_at}, drop);
-  } catch (const std::bad_alloc&) {
-    return contract::OutOfMemory();
-  }
+  WEIRHOUSE_TRY(const contract::Decoder decoder,
+                contract::Decoder::Make(contract, FormatOf(source)));
+  contract::RowSink drop;
+  drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
+  return DecodeObject(workspace.disk(), decoder, object, drop);
 }
 
 // A source as it was read and as it will be, with the versions of its contract to read by.
