@@ -9,6 +9,7 @@
 #include "engine/pipeline.h"
 #include "engine/plan.h"
 #include "feature/definition.h"
+#include "raw/object_reader.h"
 
 namespace weirhouse::command {
 namespace {
@@ -179,8 +180,10 @@ Result<int> RunApply(Context& context) {
   // Who names the plan has seen it.
   if (digest.empty()) {
     WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
-    WEIRHOUSE_TRY_STATUS(
-        engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false));
+    const Status checked =
+        engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false);
+    // Apply checks it again, once files that landed again have restored what was in its way.
+    if (!checked.ok() && !raw::WantsItsFile(checked)) return checked;
     if (!context.invocation().yes && !plan.empty()) {
       PrintPlan(context, workspace->project(), plan);
       WEIRHOUSE_TRY_STATUS(context.Confirm(fmt::format("apply plan {}?", plan.digest)));

@@ -2,6 +2,7 @@
 // in the same commit.
 #include <fmt/format.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -14,8 +15,10 @@
 #include "engine/plan.h"
 #include "engine/project_applied.h"
 #include "engine/publication.h"
+#include "engine/raw_step.h"
 #include "engine/reading_change.h"
 #include "engine/seed_join.h"
+#include "raw/object_reader.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -125,6 +128,15 @@ Status RefuseSeedKeys(Workspace& workspace, const json& applied) {
                          return changed("processed", table) || changed("seeds", seed);
                        });
 }
+// Does `work`. Where a raw object is in its way, files that landed again may restore it, and it is
+// done once more; what is new waits until the definitions that read it are registered.
+Status WithRawObjects(Workspace& workspace, Progress& progress, RunSummary& restored,
+                      const std::function<Status()>& work) {
+  const Status status = work();
+  if (!raw::WantsItsFile(status)) return status;
+  WEIRHOUSE_TRY(const bool any, LandWaiting(workspace, restored, Take::kKnown, progress));
+  return any ? work() : status;
+}
 }  // namespace
 
 Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, bool rehearses) {
@@ -155,7 +167,10 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
         .WithError("WH2022")
         .WithHint("look at `wh plan` again");
   }
-  WEIRHOUSE_TRY_STATUS(CheckPlan(workspace, plan, progress, /*rehearses=*/false));
+  RunSummary restored;
+  WEIRHOUSE_TRY_STATUS(WithRawObjects(workspace, progress, restored, [&] {
+    return CheckPlan(workspace, plan, progress, /*rehearses=*/false);
+  }));
   // A new seed is no item of the plan, and is registered all the same.
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
@@ -163,7 +178,10 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
                        readings != ReadingsToApply(readings, workspace.project());
   RunSummary rebuilt;
   if (changed && plan.rebuilds) {
-    WEIRHOUSE_TRY(rebuilt, RegisterRebuilt(workspace, progress));
+    WEIRHOUSE_TRY_STATUS(WithRawObjects(workspace, progress, restored, [&]() -> Status {
+      WEIRHOUSE_TRY(rebuilt, RegisterRebuilt(workspace, progress));
+      return Status();
+    }));
   } else if (changed) {
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   }
@@ -173,6 +191,10 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
                              rebuilt.quarantined.end());
   summary.warnings.insert(summary.warnings.begin(), rebuilt.warnings.begin(),
                           rebuilt.warnings.end());
+  summary.warnings.insert(summary.warnings.begin(), restored.warnings.begin(),
+                          restored.warnings.end());
+  summary.duplicate_objects += restored.duplicate_objects;
+  summary.commits += restored.commits;
   return summary;
 }
 }  // namespace weirhouse::engine

@@ -15,14 +15,13 @@
 #include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/contract_reading.h"
+#include "engine/object_decoding.h"
 #include "engine/parsing_mark.h"
 #include "engine/scratch.h"
-#include "storage/piece_put.h"
+#include "raw/object_reader.h"
 
 namespace weirhouse::engine {
 namespace {
-constexpr std::int64_t kWholeObjectBytesMax = 1 << 20;  // larger ones are read piece by piece
-
 enum QuarantineColumn {
   kObject,
   kDigest,
@@ -229,28 +228,6 @@ Result<std::shared_ptr<arrow::Table>> RecordReader::NoRows(const std::string& so
   return *empty;
 }
 
-namespace {
-Result<contract::DecodedPieces> ReadAndDecode(storage::Disk& disk, const contract::Decoder& decoder,
-                                              const catalog::ObjectRecord& object,
-                                              const contract::RowSink& sink) {
-  const contract::ObjectContext context{object.source, object.name, object.first_record_id,
-                                        object.arrived_at};
-  try {
-    if (object.size_bytes > kWholeObjectBytesMax) {
-      storage::FileStream stream(disk, object.path, object.size_bytes);
-      return contract::DecodePieces(decoder, stream, object.size_bytes, context, sink);
-    }
-    WEIRHOUSE_TRY(const std::string bytes, disk.Read(object.path));
-    WEIRHOUSE_TRY(contract::Decoded decoded, decoder.Decode(bytes, context));
-    const std::int64_t valid = decoded.rows->num_rows();
-    const auto refused = static_cast<std::int64_t>(decoded.quarantined.size());
-    return contract::DecodedPieces{std::move(decoded), valid, refused};
-  } catch (const std::bad_alloc&) {
-    return contract::OutOfMemory();
-  }
-}
-}  // namespace
-
 Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& decoder,
                                                     const catalog::ObjectRecord& object,
                                                     Reading reading,
@@ -259,7 +236,7 @@ Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& dec
   const bool counts = reading != Reading::kAgain;
   if (counts) WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
   WEIRHOUSE_FAILPOINT("contract.decode.before");
-  Result<contract::DecodedPieces> decoded = ReadAndDecode(workspace_.disk(), decoder, object, sink);
+  Result<contract::DecodedPieces> decoded = DecodeObject(workspace_.disk(), decoder, object, sink);
   if (counts) workspace_.parsing_mark().Unset();
   WEIRHOUSE_FAILPOINT("contract.decode.after");
   if (decoded.status().error_code() == contract::kOutOfMemoryError) {
@@ -495,9 +472,8 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
                                 object.record_count, decoded->last.record_count, object.path))
           .WithError("WH1305")
           .WithHint(
-              "`wh verify --deep` tells whether its bytes changed; if not, its source's "
-              "format, nulls or delimiter did: put it back, and read other files as another "
-              "source");
+              "its bytes are those that arrived; its source's format, nulls or delimiter changed: "
+              "put it back, and read other files as another source");
     }
     WEIRHOUSE_TRY_STATUS(taken.End(*decoded));
   }
@@ -532,9 +508,11 @@ Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
   std::vector<std::int64_t> ordinals;
   for (const RejectedRecord& record : rejected)
     ordinals.push_back(record.record.value() - object.first_record_id.value());
-  storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
-  WEIRHOUSE_TRY(auto ranges, contract::LocateRecords(stream, object.size_bytes, FormatOf(source),
-                                                     object.name, ordinals));
+  raw::ObjectReader bytes(workspace.disk(), object);
+  auto located =
+      contract::LocateRecords(bytes, object.size_bytes, FormatOf(source), object.name, ordinals);
+  WEIRHOUSE_TRY_STATUS(bytes.Finish());
+  WEIRHOUSE_TRY(auto ranges, std::move(located));
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     contract::QuarantinedRecord quarantined;
     quarantined.ordinal = ordinals[i];

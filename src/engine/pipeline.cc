@@ -17,6 +17,7 @@
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/raw_step.h"
+#include "raw/object_reader.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -164,6 +165,44 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   return Status();
 }
 
+// As RunBacklog. A raw object that is missing, or holds other bytes than arrived, is no error yet:
+// `stuck` says which. What landed is taken in all the same, and a file among it may restore it.
+Status RunUnlessStuck(PipelineState& state, FeatureWorker& features, Status& stuck) {
+  stuck = RunBacklog(state, features);
+  return raw::WantsItsFile(stuck) ? Status() : stuck;
+}
+
+// Takes in what landed, and runs what is left to do with it batch by batch.
+Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& waiting) {
+  Status stuck;
+  WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
+  const std::int64_t count = std::ssize(waiting.batches);
+  std::int64_t done = 0;
+  for (const WaitingBatch& batch : waiting.batches) {
+    if (state.progress.Cancelled()) break;
+    state.progress.Update("batches", done++, count);
+    WEIRHOUSE_TRY(const bool restored, LandBatch(state.workspace, batch, state.summary));
+    if (stuck.ok() || restored) WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
+  }
+  state.progress.Update("batches", done, count);
+  return stuck;
+}
+
+// The tables as `wh apply` promised them. Where a raw object is in the way, what landed is taken in
+// first, since a file among it may restore the object; the answer tells what that was.
+Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
+  RunSummary summary;
+  WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
+  if (!rebuild || *rebuild != true) return summary;
+  const Status run = RunFull(workspace, progress).status();
+  if (run.ok()) return summary;
+  if (!raw::WantsItsFile(run)) return run;
+  WEIRHOUSE_TRY(const bool restored, LandWaiting(workspace, summary, Take::kAll, progress));
+  if (!restored) return run;
+  WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
+  return summary;
+}
+
 // Nothing is left to do, so what an earlier process planned and did not publish never will be.
 Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
@@ -221,35 +260,27 @@ Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
 
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
-  WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
-  if (rebuild && *rebuild == true) WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
+  WEIRHOUSE_TRY(RunSummary promised, RunPromised(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   WEIRHOUSE_TRY(const RunId newest_before, NewestRun(workspace));
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
+  state->summary = std::move(promised);
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillViewsBehind(workspace, *state->session, progress));
   WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
                 FeatureWorker::Start(workspace, backfill));
-  WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
   state->summary.unmatched_files = waiting.unmatched;
-  state->summary.untaken_files = waiting.untaken;
-  std::int64_t done = 0;
-  for (const WaitingBatch& batch : waiting.batches) {
-    if (progress.Cancelled()) break;
-    progress.Update("batches", done++, static_cast<std::int64_t>(waiting.batches.size()));
-    WEIRHOUSE_TRY_STATUS(LandBatch(workspace, batch, state->summary));
-    WEIRHOUSE_TRY_STATUS(RunBacklog(*state, *features));
-  }
+  state->summary.untaken_files.insert(waiting.untaken.begin(), waiting.untaken.end());
+  WEIRHOUSE_TRY_STATUS(LandAndRun(*state, *features, waiting));
   WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
   if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
   WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
   if (!state->summary.halted && !progress.Cancelled())
     WEIRHOUSE_TRY_STATUS(SettleAbandoned(workspace, newest_before, state->summary));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
-  progress.Update("batches", done, static_cast<std::int64_t>(waiting.batches.size()));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
   return std::move(state->summary);

@@ -208,8 +208,8 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
     const bool now = retry_ != nullptr
                          ? object.id == retry_->object.id
                          : news_ == nullptr && object.seq == raw_.seq;  // read already
-    if (object.seq <= records_upto_ && !now && left_out.count(object.seq) == 0 &&
-        left_out_alone.count(object.id) == 0) {
+    if (object.state == "stored" && object.seq <= records_upto_ && !now &&
+        left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) {
       earlier.push_back(object);
     }
   }

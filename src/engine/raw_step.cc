@@ -437,14 +437,15 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
 }
 }  // namespace
 
-Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary) {
+Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
+                       Take take) {
   std::vector<Arriving> arrivals;
   Told told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
   for (const raw::LandedFile& file : batch.files) {
     WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
-    if (!arriving) continue;
+    if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
     // A file that lies aside and the one that has its name may hold the same bytes.
     if (!seen.emplace(file.source, file.name, arriving->digest).second) {
       arriving->duplicate = true;
@@ -455,9 +456,9 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
     arrivals.push_back(*std::move(arriving));
   }
   told.unread.Save();
-  if (arrivals.empty()) return Status();
+  if (arrivals.empty()) return false;
   WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch.name, arrivals, summary));
-  if (arrivals.empty()) return Status();
+  if (arrivals.empty()) return false;
   const std::vector<catalog::ObjectRecord>& objects = stored.objects;
   Publication publication(workspace, stored.run, "raw", batch.name);
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
@@ -482,7 +483,9 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
   Acknowledge(workspace, arrivals, summary);
 
   ++summary.commits;
+  bool restored = false;
   for (const Arriving& arriving : arrivals) {
+    restored = restored || !arriving.restored.empty();
     if (arriving.duplicate) {
       ++summary.duplicate_objects;
     } else {
@@ -490,6 +493,17 @@ Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& su
       summary.records += arriving.record_count;
     }
   }
-  return Status();
+  return restored;
+}
+
+Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress) {
+  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
+  bool restored = false;
+  for (const WaitingBatch& batch : waiting.batches) {
+    if (progress.Cancelled()) break;
+    WEIRHOUSE_TRY(const bool one, LandBatch(workspace, batch, summary, take));
+    restored = restored || one;
+  }
+  return restored;
 }
 }  // namespace weirhouse::engine

@@ -33,6 +33,14 @@ Result<Waiting> TidyLanding(Workspace& workspace);
 // Stores the files of one batch as raw objects and commits them: one commit for all sources.
 // Arrivals seen before (same source, name and digest) are recorded as duplicates and change no
 // table. A file that cannot be read, or not be removed afterwards, is told in the summary and holds
-// up none of the others.
-Status LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary);
+// up none of the others. The answer: whether an object that was missing or damaged was restored.
+enum class Take : std::uint8_t {
+  kAll,
+  kKnown,  // repeats alone, which restore; what is new waits on
+};
+Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
+                       Take take = Take::kAll);
+// All that landed. For when a raw object is in the way (raw::WantsItsFile): a file among it may
+// restore that. The answer as above. Cost: reads every file that waits.
+Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress);
 }  // namespace weirhouse::engine

@@ -167,6 +167,71 @@ TEST_F(RestoreTest, BytesUnderAnotherNameRestoreTheObjectTheyShare) {
   }
 }
 
+// ---- Objects that are not what arrived when they are read
+// Orders of more than `size_bytes`, which are read piece by piece.
+std::string ManyOrders(std::size_t size_bytes) {
+  std::string bytes;
+  for (int i = 0; bytes.size() <= size_bytes; ++i)
+    bytes += Order(fmt::format("m{}", i), 5, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z");
+  return bytes;
+}
+
+TEST_F(RestoreTest, RowsOfOtherBytesThanArrivedAreNotPublishedHoweverLateThatIsSeen) {
+  const std::string large = ManyOrders(3 << 20);
+  Write(landed, large);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const std::int64_t rows = Rows("processed.order");
+  const Digest content = Content("processed.order");
+  // An amount in the last record, long after rows of the first have gone on.
+  Damage([&](const std::string& path) {
+    std::string other = large;
+    other[other.rfind("\"amount\":5") + 9] = '6';
+    weirhouse::testing::WriteFile(path, other);
+  });
+  const Status full = RunFull(*workspace, NoProgress()).status();
+  EXPECT_EQ(full.error_code(), "WH1305");
+  EXPECT_THAT(full.message(), HasSubstr("order/2024-01-01.jsonl"));
+  EXPECT_EQ(Content("processed.order"), content);
+  std::filesystem::remove(scratch / landed);
+  Write(landed, large);
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), rows);
+  EXPECT_EQ(Content("processed.order"), content);
+}
+
+TEST_F(RestoreTest, AnObjectInTheWayOfTheBacklogIsRestoredByTheFileThatLandsBehindIt) {
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  std::int64_t count = 0;
+  for (const auto& [how, damage] : Damages()) {
+    const std::string name = "2024-02-01-" + how + ".jsonl";
+    const std::string at = "2024-02-01T01:00:00Z";
+    const std::string late = Order("late-" + how, 1, at, at);
+    Land(name, late);
+    ASSERT_OK_AND(const Waiting waiting, ListWaiting(*workspace));
+    ASSERT_EQ(waiting.batches.size(), 1U);
+    RunSummary taken;
+    ASSERT_OK(LandBatch(*workspace, waiting.batches[0], taken));  // and ended before it went on
+    ASSERT_OK_AND(const auto objects, workspace->catalog().Objects({}));
+    std::filesystem::permissions(objects.back().path, std::filesystem::perms::owner_all);
+    damage(objects.back().path);
+
+    Land("2024-01-15-" + how + ".jsonl", Order("early-" + how, 1, at, at));
+    const Status stuck = RunPending(*workspace, NoProgress()).status();
+    EXPECT_EQ(stuck.error_code(), how == "missing" ? "WH7012" : "WH1305") << how;
+    EXPECT_THAT(stuck.message(), HasSubstr("order/" + name));
+    EXPECT_EQ(workspace->catalog().Objects({})->size(), objects.size() + 1) << "it is taken in";
+
+    std::filesystem::remove(scratch / ("landing/order/" + name));
+    Land(name, late);
+    ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
+    EXPECT_EQ(summary.warnings.size(), 1U);
+    count += 2;
+    EXPECT_EQ(Rows("processed.order"), count);
+    EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", count}}));
+  }
+}
+
 // ---- What decides a run is part of what it is called
 TEST_F(RestoreTest, ASourceThatIsReadAnewWhileItsRunIsPlannedIsTakenIn) {
   ASSERT_OK(Apply(*workspace, "", NoProgress()));

@@ -13,9 +13,9 @@
 #include "engine/batch_records.h"
 #include "engine/contract_reading.h"
 #include "engine/keyless.h"
+#include "engine/object_decoding.h"
 #include "engine/pipeline_state.h"
 #include "engine/rebuild.h"
-#include "storage/piece_put.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -76,29 +76,21 @@ Result<Outcome> DecodeAs(Workspace& workspace,
                          const std::shared_ptr<const contract::Contract>& contract,
                          const Source& source, const catalog::ObjectRecord& object,
                          const std::vector<bool>& known) {
-  try {
-    WEIRHOUSE_TRY(const contract::Decoder decoder,
-                  contract::Decoder::Make(contract, FormatOf(source)));
-    Outcome outcome;
-    contract::RowSink drop;
-    drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
-    drop.take_quarantined = [&](std::vector<contract::QuarantinedRecord> records) {
-      Note(std::move(records), known, outcome);
-      return Status();
-    };
-    storage::FileStream stream(workspace.disk(), object.path, object.size_bytes);
-    WEIRHOUSE_TRY(
-        contract::DecodedPieces decoded,
-        contract::DecodePieces(
-            decoder, stream, object.size_bytes,
-            {object.source, object.name, object.first_record_id, object.arrived_at}, drop));
-    Note(std::move(decoded.last.quarantined), known, outcome);
-    outcome.record_count = decoded.last.record_count;
-    outcome.valid_count = decoded.valid_count;
-    return outcome;
-  } catch (const std::bad_alloc&) {
-    return contract::OutOfMemory();
-  }
+  WEIRHOUSE_TRY(const contract::Decoder decoder,
+                contract::Decoder::Make(contract, FormatOf(source)));
+  Outcome outcome;
+  contract::RowSink drop;
+  drop.take = [](const std::shared_ptr<arrow::Table>&) { return Status(); };
+  drop.take_quarantined = [&](std::vector<contract::QuarantinedRecord> records) {
+    Note(std::move(records), known, outcome);
+    return Status();
+  };
+  WEIRHOUSE_TRY(contract::DecodedPieces decoded,
+                DecodeObject(workspace.disk(), decoder, object, drop));
+  Note(std::move(decoded.last.quarantined), known, outcome);
+  outcome.record_count = decoded.last.record_count;
+  outcome.valid_count = decoded.valid_count;
+  return outcome;
 }
 
 // A source as it was read and as it will be, with the versions of its contract to read by.
