@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kMagic{"Obj\x01", 4};
 constexpr std::size_t kSyncBytes = 16;
-constexpr std::size_t kBlockBytesMax = 256u << 20;  // inflated; a manifest is 8 MiB by custom
+constexpr std::size_t kInflatedBytesMax = 256u << 20;  // of a file; a manifest is 8 MiB by custom
 constexpr int kDepthMax = 64;
 constexpr std::int64_t kValuesPerRecordMax = 500'000;  // 10,000 columns have 120,000
 constexpr std::size_t kBlockBytes = 64u << 10;
@@ -212,9 +212,12 @@ Result<bool> AvroReader::OpenBlock() {
     if (records_left_ < 0) return Malformed("a negative record count");
     if (sync != sync_) return Malformed("a block without its sync marker");
     if (deflate_ && records_left_ > 0) {
-      std::optional<std::string> inflated = Inflate(block_, DeflateForm::kRaw, kBlockBytesMax);
-      if (!inflated) return Malformed("a block does not inflate, or to more than 256 MiB");
+      // One budget for all blocks: any number of them may each be a bomb.
+      std::optional<std::string> inflated =
+          Inflate(block_, DeflateForm::kRaw, kInflatedBytesMax - inflated_before_);
+      if (!inflated) return Malformed("a block does not inflate, or all of them to over 256 MiB");
       inflated_ = *std::move(inflated);
+      inflated_before_ += inflated_.size();
       block_ = inflated_;
     }
     if (static_cast<std::uint64_t>(records_left_) > block_.size()) {

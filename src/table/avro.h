@@ -105,6 +105,7 @@ class AvroReader {
   bool deflate_ = false;
   std::int64_t records_left_ = 0;
   std::string inflated_;
+  std::size_t inflated_before_ = 0;  // bytes of the blocks before this one
   std::string_view block_;
   AvroValue value_;
 };

@@ -53,6 +53,15 @@ TEST(Avro, DeflatesLargeBodiesInSeveralBlocks) {
   EXPECT_EQ(IdsIn(file).back(), 19'998);
 }
 
+TEST(Avro, ItsBlocksTogetherInflateToSoMuchOnly) {
+  const std::string file = FileOf(3, std::string(100u << 20, 'x'));
+  EXPECT_LT(file.size(), 4u << 20);
+  auto reader = AvroReader::Open(file).value();
+  ASSERT_OK(reader.Next());
+  ASSERT_OK(reader.Next());
+  EXPECT_THAT(reader.Next().status().message(), ::testing::HasSubstr("256 MiB"));
+}
+
 TEST(Avro, EqualContentGivesEqualBytes) { EXPECT_EQ(FileOf(100, "x"), FileOf(100, "x")); }
 
 TEST(Avro, NumbersAreZigZagAsTheSpecificationShows) {
