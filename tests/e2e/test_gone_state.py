@@ -20,7 +20,7 @@ def take_away_catalog(project):
 
 
 def take_away_state(project):
-    shutil.rmtree(project.folder / ".weirhouse")
+    shutil.rmtree(project.folder / ".weirhouse", ignore_errors=True)  # it writes there meanwhile
 
 
 def move_state(project):

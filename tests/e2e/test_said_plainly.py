@@ -147,3 +147,17 @@ def test_a_feed_is_judged_by_its_newest_batch_whatever_landed_after_it(lab):
         land(days_ago)
     lab.wh("ingest")                                                   # an overdue feed would end it with 3
     assert lab.status()["overdue"] == []
+
+
+def test_a_view_by_known_time_over_a_table_that_forgets_is_pointed_out(lab):
+    lab.write("features/f.yaml", VIEW.replace("known_time: at", "known_time: seen"))
+    lab.write("contracts/t.odcs.yaml", CONTRACT.replace("version: 1.0.0", "version: 1.1.0")
+              + "      - { name: seen, logicalType: timestamp }\n")
+    sql = FILES["processed/t.sql"].replace("r.at FROM", "r.at, r.seen FROM")
+    lab.write("processed/t.sql", sql)
+    done = lab.wh("plan", code=None)
+    assert "after a correction a training set lacks what was served before it" in done.stdout + done.stderr
+    lab.write("processed/t.sql", sql.replace("key id;", "key id; history keep;"))
+    lab.write("features/f.yaml", VIEW.replace("known_time: at", "known_time: seen").replace("processed.t", "processed.t_history"))
+    done = lab.wh("plan", code=None)
+    assert "lacks what was served" not in done.stdout + done.stderr
