@@ -108,7 +108,7 @@ std::optional<std::string_view> BearerOf(const RequestHead& head) {
   return Trim(value.substr(kSchemeBytes));
 }
 
-std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const AdmissionRules& rules,
+std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const TokenCheck& check,
                                         bool takes_guests) {
   if (Find(head, "authorization") == nullptr) {
     return NoToken(takes_guests ? "this needs a token of the project"
@@ -116,7 +116,7 @@ std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const Admission
   }
   const std::optional<std::string_view> token = BearerOf(head);
   if (!token) return NoToken("the authorization is not a bearer token");
-  const TokenVerdict verdict = rules.check_token ? rules.check_token(*token) : TokenVerdict();
+  const TokenVerdict verdict = check(*token);
   switch (verdict.standing) {
     case TokenVerdict::Standing::kOwner:
       return std::nullopt;
@@ -190,7 +190,7 @@ HttpRequest RequestOf(const RequestHead& head, Target target, Router::Match& mat
 }  // namespace
 
 std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
-                                     const Router& router) {
+                                     const Router& router, const TokenCheck& check) {
   if (head.target.size() > kTargetBytesMax)
     return Fault{414, "WH8078", "the request's target is longer than 8 KiB"};
   if (auto refusal = RefuseSyntax(head)) return *std::move(refusal);
@@ -205,7 +205,7 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
   // Before the route is told: who has no token learns nothing of what there is to write to.
   if (!is_read || rules.reads_need_token || match.options.requires_token ||
       (area != nullptr && area->requires_token)) {
-    if (auto refusal = RefuseWithoutToken(head, rules, takes_guests)) return *std::move(refusal);
+    if (auto refusal = RefuseWithoutToken(head, check, takes_guests)) return *std::move(refusal);
   }
   if (match.handler == nullptr) return RefuseRoute(match, head, *target);
   Admission admission;
@@ -219,6 +219,7 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
   }
   admission.handler = match.handler;
   admission.is_slow = match.options.is_slow;
+  admission.is_instant = match.options.is_instant;
   admission.expects_continue = Find(head, "expect") != nullptr;
   admission.request = RequestOf(head, std::move(target).value(), match);
   if (takes_guests) admission.request.token = BearerOf(head).value_or("");

@@ -30,7 +30,6 @@ struct RequestHead {
 struct AdmissionRules {
   std::vector<std::string> hosts;  // in lower case, without port
   bool reads_need_token = false;   // bound to more than loopback
-  TokenCheck check_token;
 };
 
 struct Admission {
@@ -39,11 +38,12 @@ struct Admission {
   std::uint64_t body_bytes_max = 0;
   std::uint64_t body_bytes_expected = 0;  // as declared; the most there may be where it is not
   bool is_slow = false;
+  bool is_instant = false;
   bool expects_continue = false;
 };
 
 // An Admission, or why it is refused. After a refusal the connection is closed: what would follow
-// on it is not to be trusted.
+// on it is not to be trusted. `check` says what the token is worth, once, if that decides.
 std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
-                                     const Router& router);
+                                     const Router& router, const TokenCheck& check);
 }  // namespace weirhouse::http

@@ -63,7 +63,7 @@ struct TokenVerdict {
   std::string why = {};   // of a refusal: "the token \"etl\" has expired"; empty: no such token
   std::string code = {};  // beside `why`
 };
-// Any thread; should take microseconds.
+// Any thread; may block.
 using TokenCheck = std::function<TokenVerdict(std::string_view token)>;
 
 // Whether `token` is the one whose SHA-256 was kept; takes the same time wherever they differ.

@@ -26,6 +26,9 @@ struct RouteOptions {
   // May take seconds: such requests have workers of their own, so that quick ones never wait for
   // them.
   bool is_slow = false;
+  // Needs nothing but memory: runs on the thread that speaks to sockets, so that it is answered
+  // also while all workers wait for something.
+  bool is_instant = false;
 };
 
 // What holds for every path at or below a prefix, whether a route is there or not.

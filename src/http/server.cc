@@ -39,7 +39,6 @@ AdmissionRules RulesOf(const ServerOptions& options, bool loopback) {
     rules.hosts.push_back(std::move(host));
   }
   rules.reads_need_token = !loopback;
-  rules.check_token = options.check_token;
   return rules;
 }
 }  // namespace
@@ -51,7 +50,8 @@ struct HttpServer::Impl {
         rules(RulesOf(options, loopback)),
         quick(options.workers),
         slow(options.slow_workers),
-        context{options, rules, router, quick, slow, stopping, body_bytes},
+        doors(options.token_workers),
+        context{options, rules, router, quick, slow, doors, stopping, body_bytes},
         io(std::max(1, options.threads)),
         acceptor(io) {}
 
@@ -86,6 +86,7 @@ struct HttpServer::Impl {
   // Destroyed from the last to the first: coroutines that io still holds touch all of the above.
   Lane quick;
   Lane slow;
+  Lane doors;
   SessionContext context;
   asio::io_context io;
   tcp::acceptor acceptor;
@@ -230,6 +231,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   WEIRHOUSE_TRY_STATUS(impl->Listen(endpoint));
   WEIRHOUSE_TRY_STATUS(impl->quick.Start(impl->options.workers));
   WEIRHOUSE_TRY_STATUS(impl->slow.Start(impl->options.slow_workers));
+  WEIRHOUSE_TRY_STATUS(impl->doors.Start(impl->options.token_workers));
   asio::co_spawn(impl->io, impl->Accept(), asio::detached);
   std::unique_ptr<HttpServer> server(new HttpServer(impl));
   for (int i = 0; i < std::max(1, impl->options.threads); ++i) {
@@ -264,6 +266,7 @@ void HttpServer::Stop() {
   }
   impl.quick.Join();  // handlers reach the catalog: none may run on when we are gone
   impl.slow.Join();
+  impl.doors.Join();
   impl.WaitForSessions(std::chrono::milliseconds(500));
   impl.io.stop();
   for (std::thread& thread : impl.threads) thread.join();

@@ -3,8 +3,9 @@
 // In this order, each with its answer and before anything costs much: size of the header (431) and
 // target (414), syntax (400), Host (403) and Origin (403) against rebinding and foreign pages, the
 // token (401) for everything but open reads, the route (404, 405), type (415) and size (413) of the
-// body, slowness (408), numbers (429). Handlers run on a pool of their own; the threads that speak
-// to sockets never block. Each response is one write; connections are kept and may be pipelined.
+// body, slowness (408), numbers (429). Handlers and the check of tokens run on pools of their own;
+// the threads that speak to sockets never block. Each response is one write; connections are kept
+// and may be pipelined.
 #pragma once
 
 #include <chrono>
@@ -36,9 +37,11 @@ struct ServerOptions {
   int threads = 2;                    // for sockets: they only move bytes
   int workers = 4;                    // for handlers
   int slow_workers = 4;               // for those of routes that say is_slow
+  int token_workers = 2;              // for check_token
   std::vector<std::string> hosts;     // names accepted in Host beside localhost, 127.0.0.1, [::1]
 
-  // What a bearer token is worth. Empty: no token exists, so whatever needs one is refused.
+  // What a bearer token is worth. Empty: no token exists, so whatever needs one is refused. Runs on
+  // a thread of its own; what it does not say in time is not known (503).
   TokenCheck check_token;
   std::function<void(const Refusal&)> on_refusal;  // any thread; must be quick
 
@@ -46,6 +49,9 @@ struct ServerOptions {
   std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
   // For one whole request to come, and for its response to go; a handler has what time it needs.
   std::chrono::milliseconds total_max{60'000};
+  std::chrono::milliseconds token_max{5'000};  // for check_token
+  // Until a worker is free; after it 503. What has begun has what time it needs.
+  std::chrono::milliseconds begin_max{10'000};
   std::size_t connections_max = 1024;  // more are told 429 and closed
   std::size_t queue_max = 256;         // requests with or before either kind of workers; more: 429
   std::uint64_t body_bytes_total_max = 512 << 20;  // of all requests at hand together; more: 429

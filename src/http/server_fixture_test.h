@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 inline constexpr char kToken[] = "wh_correct-horse";
 inline constexpr char kGuest[] = "wh_guest";
 inline constexpr char kExpired[] = "wh_expired";
+inline constexpr char kHanging[] = "wh_hanging";  // its check waits until Release()
 inline const std::string kHost = "Host: localhost\r\n";
 inline const std::string kBearer = std::string("Authorization: Bearer ") + kToken + "\r\n";
 inline const std::string kJson = "Content-Type: application/json\r\n";
@@ -101,8 +102,14 @@ class ServerTest : public ::testing::Test {
     options_.idle_max = milliseconds(400);
     options_.total_max = milliseconds(1'500);
     const Digest kept = Sha256Of(kToken);
-    options_.check_token = [kept](std::string_view token) {
+    options_.check_token = [this, kept](std::string_view token) {
       using Standing = TokenVerdict::Standing;
+      if (token == kHanging) {
+        std::unique_lock lock(mutex_);
+        ++hanging_;
+        changed_.wait(lock, [this] { return released_; });
+        return TokenVerdict{Standing::kOwner};
+      }
       if (TokenMatches(token, kept)) return TokenVerdict{Standing::kOwner};
       if (token == kGuest) return TokenVerdict{Standing::kGuest};
       if (token == kExpired)
@@ -118,6 +125,8 @@ class ServerTest : public ::testing::Test {
   void Start() {
     Router router;
     router.Add("GET", "/hello", [](const HttpRequest&) { return JsonResponse(200, "\"hi\""); });
+    router.Add("GET", "/alive", [](const HttpRequest&) { return JsonResponse(200, "\"alive\""); },
+               {.is_instant = true});
     router.Add("GET", "/secret", [](const HttpRequest&) { return JsonResponse(200, "1"); },
                {.requires_token = true});
     router.Add("GET", "/echo/{name}", [](const HttpRequest& request) {
@@ -207,6 +216,7 @@ class ServerTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   int blocked_ = 0;
+  std::atomic<int> hanging_ = 0;
   bool released_ = false;
   std::vector<Refusal> refusals_;
   std::unique_ptr<HttpServer> server_;

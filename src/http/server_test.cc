@@ -366,5 +366,51 @@ TEST_F(ServerTest, AnswersEveryRequestOfALoad) {
   RecordProperty("requests_per_second", static_cast<int>(kClients * kRequests / seconds.count()));
   std::printf("             %.0f requests/s\n", kClients * kRequests / seconds.count());
 }
+TEST_F(ServerTest, WhatNeedsNoTokenIsAnsweredWhileTokensCannotBeChecked) {
+  options_.token_max = milliseconds(300);
+  options_.token_workers = 1;
+  Start();
+  const std::string hanging = std::string("Authorization: Bearer ") + kHanging + "\r\n";
+  std::vector<std::thread> askers;
+  std::mutex mutex;
+  std::vector<std::string> answers;
+  for (int i = 0; i < 8; ++i) {
+    askers.emplace_back([&] {
+      std::string answer = Get("/secret", hanging);
+      const std::lock_guard lock(mutex);
+      answers.push_back(std::move(answer));
+    });
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(Get("/hello"), HasSubstr("200 OK"));
+  for (std::thread& asker : askers) asker.join();
+  for (const std::string& answer : answers) {
+    EXPECT_THAT(answer, HasSubstr("503"));
+    EXPECT_THAT(answer, HasSubstr("WH8046"));
+  }
+  EXPECT_THAT(Get("/secret", kBearer), HasSubstr("503"));  // the one thread still waits
+  EXPECT_THAT(Get("/secret"), HasSubstr("401"));           // that none was sent is known
+  Release();
+  while (Get("/secret", kBearer).find("200 OK") == std::string::npos) {
+  }
+  EXPECT_EQ(hanging_, 1);  // nobody waits any more for what had not begun
+}
+
+TEST_F(ServerTest, WhatIsInstantNeedsNoWorkerAndOthersAreToldThatNoneIsFree) {
+  options_.workers = 2;
+  options_.begin_max = milliseconds(200);
+  Start();
+  Client first(server_->port());
+  Client second(server_->port());
+  for (Client* client : {&first, &second}) client->Send("GET /block HTTP/1.1\r\n" + kHost + "\r\n");
+  WaitUntilBlocked(2);
+  EXPECT_THAT(Get("/alive"), HasSubstr("alive"));
+  const std::string refused = Get("/hello");
+  EXPECT_THAT(refused, HasSubstr("503"));
+  EXPECT_THAT(refused, HasSubstr("WH8081"));
+  Release();
+  EXPECT_THAT(first.Receive(), HasSubstr("done"));  // what has begun has what time it needs
+  EXPECT_THAT(second.Receive(), HasSubstr("done"));
+  EXPECT_THAT(Get("/hello"), HasSubstr("200 OK"));
+}
 }  // namespace
 }  // namespace weirhouse::http

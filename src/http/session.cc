@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/status.hpp>
+#include <thread>
+#include <tuple>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -119,19 +123,50 @@ std::string FormatHead(const HttpResponse& response, bool keep_alive) {
   return head;
 }
 
-// Runs on a worker. A free function with plain parameters: coroutine lambdas with captures outlive
-// them too easily.
-asio::awaitable<std::variant<HttpResponse, Fault>> CallHandler(const HttpHandler* handler,
-                                                               const HttpRequest* request) {
+// Runs on a worker.
+std::variant<HttpResponse, Fault> CallHandler(const HttpHandler& handler,
+                                              const HttpRequest& request) {
   try {
     WEIRHOUSE_FAILPOINT("http.handle");
-    co_return (*handler)(*request);
+    return handler(request);
   } catch (...) {
     const Status thrown = StatusOfException();
     if (thrown.code() == Code::kUnavailable)
-      co_return Fault{503, thrown.error_code(), thrown.message(), thrown.hint()};
-    co_return Fault{500, "WH8082", thrown.message(), "please report it"};
+      return Fault{503, thrown.error_code(), thrown.message(), thrown.hint()};
+    return Fault{500, "WH8082", thrown.message(), "please report it"};
   }
+}
+
+// What a session waits for while another thread works on it. Kept by both: whoever comes second
+// finds it there.
+template <typename T>
+struct Errand {
+  Errand(const asio::any_io_executor& executor, std::chrono::nanoseconds longest)
+      : ready(executor, longest) {}
+  asio::steady_timer ready;        // on the session's strand; cancelled when `answer` is there
+  std::optional<T> answer;         // on the strand
+  std::atomic<bool> taken{false};  // by the thread that works on it, or by a session that left
+};
+
+// Has `work` done on `lane`, unless the session has left by then, and wakes the session.
+template <typename T, typename Work>
+void Send(Lane& lane, const std::shared_ptr<Errand<T>>& errand, Work work) {
+  asio::post(lane.executor(), [errand, work = std::move(work)] {
+    if (errand->taken.exchange(true)) return;
+    auto done = std::make_shared<T>(work());
+    const auto wake = [errand, done] {
+      errand->answer = std::move(*done);
+      errand->ready.cancel();
+    };
+    while (true) {
+      try {
+        asio::post(errand->ready.get_executor(), wake);
+        return;
+      } catch (...) {  // no memory even for that: the session waits for it
+        std::this_thread::sleep_for(kShortestTick);
+      }
+    }
+  });
 }
 }  // namespace
 
@@ -253,7 +288,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   method_ = head.method;
   target_ = head.target.substr(0, head.target.find('?'));
   is_head_ = head.method == "HEAD";
-  auto decision = Admit(head, context_.rules, context_.router);
+  auto decision = co_await Decide(head);
   if (auto* refusal = std::get_if<Fault>(&decision)) co_return co_await Refuse(std::move(*refusal));
   Admission& admission = std::get<Admission>(decision);
   const Reservation room(context_.body_bytes, admission.body_bytes_expected);
@@ -318,12 +353,69 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
   if (place.before() >= context_.options.queue_max)
     co_return context_.router.Form(target_, TooBusy("too many requests are being worked on"));
   ExpireNever();
-  auto [error, answer] = co_await asio::co_spawn(
-      lane.executor(), CallHandler(admission.handler, &admission.request), kAwait);
-  if (error) answer = Fault{500, "WH8082", "a bug here: the handler threw"};
-  if (const Fault* fault = std::get_if<Fault>(&answer))
+  using Answer = std::variant<HttpResponse, Fault>;
+  std::optional<Answer> answer;
+  if (admission.is_instant) {
+    answer = CallHandler(*admission.handler, admission.request);
+  } else {
+    const auto errand =
+        std::make_shared<Errand<Answer>>(socket_.get_executor(), context_.options.begin_max);
+    Send(lane, errand, [call = &admission] { return CallHandler(*call->handler, call->request); });
+    auto [waited] = co_await errand->ready.async_wait(kAwait);
+    if (!errand->answer && !errand->taken.exchange(true)) {
+      co_return context_.router.Form(
+          target_, Fault{503,
+                         "WH8081",
+                         "all who could work on the request wait for something else",
+                         "try again a little later",
+                         {{"Retry-After", "1"}}});
+    }
+    while (!errand->answer) {  // it has begun, and holds the request
+      errand->ready.expires_at(asio::steady_timer::time_point::max());
+      std::tie(waited) = co_await errand->ready.async_wait(kAwait);
+    }
+    answer = std::move(errand->answer);
+  }
+  if (const Fault* fault = std::get_if<Fault>(&*answer))
     co_return context_.router.Form(target_, *fault);
-  co_return std::get<HttpResponse>(std::move(answer));
+  co_return std::get<HttpResponse>(*std::move(answer));
+}
+
+asio::awaitable<std::variant<Admission, Fault>> Session::Decide(const RequestHead& head) {
+  std::optional<std::string> token;
+  auto decision = Admit(head, context_.rules, context_.router, [&](std::string_view given) {
+    token = given;
+    return TokenVerdict();
+  });
+  if (!token) co_return decision;
+  const TokenVerdict verdict = co_await WorthOf(*std::move(token));
+  decision =
+      Admit(head, context_.rules, context_.router, [&](std::string_view) { return verdict; });
+  co_return decision;
+}
+
+asio::awaitable<TokenVerdict> Session::WorthOf(std::string token) {
+  using Standing = TokenVerdict::Standing;
+  if (!context_.options.check_token) co_return TokenVerdict();
+  const auto place = std::make_shared<Place>(context_.doors.in_flight);
+  if (place->before() >= context_.options.queue_max)
+    co_return TokenVerdict{Standing::kUnknown, "too many are being checked", "WH8081"};
+  ExpireNever();
+  const auto errand =
+      std::make_shared<Errand<TokenVerdict>>(socket_.get_executor(), context_.options.token_max);
+  Send(context_.doors, errand,
+       [place, token = std::move(token), check = &context_.options.check_token] {
+         try {
+           return (*check)(token);
+         } catch (...) {
+           const Status thrown = StatusOfException();
+           return TokenVerdict{Standing::kUnknown, thrown.message(), thrown.error_code()};
+         }
+       });
+  co_await errand->ready.async_wait(kAwait);
+  if (errand->answer) co_return *errand->answer;
+  errand->taken = true;  // what has not begun by now need not
+  co_return TokenVerdict{Standing::kUnknown, "the catalog does not answer in time", "WH8046"};
 }
 
 asio::awaitable<Session::Next> Session::Refuse(Fault fault) {

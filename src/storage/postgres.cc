@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <unordered_map>
 #include <utility>
@@ -23,6 +25,8 @@ constexpr Oid kBoolOid = 16;
 constexpr Oid kByteaOid = 17;
 constexpr int kTextFormat = 0;
 constexpr int kBinaryFormat = 1;
+// A server that says nothing for so long is asked by another connection whether it lives.
+constexpr int kSilenceMs = 3'000;
 
 struct CloseConnection {
   void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
@@ -116,12 +120,16 @@ std::string Shown(std::string_view sql) {
   return sql.size() > kShownSqlMax ? line + "…" : line;
 }
 
+// Threads: one at a time. A statement takes what time it needs for as long as its server, asked by
+// another connection, answers; a server that hangs or is stopped ends the connection (WH7041, of
+// COMMIT WH7003), after kSilenceMs and the time that connecting may take.
 class PostgresConnection : public Postgres {
  public:
-  PostgresConnection(ConnectionHandle connection, std::string shown, std::int64_t lock_key,
-                     bool read_only)
+  PostgresConnection(ConnectionHandle connection, const PostgresAddress& address,
+                     std::int64_t lock_key, bool read_only)
       : connection_(std::move(connection)),
-        shown_(std::move(shown)),
+        url_(address.url),
+        shown_(address.shown),
         lock_key_(lock_key),
         read_only_(read_only) {}
 
@@ -140,7 +148,7 @@ class PostgresConnection : public Postgres {
   Status Stream(std::string_view sql,
                 const std::function<Status(const DatabaseRow&)>& visit) override;
   Status Script(std::string_view sql) override {
-    const ResultHandle result(PQexec(connection_.get(), std::string(sql).c_str()));
+    const ResultHandle result = Ask(std::string(sql));
     return Judge(result.get(), fmt::format("run \"{}\"", Shown(sql)), Writes(sql)).status();
   }
   std::int64_t Changes() const override { return changes_; }
@@ -170,7 +178,7 @@ class PostgresConnection : public Postgres {
   void Rollback() override {
     in_transaction_ = false;
     if (lost_ || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
-    const ResultHandle result(PQexec(connection_.get(), "ROLLBACK"));
+    const ResultHandle result = Ask("ROLLBACK");
     // The server undoes what a lost connection had begun.
     if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) lost_ = true;
   }
@@ -190,6 +198,43 @@ class PostgresConnection : public Postgres {
     std::string name;
     int parameters = 0;
   };
+
+  ResultHandle Ask(const std::string& sql) {
+    return Answer(PQsendQuery(connection_.get(), sql.c_str()));
+  }
+  // The last result of what was sent, as PQexec gives it; none if the connection gave none.
+  ResultHandle Answer(int sent) {
+    ResultHandle last;
+    if (sent == 0) return last;
+    while (AwaitResult()) {
+      ResultHandle next(PQgetResult(connection_.get()));
+      if (next == nullptr) return last;
+      last = std::move(next);
+      if (PQstatus(connection_.get()) == CONNECTION_BAD) return last;
+    }
+    return ResultHandle();
+  }
+  // False if the server hangs: nothing of it is waited for any more.
+  bool AwaitResult() {
+    while (PQisBusy(connection_.get()) != 0) {
+      pollfd watched{PQsocket(connection_.get()), POLLIN, 0};
+      const int ready = poll(&watched, 1, kSilenceMs);
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready == 0) {
+        silent_ = !ServerAnswers();
+        if (silent_) return false;
+        continue;
+      }
+      if (PQconsumeInput(connection_.get()) == 0) return true;  // PQgetResult says why
+    }
+    return true;
+  }
+  bool ServerAnswers() const {
+    const auto options = OptionsOf(url_);
+    if (!options.ok()) return true;
+    return PQpingParams(options->names().data(), options->values().data(), /*expand_dbname=*/0) !=
+           PQPING_NO_RESPONSE;
+  }
 
   Status Open(const std::string& sql) {
     const Status status = Script(sql);
@@ -212,6 +257,7 @@ class PostgresConnection : public Postgres {
                         field(PG_DIAG_MESSAGE_PRIMARY)};
     if (error.message.empty()) error.message = PQerrorMessage(connection_.get());
     if (PQstatus(connection_.get()) == CONNECTION_BAD) error.state.clear();
+    if (silent_) error = {"", "", "the server has stopped to answer"};
     return error;
   }
   // OK if the server did what it was told; remembers how many rows that were, and whether it is
@@ -239,8 +285,8 @@ class PostgresConnection : public Postgres {
     }
     const NumberedSql numbered = NumberParameters(sql);
     Statement statement{fmt::format("s{}", ++prepared_), numbered.parameters};
-    const ResultHandle result(
-        PQprepare(connection_.get(), statement.name.c_str(), numbered.text.c_str(), 0, nullptr));
+    const ResultHandle result = Answer(PQsendPrepare(connection_.get(), statement.name.c_str(),
+                                                     numbered.text.c_str(), 0, nullptr));
     WEIRHOUSE_TRY_STATUS(
         Judge(result.get(), fmt::format("prepare \"{}\"", Shown(sql)), false).status());
     statements_.emplace(sql, statement);
@@ -256,9 +302,9 @@ class PostgresConnection : public Postgres {
           .WithError("WH7025");
     }
     const Parameters parameters(values);
-    ResultHandle result(PQexecPrepared(connection_.get(), statement.name.c_str(),
-                                       parameters.count(), parameters.pointers(),
-                                       parameters.lengths(), parameters.formats(), kTextFormat));
+    ResultHandle result = Answer(PQsendQueryPrepared(
+        connection_.get(), statement.name.c_str(), parameters.count(), parameters.pointers(),
+        parameters.lengths(), parameters.formats(), kTextFormat));
     if (PQresultStatus(result.get()) == PGRES_EMPTY_QUERY) {
       return Status(Code::kInternal, "could not prepare an empty statement").WithError("WH7025");
     }
@@ -268,10 +314,12 @@ class PostgresConnection : public Postgres {
   }
 
   ConnectionHandle connection_;
+  const std::string url_;
   const std::string shown_;
   const std::int64_t lock_key_;
   const bool read_only_;
   bool lost_ = false;
+  bool silent_ = false;  // the server hangs
   bool in_transaction_ = false;
   std::int64_t changes_ = 0;
   std::int64_t prepared_ = 0;
@@ -285,7 +333,7 @@ Status PostgresConnection::Stream(std::string_view sql,
   WEIRHOUSE_TRY_STATUS(Script(fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", cursor, sql)));
   const std::string fetch = fmt::format("FETCH {} FROM {}", kStreamRows, cursor);
   for (int rows = kStreamRows; rows == kStreamRows;) {
-    const ResultHandle result(PQexec(connection_.get(), fetch.c_str()));
+    const ResultHandle result = Ask(fetch);
     WEIRHOUSE_TRY_STATUS(
         Judge(result.get(), fmt::format("read \"{}\"", Shown(sql)), false).status());
     rows = PQntuples(result.get());
@@ -304,7 +352,7 @@ Status PostgresConnection::Commit() {
     lost_ = true;
     return StatusOfPostgres({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
   }
-  const ResultHandle result(PQexec(connection_.get(), "COMMIT"));
+  const ResultHandle result = Ask("COMMIT");
   WEIRHOUSE_TRY_STATUS(Judge(result.get(), "commit", /*unknown_if_lost=*/true).status());
   if (std::string_view(PQcmdStatus(result.get())) == "COMMIT") return Status::Ok();
   // An earlier statement had failed, and the server rolled back instead.
@@ -415,7 +463,7 @@ Result<std::unique_ptr<Database>> Postgres::Open(const PostgresAddress& address,
   WEIRHOUSE_TRY(ConnectionHandle connection, Connect(address));
   WEIRHOUSE_TRY_STATUS(CheckServer(connection.get(), address));
   WEIRHOUSE_TRY(const std::string schema, Quoted(connection.get(), address.schema));
-  auto session = std::make_unique<PostgresConnection>(std::move(connection), address.shown,
+  auto session = std::make_unique<PostgresConnection>(std::move(connection), address,
                                                       LockKey(address.schema), read_only);
   WEIRHOUSE_TRY_STATUS(SetUp(*session, schema, read_only));
   WEIRHOUSE_TRY_STATUS(MakeSchema(*session, address, schema, read_only));

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -24,11 +25,13 @@ NOTIFY = test_notify.rule("notify", "table_committed", "touch begun; sleep 1; ca
 
 
 class Proxy:
-    """The way to the server, which can be cut."""
+    """The way to the server, which can be cut, or hang: what is sent is taken and nothing comes back, as of a stopped server."""
 
     def __init__(self):
         self.server = urllib.parse.urlsplit(SERVER)
         self.port, self.listener, self.pairs = 0, None, []
+        self.flows = threading.Event()
+        self.flows.set()
         self.up()
 
     def up(self):
@@ -42,15 +45,16 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
-            server = socket.create_connection((self.server.hostname, self.server.port))
-            self.pairs.append((client, server))
-            threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
+            threading.Thread(target=self.pump, args=(client,), daemon=True).start()
 
-    @staticmethod
-    def pump(client, server):
+    def pump(self, client):
+        self.flows.wait()
+        server = socket.create_connection((self.server.hostname, self.server.port))
+        self.pairs.append((client, server))
         try:
             while True:
                 for source in select.select([client, server], [], [])[0]:
+                    self.flows.wait()
                     data = source.recv(1 << 16)
                     if not data:
                         raise OSError
@@ -79,10 +83,10 @@ class Lab(Project):
 
     def __init__(self, folder, proxy):
         super().__init__(folder)
-        self.proxy, self.schema = proxy, f"ends_{uuid.uuid4().hex}"
+        self.proxy, self.schema, self.wait = proxy, f"ends_{uuid.uuid4().hex}", ""
 
     def variables(self):
-        return {"WEIRHOUSE_PG": self.proxy.url(self.schema)}
+        return {"WEIRHOUSE_PG": self.proxy.url(self.schema) + self.wait}
 
     def wh(self, *arguments, env=None, **options):
         return super().wh(*arguments, env={**self.variables(), **(env or {})}, **options)
@@ -156,3 +160,30 @@ def test_a_stopped_holder_holds_up_no_verb_and_a_replaced_one_ends(lab):
         assert "WH7100" in lab.wh("run", code=8).stderr
         assert daemon.wait(12) == 8
     assert lab.wh("run").returncode == 0
+
+
+def test_while_the_server_hangs_what_needs_no_catalog_answers_and_the_rest_says_so(lab):
+    lab.wait = "&connect_timeout=2"
+    with lab.serve(env=lab.variables()) as daemon:
+        land(lab, 1)
+        wait_until(lambda: lab.status()["states"].get("processed") == 3, 15, "the first day")
+        assert lab.get(daemon, "/iceberg/v1/config")[0] == 200
+        lab.proxy.flows.clear()
+        answers = []
+        paths = ["/iceberg/v1/config"] * 6 + ["/v1/status"] * 6
+        askers = [threading.Thread(target=lambda path=path: answers.append(lab.get(daemon, path))) for path in paths]
+        for asker in askers:
+            asker.start()
+        while any(asker.is_alive() for asker in askers):
+            begun = time.monotonic()
+            assert lab.get(daemon, "/healthz") == (200, {"status": "ok"})
+            assert time.monotonic() - begun < 2
+            time.sleep(0.2)
+        assert {status for status, _ in answers} == {503}, answers
+        done = lab.wh("plan", code=8, timeout=40)
+        assert "WH704" in done.stderr, done.stderr
+        lab.proxy.flows.set()
+        wait_until(lambda: lab.get(daemon, "/iceberg/v1/config")[0] == 200, 30, "an answer")
+        land(lab, 2)
+        wait_until(lambda: lab.status()["states"].get("processed") == 6, 30, "the second day")
+    lab.wh("verify", "--deep")
