@@ -30,6 +30,7 @@
 #include "engine/run_view.h"
 #include "engine/upkeep.h"
 #include "http/server.h"
+#include "raw/object_reader.h"
 #include "rest/rest.h"
 
 namespace weirhouse::daemon {
@@ -136,12 +137,16 @@ class LandingRun {
       if (aftermath == command::Aftermath::kCacheDamaged) summary = Attempt(&aftermath);
     }
     host_.NoteIfReplaced(summary.status());
-    if (!summary.ok()) return Tell(summary.status().ToString());
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock().Monotonic() - begun);
+    if (!summary.ok()) {
+      // Each look reads as much before it comes to the object, whose file is noticed without it.
+      if (raw::WantsItsFile(summary.status())) look_ = took;
+      return Tell(summary.status().ToString());
+    }
     WEIRHOUSE_FAILPOINT("daemon.report");
     Report(*summary);
-    look_ = summary->commits > 0 ? std::chrono::milliseconds(0)
-                                 : std::chrono::duration_cast<std::chrono::milliseconds>(
-                                       SystemClock().Monotonic() - begun);
+    look_ = summary->commits > 0 ? std::chrono::milliseconds(0) : took;
     if (summary->halted || signals.load() > 0) return;  // something waits for a person
     const Result<std::string> done = Tidy(summary->commits > 0 ? engine::UpkeepTurns::While::kBusy
                                                                : engine::UpkeepTurns::While::kIdle);
