@@ -1,6 +1,7 @@
 // Checking a gate against the schemas of the project, without running anything.
 #include <arrow/api.h>
 #include <fmt/format.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <set>
@@ -183,15 +184,27 @@ class GateChecker {
   }
 
   Status UnknownTable(const std::string& name, const SourceSpan& span) const {
+    const auto alike = std::find_if(
+        schemas_.known_tables.begin(), schemas_.known_tables.end(),
+        [&](const std::string& known) { return strcasecmp(known.c_str(), name.c_str()) == 0; });
+    const bool other_case = alike != schemas_.known_tables.end();
     return Status(Code::kInvalidInput, fmt::format("unknown table \"{}\"", name))
         .WithError("WH3007")
         .WithSpan(span)
-        .WithHint(DidYouMean(name, schemas_.known_tables));
+        .WithHint(DidYouMean(other_case ? *alike : name, schemas_.known_tables));
+  }
+
+  // Outside of SQL a name is spelled as it was given.
+  bool IsSpelled(const std::string& table) const {
+    const std::vector<std::string>& known = schemas_.known_tables;
+    return known.empty() || SchemaOf(table) == schemas_.table ||
+           std::find(known.begin(), known.end(), table) != known.end();
   }
 
   Status CheckReferences(const ReferencesRule& rule) {
     const auto parent = SchemaOf(rule.table);
-    if (parent == nullptr) return UnknownTable(rule.table, rule.table_span);
+    if (parent == nullptr || !IsSpelled(rule.table))
+      return UnknownTable(rule.table, rule.table_span);
     for (std::size_t i = 0; i < rule.columns.size(); ++i) {
       const std::string& name = rule.parent_columns[i];
       const auto field = parent->GetFieldByName(name);

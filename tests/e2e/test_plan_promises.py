@@ -264,6 +264,8 @@ def test_names_that_differ_in_case_alone_are_refused(tmp_path):
     view.write_text(VIEW % "f")
     walk.write("gates/o.yaml", "gate: o\ntable: processed.O\nchecks:\n  - required: [id]\n")
     walk.refused("WH3007", "gates/o.yaml", "processed.o")
+    walk.write("gates/o.yaml", "gate: o\ntable: processed.j\nchecks:\n  - references: { column: id, table: processed.O }\n")
+    walk.refused("WH3007", "gates/o.yaml", "processed.o")
     (walk.project.folder / "gates/o.yaml").unlink()
     walk.write("weirhouse.yaml", SEEDED.replace("{ s:", "{ S: seeds/s.csv, s:"))
     walk.refused("WH2007", "weirhouse.yaml")
