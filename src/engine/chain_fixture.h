@@ -12,6 +12,7 @@
 #include "engine/pipeline.h"
 #include "engine/plan.h"
 #include "engine/rebuild_check.h"
+#include "storage/sqlite.h"
 #include "testing/testing.h"
 
 namespace weirhouse::engine {
@@ -106,6 +107,15 @@ struct ChainTest : ::testing::Test {
     }
     std::sort(lines.begin(), lines.end());
     return lines;
+  }
+  // As if the object at `path` had arrived with other bytes, of the same length.
+  void WriteRaw(const std::filesystem::path& path, const std::string& bytes) {
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    weirhouse::testing::WriteFile(path, bytes);
+    ASSERT_OK_AND(const auto catalog,
+                  storage::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
+    ASSERT_OK(catalog->Run("UPDATE object SET digest = ? WHERE digest = ?",
+                           {Sha256Of(bytes).ToHex(), path.filename().string()}));
   }
   RebuildReport Compare(const std::string& table = {}) {
     RebuildCheck check;

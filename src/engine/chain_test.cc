@@ -260,8 +260,7 @@ TEST_F(ChainTest, TheComparisonNamesTheRowsStatesAndAnswersThatDiffer) {
     bytes.replace(value, 5, "\"v\":4");
     const auto key = bytes.find("\"id\":2");
     bytes.replace(key, 6, "\"id\":1");
-    std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
-    weirhouse::testing::WriteFile(entry.path(), bytes);
+    WriteRaw(entry.path(), bytes);
   }
   const RebuildReport report = Compare("t1");
   EXPECT_FALSE(report.same());
