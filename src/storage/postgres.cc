@@ -257,7 +257,7 @@ class PostgresConnection : public Postgres {
                         field(PG_DIAG_MESSAGE_PRIMARY)};
     if (error.message.empty()) error.message = PQerrorMessage(connection_.get());
     if (PQstatus(connection_.get()) == CONNECTION_BAD) error.state.clear();
-    if (silent_) error = {"", "", "the server has stopped to answer"};
+    if (silent_) error = {"", "", "the server has stopped answering"};
     return error;
   }
   // OK if the server did what it was told; remembers how many rows that were, and whether it is
