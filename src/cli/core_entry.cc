@@ -16,6 +16,7 @@
 #include "command/command.h"
 #include "command/stop_limit.h"
 #include "daemon/daemon.h"
+#include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 
 namespace weirhouse::cli {

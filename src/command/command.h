@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "command/invocation.h"
+#include "engine/predictions.h"
 
 namespace weirhouse::engine {
 class Workspace;

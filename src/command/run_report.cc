@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "command/verbs.h"
+#include "engine/refusals.h"
+#include "engine/run_summary.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::command {

@@ -9,6 +9,7 @@
 #include "command/context.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::command {
 

@@ -6,6 +6,7 @@
 #include "command/verbs.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::command {
 namespace {

@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/halt.h"
 #include "engine/pipeline.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::command {
 namespace {

@@ -7,6 +7,7 @@
 #include "command/sent_object.h"
 #include "command/verbs.h"
 #include "engine/modeling.h"
+#include "engine/predictions.h"
 
 namespace weirhouse::command {
 namespace {

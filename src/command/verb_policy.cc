@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "command/verbs.h"
 #include "engine/foreign_commit.h"
+#include "engine/table_rules.h"
 #include "policy/aws.h"
 #include "policy/policy.h"
 
@@ -63,7 +64,7 @@ Result<int> RunPolicyShow(Context& context) {
   WEIRHOUSE_TRY(const auto pointers, workspace->catalog().Tables());
   for (const catalog::TablePointer& pointer : pointers) {
     if (pointer.kind != catalog::PointerKind::kTable) continue;
-    WEIRHOUSE_TRY(const policy::TableRules rules, engine::RulesOf(*workspace, pointer.name));
+    const policy::TableRules rules = engine::RulesOf(workspace->project(), pointer.name);
     tables.Add({pointer.name, policy::LayerName(policy::LayerOf(pointer.name)),
                 rules.made_by.empty() ? json("other engines") : json(rules.made_by),
                 rules.gate.empty() ? json() : json(rules.gate),

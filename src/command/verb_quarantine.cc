@@ -12,6 +12,7 @@
 #include "command/run_report.h"
 #include "command/verbs.h"
 #include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "table/table.h"
 
 namespace weirhouse::command {

@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/full_run.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/run_summary.h"
 #include "feature/definition.h"
 #include "raw/object_reader.h"
 

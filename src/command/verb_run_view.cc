@@ -5,6 +5,7 @@
 #include "command/run_report.h"
 #include "command/verbs.h"
 #include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "engine/run_view.h"
 
 namespace weirhouse::command {

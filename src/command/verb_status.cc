@@ -9,8 +9,10 @@
 #include "command/delivery_report.h"
 #include "command/run_report.h"
 #include "command/verbs.h"
+#include "engine/parsing_mark.h"
 #include "engine/pipeline.h"
 #include "engine/plan.h"
+#include "engine/run_summary.h"
 #include "engine/upkeep.h"
 
 namespace weirhouse::command {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/cache_damage.h"
+#include "engine/predictions.h"
 
 namespace weirhouse::daemon {
 namespace {

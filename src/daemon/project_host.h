@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "command/host_verb.h"
 #include "engine/modeling.h"
+#include "engine/predictions.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::daemon {

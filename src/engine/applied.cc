@@ -139,4 +139,31 @@ Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const 
   }
   return code;
 }
+
+Result<json> AppliedReadings(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied,
+                workspace.catalog().Setting(std::string(kReadingsSetting)));
+  return applied.value_or(json::object());
+}
+
+json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
+  json readings = applied;
+  for (const Source& source : project.sources)
+    readings[source.name] = {{"format", source.format}, {"nulls", NullsOf(source)}};
+  return readings;
+}
+
+Status RequireApplied(Workspace& workspace) {
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  // A catalog of an earlier release holds no readings until the next `apply`.
+  const bool read_alike =
+      readings.empty() || readings == ReadingsToApply(readings, workspace.project());
+  if (applied == DefinitionDigests(workspace.project()) && read_alike) return Status();
+  return Status(Code::kInvalidInput, applied.empty()
+                                         ? "nothing has been applied yet"
+                                         : "the project's files differ from what was applied")
+      .WithError("WH2020")
+      .WithHint("look at `wh plan`, then `wh apply`");
+}
 }  // namespace weirhouse::engine

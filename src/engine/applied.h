@@ -21,6 +21,17 @@ Result<nlohmann::json> AppliedDigests(Workspace& workspace);
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
     Workspace& workspace, const std::string& id, const std::string& version = "");
 
+// The setting that holds them: source → {format, nulls}. The delimiter is among the definitions.
+inline constexpr std::string_view kReadingsSetting = "readings";
+
+// Those that are registered; an empty object before the first time.
+Result<nlohmann::json> AppliedReadings(Workspace& workspace);
+// Those to register: of the project's sources, and of sources that it defined once, whose objects
+// are kept.
+nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
+// kInvalidInput with a hint if the files differ from what was applied.
+Status RequireApplied(Workspace& workspace);
+
 // The definition files as one write-once object, so that any past state of the project can be laid
 // out again.
 struct CodeObject {

@@ -17,6 +17,7 @@
 #include "engine/publication.h"
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
+#include "engine/run_summary.h"
 #include "engine/seed_join.h"
 #include "raw/object_reader.h"
 

@@ -4,6 +4,8 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include "storage/row_store.h"
+
 namespace weirhouse::engine {
 
 struct RowBuilder::State {
@@ -132,5 +134,34 @@ Result<std::shared_ptr<arrow::Table>> Concatenate(
   if (!joined.ok())
     return Status(Code::kInternal, "could not join tables: " + joined.status().ToString());
   return *joined;
+}
+
+std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
+                                       const transform::TransformDefinition& definition) {
+  const auto& column_name = definition.known ? definition.known : definition.event;
+  if (!column_name) return std::nullopt;
+  const auto column = rows.GetColumnByName(column_name->name);
+  if (column == nullptr || column->type()->id() != arrow::Type::TIMESTAMP) return std::nullopt;
+  std::optional<std::int64_t> newest;
+  for (const auto& chunk : column->chunks()) {
+    const auto& times = static_cast<const arrow::TimestampArray&>(*chunk);
+    for (std::int64_t i = 0; i < times.length(); ++i) {
+      if (times.IsValid(i)) newest = std::max(newest.value_or(times.Value(i)), times.Value(i));
+    }
+    storage::LetGoOfStoredRows();
+  }
+  return newest;
+}
+
+Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
+                                                  const std::vector<std::string>& columns) {
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (table != transform.definition.name() && table != transform.definition.history_table())
+      continue;
+    auto empty = arrow::Table::MakeEmpty(transform.output);
+    if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
+    return Selected(*empty, columns);
+  }
+  return workspace.LoadTable(table).status();
 }
 }  // namespace weirhouse::engine

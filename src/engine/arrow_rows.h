@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/workspace.h"
+#include "transform/definition.h"
 
 namespace arrow {
 class Schema;
@@ -54,4 +55,11 @@ Result<std::shared_ptr<arrow::Table>> RowsOutside(const std::shared_ptr<arrow::T
                                                   std::int64_t to);
 Result<std::shared_ptr<arrow::Table>> Concatenate(
     const std::vector<std::shared_ptr<arrow::Table>>& tables);
+// The greatest known (else event) time among `rows`, µs.
+std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
+                                       const transform::TransformDefinition& definition);
+
+// No rows of a table that does not exist yet, with the columns its transform will give it.
+Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
+                                                  const std::vector<std::string>& columns);
 }  // namespace weirhouse::engine

@@ -17,6 +17,7 @@
 #include "engine/contract_reading.h"
 #include "engine/object_decoding.h"
 #include "engine/parsing_mark.h"
+#include "engine/run_summary.h"
 #include "engine/scratch.h"
 #include "raw/object_reader.h"
 

@@ -13,7 +13,7 @@
 #include "catalog/record.h"
 #include "contract/contract.h"
 #include "contract/decode_pieces.h"
-#include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::engine {

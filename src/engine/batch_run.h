@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/batch_records.h"
+#include "engine/external_table.h"
 #include "engine/keyless.h"
 #include "engine/pipeline_state.h"
 #include "engine/table_work.h"

@@ -12,6 +12,7 @@
 #include "engine/pipeline.h"
 #include "engine/plan.h"
 #include "engine/rebuild_check.h"
+#include "engine/run_summary.h"
 #include "storage/sqlite.h"
 #include "testing/testing.h"
 

@@ -1,6 +1,8 @@
 #include <random>
 
 #include "engine/chain_fixture.h"
+#include "engine/full_run.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 namespace {

@@ -10,6 +10,7 @@
 #include "engine/keyless.h"
 #include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "transform/run.h"
 

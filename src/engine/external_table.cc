@@ -7,8 +7,7 @@
 #include <set>
 
 #include "engine/arrow_rows.h"
-#include "engine/pipeline_state.h"
-#include "engine/table_work.h"
+#include "engine/table_rules.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -84,12 +83,6 @@ Status CheckFollows(const transform::CheckedTransform& transform,
                  "contract a table of its own");
 }
 }  // namespace
-
-const transform::CheckedTransform* FindExternal(const ProjectDefinition& project,
-                                                std::string_view name) {
-  const transform::CheckedTransform* transform = project.FindTransform(name);
-  return transform != nullptr && transform->definition.is_external() ? transform : nullptr;
-}
 
 std::vector<std::string> ExternalTablesRead(const ProjectDefinition& project) {
   std::set<std::string> read;

@@ -8,19 +8,17 @@
 #include <vector>
 
 #include "base/status.h"
+#include "catalog/catalog.h"
 #include "engine/publication.h"
+#include "engine/table_rules.h"
 #include "engine/workspace.h"
 #include "table/table.h"
 
 namespace weirhouse::engine {
 
-// Names the contract of an external table ("trips 1.0.0"), for engines and people. A table without
-// it was not made for other engines.
-inline constexpr char kContractProperty[] = "weirhouse.contract";
+inline constexpr std::string_view kExternalConsumer =
+    "external";  // position: commit up to which SQL has read the tables of other engines
 
-// The transform of `name` if other engines write that table, else nullptr.
-const transform::CheckedTransform* FindExternal(const ProjectDefinition& project,
-                                                std::string_view name);
 // Their names, where some other transform reads them, sorted.
 std::vector<std::string> ExternalTablesRead(const ProjectDefinition& project);
 
@@ -45,4 +43,11 @@ Result<std::shared_ptr<arrow::Table>> ExternalRowsAsOf(Workspace& workspace,
                                                        const transform::CheckedTransform& transform,
                                                        CommitSeq seq,
                                                        std::vector<std::string> columns = {});
+
+// Tables of other engines that SQL reads and that changed since it read them.
+struct ExternalNews {
+  catalog::Catalog::CommitEntry upto;                        // the last commit there is
+  std::map<std::string, catalog::SnapshotRecord> snapshots;  // of those that changed, as of it
+};
+Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
 }  // namespace weirhouse::engine

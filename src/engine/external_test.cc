@@ -6,7 +6,10 @@
 #include <random>
 #include <thread>
 
+#include "engine/full_run.h"
+#include "engine/halt.h"
 #include "engine/online.h"
+#include "engine/run_summary.h"
 #include "engine/trip_fixture.h"
 #include "engine/upkeep.h"
 

@@ -17,11 +17,14 @@
 #include "engine/keyless.h"
 #include "engine/left_out.h"
 #include "engine/online_fill.h"
+#include "engine/online_refresh.h"
 #include "engine/pipeline_state.h"
 #include "engine/scratch.h"
 #include "engine/source_change.h"
+#include "engine/table_rules.h"
 #include "engine/table_work.h"
 #include "engine/view_standing.h"
+#include "table/key_encoding.h"
 #include "table/reshape.h"
 
 namespace weirhouse::engine {

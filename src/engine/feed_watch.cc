@@ -14,6 +14,7 @@
 #include "engine/pipeline.h"
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 namespace {

@@ -12,9 +12,9 @@
 #include "engine/foreign_location.h"
 #include "engine/foreign_name.h"
 #include "engine/foreign_publication.h"
-#include "engine/foreign_rules.h"
 #include "engine/live_file.h"
 #include "engine/run_view.h"
+#include "engine/table_rules.h"
 #include "table/metadata_update.h"
 
 namespace weirhouse::engine {
@@ -148,10 +148,10 @@ Status CommitAttempt::Load(TableWork& work) {
   }
   WEIRHOUSE_TRY_STATUS(
       policy::MayAct(who, creates ? policy::Action::kCreateTable : policy::Action::kCommit, name));
-  WEIRHOUSE_TRY(work.rules, RulesOf(workspace_, name));
+  work.rules = RulesOf(workspace_.project(), name);
   if (creates) {
     WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace_, NamespaceOf(name)));
-    return CheckMayExist(workspace_, name, work.rules);
+    return CheckMayExist(workspace_.project(), name, work.rules);
   }
   WEIRHOUSE_TRY(work.before, table::LoadTable(workspace_.disk(), name, pointer->metadata_location));
   return Status();
@@ -165,7 +165,8 @@ Status CommitAttempt::Apply(TableWork& work) {
   WEIRHOUSE_TRY_STATUS(table::CheckRequirements(work.before.get(), work.requirements));
   WEIRHOUSE_TRY(work.next, table::ApplyUpdates(work.before.get(), name, work.updates,
                                                workspace_.clock().Now()));
-  return work.next.changed ? FitDeclaration(workspace_, work.rules, work.next.metadata) : Status();
+  return work.next.changed ? FitDeclaration(workspace_.project(), work.rules, work.next.metadata)
+                           : Status();
 }
 
 Status CommitAttempt::Judge(TableWork& work) {

@@ -27,6 +27,7 @@
 
 #include "base/status.h"
 #include "catalog/catalog.h"
+#include "engine/table_rules.h"
 #include "engine/workspace.h"
 #include "policy/policy.h"
 #include "table/table.h"
@@ -119,6 +120,4 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
 //   kNotFound  WH7101, also where the caller may not read the namespace at all
 Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
                                     const std::string& name);
-// What is known of a table from the project: who makes it, its gate, its contract.
-Result<policy::TableRules> RulesOf(Workspace& workspace, const std::string& table);
 }  // namespace weirhouse::engine

@@ -8,9 +8,9 @@
 #include "engine/foreign_location.h"
 #include "engine/foreign_name.h"
 #include "engine/foreign_publication.h"
-#include "engine/foreign_rules.h"
 #include "engine/live_file.h"
 #include "engine/run_view.h"
+#include "engine/table_rules.h"
 #include "storage/location.h"
 #include "storage/open_folder.h"
 #include "table/metadata_update.h"
@@ -72,8 +72,8 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   WEIRHOUSE_TRY_STATUS(policy::MayAct(create.caller.who, policy::Action::kCreateTable, name));
   WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, create.name_space));
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
-  WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
-  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace, name, rules));
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
+  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
   json request = create.request;
   const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
@@ -81,7 +81,7 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(table::TableMetadata metadata,
                 table::MetadataOfCreate(request, name, location, workspace.random(), now));
-  WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace, rules, metadata));
+  WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace.project(), rules, metadata));
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 JudgeNew(workspace, create.caller, rules, metadata));
   if (create.stage) {
@@ -199,8 +199,8 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
   if (former && (!overwrite || former->kind != PointerKind::kTable)) {
     return NameTaken(name, former->kind, PointerKind::kTable);
   }
-  WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
-  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace, name, rules));
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
+  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
   if (former) WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "registered over"));
   const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
@@ -263,7 +263,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
   WEIRHOUSE_TRY_STATUS(policy::MayAct(
       caller.who, purge ? policy::Action::kPurgeTable : policy::Action::kDropTable, name));
-  WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, name));
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
   const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
   std::vector<std::string> released;

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "engine/foreign_fixture_test.h"
+#include "engine/table_rules.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -177,7 +178,7 @@ schema:
   Write("processed/trip.sql",
         "-- wh: table processed.trip; key id; mode external; contract trip\n");
   Reopen();
-  ASSERT_OK_AND(const policy::TableRules rules, RulesOf(*workspace, "processed.trip"));
+  const policy::TableRules rules = RulesOf(workspace->project(), "processed.trip");
   EXPECT_TRUE(rules.made_by.empty());
   ASSERT_NE(rules.contract, nullptr);
   EXPECT_FALSE(rules.gated);
@@ -197,20 +198,20 @@ schema:
 }
 
 TEST_F(ForeignTableProjectTest, RulesSayWhoMakesATableAndWhichGateJudgesIt) {
-  ASSERT_OK_AND(const auto order, RulesOf(*workspace, "processed.order"));
+  const auto order = RulesOf(workspace->project(), "processed.order");
   EXPECT_EQ(order.made_by, "processed/order.sql");
   EXPECT_TRUE(order.gated);
   EXPECT_EQ(order.gate, "order");
-  ASSERT_OK_AND(const auto history, RulesOf(*workspace, "processed.order_history"));
+  const auto history = RulesOf(workspace->project(), "processed.order_history");
   EXPECT_EQ(history.made_by, "processed/order.sql");
   EXPECT_FALSE(history.gated);
-  ASSERT_OK_AND(const auto view, RulesOf(*workspace, "feature.shop_sales_v1"));
+  const auto view = RulesOf(workspace->project(), "feature.shop_sales_v1");
   EXPECT_EQ(view.made_by, "features/sales.yaml");
-  ASSERT_OK_AND(const auto raw, RulesOf(*workspace, "raw.order"));
+  const auto raw = RulesOf(workspace->project(), "raw.order");
   EXPECT_THAT(raw.made_by, HasSubstr("source \"order\""));
-  ASSERT_OK_AND(const auto quarantine, RulesOf(*workspace, "quarantine.order"));
+  const auto quarantine = RulesOf(workspace->project(), "quarantine.order");
   EXPECT_FALSE(quarantine.made_by.empty());
-  ASSERT_OK_AND(const auto open, RulesOf(*workspace, "lab.trip"));
+  const auto open = RulesOf(workspace->project(), "lab.trip");
   EXPECT_TRUE(open.made_by.empty());
   EXPECT_EQ(open.layer, policy::Layer::kOpen);
 }

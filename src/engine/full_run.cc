@@ -18,10 +18,10 @@
 #include "engine/keyless.h"
 #include "engine/losers.h"
 #include "engine/pipeline_state.h"
-#include "engine/plan.h"
 #include "engine/quarantine_table.h"
 #include "engine/rebuild.h"
 #include "engine/refusals.h"
+#include "engine/run_summary.h"
 #include "engine/table_shape.h"
 
 namespace weirhouse::engine {

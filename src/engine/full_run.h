@@ -7,8 +7,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/status.h"
-#include "engine/pipeline.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
+#include "engine/workspace.h"
 
 namespace weirhouse::engine {
 
@@ -19,6 +20,10 @@ struct FullRunOptions {
   // What the commit of the tables does as well.
   std::function<Status(Publication&)> also{};
 };
+// Rebuilds all processed and feature tables from raw with today's definitions; same content digests
+// as the increments.
+Result<RunSummary> RunFull(Workspace& workspace, Progress& progress);
+
 // Computes the tables as `wh apply` would, and lets go of them: what it would refuse is refused.
 // Memory and time: those of the rebuild, but for what it writes.
 Status RehearseRebuild(Workspace& workspace, Progress& progress, const nlohmann::json& read_by);

@@ -7,7 +7,6 @@
 
 #include "base/failpoint.h"
 #include "engine/losers.h"
-#include "engine/pipeline.h"
 #include "engine/pipeline_state.h"
 #include "engine/publication.h"
 #include "gate/profile.h"

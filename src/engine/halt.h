@@ -42,6 +42,20 @@ Result<std::set<ObjectId>> DiscardedObjects(Workspace& workspace);
 // The commits whose batches a person left out.
 Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace);
 
+// The run, if it waits for a decision.
+//   kNotFound           no such run
+//   kConflict (WH3020)  it waits for none
+Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run);
+// Publishes what a halted run staged, or leaves its batch out; both are recorded with the reason.
+// Afterwards call RunPending for the backlog.
+// `baseline`: whether the published batch counts as history; by default it does unless a check
+// failed or could not be judged. One whose history was too short and that counts restarts the
+// warm-up of the gates. The answer: whether it counts.
+Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who, std::optional<bool> baseline = std::nullopt);
+Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
+                   const std::string& who);
+
 // `gate` without the checks whose kind the profile skips (they are recorded as skipped by the judge
 // where they are history checks; count checks are dropped here).
 gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Profile& profile);

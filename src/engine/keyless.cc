@@ -13,6 +13,7 @@
 #include "engine/chain_work.h"
 #include "engine/halt.h"
 #include "engine/record_place.h"
+#include "engine/run_summary.h"
 #include "engine/scratch.h"
 #include "table/stage_many.h"
 #include "table/table.h"

@@ -16,8 +16,8 @@
 #include "base/id.h"
 #include "base/status.h"
 #include "engine/batch_records.h"
-#include "engine/pipeline.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
 #include "engine/table_work.h"
 
 namespace weirhouse::engine {

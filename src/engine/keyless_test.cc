@@ -7,6 +7,8 @@
 #include <random>
 
 #include "engine/chain_fixture.h"
+#include "engine/full_run.h"
+#include "engine/halt.h"
 
 namespace weirhouse::engine {
 namespace {

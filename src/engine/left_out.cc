@@ -8,6 +8,7 @@
 #include "engine/batch_records.h"
 #include "engine/keyless.h"
 #include "engine/refusals.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "engine/batch_records.h"
 #include "engine/feature_step.h"
-#include "engine/pipeline.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 

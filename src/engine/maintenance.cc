@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "engine/pipeline_state.h"
+#include "engine/run_summary.h"
 #include "engine/upkeep.h"
 
 namespace weirhouse::engine {

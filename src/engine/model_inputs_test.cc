@@ -3,6 +3,7 @@
 
 #include "engine/modeling.h"
 #include "engine/modeling_record.h"
+#include "engine/predictions.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

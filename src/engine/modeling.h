@@ -1,4 +1,4 @@
-// Training sets, models, deployments and predictions as runs: planned, committed, reproducible.
+// Training sets, models and deployments as runs: planned, committed, reproducible.
 #pragma once
 
 #include <map>
@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/online.h"
 #include "engine/workspace.h"
 #include "model/scorer.h"
 
@@ -51,32 +50,6 @@ Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
 // edits of the project's files do not change a deployed model. WH5020, WH5022 (it cannot be
 // served).
 Status DeployModel(Workspace& workspace, const std::string& model_id);
-
-struct Prediction {
-  std::string id;     // p-<UUIDv7>
-  std::string model;  // "late#1"
-  nlohmann::json output;
-  OnlineVector vector;
-};
-// Scores requests of deployed models with one supervised child each. Threads: any.
-class PredictionService {
- public:
-  explicit PredictionService(Workspace& workspace);
-  ~PredictionService();
-  // Serves features, scores, logs the exact vector in one commit, then answers. Predictions that
-  // wait for the log at one time share a commit. `request` has the fields that the model declares
-  // under serve.request, no more and no less (WH4016, WH4017; null is a value). Errors: WH5023 (no
-  // model of this name is deployed), WH5024 (its features are no longer served), those of
-  // OnlineFeatures and of model::Scorer.
-  // `texts`: fields that were typed as text (see OnlineRequest).
-  Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
-                             std::optional<EventTime> at,
-                             const std::map<std::string, std::string>& texts = {});
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 struct Difference {
   std::string what;  // "training set content", "artifact model.joblib", "parameter max_depth",

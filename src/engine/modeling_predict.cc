@@ -7,9 +7,11 @@
 
 #include "base/text.h"
 #include "engine/modeling.h"
+#include "engine/online.h"
 #include "engine/prediction_log.h"
+#include "engine/predictions.h"
 #include "engine/serving.h"
-#include "engine/trace_rows.h"
+#include "storage/cell_json.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -81,7 +83,7 @@ Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, co
 json OutputOf(const arrow::Table& scored) {
   json output = json::object();
   for (int i = 0; i < scored.num_columns(); ++i)
-    output[scored.field(i)->name()] = JsonOfCell(*scored.column(i), 0);
+    output[scored.field(i)->name()] = storage::JsonOfCell(*scored.column(i), 0);
   return output;
 }
 }  // namespace

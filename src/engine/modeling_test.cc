@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/modeling_record.h"
+#include "engine/predictions.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

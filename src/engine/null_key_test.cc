@@ -2,6 +2,8 @@
 // not keep them.
 #include <arrow/api.h>
 
+#include "engine/full_run.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

@@ -9,14 +9,15 @@
 #include "base/text.h"
 #include "engine/arrow_rows.h"
 #include "engine/cache_damage.h"
+#include "engine/online.h"
 #include "engine/online_past.h"
 #include "feature/online_store.h"
 #include "feature/request.h"
+#include "feature/request_sessions.h"
 
 namespace weirhouse::engine {
 namespace {
 using nlohmann::json;
-constexpr std::size_t kIdleSessionsMax = 8;  // as many as requests that come at the same moment
 
 void AppendValue(RowBuilder& row, int column, const feature::Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) row.Bool(column, *flag);
@@ -26,36 +27,6 @@ void AppendValue(RowBuilder& row, int column, const feature::Value& value) {
   if (const auto* time = std::get_if<feature::Timestamp>(&value)) row.Int(column, time->us);
 }
 }  // namespace
-
-struct RequestSessions::Session {
-  std::unique_ptr<storage::SqlSession> sql;
-  std::map<std::string, feature::RequestEvaluator> evaluators;  // by view id
-};
-
-RequestSessions::RequestSessions(storage::SqlEngine& engine) : engine_(engine) {}
-RequestSessions::~RequestSessions() = default;
-
-Result<feature::FeatureAnswer> RequestSessions::Evaluate(
-    const feature::ViewPlan& plan, const std::map<std::string, feature::Value>& values,
-    std::int64_t at) {
-  std::unique_ptr<Session> session;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      session = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
-  if (session == nullptr) {
-    session = std::make_unique<Session>();
-    WEIRHOUSE_TRY(session->sql, engine_.Connect());
-  }
-  const auto evaluator = session->evaluators.try_emplace(plan.view.id(), plan, *session->sql).first;
-  auto answer = evaluator->second.EvaluateOne(values, at);
-  const std::lock_guard lock(mutex_);
-  if (idle_.size() < kIdleSessionsMax) idle_.push_back(std::move(session));
-  return answer;
-}
 
 Status OnlineQuery::TakeColumns(const feature::FeatureView& view, std::string_view column) {
   const feature::ViewPlan* plan = workspace_.project().FindPlan(view.id());

@@ -27,24 +27,6 @@ class OnlineState;
 
 namespace weirhouse::engine {
 
-// Sessions that compute views of the request: each belongs to one caller at a time, and is kept for
-// the next one. Threads: any.
-class RequestSessions {
- public:
-  explicit RequestSessions(storage::SqlEngine& engine);
-  ~RequestSessions();
-  // One request of one view; `plan` must outlive this.
-  Result<feature::FeatureAnswer> Evaluate(const feature::ViewPlan& plan,
-                                          const std::map<std::string, feature::Value>& values,
-                                          std::int64_t at);
-
- private:
-  struct Session;
-  storage::SqlEngine& engine_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Session>> idle_;
-};
-
 // Immutable; threads: any. Lives no longer than its workspace.
 class OnlineQuery {
  public:

@@ -10,8 +10,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "engine/pipeline.h"
-
 namespace weirhouse::engine {
 namespace {
 constexpr std::size_t kFileBytes = 8192;  // a path name has at most 4096

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "catalog/catalog.h"
+#include "catalog/record.h"
 
 namespace weirhouse::engine {
 
@@ -43,6 +44,19 @@ class ParsingMark {
   int file_;
   std::string path_;
 };
+
+// An object that ended the process so often while it was parsed is quarantined whole, unparsed.
+inline constexpr int kParseAttemptsMax = 3;
+inline bool IsSetAside(const catalog::ObjectRecord& object) {
+  return object.attempts >= kParseAttemptsMax;
+}
+
+// A person asked this process to end: whatever ends it from now on, the object that is parsed is
+// not to blame. Safe in a signal handler.
+void NoteStopWanted() noexcept;
+// This thread ends the process by a fault. If the object is parsed on another one, it is not to
+// blame. Safe in a signal handler.
+void NoteFault() noexcept;
 
 // Counts the attempt that ended the process before, if one did. To be called before anything is
 // parsed; a crash in between counts it once.

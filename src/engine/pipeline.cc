@@ -11,12 +11,17 @@
 #include "base/failpoint.h"
 #include "base/thread.h"
 #include "engine/abandoned.h"
+#include "engine/applied.h"
 #include "engine/catalog_witness.h"
+#include "engine/external_table.h"
 #include "engine/feature_step.h"
+#include "engine/full_run.h"
 #include "engine/halt.h"
+#include "engine/online_refresh.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
 #include "engine/raw_step.h"
+#include "engine/run_summary.h"
 #include "raw/object_reader.h"
 
 namespace weirhouse::engine {

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "engine/batch_records.h"
-#include "engine/pipeline.h"
+#include "engine/external_table.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
 #include "engine/table_view.h"
 #include "gate/judge.h"
 #include "storage/sql.h"
@@ -19,8 +20,6 @@ inline constexpr std::string_view kProcessedConsumer =
     "processed";  // position: sequence of the raw commit consumed
 inline constexpr std::string_view kFeatureConsumer =
     "feature";  // position: sequence of the processed commit consumed
-inline constexpr std::string_view kExternalConsumer =
-    "external";  // position: commit up to which SQL has read the tables of other engines
 // Kind of the runs that run SQL again because a table of other engines changed.
 inline constexpr std::string_view kDownstreamKind = "downstream";
 
@@ -56,12 +55,6 @@ struct PipelineState {
 // one commit. Returns false if a gate halted it (state.summary tells).
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
 
-// Tables of other engines that SQL reads and that changed since it read them.
-struct ExternalNews {
-  catalog::Catalog::CommitEntry upto;                        // the last commit there is
-  std::map<std::string, catalog::SnapshotRecord> snapshots;  // of those that changed, as of it
-};
-Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
 // Runs the SQL that depends on them again, as a whole, judges and publishes it: one commit. As
 // ProcessBatch.
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news);

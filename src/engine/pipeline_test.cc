@@ -1,5 +1,8 @@
 #include "engine/pipeline.h"
 
+#include "engine/full_run.h"
+#include "engine/halt.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

@@ -14,6 +14,7 @@
 #include "engine/raw_step.h"
 #include "engine/reading_change.h"
 #include "engine/spelling.h"
+#include "engine/table_rules.h"
 #include "engine/table_shape.h"
 
 namespace weirhouse::engine {
@@ -293,17 +294,4 @@ Result<Plan> MakePlan(Workspace& workspace) {
   return plan;
 }
 
-Status RequireApplied(Workspace& workspace) {
-  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
-  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  // A catalog of an earlier release holds no readings until the next `apply`.
-  const bool read_alike =
-      readings.empty() || readings == ReadingsToApply(readings, workspace.project());
-  if (applied == DefinitionDigests(workspace.project()) && read_alike) return Status();
-  return Status(Code::kInvalidInput, applied.empty()
-                                         ? "nothing has been applied yet"
-                                         : "the project's files differ from what was applied")
-      .WithError("WH2020")
-      .WithHint("look at `wh plan`, then `wh apply`");
-}
 }  // namespace weirhouse::engine

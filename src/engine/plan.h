@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::engine {
@@ -54,6 +54,4 @@ Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, boo
 // in the same commit where that is due; then runs what waits. Either all of it is applied or
 // nothing.
 Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress);
-// kInvalidInput with a hint if the files differ from what was applied.
-Status RequireApplied(Workspace& workspace);
 }  // namespace weirhouse::engine

@@ -27,6 +27,7 @@
 #include "engine/refusals.h"
 #include "engine/scratch.h"
 #include "engine/stop_on_interrupt.h"
+#include "engine/table_rules.h"
 #include "transform/run.h"
 
 namespace weirhouse::engine {

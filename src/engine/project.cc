@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "engine/project_applied.h"
 #include "engine/project_code.h"
 #include "engine/project_file.h"
 #include "engine/seed.h"

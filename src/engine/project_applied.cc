@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/applied.h"
+#include "engine/project.h"
 #include "engine/project_head.h"
 #include "engine/workspace.h"
 

@@ -21,8 +21,4 @@ inline constexpr std::string_view kAppliedCodeSetting = "applied_code";
 Result<std::shared_ptr<const ProjectDefinition>> LoadAppliedProject(const std::string& root,
                                                                     const std::string& profile);
 
-// The project in `root`, were its definition files `files` (path → bytes, seeds and packages too)
-// and no others. Errors: those of LoadProject; kCorruption (WH2024) if a seed is not among them.
-Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
-    const std::string& root, const std::string& profile, std::map<std::string, std::string> files);
 }  // namespace weirhouse::engine

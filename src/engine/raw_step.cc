@@ -15,6 +15,7 @@
 #include "engine/batch_records.h"
 #include "engine/landing_list.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
 #include "engine/unread_file.h"
 #include "raw/landed_file.h"
 #include "raw/landing_name.h"

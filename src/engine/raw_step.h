@@ -6,7 +6,7 @@
 #include <span>
 
 #include "base/status.h"
-#include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "engine/workspace.h"
 #include "raw/landing.h"
 

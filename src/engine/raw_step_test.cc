@@ -3,7 +3,9 @@
 
 #include <functional>
 
+#include "engine/full_run.h"
 #include "engine/landing_list.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

@@ -250,19 +250,6 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
 }
 }  // namespace
 
-Result<json> AppliedReadings(Workspace& workspace) {
-  WEIRHOUSE_TRY(const std::optional<json> applied,
-                workspace.catalog().Setting(std::string(kReadingsSetting)));
-  return applied.value_or(json::object());
-}
-
-json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
-  json readings = applied;
-  for (const Source& source : project.sources)
-    readings[source.name] = {{"format", source.format}, {"nulls", NullsOf(source)}};
-  return readings;
-}
-
 Status CompareReadings(Workspace& workspace, const json& applied, std::vector<PlanItem>& items) {
   for (const Source& source : workspace.project().sources) {
     if (!applied.contains(source.name)) continue;

@@ -6,19 +6,12 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/applied.h"
 #include "engine/plan.h"
 #include "engine/workspace.h"
 
 namespace weirhouse::engine {
 
-// The setting that holds them: source → {format, nulls}. The delimiter is among the definitions.
-inline constexpr std::string_view kReadingsSetting = "readings";
-
-// Those that are registered; an empty object before the first time.
-Result<nlohmann::json> AppliedReadings(Workspace& workspace);
-// Those to register: of the project's sources, and of sources that it defined once, whose objects
-// are kept.
-nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
 // Adds an item for each source whose format or nulls changed. kContractRefused (WH2026) where the
 // format of a source that has objects would be another. Cost: reads no object.
 Status CompareReadings(Workspace& workspace, const nlohmann::json& applied,

@@ -9,6 +9,7 @@
 #include "engine/halt.h"
 #include "engine/piecewise_sql.h"
 #include "engine/poison_rows.h"
+#include "engine/table_rules.h"
 #include "transform/run.h"
 
 namespace weirhouse::engine {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "catalog/moment.h"
+#include "engine/applied.h"
 #include "engine/arrow_rows.h"
 #include "engine/cache_damage.h"
 #include "engine/external_table.h"
@@ -20,6 +21,7 @@
 #include "engine/rebuild.h"
 #include "engine/record_query.h"
 #include "engine/row_difference.h"
+#include "engine/table_rules.h"
 #include "feature/online_store.h"
 
 namespace weirhouse::engine {

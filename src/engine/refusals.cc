@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 namespace {

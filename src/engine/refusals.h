@@ -9,7 +9,7 @@
 
 #include "engine/batch_records.h"
 #include "engine/keyless.h"
-#include "engine/pipeline.h"
+#include "engine/run_summary.h"
 #include "engine/table_work.h"
 
 namespace weirhouse::engine {
@@ -34,6 +34,9 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
                         std::vector<std::string>& warnings);
 // "processed.total stays as it is in r5 (2024-01-01): …"; `where` " in r5 (…)" or empty.
 std::string StandsAsItWas(const std::string& table, const std::string& where, const Status& why);
+// What was refused, a line each: objects as a whole, whole batches, reasons of quarantine. For
+// people; names as they came.
+std::vector<std::string> RefusalLines(const RunSummary& summary);
 // Says which tables stay as they are, and why, until they follow again.
 Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
                     const std::map<std::string, Status>& standing, catalog::CommitRequest& request);

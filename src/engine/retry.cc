@@ -4,8 +4,10 @@
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/halt.h"
+#include "engine/parsing_mark.h"
 #include "engine/pipeline_state.h"
 #include "engine/plan.h"
+#include "engine/run_summary.h"
 
 namespace weirhouse::engine {
 namespace {

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "engine/batch_records.h"
+#include "engine/full_run.h"
 #include "engine/halt.h"
 #include "engine/parsing_mark.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "engine/arrow_rows.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "table/table.h"
 

@@ -11,6 +11,7 @@
 #include "engine/foreign_commit.h"
 #include "engine/publication.h"
 #include "engine/run_view_state.h"
+#include "engine/table_rules.h"
 #include "policy/token.h"
 #include "storage/disk.h"
 #include "table/metadata_update.h"
@@ -67,7 +68,7 @@ Status CheckWritable(Workspace& workspace, const std::string& table) {
         .WithError("WH7101")
         .WithHint("`wh table list` shows them; `wh apply` makes those of the project");
   }
-  WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, table));
+  const policy::TableRules rules = RulesOf(workspace.project(), table);
   if (!rules.made_by.empty()) {
     return NotWritable(
         table, fmt::format("{} makes it", rules.made_by),

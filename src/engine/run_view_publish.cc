@@ -20,6 +20,7 @@
 #include "engine/run_view.h"
 #include "engine/run_view_state.h"
 #include "engine/source_change.h"
+#include "engine/table_rules.h"
 #include "engine/table_work.h"
 #include "table/metadata_update.h"
 #include "table/snapshot_change.h"

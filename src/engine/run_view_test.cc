@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/foreign_commit.h"
+#include "engine/full_run.h"
 #include "engine/trip_fixture.h"
 #include "policy/token.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/spelling.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "transform/seed_join.h"
 

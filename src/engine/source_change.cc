@@ -13,6 +13,8 @@
 #include "engine/arrow_rows.h"
 #include "engine/external_table.h"
 #include "engine/scratch.h"
+#include "engine/table_rules.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 
 namespace weirhouse::engine {

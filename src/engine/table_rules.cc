@@ -1,13 +1,10 @@
-// What the project's files say of a table: who makes it, which gate judges it, what its rows must
-// agree with.
+#include "engine/table_rules.h"
+
 #include <fmt/format.h>
 
 #include <set>
 
 #include "base/text.h"
-#include "engine/external_table.h"
-#include "engine/foreign_commit.h"
-#include "engine/foreign_rules.h"
 
 namespace weirhouse::engine {
 namespace {
@@ -52,8 +49,13 @@ void SetFeatureMaker(const ProjectDefinition& project, const std::string& table,
 }
 }  // namespace
 
-Result<policy::TableRules> RulesOf(Workspace& workspace, const std::string& table) {
-  const ProjectDefinition& project = workspace.project();
+const transform::CheckedTransform* FindExternal(const ProjectDefinition& project,
+                                                std::string_view name) {
+  const transform::CheckedTransform* transform = project.FindTransform(name);
+  return transform != nullptr && transform->definition.is_external() ? transform : nullptr;
+}
+
+policy::TableRules RulesOf(const ProjectDefinition& project, const std::string& table) {
   policy::TableRules rules;
   rules.layer = policy::LayerOf(table);
   SetGate(project, table, rules);
@@ -78,7 +80,7 @@ Result<policy::TableRules> RulesOf(Workspace& workspace, const std::string& tabl
   return rules;
 }
 
-Status CheckMayExist(Workspace& workspace, const std::string& name,
+Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
                      const policy::TableRules& rules) {
   if (!rules.made_by.empty()) {
     return Status(Code::kPermissionDenied,
@@ -95,12 +97,12 @@ Status CheckMayExist(Workspace& workspace, const std::string& name,
       .WithHint(fmt::format(
           "write processed/{}.sql with the one line `-- wh: table {}; key …; mode external; "
           "contract …` and apply it to project \"{}\", or create the table in another namespace",
-          own, name, workspace.project().name));
+          own, name, project.name));
 }
 
-Status FitDeclaration(Workspace& workspace, const policy::TableRules& rules,
+Status FitDeclaration(const ProjectDefinition& project, const policy::TableRules& rules,
                       table::TableMetadata& metadata) {
-  const transform::CheckedTransform* transform = FindExternal(workspace.project(), metadata.name);
+  const transform::CheckedTransform* transform = FindExternal(project, metadata.name);
   if (transform == nullptr || rules.contract == nullptr) return Status();
   metadata.properties.emplace(kContractProperty, rules.contract->Title());
   std::set<int> key;

@@ -12,6 +12,7 @@
 #include "engine/scratch.h"
 #include "engine/source_change.h"
 #include "engine/table_shape.h"
+#include "table/key_encoding.h"
 #include "table/reshape.h"
 #include "table/schema.h"
 #include "table/stage_many.h"
@@ -375,23 +376,6 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   return held;
 }
 
-std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
-                                       const transform::TransformDefinition& definition) {
-  const auto& column_name = definition.known ? definition.known : definition.event;
-  if (!column_name) return std::nullopt;
-  const auto column = rows.GetColumnByName(column_name->name);
-  if (column == nullptr || column->type()->id() != arrow::Type::TIMESTAMP) return std::nullopt;
-  std::optional<std::int64_t> newest;
-  for (const auto& chunk : column->chunks()) {
-    const auto& times = static_cast<const arrow::TimestampArray&>(*chunk);
-    for (std::int64_t i = 0; i < times.length(); ++i) {
-      if (times.IsValid(i)) newest = std::max(newest.value_or(times.Value(i)), times.Value(i));
-    }
-    storage::LetGoOfStoredRows();
-  }
-  return newest;
-}
-
 Status TableWork::Stage(Publication& publication, const std::string& ref) {
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*transform_->output));
@@ -493,18 +477,6 @@ void TableWork::NameTables(std::vector<std::string>& names) const {
   if (!current_unchanged_) names.push_back(transform_->definition.name());
   if (plan_.history_rows != nullptr && !history_unchanged_)
     names.push_back(transform_->definition.history_table());
-}
-
-Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
-                                                  const std::vector<std::string>& columns) {
-  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
-    if (table != transform.definition.name() && table != transform.definition.history_table())
-      continue;
-    auto empty = arrow::Table::MakeEmpty(transform.output);
-    if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
-    return Selected(*empty, columns);
-  }
-  return workspace.LoadTable(table).status();
 }
 
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/arrow_rows.h"
 #include "engine/batch_records.h"
 #include "engine/publication.h"
 #include "engine/table_view.h"
@@ -20,10 +21,6 @@ class Table;
 }  // namespace arrow
 
 namespace weirhouse::engine {
-
-// The greatest known (else event) time among `rows`, µs.
-std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
-                                       const transform::TransformDefinition& definition);
 
 // Threads: one. `transform` and `records` must outlive it.
 class TableWork {
@@ -148,9 +145,6 @@ class TableWork {
   table::TablePtr staged_history_;
 };
 
-// No rows of a table that does not exist yet, with the columns its transform will give it.
-Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
-                                                  const std::vector<std::string>& columns);
 // Rows that the tables of a run cannot keep.
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
 // Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "engine/modeling.h"
+#include "engine/predictions.h"
 #include "engine/shop_fixture.h"
 #include "engine/tracing.h"
 #include "engine/upkeep.h"

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "engine/online_query.h"
+#include "engine/predictions.h"
 #include "engine/reproduction.h"
 #include "engine/trace_walk.h"
 #include "feature/request.h"

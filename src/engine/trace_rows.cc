@@ -11,6 +11,7 @@
 #include "engine/field_value.h"
 #include "engine/record_query.h"
 #include "feature/rows.h"
+#include "storage/cell_json.h"
 #include "table/schema.h"
 
 namespace weirhouse::engine {
@@ -192,29 +193,6 @@ Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table
 
 // ---- Processed rows -----------------------------------------------------------------------------
 
-json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
-  const auto scalar = column.GetScalar(row);
-  if (!scalar.ok() || !(*scalar)->is_valid) return nullptr;
-  switch ((*scalar)->type->id()) {
-    case arrow::Type::BOOL:
-      return static_cast<const arrow::BooleanScalar&>(**scalar).value;
-    case arrow::Type::INT32:
-      return static_cast<const arrow::Int32Scalar&>(**scalar).value;
-    case arrow::Type::INT64:
-      return static_cast<const arrow::Int64Scalar&>(**scalar).value;
-    case arrow::Type::FLOAT:
-      return JsonOfNumber(static_cast<const arrow::FloatScalar&>(**scalar).value);
-    case arrow::Type::DOUBLE:
-      return JsonOfNumber(static_cast<const arrow::DoubleScalar&>(**scalar).value);
-    case arrow::Type::TIMESTAMP:
-      return FormatTime(static_cast<const arrow::TimestampScalar&>(**scalar).value);
-    case arrow::Type::BINARY:
-      return ToHex(static_cast<const arrow::BinaryScalar&>(**scalar).view());
-    default:
-      return (*scalar)->ToString();
-  }
-}
-
 namespace {
 // What a look-up reads of a table: declared columns, and where rows come from.
 struct RowScan {
@@ -249,17 +227,18 @@ Result<FoundRow> RowAt(Workspace& workspace, const RowScan& scan, const arrow::T
   FoundRow found;
   found.cells = json::object();
   for (const std::string& column : scan.declared)
-    found.cells[column] = JsonOfCell(*rows.GetColumnByName(column), row);
+    found.cells[column] = storage::JsonOfCell(*rows.GetColumnByName(column), row);
   if (const auto record = rows.GetColumnByName(std::string(table::kRecordColumn))) {
-    const json cell = JsonOfCell(*record, row);
+    const json cell = storage::JsonOfCell(*record, row);
     if (cell.is_number_integer()) found.record = RecordId(cell.get<std::int64_t>());
   }
   if (const auto seq = rows.GetColumnByName(std::string(table::kCommitSeqColumn))) {
-    const json cell = JsonOfCell(*seq, row);
+    const json cell = storage::JsonOfCell(*seq, row);
     if (cell.is_number_integer()) found.seq = CommitSeq(cell.get<std::int64_t>());
   }
   if (found.seq == CommitSeq()) {
-    const json number = JsonOfCell(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
+    const json number =
+        storage::JsonOfCell(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
     WEIRHOUSE_TRY(found.seq,
                   workspace.catalog().SeqOf(scan.table->name, number.get<std::int64_t>()));
   }

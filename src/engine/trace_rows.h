@@ -18,7 +18,6 @@
 #include "feature/feature_rows.h"
 #include "feature/kernel.h"
 #include "feature/plan.h"
-#include "lineage/lineage.h"
 #include "transform/loser_table.h"
 
 namespace arrow {
@@ -61,9 +60,6 @@ Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table
                                                        const std::vector<std::size_t>& wanted);
 
 // ---- Processed rows
-
-// A cell as JSON: times as RFC 3339, what JSON lacks as text.
-nlohmann::json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row);
 
 struct FoundRow {
   CommitSeq seq;         // the commit that brought it

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/modeling_record.h"
+#include "engine/predictions.h"
 #include "engine/trace_rows.h"
 #include "engine/workspace.h"
 #include "lineage/lineage.h"

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "engine/predictions.h"
 #include "engine/trace_walk.h"
 
 namespace weirhouse::engine {

@@ -3,7 +3,10 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "engine/halt.h"
 #include "engine/modeling.h"
+#include "engine/predictions.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 
 namespace weirhouse::engine {

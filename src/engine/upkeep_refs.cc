@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failpoint.h"
-#include "engine/foreign_commit.h"
 #include "engine/publication.h"
+#include "engine/table_rules.h"
 #include "engine/upkeep.h"
 
 namespace weirhouse::engine {
@@ -22,7 +22,7 @@ Status NoSuchSnapshot(const std::string& table, std::string_view text) {
 
 // Raw only grows, and what a definition makes is what the definition says.
 Status MayRollBack(Workspace& workspace, const std::string& table) {
-  WEIRHOUSE_TRY(const policy::TableRules rules, RulesOf(workspace, table));
+  const policy::TableRules rules = RulesOf(workspace.project(), table);
   if (rules.layer == policy::Layer::kRaw) {
     return Status(Code::kPermissionDenied,
                   fmt::format("raw is append-only: \"{}\" cannot go back", table))

@@ -10,6 +10,7 @@
 #include "engine/live_file.h"
 #include "engine/plan.h"
 #include "engine/publication.h"
+#include "engine/run_summary.h"
 #include "engine/shop_fixture.h"
 #include "lineage/lineage.h"
 #include "table/reachable.h"

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "engine/external_table.h"
+#include "engine/table_rules.h"
 #include "feature/rows.h"
 
 namespace weirhouse::engine {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "engine/feature_step.h"
+#include "engine/full_run.h"
 #include "engine/pipeline_state.h"
 #include "engine/raw_step.h"
 #include "engine/shop_fixture.h"

@@ -12,12 +12,11 @@
 #include "engine/catalog_place.h"
 #include "engine/catalog_witness.h"
 #include "engine/clock_witness.h"
-#include "engine/online_fill.h"
-#include "engine/online_query.h"
+#include "engine/online_refresh.h"
 #include "engine/parsing_mark.h"
-#include "engine/pipeline.h"
 #include "engine/project_lock.h"
 #include "feature/online_store.h"
+#include "feature/request_sessions.h"
 #include "storage/kv_damage.h"
 #include "transform/loser_table.h"
 #include "transform/version_index.h"
@@ -139,7 +138,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   storage::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
   WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
-  workspace->request_sessions_ = std::make_unique<RequestSessions>(*workspace->sql_);
+  workspace->request_sessions_ = std::make_unique<feature::RequestSessions>(*workspace->sql_);
   if (mended) {
     WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
     WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us

@@ -31,7 +31,6 @@ class OnlineStore;
 namespace weirhouse::engine {
 class ParsingMark;
 class ProjectLock;
-class RequestSessions;
 
 // What a verb is told while it works. Threads: called from the working thread only.
 class Progress {
@@ -65,7 +64,7 @@ class Workspace {
   feature::OnlineStore& online() { return *online_; }
   // False for a reader of a project that was never run.
   bool has_online() const { return online_ != nullptr; }
-  RequestSessions& request_sessions() { return *request_sessions_; }
+  feature::RequestSessions& request_sessions() { return *request_sessions_; }
   // Which object is being parsed, for the process after this one. Of writers only.
   ParsingMark& parsing_mark() { return *parsing_mark_; }
   Clock& clock() { return *clock_; }
@@ -110,7 +109,7 @@ class Workspace {
   std::unique_ptr<storage::KvStore> kv_;
   std::unique_ptr<storage::SqlEngine> sql_;
   std::unique_ptr<ParsingMark> parsing_mark_;
-  std::unique_ptr<RequestSessions> request_sessions_;
+  std::unique_ptr<feature::RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
   std::vector<std::string> other_lives_;
   Clock* clock_ = nullptr;

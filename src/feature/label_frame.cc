@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "feature/arrow_columns.h"
 #include "feature/feature_rows.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 
 namespace weirhouse::feature {

@@ -12,6 +12,7 @@
 #include "feature/arrow_columns.h"
 #include "feature/expression.h"
 #include "feature/feature_rows.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "table/schema.h"
 #include "table/table.h"

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "gate/column_values.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "table/schema.h"
 #include "table/table.h"

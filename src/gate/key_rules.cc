@@ -13,6 +13,7 @@
 #include "gate/evaluation.h"
 #include "gate/statistic.h"
 #include "gate/wording.h"
+#include "table/key_encoding.h"
 #include "table/key_index.h"
 #include "table/key_runs.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "table/manifest.h"
-#include "table/table.h"
+#include "table/metadata.h"
 
 namespace weirhouse::table {
 

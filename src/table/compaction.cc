@@ -1,3 +1,5 @@
+#include "table/compaction.h"
+
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
@@ -5,7 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "table/delete_merge.h"
-#include "table/key_index.h"
+#include "table/history.h"
+#include "table/key_encoding.h"
+#include "table/scan.h"
+#include "table/stage.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 

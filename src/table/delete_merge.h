@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "storage/disk.h"
-#include "table/table.h"
+#include "table/metadata.h"
 
 namespace weirhouse::table {
 

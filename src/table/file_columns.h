@@ -9,8 +9,8 @@
 
 #include "base/status.h"
 #include "storage/parquet.h"
+#include "table/metadata.h"
 #include "table/nested_type.h"
-#include "table/table.h"
 
 namespace weirhouse::table {
 

@@ -1,9 +1,12 @@
+#include "table/history.h"
+
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 
 #include <nlohmann/json.hpp>
 
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/scan.h"
 #include "table/value.h"
 
 namespace weirhouse::table {

@@ -18,8 +18,6 @@
 #include <cmath>
 #include <limits>
 
-#include "table/key_index.h"
-
 namespace weirhouse::table {
 namespace {
 

@@ -19,7 +19,10 @@
 #include <map>
 #include <mutex>
 
+#include "table/key_encoding.h"
 #include "table/manifest.h"
+#include "table/row_digest.h"
+#include "table/scan.h"
 #include "table/table_cache.h"
 
 namespace weirhouse::table {

@@ -16,7 +16,9 @@
 #include "base/id.h"
 #include "base/status.h"
 #include "storage/kv.h"
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/scan.h"
+#include "table/stage.h"
 
 namespace weirhouse::table {
 
@@ -77,9 +79,4 @@ class KeyIndex {
   std::shared_ptr<Files> files_;
 };
 
-// Memory-comparable bytes of `columns` per row: equal tuples give equal bytes, and bytes order as
-// tuples do (nulls first, integers and times by value, doubles by IEEE total order with -0.0 =
-// +0.0, strings by code point).
-Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
-                                            const std::vector<std::string>& columns);
 }  // namespace weirhouse::table

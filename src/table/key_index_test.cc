@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "table/key_encoding.h"
 #include "table/table_fixture_test.h"
 
 namespace weirhouse::table {

@@ -3,7 +3,7 @@
 #include "base/json_depth.h"
 #include "table/inflate.h"
 #include "table/json_number.h"
-#include "table/table.h"
+#include "table/metadata.h"
 #include "table/table_cache.h"
 
 namespace weirhouse::table {

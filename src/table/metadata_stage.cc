@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "table/metadata_update.h"
 #include "table/ref_move.h"
+#include "table/stage.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 

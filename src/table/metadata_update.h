@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/stage.h"
 
 namespace weirhouse::table {
 

@@ -1,8 +1,8 @@
 #include <charconv>
 
+#include "table/metadata.h"
 #include "table/metadata_json.h"
 #include "table/nested_type.h"
-#include "table/table.h"
 
 namespace weirhouse::table {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "table/table.h"
+#include "table/metadata.h"
 
 namespace weirhouse::table {
 

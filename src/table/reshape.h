@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "table/table.h"
+#include "table/metadata.h"
 
 namespace weirhouse::table {
 

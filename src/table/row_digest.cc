@@ -15,14 +15,14 @@
 //
 // A row's digest is SHA-256 of these, a table's is SHA-256 of its rows' digests, sorted. Widening
 // int to long, float to double or a decimal's precision changes no digest.
+#include "table/row_digest.h"
+
 #include <arrow/api.h>
 
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
-
-#include "table/table.h"
 
 namespace weirhouse::table {
 namespace {

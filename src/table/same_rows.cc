@@ -7,6 +7,8 @@
 #include <set>
 
 #include "base/digest.h"
+#include "table/row_digest.h"
+#include "table/scan.h"
 #include "table/snapshot_change.h"
 
 namespace weirhouse::table {

@@ -1,3 +1,5 @@
+#include "table/scan.h"
+
 #include <arrow/api.h>
 
 #include <algorithm>
@@ -5,7 +7,7 @@
 
 #include "base/text.h"
 #include "table/manifest.h"
-#include "table/table.h"
+#include "table/metadata.h"
 #include "table/table_cache.h"
 #include "table/value.h"
 

@@ -9,7 +9,8 @@
 #include "table/file_columns.h"
 #include "table/key_encoding.h"
 #include "table/manifest.h"
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/scan.h"
 #include "table/table_cache.h"
 #include "table/value.h"
 

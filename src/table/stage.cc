@@ -1,3 +1,5 @@
+#include "table/stage.h"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>

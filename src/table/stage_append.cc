@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/text.h"
+#include "table/stage.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 #include "table/value.h"

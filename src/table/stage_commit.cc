@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "table/commit_summary.h"
 #include "table/delete_merge.h"
+#include "table/stage.h"
 #include "table/stage_state.h"
 #include "table/table_cache.h"
 #include "table/value.h"

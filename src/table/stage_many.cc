@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "table/stage.h"
 #include "table/stage_state.h"
 
 namespace weirhouse::table {

@@ -3,7 +3,8 @@
 
 #include "storage/parquet.h"
 #include "storage/row_store.h"
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/stage.h"
 
 namespace arrow {
 class Table;

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "table/manifest.h"
-#include "table/table.h"
+#include "table/metadata.h"
+#include "table/stage.h"
 
 namespace weirhouse::table {
 

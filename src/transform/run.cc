@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "table/schema.h"
 #include "transform/canonical_number.h"
+#include "transform/run_time.h"
 
 namespace weirhouse::transform {
 namespace {

@@ -15,9 +15,6 @@ class Table;
 
 namespace weirhouse::transform {
 
-// Puts `run_time` where checked SQL calls run_time().
-std::string BindRunTime(std::string sql, ProcessTime run_time);
-
 // Makes `rows` readable to `checked` under `name`. SQL that makes one row of several never sees the
 // sign of a zero: DuckDB takes -0.0 and 0.0 for equal and would show the one that it met first.
 Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "transform/resolve.h"
-#include "transform/run.h"
 #include "transform/sql_text.h"
 
 namespace weirhouse::transform {

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "base/failpoint.h"
+#include "table/key_encoding.h"
 #include "table/schema.h"
 #include "transform/upsert_rules.h"
 #include "transform/upsert_steps.h"
