@@ -12,10 +12,10 @@
 #include <filesystem>
 #include <thread>
 
-#include "base/digest.h"
-#include "catalog/catalog.h"
+#include "ground/base/digest.h"
+#include "ground/catalog/catalog.h"
 #include "measure.h"
-#include "storage/disk.h"
+#include "ground/platform/io/disk.h"
 
 namespace weirhouse::bench {
 namespace {

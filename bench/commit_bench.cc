@@ -12,19 +12,19 @@
 #include <cmath>
 #include <filesystem>
 
-#include "base/digest.h"
-#include "base/random.h"
-#include "base/time.h"
-#include "catalog/catalog.h"
-#include "demo/demo_data.h"
-#include "demo/example.h"
-#include "engine/pipeline.h"
-#include "engine/plan.h"
-#include "engine/workspace.h"
+#include "ground/base/digest.h"
+#include "ground/base/random.h"
+#include "ground/base/time.h"
+#include "ground/catalog/catalog.h"
+#include "app/demo/demo_data.h"
+#include "app/demo/example.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/workspace.h"
 #include "flight_rows.h"
 #include "measure.h"
-#include "storage/disk.h"
-#include "table/table.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/table.h"
 
 namespace weirhouse::bench {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/random.h"
+#include "ground/base/digest.h"
+#include "ground/base/random.h"
 #include "measure.h"
 
 namespace weirhouse::bench {

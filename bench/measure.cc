@@ -10,7 +10,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "base/time.h"
+#include "ground/base/time.h"
 
 namespace {
 std::atomic<std::int64_t> fsync_calls{0};

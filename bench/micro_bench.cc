@@ -11,20 +11,20 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/random.h"
-#include "base/time.h"
-#include "contract/contract.h"
-#include "feature/definition.h"
-#include "feature/feature_rows.h"
-#include "feature/kernel.h"
-#include "feature/plan.h"
-#include "feature/rows.h"
+#include "ground/base/random.h"
+#include "ground/base/time.h"
+#include "rules/contract/contract.h"
+#include "rules/feature/definition/definition.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/plan.h"
+#include "rules/feature/rows/rows.h"
 #include "flight_rows.h"
 #include "measure.h"
-#include "storage/disk.h"
-#include "storage/parquet.h"
-#include "storage/sql.h"
-#include "table/table.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/sql/sql.h"
+#include "ground/iceberg/table.h"
 
 namespace weirhouse::bench {
 namespace {

@@ -6,11 +6,11 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "base/random.h"
-#include "base/time.h"
-#include "engine/online.h"
-#include "engine/workspace.h"
-#include "feature/online_store.h"
+#include "ground/base/random.h"
+#include "ground/base/time.h"
+#include "work/serving/online.h"
+#include "work/workspace/workspace.h"
+#include "rules/feature/online/online_store.h"
 #include "measure.h"
 
 namespace weirhouse::bench {

@@ -8,13 +8,13 @@
 
 #include <filesystem>
 
-#include "engine/project.h"
-#include "feature/rows.h"
-#include "feature/training_set.h"
+#include "work/project/project.h"
+#include "rules/feature/rows/rows.h"
+#include "rules/feature/training/training_set.h"
 #include "measure.h"
-#include "storage/disk.h"
-#include "storage/parquet.h"
-#include "storage/sql.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/sql/sql.h"
 
 namespace weirhouse::bench {
 namespace {

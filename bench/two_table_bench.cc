@@ -10,14 +10,14 @@
 
 #include <filesystem>
 
-#include "base/digest.h"
-#include "base/random.h"
-#include "base/time.h"
-#include "catalog/catalog.h"
+#include "ground/base/digest.h"
+#include "ground/base/random.h"
+#include "ground/base/time.h"
+#include "ground/catalog/catalog.h"
 #include "flight_rows.h"
 #include "measure.h"
-#include "storage/disk.h"
-#include "table/table.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/table.h"
 
 namespace weirhouse::bench {
 namespace {

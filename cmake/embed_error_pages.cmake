@@ -14,7 +14,7 @@ endforeach()
 
 file(WRITE ${OUT}.new
      "// Made from docs/errors by cmake/embed_error_pages.cmake.\n"
-     "#include \"cli/error_pages.h\"\n\n"
+     "#include \"app/cli/error_pages.h\"\n\n"
      "namespace weirhouse::cli {\n"
      "namespace {\n"
      "constexpr ErrorPage kPages[] = {\n${rows}};\n"

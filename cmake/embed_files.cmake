@@ -1,6 +1,6 @@
 # Writes a C++ source that holds the bytes of every file below a folder, whatever they are.
 #
-#   cmake -DROOT=examples/flights -DOUT=embedded_flights.cc -DSYMBOL=EmbeddedFlights -DHEADER=demo/embedded.h
+#   cmake -DROOT=examples/flights -DOUT=embedded_flights.cc -DSYMBOL=EmbeddedFlights -DHEADER=app/demo/embedded.h
 #         -P cmake/embed_files.cmake
 #
 # defines `std::span<const EmbeddedFile> weirhouse::demo::SYMBOL()`, sorted by path.

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "table/avro.h"
-#include "table/manifest.h"
+#include "ground/iceberg/format/avro.h"
+#include "ground/iceberg/format/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weirhouse::table;

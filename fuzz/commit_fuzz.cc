@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/random.h"
-#include "table/metadata_update.h"
-#include "table/table.h"
+#include "ground/base/random.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/table.h"
 
 namespace {
 

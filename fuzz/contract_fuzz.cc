@@ -1,8 +1,8 @@
 // Contract files: what is printed reads back the same, and is compatible with itself.
 #include <string_view>
 
-#include "base/status.h"
-#include "contract/contract.h"
+#include "ground/base/status.h"
+#include "rules/contract/contract.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weirhouse::contract;

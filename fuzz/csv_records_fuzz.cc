@@ -2,8 +2,8 @@
 #include <memory>
 #include <string_view>
 
-#include "base/status.h"
-#include "contract/contract.h"
+#include "ground/base/status.h"
+#include "rules/contract/contract.h"
 
 namespace {
 using namespace weirhouse::contract;

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/status.h"
-#include "feature/definition.h"
+#include "ground/base/status.h"
+#include "rules/feature/definition/definition.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

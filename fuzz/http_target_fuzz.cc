@@ -2,9 +2,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/status.h"
-#include "base/text.h"
-#include "http/target.h"
+#include "ground/base/status.h"
+#include "ground/base/text.h"
+#include "ground/platform/net/target.h"
 
 namespace {
 // Below a free prefix a step may hold more, but never what a control or a climb would be.

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
-#include "contract/contract.h"
-#include "contract/json_record.h"
+#include "ground/base/status.h"
+#include "rules/contract/contract.h"
+#include "rules/contract/decode/json_record.h"
 
 namespace {
 using namespace weirhouse::contract;

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
-#include "transform/definition.h"
+#include "ground/base/status.h"
+#include "rules/transform/definition.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weirhouse::transform;

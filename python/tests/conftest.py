@@ -23,7 +23,7 @@ ROWS = pyarrow.table(
 
 @pytest.fixture
 def job_folder(tmp_path):
-    """A job folder as src/model/train.cc makes it."""
+    """A job folder as src/rules/model/train.cc makes it."""
     pyarrow.parquet.write_table(ROWS, tmp_path / "set.parquet")
     (tmp_path / "model").mkdir()
     description = {

@@ -20,7 +20,7 @@ def predict(model, table):
 
 
 class Peer:
-    """Our side of the conversation, as src/model/score_channel.cc speaks it."""
+    """Our side of the conversation, as src/rules/model/score_channel.cc speaks it."""
 
     def __init__(self, script, artifacts):
         self.stream, theirs = socket.socketpair()

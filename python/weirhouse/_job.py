@@ -1,4 +1,4 @@
-"""The training job's side of the job folder (its other side: src/model/train.h).
+"""The training job's side of the job folder (its other side: src/rules/model/train.h).
 
 Reads job.json and the training set; writes metrics.json and environment.json, whole and atomically,
 when the process ends by itself. pyarrow is imported when rows are first asked for.

@@ -1,4 +1,4 @@
-"""The scoring child: runs a project's score.py for one model (its other side: src/model/scorer.h).
+"""The scoring child: runs a project's score.py for one model (its other side: src/rules/model/scorer.h).
 
 Frames on the inherited socket, both ways, little-endian:
     u32 header bytes | u64 body bytes | header: JSON | body: an Arrow IPC stream

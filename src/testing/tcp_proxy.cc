@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "base/status.h"
+#include "ground/base/status.h"
 
 namespace weirhouse::testing {
 namespace {

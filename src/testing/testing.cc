@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/time.h"
+#include "ground/base/time.h"
 
 namespace weirhouse::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "base/status.h"
+#include "ground/base/status.h"
 
 namespace arrow {
 class Table;

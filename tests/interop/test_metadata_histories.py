@@ -1,6 +1,6 @@
 """Metadata that we write is read back identical, field by field, by pyiceberg's and Iceberg Java's parsers.
 
-The histories are made by table_test (src/table/metadata_history_test.cc): schemas, partition specs, sort orders,
+The histories are made by iceberg_test (src/ground/iceberg/update/metadata_history_test.cc): schemas, partition specs, sort orders,
 snapshots, refs and statistics through the updates of the REST specification, mixed with writes of our own.
 WEIRHOUSE_HISTORY_COUNT sets their number, 1,000 by default.
 """
@@ -24,7 +24,7 @@ def histories(tmp_path_factory):
     """The last metadata file of each history, as text."""
     folder = tmp_path_factory.mktemp("histories")
     subprocess.run(
-        [ROOT / "build/dev/bin/table_test", "--gtest_filter=MetadataHistory.*"], check=True, stdout=subprocess.DEVNULL,
+        [ROOT / "build/dev/bin/iceberg_test", "--gtest_filter=MetadataHistory.*"], check=True, stdout=subprocess.DEVNULL,
         env={**os.environ, "WEIRHOUSE_HISTORIES": str(folder), "WEIRHOUSE_HISTORY_COUNT": str(COUNT)})
     paths = (folder / "list").read_text().split()
     assert len(paths) == COUNT

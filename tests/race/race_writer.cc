@@ -17,10 +17,10 @@
 #include <set>
 #include <thread>
 
-#include "base/text.h"
+#include "ground/base/text.h"
 #include "http_client.h"
-#include "storage/disk.h"
-#include "table/table.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/table.h"
 
 namespace weirhouse::race {
 namespace {

@@ -1,0 +1,54 @@
+# One room of src/ = one static library `wh_<room>` and one test program `<room>_test`.
+#
+#   weirhouse_room(rules/gate DEPENDS base platform iceberg LIBRARIES arrow::arrow)
+#
+# Sources are every *.cc of the room and its sub-rooms but *_test.cc; tests are *_test.cc. `TESTS_USE`: rooms above it
+# that its tests need. `NAME`: where another
+# room ends alike. Both share a precompiled header: the standard library, fmt, nlohmann-json and Arrow.
+function(weirhouse_room path)
+  cmake_parse_arguments(M "" "NAME" "DEPENDS;LIBRARIES;TESTS_USE" ${ARGN})
+  get_filename_component(name ${path} NAME)
+  if(M_NAME)
+    set(name ${M_NAME})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${path}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/preload/")  # loaded into other programs: a library of its own
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM M_DEPENDS PREPEND wh_)
+  list(TRANSFORM M_TESTS_USE PREPEND wh_)
+
+  add_library(wh_${name} STATIC ${sources})
+  target_include_directories(wh_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(wh_${name} PUBLIC ${M_DEPENDS} ${M_LIBRARIES} fmt::fmt nlohmann_json::nlohmann_json)
+  if(WEIRHOUSE_PCH)
+    target_precompile_headers(wh_${name} REUSE_FROM wh_pch)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY WEIRHOUSE_ROOMS wh_${name})
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE wh_${name} ${M_TESTS_USE} wh_testing GTest::gmock)
+    if(WEIRHOUSE_PCH)
+      target_precompile_headers(${name}_test REUSE_FROM wh_test_pch)
+    endif()
+    add_dependencies(unit_tests ${name}_test)
+    add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
+
+# Builds the files of examples/<name> into `target`, which includes app/demo/embedded.h.
+function(weirhouse_embed_example target name symbol)
+  set(root ${CMAKE_SOURCE_DIR}/examples/${name})
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/embedded_${name}.cc)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${root}/*)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DROOT=${root} -DOUT=${out} -DSYMBOL=${symbol} -DHEADER=app/demo/embedded.h
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    COMMENT "Embedding examples/${name}")
+  target_sources(${target} PRIVATE ${out})
+endfunction()

@@ -1,0 +1,238 @@
+#include "api/iceberg/ask.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "ground/base/digest.h"
+#include "ground/base/json_depth.h"
+#include "ground/base/text.h"
+
+namespace weirhouse::rest {
+namespace {
+using nlohmann::json;
+
+constexpr char kLevelSeparator = '\x1f';
+constexpr std::size_t kNameBytesMax = 1024;
+constexpr std::size_t kShownBytesMax = 200;
+
+std::string Shown(std::string_view text) { return EscapeControl(text.substr(0, kShownBytesMax)); }
+
+// The joined form cannot hold a dot inside a level: two names would then be spelled alike.
+Status CheckLevel(std::string_view level) {
+  if (level.empty()) return Malformed("name cannot be used: one of its levels is empty");
+  if (level.find('.') != std::string_view::npos) {
+    return Malformed(fmt::format(
+        "name cannot be used: it holds a dot, which separates levels here: \"{}\"", Shown(level)));
+  }
+  return Status();
+}
+
+void AddLevel(Name& name, std::string_view level) {
+  if (!name.text.empty()) name.text += '.';
+  name.text += level;
+  if (name.problem.ok()) name.problem = CheckLevel(level);
+  if (name.problem.ok() && name.text.size() > kNameBytesMax)
+    name.problem = Malformed("name cannot be used: it is longer than 1,024 bytes");
+}
+
+Status WrongType(std::string_view key, std::string_view wanted, const json& found) {
+  return Malformed(fmt::format("\"{}\" must be {}, found {}", key, wanted, found.type_name()));
+}
+
+const json* Find(const json& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+const std::string* Header(const http::HttpRequest& request, const std::string& name) {
+  const auto found = request.headers.find(name);
+  return found == request.headers.end() ? nullptr : &found->second;
+}
+
+std::optional<std::string> OfHex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  std::string text;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    unsigned byte = 0;
+    const char* end = hex.data() + i + 2;
+    const auto [stop, error] = std::from_chars(hex.data() + i, end, byte, 16);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    text += static_cast<char>(byte);
+  }
+  return text;
+}
+}  // namespace
+
+Name NamespaceOfStep(std::string_view step) {
+  Name name;
+  for (const std::string_view level : Split(step, kLevelSeparator)) AddLevel(name, level);
+  return name;
+}
+
+Name ChildOf(const Name& name_space, std::string_view own_name) {
+  Name name = name_space;
+  AddLevel(name, own_name);
+  return name;
+}
+
+Name NamespaceAsked(const Ask& ask) {
+  return NamespaceOfStep(ask.request.parameters.at("namespace"));
+}
+Name TableAsked(const Ask& ask) {
+  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("table"));
+}
+Name ViewAsked(const Ask& ask) {
+  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("view"));
+}
+
+Result<Name> NameOfLevels(const json& levels, std::string_view where) {
+  if (!levels.is_array()) return WrongType(where, "an array of texts", levels);
+  if (levels.empty()) return Malformed(fmt::format("\"{}\" is empty: name a namespace", where));
+  Name name;
+  for (const json& level : levels) {
+    if (!level.is_string()) return WrongType(where, "an array of texts", level);
+    AddLevel(name, level.get_ref<const std::string&>());
+  }
+  return name;
+}
+
+Result<Name> NameOfIdentifier(const json& identifier, std::string_view where) {
+  if (!identifier.is_object()) return WrongType(where, "an object", identifier);
+  const json* levels = Find(identifier, "namespace");
+  if (levels == nullptr) return Malformed(fmt::format("\"{}\" lacks \"namespace\"", where));
+  WEIRHOUSE_TRY(const Name name_space, NameOfLevels(*levels, "namespace"));
+  WEIRHOUSE_TRY(const std::string own, TextIn(identifier, "name"));
+  return ChildOf(name_space, own);
+}
+
+json LevelsOf(std::string_view name_space) {
+  json levels = json::array();
+  for (const std::string_view level : Split(name_space, '.')) levels.push_back(level);
+  return levels;
+}
+
+std::string NamespaceOf(std::string_view name) {
+  const auto dot = name.rfind('.');
+  return dot == std::string_view::npos ? std::string() : std::string(name.substr(0, dot));
+}
+
+std::string OwnNameOf(std::string_view name) {
+  return std::string(name.substr(name.rfind('.') + 1));  // npos + 1 is 0
+}
+
+Status Malformed(std::string what) {
+  return Status(Code::kInvalidInput, std::move(what)).WithError("WH7105");
+}
+
+Result<json> ParseBody(std::string_view text) {
+  if (JsonDepthOf(text) > kSentDepthMax)
+    return Malformed(fmt::format("the body is nested deeper than {} levels", kSentDepthMax));
+  json body = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (body.is_discarded()) return Malformed("the body is not JSON");
+  if (!body.is_object()) return WrongType("body", "an object", body);
+  return body;
+}
+
+Result<std::string> TextIn(const json& object, std::string_view key) {
+  const json* value = Find(object, key);
+  if (value == nullptr) return Malformed(fmt::format("\"{}\" is missing", key));
+  if (!value->is_string()) return WrongType(key, "a text", *value);
+  return value->get<std::string>();
+}
+
+Result<bool> FlagIn(const json& object, std::string_view key) {
+  const json* value = Find(object, key);
+  if (value == nullptr) return false;
+  if (!value->is_boolean()) return WrongType(key, "true or false", *value);
+  return value->get<bool>();
+}
+
+Result<std::map<std::string, std::string>> TextsIn(const json& object, std::string_view key) {
+  std::map<std::string, std::string> texts;
+  const json* value = Find(object, key);
+  if (value == nullptr) return texts;
+  if (!value->is_object()) return WrongType(key, "an object of texts", *value);
+  for (const auto& [name, text] : value->items()) {
+    if (!text.is_string()) return WrongType(key, "an object of texts", text);
+    texts.emplace(name, text.get<std::string>());
+  }
+  return texts;
+}
+
+Result<std::vector<std::string>> ListIn(const json& object, std::string_view key) {
+  std::vector<std::string> texts;
+  const json* value = Find(object, key);
+  if (value == nullptr) return texts;
+  if (!value->is_array()) return WrongType(key, "an array of texts", *value);
+  for (const json& text : *value) {
+    if (!text.is_string()) return WrongType(key, "an array of texts", text);
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+Result<json> ArrayIn(json& object, std::string_view key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return json::array();
+  if (!found->is_array()) return WrongType(key, "an array", *found);
+  return std::move(*found);
+}
+
+Result<bool> FlagAsked(const Ask& ask, const std::string& name) {
+  const auto found = ask.request.query.find(name);
+  if (found == ask.request.query.end() || found->second.empty()) return false;
+  std::string value = found->second;
+  for (char& c : value) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (value == "true" || value == "false") return value == "true";
+  return Malformed(
+      fmt::format("\"{}\" must be true or false, found \"{}\"", name, Shown(found->second)));
+}
+
+Result<Page> PageAsked(const Ask& ask) {
+  Page page;
+  const auto& query = ask.request.query;
+  if (const auto size = query.find("pageSize"); size != query.end() && !size->second.empty()) {
+    const std::string& text = size->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.size);
+    if (error != std::errc() || end != text.data() + text.size() || page.size < 1) {
+      return Malformed(
+          fmt::format("\"pageSize\" must be a number from 1 on, found \"{}\"", Shown(text)));
+    }
+    page.size = std::min(page.size, kPageSizeMax);
+    page.wanted = true;
+  }
+  if (const auto token = query.find("pageToken"); token != query.end()) {
+    page.wanted = true;
+    const auto after = OfHex(token->second);
+    if (!after) return Malformed("\"pageToken\" is none that was given out here");
+    page.after = *after;
+  }
+  return page;
+}
+
+std::string TokenOfPage(std::string_view last_name) { return ToHex(last_name); }
+
+std::string EngineOf(const http::HttpRequest& request) {
+  // Java's client names itself and its version only in a field of its own.
+  const std::string* agent = Header(request, "x-client-version");
+  if (agent == nullptr) agent = Header(request, "user-agent");
+  if (agent == nullptr) return "";
+  std::string engine(Trim(std::string_view(*agent).substr(0, agent->find('('))));
+  engine.resize(std::min(engine.size(), kEngineBytesMax));
+  const std::size_t slash = engine.find('/');
+  if (slash != std::string::npos) {
+    // "duckdb/v1.5.5 more/2" → "duckdb 1.5.5"
+    std::string version = engine.substr(slash + 1, engine.find(' ', slash) - slash - 1);
+    if (version.size() > 1 && version[0] == 'v') version.erase(0, 1);
+    engine = engine.substr(0, slash) + " " + version;
+  }
+  for (char& c : engine) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return EscapeControl(engine);
+}
+}  // namespace weirhouse::rest

@@ -1,0 +1,89 @@
+// One request in terms of the catalog: who asks, what is named, what the body says. Private to the
+// folder.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "work/foreign/foreign_commit.h"
+#include "work/workspace/workspace.h"
+#include "ground/platform/net/message.h"
+
+namespace weirhouse::rest {
+
+inline constexpr std::size_t kEngineBytesMax = 80;
+inline constexpr std::int64_t kPageSizeMax = 10'000;
+
+// What one request works with. Lives on the stack of its handler.
+struct Ask {
+  engine::Workspace& workspace;
+  const http::HttpRequest& request;
+  engine::Caller caller;
+  nlohmann::json body = {};  // an object; null where the route takes none
+  ProcessTime reply_kept_until = {};
+
+  // Set by a handler:
+  bool committed = false;  // rows or pointers that those downstream care for have changed
+  Status hidden_refusal =
+      Status();  // of a read that policy forbids and that is told as "not found"
+  std::vector<std::string> tables = {};  // what it was about, for the audit log
+
+  const policy::Principal& who() const { return caller.who; }
+};
+
+// ---- Names
+// A namespace or a table as a request names it. `problem` says why no such thing can exist here (a
+// dot in a level, say): reading it finds nothing, making it is refused.
+struct Name {
+  std::string text;  // "a.b" or "a.b.t": as the catalog knows it
+  Status problem = Status();
+};
+// The step "a\x1fb" of a path, or the query field of this form.
+Name NamespaceOfStep(std::string_view step);
+Name ChildOf(const Name& name_space, std::string_view own_name);
+// Of the path's {namespace}, and {table} or {view}.
+Name NamespaceAsked(const Ask& ask);
+Name TableAsked(const Ask& ask);
+Name ViewAsked(const Ask& ask);
+// {"namespace": ["a", "b"], "name": "t"}
+Result<Name> NameOfIdentifier(const nlohmann::json& identifier, std::string_view where);
+Result<Name> NameOfLevels(const nlohmann::json& levels, std::string_view where);
+// ["a","b"] of "a.b"
+nlohmann::json LevelsOf(std::string_view name_space);
+std::string NamespaceOf(std::string_view name);  // "a.b" of "a.b.t"
+std::string OwnNameOf(std::string_view name);    // "t" of "a.b.t"
+
+// ---- Bodies. All errors: kInvalidInput (WH7105).
+Status Malformed(std::string what);
+// One JSON object, no deeper than kSentDepthMax; looks before it parses.
+Result<nlohmann::json> ParseBody(std::string_view text);
+Result<std::string> TextIn(const nlohmann::json& object, std::string_view key);
+Result<bool> FlagIn(const nlohmann::json& object, std::string_view key);  // absent: false
+// Absent or null: empty.
+Result<std::map<std::string, std::string>> TextsIn(const nlohmann::json& object,
+                                                   std::string_view key);
+Result<std::vector<std::string>> ListIn(const nlohmann::json& object, std::string_view key);
+// An array, by reference into `object`; absent or null: an empty one.
+Result<nlohmann::json> ArrayIn(nlohmann::json& object, std::string_view key);
+
+// ---- Queries
+// Absent: `if_absent`. Anything but true and false is refused.
+Result<bool> FlagAsked(const Ask& ask, const std::string& name);
+
+// A page of a sorted list of names.
+struct Page {
+  bool wanted = false;     // else the whole list
+  std::string after = "";  // the last name of the page before
+  std::int64_t size = kPageSizeMax;
+};
+Result<Page> PageAsked(const Ask& ask);
+std::string TokenOfPage(std::string_view last_name);
+
+// Who calls, by its user agent: "duckdb 1.5.5"; empty if it does not say.
+std::string EngineOf(const http::HttpRequest& request);
+}  // namespace weirhouse::rest

@@ -1,0 +1,104 @@
+// Commits: of one table, and of several at once.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "api/iceberg/idempotency.h"
+#include "api/iceberg/route.h"
+
+namespace weirhouse::rest {
+namespace {
+using nlohmann::json;
+
+Result<engine::ForeignChange> ChangeOf(std::string table, json& request) {
+  engine::ForeignChange change;
+  change.table = std::move(table);
+  WEIRHOUSE_TRY(change.requirements, ArrayIn(request, "requirements"));
+  WEIRHOUSE_TRY(change.updates, ArrayIn(request, "updates"));
+  return change;
+}
+
+// What cannot be named cannot be there either, unless it is to be made.
+Status CheckName(const Name& name) {
+  return name.problem.ok() ? Status() : NotThere(name.text, catalog::PointerKind::kTable);
+}
+bool Creates(const engine::ForeignChange& change) {
+  return std::any_of(
+      change.requirements.begin(), change.requirements.end(), [](const json& requirement) {
+        return requirement.is_object() && requirement.value("type", json()) == "assert-create";
+      });
+}
+
+// A commit that creates says by a requirement that the table is not there yet; so that is what did
+// not hold.
+Result<engine::ForeignAnswer> Commit(Ask& ask, const engine::ForeignCommit& commit,
+                                     const engine::ReplyOf& reply) {
+  auto answer = engine::CommitForeign(ask.workspace, commit, reply);
+  const bool creates = std::any_of(commit.changes.begin(), commit.changes.end(), Creates);
+  if (answer.ok() || !creates || answer.status().error_code() != "WH7102" ||
+      !answer.status().message().starts_with("Table already"))
+    return answer;
+  return Status(Code::kConflict, fmt::format("Requirement failed: table already exists ({})",
+                                             answer.status().message()))
+      .WithError("WH7102");
+}
+}  // namespace
+
+Result<Reply> CommitTable(Ask& ask) {
+  const Name name = TableAsked(ask);
+  ask.tables = {name.text};
+  WEIRHOUSE_TRY_STATUS(CheckName(name));
+  const auto identifier = ask.body.find("identifier");
+  if (identifier != ask.body.end() && !identifier->is_null()) {
+    WEIRHOUSE_TRY(const Name named, NameOfIdentifier(*identifier, "identifier"));
+    if (named.text != name.text)
+      return Malformed("\"identifier\" names another table than the path does");
+  }
+  engine::ForeignCommit commit;
+  commit.caller = ask.caller;
+  WEIRHOUSE_TRY(engine::ForeignChange change, ChangeOf(name.text, ask.body));
+  commit.changes.push_back(std::move(change));
+  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
+  // What a run view stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().view;
+  const table::TableMetadata& table = *answer.tables.at(0);
+  std::string location;
+  if (ask.who().view) {
+    WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name.text));
+    if (pointer) location = pointer->metadata_location;
+  }
+  return Reply{LoadReply(table, Snapshots::kAll, location), KeptLoad(table)};
+}
+
+Result<Reply> CommitTransaction(Ask& ask) {
+  WEIRHOUSE_TRY(json changes, ArrayIn(ask.body, "table-changes"));
+  if (changes.empty()) return Malformed("\"table-changes\" is missing or empty");
+  if (changes.size() > kTableChangesMax) {
+    return Malformed(fmt::format("\"table-changes\" has {} tables, at most {} are taken",
+                                 changes.size(), kTableChangesMax));
+  }
+  engine::ForeignCommit commit;
+  commit.caller = ask.caller;
+  std::set<std::string> seen;
+  for (json& request : changes) {
+    if (!request.is_object()) return Malformed("\"table-changes\" must be an array of objects");
+    const auto identifier = request.find("identifier");
+    if (identifier == request.end()) return Malformed("a change of a table lacks \"identifier\"");
+    WEIRHOUSE_TRY(const Name name, NameOfIdentifier(*identifier, "identifier"));
+    WEIRHOUSE_TRY_STATUS(CheckName(name));
+    ask.tables.push_back(name.text);
+    if (!seen.insert(name.text).second)
+      return Malformed(fmt::format("the transaction changes {} twice", name.text));
+    WEIRHOUSE_TRY(engine::ForeignChange change, ChangeOf(name.text, request));
+    commit.changes.push_back(std::move(change));
+  }
+  engine::ReplyOf reply;
+  if (const auto stored = StoredAs(ask, 204, ""))
+    reply = [stored](const std::vector<table::TablePtr>&) { return *stored; };
+  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, reply));
+  // What a run view stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().view;
+  return Reply{NoContent()};
+}
+}  // namespace weirhouse::rest

@@ -1,0 +1,142 @@
+#include "api/iceberg/idempotency.h"
+
+#include <fmt/format.h>
+
+#include "ground/base/digest.h"
+#include "ground/base/text.h"
+
+namespace weirhouse::rest {
+namespace {
+constexpr char kField[] = "idempotency-key";
+constexpr std::string_view kLoad = "@load ";
+constexpr std::size_t kUuidBytes = 36;
+
+bool IsUuid7(std::string_view text) {
+  if (text.size() != kUuidBytes) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (is_hyphen ? c != '-' : !is_hex) return false;
+  }
+  return text[14] == '7' && std::string_view("89abAB").find(text[19]) != std::string_view::npos;
+}
+
+std::string DigestOf(const Route& route, const http::HttpRequest& request) {
+  Sha256 digest;
+  digest.UpdateSized(route.operation);
+  for (const auto* fields : {&request.parameters, &request.query}) {
+    digest.UpdateInt(static_cast<std::int64_t>(fields->size()));
+    for (const auto& [name, value] : *fields) {
+      digest.UpdateSized(name);
+      digest.UpdateSized(value);
+    }
+  }
+  digest.UpdateSized(request.body);
+  return digest.Finish().ToHex();
+}
+
+Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored) {
+  http::HttpResponse response;
+  response.status = stored.status;
+  if (!stored.body.starts_with(kLoad)) {
+    response.body = stored.body;
+    return response;
+  }
+  const std::size_t end = stored.body.find('\n');
+  const std::string location = stored.body.substr(kLoad.size(), end - kLoad.size());
+  const std::string name = stored.body.substr(end + 1);
+  if (!location.empty()) {
+    auto table = table::LoadTable(ask.workspace.disk(), name, location);
+    if (table.ok()) return LoadReply(**table, Snapshots::kAll);
+  }
+  // The file is gone, or it was seen through a run view: a newer state is as good an answer.
+  WEIRHOUSE_TRY(const table::TablePtr table, engine::LoadForeign(ask.workspace, ask.caller, name));
+  WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name));
+  return LoadReply(*table, Snapshots::kAll, pointer ? pointer->metadata_location : std::string());
+}
+}  // namespace
+
+KeysAtWork::Hold::Hold(KeysAtWork& keys, std::string key) : keys_(keys), key_(std::move(key)) {
+  if (key_.empty()) return;
+  std::unique_lock lock(keys_.mutex_);
+  keys_.freed_.wait(lock, [this] { return !keys_.held_.contains(key_); });
+  keys_.held_.insert(key_);
+}
+
+KeysAtWork::Hold::~Hold() {
+  if (key_.empty()) return;
+  {
+    const std::lock_guard lock(keys_.mutex_);
+    keys_.held_.erase(key_);
+  }
+  keys_.freed_.notify_all();
+}
+
+Status TakeKey(const Route& route, Ask& ask) {
+  const auto found = ask.request.headers.find(kField);
+  if (route.kind == Kind::kRead || found == ask.request.headers.end()) return Status();
+  std::string key = found->second;
+  if (!IsUuid7(key)) {
+    return Status(Code::kInvalidInput, "the idempotency key is not a UUID of version 7")
+        .WithError("WH8091")
+        .WithHint("36 characters, for example 017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+  }
+  for (char& c : key) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  ask.caller.idempotency_key = fmt::format("{}:{}", ask.who().id, key);
+  ask.caller.request_digest = DigestOf(route, ask.request);
+  ask.reply_kept_until = ask.workspace.clock().Now() + kReplyKept;
+  return Status();
+}
+
+Result<std::optional<http::HttpResponse>> FindKept(Ask& ask) {
+  if (ask.caller.idempotency_key.empty()) return std::optional<http::HttpResponse>();
+  WEIRHOUSE_TRY(const auto stored, ask.workspace.catalog().FindReply(ask.caller.idempotency_key));
+  if (!stored) return std::optional<http::HttpResponse>();
+  if (stored->request != ask.caller.request_digest) {
+    return Status(Code::kInvalidInput, "the idempotency key was used for another request")
+        .WithError("WH8092")
+        .WithHint("make a new key for each request; repeat one only with the same request");
+  }
+  WEIRHOUSE_TRY(http::HttpResponse response, Rebuild(ask, *stored));
+  return std::optional<http::HttpResponse>(std::move(response));
+}
+
+void Keep(Ask& ask, const Reply& reply) {
+  auto stored =
+      StoredAs(ask, reply.response.status, reply.kept.empty() ? reply.response.body : reply.kept);
+  if (!stored) return;
+  const auto kept = ask.workspace.catalog().FindReply(stored->key);
+  if (kept.ok() && !*kept)
+    ask.workspace.catalog().KeepReply(*stored).Ignore("the answer is true without it");
+}
+
+bool IsSettled(int status) {
+  return status < 500 && status != 401 && status != 408 && status != 429;
+}
+
+std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body) {
+  if (ask.caller.idempotency_key.empty()) return std::nullopt;
+  catalog::StoredReply stored;
+  stored.key = ask.caller.idempotency_key;
+  stored.request = ask.caller.request_digest;
+  stored.status = status;
+  stored.body = std::move(body);
+  stored.kept_until = ask.reply_kept_until;
+  return stored;
+}
+
+engine::ReplyOf StoredAsLoad(const Ask& ask) {
+  if (ask.caller.idempotency_key.empty()) return {};
+  return [&ask](const std::vector<table::TablePtr>& tables) {
+    WEIRHOUSE_CHECK(tables.size() == 1);
+    return *StoredAs(ask, 200, KeptLoad(*tables.front()));
+  };
+}
+
+std::string KeptLoad(const table::TableMetadata& table) {
+  return fmt::format("{}{}\n{}", kLoad, table.metadata_location, table.name);
+}
+}  // namespace weirhouse::rest

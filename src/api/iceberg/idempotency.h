@@ -1,0 +1,64 @@
+// Answers kept under a client's key, so that asking again is answered again and does nothing.
+// Private to the folder.
+//
+// A reply is kept as its body; that of a load as "@load <metadata location>\n<table>", because
+// metadata files never change and each is far larger than its name.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "work/foreign/foreign_commit.h"
+#include "ground/platform/net/message.h"
+#include "api/iceberg/ask.h"
+#include "api/iceberg/route.h"
+
+namespace weirhouse::rest {
+
+inline constexpr std::string_view kKeyLifetime = "PT30M";  // ISO 8601, as clients are told
+inline constexpr std::chrono::minutes kReplyKept{40};      // longer, for clocks that differ
+
+// Keys whose first request is being worked on: a second waits until the first has its answer.
+class KeysAtWork {
+ public:
+  class Hold {
+   public:
+    Hold(KeysAtWork& keys, std::string key);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    KeysAtWork& keys_;
+    const std::string key_;  // empty: holds nothing
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  std::set<std::string> held_;  // guarded by mutex_
+};
+
+// Fills in the caller's key and digest, if the request has a key: kInvalidInput (WH8091) unless it
+// is a UUID of version 7.
+Status TakeKey(const Route& route, Ask& ask);
+// The answer kept under the request's key, if there is one; kInvalidInput (WH8092) if another
+// request was answered under it.
+Result<std::optional<http::HttpResponse>> FindKept(Ask& ask);
+// Keeps what no commit has kept. A reply that cannot be kept is sent all the same: what it tells of
+// has happened.
+void Keep(Ask& ask, const Reply& reply);
+// Whether asking again would end the same way.
+bool IsSettled(int status);
+
+// For commits: what is stored with them.
+std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body);
+engine::ReplyOf StoredAsLoad(const Ask& ask);
+std::string KeptLoad(const table::TableMetadata& table);
+}  // namespace weirhouse::rest

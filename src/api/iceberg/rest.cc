@@ -1,0 +1,164 @@
+#include "api/iceberg/rest.h"
+
+#include <fmt/format.h>
+
+#include "ground/base/text.h"
+#include "rules/policy/token.h"
+#include "api/iceberg/idempotency.h"
+#include "api/iceberg/route.h"
+
+namespace weirhouse::rest {
+namespace {
+using http::HttpRequest;
+using http::HttpResponse;
+using nlohmann::json;
+
+// What all handlers share.
+struct Service {
+  const Options& options;
+  KeysAtWork keys;
+};
+
+Status NotAuthorized(std::string why) {
+  return Status(Code::kPermissionDenied, std::move(why))
+      .WithError("WH8073")
+      .WithHint("an admin makes a token: wh token create");
+}
+
+Result<policy::Principal> PrincipalOf(engine::Workspace& workspace, const HttpRequest& request) {
+  WEIRHOUSE_TRY(const auto token, policy::FindToken(workspace.catalog(), request.token));
+  if (!token) return NotAuthorized("the token is not this project's");
+  WEIRHOUSE_TRY_STATUS(policy::CheckLive(*token, workspace.clock().Now()));
+  return token->who;
+}
+
+// A run view's token opens the view's prefix alone, and nothing else does.
+Status CheckPrefix(const policy::Principal& who, const HttpRequest& request) {
+  const auto run = request.parameters.find("run");
+  const std::string asked = run == request.parameters.end() ? "" : run->second;
+  const std::string own = who.view ? ToString(*who.view) : "";
+  if (asked == own) return Status();
+  return Status(Code::kPermissionDenied,
+                asked.empty()
+                    ? fmt::format("this token is of run view {} and good there alone", own)
+                    : fmt::format("this token is not of run view {}", EscapeControl(asked)))
+      .WithError("WH8095")
+      .WithHint(own.empty() ? "open it with the token that `wh run-view open` printed"
+                            : fmt::format("use it with …/iceberg/views/{}", own));
+}
+
+// One line of JSON for what policy refused.
+void Audit(const Service& service, const Route& route, const Ask& ask, const Status& refusal) {
+  if (!service.options.audit) return;
+  nlohmann::ordered_json line;
+  line["time"] = FormatTime(ask.workspace.clock().Now());
+  line["principal"] = ask.who().id;
+  line["name"] = ask.who().name;
+  line["role"] = policy::RoleName(ask.who().role);
+  if (ask.who().view) line["view"] = ToString(*ask.who().view);
+  line["action"] = route.operation;
+  line["table"] = Join(ask.tables, ", ");
+  line["code"] = refusal.error_code();
+  line["reason"] = refusal.message();
+  line["engine"] = ask.caller.engine;
+  line["remote"] = ask.caller.remote;
+  service.options.audit(
+      line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+// What the path names, for the audit line of one who does not get as far as the handler.
+std::vector<std::string> NamedByPath(const Ask& ask) {
+  const auto& parameters = ask.request.parameters;
+  if (parameters.count("table") != 0) return {TableAsked(ask).text};
+  if (parameters.count("view") != 0) return {ViewAsked(ask).text};
+  if (parameters.count("namespace") != 0) return {NamespaceAsked(ask).text};
+  return {};
+}
+
+// Runs the handler, unless the request was answered before.
+HttpResponse Answer(Service& service, const Route& route, Ask& ask) {
+  const KeysAtWork::Hold hold(service.keys, ask.caller.idempotency_key);
+  auto kept = FindKept(ask);
+  if (!kept.ok()) return ErrorReply(kept.status(), route.subject);
+  if (*kept) return **std::move(kept);
+
+  auto reply = route.handler(ask);
+  if (!ask.hidden_refusal.ok()) Audit(service, route, ask, ask.hidden_refusal);
+  if (reply.ok()) {
+    if (ask.committed && service.options.on_commit) service.options.on_commit();
+    Keep(ask, *reply);
+    return std::move(reply->response);
+  }
+  if (service.options.on_error) service.options.on_error(reply.status());
+  const ErrorKind kind = KindOf(reply.status(), route.subject);
+  if (kind.status == 403) Audit(service, route, ask, reply.status());
+  if (IsSettled(kind.status)) {
+    // Whoever else answered under this key (another daemon on the same catalog) was first.
+    kept = FindKept(ask);
+    if (kept.ok() && *kept) return **std::move(kept);
+    Keep(ask, {ErrorReply(reply.status(), route.subject)});
+  }
+  return ErrorReply(reply.status(), route.subject);
+}
+
+HttpResponse Serve(Service& service, const Route& route, const HttpRequest& request) {
+  auto lease = service.options.take();
+  if (!lease.ok()) return ErrorReply(lease.status(), route.subject);
+  engine::Workspace& workspace = (*lease)->workspace();
+  auto principal = PrincipalOf(workspace, request);
+  if (!principal.ok()) return ErrorReply(principal.status(), route.subject);
+  Ask ask{workspace, request, {}};
+  ask.caller.who = std::move(principal).value();
+  ask.caller.engine = EngineOf(request);
+  ask.caller.remote = request.remote;
+  ask.tables = NamedByPath(ask);
+  if (const Status status = CheckPrefix(ask.who(), request); !status.ok()) {
+    Audit(service, route, ask, status);
+    return ErrorReply(status, route.subject);
+  }
+  if (const Status status = TakeKey(route, ask); !status.ok())
+    return ErrorReply(status, route.subject);
+  if (route.body_bytes_max > 0) {
+    auto body = ParseBody(request.body);
+    if (!body.ok()) return ErrorReply(body.status(), route.subject);
+    ask.body = std::move(body).value();
+  }
+  return Answer(service, route, ask);
+}
+
+// The document is for everyone with a live token.
+HttpResponse ServeOpenApi(const Service& service, const HttpRequest& request) {
+  auto lease = service.options.take();
+  if (!lease.ok()) return ErrorReply(lease.status(), Subject::kCatalog);
+  const auto principal = PrincipalOf((*lease)->workspace(), request);
+  return principal.ok() ? OpenApiReply() : ErrorReply(principal.status(), Subject::kCatalog);
+}
+}  // namespace
+
+void AddRoutes(http::Router& router, const Options& options) {
+  const auto service = std::make_shared<Service>(options);
+  http::Area area;
+  area.prefix = "/iceberg";
+  area.requires_token = true;
+  area.hands_over_token = true;
+  area.free_names = true;
+  area.error_form = FaultReply;
+  router.AddArea(std::move(area));
+  for (const std::string_view base : {"/iceberg/v1", "/iceberg/views/{run}/v1"}) {
+    for (const Route& route : Routes()) {
+      http::RouteOptions route_options;
+      route_options.body_bytes_max = route.body_bytes_max;
+      route_options.is_slow = route.kind == Kind::kChange;
+      router.Add(
+          route.method, fmt::format("{}{}", base, route.path),
+          [service, &route](const HttpRequest& request) { return Serve(*service, route, request); },
+          route_options);
+    }
+  }
+  // JSON is YAML too.
+  for (const char* path : {"/iceberg/openapi.json", "/iceberg/openapi.yaml"}) {
+    router.Add("GET", path,
+               [service](const HttpRequest& request) { return ServeOpenApi(*service, request); });
+  }
+}
+}  // namespace weirhouse::rest

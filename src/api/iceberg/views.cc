@@ -1,0 +1,79 @@
+// Views, in Iceberg's sense: SQL with a name. (Run views are tables seen through a run.)
+#include <fmt/format.h>
+
+#include "api/iceberg/idempotency.h"
+#include "api/iceberg/route.h"
+
+namespace weirhouse::rest {
+namespace {
+using catalog::PointerKind;
+using nlohmann::json;
+
+engine::ViewReplyOf StoredAsView(const Ask& ask) {
+  if (ask.caller.idempotency_key.empty()) return {};
+  return [&ask](const engine::ForeignView& view) {
+    return *StoredAs(ask, 200, ViewReply(view.metadata_location, view.metadata).body);
+  };
+}
+}  // namespace
+
+Result<Reply> ListViews(Ask& ask) { return ListPointers(ask, PointerKind::kView); }
+
+Result<Reply> CreateView(Ask& ask) {
+  const Name name_space = NamespaceAsked(ask);
+  WEIRHOUSE_TRY(const std::string own_name, TextIn(ask.body, "name"));
+  const Name name = ChildOf(name_space, own_name);
+  ask.tables = {name.text};
+  WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
+  WEIRHOUSE_TRY_STATUS(name.problem);
+  WEIRHOUSE_TRY(
+      const engine::ForeignView view,
+      engine::CreateView(ask.workspace, ask.caller, name.text, ask.body, StoredAsView(ask)));
+  return Reply{ViewReply(view.metadata_location, view.metadata)};
+}
+
+Result<Reply> RegisterView(Ask& ask) {
+  const Name name_space = NamespaceAsked(ask);
+  WEIRHOUSE_TRY(const std::string own_name, TextIn(ask.body, "name"));
+  const Name name = ChildOf(name_space, own_name);
+  ask.tables = {name.text};
+  WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
+  WEIRHOUSE_TRY_STATUS(name.problem);
+  WEIRHOUSE_TRY(const std::string location, TextIn(ask.body, "metadata-location"));
+  WEIRHOUSE_TRY(
+      const engine::ForeignView view,
+      engine::RegisterView(ask.workspace, ask.caller, name.text, location, StoredAsView(ask)));
+  return Reply{ViewReply(view.metadata_location, view.metadata)};
+}
+
+Result<Reply> LoadView(Ask& ask) {
+  WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
+  WEIRHOUSE_TRY(const engine::ForeignView view,
+                engine::LoadView(ask.workspace, ask.caller, pointer.name));
+  return Reply{ViewReply(view.metadata_location, view.metadata)};
+}
+
+Result<Reply> ViewExists(Ask& ask) {
+  WEIRHOUSE_TRY_STATUS(PointerOf(ask, ViewAsked(ask), PointerKind::kView).status());
+  return Reply{NoContent()};
+}
+
+Result<Reply> ReplaceView(Ask& ask) {
+  WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
+  WEIRHOUSE_TRY(const json requirements, ArrayIn(ask.body, "requirements"));
+  WEIRHOUSE_TRY(const json updates, ArrayIn(ask.body, "updates"));
+  WEIRHOUSE_TRY(const engine::ForeignView view,
+                engine::ReplaceView(ask.workspace, ask.caller, pointer.name, requirements, updates,
+                                    StoredAsView(ask)));
+  return Reply{ViewReply(view.metadata_location, view.metadata)};
+}
+
+Result<Reply> DropView(Ask& ask) {
+  WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
+  WEIRHOUSE_TRY_STATUS(
+      engine::DropView(ask.workspace, ask.caller, pointer.name, StoredAs(ask, 204, "")));
+  return Reply{NoContent()};
+}
+
+Result<Reply> RenameView(Ask& ask) { return Rename(ask, PointerKind::kView); }
+}  // namespace weirhouse::rest

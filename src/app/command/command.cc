@@ -1,0 +1,225 @@
+#include "app/command/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "ground/base/thread.h"
+#include "app/command/context.h"
+#include "app/command/daemon_link.h"
+#include "app/command/print/error_printer.h"
+#include "app/command/host_verb.h"
+#include "app/command/verbs.h"
+#include "work/workspace/cache_damage.h"
+
+namespace weirhouse::command {
+namespace {
+constexpr std::pair<std::string_view, VerbFunction> kVerbs[] = {
+    {"init", RunInit},
+    {"demo-data", RunDemoData},
+    {"doctor", RunDoctor},
+    {"validate", RunValidate},
+    {"plan", RunPlan},
+    {"apply", RunApply},
+    {"ingest", RunIngest},
+    {"run", RunRun},
+    {"status", RunStatus},
+    {"token new", RunTokenNew},
+    {"token create", RunTokenCreate},
+    {"token list", RunTokenList},
+    {"token revoke", RunTokenRevoke},
+    {"policy show", RunPolicyShow},
+    {"policy export", RunPolicyExport},
+    {"contract list", RunContractList},
+    {"contract show", RunContractShow},
+    {"contract diff", RunContractDiff},
+    {"contract history", RunContractHistory},
+    {"contract publish", RunContractPublish},
+    {"gate list", RunGateList},
+    {"gate show", RunGateShow},
+    {"gate history", RunGateHistory},
+    {"gate override", RunGateOverride},
+    {"gate discard", RunGateDiscard},
+    {"run-view open", RunRunViewOpen},
+    {"run-view list", RunRunViewList},
+    {"run-view show", RunRunViewShow},
+    {"run-view publish", RunRunViewPublish},
+    {"run-view discard", RunRunViewDiscard},
+    {"quarantine list", RunQuarantineList},
+    {"quarantine show", RunQuarantineShow},
+    {"quarantine retry", RunQuarantineRetry},
+    {"table list", RunTableList},
+    {"table show", RunTableShow},
+    {"table history", RunTableHistory},
+    {"table files", RunTableFiles},
+    {"table diff", RunTableDiff},
+    {"table compact", RunTableCompact},
+    {"table expire", RunTableExpire},
+    {"table rollback", RunTableRollback},
+    {"table tag", RunTableTag},
+    {"gc", RunGc},
+    {"sql", RunSql},
+    {"feature list", RunFeatureList},
+    {"feature show", RunFeatureShow},
+    {"feature get", RunFeatureGet},
+    {"train-set build", RunTrainSetBuild},
+    {"train-set list", RunTrainSetList},
+    {"train-set show", RunTrainSetShow},
+    {"model train", RunModelTrain},
+    {"model deploy", RunModelDeploy},
+    {"model list", RunModelList},
+    {"model show", RunModelShow},
+    {"predict", RunPredict},
+    {"skew", RunSkew},
+    {"trace", RunTrace},
+    {"reproduce", RunReproduce},
+    {"verify", RunVerify},
+    {"names", RunNames},
+};
+
+// Line `number` of a file of the project, for the caret.
+std::optional<std::string> LineOfFile(const std::string& path, int number) {
+  std::ifstream file(path);
+  std::string line;
+  for (int at = 1; std::getline(file, line); ++at) {
+    if (at == number) return line;
+  }
+  return std::nullopt;
+}
+
+int Print(Context& context, const Status& status) {
+  context.progress().Finish();
+  const Invocation& invocation = context.invocation();
+  if (invocation.json || invocation.jsonl) {
+    context.streams().Out(Dump(ErrorAsJson(status)) + "\n");
+    return ExitCode(status.code());
+  }
+  ErrorStyle style;
+  style.color = invocation.color && invocation.stderr_is_terminal;
+  style.columns = invocation.columns;
+  style.nothing_was_run = !context.writes();
+  const auto root = context.Root();
+  style.line_of = [&](const std::string& path, int line) -> std::optional<std::string> {
+    if (!root.ok() && !path.starts_with("/")) return std::nullopt;
+    return LineOfFile(path.starts_with("/") ? path : *root + "/" + path, line);
+  };
+  context.streams().Err(FormatError(status, style));
+  return ExitCode(status.code());
+}
+
+// Another process holds the project: the daemon, if one listens. Else nothing.
+std::optional<int> HandOver(Context& context, const Status& status) {
+  if (context.host() != nullptr || status.error_code() != "WH8001") return std::nullopt;
+  const auto root = context.Root();
+  if (!root.ok()) return std::nullopt;
+  const auto code = RunInDaemon(*root, context.invocation(), context.streams());
+  if (!code.ok()) return Print(context, code.status());
+  return *code;
+}
+}  // namespace
+
+VerbFunction FindVerbFunction(std::string_view name) {
+  for (const auto& [verb, function] : kVerbs) {
+    if (verb == name) return function;
+  }
+  return nullptr;
+}
+
+namespace {
+// Nothing that is thrown leaves the verb.
+Result<int> Attempt(Context& context, bool* thrown) {
+  const std::string& verb = context.invocation().verb;
+  const VerbFunction function = FindVerbFunction(verb);
+  if (function == nullptr)
+    return UsageError(fmt::format("unknown verb \"{}\"", verb), "`wh --help` lists them");
+  try {
+    return function(context);
+  } catch (...) {
+    *thrown = true;
+    return StatusOfException();
+  }
+}
+
+int End(Context& context, const Result<int>& code) {
+  if (!code.ok()) {
+    if (const std::optional<int> handed = HandOver(context, code.status())) return *handed;
+  }
+  const int exit = code.ok() ? *code : Print(context, code.status());
+  context.FinishDeliveries();
+  // What fails after Ctrl-C fails because of it.
+  return !code.ok() && context.streams().Cancelled() ? kExitInterrupted : exit;
+}
+
+void SayMended(Context& context) {
+  const auto root = context.Root();
+  if (!root.ok()) return;
+  const std::string line = engine::TakeMendedLine(*root + "/.weirhouse");
+  if (!line.empty()) context.Say(line);
+}
+
+// A verb of this process came upon a damaged cache, and has closed the project: makes the cache
+// anew and runs the verb again. Where another process writes, files may have gone because that one
+// replaced them: then the verb is handed to it, or only begun again.
+int RunMended(const Invocation& invocation, Streams& streams, const Status& damage) {
+  Context context(invocation, streams, nullptr);
+  const auto project = context.Project();
+  if (!project.ok()) return Print(context, project.status());
+  const Status mended = engine::MendCaches(*project, damage);
+  SayMended(context);
+  if (mended.error_code() == "WH8001") {
+    if (const std::optional<int> handed = HandOver(context, mended)) return *handed;
+  } else if (!mended.ok()) {
+    return Print(context, mended);
+  }
+  const std::string& verb = invocation.verb;
+  if (verb == "ingest" || verb == "run" || verb == "apply") {
+    context.Say("note: `wh " + verb +
+                "` began again; what it had committed before stands, is in "
+                "`wh status`, and not in what follows");
+  }
+  bool thrown = false;
+  return End(context, Attempt(context, &thrown));
+}
+}  // namespace
+
+int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
+              Aftermath* aftermath) {
+  Context context(invocation, streams, &host);
+  bool thrown = false;
+  const Result<int> code = Attempt(context, &thrown);
+  if (thrown) *aftermath = Aftermath::kThrown;
+  if (EndsWriter(code.status())) *aftermath = Aftermath::kReplaced;
+  if (engine::IsCacheDamage(code.status())) {
+    *aftermath = Aftermath::kCacheDamaged;
+    const Status noted = engine::NoteCacheDamage(host.workspace->state_folder(), code.status());
+    if (noted.ok() && mends) return ExitCode(code.status().code());
+  }
+  return End(context, code);
+}
+
+int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
+  if (host != nullptr) {
+    Aftermath aftermath = Aftermath::kNone;
+    return RunInHost(invocation, streams, *host, /*mends=*/false, &aftermath);
+  }
+  Status damage;
+  {
+    Context context(invocation, streams, nullptr);
+    bool thrown = false;
+    const Result<int> code = Attempt(context, &thrown);
+    SayMended(context);
+    if (!engine::IsCacheDamage(code.status())) return End(context, code);
+    damage = code.status();
+  }
+  return RunMended(invocation, streams, damage);
+}
+
+int PrintError(const Invocation& invocation, Streams& streams, const Status& status) {
+  Context context(invocation, streams, nullptr);
+  return Print(context, status);
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,41 @@
+// All verbs, run in this process: the core library calls it for the command line, the daemon for
+// commands that come over its socket.
+#pragma once
+
+#include <string_view>
+
+#include "app/command/invocation.h"
+#include "work/serving/predictions.h"
+
+namespace weirhouse::engine {
+class Workspace;
+class PredictionService;
+}  // namespace weirhouse::engine
+
+namespace weirhouse::command {
+
+// Where a verb's words go. Threads: called from the working thread only.
+class Streams {
+ public:
+  virtual ~Streams() = default;
+  virtual void Out(std::string_view text) = 0;  // data
+  virtual void Err(std::string_view text) = 0;  // talk, progress, errors
+  virtual bool Cancelled() = 0;                 // Ctrl-C once: finish the unit, then stop
+};
+
+// A project that is open already: the daemon's. Both live as long as the call.
+struct Host {
+  engine::Workspace* workspace = nullptr;
+  engine::PredictionService* predictions = nullptr;
+};
+
+// Runs a verb to its end and returns the exit code (0 ok, 1 internal error, 2 invalid input, 3 gate
+// failed or a file or a whole batch refused, 4 contract refused, 5 conflict, 6 not found, 7
+// permission denied, 8 unavailable, 9 corruption or difference, 10 changes, 130 interrupted).
+// Errors are printed, nothing is thrown. Where another process holds the project and listens (a
+// daemon), a verb that writes is handed to it.
+int RunCommand(const Invocation& invocation, Streams& streams, Host* host = nullptr);
+
+// Prints `status` as RunCommand does and returns its exit code.
+int PrintError(const Invocation& invocation, Streams& streams, const Status& status);
+}  // namespace weirhouse::command

@@ -1,0 +1,237 @@
+#include "app/command/context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <thread>
+
+#include "ground/base/text.h"
+#include "app/command/daemon_link.h"
+#include "work/workspace/project_applied.h"
+
+namespace weirhouse::command {
+using nlohmann::json;
+namespace {
+constexpr std::chrono::seconds kDeliveryBound{5};
+constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
+constexpr std::chrono::milliseconds kLockLookEvery{100};
+
+std::string Placed(const std::optional<SourceSpan>& span, const std::string& message) {
+  const std::string said = EscapeControl(message);
+  if (!span) return said;
+  return fmt::format("{}:{}:{}: {}", EscapeControl(span->path), span->line, span->column, said);
+}
+}  // namespace
+
+Context::Context(const Invocation& invocation, Streams& streams, Host* host)
+    : invocation_(invocation),
+      streams_(streams),
+      host_(host),
+      progress_(invocation, streams, SystemClock()) {}
+Context::~Context() = default;
+
+Result<std::string> Context::Root() {
+  if (!root_.empty()) return root_;
+  WEIRHOUSE_TRY(root_, engine::FindProjectRoot(PathOf(invocation_.project)));
+  return root_;
+}
+
+std::string Context::PathOf(const std::string& path) const {
+  if (path.empty()) return invocation_.cwd;
+  return path.starts_with("/") ? path : invocation_.cwd + "/" + path;
+}
+
+Result<std::shared_ptr<const engine::ProjectDefinition>> Context::Project() {
+  if (host_ != nullptr) return host_->workspace->shared_project();
+  if (project_ == nullptr) {
+    WEIRHOUSE_TRY(const std::string root, Root());
+    WEIRHOUSE_TRY(project_, engine::LoadProject(root, invocation_.profile));
+  }
+  return project_;
+}
+
+Result<engine::Workspace*> Context::Reading() {
+  if (host_ != nullptr) return host_->workspace;
+  if (workspace_ == nullptr) {
+    auto project = Project();
+    if (!project.ok() && !root_.empty()) project = AppliedInstead(project.status());
+    if (!project.ok()) return project.status();
+    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(*project, engine::Access::kRead));
+  }
+  return workspace_.get();
+}
+
+Result<engine::Workspace*> Context::ReadingFiles() {
+  WEIRHOUSE_TRY_STATUS(Project().status());
+  return Reading();
+}
+
+Result<std::shared_ptr<const engine::ProjectDefinition>> Context::AppliedInstead(
+    const Status& why) {
+  auto applied = engine::LoadAppliedProject(root_, invocation_.profile);
+  if (!applied.ok()) return why;  // what must be mended first
+  shows_applied_ = Placed(why.span(), why.message());
+  for (const Diagnostic& one : why.diagnostics())
+    shows_applied_ += "\n  " + Placed(one.span, one.message);
+  Say("warning: shown is the project as it was applied last; its files have errors (`wh validate` "
+      "tells more): " +
+      shows_applied_);
+  return std::move(applied).value();
+}
+
+Result<engine::Workspace*> Context::Writing() {
+  if (host_ != nullptr) {
+    const std::string& profile = host_->workspace->project().profile.name;
+    if (!invocation_.profile.empty() && invocation_.profile != profile) {
+      return Status(Code::kConflict,
+                    fmt::format("the daemon serves profile \"{}\", asked for \"{}\"", profile,
+                                invocation_.profile))
+          .WithError("WH8032")
+          .WithHint("stop the daemon, or leave --profile out");
+    }
+    writes_ = true;
+    return host_->workspace;
+  }
+  WEIRHOUSE_CHECK(workspace_ == nullptr || writes_);
+  if (workspace_ == nullptr) {
+    WEIRHOUSE_TRY(workspace_, OpenToWrite());
+    writes_ = true;
+    if (workspace_->clock_went_back()) Say("warning: " + *workspace_->clock_went_back());
+    courier_ = engine::Courier::Start(
+        [this](const engine::Courier::Body& body) { return body(*workspace_); },
+        [this](std::string_view line) {
+          const std::lock_guard lock(told_mutex_);
+          told_.emplace_back(line);
+        });
+  }
+  return workspace_.get();
+}
+
+Result<std::unique_ptr<engine::Workspace>> Context::OpenToWrite() {
+  WEIRHOUSE_TRY(auto project, Project());
+  const std::chrono::nanoseconds last = SystemClock().Monotonic() + kLockWait;
+  while (true) {
+    auto opened = engine::Workspace::Open(project, engine::Access::kWrite);
+    if (opened.ok() || opened.status().error_code() != "WH8001" ||
+        opened.status().code() != Code::kUnavailable)
+      return opened;
+    const int daemon = ConnectToDaemon(project->root);
+    if (daemon >= 0) close(daemon);
+    if (daemon >= 0 || streams_.Cancelled() || SystemClock().Monotonic() > last) return opened;
+    std::this_thread::sleep_for(kLockLookEvery);
+  }
+}
+
+void Context::FinishDeliveries() {
+  if (courier_ == nullptr) return;
+  std::fflush(stdout);  // nobody waits for the answer because a receiver is slow
+  courier_->Finish(kDeliveryBound, [this] { return streams_.Cancelled(); });
+  courier_.reset();
+  for (const std::string& line : told_) Say("note: " + line);
+}
+
+void Context::Line(std::string_view line) {
+  if (wants_json()) return;
+  progress_.Finish();
+  streams_.Out(std::string(line) + "\n");
+}
+
+void Context::Say(std::string_view line) {
+  progress_.Finish();
+  if (!invocation_.quiet) streams_.Err(std::string(line) + "\n");
+}
+
+void Context::Answer(json document) {
+  if (!wants_json()) return;
+  progress_.Finish();
+  document["schema_version"] = 1;
+  if (!shows_applied_.empty()) document["files_refused"] = shows_applied_;
+  streams_.Out(Dump(document) + "\n");
+}
+
+void Context::Print(const Listing& listing) {
+  progress_.Finish();
+  if (invocation_.jsonl) {
+    streams_.Out(listing.AsJsonLines());
+  } else if (invocation_.json) {
+    Answer({{listing.name(), listing.AsJson()}});
+  } else {
+    streams_.Out(listing.AsText());
+  }
+}
+
+Result<std::int64_t> Context::IntOption(std::string_view name, std::int64_t fallback,
+                                        std::int64_t minimum, std::int64_t maximum) const {
+  const std::optional<std::string> text = invocation_.Option(name);
+  if (!text) return fallback;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size() || value < minimum ||
+      value > maximum) {
+    return UsageError(fmt::format("--{} wants a whole number from {} to {}, found \"{}\"", name,
+                                  minimum, maximum, *text));
+  }
+  return value;
+}
+
+Result<std::map<std::string, std::string>> Context::NamedTexts(
+    const std::vector<std::string>& texts) const {
+  std::map<std::string, std::string> named;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return UsageError(fmt::format("expected NAME=VALUE, found \"{}\"", text));
+    if (!named.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+      return UsageError(fmt::format("\"{}\" is given twice", text.substr(0, equals)));
+  }
+  return named;
+}
+
+Result<json> Context::Assignments(const std::vector<std::string>& texts) const {
+  json object = json::object();
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return UsageError(fmt::format("expected NAME=VALUE, found \"{}\"", text));
+    const std::string value = text.substr(equals + 1);
+    json parsed = json::parse(value, nullptr, /*allow_exceptions=*/false);
+    // Only what cannot be meant as text: "1e5" and "007" stay what was typed if they are no number.
+    const bool typed = parsed.is_number() || parsed.is_boolean() || parsed.is_null();
+    object[text.substr(0, equals)] = typed ? parsed : json(value);
+  }
+  return object;
+}
+
+Result<std::optional<EventTime>> Context::AtTime() const {
+  if (invocation_.at.empty()) return std::optional<EventTime>();
+  auto time = ParseTimeMicros(invocation_.at, /*zoneless_is_utc=*/true);
+  if (!time.ok()) {
+    return UsageError(fmt::format("--at is {}", time.status().message()),
+                      "for example --at 2013-12-30T20:15:00Z");
+  }
+  return std::optional<EventTime>(EventTimeOfMicros(*time));
+}
+
+Status Context::Confirm(std::string_view question) {
+  if (invocation_.yes) return Status();
+  if (host_ != nullptr || invocation_.no_input || !invocation_.stderr_is_terminal ||
+      isatty(STDIN_FILENO) == 0) {
+    return UsageError(fmt::format("nobody can be asked: {}", question), "say --yes");
+  }
+  progress_.Finish();
+  streams_.Err(fmt::format("{} [y/N] ", question));
+  char answer[16] = {};
+  if (std::fgets(answer, sizeof(answer), stdin) != nullptr &&
+      (answer[0] == 'y' || answer[0] == 'Y'))
+    return Status();
+  return Status(Code::kInvalidInput, "stopped: the answer was not yes").WithError("WH8033");
+}
+
+Status UsageError(std::string message, std::string hint) {
+  return Status(Code::kInvalidInput, std::move(message))
+      .WithError("WH8033")
+      .WithHint(std::move(hint));
+}
+}  // namespace weirhouse::command

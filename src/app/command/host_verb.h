@@ -1,0 +1,31 @@
+// A verb in a project that stays open when the verb has ended: what it leaves behind.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "app/command/command.h"
+
+namespace weirhouse::command {
+
+// Of the catalog: another process has claimed the project since this one opened it …
+inline constexpr std::string_view kReplacedError = "WH7100";
+// … or its file is not where it was opened.
+inline constexpr std::string_view kMovedError = "WH7069";
+// Whether nothing more is taken of this process, whatever it tries.
+inline bool EndsWriter(const Status& status) {
+  return status.error_code() == kReplacedError || status.error_code() == kMovedError;
+}
+
+enum class Aftermath : std::uint8_t {
+  kNone,
+  kThrown,        // memory ran out, or a bug: what is kept in memory may be half done
+  kReplaced,      // another process writes to the project: nothing of this one is taken any more
+  kCacheDamaged,  // noted (work/workspace/cache_damage.h): mended where the project is opened anew
+};
+
+// As RunCommand. `mends`: the caller opens a project with a damaged cache anew and runs the verb
+// again, so that nothing of the damage is printed.
+int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
+              Aftermath* aftermath);
+}  // namespace weirhouse::command

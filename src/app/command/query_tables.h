@@ -1,0 +1,73 @@
+// The tables that `wh sql` may read, by name: those of the catalog, records, seeds, and the
+// catalog's own state as system.*. Private to command/.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/status.h"
+#include "work/workspace/workspace.h"
+#include "ground/iceberg/table.h"
+#include "rules/transform/upsert/loser_table.h"
+
+namespace weirhouse::command {
+
+// What --at asks for: a commit, which every table has a state of, or a snapshot, branch or tag,
+// which each table named must have. Neither: as things stand.
+struct AsOf {
+  std::optional<CommitSeq> commit;
+  std::string snapshot;  // an Iceberg snapshot id, a branch or a tag
+};
+// "1101", "processed.arrival@1101" or a time (the last commit before it) name a commit; a greater
+// number and any other word a snapshot.
+Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at);
+
+// The tables as one committed state holds them, whatever is committed while they are read.
+class QueryTables {
+ public:
+  // Notes where all tables stand, and of the system's those that `choose` picks; it is given all
+  // names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
+  using Chooser = std::function<Result<std::vector<std::string>>(const std::vector<std::string>&)>;
+  static Result<QueryTables> Open(engine::Workspace& workspace, AsOf at, const Chooser& choose);
+
+  const std::vector<std::string>& chosen() const { return chosen_; }
+  // Column names and types of a chosen table, hidden ones included, without its rows.
+  Result<std::shared_ptr<arrow::Schema>> Schema(const std::string& name) const;
+  // Its rows. `columns` empty = all, hidden ones included.
+  Result<std::shared_ptr<arrow::Table>> Rows(const std::string& name,
+                                             const std::vector<std::string>& columns) const;
+
+ private:
+  struct TableThen;
+  QueryTables(engine::Workspace& workspace, AsOf at) : workspace_(&workspace), at_(std::move(at)) {}
+  // Absent: there is none yet.
+  Result<std::optional<table::TablePtr>> Find(const std::string& name) const;
+  Result<TableThen> FindThen(const table::TablePtr& table) const;
+  Result<std::shared_ptr<arrow::Table>> CatalogRows(const std::string& name,
+                                                    const std::vector<std::string>& columns) const;
+  Result<std::shared_ptr<arrow::Table>> SystemRows(const std::string& name) const;
+
+  engine::Workspace* workspace_;
+  AsOf at_;
+  CommitSeq seq_;                                // the last commit
+  std::map<std::string, std::string> metadata_;  // table → location of its metadata
+  std::map<std::string, std::shared_ptr<arrow::Table>> system_;
+  std::vector<std::string> chosen_;
+};
+// All names of the tables that there are now.
+Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
+
+// ---- system.* (system_tables.cc)
+std::vector<std::string> SystemTableNames();
+Result<std::shared_ptr<arrow::Table>> SystemTable(engine::Workspace& workspace,
+                                                  const std::string& name);
+// system.losers as it stands: see rules/transform/upsert/loser_table.h.
+Result<std::shared_ptr<arrow::Table>> LosersTable(
+    const std::vector<transform::StoredLoser>& losers);
+}  // namespace weirhouse::command

@@ -1,0 +1,284 @@
+#include "app/command/verb/run_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/base/text.h"
+#include "app/command/verbs.h"
+#include "work/pipeline/batch/refusals.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/workspace.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
+                                        "filtered",  "quarantined", "excluded"};
+constexpr std::string_view kHistory = "_history";
+constexpr std::size_t kUntakenShown = 20;
+
+std::string ProcessedPart(const engine::RunSummary& summary) {
+  std::string text;
+  for (const auto& [name, rows] : summary.rows_by_table) {
+    if (!name.starts_with("processed.") || name.ends_with(kHistory)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name.substr(name.find('.') + 1),
+                        WithThousands(rows));
+    const auto history = summary.rows_by_table.find(name + std::string(kHistory));
+    if (history != summary.rows_by_table.end())
+      text += fmt::format(" (history {})", WithThousands(history->second));
+  }
+  return text;
+}
+
+std::int64_t ViewCount(const engine::RunSummary& summary) {
+  std::int64_t views = 0;
+  for (const auto& [name, rows] : summary.rows_by_table) views += name.starts_with("feature.");
+  return views;
+}
+
+std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
+  std::string text;
+  for (const auto& [state, count] : verdicts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", WithThousands(count), state);
+  return text;
+}
+
+// Whether the counts are the states of the very records that came: no earlier one left its state.
+bool AreThese(const engine::RunSummary& summary) {
+  std::int64_t sum = 0;
+  for (const auto& [state, count] : summary.states) {
+    // A correction takes the place of the record before it, which is counted here.
+    if (count < 0 || (count > 0 && (state == "superseded" || state == "conflict"))) return false;
+    sum += count;
+  }
+  return sum == summary.records;
+}
+
+// "+0 processed, +2 superseded": of all records, whenever they came.
+std::string FormatChanges(const std::map<std::string, std::int64_t>& states) {
+  std::string text;
+  for (const std::string_view state : kStates) {
+    const auto found = states.find(std::string(state));
+    const std::int64_t count = found == states.end() ? 0 : found->second;
+    if (count == 0 && state != "processed") continue;
+    text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count < 0 ? "-" : "+",
+                        WithThousands(count < 0 ? -count : count), state);
+  }
+  return text;
+}
+
+std::string IngestLine(const engine::RunSummary& summary) {
+  std::string line =
+      fmt::format("ingest     {} object{}  {} records", WithThousands(summary.objects),
+                  summary.objects == 1 ? "" : "s", WithThousands(summary.records));
+  if (!summary.states.empty())
+    line += AreThese(summary) ? " = " + FormatStates(summary.states)
+                              : "; in all " + FormatChanges(summary.states);
+  if (summary.duplicate_objects > 0)
+    line +=
+        fmt::format("     {} objects again, unchanged", WithThousands(summary.duplicate_objects));
+  return line;
+}
+
+void PrintSummary(Context& context, const engine::RunSummary& summary) {
+  if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
+    if (!summary.halted) context.Line("nothing waited");
+    return;
+  }
+  if (summary.objects + summary.duplicate_objects > 0) context.Line(IngestLine(summary));
+
+  std::string processed = ProcessedPart(summary);
+  const std::int64_t views = ViewCount(summary);
+  if (views > 0)
+    processed += fmt::format("{}features {} view{}", processed.empty() ? "" : "     ", views,
+                             views == 1 ? "" : "s");
+  std::vector<std::string> gates;
+  for (const auto& [name, verdicts] : summary.gates) {
+    if (!processed.empty() && verdicts.size() == 1 && verdicts.begin()->first == "passed") {
+      processed += fmt::format("     gate {} {}", name, GatePart(verdicts));
+      continue;
+    }
+    std::int64_t runs = 0;
+    for (const auto& [state, count] : verdicts) runs += count;
+    gates.push_back(fmt::format("gate {} {} run{}: {}", name, WithThousands(runs),
+                                runs == 1 ? "" : "s", GatePart(verdicts)));
+  }
+  if (!processed.empty()) {
+    context.Line("processed  " + processed);
+  } else if (summary.objects + summary.duplicate_objects == 0) {
+    context.Line(fmt::format("done       {} commit{}", WithThousands(summary.commits),
+                             summary.commits == 1 ? "" : "s"));
+  }
+  for (const std::string& gate : gates) context.Line(gate);
+}
+
+// "processed.arrival@1101": what the halted run would have moved, and where it stands.
+std::string HaltedAt(engine::Workspace& workspace, RunId run) {
+  const auto verdicts = workspace.catalog().Verdicts({std::nullopt, run, 1000});
+  if (!verdicts.ok()) return "";
+  std::vector<std::string> tables;
+  for (const catalog::VerdictRecord& verdict : *verdicts) {
+    if (verdict.state != "failed" && verdict.state != "error" && verdict.state != "not_evaluated")
+      continue;
+    const auto last = workspace.catalog().LastSeq();
+    const auto snapshot = last.ok() ? workspace.catalog().SnapshotAsOf(verdict.table, *last)
+                                    : Result<std::optional<catalog::SnapshotRecord>>(last.status());
+    const bool exists = snapshot.ok() && snapshot->has_value();
+    tables.push_back(exists ? fmt::format("{}@{}", verdict.table, (*snapshot)->seq.value())
+                            : verdict.table);
+  }
+  return Join(tables, ", ");
+}
+
+void PrintHalt(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
+  const std::string run = ToString(*summary.halted);
+  context.progress().Finish();
+  context.streams().Err(
+      EscapeControl(summary.halted_message) +
+      fmt::format(". Nothing published; downstream halted at {}\n",
+                  EscapeControl(HaltedAt(workspace, *summary.halted))) +
+      fmt::format("  look: wh gate show {0}     recorded in lineage: publish "
+                  "anyway, wh gate override {0} --reason TEXT; or leave the batch "
+                  "out, wh gate discard {0} --reason TEXT\n",
+                  run));
+}
+}  // namespace
+
+std::string FormatStates(const std::map<std::string, std::int64_t>& states) {
+  std::string sum;
+  std::string none;
+  for (const std::string_view state : kStates) {
+    const auto found = states.find(std::string(state));
+    const std::int64_t count = found == states.end() ? 0 : found->second;
+    if (count == 0) {
+      none += fmt::format("{}{}", none.empty() ? "" : ", ", state);
+    } else {
+      sum += fmt::format("{}{} {}", sum.empty() ? "" : " + ", WithThousands(count), state);
+    }
+  }
+  if (sum.empty()) return "0";
+  return none.empty() ? sum : fmt::format("{} (0 {})", sum, none);
+}
+
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files) {
+  std::size_t shown = 0;
+  for (const auto& [path, why] : files) {
+    if (shown++ == kUntakenShown) {
+      context.Say(fmt::format("warning: and {} files more that are not taken in: --json has all",
+                              files.size() - kUntakenShown));
+      return;
+    }
+    context.Say(
+        fmt::format("warning: not taken in: {}: {}", EscapeControl(path), EscapeControl(why)));
+  }
+}
+
+json ToJson(const std::optional<engine::BehindHalt>& behind) {
+  if (!behind) return json();
+  return {{"run", ToString(behind->run)}, {"records", behind->records}};
+}
+
+std::string Story(const engine::BehindHalt& behind) {
+  return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
+                     WithThousands(behind.records), behind.records == 1 ? "record" : "records",
+                     ToString(behind.run));
+}
+
+json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+  json list = json::array();
+  for (const engine::OverdueCheck& check : overdue) {
+    list.push_back({{"gate", check.gate},
+                    {"table", check.table},
+                    {"owner", check.owner.empty() ? json() : json(check.owner)},
+                    {"check", check.check},
+                    {"state", check.warns ? "warned" : "failed"},
+                    {"newest", FormatTime(check.newest)},
+                    {"since", FormatTime(check.since)},
+                    {"max", check.max_text}});
+  }
+  return list;
+}
+
+json ToJson(const engine::RunSummary& summary) {
+  json document = {{"objects", summary.objects},
+                   {"duplicate_objects", summary.duplicate_objects},
+                   {"records", summary.records},
+                   {"states", summary.states},
+                   {"rows_by_table", summary.rows_by_table},
+                   {"gates", summary.gates},
+                   {"warnings", summary.warnings},
+                   {"batches", summary.batches},
+                   {"commits", summary.commits},
+                   {"unmatched_files", summary.unmatched_files},
+                   {"untaken_files", summary.untaken_files},
+                   {"refused_objects", summary.refused_objects},
+                   {"refused", json::array()},
+                   {"refused_batches", json::array()},
+                   {"quarantined", json::array()},
+                   {"overdue", ToJson(summary.overdue)},
+                   {"halted", nullptr}};
+  for (const engine::RefusedObject& refused : summary.refused) {
+    document["refused"].push_back({{"object", refused.object},
+                                   {"reason", refused.reason},
+                                   {"found", refused.found},
+                                   {"records", refused.records}});
+  }
+  for (const engine::RefusedBatch& refused : summary.refused_batches) {
+    document["refused_batches"].push_back(
+        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
+  }
+  for (const engine::QuarantineReason& reason : summary.quarantined) {
+    document["quarantined"].push_back({{"source", reason.source},
+                                       {"reason", reason.reason},
+                                       {"records", reason.records},
+                                       {"first", reason.first},
+                                       {"found", reason.found}});
+  }
+  if (summary.halted) {
+    document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
+  }
+  return document;
+}
+
+int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
+  context.progress().Finish();
+  const bool cancelled = context.progress().was_cancelled();
+  json document = ToJson(summary);
+  document["interrupted"] = cancelled;
+  context.Answer(std::move(document));
+  if (!context.wants_json()) PrintSummary(context, summary);
+  for (const std::string& warning : summary.warnings) context.Say("  " + EscapeControl(warning));
+  for (const std::string& file : summary.unmatched_files) {
+    context.Say(fmt::format("warning: not landed, its name fits no batch pattern: {}",
+                            EscapeControl(file)));
+  }
+  SayUntaken(context, summary.untaken_files);
+  const std::vector<std::string> refused = engine::RefusalLines(summary);
+  for (const std::string& line : refused) {
+    // What was refused whole is told to those too who want no talk.
+    if (summary.refuses()) {
+      context.streams().Err(EscapeControl(line) + "\n");
+    } else {
+      context.Say("  " + EscapeControl(line));
+    }
+  }
+  if (!refused.empty()) context.Say("  look: wh quarantine list --by reason; the bytes are kept");
+  if (summary.halted) {
+    PrintHalt(context, workspace, summary);
+    return kExitGateFailed;
+  }
+  bool overdue = false;
+  for (const engine::OverdueCheck& check : summary.overdue) {
+    context.streams().Err(
+        fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
+    overdue = overdue || !check.warns;
+  }
+  if (cancelled) {
+    context.Say("interrupted: all that was committed stands; `wh run` goes on from there");
+    return kExitInterrupted;
+  }
+  return summary.refuses() || overdue ? kExitGateFailed : kExitOk;
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,27 @@
+// What a run did, as people and programs read it. Private to command/.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "app/command/context.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/run_summary.h"
+
+namespace weirhouse::command {
+
+// "693,558 processed + 1 quarantined (0 duplicate, conflict, superseded, filtered, excluded)"
+std::string FormatStates(const std::map<std::string, std::int64_t>& states);
+// Names the landed files that were not taken in, each with the reason; the first 20 of them.
+void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
+nlohmann::json ToJson(const engine::RunSummary& summary);
+nlohmann::json ToJson(const std::vector<engine::OverdueCheck>& overdue);
+nlohmann::json ToJson(const std::optional<engine::BehindHalt>& behind);  // null: nothing halted
+std::string Story(const engine::BehindHalt& behind);
+// Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
+// was refused, and where a feed is overdue; 130 after Ctrl-C.
+int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);
+}  // namespace weirhouse::command

@@ -1,0 +1,241 @@
+// doctor: the machine and the project's state, each finding with its remedy. token new.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "ground/base/random.h"
+#include "ground/base/text.h"
+#include "app/command/daemon_link.h"
+#include "app/command/verbs.h"
+#include "work/pipeline/pipeline.h"
+#include "ground/platform/process/child.h"
+#include "rules/model/train.h"
+#include "ground/platform/io/disk.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+constexpr double kSlowFsyncSeconds = 0.020;
+constexpr std::int64_t kDiskFullBytes = 256LL << 20;
+constexpr std::int64_t kDiskLowBytes = 4LL << 30;
+constexpr int kTokenPieces = 4;
+
+class Findings {
+ public:
+  void Add(std::string_view what, std::string_view state, std::string found,
+           std::string remedy = "") {
+    listing_.Add({what, state, std::move(found), remedy.empty() ? json() : json(remedy)});
+    failed_ = failed_ || state == "fail";
+  }
+  const Listing& listing() const { return listing_; }
+  bool failed() const { return failed_; }
+
+ private:
+  Listing listing_{"checks", {"check", "state", "found", "remedy"}};
+  bool failed_ = false;
+};
+
+void CheckClock(Findings& findings) {
+  const std::int64_t now = Micros(SystemClock().Now());
+  // A clock that was never set stands near 1970 or at the time the system was built.
+  constexpr std::int64_t kPlausibleUs = 1'735'689'600LL * 1'000'000;  // 2025-01-01
+  if (now < kPlausibleUs) {
+    findings.Add("clock", "fail", FormatTime(now),
+                 "set the clock; arrival times and tokens need it");
+  } else {
+    findings.Add("clock", "ok", FormatTime(now / 1'000'000 * 1'000'000));
+  }
+}
+
+void CheckDisk(Findings& findings, const std::string& folder) {
+  struct statvfs space{};
+  if (statvfs(folder.c_str(), &space) != 0) {
+    findings.Add("disk", "fail", "cannot be read: " + folder, "check the folder's permissions");
+    return;
+  }
+  const auto free_bytes = static_cast<std::int64_t>(space.f_bavail * space.f_frsize);
+  const std::string text =
+      fmt::format("{:.1f} GiB free", static_cast<double>(free_bytes) / (1 << 30));
+  if (free_bytes < kDiskFullBytes) {
+    findings.Add("disk", "fail", text, "free some space: writes will fail");
+  } else {
+    findings.Add("disk", free_bytes < kDiskLowBytes ? "warn" : "ok", text,
+                 free_bytes < kDiskLowBytes ? "free some space soon" : "");
+  }
+  if (access(folder.c_str(), W_OK) != 0) {
+    findings.Add("permissions", "fail", "not writable: " + folder,
+                 "give the user that runs `wh` the right to write there");
+  } else {
+    findings.Add("permissions", "ok", "writable");
+  }
+}
+
+void CheckFsync(Findings& findings, const std::string& folder) {
+  const auto seconds = storage::MeasureFsyncSeconds(folder);
+  if (!seconds.ok()) {
+    findings.Add("fsync", "fail", seconds.status().message(), seconds.status().hint());
+    return;
+  }
+  const bool slow = *seconds > kSlowFsyncSeconds;
+  findings.Add("fsync", slow ? "warn" : "ok", fmt::format("p50 {:.2f} ms", *seconds * 1e3),
+               slow ? "each batch waits for a few of them: use a faster disk" : "");
+}
+
+bool DaemonListens(const std::string& root) {
+  const int file = ConnectToDaemon(root);
+  if (file >= 0) close(file);
+  return file >= 0;
+}
+
+void CheckPort(Findings& findings, std::uint16_t port, bool daemon) {
+  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool is_free =
+      bind(file, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  close(file);
+  if (is_free) {
+    findings.Add("port", "ok", fmt::format("{} is free", port));
+  } else if (daemon) {
+    findings.Add("port", "ok", fmt::format("{} is in use, and a daemon serves this project", port));
+  } else {
+    findings.Add("port", "warn", fmt::format("{} is in use", port),
+                 "wh serve --port N takes another one");
+  }
+}
+
+void CheckPython(Findings& findings, const std::string& folder) {
+  const auto python = model::ResolvePython();
+  if (!python.ok()) {
+    findings.Add("python", "warn", python.status().message(),
+                 "needed for models only: set WEIRHOUSE_PYTHON");
+    return;
+  }
+  model::ChildCommand command;
+  command.argv = {*python, "-c",
+                  "import sys, pyarrow, weirhouse; print(sys.version.split()[0], 'pyarrow', "
+                  "pyarrow.__version__)"};
+  command.folder = folder;
+  command.environment = model::ChildEnvironment();
+  command.limits.wall_time = std::chrono::seconds(20);
+  std::string printed;
+  command.on_line = [&](std::string_view line) { printed = line; };
+  const auto exit = model::RunChild(std::move(command));
+  if (exit.ok() && exit->ok()) {
+    findings.Add("python", "ok", fmt::format("{} ({})", printed, *python));
+  } else {
+    findings.Add("python", "warn", printed.empty() ? *python : printed,
+                 "needed for models only: install the package weirhouse for the interpreter that "
+                 "WEIRHOUSE_PYTHON names");
+  }
+}
+
+void CheckLeftovers(Findings& findings, const std::string& state) {
+  const auto entries = storage::LocalDisk().List(state + "/tmp");
+  const std::size_t count = entries.ok() ? entries->size() : 0;
+  findings.Add(
+      "temporary files", count == 0 ? "ok" : "warn", fmt::format("{} in .weirhouse/tmp", count),
+      count == 0 ? "" : "left by a crash or in use now; may be removed while nothing runs");
+}
+
+void AddStatus(Findings& findings, std::string_view what, const Status& status, std::string found) {
+  if (status.ok()) {
+    findings.Add(what, "ok", std::move(found));
+  } else {
+    findings.Add(what, "fail", status.message(), status.hint());
+  }
+}
+
+// The project's files, its catalog and its caches.
+void CheckState(Context& context, Findings& findings) {
+  const auto project = context.Project();
+  AddStatus(findings, "project", project.status(),
+            project.ok() ? fmt::format("{}, profile {}", (*project)->name, (*project)->profile.name)
+                         : "");
+  const auto workspace = context.Reading();
+  if (!workspace.ok()) {
+    if (!project.ok()) return;  // told above
+    AddStatus(findings, "state", workspace.status(), "");
+    return;
+  }
+  catalog::Catalog& catalog = (*workspace)->catalog();
+  const auto last = catalog.LastSeq();
+  AddStatus(findings, "catalog", last.status(),
+            last.ok() ? fmt::format("{}, {} commits", catalog.place(), WithThousands(last->value()))
+                      : "");
+  const std::vector<std::string>& lives = (*workspace)->other_lives();
+  if (!lives.empty()) {
+    findings.Add("catalog's past", "warn", lives.back(),
+                 "landed files of then that are still there can be taken in again");
+  }
+  AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
+  const bool online = storage::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
+  findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");
+  const auto events = catalog.EventCounts();
+  std::int64_t dead = 0;
+  if (events.ok()) {
+    for (const auto& [state, count] : *events) dead += state == "dead" ? count : 0;
+  }
+  findings.Add("events", dead == 0 ? "ok" : "warn", fmt::format("{} undelivered", dead),
+               dead == 0 ? "" : "a command failed 5 times: see .weirhouse/notify.log");
+  CheckLeftovers(findings, (*workspace)->state_folder());
+}
+}  // namespace
+
+Result<int> RunDoctor(Context& context) {
+  WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
+  Findings findings;
+  const auto root = context.Root();
+  const std::string folder = root.ok() ? *root : context.invocation().cwd;
+  const std::string state = folder + "/.weirhouse";
+  const bool has_state = storage::LocalDisk().Stat(state).ok();
+  CheckClock(findings);
+  CheckDisk(findings, has_state ? state : folder);
+  CheckFsync(findings, has_state ? state : folder);
+  CheckPort(findings, static_cast<std::uint16_t>(port), root.ok() && DaemonListens(*root));
+  CheckPython(findings, folder);
+  if (root.ok()) {
+    CheckState(context, findings);
+  } else {
+    findings.Add("project", "warn", root.status().message(), root.status().hint());
+  }
+  findings.Add("versions", "ok",
+               fmt::format("weirhouse 0.1.0, DuckDB {}", storage::SqlEngineVersion()));
+  context.Print(findings.listing());
+  return findings.failed() ? kExitUnavailable : kExitOk;
+}
+
+// A run of its own, so that lineage knows when the old token ended.
+Result<int> RunTokenNew(Context& context) {
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  Sha256 entropy;
+  for (int i = 0; i < kTokenPieces; ++i) entropy.UpdateInt(workspace->random().PositiveId());
+  const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
+  const Digest digest = Sha256Of(token);
+  catalog::RunPlan plan;
+  plan.kind = "token";
+  plan.name = digest.ToHex().substr(0, 8);
+  plan.step_identity = Sha256Of("token " + digest.ToHex());
+  plan.idempotency_key = plan.step_identity.ToHex();
+  plan.parameters = {{"who", context.invocation().user}};
+  WEIRHOUSE_TRY(const catalog::Run run, workspace->catalog().PlanRun(plan));
+  catalog::CommitRequest request;
+  request.run = run.id;
+  request.idempotency_key = plan.idempotency_key;
+  request.layer = "maintenance";
+  request.settings = {{"token_sha256", digest.ToHex()}};
+  WEIRHOUSE_TRY_STATUS(workspace->catalog().Commit(request).status());
+  context.Line(
+      fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
+  context.Answer({{"token", token}});
+  return kExitOk;
+}
+}  // namespace weirhouse::command

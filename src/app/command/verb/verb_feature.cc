@@ -1,0 +1,157 @@
+// feature list, show, get; skew.
+#include <fmt/format.h>
+
+#include "ground/base/text.h"
+#include "app/command/verbs.h"
+#include "work/serving/online.h"
+#include "rules/feature/definition/definition.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+std::string EntityText(const feature::FeatureView& view) {
+  std::vector<std::string> names;
+  for (const feature::TypedName& key : view.is_request() ? view.request : view.entity)
+    names.push_back(key.name);
+  return Join(names, ", ");
+}
+
+std::string KnownText(const feature::FeatureView& view) {
+  if (view.as_of_latest) return "latest";
+  switch (view.known_time.kind) {
+    case feature::KnownTime::Kind::kIngestion:
+      return "ingestion";
+    case feature::KnownTime::Kind::kColumn:
+      return view.known_time.column;
+    case feature::KnownTime::Kind::kDelay:
+      return "event time + " + FormatDuration(view.known_time.delay_us);
+  }
+  return "";
+}
+
+json ViewAsJson(const feature::FeatureView& view) {
+  json columns = json::array();
+  for (const feature::OutputColumn& column : feature::OutputColumnsOf(view)) {
+    const feature::Feature& definition = view.features[column.feature];
+    columns.push_back(
+        {{"column", column.qualified},
+         {"aggregate", feature::AggregateName(definition.aggregate)},
+         {"of", definition.of},
+         {"window", column.window_us ? json(FormatDuration(*column.window_us)) : json()}});
+  }
+  return {{"view", view.id()},
+          {"table", view.is_request() ? json() : json(view.table_name())},
+          {"source", view.source},
+          {"keys", EntityText(view)},
+          {"event_time", view.event_time ? json(*view.event_time) : json()},
+          {"known_time", KnownText(view)},
+          {"ttl", view.ttl_us ? json(FormatDuration(*view.ttl_us)) : json()},
+          {"description", view.description},
+          {"digest", view.digest.ToHex()},
+          {"columns", std::move(columns)}};
+}
+
+// "carrier_delay@1:*" and the like, and NAME=VALUE.
+Result<engine::OnlineRequest> RequestOf(const Context& context) {
+  engine::OnlineRequest request;
+  std::vector<std::string> assignments;
+  for (const std::string& word : context.invocation().words) {
+    const std::size_t equals = word.find('=');
+    (equals == std::string::npos ? request.features : assignments).push_back(word);
+  }
+  for (std::string& feature : request.features) {
+    if (feature.find(':') == std::string::npos) feature += ":*";
+  }
+  request.fields = json::object();
+  WEIRHOUSE_TRY(request.texts, context.NamedTexts(assignments));
+  WEIRHOUSE_TRY(request.at, context.AtTime());
+  return request;
+}
+}  // namespace
+
+Result<int> RunFeatureList(Context& context) {
+  WEIRHOUSE_TRY(auto project, context.Project());
+  Listing listing("views", {"view", "keys", "source", "columns", "known_time", "digest"});
+  for (const feature::FeatureView& view : project->views) {
+    listing.Add({view.id(), EntityText(view), view.is_request() ? json() : json(view.source),
+                 static_cast<std::int64_t>(feature::OutputColumnsOf(view).size()),
+                 view.is_request() ? json() : json(KnownText(view)),
+                 view.digest.ToHex().substr(0, 12)});
+  }
+  context.Print(listing);
+  return kExitOk;
+}
+
+Result<int> RunFeatureShow(Context& context) {
+  WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY(const feature::FeatureView* view,
+                feature::FindView(project->views, context.invocation().Word(0)));
+  const json document = ViewAsJson(*view);
+  if (!context.wants_json()) {
+    context.Line(fmt::format("{}  keys {}  source {}  digest {}", EscapeControl(view->id()),
+                             EscapeControl(EntityText(*view)),
+                             view->is_request() ? "the request" : EscapeControl(view->source),
+                             view->digest.ToHex().substr(0, 16)));
+    if (!view->is_request()) {
+      context.Line(fmt::format("event time {}, known time {}, ttl {}",
+                               DisplayText(document["event_time"]), EscapeControl(KnownText(*view)),
+                               DisplayText(document["ttl"])));
+    }
+    Listing columns("columns", {"column", "aggregate", "of", "window"});
+    for (const json& column : document["columns"]) {
+      columns.Add({column["column"], column["aggregate"],
+                   column["of"] == "" ? json() : column["of"], column["window"]});
+    }
+    context.Print(columns);
+  }
+  context.Answer({{"view", document}});
+  return kExitOk;
+}
+
+Result<int> RunFeatureGet(Context& context) {
+  WEIRHOUSE_TRY(const engine::OnlineRequest request, RequestOf(context));
+  if (request.features.empty())
+    return UsageError("no feature was named", "for example 'carrier_delay@1:*' carrier=UA");
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const engine::OnlineVector vector, engine::OnlineFeatures(*workspace, request));
+  if (context.wants_json()) {
+    context.Answer(engine::ToJson(vector));
+    return kExitOk;
+  }
+  Listing listing("features", {"feature", "value", "status", "event_time"});
+  for (const engine::OnlineFeature& feature : vector.features) {
+    listing.Add({feature.name, feature.value, feature.status,
+                 feature.event_time ? json(FormatTime(*feature.event_time)) : json()});
+  }
+  context.Print(listing);
+  context.Say(fmt::format("at {}  commit {}  digest {}", FormatTime(vector.at), vector.seq.value(),
+                          vector.digest.ToHex().substr(0, 16)));
+  return kExitOk;
+}
+
+Result<int> RunSkew(Context& context) {
+  WEIRHOUSE_TRY(const std::int64_t pairs, context.IntOption("pairs", 10'000, 1, 100'000'000));
+  WEIRHOUSE_TRY(const std::int64_t seed, context.IntOption("seed", 7, 0, 1LL << 62));
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const engine::SkewReport report,
+                engine::MeasureSkew(*workspace, pairs, static_cast<std::uint64_t>(seed)));
+  std::string line = fmt::format("{} pairs, {} values: {} differ", WithThousands(report.pairs),
+                                 WithThousands(report.values), WithThousands(report.differing));
+  if (report.status_differing > 0) {
+    line += fmt::format(", {} more have another status", WithThousands(report.status_differing));
+  }
+  context.Line(line);
+  for (const std::string& one : report.first) context.Line("  " + EscapeControl(one));
+  for (const std::string& view : report.not_asked)
+    context.Line("not asked: " + EscapeControl(view));
+  context.Answer({{"pairs", report.pairs},
+                  {"values", report.values},
+                  {"differing", report.differing},
+                  {"status_differing", report.status_differing},
+                  {"first", report.first},
+                  {"not_asked", report.not_asked}});
+  if (!report.same()) return kExitDiffers;
+  return report.not_asked.empty() ? kExitOk : ExitCode(Code::kUnavailable);
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,215 @@
+// plan, apply, ingest, run: from files to features.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ground/base/text.h"
+#include "app/command/verb/run_report.h"
+#include "app/command/verbs.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/run_summary.h"
+#include "rules/feature/definition/definition.h"
+#include "work/landing/object_reader.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+constexpr std::string_view kKinds[] = {"contract",     "delimiter", "format", "nulls",
+                                       "seed",         "processed", "gate",   "feature view",
+                                       "training set", "model"};
+
+std::string_view ActionSign(engine::PlanItem::Action action) {
+  switch (action) {
+    case engine::PlanItem::Action::kAdd:
+      return "+";
+    case engine::PlanItem::Action::kChange:
+      return "~";
+    case engine::PlanItem::Action::kRemove:
+      return "-";
+  }
+  return "?";
+}
+std::string_view ActionName(engine::PlanItem::Action action) {
+  switch (action) {
+    case engine::PlanItem::Action::kAdd:
+      return "add";
+    case engine::PlanItem::Action::kChange:
+      return "change";
+    case engine::PlanItem::Action::kRemove:
+      return "remove";
+  }
+  return "?";
+}
+
+std::string Plural(std::int64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", WithThousands(count), count == 1 ? one : many);
+}
+
+// What stands in brackets behind the kinds that are new: "1 with history", "14 checks".
+std::string DetailOf(const engine::ProjectDefinition& project, std::string_view kind) {
+  if (kind == "processed") {
+    std::int64_t histories = 0;
+    std::size_t external = 0;
+    for (const transform::CheckedTransform& transform : project.transforms) {
+      histories += transform.definition.history == transform::History::kKeep ? 1 : 0;
+      external += transform.definition.is_external() ? 1 : 0;
+    }
+    std::string detail = histories == 0 ? "" : fmt::format(", {} with history", histories);
+    if (external == project.transforms.size()) return " external";
+    if (external > 0) detail += fmt::format(", {} external", external);
+    return detail;
+  }
+  std::int64_t count = 0;
+  if (kind == "gate") {
+    for (const gate::GateDefinition& gate : project.gates)
+      count += static_cast<std::int64_t>(gate.checks.size());
+    return fmt::format(" ({})", Plural(count, "check", "checks"));
+  }
+  if (kind == "feature view") {
+    for (const feature::FeatureView& view : project.views)
+      count += static_cast<std::int64_t>(feature::OutputColumnsOf(view).size());
+    return fmt::format(" ({})", Plural(count, "column", "columns"));
+  }
+  return "";
+}
+
+// Where everything is new, one entry for each kind says it; else one line for each item.
+void PrintItems(Context& context, const engine::ProjectDefinition& project,
+                const engine::Plan& plan) {
+  const bool all_new = std::all_of(
+      plan.items.begin(), plan.items.end(),
+      [](const engine::PlanItem& item) { return item.action == engine::PlanItem::Action::kAdd; });
+  std::string line;
+  for (const std::string_view kind : kKinds) {
+    const auto count =
+        std::count_if(plan.items.begin(), plan.items.end(),
+                      [&](const engine::PlanItem& item) { return item.kind == kind; });
+    if (count == 0) continue;
+    line +=
+        fmt::format("{}+ {} {}{}", line.empty() ? "" : "   ", kind, count, DetailOf(project, kind));
+    if (kind == "processed" && plan.waiting_objects > 0) {
+      line += fmt::format(" (backfill {}, {})", Plural(plan.waiting_objects, "object", "objects"),
+                          Plural(plan.waiting_batches, "batch", "batches"));
+    }
+  }
+  if (all_new && plan.items.size() > 1) {
+    if (!line.empty()) context.Line(line);
+    return;
+  }
+  for (const engine::PlanItem& item : plan.items) {
+    context.Line(fmt::format("{} {} {}{}", ActionSign(item.action), item.kind,
+                             EscapeControl(item.name),
+                             item.detail.empty() ? "" : ": " + EscapeControl(item.detail)));
+  }
+}
+
+void PrintPlan(Context& context, const engine::ProjectDefinition& project,
+               const engine::Plan& plan) {
+  std::int64_t add = 0;
+  std::int64_t change = 0;
+  std::int64_t remove = 0;
+  for (const engine::PlanItem& item : plan.items) {
+    add += item.action == engine::PlanItem::Action::kAdd ? 1 : 0;
+    change += item.action == engine::PlanItem::Action::kChange ? 1 : 0;
+    remove += item.action == engine::PlanItem::Action::kRemove ? 1 : 0;
+  }
+  PrintItems(context, project, plan);
+  std::string totals;
+  for (const auto& [count, what] :
+       {std::pair{add, "to add"}, {change, "to change"}, {remove, "to remove"}}) {
+    if (count > 0) totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, what);
+  }
+  if (plan.empty()) {
+    const char* none =
+        plan.behind_halt ? "no changes, nothing landed waits" : "no changes, nothing waits";
+    context.Line(plan.waiting_objects == 0
+                     ? none
+                     : fmt::format("no changes; {} in {} wait",
+                                   Plural(plan.waiting_objects, "object", "objects"),
+                                   Plural(plan.waiting_batches, "batch", "batches")));
+  } else {
+    context.Line(fmt::format("plan {}: {}", plan.digest, totals));
+  }
+  if (plan.behind_halt) context.Line(Story(*plan.behind_halt));
+  for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
+}
+
+json ToJson(const engine::Plan& plan) {
+  json items = json::array();
+  for (const engine::PlanItem& item : plan.items) {
+    items.push_back({{"action", ActionName(item.action)},
+                     {"kind", item.kind},
+                     {"name", item.name},
+                     {"detail", item.detail}});
+  }
+  return {{"plan", plan.digest},
+          {"items", std::move(items)},
+          {"notes", plan.notes},
+          {"waiting_objects", plan.waiting_objects},
+          {"waiting_batches", plan.waiting_batches},
+          {"behind_halted", command::ToJson(plan.behind_halt)}};
+}
+
+// `run --dry-run` and the like: what would be run.
+Result<int> ShowWaiting(Context& context) {
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
+  WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+  context.Line(fmt::format("would land {} in {}", Plural(plan.waiting_objects, "object", "objects"),
+                           Plural(plan.waiting_batches, "batch", "batches")));
+  context.Answer(
+      {{"waiting_objects", plan.waiting_objects}, {"waiting_batches", plan.waiting_batches}});
+  return kExitOk;
+}
+}  // namespace
+
+Result<int> RunPlan(Context& context) {
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
+  WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+  WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/true));
+  if (!context.wants_json()) PrintPlan(context, workspace->project(), plan);
+  context.Answer(ToJson(plan));
+  const bool exits = context.invocation().Has("detailed-exitcode");
+  return exits && !plan.empty() ? kExitChanges : kExitOk;
+}
+
+Result<int> RunApply(Context& context) {
+  if (context.invocation().dry_run) return RunPlan(context);
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  std::string digest = context.invocation().Word(0);
+  // Who names the plan has seen it.
+  if (digest.empty()) {
+    WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+    const Status checked =
+        engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false);
+    // Apply checks it again, once files that landed again have restored what was in its way.
+    if (!checked.ok() && !raw::WantsItsFile(checked)) return checked;
+    if (!context.invocation().yes && !plan.empty()) {
+      PrintPlan(context, workspace->project(), plan);
+      WEIRHOUSE_TRY_STATUS(context.Confirm(fmt::format("apply plan {}?", plan.digest)));
+    }
+    digest = plan.digest;
+  }
+  WEIRHOUSE_TRY(const engine::RunSummary summary,
+                engine::Apply(*workspace, digest, context.progress()));
+  return ReportRun(context, *workspace, summary);
+}
+
+Result<int> RunIngest(Context& context) {
+  if (context.invocation().dry_run) return ShowWaiting(context);
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const engine::RunSummary summary,
+                engine::RunPending(*workspace, context.progress()));
+  return ReportRun(context, *workspace, summary);
+}
+
+Result<int> RunRun(Context& context) {
+  if (!context.invocation().Has("full")) return RunIngest(context);
+  if (context.invocation().dry_run) return ShowWaiting(context);
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const engine::RunSummary summary, engine::RunFull(*workspace, context.progress()));
+  return ReportRun(context, *workspace, summary);
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,95 @@
+// token create, list, revoke.
+#include <fmt/format.h>
+
+#include "ground/base/text.h"
+#include "app/command/verbs.h"
+#include "rules/policy/token.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+Result<std::optional<std::chrono::seconds>> LifetimeOf(const Context& context) {
+  const std::optional<std::string> text = context.invocation().Option("expires");
+  if (!text) return std::optional<std::chrono::seconds>();
+  if (*text == "never") return std::optional(std::chrono::seconds(0));
+  const auto micros = ParseDurationMicros(*text);
+  if (!micros.ok() || *micros < 1'000'000) {
+    return UsageError(fmt::format("a token cannot expire after \"{}\"", EscapeControl(*text)),
+                      "--expires 30d, 12h or never; without it 90 days");
+  }
+  return std::optional(std::chrono::seconds(*micros / 1'000'000));
+}
+
+json TimeOrNull(const std::optional<ProcessTime>& time) {
+  return time ? json(FormatTime(*time)) : json();
+}
+
+std::string StateOf(const policy::Token& token, ProcessTime now) {
+  if (token.revoked_at) return "revoked";
+  return policy::CheckLive(token, now).ok() ? "live" : "expired";
+}
+
+std::string ScopesOf(const policy::Token& token) {
+  return Join(token.who.view ? token.who.view_tables : token.who.scopes, ", ");
+}
+}  // namespace
+
+Result<int> RunTokenCreate(Context& context) {
+  const Invocation& invocation = context.invocation();
+  policy::NewToken wanted;
+  wanted.name = invocation.Option("name").value_or("");
+  wanted.scopes = invocation.Options("on");
+  if (wanted.name.empty() || wanted.scopes.empty() || !invocation.Has("role")) {
+    return UsageError("a token needs a name, a role and a namespace",
+                      "wh token create --name spark-etl --role writer --on processed");
+  }
+  WEIRHOUSE_TRY(wanted.role, policy::ParseRole(*invocation.Option("role")));
+  WEIRHOUSE_TRY(wanted.lifetime, LifetimeOf(context));
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(
+      const policy::IssuedToken issued,
+      policy::IssueToken(workspace->catalog(), wanted, workspace->random(), workspace->clock()));
+  const policy::Token& token = issued.token;
+  context.Line(fmt::format("token   {}     shown this once", issued.secret));
+  context.Line(fmt::format(
+      "        {} \"{}\", {} on {}, {}", token.who.id, token.who.name,
+      policy::RoleName(token.who.role), ScopesOf(token),
+      token.expires_at ? "until " + FormatTime(*token.expires_at) : std::string("never expires")));
+  context.Answer({{"token", issued.secret},
+                  {"id", token.who.id},
+                  {"name", token.who.name},
+                  {"role", policy::RoleName(token.who.role)},
+                  {"on", token.who.scopes},
+                  {"expires_at", TimeOrNull(token.expires_at)}});
+  return kExitOk;
+}
+
+Result<int> RunTokenList(Context& context) {
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const std::vector<policy::Token> tokens, policy::ListTokens(workspace->catalog()));
+  const ProcessTime now = workspace->clock().Now();
+  Listing listing("tokens", {"id", "name", "role", "on", "state", "created_at", "expires_at"});
+  for (const policy::Token& token : tokens) {
+    listing.Add({token.who.id, token.who.name, policy::RoleName(token.who.role), ScopesOf(token),
+                 StateOf(token, now), FormatTime(token.created_at), TimeOrNull(token.expires_at)});
+    if (token.who.view) listing.Detail("run_view", ToString(*token.who.view));
+    if (token.revoked_at) {
+      listing.Detail("revoked_at", FormatTime(*token.revoked_at));
+      listing.Detail("reason", token.revoke_reason);
+    }
+  }
+  context.Print(listing);
+  return kExitOk;
+}
+
+Result<int> RunTokenRevoke(Context& context) {
+  const std::string word = context.invocation().Word(0);
+  const std::string reason = context.invocation().Option("reason").value_or("");
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY_STATUS(policy::RevokeToken(workspace->catalog(), word, reason, workspace->clock()));
+  context.Line(fmt::format("revoked {}: it stops working now", EscapeControl(word)));
+  context.Answer({{"revoked", word}, {"reason", reason}});
+  return kExitOk;
+}
+}  // namespace weirhouse::command

@@ -1,0 +1,203 @@
+// verify --rebuild: tables, histories, states and features against a rebuild from raw.
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "ground/base/text.h"
+#include "app/command/print/cell.h"
+#include "app/command/verbs.h"
+#include "work/lineage/rebuild_check.h"
+
+namespace weirhouse::command {
+namespace {
+using nlohmann::json;
+
+json RowAsJson(const arrow::Table& row) {
+  json cells = json::object();
+  for (int i = 0; i < row.num_columns(); ++i)
+    cells[row.field(i)->name()] = CellAsJson(*row.column(i), 0);
+  return cells;
+}
+json RowAsJson(const std::shared_ptr<arrow::Table>& row) {
+  return row == nullptr ? json() : RowAsJson(*row);
+}
+
+json KeyOf(const engine::TableDifference& table, const engine::RowDifference& difference) {
+  const auto& row = difference.stored != nullptr ? difference.stored : difference.rebuilt;
+  json key = json::object();
+  for (const std::string& column : table.key) {
+    if (const auto cells = row->GetColumnByName(column)) key[column] = CellAsJson(*cells, 0);
+  }
+  return key;
+}
+
+std::string KeyText(const json& key) {
+  std::string text;
+  for (const auto& [column, value] : key.items()) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", column, DisplayText(value));
+  }
+  return text;
+}
+
+// "v: 5, rebuilt 6", of the columns that differ; or which side has the row.
+std::string DifferenceText(const engine::RowDifference& difference) {
+  if (difference.stored == nullptr) return "missing: " + Dump(RowAsJson(difference.rebuilt));
+  if (difference.rebuilt == nullptr)
+    return "should not be there: " + Dump(RowAsJson(difference.stored));
+  const json stored = RowAsJson(difference.stored);
+  const json rebuilt = RowAsJson(difference.rebuilt);
+  std::string text;
+  for (const auto& [column, value] : stored.items()) {
+    if (rebuilt.contains(column) && rebuilt[column] == value) continue;
+    text += fmt::format("{}{} is {}, rebuilt {}", text.empty() ? "" : "; ", column, Dump(value),
+                        Dump(rebuilt.value(column, json())));
+  }
+  // JSON does not tell all values apart that tables do.
+  return text.empty() ? "bits differ: " + Dump(stored) : text;
+}
+
+std::string Plural(std::int64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", WithThousands(count), count == 1 ? one : many);
+}
+
+void PrintTable(Context& context, const engine::TableDifference& table) {
+  if (table.differing == 0) {
+    context.Line(fmt::format("{}  {}  same", EscapeControl(table.table),
+                             Plural(table.stored_rows, "row", "rows")));
+    return;
+  }
+  context.Line(fmt::format("{}  {}, rebuilt {}: {}", EscapeControl(table.table),
+                           Plural(table.stored_rows, "row", "rows"),
+                           WithThousands(table.rebuilt_rows),
+                           Plural(table.differing, "differs", "differ")));
+  for (const engine::RowDifference& difference : table.first) {
+    context.Line(fmt::format("  {}: {}", EscapeControl(KeyText(KeyOf(table, difference))),
+                             EscapeControl(DifferenceText(difference))));
+  }
+  const auto hidden = table.differing - static_cast<std::int64_t>(table.first.size());
+  if (hidden > 0) context.Line(fmt::format("  … and {} more", WithThousands(hidden)));
+}
+
+std::string Times(std::int64_t count) {
+  return count == 0 ? "not" : count == 1 ? "once" : fmt::format("{} times", count);
+}
+
+void PrintReport(Context& context, const engine::RebuildReport& report) {
+  std::int64_t rows = 0;
+  for (const engine::TableDifference& table : report.tables) {
+    PrintTable(context, table);
+    rows += table.stored_rows;
+  }
+  for (const engine::StateDifference& state : report.states) {
+    context.Line(fmt::format("states of {} in {}: {} {}, rebuilt {}", EscapeControl(state.source),
+                             EscapeControl(state.table), state.state, WithThousands(state.counted),
+                             WithThousands(state.rebuilt)));
+  }
+  for (const engine::LoserDifference& loser : report.losers) {
+    context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
+                             EscapeControl(loser.table),
+                             loser.stored.empty() ? "not there" : loser.stored,
+                             loser.rebuilt.empty() ? "not there" : loser.rebuilt));
+  }
+  if (report.quarantine_rows > 0 && report.quarantine_differing == 0)
+    context.Line(
+        fmt::format("quarantine  {}  same", Plural(report.quarantine_rows, "row", "rows")));
+  for (const engine::QuarantineDifference& row : report.quarantine) {
+    const std::string place = row.ordinal ? fmt::format(" #{}", *row.ordinal) : std::string();
+    context.Line(fmt::format("quarantine of {}/{}{}: {}: there {}, rebuilt {}",
+                             EscapeControl(row.source), EscapeControl(row.object), place,
+                             EscapeControl(row.reason), Times(row.stored), Times(row.rebuilt)));
+  }
+  for (const engine::OnlineDifference& view : report.online) {
+    context.Line(fmt::format(
+        "online {}  {}  {}", EscapeControl(view.view),
+        Plural(view.questions, "question", "questions"),
+        view.differing == 0 ? "same" : Plural(view.differing, "value differs", "values differ")));
+    for (const std::string& line : view.first) context.Line("  " + EscapeControl(line));
+  }
+  for (const std::string& note : report.notes) context.Say("note: " + EscapeControl(note));
+  context.Line(
+      fmt::format("{} of {} as of commit {}: {}",
+                  Plural(static_cast<std::int64_t>(report.tables.size()), "table", "tables"),
+                  Plural(rows, "row", "rows"), report.seq.value(),
+                  report.same() ? "what a rebuild gives" : "NOT what a rebuild gives"));
+}
+
+json ToJson(const engine::TableDifference& table) {
+  json first = json::array();
+  for (const engine::RowDifference& difference : table.first) {
+    first.push_back({{"key", KeyOf(table, difference)},
+                     {"stored", RowAsJson(difference.stored)},
+                     {"rebuilt", RowAsJson(difference.rebuilt)}});
+  }
+  return {{"table", table.table},
+          {"rows", table.stored_rows},
+          {"rebuilt_rows", table.rebuilt_rows},
+          {"differing", table.differing},
+          {"first", std::move(first)}};
+}
+
+json ToJson(const engine::RebuildReport& report) {
+  json tables = json::array();
+  for (const engine::TableDifference& table : report.tables) tables.push_back(ToJson(table));
+  json states = json::array();
+  for (const engine::StateDifference& state : report.states) {
+    states.push_back({{"source", state.source},
+                      {"table", state.table},
+                      {"state", state.state},
+                      {"counted", state.counted},
+                      {"rebuilt", state.rebuilt}});
+  }
+  json losers = json::array();
+  for (const engine::LoserDifference& loser : report.losers) {
+    losers.push_back({{"record", loser.record.value()},
+                      {"table", loser.table},
+                      {"stored", loser.stored.empty() ? json() : json(loser.stored)},
+                      {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
+  }
+  json quarantine = json::array();
+  for (const engine::QuarantineDifference& row : report.quarantine) {
+    quarantine.push_back({{"source", row.source},
+                          {"object", row.object},
+                          {"ordinal", row.ordinal ? json(*row.ordinal) : json()},
+                          {"reason", row.reason},
+                          {"stored", row.stored},
+                          {"rebuilt", row.rebuilt}});
+  }
+  json online = json::array();
+  for (const engine::OnlineDifference& view : report.online) {
+    online.push_back({{"view", view.view},
+                      {"questions", view.questions},
+                      {"differing", view.differing},
+                      {"first", view.first}});
+  }
+  return {{"same", report.same()},
+          {"commit", report.seq.value()},
+          {"tables", std::move(tables)},
+          {"states_compared", report.states_compared},
+          {"states", std::move(states)},
+          {"losers_compared", report.losers_compared},
+          {"losers_differing", report.losers_differing},
+          {"losers", std::move(losers)},
+          {"quarantine_rows", report.quarantine_rows},
+          {"quarantine_differing", report.quarantine_differing},
+          {"quarantine", std::move(quarantine)},
+          {"online", std::move(online)},
+          {"notes", report.notes}};
+}
+}  // namespace
+
+Result<int> VerifyRebuild(Context& context) {
+  if (context.invocation().Has("deep")) {
+    return UsageError("--deep and --rebuild are two questions",
+                      "ask `wh verify --deep`, then `wh verify --rebuild`");
+  }
+  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  engine::RebuildCheck check;
+  check.table = context.invocation().Word(0);
+  WEIRHOUSE_TRY(const engine::RebuildReport report,
+                engine::CheckRebuild(*workspace, check, context.progress()));
+  if (!context.wants_json()) PrintReport(context, report);
+  context.Answer(ToJson(report));
+  return report.same() ? kExitOk : kExitDiffers;
+}
+}  // namespace weirhouse::command

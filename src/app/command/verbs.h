@@ -1,0 +1,85 @@
+// The verbs, each in its own verb_*.cc. Private to command/.
+//
+// A verb prints its answer and returns an exit code; an error is returned, never printed by it.
+#pragma once
+
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "app/command/context.h"
+
+namespace weirhouse::command {
+
+using VerbFunction = Result<int> (*)(Context&);
+// nullptr for a verb that is not run here (help, completion, serve).
+VerbFunction FindVerbFunction(std::string_view name);
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitGateFailed = 3;  // also: an object or a whole batch was refused
+inline constexpr int kExitUnavailable = 8;
+inline constexpr int kExitDiffers = 9;
+inline constexpr int kExitChanges = 10;
+inline constexpr int kExitInterrupted = 130;
+
+Result<int> RunInit(Context& context);
+Result<int> RunDemoData(Context& context);
+Result<int> RunDoctor(Context& context);
+Result<int> RunValidate(Context& context);
+Result<int> RunPlan(Context& context);
+Result<int> RunApply(Context& context);
+Result<int> RunIngest(Context& context);
+Result<int> RunRun(Context& context);
+Result<int> RunStatus(Context& context);
+Result<int> RunTokenNew(Context& context);
+Result<int> RunTokenCreate(Context& context);
+Result<int> RunTokenList(Context& context);
+Result<int> RunTokenRevoke(Context& context);
+Result<int> RunPolicyShow(Context& context);
+Result<int> RunPolicyExport(Context& context);
+Result<int> RunContractList(Context& context);
+Result<int> RunContractShow(Context& context);
+Result<int> RunContractDiff(Context& context);
+Result<int> RunContractHistory(Context& context);
+Result<int> RunContractPublish(Context& context);
+Result<int> RunGateList(Context& context);
+Result<int> RunGateShow(Context& context);
+Result<int> RunGateHistory(Context& context);
+Result<int> RunGateOverride(Context& context);
+Result<int> RunGateDiscard(Context& context);
+Result<int> RunRunViewOpen(Context& context);
+Result<int> RunRunViewList(Context& context);
+Result<int> RunRunViewShow(Context& context);
+Result<int> RunRunViewPublish(Context& context);
+Result<int> RunRunViewDiscard(Context& context);
+Result<int> RunQuarantineList(Context& context);
+Result<int> RunQuarantineShow(Context& context);
+Result<int> RunQuarantineRetry(Context& context);
+Result<int> RunTableList(Context& context);
+Result<int> RunTableShow(Context& context);
+Result<int> RunTableHistory(Context& context);
+Result<int> RunTableFiles(Context& context);
+Result<int> RunTableDiff(Context& context);
+Result<int> RunTableCompact(Context& context);
+Result<int> RunTableExpire(Context& context);
+Result<int> RunTableRollback(Context& context);
+Result<int> RunTableTag(Context& context);
+Result<int> RunGc(Context& context);
+Result<int> RunSql(Context& context);
+Result<int> RunFeatureList(Context& context);
+Result<int> RunFeatureShow(Context& context);
+Result<int> RunFeatureGet(Context& context);
+Result<int> RunTrainSetBuild(Context& context);
+Result<int> RunTrainSetList(Context& context);
+Result<int> RunTrainSetShow(Context& context);
+Result<int> RunModelTrain(Context& context);
+Result<int> RunModelDeploy(Context& context);
+Result<int> RunModelList(Context& context);
+Result<int> RunModelShow(Context& context);
+Result<int> RunPredict(Context& context);
+Result<int> RunSkew(Context& context);
+Result<int> RunTrace(Context& context);
+Result<int> RunReproduce(Context& context);
+Result<int> RunVerify(Context& context);
+Result<int> VerifyRebuild(Context& context);  // verify --rebuild
+Result<int> RunNames(Context& context);
+}  // namespace weirhouse::command

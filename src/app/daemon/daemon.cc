@@ -1,0 +1,430 @@
+#include "app/daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/resource/memory_reserve.h"
+#include "ground/base/text.h"
+#include "ground/base/thread.h"
+#include "app/command/stop_limit.h"
+#include "app/daemon/audit_log.h"
+#include "app/daemon/command_socket.h"
+#include "app/daemon/landing_watch.h"
+#include "app/daemon/project_host.h"
+#include "app/daemon/routes.h"
+#include "app/daemon/work_queue.h"
+#include "work/workspace/cache_damage.h"
+#include "work/events/courier.h"
+#include "work/workspace/online_refresh.h"
+#include "work/workspace/parsing_mark.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/batch/refusals.h"
+#include "work/workspace/run_summary.h"
+#include "work/foreign/run_view.h"
+#include "work/upkeep/upkeep.h"
+#include "ground/platform/net/server.h"
+#include "work/landing/object_reader.h"
+#include "api/iceberg/rest.h"
+
+namespace weirhouse::daemon {
+namespace {
+constexpr std::uint16_t kPortDefault = 8642;
+constexpr int kHttpWorkers = 4;
+// Commits wait for the disk more than they work, and those that wait together share its fsyncs.
+constexpr int kCommitWorkers = 16;
+constexpr std::size_t kFilesToldMax = 20;  // at a time
+
+std::atomic<int> signals{0};
+int signal_event = -1;
+
+// The first lets the unit at hand finish, for a few seconds; the second ends the process, which is
+// safe too.
+void OnSignal(int /*signal*/) {
+  engine::NoteStopWanted();
+  if (signals.fetch_add(1) > 0) command::EndNow();
+  command::StartStopLimit();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
+}
+
+std::atomic<bool> replaced{false};
+
+// As after a signal: the catalog takes nothing more of this process.
+void EndReplaced() {
+  if (replaced.exchange(true)) return;
+  signals.fetch_add(1);
+  command::StartStopLimit();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(signal_event, &one, sizeof(one));
+}
+
+Status Replaced() {
+  return Status(Code::kUnavailable,
+                "this daemon is the project's writer no more (another process took over, or the "
+                "catalog is gone from its place): it ends")
+      .WithError(std::string(command::kReplacedError))
+      .WithHint("what it had committed stands; start it again when that is settled");
+}
+
+void CatchSignals() {
+  signal_event = eventfd(0, EFD_CLOEXEC);
+  command::PrepareStopLimit();
+  struct sigaction action{};
+  action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// Talk of several threads, a line at a time. Throws nothing: a line for which there is no memory is
+// lost.
+class Talk {
+ public:
+  explicit Talk(command::Streams& streams) : streams_(streams) {}
+  void Say(std::string_view line) {
+    const UseMemoryReserve reserve;
+    try {
+      const std::lock_guard lock(mutex_);
+      streams_.Err(EscapeControl(line) + "\n");
+    } catch (...) {
+      return;
+    }
+  }
+  void Say(const Status& trouble) {
+    const UseMemoryReserve reserve;
+    try {
+      Say(trouble.ToString());
+    } catch (...) {
+      return;
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  command::Streams& streams_;
+};
+
+// What the daemon does by itself: runs what landed. The same trouble is told once.
+class LandingRun {
+ public:
+  LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
+
+  // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
+  // noticed without it.
+  std::chrono::milliseconds LookEvery() const {
+    return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
+  }
+
+  void Run() {
+    const std::chrono::nanoseconds begun = SystemClock().Monotonic();
+    if (const Status there = host_.CheckPlace(); !there.ok()) {
+      Tell(there.ToString());
+      return host_.NoteReplaced();
+    }
+    auto aftermath = command::Aftermath::kNone;
+    Result<engine::RunSummary> summary = Attempt(&aftermath);
+    if (aftermath != command::Aftermath::kNone) {
+      const Status renewed = Renew();
+      if (!renewed.ok()) return Tell(renewed.ToString());
+      if (aftermath == command::Aftermath::kCacheDamaged) summary = Attempt(&aftermath);
+    }
+    host_.NoteIfReplaced(summary.status());
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock().Monotonic() - begun);
+    if (!summary.ok()) {
+      // Each look reads as much before it comes to the object, whose file is noticed without it.
+      if (raw::WantsItsFile(summary.status())) look_ = took;
+      return Tell(summary.status().ToString());
+    }
+    WEIRHOUSE_FAILPOINT("daemon.report");
+    Report(*summary);
+    look_ = summary->commits > 0 ? std::chrono::milliseconds(0) : took;
+    if (summary->halted || signals.load() > 0) return;  // something waits for a person
+    const Result<std::string> done = Tidy(summary->commits > 0 ? engine::UpkeepTurns::While::kBusy
+                                                               : engine::UpkeepTurns::While::kIdle);
+    host_.NoteIfReplaced(done.status());
+    if (!done.ok()) return Tell(done.status().ToString());
+    if (!done->empty()) talk_.Say(*done);
+  }
+  // Mends what a reader came upon.
+  void Mend() {
+    const Status renewed = Renew();
+    if (!renewed.ok()) Tell(renewed.ToString());
+  }
+
+ private:
+  class Progress : public engine::Progress {
+   public:
+    explicit Progress(Talk& talk) : talk_(talk) {}
+    void Update(std::string_view, std::int64_t, std::int64_t) override {}
+    void Say(std::string_view line) override { talk_.Say(line); }
+    bool Cancelled() override { return signals.load() > 0; }
+
+   private:
+    Talk& talk_;
+  };
+
+  // Nothing may be thrown out of the working thread.
+  Result<engine::RunSummary> Attempt(command::Aftermath* aftermath) {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      Progress progress(talk_);
+      auto summary = engine::RunPending(lease.workspace(), progress);
+      if (engine::IsCacheDamage(summary.status())) {
+        WEIRHOUSE_TRY_STATUS(
+            engine::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
+        *aftermath = command::Aftermath::kCacheDamaged;
+      } else if (summary.status().error_code() == kNoMemoryError) {
+        *aftermath = command::Aftermath::kThrown;
+      }
+      return summary;
+    } catch (...) {
+      *aftermath = command::Aftermath::kThrown;
+      return StatusOfException();
+    }
+  }
+  Result<std::string> Tidy(engine::UpkeepTurns::While when) {
+    try {
+      WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
+      return upkeep_.Take(lease.workspace(), when);
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
+  Status Renew() {
+    try {
+      return host_.Renew();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
+
+  void Report(const engine::RunSummary& summary) {
+    if (summary.objects + summary.duplicate_objects + summary.commits > 0) {
+      talk_.Say(fmt::format("ran {} batches: {} objects ({} again), {} records, {} commits",
+                            summary.batches, WithThousands(summary.objects),
+                            WithThousands(summary.duplicate_objects),
+                            WithThousands(summary.records), WithThousands(summary.commits)));
+    }
+    for (const std::string& warning : summary.warnings) talk_.Say(warning);
+    for (const std::string& line : engine::RefusalLines(summary)) talk_.Say(line);
+    if (summary.halted) {
+      Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
+    } else if (!summary.overdue.empty()) {
+      std::string stories;
+      for (const engine::OverdueCheck& check : summary.overdue) {
+        stories += (stories.empty() ? "" : "\n") + check.story;
+      }
+      Tell(stories);
+    } else {
+      told_.clear();
+    }
+    TellUntaken(summary);
+  }
+  // Each file once, and again if it was in order meanwhile.
+  void TellUntaken(const engine::RunSummary& summary) {
+    std::set<std::string> untaken;
+    for (const auto& [path, why] : summary.untaken_files) {
+      untaken.insert(fmt::format("not taken in: {}: {}", path, why));
+    }
+    for (const std::string& path : summary.unmatched_files) {
+      untaken.insert("not landed, its name fits no batch pattern: " + path);
+    }
+    std::size_t fresh = 0;
+    for (const std::string& line : untaken) {
+      if (told_files_.contains(line)) continue;
+      if (++fresh <= kFilesToldMax) talk_.Say(line);
+    }
+    if (fresh > kFilesToldMax) {
+      talk_.Say(fmt::format("and {} files more that are not taken in: wh status --json",
+                            fresh - kFilesToldMax));
+    }
+    told_files_ = std::move(untaken);
+  }
+  void Tell(std::string trouble) {
+    if (trouble == told_) return;
+    told_ = std::move(trouble);
+    talk_.Say(told_);
+  }
+
+  ProjectHost& host_;
+  Talk& talk_;
+  static constexpr int kLookShare = 10;  // of the time, a tenth
+  static constexpr std::chrono::milliseconds kLookSeldom{60'000};
+  engine::UpkeepTurns upkeep_;
+  std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
+  std::string told_;
+  std::set<std::string> told_files_;
+};
+
+Result<std::uint16_t> PortOf(const command::Invocation& invocation) {
+  const std::string text = invocation.Option("port").value_or(std::to_string(kPortDefault));
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && end == text.data() + text.size()) return port;
+  return Status(Code::kInvalidInput, fmt::format("--port wants 0 to 65535, found \"{}\"", text))
+      .WithError("WH8033");
+}
+
+std::vector<std::string> LandingFolders(const engine::ProjectDefinition& project) {
+  std::vector<std::string> folders;
+  for (const engine::Source& source : project.sources) {
+    folders.push_back(source.landing.starts_with("/") ? source.landing
+                                                      : project.root + "/" + source.landing);
+  }
+  return folders;
+}
+
+Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, ProjectHost& host,
+                                                      const rest::Options& catalog, Talk& talk) {
+  http::ServerOptions options;
+  options.port = port;
+  options.workers = kHttpWorkers;
+  options.slow_workers = kCommitWorkers;
+  options.check_token = [&host](std::string_view token) { return CheckToken(host, token); };
+  options.on_refusal = [&talk](const http::Refusal& refusal) {
+    talk.Say(fmt::format("refused {} {} {} from {}: {}", refusal.status, refusal.method,
+                         refusal.target, refusal.remote, refusal.code));
+  };
+  http::Router router = MakeRoutes(host);
+  rest::AddRoutes(router, catalog);
+  return http::HttpServer::Start(std::move(options), std::move(router));
+}
+
+// The thread that does what is asked for, ended with it.
+class Worker {
+ public:
+  static Result<std::unique_ptr<Worker>> Start(WorkQueue& queue, Talk& talk) {
+    std::unique_ptr<Worker> worker(new Worker(queue));
+    WEIRHOUSE_TRY(worker->thread_, StartThread([&queue, &talk] {
+                    queue.Run([&talk](const Status& thrown) { talk.Say(thrown); });
+                  }));
+    return worker;
+  }
+  ~Worker() {
+    queue_.Stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+ private:
+  explicit Worker(WorkQueue& queue) : queue_(queue) {}
+  WorkQueue& queue_;
+  std::thread thread_;
+};
+
+void WaitForSignal() {
+  while (signals.load() == 0) {
+    pollfd watched{signal_event, POLLIN, 0};
+    poll(&watched, 1, -1);
+  }
+}
+
+// A crash may have left the caches behind the catalog, or damaged: nobody is answered before they
+// are level. Returns the landing folders.
+Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& root, Talk& talk) {
+  std::vector<std::string> folders;
+  Status level;
+  {
+    WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
+    folders = LandingFolders(lease.workspace().project());
+    if (lease.workspace().clock_went_back())
+      talk.Say("warning: " + *lease.workspace().clock_went_back());
+    level = engine::RefreshCaches(lease.workspace());
+  }
+  if (engine::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+    level = host.Renew();
+  }
+  WEIRHOUSE_TRY_STATUS(level);
+  return folders;
+}
+
+Status ServeProject(const command::Invocation& invocation, Talk& talk) {
+  WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
+  std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
+  if (!start.starts_with("/")) start = invocation.cwd + "/" + start;
+  WEIRHOUSE_TRY(const std::string root, engine::FindProjectRoot(start));
+  WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
+                ProjectHost::Open(root, invocation.profile,
+                                  [&talk](std::string_view line) { talk.Say(line); }));
+  host->OnReplaced(EndReplaced);
+  WEIRHOUSE_TRY(std::vector<std::string> folders, Prepare(*host, root, talk));
+  WorkQueue queue;
+  LandingRun run(*host, talk);
+  const bool runs_by_itself = !invocation.Has("no-watch");
+  AuditLog audit(root + "/.weirhouse/audit.jsonl");
+  // Alerts and notifications go out beside all that, in nobody's way.
+  const std::unique_ptr<engine::Courier> courier = engine::Courier::Start(
+      [&host](const engine::Courier::Body& body) -> Status {
+        WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
+        Status status = body(lease.workspace());
+        host->NoteIfReplaced(status);
+        return status;
+      },
+      [&talk](std::string_view line) { talk.Say(line); });
+  rest::Options catalog;
+  catalog.take = [&host] { return CatalogLease::Take(*host); };
+  catalog.on_commit = [&] {
+    if (runs_by_itself) queue.PushOnce([&] { run.Run(); });
+  };
+  catalog.on_error = [&host](const Status& status) { host->NoteIfReplaced(status); };
+  catalog.audit = [&audit](const std::string& line) { audit.Append(line); };
+  WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
+                StartServer(port, *host, catalog, talk));
+  WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
+  host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
+  WEIRHOUSE_TRY(std::unique_ptr<Worker> worker, Worker::Start(queue, talk));
+  std::unique_ptr<LandingWatch> watch;
+  Status status;
+  if (runs_by_itself) {
+    auto started = LandingWatch::Start(
+        std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+        [&] { return run.LookEvery(); });
+    status = started.status();
+    if (started.ok()) watch = std::move(started).value();
+  }
+  if (status.ok()) {
+    talk.Say(fmt::format("listening on http://127.0.0.1:{}", server->port()));
+    talk.Say(fmt::format("iceberg REST catalog at http://127.0.0.1:{}/iceberg", server->port()));
+    engine::NoteAddress(root, fmt::format("http://127.0.0.1:{}", server->port()))
+        .Ignore("verbs then say the default address");
+    WaitForSignal();
+    engine::NoteAddress(root, "").Ignore("the next daemon writes it anew");
+    talk.Say("stopping: finishing the unit at hand");
+  }
+  watch.reset();
+  worker.reset();
+  socket.reset();
+  server->Stop();
+  return replaced.load() ? Replaced() : status;
+}
+}  // namespace
+
+int Serve(const command::Invocation& invocation, command::Streams& streams) {
+  CatchSignals();
+  Talk talk(streams);
+  Status status;
+  try {
+    status = ServeProject(invocation, talk);
+  } catch (...) {
+    status = StatusOfException();
+  }
+  if (!status.ok()) return command::PrintError(invocation, streams, status);
+  talk.Say("stopped");
+  return 0;
+}
+}  // namespace weirhouse::daemon

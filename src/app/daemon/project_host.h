@@ -1,0 +1,88 @@
+// The project that the daemon holds open, shared by its working thread and its HTTP workers.
+// Private to daemon/.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "app/command/host_verb.h"
+#include "work/training/modeling.h"
+#include "work/serving/predictions.h"
+#include "work/workspace/workspace.h"
+
+namespace weirhouse::daemon {
+
+// Threads: any. While somebody holds a Lease, what it points to stays open.
+class ProjectHost {
+ public:
+  using Say = std::function<void(std::string_view line)>;
+  // Takes the project's lock. Errors as engine::LoadProject and Workspace::Open. `say` is told of a
+  // cache that was damaged; from any thread.
+  static Result<std::unique_ptr<ProjectHost>> Open(const std::string& root,
+                                                   const std::string& profile, Say say);
+
+  class Lease {
+   public:
+    command::Host* host() { return &host_; }
+    engine::Workspace& workspace() { return *host_.workspace; }
+    engine::PredictionService& predictions() { return *host_.predictions; }
+
+   private:
+    friend class ProjectHost;
+    Lease(std::shared_lock<std::shared_mutex> lock, command::Host host)
+        : lock_(std::move(lock)), host_(host) {}
+    std::shared_lock<std::shared_mutex> lock_;
+    command::Host host_;
+  };
+  //   kUnavailable  the project could not be opened again (WH8046); it is being tried
+  Result<Lease> Take();
+
+  // Reads the project's files again and, if they changed, opens it with them. What was open stays
+  // open if they are wrong.
+  Status Refresh();
+
+  // Opens the project anew as it is, which mends a cache whose damage was noted. Waits until nobody
+  // has a lease: never to be called by somebody who has one.
+  Status Renew();
+  // For those who only read and cannot wait: notes the damage, and has `ask` see to it.
+  void NoteDamage(const Status& damage);
+  void AskForMending();
+  // `ask` is false where it cannot be seen to now.
+  void OnDamage(std::function<bool()> ask) { ask_ = std::move(ask); }
+
+  // Whether the state folder is the one that was opened: kUnavailable WH7069 if it was removed,
+  // moved or replaced.
+  Status CheckPlace();
+  // Another process writes to the project, or its catalog is gone: nothing more of this one counts.
+  void NoteIfReplaced(const Status& status);
+  void NoteReplaced();
+  void OnReplaced(std::function<void()> replaced) { replaced_ = std::move(replaced); }
+
+  const std::string& root() const { return root_; }
+
+ private:
+  ProjectHost(std::string root, std::string profile, Say say)
+      : root_(std::move(root)), profile_(std::move(profile)), say_(std::move(say)) {}
+  using ProjectPtr = std::shared_ptr<const engine::ProjectDefinition>;
+  Status OpenWith(ProjectPtr project);
+  // With mutex_ held alone.
+  Status Reopen(const ProjectPtr& project);
+
+  const std::string root_;
+  const std::string profile_;
+  const Say say_;
+  std::function<bool()> ask_;
+  std::function<void()> replaced_;
+  std::atomic<bool> asked_{false};
+  std::shared_mutex mutex_;
+  Status closed_;                                   // why there is no workspace; guarded by mutex_
+  std::unique_ptr<engine::Workspace> workspace_;    // guarded by mutex_
+  std::pair<std::uint64_t, std::uint64_t> folder_;  // its state folder's; guarded by mutex_
+  std::unique_ptr<engine::PredictionService> predictions_;  // guarded by mutex_
+};
+}  // namespace weirhouse::daemon

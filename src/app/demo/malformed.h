@@ -1,0 +1,22 @@
+// Records broken in the ways in which records break. Private to demo/.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/random.h"
+#include "app/demo/replay.h"
+
+namespace weirhouse::demo {
+
+// The ways a record of `source` can be broken: "truncated", "wrong_type", "missing_required",
+// "out_of_range", "bad_value", "invalid_utf8", "duplicate_key" (JSON only).
+std::span<const std::string_view> MalformedKinds(const Replay& replay);
+
+// A copy of the record broken in that one way, so that its contract refuses it. It stays one line,
+// whatever is wrong with it: the records around it are not touched.
+std::string BreakRecord(const Replay& replay, std::string_view record, std::string_view kind,
+                        Random& random);
+}  // namespace weirhouse::demo

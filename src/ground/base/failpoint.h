@@ -1,0 +1,32 @@
+// Named places where a test may end the process, and planted bugs that the crash harness must
+// catch.
+//
+//   WEIRHOUSE_FAILPOINT("catalog.commit.before");
+//
+// Armed by the environment, read once:
+//   WEIRHOUSE_FAILPOINT=name[:hit]   _exit(137) when `name` is reached for the hit-th time (default
+//   1) WEIRHOUSE_FAILPOINT_LOSE=1       before ending, drop what was never fsynced (see
+//   ground/platform/io/disk.h) WEIRHOUSE_FAILPOINT_LIST=FILE    append each name on its first hit, so that a
+//   harness learns them WEIRHOUSE_PLANT=bug[,bug]        plant bugs: Planted("bug") then answers
+//   true
+// Compiled to nothing unless WEIRHOUSE_FAILPOINTS is defined: a released build has none.
+#pragma once
+
+#include <string_view>
+
+namespace weirhouse {
+#ifdef WEIRHOUSE_FAILPOINTS
+void ReachFailpoint(std::string_view name);
+bool Planted(std::string_view bug);
+// Called before the process ends at a failpoint with WEIRHOUSE_FAILPOINT_LOSE; set once by
+// storage/disk.
+void OnPowerLoss(void (*lose_unsynced)());
+#define WEIRHOUSE_FAILPOINT(name) ::weirhouse::ReachFailpoint(name)
+#else
+constexpr bool Planted(std::string_view /*bug*/) { return false; }
+inline void OnPowerLoss(void (* /*lose_unsynced*/)()) {}
+#define WEIRHOUSE_FAILPOINT(name) \
+  do {                            \
+  } while (false)
+#endif
+}  // namespace weirhouse

@@ -1,0 +1,28 @@
+// Threads that the system may refuse, and what is thrown where nobody else takes it.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+#include <thread>
+
+#include "ground/base/status.h"
+
+namespace weirhouse {
+
+inline constexpr std::string_view kNoMemoryError = "WH8050";
+inline constexpr std::string_view kNoThreadError = "WH8052";
+
+// Begins a thread that runs `work`, which must not throw.
+//   kUnavailable  the system gives no more threads (WH8052)
+Result<std::thread> StartThread(std::function<void()> work);
+
+// Runs `work` here and on up to `threads` - 1 others at once: on fewer where the system gives no
+// more. `work` takes its pieces off a list that all share. What one of them throws ends that one,
+// and is thrown from here when all have ended.
+void ShareWork(std::size_t threads, const std::function<void()>& work);
+
+// What is being handled, as an outcome: memory that ran out (WH8050), no more threads (WH8052), or
+// a bug here (WH8035). To be called inside a `catch` only.
+Status StatusOfException();
+}  // namespace weirhouse

@@ -1,0 +1,50 @@
+// The names that stand after the commits of the log: what VerifyChain holds against the pointers,
+// namespaces and spans as they are stored. Private to catalog/.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "ground/catalog/store/span.h"
+#include "ground/platform/db/database.h"
+
+namespace weirhouse::catalog {
+
+// Threads: one.
+class NamesCheck {
+ public:
+  NamesCheck();
+  // Does what the record of commit `seq` states.
+  void Follow(std::int64_t seq, const nlohmann::json& record);
+  // kCorruption (WH7008) names the first row that is not as the log left it. `last` is the last
+  // commit.
+  Status Check(storage::Database& db, std::int64_t last) const;
+
+ private:
+  struct Pointer {
+    std::string location;
+    std::string kind;
+    std::int64_t seq = 0;
+    friend bool operator==(const Pointer&, const Pointer&) = default;
+  };
+  struct Namespace {
+    std::int64_t seq = 0;
+    std::map<std::string, std::string> properties{};
+    friend bool operator==(const Namespace&, const Namespace&) = default;
+  };
+  TableSpans SpansOf(const std::string& name) const;
+  Status CheckPointers(storage::Database& db, std::int64_t last) const;
+  Status CheckNamespaces(storage::Database& db, std::int64_t last) const;
+  Status CheckSpans(storage::Database& db, std::int64_t last) const;
+
+  std::map<std::string, Pointer> pointers_;
+  std::map<std::string, Namespace> namespaces_;
+  std::map<std::string, TableSpans> spans_;  // without those of a name that had one table ever
+};
+
+// kCorruption (WH7008).
+Status ChainBroken(std::int64_t seq, std::string_view why);
+// Text as it reads back from a record: JSON holds UTF-8 only.
+std::string JsonSafe(const std::string& text);
+}  // namespace weirhouse::catalog

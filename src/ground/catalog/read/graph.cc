@@ -1,0 +1,53 @@
+// Reads of lineage. Its rows are written in Commit only (lineage_write.cc).
+#include <fmt/format.h>
+
+#include "ground/catalog/store/row.h"
+#include "ground/catalog/store/sql_catalog.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::DatabaseRow;
+
+Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
+  EdgeRecord edge;
+  edge.from = {row.Text(0), row.Text(1)};
+  edge.to = {row.Text(2), row.Text(3)};
+  edge.kind = row.Text(4);
+  edge.run = RunId(row.Int(5));
+  edge.seq = CommitSeq(row.Int(6));
+  return edge;
+}
+}  // namespace
+
+Result<std::optional<Node>> SqlCatalog::FindNode(const NodeRef& ref) {
+  return FindOne<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? AND key = ?", kNodeColumns),
+                       {ref.kind, ref.key}, NodeOfRow);
+}
+
+Result<std::vector<Node>> SqlCatalog::Nodes(const std::string& kind) {
+  return Collect<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? ORDER BY id", kNodeColumns),
+                       {kind}, NodeOfRow);
+}
+
+Result<std::vector<EdgeRecord>> SqlCatalog::Edges(std::string_view sql, const NodeRef& ref) {
+  return Collect<EdgeRecord>(sql, {ref.kind, ref.key}, EdgeOfRow);
+}
+
+Result<std::vector<EdgeRecord>> SqlCatalog::EdgesInto(const NodeRef& ref) {
+  return Edges(
+      "SELECT f.kind, f.key, t.kind, t.key, e.kind, e.run, e.seq FROM node t JOIN edge e ON e.dst "
+      "= "
+      "t.id JOIN node f ON f.id = e.src WHERE t.kind = ? AND t.key = ? ORDER BY e.seq, e.src, "
+      "e.kind",
+      ref);
+}
+
+Result<std::vector<EdgeRecord>> SqlCatalog::EdgesOutOf(const NodeRef& ref) {
+  return Edges(
+      "SELECT f.kind, f.key, t.kind, t.key, e.kind, e.run, e.seq FROM node f JOIN edge e ON e.src "
+      "= "
+      "f.id JOIN node t ON t.id = e.dst WHERE f.kind = ? AND f.key = ? ORDER BY e.seq, e.dst, "
+      "e.kind",
+      ref);
+}
+}  // namespace weirhouse::catalog

@@ -1,0 +1,253 @@
+#include "ground/catalog/store/group_writer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/thread.h"
+
+namespace weirhouse::catalog {
+namespace {
+// Made before it is needed: a copy takes no memory.
+const Status kOutcomeUnknown =
+    Status(Code::kUnavailable, "the outcome of the write is unknown: memory ran out amid it")
+        .WithError("WH7003")
+        .WithHint("look the key up until it is known; keep the staged files");
+}  // namespace
+
+Status GroupWriter::Write(const WriteWork& work) {
+  Waiting mine{&work};
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&mine);
+  while (!mine.done) {
+    if (led_) {
+      changed_.wait(lock);
+      continue;
+    }
+    led_ = true;
+    lock.unlock();
+    Group group;
+    Lead(group);
+    lock.lock();
+    for (Waiting* member : group) member->done = true;
+    led_ = false;
+    changed_.notify_all();
+  }
+  return std::move(mine.status);
+}
+
+void GroupWriter::Take(Group& group) {
+  const std::lock_guard lock(mutex_);
+  while (!waiting_.empty() && group.size() < kGroupMax) {
+    group.Add(waiting_.front());
+    waiting_.pop_front();
+  }
+}
+
+void GroupWriter::Lead(Group& group) {
+  const Status begun = BeginGuarded();
+  // Only now: whoever came while the write lock was waited for shares this transaction.
+  Take(group);
+  if (!begun.ok()) {
+    for (Waiting* member : group) member->status = begun;
+    return;
+  }
+  if (!WriteGuarded(group)) {
+    for (Waiting* member : group) WriteAlone(*member);
+  }
+}
+
+bool GroupWriter::WriteGuarded(const Group& group) {
+  committing_ = false;
+  Status thrown;
+  try {
+    return WriteTogether(group);
+  } catch (...) {
+    thrown = StatusOfException();
+  }
+  if (committing_) {
+    SettleGuarded(group, thrown);
+    return true;
+  }
+  connection_.reset();  // and with it the transaction
+  // Whose it was is not known where there are several.
+  if (group.size() > 1) return false;
+  group.front()->status = thrown;
+  return true;
+}
+
+bool GroupWriter::WriteTogether(const Group& group) {
+  const bool lone = group.size() == 1;
+  bool any = false;
+  for (Waiting* member : group) {
+    bool alive = true;
+    member->status = lone ? member->work->body(*connection_) : InSavepoint(*member, alive);
+    if (!alive) {
+      connection_->Rollback();
+      return false;
+    }
+    any = any || member->status.ok();
+  }
+  if (!any) {
+    connection_->Rollback();
+    return true;
+  }
+  WEIRHOUSE_FAILPOINT("catalog.group.before_commit");
+  committing_ = true;
+  const Status committed = connection_->Commit();
+  if (committed.ok()) {
+    WEIRHOUSE_FAILPOINT("catalog.group.after_commit");
+    Finish(group);
+    return true;
+  }
+  if (committed.code() == Code::kConflict) {
+    connection_->Rollback();
+    if (!lone) return false;
+    group.front()->status = committed;
+    return true;
+  }
+  if (committed.error_code() == "WH7010") {  // the disk was full before the end was written
+    connection_->Rollback();
+    for (Waiting* member : group) {
+      if (member->status.ok()) member->status = committed;
+    }
+    return true;
+  }
+  Settle(group, committed);
+  return true;
+}
+
+Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
+  Status status = connection_->Savepoint();
+  if (!status.ok()) {
+    alive = false;
+    return status;
+  }
+  status = member.work->body(*connection_);
+  // A full disk takes the whole transaction, and with it the savepoint.
+  alive = (status.ok() ? connection_->ReleaseSavepoint() : connection_->RollbackToSavepoint()).ok();
+  return status;
+}
+
+void GroupWriter::WriteAlone(Waiting& member) {
+  member.status = BeginGuarded();
+  if (!member.status.ok()) return;
+  // A lone member is never handed back: whatever happens is its own status.
+  Group alone;
+  alone.Add(&member);
+  static_cast<void>(WriteGuarded(alone));
+}
+
+void GroupWriter::Finish(const Group& group) {
+  for (Waiting* member : group) {
+    if (!member->status.ok() || !member->work->after) continue;
+    try {
+      member->status = member->work->after(*connection_);
+    } catch (...) {
+      member->status = StatusOfException();
+    }
+  }
+}
+
+void GroupWriter::SettleGuarded(const Group& group, const Status& failure) {
+  try {
+    return Settle(group, failure);
+  } catch (...) {
+    connection_.reset();
+  }
+  for (Waiting* member : group) {
+    if (member->status.ok()) member->status = kOutcomeUnknown;
+  }
+}
+
+void GroupWriter::Settle(const Group& group, const Status& failure) {
+  // What the failed COMMIT left is read anew on another connection; it is not guessed here.
+  connection_.reset();
+  const Status buried = Bury();
+  for (Waiting* member : group) {
+    if (member->status.ok()) member->status = SettleOne(*member->work, failure, buried);
+  }
+}
+
+Status GroupWriter::Bury() {
+  // A COMMIT whose fsync failed may have left whole frames in the log. No reader sees them, but a
+  // recovery after a crash would bring them back. A commit of our own takes their place: only then
+  // is what is not seen absent for certain. It must change something, or nothing is written.
+  // (PostgreSQL's log ends what was not committed by itself.)
+  WEIRHOUSE_TRY_STATUS(Begin());
+  if (connection_->dialect() != storage::Dialect::kSqlite) {
+    connection_->Rollback();
+    return Status::Ok();
+  }
+  Status buried = connection_->Run(
+      "INSERT INTO counter (name, next) VALUES ('settled', 1) ON CONFLICT (name) DO UPDATE SET "
+      "next = counter.next + 1");
+  if (buried.ok()) buried = connection_->Commit();
+  if (!buried.ok()) connection_.reset();
+  return buried;
+}
+
+Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, const Status& buried) {
+  const auto unknown = [&](const Status& why) {
+    return Status(Code::kUnavailable, fmt::format("outcome of the {} is unknown: {}; then {}",
+                                                  work.what, failure.message(), why.message()))
+        .WithError("WH7003")
+        .WithHint("look the key up until it is known; keep the staged files");
+  };
+  if (!work.took_place) return buried.ok() ? failure : unknown(buried);
+  const Result<bool> there = Ask(work);
+  if (!there.ok()) return unknown(there.status());
+  if (*there) return Status::Ok();
+  if (!buried.ok()) return unknown(buried);
+  return Status(Code::kUnavailable,
+                fmt::format("{} did not take place: {}", work.what, failure.message()))
+      .WithError("WH7084")
+      .WithHint("nothing was written; the same command may be run again");
+}
+
+Result<bool> GroupWriter::Ask(const WriteWork& work) {
+  WEIRHOUSE_TRY_STATUS(Begin());
+  Result<bool> there = work.took_place(*connection_);
+  if (there.ok()) {
+    connection_->Rollback();
+  } else {
+    connection_.reset();
+  }
+  return there;
+}
+
+Status GroupWriter::OpenConnection() {
+  if (connection_ == nullptr || connection_->lost()) {
+    connection_.reset();
+    WEIRHOUSE_TRY(connection_, open_());
+  }
+  return Status::Ok();
+}
+
+Status GroupWriter::BeginGuarded() {
+  try {
+    return BeginIfAllowed();
+  } catch (...) {
+    connection_.reset();
+    return StatusOfException();
+  }
+}
+
+Status GroupWriter::BeginIfAllowed() {
+  WEIRHOUSE_TRY_STATUS(Begin());
+  if (!guard_) return Status::Ok();
+  Status may = guard_(*connection_);
+  if (!may.ok()) connection_->Rollback();
+  return may;
+}
+
+Status GroupWriter::Begin() {
+  WEIRHOUSE_TRY_STATUS(OpenConnection());
+  Status begun = connection_->Begin();
+  // The connection had ended while nobody used it: nothing was done yet, so another one will do.
+  if (begun.ok() || !connection_->lost()) return begun;
+  WEIRHOUSE_TRY_STATUS(OpenConnection());
+  return connection_->Begin();
+}
+}  // namespace weirhouse::catalog

@@ -1,0 +1,106 @@
+// The writing connection, shared: work that waits at the same time is made durable by one COMMIT.
+// Private to catalog/.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ground/base/status.h"
+#include "ground/platform/db/database.h"
+
+namespace weirhouse::catalog {
+
+// One thing to be written: whole or not at all, whatever becomes of the work it shares a
+// transaction with.
+struct WriteWork {
+  // Writes. It may be called again when a transaction was undone for the sake of others, so it
+  // begins by forgetting what it did before.
+  std::function<Status(storage::Database&)> body;
+  // Whether the work took place, asked of a new connection when the end of a COMMIT is unknown.
+  // Without it the failure is handed on as it is.
+  std::function<Result<bool>(storage::Database&)> took_place{};
+  std::string what{};  // for messages: "the commit of run r12"
+  // Called after COMMIT, before anybody is told.
+  std::function<Status(storage::Database&)> after{};
+};
+
+// Threads: any. Whoever comes while nobody writes leads: it opens a transaction, takes all that
+// waits by then, runs each in a savepoint of its own, and commits once. A lone caller waits for
+// nobody and has no savepoint.
+class GroupWriter {
+ public:
+  using Open = std::function<Result<std::unique_ptr<storage::Database>>()>;
+  // Asked first in each transaction: whether this process may still write.
+  using Guard = std::function<Status(storage::Database&)>;
+  explicit GroupWriter(Open open, Guard guard = nullptr)
+      : open_(std::move(open)), guard_(std::move(guard)) {}
+
+  // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
+  // nothing was written) or WH7003 (unknown) if COMMIT failed. What is thrown in between (memory
+  // that ran out) ends the connection, and is an error of the work that it came from.
+  Status Write(const WriteWork& work);
+
+ private:
+  // What bounds the memory and the latency of one transaction; the others are next.
+  static constexpr std::size_t kGroupMax = 64;
+
+  struct Waiting {
+    const WriteWork* work;
+    Status status = Status::Ok();
+    bool done = false;
+  };
+  // Without memory of its own: whoever leads must be able to say how it ended, whatever there is.
+  class Group {
+   public:
+    void Add(Waiting* member) { members_[size_++] = member; }
+    std::size_t size() const { return size_; }
+    Waiting* front() const { return members_[0]; }
+    Waiting* const* begin() const { return members_.data(); }
+    Waiting* const* end() const { return members_.data() + size_; }
+
+   private:
+    std::array<Waiting*, kGroupMax> members_{};
+    std::size_t size_ = 0;
+  };
+
+  void Take(Group& group);
+  // Throws nothing: others wait for whoever leads.
+  void Lead(Group& group);
+  // One transaction for all of `group`. False if it was undone as a whole, for certain: then each
+  // is to be tried alone.
+  bool WriteTogether(const Group& group);
+  // The same; throws nothing.
+  bool WriteGuarded(const Group& group);
+  Status InSavepoint(Waiting& member, bool& alive);
+  void WriteAlone(Waiting& member);
+  void Settle(const Group& group, const Status& failure);
+  void SettleGuarded(const Group& group, const Status& failure);
+  // Makes sure that what the failed COMMIT left in the log cannot come back.
+  Status Bury();
+  Status SettleOne(const WriteWork& work, const Status& failure, const Status& buried);
+  Result<bool> Ask(const WriteWork& work);
+  void Finish(const Group& group);
+  Status OpenConnection();
+  // Opens a transaction, on a new connection if the old one has ended.
+  Status Begin();
+  // The same, if the guard lets us. Throws nothing.
+  Status BeginGuarded();
+  Status BeginIfAllowed();
+
+  const Open open_;
+  const Guard guard_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting*> waiting_;  // guarded by mutex_
+  bool led_ = false;              // guarded by mutex_
+  // Of whoever leads; absent after a COMMIT whose end is unknown.
+  std::unique_ptr<storage::Database> connection_;
+  bool committing_ = false;  // of whoever leads: the transaction may have taken place
+};
+}  // namespace weirhouse::catalog

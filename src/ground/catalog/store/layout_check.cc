@@ -1,0 +1,103 @@
+#include "ground/catalog/store/layout_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ground/base/text.h"
+#include "ground/catalog/store/schema.h"
+#include "ground/platform/db/sqlite.h"
+
+namespace weirhouse::catalog {
+namespace {
+using storage::Database;
+using storage::DatabaseRow;
+
+constexpr std::size_t kFaultsShown = 5;
+
+// (table, view, index, unique index or trigger; name) → its definition, without blanks.
+using Layout = std::map<std::pair<std::string, std::string>, std::string>;
+
+std::string WithoutBlanks(std::string text) {
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
+  return text;
+}
+
+Result<Layout> LayoutOfSqlite(Database& db) {
+  Layout layout;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND "
+              "substr(name, 1, 7) <> 'sqlite_'",
+              {}, [&](const DatabaseRow& row) {
+                const std::string sql = row.Text(2);
+                const bool unique = sql.starts_with("CREATE UNIQUE ");
+                layout[{unique ? "unique index" : row.Text(0), row.Text(1)}] = WithoutBlanks(sql);
+                return Status::Ok();
+              }));
+  return layout;
+}
+
+// Definitions are left out: the server keeps none of them as they were written.
+Result<Layout> LayoutOfPostgres(Database& db) {
+  Layout layout;
+  WEIRHOUSE_TRY_STATUS(db.Each(
+      "SELECT CASE c.relkind WHEN 'r' THEN 'table' ELSE 'view' END, c.relname FROM pg_class c JOIN "
+      "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind "
+      "IN ('r', 'v') UNION ALL SELECT CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' "
+      "END, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n "
+      "ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND i.indisvalid AND "
+      "i.indisready UNION ALL SELECT 'trigger', g.tgname FROM pg_trigger g JOIN pg_class c ON "
+      "c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = "
+      "current_schema() AND NOT g.tgisinternal",
+      {}, [&](const DatabaseRow& row) {
+        layout[{row.Text(0), row.Text(1)}] = "";
+        return Status::Ok();
+      }));
+  return layout;
+}
+
+// What the migrations make of an empty database.
+Result<Layout> OurLayout() {
+  WEIRHOUSE_TRY(const auto empty, storage::Sqlite::Open(":memory:", /*read_only=*/false));
+  WEIRHOUSE_TRY_STATUS(Migrate(*empty, ProcessTime(), SystemRandom()));
+  return LayoutOfSqlite(*empty);
+}
+
+std::vector<std::string> Compare(const Layout& found, const Layout& ours, bool definitions) {
+  std::vector<std::string> faults;
+  for (const auto& [what, definition] : ours) {
+    const auto there = found.find(what);
+    if (there == found.end()) {
+      faults.push_back(fmt::format("{} \"{}\" is gone", what.first, what.second));
+    } else if (definitions && there->second != definition) {
+      faults.push_back(fmt::format("{} \"{}\" is defined otherwise", what.first, what.second));
+    }
+  }
+  for (const auto& [what, definition] : found) {
+    if (!ours.contains(what) && (definitions || what.first == "trigger")) {
+      faults.push_back(
+          fmt::format("{} \"{}\" is none of ours", what.first, EscapeControl(what.second)));
+    }
+  }
+  return faults;
+}
+}  // namespace
+
+Status CheckLayout(Database& db) {
+  const bool sqlite = db.dialect() == storage::Dialect::kSqlite;
+  WEIRHOUSE_TRY(const Layout ours, OurLayout());
+  WEIRHOUSE_TRY(const Layout found, sqlite ? LayoutOfSqlite(db) : LayoutOfPostgres(db));
+  std::vector<std::string> faults = Compare(found, ours, /*definitions=*/sqlite);
+  if (faults.empty()) return Status::Ok();
+  if (faults.size() > kFaultsShown) faults.resize(kFaultsShown);
+  return Status(Code::kCorruption,
+                fmt::format("the layout of the catalog's database was changed: {}",
+                            Join(faults, "; ")))
+      .WithError("WH7008")
+      .WithHint("stop what writes, and put back a copy of the catalog from before");
+}
+}  // namespace weirhouse::catalog

@@ -1,0 +1,41 @@
+// Under which names, and between which commits, the rows of one table were recorded. Private to
+// catalog/.
+//
+// Rows keep the name they were written with, because the hash chain covers them. A rename and a
+// name taken over from a dropped table are therefore kept as spans of the log, and a reader asks
+// for each span in turn. A table that was never renamed, and whose name no other had, has no stored
+// spans.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/status.h"
+#include "ground/platform/db/database.h"
+
+namespace weirhouse::catalog {
+
+// The rows recorded under `recorded_as` by the commits in (after, until].
+struct TableSpan {
+  static constexpr std::int64_t kOpen = std::numeric_limits<std::int64_t>::max();
+  std::string recorded_as;
+  std::int64_t after = 0;
+  std::int64_t until = kOpen;
+  friend bool operator==(const TableSpan&, const TableSpan&) = default;
+};
+using TableSpans = std::vector<TableSpan>;  // oldest first, never empty
+
+// What happens to the spans in commit `seq`; all else of that commit is recorded after it.
+TableSpans SpansOfUnnamed(std::string_view name);
+TableSpans SpansAfterDrop(TableSpans spans, std::int64_t seq);
+// Of a name that gets a new table.
+TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name);
+// Of the new name. The old one keeps SpansAfterDrop.
+TableSpans SpansAfterRename(TableSpans spans, std::string_view new_name, std::int64_t seq);
+
+Result<TableSpans> LoadSpans(storage::Database& db, std::string_view name);
+Status StoreSpans(storage::Database& db, std::string_view name, const TableSpans& spans);
+}  // namespace weirhouse::catalog

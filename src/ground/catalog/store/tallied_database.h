@@ -1,0 +1,80 @@
+// The writing connection, which keeps the tallies of what it writes. Private to catalog/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ground/catalog/store/tally.h"
+#include "ground/catalog/store/write_form.h"
+#include "ground/platform/db/database.h"
+
+namespace weirhouse::catalog {
+
+// Every statement that writes rows is seen here, whoever makes it: the rows it replaces or removes
+// are read first, those it leaves are returned by it, and the difference goes into the tally of the
+// table when the transaction ends. Statements of a form that cannot be read fail (WH7085).
+//
+// Cost: a digest of each row written, and one more look-up by key of each row that an UPDATE or an
+// upsert replaces; at the end one small row for each table written.
+// Threads: one at a time, as any Database. Not for migrations, which are scripts.
+class TalliedDatabase final : public storage::Database {
+ public:
+  explicit TalliedDatabase(std::unique_ptr<storage::Database> db) : db_(std::move(db)) {}
+
+  storage::Dialect dialect() const override { return db_->dialect(); }
+  Status Run(std::string_view sql, const std::vector<storage::DatabaseValue>& parameters) override;
+  Status Each(std::string_view sql, const std::vector<storage::DatabaseValue>& parameters,
+              const std::function<Status(const storage::DatabaseRow&)>& visit) override;
+  Status Stream(std::string_view sql,
+                const std::function<Status(const storage::DatabaseRow&)>& visit) override {
+    return db_->Stream(sql, visit);
+  }
+  Status Script(std::string_view sql) override { return db_->Script(sql); }
+  std::int64_t Changes() const override { return changes_; }
+  Result<bool> HasTable(std::string_view name) override { return db_->HasTable(name); }
+
+  Status Begin() override;
+  Status BeginRead() override;
+  Status Commit() override;
+  void Rollback() override;
+  Status Savepoint() override;
+  Status RollbackToSavepoint() override;
+  Status ReleaseSavepoint() override;
+  Status WaitForWriters() override { return db_->WaitForWriters(); }
+  bool lost() const override { return db_->lost(); }
+
+  // Brings the stored tallies up to what was written so far, as stated by commit `seq` along with
+  // those that no commit has stated yet; answers all of these, as text by table.
+  Result<std::map<std::string, std::string>> StateTallies(std::int64_t seq);
+
+ private:
+  struct Prepared {
+    WriteForm form;
+    std::string sql;  // returns `form.answer`, then all columns
+    std::string old;  // reads the rows as they are before; empty where there are none
+  };
+  using Changed = std::map<std::string, Tally>;
+
+  Result<const Prepared*> Prepare(std::string_view sql);
+  Result<const TallyColumns*> ColumnsOf(const std::string& table);
+  Result<std::vector<Digest>> RowsBefore(const Prepared& write,
+                                         const std::vector<storage::DatabaseValue>& parameters);
+  Status Write(const Prepared& write, const std::vector<storage::DatabaseValue>& parameters,
+               const std::function<Status(const storage::DatabaseRow&)>* visit);
+  // Adds what changed to the stored tallies. `seq`: the commit that states them, if one does.
+  Status Store(std::int64_t seq);
+
+  std::unique_ptr<storage::Database> db_;
+  std::unordered_map<std::string, Prepared> prepared_;
+  std::map<std::string, TallyColumns> columns_;
+  Changed changed_;                  // by the open transaction, and not yet stored
+  std::vector<Changed> savepoints_;  // as it was when each was set
+  std::int64_t changes_ = 0;
+};
+}  // namespace weirhouse::catalog

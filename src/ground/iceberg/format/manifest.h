@@ -1,0 +1,96 @@
+// Manifests and manifest lists, the two Avro files between metadata.json and the data files.
+// Private to table/. Fields are resolved by id, never by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/iceberg/format/metadata.h"
+
+namespace weirhouse::table {
+
+// One partition field over all files of a manifest.
+struct PartitionSummary {
+  bool contains_null = false;
+  std::optional<bool> contains_nan;
+  std::optional<std::string> lower_bound;
+  std::optional<std::string> upper_bound;
+};
+
+// One line of a manifest list.
+struct ManifestFile {
+  enum class Content : std::uint8_t { kData = 0, kDeletes = 1 };
+  std::string path;
+  std::int64_t length = 0;
+  int spec_id = 0;
+  Content content = Content::kData;
+  std::int64_t sequence_number = 0;
+  std::int64_t min_sequence_number = 0;
+  SnapshotId added_by;
+  std::int64_t added_files = 0;
+  std::int64_t existing_files = 0;
+  std::int64_t deleted_files = 0;
+  std::int64_t added_rows = 0;
+  std::int64_t existing_rows = 0;
+  std::int64_t deleted_rows = 0;
+  std::vector<PartitionSummary> partitions;
+
+  bool has_live_files() const { return added_files + existing_files > 0; }
+};
+
+// One line of a manifest, sequence numbers and snapshot inherited already.
+struct ManifestEntry {
+  enum class Status : std::uint8_t { kExisting = 0, kAdded = 1, kDeleted = 2 };
+  Status status = Status::kAdded;
+  std::shared_ptr<const DataFile> file;
+  bool live() const { return status != Status::kDeleted; }
+};
+
+struct Manifest {
+  std::vector<ManifestEntry> entries;
+  // Live entries by the path of their file; views into `entries`.
+  std::unordered_map<std::string_view, std::size_t> live_by_path;
+  std::size_t weight_bytes = 0;  // an estimate of its memory, for the cache
+};
+// Fills in the index and the weight.
+std::shared_ptr<const Manifest> MakeManifest(std::vector<ManifestEntry> entries);
+
+// Errors: kCorruption (WH7052 not Avro, WH7053 a required field is missing), with `path`.
+Result<std::vector<ManifestFile>> ParseManifestList(std::string_view bytes,
+                                                    const std::string& path);
+Result<std::shared_ptr<const Manifest>> ParseManifest(std::string_view bytes,
+                                                      const TableMetadata& metadata,
+                                                      const ManifestFile& file);
+
+std::string WriteManifestList(std::span<const ManifestFile> manifests, SnapshotId snapshot,
+                              std::optional<SnapshotId> parent, std::int64_t sequence_number);
+
+// Added entries whose data sequence number is `sequence_number` leave it out and inherit it.
+struct ManifestDraft {
+  ManifestFile::Content content = ManifestFile::Content::kData;
+  int spec_id = 0;
+  SnapshotId snapshot;
+  std::int64_t sequence_number = 0;
+  std::vector<ManifestEntry> entries;
+};
+struct WrittenManifest {
+  std::string bytes;
+  ManifestFile file;  // `path` is left to the caller
+};
+Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMetadata& metadata);
+
+// The spec with that id; nullptr if there is none.
+const PartitionSpec* FindSpec(const TableMetadata& metadata, int spec_id);
+// The type of a column in any schema of the table (partition sources may be dropped columns).
+std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id);
+// Per field of the spec, the type of its partition value; absent where it cannot be told.
+std::vector<std::optional<Type>> PartitionTypes(const TableMetadata& metadata,
+                                                const PartitionSpec& spec);
+}  // namespace weirhouse::table

@@ -1,0 +1,131 @@
+// The state of an Iceberg table: an immutable metadata.json, and the data and delete files that its
+// manifests name. Format versions 1 to 3 are read, version 2 is written.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/random.h"
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/iceberg/type/schema.h"
+#include "ground/iceberg/format/shared_text_map.h"
+
+namespace weirhouse::table {
+
+inline constexpr int kSnapshotsKept = 100;  // metadata.json is rewritten whole at each commit
+// Of ledgers, which nobody reads as of a commit: their rows say it themselves.
+inline constexpr int kLedgerSnapshotsKept = 10;
+inline constexpr int kMetadataLogMax = 10;
+inline constexpr int kManifestsMergeAt = 30;  // a plan opens every manifest, a merge rewrites them
+
+struct Snapshot {
+  SnapshotId id;
+  std::optional<SnapshotId> parent;
+  std::int64_t sequence_number = 0;
+  std::int64_t timestamp_ms = 0;
+  std::string manifest_list;
+  int schema_id = 0;
+  SharedTextMap summary;  // with "operation"
+  // Members we do not interpret (first-row-id, added-rows, key-id), as JSON text.
+  std::map<std::string, std::string> other_keys = {};
+};
+struct SnapshotRef {
+  SnapshotId snapshot;
+  std::string type = "branch";  // branch | tag
+  // What a foreign engine set; carried through, we expire by kSnapshotsKept alone.
+  std::optional<std::int64_t> min_snapshots_to_keep;
+  std::optional<std::int64_t> max_snapshot_age_ms;
+  std::optional<std::int64_t> max_ref_age_ms;
+};
+
+// A parsed metadata.json. Immutable; shared freely between threads.
+struct TableMetadata {
+  std::string name;               // "processed.arrival"; not part of the file
+  std::string location;           // absolute folder of the table
+  std::string metadata_location;  // the file this was read from; empty for a new table
+  std::string uuid;
+  int format_version = 2;  // what we write; 1 and 3 of others are kept as they are
+  std::int64_t last_sequence_number = 0;
+  std::int64_t last_updated_ms = 0;
+  int last_column_id = 0;
+  std::vector<Schema> schemas;
+  int current_schema_id = 0;
+  std::vector<PartitionSpec> specs;
+  int default_spec_id = 0;
+  int last_partition_id = 999;
+  std::vector<SortOrder> sort_orders = {SortOrder{}};
+  int default_sort_order_id = 0;
+  std::map<std::string, std::string> properties;
+  std::vector<Snapshot> snapshots;
+  std::vector<std::pair<std::int64_t, SnapshotId>> snapshot_log;
+  std::vector<std::pair<std::int64_t, std::string>> metadata_log;
+  std::map<std::string, SnapshotRef> refs;
+  // Top-level keys we do not interpret (statistics, partition-statistics, next-row-id, …), as JSON
+  // text: written back as they were read.
+  std::map<std::string, std::string> other_keys;
+
+  const Schema& schema() const;
+  const PartitionSpec& spec() const;
+  const SortOrder& sort_order() const;
+  const Snapshot* current_snapshot() const;  // main; nullptr if empty
+  const Snapshot* FindSnapshot(SnapshotId id) const;
+  const Snapshot* FindRef(std::string_view ref) const;
+};
+using TablePtr = std::shared_ptr<const TableMetadata>;
+
+// Reads format versions 1 to 3. Errors: kCorruption (WH7050), kInvalidInput (WH7051) for a later
+// version.
+Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name,
+                                         std::string metadata_location);
+std::string SerializeTableMetadata(const TableMetadata& metadata);
+
+// Loads and caches metadata by location (they never change; the last 64 are kept). Threads: any.
+Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
+                           const std::string& metadata_location);
+
+struct NewTable {
+  std::string name;
+  std::string location;
+  Schema schema;
+  PartitionSpec spec;
+  std::vector<std::string> sort_columns;
+  std::map<std::string, std::string> properties;
+};
+// Forgets all cached metadata, manifests and delete files. For tests and benchmarks: what is cached
+// is immutable, so nobody else needs it.
+void ClearTableCaches();
+// Metadata of a table that does not exist yet; written by the first StagedWrite.
+Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock);
+
+struct DataFile {
+  enum class Content : std::uint8_t { kData = 0, kPositionDeletes = 1, kEqualityDeletes = 2 };
+  Content content = Content::kData;
+  std::string path;
+  std::string format = "PARQUET";
+  int spec_id = 0;
+  std::vector<std::optional<std::string>> partition;  // single-value bytes, in spec order
+  std::int64_t row_count = 0;
+  std::int64_t size_bytes = 0;
+  std::map<int, storage::ColumnStatistics> columns;
+  std::vector<std::int64_t> split_offsets;
+  std::vector<int> equality_ids;
+  std::optional<int> sort_order_id;
+  std::optional<std::string> referenced_data_file;
+  // Version 3: where a deletion vector lies in its Puffin file.
+  std::optional<std::int64_t> content_offset;
+  std::optional<std::int64_t> content_size_bytes;
+  std::int64_t data_sequence_number = 0;
+  std::int64_t file_sequence_number = 0;
+  SnapshotId added_by;
+};
+}  // namespace weirhouse::table

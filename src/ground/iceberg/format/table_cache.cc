@@ -1,0 +1,274 @@
+#include "ground/iceberg/format/table_cache.h"
+
+#include <arrow/api.h>
+
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "ground/platform/io/location.h"
+#include "ground/iceberg/format/deletion_vector.h"
+
+namespace weirhouse::table {
+namespace {
+
+// Values by path, the least recently used dropped once the weights exceed a limit.
+template <typename Value>
+class BoundedCache {
+ public:
+  explicit BoundedCache(std::size_t weight_max) : weight_max_(weight_max) {}
+
+  std::shared_ptr<const Value> Find(const std::string& key) {
+    const std::scoped_lock lock(mutex_);
+    const auto it = places_.find(key);
+    if (it == places_.end()) return nullptr;
+    order_.splice(order_.begin(), order_, it->second);
+    return it->second->value;
+  }
+
+  void Keep(const std::string& key, std::shared_ptr<const Value> value, std::size_t weight) {
+    const std::scoped_lock lock(mutex_);
+    if (const auto it = places_.find(key); it != places_.end()) {  // the latest reading stands
+      weight_ -= it->second->weight;
+      order_.erase(it->second);
+      places_.erase(it);
+    }
+    if (weight > weight_max_) return;
+    order_.push_front({key, std::move(value), weight});
+    places_[key] = order_.begin();
+    weight_ += weight;
+    while (weight_ > weight_max_) {
+      weight_ -= order_.back().weight;
+      places_.erase(order_.back().key);
+      order_.pop_back();
+    }
+  }
+
+  void Clear() {
+    const std::scoped_lock lock(mutex_);
+    order_.clear();
+    places_.clear();
+    weight_ = 0;
+  }
+
+ private:
+  struct Item {
+    std::string key;
+    std::shared_ptr<const Value> value;
+    std::size_t weight;
+  };
+  std::mutex mutex_;
+  std::size_t weight_max_;
+  std::size_t weight_ = 0;
+  std::list<Item> order_;
+  std::unordered_map<std::string, typename std::list<Item>::iterator> places_;
+};
+
+constexpr std::size_t kTablesMax = 64;  // a project has about a dozen
+constexpr std::size_t kManifestListBytesMax = 16u << 20;
+constexpr std::size_t kManifestBytesMax = 128u << 20;  // 366 files of 40 columns take 3.5 MB
+constexpr std::size_t kPositionDeleteBytesMax = 64u << 20;
+constexpr std::size_t kEqualityDeleteBytesMax = 64u << 20;
+
+struct Caches {
+  BoundedCache<TableMetadata> tables{kTablesMax};
+  BoundedCache<ManifestList> lists{kManifestListBytesMax};
+  BoundedCache<Manifest> manifests{kManifestBytesMax};
+  BoundedCache<PositionDeletes> deletes{kPositionDeleteBytesMax};
+  BoundedCache<EqualityDeletes> equality_deletes{kEqualityDeleteBytesMax};
+};
+Caches& AllCaches() {
+  static Caches* const caches = new Caches;  // never destroyed: threads may outlive main
+  return *caches;
+}
+
+std::size_t WeightOf(const ManifestList& list) { return 64 + list.size() * 320; }
+std::size_t WeightOf(const PositionDeletes& deletes) {
+  std::size_t weight = 64;
+  for (const auto& [path, positions] : deletes) weight += 200 + positions.size() * 8;
+  return weight;
+}
+std::string TableKey(const std::string& name, const std::string& location) {
+  return name + '\n' + location;
+}
+
+// Entries inherit what their list says of the manifest, and a client that tries again lists the
+// same manifest under a later sequence number: the path alone does not name what was parsed.
+std::string ManifestKey(const ManifestFile& file) {
+  return fmt::format("{}\n{} {} {} {}", file.path, file.sequence_number, file.added_by.value(),
+                     file.spec_id, static_cast<int>(file.content));
+}
+
+Status MalformedDeletes(const std::string& path, std::string_view why) {
+  return Status(Code::kCorruption,
+                fmt::format("position-delete file is malformed: {}: {}", path, why))
+      .WithError("WH7061");
+}
+
+std::shared_ptr<arrow::Schema> PositionDeleteSchema() {
+  const auto field = [](const char* name, std::shared_ptr<arrow::DataType> type, const char* id) {
+    return arrow::field(name, std::move(type), /*nullable=*/true,
+                        arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {id}));
+  };
+  return arrow::schema({field("file_path", arrow::utf8(), "2147483546"),
+                        field("pos", arrow::int64(), "2147483545")});
+}
+
+bool IsPuffin(const DataFile& file) {
+  return file.format.size() == 6 && (file.format[0] == 'P' || file.format[0] == 'p') &&
+         file.content_offset.has_value();
+}
+
+// Several deletion vectors may share one file.
+std::string DeletesKey(const DataFile& file) {
+  return IsPuffin(file) ? fmt::format("{}@{}", file.path, *file.content_offset) : file.path;
+}
+
+Result<PositionDeletes> ReadDeletionVector(storage::Disk& disk, const DataFile& file) {
+  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
+  const std::int64_t size = file.content_size_bytes.value_or(-1);
+  const std::int64_t offset = *file.content_offset;
+  const auto total = static_cast<std::int64_t>(bytes.size());
+  if (!file.referenced_data_file || offset < 0 || size < 0 || offset > total ||
+      size > total - offset) {
+    return MalformedDeletes(file.path, "a deletion vector without its place or its data file");
+  }
+  WEIRHOUSE_TRY(std::vector<std::int64_t> positions,
+                ParseDeletionVector(std::string_view(bytes).substr(static_cast<std::size_t>(offset),
+                                                                   static_cast<std::size_t>(size)),
+                                    file));
+  PositionDeletes deletes;
+  deletes[*file.referenced_data_file] = std::move(positions);
+  return deletes;
+}
+
+Result<PositionDeletes> ReadPositionDeletes(storage::Disk& disk, const DataFile& file) {
+  if (IsPuffin(file)) return ReadDeletionVector(disk, file);
+  storage::ParquetReadOptions options;
+  options.schema = PositionDeleteSchema();
+  WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
+                storage::ReadParquet(disk, LocalPath(file.path), options));
+  const auto combined = rows->CombineChunks();
+  if (!combined.ok()) return MalformedDeletes(file.path, combined.status().message());
+  rows = *combined;
+  PositionDeletes deletes;
+  if (rows->num_rows() == 0) return deletes;
+  const auto paths = std::dynamic_pointer_cast<arrow::StringArray>(rows->column(0)->chunk(0));
+  const auto positions = std::dynamic_pointer_cast<arrow::Int64Array>(rows->column(1)->chunk(0));
+  if (paths == nullptr || positions == nullptr) return MalformedDeletes(file.path, "its types");
+  if (paths->null_count() > 0 || positions->null_count() > 0) {
+    return MalformedDeletes(file.path, "it has a null");
+  }
+  std::vector<std::int64_t>* of_file = nullptr;
+  std::string_view last;
+  for (std::int64_t i = 0; i < paths->length(); ++i) {
+    if (of_file == nullptr || paths->GetView(i) != last) {
+      last = paths->GetView(i);
+      of_file = &deletes[std::string(last)];
+    }
+    of_file->push_back(positions->Value(i));
+  }
+  for (auto& [path, list] : deletes) {  // foreign writers may not have sorted them
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+  }
+  return deletes;
+}
+}  // namespace
+
+std::string LocalPath(std::string_view location) { return storage::CanonicalPath(location); }
+
+Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
+                           const std::string& metadata_location) {
+  if (TablePtr known = AllCaches().tables.Find(TableKey(name, metadata_location))) return known;
+  WEIRHOUSE_TRY(const std::string json, disk.Read(LocalPath(metadata_location)));
+  WEIRHOUSE_TRY(TableMetadata metadata, ParseTableMetadata(json, name, metadata_location));
+  auto table = std::make_shared<const TableMetadata>(std::move(metadata));
+  KeepTable(table);
+  return TablePtr(table);
+}
+
+Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk,
+                                                             const std::string& path) {
+  if (path.empty()) {
+    return Status(Code::kInvalidInput, "a snapshot lists its manifests without a manifest list")
+        .WithError("WH7051")
+        .WithHint(
+            "only the oldest writers of version 1 did so: rewrite the table's manifests with "
+            "the engine that made it");
+  }
+  if (auto known = AllCaches().lists.Find(path)) return known;
+  return ReloadManifestList(disk, path);
+}
+
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& disk,
+                                                               const std::string& path) {
+  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(path)));
+  WEIRHOUSE_TRY(ManifestList list, ParseManifestList(bytes, path));
+  auto shared = std::make_shared<const ManifestList>(std::move(list));
+  KeepManifestList(path, shared);
+  return shared;
+}
+
+Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
+                                                     const TableMetadata& metadata,
+                                                     const ManifestFile& file) {
+  if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
+  return ReloadManifest(disk, metadata, file);
+}
+
+Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
+                                                       const TableMetadata& metadata,
+                                                       const ManifestFile& file) {
+  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
+  WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, ParseManifest(bytes, metadata, file));
+  KeepManifest(file, manifest);
+  return manifest;
+}
+
+Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk& disk,
+                                                                   const DataFile& file) {
+  const std::string key = DeletesKey(file);
+  if (auto known = AllCaches().deletes.Find(key)) return known;
+  WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(disk, file));
+  auto shared = std::make_shared<const PositionDeletes>(std::move(deletes));
+  KeepPositionDeletes(key, shared);
+  return shared;
+}
+
+Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(storage::Disk& disk,
+                                                                   const DataFile& file,
+                                                                   const Schema& keys) {
+  if (auto known = AllCaches().equality_deletes.Find(file.path)) return known;
+  WEIRHOUSE_TRY(std::shared_ptr<const EqualityDeletes> deletes,
+                ReadEqualityDeletes(disk, file, keys));
+  std::size_t weight = 64;
+  for (const std::string& key : *deletes) weight += 64 + key.size();
+  AllCaches().equality_deletes.Keep(file.path, deletes, weight);
+  return deletes;
+}
+
+void KeepTable(const TablePtr& table) {
+  AllCaches().tables.Keep(TableKey(table->name, table->metadata_location), table, 1);
+}
+void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list) {
+  const std::size_t weight = WeightOf(*list);
+  AllCaches().lists.Keep(path, std::move(list), weight);
+}
+void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest) {
+  const std::size_t weight = manifest->weight_bytes;
+  AllCaches().manifests.Keep(ManifestKey(file), std::move(manifest), weight);
+}
+void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes) {
+  const std::size_t weight = WeightOf(*deletes);
+  AllCaches().deletes.Keep(path, std::move(deletes), weight);
+}
+
+void ClearTableCaches() {
+  AllCaches().tables.Clear();
+  AllCaches().lists.Clear();
+  AllCaches().manifests.Clear();
+  AllCaches().deletes.Clear();
+  AllCaches().equality_deletes.Clear();
+}
+}  // namespace weirhouse::table

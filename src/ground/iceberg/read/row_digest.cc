@@ -1,0 +1,257 @@
+// Canonical bytes of a row, column by column, little-endian:
+//
+//   null                   00
+//   boolean                01, 1 byte
+//   int, long              02, 8 bytes
+//   float, double          03, 8 bytes of the IEEE double, so that -0.0 differs from +0.0; one NaN
+//                          (00 00 00 00 00 00 F8 7F)
+//   decimal                04, 1 byte scale, 16 bytes of the unscaled value
+//   date                   05, 8 bytes, days since 1970-01-01
+//   timestamp              06, 8 bytes, microseconds
+//   timestamptz            07, 8 bytes, microseconds UTC
+//   string                 08, 4 bytes length, UTF-8
+//   binary, fixed, uuid    09, 4 bytes length, bytes
+//   time                   0A, 8 bytes, microseconds
+//
+// A row's digest is SHA-256 of these, a table's is SHA-256 of its rows' digests, sorted. Widening
+// int to long, float to double or a decimal's precision changes no digest.
+#include "ground/iceberg/read/row_digest.h"
+
+#include <arrow/api.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace weirhouse::table {
+namespace {
+
+constexpr std::int64_t kBlockRows = 2048;  // their bytes stay in the cache between the columns
+
+// Canonical bytes of a block of rows. Each row owns a piece of one buffer, sized before it is
+// filled, so that no row allocates.
+class RowBlock {
+ public:
+  void Begin(std::int64_t rows) { sizes_.assign(static_cast<std::size_t>(rows), 0); }
+  void Grow(std::int64_t row, std::size_t bytes) { sizes_[static_cast<std::size_t>(row)] += bytes; }
+  void Layout() {
+    begins_.resize(sizes_.size() + 1);
+    begins_[0] = 0;
+    for (std::size_t i = 0; i < sizes_.size(); ++i) begins_[i + 1] = begins_[i] + sizes_[i];
+    ends_.assign(begins_.begin(), begins_.end() - 1);
+    bytes_.resize(begins_.back());
+  }
+  void Put(std::int64_t row, const void* data, std::size_t size) {
+    std::size_t& end = ends_[static_cast<std::size_t>(row)];
+    std::memcpy(bytes_.data() + end, data, size);
+    end += size;
+  }
+  void PutByte(std::int64_t row, std::uint8_t byte) { Put(row, &byte, 1); }
+  std::string_view Of(std::int64_t row) const {
+    const auto i = static_cast<std::size_t>(row);
+    return {bytes_.data() + begins_[i], begins_[i + 1] - begins_[i]};
+  }
+
+ private:
+  std::vector<std::size_t> sizes_;
+  std::vector<std::size_t> begins_;
+  std::vector<std::size_t> ends_;
+  std::vector<char> bytes_;
+};
+
+// One column's part. `measure` adds the sizes, the second pass writes.
+class ColumnBytes {
+ public:
+  ColumnBytes(RowBlock& block, bool measure) : block_(block), measure_(measure) {}
+
+  Status Add(const arrow::Array& array, std::int64_t first_row) {
+    row_ = first_row;
+    switch (array.type_id()) {
+      case arrow::Type::BOOL:
+        return Booleans(static_cast<const arrow::BooleanArray&>(array));
+      case arrow::Type::INT8:
+        return Numbers<arrow::Int8Array>(array, 2);
+      case arrow::Type::INT16:
+        return Numbers<arrow::Int16Array>(array, 2);
+      case arrow::Type::INT32:
+        return Numbers<arrow::Int32Array>(array, 2);
+      case arrow::Type::UINT32:
+        return Numbers<arrow::UInt32Array>(array, 2);
+      case arrow::Type::INT64:
+        return Numbers<arrow::Int64Array>(array, 2);
+      case arrow::Type::FLOAT:
+        return Doubles<arrow::FloatArray>(array);
+      case arrow::Type::DOUBLE:
+        return Doubles<arrow::DoubleArray>(array);
+      case arrow::Type::DECIMAL128:
+        return Decimals(static_cast<const arrow::Decimal128Array&>(array));
+      case arrow::Type::DATE32:
+        return Numbers<arrow::Date32Array>(array, 5);
+      case arrow::Type::TIMESTAMP:
+        return Timestamps(array);
+      case arrow::Type::TIME64:
+        return Numbers<arrow::Time64Array>(array, 10);
+      case arrow::Type::STRING:
+        return Texts<arrow::StringArray>(array, 8);
+      case arrow::Type::LARGE_STRING:
+        return Texts<arrow::LargeStringArray>(array, 8);
+      case arrow::Type::BINARY:
+        return Texts<arrow::BinaryArray>(array, 9);
+      case arrow::Type::FIXED_SIZE_BINARY:
+        return Texts<arrow::FixedSizeBinaryArray>(array, 9);
+      default:
+        return Status(Code::kInvalidInput, fmt::format("a column of type {} has no canonical bytes",
+                                                       array.type()->ToString()))
+            .WithError("WH7055")
+            .WithHint("cast it to a type that a table can hold");
+    }
+  }
+
+ private:
+  template <typename ArrayType, typename Size, typename Write>
+  Status Each(const ArrayType& array, Size&& size_of, Write&& write) {
+    for (std::int64_t i = 0; i < array.length(); ++i, ++row_) {
+      const bool null = array.IsNull(i);
+      if (measure_) {
+        block_.Grow(row_, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
+      } else if (null) {
+        block_.PutByte(row_, 0);
+      } else {
+        write(i);
+      }
+    }
+    return Status::Ok();
+  }
+
+  template <typename ArrayType>
+  Status Numbers(const arrow::Array& any, std::uint8_t tag) {
+    const auto& array = static_cast<const ArrayType&>(any);
+    return Each(
+        array, [](std::int64_t) { return 8; },
+        [&](std::int64_t i) {
+          const auto value = static_cast<std::int64_t>(array.Value(i));
+          block_.PutByte(row_, tag);
+          block_.Put(row_, &value, 8);
+        });
+  }
+
+  Status Timestamps(const arrow::Array& any) {
+    const auto& type = static_cast<const arrow::TimestampType&>(*any.type());
+    if (type.unit() != arrow::TimeUnit::MICRO) {
+      return Status(Code::kInvalidInput, "a timestamp is not in microseconds")
+          .WithError("WH7055")
+          .WithHint("cast it to TIMESTAMP or TIMESTAMPTZ");
+    }
+    return Numbers<arrow::TimestampArray>(any, type.timezone().empty() ? 6 : 7);
+  }
+
+  template <typename ArrayType>
+  Status Doubles(const arrow::Array& any) {
+    const auto& array = static_cast<const ArrayType&>(any);
+    return Each(
+        array, [](std::int64_t) { return 8; },
+        [&](std::int64_t i) {
+          const auto value = static_cast<double>(array.Value(i));
+          auto bits = std::bit_cast<std::uint64_t>(value);
+          if (std::isnan(value)) bits = 0x7FF8000000000000;
+          block_.PutByte(row_, 3);
+          block_.Put(row_, &bits, 8);
+        });
+  }
+
+  Status Booleans(const arrow::BooleanArray& array) {
+    return Each(
+        array, [](std::int64_t) { return 1; },
+        [&](std::int64_t i) {
+          block_.PutByte(row_, 1);
+          block_.PutByte(row_, array.Value(i) ? 1 : 0);
+        });
+  }
+
+  Status Decimals(const arrow::Decimal128Array& array) {
+    const auto scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
+    return Each(
+        array, [](std::int64_t) { return 17; },
+        [&](std::int64_t i) {
+          const arrow::Decimal128 value(array.GetValue(i));
+          const std::uint64_t low = value.low_bits();
+          const std::int64_t high = value.high_bits();
+          block_.PutByte(row_, 4);
+          block_.PutByte(row_, static_cast<std::uint8_t>(scale));
+          block_.Put(row_, &low, 8);
+          block_.Put(row_, &high, 8);
+        });
+  }
+
+  template <typename ArrayType>
+  Status Texts(const arrow::Array& any, std::uint8_t tag) {
+    const auto& array = static_cast<const ArrayType&>(any);
+    return Each(
+        array, [&](std::int64_t i) { return 4 + array.GetView(i).size(); },
+        [&](std::int64_t i) {
+          const std::string_view text = array.GetView(i);
+          const auto size = static_cast<std::uint32_t>(text.size());
+          block_.PutByte(row_, tag);
+          block_.Put(row_, &size, 4);
+          block_.Put(row_, text.data(), text.size());
+        });
+  }
+
+  RowBlock& block_;
+  bool measure_;
+  std::int64_t row_ = 0;
+};
+
+Status AddColumn(const arrow::ChunkedArray& column, ColumnBytes& bytes) {
+  std::int64_t row = 0;
+  for (const auto& chunk : column.chunks()) {
+    WEIRHOUSE_TRY_STATUS(bytes.Add(*chunk, row));
+    row += chunk->length();
+  }
+  return Status::Ok();
+}
+}  // namespace
+
+Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const int> columns) {
+  std::vector<Digest> digests;
+  digests.reserve(static_cast<std::size_t>(rows.num_rows()));
+  RowBlock block;
+  Sha256 hash;
+  for (std::int64_t first = 0; first < rows.num_rows(); first += kBlockRows) {
+    const std::int64_t count = std::min(kBlockRows, rows.num_rows() - first);
+    std::vector<std::shared_ptr<arrow::ChunkedArray>> slices;
+    for (const int column : columns) slices.push_back(rows.column(column)->Slice(first, count));
+    block.Begin(count);
+    ColumnBytes measure(block, /*measure=*/true);
+    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(AddColumn(*slice, measure));
+    block.Layout();
+    ColumnBytes write(block, /*measure=*/false);
+    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(AddColumn(*slice, write));
+    for (std::int64_t row = 0; row < count; ++row) {
+      hash.Update(block.Of(row));
+      digests.push_back(hash.Finish());
+    }
+  }
+  return digests;
+}
+
+Result<std::vector<Digest>> DeclaredDigests(const arrow::Table& rows) {
+  std::vector<int> columns;
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    if (!IsHidden(rows.schema()->field(i)->name())) columns.push_back(i);
+  }
+  std::sort(columns.begin(), columns.end(), [&](int a, int b) {
+    return rows.schema()->field(a)->name() < rows.schema()->field(b)->name();
+  });
+  return RowDigests(rows, columns);
+}
+
+Result<Digest> ContentDigest(const arrow::Table& rows) {
+  WEIRHOUSE_TRY(std::vector<Digest> digests, DeclaredDigests(rows));
+  std::sort(digests.begin(), digests.end());
+  Sha256 hash;
+  for (const Digest& digest : digests) hash.Update(digest.view());
+  return hash.Finish();
+}
+}  // namespace weirhouse::table

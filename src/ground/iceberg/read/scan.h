@@ -1,0 +1,75 @@
+// Reading the live rows of one snapshot: which files hold them, which deletes apply to each.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/format/metadata.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::table {
+
+// A closed range on one column, for pruning files by partition and bounds. Rows outside it may
+// still be returned: the caller filters. Values are single-value bytes of the column's type; absent
+// = unbounded.
+struct ColumnRange {
+  std::string column;
+  std::optional<std::string> minimum;
+  std::optional<std::string> maximum;
+};
+struct ScanOptions {
+  std::optional<SnapshotId> snapshot;  // default: main
+  std::vector<std::string> columns;  // default: all of the snapshot's schema, hidden ones included
+  std::vector<ColumnRange> ranges;
+  bool with_file_position = false;  // adds "_file" (utf8) and "_pos" (int64)
+  bool with_sequence_number =
+      false;  // adds "_sequence_number" (int64): the file's data sequence number
+  // Only rows of files added after this snapshot's sequence number (an incremental read of
+  // appends). A file that compaction merged counts as added with the last of its parts, so a reader
+  // that lags behind a compaction may see rows again; ReadHistory tells them apart.
+  std::optional<std::int64_t> after_sequence_number;
+};
+
+// A planned read: live files of one snapshot with the deletes that apply to each. Threads: Read
+// from any.
+class Scan {
+ public:
+  static Result<Scan> Plan(storage::Disk& disk, TablePtr table, const ScanOptions& options);
+
+  struct Task {
+    DataFile file;
+    // Position and equality deletes that apply to it; shared with other tasks.
+    std::vector<std::shared_ptr<const DataFile>> deletes;
+  };
+  std::span<const Task> tasks() const { return tasks_; }
+  // Rows of one task in file order, deleted ones masked out, columns resolved by field id.
+  Result<std::shared_ptr<arrow::Table>> Read(const Task& task) const;
+  // All tasks in order. Memory: the whole result.
+  Result<std::shared_ptr<arrow::Table>> ReadAll() const;
+  const Schema& schema() const { return schema_; }
+
+ private:
+  storage::Disk* disk_ = nullptr;
+  TablePtr table_;
+  ScanOptions options_;
+  Schema schema_;  // of the columns asked for
+  std::vector<Task> tasks_;
+};
+
+// Live data files of a snapshot with the share of their rows that position deletes mask: what
+// compaction looks at.
+struct FileDeletes {
+  DataFile file;
+  std::int64_t deleted_rows = 0;
+};
+Result<std::vector<FileDeletes>> DeletedShares(storage::Disk& disk, TablePtr table);
+}  // namespace weirhouse::table

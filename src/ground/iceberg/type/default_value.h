@@ -1,0 +1,14 @@
+// Default values of columns (format version 3), as the specification writes single values in JSON.
+// Private to table/.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "ground/iceberg/type/schema.h"
+
+namespace weirhouse::table {
+
+// Whether `json` is a value of the primitive `type` (spec, appendix D, "JSON single-value
+// serialization"): what readers of the table will parse.
+bool IsValueOf(const Type& type, const nlohmann::json& json);
+}  // namespace weirhouse::table

@@ -1,0 +1,295 @@
+#include "ground/iceberg/type/schema.h"
+
+#include <arrow/api.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/base/text.h"
+#include "ground/iceberg/type/json_number.h"
+#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/value.h"
+
+namespace weirhouse::table {
+namespace {
+
+Status NotStorable(std::string_view type) {
+  return Status(Code::kInvalidInput, fmt::format("a table's column cannot hold type {}", type))
+      .WithError("WH7055")
+      .WithHint(
+          "cast it to boolean, int, long, float, double, decimal, date, timestamp, string or "
+          "binary");
+}
+
+Status Malformed(std::string why) {
+  return Status(Code::kCorruption, fmt::format("table schema is malformed: {}", why))
+      .WithError("WH7050");
+}
+
+bool CanPromote(const Type& from, const Type& to) {
+  if (from == to) return true;
+  if (from.name == "int" && to.name == "long") return true;
+  if (from.name == "float" && to.name == "double") return true;
+  const DecimalShape a = ShapeOf(from);
+  const DecimalShape b = ShapeOf(to);
+  return a.precision > 0 && b.precision >= a.precision && a.scale == b.scale;
+}
+
+Status Refused(std::string message, std::string hint) {
+  return Status(Code::kContractRefused, std::move(message))
+      .WithError("WH7054")
+      .WithHint(std::move(hint));
+}
+
+std::string WideningsOf(const Type& type) {
+  if (type.name == "int") return "it may become long";
+  if (type.name == "float") return "it may become double";
+  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
+    return fmt::format("it may become a decimal of scale {} and precision above {}", shape.scale,
+                       shape.precision);
+  }
+  return fmt::format("type {} cannot change; add a new optional field instead", type.name);
+}
+
+// The field of the evolved schema for `now`, or why readers would break.
+Result<Field> EvolveField(const Field& now, const Field& wanted) {
+  if (!CanPromote(now.type, wanted.type)) {
+    return Refused(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
+                               now.type.name, wanted.type.name),
+                   WideningsOf(now.type));
+  }
+  if (wanted.required && !now.required) {
+    return Refused(
+        fmt::format("field \"{}\" changes from optional to required", now.name),
+        "old files may hold nulls there: keep it optional and check for nulls in a gate");
+  }
+  if (!wanted.required && now.required) {
+    return Refused(fmt::format("field \"{}\" changes from required to optional", now.name),
+                   "readers rely on it having a value: keep it required, or publish a major "
+                   "version");
+  }
+  Field evolved = wanted;
+  evolved.id = now.id;
+  evolved.initial_default = now.initial_default;  // rows that rely on it are there already
+  if (evolved.write_default.empty()) evolved.write_default = now.write_default;
+  return evolved;
+}
+}  // namespace
+
+const Field* Schema::Find(std::string_view name) const {
+  for (const Field& field : fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+const Field* Schema::FindById(int id) const {
+  for (const Field& field : fields) {
+    if (field.id == id) return &field;
+  }
+  return nullptr;
+}
+
+nlohmann::json Schema::ToJson() const {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Field& field : fields) {
+    nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
+    json["type"] = IsNestedType(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
+                                            : nlohmann::json(field.type.name);
+    if (!field.doc.empty()) json["doc"] = field.doc;
+    const auto add_default = [&json](const char* key, const std::string& text) {
+      if (!text.empty()) json[key] = nlohmann::json::parse(text, nullptr, false);
+    };
+    add_default("initial-default", field.initial_default);
+    add_default("write-default", field.write_default);
+    list.push_back(std::move(json));
+  }
+  nlohmann::json json = {{"type", "struct"}, {"schema-id", schema_id}, {"fields", list}};
+  if (!identifier_field_ids.empty()) json["identifier-field-ids"] = identifier_field_ids;
+  return json;
+}
+
+Result<Schema> Schema::FromJson(const nlohmann::json& json) {
+  try {
+    Schema schema;
+    if (const auto id = json.find("schema-id"); id != json.end()) {
+      schema.schema_id = IdOfJson(*id, "schema-id");
+    }
+    for (const nlohmann::json& item : json.at("fields")) {
+      WEIRHOUSE_TRY(Field field, FieldOfJson(item));
+      schema.fields.push_back(std::move(field));
+    }
+    if (json.contains("identifier-field-ids")) {
+      for (const nlohmann::json& id : json["identifier-field-ids"]) {
+        schema.identifier_field_ids.push_back(IdOfJson(id, "identifier-field-ids"));
+      }
+    }
+    return schema;
+  } catch (const nlohmann::json::exception& error) {
+    return Malformed(error.what());
+  }
+}
+
+namespace {
+Result<std::shared_ptr<arrow::Field>> ArrowFieldOf(const Field& field) {
+  WEIRHOUSE_TRY(std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
+  return arrow::field(
+      field.name, std::move(type), !field.required,
+      arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {std::to_string(field.id)}));
+}
+
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOfNested(const Type& type) {
+  WEIRHOUSE_TRY(const NestedType nested, TakeApart(type));
+  arrow::FieldVector fields;
+  for (const Field& inner : nested.fields) {
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Field> field, ArrowFieldOf(inner));
+    fields.push_back(std::move(field));
+  }
+  switch (nested.kind) {
+    case NestedType::Kind::kStruct:
+      return arrow::struct_(std::move(fields));
+    case NestedType::Kind::kList:
+      return arrow::list(fields[0]);
+    case NestedType::Kind::kMap:
+      break;
+  }
+  return std::shared_ptr<arrow::DataType>(std::make_shared<arrow::MapType>(fields[0], fields[1]));
+}
+}  // namespace
+
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
+  static const std::map<std::string, std::shared_ptr<arrow::DataType>, std::less<>> types = {
+      {"boolean", arrow::boolean()},
+      {"int", arrow::int32()},
+      {"long", arrow::int64()},
+      {"float", arrow::float32()},
+      {"double", arrow::float64()},
+      {"date", arrow::date32()},
+      {"time", arrow::time64(arrow::TimeUnit::MICRO)},
+      {"timestamp", arrow::timestamp(arrow::TimeUnit::MICRO)},
+      {"timestamptz", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")},
+      {"string", arrow::utf8()},
+      {"binary", arrow::binary()},
+      {"uuid", arrow::fixed_size_binary(16)},
+      {"timestamp_ns", arrow::timestamp(arrow::TimeUnit::NANO)},
+      {"timestamptz_ns", arrow::timestamp(arrow::TimeUnit::NANO, "UTC")},
+      {"unknown", arrow::null()}};
+  if (const auto it = types.find(type.name); it != types.end()) return it->second;
+  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
+    return arrow::decimal128(shape.precision, shape.scale);
+  }
+  if (const int length = FixedLength(type); length > 0) return arrow::fixed_size_binary(length);
+  if (IsNestedType(type)) return ArrowTypeOfNested(type);
+  if (type.name.starts_with("geometry") || type.name.starts_with("geography")) {
+    return arrow::binary();  // well-known binary
+  }
+  return NotStorable(type.name);
+}
+
+Result<Type> TypeOfArrow(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::BOOL:
+      return Type{"boolean"};
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+      return Type{"int"};
+    case arrow::Type::INT64:
+    case arrow::Type::UINT32:
+      return Type{"long"};
+    case arrow::Type::FLOAT:
+      return Type{"float"};
+    case arrow::Type::DOUBLE:
+      return Type{"double"};
+    case arrow::Type::DATE32:
+      return Type{"date"};
+    case arrow::Type::TIME64:
+      return Type{"time"};
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+    case arrow::Type::STRING_VIEW:
+      return Type{"string"};
+    case arrow::Type::BINARY:
+    case arrow::Type::LARGE_BINARY:
+      return Type{"binary"};
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return Type{fmt::format("fixed[{}]",
+                              static_cast<const arrow::FixedSizeBinaryType&>(type).byte_width())};
+    case arrow::Type::TIMESTAMP:
+      return Type{static_cast<const arrow::TimestampType&>(type).timezone().empty()
+                      ? "timestamp"
+                      : "timestamptz"};
+    case arrow::Type::DECIMAL128: {
+      const auto& decimal = static_cast<const arrow::Decimal128Type&>(type);
+      if (decimal.scale() < 0 || decimal.scale() > decimal.precision()) break;
+      return Type{fmt::format("decimal({},{})", decimal.precision(), decimal.scale())};
+    }
+    case arrow::Type::DICTIONARY:
+      return TypeOfArrow(*static_cast<const arrow::DictionaryType&>(type).value_type());
+    default:
+      break;
+  }
+  return NotStorable(type.ToString());
+}
+
+Result<std::shared_ptr<arrow::Schema>> Schema::ToArrow() const {
+  arrow::FieldVector out;
+  for (const Field& field : fields) {
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Field> made, ArrowFieldOf(field));
+    out.push_back(std::move(made));
+  }
+  return arrow::schema(std::move(out));
+}
+
+Result<Schema> Schema::FromArrow(const arrow::Schema& schema) {
+  Schema out;
+  for (const auto& field : schema.fields()) {
+    WEIRHOUSE_TRY(Type type, TypeOfArrow(*field->type()));
+    Field made;
+    made.id = static_cast<int>(out.fields.size()) + 1;
+    made.name = field->name();
+    made.type = std::move(type);
+    made.required = !field->nullable();
+    out.fields.push_back(std::move(made));
+  }
+  return out;
+}
+
+Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int last_column_id) {
+  Schema evolved;
+  evolved.schema_id = current.schema_id + 1;
+  evolved.identifier_field_ids = current.identifier_field_ids;
+  std::vector<std::string> proposed_names;
+  for (const Field& field : proposed.fields) proposed_names.push_back(field.name);
+  // The old fields keep their places; new ones follow in the proposed order.
+  for (const Field& now : current.fields) {
+    const Field* wanted = proposed.Find(now.name);
+    if (wanted == nullptr && now.name == kCommitSeqColumn) {
+      evolved.fields.push_back(now);  // compaction adds it; those who write rows leave it out
+      continue;
+    }
+    if (wanted == nullptr) {
+      const std::string hint =
+          "a field cannot be dropped or renamed: keep it, optional fields may stay null";
+      const std::string near = DidYouMean(now.name, proposed_names);
+      return Refused(fmt::format("field \"{}\" is missing from the proposed schema", now.name),
+                     near.empty() ? hint : fmt::format("{} ({})", hint, near));
+    }
+    WEIRHOUSE_TRY(Field field, EvolveField(now, *wanted));
+    evolved.fields.push_back(std::move(field));
+  }
+  int next_id = last_column_id;
+  for (const Field& wanted : proposed.fields) {
+    if (current.Find(wanted.name) != nullptr) continue;
+    if (wanted.required) {
+      return Refused(fmt::format("new field \"{}\" is required", wanted.name),
+                     "rows written before have no value for it: declare it optional");
+    }
+    Field field = wanted;
+    field.id = ++next_id;
+    evolved.fields.push_back(std::move(field));
+  }
+  return evolved;
+}
+}  // namespace weirhouse::table

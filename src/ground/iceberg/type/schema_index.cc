@@ -1,0 +1,139 @@
+#include "ground/iceberg/type/schema_index.h"
+
+#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/type/value.h"
+
+namespace weirhouse::table {
+namespace {
+
+IndexedColumn ColumnOf(const Field& field) {
+  IndexedColumn column;
+  column.id = field.id;
+  column.name = field.name;
+  column.type = field.type;
+  column.required = field.required;
+  column.initial_default = field.initial_default;
+  return column;
+}
+
+// The columns directly inside the nested type of `parent`.
+std::vector<IndexedColumn> ColumnsInside(const IndexedColumn& parent) {
+  std::vector<IndexedColumn> columns;
+  const Result<NestedType> nested = TakeApart(parent.type);
+  if (!nested.ok()) return columns;
+  for (const Field& field : nested->fields) {
+    IndexedColumn column = ColumnOf(field);
+    column.name = fmt::format("{}.{}", parent.name, field.name);
+    column.only_in_structs = parent.only_in_structs && nested->kind == NestedType::Kind::kStruct;
+    column.ancestors_required = parent.ancestors_required && parent.required;
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+std::string_view WithoutBrackets(std::string_view text, std::string_view name) {
+  if (text.size() < name.size() + 3 || text.substr(0, name.size() + 1) != fmt::format("{}[", name))
+    return {};
+  return text.back() == ']' ? text.substr(name.size() + 1, text.size() - name.size() - 2)
+                            : std::string_view{};
+}
+
+bool OneOf(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+}  // namespace
+
+SchemaIndex::SchemaIndex(const Schema& schema) {
+  std::vector<IndexedColumn> open;
+  for (auto it = schema.fields.rbegin(); it != schema.fields.rend(); ++it) {
+    open.push_back(ColumnOf(*it));
+  }
+  while (!open.empty()) {
+    IndexedColumn column = std::move(open.back());
+    open.pop_back();
+    if (IsNestedType(column.type)) {
+      std::vector<IndexedColumn> inside = ColumnsInside(column);
+      std::move(inside.rbegin(), inside.rend(), std::back_inserter(open));
+    }
+    Add(std::move(column));
+  }
+}
+
+void SchemaIndex::Add(IndexedColumn column) {
+  const std::size_t at = columns_.size();
+  has_duplicates_ = !by_id_.emplace(column.id, at).second || has_duplicates_;
+  by_name_.emplace(column.name, at);
+  columns_.push_back(std::move(column));
+}
+
+const IndexedColumn* SchemaIndex::ById(int id) const {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : &columns_[it->second];
+}
+
+const IndexedColumn* SchemaIndex::ByName(std::string_view name) const {
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : &columns_[it->second];
+}
+
+int SchemaIndex::greatest_id() const {
+  return by_id_.empty() ? 0 : std::max(0, by_id_.rbegin()->first);
+}
+
+int FirstVersionOf(const Type& type) {
+  const std::string_view name = type.name;
+  if (OneOf(name, {"boolean", "int", "long", "float", "double", "date", "time", "timestamp",
+                   "timestamptz", "string", "binary", "uuid"}) ||
+      ShapeOf(type).precision > 0 || FixedLength(type) > 0) {
+    return 1;
+  }
+  const auto starts = [&](std::string_view prefix) {
+    return name == prefix ||
+           (name.substr(0, prefix.size() + 1) == fmt::format("{}(", prefix) && name.back() == ')');
+  };
+  if (OneOf(name, {"timestamp_ns", "timestamptz_ns", "unknown", "variant"}) || starts("geometry") ||
+      starts("geography")) {
+    return 3;
+  }
+  return 0;
+}
+
+bool SameSchema(const Schema& a, const Schema& b) {
+  const std::set<int> a_ids(a.identifier_field_ids.begin(), a.identifier_field_ids.end());
+  const std::set<int> b_ids(b.identifier_field_ids.begin(), b.identifier_field_ids.end());
+  return a.fields == b.fields && a_ids == b_ids;
+}
+
+std::string KnownTransform(std::string_view transform) {
+  const std::string lower = LowerCase(transform);
+  if (OneOf(lower, {"identity", "year", "month", "day", "hour", "void"})) return lower;
+  for (const std::string_view name : {"bucket", "truncate"}) {
+    const std::string_view width = WithoutBrackets(lower, name);
+    if (width.empty() || width.size() > 9) continue;
+    if (width.find_first_not_of("0123456789") != std::string_view::npos) continue;
+    if (width.find_first_not_of('0') == std::string_view::npos) continue;
+    return lower;
+  }
+  return "";
+}
+
+bool CanTransform(std::string_view transform, const Type& type) {
+  const std::string_view name = type.name;
+  if (transform == "void") return true;
+  if (IsNestedType(type) || FirstVersionOf(type) == 0) return false;
+  const bool is_decimal = ShapeOf(type).precision > 0;
+  const bool is_time = OneOf(name, {"timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns"});
+  if (transform == "identity") {
+    return !OneOf(name, {"variant", "unknown"}) && name.substr(0, 3) != "geo";
+  }
+  if (transform == "hour") return is_time;
+  if (OneOf(transform, {"year", "month", "day"})) return is_time || name == "date";
+  if (transform.substr(0, 8) == "truncate") {
+    return is_decimal || OneOf(name, {"int", "long", "string", "binary"});
+  }
+  return is_decimal || is_time || FixedLength(type) > 0 ||
+         OneOf(name, {"int", "long", "date", "time", "string", "uuid", "binary"});
+}
+}  // namespace weirhouse::table

@@ -1,0 +1,69 @@
+// Single values as Iceberg writes them in bounds and partitions (spec, appendix D), and the
+// partition transforms over them. Private to table/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "ground/iceberg/type/schema.h"
+
+namespace weirhouse::table {
+
+// decimal(p,s); both 0 when `type` is no decimal.
+struct DecimalShape {
+  int precision = 0;
+  int scale = 0;
+};
+DecimalShape ShapeOf(const Type& type);
+bool IsTimestamp(const Type& type);  // with or without zone, of micro- or nanoseconds
+bool IsNanos(const Type& type);
+// The L of fixed[L], else 0.
+int FixedLength(const Type& type);
+// The fewest bytes that hold an unscaled value of `precision` digits.
+int DecimalBytes(int precision);
+
+// Little-endian, 4 or 8 bytes.
+std::string BytesOfInt(std::int32_t value);
+std::string BytesOfLong(std::int64_t value);
+// Of 4 or 8 bytes (4 where the value predates a promotion to long); absent otherwise.
+std::optional<std::int64_t> LongOfBytes(std::string_view bytes);
+std::optional<double> DoubleOfBytes(std::string_view bytes);
+__extension__ typedef __int128 Int128;
+__extension__ typedef unsigned __int128 UInt128;
+// Two's complement big-endian in the fewest bytes, as decimals are bound, and back.
+std::string BytesOfUnscaled(Int128 value);
+Int128 UnscaledOfBytes(std::string_view bytes);
+
+// A value of `type` as long as values of `type` are: those from before a promotion to long or
+// double were shorter.
+std::string Widened(const Type& type, std::string bytes);
+
+// Orders two single values of `type`: -1, 0, 1. Absent if the bytes are not of that type.
+std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b);
+
+// What `transform` makes of a column of `source`; kInvalidInput (WH7060) for an unknown transform.
+Result<Type> ResultType(std::string_view transform, const Type& source);
+// True for the transforms we compute ourselves: identity, bucket[N], truncate[W], year, month, day,
+// hour, void.
+bool CanApply(std::string_view transform);
+// Whether a column of `source` may be partitioned by it.
+bool CanApply(std::string_view transform, const Type& source);
+// Applies one of them to a single value; null stays null, and so does what the transform is not
+// defined for.
+std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,
+                                          const std::optional<std::string>& value);
+// The same on days (date), microseconds or nanoseconds since 1970, for year, month, day and hour.
+std::int64_t TransformOrdinal(std::string_view transform, const Type& source, std::int64_t value);
+// The N of bucket[N], else 0; the W of truncate[W], else 0.
+int BucketCount(std::string_view transform);
+int TruncateWidth(std::string_view transform);
+// What bucket[N] takes the remainder of: murmur3 over 32 bits, seed 0, of the value's hash input.
+// Absent for types that cannot be hashed.
+std::optional<std::int32_t> BucketHash(const Type& source, std::string_view value);
+// How a partition value shows in a path: "2013-01", "2013-01-05", "EWR" (URL-encoded), "null".
+std::string PartitionText(std::string_view transform, const Type& source,
+                          const std::optional<std::string>& value);
+}  // namespace weirhouse::table

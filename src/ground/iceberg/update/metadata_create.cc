@@ -1,0 +1,225 @@
+// Metadata of a table as `POST …/tables` asks for it: metadata_update.h.
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "ground/iceberg/update/metadata_builder.h"
+#include "ground/iceberg/format/table_cache.h"
+
+namespace weirhouse::table {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFormatVersionMax = 3;
+constexpr std::string_view kColumnMetrics = "write.metadata.metrics.column.";
+
+// What a client may have copied from another table's properties; the metadata says it elsewhere.
+constexpr std::string_view kReserved[] = {"format-version",
+                                          "uuid",
+                                          "snapshot-count",
+                                          "current-snapshot-id",
+                                          "current-snapshot-summary",
+                                          "current-schema",
+                                          "default-partition-spec",
+                                          "default-sort-order",
+                                          "current-snapshot-timestamp-ms"};
+constexpr std::string_view kWholeNumbers[] = {
+    "commit.retry.num-retries", "commit.retry.min-wait-ms", "commit.retry.max-wait-ms",
+    "commit.retry.total-timeout-ms"};
+
+std::optional<int> WholeNumber(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+// Numbers all columns anew, as the reference implementation does: those of a struct first, then
+// what is inside each of them.
+class FreshIds {
+ public:
+  Schema Renumber(const Schema& schema) {
+    Schema fresh;
+    fresh.schema_id = 0;
+    fresh.fields = schema.fields;
+    for (Field& field : fresh.fields) field.id = Next(field.id);
+    for (Field& field : fresh.fields) {
+      if (!IsNestedType(field.type)) continue;
+      Json type = Json::parse(field.type.name);  // ReadSchema wrote it
+      RenumberInside(type);
+      field.type.name = type.dump();
+    }
+    for (const int id : schema.identifier_field_ids) {
+      fresh.identifier_field_ids.push_back(of_old_.at(id));
+    }
+    return fresh;
+  }
+  // The new id of a column.
+  std::optional<int> Of(int old_id) const {
+    const auto it = of_old_.find(old_id);
+    return it == of_old_.end() ? std::nullopt : std::optional(it->second);
+  }
+  int last() const { return last_; }
+
+ private:
+  int Next(int old_id) { return of_old_[old_id] = ++last_; }
+
+  void RenumberInside(Json& type) {
+    if (!type.is_object()) return;
+    if (type["type"] == "list") {
+      type["element-id"] = Next(type["element-id"].get<int>());
+      RenumberInside(type["element"]);
+    } else if (type["type"] == "map") {
+      type["key-id"] = Next(type["key-id"].get<int>());
+      type["value-id"] = Next(type["value-id"].get<int>());
+      RenumberInside(type["key"]);
+      RenumberInside(type["value"]);
+    } else {
+      for (Json& field : type["fields"]) field["id"] = Next(field["id"].get<int>());
+      for (Json& field : type["fields"]) RenumberInside(field["type"]);
+    }
+  }
+
+  std::map<int, int> of_old_;
+  int last_ = 0;
+};
+
+int ReadFormatVersion(JsonFields& request, const std::map<std::string, std::string>& properties) {
+  const auto it = properties.find("format-version");
+  if (it == properties.end()) return 2;
+  const std::optional<int> version = WholeNumber(it->second);
+  if (!version || *version < 1) {
+    request.place().Refuse("properties.format-version", "must be 1, 2 or 3");
+  } else if (*version > kFormatVersionMax) {
+    request.place().Fail(
+        Status(Code::kInvalidInput, fmt::format("{}: tables of format version {} are not supported",
+                                                request.place().context, *version))
+            .WithError("WH7068")
+            .WithHint("use format version 2"));
+  }
+  return version.value_or(2);
+}
+
+void CheckProperties(JsonPlace& place, const std::map<std::string, std::string>& properties,
+                     const Schema& schema) {
+  for (const std::string_view key : kWholeNumbers) {
+    const auto it = properties.find(std::string(key));
+    if (it == properties.end() || WholeNumber(it->second)) continue;
+    place.Refuse(fmt::format("properties.{}", key), "must be a whole number that is not negative");
+  }
+  if (properties.contains("encryption.key-id")) {
+    place.Fail(
+        Status(Code::kInvalidInput, fmt::format("{}: tables are not encrypted here", place.context))
+            .WithError("WH7068")
+            .WithHint("encrypt the disk that holds the warehouse"));
+  }
+  const SchemaIndex index(schema);
+  for (const auto& [key, value] : properties) {
+    if (key.substr(0, kColumnMetrics.size()) != kColumnMetrics) continue;
+    const std::string column = key.substr(kColumnMetrics.size());
+    if (index.ByName(column) == nullptr) {
+      place.Refuse(fmt::format("properties.{}", key),
+                   "names a column that the schema does not have");
+    }
+  }
+}
+
+void RemapSources(JsonPlace& place, const FreshIds& ids, PartitionSpec& spec, SortOrder& order) {
+  int field_id = kPartitionFieldIdMin;
+  for (PartitionField& field : spec.fields) {
+    const std::optional<int> source = ids.Of(field.source_id);
+    if (!source) {
+      place.Refuse("partition-spec",
+                   fmt::format("names column {}, which the schema does not have", field.source_id));
+    }
+    field.source_id = source.value_or(0);
+    field.field_id = field_id++;
+  }
+  for (SortField& field : order.fields) {
+    const std::optional<int> source = ids.Of(field.source_id);
+    if (!source) {
+      place.Refuse("write-order",
+                   fmt::format("names column {}, which the schema does not have", field.source_id));
+    }
+    field.source_id = source.value_or(0);
+  }
+}
+
+// The schema, spec and order of the request, numbered anew.
+void ReadShape(JsonFields& request, TableMetadata& metadata) {
+  JsonPlace& place = request.place();
+  const Schema asked = ReadSchema(place, request.Any("schema"), "schema", ColumnIds::kAnyOf);
+  PartitionSpec spec;
+  if (request.Has("partition-spec")) {
+    spec = ReadSpec(place, request.Any("partition-spec"), "partition-spec");
+  }
+  SortOrder order;
+  if (request.Has("write-order")) {
+    order = ReadSortOrder(place, request.Any("write-order"), "write-order");
+  }
+  if (!place.ok()) return;
+  CheckProperties(place, metadata.properties, asked);
+  FreshIds ids;
+  Schema schema = ids.Renumber(asked);
+  RemapSources(place, ids, spec, order);
+  if (const std::string why = WhyNotInVersion(schema, metadata.format_version); !why.empty()) {
+    place.Refuse("schema", why);
+  }
+  if (!place.ok()) return;
+  const SchemaIndex index(schema);
+  if (const std::string why = WhyNotPartition(spec, index); !why.empty()) {
+    place.Refuse("partition-spec", why);
+  }
+  if (const std::string why = WhyNotSort(order, index); !why.empty()) {
+    place.Refuse("write-order", why);
+  }
+  spec.spec_id = 0;
+  order.order_id = order.fields.empty() ? 0 : 1;
+  metadata.last_column_id = ids.last();
+  metadata.schemas = {std::move(schema)};
+  metadata.last_partition_id = kPartitionFieldIdMin + static_cast<int>(spec.fields.size()) - 1;
+  metadata.specs = {std::move(spec)};
+  metadata.default_sort_order_id = order.order_id;
+  metadata.sort_orders = {std::move(order)};
+}
+
+Result<TableMetadata> ReadCreate(const Json& request, const std::string& name,
+                                 const std::string& location) {
+  JsonPlace place{fmt::format("new table \"{}\"", name)};
+  if (IsTooDeep(request)) {
+    place.Refuse("", fmt::format("the request is nested deeper than {} levels", kRequestDepthMax));
+    return place.status;
+  }
+  JsonFields fields(place, request, "");
+  TableMetadata metadata;
+  metadata.name = name;
+  metadata.location = LocalPath(fields.Has("location") ? fields.Text("location") : location);
+  while (metadata.location.size() > 1 && metadata.location.back() == '/') {
+    metadata.location.pop_back();
+  }
+  metadata.properties["write.parquet.compression-codec"] = "zstd";
+  if (fields.Has("properties")) {
+    for (auto& [key, value] : fields.TextMap("properties")) metadata.properties[key] = value;
+  }
+  metadata.format_version = ReadFormatVersion(fields, metadata.properties);
+  if (place.ok()) ReadShape(fields, metadata);
+  WEIRHOUSE_TRY_STATUS(place.status);
+  for (const std::string_view key : kReserved) metadata.properties.erase(std::string(key));
+  if (metadata.format_version >= 3) metadata.other_keys["next-row-id"] = "0";
+  return metadata;
+}
+}  // namespace
+
+Result<TableMetadata> MetadataOfCreate(const Json& request, const std::string& name,
+                                       const std::string& location, Random& random,
+                                       ProcessTime now) {
+  try {
+    WEIRHOUSE_TRY(TableMetadata metadata, ReadCreate(request, name, location));
+    metadata.uuid = random.Uuid4();
+    metadata.last_updated_ms = Micros(now) / 1000;
+    return metadata;
+  } catch (const Json::exception& error) {
+    return Status(Code::kInternal, fmt::format("a new table could not be read: {}", error.what()));
+  }
+}
+}  // namespace weirhouse::table

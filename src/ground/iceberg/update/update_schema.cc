@@ -1,0 +1,326 @@
+// Updates of schemas, partition specs and sort orders: metadata_builder.h.
+#include <nlohmann/json.hpp>
+
+#include "ground/iceberg/update/metadata_builder.h"
+
+namespace weirhouse::table {
+namespace {
+
+constexpr int kLastAdded = -1;
+
+// The index of the element whose id (as `id_of` tells) is `id`, or -1.
+template <typename T, typename IdOf>
+const T* FindById(const std::vector<T>& list, int id, IdOf id_of) {
+  for (const T& item : list) {
+    if (id_of(item) == id) return &item;
+  }
+  return nullptr;
+}
+
+int IdOfSchema(const Schema& schema) { return schema.schema_id; }
+int IdOfSpec(const PartitionSpec& spec) { return spec.spec_id; }
+int IdOfOrder(const SortOrder& order) { return order.order_id; }
+
+template <typename T, typename IdOf>
+int NextId(const std::vector<T>& list, int first, IdOf id_of) {
+  int next = first;
+  for (const T& item : list) next = std::max(next, id_of(item) + 1);
+  return next;
+}
+
+// Equal but for the ids of spec and fields.
+bool SameSpec(const PartitionSpec& a, const PartitionSpec& b) {
+  return std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
+                    [](const PartitionField& x, const PartitionField& y) {
+                      return x.source_id == y.source_id && x.name == y.name &&
+                             LowerCase(x.transform) == LowerCase(y.transform);
+                    });
+}
+
+// The id under `key`, where -1 means `last_added`.
+std::optional<int> WantedId(JsonFields& update, const char* key,
+                            const std::optional<int>& last_added, std::string_view what) {
+  const int id = update.Int(key, kLastAdded);
+  if (!update.place().ok()) return std::nullopt;
+  if (id != kLastAdded) return id;
+  if (!last_added) {
+    update.place().Refuse(update.Path(key),
+                          fmt::format("is -1, but no {} was added in this request", what));
+  }
+  return last_added;
+}
+
+std::set<int> IdsIn(JsonFields& update, const char* key) {
+  std::set<int> ids;
+  for (const std::int64_t id : update.Longs(key, 0, std::numeric_limits<int>::max())) {
+    ids.insert(static_cast<int>(id));
+  }
+  return ids;
+}
+
+template <typename T, typename IdOf>
+bool EraseIds(std::vector<T>& list, const std::set<int>& ids, IdOf id_of) {
+  return std::erase_if(list, [&](const T& item) { return ids.contains(id_of(item)); }) > 0;
+}
+
+// A partition's name may be a column's only if it is made of that column.
+std::string WhyNotName(const PartitionField& field, const SchemaIndex& schema) {
+  const IndexedColumn* column = schema.ByName(field.name);
+  if (column == nullptr || column->id == field.source_id) return "";
+  if (schema.ById(field.source_id) == nullptr) return "";  // of a column that is gone
+  return fmt::format("partition \"{}\" has the name of a column that it is not made of",
+                     field.name);
+}
+}  // namespace
+
+std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema) {
+  for (const PartitionField& field : spec.fields) {
+    if (std::string why = WhyNotName(field, schema); !why.empty()) return why;
+    if (LowerCase(field.transform) == "void") continue;
+    const IndexedColumn* source = schema.ById(field.source_id);
+    if (source == nullptr) {
+      return fmt::format("partition \"{}\" is made of column {}, which the schema does not have",
+                         field.name, field.source_id);
+    }
+    const std::string transform = KnownTransform(field.transform);
+    // Another engine's transform is kept as it is.
+    if (!transform.empty() && !CanTransform(transform, source->type)) {
+      return fmt::format("partition \"{}\": {} does not take column \"{}\" of type {}", field.name,
+                         field.transform, source->name, source->type.name);
+    }
+    if (!source->only_in_structs) {
+      return fmt::format("partition \"{}\" is made of column \"{}\", which lies in a list or map",
+                         field.name, source->name);
+    }
+  }
+  return "";
+}
+
+std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
+  for (const SortField& field : order.fields) {
+    const IndexedColumn* source = schema.ById(field.source_id);
+    if (source == nullptr) {
+      return fmt::format("the sort order names column {}, which the schema does not have",
+                         field.source_id);
+    }
+    const std::string transform = KnownTransform(field.transform);
+    if (IsNestedType(source->type) ||
+        (!transform.empty() && !CanTransform(transform, source->type))) {
+      return fmt::format("the sort order's {} does not take column \"{}\" of type {}",
+                         field.transform, source->name, source->type.name);
+    }
+  }
+  return "";
+}
+
+std::string WhyNotInVersion(const Schema& schema, int format_version) {
+  const SchemaIndex index(schema);
+  for (const IndexedColumn& column : index.columns()) {
+    if (IsNestedType(column.type)) continue;
+    const int since = FirstVersionOf(column.type);
+    if (format_version < since) {
+      return fmt::format("invalid type for {}: {} is not supported until v{}", column.name,
+                         column.type.name, since);
+    }
+    if (format_version < 3 && !column.initial_default.empty()) {
+      return fmt::format(
+          "invalid initial default for {}: non-null default ({}) is not supported until v3",
+          column.name, column.initial_default);
+    }
+  }
+  return "";
+}
+
+const Schema* MetadataBuilder::current_schema() const {
+  return FindById(next_.schemas, next_.current_schema_id, IdOfSchema);
+}
+
+void MetadataBuilder::AddSchema(JsonFields& update) {
+  Schema schema =
+      ReadSchema(update.place(), update.Any("schema"), update.Path("schema"), ColumnIds::kKept);
+  if (!update.place().ok()) return;
+  if (const std::string why = WhyNotInVersion(schema, next_.format_version); !why.empty()) {
+    update.place().Refuse(update.Path("schema"), why);
+    return;
+  }
+  const int greatest_id = std::max(next_.last_column_id, SchemaIndex(schema).greatest_id());
+  if (greatest_id != next_.last_column_id) {
+    next_.last_column_id = greatest_id;
+    changed_ = true;
+  }
+  for (const Schema& known : next_.schemas) {
+    if (!SameSchema(known, schema)) continue;
+    last_schema_id_ = known.schema_id;
+    return;
+  }
+  schema.schema_id = NextId(next_.schemas, next_.current_schema_id, IdOfSchema);
+  last_schema_id_ = schema.schema_id;
+  next_.schemas.push_back(std::move(schema));
+  changed_ = true;
+}
+
+void MetadataBuilder::SetCurrentSchema(JsonFields& update) {
+  const std::optional<int> id = WantedId(update, "schema-id", last_schema_id_, "schema");
+  if (!id) return;
+  const Schema* schema = FindById(next_.schemas, *id, IdOfSchema);
+  if (schema == nullptr) {
+    update.place().Refuse(update.Path("schema-id"), fmt::format("is {}, which is no schema", *id));
+    return;
+  }
+  if (next_.current_schema_id == *id) return;
+  // Old specs need not fit the new schema, but a new column must not take a partition's name.
+  const SchemaIndex index(*schema);
+  for (const PartitionSpec& spec : next_.specs) {
+    for (const PartitionField& field : spec.fields) {
+      if (const std::string why = WhyNotName(field, index); !why.empty()) {
+        update.place().Refuse(update.Path("schema-id"), why);
+        return;
+      }
+    }
+  }
+  next_.current_schema_id = *id;
+  changed_ = true;
+}
+
+void MetadataBuilder::RemoveSchemas(JsonFields& update) {
+  const std::set<int> ids = IdsIn(update, "schema-ids");
+  if (ids.contains(next_.current_schema_id)) {
+    update.place().Refuse(update.Path("schema-ids"), "names the current schema");
+  }
+  for (const Snapshot& snapshot : next_.snapshots) {
+    if (!ids.contains(snapshot.schema_id)) continue;
+    update.place().Refuse(update.Path("schema-ids"),
+                          fmt::format("names schema {}, with which snapshot {} was written",
+                                      snapshot.schema_id, snapshot.id.value()));
+    break;
+  }
+  if (!update.place().ok()) return;
+  changed_ = EraseIds(next_.schemas, ids, IdOfSchema) || changed_;
+}
+
+void MetadataBuilder::AddSpec(JsonFields& update) {
+  PartitionSpec spec = ReadSpec(update.place(), update.Any("spec"), update.Path("spec"));
+  if (!update.place().ok()) return;
+  const Schema* schema = current_schema();
+  if (schema == nullptr) {
+    update.place().Refuse(update.Path("spec"), "needs a current schema to refer to");
+    return;
+  }
+  if (const std::string why = WhyNotPartition(spec, SchemaIndex(*schema)); !why.empty()) {
+    update.place().Refuse(update.Path("spec"), why);
+    return;
+  }
+  for (const PartitionSpec& known : next_.specs) {
+    if (!SameSpec(known, spec)) continue;
+    last_spec_id_ = known.spec_id;
+    return;
+  }
+  // Fields without ids: one that some spec has already keeps its id, the others get new ones.
+  std::map<std::pair<int, std::string>, int> known_ids;
+  for (const PartitionSpec& known : next_.specs) {
+    for (const PartitionField& field : known.fields) {
+      known_ids[{field.source_id, LowerCase(field.transform)}] = field.field_id;
+    }
+  }
+  for (std::size_t i = 0; i < spec.fields.size(); ++i) {
+    PartitionField& field = spec.fields[i];
+    if (field.field_id == 0) {
+      const auto it = known_ids.find({field.source_id, field.transform});
+      field.field_id = it != known_ids.end() ? it->second : next_.last_partition_id + 1;
+      if (it != known_ids.end()) known_ids.erase(it);
+    }
+    next_.last_partition_id = std::max(next_.last_partition_id, field.field_id);
+    if (next_.format_version == 1 && field.field_id != kPartitionFieldIdMin + static_cast<int>(i)) {
+      update.place().Refuse(update.Path("spec"),
+                            "must number its fields from 1000, as a table of version 1 requires");
+    }
+    if (next_.last_partition_id >= kColumnIdMax) {
+      update.place().Refuse(update.Path("spec"), "has field ids at the end of their range");
+    }
+  }
+  spec.spec_id = NextId(next_.specs, 0, IdOfSpec);
+  last_spec_id_ = spec.spec_id;
+  next_.specs.push_back(std::move(spec));
+  changed_ = true;
+}
+
+void MetadataBuilder::SetDefaultSpec(JsonFields& update) {
+  const std::optional<int> id = WantedId(update, "spec-id", last_spec_id_, "partition spec");
+  if (!id) return;
+  if (FindById(next_.specs, *id, IdOfSpec) == nullptr) {
+    update.place().Refuse(update.Path("spec-id"),
+                          fmt::format("is {}, which is no partition spec", *id));
+    return;
+  }
+  if (next_.default_spec_id == *id) return;
+  next_.default_spec_id = *id;
+  changed_ = true;
+}
+
+void MetadataBuilder::RemoveSpecs(JsonFields& update) {
+  const std::set<int> ids = IdsIn(update, "spec-ids");
+  if (ids.contains(next_.default_spec_id)) {
+    update.place().Refuse(update.Path("spec-ids"), "names the default partition spec");
+  }
+  if (!update.place().ok()) return;
+  changed_ = EraseIds(next_.specs, ids, IdOfSpec) || changed_;
+}
+
+void MetadataBuilder::AddSortOrder(JsonFields& update) {
+  SortOrder order =
+      ReadSortOrder(update.place(), update.Any("sort-order"), update.Path("sort-order"));
+  if (!update.place().ok()) return;
+  const Schema* schema = current_schema();
+  if (schema == nullptr) {
+    update.place().Refuse(update.Path("sort-order"), "needs a current schema to refer to");
+    return;
+  }
+  if (const std::string why = WhyNotSort(order, SchemaIndex(*schema)); !why.empty()) {
+    update.place().Refuse(update.Path("sort-order"), why);
+    return;
+  }
+  for (const SortOrder& known : next_.sort_orders) {
+    if (known.fields != order.fields) continue;
+    last_order_id_ = known.order_id;
+    return;
+  }
+  order.order_id = order.fields.empty() ? 0 : NextId(next_.sort_orders, 1, IdOfOrder);
+  last_order_id_ = order.order_id;
+  next_.sort_orders.push_back(std::move(order));
+  changed_ = true;
+}
+
+void MetadataBuilder::SetDefaultSortOrder(JsonFields& update) {
+  const std::optional<int> id = WantedId(update, "sort-order-id", last_order_id_, "sort order");
+  if (!id) return;
+  if (FindById(next_.sort_orders, *id, IdOfOrder) == nullptr) {
+    update.place().Refuse(update.Path("sort-order-id"),
+                          fmt::format("is {}, which is no sort order", *id));
+    return;
+  }
+  if (next_.default_sort_order_id == *id) return;
+  next_.default_sort_order_id = *id;
+  changed_ = true;
+}
+
+// The default spec and order must fit the current schema, or nobody could write.
+void MetadataBuilder::CheckDefaults(JsonPlace& place) const {
+  const Schema* schema = current_schema();
+  const PartitionSpec* spec = FindById(next_.specs, next_.default_spec_id, IdOfSpec);
+  const SortOrder* order = FindById(next_.sort_orders, next_.default_sort_order_id, IdOfOrder);
+  if (schema == nullptr) place.Refuse("", "no schema is current: set-current-schema is missing");
+  if (spec == nullptr)
+    place.Refuse("",
+                 "no partition spec is the default: set-default-spec is "
+                 "missing");
+  if (order == nullptr)
+    place.Refuse("",
+                 "no sort order is the default: set-default-sort-order is "
+                 "missing");
+  if (!place.ok()) return;
+  const SchemaIndex index(*schema);
+  std::string why = WhyNotPartition(*spec, index);
+  if (why.empty()) why = WhyNotSort(*order, index);
+  if (!why.empty()) place.Refuse("", why);
+}
+}  // namespace weirhouse::table

@@ -1,0 +1,197 @@
+#include "ground/iceberg/view/view_metadata.h"
+
+#include <fmt/format.h>
+
+#include "testing/testing.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+const ProcessTime kNow = ProcessTimeOfMicros(1'700'000'000'000'000);
+
+json SchemaWith(const std::string& column) {
+  return {{"type", "struct"},
+          {"schema-id", 0},
+          {"fields",
+           json::array({{{"id", 1}, {"name", column}, {"type", "long"}, {"required", false}}})}};
+}
+json VersionWith(const std::string& sql, const std::string& dialect = "spark", int schema = 0) {
+  return {
+      {"version-id", 1},
+      {"timestamp-ms", 1000},
+      {"schema-id", schema},
+      {"summary", json::object()},
+      {"default-namespace", json::array({"lab"})},
+      {"representations", json::array({{{"type", "sql"}, {"sql", sql}, {"dialect", dialect}}})}};
+}
+json NewView(const json& properties = json::object()) {
+  return NewViewMetadata({{"name", "v"},
+                          {"schema", SchemaWith("a")},
+                          {"view-version", VersionWith("select 1")},
+                          {"properties", properties}},
+                         "/lake/lab/v", "u1", kNow)
+      .value();
+}
+json Add(const json& version) {
+  return {{"action", "add-view-version"}, {"view-version", version}};
+}
+json SetCurrent(int id) {
+  return {{"action", "set-current-view-version"}, {"view-version-id", id}};
+}
+const json kAnyDialect = {{"replace.drop-dialect.allowed", "true"}};
+
+TEST(ViewMetadata, ANewViewHasOneVersionAndItsLog) {
+  const json view = NewView({{"comment", "x"}});
+  EXPECT_EQ(view["view-uuid"], "u1");
+  EXPECT_EQ(view["format-version"], 1);
+  EXPECT_EQ(view["current-version-id"], 1);
+  EXPECT_EQ(view["versions"].size(), 1U);
+  EXPECT_EQ(view["version-log"], json::array({{{"timestamp-ms", 1000}, {"version-id", 1}}}));
+  EXPECT_EQ(view["properties"]["comment"], "x");
+  EXPECT_OK(CheckViewMetadata(view));
+}
+
+TEST(ViewMetadata, AReplacementAddsSchemaVersionAndLogEntry) {
+  const json view = NewView();
+  ASSERT_OK_AND(const json next,
+                ApplyViewUpdates(view,
+                                 {{{"action", "add-schema"}, {"schema", SchemaWith("b")}},
+                                  Add(VersionWith("select 2", "spark", -1)),
+                                  SetCurrent(-1)},
+                                 kNow));
+  EXPECT_EQ(next["current-version-id"], 2);
+  EXPECT_EQ(next["versions"][1]["schema-id"], 1);
+  EXPECT_EQ(next["schemas"].size(), 2U);
+  EXPECT_EQ(next["version-log"].size(), 2U);
+  EXPECT_EQ(next["version-log"][1]["timestamp-ms"], 1000);
+}
+
+TEST(ViewMetadata, EqualVersionsAndSchemasAreReused) {
+  const json view = NewView();
+  ASSERT_OK_AND(const json same,
+                ApplyViewUpdates(view,
+                                 {{{"action", "add-schema"}, {"schema", SchemaWith("a")}},
+                                  Add(VersionWith("select 1", "spark", -1)),
+                                  SetCurrent(-1)},
+                                 kNow));
+  EXPECT_EQ(same, view);
+}
+
+TEST(ViewMetadata, AnOldVersionSetAgainIsLoggedNow) {
+  const json view = NewView();
+  ASSERT_OK_AND(const json two,
+                ApplyViewUpdates(view, {Add(VersionWith("select 2")), SetCurrent(-1)}, kNow));
+  ASSERT_OK_AND(const json back, ApplyViewUpdates(two, json::array({SetCurrent(1)}), kNow));
+  EXPECT_EQ(back["current-version-id"], 1);
+  EXPECT_EQ(back["version-log"].size(), 3U);
+  EXPECT_EQ(back["version-log"][2]["timestamp-ms"], 1'700'000'000'000);
+}
+
+TEST(ViewMetadata, HistoryEndsWhereVersionsWereForgotten) {
+  json view = NewView({{"version.history.num-entries", "2"}});
+  for (int i = 2; i <= 5; ++i) {
+    ASSERT_OK_AND(view,
+                  ApplyViewUpdates(
+                      view, {Add(VersionWith(fmt::format("select {}", i))), SetCurrent(-1)}, kNow));
+  }
+  EXPECT_EQ(view["versions"].size(), 2U);
+  EXPECT_EQ(view["versions"][0]["version-id"], 4);
+  EXPECT_EQ(view["version-log"].size(), 2U);
+  // Setting the older one again keeps it, whatever comes.
+  ASSERT_OK_AND(view, ApplyViewUpdates(view, json::array({SetCurrent(4)}), kNow));
+  ASSERT_OK_AND(view, ApplyViewUpdates(view, json::array({Add(VersionWith("select 6"))}), kNow));
+  EXPECT_EQ(view["current-version-id"], 4);
+  EXPECT_EQ(view["versions"].size(), 2U);
+  EXPECT_OK(CheckViewMetadata(view));
+}
+
+TEST(ViewMetadata, ADialectIsNotLostUnlessAllowed) {
+  const json version = VersionWith("select 2", "trino");
+  const auto refused = ApplyViewUpdates(NewView(), {Add(version), SetCurrent(-1)}, kNow);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.status().message(), HasSubstr("loss of view dialects"));
+  EXPECT_OK(ApplyViewUpdates(NewView(kAnyDialect), {Add(version), SetCurrent(-1)}, kNow));
+}
+
+TEST(ViewMetadata, PropertiesAndLocationChange) {
+  ASSERT_OK_AND(const json next,
+                ApplyViewUpdates(NewView({{"a", "1"}, {"b", "2"}}),
+                                 {{{"action", "set-properties"}, {"updates", {{"c", "3"}}}},
+                                  {{"action", "remove-properties"}, {"removals", {"a", "zz"}}},
+                                  {{"action", "set-location"}, {"location", "/lake/lab/w"}},
+                                  {{"action", "assign-uuid"}, {"uuid", "u1"}},
+                                  {{"action", "upgrade-format-version"}, {"format-version", 1}}},
+                                 kNow));
+  EXPECT_EQ(next["properties"], (json{{"b", "2"}, {"c", "3"}}));
+  EXPECT_EQ(next["location"], "/lake/lab/w");
+}
+
+TEST(ViewMetadata, WhatCannotBeAppliedChangesNothing) {
+  const json view = NewView();
+  json twice = VersionWith("select 2");
+  twice["representations"].push_back({{"type", "sql"}, {"sql", "x"}, {"dialect", "SPARK"}});
+  json odd = VersionWith("x");
+  odd["representations"][0]["type"] = "graph";
+  const std::vector<json> bad = {
+      {{"action", "assign-uuid"}, {"uuid", "other"}},
+      {{"action", "upgrade-format-version"}, {"format-version", 2}},
+      {{"action", "upgrade-format-version"}, {"format-version", 0}},
+      {{"action", "add-snapshot"}},
+      {{"action", 7}},
+      json(3),
+      json::object(),
+      Add(twice),
+      Add(odd),
+      Add(VersionWith("x", "spark", 9)),
+      Add(VersionWith("x", "spark", -1)),
+      Add(VersionWith("x", "")),
+      Add(json()),
+      SetCurrent(-1),
+      SetCurrent(77),
+      {{"action", "add-schema"}, {"schema", 3}},
+      {{"action", "set-properties"}, {"updates", {{"a", 1}}}},
+      {{"action", "set-properties"}, {"updates", {{"version.history.num-entries", "0"}}}},
+      {{"action", "remove-properties"}, {"removals", 3}},
+      {{"action", "set-location"}},
+  };
+  for (const json& update : bad) {
+    const auto refused = ApplyViewUpdates(view, json::array({update}), kNow);
+    EXPECT_EQ(refused.status().error_code(), "WH7108") << update.dump();
+  }
+  EXPECT_FALSE(ApplyViewUpdates(view, json::object(), kNow).ok());
+}
+
+TEST(ViewMetadata, TheUuidIsTheOneRequirement) {
+  const json view = NewView();
+  EXPECT_OK(
+      CheckViewRequirements(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "U1"}}})));
+  EXPECT_EQ(
+      CheckViewRequirements(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "u2"}}}))
+          .code(),
+      Code::kConflict);
+  EXPECT_EQ(CheckViewRequirements(view, json::array({{{"type", "assert-create"}}})).error_code(),
+            "WH7108");
+  EXPECT_EQ(CheckViewRequirements(view, 3).error_code(), "WH7108");
+}
+
+TEST(ViewMetadata, MetadataThatContradictsItselfIsFound) {
+  const json good = NewView();
+  const auto broken = [&](const char* key, const json& value) {
+    json view = good;
+    view[key] = value;
+    return CheckViewMetadata(view).error_code();
+  };
+  EXPECT_EQ(broken("view-uuid", 3), "WH7108");
+  EXPECT_EQ(broken("format-version", 2), "WH7108");
+  EXPECT_EQ(broken("current-version-id", 9), "WH7108");
+  EXPECT_EQ(broken("versions", json::array()), "WH7108");
+  EXPECT_EQ(broken("versions", json::array({3})), "WH7108");
+  EXPECT_EQ(broken("schemas", json::array()), "WH7108");
+  EXPECT_EQ(broken("version-log", json::array({json::object()})), "WH7108");
+  EXPECT_EQ(broken("properties", json::array()), "WH7108");
+  EXPECT_EQ(CheckViewMetadata(json()).error_code(), "WH7108");
+}
+}  // namespace
+}  // namespace weirhouse::engine

@@ -1,0 +1,115 @@
+#include "ground/iceberg/write/stage_many.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fmt/format.h>
+
+#include <limits>
+#include <map>
+
+#include "ground/iceberg/write/stage.h"
+#include "ground/iceberg/write/stage_state.h"
+
+namespace weirhouse::table {
+namespace {
+constexpr std::int64_t kPiecesInFile = 2;
+// Rows are brought together by partition so many pieces at a time: a piece of rows that are in no
+// order has some of each partition.
+constexpr std::int64_t kPiecesBroughtTogether = 4;
+
+using Partition = std::vector<std::optional<std::string>>;
+
+storage::Scratch Times(storage::Scratch scratch, std::int64_t factor) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  scratch.piece_rows = scratch.piece_rows > kMost / factor ? kMost : scratch.piece_rows * factor;
+  scratch.piece_bytes = scratch.piece_bytes > kMost / factor ? kMost : scratch.piece_bytes * factor;
+  return scratch;
+}
+
+Status ArrowFailed(const arrow::Status& status) {
+  return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
+                fmt::format("arrow: {}", status.message()));
+}
+
+Status AppendInOrder(StagedWrite& write, const arrow::Table& rows,
+                     const storage::ParquetOptions& options, const storage::Scratch& scratch) {
+  for (const storage::RowRange& piece : storage::PiecesOf(rows, Times(scratch, kPiecesInFile))) {
+    WEIRHOUSE_TRY_STATUS(write.Append(*rows.Slice(piece.begin, piece.count), options).status());
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// The columns that say to which partition a row belongs.
+Result<std::shared_ptr<arrow::Table>> PartitionColumns(const TableMetadata& base,
+                                                       const arrow::Table& rows) {
+  Schema schema;
+  std::vector<int> columns;
+  for (const PartitionField& field : base.spec().fields) {
+    const Field* source = base.schema().FindById(field.source_id);
+    if (source == nullptr || schema.Find(source->name) != nullptr) continue;
+    schema.fields.push_back(*source);
+    const int column = rows.schema()->GetFieldIndex(source->name);
+    if (column >= 0) columns.push_back(column);
+  }
+  const auto chosen = rows.SelectColumns(columns);
+  if (!chosen.ok()) return ArrowFailed(chosen.status());
+  WEIRHOUSE_TRY(const auto conformed, ConformRows(**chosen, schema, base.name));
+  const auto combined = conformed->CombineChunks();
+  if (!combined.ok()) return ArrowFailed(combined.status());
+  return *combined;
+}
+
+// The rows of `rows` group by group.
+Status Split(const arrow::Table& rows, const PartitionGroups& groups, storage::RowFile& file,
+             std::map<Partition, std::vector<int>>& chunks) {
+  std::vector<std::vector<std::int64_t>> rows_of(groups.values.size());
+  for (std::size_t row = 0; row < groups.group_of_row.size(); ++row) {
+    rows_of[static_cast<std::size_t>(groups.group_of_row[row])].push_back(
+        static_cast<std::int64_t>(row));
+  }
+  for (std::size_t group = 0; group < rows_of.size(); ++group) {
+    if (rows_of[group].empty()) continue;
+    const arrow::Int64Array indices(static_cast<std::int64_t>(rows_of[group].size()),
+                                    arrow::Buffer::Wrap(rows_of[group]));
+    const auto taken = arrow::compute::Take(arrow::Datum(rows.Slice(0)),
+                                            arrow::Datum(arrow::MakeArray(indices.data())),
+                                            arrow::compute::TakeOptions::NoBoundsCheck());
+    if (!taken.ok()) return ArrowFailed(taken.status());
+    chunks[groups.values[group]].push_back(static_cast<int>(file.count()));
+    WEIRHOUSE_TRY_STATUS(file.Append(*taken->table()));
+  }
+  return Status();
+}
+}  // namespace
+
+Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Table& rows,
+                  const storage::ParquetOptions& options, const storage::Scratch& scratch) {
+  if (base.spec().fields.empty()) return AppendInOrder(write, rows, options, scratch);
+  WEIRHOUSE_TRY(const auto file, storage::RowFile::Make(scratch.folder));
+  std::map<Partition, std::vector<int>> chunks;
+  for (const storage::RowRange& piece :
+       storage::PiecesOf(rows, Times(scratch, kPiecesBroughtTogether))) {
+    const auto combined = rows.Slice(piece.begin, piece.count)->CombineChunks();
+    if (!combined.ok()) return ArrowFailed(combined.status());
+    WEIRHOUSE_TRY(const auto columns, PartitionColumns(base, **combined));
+    WEIRHOUSE_TRY(const PartitionGroups groups,
+                  GroupByPartition(*columns, base.spec(), base, base.schema()));
+    WEIRHOUSE_TRY_STATUS(Split(**combined, groups, *file, chunks));
+    storage::LetGoOfStoredRows();
+  }
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> together, file->Finish());
+  if (together == nullptr) return Status();
+  for (const auto& [partition, mine] : chunks) {
+    arrow::ChunkedArrayVector columns;
+    for (const auto& column : together->columns()) {
+      arrow::ArrayVector parts;
+      for (const int chunk : mine) parts.push_back(column->chunk(chunk));
+      columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(parts)));
+    }
+    WEIRHOUSE_TRY_STATUS(
+        AppendInOrder(write, *arrow::Table::Make(together->schema(), columns), options, scratch));
+  }
+  return Status();
+}
+}  // namespace weirhouse::table

@@ -1,0 +1,34 @@
+#include "ground/platform/columnar/cell_json.h"
+
+#include <arrow/api.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/base/time.h"
+
+namespace weirhouse::storage {
+using nlohmann::json;
+
+json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
+  const auto scalar = column.GetScalar(row);
+  if (!scalar.ok() || !(*scalar)->is_valid) return nullptr;
+  switch ((*scalar)->type->id()) {
+    case arrow::Type::BOOL:
+      return static_cast<const arrow::BooleanScalar&>(**scalar).value;
+    case arrow::Type::INT32:
+      return static_cast<const arrow::Int32Scalar&>(**scalar).value;
+    case arrow::Type::INT64:
+      return static_cast<const arrow::Int64Scalar&>(**scalar).value;
+    case arrow::Type::FLOAT:
+      return JsonOfNumber(static_cast<const arrow::FloatScalar&>(**scalar).value);
+    case arrow::Type::DOUBLE:
+      return JsonOfNumber(static_cast<const arrow::DoubleScalar&>(**scalar).value);
+    case arrow::Type::TIMESTAMP:
+      return FormatTime(static_cast<const arrow::TimestampScalar&>(**scalar).value);
+    case arrow::Type::BINARY:
+      return ToHex(static_cast<const arrow::BinaryScalar&>(**scalar).view());
+    default:
+      return (*scalar)->ToString();
+  }
+}
+}  // namespace weirhouse::storage

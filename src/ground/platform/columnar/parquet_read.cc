@@ -1,0 +1,195 @@
+#include <arrow/api.h>
+#include <arrow/io/memory.h>
+#include <fmt/format.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/schema.h>
+#include <parquet/exception.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include <exception>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/columnar/parquet_conform.h"
+
+namespace weirhouse::storage {
+namespace {
+// A page header of a few bytes can ask for gigabytes (apache/arrow #49955); no column of a row
+// group that we or others write comes near this.
+constexpr std::int64_t kAllocationBytesMax = std::int64_t{1} << 30;
+constexpr std::int64_t kParallelBytesMin = 4 << 20;  // below it threads cost more than they give
+
+// Refuses single allocations that no honest file needs. Lives for ever: buffers point back at it.
+class BoundedPool : public arrow::MemoryPool {
+ public:
+  using arrow::MemoryPool::Allocate;
+  using arrow::MemoryPool::Reallocate;
+  arrow::Status Allocate(std::int64_t size, std::int64_t alignment, std::uint8_t** out) override {
+    if (size > kAllocationBytesMax) return TooLarge(size);
+    return inner_->Allocate(size, alignment, out);
+  }
+  arrow::Status Reallocate(std::int64_t old_size, std::int64_t new_size, std::int64_t alignment,
+                           std::uint8_t** pointer) override {
+    if (new_size > kAllocationBytesMax) return TooLarge(new_size);
+    return inner_->Reallocate(old_size, new_size, alignment, pointer);
+  }
+  void Free(std::uint8_t* buffer, std::int64_t size, std::int64_t alignment) override {
+    inner_->Free(buffer, size, alignment);
+  }
+  std::int64_t bytes_allocated() const override { return inner_->bytes_allocated(); }
+  std::int64_t max_memory() const override { return inner_->max_memory(); }
+  std::int64_t total_bytes_allocated() const override { return inner_->total_bytes_allocated(); }
+  std::int64_t num_allocations() const override { return inner_->num_allocations(); }
+  std::string backend_name() const override { return inner_->backend_name(); }
+
+ private:
+  static arrow::Status TooLarge(std::int64_t size) {
+    return arrow::Status::OutOfMemory("it asks for ", size, " bytes at once");
+  }
+  arrow::MemoryPool* inner_ = arrow::default_memory_pool();
+};
+arrow::MemoryPool* ThePool() {
+  static BoundedPool* const pool = new BoundedPool;
+  return pool;
+}
+
+// Counts that contradict each other would otherwise size buffers.
+Status CheckCounts(const parquet::FileMetaData& metadata, const std::string& path) {
+  std::int64_t rows = 0;
+  for (int i = 0; i < metadata.num_row_groups(); ++i) {
+    const auto group = metadata.RowGroup(i);
+    const std::int64_t group_rows = group->num_rows();
+    if (group_rows < 0 || group_rows > std::numeric_limits<std::int64_t>::max() - rows) {
+      return CorruptParquet(path, "a row group has an impossible row count");
+    }
+    rows += group_rows;
+    for (int column = 0; column < group->num_columns(); ++column) {
+      const auto chunk = group->ColumnChunk(column);
+      if (chunk->num_values() < 0 || chunk->total_compressed_size() < 0 ||
+          chunk->total_compressed_size() > metadata.size() + kAllocationBytesMax * 64) {
+        return CorruptParquet(path, "a column chunk has an impossible size");
+      }
+    }
+  }
+  if (rows != metadata.num_rows())
+    return CorruptParquet(path, "row groups do not add up to its rows");
+  return Status::Ok();
+}
+
+void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
+  if (field.is_leaf()) leaves->push_back(field.column_index);
+  for (const auto& child : field.children) CollectLeaves(child, leaves);
+}
+
+class Reader {
+ public:
+  Reader(std::unique_ptr<parquet::arrow::FileReader> reader, const ParquetReadOptions& options,
+         const std::string& path)
+      : reader_(std::move(reader)), path_(path), conformer_(options, path) {}
+
+  Result<std::shared_ptr<arrow::Table>> ReadAll() {
+    auto table = reader_->ReadTable();
+    if (!table.ok()) return CorruptParquet(path_, table.status().message());
+    arrow::FieldVector fields;
+    arrow::ChunkedArrayVector columns;
+    for (int i = 0; i < (*table)->num_columns(); ++i) {
+      const auto& field = (*table)->schema()->field(i);
+      const auto plain = field->WithType(PlainType(field->type()));
+      WEIRHOUSE_TRY(auto column, conformer_.Conform((*table)->column(i), *field, *plain));
+      fields.push_back(plain);
+      columns.push_back(std::move(column));
+    }
+    return arrow::Table::Make(arrow::schema(std::move(fields)), std::move(columns),
+                              (*table)->num_rows());
+  }
+
+  Result<std::shared_ptr<arrow::Table>> ReadFields(const std::shared_ptr<arrow::Schema>& schema) {
+    const auto& stored = reader_->manifest().schema_fields;
+    arrow::FieldVector stored_fields;
+    for (const auto& field : stored) stored_fields.push_back(field.field);
+    std::vector<int> matches;
+    for (const auto& field : schema->fields()) {
+      matches.push_back(conformer_.Match(stored_fields, *field));
+    }
+    const std::set<int> unique(matches.begin(), matches.end());
+    std::map<int, std::shared_ptr<arrow::ChunkedArray>> read;
+    for (const int index : unique) {
+      if (index < 0) continue;
+      read[index] = nullptr;
+    }
+    const std::int64_t row_count = reader_->parquet_reader()->metadata()->num_rows();
+    WEIRHOUSE_TRY_STATUS(ReadInto(stored, &read));
+    arrow::ChunkedArrayVector columns;
+    for (int i = 0; i < schema->num_fields(); ++i) {
+      const auto& field = schema->field(i);
+      const int match = matches[static_cast<std::size_t>(i)];
+      if (match < 0) {
+        WEIRHOUSE_TRY(auto absent, conformer_.Absent(*field, row_count));
+        columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(absent)));
+        continue;
+      }
+      const auto place = static_cast<std::size_t>(match);
+      WEIRHOUSE_TRY(auto column, conformer_.Conform(read[match], *stored_fields[place], *field));
+      columns.push_back(std::move(column));
+    }
+    return arrow::Table::Make(schema, std::move(columns), row_count);
+  }
+
+ private:
+  // Arrow returns top-level fields in the order of their first leaf, which is the file's order.
+  Status ReadInto(const std::vector<parquet::arrow::SchemaField>& stored,
+                  std::map<int, std::shared_ptr<arrow::ChunkedArray>>* read) {
+    if (read->empty()) return Status::Ok();
+    std::vector<int> leaves;
+    for (const auto& [index, column] : *read) {
+      CollectLeaves(stored[static_cast<std::size_t>(index)], &leaves);
+    }
+    auto table = reader_->ReadTable(leaves);
+    if (!table.ok()) return CorruptParquet(path_, table.status().message());
+    if ((*table)->num_columns() != static_cast<int>(read->size())) {
+      return CorruptParquet(path_, "its schema contradicts itself");
+    }
+    int position = 0;
+    for (auto& [index, column] : *read) column = (*table)->column(position++);
+    return Status::Ok();
+  }
+
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  const std::string& path_;
+  FieldConformer conformer_;
+};
+
+Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string& path,
+                                           const ParquetReadOptions& options) {
+  const bool parallel = static_cast<std::int64_t>(bytes.size()) >= kParallelBytesMin;
+  auto source =
+      std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(bytes)));
+  parquet::ReaderProperties properties(ThePool());
+  auto file = parquet::ParquetFileReader::Open(std::move(source), properties);
+  WEIRHOUSE_TRY_STATUS(CheckCounts(*file->metadata(), path));
+  parquet::ArrowReaderProperties arrow_properties(parallel);
+  auto reader = parquet::arrow::FileReader::Make(ThePool(), std::move(file), arrow_properties);
+  if (!reader.ok()) return CorruptParquet(path, reader.status().message());
+  Reader fields(*std::move(reader), options, path);
+  auto table = options.schema == nullptr ? fields.ReadAll() : fields.ReadFields(options.schema);
+  if (!table.ok()) return table;
+  if (const arrow::Status valid = (*table)->Validate(); !valid.ok()) {
+    return CorruptParquet(path, valid.message());
+  }
+  return table;
+}
+}  // namespace
+
+Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string& path,
+                                                  const ParquetReadOptions& options) {
+  WEIRHOUSE_TRY(std::string bytes, disk.Read(path));
+  try {
+    return Read(std::move(bytes), path, options);
+  } catch (const std::exception& error) {  // ParquetException, and length_error from bad counts
+    return CorruptParquet(path, error.what());
+  }
+}
+}  // namespace weirhouse::storage

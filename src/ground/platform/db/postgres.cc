@@ -1,0 +1,472 @@
+#include "ground/platform/db/postgres.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <unordered_map>
+#include <utility>
+
+#include "ground/base/digest.h"
+#include "ground/platform/db/postgres_address.h"
+#include "ground/platform/db/postgres_error.h"
+#include "ground/platform/db/postgres_text.h"
+
+namespace weirhouse::storage {
+namespace {
+constexpr int kServerVersionMin = 130000;
+constexpr std::size_t kCachedStatementsMax = 256;
+constexpr std::size_t kShownSqlMax = 120;
+constexpr int kStreamRows = 500;
+constexpr Oid kBoolOid = 16;
+constexpr Oid kByteaOid = 17;
+constexpr int kTextFormat = 0;
+constexpr int kBinaryFormat = 1;
+// A server that says nothing for so long is asked by another connection whether it lives.
+constexpr int kSilenceMs = 3'000;
+
+struct CloseConnection {
+  void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
+};
+using ConnectionHandle = std::unique_ptr<PGconn, CloseConnection>;
+struct ClearResult {
+  void operator()(PGresult* result) const noexcept { PQclear(result); }
+};
+using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
+
+// Parameters as libpq wants them. Integers and reals travel as text, so that the server reads each
+// as the type of the column it meets; bytes travel as they are.
+class Parameters {
+ public:
+  explicit Parameters(const std::vector<DatabaseValue>& values) {
+    texts_.reserve(values.size());  // the pointers below stay good
+    for (const DatabaseValue& value : values) Add(value);
+  }
+  int count() const { return static_cast<int>(pointers_.size()); }
+  const char* const* pointers() const { return pointers_.data(); }
+  const int* lengths() const { return lengths_.data(); }
+  const int* formats() const { return formats_.data(); }
+
+ private:
+  void Add(const DatabaseValue& value) {
+    int format = kTextFormat;
+    if (std::holds_alternative<std::monostate>(value)) {
+      texts_.emplace_back();
+    } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      texts_.push_back(fmt::format("{}", *integer));
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      texts_.push_back(fmt::format("{}", *real));  // the shortest text that reads back the same
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      texts_.push_back(ToStoredText(*text));
+    } else {
+      texts_.push_back(std::get<Blob>(value).bytes);
+      format = kBinaryFormat;
+    }
+    const bool null = std::holds_alternative<std::monostate>(value);
+    pointers_.push_back(null ? nullptr : texts_.back().c_str());
+    lengths_.push_back(static_cast<int>(texts_.back().size()));
+    formats_.push_back(format);
+  }
+
+  std::vector<std::string> texts_;
+  std::vector<const char*> pointers_;
+  std::vector<int> lengths_;
+  std::vector<int> formats_;
+};
+
+class ResultRow : public DatabaseRow {
+ public:
+  ResultRow(const PGresult* result, int row) : result_(result), row_(row) {}
+  bool IsNull(int column) const override { return PQgetisnull(result_, row_, column) != 0; }
+  std::int64_t Int(int column) const override {
+    const std::string_view text = Raw(column);
+    if (PQftype(result_, column) == kBoolOid) return text == "t" ? 1 : 0;
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  }
+  double Double(int column) const override {
+    const std::string_view text = Raw(column);
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  }
+  std::string Text(int column) const override {
+    const std::string_view text = Raw(column);
+    const Oid type = PQftype(result_, column);
+    if (type == kByteaOid) return FromHexBytes(text);
+    if (type == kBoolOid && !text.empty()) return text == "t" ? "1" : "0";
+    return FromStoredText(text);
+  }
+
+ private:
+  std::string_view Raw(int column) const {
+    return {PQgetvalue(result_, row_, column),
+            static_cast<std::size_t>(PQgetlength(result_, row_, column))};
+  }
+  const PGresult* result_;
+  int row_;
+};
+
+// Statements on one line, cut where a message would be too long.
+std::string Shown(std::string_view sql) {
+  std::string line(sql.substr(0, kShownSqlMax));
+  for (char& c : line) {
+    if (c == '\n') c = ' ';
+  }
+  return sql.size() > kShownSqlMax ? line + "…" : line;
+}
+
+// Threads: one at a time. A statement takes what time it needs for as long as its server, asked by
+// another connection, answers; a server that hangs or is stopped ends the connection (WH7041, of
+// COMMIT WH7003), after kSilenceMs and the time that connecting may take.
+class PostgresConnection : public Postgres {
+ public:
+  PostgresConnection(ConnectionHandle connection, const PostgresAddress& address,
+                     std::int64_t lock_key, bool read_only)
+      : connection_(std::move(connection)),
+        url_(address.url),
+        shown_(address.shown),
+        lock_key_(lock_key),
+        read_only_(read_only) {}
+
+  Status Run(std::string_view sql, const std::vector<DatabaseValue>& parameters) override {
+    return Execute(sql, parameters).status();
+  }
+  Status Each(std::string_view sql, const std::vector<DatabaseValue>& parameters,
+              const std::function<Status(const DatabaseRow&)>& visit) override {
+    WEIRHOUSE_TRY(const ResultHandle result, Execute(sql, parameters));
+    const int rows = PQntuples(result.get());
+    for (int row = 0; row < rows; ++row) {
+      WEIRHOUSE_TRY_STATUS(visit(ResultRow(result.get(), row)));
+    }
+    return Status::Ok();
+  }
+  Status Stream(std::string_view sql,
+                const std::function<Status(const DatabaseRow&)>& visit) override;
+  Status Script(std::string_view sql) override {
+    const ResultHandle result = Ask(std::string(sql));
+    return Judge(result.get(), fmt::format("run \"{}\"", Shown(sql)), Writes(sql)).status();
+  }
+  std::int64_t Changes() const override { return changes_; }
+  Result<bool> HasTable(std::string_view name) override {
+    bool there = false;
+    WEIRHOUSE_TRY_STATUS(
+        Each("SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+             "ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND "
+             "c.relname = ? AND c.relkind IN ('r', 'v')",
+             {std::string(name)}, [&](const DatabaseRow&) {
+               there = true;
+               return Status::Ok();
+             }));
+    return there;
+  }
+
+  Status Begin() override {
+    // One message, so one journey. The statements after it see what was committed before the lock
+    // was given, because each has a snapshot of its own.
+    return Open(
+        fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+                    "SELECT pg_advisory_xact_lock({})",
+                    lock_key_));
+  }
+  Status BeginRead() override { return Open("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
+  Status Commit() override;
+  void Rollback() override {
+    in_transaction_ = false;
+    if (lost_ || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
+    const ResultHandle result = Ask("ROLLBACK");
+    // The server undoes what a lost connection had begun.
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) lost_ = true;
+  }
+  Status Savepoint() override { return Script("SAVEPOINT step"); }
+  Status RollbackToSavepoint() override {
+    return Script("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step");
+  }
+  Status ReleaseSavepoint() override { return Script("RELEASE SAVEPOINT step"); }
+
+  Status WaitForWriters() override {
+    return Script(fmt::format("SELECT pg_advisory_xact_lock_shared({})", lock_key_));
+  }
+  bool lost() const override { return lost_; }
+
+ private:
+  struct Statement {
+    std::string name;
+    int parameters = 0;
+  };
+
+  ResultHandle Ask(const std::string& sql) {
+    return Answer(PQsendQuery(connection_.get(), sql.c_str()));
+  }
+  // The last result of what was sent, as PQexec gives it; none if the connection gave none.
+  ResultHandle Answer(int sent) {
+    ResultHandle last;
+    if (sent == 0) return last;
+    while (AwaitResult()) {
+      ResultHandle next(PQgetResult(connection_.get()));
+      if (next == nullptr) return last;
+      last = std::move(next);
+      if (PQstatus(connection_.get()) == CONNECTION_BAD) return last;
+    }
+    return ResultHandle();
+  }
+  // False if the server hangs: nothing of it is waited for any more.
+  bool AwaitResult() {
+    while (PQisBusy(connection_.get()) != 0) {
+      pollfd watched{PQsocket(connection_.get()), POLLIN, 0};
+      const int ready = poll(&watched, 1, kSilenceMs);
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready == 0) {
+        silent_ = !ServerAnswers();
+        if (silent_) return false;
+        continue;
+      }
+      if (PQconsumeInput(connection_.get()) == 0) return true;  // PQgetResult says why
+    }
+    return true;
+  }
+  bool ServerAnswers() const {
+    const auto options = OptionsOf(url_);
+    if (!options.ok()) return true;
+    return PQpingParams(options->names().data(), options->values().data(), /*expand_dbname=*/0) !=
+           PQPING_NO_RESPONSE;
+  }
+
+  Status Open(const std::string& sql) {
+    const Status status = Script(sql);
+    in_transaction_ = status.ok();
+    if (!status.ok()) Rollback();
+    return status;
+  }
+  bool Writes(std::string_view sql) const {
+    return !read_only_ && !in_transaction_ && !sql.starts_with("SELECT") &&
+           !sql.starts_with("BEGIN");
+  }
+
+  // The error of `result`, or of the connection that gave none.
+  PostgresError ErrorOf(const PGresult* result) const {
+    const auto field = [&](int code) {
+      const char* text = result == nullptr ? nullptr : PQresultErrorField(result, code);
+      return std::string(text == nullptr ? "" : text);
+    };
+    PostgresError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_SEVERITY_NONLOCALIZED),
+                        field(PG_DIAG_MESSAGE_PRIMARY)};
+    if (error.message.empty()) error.message = PQerrorMessage(connection_.get());
+    if (PQstatus(connection_.get()) == CONNECTION_BAD) error.state.clear();
+    if (silent_) error = {"", "", "the server has stopped answering"};
+    return error;
+  }
+  // OK if the server did what it was told; remembers how many rows that were, and whether it is
+  // gone. `unknown_if_lost`: it may have done it without being able to say so.
+  Result<bool> Judge(const PGresult* result, std::string_view what, bool unknown_if_lost) {
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+      const std::string_view changed = PQcmdTuples(const_cast<PGresult*>(result));
+      changes_ = 0;
+      std::from_chars(changed.data(), changed.data() + changed.size(), changes_);
+      return true;
+    }
+    const PostgresError error = ErrorOf(result);
+    if (!EndsConnection(error)) return StatusOfPostgres(error, what, shown_);
+    lost_ = true;
+    if (unknown_if_lost) return OutcomeUnknown(error.message, what, shown_);
+    return StatusOfPostgres(error, what, shown_);
+  }
+
+  Result<Statement> Prepare(const std::string& sql) {
+    if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
+    if (statements_.size() >= kCachedStatementsMax) {
+      WEIRHOUSE_TRY_STATUS(Script("DEALLOCATE ALL"));
+      statements_.clear();
+    }
+    const NumberedSql numbered = NumberParameters(sql);
+    Statement statement{fmt::format("s{}", ++prepared_), numbered.parameters};
+    const ResultHandle result = Answer(PQsendPrepare(connection_.get(), statement.name.c_str(),
+                                                     numbered.text.c_str(), 0, nullptr));
+    WEIRHOUSE_TRY_STATUS(
+        Judge(result.get(), fmt::format("prepare \"{}\"", Shown(sql)), false).status());
+    statements_.emplace(sql, statement);
+    return statement;
+  }
+  Result<ResultHandle> Execute(std::string_view sql_view,
+                               const std::vector<DatabaseValue>& values) {
+    const std::string sql(sql_view);
+    WEIRHOUSE_TRY(const Statement statement, Prepare(sql));
+    if (statement.parameters != static_cast<int>(values.size())) {
+      return Status(Code::kInternal, fmt::format("wrong number of parameters: {} for \"{}\"",
+                                                 values.size(), Shown(sql)))
+          .WithError("WH7025");
+    }
+    const Parameters parameters(values);
+    ResultHandle result = Answer(PQsendQueryPrepared(
+        connection_.get(), statement.name.c_str(), parameters.count(), parameters.pointers(),
+        parameters.lengths(), parameters.formats(), kTextFormat));
+    if (PQresultStatus(result.get()) == PGRES_EMPTY_QUERY) {
+      return Status(Code::kInternal, "could not prepare an empty statement").WithError("WH7025");
+    }
+    WEIRHOUSE_TRY_STATUS(
+        Judge(result.get(), fmt::format("run \"{}\"", Shown(sql)), Writes(sql)).status());
+    return result;
+  }
+
+  ConnectionHandle connection_;
+  const std::string url_;
+  const std::string shown_;
+  const std::int64_t lock_key_;
+  const bool read_only_;
+  bool lost_ = false;
+  bool silent_ = false;  // the server hangs
+  bool in_transaction_ = false;
+  std::int64_t changes_ = 0;
+  std::int64_t prepared_ = 0;
+  std::int64_t cursors_ = 0;
+  std::unordered_map<std::string, Statement> statements_;
+};
+
+Status PostgresConnection::Stream(std::string_view sql,
+                                  const std::function<Status(const DatabaseRow&)>& visit) {
+  const std::string cursor = fmt::format("c{}", ++cursors_);
+  WEIRHOUSE_TRY_STATUS(Script(fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", cursor, sql)));
+  const std::string fetch = fmt::format("FETCH {} FROM {}", kStreamRows, cursor);
+  for (int rows = kStreamRows; rows == kStreamRows;) {
+    const ResultHandle result = Ask(fetch);
+    WEIRHOUSE_TRY_STATUS(
+        Judge(result.get(), fmt::format("read \"{}\"", Shown(sql)), false).status());
+    rows = PQntuples(result.get());
+    for (int row = 0; row < rows; ++row) {
+      // The transaction's end closes the cursor of a visitor that has seen enough.
+      WEIRHOUSE_TRY_STATUS(visit(ResultRow(result.get(), row)));
+    }
+  }
+  return Script("CLOSE " + cursor);
+}
+
+Status PostgresConnection::Commit() {
+  in_transaction_ = false;
+  // A connection that is seen to have ended before COMMIT is sent took the transaction with it.
+  if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
+    lost_ = true;
+    return StatusOfPostgres({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
+  }
+  const ResultHandle result = Ask("COMMIT");
+  WEIRHOUSE_TRY_STATUS(Judge(result.get(), "commit", /*unknown_if_lost=*/true).status());
+  if (std::string_view(PQcmdStatus(result.get())) == "COMMIT") return Status::Ok();
+  // An earlier statement had failed, and the server rolled back instead.
+  return Status(
+             Code::kInternal,
+             fmt::format("transaction was rolled back: a statement of it had failed: {}", shown_))
+      .WithError("WH7025");
+}
+
+Result<ConnectionHandle> Connect(const PostgresAddress& address) {
+  WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));
+  ConnectionHandle connection(
+      PQconnectdbParams(options.names().data(), options.values().data(), /*expand_dbname=*/0));
+  if (connection == nullptr || PQstatus(connection.get()) != CONNECTION_OK) {
+    return StatusOfConnecting(
+        connection == nullptr ? "out of memory" : PQerrorMessage(connection.get()), address.shown);
+  }
+  // Notices ("schema exists, skipping") would go to the standard error of the command.
+  PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);
+  return connection;
+}
+
+Status CheckServer(PGconn* connection, const PostgresAddress& address) {
+  const char* encoding = PQparameterStatus(connection, "server_encoding");
+  const int version = PQserverVersion(connection);
+  if (version < kServerVersionMin) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("database server is too old: version {}, 13 is needed: {}",
+                              version / 10000, address.shown))
+        .WithError("WH7045");
+  }
+  if (encoding == nullptr || std::string_view(encoding) != "UTF8") {
+    return Status(Code::kInvalidInput,
+                  fmt::format("database has the encoding {}, not UTF8: {}",
+                              encoding == nullptr ? "unknown" : encoding, address.shown))
+        .WithError("WH7045")
+        .WithHint(
+            "make the database anew with `create database … encoding 'UTF8' template "
+            "template0`");
+  }
+  return Status::Ok();
+}
+
+Result<std::string> Quoted(PGconn* connection, const std::string& name) {
+  struct FreeText {
+    void operator()(char* text) const noexcept { PQfreemem(text); }
+  };
+  const std::unique_ptr<char, FreeText> quoted(
+      PQescapeIdentifier(connection, name.data(), name.size()));
+  if (quoted == nullptr) {
+    return Status(Code::kInvalidInput, "name of the schema is no text").WithError("WH7044");
+  }
+  return std::string(quoted.get());
+}
+
+// What holds for the whole session. A writer that went silent must not keep the lock for ever.
+Status SetUp(Postgres& session, const std::string& schema, bool read_only) {
+  WEIRHOUSE_TRY_STATUS(session.Script(
+      fmt::format("SET search_path TO {}; SET client_encoding TO 'UTF8'; SET lock_timeout TO '5s'; "
+                  "SET idle_in_transaction_session_timeout TO '20s'; SET statement_timeout TO 0; "
+                  "SET standard_conforming_strings TO on; SET extra_float_digits TO 1; "
+                  "SET bytea_output TO 'hex'; SET jit TO off; "
+                  "SET default_transaction_isolation TO 'read committed'; "
+                  "SET default_transaction_read_only TO {}",
+                  schema, read_only ? "on" : "off")));
+  return session.Run(
+      "SELECT CASE WHEN current_setting('synchronous_commit') = 'off' THEN "
+      "set_config('synchronous_commit', 'on', false) END");
+}
+
+Status MakeSchema(Postgres& session, const PostgresAddress& address, const std::string& schema,
+                  bool read_only) {
+  const auto there = [&]() -> Result<bool> {
+    bool found = false;
+    WEIRHOUSE_TRY_STATUS(session.Each("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?",
+                                      {address.schema}, [&](const DatabaseRow&) {
+                                        found = true;
+                                        return Status::Ok();
+                                      }));
+    return found;
+  };
+  WEIRHOUSE_TRY(const bool before, there());
+  if (before) return Status::Ok();
+  if (read_only) {
+    return Status(Code::kNotFound, fmt::format("catalog does not exist: {}", address.shown))
+        .WithError("WH7012")
+        .WithHint("`wh init` makes it; a schema of another name is given by `?schema=`");
+  }
+  WEIRHOUSE_TRY_STATUS(session.Begin());
+  Status status = session.Script(fmt::format("CREATE SCHEMA IF NOT EXISTS {}", schema));
+  if (status.ok()) return session.Commit();
+  session.Rollback();
+  return status;
+}
+
+// Projects have a lock each. Other programs' locks in the same database are unlikely to have it.
+std::int64_t LockKey(const std::string& schema) {
+  const Digest digest = Sha256Of("weirhouse catalog " + schema);
+  std::uint64_t key = 0;
+  for (const char byte : digest.view().substr(0, 8)) {
+    key = (key << 8) | static_cast<unsigned char>(byte);
+  }
+  return static_cast<std::int64_t>(key);
+}
+}  // namespace
+
+Result<std::unique_ptr<Database>> Postgres::Open(const PostgresAddress& address, bool read_only) {
+  WEIRHOUSE_TRY(ConnectionHandle connection, Connect(address));
+  WEIRHOUSE_TRY_STATUS(CheckServer(connection.get(), address));
+  WEIRHOUSE_TRY(const std::string schema, Quoted(connection.get(), address.schema));
+  auto session = std::make_unique<PostgresConnection>(std::move(connection), address,
+                                                      LockKey(address.schema), read_only);
+  WEIRHOUSE_TRY_STATUS(SetUp(*session, schema, read_only));
+  WEIRHOUSE_TRY_STATUS(MakeSchema(*session, address, schema, read_only));
+  return std::unique_ptr<Database>(std::move(session));
+}
+}  // namespace weirhouse::storage

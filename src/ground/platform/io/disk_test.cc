@@ -1,0 +1,351 @@
+#include "ground/platform/io/disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "ground/platform/io/power_loss.h"
+#include "testing/testing.h"
+
+namespace weirhouse::storage {
+namespace {
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using weirhouse::testing::ReadFile;
+using weirhouse::testing::ScratchFolder;
+using weirhouse::testing::WriteFile;
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST(LocalDisk, WritesReadsAndSyncs) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "a/b/c/file";
+  const std::string bytes = std::string("x\0y", 3) + std::string(100'000, 'z');
+  ASSERT_OK(LocalDisk().Write(path, bytes));
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path, path}));
+  ASSERT_OK_AND(const std::string read, LocalDisk().Read(path));
+  EXPECT_EQ(read, bytes);
+  ASSERT_OK_AND(const std::string part, LocalDisk().ReadRange(path, 1, 3));
+  EXPECT_EQ(part, std::string("\0yz", 3));
+  ASSERT_OK_AND(const FileInfo info, LocalDisk().Stat(path));
+  EXPECT_EQ(info.size_bytes, static_cast<std::int64_t>(bytes.size()));
+  EXPECT_FALSE(info.is_folder);
+  EXPECT_NE(info.inode, 0U);
+  EXPECT_GT(info.mtime_us, 1'500'000'000'000'000);
+}
+
+TEST(LocalDisk, ReadsNothingButFilesAndWaitsForNobody) {
+  const ScratchFolder scratch;
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink(scratch / "pipe", scratch / "link");
+  for (const std::string& path : {scratch / "pipe", scratch / "link", std::string("/dev/zero")}) {
+    const Status whole = LocalDisk().Read(path).status();
+    EXPECT_EQ(whole.error_code(), "WH7016") << path;
+    EXPECT_THAT(whole.message(), HasSubstr(path));
+    EXPECT_EQ(LocalDisk().ReadRange(path, 0, 1).status().error_code(), "WH7016") << path;
+  }
+  EXPECT_EQ(LocalDisk().ReadRange(scratch / "", 0, 1).status().error_code(), "WH7016");
+}
+
+TEST(LocalDisk, NeverWritesOverAFile) {
+  const ScratchFolder scratch;
+  ASSERT_OK(LocalDisk().Write(scratch / "f", "first"));
+  EXPECT_EQ(LocalDisk().Write(scratch / "f", "second").code(), Code::kConflict);
+  EXPECT_EQ(ReadFile(scratch / "f"), "first");
+}
+
+TEST(LocalDisk, SyncsManyFilesInManyFolders) {
+  const ScratchFolder scratch;
+  std::vector<std::string> paths;
+  for (int i = 0; i < 50; ++i) {
+    paths.push_back(scratch / ("d" + std::to_string(i % 7) + "/f" + std::to_string(i)));
+    ASSERT_OK(LocalDisk().Write(paths.back(), "x"));
+  }
+  EXPECT_OK(LocalDisk().SyncAll(paths));
+  EXPECT_OK(LocalDisk().SyncAll({}));
+  paths.push_back(scratch / "never-written");
+  EXPECT_EQ(LocalDisk().SyncAll(paths).code(), Code::kNotFound);
+}
+
+TEST(LocalDisk, MakesAFolderAgainThatWasRemovedBehindIt) {
+  const ScratchFolder scratch;
+  ASSERT_OK(LocalDisk().Write(scratch / "a/b/c/one", "1"));
+  std::filesystem::remove_all(scratch / "a");
+  ASSERT_OK(LocalDisk().Write(scratch / "a/b/c/two", "2"));
+  EXPECT_EQ(ReadFile(scratch / "a/b/c/two"), "2");
+  std::filesystem::remove_all(scratch / "a");
+  ASSERT_OK(LocalDisk().MakeFolder(scratch / "a/b"));
+  EXPECT_TRUE(std::filesystem::is_directory(scratch / "a/b"));
+}
+
+TEST(LocalDisk, NamesThePathInEveryError) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "file", "abc");
+  const std::string absent = scratch / "absent";
+  for (const Status& status :
+       {LocalDisk().Read(absent).status(), LocalDisk().ReadRange(absent, 0, 1).status(),
+        LocalDisk().Stat(absent).status(), LocalDisk().List(absent).status()}) {
+    EXPECT_EQ(status.code(), Code::kNotFound);
+    EXPECT_THAT(status.message(), HasSubstr(absent));
+    EXPECT_EQ(status.error_code(), "WH7012");
+  }
+  EXPECT_EQ(LocalDisk().Read(scratch.path().string()).status().code(), Code::kInvalidInput);
+  EXPECT_EQ(LocalDisk().Write(scratch / "file/under", "x").code(), Code::kNotFound);
+  EXPECT_FALSE(LocalDisk().MakeFolder(scratch / "file").ok());
+}
+
+TEST(LocalDisk, RefusesRangesBeyondTheFile) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "file", "abc");
+  for (const auto& [offset, size] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {0, 4}, {4, 0}, {-1, 1}, {0, -1}, {1, INT64_MAX}, {INT64_MAX, INT64_MAX}}) {
+    EXPECT_EQ(LocalDisk().ReadRange(scratch / "file", offset, size).status().code(),
+              Code::kCorruption)
+        << offset << " " << size;
+  }
+  ASSERT_OK_AND(const std::string empty, LocalDisk().ReadRange(scratch / "file", 3, 0));
+  EXPECT_EQ(empty, "");
+}
+
+TEST(LocalDisk, SaysSoWhenTheDiskIsFull) {
+  const ScratchFolder scratch;
+  ASSERT_EQ(mkdir((scratch / "small").c_str(), 0755), 0);
+  const std::string mount =
+      "mount -t tmpfs -o size=256k tmpfs " + scratch / "small" + " 2>/dev/null";
+  if (std::system(mount.c_str()) != 0) GTEST_SKIP() << "tmpfs cannot be mounted: not tried";
+  const std::string much(1 << 20, 'x');
+  const Status write = LocalDisk().Write(scratch / "small/f", much);
+  const Status replace = LocalDisk().Replace(scratch / "small/g", much);
+  const Status put = LocalDisk().PutIfAbsent(scratch / "small/h", much, 0444).status();
+  const auto left = NamesIn(scratch / "small");
+  ASSERT_EQ(std::system(("umount " + scratch / "small").c_str()), 0);
+  for (const Status& status : {write, replace, put}) {
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+    EXPECT_EQ(status.error_code(), "WH7010");
+    EXPECT_THAT(status.hint(), HasSubstr("free"));
+  }
+  EXPECT_THAT(left, IsEmpty());
+}
+
+TEST(LocalDisk, ReplacesWhole) {
+  const ScratchFolder scratch;
+  ASSERT_OK(LocalDisk().Replace(scratch / "d/f", "one"));
+  ASSERT_OK(LocalDisk().Replace(scratch / "d/f", "two"));
+  EXPECT_EQ(ReadFile(scratch / "d/f"), "two");
+  EXPECT_THAT(NamesIn(scratch / "d"), ElementsAre("f"));
+}
+
+TEST(LocalDisk, PutsOnceWithItsMode) {
+  const ScratchFolder scratch;
+  ASSERT_OK_AND(const bool first, LocalDisk().PutIfAbsent(scratch / "d/f", "one", 0444));
+  ASSERT_OK_AND(const bool second, LocalDisk().PutIfAbsent(scratch / "d/f", "two", 0444));
+  EXPECT_TRUE(first);
+  EXPECT_FALSE(second);
+  EXPECT_EQ(ReadFile(scratch / "d/f"), "one");
+  struct stat info{};
+  ASSERT_EQ(stat((scratch / "d/f").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0444U);
+  EXPECT_THAT(NamesIn(scratch / "d"), ElementsAre("f"));
+}
+
+TEST(LocalDisk, LetsExactlyOneOfRacingPutsWin) {
+  const ScratchFolder scratch;
+  for (int round = 0; round < 20; ++round) {
+    const std::string path = scratch / ("d/f" + std::to_string(round));
+    std::atomic<int> ready{0};
+    std::atomic<int> won{0};
+    std::atomic<int> failed{0};
+    std::string winner;
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        ++ready;
+        while (ready < 4) std::this_thread::yield();
+        const auto put =
+            LocalDisk().PutIfAbsent(path, std::string(5000, static_cast<char>('a' + t)), 0444);
+        if (!put.ok()) {
+          ++failed;
+        } else if (*put) {
+          ++won;
+          winner = std::string(5000, static_cast<char>('a' + t));
+        }
+      });
+    }
+    threads.clear();
+    ASSERT_EQ(won, 1);
+    ASSERT_EQ(failed, 0);
+    ASSERT_EQ(ReadFile(path), winner);
+  }
+  EXPECT_EQ(NamesIn(scratch / "d").size(), 20U);
+}
+
+TEST(LocalDisk, ListsDirectEntriesInOrder) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "b", "12");
+  WriteFile(scratch / "a/inner", "");
+  WriteFile(scratch / "c", "");
+  ASSERT_EQ(symlink("/nowhere", (scratch / "dangling").c_str()), 0);
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  ASSERT_OK_AND(const auto entries, LocalDisk().List(scratch.path().string()));
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_EQ(entries[0].path, scratch / "a");
+  EXPECT_TRUE(entries[0].is_folder);
+  EXPECT_EQ(entries[1].path, scratch / "b");
+  EXPECT_EQ(entries[1].size_bytes, 2);
+}
+
+TEST(LocalDisk, RemovesWhatIsThereAndForgivesWhatIsNot) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "d/f", "x");
+  EXPECT_FALSE(LocalDisk().Remove(scratch / "d").ok());  // not empty
+  EXPECT_OK(LocalDisk().Remove(scratch / "d/f"));
+  EXPECT_OK(LocalDisk().Remove(scratch / "d/f"));
+  EXPECT_OK(LocalDisk().Remove(scratch / "d"));
+  EXPECT_THAT(NamesIn(scratch.path().string()), IsEmpty());
+}
+
+TEST(LocalDisk, MeasuresFsync) {
+  const ScratchFolder scratch;
+  ASSERT_OK_AND(const double seconds, MeasureFsyncSeconds(scratch.path().string(), 5));
+  EXPECT_GT(seconds, 0);
+  EXPECT_LT(seconds, 5);
+  EXPECT_THAT(NamesIn(scratch.path().string()), IsEmpty());
+  EXPECT_FALSE(MeasureFsyncSeconds(scratch / "absent", 5).ok());
+}
+
+// Writes two files, makes them durable and points at them: the order of every commit here.
+Status PublishPair(Disk& disk, const std::string& folder) {
+  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(folder));
+  const std::vector<std::string> paths = {folder + "/one", folder + "/two"};
+  for (const std::string& path : paths) {
+    WEIRHOUSE_TRY_STATUS(disk.Remove(path));
+    WEIRHOUSE_TRY_STATUS(disk.Write(path, "content of " + path));
+  }
+  WEIRHOUSE_TRY_STATUS(disk.SyncAll(paths));
+  WEIRHOUSE_TRY(const std::string check, disk.Read(paths[0]));
+  WEIRHOUSE_TRY(const FileInfo info, disk.Stat(paths[1]));
+  if (check.empty() || info.size_bytes == 0) return Status(Code::kInternal, "empty");
+  return disk.Replace(folder + "/pointer", "one two");
+}
+
+TEST(FaultyDisk, FailsEachCallOnceUntilNoneIsLeft) {
+  for (int fail_at = 1;; ++fail_at) {
+    ASSERT_LT(fail_at, 50);
+    const ScratchFolder scratch;
+    FaultyDisk disk(LocalDisk(), fail_at, Code::kUnavailable);
+    const Status status = PublishPair(disk, scratch / "d");
+    EXPECT_EQ(status.ok(), !disk.fault_fired()) << fail_at;
+    const bool published = std::filesystem::exists(scratch / "d/pointer");
+    EXPECT_EQ(published, status.ok()) << fail_at;
+    if (status.ok()) {
+      EXPECT_EQ(fail_at, 10);  // nine calls touch the disk
+      break;
+    }
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+    EXPECT_OK(PublishPair(disk, scratch / "d"));  // the fault was for once: a retry gets through
+  }
+}
+
+TEST(FaultyDisk, FailsForEverWhenAsked) {
+  const ScratchFolder scratch;
+  FaultyDisk disk(LocalDisk(), 3, Code::kCorruption, /*for_ever=*/true);
+  EXPECT_OK(disk.Write(scratch / "1", ""));
+  EXPECT_OK(disk.PutIfAbsent(scratch / "2", "", 0444).status());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(disk.Read(scratch / "1").status().code(), Code::kCorruption);
+    EXPECT_EQ(disk.ReadRange(scratch / "1", 0, 0).status().code(), Code::kCorruption);
+    EXPECT_EQ(disk.List(scratch.path().string()).status().code(), Code::kCorruption);
+  }
+}
+
+#ifdef WEIRHOUSE_FAILPOINTS
+TEST(PowerLoss, TakesWhatWasNeverSynced) {
+  const ScratchFolder scratch;
+  ASSERT_OK(LocalDisk().Write(scratch / "synced", "kept"));
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{scratch / "synced"}));
+  ASSERT_OK(LocalDisk().Replace(scratch / "replaced", "kept"));
+  ASSERT_OK(LocalDisk().PutIfAbsent(scratch / "put", "kept", 0444).status());
+  ASSERT_OK(LocalDisk().Write(scratch / "unsynced", "lost"));
+  LoseUnsynced();
+  EXPECT_EQ(ReadFile(scratch / "synced"), "kept");
+  EXPECT_EQ(ReadFile(scratch / "replaced"), "kept");
+  EXPECT_EQ(ReadFile(scratch / "put"), "kept");
+  EXPECT_EQ(ReadFile(scratch / "unsynced"), "");
+}
+
+// Runs this program again as `PowerLossChild.Works` with failpoints armed; its exit code.
+int RunChild(const std::string& folder, const std::string& failpoint, const std::string& planted) {
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("WEIRHOUSE_TEST_FOLDER", folder.c_str(), 1);
+    setenv("WEIRHOUSE_FAILPOINT", failpoint.c_str(), 1);
+    setenv("WEIRHOUSE_FAILPOINT_LOSE", "1", 1);
+    setenv("WEIRHOUSE_PLANT", planted.c_str(), 1);
+    const int null = open("/dev/null", O_WRONLY);
+    dup2(null, STDOUT_FILENO);
+    execl("/proc/self/exe", "platform_test", "--gtest_filter=PowerLossChild.Works",
+          static_cast<char*>(nullptr));
+    _exit(99);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(PowerLossChild, Works) {
+  const char* folder = std::getenv("WEIRHOUSE_TEST_FOLDER");
+  if (folder == nullptr) return;  // it works only as a child of the tests below
+  const std::string base = folder;
+  ASSERT_OK(PublishPair(LocalDisk(), base));
+  ASSERT_OK(LocalDisk().PutIfAbsent(base + "/object", "object", 0444).status());
+}
+
+// What must hold whenever the machine stops: a pointer is whole and so is what it points at.
+void ExpectConsistent(const std::string& folder, const std::string& failpoint) {
+  if (std::filesystem::exists(folder + "/pointer")) {
+    EXPECT_EQ(ReadFile(folder + "/pointer"), "one two") << failpoint;
+    EXPECT_EQ(ReadFile(folder + "/one"), "content of " + folder + "/one") << failpoint;
+    EXPECT_EQ(ReadFile(folder + "/two"), "content of " + folder + "/two") << failpoint;
+  }
+  if (std::filesystem::exists(folder + "/object")) {
+    EXPECT_EQ(ReadFile(folder + "/object"), "object") << failpoint;
+  }
+}
+
+TEST(PowerLoss, LeavesAllOrNothingAtEveryFailpoint) {
+  for (const std::string failpoint :
+       {"disk.write.before", "disk.write.after", "disk.write.after:2", "disk.sync.before",
+        "disk.sync.middle", "disk.sync.after", "disk.replace.before_rename",
+        "disk.replace.after_rename", "disk.put.before_link", "disk.put.after_link"}) {
+    const ScratchFolder scratch;
+    ASSERT_EQ(RunChild(scratch / "d", failpoint, ""), 137) << failpoint;
+    ExpectConsistent(scratch / "d", failpoint);
+    ASSERT_EQ(RunChild(scratch / "d", "", ""), 0) << failpoint;  // and recovery gets through
+    ExpectConsistent(scratch / "d", "after " + failpoint);
+    EXPECT_TRUE(std::filesystem::exists(scratch / "d/pointer"));
+  }
+}
+
+TEST(PowerLoss, ShowsADroppedFsync) {
+  const ScratchFolder scratch;
+  ASSERT_EQ(RunChild(scratch / "d", "disk.replace.after_rename", "drop_fsync"), 137);
+  EXPECT_EQ(ReadFile(scratch / "d/pointer"), "one two");
+  EXPECT_EQ(ReadFile(scratch / "d/one"), "");  // the planted bug is seen
+}
+#endif
+}  // namespace
+}  // namespace weirhouse::storage

@@ -1,0 +1,138 @@
+// What is fsynced, and which fsyncs are believed.
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "ground/platform/io/disk.h"
+#include "testing/fsync_probe.h"
+#include "testing/testing.h"
+
+namespace weirhouse::storage {
+namespace {
+using testing::FsyncProbe;
+using testing::ReadFile;
+using testing::ScratchFolder;
+using testing::WriteFile;
+
+// After it a new file has another time than one that was made before.
+void WaitForTheKernelsClock() { std::this_thread::sleep_for(std::chrono::milliseconds(40)); }
+
+TEST(DurableFolder, AFileIsKeptWithEveryFolderAboveItWhoeverMadeThem) {
+  const ScratchFolder scratch;
+  std::filesystem::create_directories(scratch / "made/by/a/client");  // and fsynced by nobody
+  const std::string path = scratch / "made/by/a/client/rows.parquet";
+  WriteFile(path, "rows");
+  const FsyncProbe probe;
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  for (const char* folder : {"made/by/a/client", "made/by/a", "made/by", "made"}) {
+    EXPECT_TRUE(probe.synced().contains(scratch / folder)) << folder;
+  }
+  EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
+}
+
+TEST(DurableFolder, ALevelIsSyncedOnceAndAgainWhenItIsAnotherFolder) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "a/b/file";
+  FsyncProbe probe;
+  ASSERT_OK(LocalDisk().Write(path, "1"));
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
+  WaitForTheKernelsClock();
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  probe.Forget();
+  ASSERT_OK(LocalDisk().Write(path + "2", "2"));
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path + "2"}));
+  EXPECT_FALSE(probe.synced().contains(scratch / "a"));
+  EXPECT_TRUE(probe.synced().contains(scratch / "a/b"));
+  // Behind our back: removed, and made anew by somebody who fsyncs nothing.
+  std::filesystem::remove_all(scratch / "a");
+  std::filesystem::create_directories(scratch / "a/b");
+  WriteFile(path, "3");
+  probe.Forget();
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  EXPECT_TRUE(probe.synced().contains(scratch / "a"));
+  EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
+}
+
+TEST(DurableFolder, AnObjectThatWasThereIsKeptWithItsFoldersToo) {
+  const ScratchFolder scratch;
+  std::filesystem::create_directories(scratch / "lake/raw/dt=1");  // of a process that died
+  WriteFile(scratch / "lake/raw/dt=1/object", "bytes");
+  const FsyncProbe probe;
+  ASSERT_OK_AND(const bool created,
+                LocalDisk().PutIfAbsent(scratch / "lake/raw/dt=1/object", "bytes", 0444));
+  EXPECT_FALSE(created);
+  for (const char* folder : {"lake/raw/dt=1", "lake/raw", "lake"}) {
+    EXPECT_TRUE(probe.synced().contains(scratch / folder)) << folder;
+  }
+}
+
+TEST(DurableFolder, ThePathIsThatOfTheRealFolders) {
+  const ScratchFolder scratch;
+  std::filesystem::create_directories(scratch / "real/a");
+  std::filesystem::create_directory_symlink(scratch / "real", scratch / "link");
+  WriteFile(scratch / "link/a/file", "x");
+  const FsyncProbe probe;
+  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{scratch / "link/a/file"}));
+  EXPECT_TRUE(probe.synced().contains(scratch / "real/a"));
+  EXPECT_TRUE(probe.synced().contains(scratch / "real"));
+}
+
+TEST(FailedFsync, OfAFileIsNotBelievedASecondTime) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "rows.parquet";
+  WriteFile(path, "rows");
+  FsyncProbe probe;
+  probe.FailNext("rows.parquet");
+  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
+  ASSERT_TRUE(probe.has_failed());
+  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7034");
+  // Nor under another name: it is the file, not the path.
+  std::filesystem::rename(path, scratch / "other.parquet");
+  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{scratch / "other.parquet"}).error_code(),
+            "WH7034");
+  // The same bytes, written to a new file.
+  WriteFile(path, "rows");
+  EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+}
+
+TEST(FailedFsync, OfAFileIsForgottenWithTheFile) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "rows.parquet";
+  FsyncProbe probe;
+  for (int i = 0; i < 5; ++i) {  // the inode's number is given away again and again
+    WriteFile(path, "rows");
+    probe.FailNext("rows.parquet");
+    EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
+    std::filesystem::remove(path);
+    WaitForTheKernelsClock();
+    WriteFile(path, "rows");
+    EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+    std::filesystem::remove(path);
+  }
+}
+
+TEST(FailedFsync, OfAnObjectLeavesNothingBehind) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "object";
+  FsyncProbe probe;
+  probe.FailNext(".tmp");
+  EXPECT_EQ(LocalDisk().PutIfAbsent(path, "bytes", 0444).status().error_code(), "WH7011");
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+  ASSERT_OK_AND(const bool created, LocalDisk().PutIfAbsent(path, "bytes", 0444));
+  EXPECT_TRUE(created);
+}
+
+TEST(FailedFsync, OfAFolderIsAnErrorOnce) {
+  const ScratchFolder scratch;
+  const std::string path = scratch / "a/rows.parquet";
+  ASSERT_OK(LocalDisk().Write(path, "rows"));
+  FsyncProbe probe;
+  probe.FailNext("/a");
+  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
+  EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+}
+}  // namespace
+}  // namespace weirhouse::storage

@@ -1,0 +1,387 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/thread.h"
+#include "ground/base/time.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/io/disk_error.h"
+#include "ground/platform/io/durable_folder.h"
+#include "ground/platform/io/open_folder.h"
+#include "ground/platform/io/piece_put.h"
+#include "ground/platform/io/power_loss.h"
+
+namespace weirhouse::storage {
+namespace {
+constexpr std::size_t kSyncThreadsMax = 8;  // beyond it a disk's queue gains little
+constexpr std::size_t kPieceBytes = 256 << 10;
+constexpr int kTemporaryNamesMax = 1000;  // names left by a killed process of the same id
+
+int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
+  int fd = -1;
+  do {
+    fd = open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+// A regular file to read. Whatever else stands under the name (a pipe, a device, a socket) is
+// refused without waiting for it: somebody may have put it there.
+Result<Descriptor> OpenToRead(const std::string& path, struct stat& found) {
+  Descriptor fd(OpenRetrying(path, O_RDONLY | O_NONBLOCK));
+  if (!fd.open()) return StatusOfErrno(errno, "open", path);
+  if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+  if (S_ISREG(found.st_mode)) return fd;
+  if (S_ISDIR(found.st_mode)) return StatusOfErrno(EISDIR, "read", path);
+  const std::string_view kind = S_ISFIFO(found.st_mode)   ? "a named pipe"
+                                : S_ISSOCK(found.st_mode) ? "a socket"
+                                                          : "a device";
+  return Status(Code::kInvalidInput,
+                fmt::format("could not read {}, no regular file: {}", kind, path))
+      .WithError("WH7016")
+      .WithHint("only regular files are read; find out who put it there");
+}
+
+// 0, or the errno of the write that failed.
+int WriteFully(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return errno;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+std::string NameOf(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+FileInfo InfoOf(std::string path, const struct stat& stat) {
+  FileInfo info;
+  info.path = std::move(path);
+  info.size_bytes = stat.st_size;
+  info.mtime_us =
+      static_cast<std::int64_t>(stat.st_mtim.tv_sec) * 1'000'000 + stat.st_mtim.tv_nsec / 1000;
+  info.inode = stat.st_ino;
+  info.is_folder = S_ISDIR(stat.st_mode);
+  return info;
+}
+
+// Runs `act` on each path by up to kSyncThreadsMax threads; the first failure in order of paths.
+template <typename Act>
+Status ForEachInParallel(const std::vector<std::string>& paths, const Act& act) {
+  std::vector<Status> outcomes(paths.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < paths.size(); i = next++) outcomes[i] = act(paths[i]);
+  };
+  ShareWork(std::min(kSyncThreadsMax, paths.size()), work);
+  for (const Status& outcome : outcomes) WEIRHOUSE_TRY_STATUS(outcome);
+  return Status::Ok();
+}
+
+class LocalDiskDriver : public Disk, public PieceDisk {
+ public:
+  Status Write(const std::string& path, std::string_view bytes) override {
+    WEIRHOUSE_FAILPOINT("disk.write.before");
+    WEIRHOUSE_TRY(const int raw, Create(path, 0644));
+    const Descriptor fd(raw);
+    MarkUnsynced(path, Unsynced::kBytes);
+    if (const int error = WriteFully(fd.get(), bytes); error != 0) {
+      Discard(path);
+      return StatusOfErrno(error, "write", path);
+    }
+    WEIRHOUSE_FAILPOINT("disk.write.after");
+    return Status::Ok();
+  }
+
+  Status SyncAll(std::span<const std::string> paths) override {
+    WEIRHOUSE_FAILPOINT("disk.sync.before");
+    if (Planted("drop_fsync")) return Status::Ok();
+    const std::set<std::string> unique(paths.begin(), paths.end());
+    const std::vector<std::string> files(unique.begin(), unique.end());
+    const auto sync = [this](const std::string& path) {
+      Status synced = SyncFile(path, failed_);
+      if (synced.ok()) MarkBytesSynced(path);
+      return synced;
+    };
+    WEIRHOUSE_TRY_STATUS(ForEachInParallel(files, sync));
+    WEIRHOUSE_FAILPOINT("disk.sync.middle");
+    std::set<std::string> folders;
+    for (const std::string& path : files) folders.insert(FolderOf(path));
+    WEIRHOUSE_TRY_STATUS(
+        ForEachInParallel(std::vector<std::string>(folders.begin(), folders.end()),
+                          [this](const std::string& folder) { return folders_.Sync(folder); }));
+    for (const std::string& path : files) MarkSynced(path);
+    WEIRHOUSE_FAILPOINT("disk.sync.after");
+    return Status::Ok();
+  }
+
+  Status Replace(const std::string& path, std::string_view bytes) override {
+    StreamOfBytes stream(bytes);
+    return ReplaceByStream(path, stream, 0644);
+  }
+
+  Status ReplaceByStream(const std::string& path, ByteStream& bytes, unsigned mode) override {
+    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
+    WEIRHOUSE_FAILPOINT("disk.replace.before_rename");
+    if (rename(temporary.c_str(), path.c_str()) != 0) {
+      const int error = errno;
+      Discard(temporary);
+      return StatusOfErrno(error, "replace", path);
+    }
+    MarkSynced(temporary);
+    MarkSynced(path);  // what stood there unsynced is gone
+    WEIRHOUSE_FAILPOINT("disk.replace.after_rename");
+    return folders_.Sync(FolderOf(path));
+  }
+
+  Result<bool> PutIfAbsent(const std::string& path, std::string_view bytes,
+                           unsigned mode) override {
+    StreamOfBytes stream(bytes);
+    return PutStreamIfAbsent(path, stream, mode);
+  }
+
+  Result<bool> PutStreamIfAbsent(const std::string& path, ByteStream& bytes,
+                                 unsigned mode) override {
+    struct stat found{};
+    if (lstat(path.c_str(), &found) == 0) return WasThere(path);
+    WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
+    WEIRHOUSE_FAILPOINT("disk.put.before_link");
+    if (const int error = RenameIfAbsent(temporary, path); error != 0) {
+      Discard(temporary);
+      if (error == EEXIST) return WasThere(path);
+      return StatusOfErrno(error, "put", path);
+    }
+    MarkSynced(temporary);
+    MarkUnsynced(path, Unsynced::kName);
+    WEIRHOUSE_FAILPOINT("disk.put.after_link");
+    WEIRHOUSE_TRY_STATUS(folders_.Sync(FolderOf(path)));
+    MarkSynced(path);
+    return true;
+  }
+
+  Result<std::string> Read(const std::string& path) override {
+    struct stat found{};
+    WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
+    // One byte more than it should hold, so that the end is seen without growing the buffer.
+    std::string bytes(static_cast<std::size_t>(found.st_size) + 1, '\0');
+    std::size_t filled = 0;
+    while (true) {
+      const ssize_t got = read(fd.get(), bytes.data() + filled, bytes.size() - filled);
+      if (got < 0) {
+        if (errno == EINTR) continue;
+        return StatusOfErrno(errno, "read", path);
+      }
+      if (got == 0) break;
+      filled += static_cast<std::size_t>(got);
+      if (filled == bytes.size()) bytes.resize(bytes.size() * 2);  // it grew meanwhile
+    }
+    bytes.resize(filled);
+    return bytes;
+  }
+
+  Result<std::string> ReadRange(const std::string& path, std::int64_t offset,
+                                std::int64_t size_bytes) override {
+    struct stat found{};
+    WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
+    if (offset < 0 || size_bytes < 0 || offset > found.st_size ||
+        size_bytes > found.st_size - offset) {
+      return Status(Code::kCorruption,
+                    fmt::format("range lies beyond the file: {} bytes at {} of {}: {}", size_bytes,
+                                offset, found.st_size, path))
+          .WithError("WH7017")
+          .WithHint("the file is shorter than what points into it says: `wh verify --deep`");
+    }
+    std::string bytes(static_cast<std::size_t>(size_bytes), '\0');
+    std::size_t filled = 0;
+    while (filled < bytes.size()) {
+      const ssize_t got = pread(fd.get(), bytes.data() + filled, bytes.size() - filled,
+                                offset + static_cast<std::int64_t>(filled));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return StatusOfErrno(got < 0 ? errno : EIO, "read", path);
+      filled += static_cast<std::size_t>(got);
+    }
+    return bytes;
+  }
+
+  Result<FileInfo> Stat(const std::string& path) override {
+    struct stat found{};
+    if (stat(path.c_str(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+    return InfoOf(path, found);
+  }
+
+  Result<std::vector<FileInfo>> List(const std::string& folder) override;
+
+  Status MakeFolder(const std::string& path) override {
+    // Asked for by name, so the cache must not answer for a folder that someone removed.
+    folders_.Forget();
+    return folders_.Make(path);
+  }
+
+  Status Remove(const std::string& path) override {
+    int rc = unlink(path.c_str());
+    if (rc != 0 && errno == EISDIR) {
+      folders_.Forget();
+      rc = rmdir(path.c_str());
+    }
+    if (rc != 0 && errno != ENOENT) return StatusOfErrno(errno, "remove", path);
+    MarkSynced(path);
+    return Status::Ok();
+  }
+
+ private:
+  // Opens a new file, making its folder if needed. A folder that the cache knows and someone
+  // removed is made again. The descriptor is the caller's; kConflict if the file is there.
+  Result<int> Create(const std::string& path, mode_t mode) {
+    for (int attempt = 0;; ++attempt) {
+      const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL, mode);
+      if (fd >= 0) return fd;
+      if (errno != ENOENT || attempt == 2) return StatusOfErrno(errno, "create", path);
+      if (attempt > 0) folders_.Forget();
+      WEIRHOUSE_TRY_STATUS(folders_.Make(FolderOf(path)));
+    }
+  }
+
+  // Gives up a file that no one was told of.
+  static void Discard(const std::string& path) {
+    if (unlink(path.c_str()) == 0) MarkSynced(path);
+  }
+
+  // A hidden name beside `path` that no one uses, and its descriptor.
+  Result<std::pair<std::string, int>> CreateTemporary(const std::string& path) {
+    static std::atomic<std::uint64_t> counter{0};
+    for (int attempt = 1;; ++attempt) {
+      std::string temporary =
+          fmt::format("{}/.{}.{}-{}.tmp", FolderOf(path), NameOf(path), getpid(), ++counter);
+      const Result<int> fd = Create(temporary, 0600);
+      if (fd.ok()) return std::pair(std::move(temporary), *fd);
+      if (fd.status().code() != Code::kConflict || attempt == kTemporaryNamesMax) {
+        return fd.status();
+      }
+    }
+  }
+
+  // A durable hidden file beside `path` with these bytes.
+  Result<std::string> WriteTemporary(const std::string& path, ByteStream& bytes, unsigned mode) {
+    WEIRHOUSE_TRY(auto created, CreateTemporary(path));
+    const std::string& temporary = created.first;
+    const Descriptor fd(created.second);
+    MarkUnsynced(temporary, Unsynced::kName);
+    Status written = WriteStream(fd.get(), bytes, temporary);
+    if (written.ok() && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
+      written = StatusOfErrno(errno, "write", temporary);
+    if (!written.ok()) {
+      Discard(temporary);
+      return written;
+    }
+    if (const int error = SyncRetrying(fd.get()); error != 0) {
+      Discard(temporary);
+      return SyncFailed(error, temporary);
+    }
+    return temporary;
+  }
+
+  static Status WriteStream(int fd, ByteStream& bytes, const std::string& path) {
+    std::string piece(kPieceBytes, '\0');
+    while (true) {
+      WEIRHOUSE_TRY(const std::size_t got, bytes.Read(piece.data(), piece.size()));
+      if (got == 0) return Status::Ok();
+      if (const int error = WriteFully(fd, std::string_view(piece).substr(0, got)); error != 0)
+        return StatusOfErrno(error, "write", path);
+    }
+  }
+
+  // 0, or an errno: EEXIST if `to` is there.
+  static int RenameIfAbsent(const std::string& from, const std::string& to) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    // A file system without RENAME_NOREPLACE: a hard link does not replace either.
+    if (link(from.c_str(), to.c_str()) != 0) return errno;
+    return unlink(from.c_str()) == 0 ? 0 : errno;
+  }
+
+  // Whoever put it may not have fsynced the folder yet, and our caller is about to rely on it.
+  Result<bool> WasThere(const std::string& path) {
+    WEIRHOUSE_TRY_STATUS(folders_.Sync(FolderOf(path)));
+    MarkNameSynced(path);
+    return false;
+  }
+
+  DurableFolders folders_;
+  FailedSyncs failed_;
+};
+
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { closedir(folder); }
+};
+
+Result<std::vector<FileInfo>> LocalDiskDriver::List(const std::string& folder) {
+  const std::unique_ptr<DIR, CloseFolder> handle(opendir(folder.c_str()));
+  if (handle == nullptr) return StatusOfErrno(errno, "list", folder);
+  std::vector<FileInfo> found;
+  while (true) {
+    errno = 0;
+    const dirent* entry = readdir(handle.get());
+    if (entry == nullptr) {
+      if (errno != 0) return StatusOfErrno(errno, "list", folder);
+      break;
+    }
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat stat{};
+    // Gone since, or a link to nothing: not an entry any more. Pipes and sockets are no files.
+    if (fstatat(dirfd(handle.get()), entry->d_name, &stat, 0) != 0) continue;
+    if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) continue;
+    found.push_back(InfoOf(folder.ends_with('/') ? folder + name : folder + "/" + name, stat));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
+  return found;
+}
+}  // namespace
+
+Disk& LocalDisk() {
+  static LocalDiskDriver* const disk = new LocalDiskDriver;  // outlives every thread
+  return *disk;
+}
+
+Result<double> MeasureFsyncSeconds(const std::string& folder, int count) {
+  const std::string path = fmt::format("{}/.fsync-probe.{}", folder, getpid());
+  const Descriptor fd(OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  if (!fd.open()) return StatusOfErrno(errno, "create", path);
+  unlink(path.c_str());  // gone at the latest when the process ends
+  const std::string block(4096, 'w');
+  std::vector<double> seconds;
+  for (int i = 0; i < std::max(count, 1); ++i) {
+    const auto start = SystemClock().Monotonic();
+    if (const int error = WriteFully(fd.get(), block); error != 0) {
+      return StatusOfErrno(error, "write", path);
+    }
+    if (const int error = SyncRetrying(fd.get()); error != 0) return SyncFailed(error, path);
+    seconds.push_back(std::chrono::duration<double>(SystemClock().Monotonic() - start).count());
+  }
+  std::nth_element(seconds.begin(),
+                   seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size()) / 2,
+                   seconds.end());
+  return seconds[seconds.size() / 2];
+}
+}  // namespace weirhouse::storage

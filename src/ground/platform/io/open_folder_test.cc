@@ -1,0 +1,91 @@
+#include "ground/platform/io/open_folder.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "testing/testing.h"
+
+namespace weirhouse::storage {
+namespace {
+using testing::ReadFile;
+using testing::ScratchFolder;
+using testing::WriteFile;
+
+TEST(OpenFolder, SaysWhatStandsUnderEachNameAndFollowsNoLink) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "file", "12345");
+  std::filesystem::create_directory(scratch / "folder");
+  std::filesystem::create_symlink("/nonexistent", scratch / "link");
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch.path().string()));
+  ASSERT_OK_AND(const std::vector<Entry> entries, folder.List());
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries[0].kind, EntryKind::kFile);
+  EXPECT_EQ(entries[0].size_bytes, 5);
+  EXPECT_EQ(entries[1].kind, EntryKind::kFolder);
+  EXPECT_EQ(entries[2].kind, EntryKind::kLink);
+  EXPECT_EQ(entries[3].kind, EntryKind::kPipe);
+}
+
+TEST(OpenFolder, DoesNotWalkThroughALink) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "outside/secret", "x");
+  std::filesystem::create_directory(scratch / "in");
+  std::filesystem::create_directory_symlink(scratch / "outside", scratch / "in/link");
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch / "in"));
+  EXPECT_FALSE(folder.Walk("link").ok());
+  std::filesystem::create_symlink(scratch / "outside/secret", scratch / "in/file");
+  EXPECT_FALSE(folder.OpenFile("file").ok());
+}
+
+TEST(OpenFolder, OpeningAPipeDoesNotWaitForAWriter) {
+  const ScratchFolder scratch;
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch.path().string()));
+  ASSERT_OK_AND(const Descriptor pipe, folder.OpenFile("pipe"));
+  ASSERT_OK_AND(const Entry entry, EntryOf(pipe.get(), "pipe"));
+  EXPECT_EQ(entry.kind, EntryKind::kPipe);
+}
+
+TEST(OpenFolder, MovesWithoutReplacing) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "a/one", "1");
+  WriteFile(scratch / "b/one", "2");
+  ASSERT_OK_AND(const OpenFolder a, OpenFolder::Open(scratch / "a"));
+  ASSERT_OK_AND(const OpenFolder b, OpenFolder::Open(scratch / "b"));
+  EXPECT_EQ(a.Move("one", b, "one").code(), Code::kConflict);
+  EXPECT_EQ(ReadFile(scratch / "b/one"), "2");
+  EXPECT_OK(a.Move("one", b, "two"));
+  EXPECT_EQ(ReadFile(scratch / "b/two"), "1");
+}
+
+TEST(OpenFolder, AFolderHeldOpenStaysTheSameWhateverIsMoved) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "in/file", "first");
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch / "in"));
+  std::filesystem::rename(scratch / "in", scratch / "away");
+  WriteFile(scratch / "in/file", "second");
+  ASSERT_OK_AND(const Descriptor file, folder.OpenFile("file"));
+  std::string bytes;
+  ASSERT_OK(ReadPieces(file.get(), "file", 100, [&](std::string_view piece) { bytes += piece; }));
+  EXPECT_EQ(bytes, "first");
+}
+
+TEST(Writers, AreSeenWhileTheyHoldTheFileOpen) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "file", "x");
+  const Descriptor reader(open((scratch / "file").c_str(), O_RDONLY));
+  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+  {
+    const Descriptor writer(open((scratch / "file").c_str(), O_WRONLY));
+    EXPECT_EQ(WritersOf(reader.get()), Writers::kSome);
+  }
+  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+}
+}  // namespace
+}  // namespace weirhouse::storage

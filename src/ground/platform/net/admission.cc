@@ -1,0 +1,228 @@
+#include "ground/platform/net/admission.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "ground/base/text.h"
+
+namespace weirhouse::http {
+namespace {
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+const std::string* Find(const RequestHead& head, std::string_view name) {
+  for (const auto& [field, value] : head.fields) {
+    if (field == name) return &value;
+  }
+  return nullptr;
+}
+
+std::size_t Count(const RequestHead& head, std::string_view name) {
+  return static_cast<std::size_t>(
+      std::count_if(head.fields.begin(), head.fields.end(),
+                    [name](const auto& field) { return field.first == name; }));
+}
+
+// The host of "host", "host:port", "[::1]:port", in lower case; nothing if it is neither.
+std::optional<std::string> HostOf(std::string_view authority) {
+  std::string_view host = authority;
+  const std::size_t bracket = authority.find(']');
+  const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon != std::string_view::npos) {
+    host = authority.substr(0, colon);
+    const std::string_view port = authority.substr(colon + 1);
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  }
+  if (host.empty() || host.size() > 255) return std::nullopt;
+  return Lower(host);
+}
+
+bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
+  return std::find(rules.hosts.begin(), rules.hosts.end(), host) != rules.hosts.end();
+}
+
+// Fields that decide where a request ends or who sends it come once, or the request is refused.
+std::optional<Fault> RefuseSyntax(const RequestHead& head) {
+  if (head.fields.size() > kFieldsMax)
+    return Fault{431, "WH8079", "the request has more than 100 header fields"};
+  for (const char* name : {"host", "authorization", "content-length", "transfer-encoding",
+                           "content-type", "origin", "expect"}) {
+    if (Count(head, name) > 1)
+      return Fault{400, "WH8070",
+                   fmt::format("the request has the header field \"{}\" twice", name)};
+  }
+  const std::string* encoding = Find(head, "transfer-encoding");
+  if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
+                              Find(head, "content-length") != nullptr || head.is_http_1_0)) {
+    return Fault{400, "WH8070",
+                 "the request's length is ambiguous: transfer-encoding other than a lone "
+                 "\"chunked\", or together with content-length"};
+  }
+  const std::string* expect = Find(head, "expect");
+  if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
+    return Fault{400, "WH8070", "the request expects what is not known here"};
+  return std::nullopt;
+}
+
+std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRules& rules) {
+  const std::string* authority = Find(head, "host");
+  if (authority == nullptr) return Fault{400, "WH8070", "the request has no header field \"host\""};
+  const std::optional<std::string> host = HostOf(Trim(*authority));
+  if (!host || !IsAccepted(*host, rules)) {
+    return Fault{403, "WH8071", "the request names a host that is not this one",
+                 "use localhost or 127.0.0.1, or configure the name you use"};
+  }
+  const std::string* origin = Find(head, "origin");
+  if (origin == nullptr) return std::nullopt;
+  // Our own pages are served from here, so their origin is the very authority they ask.
+  const std::string lower = Lower(Trim(*origin));
+  const std::string own = Lower(Trim(*authority));
+  if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
+  return Fault{403, "WH8072", "the request comes from a page of another origin"};
+}
+
+Fault NoToken(std::string why, std::string code = "WH8073") {
+  return Fault{401,
+               std::move(code),
+               std::move(why),
+               "send `authorization: Bearer TOKEN`; `wh token` makes a new one",
+               {{"WWW-Authenticate", "Bearer realm=\"weirhouse\""}}};
+}
+
+// What follows "Bearer "; nothing where no such thing was sent.
+std::optional<std::string_view> BearerOf(const RequestHead& head) {
+  constexpr std::size_t kSchemeBytes = 7;
+  const std::string* authorization = Find(head, "authorization");
+  if (authorization == nullptr) return std::nullopt;
+  const std::string_view value = Trim(*authorization);
+  if (Lower(value.substr(0, kSchemeBytes)) != "bearer ") return std::nullopt;
+  return Trim(value.substr(kSchemeBytes));
+}
+
+std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const TokenCheck& check,
+                                        bool takes_guests) {
+  if (Find(head, "authorization") == nullptr) {
+    return NoToken(takes_guests ? "this needs a token of the project"
+                                : "this needs the project's token");
+  }
+  const std::optional<std::string_view> token = BearerOf(head);
+  if (!token) return NoToken("the authorization is not a bearer token");
+  const TokenVerdict verdict = check(*token);
+  switch (verdict.standing) {
+    case TokenVerdict::Standing::kOwner:
+      return std::nullopt;
+    case TokenVerdict::Standing::kGuest:
+      if (takes_guests) return std::nullopt;
+      return NoToken("the token is good for the catalog only: this needs the project's own");
+    case TokenVerdict::Standing::kUnknown:
+      return Fault{503,
+                   verdict.code.empty() ? "WH8046" : verdict.code,
+                   "tokens cannot be checked now: " + verdict.why,
+                   "try again a little later",
+                   {{"Retry-After", "1"}}};
+    case TokenVerdict::Standing::kRefused:
+      break;
+  }
+  if (verdict.why.empty()) return NoToken("the token is not this project's");
+  return NoToken(verdict.why, verdict.code);
+}
+
+// The length of a body; the longest there may be where it is not declared.
+std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64_t body_bytes_max) {
+  const std::string* length = Find(head, "content-length");
+  if (length == nullptr) return Find(head, "transfer-encoding") == nullptr ? 0 : body_bytes_max;
+  const std::string_view text = Trim(*length);
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (error != std::errc() || end != text.data() + text.size())
+    return Fault{400, "WH8070", "the content-length is not a number"};
+  if (bytes <= body_bytes_max) return bytes;
+  return Fault{413, "WH8077",
+               fmt::format("the body has {} bytes, at most {} are taken", bytes, body_bytes_max)};
+}
+
+std::optional<Fault> RefuseType(const RequestHead& head) {
+  const std::string* encoding = Find(head, "content-encoding");
+  if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
+    return Fault{415, "WH8080", "the body is compressed", "send it as it is"};
+  const std::string* type = Find(head, "content-type");
+  const std::string media =
+      type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
+  if (media == "application/json") return std::nullopt;
+  return Fault{415, "WH8080", "the body is not declared as JSON",
+               "send `content-type: application/json`"};
+}
+
+Fault RefuseRoute(const Router::Match& match, const RequestHead& head, const Target& target) {
+  if (match.allowed.empty())
+    return Fault{404, "WH8074", fmt::format("nothing is at \"{}\"", EscapeControl(target.path))};
+  return Fault{405,
+               "WH8075",
+               fmt::format("\"{}\" does not take {}", EscapeControl(target.path),
+                           EscapeControl(head.method)),
+               "",
+               {{"Allow", Join(match.allowed, ", ")}}};
+}
+
+HttpRequest RequestOf(const RequestHead& head, Target target, Router::Match& match) {
+  HttpRequest request;
+  request.method = match.method;
+  request.path = std::move(target.path);
+  request.query = std::move(target.query);
+  request.parameters = std::move(match.parameters);
+  request.remote = head.remote;
+  for (const auto& [name, value] : head.fields) {
+    if (name == "authorization") continue;  // a log must not have it; see HttpRequest::token
+    std::string& kept = request.headers[name];
+    kept += (kept.empty() ? "" : ", ") + std::string(Trim(value));
+  }
+  return request;
+}
+}  // namespace
+
+std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
+                                     const Router& router, const TokenCheck& check) {
+  if (head.target.size() > kTargetBytesMax)
+    return Fault{414, "WH8078", "the request's target is longer than 8 KiB"};
+  if (auto refusal = RefuseSyntax(head)) return *std::move(refusal);
+  if (auto refusal = RefuseStranger(head, rules)) return *std::move(refusal);
+  auto target = router.Parse(head.target);
+  if (!target.ok()) return Fault{400, target.status().error_code(), target.status().message()};
+
+  const bool is_read = head.method == "GET" || head.method == "HEAD";
+  Router::Match match = router.Find(head.method, *target);
+  const Area* area = router.AreaOf(target->path);
+  const bool takes_guests = area != nullptr && area->hands_over_token;
+  // Before the route is told: who has no token learns nothing of what there is to write to.
+  if (!is_read || rules.reads_need_token || match.options.requires_token ||
+      (area != nullptr && area->requires_token)) {
+    if (auto refusal = RefuseWithoutToken(head, check, takes_guests)) return *std::move(refusal);
+  }
+  if (match.handler == nullptr) return RefuseRoute(match, head, *target);
+  Admission admission;
+  admission.body_bytes_max = static_cast<std::uint64_t>(match.options.body_bytes_max);
+  auto length = LengthOf(head, admission.body_bytes_max);
+  if (auto* refusal = std::get_if<Fault>(&length)) return std::move(*refusal);
+  admission.body_bytes_expected = std::get<std::uint64_t>(length);
+  if (!is_read &&
+      (admission.body_bytes_expected > 0 || Find(head, "transfer-encoding") != nullptr)) {
+    if (auto refusal = RefuseType(head)) return *std::move(refusal);
+  }
+  admission.handler = match.handler;
+  admission.is_slow = match.options.is_slow;
+  admission.is_instant = match.options.is_instant;
+  admission.expects_continue = Find(head, "expect") != nullptr;
+  admission.request = RequestOf(head, std::move(target).value(), match);
+  if (takes_guests) admission.request.token = BearerOf(head).value_or("");
+  return admission;
+}
+}  // namespace weirhouse::http

@@ -1,0 +1,114 @@
+// One connection: reads requests, has them admitted and handled, writes responses, in order.
+// Private to the folder.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/platform/net/admission.h"
+#include "ground/platform/net/server.h"
+
+namespace weirhouse::http {
+
+// Runs what `io` has to do until there is no more. What a piece of it throws (memory that ran out)
+// ends that piece alone.
+void RunAll(boost::asio::io_context& io);
+
+// Threads for handlers, and how many requests are with them or wait for them.
+class Lane {
+ public:
+  explicit Lane(int threads) : io_(std::max(1, threads)), more_(io_.get_executor()) {}
+  ~Lane() { Join(); }
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+  // Begins the threads, fewer where the system gives no more.
+  //   kUnavailable  it gives none (WH8052)
+  Status Start(int threads);
+  // Lets them finish what they have.
+  void Join();
+  auto executor() { return io_.get_executor(); }
+  std::atomic<std::size_t> in_flight{0};
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> more_;
+  std::vector<std::thread> threads_;
+};
+
+// What all sessions of a server share. Outlives them.
+struct SessionContext {
+  const ServerOptions& options;
+  const AdmissionRules& rules;
+  const Router& router;
+  Lane& quick;
+  Lane& slow;
+  Lane& doors;
+  std::atomic<bool>& stopping;
+  std::atomic<std::uint64_t>& body_bytes;  // of requests that are being read or handled
+};
+
+// Threads: everything runs on the executor of the socket (a strand). Owned by its own coroutine.
+class Session {
+ public:
+  Session(boost::asio::ip::tcp::socket socket, SessionContext& context);
+
+  // Serves the connection until it ends. Closes the socket.
+  boost::asio::awaitable<void> Run();
+  // Cancels whatever has passed its deadline. Runs beside Run, and ends with it. Beast's own stream
+  // closes the socket on a timeout, which leaves no way to answer 408.
+  boost::asio::awaitable<void> Watch();
+  // What was thrown out of Run: the connection ends, and Watch with it.
+  void Abandon() noexcept;
+  // Ends it now if no request is being worked on, or in any case if `force`.
+  void Close(bool force);
+  auto executor() { return socket_.get_executor(); }
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  enum class Next : std::uint8_t { kKeep, kLinger, kClose };
+
+  boost::asio::awaitable<Next> ServeOne();
+  // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
+  boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
+      Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
+  // Admit, with what the token is worth asked on a thread of `doors`.
+  boost::asio::awaitable<std::variant<Admission, Fault>> Decide(const RequestHead& head);
+  boost::asio::awaitable<TokenVerdict> WorthOf(std::string token);
+  boost::asio::awaitable<HttpResponse> Handle(Admission& admission);
+  boost::asio::awaitable<Next> Refuse(Fault fault);
+  boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
+  boost::asio::awaitable<void> Linger();
+  RequestHead HeadOf(const Parser& parser) const;
+
+  void ExpireAfter(std::chrono::nanoseconds time);
+  void ExpireNever() { deadline_ = std::chrono::nanoseconds::max(); }
+
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  std::chrono::nanoseconds deadline_ = std::chrono::nanoseconds::max();
+  bool timed_out_ = false;
+  bool done_ = false;
+  boost::beast::flat_buffer buffer_;
+  SessionContext& context_;
+  std::string remote_;
+  std::string method_;  // of the request at hand, for the audit line
+  std::string target_;
+  bool is_head_ = false;
+  bool busy_ = false;
+};
+}  // namespace weirhouse::http

@@ -1,0 +1,44 @@
+// The one place where a request target becomes a path: normalised once, or refused.
+//
+// What is let through has no second reading: no "." or ".." step, no empty step, no encoded slash,
+// backslash or percent sign, no ";", no control character, no step that ends in a dot or a blank,
+// and is valid UTF-8. So the router, the token check and the handler cannot disagree about it.
+//
+// Below the free prefixes a step is a name that somebody gave, form-encoded as Iceberg's clients
+// do: decoded, it may hold any text but controls; "." and ".." it is never, and 0x1F, which joins
+// the levels of a namespace, it may hold. Routing goes by steps, so a slash inside one is no
+// border; `path` is for people there.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+
+namespace weirhouse::http {
+
+inline constexpr std::size_t kTargetBytesMax = 8 << 10;  // longer is 414
+inline constexpr std::size_t kStepBytesMax = 1024;
+inline constexpr std::size_t kStepsMax = 32;
+inline constexpr std::size_t kQueryFieldsMax = 64;
+
+struct Target {
+  std::string path;                // decoded; "/" or "/a/b", never with a slash at the end
+  std::vector<std::string> steps;  // decoded; {"a", "b"}
+  std::map<std::string, std::string> query;  // decoded, "+" is a blank
+};
+
+// Parses the target of a request line in origin form ("/v1/trace/late%231?records=3").
+// `free_prefixes` are of plain steps ("/iceberg") and hold for what lies below them.
+//   kInvalidInput  anything else (WH8070)
+Result<Target> ParseTarget(std::string_view target,
+                           std::span<const std::string> free_prefixes = {});
+// Whether a raw path or target is `prefix` or lies below it. Only what is spelled plainly is.
+bool IsBelow(std::string_view target, std::string_view prefix);
+
+// `path` and `query` written so that ParseTarget gives them back.
+std::string FormatTarget(const Target& target);
+}  // namespace weirhouse::http

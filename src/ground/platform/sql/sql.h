@@ -1,0 +1,83 @@
+// DuckDB, in memory only: the SQL engine of transforms, gates, features, spines and `wh sql`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+
+namespace arrow {
+class Schema;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::storage {
+
+struct SqlOptions {
+  int threads = 2;
+  std::int64_t memory_limit_mb = 512;
+  std::string temp_folder{};  // spills; empty = none
+  // No external access, no extensions, configuration locked: for any SQL a person or client wrote.
+  bool locked = true;
+};
+
+class SqlSession;
+
+// One in-memory database. Threads: Connect from any; a session belongs to one thread at a time.
+// Time zone UTC, calendar Gregorian; timestamps with zone come out as arrow timestamp[us, UTC].
+class SqlEngine {
+ public:
+  static Result<std::unique_ptr<SqlEngine>> Open(const SqlOptions& options);
+  virtual ~SqlEngine() = default;
+  virtual Result<std::unique_ptr<SqlSession>> Connect() = 0;
+};
+
+// What the queries of a session may take. Reaching a bound is an error of the query (kUnavailable):
+// WH7047 time, WH7048 rows, WH7049 told to stop.
+struct SqlBounds {
+  std::chrono::milliseconds time{0};  // 0 = as long as it takes
+  std::int64_t result_bytes = 0;      // of the rows returned; 0 = any
+  // Asked from another thread every kSqlLookEvery while a query runs; may be empty.
+  std::function<bool()> told_to_stop{};
+};
+inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
+inline constexpr std::string_view kSqlToldToStop = "WH7049";
+
+// A connection. Errors: kInvalidInput with DuckDB's message and, where it gives one, the position
+// in the SQL as span.column (1-based byte offset; line 0).
+class SqlSession {
+ public:
+  virtual ~SqlSession() = default;
+
+  virtual Status Execute(std::string_view sql) = 0;
+  // Runs one statement and returns all its rows. Types: integers as they are, DECIMAL as
+  // decimal128, VARCHAR as utf8, TIMESTAMPTZ as timestamp[us, UTC], TIMESTAMP as timestamp[us],
+  // HUGEINT as decimal128(38,0).
+  virtual Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) = 0;
+  // Bounds Query from now on; answers what was before. The memory that a query works in is bounded
+  // by SqlOptions.
+  virtual SqlBounds SetBounds(SqlBounds bounds) = 0;
+
+  // Makes `rows` readable under `name` ("records.arrival": the part before the dot is made a
+  // schema), replacing what stood there. Zero copy; keeps `rows` alive until replaced, unregistered
+  // or the session ends. Names belong to the session alone. Cost, whatever the size: about 0.3 ms
+  // for a new name or other columns, microseconds for new rows of the same columns.
+  virtual Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) = 0;
+  virtual Status Unregister(const std::string& name) = 0;
+
+  // The syntax tree of `sql` as JSON (DuckDB's json_serialize_sql, with query_location), and back.
+  virtual Result<std::string> ParseToJson(std::string_view sql) = 0;
+  virtual Result<std::string> JsonToSql(std::string_view json) = 0;
+
+  // Names and types that `sql` would return, without running it.
+  virtual Result<std::shared_ptr<arrow::Schema>> Describe(std::string_view sql) = 0;
+};
+
+// DuckDB's version text, part of the engine digest.
+std::string SqlEngineVersion();
+}  // namespace weirhouse::storage

@@ -1,0 +1,45 @@
+// SQL expressions that people wrote into feature views: what may stand in them, and their types.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "rules/feature/definition/definition.h"
+#include "rules/feature/kernel/plan.h"
+#include "ground/platform/sql/sql.h"
+
+namespace arrow {
+class Schema;
+}  // namespace arrow
+
+namespace weirhouse::feature {
+
+// Judges expressions by DuckDB's own syntax tree and catalog of functions: one expression, over one
+// row, whose value depends on that row alone. Refused (WH4007): sub-queries, aggregates, windows,
+// the clock, random numbers, sequences. Threads: one.
+class ExpressionChecker {
+ public:
+  static Result<ExpressionChecker> Make(storage::SqlSession& session);
+  // `feature` is named in errors. Syntax errors are WH4006.
+  Status Check(const FeatureView& view, const Feature& feature) const;
+
+ private:
+  explicit ExpressionChecker(storage::SqlSession& session) : session_(&session) {}
+  storage::SqlSession* session_;
+  std::set<std::string> repeatable_;  // scalar functions that depend on their arguments alone
+};
+
+// Checks a view's expressions against its source's schema (for request views: against its request)
+// and finds their types. Needs no rows. Errors: WH4005 (type), WH4006 (DuckDB refuses it), WH4007,
+// WH4015 (the source lacks a column that the view names, or it has the wrong type).
+Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
+                          storage::SqlSession& session);
+Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& session);
+
+// The SQL type by which a value type is computed: "BIGINT", "DECIMAL(38,2)", …
+std::string SqlTypeName(ValueType type, int scale = 0);
+}  // namespace weirhouse::feature

@@ -1,0 +1,45 @@
+// What one window keeps for one slot: add a row, take a row back, finish. Private to feature/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "rules/feature/value/exact_sum.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/plan.h"
+
+namespace weirhouse::feature {
+
+class WindowState {
+ public:
+  explicit WindowState(Slot::Kind kind) : kind_(kind) {}
+
+  void Add(const FeatureRows& rows, std::size_t expression, std::size_t row) {
+    Change(rows, expression, row, 1);
+  }
+  void Remove(const FeatureRows& rows, std::size_t expression, std::size_t row) {
+    Change(rows, expression, row, -1);
+  }
+  // Fills status, bits and text of `cell`, whose type is set. False: there is no value (NULL).
+  Result<bool> Finish(const PlannedOutput& output, Cell* cell) const;
+
+ private:
+  void Change(const FeatureRows& rows, std::size_t expression, std::size_t row, int by);
+  void ChangeOrdered(const ValueColumn& column, std::size_t row, int by);
+  bool FinishOrdered(const PlannedOutput& output, Cell* cell) const;
+  Result<bool> FinishSum(const PlannedOutput& output, Cell* cell) const;
+
+  Slot::Kind kind_;
+  std::int64_t count_ = 0;  // rows; of an expression: those that are not NULL
+  WideInt integers_ = 0;
+  ExactSum numbers_;
+  DecimalSum decimals_;
+  int scale_ = 0;                                   // of decimals, as the rows tell
+  std::map<std::int64_t, std::int64_t> ordered_;    // sortable form -> how many
+  std::map<WideInt, std::int64_t> wide_;            // decimals
+  std::map<std::string_view, std::int64_t> texts_;  // views into the rows
+};
+}  // namespace weirhouse::feature

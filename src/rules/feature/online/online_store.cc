@@ -1,0 +1,234 @@
+#include "rules/feature/online/online_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ground/base/time.h"
+#include "rules/feature/kernel/kernel.h"
+#include "rules/feature/online/online_layout.h"
+
+namespace weirhouse::feature {
+namespace {
+struct ScannedRow {
+  std::string key;
+  std::string value;
+  RowKeyParts parts;  // into `key`
+};
+
+// The rows of one entity that a question at (t, k) needs, gathered newest first.
+class EntityScan {
+ public:
+  EntityScan(const ViewPlan& plan, std::size_t prefix_size, std::int64_t at, std::int64_t known)
+      : prefix_size_(prefix_size),
+        at_(at),
+        known_(plan.view.as_of_latest ? kLatest : std::min(known, kLatest)) {
+    if (__builtin_sub_overflow(at, plan.window_us_max(), &low_)) low_ = kTimeless;
+  }
+
+  // Takes rows at or before t until all windows are covered and a survivor before t is found, so
+  // that the kernel can tell an empty window from an unknown entity.
+  bool TakeOlder(std::string_view key, std::string_view value) {
+    const Result<RowKeyParts> parts = Parse(key);
+    if (!parts.ok()) return false;
+    if (parts->event_time < low_ && survivor_ && parts->event_time < *survivor_) return false;
+    const bool survives = Survives(*parts, value);
+    if (!problem_.ok()) return false;
+    if (survives && parts->event_time < at_ && !survivor_) survivor_ = parts->event_time;
+    Keep(key, value);
+    return true;
+  }
+  bool needs_newer() const { return problem_.ok() && !survivor_; }
+  // The event time of the newest row before t that stands.
+  std::optional<std::int64_t> survivor() const { return survivor_; }
+  // Takes all rows after t: nothing stands before, and why not may lie here (a later row, or one
+  // that a delete hid).
+  bool TakeNewer(std::string_view key, std::string_view value) {
+    if (!Parse(key).ok()) return false;
+    Keep(key, value);
+    return true;
+  }
+  const Status& problem() const { return problem_; }
+
+  // Rows ascending in the full order. Reversed first, they nearly are: the scan gives event and
+  // known time descending and, among equals, keys ascending.
+  std::vector<ScannedRow>& Ordered(bool planted_tie_order) {
+    std::reverse(rows_.begin(), rows_.end());
+    for (ScannedRow& row : rows_) row.parts = *Parse(row.key);
+    const auto before = [planted_tie_order](const ScannedRow& a, const ScannedRow& b) {
+      const RowKeyParts& x = a.parts;
+      const RowKeyParts& y = b.parts;
+      if (x.event_time != y.event_time) return x.event_time < y.event_time;
+      if (x.known_time != y.known_time) return x.known_time < y.known_time;
+      if (planted_tie_order) return false;
+      if (x.row_key != y.row_key) return x.row_key < y.row_key;
+      return x.digest < y.digest;
+    };
+    std::stable_sort(rows_.begin(), rows_.end(), before);
+    return rows_;
+  }
+
+ private:
+  Result<RowKeyParts> Parse(std::string_view key) {
+    Result<RowKeyParts> parts = ParseRowKey(key, prefix_size_);
+    if (!parts.ok()) problem_ = parts.status();
+    return parts;
+  }
+  bool Survives(const RowKeyParts& parts, std::string_view value) {
+    const Result<std::int64_t> hidden_at = HiddenAtOf(value);
+    if (!hidden_at.ok()) {
+      problem_ = hidden_at.status();
+      return false;
+    }
+    return value[1] == 0 && parts.known_time <= known_ && known_ < *hidden_at;
+  }
+  void Keep(std::string_view key, std::string_view value) {
+    rows_.push_back({std::string(key), std::string(value), {}});
+  }
+
+  std::size_t prefix_size_;
+  std::int64_t at_;
+  std::int64_t known_;
+  std::int64_t low_ = 0;
+  std::optional<std::int64_t> survivor_;
+  std::vector<ScannedRow> rows_;
+  Status problem_;
+};
+}  // namespace
+
+namespace {
+Status CheckKept(const ViewPlan& plan, const OnlineMarker& marker, std::int64_t at) {
+  const std::optional<std::int64_t> back = plan.look_back_us();
+  if (!back || !marker.evicted_before) return Status();
+  std::int64_t oldest = 0;
+  if (!__builtin_sub_overflow(at, *back, &oldest) && oldest >= *marker.evicted_before) {
+    return Status();
+  }
+  return Status(Code::kInvalidInput,
+                fmt::format("\"at\" lies before what the online store keeps: view \"{}\", at {}, "
+                            "earliest {}",
+                            plan.view.id(), FormatTime(at),
+                            FormatTime(*marker.evicted_before + *back)))
+      .WithError("WH4010")
+      .WithHint("ask the offline tables: a point-in-time join has no such limit");
+}
+}  // namespace
+
+OnlineState::OnlineState(std::unique_ptr<storage::KvState> kv, std::set<std::string> distrusted)
+    : kv_(std::move(kv)), distrusted_(std::move(distrusted)) {}
+
+Result<OnlineMarker> OnlineState::MarkerOf(const ViewPlan& plan) const {
+  const std::string view_id = plan.view.id();
+  if (distrusted_.contains(view_id)) return OnlineMarker();
+  WEIRHOUSE_TRY(const auto bytes, kv_->Get(ViewPrefix(kMarkerKind, view_id)));
+  if (!bytes) return OnlineMarker();
+  return DecodeMarker(*bytes);
+}
+
+Result<bool> OnlineState::Holds(const ViewPlan& plan) const {
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  return marker.generation != 0;
+}
+
+Result<CommitSeq> OnlineState::AppliedSeq(const ViewPlan& plan) const {
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  return CommitSeq(marker.applied);
+}
+
+Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
+                               const std::string& entity, std::int64_t at, std::int64_t known,
+                               FeatureRows* rows) const {
+  const ViewPlace place{plan.view.id(), marker.generation};
+  const std::string prefix = EntityPrefix(place, entity);
+  EntityScan scan(plan, PlacePrefix(kRowKind, place).size(), at, known);
+  std::string from = prefix;
+  AppendNewestFirst(at, &from);
+  WEIRHOUSE_TRY_STATUS(kv_->Scan(
+      from, AfterPrefix(prefix),
+      [&](std::string_view key, std::string_view value) { return scan.TakeOlder(key, value); }));
+  if (marker.evicted_before && scan.survivor().value_or(kTimeless) < *marker.evicted_before) {
+    WEIRHOUSE_TRY(const auto gap, kv_->Get(GapKey(place, entity)));
+    if (gap) {
+      return Status(
+                 Code::kInvalidInput,
+                 fmt::format("the online store does not keep what an answer of view \"{}\" about "
+                             "this entity rests on",
+                             plan.view.id()))
+          .WithError("WH4010")
+          .WithHint("ask the offline tables: a point-in-time join has no such limit");
+    }
+  }
+  if (scan.needs_newer()) {
+    WEIRHOUSE_TRY_STATUS(kv_->Scan(prefix, from, [&](std::string_view key, std::string_view value) {
+      return scan.TakeNewer(key, value);
+    }));
+  }
+  WEIRHOUSE_TRY_STATUS(scan.problem());
+  for (const ScannedRow& row : scan.Ordered(plan.faults.tie_order)) {
+    WEIRHOUSE_TRY_STATUS(DecodeRow(plan, row.parts, row.value, rows));
+  }
+  return Status();
+}
+
+Result<FeatureAnswer> OnlineState::Get(const ViewPlan& plan, std::span<const Value> entity,
+                                       std::int64_t at, std::int64_t known) const {
+  WEIRHOUSE_TRY(const OnlineMarker marker, MarkerOf(plan));
+  WEIRHOUSE_TRY_STATUS(CheckKept(plan, marker, at));
+  WEIRHOUSE_TRY(const std::optional<std::string> key, EncodeEntity(plan.view.entity, entity));
+  FeatureRows rows;
+  rows.values = EmptyValues(plan);
+  if (key && marker.generation != 0) {
+    WEIRHOUSE_TRY_STATUS(ReadEntity(plan, marker, *key, at, known, &rows));
+  }
+  return AnswerFromRows(plan, {&rows, 0, rows.size()}, at, known, CommitSeq(marker.applied));
+}
+
+Result<FeatureAnswer> AnswerFromRows(const ViewPlan& plan, const EntityRowsView& rows,
+                                     std::int64_t at, std::int64_t known, CommitSeq seq) {
+  FeatureAnswer answer;
+  answer.at = at;
+  answer.view_versions.emplace_back(plan.view.name, plan.view.version);
+  answer.seq = seq;
+  std::vector<Cell> cells(plan.outputs.size());
+  WEIRHOUSE_TRY_STATUS(Evaluate(plan, rows, {at, known}, cells));
+  answer.values.reserve(cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    FeatureValue value;
+    value.name = plan.outputs[i].column.qualified;
+    value.type = plan.outputs[i].type;
+    value.value = cells[i].ToValue();
+    value.status = cells[i].status;
+    if (cells[i].has_event_time) value.event_time = cells[i].event_time;
+    answer.values.push_back(std::move(value));
+  }
+  return answer;
+}
+
+OnlineState OnlineStore::Look() const {
+  std::set<std::string> distrusted;
+  {
+    const std::lock_guard lock(mutex_);
+    distrusted = distrusted_;
+  }
+  // Taken after that: a view is trusted again only after its new rows were written.
+  return {store_.Look(), std::move(distrusted)};
+}
+
+Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Value> entity,
+                                       std::int64_t at, std::int64_t known) const {
+  return Look().Get(plan, entity, at, known);
+}
+
+Result<std::vector<FeatureAnswer>> OnlineStore::GetMany(
+    const ViewPlan& plan, std::span<const std::vector<Value>> entities, std::int64_t at,
+    std::int64_t known) const {
+  const OnlineState state = Look();
+  std::vector<FeatureAnswer> answers;
+  answers.reserve(entities.size());
+  for (const std::vector<Value>& entity : entities) {
+    WEIRHOUSE_TRY(FeatureAnswer answer, state.Get(plan, entity, at, known));
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+}  // namespace weirhouse::feature

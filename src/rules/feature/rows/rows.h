@@ -1,0 +1,93 @@
+// From rows of a source table to rows of a feature table.
+//
+// Columns of feature.<view>_v<n>, in order:
+//   <entity columns>          as declared
+//   event_time   timestamptz  NULL in views without one, and in deletes that tell none
+//   known_time   timestamptz  from which moment the row counts
+//   row_key      binary       table::EncodeKeys of the source's key: versions share it
+//   row_digest   binary       32 bytes over the source's declared columns (of a delete: its key)
+//   op           int          0 put, 1 delete (a source row whose hidden `_op` is 1)
+//   v1_…, v2_…   any          one per distinct row expression, evaluated by DuckDB
+//   _record      long         the raw record behind the source row
+//   _commit_seq  long         NULL = the commit of the file; written out when runs are merged
+// Rows are sorted by (entity, event_time, known_time, row_key, row_digest), NULLs first.
+//
+// Which rows replace which: a source that keeps history (FeatureView::source_keeps_history) only
+// adds rows; its feature table is append-only, and versions of one key are collapsed when read. Any
+// other source is an upsert: when a source row is replaced or deleted, its feature row must go too.
+// Its feature table then has row_key as its key: look the new rows' row_key values, and those of
+// keys that left the source, up in a table::KeyIndex on {"row_key"}, delete what stands there, and
+// append (see ReplacedRowKeys).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/status.h"
+#include "rules/feature/kernel/plan.h"
+#include "ground/platform/sql/sql.h"
+
+namespace arrow {
+class Schema;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::feature {
+
+inline constexpr int kRunsBeforeMerge = 16;
+
+// Property of a feature table: the snapshot of its source whose rows it holds. Set by each commit
+// that writes the table, so that a view which the feature consumer's offset went past is noticed.
+inline constexpr char kSourceSnapshotProperty[] = "weirhouse.source-snapshot";
+
+// The Arrow schema of a view's feature table; give it to table::Schema::FromArrow.
+std::shared_ptr<arrow::Schema> FeatureTableSchema(const ViewPlan& plan);
+// Its sort columns, for the table's declared order.
+std::vector<std::string> FeatureSortColumns(const ViewPlan& plan);
+// Columns best written as deltas.
+std::vector<std::string> FeatureDeltaColumns();
+
+// Evaluates row expressions over `source` and returns sorted feature rows (without `_commit_seq`:
+// it is the file's). `source` has the declared columns and, where the source has them, `_record`,
+// `_ingested_at`, `_op`; `key_columns` are the source table's key. Equal rows give equal bytes.
+// Errors: WH4006, WH4015 (a column is missing, or a row has no event or known time).
+Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
+                                                       const std::shared_ptr<arrow::Table>& source,
+                                                       const std::vector<std::string>& key_columns,
+                                                       storage::SqlSession& session);
+
+// A row of the source that no feature row can be made of.
+struct LeftOutRow {
+  std::int64_t record = -1;  // -1: of no one record
+  std::string error_code;    // WH4006 its expression fails, WH4015 it tells no time
+  std::string place;         // "features/f.yaml:3:5", or the column that is null
+  std::string expression;    // of WH4006: as written
+  std::string found;         // what the engine said of it
+  std::string row_key;       // its key, as table::EncodeKeys gives it
+};
+// The same over the rows of which feature rows can be made; the others are added to `left_out`.
+// Whether a row is one of them depends on it and on the view alone. Cost: as BuildFeatureRows where
+// it succeeds; else two runs more, a query for each part of an expression that fails and up to 100
+// over one row for each such part; about 2 log2(rows between them) for each that fails in a way
+// which only a run tells (a function that may not be tried).
+Result<std::shared_ptr<arrow::Table>> BuildGoodFeatureRows(
+    const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
+    const std::vector<std::string>& key_columns, storage::SqlSession& session,
+    std::vector<LeftOutRow>& left_out);
+
+// The row_key values of `feature_rows`: what these rows replace if the source is an upsert.
+Result<std::vector<std::string>> ReplacedRowKeys(const arrow::Table& feature_rows);
+
+// One sorted run of a feature table: the rows one commit added.
+struct FeatureRun {
+  std::shared_ptr<arrow::Table> rows;
+  CommitSeq commit_seq;
+};
+// Merges runs into one, sorted, each row with its `_commit_seq`. Merge when a table has
+// kRunsBeforeMerge runs of one size class, so that a row is rewritten log16(n) times.
+Result<std::shared_ptr<arrow::Table>> MergeRuns(const ViewPlan& plan,
+                                                const std::vector<FeatureRun>& runs);
+}  // namespace weirhouse::feature

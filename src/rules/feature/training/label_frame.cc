@@ -1,0 +1,94 @@
+#include "rules/feature/training/label_frame.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "ground/base/text.h"
+#include "rules/feature/value/arrow_columns.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/index/key_index.h"
+
+namespace weirhouse::feature {
+namespace {
+Status BadSpine(const std::string& message, std::string hint) {
+  return Status(Code::kInvalidInput, message).WithError("WH4008").WithHint(std::move(hint));
+}
+
+Status NoColumn(const arrow::Table& spine, const std::string& name, std::string_view role) {
+  std::string hint = DidYouMean(name, spine.ColumnNames());
+  if (hint.empty()) hint = "the spine has: " + Join(spine.ColumnNames(), ", ");
+  return BadSpine(fmt::format("the spine has no column \"{}\", its {}", name, role),
+                  std::move(hint));
+}
+
+Result<std::vector<std::int64_t>> ReadTimes(const arrow::Table& spine, const std::string& name,
+                                            std::string_view role) {
+  const auto column = spine.GetColumnByName(name);
+  if (column == nullptr) return NoColumn(spine, name, role);
+  if (column->type()->id() != arrow::Type::TIMESTAMP) {
+    return BadSpine(fmt::format("the {} of the spine is not a time: \"{}\" is {}", role, name,
+                                column->type()->ToString()),
+                    "cast it to timestamptz");
+  }
+  Result<IntColumn> times = ReadIntegers(*column, fmt::format("the {} \"{}\"", role, name));
+  if (!times.ok()) return BadSpine(times.status().message(), times.status().hint());
+  for (const std::uint8_t valid : times->valid) {
+    if (valid == 0) {
+      return BadSpine(fmt::format("a row of the spine has no {}: \"{}\" is null", role, name),
+                      "leave such rows out of the spine");
+    }
+  }
+  return std::move(times->values);
+}
+}  // namespace
+
+Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
+                              std::shared_ptr<arrow::Table> spine) {
+  LabelFrame frame;
+  WEIRHOUSE_TRY(const std::vector<std::int64_t> times, ReadTimes(*spine, definition.time, "time"));
+  std::vector<std::int64_t> known = times;
+  if (definition.known) {
+    WEIRHOUSE_TRY(known, ReadTimes(*spine, *definition.known, "known time"));
+  }
+  if (!definition.label.empty() && spine->GetColumnByName(definition.label) == nullptr) {
+    return NoColumn(*spine, definition.label, "label");
+  }
+  frame.labels.reserve(times.size());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    frame.labels.push_back({times[i], definition.as_of_latest ? kLatest : known[i]});
+  }
+  frame.rows = std::move(spine);
+  return frame;
+}
+
+Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
+  WEIRHOUSE_TRY(const auto keys, table::EncodeKeys(*frame.rows, frame.rows->ColumnNames()));
+  std::vector<std::int64_t> order(frame.labels.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::int64_t left, std::int64_t right) {
+    const auto a = static_cast<std::size_t>(left);
+    const auto b = static_cast<std::size_t>(right);
+    if (frame.labels[a].at != frame.labels[b].at) return frame.labels[a].at < frame.labels[b].at;
+    return keys[a] < keys[b];
+  });
+  return order;
+}
+
+Result<std::vector<std::optional<std::string>>> EntitiesOfLabels(const FeatureView& view,
+                                                                 const arrow::Table& spine) {
+  for (const TypedName& part : view.entity) {
+    if (spine.GetColumnByName(part.name) == nullptr) {
+      return BadSpine(fmt::format("the spine has no column \"{}\", the entity of view \"{}\"",
+                                  part.name, view.id()),
+                      "select it in the spine, under this name");
+    }
+  }
+  auto keys = EncodeEntities(view.entity, spine);
+  if (keys.ok()) return keys;
+  return BadSpine(keys.status().message(), "cast it in the spine to the entity's type");
+}
+}  // namespace weirhouse::feature

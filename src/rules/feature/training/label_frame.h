@@ -1,0 +1,32 @@
+// The spine of a training set, read and checked. Private to feature/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "rules/feature/definition/definition.h"
+#include "rules/feature/kernel/kernel.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::feature {
+
+struct LabelFrame {
+  std::shared_ptr<arrow::Table> rows;
+  std::vector<Label> labels;  // one per row: its time and what was known
+};
+// Finds the time and known columns. Errors WH4008.
+Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
+                              std::shared_ptr<arrow::Table> spine);
+// Positions of the rows by time, then by all columns; equal rows keep no order, being equal.
+Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame);
+// The view's entity of each label row; absent = NULL. Error WH4008.
+Result<std::vector<std::optional<std::string>>> EntitiesOfLabels(const FeatureView& view,
+                                                                 const arrow::Table& spine);
+}  // namespace weirhouse::feature

@@ -1,0 +1,316 @@
+#include "rules/feature/training/training_set.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <numeric>
+
+#include "ground/base/text.h"
+#include "ground/base/thread.h"
+#include "rules/feature/value/arrow_columns.h"
+#include "rules/feature/kernel/expression.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "rules/feature/kernel/kernel.h"
+#include "rules/feature/training/label_frame.h"
+#include "rules/feature/kernel/request.h"
+
+namespace weirhouse::feature {
+namespace {
+constexpr int kThreadsMax = 64;
+
+// One feature column while it is filled, by several threads at different rows.
+struct Output {
+  ValueType type = ValueType::kDouble;
+  std::vector<std::uint64_t> bits;
+  std::vector<std::string> texts;
+  std::vector<std::uint8_t> valid;
+  std::vector<std::uint8_t> status;
+
+  Output(ValueType value_type, std::size_t rows, bool with_status)
+      : type(value_type), bits(rows, 0), valid(rows, 0) {
+    if (type == ValueType::kString) texts.resize(rows);
+    if (with_status) status.resize(rows, 0);
+  }
+  void Take(std::size_t row, const Cell& cell) {
+    if (!status.empty()) status[row] = static_cast<std::uint8_t>(cell.status);
+    if (cell.status != FeatureStatus::kPresent) return;
+    valid[row] = 1;
+    bits[row] = cell.bits;
+    if (type == ValueType::kString) texts[row] = std::string(cell.text);
+  }
+};
+
+// Label rows of one entity, ascending in time.
+struct LabelGroup {
+  EntityRowsView rows;
+  std::vector<std::size_t> members;
+};
+
+// Groups labels by entity; those without rows (unknown or NULL) are one group of no rows. The
+// largest come first, so that threads end together.
+std::vector<LabelGroup> GroupLabels(const LoadedView& view,
+                                    const std::vector<std::optional<std::string>>& entities,
+                                    const std::vector<Label>& labels) {
+  std::vector<LabelGroup> groups(view.group_count() + 1);
+  for (std::size_t g = 0; g < view.group_count(); ++g) groups[g].rows = view.Group(g);
+  groups.back().rows = {&view.rows(), 0, 0};
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    std::optional<std::size_t> group;
+    if (entities[i]) group = view.GroupOf(*entities[i]);
+    groups[group.value_or(view.group_count())].members.push_back(i);
+  }
+  std::erase_if(groups, [](const LabelGroup& group) { return group.members.empty(); });
+  for (LabelGroup& group : groups) {
+    const auto earlier = [&](std::size_t a, std::size_t b) { return labels[a].at < labels[b].at; };
+    if (!std::is_sorted(group.members.begin(), group.members.end(), earlier)) {
+      std::stable_sort(group.members.begin(), group.members.end(), earlier);
+    }
+  }
+  std::stable_sort(groups.begin(), groups.end(), [](const LabelGroup& a, const LabelGroup& b) {
+    return a.members.size() > b.members.size();
+  });
+  return groups;
+}
+
+Status AnswerGroup(const ViewPlan& plan, const LabelGroup& group, const std::vector<Label>& labels,
+                   const std::vector<std::size_t>& columns, std::vector<Output>& outputs) {
+  std::vector<Label> mine;
+  mine.reserve(group.members.size());
+  for (const std::size_t member : group.members) mine.push_back(labels[member]);
+  return EvaluateMany(plan, group.rows, mine, [&](std::size_t i, std::span<const Cell> cells) {
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      outputs[c].Take(group.members[i], cells[columns[c]]);
+    }
+  });
+}
+
+// Threads take groups off one list; each label row is written by exactly one of them.
+Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
+                    const std::vector<Label>& labels, const std::vector<std::size_t>& columns,
+                    int threads, std::vector<Output>& outputs) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  Status problem;
+  const auto work = [&] {
+    for (std::size_t g = next++; g < groups.size(); g = next++) {
+      Status status = AnswerGroup(plan, groups[g], labels, columns, outputs);
+      if (status.ok()) continue;
+      const std::lock_guard lock(mutex);
+      if (problem.ok()) problem = std::move(status);
+      return;
+    }
+  };
+  ShareWork(static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)), work);
+  return problem;
+}
+
+struct Built {
+  arrow::FieldVector fields;
+  arrow::ChunkedArrayVector columns;
+  arrow::FieldVector status_fields;
+  arrow::ChunkedArrayVector status_columns;
+  std::vector<std::string> feature_columns;
+
+  void Add(const std::string& name, std::shared_ptr<arrow::ChunkedArray> column) {
+    fields.push_back(arrow::field(name, column->type()));
+    columns.push_back(std::move(column));
+    feature_columns.push_back(name);
+  }
+  void AddStatuses(const std::string& name, const std::vector<std::uint8_t>& statuses) {
+    std::vector<std::string> texts;
+    texts.reserve(statuses.size());
+    for (const std::uint8_t status : statuses) {
+      texts.emplace_back(StatusName(static_cast<FeatureStatus>(status)));
+    }
+    status_fields.push_back(arrow::field(name + ".status", arrow::utf8()));
+    status_columns.push_back(std::make_shared<arrow::ChunkedArray>(
+        BuildArray(ValueType::kString, {}, texts, std::vector<std::uint8_t>(statuses.size(), 1))));
+  }
+};
+
+Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
+                    const FeatureProvider& provider, const TrainingSetOptions& options,
+                    Built* built) {
+  WEIRHOUSE_TRY(const auto entities, EntitiesOfLabels(*selected.view, *frame.rows));
+  WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> table, provider(*selected.view));
+  WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *table->schema()));
+  WEIRHOUSE_TRY(const LoadedView view, LoadedView::Load(plan, *table));
+  table.reset();  // its values are loaded: do not hold them twice
+  std::vector<Output> outputs;
+  for (const std::size_t column : selected.columns) {
+    outputs.emplace_back(plan.outputs[column].type, frame.labels.size(), options.with_status);
+  }
+  WEIRHOUSE_TRY_STATUS(AnswerGroups(plan, GroupLabels(view, entities, frame.labels), frame.labels,
+                                    selected.columns, options.threads, outputs));
+  for (std::size_t c = 0; c < outputs.size(); ++c) {
+    const std::string& name = plan.outputs[selected.columns[c]].column.qualified;
+    built->Add(name, std::make_shared<arrow::ChunkedArray>(BuildArray(
+                         outputs[c].type, outputs[c].bits, outputs[c].texts, outputs[c].valid)));
+    if (options.with_status) built->AddStatuses(name, outputs[c].status);
+    outputs[c] = Output(ValueType::kInt64, 0, false);
+  }
+  return Status();
+}
+
+Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
+                      storage::SqlSession* session, const TrainingSetOptions& options,
+                      Built* built) {
+  if (session == nullptr) {
+    return Status(Code::kInternal,
+                  fmt::format("no SQL session to compute the view \"{}\"", selected.view->id()));
+  }
+  WEIRHOUSE_TRY(const ViewPlan plan, BindRequestView(*selected.view, *session));
+  WEIRHOUSE_TRY(const auto rows, RequestEvaluator(plan, *session).Evaluate(*frame.rows));
+  for (const std::size_t column : selected.columns) {
+    const auto values = rows->column(static_cast<int>(column));
+    const std::string& name = plan.outputs[column].column.qualified;
+    built->Add(name, values);
+    if (!options.with_status) continue;
+    std::vector<std::uint8_t> statuses;
+    for (std::int64_t i = 0; i < values->length(); ++i) {
+      const bool valid = values->chunk(0)->IsValid(i);
+      statuses.push_back(
+          static_cast<std::uint8_t>(valid ? FeatureStatus::kPresent : FeatureStatus::kNull));
+    }
+    built->AddStatuses(name, statuses);
+  }
+  return Status();
+}
+
+// `order` lists rows canonically; the first share of them trains. Rows of one time stay together,
+// in the part that holds the first of them: what is known of one would else be tested on another.
+std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
+                                          const std::vector<Label>& labels,
+                                          const std::vector<std::int64_t>& order) {
+  const auto at = [&](std::size_t i) { return labels[static_cast<std::size_t>(order[i])].at; };
+  std::vector<std::string> names(order.size());
+  const auto count = static_cast<std::int64_t>(order.size());
+  std::int64_t share = 0;
+  std::size_t done = 0;
+  for (const Split& split : splits) {
+    share += split.parts_per_million;
+    const std::int64_t end = count / 1'000'000 * share + count % 1'000'000 * share / 1'000'000;
+    const std::size_t begin = done;
+    const auto joins = [&](std::size_t i) { return i > begin && at(i) == at(i - 1); };
+    for (; done < order.size(); ++done) {
+      if (done >= static_cast<std::size_t>(end) && !joins(done)) break;
+      names[static_cast<std::size_t>(order[done])] = split.name;
+    }
+  }
+  return BuildArray(ValueType::kString, {}, names, std::vector<std::uint8_t>(order.size(), 1));
+}
+
+// SQL does not tell upper from lower case.
+std::string Folded(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return name;
+}
+
+Status NameTaken(const TrainingSetDefinition& definition, const std::string& column,
+                 std::string_view by) {
+  return Status(Code::kInvalidInput, fmt::format("the spine of \"{}\" has a column \"{}\", {}",
+                                                 definition.name, EscapeControl(column), by))
+      .WithError("WH4008")
+      .WithSpan(definition.spine_span)
+      .WithHint("give it another name in the spine");
+}
+}  // namespace
+
+Status CheckSpineNames(const TrainingSetDefinition& definition,
+                       const std::vector<SelectedView>& selected,
+                       const std::vector<std::string>& columns) {
+  std::map<std::string, std::string> taken;
+  for (const SelectedView& view : selected) {
+    const std::vector<OutputColumn> outputs = OutputColumnsOf(*view.view);
+    for (const std::size_t i : view.columns)
+      taken.emplace(Folded(outputs[i].qualified), "the name of a feature that it is joined with");
+  }
+  if (!definition.splits.empty()) taken.emplace(kSplitColumn, "the name of the split");
+  for (const std::string& column : columns) {
+    const auto [held, fresh] = taken.emplace(Folded(column), "twice");
+    if (!fresh) return NameTaken(definition, column, held->second);
+  }
+  return Status();
+}
+
+Status CheckSpine(const TrainingSetDefinition& definition,
+                  const std::vector<SelectedView>& selected,
+                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session) {
+  WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->field_names()));
+  auto empty = arrow::Table::MakeEmpty(spine);
+  if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
+  const auto check = [&]() -> Status {
+    WEIRHOUSE_TRY_STATUS(ReadLabels(definition, *empty).status());
+    for (const SelectedView& one : selected) {
+      if (!one.view->is_request()) {
+        WEIRHOUSE_TRY_STATUS(EntitiesOfLabels(*one.view, **empty).status());
+        continue;
+      }
+      WEIRHOUSE_TRY(const ViewPlan plan, BindRequestView(*one.view, session));
+      WEIRHOUSE_TRY_STATUS(RequestEvaluator(plan, session).Evaluate(**empty).status());
+    }
+    return Status();
+  };
+  Status status = check();
+  if (status.ok() || status.span()) return status;
+  return std::move(status).WithSpan(definition.spine_span);
+}
+
+Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definition,
+                                           const std::vector<FeatureView>& views,
+                                           std::shared_ptr<arrow::Table> spine,
+                                           const FeatureProvider& provider,
+                                           storage::SqlSession* session,
+                                           const TrainingSetOptions& options) {
+  WEIRHOUSE_TRY(const std::vector<SelectedView> selected, SelectFeatures(definition, views));
+  WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->ColumnNames()));
+  WEIRHOUSE_TRY(LabelFrame frame, ReadLabels(definition, std::move(spine)));
+  std::vector<std::int64_t> order;
+  if (!options.keep_input_order || !definition.splits.empty()) {
+    WEIRHOUSE_TRY(order, CanonicalOrder(frame));
+  }
+  if (!options.keep_input_order) {
+    WEIRHOUSE_TRY(auto sorted, TakeRows(*frame.rows, order));
+    WEIRHOUSE_TRY(frame, ReadLabels(definition, std::move(sorted)));
+    std::iota(order.begin(), order.end(), 0);
+  }
+  Built built;
+  built.fields = frame.rows->schema()->fields();
+  built.columns = frame.rows->columns();
+  for (const SelectedView& view : selected) {
+    WEIRHOUSE_TRY_STATUS(view.view->is_request()
+                             ? AddRequestView(view, frame, session, options, &built)
+                             : AddTableView(view, frame, provider, options, &built));
+  }
+  if (!definition.splits.empty()) {
+    built.fields.push_back(arrow::field(kSplitColumn, arrow::utf8()));
+    built.columns.push_back(
+        std::make_shared<arrow::ChunkedArray>(SplitColumn(definition.splits, frame.labels, order)));
+  }
+  built.fields.insert(built.fields.end(), built.status_fields.begin(), built.status_fields.end());
+  built.columns.insert(built.columns.end(), built.status_columns.begin(),
+                       built.status_columns.end());
+  const std::int64_t count = frame.rows->num_rows();
+  return TrainingSetResult{
+      arrow::Table::Make(arrow::schema(built.fields), std::move(built.columns), count),
+      std::move(built.feature_columns)};
+}
+
+Result<TrainingSetResult> PointInTime(const TrainingSetDefinition& definition,
+                                      const std::vector<FeatureView>& views,
+                                      std::shared_ptr<arrow::Table> spine,
+                                      const FeatureProvider& provider,
+                                      storage::SqlSession* session) {
+  TrainingSetDefinition unsplit = definition;
+  unsplit.splits.clear();
+  TrainingSetOptions options;
+  options.keep_input_order = true;
+  return BuildTrainingSet(unsplit, views, std::move(spine), provider, session, options);
+}
+}  // namespace weirhouse::feature

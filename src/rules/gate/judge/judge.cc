@@ -1,0 +1,177 @@
+#include "rules/gate/judge/judge.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "ground/base/text.h"
+#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/judge/failing_rows.h"
+
+namespace weirhouse::gate {
+namespace {
+Finding SkippedHistory(const Check& check) {
+  Finding finding;
+  finding.state = State::kSkipped;
+  finding.reason = fmt::format("{} skipped: this profile turns history checks off", check.name);
+  return finding;
+}
+
+Finding ErrorOf(const Check& check, const Status& status) {
+  Finding finding;
+  finding.state = State::kError;
+  finding.reason = fmt::format("{} could not be judged: {}", check.name, status.message());
+  finding.detail = {{"code", status.error_code()}};
+  return finding;
+}
+
+Finding FindingOf(Evaluation& evaluation, const Check& check) {
+  if (!evaluation.input().history_checks && HistoryWindow(check) != nullptr) {
+    return SkippedHistory(check);
+  }
+  auto judged = std::visit(
+      [&](const auto& rule) -> Result<Finding> { return Judge(evaluation, check, rule); },
+      check.rule);
+  return judged.ok() ? std::move(judged).value() : ErrorOf(check, judged.status());
+}
+
+// Not evaluated because the window is short; other reasons do not pass with time.
+bool LacksHistory(const Finding& finding) {
+  return finding.state == State::kNotEvaluated && finding.detail.is_object() &&
+         !finding.detail.value("evaluated", true);
+}
+
+CheckResult ResultOf(const Check& check, const Finding& finding, std::int64_t duration_us) {
+  CheckResult result;
+  result.name = check.name;
+  result.kind = check.kind;
+  result.severity = check.severity;
+  result.parameters = check.parameters;
+  result.state = finding.state;
+  const bool stops = finding.state == State::kFailed || finding.state == State::kNotEvaluated;
+  if (stops && check.severity == Severity::kWarn) result.state = State::kWarned;
+  result.population = finding.population;
+  result.nulls = finding.nulls;
+  result.bad = finding.bad;
+  result.observed = finding.observed;
+  result.bound = finding.bound;
+  result.reason = finding.reason;
+  result.detail = finding.detail;
+  result.duration_us = duration_us;
+  return result;
+}
+
+State WorstOf(const std::vector<CheckResult>& checks) {
+  State worst = State::kPassed;
+  for (const CheckResult& check : checks) worst = std::max(worst, check.state);
+  // Skipped checks alone leave a gate passed.
+  return worst == State::kSkipped ? State::kPassed : worst;
+}
+
+std::string_view SeverityName(Severity severity) {
+  return severity == Severity::kError ? "error" : "warn";
+}
+}  // namespace
+
+std::string_view StateName(State state) {
+  switch (state) {
+    case State::kPassed:
+      return "passed";
+    case State::kSkipped:
+      return "skipped";
+    case State::kWarming:
+      return "warming";
+    case State::kWarned:
+      return "warned";
+    case State::kNotEvaluated:
+      return "not_evaluated";
+    case State::kFailed:
+      return "failed";
+    case State::kError:
+      return "error";
+  }
+  return "error";
+}
+
+GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
+                     storage::SqlSession& session, Clock& clock) {
+  GateReport report;
+  report.gate = definition.name;
+  report.table = definition.table;
+  report.batch = input.batch;
+  report.batch_end = input.batch_end;
+  std::vector<Finding> findings;
+  Evaluation evaluation(definition, input, session);
+  for (const Check& check : definition.checks) {
+    const auto begin = clock.Monotonic();
+    findings.push_back(FindingOf(evaluation, check));
+    report.lacked_history = report.lacked_history || LacksHistory(findings.back());
+    const auto duration =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock.Monotonic() - begin);
+    report.checks.push_back(ResultOf(check, findings.back(), duration.count()));
+    report.stopped = evaluation.stopped();
+    if (!report.stopped.ok()) return report;
+  }
+  if (const auto profile = evaluation.Profile(); profile.ok()) report.profile = **profile;
+  GatherFailingRows(input, findings, report);
+  report.state = WorstOf(report.checks);
+  if (definition.checks.empty()) report.state = State::kError;
+  return report;
+}
+
+std::string GateReport::Reasons() const {
+  std::vector<std::string> reasons;
+  for (const CheckResult& check : checks) {
+    const bool worst = check.state == state || (state > State::kWarned && !Publishes(check.state));
+    if (worst && state >= State::kWarming) reasons.push_back(check.reason);
+  }
+  return Join(reasons, "; ");
+}
+
+Status GateReport::ToStatus() const {
+  if (publishes()) return Status();
+  return Status(Code::kGateFailed,
+                fmt::format("gate {} {}: {}", gate,
+                            state == State::kFailed ? "FAILED" : StateName(state), Reasons()))
+      .WithError("WH3010");
+}
+
+catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline) {
+  catalog::MetricRecord metric =
+      MakeProfileMetric(report.table, report.batch, report.batch_end, in_baseline, report.profile);
+  if (report.lacked_history && report.publishes()) MarkRestart(metric.value);
+  return metric;
+}
+
+catalog::VerdictRecord MakeVerdictRecord(const GateReport& report,
+                                         const GateDefinition& definition) {
+  catalog::VerdictRecord verdict;
+  verdict.gate = report.gate;
+  verdict.table = report.table;
+  verdict.state = std::string(StateName(report.state));
+  verdict.batch = report.batch;
+  verdict.batch_end = report.batch_end;
+  verdict.checks = nlohmann::json::array();
+  for (const CheckResult& check : report.checks) {
+    nlohmann::json json = {{"name", check.name},
+                           {"kind", check.kind},
+                           {"state", StateName(check.state)},
+                           {"severity", SeverityName(check.severity)},
+                           {"parameters", check.parameters},
+                           {"population", check.population},
+                           {"nulls", check.nulls},
+                           {"bad", check.bad},
+                           {"observed", check.observed},
+                           {"bound", check.bound},
+                           {"reason", check.reason},
+                           {"gate_digest", definition.digest.ToHex()},
+                           {"duration_us", check.duration_us}};
+    if (!check.detail.is_null()) json["detail"] = check.detail;
+    if (!check.examples.is_null()) json["examples"] = check.examples;
+    verdict.checks.push_back(std::move(json));
+  }
+  return verdict;
+}
+}  // namespace weirhouse::gate

@@ -1,0 +1,181 @@
+// The checks on a statistic of one column: bounds, its own history, quantiles.
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ground/base/text.h"
+#include "rules/gate/value/column_values.h"
+#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/history/history.h"
+#include "rules/gate/judge/history_finding.h"
+#include "rules/gate/judge/statistic.h"
+#include "rules/gate/value/wording.h"
+
+namespace weirhouse::gate {
+namespace {
+Result<ColumnStatistics> StatisticsOf(Evaluation& evaluation, const Check& check,
+                                      const std::string& name, bool ranks) {
+  WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, {name}));
+  WEIRHOUSE_TRY(const auto column, ColumnOf(*rows, name));
+  WEIRHOUSE_TRY(const Family family, FamilyOf(*column->type()));
+  if (!IsNumber(family)) {
+    return Status(Code::kInvalidInput, fmt::format("{} is for numbers, and \"{}\" is of type {}",
+                                                   check.kind, name, FamilyName(family)))
+        .WithError("WH3005");
+  }
+  return ColumnStatistics::Of(*column, ranks);
+}
+
+// What all statistics share: NaN fails unless it is allowed, no value is too few.
+// True if the finding is already made.
+bool Preliminary(const Check& check, const ColumnProfile& profile, bool allow_nan,
+                 std::int64_t needed, Finding& finding) {
+  if (profile.nan > 0 && !allow_nan) {
+    finding.state = State::kFailed;
+    finding.observed = "NaN";
+    finding.bad = profile.nan;
+    finding.reason = fmt::format("{} {} values are NaN", check.name, WithThousands(profile.nan));
+  } else if (profile.numbers_count() < needed) {
+    const nlohmann::json bound = finding.bound;
+    finding = TooFewFinding(check, profile.numbers_count(), needed,
+                            fmt::format("{} too few values ({}, needs {})", check.name,
+                                        profile.numbers_count(), needed));
+    finding.bound = bound;
+  } else {
+    return false;
+  }
+  finding.population = profile.rows;
+  finding.nulls = profile.nulls;
+  return true;
+}
+
+Finding BoundFinding(const Check& check, const NumberBounds& bounds, const StatisticValue& value,
+                     Finding finding) {
+  finding.observed = value.AsJson();
+  if (!Holds(bounds, value)) finding.state = State::kFailed;
+  finding.reason = fmt::format("{} {} ({})", check.name, value.AsText(), LimitText(bounds));
+  return finding;
+}
+
+// abs(x − m) ≤ k · sd over `past`, decided without rounding: with n values, S their sum and Q that
+// of their squares, (n x − S)² (n − 1) ≤ k² n (n Q − S²).
+bool IsWithin(double value, double sigmas, const ColumnProfile& past) {
+  const auto whole = [](std::int64_t number) {
+    ExactSum sum;
+    sum.Add(number);
+    return sum;
+  };
+  const ExactSum n = whole(past.rows);
+  ExactSum off;
+  off.AddProduct(n, ExactRatio::Of(value).over, 1);
+  off.AddProduct(past.sum, whole(1), -1);
+  ExactSum spread;
+  spread.AddProduct(n, past.sum_of_squares, 1);
+  spread.AddProduct(past.sum, past.sum, -1);
+  const ExactSum factor = ExactRatio::Of(sigmas).over;
+  ExactSum difference;
+  difference.AddProduct(Product(off, off), whole(past.rows - 1), 1);
+  difference.AddProduct(Product(Product(factor, factor), n), spread, -1);
+  return difference.Sign() <= 0;
+}
+
+// By the profiles alone, on both sides: what history knows of a run, and the same of this batch.
+Result<Finding> JudgeWithin(Evaluation& evaluation, const Check& check, const StatisticRule& rule,
+                            Finding finding) {
+  const GateInput& input = evaluation.input();
+  auto value_of = [&](const BatchProfile& run) -> std::optional<double> {
+    const auto column = run.columns.find(rule.column);
+    if (column == run.columns.end()) return std::nullopt;
+    return ValueOf(rule.statistic, column->second);
+  };
+  // A run whose statistic is no number (infinities, texts in their place) says nothing.
+  const WindowRuns window = RunsInWindow(rule.window, input.history, input.batch_end,
+                                         std::max(check.warmup, 2), [&](const PublishedBatch& run) {
+                                           if (!run.profile) return true;
+                                           const auto past = value_of(*run.profile);
+                                           return past && std::isfinite(*past);
+                                         });
+  WEIRHOUSE_TRY(const BatchProfile* profile, evaluation.Profile());
+  const double value = value_of(*profile).value_or(std::nan(""));
+  finding.observed = JsonNumber(value);
+  WEIRHOUSE_TRY_STATUS(NeedProfiles(window));
+  if (!IsReady(check, window, rule.window, finding)) return finding;
+  ColumnProfile of_runs;
+  for (const PublishedBatch* run : window.runs) {
+    const double past = *value_of(*run->profile);
+    ++of_runs.rows;
+    of_runs.sum.Add(past);
+    of_runs.sum_of_squares.AddSquare(past);
+  }
+  const double mean = *of_runs.Mean();
+  const double deviation = *of_runs.Stddev();
+  const double off = std::fabs(value - mean);
+  const bool within = std::isfinite(value) && IsWithin(value, *rule.sigmas, of_runs);
+  if (!within) finding.state = State::kFailed;
+  const double sigmas = off == 0 ? 0 : off / deviation;
+  finding.bound = {{"sigma", *rule.sigmas},
+                   {"low", JsonNumber(mean - *rule.sigmas * deviation)},
+                   {"high", JsonNumber(mean + *rule.sigmas * deviation)}};
+  finding.detail = {{"window", rule.window.text},
+                    {"runs", window.runs.size()},
+                    {"mean", JsonNumber(mean)},
+                    {"sd", JsonNumber(deviation)},
+                    {"sigma", JsonNumber(sigmas)}};
+  finding.reason = fmt::format("{} {} is {:.1f} sigma off (limit {})", check.name,
+                               NumberText(value), sigmas, NumberText(*rule.sigmas));
+  return finding;
+}
+}  // namespace
+
+Status NeedProfiles(const WindowRuns& window) {
+  for (const PublishedBatch* run : window.runs) {
+    if (run->profile != nullptr) continue;
+    return Status(Code::kInternal,
+                  fmt::format("the profile of batch \"{}\" was not loaded", run->batch));
+  }
+  return Status();
+}
+
+bool IsReady(const Check& check, const WindowRuns& window, const Window& shape, Finding& finding) {
+  if (window.state == WindowRuns::State::kReady) return true;
+  const bool warming = window.state == WindowRuns::State::kWarming;
+  finding.state = warming ? State::kWarming : State::kNotEvaluated;
+  finding.detail = {{"window", shape.text}, {"runs", window.runs.size()}};
+  finding.detail["evaluated"] = false;
+  finding.reason =
+      fmt::format("{}{} has {} of {} runs in {}", warming ? "" : "not evaluated: ", check.name,
+                  window.runs.size(), window.needed, shape.text);
+  return false;
+}
+
+Result<Finding> Judge(Evaluation& evaluation, const Check& check, const StatisticRule& rule) {
+  const bool median = rule.statistic == Statistic::kMedian;
+  WEIRHOUSE_TRY(ColumnStatistics statistics,
+                StatisticsOf(evaluation, check, rule.column, median && !rule.sigmas));
+  const ColumnProfile& profile = statistics.profile();
+  Finding finding;
+  finding.bound = rule.sigmas ? check.parameters.at("within") : ToJson(rule.bounds);
+  const std::int64_t needed = rule.statistic == Statistic::kStddev ? 2 : 1;
+  if (Preliminary(check, profile, rule.allow_nan, needed, finding)) return finding;
+  finding.population = profile.rows;
+  finding.nulls = profile.nulls;
+  if (rule.sigmas) return JudgeWithin(evaluation, check, rule, std::move(finding));
+  return BoundFinding(check, rule.bounds, *statistics.Value(rule.statistic), std::move(finding));
+}
+
+Result<Finding> Judge(Evaluation& evaluation, const Check& check, const QuantileRule& rule) {
+  WEIRHOUSE_TRY(ColumnStatistics statistics,
+                StatisticsOf(evaluation, check, rule.column, /*ranks=*/true));
+  const ColumnProfile& profile = statistics.profile();
+  Finding finding;
+  finding.bound = ToJson(rule.bounds);
+  if (Preliminary(check, profile, rule.allow_nan, 1, finding)) return finding;
+  finding.population = profile.rows;
+  finding.nulls = profile.nulls;
+  return BoundFinding(check, rule.bounds, *statistics.Quantile(rule.q, rule.method),
+                      std::move(finding));
+}
+}  // namespace weirhouse::gate

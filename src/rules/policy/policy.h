@@ -1,0 +1,151 @@
+// Who may do what to which layer, and what no one may do to it: judged on what a commit really
+// does.
+//
+// Pure but for reading manifests; nothing here writes. Denied unless something allows it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "rules/contract/contract.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/read/snapshot_change.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::policy {
+
+// ---- Who
+enum class Role : std::uint8_t {
+  kReader,      // lists and loads
+  kWriter,      // and creates tables, appends, overwrites and deletes where the layer allows it
+  kMaintainer,  // lists and loads; rewrites files without changing rows, expires, tags
+  kPublisher,   // opens run views, publishes or discards them
+  kAdmin,       // all of it, and drops, renames, namespaces, tokens; layers bind an admin too
+};
+std::string_view RoleName(Role role);  // "reader", …
+Result<Role> ParseRole(std::string_view name);
+
+// Someone with a token. A scope is a namespace and all below it ("processed", "sandbox.a") or "*".
+struct Principal {
+  std::string id;    // "t3"
+  std::string name;  // "spark-etl": what people call it
+  Role role = Role::kReader;
+  std::vector<std::string> scopes;
+  // Of a run view's token: what it does is staged for this run, in these tables alone.
+  std::optional<RunId> view;
+  std::vector<std::string> view_tables;
+
+  bool Covers(std::string_view name_space) const;
+};
+
+// ---- What is asked
+enum class Action : std::uint8_t {
+  kRead,
+  kCreateTable,
+  kRegisterTable,
+  kCommit,
+  kDropTable,
+  kPurgeTable,
+  kRenameTable,
+  kCreateNamespace,
+  kSetNamespaceProperties,
+  kDropNamespace,
+  kCreateView,
+  kReplaceView,
+  kDropView,
+  kRenameView,
+  kRegisterOver,  // register a table whose name exists: its pointer moves
+};
+std::string_view ActionName(Action action);  // "drop the table", …
+
+// ---- Layers
+enum class Layer : std::uint8_t { kRaw, kProcessed, kFeature, kSystem, kOpen };
+// By the first level of the namespace: raw; processed; feature; quarantine, system and training_set
+// are kSystem; everything else is kOpen and has no rules but those of locations.
+Layer LayerOf(std::string_view name);
+std::string_view LayerName(Layer layer);  // "raw", "processed", "feature", "system", "open"
+
+// What is known of a table beside its metadata.
+struct TableRules {
+  Layer layer = Layer::kOpen;
+  // The landing, transform or feature view that makes it: no one else writes to it. Empty for
+  // tables of others.
+  std::string made_by;  // "processed/arrival.sql"
+  bool gated = false;   // a gate judges it: main moves only when a run view is published
+  std::string gate;     // its name, for people
+  // Processed tables that other engines write: what their rows must agree with.
+  const contract::Contract* contract = nullptr;
+};
+
+// By role, scope and layer, and by `rules` where they are given (of an existing table: who makes
+// it). `name` is a namespace for actions on namespaces, else a table or view; for a rename ask for
+// both names. What a commit does is for Judge; this is asked first, and alone for all other
+// actions.
+//   kPermissionDenied  WH7070 role or scope: says which role would be allowed; WH7072 nothing in
+//   raw
+//                      is dropped, renamed or registered over; WH7075 the layer or the table is
+//                      written by the project alone
+Status MayAct(const Principal& who, Action action, std::string_view name,
+              const TableRules* rules = nullptr);
+
+// ---- Locations
+// Where tables may lie. Below `root` no symbolic link and no ".." is followed, so that a path that
+// is inside by its name is inside.
+struct Warehouse {
+  std::string root;  // absolute
+};
+// `path` is inside the warehouse: of a metadata.json to register, for example. It need not exist.
+//   kPermissionDenied  WH7071
+Status CheckInside(const Warehouse& warehouse, std::string_view path);
+// A table's location, `write.data.path`, `write.metadata.path`, `write.object-storage.path`,
+// `write.folder-storage.path`: inside the warehouse, not inside or around another table's, not in
+// the folder of another layer.
+//   kPermissionDenied  WH7071
+Status CheckLocations(const Warehouse& warehouse, const table::TableMetadata& metadata,
+                      const std::vector<std::string>& other_locations);
+
+// ---- The judgement
+struct ProposedCommit {
+  const Principal* who = nullptr;
+  std::string table;
+  TableRules rules;
+  const table::TableMetadata* before = nullptr;  // nullptr: the table is new
+  const table::TableMetadata* after = nullptr;
+  // Of all other tables, and their `write.data.path`s. Looked at for new tables, and where a commit
+  // changes the location or one of those properties; else they may be left out.
+  std::vector<std::string> other_locations;
+};
+// Whether Judge will look at `other_locations`.
+bool MovesLocations(const table::TableMetadata* before, const table::TableMetadata& after);
+
+// What a judged commit changes, ref by ref: for lineage and for those downstream.
+struct JudgedRef {
+  std::string ref;
+  const table::Snapshot* before = nullptr;  // into `before`; nullptr: the ref is new
+  const table::Snapshot* after = nullptr;   // into `after`; nullptr: the ref was removed
+  // What `change` was taken against: `before`, or for a new ref its nearest ancestor that the table
+  // had; nullptr: the empty table.
+  const table::Snapshot* base = nullptr;
+  bool descends = true;  // `after` has `before` as an ancestor; false: rollback, replaced history
+  table::SnapshotChange change;
+};
+struct Judgement {
+  std::vector<JudgedRef> refs;  // those that moved
+  bool schema_changed = false;
+  // Data, delete, manifest and list files it brings, sorted, each once.
+  std::vector<std::string> files;
+};
+// Judges one table's part of a commit by its manifests; docs/reference/policy.md has every rule.
+//   kPermissionDenied  the role or the layer forbids it: WH7070 role, WH7071 location, WH7072 raw
+//                      is append-only, WH7073 contract, WH7074 gated, WH7075 made by a definition,
+//                      WH7076 rows change in a `replace`, WH7077 a ref that does not descend
+//   kInvalidInput      evidence that contradicts itself (WH7078), rows that cannot be compared
+//                      (WH7079)
+Result<Judgement> Judge(storage::Disk& disk, const Warehouse& warehouse,
+                        const ProposedCommit& commit);
+}  // namespace weirhouse::policy

@@ -1,0 +1,25 @@
+// Findings about SQL files, collected and handed over together. Private to transform/.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ground/base/status.h"
+
+namespace weirhouse::transform {
+
+inline Diagnostic Finding(std::string code, SourceSpan span, std::string message,
+                          std::string caret_note = {}, std::string hint = {}) {
+  Diagnostic finding;
+  finding.error_code = std::move(code);
+  finding.message = std::move(message);
+  finding.span = std::move(span);
+  finding.caret_note = std::move(caret_note);
+  finding.hint = std::move(hint);
+  return finding;
+}
+
+// One status with all `findings` (at least one), in the order of their places.
+Status StatusOfFindings(std::vector<Diagnostic> findings, const std::string& path);
+}  // namespace weirhouse::transform

@@ -1,0 +1,138 @@
+#include "rules/transform/upsert/fact_runs.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <queue>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace weirhouse::transform {
+namespace {
+constexpr int kDigestBytes = 32;
+
+Status Unbuilt(const arrow::Status& status) {
+  return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
+                "could not sort the rows of a batch: " + status.ToString());
+}
+
+// One run on its way through the merge.
+struct Cursor {
+  std::shared_ptr<arrow::BinaryArray> keys;
+  std::shared_ptr<arrow::BinaryArray> orders;
+  std::shared_ptr<arrow::FixedSizeBinaryArray> contents;
+  std::shared_ptr<arrow::Int64Array> records;
+  std::shared_ptr<arrow::Int64Array> rows;
+  std::int64_t at = 0;
+
+  bool ended() const { return at >= keys->length(); }
+  std::string_view key() const { return keys->GetView(at); }
+  std::string_view order() const { return orders->GetView(at); }
+  std::string_view content() const { return contents->GetView(at); }
+  std::int64_t record() const { return records->Value(at); }
+  std::int64_t row() const { return rows->Value(at); }
+};
+
+// Whether `a` comes after `b`: the order of SortedRows.
+struct After {
+  bool by_arrival = false;
+  bool operator()(const Cursor* a, const Cursor* b) const {
+    if (const int order = a->key().compare(b->key()); order != 0) return order > 0;
+    if (!by_arrival) {
+      if (const int order = a->order().compare(b->order()); order != 0) return order > 0;
+      if (const int order = a->content().compare(b->content()); order != 0) return order > 0;
+    }
+    if (a->record() != b->record()) return a->record() > b->record();
+    if (const int order = a->content().compare(b->content()); order != 0) return order > 0;
+    return a->row() > b->row();
+  }
+};
+}  // namespace
+
+struct FactRuns::State {
+  std::unique_ptr<storage::RowFile> file;
+  bool by_arrival = false;
+};
+
+FactRuns::FactRuns(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FactRuns::~FactRuns() = default;
+
+Result<std::unique_ptr<FactRuns>> FactRuns::Make(const std::string& folder, bool by_arrival) {
+  auto state = std::make_unique<State>();
+  WEIRHOUSE_TRY(state->file, storage::RowFile::Make(folder));
+  state->by_arrival = by_arrival;
+  return std::unique_ptr<FactRuns>(new FactRuns(std::move(state)));
+}
+
+Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                     std::int64_t first_row) {
+  if (sorted.empty()) return Status();
+  static const auto schema =
+      arrow::schema({arrow::field("key", arrow::binary()), arrow::field("order", arrow::binary()),
+                     arrow::field("content", arrow::fixed_size_binary(kDigestBytes)),
+                     arrow::field("record", arrow::int64()), arrow::field("row", arrow::int64())});
+  arrow::BinaryBuilder keys;
+  arrow::BinaryBuilder orders;
+  arrow::FixedSizeBinaryBuilder contents(arrow::fixed_size_binary(kDigestBytes));
+  arrow::Int64Builder records;
+  arrow::Int64Builder rows;
+  arrow::Status built;
+  for (const std::int64_t row : sorted) {
+    const auto i = static_cast<std::size_t>(row);
+    built = keys.Append(facts.keys[i]);
+    if (built.ok()) built = orders.Append(facts.orders[i]);
+    if (built.ok()) built = contents.Append(facts.contents[i].view());
+    if (built.ok()) built = records.Append(facts.records[i]);
+    if (built.ok()) built = rows.Append(first_row + row);
+    if (!built.ok()) return Unbuilt(built);
+  }
+  arrow::ArrayVector columns;
+  for (arrow::ArrayBuilder* builder :
+       std::initializer_list<arrow::ArrayBuilder*>{&keys, &orders, &contents, &records, &rows}) {
+    std::shared_ptr<arrow::Array> column;
+    if (built = builder->Finish(&column); !built.ok()) return Unbuilt(built);
+    columns.push_back(std::move(column));
+  }
+  return state_->file->Append(*arrow::Table::Make(schema, columns));
+}
+
+Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> runs, state_->file->Finish());
+  if (runs == nullptr) return Status();
+  std::vector<Cursor> cursors;
+  for (int i = 0; i < runs->column(0)->num_chunks(); ++i) {
+    cursors.push_back(
+        {std::static_pointer_cast<arrow::BinaryArray>(runs->column(0)->chunk(i)),
+         std::static_pointer_cast<arrow::BinaryArray>(runs->column(1)->chunk(i)),
+         std::static_pointer_cast<arrow::FixedSizeBinaryArray>(runs->column(2)->chunk(i)),
+         std::static_pointer_cast<arrow::Int64Array>(runs->column(3)->chunk(i)),
+         std::static_pointer_cast<arrow::Int64Array>(runs->column(4)->chunk(i))});
+  }
+  std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{state_->by_arrival});
+  for (Cursor& cursor : cursors) next.push(&cursor);
+  RowFacts facts;
+  std::vector<std::int64_t> rows;
+  while (!next.empty()) {
+    Cursor* const least = next.top();
+    next.pop();
+    const bool ends_window = facts.keys.size() >= rows_at_once && facts.keys.back() != least->key();
+    if (ends_window) {
+      WEIRHOUSE_TRY_STATUS(window(facts, rows));
+      facts = RowFacts();
+      rows.clear();
+      storage::LetGoOfStoredRows();
+    }
+    facts.keys.emplace_back(least->key());
+    facts.orders.emplace_back(least->order());
+    std::memcpy(facts.contents.emplace_back().bytes.data(), least->content().data(), kDigestBytes);
+    facts.records.push_back(least->record());
+    rows.push_back(least->row());
+    ++least->at;
+    if (!least->ended()) next.push(least);
+  }
+  return rows.empty() ? Status() : window(facts, rows);
+}
+}  // namespace weirhouse::transform

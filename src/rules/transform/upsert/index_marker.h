@@ -1,0 +1,25 @@
+// How an index in the cache names rows, and the snapshot that it stands at. Private to transform/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ground/base/id.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::transform {
+
+inline constexpr std::size_t kIdBytes = 8;
+// Little-endian.
+std::string BytesOfId(std::int64_t id);
+// `bytes` has kIdBytes or more; the first of them count.
+std::int64_t IdOfBytes(std::string_view bytes);
+
+// The sequence number of `from` if rows were only added, or written anew as they were, between it
+// and main: then an index that
+// stands at `from` needs to read later files alone. Absent if that cannot be told.
+std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from);
+}  // namespace weirhouse::transform

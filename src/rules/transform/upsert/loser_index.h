@@ -1,0 +1,49 @@
+// What system.losers said last of each record of one table, found by record: so that a batch which
+// decides some records anew need not read the whole log.
+//
+// A cache like VersionIndex: it names the snapshot of system.losers that it stands at, catches up
+// where rows were only added since, and is rebuilt otherwise.
+//
+// Keys in the store, all beginning with "losers/" TABLE 0x00 (ids are 8 bytes, little-endian):
+//   's'          → snapshot id
+//   'r' RECORD   → run, winner, state (1 byte: RecordState)
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/status.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/kv/kv.h"
+#include "ground/iceberg/table.h"
+#include "rules/transform/upsert/loser_table.h"
+
+namespace weirhouse::transform {
+
+// Holds no state of its own, so it is made where it is asked. Threads: one writer.
+class LoserIndex {
+ public:
+  LoserIndex(storage::KvStore& store, std::string_view table_name);
+
+  // Brings the index to the main snapshot of `losers`, the table system.losers (null: there is
+  // none). Cost: the files that came since, one in memory at a time.
+  Status Refresh(storage::Disk& disk, const table::TablePtr& losers);
+  // Those of `records` that have lost and were not told otherwise since; without versions, and with
+  // the winner of then. Cost: a point read each.
+  Result<std::vector<StoredLoser>> Find(const std::vector<RecordId>& records);
+
+ private:
+  Status Read(storage::Disk& disk, const table::TablePtr& losers,
+              std::optional<std::int64_t> after_sequence_number);
+  Status Note(const std::vector<StoredLoser>& log);
+  Status StandAt(SnapshotId snapshot);
+  std::string KeyOf(RecordId record) const;
+
+  storage::KvStore& store_;
+  std::string table_name_;
+  std::string prefix_;
+};
+}  // namespace weirhouse::transform

@@ -1,0 +1,162 @@
+// Upserts of rows that are too many for memory, by the same rules: what the rules look at is sorted
+// in a file, and each key is decided by itself.
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+#include "rules/transform/upsert/fact_runs.h"
+#include "rules/transform/upsert/loser_table.h"
+#include "rules/transform/upsert/upsert_steps.h"
+
+namespace weirhouse::transform {
+namespace {
+Status ArrowError(const arrow::Status& status) {
+  return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
+                fmt::format("could not plan an upsert: {}", status.message()));
+}
+
+// Threads: one.
+class ManyRows {
+ public:
+  ManyRows(const CheckedTransform& checked, const arrow::Table& rows, table::KeyIndex* current,
+           VersionIndex* versions, const storage::Scratch& scratch)
+      : checked_(checked),
+        definition_(checked.definition),
+        rows_(rows),
+        current_(current),
+        versions_(versions),
+        scratch_(scratch),
+        pieces_(storage::PiecesOf(rows, scratch)),
+        losers_(scratch),
+        is_current_(static_cast<std::size_t>(rows.num_rows()), false),
+        is_history_(static_cast<std::size_t>(rows.num_rows()), false) {}
+
+  Result<UpsertPlan> Run() {
+    plan_.many = true;
+    WEIRHOUSE_TRY(const std::unique_ptr<FactRuns> runs, Sorted());
+    WEIRHOUSE_TRY_STATUS(
+        runs->Merge(std::min(kRowsDecidedAtOnce, static_cast<std::size_t>(scratch_.piece_rows)),
+                    [&](const RowFacts& facts, const std::vector<std::int64_t>& rows) {
+                      return Decide(facts, rows);
+                    }));
+    WEIRHOUSE_TRY(plan_.current_rows, Those(is_current_));
+    if (definition_.history == History::kKeep) {
+      plan_.history_rows = plan_.current_rows;
+      if (is_history_ != is_current_) {
+        WEIRHOUSE_TRY(plan_.history_rows, Those(is_history_));
+      }
+    }
+    if (!checked_.row_wise) {
+      plan_.states = StateCounts();
+      return std::move(plan_);
+    }
+    WEIRHOUSE_TRY(plan_.loser_rows, losers_.Finish());
+    plan_.states.quarantined = static_cast<std::int64_t>(plan_.rejected.size());
+    WEIRHOUSE_CHECK(plan_.states.total() == rows_.num_rows());  // each record once
+    std::sort(plan_.losers.begin(), plan_.losers.end());
+    return std::move(plan_);
+  }
+
+ private:
+  Result<std::unique_ptr<FactRuns>> Sorted() {
+    const bool by_arrival = definition_.order_by_arrival;
+    WEIRHOUSE_TRY(auto runs, FactRuns::Make(scratch_.folder, by_arrival));
+    for (const storage::RowRange& piece : pieces_) {
+      const auto rows = rows_.Slice(piece.begin, piece.count);
+      WEIRHOUSE_TRY(const RowFacts facts,
+                    FactsOfRows(*rows, definition_.key_columns(), definition_.order_columns()));
+      std::vector<RejectedRow> rejected = NullKeys(*rows, definition_.key_columns(), facts.records);
+      WEIRHOUSE_TRY_STATUS(runs->Add(facts, SortedRows(facts, rejected, by_arrival), piece.begin));
+      for (RejectedRow& row : rejected) {
+        row.row += piece.begin;
+        plan_.rejected.push_back(std::move(row));
+      }
+      storage::LetGoOfStoredRows();
+    }
+    return runs;
+  }
+
+  // `facts` are in order, and stand at `rows` among all.
+  Status Decide(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
+    const bool by_arrival = definition_.order_by_arrival;
+    std::vector<std::int64_t> in_order(rows.size());
+    std::iota(in_order.begin(), in_order.end(), 0);
+    WEIRHOUSE_TRY(const KnownRows known,
+                  LookUp(facts, in_order, by_arrival, current_, versions_, {}));
+    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, in_order, known)
+                                                : DecideByOrder(facts, in_order, known));
+    const auto place = [&](std::int64_t row) {
+      return static_cast<std::size_t>(rows[static_cast<std::size_t>(row)]);
+    };
+    for (const std::int64_t row : decision.current) is_current_[place(row)] = true;
+    for (const std::int64_t row : decision.history) is_history_[place(row)] = true;
+    for (const std::int64_t row : decision.older)
+      plan_.older.push_back(facts.keys[static_cast<std::size_t>(row)]);
+    std::move(decision.deletes.begin(), decision.deletes.end(), std::back_inserter(plan_.deletes));
+    plan_.states += decision.states;
+    return checked_.row_wise ? Keep(decision.losers) : Status();
+  }
+
+  Status Keep(std::vector<Loser>& losers) {
+    std::erase_if(losers, [](const Loser& loser) { return loser.record.value() <= 0; });
+    if (current_ == nullptr) {  // all of the table's are compared with those that are told
+      plan_.losers.insert(plan_.losers.end(), losers.begin(), losers.end());
+      return Status();
+    }
+    if (losers.empty()) return Status();
+    std::vector<StoredLoser> stored;
+    stored.reserve(losers.size());
+    for (const Loser& loser : losers) {
+      stored.push_back(
+          {loser.record, definition_.name(), loser.state, loser.winner, RunId(0), loser.version});
+    }
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, LoserRows(stored));
+    return losers_.Add(rows);
+  }
+
+  // The rows that are marked, in their order.
+  Result<std::shared_ptr<arrow::Table>> Those(const std::vector<bool>& marked) {
+    if (std::find(marked.begin(), marked.end(), false) == marked.end()) return rows_.Slice(0);
+    storage::RowStore store(scratch_);
+    WEIRHOUSE_TRY_STATUS(store.Add(rows_.Slice(0, 0)));
+    for (const storage::RowRange& piece : pieces_) {
+      arrow::BooleanBuilder keep;
+      arrow::Status built = keep.Reserve(piece.count);
+      for (std::int64_t i = 0; built.ok() && i < piece.count; ++i)
+        keep.UnsafeAppend(marked[static_cast<std::size_t>(piece.begin + i)]);
+      std::shared_ptr<arrow::Array> mask;
+      if (built.ok()) built = keep.Finish(&mask);
+      if (!built.ok()) return ArrowError(built);
+      auto kept = arrow::compute::Filter(rows_.Slice(piece.begin, piece.count), mask);
+      if (!kept.ok()) return ArrowError(kept.status());
+      WEIRHOUSE_TRY_STATUS(store.Add(kept->table()));
+      storage::LetGoOfStoredRows();
+    }
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> all, store.Finish());
+    return arrow::Table::Make(rows_.schema(), all->columns(), all->num_rows());
+  }
+
+  const CheckedTransform& checked_;
+  const TransformDefinition& definition_;
+  const arrow::Table& rows_;
+  table::KeyIndex* const current_;
+  VersionIndex* const versions_;
+  const storage::Scratch& scratch_;
+  const std::vector<storage::RowRange> pieces_;
+  storage::RowStore losers_;
+  std::vector<bool> is_current_;
+  std::vector<bool> is_history_;
+  UpsertPlan plan_;
+};
+}  // namespace
+
+Result<UpsertPlan> PlanMany(const CheckedTransform& checked, const arrow::Table& rows,
+                            table::KeyIndex* current, VersionIndex* versions,
+                            const storage::Scratch& scratch) {
+  return ManyRows(checked, rows, current, versions, scratch).Run();
+}
+}  // namespace weirhouse::transform

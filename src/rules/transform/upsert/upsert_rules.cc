@@ -1,0 +1,269 @@
+#include "rules/transform/upsert/upsert_rules.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace weirhouse::transform {
+namespace {
+
+// A version that stands for its (key, order): known from before, or a row of this batch.
+struct Standing {
+  std::string_view order;
+  Digest content;
+  RecordId record;
+  std::optional<std::int64_t> row;  // of this batch; absent = from before
+};
+
+bool Beats(const Standing& a, const Standing& b) {
+  return std::tie(a.order, a.content) > std::tie(b.order, b.content);
+}
+
+// Walks sorted rows key by key.
+class OrderWalk {
+ public:
+  OrderWalk(const RowFacts& facts, const std::vector<std::int64_t>& sorted, const KnownRows& known)
+      : facts_(facts), sorted_(sorted), known_(known) {}
+
+  Result<Decision> Run() {
+    std::size_t key_index = 0;
+    for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
+      const std::size_t end = EndOf(begin, sorted_.size(), facts_.keys);
+      WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.CurrentOf(key_index)));
+      begin = end;
+    }
+    return std::move(decision_);
+  }
+
+ private:
+  std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
+  RecordId Record(std::size_t at) const { return RecordId(facts_.records[Row(at)]); }
+
+  // The end of what is equal from `begin` on, `limit` at most.
+  template <typename T>
+  std::size_t EndOf(std::size_t begin, std::size_t limit, const std::vector<T>& values) const {
+    std::size_t end = begin + 1;
+    while (end < limit && values[Row(end)] == values[Row(begin)]) ++end;
+    return end;
+  }
+
+  Status Key(std::size_t begin, std::size_t end, const std::optional<table::KeyEntry>& current) {
+    std::optional<Standing> winner;
+    if (current) winner = {current->order, current->content, current->record, std::nullopt};
+    std::vector<Standing> fresh;  // those that newly stand for their order
+    for (std::size_t at = begin; at < end;) {
+      const std::size_t group_end = EndOf(at, end, facts_.orders);
+      WEIRHOUSE_TRY(const auto standing, Group(at, group_end, current));
+      if (standing) {
+        fresh.push_back(*standing);
+        if (!winner || Beats(*standing, *winner)) winner = *standing;
+      }
+      at = group_end;
+    }
+    NoteStanding(begin, fresh, *winner, current);
+    if (!current) {
+      ++decision_.states.processed;
+      --decision_.states.superseded;  // Group counted each standing version as superseded
+    }
+    if (!winner->row) return Status::Ok();
+    decision_.current.push_back(*winner->row);
+    if (current) decision_.deletes.push_back(current->position);
+    return Status::Ok();
+  }
+
+  // The best versions of their orders: which of them lost to the winner, and which are to be
+  // remembered. An index of losers leaves the winner to the key index.
+  void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
+                    const std::optional<table::KeyEntry>& current) {
+    const std::string& key = facts_.keys[Row(begin)];
+    for (const Standing& standing : fresh) {
+      const bool wins = standing.row == winner.row;
+      if (wins && known_.remembers_losers_only) continue;
+      const LostVersion version{VersionGroup(key, standing.order), standing.content};
+      decision_.versions.best.push_back({version.group, version.content, standing.record});
+      if (wins) continue;
+      decision_.losers.push_back(
+          {standing.record, RecordState::kSuperseded, winner.record, false, version});
+    }
+    if (!current || !winner.row) return;
+    const bool stood = std::none_of(fresh.begin(), fresh.end(), [&](const Standing& standing) {
+      return standing.order == current->order;
+    });
+    if (!stood) return;  // it lost as a conflict, in Settle
+    const LostVersion version{VersionGroup(key, current->order), current->content};
+    decision_.losers.push_back(
+        {current->record, RecordState::kSuperseded, winner.record, true, version});
+    if (known_.remembers_losers_only) {
+      decision_.versions.best.push_back({version.group, version.content, current->record});
+    }
+  }
+
+  // The rows of one key and one order. Returns the version that newly stands for them, if any.
+  Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
+                                        const std::optional<table::KeyEntry>& current) {
+    std::optional<Version> best = known_.BestOf(group_++);
+    const bool is_current = current && current->order == facts_.orders[Row(begin)];
+    if (!best && is_current) {
+      best = Version{{}, current->content, current->record};
+    }
+    std::vector<std::size_t> fresh;  // first row of each new version, by content
+    for (std::size_t at = begin; at < end;) {
+      const std::size_t content_end = EndOf(at, end, facts_.contents);
+      WEIRHOUSE_TRY(const std::optional<RecordId> same, KnownRecord(at, best));
+      if (!same) fresh.push_back(at);
+      const RecordId first = same ? *same : Record(at);
+      for (std::size_t repeat = same ? at : at + 1; repeat < content_end; ++repeat) {
+        ++decision_.states.duplicate;
+        decision_.losers.push_back({Record(repeat), RecordState::kDuplicate, first, false});
+        if (same && Record(repeat) < first) decision_.older.push_back(sorted_[repeat]);
+      }
+      at = content_end;
+    }
+    if (fresh.empty()) return std::optional<Standing>();
+    if (!best) ++decision_.states.superseded;
+    decision_.states.conflict += static_cast<std::int64_t>(fresh.size()) - (best ? 0 : 1);
+    return Settle(fresh, best);
+  }
+
+  // Which of the new versions and the best one so far stands; the others are conflicts.
+  std::optional<Standing> Settle(const std::vector<std::size_t>& fresh,
+                                 const std::optional<Version>& best) {
+    const std::size_t top = fresh.back();
+    const bool top_stands = !best || best->content < facts_.contents[Row(top)];
+    const RecordId stands = top_stands ? Record(top) : best->record;
+    const Digest group = fresh.size() > 1 || best
+                             ? VersionGroup(facts_.keys[Row(top)], facts_.orders[Row(top)])
+                             : Digest();
+    for (std::size_t at : fresh) {
+      decision_.history.push_back(sorted_[at]);
+      if (at == top && top_stands) continue;
+      Lose(group, facts_.contents[Row(at)], Record(at), stands, /*moved=*/false);
+    }
+    if (!top_stands) return std::nullopt;
+    if (best) Lose(group, best->content, best->record, stands, /*moved=*/true);
+    return Standing{facts_.orders[Row(top)], facts_.contents[Row(top)], Record(top), sorted_[top]};
+  }
+
+  void Lose(const Digest& group, const Digest& content, RecordId record, RecordId to, bool moved) {
+    decision_.versions.others.push_back({group, content, record});
+    decision_.losers.push_back(
+        {record, RecordState::kConflict, to, moved, LostVersion{group, content}});
+  }
+
+  // The record that brought this row's content first, if it came before.
+  Result<std::optional<RecordId>> KnownRecord(std::size_t at, const std::optional<Version>& best) {
+    if (!best) return std::optional<RecordId>();
+    const Digest& content = facts_.contents[Row(at)];
+    if (best->content == content) return std::optional<RecordId>(best->record);
+    if (known_.versions == nullptr) return std::optional<RecordId>();
+    WEIRHOUSE_TRY(
+        const auto found,
+        known_.versions->FindOthers(
+            {{VersionGroup(facts_.keys[Row(at)], facts_.orders[Row(at)]), content, RecordId()}}));
+    return found[0];
+  }
+
+  const RowFacts& facts_;
+  const std::vector<std::int64_t>& sorted_;
+  const KnownRows& known_;
+  Decision decision_;
+  std::size_t group_ = 0;
+};
+
+// Of one key, in the order of arrival.
+class ArrivalWalk {
+ public:
+  ArrivalWalk(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+              const KnownRows& known)
+      : facts_(facts), sorted_(sorted), known_(known) {}
+
+  Result<Decision> Run() {
+    std::size_t key_index = 0;
+    for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
+      std::size_t end = begin + 1;
+      while (end < sorted_.size() && facts_.keys[Row(end)] == facts_.keys[Row(begin)]) ++end;
+      Key(begin, end, known_.CurrentOf(key_index));
+      WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.BestOf(key_index)));
+      begin = end;
+    }
+    return std::move(decision_);
+  }
+
+ private:
+  std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
+
+  void Key(std::size_t begin, std::size_t end, const std::optional<table::KeyEntry>& current) {
+    std::optional<Standing> winner;
+    if (current) winner = {{}, current->content, current->record, std::nullopt};
+    for (std::size_t at = begin; at < end; ++at) {
+      const RecordId record(facts_.records[Row(at)]);
+      const Digest& content = facts_.contents[Row(at)];
+      if (!winner) {
+        ++decision_.states.processed;
+        winner = {{}, content, record, sorted_[at]};
+      } else if (winner->content == content) {
+        ++decision_.states.duplicate;
+        decision_.losers.push_back({record, RecordState::kDuplicate, winner->record, false});
+      } else if (record < winner->record) {
+        ++decision_.states.superseded;
+        decision_.losers.push_back({record, RecordState::kSuperseded, winner->record, false});
+      } else {
+        ++decision_.states.superseded;
+        decision_.losers.push_back(
+            {winner->record, RecordState::kSuperseded, record, !winner->row.has_value()});
+        winner = {{}, content, record, sorted_[at]};
+      }
+    }
+    if (!winner->row) return;
+    decision_.current.push_back(*winner->row);
+    if (current) decision_.deletes.push_back(current->position);
+  }
+
+  // Contents that this key never had before, for the history.
+  Status NewVersions(std::size_t begin, std::size_t end, const std::optional<Version>& best) {
+    const Digest group = VersionGroup(facts_.keys[Row(begin)], {});
+    std::vector<Version> fresh;
+    std::vector<std::int64_t> rows;
+    for (std::size_t at = begin; at < end; ++at) {
+      const Digest& content = facts_.contents[Row(at)];
+      const bool repeated = (best && best->content == content) ||
+                            std::any_of(fresh.begin(), fresh.end(), [&](const Version& version) {
+                              return version.content == content;
+                            });
+      if (repeated) continue;
+      fresh.push_back({group, content, RecordId(facts_.records[Row(at)])});
+      rows.push_back(sorted_[at]);
+    }
+    std::vector<std::optional<RecordId>> others(fresh.size());
+    if (known_.versions != nullptr && best && !fresh.empty()) {
+      WEIRHOUSE_TRY(others, known_.versions->FindOthers(fresh));
+    }
+    bool has_best = best.has_value();
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (others[i]) continue;
+      decision_.history.push_back(rows[i]);
+      auto& changes = has_best ? decision_.versions.others : decision_.versions.best;
+      changes.push_back(std::move(fresh[i]));
+      has_best = true;
+    }
+    return Status::Ok();
+  }
+
+  const RowFacts& facts_;
+  const std::vector<std::int64_t>& sorted_;
+  const KnownRows& known_;
+  Decision decision_;
+};
+
+}  // namespace
+
+Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                               const KnownRows& known) {
+  return OrderWalk(facts, sorted, known).Run();
+}
+
+Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+                                 const KnownRows& known) {
+  return ArrivalWalk(facts, sorted, known).Run();
+}
+}  // namespace weirhouse::transform

@@ -1,0 +1,234 @@
+// A small project that other engines write to: trips of a city, with what SQL and features make of
+// them. Shared by tests of engine/.
+#pragma once
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "work/workspace/arrow_rows.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/publication.h"
+#include "ground/iceberg/table.h"
+#include "testing/testing.h"
+
+namespace weirhouse::engine {
+
+inline constexpr char kTripProject[] = R"(
+name: city
+clock: replay
+sources:
+  tariff: { landing: landing/tariff/, format: jsonl, contract: tariff, batch: { by: name, pattern: '{date}' } }
+)";
+inline constexpr char kTripContract[] = R"(
+apiVersion: v3.1.0
+kind: DataContract
+id: trips
+version: 1.0.0
+status: active
+team: { name: dispatch }
+schema:
+  - name: trips
+    logicalType: object
+    properties:
+      - { name: trip_id, logicalType: string, required: true }
+      - { name: zone, logicalType: string, required: true, logicalTypeOptions: { maxLength: 10 } }
+      - { name: fare, logicalType: integer, required: true, logicalTypeOptions: { minimum: 0 } }
+      - { name: at, logicalType: timestamp, required: true }
+      - { name: known_at, logicalType: timestamp, required: true }
+)";
+inline constexpr char kTariffContract[] = R"(
+apiVersion: v3.1.0
+kind: DataContract
+id: tariff
+version: 1.0.0
+status: active
+schema:
+  - name: tariff
+    logicalType: object
+    properties:
+      - { name: zone, logicalType: string, required: true }
+      - { name: price, logicalType: integer, required: true }
+      - { name: set_at, logicalType: timestamp, required: true }
+)";
+inline constexpr char kTripTable[] =
+    "-- wh: table processed.trips; key trip_id; event at; known known_at; partition day(at)\n"
+    "-- wh: mode external; contract trips\n";
+inline constexpr char kTariffTable[] =
+    "-- wh: table processed.tariff; key zone; order set_at; mode incremental\n"
+    "SELECT r.zone, r.price, r.set_at FROM records.tariff AS r\n";
+inline constexpr char kLongTable[] =
+    "-- wh: table processed.long_trip; key trip_id; order known_at; event at; known known_at\n"
+    "-- wh: mode incremental; history keep\n"
+    "SELECT t.trip_id, t.zone, t.fare * 2 AS twice, t.at, t.known_at FROM processed.trips AS t "
+    "WHERE t.fare > 20\n";
+inline constexpr char kPricedTable[] =
+    "-- wh: table processed.priced; key trip_id; event at; known known_at; mode full\n"
+    "SELECT l.trip_id, l.zone, l.twice + p.price AS total, l.at, l.known_at FROM "
+    "processed.long_trip AS l JOIN processed.tariff AS p USING (zone)\n";
+inline constexpr char kTripViews[] = R"yaml(
+--- { feature_view: zone_trips, version: 1, entity: { zone: string }, source: processed.trips, event_time: at, known_time: known_at,
+  windows: [24h], features: { n: { agg: count }, fares: { agg: sum, of: fare }, last: { agg: last, of: fare } }, online: { fill: stream } }
+--- { feature_view: zone_long, version: 1, entity: { zone: string }, source: processed.long_trip_history, event_time: at, known_time: known_at,
+  windows: [24h], features: { twice: { agg: sum, of: twice } }, online: { fill: stream } }
+--- { feature_view: zone_priced, version: 1, entity: { zone: string }, source: processed.priced, event_time: at, known_time: known_at,
+  windows: [24h], features: { total: { agg: sum, of: total } }, online: { fill: stream } }
+)yaml";
+
+struct Trip {
+  std::string id;
+  std::string zone = "a";
+  std::int64_t fare = 10;
+  std::int64_t at_s = 1'700'000'000;
+  std::int64_t known_s = 0;  // 0: with `at_s`
+};
+
+struct TripTest : ::testing::Test {
+  weirhouse::testing::ScratchFolder scratch;
+  std::unique_ptr<Workspace> workspace;
+
+  void SetUp() override {
+    Write("weirhouse.yaml", kTripProject);
+    Write("contracts/trips.odcs.yaml", kTripContract);
+    Write("contracts/tariff.odcs.yaml", kTariffContract);
+    Write("processed/trips.sql", kTripTable);
+    Write("processed/tariff.sql", kTariffTable);
+    Write("processed/long_trip.sql", kLongTable);
+    Write("processed/priced.sql", kPricedTable);
+    Write("features/zone.yaml", kTripViews);
+    auto project = LoadProject(scratch.path().string(), "");
+    ASSERT_OK(project);
+    ASSERT_OK(InitializeState(**project));
+    Reopen();
+  }
+  void Write(const std::string& path, const std::string& bytes) {
+    weirhouse::testing::WriteFile(scratch / path, bytes);
+  }
+  void Reopen() {
+    workspace.reset();
+    ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite));
+  }
+  void LandTariff(const std::string& day, const std::map<std::string, int>& prices) {
+    std::string bytes;
+    for (const auto& [zone, price] : prices) {
+      bytes += fmt::format(R"({{"zone":"{}","price":{},"set_at":"{}T00:00:00Z"}})"
+                           "\n",
+                           zone, price, day);
+    }
+    Write("landing/tariff/" + day + ".jsonl", bytes);
+  }
+
+  // ---- The other engine: writes files of its own, then asks for the pointer to be moved.
+  static std::shared_ptr<arrow::Table> TripRows(const std::vector<Trip>& trips) {
+    const auto time = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    RowBuilder rows(arrow::schema(
+        {arrow::field("trip_id", arrow::utf8(), false), arrow::field("zone", arrow::utf8(), false),
+         arrow::field("fare", arrow::int64(), false), arrow::field("at", time, false),
+         arrow::field("known_at", time, false)}));
+    for (const Trip& trip : trips) {
+      rows.Text(0, trip.id);
+      rows.Text(1, trip.zone);
+      rows.Int(2, trip.fare);
+      rows.Int(3, trip.at_s * 1'000'000);
+      rows.Int(4, (trip.known_s == 0 ? trip.at_s : trip.known_s) * 1'000'000);
+      rows.EndRow();
+    }
+    return rows.Finish().value();
+  }
+  // Where the rows of these trips stand.
+  std::vector<table::RowPosition> PlacesOf(const table::TablePtr& table,
+                                           const std::set<std::string>& ids) {
+    table::ScanOptions options;
+    options.with_file_position = true;
+    const auto scan = table::Scan::Plan(workspace->disk(), table, options);
+    EXPECT_OK(scan);
+    const auto rows = scan->ReadAll();
+    EXPECT_OK(rows);
+    std::vector<table::RowPosition> places;
+    for (std::int64_t i = 0; i < (*rows)->num_rows(); ++i) {
+      const auto cell = [&](const char* column) {
+        return (*rows)->GetColumnByName(column)->GetScalar(i).ValueOrDie()->ToString();
+      };
+      if (ids.count(cell("trip_id")) != 0)
+        places.push_back({cell("_file"), std::stoll(cell("_pos"))});
+    }
+    return places;
+  }
+  using Change = std::function<void(table::StagedWrite&, const table::TablePtr&)>;
+  void ForeignCommit(const Change& change, const std::string& name = "processed.trips",
+                     const std::string& ref = "main") {
+    ASSERT_OK_AND(const table::TablePtr base, workspace->LoadTable(name));
+    StepInputs step;
+    step.kind = "foreign";
+    step.name = name;
+    step.inputs = {{"base", base->metadata_location}, {"id", workspace->random().Uuid4()}};
+    ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+    Publication publication(*workspace, run, ref == "main" ? "processed" : "open", "");
+    table::StagedWrite write(workspace->disk(), base, workspace->random(),
+                             publication.StageAs(ref));
+    change(write, base);
+    ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+    if (staged.files.empty()) return;  // there was nothing to do
+    publication.Add(staged);
+    ASSERT_OK(publication.Commit());
+  }
+  void Insert(const std::vector<Trip>& trips) {
+    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr&) {
+      ASSERT_OK(write.Append(*TripRows(trips)));
+    });
+  }
+  // Position deletes, as merge-on-read engines write them.
+  void Delete(const std::set<std::string>& ids, const std::vector<Trip>& instead = {}) {
+    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr& base) {
+      ASSERT_OK(write.DeleteRows(PlacesOf(base, ids)));
+      if (!instead.empty()) ASSERT_OK(write.Append(*TripRows(instead)));
+    });
+  }
+  // All rows written anew, as copy-on-write engines do.
+  void Rewrite(const std::vector<Trip>& trips) {
+    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr&) {
+      ASSERT_OK(write.RemoveAllFiles());
+      if (!trips.empty()) ASSERT_OK(write.Append(*TripRows(trips)));
+    });
+  }
+
+  std::int64_t Rows(const std::string& table) {
+    const auto rows = workspace->ReadTable(table);
+    EXPECT_OK(rows);
+    return rows.ok() ? (*rows)->num_rows() : -1;
+  }
+  Digest Content(const std::string& table) {
+    const auto rows = workspace->ReadTable(table);
+    EXPECT_OK(rows);
+    return table::ContentDigest(**rows).value();
+  }
+  // Of every table downstream of the trips that exists.
+  std::map<std::string, std::string> Contents() {
+    std::map<std::string, std::string> contents;
+    for (const char* name :
+         {"processed.long_trip", "processed.long_trip_history", "processed.priced",
+          "feature.zone_trips_v1", "feature.zone_long_v1", "feature.zone_priced_v1"}) {
+      const auto found = workspace->FindTable(name);
+      if (found.ok() && *found) contents[name] = Content(name).ToHex();
+    }
+    return contents;
+  }
+  // The newest run of a kind.
+  catalog::Run LastRun(const std::string& kind) {
+    catalog::RunFilter filter;
+    filter.kind = kind;
+    filter.limit = 1;
+    const auto runs = workspace->catalog().Runs(filter);
+    EXPECT_OK(runs);
+    return runs.ok() && !runs->empty() ? runs->front() : catalog::Run();
+  }
+};
+}  // namespace weirhouse::engine

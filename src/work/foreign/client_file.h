@@ -1,0 +1,48 @@
+// Files that a client wrote before it asked for a commit: hashed for `verify`, made durable by us,
+// because clients do neither. Private to engine/.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/record.h"
+#include "rules/policy/policy.h"
+#include "ground/platform/io/disk.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+
+// The one spelling of a file's path: storage::CanonicalPath.
+std::string LocalPathOf(std::string_view path);
+
+// Remembers what it hashed, so that a second attempt of the same commit reads nothing again.
+// Threads: one; hashes in several.
+class ClientFiles {
+ public:
+  explicit ClientFiles(storage::Disk& disk) : disk_(disk) {}
+
+  // Records of the files that `judgement` names, in its order, each once.
+  //   kInvalidInput  WH7104: a file is not there, or has another size than its manifest says
+  Result<std::vector<catalog::FileRecord>> Record(const table::TableMetadata& after,
+                                                  const policy::Judgement& judgement);
+
+  // The record of one file, of whatever kind.
+  Result<catalog::FileRecord> RecordOne(const std::string& table, const std::string& path,
+                                        const std::string& kind);
+
+ private:
+  struct Wanted {
+    std::string path;
+    std::string kind;
+    std::int64_t size_bytes = -1;  // as the manifest says; -1: it does not
+  };
+  Status HashAll(const std::vector<Wanted>& wanted);
+  Result<catalog::FileRecord> HashOne(const Wanted& wanted) const;
+
+  storage::Disk& disk_;
+  std::map<std::string, catalog::FileRecord> known_;  // by path
+};
+}  // namespace weirhouse::engine

@@ -1,0 +1,137 @@
+#include "work/foreign/conformity.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ground/base/text.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+constexpr std::int64_t kRowsAtOnce = 20'000;  // a few MB of JSON
+constexpr std::size_t kReasonsShown = 3;
+constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
+
+// One cell of the types that contracts have.
+json CellOf(const arrow::Array& column, std::int64_t row) {
+  if (column.IsNull(row)) return nullptr;
+  switch (column.type_id()) {
+    case arrow::Type::STRING:
+      return static_cast<const arrow::StringArray&>(column).GetString(row);
+    case arrow::Type::INT64:
+      return static_cast<const arrow::Int64Array&>(column).Value(row);
+    case arrow::Type::DOUBLE:
+      return static_cast<const arrow::DoubleArray&>(column).Value(row);
+    case arrow::Type::BOOL:
+      return static_cast<const arrow::BooleanArray&>(column).Value(row);
+    case arrow::Type::DATE32:
+      return FormatDate(static_cast<const arrow::Date32Array&>(column).Value(row) * kMicrosPerDay);
+    case arrow::Type::TIMESTAMP:
+      return FormatTime(static_cast<const arrow::TimestampArray&>(column).Value(row));
+    case arrow::Type::DECIMAL128: {
+      const auto& decimals = static_cast<const arrow::Decimal128Array&>(column);
+      return decimals.FormatValue(row);
+    }
+    default:  // a table may be wider than its contract; such columns are not judged
+      return nullptr;
+  }
+}
+
+std::string Dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<std::string> AsJsonLines(const arrow::Table& rows) {
+  auto whole = rows.CombineChunks();
+  if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
+  std::string lines;
+  for (std::int64_t row = 0; row < rows.num_rows(); ++row) {
+    for (int i = 0; i < rows.num_columns(); ++i) {
+      const arrow::Array& column = *(*whole)->column(i)->chunk(0);
+      const json cell = CellOf(column, row);
+      lines += i == 0 ? '{' : ',';
+      lines += Dumped(rows.field(i)->name());
+      lines += ':';
+      // A decimal's digits stand there as they are: a JSON number of the library is a double.
+      const bool is_decimal = column.type_id() == arrow::Type::DECIMAL128 && cell.is_string();
+      lines += is_decimal ? cell.get<std::string>() : Dumped(cell);
+    }
+    lines += rows.num_columns() == 0 ? "{}\n" : "}\n";
+  }
+  return lines;
+}
+
+struct Found {
+  std::int64_t rows = 0;
+  std::string first;  // the first row it was found in
+  std::string value;
+};
+}  // namespace
+
+Result<catalog::VerdictRecord> JudgeConformity(
+    const std::shared_ptr<const contract::Contract>& contract, const std::string& table,
+    const arrow::Table& rows, const std::string& batch, EventTime batch_end) {
+  WEIRHOUSE_TRY(const contract::Decoder decoder, contract::Decoder::Make(contract, {}));
+  std::map<std::string, Found> found;  // by reason
+  for (std::int64_t from = 0; from < rows.num_rows(); from += kRowsAtOnce) {
+    WEIRHOUSE_TRY(const std::string lines, AsJsonLines(*rows.Slice(from, kRowsAtOnce)));
+    contract::ObjectContext context;
+    context.source = table;
+    context.object_name = "rows.jsonl";
+    WEIRHOUSE_TRY(const contract::Decoded decoded, decoder.Decode(lines, context));
+    for (const contract::QuarantinedRecord& record : decoded.quarantined) {
+      for (const contract::Violation& violation : record.violations) {
+        Found& entry = found[violation.Reason()];
+        if (entry.rows++ > 0) continue;
+        entry.first = record.raw;
+        entry.value = violation.found;
+      }
+    }
+  }
+  catalog::VerdictRecord verdict;
+  verdict.gate = "contract " + contract->Title();
+  verdict.table = table;
+  verdict.batch = batch;
+  verdict.batch_end = batch_end;
+  verdict.state = found.empty() ? "passed" : "failed";
+  verdict.checks = json::array();
+  for (const auto& [reason, entry] : found) {
+    verdict.checks.push_back(
+        {{"name", reason},
+         {"kind", "contract"},
+         {"state", "failed"},
+         {"severity", "error"},
+         {"population", rows.num_rows()},
+         {"bad", entry.rows},
+         {"observed", entry.value},
+         {"reason", fmt::format("{} in {} of {} rows", reason, entry.rows, rows.num_rows())},
+         {"examples", json::array({json::parse(entry.first, nullptr, false)})}});
+  }
+  if (found.empty()) {
+    verdict.checks.push_back({{"name", "contract"},
+                              {"kind", "contract"},
+                              {"state", "passed"},
+                              {"severity", "error"},
+                              {"population", rows.num_rows()},
+                              {"bad", 0}});
+  }
+  return verdict;
+}
+
+std::string ReasonsOf(const catalog::VerdictRecord& verdict) {
+  std::vector<std::string> reasons;
+  for (const json& check : verdict.checks) {
+    if (check.value("state", "") == "failed") reasons.push_back(check.value("reason", ""));
+  }
+  if (reasons.size() > kReasonsShown) {
+    const std::size_t more = reasons.size() - kReasonsShown;
+    reasons.resize(kReasonsShown);
+    reasons.push_back(fmt::format("and {} more reasons", more));
+  }
+  return Join(reasons, "; ");
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,27 @@
+// Whether rows that another engine wrote keep a contract. Private to engine/.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "ground/catalog/record.h"
+#include "rules/contract/contract.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+// Judges `rows` of `table` by the rules that records of a source are judged by: the same code, over
+// the rows as JSON. The verdict's gate is the contract ("contract trips 1.0.0"), one check for each
+// reason found, with the rows it was found in and the first of them.
+// Cost: about that of reading the rows as JSON lines.
+Result<catalog::VerdictRecord> JudgeConformity(
+    const std::shared_ptr<const contract::Contract>& contract, const std::string& table,
+    const arrow::Table& rows, const std::string& batch, EventTime batch_end);
+// "3 rows: WH1204 fare below minimum 0; …"; empty if it passed.
+std::string ReasonsOf(const catalog::VerdictRecord& verdict);
+}  // namespace weirhouse::engine

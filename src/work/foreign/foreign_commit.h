@@ -1,0 +1,123 @@
+// Commits that other engines ask for, over the REST catalog: checked, judged, made durable and
+// committed like our own steps, each as a run in lineage.
+//
+// Codes of this door, for those who turn them into another protocol's words:
+//   WH7033  kNotFound          no such namespace
+//   WH7101  kNotFound          no such table (or one that the caller may not know of)
+//   WH7102  kConflict          the name is taken: by a table, a view or a namespace
+//   WH7103  kNotFound          no such view
+//   WH7104  kInvalidInput      a file that the commit names is not there or not what it says
+//   WH7105  kInvalidInput      the request is malformed: a name, a member, a table twice
+//   WH7106  kPermissionDenied  a processed table that no definition declares
+//   WH7107  kInvalidInput      a metadata.json that cannot be registered
+//   WH7108  kInvalidInput      a view whose metadata or updates contradict themselves
+//   WH7109  kConflict          a requirement of a view does not hold
+//   WH7130  kConflict          the namespace is not empty
+//   WH7131  kPermissionDenied  not one of the tables of the caller's run view
+// and those of ground/iceberg/update/metadata_update.h, rules/policy/policy.h, work/foreign/run_view.h; WH7002 (another writer
+// won, after a few attempts) and WH7003 (unknown) of the catalog.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/workspace.h"
+#include "rules/policy/policy.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+
+// Who asks, with what, and under which key.
+struct Caller {
+  policy::Principal who;
+  std::string engine;  // "duckdb 1.5.5", from the user agent; for lineage only
+  std::string remote;
+  // The client's idempotency key and the digest of its request; empty: the request has none. The
+  // reply is made by `reply_body` inside the commit, so that it is stored with it.
+  std::string idempotency_key;
+  std::string request_digest;
+};
+
+struct ForeignChange {
+  std::string table;
+  nlohmann::json requirements;
+  nlohmann::json updates;
+};
+struct ForeignCommit {
+  Caller caller;
+  std::vector<ForeignChange> changes;  // several tables: all or none
+};
+struct ForeignAnswer {
+  CommitSeq seq;  // 0: nothing had to be written
+  RunId run;
+  std::vector<table::TablePtr> tables;  // as the caller sees them now, in the order asked
+};
+// What is stored as the reply; built before the commit, when the new metadata is known.
+using ReplyOf = std::function<catalog::StoredReply(const std::vector<table::TablePtr>&)>;
+
+// Threads: any. In one transaction: pointers, lineage (run of kind "foreign": who, engine, what it
+// read where known, every file with its digest), outbox events, the stored reply. Files that the
+// client wrote are fsynced first. A caller with a run view commits to the view's staging refs.
+//   kConflict          a requirement does not hold, or another writer won (WH7066, WH7002)
+//   kPermissionDenied  see policy::Judge
+//   kInvalidInput, kNotFound (WH7101 no such table)
+//   kUnavailable       WH7003: the outcome is unknown; nothing may be deleted
+Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& commit,
+                                    const ReplyOf& reply = {});
+
+struct ForeignCreate {
+  Caller caller;
+  std::string name_space;
+  nlohmann::json request;  // the body of `POST …/tables`
+  bool stage = false;      // stage-create: answered with metadata, nothing kept but two folders
+};
+Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
+                                      const ReplyOf& reply = {});
+// Adopts a metadata.json inside the warehouse; `overwrite` moves a pointer that exists.
+Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
+                                        const std::string& name,
+                                        const std::string& metadata_location, bool overwrite,
+                                        const ReplyOf& reply = {});
+Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
+                   const std::optional<catalog::StoredReply>& reply = {});
+// A table or, if `kind` says so, a view.
+Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
+                     const std::string& new_name,
+                     const std::optional<catalog::StoredReply>& reply = {},
+                     catalog::PointerKind kind = catalog::PointerKind::kTable);
+Status ChangeNamespace(Workspace& workspace, const Caller& caller,
+                       const catalog::NamespaceChange& change,
+                       const std::optional<catalog::StoredReply>& reply = {});
+
+// ---- Views. A view's metadata.json (Iceberg view specification, version 1) is kept as JSON.
+struct ForeignView {
+  std::string metadata_location;
+  nlohmann::json metadata;
+};
+using ViewReplyOf = std::function<catalog::StoredReply(const ForeignView&)>;
+// `request` is the body of `POST …/views`: {name, location?, schema, view-version, properties?}.
+Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
+                               const nlohmann::json& request, const ViewReplyOf& reply = {});
+// `requirements` and `updates` as in `POST …/views/{view}`.
+Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
+                                const nlohmann::json& requirements, const nlohmann::json& updates,
+                                const ViewReplyOf& reply = {});
+Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
+                                 const std::string& name, const std::string& metadata_location,
+                                 const ViewReplyOf& reply = {});
+Result<ForeignView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name);
+Status DropView(Workspace& workspace, const Caller& caller, const std::string& name,
+                const std::optional<catalog::StoredReply>& reply = {});
+
+// A table as this caller sees it: through a run view, `main` is the staged snapshot.
+//   kNotFound  WH7101, also where the caller may not read the namespace at all
+Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
+                                    const std::string& name);
+}  // namespace weirhouse::engine

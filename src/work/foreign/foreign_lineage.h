@@ -1,0 +1,42 @@
+// What a judged commit of another engine leaves in the catalog beside the pointer: snapshots by
+// ref, and what the run read. Private to engine/.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "work/workspace/workspace.h"
+#include "rules/policy/policy.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+
+// A client may name what it read in its snapshot's summary: table names or "table@seq", separated
+// by commas.
+inline constexpr char kInputsSummaryKey[] = "weirhouse.inputs";
+inline constexpr std::size_t kInputsMax = 100;  // of one run; the rest is in the summary itself
+
+// What moved: one record for each snapshot that a ref gained, oldest first, so that every sequence
+// number on main is known; for a ref that went back, the snapshot it went to. `before` is nullptr
+// for a new table.
+std::vector<catalog::SnapshotRecord> SnapshotsGained(const table::TableMetadata* before,
+                                                     const table::TableMetadata& after,
+                                                     const policy::Judgement& judgement);
+
+// For the run's record: per moved ref its operation, snapshot, parent and rows.
+nlohmann::json DescribeChange(const policy::Judgement& judgement, const nlohmann::json& updates);
+
+// Edges snapshot → run: what the client says it read, and the former rows of a table that it
+// overwrote. Only nodes that exist.
+Result<std::vector<catalog::EdgeRecord>> InputsOf(Workspace& workspace,
+                                                  const table::TableMetadata* before,
+                                                  const policy::Judgement& judgement);
+
+// Rows that main gained, by evidence.
+std::int64_t RowsAddedToMain(const policy::Judgement& judgement);
+bool MovesMain(const policy::Judgement& judgement);
+}  // namespace weirhouse::engine

@@ -1,0 +1,97 @@
+// A client that knows no branches, through a run view.
+#include "testing/projects/foreign_fixture_test.h"
+#include "work/foreign/run_view.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+struct ForeignRunViewTest : SharedForeignTest {
+  // A caller with the token of a view of these tables.
+  Caller Through(const std::vector<std::string>& tables) {
+    auto opened = OpenRunView(*workspace, tables, "tester", std::nullopt);
+    EXPECT_OK(opened);
+    Caller caller = Writer();
+    caller.who.scopes.clear();
+    caller.who.view = opened->view.run;
+    caller.who.view_tables = tables;
+    return caller;
+  }
+  // As the tables look to `caller`.
+  std::int64_t RowsSeen(const Caller& caller, const std::string& name) {
+    const auto seen = LoadForeign(*workspace, caller, name);
+    EXPECT_OK(seen);
+    const auto scan = table::Scan::Plan(workspace->disk(), *seen, {});
+    EXPECT_OK(scan);
+    return scan->ReadAll().value()->num_rows();
+  }
+};
+
+TEST_F(ForeignRunViewTest, WhatIsStagedIsSeenThroughTheViewAlone) {
+  MakeNamespace("lab");
+  ASSERT_OK_AND(const auto trip, Create("lab", "trip"));
+  ASSERT_OK_AND(const auto stop, Create("lab", "stop"));
+  ASSERT_OK(Commit({WriteAppend(trip, 1, 5), WriteAppend(stop, 1, 5)}, Writer()));
+  const Caller caller = Through({"lab.trip", "lab.stop"});
+  const auto seen = [&](const std::string& name) {
+    return LoadForeign(*workspace, caller, name).value();
+  };
+  ASSERT_OK_AND(
+      const ForeignAnswer staged,
+      Commit({WriteAppend(seen("lab.trip"), 10, 3), WriteAppend(seen("lab.stop"), 10, 4)}, caller));
+  EXPECT_TRUE(staged.tables.at(0)->metadata_location.empty());
+  EXPECT_EQ(RowsSeen(caller, "lab.trip"), 8);
+  EXPECT_EQ(RowsSeen(caller, "lab.stop"), 9);
+  EXPECT_EQ(Rows("lab.trip"), 5);
+  EXPECT_EQ(Rows("lab.stop"), 5);
+  // A second statement builds on the first, and takes rows away.
+  ASSERT_OK(
+      Commit({WriteSnapshot(seen("lab.trip"),
+                            [](table::StagedWrite& write) { return write.RemoveAllFiles(); })},
+             caller));
+  EXPECT_EQ(RowsSeen(caller, "lab.trip"), 0);
+  EXPECT_EQ(Rows("lab.trip"), 5);
+
+  ASSERT_OK_AND(const auto commits,
+                workspace->catalog().Commits(CommitSeq(staged.seq.value() - 1), 1));
+  EXPECT_EQ(commits.at(0).layer, "open");
+  ASSERT_OK_AND(const auto snapshots, workspace->catalog().Snapshots("lab.stop"));
+  EXPECT_EQ(snapshots.back().ref, ViewStagingRef(*caller.who.view));
+  EXPECT_EQ(snapshots.back().added_rows, 4);
+  ASSERT_OK_AND(const auto now, workspace->catalog().SnapshotAsOf("lab.stop", LastSeq()));
+  EXPECT_EQ(now->total_rows, 5);
+}
+
+TEST_F(ForeignRunViewTest, AStaleStatementConflictsAsItWouldOnMain) {
+  MakeNamespace("lab");
+  ASSERT_OK(Create("lab", "trip"));
+  const Caller caller = Through({"lab.trip"});
+  ASSERT_OK_AND(const auto seen, LoadForeign(*workspace, caller, "lab.trip"));
+  const Written first = WriteAppend(seen, 1, 3);
+  const Written second = WriteAppend(seen, 10, 3);
+  ASSERT_OK(Commit({first}, caller));
+  const auto refused = Commit({second}, caller);
+  EXPECT_EQ(refused.status().code(), Code::kConflict) << refused.status().ToString();
+  EXPECT_EQ(RowsSeen(caller, "lab.trip"), 3);
+  EXPECT_EQ(Rows("lab.trip"), 0);
+}
+
+TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
+  MakeNamespace("lab");
+  ASSERT_OK(Create("lab", "trip"));
+  ASSERT_OK_AND(const auto stop, Create("lab", "stop"));
+  Caller caller = Through({"lab.trip"});
+  caller.who.scopes = {"*"};  // reads all
+  EXPECT_OK(LoadForeign(*workspace, caller, "lab.stop"));
+  EXPECT_EQ(Commit({WriteAppend(stop, 1, 3)}, caller).status().code(), Code::kPermissionDenied);
+  EXPECT_EQ(CreateForeign(*workspace, {caller, "lab", CreateBody("mine")}).status().code(),
+            Code::kPermissionDenied);
+  EXPECT_EQ(DropForeign(*workspace, caller, "lab.trip", false).code(), Code::kPermissionDenied);
+  ASSERT_OK_AND(const auto seen, LoadForeign(*workspace, caller, "lab.trip"));
+  const Written written = WriteAppend(seen, 1, 3);
+  ASSERT_OK(DiscardRunView(*workspace, *caller.who.view, "enough", "tester"));
+  EXPECT_EQ(Commit({written}, caller).status().error_code(), "WH7131");
+  EXPECT_EQ(Rows("lab.trip"), 0);
+}
+}  // namespace
+}  // namespace weirhouse::engine

@@ -1,0 +1,383 @@
+// Tables as other engines create, register, drop, rename and load them.
+#include <fmt/format.h>
+
+#include "ground/base/failpoint.h"
+#include "work/foreign/client_file.h"
+#include "work/foreign/foreign_commit.h"
+#include "work/foreign/foreign_lineage.h"
+#include "work/foreign/foreign_location.h"
+#include "work/foreign/foreign_name.h"
+#include "work/foreign/foreign_publication.h"
+#include "work/workspace/live_file.h"
+#include "work/foreign/run_view.h"
+#include "work/project/table_rules.h"
+#include "ground/platform/io/location.h"
+#include "ground/platform/io/open_folder.h"
+#include "ground/iceberg/update/metadata_update.h"
+
+namespace weirhouse::engine {
+namespace {
+using catalog::PointerKind;
+using nlohmann::json;
+
+constexpr int kDropAttemptsMax = 8;
+
+// ---- Create
+// -----------------------------------------------------------------------------------------------
+
+Result<std::string> NameIn(const json& request, std::string_view name_space) {
+  const auto name = request.is_object() ? request.find("name") : request.end();
+  if (!request.is_object() || name == request.end() || !name->is_string()) {
+    return MalformedRequest("a table to be created has no name");
+  }
+  WEIRHOUSE_TRY_STATUS(CheckNameLevel(name->get<std::string>()));
+  return fmt::format("{}.{}", name_space, name->get<std::string>());
+}
+
+// The request with its location as we write locations; one of our own if it has none.
+Result<std::string> Locate(Workspace& workspace, const std::string& name, json& request) {
+  const auto given = request.find("location");
+  if (given == request.end() || given->is_null()) return NewLocation(workspace, name);
+  if (!given->is_string()) return MalformedRequest("the location of a table is a text");
+  const std::string location = PlainLocation(given->get<std::string>());
+  request["location"] = location;
+  return location;
+}
+
+// What everyone who brings a new table must pass, before anything is written.
+Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
+                                   const policy::TableRules& rules,
+                                   const table::TableMetadata& metadata) {
+  policy::ProposedCommit proposed;
+  proposed.who = &caller.who;
+  proposed.table = metadata.name;
+  proposed.rules = rules;
+  proposed.after = &metadata;
+  WEIRHOUSE_TRY(proposed.other_locations, OtherLocations(workspace, metadata.name));
+  return policy::Judge(workspace.disk(), WarehouseOf(workspace), proposed);
+}
+
+// The pointer was taken between our look and the commit.
+Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Status& conflict) {
+  if (conflict.error_code() != "WH7002") return conflict;
+  WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
+  return conflict;
+}
+}  // namespace
+
+Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
+                                      const ReplyOf& reply) {
+  WEIRHOUSE_TRY_STATUS(CheckNamespaceName(create.name_space));
+  WEIRHOUSE_TRY(const std::string name, NameIn(create.request, create.name_space));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(create.caller.who, policy::Action::kCreateTable, name));
+  WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, create.name_space));
+  WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
+  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
+  json request = create.request;
+  const LakeUse lake;  // before the lock of locations, always
+  const auto locations = LockLocations();
+  WEIRHOUSE_TRY(const std::string location, Locate(workspace, name, request));
+  const ProcessTime now = workspace.clock().Now();
+  WEIRHOUSE_TRY(table::TableMetadata metadata,
+                table::MetadataOfCreate(request, name, location, workspace.random(), now));
+  WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace.project(), rules, metadata));
+  WEIRHOUSE_TRY(const policy::Judgement judgement,
+                JudgeNew(workspace, create.caller, rules, metadata));
+  if (create.stage) {
+    // Clients write their first files before the commit that makes the table, and make no folders.
+    WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/data"));
+    WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/metadata"));
+    auto staged = std::make_shared<const table::TableMetadata>(std::move(metadata));
+    if (reply) {
+      workspace.catalog().KeepReply(reply({staged})).Ignore("the first reply stays");
+    }
+    return table::TablePtr(std::move(staged));
+  }
+  ForeignPublication publication(workspace, create.caller, "create");
+  publication.Describe(name, std::nullopt,
+                       {{"location", metadata.location}, {"uuid", metadata.uuid}});
+  WEIRHOUSE_FAILPOINT("foreign.create.before_stage");
+  WEIRHOUSE_TRY(const table::StagedTable staged,
+                table::StageMetadata(workspace.disk(), nullptr, workspace.random(),
+                                     {std::move(metadata), {}, {}, true}, now));
+  publication.AddOwnFiles(staged.files);
+  publication.Identify(staged.change.metadata_location);
+  publication.request().tables.push_back(staged.change);
+  publication.request().settings = PlacesSetting(nullptr, staged.table.get());
+  if (reply) publication.request().reply = reply({staged.table});
+  const auto committed = publication.Commit();
+  if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());
+  if (committed->repeated) return LoadForeign(workspace, create.caller, name);
+  return staged.table;
+}
+
+// ---- Register
+// ---------------------------------------------------------------------------------------------
+namespace {
+Status CannotRegister(const std::string& path, const std::string& why) {
+  return Status(Code::kInvalidInput,
+                fmt::format("metadata file cannot be registered: {}: {}", why, path))
+      .WithError("WH7107");
+}
+
+// Reads a metadata.json that lies in the warehouse and agrees with itself.
+Result<table::TablePtr> ReadMetadata(Workspace& workspace, const std::string& name,
+                                     const std::string& path) {
+  // Before the file is opened: whether something is there outside is nobody's business.
+  WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
+  auto table = table::LoadTable(workspace.disk(), name, path);
+  if (!table.ok()) {
+    if (table.status().code() == Code::kUnavailable) return table.status();
+    return CannotRegister(path, table.status().message());
+  }
+  const std::string lies_in = LocationOfMetadata(path);
+  if (!lies_in.empty() && lies_in != (*table)->location) {
+    return CannotRegister(path, fmt::format("it lies in another table's folder, its location is {}",
+                                            (*table)->location));
+  }
+  for (const table::Snapshot& snapshot : (*table)->snapshots) {
+    const auto found = workspace.disk().Stat(LocalPathOf(snapshot.manifest_list));
+    if (!found.ok()) {
+      return CannotRegister(path, fmt::format("snapshot {} lacks its manifest list {}",
+                                              snapshot.id.value(), snapshot.manifest_list));
+    }
+  }
+  return table;
+}
+
+Status PublishRegistered(Workspace& workspace, const Caller& caller,
+                         const std::optional<catalog::TablePointer>& former,
+                         const table::TablePtr& table, const policy::Judgement& judgement,
+                         const ReplyOf& reply) {
+  const std::string& name = table->name;
+  ForeignPublication publication(workspace, caller, "register");
+  catalog::CommitRequest& request = publication.request();
+  ClientFiles files(workspace.disk());
+  WEIRHOUSE_TRY(std::vector<catalog::FileRecord> records, files.Record(*table, judgement));
+  WEIRHOUSE_TRY(records.emplace_back(),
+                files.RecordOne(name, table->metadata_location, "metadata"));
+  publication.AddClientFiles(records);
+  catalog::TableChange change{name, table->uuid, std::nullopt, table->metadata_location};
+  if (former && former->uuid == table->uuid) {
+    change.expected_metadata_location = former->metadata_location;
+  } else if (former) {
+    request.drops.push_back({name, former->metadata_location});
+  }
+  request.tables.push_back(change);
+  table::TablePtr before;
+  if (former) {
+    WEIRHOUSE_TRY(before, table::LoadTable(workspace.disk(), name, former->metadata_location));
+  }
+  request.settings = PlacesSetting(before.get(), table.get());
+  request.snapshots = SnapshotsGained(nullptr, *table, judgement);
+  publication.Describe(name, former ? std::optional(former->metadata_location) : std::nullopt,
+                       {{"metadata", table->metadata_location},
+                        {"change", DescribeChange(judgement, json::array())}});
+  publication.Identify(table->metadata_location);
+  publication.Identify(workspace.random().Uuid4());
+  if (MovesMain(judgement)) {
+    const policy::Layer layer = policy::LayerOf(name);
+    if (layer == policy::Layer::kProcessed) request.layer = "processed";
+    if (layer == policy::Layer::kRaw) request.layer = "raw";
+    request.events.push_back(
+        TableCommittedBy(caller, name, RowsAddedToMain(judgement), "register"));
+  }
+  if (reply) request.reply = reply({table});
+  return publication.Commit().status();
+}
+}  // namespace
+
+Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
+                                        const std::string& name,
+                                        const std::string& metadata_location, bool overwrite,
+                                        const ReplyOf& reply) {
+  WEIRHOUSE_TRY_STATUS(CheckTableName(name));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kRegisterTable, name));
+  WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, NamespaceOf(name)));
+  WEIRHOUSE_TRY(const auto former, workspace.catalog().FindTable(name));
+  if (former && (!overwrite || former->kind != PointerKind::kTable)) {
+    return NameTaken(name, former->kind, PointerKind::kTable);
+  }
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
+  WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
+  if (former) WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "registered over"));
+  const LakeUse lake;  // before the lock of locations, always
+  const auto locations = LockLocations();
+  WEIRHOUSE_TRY(const table::TablePtr table,
+                ReadMetadata(workspace, name, LocalPathOf(metadata_location)));
+  if (former && former->metadata_location == table->metadata_location) {
+    if (reply) workspace.catalog().KeepReply(reply({table})).Ignore("the first reply stays");
+    return table;
+  }
+  WEIRHOUSE_TRY(const policy::Judgement judgement, JudgeNew(workspace, caller, rules, *table));
+  const Status published = PublishRegistered(workspace, caller, former, table, judgement, reply);
+  if (!published.ok() && !former) return TakenMeanwhile(workspace, name, published);
+  if (!published.ok()) return published;
+  return table;
+}
+
+// ---- Drop and rename
+// --------------------------------------------------------------------------------------
+namespace {
+// Deletes what lies in a dropped table's own folder. No other table lies in it or around it. A link
+// is deleted, never what it leads to.
+void PurgeBelow(const storage::OpenFolder& folder, int depth) {
+  constexpr int kDepthMax = 64;
+  const auto entries = folder.List();
+  if (!entries.ok() || depth > kDepthMax) return;
+  for (const storage::Entry& entry : *entries) {
+    if (entry.kind != storage::EntryKind::kFolder) {
+      folder.RemoveFile(entry.name).Ignore("an orphan that the sweep finds");
+      continue;
+    }
+    if (const auto below = folder.Enter(entry.name); below.ok()) PurgeBelow(*below, depth + 1);
+    folder.RemoveEmptyFolder(entry.name).Ignore("an empty folder harms no one");
+  }
+}
+void Purge(storage::Disk& disk, const std::string& location) {
+  if (const auto folder = storage::OpenFolder::Open(location); folder.ok()) PurgeBelow(*folder, 0);
+  disk.Remove(location).Ignore("an empty folder harms no one");
+}
+
+// What the catalog knows to lie in `location`: released in the commit that drops the table, so that
+// a sweep finishes what a crash leaves undone.
+Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string& location) {
+  WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files,
+                workspace.catalog().Files(std::nullopt));
+  std::vector<std::string> paths;
+  for (const catalog::FileRecord& file : files) {
+    if (storage::IsInFolder(storage::CanonicalPath(file.path), location)) {
+      paths.push_back(file.path);
+    }
+  }
+  return paths;
+}
+}  // namespace
+
+namespace {
+Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
+                const std::optional<catalog::StoredReply>& reply) {
+  if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return NoSuchTable(name);
+  WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
+  if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(
+      caller.who, purge ? policy::Action::kPurgeTable : policy::Action::kDropTable, name));
+  const policy::TableRules rules = RulesOf(workspace.project(), name);
+  WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
+  const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
+  std::vector<std::string> released;
+  // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
+  std::unique_lock<std::mutex> locations;
+  if (purge) locations = LockLocations();
+  if (purge) {
+    if (!table.ok()) return table.status();
+    WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
+    WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), **table, others));
+    WEIRHOUSE_TRY(released, FilesIn(workspace, (*table)->location));
+  }
+  ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
+  publication.request().layer = "maintenance";
+  publication.request().drops.push_back({name, pointer->metadata_location});
+  publication.request().released_files = released;
+  publication.request().reply = reply;
+  // A table whose metadata is gone can still be dropped.
+  if (table.ok()) publication.request().settings = PlacesSetting(table->get(), nullptr);
+  publication.Describe(name, pointer->metadata_location, {{"purge", purge}});
+  publication.Identify(workspace.random().Uuid4());
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  if (purge) {
+    WEIRHOUSE_FAILPOINT("foreign.purge.before");
+    Purge(workspace.disk(), (*table)->location);
+    WEIRHOUSE_FAILPOINT("foreign.purge.after");
+    workspace.catalog().MarkRemoved(released).Ignore("the sweep finds them gone");
+  }
+  return Status();
+}
+
+Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string& name,
+                  const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
+                  PointerKind kind) {
+  const bool is_table = kind == PointerKind::kTable;
+  const policy::Action action =
+      is_table ? policy::Action::kRenameTable : policy::Action::kRenameView;
+  WEIRHOUSE_TRY_STATUS(CheckTableName(new_name));
+  const auto absent = [&] { return is_table ? NoSuchTable(name) : NoSuchView(name); };
+  if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return absent();
+  WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
+  if (!pointer || pointer->kind != kind) return absent();
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, action, name));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, action, new_name));
+  if (is_table && (policy::LayerOf(name) != policy::Layer::kOpen ||
+                   policy::LayerOf(new_name) != policy::Layer::kOpen)) {
+    return Status(Code::kPermissionDenied,
+                  fmt::format("tables of a layer keep their names: \"{}\" cannot become \"{}\"",
+                              name, new_name))
+        .WithError("WH7075")
+        .WithHint("create a table of the new name and copy the rows");
+  }
+  WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, NamespaceOf(new_name)));
+  WEIRHOUSE_TRY(const auto taken, workspace.catalog().FindTable(new_name));
+  if (taken) {
+    return Status(Code::kConflict,
+                  fmt::format("Cannot rename {} to {}. {} already exists", name, new_name,
+                              taken->kind == PointerKind::kTable ? "Table" : "View"))
+        .WithError("WH7102");
+  }
+  ForeignPublication publication(workspace, caller, "rename");
+  publication.request().layer = "maintenance";
+  publication.request().renames.push_back({name, new_name, pointer->metadata_location});
+  if (is_table) {
+    WEIRHOUSE_TRY(const table::TablePtr table,
+                  table::LoadTable(workspace.disk(), name, pointer->metadata_location));
+    table::TableMetadata renamed = *table;
+    renamed.name = new_name;
+    publication.request().settings = PlacesSetting(table.get(), nullptr);
+    for (auto& setting : PlacesSetting(nullptr, &renamed)) {
+      publication.request().settings.push_back(std::move(setting));
+    }
+  }
+  publication.request().reply = reply;
+  publication.Describe(name, pointer->metadata_location, {{"renamed", new_name}});
+  publication.Identify(workspace.random().Uuid4());
+  return publication.Commit().status();
+}
+
+// What is asked for does not depend on the state of the table: a commit that came between is no
+// reason to refuse it.
+template <typename Act>
+Status UntilNoOneComesBetween(const Act& act) {
+  for (int attempt = 1;; ++attempt) {
+    Status done = act();
+    if (done.error_code() != "WH7002" || attempt == kDropAttemptsMax) return done;
+  }
+}
+}  // namespace
+
+Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
+                   const std::optional<catalog::StoredReply>& reply) {
+  const LakeUse lake;  // before the lock of locations, always
+  return UntilNoOneComesBetween([&] { return DropOnce(workspace, caller, name, purge, reply); });
+}
+
+Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
+                     const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
+                     PointerKind kind) {
+  return UntilNoOneComesBetween(
+      [&] { return RenameOnce(workspace, caller, name, new_name, reply, kind); });
+}
+
+// ---- Load
+// -------------------------------------------------------------------------------------------------
+Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
+                                    const std::string& name) {
+  if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return NoSuchTable(name);
+  WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
+  if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
+  WEIRHOUSE_TRY(table::TablePtr table,
+                table::LoadTable(workspace.disk(), name, pointer->metadata_location));
+  if (!caller.who.view) return WithoutStaged(table);
+  WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, *caller.who.view));
+  return table::TablePtr(std::make_shared<const table::TableMetadata>(AsSeenThrough(view, *table)));
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,243 @@
+// Views of other engines: metadata files of their own under the same one transaction.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/json_depth.h"
+#include "work/foreign/client_file.h"
+#include "work/foreign/foreign_commit.h"
+#include "work/foreign/foreign_location.h"
+#include "work/foreign/foreign_name.h"
+#include "work/foreign/foreign_publication.h"
+#include "work/workspace/live_file.h"
+#include "ground/iceberg/view/view_metadata.h"
+
+namespace weirhouse::engine {
+namespace {
+using catalog::PointerKind;
+using nlohmann::json;
+
+constexpr int kViewAttemptsMax = 8;
+constexpr std::int64_t kViewBytesMax = 64 << 20;
+
+Status MalformedView(const std::string& path, std::string_view why) {
+  return Status(Code::kInvalidInput, fmt::format("view metadata cannot be used: {}: {}", why, path))
+      .WithError("WH7107");
+}
+
+Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
+  WEIRHOUSE_TRY(const storage::FileInfo info, workspace.disk().Stat(path));
+  if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
+  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(path));
+  if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
+  json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
+  const Status checked = CheckViewMetadata(metadata);
+  if (!checked.ok()) return MalformedView(path, checked.message());
+  return metadata;
+}
+
+Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& caller,
+                                          const std::string& name) {
+  if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return NoSuchView(name);
+  WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
+  if (!pointer || pointer->kind != PointerKind::kView) return NoSuchView(name);
+  return *pointer;
+}
+
+// The view's location and `write.metadata.path`, judged as a table's are.
+Status CheckPlaces(Workspace& workspace, const std::string& name, const json& metadata) {
+  table::TableMetadata places;
+  places.name = name;
+  places.location = metadata.at("location").get<std::string>();
+  const auto properties = metadata.find("properties");
+  if (properties != metadata.end()) {
+    for (const auto& [key, value] : properties->items()) {
+      places.properties[key] = value.get<std::string>();
+    }
+  }
+  WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
+  return policy::CheckLocations(WarehouseOf(workspace), places, others);
+}
+
+// The number that the next metadata file's name begins with.
+int NextVersion(std::string_view former) {
+  const auto slash = former.rfind('/');
+  const std::string_view file = slash == std::string_view::npos ? former : former.substr(slash + 1);
+  int version = -1;
+  std::from_chars(file.data(), file.data() + file.size(), version);
+  return version < 0 || version > 99'998 ? 0 : version + 1;
+}
+
+std::string MetadataFolder(const json& metadata) {
+  const auto properties = metadata.find("properties");
+  if (properties != metadata.end() && properties->contains("write.metadata.path")) {
+    return PlainLocation((*properties)["write.metadata.path"].get<std::string>());
+  }
+  return metadata.at("location").get<std::string>() + "/metadata";
+}
+
+// One view's metadata written and its pointer moved. `former` is absent for a new view.
+Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
+                                const std::optional<catalog::TablePointer>& former, json metadata,
+                                const ViewReplyOf& reply) {
+  ForeignPublication publication(workspace, caller, former ? "replace view" : "create view");
+  ForeignView view;
+  view.metadata_location =
+      fmt::format("{}/{:05}-{}.metadata.json", MetadataFolder(metadata),
+                  former ? NextVersion(former->metadata_location) : 0, workspace.random().Uuid4());
+  view.metadata = std::move(metadata);
+  const std::string bytes = view.metadata.dump(-1, ' ', false, json::error_handler_t::replace);
+  WEIRHOUSE_FAILPOINT("foreign.view.before_write");
+  WEIRHOUSE_TRY_STATUS(workspace.disk().Write(view.metadata_location, bytes));
+  catalog::FileRecord file;
+  file.path = view.metadata_location;
+  file.table = name;
+  file.kind = "metadata";
+  file.size_bytes = static_cast<std::int64_t>(bytes.size());
+  file.sha256 = Sha256Of(bytes);
+  publication.AddOwnFiles({file});
+  catalog::TableChange change;
+  change.name = name;
+  change.uuid = view.metadata.at("view-uuid").get<std::string>();
+  if (former) change.expected_metadata_location = former->metadata_location;
+  change.metadata_location = view.metadata_location;
+  change.kind = PointerKind::kView;
+  publication.request().tables.push_back(change);
+  publication.Describe(name, change.expected_metadata_location,
+                       {{"view", change.uuid}, {"metadata", view.metadata_location}});
+  publication.Identify(view.metadata_location);
+  if (reply) publication.request().reply = reply(view);
+  WEIRHOUSE_TRY(const catalog::CommitAnswer committed, publication.Commit());
+  if (committed.repeated) return LoadView(workspace, caller, name);
+  return view;
+}
+
+Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Status& status) {
+  if (status.error_code() != "WH7002") return status;
+  WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kView));
+  return status;
+}
+
+Status CheckMayBeMade(Workspace& workspace, const Caller& caller, const std::string& name) {
+  WEIRHOUSE_TRY_STATUS(CheckTableName(name));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kCreateView, name));
+  WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, NamespaceOf(name)));
+  return CheckNameFree(workspace, name, PointerKind::kView);
+}
+
+// Once, on the state that stands now.
+Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
+                                const json& requirements, const json& updates,
+                                const ViewReplyOf& reply) {
+  WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kReplaceView, name));
+  WEIRHOUSE_TRY(const json base, ReadViewFile(workspace, pointer.metadata_location));
+  WEIRHOUSE_TRY_STATUS(CheckViewRequirements(base, requirements));
+  WEIRHOUSE_TRY(json next, ApplyViewUpdates(base, updates, workspace.clock().Now()));
+  if (next == base) {
+    ForeignView view{pointer.metadata_location, base};
+    if (reply) workspace.catalog().KeepReply(reply(view)).Ignore("the first reply stays");
+    return view;
+  }
+  next["location"] = PlainLocation(next.at("location").get<std::string>());
+  std::unique_lock<std::mutex> locations;
+  if (next.at("location") != base.at("location") || MetadataFolder(next) != MetadataFolder(base)) {
+    locations = LockLocations();
+    WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, next));
+  }
+  return PublishView(workspace, caller, name, pointer, std::move(next), reply);
+}
+}  // namespace
+
+Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
+                               const json& request, const ViewReplyOf& reply) {
+  WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
+  const LakeUse lake;  // before the lock of locations, always
+  const auto locations = LockLocations();
+  const auto given = request.is_object() ? request.find("location") : request.end();
+  std::string location;
+  if (given != request.end() && given->is_string()) {
+    location = PlainLocation(given->get<std::string>());
+  } else {
+    WEIRHOUSE_TRY(location, NewLocation(workspace, name));
+  }
+  WEIRHOUSE_TRY(json metadata, NewViewMetadata(request, location, workspace.random().Uuid4(),
+                                               workspace.clock().Now()));
+  WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, metadata));
+  auto view = PublishView(workspace, caller, name, std::nullopt, std::move(metadata), reply);
+  if (!view.ok()) return TakenMeanwhile(workspace, name, view.status());
+  return view;
+}
+
+Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
+                                const json& requirements, const json& updates,
+                                const ViewReplyOf& reply) {
+  const LakeUse lake;  // before the lock of locations, always
+  for (int attempt = 1;; ++attempt) {
+    auto view = ReplaceOnce(workspace, caller, name, requirements, updates, reply);
+    if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
+      return view;
+    }
+  }
+}
+
+Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
+                                 const std::string& name, const std::string& metadata_location,
+                                 const ViewReplyOf& reply) {
+  WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
+  const std::string path = LocalPathOf(metadata_location);
+  const LakeUse lake;  // before the lock of locations, always
+  const auto locations = LockLocations();
+  WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
+  auto metadata = ReadViewFile(workspace, path);
+  if (!metadata.ok() && metadata.status().code() == Code::kNotFound) {
+    return MalformedView(path, "it is not there");
+  }
+  if (!metadata.ok()) return metadata.status();
+  const std::string lies_in = LocationOfMetadata(path);
+  if (!lies_in.empty() && lies_in != PlainLocation(metadata->at("location").get<std::string>())) {
+    return MalformedView(path, "it lies in another view's folder");
+  }
+  WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, *metadata));
+  ForeignView view{path, *std::move(metadata)};
+  ForeignPublication publication(workspace, caller, "register view");
+  catalog::TableChange change;
+  change.name = name;
+  change.uuid = view.metadata.at("view-uuid").get<std::string>();
+  change.metadata_location = path;
+  change.kind = PointerKind::kView;
+  publication.request().tables.push_back(change);
+  publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
+  publication.Identify(workspace.random().Uuid4());
+  WEIRHOUSE_TRY(const catalog::FileRecord file,
+                ClientFiles(workspace.disk()).RecordOne(name, path, "metadata"));
+  publication.AddClientFiles({file});
+  if (reply) publication.request().reply = reply(view);
+  const auto committed = publication.Commit();
+  if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());
+  return view;
+}
+
+Result<ForeignView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name) {
+  WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
+  ForeignView view;
+  view.metadata_location = pointer.metadata_location;
+  WEIRHOUSE_TRY(view.metadata, ReadViewFile(workspace, pointer.metadata_location));
+  return view;
+}
+
+Status DropView(Workspace& workspace, const Caller& caller, const std::string& name,
+                const std::optional<catalog::StoredReply>& reply) {
+  WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
+  WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kDropView, name));
+  ForeignPublication publication(workspace, caller, "drop view");
+  publication.request().layer = "maintenance";
+  publication.request().drops.push_back({name, pointer.metadata_location});
+  publication.request().reply = reply;
+  publication.Describe(name, pointer.metadata_location, {{"view", pointer.uuid}});
+  publication.Identify(workspace.random().Uuid4());
+  return publication.Commit().status();
+}
+}  // namespace weirhouse::engine

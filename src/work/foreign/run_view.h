@@ -1,0 +1,76 @@
+// Write, audit, publish for engines that know no branches: the same tables under a prefix of their
+// own, where `main` is a staging ref. `publish` judges what was staged and moves all tables in one
+// commit, or leaves the staging refs and says why.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "work/workspace/workspace.h"
+#include "rules/policy/policy.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+
+struct RunView {
+  RunId run;                        // "r12": also the prefix
+  std::vector<std::string> tables;  // that may be written through it
+  std::string opened_by;
+  ProcessTime opened_at{};
+  std::string state;    // open | published | discarded
+  std::string problem;  // open: why it was not published when that was last asked; discarded: why
+  std::map<std::string, SnapshotId> base;  // main of each table when it was first staged; 0: empty
+};
+struct OpenedView {
+  RunView view;
+  std::string token;  // shown once; lives as long as the view, at most `lifetime`
+};
+// `lifetime` of the token: a day where nothing is said.
+//   kNotFound          WH7101: no such table
+//   kPermissionDenied  WH7113: a definition makes the table, or it belongs to the system
+Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::string>& tables,
+                               const std::string& who,
+                               std::optional<std::chrono::seconds> lifetime);
+Result<RunView> FindRunView(Workspace& workspace, RunId run);  // kNotFound WH7110
+Result<std::vector<RunView>> RunViews(Workspace& workspace);   // newest first
+
+struct ViewVerdict {
+  bool published = false;
+  std::string message;  // for people: which gate and check failed, and what to do next
+  std::vector<catalog::VerdictRecord> verdicts;
+};
+// Judges and, if all gates pass, publishes all tables in one commit, with verdicts, metrics,
+// lineage and events. If a gate fails nothing moves; the view stays open, so that it can be mended.
+//   kConflict      main of a table, or its schema, moved since it was staged (WH7111): open a new
+//                  view and write again; WH7114: published or discarded already
+//   kInvalidInput  WH7115: nothing was staged
+Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who);
+Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
+                      const std::string& who);
+
+// ---- Where clients find the project's catalog
+// The daemon that serves `root` says where it listens ("http://127.0.0.1:8642"); empty: no more.
+Status NoteAddress(const std::string& root, const std::string& address);
+// That address, or the default one where no daemon says any.
+std::string AddressOf(const std::string& root);
+
+// ---- The mapping (reference: iceberg-rest.md section 5). Pure.
+std::string ViewStagingRef(RunId run);  // "staging-r12"
+// The table as the view's clients see it: refs.main, current-snapshot-id and snapshot-log are those
+// of the staging ref, if it exists; metadata_location is empty.
+table::TableMetadata AsSeenThrough(const RunView& view, const table::TableMetadata& table);
+// The table as all others see it. While main is empty, rows that are only staged are left out
+// altogether: DuckDB reads the newest snapshot there is of a table whose log is empty.
+table::TablePtr WithoutStaged(const table::TablePtr& table);
+// What a client of the view asked for, in terms of the table: main → staging in set-snapshot-ref
+// and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
+Status MapThrough(const RunView& view, const table::TableMetadata& table,
+                  nlohmann::json& requirements, nlohmann::json& updates);
+}  // namespace weirhouse::engine

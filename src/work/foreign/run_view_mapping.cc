@@ -1,0 +1,303 @@
+// What clients of a run view see and ask for, in terms of the tables. Pure.
+//
+// All that a view holds back lies in the table's own metadata, so that it moves with the pointer in
+// one transaction and no second place can disagree: the rows in the staging ref; main as it stood
+// when the first of them was staged, the schema to come and changes of properties in properties
+// under "weirhouse.staged.<run>.", which neither side of the view is shown as what they are.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ground/base/text.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/foreign/run_view.h"
+#include "work/foreign/run_view_state.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+using table::TableMetadata;
+
+std::string Lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+Status Refuse(const RunView& view, const TableMetadata& table, std::string what, std::string hint) {
+  return Status(Code::kPermissionDenied, fmt::format("{} not through the run view {}: table \"{}\"",
+                                                     what, ToString(view.run), table.name))
+      .WithError("WH7112")
+      .WithHint(std::move(hint));
+}
+
+Status Malformed(const json::exception& error) {
+  return Status(Code::kInvalidInput,
+                fmt::format("the change of a table is malformed: {}", error.what()))
+      .WithError("WH7061");
+}
+
+bool SameShape(const table::Schema& a, const table::Schema& b) {
+  return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
+}
+
+constexpr std::size_t kActionShownMax = 60;
+constexpr std::string_view kStagingRefs = "staging-r";  // of run views and of halted batches
+
+// Translates the updates of one request. Throws what nlohmann throws at malformed ones.
+class UpdateMapper {
+ public:
+  UpdateMapper(const RunView& view, const TableMetadata& table)
+      : view_(view), table_(table), prefix_(StagedPrefix(view.run)), schemas_(table.schemas) {}
+
+  Status Map(json& updates) {
+    json mapped = json::array();
+    for (const json& update : updates) WEIRHOUSE_TRY_STATUS(Add(update, mapped));
+    if (!held_.empty()) mapped.push_back({{"action", "set-properties"}, {"updates", held_}});
+    if (!dropped_.empty()) {
+      mapped.push_back({{"action", "remove-properties"}, {"removals", dropped_}});
+    }
+    updates = std::move(mapped);
+    return Status();
+  }
+
+ private:
+  Status Add(const json& update, json& mapped) {
+    // Clients spell actions in any case.
+    const std::string action = Lower(update.at("action").get<std::string>());
+    static const std::set<std::string> kInvisible = {
+        "assign-uuid",       "add-spec",       "add-sort-order",
+        "add-snapshot",      "set-statistics", "set-partition-statistics",
+        "add-encryption-key"};
+    if (action == "set-snapshot-ref") return MapRef(update, mapped);
+    if (action == "set-current-schema") return HoldSchema(update);
+    if (action == "set-properties") return HoldProperties(update.at("updates"));
+    if (action == "remove-properties") return HoldRemovals(update.at("removals"));
+    if (action == "add-schema") NoteSchema(update);
+    if (action == "set-default-spec" && update.at("spec-id") == table_.default_spec_id) {
+      return Status();
+    }
+    if (action == "set-default-sort-order" &&
+        update.at("sort-order-id") == table_.default_sort_order_id) {
+      return Status();
+    }
+    if (action == "set-location" && update.at("location") == table_.location) return Status();
+    if (action == "add-schema" || kInvisible.count(action) != 0) {
+      mapped.push_back(update);
+      return Status();
+    }
+    return Refuse(view_, table_,
+                  fmt::format("\"{}\" would reach all readers at once, and goes",
+                              EscapeControl(action.substr(0, kActionShownMax))),
+                  "stage rows here; change the table itself at the normal address");
+  }
+
+  Status MapRef(const json& update, json& mapped) {
+    if (update.at("ref-name") != "main") {
+      return Refuse(view_, table_, "branches and tags are set", "write to main: it is staged");
+    }
+    json staged = update;
+    staged["ref-name"] = ViewStagingRef(view_.run);
+    mapped.push_back(std::move(staged));
+    if (table_.FindRef(ViewStagingRef(view_.run)) == nullptr) {
+      const table::Snapshot* main = table_.current_snapshot();
+      held_[prefix_ + kStagedBase] = main == nullptr ? "0" : std::to_string(main->id.value());
+    }
+    return Status();
+  }
+
+  // The id that the schema will have: that of an equal one, else the next.
+  void NoteSchema(const json& update) {
+    auto schema = table::Schema::FromJson(update.at("schema"));
+    if (!schema.ok()) return;  // whoever applies it says what is wrong
+    int next = 0;
+    for (const table::Schema& known : schemas_) {
+      if (SameShape(known, *schema)) {
+        last_added_ = known.schema_id;
+        return;
+      }
+      next = std::max(next, known.schema_id + 1);
+    }
+    schema->schema_id = next;
+    last_added_ = next;
+    schemas_.push_back(std::move(schema).value());
+  }
+
+  Status HoldSchema(const json& update) {
+    int id = update.at("schema-id").get<int>();
+    if (id == -1) {
+      if (!last_added_) {
+        return Status(Code::kInvalidInput,
+                      "set-current-schema asks for the last schema added, and none was")
+            .WithError("WH7061");
+      }
+      id = *last_added_;
+    }
+    held_[prefix_ + kStagedSchema] = std::to_string(id);
+    return Status();
+  }
+
+  Status HoldProperties(const json& updates) {
+    for (const auto& [key, value] : updates.items()) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedSet, key, value.get<std::string>(), kStagedRemove));
+    }
+    return Status();
+  }
+  Status HoldRemovals(const json& removals) {
+    for (const json& key : removals) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedRemove, key.get<std::string>(), "", kStagedSet));
+    }
+    return Status();
+  }
+  // The later word counts: `undone` is what an earlier one held of the same key.
+  Status Hold(std::string_view what, const std::string& key, std::string value,
+              std::string_view undone) {
+    if (key.starts_with(kStagedProperties)) {
+      return Refuse(
+          view_, table_,
+          fmt::format("the property \"{}\" is kept by the view, and set", EscapeControl(key)),
+          "choose another name");
+    }
+    const std::string other = prefix_ + std::string(undone) + key;
+    held_[prefix_ + std::string(what) + key] = std::move(value);
+    held_.erase(other);
+    if (table_.properties.count(other) != 0) dropped_.push_back(other);
+    std::erase(dropped_, prefix_ + std::string(what) + key);
+    return Status();
+  }
+
+  const RunView& view_;
+  const TableMetadata& table_;
+  const std::string prefix_;
+  std::vector<table::Schema> schemas_;
+  std::optional<int> last_added_;
+  std::map<std::string, std::string> held_;
+  std::vector<std::string> dropped_;
+};
+
+// The log as if the staged rows had been committed to main: the chain of parents, oldest first.
+std::vector<std::pair<std::int64_t, SnapshotId>> LogOf(const TableMetadata& table,
+                                                       const table::Snapshot& head) {
+  std::vector<std::pair<std::int64_t, SnapshotId>> log;
+  const table::Snapshot* at = &head;
+  while (at != nullptr && log.size() <= table.snapshots.size()) {
+    log.emplace_back(at->timestamp_ms, at->id);
+    at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
+  }
+  std::reverse(log.begin(), log.end());
+  return log;
+}
+
+// Where main has a history, clients go by it.
+bool HidesStaged(const TableMetadata& table) {
+  return table.current_snapshot() == nullptr &&
+         std::any_of(table.refs.begin(), table.refs.end(),
+                     [](const auto& ref) { return ref.first.starts_with(kStagingRefs); });
+}
+
+TableMetadata HideStaged(const TableMetadata& table) {
+  TableMetadata seen = table;
+  std::erase_if(seen.refs, [](const auto& ref) { return ref.first.starts_with(kStagingRefs); });
+  std::set<SnapshotId> reached;
+  for (const auto& [name, ref] : seen.refs) {
+    const table::Snapshot* at = table.FindSnapshot(ref.snapshot);
+    while (at != nullptr && reached.insert(at->id).second) {
+      at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
+    }
+  }
+  std::erase_if(seen.snapshots,
+                [&](const table::Snapshot& snapshot) { return reached.count(snapshot.id) == 0; });
+  return seen;
+}
+}  // namespace
+
+std::string ViewStagingRef(RunId run) { return StagingRef(run); }
+
+std::string StagedPrefix(RunId run) {
+  return fmt::format("{}{}.", kStagedProperties, ToString(run));
+}
+
+HeldChange HeldBy(RunId run, const TableMetadata& table) {
+  HeldChange held;
+  held.head = table.FindRef(ViewStagingRef(run));
+  const std::string prefix = StagedPrefix(run);
+  for (auto at = table.properties.lower_bound(prefix);
+       at != table.properties.end() && at->first.starts_with(prefix); ++at) {
+    held.keys.push_back(at->first);
+    const std::string_view key = std::string_view(at->first).substr(prefix.size());
+    if (key == kStagedBase) {
+      held.base = SnapshotId(std::strtoll(at->second.c_str(), nullptr, 10));
+    } else if (key == kStagedSchema) {
+      const int id = static_cast<int>(std::strtol(at->second.c_str(), nullptr, 10));
+      const bool known = std::any_of(table.schemas.begin(), table.schemas.end(),
+                                     [&](const table::Schema& one) { return one.schema_id == id; });
+      if (known) held.schema_id = id;
+    } else if (key.starts_with(kStagedSet)) {
+      held.set[std::string(key.substr(kStagedSet.size()))] = at->second;
+    } else if (key.starts_with(kStagedRemove)) {
+      held.removed.emplace_back(key.substr(kStagedRemove.size()));
+    }
+  }
+  return held;
+}
+
+table::TablePtr WithoutStaged(const table::TablePtr& table) {
+  return HidesStaged(*table) ? std::make_shared<const TableMetadata>(HideStaged(*table)) : table;
+}
+
+TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
+  const HeldChange held = HeldBy(view.run, table);
+  TableMetadata seen = held.head == nullptr && HidesStaged(table) ? HideStaged(table) : table;
+  seen.metadata_location.clear();
+  std::erase_if(seen.properties,
+                [](const auto& property) { return property.first.starts_with(kStagedProperties); });
+  for (const auto& [key, value] : held.set) seen.properties[key] = value;
+  for (const std::string& key : held.removed) seen.properties.erase(key);
+  if (held.schema_id) seen.current_schema_id = *held.schema_id;
+  if (held.head != nullptr) {
+    seen.refs["main"] = table::SnapshotRef{held.head->id, "branch", {}, {}, {}};
+    seen.refs.erase(ViewStagingRef(view.run));
+    seen.snapshot_log = LogOf(table, *held.head);
+    seen.last_updated_ms = std::max(seen.last_updated_ms, held.head->timestamp_ms);
+  }
+  return seen;
+}
+
+Status MapThrough(const RunView& view, const TableMetadata& table, json& requirements,
+                  json& updates) {
+  try {
+    const HeldChange held = HeldBy(view.run, table);
+    json mapped = json::array();
+    for (const json& requirement : requirements) {
+      json one = requirement;
+      const std::string type = Lower(requirement.at("type").get<std::string>());
+      if (type == "assert-ref-snapshot-id" && requirement.at("ref") == "main" &&
+          held.head != nullptr) {
+        one["ref"] = ViewStagingRef(view.run);
+      }
+      if (type == "assert-current-schema-id" && held.schema_id) {
+        // The real one is not what the client saw. What it saw is judged here, on the same base.
+        if (requirement.at("current-schema-id") != *held.schema_id) {
+          return Status(Code::kConflict,
+                        fmt::format("current schema id changed: expected {}, found {}",
+                                    requirement.at("current-schema-id").dump(), *held.schema_id))
+              .WithError("WH7060");
+        }
+        continue;
+      }
+      mapped.push_back(std::move(one));
+    }
+    UpdateMapper mapper(view, table);
+    json mapped_updates = updates;
+    WEIRHOUSE_TRY_STATUS(mapper.Map(mapped_updates));
+    requirements = std::move(mapped);
+    updates = std::move(mapped_updates);
+    return Status();
+  } catch (const json::exception& error) {
+    return Malformed(error);
+  }
+}
+}  // namespace weirhouse::engine

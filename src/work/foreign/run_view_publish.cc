@@ -1,0 +1,433 @@
+// Publishing a run view: its rows are judged against main as a batch of our own would be, then one
+// commit moves all tables, or none.
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ground/base/failpoint.h"
+#include "ground/catalog/moment.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/arrow_rows.h"
+#include "work/foreign/conformity.h"
+#include "work/workspace/external_table.h"
+#include "work/foreign/foreign_lineage.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/foreign/run_view.h"
+#include "work/foreign/run_view_state.h"
+#include "work/workspace/source_change.h"
+#include "work/project/table_rules.h"
+#include "work/pipeline/batch/table_work.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/read/snapshot_change.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+using RowsPtr = std::shared_ptr<arrow::Table>;
+
+constexpr std::size_t kValueShownMax = 200;
+constexpr int kPublishAttemptsMax = 4;  // each judges anew what clients staged meanwhile
+
+// One table's share of a view.
+struct StagedPart {
+  std::string name;
+  table::TablePtr table;                                  // as it is
+  table::TablePtr seen;                                   // as it will be
+  HeldChange held;                                        // into `table`
+  const transform::CheckedTransform* external = nullptr;  // with a contract and gates, else null
+  RowsPtr added;  // rows that this view adds: of external tables
+};
+
+class ViewPublisher {
+ public:
+  ViewPublisher(Workspace& workspace, PipelineState& state, const RunView& view,
+                const std::string& who)
+      : workspace_(workspace), state_(state), view_(view), who_(who) {}
+
+  Result<ViewVerdict> Run() {
+    WEIRHOUSE_TRY_STATUS(Load());
+    WEIRHOUSE_TRY_STATUS(Judge());
+    ViewVerdict verdict;
+    verdict.message = Problem();
+    verdict.published = verdict.message.empty();
+    WEIRHOUSE_FAILPOINT("run_view.judged");
+    WEIRHOUSE_TRY_STATUS(verdict.published ? Publish() : NoteFailure(verdict.message));
+    verdict.verdicts = verdicts_;
+    return verdict;
+  }
+
+ private:
+  Status Load();
+  Status CheckNotMoved(const StagedPart& part) const;
+  Status ReadAdded(StagedPart& part) const;
+  Status Judge();
+  Status JudgeGate(const gate::GateDefinition& gate, const StagedPart& part);
+  Result<RowsPtr> RowsOf(const std::string& table, const std::vector<std::string>& columns);
+  Result<EventTime> BatchEnd() const;
+  std::string Problem() const;
+  Status Publish();
+  Status Stage(const StagedPart& part, Publication& publication) const;
+  Status AddLineage(catalog::CommitRequest& request) const;
+  Status NoteFailure(const std::string& message);
+
+  Workspace& workspace_;
+  PipelineState& state_;
+  const RunView& view_;
+  const std::string& who_;
+  std::vector<StagedPart> parts_;
+  CommitSeq upto_;  // as of which everything else is read
+  EventTime batch_end_{};
+  std::vector<catalog::VerdictRecord> verdicts_;
+  std::vector<gate::GateReport> reports_;
+  std::vector<const gate::GateDefinition*> judged_;
+};
+
+Status ViewPublisher::Load() {
+  std::vector<table::TablePtr> tables;
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace_.catalog(), [&]() -> Status {
+    WEIRHOUSE_TRY(upto_, workspace_.catalog().LastSeq());
+    for (const std::string& name : view_.tables) {
+      WEIRHOUSE_TRY(tables.emplace_back(), workspace_.LoadTable(name));
+    }
+    return Status();
+  }));
+  for (const table::TablePtr& table : tables) {
+    const std::string& name = table->name;
+    StagedPart part;
+    part.name = name;
+    part.table = table;
+    part.held = HeldBy(view_.run, *part.table);
+    if (part.held.empty()) continue;
+    WEIRHOUSE_TRY_STATUS(CheckNotMoved(part));
+    part.seen = std::make_shared<const table::TableMetadata>(AsSeenThrough(view_, *part.table));
+    part.external = FindExternal(workspace_.project(), name);
+    WEIRHOUSE_TRY_STATUS(ReadAdded(part));
+    parts_.push_back(std::move(part));
+  }
+  if (parts_.empty()) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("nothing was staged through the run view {}", ToString(view_.run)))
+        .WithError("WH7115")
+        .WithHint("write through its address with its token, or discard it");
+  }
+  WEIRHOUSE_TRY(batch_end_, BatchEnd());
+  return Status();
+}
+
+Status Moved(const RunView& view, const std::string& table, std::string_view what) {
+  return Status(
+             Code::kConflict,
+             fmt::format("{} of the table \"{}\" changed since the run view {} staged rows for it",
+                         what, table, ToString(view.run)))
+      .WithError("WH7111")
+      .WithHint(
+          "what its gate would judge is not what readers would get: discard the view, open a "
+          "new one and write again");
+}
+
+Status ViewPublisher::CheckNotMoved(const StagedPart& part) const {
+  const table::Snapshot* main = part.table->current_snapshot();
+  const SnapshotId now = main == nullptr ? SnapshotId(0) : main->id;
+  if (part.held.head != nullptr && part.held.base != now) return Moved(view_, part.name, "main");
+  if (!part.held.schema_id) return Status();
+  // The schema to come must hold all that the table has got meanwhile.
+  for (const table::Schema& schema : part.table->schemas) {
+    if (schema.schema_id != *part.held.schema_id) continue;
+    for (const table::Field& field : part.table->schema().fields) {
+      if (schema.FindById(field.id) == nullptr) return Moved(view_, part.name, "the schema");
+    }
+  }
+  return Status();
+}
+
+Status ViewPublisher::ReadAdded(StagedPart& part) const {
+  if (part.external == nullptr || part.held.head == nullptr) return Status();
+  const table::Snapshot* main = part.table->current_snapshot();
+  if (main != nullptr) {
+    WEIRHOUSE_TRY(const SourceChange change,
+                  CompareRows(workspace_.disk(), part.seen, main->id, part.held.head->id,
+                              part.external->declared, EqualityDeletes::kRead));
+    part.added = change.rows;
+    return Status();
+  }
+  table::ScanOptions options;
+  options.columns = part.external->declared;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), part.seen, options));
+  WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
+  part.added = PlainRows(rows);
+  return Status();
+}
+
+// A table as this view would leave it, others as they are.
+Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
+                                      const std::vector<std::string>& columns) {
+  for (const Seed& seed : workspace_.project().seeds) {
+    if (table == "ref." + seed.name) return seed.rows;
+  }
+  for (const StagedPart& part : parts_) {
+    if (part.name != table) continue;
+    table::ScanOptions options;
+    options.columns = columns;
+    if (columns.empty() && part.external != nullptr) options.columns = part.external->declared;
+    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), part.seen, options));
+    WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
+    return PlainRows(rows);
+  }
+  if (const auto* external = FindExternal(workspace_.project(), table))
+    return ExternalRowsAsOf(workspace_, *external, upto_, columns);
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  if (!existing) return EmptyRowsOf(workspace_, table, columns);
+  return state_.tables.Rows(table, columns);
+}
+
+Result<EventTime> ViewPublisher::BatchEnd() const {
+  std::optional<std::int64_t> newest;
+  for (const StagedPart& part : parts_) {
+    if (part.added == nullptr) continue;
+    const auto time = NewestTime(*part.added, part.external->definition);
+    if (time) newest = std::max(newest.value_or(*time), *time);
+  }
+  if (newest) return EventTimeOfMicros(*newest + 1);
+  WEIRHOUSE_TRY(const EventTime now, workspace_.Now());
+  return now != EventTime::min() ? now : EventTimeOfMicros(Micros(workspace_.clock().Now()));
+}
+
+Status ViewPublisher::Judge() {
+  const ProjectDefinition& project = workspace_.project();
+  for (const StagedPart& part : parts_) {
+    if (part.added == nullptr) continue;
+    const auto contract = project.contracts.at(part.external->definition.contract->name);
+    WEIRHOUSE_TRY(catalog::VerdictRecord verdict, JudgeConformity(contract, part.name, *part.added,
+                                                                  ToString(view_.run), batch_end_));
+    verdicts_.push_back(std::move(verdict));
+    for (const gate::GateDefinition& gate : project.gates) {
+      if (gate.table == part.name) WEIRHOUSE_TRY_STATUS(JudgeGate(gate, part));
+    }
+  }
+  return Status();
+}
+
+Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPart& part) {
+  const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
+  if (judged.checks.empty()) return Status();  // the profile skips all of it
+  gate::GateInput input;
+  input.batch = ToString(view_.run);
+  input.batch_end = batch_end_;
+  input.now = workspace_.project().replay_clock
+                  ? batch_end_
+                  : EventTimeOfMicros(Micros(workspace_.clock().Now()));
+  input.this_rows = part.added;
+  input.key_columns = part.external->definition.key_columns();
+  input.this_table = [&](const std::vector<std::string>& columns) {
+    return RowsOf(part.name, columns);
+  };
+  input.other_table = [&](const std::string& name, const std::vector<std::string>& columns) {
+    return RowsOf(name, columns);
+  };
+  input.history_checks = !SkipsHistory(workspace_.project().profile);
+  WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
+  verdicts_.push_back(gate::MakeVerdictRecord(report, gate));
+  reports_.push_back(std::move(report));
+  judged_.push_back(&gate);
+  return Status();
+}
+
+std::string Shown(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, kValueShownMax);
+}
+
+// Why it is not published, for people; empty if it is.
+std::string ViewPublisher::Problem() const {
+  std::string problem;
+  for (const catalog::VerdictRecord& verdict : verdicts_) {
+    if (verdict.gate.starts_with("contract ") && verdict.state == "failed") {
+      problem += fmt::format("{} broken by rows for {}: {}\n", verdict.gate, verdict.table,
+                             ReasonsOf(verdict));
+    }
+  }
+  for (const gate::GateReport& report : reports_) {
+    if (report.publishes()) continue;
+    problem += fmt::format("gate {} FAILED on {}:\n", report.gate, report.table);
+    for (const gate::CheckResult& check : report.checks) {
+      if (check.severity != gate::Severity::kError || gate::Publishes(check.state)) continue;
+      problem += fmt::format("  check {}: {} (observed {}, bound {}, declared {})\n", check.name,
+                             check.reason, Shown(check.observed), Shown(check.bound),
+                             Shown(check.parameters));
+      if (check.examples.is_array() && !check.examples.empty()) {
+        problem += fmt::format("    first row: {}\n", Shown(check.examples[0]));
+      }
+    }
+  }
+  if (problem.empty()) return problem;
+  const std::string name = ToString(view_.run);
+  return fmt::format(
+      "{}the run view {} stays open and readers see nothing of it: mend the rows "
+      "through it, then `wh run-view publish {}`; or `wh run-view discard {} "
+      "--reason TEXT`",
+      problem, name, name, name);
+}
+
+// Moves main of one table to what is staged, with the schema and properties held back.
+Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) const {
+  json updates = json::array();
+  if (part.held.schema_id) {
+    updates.push_back({{"action", "set-current-schema"}, {"schema-id", *part.held.schema_id}});
+  }
+  if (!part.held.set.empty()) {
+    updates.push_back({{"action", "set-properties"}, {"updates", part.held.set}});
+  }
+  std::vector<std::string> removed;
+  for (const std::string& key : part.held.removed) {
+    if (part.table->properties.count(key) != 0) removed.push_back(key);
+  }
+  if (!removed.empty()) {
+    updates.push_back({{"action", "remove-properties"}, {"removals", removed}});
+  }
+  if (part.held.head != nullptr) {
+    updates.push_back({{"action", "set-snapshot-ref"},
+                       {"ref-name", "main"},
+                       {"type", "branch"},
+                       {"snapshot-id", part.held.head->id.value()}});
+  }
+  for (json& update : ForgettingUpdates(view_.run, part.held)) updates.push_back(std::move(update));
+  const ProcessTime now = workspace_.clock().Now();
+  WEIRHOUSE_TRY(table::UpdatedMetadata next,
+                table::ApplyUpdates(part.table.get(), part.name, updates, now));
+  policy::Judgement moved;
+  if (part.held.head != nullptr) {
+    policy::JudgedRef main;
+    main.ref = "main";
+    main.before = part.table->current_snapshot();
+    main.after = part.held.head;
+    WEIRHOUSE_TRY(main.change, table::CompareSnapshots(workspace_.disk(), *part.table, main.before,
+                                                       *main.after));
+    moved.refs.push_back(std::move(main));
+  }
+  std::vector<catalog::SnapshotRecord> gained =
+      SnapshotsGained(part.table.get(), *part.table, moved);
+  WEIRHOUSE_TRY(table::StagedTable staged,
+                table::StageMetadata(workspace_.disk(), part.table, workspace_.random(),
+                                     std::move(next), now));
+  staged.snapshots = std::move(gained);
+  catalog::CommitRequest& request = publication.request();
+  request.events.push_back(TableCommitted(part.name, publication.run(), RowsAddedToMain(moved)));
+  if (part.held.head != nullptr && policy::LayerOf(part.name) == policy::Layer::kProcessed) {
+    request.layer = "processed";
+  }
+  publication.Add(staged);
+  return Status();
+}
+
+// What the view published came from: the rows that main had, and the commits of the engines.
+Status ViewPublisher::AddLineage(catalog::CommitRequest& request) const {
+  catalog::Catalog& catalog = workspace_.catalog();
+  std::set<catalog::NodeRef> read;
+  for (const StagedPart& part : parts_) {
+    WEIRHOUSE_TRY(const auto snapshots, catalog.Snapshots(part.name));
+    for (const catalog::SnapshotRecord& snapshot : snapshots) {
+      if (snapshot.ref == ViewStagingRef(view_.run)) {
+        read.insert({"run", ToString(snapshot.run)});
+      } else if (snapshot.ref == "main" && part.held.base == snapshot.snapshot) {
+        read.insert({"snapshot", fmt::format("{}@{}", part.name, snapshot.seq.value())});
+      }
+    }
+    if (part.external == nullptr) continue;
+    const std::string& id = part.external->definition.contract->name;
+    request.edges.push_back({{"contract", workspace_.project().contracts.at(id)->Title()},
+                             {"run", ""},
+                             "uses",
+                             {},
+                             {}});
+  }
+  for (const catalog::NodeRef& node : read) {
+    WEIRHOUSE_TRY(const auto known, catalog.FindNode(node));
+    if (known) request.edges.push_back({node, {"run", ""}, "read", {}, {}});
+  }
+  request.nodes.push_back({"code",
+                           CodeKey(workspace_.project().code),
+                           {{"digest", workspace_.project().code.ToHex()}}});
+  request.edges.push_back(
+      {{"code", CodeKey(workspace_.project().code)}, {"run", ""}, "uses", {}, {}});
+  return Status();
+}
+
+Status ViewPublisher::Publish() {
+  WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(view_.run));
+  Publication publication(workspace_, run, "open", ToString(view_.run));
+  catalog::CommitRequest& request = publication.request();
+  for (const StagedPart& part : parts_) WEIRHOUSE_TRY_STATUS(Stage(part, publication));
+  WEIRHOUSE_FAILPOINT("run_view.staged");
+  request.verdicts = verdicts_;
+  for (const gate::GateReport& report : reports_) {
+    request.metrics.push_back(gate::MakeProfileMetric(report, true));
+  }
+  WEIRHOUSE_TRY_STATUS(AddLineage(request));
+  RunView closed = view_;
+  closed.state = "published";
+  closed.problem.clear();
+  request.settings.emplace_back(RunViewKey(view_.run), ToJson(closed));
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("run_view.published");
+  CloseToken(workspace_, view_.run, "the run view was published")
+      .Ignore("a view that is closed lets nothing through, whoever asks");
+  return Status();
+}
+
+// Verdict, values and alert stay, as of a batch that halts; nothing moves.
+Status ViewPublisher::NoteFailure(const std::string& message) {
+  StepInputs step;
+  step.kind = "run_view_judgement";
+  step.name = ToString(view_.run);
+  step.inputs = {{"run", ToString(view_.run)}, {"id", workspace_.random().Uuid4()}};
+  for (const StagedPart& part : parts_) {
+    step.inputs["staged"][part.name] =
+        part.held.head == nullptr ? json() : json(part.held.head->id.value());
+  }
+  step.parameters = {{"who", who_}};
+  catalog::CommitRequest request;
+  request.plan = PlanOf(step);
+  request.idempotency_key = request.plan->idempotency_key;
+  request.layer = "maintenance";
+  request.batch = ToString(view_.run);
+  request.verdicts = verdicts_;
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    const gate::GateReport& report = reports_[i];
+    request.metrics.push_back(gate::MakeProfileMetric(report, false));
+    if (report.publishes() || !judged_[i]->on_fail.alert) continue;
+    catalog::OutboxEvent event;
+    event.type = "weirhouse.gate.failed";
+    event.subject = report.gate;
+    event.data = {{"gate", report.gate},        {"table", report.table},
+                  {"batch", report.batch},      {"run", ToString(view_.run)},
+                  {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
+                  {"reasons", report.Reasons()}};
+    request.events.push_back(std::move(event));
+  }
+  RunView open = view_;
+  open.problem = message;
+  request.settings.emplace_back(RunViewKey(view_.run), ToJson(open));
+  return workspace_.catalog().Commit(request).status();
+}
+}  // namespace
+
+Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who) {
+  WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  for (int attempt = 1;; ++attempt) {
+    WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, run));
+    WEIRHOUSE_TRY_STATUS(RequireOpen(view));
+    WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
+                  PipelineState::Make(workspace, NoProgress()));
+    Result<ViewVerdict> verdict = ViewPublisher(workspace, *state, view, who).Run();
+    // A client staged something more between the judgement and the commit.
+    if (verdict.ok() || verdict.status().error_code() != "WH7002" ||
+        attempt == kPublishAttemptsMax) {
+      return verdict;
+    }
+  }
+}
+}  // namespace weirhouse::engine

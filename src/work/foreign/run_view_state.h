@@ -1,0 +1,46 @@
+// What a run view holds back in a table's metadata. Private to engine/.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "work/foreign/run_view.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+
+// Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the view.
+inline constexpr std::string_view kStagedProperties = "weirhouse.staged.";
+inline constexpr char kStagedBase[] = "base";  // snapshot id of main when staging began; 0: none
+inline constexpr char kStagedSchema[] = "schema";       // schema id that becomes current
+inline constexpr std::string_view kStagedSet = "set.";  // + key: a property that will be set …
+inline constexpr std::string_view kStagedRemove = "remove.";  // … or removed
+std::string StagedPrefix(RunId run);
+
+struct HeldChange {
+  const table::Snapshot* head = nullptr;  // of the staging ref, into the table; nullptr: no rows
+  std::optional<SnapshotId> base;         // main when it was first staged; 0 = the table was empty
+  std::optional<int> schema_id;
+  std::map<std::string, std::string> set;
+  std::vector<std::string> removed;
+  std::vector<std::string> keys;  // of the properties that hold all this
+
+  bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
+};
+HeldChange HeldBy(RunId run, const table::TableMetadata& table);
+// Updates that take a view's traces from a table: its ref and its properties.
+nlohmann::json ForgettingUpdates(RunId run, const HeldChange& held);
+
+// ---- The view's own record
+std::string RunViewKey(RunId run);  // the catalog setting that keeps it
+nlohmann::json ToJson(const RunView& view);
+Status RequireOpen(const RunView& view);  // kConflict WH7114
+// Its token, which a closed view does not need.
+std::string TokenNameOf(RunId run);
+Status CloseToken(Workspace& workspace, RunId run, const std::string& why);
+}  // namespace weirhouse::engine

@@ -1,0 +1,510 @@
+#include "work/ingest/raw_step.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "ground/base/failpoint.h"
+#include "work/workspace/arrow_rows.h"
+#include "work/records/batch_records.h"
+#include "work/ingest/landing_list.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/run_summary.h"
+#include "work/ingest/unread_file.h"
+#include "work/landing/landed_file.h"
+#include "work/landing/landing_name.h"
+#include "work/landing/stored_object.h"
+#include "ground/platform/io/piece_put.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr unsigned kRawMode = 0444;  // raw bytes never change
+constexpr std::string_view kChangedError = "WH1314";
+constexpr std::string_view kChangedWhy =
+    "it changed while it was read, or is being written: nothing of it was taken, and the next look "
+    "takes it whole";
+constexpr std::string_view kGoneWhy =
+    "it was listed, and was gone before it was read: whoever took it away has it";
+
+// Small files are read once and held until they are stored, up to these many bytes of a batch; what
+// is larger is read a second time.
+constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
+constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
+
+struct Arriving {
+  const raw::LandedFile* file = nullptr;
+  const Source* source = nullptr;
+  std::optional<std::string> bytes;  // absent: read them again
+  Digest digest;
+  std::int64_t record_count = 0;
+  bool duplicate = false;
+  std::string problem;  // why the object as a whole cannot be read
+  // Where its object lies, if that was not whole and was made anew of these bytes; how it was.
+  std::string restored;
+  raw::ObjectState found = raw::ObjectState::kWhole;
+};
+
+// What is told of files that are not taken in.
+struct Told {
+  RunSummary& summary;
+  UnreadFiles unread;
+};
+
+// It waits in its folder, and the others do not wait for it.
+std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why, Told& told) {
+  const std::string text = raw::TextOfName(why.message());
+  told.summary.untaken_files[file.path] = text;
+  told.unread.Note(file, text);
+  return std::nullopt;
+}
+
+// Whether an arrival is known is asked of one index. What was seen at the file's own place is a
+// second witness: where it says that these bytes were stored, the index has lost them.
+Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Digest& digest) {
+  WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
+                workspace.catalog().FindLanding(file.path));
+  if (!seen || seen->source != file.source || seen->digest != digest) return Status();
+  // The landing folder may have been another one above or below: then the object has another name.
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
+                raw::FindStored(workspace.catalog(), file.source, file.name, file.path, digest));
+  if (known) return Status();
+  catalog::ObjectFilter filter;
+  filter.source = file.source;
+  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
+                workspace.catalog().Objects(filter));
+  const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
+    return object.name == file.name && object.digest == digest && object.state != "duplicate";
+  });
+  if (!there) return Status();
+  return Status(Code::kCorruption,
+                fmt::format("an index of the catalog's database does not fit: it has no object of "
+                            "\"{}\", whose bytes were stored before",
+                            file.path))
+      .WithError("WH7009")
+      .WithHint("nothing was taken in; `wh verify --deep` names the index");
+}
+
+// What an arrival was found to hold, read again; an error if it is another file now.
+class ArrivedStream final : public ByteStream {
+ public:
+  ArrivedStream(const Arriving& arriving, raw::LandedReader& reader)
+      : arriving_(arriving), reader_(reader) {}
+  static Status Changed(const raw::LandedFile& file) {
+    return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
+                                               raw::TextOfName(file.path)))
+        .WithError(std::string(kChangedError));
+  }
+  Result<std::size_t> Read(char* into, std::size_t room) override {
+    WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
+    if (got > 0) return got;
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish(arriving_.digest));
+    if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
+    return got;
+  }
+
+ private:
+  const Arriving& arriving_;
+  raw::LandedReader& reader_;
+};
+
+// Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
+// that lie there are given up only for all of those that arrived. kConflict (WH1314) if the file
+// changed.
+Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
+  WEIRHOUSE_TRY(arriving.found, raw::LookAtObject(workspace.disk(), known, raw::Depth::kDigest));
+  if (arriving.found == raw::ObjectState::kWhole) return Status();
+  WEIRHOUSE_FAILPOINT("raw.restore.before");
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
+  ArrivedStream stream(arriving, *opened.reader);
+  WEIRHOUSE_TRY_STATUS(storage::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
+  WEIRHOUSE_FAILPOINT("raw.restore.after");
+  arriving.restored = known.path;
+  return Status();
+}
+
+enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
+
+// The digest of a landed file and the number of its records.
+// `arriving.bytes` are kept where they are to be held.
+Result<Measured> Measure(Arriving& arriving, bool hold, Result<std::int64_t>& count) {
+  const raw::LandedFile& file = *arriving.file;
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(file));
+  raw::LandedReader* const reader = opened.reader.get();
+  if (reader == nullptr) return opened.gone ? Measured::kGone : Measured::kChanged;
+  const contract::SourceFormat format = FormatOf(*arriving.source);
+  if (hold) {
+    std::string& bytes = arriving.bytes.emplace();
+    bytes.resize(static_cast<std::size_t>(file.entry.size_bytes));
+    std::size_t filled = 0;
+    while (filled < bytes.size()) {
+      WEIRHOUSE_TRY(const std::size_t got,
+                    reader->Read(bytes.data() + filled, bytes.size() - filled));
+      if (got == 0) break;  // it was cut, which Finish tells
+      filled += got;
+    }
+    bytes.resize(filled);
+    count = contract::CountRecords(bytes, format, file.name);
+  } else {
+    count = contract::CountRecords(*reader, file.entry.size_bytes, format, file.name);
+  }
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
+  if (digest) arriving.digest = *digest;
+  return digest ? Measured::kWhole : Measured::kChanged;
+}
+
+Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
+                                         std::int64_t held_bytes, Told& told) {
+  Arriving arriving;
+  arriving.file = &file;
+  arriving.source = workspace.project().FindSource(file.source);
+  WEIRHOUSE_CHECK(arriving.source != nullptr);
+  const bool hold = file.entry.size_bytes <= kHeldFileBytesMax &&
+                    held_bytes + file.entry.size_bytes <= kHeldBatchBytesMax;
+  Result<std::int64_t> count = std::int64_t{0};
+  const Result<Measured> measured = Measure(arriving, hold, count);
+  if (!measured.ok()) return NotTaken(file, measured.status(), told);
+  if (*measured != Measured::kWhole) {
+    told.summary.untaken_files[file.path] =
+        std::string(*measured == Measured::kGone ? kGoneWhy : kChangedWhy);
+    return std::optional<Arriving>();
+  }
+  if (file.entry.size_bytes == 0)
+    told.summary.warnings.push_back("an empty file landed: " + file.path);
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
+                workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
+  arriving.duplicate = known.has_value();
+  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
+  if (known) {
+    arriving.bytes.reset();
+    const Status restored = Restore(workspace, arriving, *known);
+    if (!restored.ok()) return NotTaken(file, restored, told);
+  } else if (count.ok()) {
+    arriving.record_count = *count;
+  } else if (count.status().code() != Code::kInvalidInput) {
+    return NotTaken(file, count.status(), told);  // the world's fault and not the file's
+  } else {
+    arriving.problem = count.status().ToString();
+  }
+  told.unread.Forget(file);
+  return std::optional<Arriving>(std::move(arriving));
+}
+
+// Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
+// or cannot be read, which the summary then tells.
+Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
+                                            std::int64_t held_bytes, Told& told) {
+  try {
+    return ReadFile(workspace, file, held_bytes, told);
+  } catch (const std::bad_alloc&) {
+    return NotTaken(file, contract::OutOfMemory(), told);
+  }
+}
+
+std::shared_ptr<arrow::Schema> LedgerSchema() {
+  const auto time = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  return arrow::schema(
+      {arrow::field("name", arrow::utf8(), false), arrow::field("digest", arrow::utf8(), false),
+       arrow::field("size_bytes", arrow::int64(), false),
+       arrow::field("record_count", arrow::int64(), false),
+       arrow::field("first_record_id", arrow::int64(), false),
+       arrow::field("arrived_at", time, false),
+       arrow::field("contract_version", arrow::utf8(), false),
+       arrow::field("batch", arrow::utf8(), false), arrow::field("path", arrow::utf8(), false),
+       arrow::field("sender", arrow::utf8()), arrow::field("state", arrow::utf8(), false)});
+}
+
+Result<std::shared_ptr<arrow::Table>> LedgerRows(
+    const std::vector<catalog::ObjectRecord>& objects) {
+  RowBuilder rows(LedgerSchema());
+  for (const catalog::ObjectRecord& object : objects) {
+    rows.Text(0, object.name);
+    rows.Text(1, object.digest.ToHex());
+    rows.Int(2, object.size_bytes);
+    rows.Int(3, object.record_count);
+    rows.Int(4, object.first_record_id.value());
+    rows.Int(5, Micros(object.arrived_at));
+    rows.Text(6, object.contract_version);
+    rows.Text(7, object.batch);
+    rows.Text(8, object.path);
+    rows.Text(9, object.sender);
+    rows.Text(10, object.state);
+    rows.EndRow();
+  }
+  return rows.Finish();
+}
+
+catalog::LandingRecord LandingOf(const Arriving& arriving) {
+  const raw::LandedFile& file = *arriving.file;
+  return {file.path,
+          file.entry.size_bytes,
+          file.entry.mtime_us(),
+          file.entry.inode,
+          file.source,
+          arriving.digest,
+          arriving.duplicate ? "duplicate" : "stored",
+          file.entry.ctime_us()};
+}
+
+std::string ContractOf(Workspace& workspace, const Source& source) {
+  return workspace.project().contracts.at(source.contract)->version().ToString();
+}
+
+// The raw run of these arrivals: its identity is what arrived and how it is read, so the same
+// arrivals resume the same run.
+Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
+                             const std::vector<Arriving>& arrivals) {
+  StepInputs step;
+  step.kind = "raw";
+  step.name = batch;
+  step.inputs = nlohmann::json::array();
+  for (const Arriving& arriving : arrivals) {
+    nlohmann::json input = {{"source", arriving.file->source},
+                            {"name", arriving.file->name},
+                            {"digest", arriving.digest.ToHex()}};
+    if (!arriving.restored.empty()) input["restored"] = arriving.restored;
+    if (arriving.duplicate) {
+      // A repeat is an event of its own each time it lands: the file's identity tells repeats
+      // apart.
+      const storage::Entry& entry = arriving.file->entry;
+      input["duplicate"] = fmt::format("{}:{}:{}:{}", arriving.file->path, entry.inode,
+                                       entry.mtime_us(), entry.ctime_us());
+    } else {
+      // They decide how many records it has, and what it is said to hold.
+      const Source& source = *arriving.source;
+      input["format"] = source.format;
+      input["delimiter"] = std::string(1, source.delimiter);
+      input["contract"] = ContractOf(workspace, source);
+    }
+    step.inputs.push_back(std::move(input));
+    step.record_ids_wanted += arriving.record_count;
+    if (!arriving.duplicate) step.tables.push_back("raw." + arriving.file->source);
+  }
+  return workspace.catalog().PlanRun(PlanOf(step));
+}
+
+// Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
+// changed.
+Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
+  if (arriving.bytes) return workspace.disk().PutIfAbsent(path, *arriving.bytes, kRawMode);
+  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
+  ArrivedStream stream(arriving, *opened.reader);
+  return storage::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
+}
+
+// `changed` becomes the place of the arrival whose file is another one now, if that is why.
+Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
+                                                        const catalog::Run& run,
+                                                        const std::string& batch,
+                                                        std::vector<Arriving>& arrivals,
+                                                        std::optional<std::size_t>& changed) {
+  std::vector<catalog::ObjectRecord> objects;
+  std::int64_t next_record = run.first_record_id.value();
+  for (std::size_t i = 0; i < arrivals.size(); ++i) {
+    Arriving& arriving = arrivals[i];
+    if (arriving.duplicate) continue;
+    catalog::ObjectRecord object;
+    object.source = arriving.file->source;
+    object.name = arriving.file->name;
+    object.digest = arriving.digest;
+    object.size_bytes = arriving.file->entry.size_bytes;
+    object.record_count = arriving.record_count;
+    object.first_record_id = RecordId(next_record);
+    object.arrived_at = run.planned_at;  // stays the same when a crashed run is resumed
+    object.path =
+        raw::ObjectPath(workspace.lake(), object.source, object.arrived_at, object.digest);
+    object.batch = batch;
+    object.contract_version = ContractOf(workspace, *arriving.source);
+    object.sender = "landing";
+    object.state = arriving.problem.empty() ? "stored" : "quarantined";
+    next_record += arriving.record_count;
+    WEIRHOUSE_FAILPOINT("raw.object.before");
+    const Result<bool> created = Put(workspace, arriving, object.path);
+    // Put before a crash, or by another name of the same bytes: what is there must be what arrived.
+    const Status stored =
+        created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
+    if (stored.error_code() == kChangedError) changed = i;
+    WEIRHOUSE_TRY_STATUS(stored);
+    WEIRHOUSE_FAILPOINT("raw.object.after");
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
+Status AppendLedgers(Workspace& workspace, Publication& publication,
+                     const std::vector<catalog::ObjectRecord>& objects) {
+  std::map<std::string, std::vector<catalog::ObjectRecord>> by_source;
+  for (const catalog::ObjectRecord& object : objects) by_source[object.source].push_back(object);
+  for (const auto& [source, list] : by_source) {
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, LedgerRows(list));
+    WEIRHOUSE_TRY(const table::TablePtr base,
+                  TableOrNew(workspace, "raw." + source, *rows->schema(), {}, {}));
+    table::StageOptions options = publication.StageAs();
+    options.snapshots_kept = table::kLedgerSnapshotsKept;
+    table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+    WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
+    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    publication.Add(staged);
+  }
+  return Status();
+}
+
+// All of them were put, or looked through, just now.
+void Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals, RunSummary& summary) {
+  for (const Arriving& arriving : arrivals) {
+    if (!arriving.source->delete_after) continue;
+    const raw::LandedFile& file = *arriving.file;
+    auto is_stored = IsInLake(workspace, file, arriving.digest, raw::Depth::kLength);
+    if (Planted("ack_before_commit")) is_stored = [] { return true; };
+    if (!RemoveStored(RuleOf(workspace, *arriving.source), file, arriving.digest,
+                      summary.untaken_files, is_stored)) {
+      summary.untaken_files[file.path] =
+          "its raw object is not whole any more: it stays, and the next run restores that from it";
+    }
+  }
+}
+
+struct Stored {
+  catalog::Run run;
+  std::vector<catalog::ObjectRecord> objects;
+};
+
+// Plans the run of `arrivals` and stores their objects. A file that changed meanwhile is left out,
+// and waits for the next look: the run without it is another one. No arrivals left: no run.
+Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
+                            std::vector<Arriving>& arrivals, RunSummary& summary) {
+  Stored stored;
+  while (!arrivals.empty()) {
+    WEIRHOUSE_TRY(stored.run, PlanRaw(workspace, batch, arrivals));
+    std::optional<std::size_t> changed;
+    auto objects = StoreObjects(workspace, stored.run, batch, arrivals, changed);
+    if (objects.ok()) {
+      stored.objects = std::move(objects).value();
+      break;
+    }
+    if (!changed) return objects.status();
+    workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary tells it");
+    // A file that lies aside with the same bytes was to be the repeat of this one.
+    const Arriving gone = arrivals[*changed];
+    std::erase_if(arrivals, [&](const Arriving& one) {
+      const bool same = one.file->source == gone.file->source &&
+                        one.file->name == gone.file->name && one.digest == gone.digest;
+      if (same) summary.untaken_files[one.file->path] = std::string(kChangedWhy);
+      return same;
+    });
+  }
+  return stored;
+}
+
+// All of it is in quarantine, however many records it would have been.
+catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& batch) {
+  const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.record.quarantined";
+  event.subject = arriving.file->source;
+  event.data = {
+      {"source", arriving.file->source}, {"batch", batch},     {"object", arriving.file->name},
+      {"reason", arriving.problem},      {"records", records}, {"quarantined", records}};
+  return event;
+}
+
+void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
+  catalog::OutboxEvent event;
+  event.type = "weirhouse.object.arrived";
+  event.subject = arriving.file->source + "/" + arriving.file->name;
+  event.data = {{"source", arriving.file->source},
+                {"name", arriving.file->name},
+                {"sha256", arriving.digest.ToHex()},
+                {"records", arriving.record_count},
+                {"state", arriving.duplicate         ? "duplicate"
+                          : arriving.problem.empty() ? "stored"
+                                                     : "quarantined"}};
+  request.events.push_back(event);
+  if (arriving.restored.empty()) return;
+  event.type = "weirhouse.object.restored";
+  event.data = {{"source", arriving.file->source},
+                {"name", arriving.file->name},
+                {"sha256", arriving.digest.ToHex()},
+                {"path", arriving.restored},
+                {"was", raw::ObjectStateName(arriving.found)}};
+  request.events.push_back(std::move(event));
+}
+}  // namespace
+
+Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
+                       Take take) {
+  std::vector<Arriving> arrivals;
+  Told told{summary, UnreadFiles::Load(workspace)};
+  std::set<std::tuple<std::string, std::string, Digest>> seen;
+  std::int64_t held_bytes = 0;
+  for (const raw::LandedFile& file : batch.files) {
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
+    if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
+    // A file that lies aside and the one that has its name may hold the same bytes.
+    if (!seen.emplace(file.source, file.name, arriving->digest).second) {
+      arriving->duplicate = true;
+      arriving->record_count = 0;
+      arriving->bytes.reset();
+    }
+    if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
+    arrivals.push_back(*std::move(arriving));
+  }
+  told.unread.Save();
+  if (arrivals.empty()) return false;
+  WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch.name, arrivals, summary));
+  if (arrivals.empty()) return false;
+  const std::vector<catalog::ObjectRecord>& objects = stored.objects;
+  Publication publication(workspace, stored.run, "raw", batch.name);
+  WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
+  catalog::CommitRequest& request = publication.request();
+  request.objects = objects;
+  for (const Arriving& arriving : arrivals) {
+    request.landings.push_back(LandingOf(arriving));
+    AddEvents(arriving, request);
+    if (!arriving.duplicate && !arriving.problem.empty())
+      request.events.push_back(RefusedWhole(arriving, batch.name));
+    if (arriving.restored.empty()) continue;
+    summary.warnings.push_back(fmt::format(
+        "the raw object of {}/{} was {}, and was restored from the file that landed: {}",
+        arriving.file->source, arriving.file->name, raw::ObjectStateName(arriving.found),
+        arriving.restored));
+  }
+  // Removing a landing file tells its sender that we have it: only after the commit. (The planted
+  // bug does it before, and the crash harness must notice.)
+  if (Planted("ack_before_commit")) Acknowledge(workspace, arrivals, summary);
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("raw.committed");
+  Acknowledge(workspace, arrivals, summary);
+
+  ++summary.commits;
+  bool restored = false;
+  for (const Arriving& arriving : arrivals) {
+    restored = restored || !arriving.restored.empty();
+    if (arriving.duplicate) {
+      ++summary.duplicate_objects;
+    } else {
+      ++summary.objects;
+      summary.records += arriving.record_count;
+    }
+  }
+  return restored;
+}
+
+Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress) {
+  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
+  bool restored = false;
+  for (const WaitingBatch& batch : waiting.batches) {
+    if (progress.Cancelled()) break;
+    WEIRHOUSE_TRY(const bool one, LandBatch(workspace, batch, summary, take));
+    restored = restored || one;
+  }
+  return restored;
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,75 @@
+#include "work/ingest/unread_file.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+std::string IdentityOf(const storage::Entry& entry) {
+  return fmt::format("{}:{}:{}:{}", entry.inode, entry.size_bytes, entry.mtime_ns, entry.ctime_ns);
+}
+}  // namespace
+
+std::string UnreadFiles::Path() const { return workspace_->state_folder() + "/unread"; }
+
+UnreadFiles UnreadFiles::Load(Workspace& workspace) {
+  UnreadFiles unread(workspace);
+  const auto bytes = workspace.disk().Read(unread.Path());
+  if (!bytes.ok()) return unread;
+  const json note = json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
+  if (!note.is_object()) return unread;
+  for (const auto& [path, file] : note.items()) {
+    if (!file.is_array() || file.size() != 2 || !file[0].is_string() || !file[1].is_string())
+      continue;
+    unread.files_[path] = {file[0].get<std::string>(), file[1].get<std::string>()};
+  }
+  return unread;
+}
+
+const std::string* UnreadFiles::WhyNot(const raw::LandedFile& file) const {
+  const auto found = files_.find(file.path);
+  if (found == files_.end() || found->second.identity != IdentityOf(file.entry)) return nullptr;
+  return &found->second.why;
+}
+
+void UnreadFiles::Note(const raw::LandedFile& file, const std::string& why) {
+  const std::string* known = WhyNot(file);
+  if (known != nullptr && *known == why) return;
+  files_[file.path] = {IdentityOf(file.entry), why};
+  changed_ = true;
+}
+
+void UnreadFiles::Forget(const raw::LandedFile& file) {
+  if (files_.erase(file.path) > 0) changed_ = true;
+}
+
+void UnreadFiles::KeepOnly(std::span<const WaitingBatch> batches) {
+  if (files_.empty()) return;
+  std::map<std::string, Unread> kept;
+  for (const WaitingBatch& batch : batches) {
+    for (const raw::LandedFile& file : batch.files) {
+      if (WhyNot(file) != nullptr) kept[file.path] = files_.at(file.path);
+    }
+  }
+  changed_ = changed_ || kept.size() != files_.size();
+  files_ = std::move(kept);
+}
+
+void UnreadFiles::Save() {
+  if (!changed_) return;
+  changed_ = false;
+  const std::string path = Path();
+  if (files_.empty()) {
+    workspace_->disk().Remove(path).Ignore("it says nothing of files that are gone or changed");
+    return;
+  }
+  json note = json::object();
+  for (const auto& [name, file] : files_) note[name] = {file.identity, file.why};
+  workspace_->disk()
+      .Replace(path, note.dump(-1, ' ', false, json::error_handler_t::replace))
+      .Ignore("the run itself tells what it could not read");
+}
+}  // namespace weirhouse::engine

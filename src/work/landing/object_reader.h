@@ -1,0 +1,43 @@
+// Reading a raw object: what is taken from it is what arrived, or an error that says which file to
+// land again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "ground/base/byte_stream.h"
+#include "ground/base/digest.h"
+#include "ground/base/status.h"
+#include "ground/catalog/record.h"
+#include "ground/platform/io/disk.h"
+
+namespace weirhouse::raw {
+
+// The bytes of an object, hashed as they are read. Whatever was made of them counts only once
+// Finish has said that they are those that arrived. Threads: one. Memory: a piece.
+class ObjectReader final : public ByteStream {
+ public:
+  // Both must outlive it.
+  ObjectReader(storage::Disk& disk, const catalog::ObjectRecord& object)
+      : disk_(disk), object_(object) {}
+
+  // kNotFound (WH7012): it is missing; kCorruption (WH1305): it is shorter than what arrived.
+  Result<std::size_t> Read(char* into, std::size_t room) override;
+  // Reads what is left, and compares. kCorruption (WH1305): these are other bytes.
+  Status Finish();
+
+ private:
+  storage::Disk& disk_;
+  const catalog::ObjectRecord& object_;
+  std::int64_t offset_ = 0;
+  Sha256 sha_;
+  Status failed_;  // of the first reading that failed
+};
+
+// The whole of an object, with the errors of ObjectReader.
+Result<std::string> ReadObject(storage::Disk& disk, const catalog::ObjectRecord& object);
+
+// Whether an object is missing or holds other bytes, which a file that lands again ends.
+bool WantsItsFile(const Status& status);
+}  // namespace weirhouse::raw

@@ -1,0 +1,56 @@
+#include "work/landing/stored_object.h"
+
+#include "ground/platform/io/piece_put.h"
+
+namespace weirhouse::raw {
+
+Result<std::optional<catalog::ObjectRecord>> FindStored(catalog::Catalog& catalog,
+                                                        const std::string& source,
+                                                        const std::string& name,
+                                                        const std::string& path,
+                                                        const Digest& digest) {
+  WEIRHOUSE_TRY(std::optional<catalog::ObjectRecord> known,
+                catalog.FindArrival(source, name, digest));
+  for (std::size_t at = path.find('/'); !known && at != std::string::npos;
+       at = path.find('/', at + 1)) {
+    WEIRHOUSE_TRY(known, catalog.FindArrival(source, path.substr(at + 1), digest));
+  }
+  return known;
+}
+
+std::string_view ObjectStateName(ObjectState state) {
+  switch (state) {
+    case ObjectState::kWhole:
+      return "whole";
+    case ObjectState::kMissing:
+      return "missing";
+    case ObjectState::kDamaged:
+      return "damaged";
+  }
+  return "unknown";
+}
+
+Result<ObjectState> LookAtObject(storage::Disk& disk, const catalog::ObjectRecord& object,
+                                 Depth depth) {
+  const auto found = disk.Stat(object.path);
+  if (found.status().code() == Code::kNotFound) return ObjectState::kMissing;
+  if (!found.ok()) return found.status();
+  if (found->size_bytes != object.size_bytes) return ObjectState::kDamaged;
+  if (depth == Depth::kLength) return ObjectState::kWhole;
+  const auto digest = storage::DigestOfFile(disk, object.path);
+  if (digest.status().code() == Code::kNotFound) return ObjectState::kMissing;
+  if (digest.status().code() == Code::kCorruption) return ObjectState::kDamaged;  // cut just now
+  if (!digest.ok()) return digest.status();
+  return *digest == object.digest ? ObjectState::kWhole : ObjectState::kDamaged;
+}
+
+Result<bool> IsStored(catalog::Catalog& catalog, storage::Disk& disk, const std::string& source,
+                      const std::string& name, const std::string& path, const Digest& digest,
+                      Depth depth) {
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object,
+                FindStored(catalog, source, name, path, digest));
+  if (!object) return false;
+  WEIRHOUSE_TRY(const ObjectState state, LookAtObject(disk, *object, depth));
+  return state == ObjectState::kWhole;
+}
+}  // namespace weirhouse::raw

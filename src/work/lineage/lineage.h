@@ -1,0 +1,122 @@
+// Reading lineage: from any node back to the bytes that arrived. Only reads; edges are written in
+// catalog::Commit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "rules/contract/contract.h"
+#include "ground/platform/io/disk.h"
+
+namespace weirhouse::lineage {
+
+// One step of a trace, with the steps behind it.
+struct TraceNode {
+  std::string kind;   // prediction | model | training_set | run | commit | feature | row | object |
+                      // record | …
+  std::string key;    // "late#1"
+  std::string title;  // one line for people
+  nlohmann::json detail;
+  bool checked = false;     // the digest of its bytes was recomputed
+  bool intact = true;       // … and matched
+  std::int64_t hidden = 0;  // parents counted, not listed
+  bool folded = false;      // text shows its title alone; JSON shows everything
+  std::vector<TraceNode> parents;
+
+  // False if bytes that were hashed again, here or behind it, are not what was recorded.
+  bool AllIntact() const;
+};
+
+struct TraceOptions {
+  bool all_records = false;            // else counts and the first three
+  std::optional<std::string> feature;  // of a prediction: only this one
+};
+// What tracing needs from above: the rows behind feature values are re-evaluated by rule, see
+// work/lineage/tracing.h.
+nlohmann::json ToJson(const TraceNode& node);
+// Indented text, one line a node, digests short, "✓" where the bytes were hashed again.
+std::string ToText(const TraceNode& node);
+
+// How the objects of a source are cut into records; absent if nobody knows any more.
+using FormatOfSource = std::function<std::optional<contract::SourceFormat>(const std::string&)>;
+
+// Raw objects as a trace needs them: each is read and hashed once, however many of its records are
+// asked for. What is missing or has other bytes is a node that is not intact, not an error.
+// Threads: one. Memory: the last kObjectsKept objects.
+class RawObjects {
+ public:
+  static constexpr std::size_t kObjectsKept = 64;
+
+  RawObjects(catalog::Catalog& catalog, storage::Disk& disk, FormatOfSource format_of)
+      : catalog_(catalog), disk_(disk), format_of_(std::move(format_of)) {}
+
+  // The record: its object, byte range, bytes as they arrived. kNotFound (WH6002) if no object
+  // ever held it.
+  Result<TraceNode> Record(RecordId record);
+  TraceNode Object(const catalog::ObjectRecord& object);
+
+ private:
+  struct Held {
+    std::string bytes;
+    std::string problem;  // why they could not be read
+    bool intact = false;
+  };
+  const Held& Hold(const catalog::ObjectRecord& object);
+
+  catalog::Catalog& catalog_;
+  storage::Disk& disk_;
+  FormatOfSource format_of_;
+  std::map<std::int64_t, Held> held_;
+};
+// One record, by a format that is known.
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, storage::Disk& disk, RecordId record,
+                              const contract::SourceFormat& format);
+// Walks recorded edges back from `start`, at most `depth` levels. Objects beyond the first three of
+// a node are counted only.
+Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth);
+
+// A file that was hashed again.
+TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
+                      const std::string& path, const Digest& recorded);
+// The first digits of a digest, for people: "2a375d616e94…".
+std::string ShortDigest(std::string_view hex);
+
+struct VerifyReport {
+  std::int64_t objects = 0;
+  std::int64_t files = 0;
+  std::int64_t bytes = 0;
+  std::int64_t commits = 0;
+  std::int64_t snapshots = 0;         // live ones whose manifests were read
+  std::vector<std::string> problems;  // one line each, naming the file
+  // Files that no commit names, and that no running run can have written: left by crashes,
+  // harmless.
+  std::int64_t orphans = 0;
+  std::int64_t orphan_bytes = 0;
+  std::vector<std::string> first_orphans;  // at most 20 paths
+};
+struct VerifyOptions {
+  bool deep = false;  // hash all bytes again and read the manifests of every live snapshot
+  std::string lake;   // where orphans are looked for; empty = not looked for
+  int threads = 2;
+};
+// Checks the catalog against the disk: every object and live file is there with its size, raw
+// objects are read-only, live snapshots reach recorded files only, feature tables hold what the
+// feature offset says, the hash chain holds, each commit has one run. `progress` is called from the
+// calling thread.
+Result<VerifyReport> Verify(
+    catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+// The lake is where the catalog says it is.
+Result<VerifyReport> Verify(
+    catalog::Catalog& catalog, storage::Disk& disk, bool deep,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+}  // namespace weirhouse::lineage

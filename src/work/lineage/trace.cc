@@ -1,0 +1,236 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ground/base/text.h"
+#include "work/lineage/lineage.h"
+#include "ground/platform/io/piece_put.h"
+
+namespace weirhouse::lineage {
+namespace {
+constexpr int kDepthMax = 32;
+constexpr std::size_t kParentsShown = 3;
+constexpr std::size_t kDigitsShown = 12;
+constexpr std::size_t kBytesShown = 200;
+
+void AppendText(const TraceNode& node, const std::string& first, const std::string& rest,
+                std::string& text) {
+  text += first + EscapeControl(node.title);
+  if (node.checked) text += node.intact ? "  ✓" : "  ✗ DIFFERS";
+  if (node.folded && node.intact && !node.AllIntact()) text += "  ✗ DIFFERS BELOW";
+  text += "\n";
+  if (node.folded) return;
+  for (std::size_t i = 0; i < node.parents.size(); ++i) {
+    const bool last = i + 1 == node.parents.size() && node.hidden == 0;
+    AppendText(node.parents[i], rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "), text);
+  }
+  if (node.hidden > 0)
+    text += fmt::format("{}└─ … {} more (--records lists all)\n", rest, WithThousands(node.hidden));
+}
+
+Result<TraceNode> Walk(catalog::Catalog& catalog, const catalog::NodeRef& ref, int depth,
+                       std::set<catalog::NodeRef>& path) {
+  TraceNode node;
+  node.kind = ref.kind;
+  node.key = ref.key;
+  WEIRHOUSE_TRY(const std::optional<catalog::Node> stored, catalog.FindNode(ref));
+  if (!stored) {
+    return Status(Code::kNotFound,
+                  fmt::format("nothing of this name in lineage: {} {}", ref.kind, ref.key))
+        .WithError("WH6001");
+  }
+  node.detail = stored->node.record;
+  node.title = fmt::format("{} {}", ref.kind, ref.key);
+  if (depth == 0 || !path.insert(ref).second) return node;
+  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges, catalog.EdgesInto(ref));
+  std::size_t objects = 0;
+  for (const catalog::EdgeRecord& edge : edges) {
+    if (edge.from.kind == "object" && ++objects > kParentsShown) {
+      ++node.hidden;
+      continue;
+    }
+    WEIRHOUSE_TRY(TraceNode parent, Walk(catalog, edge.from, depth - 1, path));
+    parent.title += fmt::format("  ({})", edge.kind);
+    node.parents.push_back(std::move(parent));
+  }
+  path.erase(ref);
+  return node;
+}
+
+// Valid UTF-8 for JSON, whatever arrived.
+std::string PrintableBytes(std::string_view bytes) {
+  if (IsValidUtf8(bytes)) return std::string(bytes);
+  return EscapeControl(bytes);
+}
+
+// At most kBytesShown bytes, cut between characters.
+std::string Excerpt(std::string_view bytes) {
+  while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.remove_suffix(1);
+  if (bytes.size() <= kBytesShown) return std::string(bytes);
+  std::size_t end = kBytesShown;
+  while (end > 0 && (static_cast<unsigned char>(bytes[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(bytes.substr(0, end)) + "…";
+}
+}  // namespace
+
+bool TraceNode::AllIntact() const {
+  return intact && std::all_of(parents.begin(), parents.end(),
+                               [](const TraceNode& parent) { return parent.AllIntact(); });
+}
+
+nlohmann::json ToJson(const TraceNode& node) {
+  nlohmann::json parents = nlohmann::json::array();
+  for (const TraceNode& parent : node.parents) parents.push_back(ToJson(parent));
+  nlohmann::json json = {{"kind", node.kind},
+                         {"key", node.key},
+                         {"title", node.title},
+                         {"detail", node.detail},
+                         {"parents", std::move(parents)}};
+  if (node.checked || !node.intact) json["intact"] = node.intact;
+  if (node.hidden > 0) json["hidden"] = node.hidden;
+  return json;
+}
+
+std::string ToText(const TraceNode& node) {
+  std::string text;
+  AppendText(node, "", "", text);
+  return text;
+}
+
+std::string ShortDigest(std::string_view hex) {
+  return fmt::format("{}…", hex.substr(0, kDigitsShown));
+}
+
+namespace {
+constexpr std::int64_t kBytesKept = 16 << 20;  // larger objects are read each time
+}  // namespace
+
+const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
+  const auto known = held_.find(object.id.value());
+  if (known != held_.end()) return known->second;
+  if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
+  Held& held = held_[object.id.value()];
+  if (object.size_bytes > kBytesKept) {
+    const auto digest = storage::DigestOfFile(disk_, object.path);
+    if (!digest.ok()) held.problem = digest.status().message();
+    held.intact = digest.ok() && *digest == object.digest;
+    return held;
+  }
+  auto bytes = disk_.Read(object.path);
+  if (bytes.ok()) {
+    held.bytes = std::move(bytes).value();
+    held.intact = Sha256Of(held.bytes) == object.digest;
+  } else {
+    held.problem = bytes.status().message();
+  }
+  return held;
+}
+
+TraceNode RawObjects::Object(const catalog::ObjectRecord& object) {
+  const Held& held = Hold(object);
+  TraceNode node;
+  node.kind = "object";
+  node.key = ToString(object.id);
+  node.checked = true;
+  node.intact = held.intact;
+  node.title = fmt::format("object {} {}/{}, {} bytes, {} records, sha256 {}, contract {} {}",
+                           node.key, object.source, object.name, WithThousands(object.size_bytes),
+                           WithThousands(object.record_count), ShortDigest(object.digest.ToHex()),
+                           object.source, object.contract_version);
+  if (!held.problem.empty()) node.title += fmt::format(", cannot be read: {}", held.problem);
+  node.detail = {{"path", object.path},
+                 {"source", object.source},
+                 {"name", object.name},
+                 {"sha256", object.digest.ToHex()},
+                 {"size_bytes", object.size_bytes},
+                 {"arrived_at", FormatTime(object.arrived_at)},
+                 {"sender", object.sender},
+                 {"batch", object.batch},
+                 {"state", object.state},
+                 {"contract_version", object.contract_version},
+                 {"first_record", object.first_record_id.value()},
+                 {"records", object.record_count}};
+  return node;
+}
+
+Result<TraceNode> RawObjects::Record(RecordId record) {
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object, catalog_.ObjectOfRecord(record));
+  if (!object) {
+    return Status(Code::kNotFound, fmt::format("no raw object holds record {}", record.value()))
+        .WithError("WH6002");
+  }
+  const std::int64_t ordinal = record.value() - object->first_record_id.value();
+  TraceNode node;
+  node.kind = "record";
+  node.key = std::to_string(record.value());
+  node.checked = true;
+  node.parents.push_back(Object(*object));
+  node.intact = node.parents.front().intact;
+  node.title =
+      fmt::format("record {} = {}/{} #{}", record.value(), object->source, object->name, ordinal);
+  node.detail = {{"object", ToString(object->id)}, {"ordinal", ordinal}};
+  const Held& held = Hold(*object);
+  const std::optional<contract::SourceFormat> format = format_of_(object->source);
+  if (!held.problem.empty() || !format) {
+    node.title +=
+        format ? ", its object cannot be read" : ", of a source that is no longer defined";
+    node.checked = format.has_value();
+    return node;
+  }
+  const auto locate = [&]() -> Result<contract::RecordRange> {
+    if (object->size_bytes <= kBytesKept)
+      return contract::LocateRecord(held.bytes, *format, object->name, ordinal);
+    storage::FileStream stream(disk_, object->path, object->size_bytes);
+    WEIRHOUSE_TRY(auto found, contract::LocateRecords(stream, object->size_bytes, *format,
+                                                      object->name, {&ordinal, 1}));
+    return std::move(found.front());
+  };
+  const auto range = locate();
+  if (!range.ok()) {  // its object has other bytes than it had when it arrived
+    node.intact = false;
+    node.title += ", not found in its object: " + range.status().message();
+    return node;
+  }
+  node.title += fmt::format(", bytes {}–{}: {}", range->byte_offset,
+                            range->byte_offset + range->byte_length, Excerpt(range->bytes));
+  node.detail["byte_offset"] = range->byte_offset;
+  node.detail["byte_length"] = range->byte_length;
+  node.detail["bytes"] = PrintableBytes(range->bytes);
+  node.detail["sha256"] = Sha256Of(range->bytes).ToHex();
+  return node;
+}
+
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, storage::Disk& disk, RecordId record,
+                              const contract::SourceFormat& format) {
+  RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
+  return objects.Record(record);
+}
+
+Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth) {
+  std::set<catalog::NodeRef> path;
+  return Walk(catalog, start, std::min(depth, kDepthMax), path);
+}
+
+TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
+                      const std::string& path, const Digest& recorded) {
+  TraceNode node;
+  node.kind = std::move(kind);
+  node.key = std::move(key);
+  node.checked = true;
+  node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
+  const auto info = disk.Stat(path);
+  const auto found = info.ok() ? storage::DigestOfFile(disk, path) : info.status();
+  if (!found.ok()) {
+    node.intact = false;
+    node.title =
+        fmt::format("{} {}, cannot be read: {}", node.kind, node.key, found.status().message());
+    return node;
+  }
+  node.intact = *found == recorded;
+  node.title = fmt::format("{} {}, {} bytes, sha256 {}", node.kind, node.key,
+                           WithThousands(info->size_bytes), ShortDigest(recorded.ToHex()));
+  if (!node.intact) node.detail["found_sha256"] = found->ToHex();
+  return node;
+}
+}  // namespace weirhouse::lineage

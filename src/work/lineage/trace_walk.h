@@ -1,0 +1,114 @@
+// One trace on its way back: what the parts of a trace share. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "work/training/modeling_record.h"
+#include "work/serving/predictions.h"
+#include "work/records/trace_rows.h"
+#include "work/workspace/workspace.h"
+#include "work/lineage/lineage.h"
+
+namespace weirhouse::engine {
+
+inline constexpr std::size_t kTraceParentsShown = 3;
+
+// Threads: one. Caches live for one trace.
+class Tracer {
+ public:
+  Tracer(Workspace& workspace, const lineage::TraceOptions& options);
+
+  Result<lineage::TraceNode> Prediction(const std::string& id);
+  Result<lineage::TraceNode> Model(const std::string& id);
+  Result<lineage::TraceNode> TrainingSet(const std::string& id);
+  Result<lineage::TraceNode> Deployment(const std::string& key);
+  Result<lineage::TraceNode> Run(RunId id);
+  Result<lineage::TraceNode> Commit(CommitSeq seq);
+  Result<lineage::TraceNode> Object(ObjectId id);
+  Result<lineage::TraceNode> Record(RecordId record);
+  Result<lineage::TraceNode> Snapshot(const std::string& table, CommitSeq seq);
+  Result<lineage::TraceNode> Row(const std::string& table, const std::string& key);
+
+ private:
+  // ---- trace_prediction.cc
+  Result<lineage::TraceNode> View(const catalog::PredictionRecord& prediction,
+                                  const std::string& view_id, const nlohmann::json& served);
+  Result<std::vector<lineage::TraceNode>> Groups(const catalog::PredictionRecord& prediction,
+                                                 const feature::ViewPlan& plan,
+                                                 const nlohmann::json& served,
+                                                 std::optional<std::int64_t> event_from,
+                                                 bool* agrees);
+  // A view as it was served, with its rows as they stood then.
+  struct ServedView {
+    const feature::ViewPlan& plan;
+    const nlohmann::json& served;
+    CommitSeq seq;
+    ViewRows rows;
+    feature::LoadedView loaded;
+  };
+  Result<lineage::TraceNode> GroupNode(const ServedView& view, const AnswerGroup& group);
+  Status AddRows(const ServedView& view, const AnswerGroup& group, lineage::TraceNode& node);
+  Result<lineage::TraceNode> RequestView(const catalog::PredictionRecord& prediction,
+                                         const feature::ViewPlan& plan,
+                                         const nlohmann::json& served);
+  Result<const feature::ViewPlan*> PlanOf(const std::string& view_id);
+  Status LearnDeployment(const catalog::PredictionRecord& prediction);
+  Result<lineage::TraceNode> ScoredBy(const catalog::PredictionRecord& prediction);
+
+  // ---- trace_row.cc: processed rows and what is behind them
+  // One node per record: the row of `table` that it became (as of `seq`), behind it the record.
+  Result<std::vector<lineage::TraceNode>> RowsOfRecords(const std::string& table,
+                                                        const std::vector<RecordId>& records,
+                                                        std::optional<CommitSeq> seq);
+  Result<lineage::TraceNode> RowNode(const std::string& table, const FoundRow& row);
+  // The row that `record` was in `table` as of `seq`, of which no snapshot tells any more.
+  Result<lineage::TraceNode> RowOfThen(const std::string& table, RecordId record, CommitSeq seq,
+                                       const FoundRow* written_again);
+  Result<std::optional<CommitSeq>> CommitOfThen(const std::string& table, RecordId record,
+                                                CommitSeq seq);
+  // Says of each node that is the row of a record which its table has no more, what took its place.
+  Status TellSuperseded(const std::string& table, const std::vector<RecordId>& records,
+                        std::vector<lineage::TraceNode>& nodes);
+  Result<const std::vector<transform::StoredLoser>*> Losers();
+
+  // ---- trace_run.cc
+  // "r1101, gate arrival passed": who brought a commit, and who judged it: of `table` and of the
+  // records it is made of, or of all its tables.
+  struct Judged {
+    std::string title;
+    nlohmann::json detail;
+  };
+  Result<Judged> JudgedBy(CommitSeq seq, const std::string& table = "");
+  Result<lineage::TraceNode> InputSnapshotNode(const std::string& table, CommitSeq seq);
+  Result<std::string> VerdictsUpTo(const std::string& table, CommitSeq seq);
+  Result<std::vector<lineage::TraceNode>> Inputs(const catalog::NodeRef& run, bool folded);
+  Result<lineage::TraceNode> Code(const std::string& key, const std::vector<std::string>& files);
+  Result<std::optional<RunId>> WriterOf(const catalog::NodeRef& ref);
+
+  Workspace& workspace_;
+  const lineage::TraceOptions& options_;
+  lineage::RawObjects objects_;
+  std::map<std::pair<std::int64_t, std::string>, Judged> judged_;  // by commit and table
+  std::optional<std::vector<catalog::VerdictRecord>> verdicts_;    // all, once asked for
+  std::optional<std::vector<transform::StoredLoser>> losers_;      // all, once asked for
+  std::string deployment_;                                         // what scored a prediction
+  std::string served_code_;                                        // its code
+  std::map<std::string, std::string> served_views_;                // its views → digest
+  std::shared_ptr<const ProjectDefinition> recorded_;              // that code, once it was needed
+  bool opened_ = false;  // a group of rows is shown in full already; the others are folded
+};
+
+// Verdicts in one phrase: "gate arrival passed", "gate arrival FAILED, overridden by ana: true
+// data".
+std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts);
+// "processed.arrival" of its history too.
+std::string_view WithoutHistory(std::string_view table);
+// "k1 v1, k2 v2", strings bare.
+std::string PhraseOfCells(const nlohmann::json& cells);
+}  // namespace weirhouse::engine

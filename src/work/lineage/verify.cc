@@ -1,0 +1,364 @@
+// The catalog against the disk, file by file.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <limits>
+#include <set>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "ground/base/thread.h"
+#include "ground/catalog/moment.h"
+#include "work/lineage/lineage.h"
+#include "work/lineage/verify_views.h"
+#include "ground/platform/io/file_clock.h"
+#include "ground/platform/io/location.h"
+#include "ground/platform/io/open_folder.h"
+#include "ground/platform/io/piece_put.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::lineage {
+namespace {
+constexpr std::size_t kProblemsMax = 1000;
+constexpr std::size_t kOrphansShown = 20;
+constexpr int kThreadsMax = 16;
+constexpr std::size_t kReportEvery = 128;
+
+// A file that the catalog names.
+struct Expected {
+  std::string what;
+  std::string path;
+  std::int64_t size_bytes = 0;
+  Digest digest;
+  bool read_only = false;
+};
+
+class Checker {
+ public:
+  Checker(catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options)
+      : catalog_(catalog), disk_(disk), options_(options) {}
+
+  // A writer may be at work meanwhile: what is compared is of one moment, and what is missing from
+  // the disk later is looked up again before it is told.
+  Status Run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
+    std::vector<std::string> behind;
+    const auto list = [&]() -> Status {
+      WEIRHOUSE_TRY_STATUS(ListExpected());
+      WEIRHOUSE_TRY(behind, ViewsBehindOffset(catalog_, disk_));
+      return Status();
+    };
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, list));
+    // Before all bytes are hashed: what these tables name may be released by then, and removed.
+    CheckTables();
+    std::vector<std::string> of_tables = std::exchange(report_.problems, {});
+    WEIRHOUSE_TRY_STATUS(CheckFiles(progress));
+    WEIRHOUSE_TRY_STATUS(CheckCommits());
+    for (std::string& problem : of_tables) Problem(std::move(problem));
+    for (std::string& problem : behind) Problem(std::move(problem));
+    if (const Status chain = catalog_.VerifyChain(); !chain.ok())
+      Problem("commit chain: " + chain.message());
+    WEIRHOUSE_TRY_STATUS(ListOrphans());
+    const auto total = static_cast<std::int64_t>(expected_.size());
+    progress(total, total);
+    return Status();
+  }
+  VerifyReport TakeReport() { return std::move(report_); }
+
+ private:
+  void Problem(std::string text) {
+    if (report_.problems.size() < kProblemsMax) report_.problems.push_back(std::move(text));
+  }
+
+  bool IsKnown(const std::string& path) const {
+    return known_.contains(storage::CanonicalPath(path));
+  }
+
+  Status ListExpected() {
+    WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
+    WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.Files(std::nullopt));
+    for (const catalog::ObjectRecord& object : objects) {
+      expected_.push_back({fmt::format("raw object {}", ToString(object.id)), object.path,
+                           object.size_bytes, object.digest, true});
+    }
+    for (const catalog::FileRecord& file : files) {
+      expected_.push_back(
+          {fmt::format("{} file of {}", file.kind, file.table.empty() ? "the project" : file.table),
+           file.path, file.size_bytes, file.sha256, false});
+    }
+    report_.objects = static_cast<std::int64_t>(objects.size());
+    report_.files = static_cast<std::int64_t>(files.size());
+    for (const Expected& file : expected_) known_.insert(storage::CanonicalPath(file.path));
+    // Released, and on the disk until the grace of readers is over: nobody's leftovers.
+    WEIRHOUSE_TRY(const std::vector<std::string> released,
+                  catalog_.ReleasedFiles(ProcessTime::max()));
+    for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
+    WEIRHOUSE_TRY(pointers_, catalog_.Tables());
+    WEIRHOUSE_TRY(seq_, catalog_.LastSeq());
+    return Status();
+  }
+
+  // Threads take files off one list; what each found stands at the file's own place, so that the
+  // report is in one order.
+  Status CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
+    std::vector<std::string> found(expected_.size());
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::int64_t> bytes{0};
+    const std::thread::id reporter = std::this_thread::get_id();
+    const auto work = [&] {
+      const bool reports = std::this_thread::get_id() == reporter;
+      for (std::size_t i = next++; i < expected_.size(); i = next++) {
+        found[i] = options_.deep ? Hash(expected_[i], &bytes) : Look(expected_[i]);
+        if (reports && i % kReportEvery == 0) {
+          progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(expected_.size()));
+        }
+      }
+    };
+    ShareWork(static_cast<std::size_t>(std::clamp(options_.threads, 1, kThreadsMax)), work);
+    report_.bytes = bytes;
+    WEIRHOUSE_TRY_STATUS(ForgetReleased(found));
+    for (std::string& problem : found) {
+      if (!problem.empty()) Problem(std::move(problem));
+    }
+    return Status();
+  }
+
+  // A file that a later commit released may be gone, and is nothing that anybody needs.
+  Status ForgetReleased(std::vector<std::string>& found) {
+    if (std::all_of(found.begin(), found.end(), [](const auto& one) { return one.empty(); }))
+      return Status();
+    CommitSeq now;
+    std::unordered_set<std::string> needed;
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+      WEIRHOUSE_TRY(now, catalog_.LastSeq());
+      if (now == seq_) return Status();
+      WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.Files(std::nullopt));
+      for (const catalog::FileRecord& file : files) needed.insert(file.path);
+      return Status();
+    }));
+    if (now == seq_) return Status();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const bool is_object = expected_[i].read_only;
+      if (!is_object && !needed.contains(expected_[i].path)) found[i].clear();
+    }
+    return Status();
+  }
+
+  std::string Look(const Expected& file) {
+    const auto info = disk_.Stat(file.path);
+    if (!info.ok()) return fmt::format("{} is missing: {}", file.what, file.path);
+    if (info->size_bytes != file.size_bytes) {
+      return fmt::format("{} has {} bytes, recorded {}: {}", file.what, info->size_bytes,
+                         file.size_bytes, file.path);
+    }
+    return Writable(file);
+  }
+
+  std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
+    const auto found = storage::DigestOfFile(disk_, file.path);
+    if (!found.ok()) {
+      return fmt::format("{} cannot be read: {}: {}", file.what, found.status().message(),
+                         file.path);
+    }
+    *bytes_read += file.size_bytes;
+    if (*found != file.digest) {
+      return fmt::format("{} has other bytes: sha256 {}, recorded {}: {}", file.what,
+                         found->ToHex(), file.digest.ToHex(), file.path);
+    }
+    return Writable(file);
+  }
+
+  // Raw objects are write-once: nobody may write to them, their owner included.
+  static std::string Writable(const Expected& file) {
+    if (!file.read_only) return {};
+    using std::filesystem::perms;
+    std::error_code error;
+    const perms mode = std::filesystem::status(file.path, error).permissions();
+    const perms writers = perms::owner_write | perms::group_write | perms::others_write;
+    if (error || (mode & writers) == perms::none) return {};
+    return fmt::format("{} can be written to (mode {:04o}): {}", file.what,
+                       static_cast<unsigned>(mode & perms::all), file.path);
+  }
+
+  // Each commit has one run, and each run's inputs exist.
+  Status CheckCommits() {
+    CommitSeq after;
+    std::set<std::int64_t> runs;
+    while (true) {
+      WEIRHOUSE_TRY(const auto entries, catalog_.Commits(after, 512));
+      if (entries.empty()) return Status();
+      for (const auto& entry : entries) {
+        ++report_.commits;
+        if (!runs.insert(entry.run.value()).second) {
+          Problem(fmt::format("commit {} has a run that another commit has: {}", entry.seq.value(),
+                              ToString(entry.run)));
+        }
+        const auto run = catalog_.GetRun(entry.run);
+        if (!run.ok())
+          Problem(fmt::format("commit {} has no run: {}", entry.seq.value(), ToString(entry.run)));
+        WEIRHOUSE_TRY(const auto node,
+                      catalog_.FindNode({"commit", std::to_string(entry.seq.value())}));
+        if (!node) Problem(fmt::format("commit {} is not in lineage", entry.seq.value()));
+      }
+      after = entries.back().seq;
+    }
+  }
+
+  // Each table's pointer names a recorded metadata file, and the snapshots in it reach recorded
+  // files only: of all of them if deep, else of the current one.
+  void CheckTables() {
+    for (const catalog::TablePointer& pointer : pointers_) {
+      if (!IsKnown(pointer.metadata_location)) {
+        Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
+                            pointer.name, pointer.metadata_location));
+      }
+      const auto table = table::LoadTable(disk_, pointer.name, pointer.metadata_location);
+      if (!table.ok()) {
+        Problem(
+            fmt::format("the table {} cannot be read: {}", pointer.name, table.status().message()));
+        continue;
+      }
+      for (const table::Snapshot& snapshot : (*table)->snapshots) {
+        const table::Snapshot* current = (*table)->current_snapshot();
+        if (!options_.deep && (current == nullptr || snapshot.id != current->id)) continue;
+        CheckSnapshot(*table, snapshot);
+      }
+    }
+  }
+
+  void CheckSnapshot(const table::TablePtr& table, const table::Snapshot& snapshot) {
+    ++report_.snapshots;
+    if (!IsKnown(snapshot.manifest_list)) {
+      Problem(fmt::format("snapshot {} of {} has a manifest list that no commit wrote: {}",
+                          snapshot.id.value(), table->name, snapshot.manifest_list));
+    }
+    table::ScanOptions options;
+    options.snapshot = snapshot.id;
+    const auto scan = table::Scan::Plan(disk_, table, options);
+    if (!scan.ok()) {
+      Problem(fmt::format("snapshot {} of {} cannot be planned: {}", snapshot.id.value(),
+                          table->name, scan.status().message()));
+      return;
+    }
+    const auto check = [&](const table::DataFile& file) {
+      if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
+      const bool released = released_.contains(storage::CanonicalPath(file.path));
+      Problem(fmt::format("snapshot {} of {} has a file that {}: {}", snapshot.id.value(),
+                          table->name, released ? "was released all the same" : "no commit wrote",
+                          file.path));
+    };
+    for (const table::Scan::Task& task : scan->tasks()) {
+      check(task.file);
+      for (const auto& deletes : task.deletes) check(*deletes);
+    }
+  }
+
+  // What lies in the lake and no commit names. A run that is planned may be writing just now: files
+  // younger than the oldest of them are left out.
+  Status ListOrphans() {
+    if (options_.lake.empty()) return Status();
+    std::vector<Leftover> leftovers;
+    const auto lake = storage::OpenFolder::Open(options_.lake);
+    if (!lake.ok() && lake.status().code() != Code::kNotFound) return lake.status();
+    if (lake.ok()) {
+      WEIRHOUSE_TRY_STATUS(ListUnknown(*lake, storage::CanonicalPath(options_.lake), leftovers));
+    }
+    if (leftovers.empty()) return Status();
+    WEIRHOUSE_TRY(const std::int64_t before_us, CatchUp());
+    for (Leftover& leftover : leftovers) {
+      if (leftover.changed_us >= before_us || known_.contains(leftover.path)) continue;
+      ++report_.orphans;
+      report_.orphan_bytes += leftover.size_bytes;
+      report_.first_orphans.push_back(std::move(leftover.path));
+    }
+    std::sort(report_.first_orphans.begin(), report_.first_orphans.end());
+    if (report_.first_orphans.size() > kOrphansShown) report_.first_orphans.resize(kOrphansShown);
+    return Status();
+  }
+
+  // Learns what was committed while the lake was looked through; when the oldest run began that may
+  // be writing still.
+  Result<std::int64_t> CatchUp() {
+    std::int64_t before_us = std::numeric_limits<std::int64_t>::max();
+    WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
+      catalog::RunFilter filter;
+      filter.state = catalog::RunState::kPlanned;
+      filter.limit = std::numeric_limits<std::int64_t>::max();
+      WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
+      for (const catalog::Run& run : running)
+        before_us = std::min(before_us, Micros(run.planned_at - storage::kFileClockStep));
+      WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
+      if (now == seq_) return Status();
+      WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
+      for (const catalog::FileRecord& file : files)
+        known_.insert(storage::CanonicalPath(file.path));
+      WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
+      for (const catalog::ObjectRecord& object : objects) {
+        if (object.seq > seq_) known_.insert(storage::CanonicalPath(object.path));
+      }
+      WEIRHOUSE_TRY(const std::vector<std::string> released,
+                    catalog_.ReleasedFiles(ProcessTime::max()));
+      for (const std::string& path : released) known_.insert(storage::CanonicalPath(path));
+      return Status();
+    }));
+    return before_us;
+  }
+
+  struct Leftover {
+    std::string path;
+    std::int64_t size_bytes = 0;
+    std::int64_t changed_us = 0;
+  };
+
+  // A link is none of ours, and what it leads to even less.
+  Status ListUnknown(const storage::OpenFolder& folder, const std::string& path,
+                     std::vector<Leftover>& leftovers) {
+    WEIRHOUSE_TRY(const std::vector<storage::Entry> entries, folder.List());
+    for (const storage::Entry& entry : entries) {
+      std::string place = path + "/" + entry.name;
+      if (entry.kind == storage::EntryKind::kFolder) {
+        const auto below = folder.Enter(entry.name);
+        if (below.status().code() == Code::kNotFound) continue;
+        if (!below.ok()) return below.status();
+        WEIRHOUSE_TRY_STATUS(ListUnknown(*below, place, leftovers));
+      } else if (entry.kind == storage::EntryKind::kFile && !known_.contains(place) &&
+                 !released_.contains(place)) {
+        leftovers.push_back(
+            {std::move(place), entry.size_bytes, std::max(entry.mtime_us(), entry.ctime_us())});
+      }
+    }
+    return Status();
+  }
+
+  catalog::Catalog& catalog_;
+  storage::Disk& disk_;
+  const VerifyOptions& options_;
+  CommitSeq seq_;  // the last commit of the moment that is looked at
+  std::vector<catalog::TablePointer> pointers_;
+  std::vector<Expected> expected_;
+  std::unordered_set<std::string> known_;     // their paths
+  std::unordered_set<std::string> released_;  // paths that nothing may need any more
+  std::unordered_set<std::string> reported_;  // files named in a problem already
+  VerifyReport report_;
+};
+}  // namespace
+
+Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk,
+                            const VerifyOptions& options,
+                            const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  Checker checker(catalog, disk, options);
+  WEIRHOUSE_TRY_STATUS(checker.Run(progress));
+  return checker.TakeReport();
+}
+
+Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk, bool deep,
+                            const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  VerifyOptions options;
+  options.deep = deep;
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
+  if (lake && lake->is_string()) options.lake = lake->get<std::string>();
+  return Verify(catalog, disk, options, progress);
+}
+}  // namespace weirhouse::lineage

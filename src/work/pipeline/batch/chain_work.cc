@@ -1,0 +1,285 @@
+#include "work/pipeline/batch/chain_work.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+
+#include <algorithm>
+#include <set>
+
+#include "work/workspace/arrow_rows.h"
+#include "work/pipeline/batch/keyless.h"
+#include "work/workspace/piecewise_sql.h"
+#include "work/pipeline/batch/poison_rows.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/index/key_index.h"
+#include "rules/transform/run/run.h"
+
+namespace weirhouse::engine {
+namespace {
+using RowsPtr = std::shared_ptr<arrow::Table>;
+using Keys = std::set<std::string>;
+
+// Adds the keys of `rows`; those with a null, which are in no table, are left out.
+Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns, Keys& keys) {
+  WEIRHOUSE_TRY(std::vector<std::string> encoded, table::EncodeKeys(rows, columns));
+  std::vector<bool> null(encoded.size(), false);
+  for (const std::string& name : columns) {
+    std::size_t row = 0;
+    for (const auto& chunk : rows.GetColumnByName(name)->chunks()) {
+      for (std::int64_t i = 0; i < chunk->length(); ++i, ++row)
+        null[row] = null[row] || chunk->IsNull(i);
+    }
+  }
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    if (!null[i]) keys.insert(std::move(encoded[i]));
+  }
+  return Status();
+}
+
+// The rows of `rows` whose key is, or is not, among `keys`.
+Result<RowsPtr> RowsByKey(const RowsPtr& rows, const std::vector<std::string>& columns,
+                          const Keys& keys, bool among) {
+  WEIRHOUSE_TRY(const std::vector<std::string> encoded, table::EncodeKeys(*rows, columns));
+  arrow::BooleanBuilder keep;
+  arrow::Status status = keep.Reserve(rows->num_rows());
+  for (const std::string& key : encoded) {
+    if (status.ok()) keep.UnsafeAppend((keys.count(key) != 0) == among);
+  }
+  std::shared_ptr<arrow::Array> mask;
+  if (status.ok()) status = keep.Finish(&mask);
+  if (!status.ok()) return Status(Code::kInternal, status.ToString());
+  auto filtered = arrow::compute::Filter(rows, mask);
+  if (!filtered.ok()) return Status(Code::kInternal, filtered.status().ToString());
+  return filtered->table();
+}
+
+std::vector<std::int64_t> PositionsOf(const arrow::Table& rows) {
+  std::vector<std::int64_t> positions;
+  positions.reserve(static_cast<std::size_t>(rows.num_rows()));
+  for (const auto& chunk : rows.GetColumnByName("_pos")->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) positions.push_back(values.Value(i));
+  }
+  return positions;
+}
+
+// Versions of `keys` that the history of `definition` holds: the key columns of all of it are read,
+// and whole rows of the files that have some.
+Result<std::vector<transform::HistoryRow>> VersionsOf(
+    Workspace& workspace, const transform::TransformDefinition& definition, const Keys& keys) {
+  std::vector<transform::HistoryRow> versions;
+  WEIRHOUSE_TRY(const auto history, workspace.FindTable(definition.history_table()));
+  if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
+  table::ScanOptions options;
+  options.columns = definition.key_columns();
+  WEIRHOUSE_TRY(const table::Scan key_scan, table::Scan::Plan(workspace.disk(), *history, options));
+  options.columns.clear();
+  for (const table::Field& field : (*history)->schema().fields) {
+    if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
+      options.columns.push_back(field.name);
+  }
+  options.with_file_position = true;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *history, options));
+  for (const table::Scan::Task& task : key_scan.tasks()) {
+    WEIRHOUSE_TRY(const RowsPtr held, key_scan.Read(task));
+    WEIRHOUSE_TRY(const std::vector<std::string> held_keys,
+                  table::EncodeKeys(*held, definition.key_columns()));
+    const bool any = std::any_of(held_keys.begin(), held_keys.end(),
+                                 [&](const std::string& key) { return keys.count(key) != 0; });
+    if (!any) continue;
+    WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
+    WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
+    WEIRHOUSE_TRY(
+        const transform::RowFacts facts,
+        transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
+    const std::vector<std::int64_t> positions = PositionsOf(*rows);
+    for (std::size_t i = 0; i < facts.keys.size(); ++i) {
+      versions.push_back({facts.keys[i],
+                          facts.orders[i],
+                          facts.contents[i],
+                          RecordId(std::max<std::int64_t>(facts.records[i], 0)),
+                          {task.file.path, positions[i]}});
+    }
+  }
+  return versions;
+}
+
+// Threads: one.
+class ChainRun {
+ public:
+  ChainRun(PipelineState& state, const transform::CheckedTransform& transform, TableWork& upstream,
+           ProcessTime run_time)
+      : state_(state),
+        transform_(transform),
+        definition_(transform.definition),
+        upstream_(upstream),
+        run_time_(run_time),
+        key_(definition_.key_columns()) {}
+
+  Result<std::unique_ptr<TableWork>> Run() {
+    const std::string& driver = *transform_.driver;
+    WEIRHOUSE_TRY(const RowsPtr joined, upstream_.JoinedRows(state_.tables, driver));
+    WEIRHOUSE_TRY(fresh_, Select(joined, &poison_));
+    WEIRHOUSE_TRY_STATUS(FindSettled());
+    WEIRHOUSE_TRY(transform::UpsertPlan plan, Decide());
+    if (!plan.older.empty()) {
+      // Rows came whose records are older than those that stand for the same content.
+      settled_.insert(plan.older.begin(), plan.older.end());
+      WEIRHOUSE_TRY(plan, Decide());
+    }
+    plan.settled_records.insert(plan.settled_records.end(), left_.begin(), left_.end());
+    plan.taken_back = std::move(taken_back_);
+    auto work = TableWork::OfPlan(state_.workspace, transform_, std::move(plan), IndexesHistory());
+    work->Reject(poison_);
+    work->TakeBack(poison_gone_);
+    return work;
+  }
+
+ private:
+  // The SELECT over these rows of the driver, without those that it fails on, which are added to
+  // `poison`. Null: they were told when they joined.
+  Result<RowsPtr> Select(const RowsPtr& rows, std::vector<RejectedRecord>* poison = nullptr) {
+    WEIRHOUSE_TRY_STATUS(
+        RegisterRows(state_.workspace, *state_.session, transform_, *transform_.driver, rows));
+    WEIRHOUSE_TRY(transform::GoodRows good,
+                  RunInPieces(state_.workspace, *state_.session, transform_, rows, run_time_));
+    if (poison != nullptr) *poison = RejectedBySql(good.poison, definition_.name());
+    return std::move(good.rows);
+  }
+
+  // The driver's column that passes into `column` as it is; empty if none does.
+  std::string PassedInto(const std::string& column) const {
+    const auto passed = transform_.passed.find(column);
+    return passed == transform_.passed.end() ? std::string() : passed->second;
+  }
+
+  // Whether each key of the table has one row of the driver at most: its key is part of this one.
+  bool HoldsDriverKey() const {
+    const auto& upstream = upstream_.transform().definition;
+    if (*transform_.driver != upstream.name()) return false;  // a history has several per key
+    const std::vector<std::string> columns = upstream.key_columns();
+    return std::all_of(columns.begin(), columns.end(), [&](const std::string& column) {
+      return std::any_of(key_.begin(), key_.end(),
+                         [&](const std::string& mine) { return PassedInto(mine) == column; });
+    });
+  }
+  // Whether it is this one: then the keys that a row left need no reading of what left.
+  bool IsDriverKey() const {
+    const std::vector<std::string> columns = upstream_.transform().definition.key_columns();
+    return HoldsDriverKey() &&
+           std::equal(key_.begin(), key_.end(), columns.begin(), columns.end(),
+                      [&](const auto& mine, const auto& its) { return PassedInto(mine) == its; });
+  }
+
+  // Keys that a row of the driver left. With `order arrival` those that rows joined as well: a
+  // chain brings records in any order.
+  Status FindSettled() {
+    const bool joins_settle = definition_.order_by_arrival || HoldsDriverKey();
+    if (upstream_.LosesRows(*transform_.driver) && IsDriverKey()) {
+      WEIRHOUSE_TRY(const std::vector<std::string> keys, upstream_.ChangedKeys(state_.tables));
+      settled_.insert(keys.begin(), keys.end());
+      // Of the rows that left it is enough to know on which of them the SQL fails.
+      WEIRHOUSE_TRY(const bool kept_out, KeepsOut(state_.workspace, definition_.name()));
+      if (kept_out) {
+        WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
+        WEIRHOUSE_TRY_STATUS(Select(left, &poison_gone_).status());
+      }
+    } else if (upstream_.LosesRows(*transform_.driver)) {
+      WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
+      WEIRHOUSE_TRY(const RowsPtr gone, Select(left, &poison_gone_));
+      WEIRHOUSE_TRY_STATUS(AddKeys(*gone, key_, settled_));
+      WEIRHOUSE_TRY(taken_back_, transform::RowsWithoutKey(*gone, key_));
+      NoteRecords(*gone);
+      if (joins_settle) WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
+    } else if (definition_.order_by_arrival) {
+      WEIRHOUSE_TRY_STATUS(AddKeys(*fresh_, key_, settled_));
+    }
+    return Status();
+  }
+
+  void NoteRecords(const arrow::Table& rows) {
+    for (const auto& chunk : rows.GetColumnByName(std::string(table::kRecordColumn))->chunks()) {
+      const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+      for (std::int64_t i = 0; i < values.length(); ++i) {
+        if (values.IsValid(i)) left_.emplace_back(values.Value(i));
+      }
+    }
+  }
+
+  // All rows of the settled keys, and the new ones of the others.
+  Result<RowsPtr> Candidates() {
+    if (settled_.empty() || HoldsDriverKey()) return fresh_;
+    if (all_ == nullptr) {
+      WEIRHOUSE_TRY(const RowsPtr rows,
+                    upstream_.StagedRows(state_.tables, *transform_.driver, {}));
+      WEIRHOUSE_TRY(all_, Select(rows));
+    }
+    WEIRHOUSE_TRY(const RowsPtr whole, RowsByKey(all_, key_, settled_, true));
+    WEIRHOUSE_TRY(const RowsPtr others, RowsByKey(fresh_, key_, settled_, false));
+    return Concatenate({whole, others});
+  }
+
+  Result<transform::UpsertPlan> Decide() {
+    WEIRHOUSE_TRY(const RowsPtr rows, Candidates());
+    Workspace& workspace = state_.workspace;
+    WEIRHOUSE_TRY(table::KeyIndex * index,
+                  workspace.IndexOf(definition_.name(), key_, definition_.order_columns()));
+    transform::VersionIndex* versions = nullptr;
+    transform::SettledKeys settled{settled_, {}};
+    // Without history only what is current counts: a version that lost may come back.
+    if (definition_.history == transform::History::kKeep) {
+      WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
+      WEIRHOUSE_TRY(settled.history, IndexesHistory()
+                                         ? IndexedVersions()
+                                         : VersionsOf(workspace, definition_, settled_));
+    }
+    return transform::PlanChange(transform_, *rows, *index, versions, settled);
+  }
+
+  // Whether the history has one version per key, which an index finds.
+  bool IndexesHistory() const {
+    return definition_.history == transform::History::kKeep && HoldsDriverKey();
+  }
+  Result<std::vector<transform::HistoryRow>> IndexedVersions() {
+    std::vector<transform::HistoryRow> versions;
+    WEIRHOUSE_TRY(
+        table::KeyIndex * index,
+        state_.workspace.IndexOf(definition_.history_table(), key_, definition_.order_columns()));
+    const std::vector<std::string> keys(settled_.begin(), settled_.end());
+    WEIRHOUSE_TRY(const auto entries, index->Find(keys));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!entries[i]) continue;
+      const RecordId record(std::max<std::int64_t>(entries[i]->record.value(), 0));
+      versions.push_back(
+          {keys[i], entries[i]->order, entries[i]->content, record, entries[i]->position});
+    }
+    return versions;
+  }
+
+  PipelineState& state_;
+  const transform::CheckedTransform& transform_;
+  const transform::TransformDefinition& definition_;
+  TableWork& upstream_;
+  const ProcessTime run_time_;
+  const std::vector<std::string> key_;
+  RowsPtr fresh_;                            // of the driver's rows that joined
+  std::vector<RejectedRecord> poison_;       // of them, those that the SQL fails on
+  std::vector<RejectedRecord> poison_gone_;  // the same of the rows that left
+  RowsPtr all_;                              // of all its rows, once they are asked for
+  Keys settled_;
+  std::vector<RecordId> left_;                      // records of the rows that left
+  std::vector<transform::RejectedRow> taken_back_;  // of these, the rows without a key
+};
+}  // namespace
+
+bool IsChained(const transform::CheckedTransform& transform) {
+  return transform.definition.mode == transform::Mode::kIncremental && transform.driver &&
+         transform::KindOfTable(*transform.driver) == transform::TableKind::kProcessed;
+}
+
+Result<std::unique_ptr<TableWork>> MakeChainWork(PipelineState& state,
+                                                 const transform::CheckedTransform& transform,
+                                                 TableWork& upstream, ProcessTime run_time) {
+  return ChainRun(state, transform, upstream, run_time).Run();
+}
+}  // namespace weirhouse::engine

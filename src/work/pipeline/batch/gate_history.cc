@@ -1,0 +1,114 @@
+// Which published batches a gate is judged against, and reading no more of them than it takes.
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "work/pipeline/batch/pipeline_state.h"
+#include "rules/gate/judge/warm_up.h"
+
+namespace weirhouse::engine {
+namespace {
+EventTime Earlier(EventTime time, std::int64_t by_us) {
+  std::int64_t earlier = 0;
+  if (__builtin_sub_overflow(Micros(time), by_us, &earlier)) return EventTime::min();
+  return EventTimeOfMicros(earlier);
+}
+
+// Reads what ends at `from` or later and has not been read. Whether anything was added.
+Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime from,
+                      GateHistory& history) {
+  if (from >= history.from) return false;
+  WEIRHOUSE_TRY(
+      const std::vector<catalog::MetricRecord> metrics,
+      workspace.catalog().Metrics(table, std::string(gate::kProfileMetric), from, history.from));
+  WEIRHOUSE_TRY(std::vector<gate::PublishedBatch> older, gate::ReadHistory(metrics));
+  history.from = from;
+  const bool added = !older.empty();
+  history.batches.insert(history.batches.begin(), std::make_move_iterator(older.begin()),
+                         std::make_move_iterator(older.end()));
+  return added;
+}
+
+constexpr int kCommitsLookedAt = 256;
+
+// The earliest end among the batches of `table` that commits of `layer` published from `from` on.
+// False if there are too many to look at.
+Result<bool> LookThrough(Workspace& workspace, std::string_view layer, CommitSeq from,
+                         const std::string& table, EventTime& earliest) {
+  CommitSeq after(from.value() - 1);
+  for (int i = 0; i < kCommitsLookedAt; ++i) {
+    WEIRHOUSE_TRY(const auto commit, workspace.catalog().NextCommit(layer, after));
+    if (!commit) return true;
+    after = commit->seq;
+    if (commit->batch_end) {
+      earliest = std::min(earliest, *commit->batch_end);
+      continue;
+    }
+    // Of other engines: what was judged with it says whether it was a batch of this table.
+    WEIRHOUSE_TRY(const auto verdicts, workspace.catalog().Verdicts({std::nullopt, commit->run}));
+    for (const catalog::VerdictRecord& verdict : verdicts) {
+      if (verdict.table == table) earliest = std::min(earliest, verdict.batch_end);
+    }
+  }
+  return false;
+}
+
+// From where on history must be known to tell a check that warms from one that once held enough.
+Result<EventTime> HistoryWanted(Workspace& workspace, const gate::GateDefinition& gate,
+                                const gate::GateReport& report) {
+  const auto warming = [](const gate::CheckResult& check) {
+    return check.state == gate::State::kWarming;
+  };
+  if (std::none_of(report.checks.begin(), report.checks.end(), warming)) return EventTime::max();
+  WEIRHOUSE_TRY(const auto verdicts, workspace.catalog().Verdicts(
+                                         {gate.name, std::nullopt, gate::VerdictsWanted(gate)}));
+  return gate::WarmUpReadsFrom(
+      gate, report, verdicts, [&](CommitSeq from) -> Result<std::optional<EventTime>> {
+        EventTime earliest = EventTime::max();
+        for (const std::string_view layer : {"processed", "open"}) {
+          WEIRHOUSE_TRY(const bool whole,
+                        LookThrough(workspace, layer, from, gate.table, earliest));
+          if (!whole) return std::optional<EventTime>();
+        }
+        return std::optional<EventTime>(earliest);
+      });
+}
+}  // namespace
+
+Result<gate::GateReport> PipelineState::Judge(const gate::GateDefinition& gate,
+                                              gate::GateInput& input) {
+  if (gate.history_span_us == 0 || !input.history_checks)
+    return gate::JudgeGate(gate, input, *session, workspace.clock());
+  GateHistory& known = history[gate.table];
+  WEIRHOUSE_TRY_STATUS(
+      ReadBack(workspace, gate.table, Earlier(input.batch_end, gate.history_span_us), known)
+          .status());
+  input.history = known.batches;
+  gate::GateReport report = gate::JudgeGate(gate, input, *session, workspace.clock());
+  if (!report.stopped.ok()) return report;
+  WEIRHOUSE_TRY(const EventTime wanted, HistoryWanted(workspace, gate, report));
+  WEIRHOUSE_TRY(const bool more, ReadBack(workspace, gate.table, wanted, known));
+  if (!more) return report;
+  input.history = known.batches;
+  return gate::JudgeGate(gate, input, *session, workspace.clock());
+}
+
+void PipelineState::NotePublished(const std::vector<gate::GateReport>& reports) {
+  std::set<std::string> noted;
+  for (const gate::GateReport& report : reports) {
+    const auto known = history.find(report.table);
+    // What was not read yet is read with this batch; so is one that ends before what was read.
+    if (known == history.end() || report.batch_end < known->second.from) continue;
+    std::vector<gate::PublishedBatch>& batches = known->second.batches;
+    auto profile = std::make_shared<gate::BatchProfile>(report.profile);
+    if (!noted.insert(report.table).second) {  // another gate of the same table
+      gate::BatchProfile earlier = *batches.back().profile;
+      profile->columns.merge(earlier.columns);
+      batches.back().profile = std::move(profile);
+      continue;
+    }
+    batches.push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
+  }
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,157 @@
+#include "work/pipeline/batch/losers.h"
+
+#include <arrow/api.h>
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+#include "work/workspace/arrow_rows.h"
+#include "work/workspace/publication.h"
+#include "work/records/record_query.h"
+#include "work/workspace/scratch.h"
+#include "work/pipeline/batch/table_work.h"
+#include "ground/iceberg/type/schema.h"
+#include "rules/transform/upsert/loser_index.h"
+
+namespace weirhouse::engine {
+namespace {
+using transform::StoredLoser;
+
+storage::ParquetOptions RowOptions() {
+  storage::ParquetOptions options;
+  options.delta_columns = {"record", "winner", "run"};
+  return options;
+}
+
+std::vector<StoredLoser> LosersOf(const TableWork& work, RunId run) {
+  std::vector<StoredLoser> losers;
+  losers.reserve(work.losers().size());
+  for (const transform::Loser& loser : work.losers()) {
+    losers.push_back({loser.record, work.transform().definition.name(), loser.state, loser.winner,
+                      run, loser.version});
+  }
+  return losers;
+}
+
+std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
+  std::vector<RecordId> records;
+  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  if (column == nullptr) return records;
+  for (const auto& chunk : column->chunks()) {
+    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < values.length(); ++i) {
+      if (values.IsValid(i)) records.emplace_back(values.Value(i));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
+// A piece of them at a time, with their run.
+Status AppendLosers(Workspace& workspace, table::StagedWrite& write, const arrow::Table& rows,
+                    RunId run) {
+  for (const storage::RowRange& piece : storage::PiecesOf(rows, ScratchOf(workspace))) {
+    WEIRHOUSE_TRY(std::vector<StoredLoser> losers,
+                  transform::ReadLosers(*rows.Slice(piece.begin, piece.count)));
+    for (StoredLoser& loser : losers) loser.run = run;
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> with_run, transform::LoserRows(losers));
+    WEIRHOUSE_TRY_STATUS(write.Append(*with_run, RowOptions()).status());
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// `many`: such rows, the run still open.
+Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
+                              const std::vector<StoredLoser>& losers, const std::string& ref,
+                              bool replace,
+                              const std::vector<std::shared_ptr<arrow::Table>>& many = {}) {
+  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, transform::LoserRows(losers));
+  WEIRHOUSE_TRY(
+      const table::TablePtr base,
+      TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
+  table::StageOptions options = publication.StageAs(ref);
+  options.snapshots_kept = table::kLedgerSnapshotsKept;
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+  WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*rows->schema()));
+  WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
+  if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
+  if (rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
+  for (const auto& some : many)
+    WEIRHOUSE_TRY_STATUS(AppendLosers(workspace, write, *some, publication.run().id));
+  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  publication.Add(staged);
+  return staged.table;
+}
+
+// Of the records that `work` settled anew, what differs from what is told of them.
+Result<std::vector<StoredLoser>> SettledChanges(Workspace& workspace, const TableWork& work,
+                                                RunId run) {
+  const std::string& name = work.transform().definition.name();
+  std::vector<RecordId> settled = work.settled_records();
+  std::sort(settled.begin(), settled.end());
+  settled.erase(std::unique(settled.begin(), settled.end()), settled.end());
+  WEIRHOUSE_TRY(const auto losers, workspace.FindTable(std::string(transform::kLosersTable)));
+  transform::LoserIndex index(workspace.kv(), name);
+  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace.disk(), losers.value_or(nullptr)));
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> told, index.Find(settled));
+  // One that lost and stands now is among the rows that join.
+  return transform::LoserChanges(told, name, work.losers(), RecordsOf(*work.added_rows()), run);
+}
+
+// What counts of an entry: when it was told does not.
+auto Said(const StoredLoser& loser) {
+  return std::tie(loser.table, loser.record, loser.state, loser.winner, loser.version);
+}
+}  // namespace
+
+Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
+                                    const std::vector<std::unique_ptr<TableWork>>& work,
+                                    const std::string& ref) {
+  const RunId run = publication.run().id;
+  std::vector<StoredLoser> losers;
+  std::vector<std::shared_ptr<arrow::Table>> many;
+  for (const auto& one : work) {
+    if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
+    if (one->loser_rows() != nullptr) many.push_back(one->loser_rows());
+    if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
+      WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
+      losers.insert(losers.end(), mine.begin(), mine.end());
+      continue;
+    }
+    std::vector<StoredLoser> mine;
+    if (one->is_full() && one->transform().row_wise) {
+      const std::string& name = one->transform().definition.name();
+      WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosersOf(workspace, name));
+      mine =
+          transform::LoserChanges(before, name, one->losers(), RecordsOf(*one->added_rows()), run);
+    } else {
+      mine = LosersOf(*one, run);
+    }
+    losers.insert(losers.end(), mine.begin(), mine.end());
+  }
+  if (losers.empty() && many.empty()) return table::TablePtr();
+  return Stage(workspace, publication, losers, ref, /*replace=*/false, many);
+}
+
+Status ReplaceLosers(Workspace& workspace, Publication& publication,
+                     const std::vector<std::unique_ptr<TableWork>>& work) {
+  std::vector<StoredLoser> losers;
+  WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosers(workspace));
+  for (const auto& one : work) {
+    if (one->stands()) {  // what is told of it stays as well
+      std::copy_if(before.begin(), before.end(), std::back_inserter(losers), [&](const auto& told) {
+        return told.table == one->transform().definition.name();
+      });
+      continue;
+    }
+    const std::vector<StoredLoser> mine = LosersOf(*one, publication.run().id);
+    losers.insert(losers.end(), mine.begin(), mine.end());
+  }
+  std::vector<StoredLoser> now = transform::LatestLosers(losers);
+  const auto same = [](const StoredLoser& a, const StoredLoser& b) { return Said(a) == Said(b); };
+  if (std::equal(now.begin(), now.end(), before.begin(), before.end(), same)) return Status();
+  return Stage(workspace, publication, losers, "main", /*replace=*/true).status();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,22 @@
+// Rows on which SQL fails, as what the quarantine holds. Private to engine/.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "work/records/batch_records.h"
+#include "rules/transform/run/poison.h"
+
+namespace weirhouse::engine {
+
+inline std::vector<RejectedRecord> RejectedBySql(const std::vector<transform::PoisonRow>& poison,
+                                                 const std::string& table) {
+  std::vector<RejectedRecord> rejected;
+  rejected.reserve(poison.size());
+  for (const transform::PoisonRow& row : poison) {
+    rejected.push_back(
+        {RecordId(row.record), "WH2114", table, row.place, row.expression, row.found});
+  }
+  return rejected;
+}
+}  // namespace weirhouse::engine

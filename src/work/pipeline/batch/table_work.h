@@ -1,0 +1,153 @@
+// One processed table's share of a batch: what its transform decided, staged and then known to the
+// indexes. Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "work/workspace/arrow_rows.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/table_view.h"
+#include "work/workspace/workspace.h"
+#include "rules/transform/upsert/upsert.h"
+
+namespace arrow {
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+// Threads: one. `transform` and `records` must outlive it.
+class TableWork {
+ public:
+  // Decides what `rows` (the transform's answer) change. `records` = the driver's share of the
+  // batch, or null. `driver_rows` = all driver rows the transform read (mode full and rebuilds), or
+  // null: those of `records`. `full` = `rows` are the whole table: replaces what is there.
+  static Result<std::unique_ptr<TableWork>> Make(Workspace& workspace,
+                                                 const transform::CheckedTransform& transform,
+                                                 const std::shared_ptr<arrow::Table>& rows,
+                                                 const SourceRecords* records,
+                                                 const std::shared_ptr<arrow::Table>& driver_rows,
+                                                 bool full);
+
+  // What a chain decided: see chain_work.h.
+  // `indexes_history`: the history has one version per key, and a key index of its own.
+  static std::unique_ptr<TableWork> OfPlan(Workspace& workspace,
+                                           const transform::CheckedTransform& transform,
+                                           transform::UpsertPlan plan, bool indexes_history);
+
+  // A table that keeps what it holds, because its SQL cannot be run and no one record is to blame.
+  // It covers nothing; it counts the records that it would read, which are `driver_rows`.
+  static std::unique_ptr<TableWork> Standing(Workspace& workspace,
+                                             const transform::CheckedTransform& transform,
+                                             const SourceRecords* records,
+                                             const std::shared_ptr<arrow::Table>& driver_rows);
+
+  // Rows of the driver that `rows` of Make were computed without.
+  void Reject(const std::vector<RejectedRecord>& without);
+  // Rows that were rejected when they joined the driver, and left it.
+  void TakeBack(const std::vector<RejectedRecord>& rejected) {
+    taken_back_.insert(taken_back_.end(), rejected.begin(), rejected.end());
+  }
+
+  bool stands() const { return stands_; }
+
+  // Of a whole table: forgets what has the content that is there already. Nothing of that is
+  // written, readers keep their files and nobody downstream is woken.
+  Status DropUnchanged();
+
+  const transform::CheckedTransform& transform() const { return *transform_; }
+  const SourceRecords* records() const { return records_; }
+  const std::vector<RejectedRecord>& rejected() const { return rejected_; }
+  // Rejected when they came: the row of the driver that they were made of left.
+  const std::vector<RejectedRecord>& taken_back() const { return taken_back_; }
+  const std::vector<transform::Loser>& losers() const { return plan_.losers; }
+  // Instead of `losers`, where they may be many; may be null: see UpsertPlan.
+  const std::shared_ptr<arrow::Table>& loser_rows() const { return plan_.loser_rows; }
+  // `losers` are all of the table's, not those of a batch.
+  bool is_full() const { return full_; }
+  // Records of which `losers` are all there is to say, whatever was said before.
+  const std::vector<RecordId>& settled_records() const { return plan_.settled_records; }
+  // Rows that join the current table, hidden columns included.
+  const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
+  const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
+  // Of a table it covers.
+  const std::shared_ptr<arrow::Table>& added_rows_of(const std::string& table) const;
+
+  bool Covers(const std::string& table) const;  // its table, or the history of it
+  // Of a table it covers: do rows join or leave?
+  bool ChangesRows(const std::string& table) const;
+  // A table it covers, as it will be. `columns` empty = all.
+  Result<std::shared_ptr<arrow::Table>> StagedRows(TableView& tables, const std::string& table,
+                                                   const std::vector<std::string>& columns) const;
+  // Of a table it covers: do rows leave, replaced or not?
+  bool LosesRows(const std::string& table) const;
+  // Those that leave, and those that join: of a whole table, the ones that were not there before.
+  Result<std::shared_ptr<arrow::Table>> LeftRows(TableView& tables, const std::string& table);
+  Result<std::shared_ptr<arrow::Table>> JoinedRows(TableView& tables, const std::string& table);
+  // Keys of the current table under which something changes. More may be named.
+  Result<std::vector<std::string>> ChangedKeys(TableView& tables);
+  // Per added row: does another current row, which this batch does not replace, hold its key?
+  Result<std::vector<bool>> KeysHeldByOthers() const;
+  // The greatest known (else event) time among the added rows, µs.
+  std::optional<std::int64_t> NewestTime() const {
+    return engine::NewestTime(*plan_.current_rows, transform_->definition);
+  }
+  // Record states of its driver's records, as deltas.
+  std::map<std::string, std::int64_t> StateCounts() const { return states_; }
+  // The same of a whole table, not as deltas: what all of them amount to.
+  const std::map<std::string, std::int64_t>& StateTotals() const { return totals_; }
+
+  Status Stage(Publication& publication, const std::string& ref);
+  // After the commit. `losers` = system.losers as it stands now, null if this run did not change
+  // it.
+  Status ApplyToIndexes(const table::TablePtr& losers);
+  void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
+  void NameTables(std::vector<std::string>& names) const;
+
+ private:
+  TableWork(Workspace& workspace, const transform::CheckedTransform& transform)
+      : workspace_(workspace), transform_(&transform) {}
+  Result<std::vector<bool>> ManyHeldByOthers() const;
+  Status FollowFiles(table::KeyIndex& index, const table::TablePtr& losers);
+  Status CountStates(const std::shared_ptr<arrow::Table>& rows,
+                     const std::shared_ptr<arrow::Table>& driver_rows);
+
+  struct Change {
+    std::shared_ptr<arrow::Table> joined;
+    std::shared_ptr<arrow::Table> left;
+  };
+  // Of a whole table it covers; worked out once.
+  Result<const Change*> ChangeOf(TableView& tables, const std::string& table);
+
+  Workspace& workspace_;
+  const transform::CheckedTransform* transform_;
+  const SourceRecords* records_ = nullptr;
+  bool full_ = false;
+  bool indexes_history_ = false;
+  bool stands_ = false;
+  bool current_unchanged_ = false;
+  bool history_unchanged_ = false;
+  transform::UpsertPlan plan_;
+  std::vector<RejectedRecord> rejected_;
+  std::vector<RejectedRecord> taken_back_;
+  std::map<std::string, std::int64_t> states_;
+  std::map<std::string, std::int64_t> totals_;
+  std::map<std::string, Change> changes_;  // by table
+  table::AppendedRows appended_;
+  table::AppendedRows appended_history_;
+  table::TablePtr staged_current_;
+  table::TablePtr staged_history_;
+};
+
+// Rows that the tables of a run cannot keep.
+std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
+// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
+// and column.
+std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
+}  // namespace weirhouse::engine

@@ -1,0 +1,518 @@
+#include "work/pipeline/feature/feature_step.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/resource/free_memory.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/arrow_rows.h"
+#include "work/workspace/external_table.h"
+#include "work/pipeline/batch/keyless.h"
+#include "work/pipeline/feature/left_out.h"
+#include "work/pipeline/feature/online_fill.h"
+#include "work/workspace/online_refresh.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/workspace/scratch.h"
+#include "work/workspace/source_change.h"
+#include "work/project/table_rules.h"
+#include "work/pipeline/batch/table_work.h"
+#include "work/pipeline/feature/view_standing.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/write/reshape.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+// Runs of about equal size are merged together, so that a row is rewritten log16(n) times; of so
+// many rows together at most, which are in memory then.
+constexpr std::int64_t kMergedRowsMax = 512 << 10;
+int SizeClass(std::int64_t rows) {
+  int size_class = 0;
+  for (; rows >= feature::kRunsBeforeMerge; rows /= feature::kRunsBeforeMerge) ++size_class;
+  return size_class;
+}
+
+Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
+                                                     const table::TablePtr& table,
+                                                     std::vector<std::string>* files) {
+  std::vector<feature::FeatureRun> runs;
+  if (table->metadata_location.empty() || table->current_snapshot() == nullptr) return runs;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, {}));
+  std::map<int, std::vector<const table::Scan::Task*>> classes;
+  for (const table::Scan::Task& task : scan.tasks())
+    classes[SizeClass(task.file.row_count)].push_back(&task);
+  for (const auto& [size_class, tasks] : classes) {
+    std::vector<const table::Scan::Task*> chosen;
+    std::int64_t rows_chosen = 0;
+    for (const table::Scan::Task* task : tasks) {
+      if (rows_chosen + task->file.row_count > kMergedRowsMax) continue;
+      rows_chosen += task->file.row_count;
+      chosen.push_back(task);
+    }
+    if (chosen.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
+    for (const table::Scan::Task* task : chosen) {
+      WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
+      WEIRHOUSE_TRY(const CommitSeq seq,
+                    workspace.catalog().SeqOf(table->name, task->file.data_sequence_number));
+      runs.push_back({std::move(rows), seq});
+      files->push_back(task->file.path);
+    }
+    break;  // one class at a time: the next commit takes the next
+  }
+  return runs;
+}
+
+// Calls `each` for the rows of `work`, a bounded part at a time; of rows that are many for one
+// sorted run at a time.
+template <typename Each>
+Status ForEachRun(const ViewWork& work, const Each& each) {
+  if (!work.many) return each(*work.rows);
+  std::int64_t begin = 0;
+  for (const auto& chunk : work.rows->column(0)->chunks()) {
+    WEIRHOUSE_TRY_STATUS(each(*work.rows->Slice(begin, chunk->length())));
+    begin += chunk->length();
+    storage::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// The rows that `work` replaces, by the feature table's own key.
+Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
+                                                          const ViewWork& work) {
+  std::vector<table::RowPosition> positions;
+  if (work.whole || work.plan->view.source_keeps_history()) return positions;
+  WEIRHOUSE_TRY(table::KeyIndex * index,
+                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
+  const auto look_up = [&](std::vector<std::string> keys) -> Status {
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    WEIRHOUSE_TRY(const auto found, index->Find(keys));
+    for (const auto& entry : found) {
+      if (entry) positions.push_back(entry->position);
+    }
+    return Status();
+  };
+  WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
+    WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(rows, {"row_key"}));
+    return look_up(std::move(keys));
+  }));
+  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  WEIRHOUSE_TRY_STATUS(look_up(std::move(gone)));
+  // A row that goes and comes was found twice.
+  const auto place = [](const table::RowPosition& row) { return std::tie(row.file, row.position); };
+  std::sort(positions.begin(), positions.end(),
+            [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  positions.erase(std::unique(positions.begin(), positions.end(),
+                              [&](const auto& a, const auto& b) { return place(a) == place(b); }),
+                  positions.end());
+  return positions;
+}
+
+// For rows that are all made anew: the table with the columns of `wanted`. Those that an earlier
+// form of the view's rows had stay, empty; one whose type its source changed is another column.
+Result<table::TablePtr> WithColumns(const table::TablePtr& base, const arrow::Schema& wanted) {
+  WEIRHOUSE_TRY(table::Schema schema, table::Schema::FromArrow(wanted));
+  const bool alike =
+      std::all_of(schema.fields.begin(), schema.fields.end(), [&](const table::Field& field) {
+        const table::Field* held = base->schema().Find(field.name);
+        return held != nullptr && held->type == field.type;
+      });
+  if (alike) return base;
+  // Theirs is the order, so that only what differs becomes new.
+  table::Schema kept;
+  for (const table::Field& field : base->schema().fields) {
+    const table::Field* now = schema.Find(field.name);
+    kept.fields.push_back(now != nullptr ? *now : field);
+  }
+  for (const table::Field& field : schema.fields) {
+    if (base->schema().Find(field.name) == nullptr) kept.fields.push_back(field);
+  }
+  return table::Reshaped(base, kept, {});
+}
+
+void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
+  for (const ViewWork& view : work) {
+    request.nodes.push_back(
+        {"view", view.plan->view.id(), {{"digest", view.plan->view.digest.ToHex()}}});
+    request.edges.push_back({{"view", view.plan->view.id()}, {"run", ""}, "uses", {}, {}});
+  }
+}
+}  // namespace
+
+Result<std::vector<std::string>> SourceKeyColumns(const ProjectDefinition& project,
+                                                  const std::string& source) {
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    if (source == transform.definition.name() || source == transform.definition.history_table()) {
+      return transform.definition.key_columns();
+    }
+  }
+  return Status(Code::kNotFound, fmt::format("no transform makes the table \"{}\"", source))
+      .WithError("WH4005");
+}
+
+Status StageView(Workspace& workspace, Publication& publication, ViewWork& work) {
+  const feature::FeatureView& view = work.plan->view;
+  const std::string name = view.table_name();
+  const auto schema = feature::FeatureTableSchema(*work.plan);
+  WEIRHOUSE_TRY(const table::TablePtr held,
+                TableOrNew(workspace, name, *schema, {}, feature::FeatureSortColumns(*work.plan)));
+  table::TablePtr base = held;
+  if (work.whole) {
+    WEIRHOUSE_TRY(base, WithColumns(held, *schema));
+  }
+  storage::ParquetOptions options;
+  options.delta_columns = feature::FeatureDeltaColumns();
+  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  if (work.unique_keys) {
+    write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
+  }
+  if (work.source_snapshot) {
+    write.SetProperty(feature::kSourceSnapshotProperty,
+                      std::to_string(work.source_snapshot->value()));
+  }
+  if (work.whole) {
+    if (base != held)
+      write.SetProperty(table::kReshapedProperty, std::to_string(base->current_schema_id));
+    WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
+  } else {
+    std::vector<std::string> merged_files;
+    WEIRHOUSE_TRY(const std::vector<feature::FeatureRun> runs,
+                  RunsToMerge(workspace, base, &merged_files));
+    WEIRHOUSE_TRY(const std::vector<table::RowPosition> replaced,
+                  ReplacedPositions(workspace, work));
+    if (!runs.empty() && replaced.empty()) {
+      WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> merged,
+                    feature::MergeRuns(*work.plan, runs));
+      WEIRHOUSE_TRY_STATUS(write.RemoveFiles(merged_files));
+      WEIRHOUSE_TRY_STATUS(write.Append(*merged, options).status());
+      work.merges = true;
+    }
+    if (!replaced.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(replaced));
+  }
+  WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
+    if (rows.num_rows() == 0) return Status();
+    WEIRHOUSE_TRY(work.appended, write.Append(rows, options));
+    return Status();
+  }));
+  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  publication.Add(staged);
+  work.staged = staged.table;
+  WEIRHOUSE_FAILPOINT("feature.staged_table");
+  return Status();
+}
+
+// Brings the key index of a feature table without history along, without reading it again.
+static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
+  if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
+  WEIRHOUSE_TRY(table::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
+  if (work.many) return index->Refresh(workspace.disk(), work.staged);
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
+  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    table::KeyEntry entry;
+    entry.position = {
+        work.appended.files[static_cast<std::size_t>(work.appended.file_of_row[i])].path,
+        work.appended.position_of_row[i]};
+    entries.emplace_back(keys[i], std::move(entry));
+  }
+  const std::set<std::string> stays(keys.begin(), keys.end());
+  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  std::erase_if(gone, [&](const std::string& key) { return stays.count(key) != 0; });
+  return index->Apply(work.staged, entries, gone);
+}
+
+Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
+                    bool fill_online) {
+  catalog::CommitRequest& request = publication.request();
+  AddLineage(work, request);
+  for (const ViewWork& view : work) {
+    request.events.push_back(
+        TableCommitted(view.plan->view.table_name(), publication.run(), view.rows->num_rows()));
+  }
+  WEIRHOUSE_TRY(const catalog::CommitAnswer answer, publication.Commit());
+  WEIRHOUSE_FAILPOINT("feature.committed");
+  for (const ViewWork& view : work) WEIRHOUSE_TRY_STATUS(ApplyToKeyIndex(workspace, view));
+  WEIRHOUSE_FAILPOINT("feature.indexed");
+  if (fill_online) WEIRHOUSE_TRY_STATUS(FillOnline(workspace, work, answer.seq));
+  WEIRHOUSE_FAILPOINT("online.applied");
+  return Status();
+}
+
+namespace {
+// Whether a run put the whole content of what it published anew: what follows external tables does.
+// A halted one that a person overrode did so in the name of the override.
+Result<bool> MakesAnew(Workspace& workspace, RunId run) {
+  WEIRHOUSE_TRY(const catalog::Run published, workspace.catalog().GetRun(run));
+  if (published.plan.kind == kDownstreamKind) return true;
+  if (published.plan.kind != "override") return false;
+  WEIRHOUSE_TRY(const RunId halted, ParseRunId(published.plan.name));
+  WEIRHOUSE_TRY(const catalog::Run overridden, workspace.catalog().GetRun(halted));
+  return overridden.plan.kind == kDownstreamKind;
+}
+
+// The feature rows of `source`, of rows that are many a sorted run for each piece of them.
+Status BuildRows(Workspace& workspace, storage::SqlSession& session, const arrow::Table& source,
+                 const std::vector<std::string>& key, ViewWork& view) {
+  const storage::Scratch scratch = ScratchOf(workspace);
+  view.many = storage::AreMany(source, scratch);
+  std::unique_ptr<storage::RowFile> file;
+  if (view.many) {
+    WEIRHOUSE_TRY(file, storage::RowFile::Make(scratch.folder));
+  }
+  for (const storage::RowRange& piece : storage::PiecesOf(source, scratch)) {
+    WEIRHOUSE_TRY(view.rows,
+                  feature::BuildGoodFeatureRows(*view.plan, source.Slice(piece.begin, piece.count),
+                                                key, session, view.left_out));
+    if (!view.many) return Status();
+    if (view.rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(file->Append(*view.rows));
+    storage::LetGoOfStoredRows();
+  }
+  WEIRHOUSE_TRY(const auto rows, file->Finish());
+  if (rows == nullptr) view.many = false;  // the last piece, of no rows, stands for all
+  if (rows != nullptr) view.rows = rows;
+  return Status();
+}
+
+// Feature rows of what `change` brings to the table of `plan`.
+Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
+                          const feature::ViewPlan& plan, const SourceChange& change) {
+  const std::string& source = plan.view.source;
+  WEIRHOUSE_TRY(const std::vector<std::string> key, SourceKeyColumns(workspace.project(), source));
+  ViewWork view;
+  view.plan = &plan;
+  view.whole = change.whole;
+  WEIRHOUSE_TRY_STATUS(BuildRows(workspace, session, *change.rows, key, view));
+  if (change.left != nullptr) {
+    WEIRHOUSE_TRY(view.replaced, table::EncodeKeys(*change.left, key));
+  }
+  // What a row that is left out replaces goes all the same.
+  if (!change.whole) {
+    for (const feature::LeftOutRow& left : view.left_out) view.replaced.push_back(left.row_key);
+  }
+  if (change.whole && FindExternal(workspace.project(), source) != nullptr) {
+    WEIRHOUSE_TRY(const bool unique, HasUniqueKeys(*change.rows, key));
+    view.unique_keys = unique;
+  }
+  return view;
+}
+}  // namespace
+
+namespace {
+// What a processed commit did to one source, for all views that read it.
+struct SourceNews {
+  std::optional<catalog::SnapshotRecord> before;  // at the offset
+  std::optional<catalog::SnapshotRecord> now;
+  SourceChange change;
+};
+
+Result<SourceNews> ReadNews(Workspace& workspace, const std::string& source, CommitSeq after,
+                            CommitSeq seq, bool replaced) {
+  SourceNews news;
+  WEIRHOUSE_TRY(news.before, workspace.catalog().SnapshotAsOf(source, after));
+  WEIRHOUSE_TRY(news.now, workspace.catalog().SnapshotAsOf(source, seq));
+  WEIRHOUSE_TRY(news.change, ReadChange(workspace, source, after, seq, replaced));
+  return news;
+}
+
+// The newest known (else event) time among rows that other engines added, and one: a replay clock
+// stands there once they are served.
+std::optional<EventTime> EndOf(const ProjectDefinition& project,
+                               const std::map<std::string, SourceNews>& sources) {
+  std::optional<std::int64_t> newest;
+  for (const auto& [source, news] : sources) {
+    const SourceChange& change = news.change;
+    const transform::CheckedTransform* external = FindExternal(project, source);
+    if (external == nullptr || change.rows == nullptr) continue;
+    const auto time = NewestTime(*change.rows, external->definition);
+    if (time) newest = std::max(newest.value_or(*time), *time);
+  }
+  if (!newest) return std::nullopt;
+  return EventTimeOfMicros(*newest + 1);
+}
+
+// Of a view some of whose rows stand in quarantine: which of them left its source, and which
+// joined.
+Status FollowLeftOut(Workspace& workspace, storage::SqlSession& session, const SourceNews& news,
+                     CommitSeq seq, ViewWork& view) {
+  const std::string& source = view.plan->view.source;
+  if (view.whole || FindExternal(workspace.project(), source) != nullptr) return Status();
+  WEIRHOUSE_TRY(const bool kept_out, KeepsOut(workspace, view.plan->view.table_name()));
+  if (!kept_out) return Status();
+  WEIRHOUSE_TRY(const std::vector<std::string> key, SourceKeyColumns(workspace.project(), source));
+  view.left_out.clear();
+  WEIRHOUSE_TRY(const std::optional<RowChange> change,
+                RowsBetween(workspace, source, news.before, news.now));
+  if (change) {
+    WEIRHOUSE_TRY_STATUS(
+        feature::BuildGoodFeatureRows(*view.plan, change->joined, key, session, view.left_out)
+            .status());
+    return feature::BuildGoodFeatureRows(*view.plan, change->left, key, session, view.taken_back)
+        .status();
+  }
+  view.tells_all = true;
+  WEIRHOUSE_TRY(const auto rows, SourceRowsAsOf(workspace, source, seq));
+  return feature::BuildGoodFeatureRows(*view.plan, rows, key, session, view.left_out).status();
+}
+
+// The news of its source as one view takes them: all rows if it does not hold what they follow on.
+Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& plan,
+                               const SourceNews& news, CommitSeq seq) {
+  const feature::FeatureView& view = plan.view;
+  WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, news.before));
+  if (why.empty()) {
+    return FollowKeys(workspace, view.source, view.table_name(), news.change, seq);
+  }
+  SourceChange change;
+  change.whole = true;
+  change.why_whole = why;
+  WEIRHOUSE_TRY(change.rows, SourceRowsAsOf(workspace, view.source, seq));
+  return change;
+}
+}  // namespace
+
+Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+  Workspace& workspace = state.workspace;
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  WEIRHOUSE_TRY(const bool replaced, MakesAnew(workspace, entry.run));
+  std::vector<ViewWork> work;
+  std::map<std::string, SourceNews> sources;
+  StepInputs step;
+  step.kind = "feature";
+  step.name = entry.batch;
+  step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    const std::string& source = plan.view.source;
+    if (plan.view.is_request()) continue;
+    if (sources.count(source) == 0) {
+      WEIRHOUSE_TRY(sources[source],
+                    ReadNews(workspace, source, CommitSeq(offset.position), entry.seq, replaced));
+    }
+    const SourceNews& news = sources[source];
+    WEIRHOUSE_TRY(const SourceChange change, ChangeFor(workspace, plan, news, entry.seq));
+    if (change.rows == nullptr) continue;
+    WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
+    WEIRHOUSE_TRY_STATUS(FollowLeftOut(workspace, *state.session, news, entry.seq, view));
+    view.source_snapshot = news.now->snapshot;
+    const bool loses = change.whole || change.left != nullptr;
+    if (loses || FindExternal(workspace.project(), source) != nullptr)
+      step.inputs["changes"][plan.view.table_name()] = Describe(change);
+    step.code.push_back(plan.view.digest.ToHex());
+    step.tables.push_back(plan.view.table_name());
+    work.push_back(std::move(view));
+  }
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  WEIRHOUSE_FAILPOINT("feature.planned");
+  Publication publication(workspace, run, "feature", entry.batch);
+  for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
+  catalog::CommitRequest& request = publication.request();
+  request.offsets.push_back(
+      {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
+  request.edges.push_back(
+      {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
+  request.batch_end = EndOf(workspace.project(), sources);
+  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
+  ++state.summary.commits;
+  left_out.AddTo(state.summary);
+  std::int64_t rows = 0;
+  for (const ViewWork& view : work) {
+    state.summary.rows_by_table[view.plan->view.table_name()] += view.rows->num_rows();
+    rows += view.rows->num_rows();
+  }
+  work.clear();
+  sources.clear();
+  if (rows > kLargeBatchRecords) ReturnFreeMemory();
+  return Status();
+}
+
+namespace {
+// The work of making `plan` anew from its source as of `seq`; absent if the source has no rows yet.
+Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, storage::SqlSession& session,
+                                          const feature::ViewPlan& plan, CommitSeq seq) {
+  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> source,
+                workspace.catalog().SnapshotAsOf(plan.view.source, seq));
+  if (!source) return std::optional<ViewWork>();
+  SourceChange change;
+  change.whole = true;
+  WEIRHOUSE_TRY(change.rows, SourceRowsAsOf(workspace, plan.view.source, seq));
+  WEIRHOUSE_TRY(ViewWork work, MakeWork(workspace, session, plan, change));
+  work.source_snapshot = source->snapshot;
+  return std::optional<ViewWork>(std::move(work));
+}
+
+// Makes `views` anew as of the commit `seq`, in one commit, which also does what `also` asks for.
+Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
+                     const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
+                     Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
+  StepInputs step;
+  step.kind = "feature";
+  step.name = "rebuild";
+  step.inputs = {{"seq", seq.value()}};
+  std::vector<ViewWork> work;
+  for (const feature::ViewPlan* plan : views) {
+    progress.Update("features", static_cast<std::int64_t>(work.size()),
+                    static_cast<std::int64_t>(views.size()));
+    WEIRHOUSE_TRY(std::optional<ViewWork> view, WholeWork(workspace, session, *plan, seq));
+    if (!view) continue;
+    const std::string name = plan->view.table_name();
+    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+    // A table that is made anew twice as of one commit, because it was away in between, is two
+    // steps.
+    step.inputs["from"][name] = table ? (*table)->metadata_location : "";
+    step.code.push_back(plan->view.digest.ToHex());
+    step.tables.push_back(name);
+    work.push_back(*std::move(view));
+  }
+  WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
+  Publication publication(workspace, run, "feature", "rebuild");
+  for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
+  WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
+  for (const std::string& line : left_out.lines()) progress.Say(line);
+  also(publication.request());
+  WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, /*fill_online=*/false));
+  return RefreshOnline(workspace);
+}
+}  // namespace
+
+Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  // Other engines may commit meanwhile: what they write after this is for the increments.
+  WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  std::vector<const feature::ViewPlan*> views;
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (!plan.view.is_request()) views.push_back(&plan);
+  }
+  return MakeViewsAnew(
+      workspace, session, views, last, progress, [&](catalog::CommitRequest& request) {
+        request.settings.emplace_back("rebuild_pending", false);
+        if (last.value() <= offset.position) return;
+        request.offsets.push_back(
+            {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
+      });
+}
+
+Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
+  const CommitSeq seq(offset.position);
+  std::vector<const feature::ViewPlan*> behind;
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (plan.view.is_request() || offset.position == 0) continue;
+    WEIRHOUSE_TRY(const auto source, workspace.catalog().SnapshotAsOf(plan.view.source, seq));
+    WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, source));
+    if (!why.empty()) behind.push_back(&plan);
+  }
+  if (behind.empty()) return Status();
+  return MakeViewsAnew(workspace, session, behind, seq, progress, [](catalog::CommitRequest&) {});
+}
+}  // namespace weirhouse::engine

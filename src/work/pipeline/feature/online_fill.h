@@ -1,0 +1,14 @@
+// What a feature commit published, into the online store. Private to engine/.
+#pragma once
+
+#include <vector>
+
+#include "ground/base/status.h"
+#include "work/pipeline/feature/feature_step.h"
+#include "work/workspace/workspace.h"
+
+namespace weirhouse::engine {
+
+// Applies the rows that the feature commit `seq` published. Called only after that commit.
+Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq);
+}  // namespace weirhouse::engine

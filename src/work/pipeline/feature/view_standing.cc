@@ -1,0 +1,47 @@
+#include "work/pipeline/feature/view_standing.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "work/workspace/external_table.h"
+#include "work/project/table_rules.h"
+#include "rules/feature/rows/rows.h"
+
+namespace weirhouse::engine {
+
+Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& plan,
+                              const std::optional<catalog::SnapshotRecord>& source) {
+  if (!source) return std::string();
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
+                workspace.FindTable(plan.view.table_name()));
+  if (!table) {
+    return source->total_rows > 0 ? std::string("it is new, and its source had rows before")
+                                  : std::string();
+  }
+  for (const feature::RowExpression& expression : plan.expressions) {
+    if ((*table)->schema().Find(expression.column) == nullptr)
+      return fmt::format("its rows were made before it kept \"{}\"", expression.column);
+  }
+  const auto held = (*table)->properties.find(feature::kSourceSnapshotProperty);
+  if (held == (*table)->properties.end()) return std::string();
+  if (held->second == std::to_string(source->snapshot.value())) return std::string();
+  return std::string("it was left out of what the feature offset went over");
+}
+
+Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
+                                                     const std::string& source, CommitSeq seq) {
+  WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> snapshot,
+                workspace.catalog().SnapshotAsOf(source, seq));
+  if (!snapshot) return std::shared_ptr<arrow::Table>();
+  if (const auto* external = FindExternal(workspace.project(), source)) {
+    return ExternalRows(workspace, *external, snapshot->snapshot);
+  }
+  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
+  table::ScanOptions options;
+  // A snapshot older than those that are kept: what is current holds its rows too, and what joined
+  // or left since comes again with the commits that still wait, which changes nothing.
+  if (table->FindSnapshot(snapshot->snapshot) != nullptr) options.snapshot = snapshot->snapshot;
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  return scan.ReadAll();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,156 @@
+#include "work/pipeline/feature/view_standing.h"
+
+#include <filesystem>
+
+#include "work/pipeline/feature/feature_step.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/ingest/raw_step.h"
+#include "testing/projects/shop_fixture.h"
+#include "work/lineage/lineage.h"
+
+namespace weirhouse::engine {
+namespace {
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct ViewStandingTest : ShopTest {
+  std::string Day(int day) {
+    std::string bytes;
+    for (int i = 0; i < 10; ++i) {
+      const std::string at = fmt::format("2024-01-{:02}T{:02}:00:00Z", day, 6 + i);
+      bytes += Order(fmt::format("{}-{}", day, i), i, at, at);
+    }
+    return bytes;
+  }
+  void LandDay(int day) { Land(fmt::format("2024-01-{:02}.jsonl", day), Day(day)); }
+  // As far as a process comes that ends after the processed commit.
+  void LandDayWithoutFeatures(int day) {
+    LandDay(day);
+    ASSERT_OK_AND(const Waiting waiting, ListWaiting(*workspace));
+    ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
+    for (const WaitingBatch& batch : waiting.batches)
+      ASSERT_OK(LandBatch(*workspace, batch, state->summary));
+    ASSERT_OK_AND(const auto entry, NextCommit(*workspace, kProcessedConsumer, "raw"));
+    ASSERT_TRUE(entry.has_value());
+    ASSERT_OK_AND(const bool published, ProcessBatch(*state, *entry));
+    ASSERT_TRUE(published);
+  }
+  void AddView() {
+    Write("features/more.yaml", kShopMoreViews);
+    Reopen();
+  }
+  std::int64_t Offset() {
+    return workspace->catalog().OffsetOf(std::string(kFeatureConsumer)).value().position;
+  }
+  std::vector<std::string> Problems() {
+    const auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
+                                        [](std::int64_t, std::int64_t) {});
+    EXPECT_OK(report);
+    return report.ok() ? report->problems : std::vector<std::string>{"not verified"};
+  }
+};
+
+TEST_F(ViewStandingTest, ANewViewLeavesWhatWaitsToAllViews) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  LandDayWithoutFeatures(2);
+  EXPECT_EQ(Rows("processed.order_history"), 20);
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 10) << "the second day waits";
+  AddView();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 20);
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 20);
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+
+TEST_F(ViewStandingTest, ANewViewDoesNotMoveTheOffset) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  LandDayWithoutFeatures(2);
+  const std::int64_t offset = Offset();
+  AddView();
+  ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
+  ASSERT_OK(FillViewsBehind(*workspace, *state->session, NoProgress()));
+  EXPECT_EQ(Offset(), offset);
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 10) << "as of the offset, like the others";
+}
+
+TEST_F(ViewStandingTest, ANewViewThatMeetsAWaitingCommitFirstIsWhole) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  LandDayWithoutFeatures(2);
+  AddView();
+  ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
+  ASSERT_OK_AND(const auto entry, NextCommit(*workspace, kFeatureConsumer, "processed"));
+  ASSERT_OK(FeaturizeBatch(*state, *entry));
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 20);
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 20);
+}
+
+TEST_F(ViewStandingTest, AViewThatWasAwayIsMadeAnew) {
+  LandDay(1);
+  Write("features/more.yaml", kShopMoreViews);
+  Reopen();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  std::filesystem::remove(scratch / "features/more.yaml");
+  Reopen();
+  LandDay(2);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 10) << "it is not of the project";
+  EXPECT_THAT(Problems(), IsEmpty()) << "so nobody expects it to follow";
+  AddView();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 20);
+  LandDay(3);
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_recent_v1"), 30);
+}
+
+TEST_F(ViewStandingTest, VerifyTellsOfAViewThatTheOffsetWentPast) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_THAT(Problems(), IsEmpty());
+  LandDayWithoutFeatures(2);
+  EXPECT_THAT(Problems(), IsEmpty()) << "a commit that waits is no fault";
+  StepInputs step;
+  step.kind = "feature";
+  step.name = "moves the offset, and does nothing";
+  ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+  Publication publication(*workspace, run, "feature", "");
+  const auto offset = workspace->catalog().OffsetOf(std::string(kFeatureConsumer)).value();
+  ASSERT_OK_AND(const CommitSeq last, workspace->catalog().LastSeq());
+  publication.request().offsets.push_back(
+      {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
+  ASSERT_OK(publication.Commit());
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("feature.shop_sales_v1 is not at the feature")));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 20) << "made anew";
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+
+TEST_F(ViewStandingTest, AFullRunWithoutViewsIsOverWhenItIsDone) {
+  std::filesystem::remove(scratch / "features/sales.yaml");
+  Reopen();
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  ASSERT_OK_AND(const auto pending, workspace->catalog().Setting("rebuild_pending"));
+  ASSERT_TRUE(pending.has_value());
+  EXPECT_EQ(*pending, false) << "else every later run rebuilds everything";
+}
+
+TEST_F(ViewStandingTest, AFullRunTakesInWhatWaited) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  LandDayWithoutFeatures(2);
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("feature.shop_sales_v1"), 20);
+  const Digest content = Content("feature.shop_sales_v1");
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Content("feature.shop_sales_v1"), content);
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+}  // namespace
+}  // namespace weirhouse::engine

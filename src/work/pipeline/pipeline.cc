@@ -1,0 +1,293 @@
+#include "work/pipeline/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "ground/base/failpoint.h"
+#include "ground/base/thread.h"
+#include "work/upkeep/abandoned.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/catalog_witness.h"
+#include "work/workspace/external_table.h"
+#include "work/pipeline/feature/feature_step.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/workspace/online_refresh.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/ingest/raw_step.h"
+#include "work/workspace/run_summary.h"
+#include "work/landing/object_reader.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr int kConflictAttemptsMax = 8;
+// More waiting batches than this are a backfill: filling the online store batch by batch would cost
+// ten times what building it once does.
+constexpr std::size_t kBackfillBatches = 16;
+
+class SilentProgress : public Progress {
+ public:
+  void Update(std::string_view /*what*/, std::int64_t /*done*/, std::int64_t /*total*/) override {}
+  void Say(std::string_view /*line*/) override {}
+  bool Cancelled() override { return false; }
+};
+
+// Turns processed commits into feature tables on a thread of its own, so that the next batch is
+// read and judged meanwhile. What is left to do stands in the catalog; this only says when to look.
+class FeatureWorker {
+ public:
+  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool defer_online) {
+    std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
+    WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
+    worker->state_->defer_online = defer_online;
+    WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
+    return worker;
+  }
+  ~FeatureWorker() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // There is a new processed commit. Waits while more than kLagMax of them are unfinished.
+  Status Wake() {
+    std::unique_lock lock(mutex_);
+    ++asked_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !status_.ok() || asked_ - done_ <= kLagMax; });
+    return status_;
+  }
+  // Waits until nothing is left, and adds what was done to `summary`.
+  Status Drain(RunSummary& summary) {
+    std::unique_lock lock(mutex_);
+    ++asked_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !status_.ok() || done_ == asked_; });
+    summary.commits += std::exchange(state_->summary.commits, 0);
+    for (const auto& [table, rows] : state_->summary.rows_by_table) {
+      summary.rows_by_table[table] += rows;
+    }
+    state_->summary.rows_by_table.clear();
+    for (std::string& line : state_->summary.warnings) summary.warnings.push_back(std::move(line));
+    state_->summary.warnings.clear();
+    for (QuarantineReason& reason : state_->summary.quarantined)
+      summary.quarantined.push_back(std::move(reason));
+    state_->summary.quarantined.clear();
+    return status_;
+  }
+
+ private:
+  static constexpr std::int64_t kLagMax = 4;
+
+  void Loop() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] { return stopping_ || (status_.ok() && done_ < asked_); });
+      if (stopping_) return;
+      const std::int64_t asked = asked_;
+      lock.unlock();
+      const Status status = RunGuarded();
+      lock.lock();
+      done_ = asked;
+      if (!status.ok()) status_ = status;
+      changed_.notify_all();
+    }
+  }
+  // Nothing may be thrown out of the thread.
+  Status RunGuarded() {
+    try {
+      return RunAll();
+    } catch (...) {
+      return StatusOfException();
+    }
+  }
+  Status RunAll() {
+    while (true) {
+      WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
+      if (!entry) return Status();
+      Status done = FeaturizeBatch(*state_, *entry);
+      // Both threads may add to one table of quarantine.
+      for (int attempt = 1; attempt < kConflictAttemptsMax && done.code() == Code::kConflict;
+           ++attempt) {
+        done = FeaturizeBatch(*state_, *entry);
+      }
+      WEIRHOUSE_TRY_STATUS(done);
+    }
+  }
+
+  std::unique_ptr<PipelineState> state_;  // of the thread, except in Drain while it is idle
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::int64_t asked_ = 0;
+  std::int64_t done_ = 0;
+  bool stopping_ = false;
+  Status status_;
+  std::thread thread_;
+};
+
+// The next thing that waits for SQL: a raw batch, or tables of other engines that changed.
+struct NextStep {
+  std::optional<catalog::Catalog::CommitEntry> raw;
+  std::optional<ExternalNews> news;
+  Result<bool> Run(PipelineState& state) const {
+    return raw ? ProcessBatch(state, *raw) : ProcessExternal(state, *news);
+  }
+};
+
+// Runs all that raw commits left to do, in their order, then what other engines did. Stops at a
+// halt.
+Status RunBacklog(PipelineState& state, FeatureWorker& features) {
+  while (!state.progress.Cancelled() && !state.summary.halted) {
+    NextStep next;
+    WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, "raw"));
+    if (!next.raw) {
+      WEIRHOUSE_TRY(next.news, FindExternalNews(state.workspace));
+    }
+    if (!next.raw && !next.news) return Status();
+    Result<bool> published = next.Run(state);
+    for (int attempt = 1;
+         attempt < kConflictAttemptsMax && published.status().code() == Code::kConflict;
+         ++attempt) {
+      published = next.Run(state);  // from what the other writer left
+    }
+    // The batch at hand waits for the next run.
+    if (published.status().error_code() == storage::kSqlToldToStop && state.progress.Cancelled())
+      return Status();
+    if (!published.ok()) return published.status();
+    if (!*published) return Status();
+    if (next.raw) ++state.summary.batches;
+    WEIRHOUSE_TRY_STATUS(features.Wake());
+  }
+  return Status();
+}
+
+// As RunBacklog. A raw object that is missing, or holds other bytes than arrived, is no error yet:
+// `stuck` says which. What landed is taken in all the same, and a file among it may restore it.
+Status RunUnlessStuck(PipelineState& state, FeatureWorker& features, Status& stuck) {
+  stuck = RunBacklog(state, features);
+  return raw::WantsItsFile(stuck) ? Status() : stuck;
+}
+
+// Takes in what landed, and runs what is left to do with it batch by batch.
+Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& waiting) {
+  Status stuck;
+  WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
+  const std::int64_t count = std::ssize(waiting.batches);
+  std::int64_t done = 0;
+  for (const WaitingBatch& batch : waiting.batches) {
+    if (state.progress.Cancelled()) break;
+    state.progress.Update("batches", done++, count);
+    WEIRHOUSE_TRY(const bool restored, LandBatch(state.workspace, batch, state.summary));
+    if (stuck.ok() || restored) WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
+  }
+  state.progress.Update("batches", done, count);
+  return stuck;
+}
+
+// The tables as `wh apply` promised them. Where a raw object is in the way, what landed is taken in
+// first, since a file among it may restore the object; the answer tells what that was.
+Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
+  RunSummary summary;
+  WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
+  if (!rebuild || *rebuild != true) return summary;
+  const Status run = RunFull(workspace, progress).status();
+  if (run.ok()) return summary;
+  if (!raw::WantsItsFile(run)) return run;
+  WEIRHOUSE_TRY(const bool restored, LandWaiting(workspace, summary, Take::kAll, progress));
+  if (!restored) return run;
+  WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
+  return summary;
+}
+
+// Nothing is left to do, so what an earlier process planned and did not publish never will be.
+Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) {
+  WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
+  for (const catalog::Run& run : runs) {
+    summary.warnings.push_back(fmt::format(
+        "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
+        "removes the files it left",
+        ToString(run.id), run.plan.kind, run.plan.name));
+  }
+  return Status();
+}
+
+// A halt of an earlier call still stands.
+Status RecallHalt(PipelineState& state) {
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
+  if (!halted) return Status();
+  state.summary.halted = halted->id;
+  WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(state.workspace, halted->id));
+  state.summary.halted_message = batch.message;
+  return Status();
+}
+}  // namespace
+
+Progress& NoProgress() {
+  static SilentProgress progress;
+  return progress;
+}
+
+Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
+                                                                std::string_view consumer,
+                                                                std::string_view layer) {
+  WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
+                workspace.catalog().OffsetOf(std::string(consumer)));
+  return workspace.catalog().NextCommit(layer, CommitSeq(offset.position));
+}
+
+Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace) {
+  catalog::RunFilter filter;
+  filter.state = catalog::RunState::kHalted;
+  filter.limit = 1;
+  WEIRHOUSE_TRY(std::vector<catalog::Run> runs, workspace.catalog().Runs(filter));
+  if (runs.empty()) return std::optional<catalog::Run>();
+  return std::optional<catalog::Run>(std::move(runs.front()));
+}
+
+Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
+                                                           Progress& progress) {
+  auto state = std::make_unique<PipelineState>(workspace, progress);
+  WEIRHOUSE_TRY(state->session, workspace.sql().Connect());
+  for (const Seed& seed : workspace.project().seeds) {
+    WEIRHOUSE_TRY_STATUS(state->session->Register("ref." + seed.name, seed.rows));
+  }
+  return state;
+}
+
+Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+  WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
+  WEIRHOUSE_TRY(RunSummary promised, RunPromised(workspace, progress));
+  WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
+  WEIRHOUSE_TRY(const RunId newest_before, NewestRun(workspace));
+  WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
+                PipelineState::Make(workspace, progress));
+  state->summary = std::move(promised);
+  WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
+  WEIRHOUSE_TRY_STATUS(FillViewsBehind(workspace, *state->session, progress));
+  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
+  const bool backfill = waiting.batches.size() > kBackfillBatches;
+  WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
+                FeatureWorker::Start(workspace, backfill));
+  state->summary.unmatched_files = waiting.unmatched;
+  state->summary.untaken_files.insert(waiting.untaken.begin(), waiting.untaken.end());
+  WEIRHOUSE_TRY_STATUS(LandAndRun(*state, *features, waiting));
+  WEIRHOUSE_TRY_STATUS(features->Drain(state->summary));
+  if (!state->summary.halted && !progress.Cancelled()) WEIRHOUSE_TRY_STATUS(WatchFeeds(*state));
+  WEIRHOUSE_TRY_STATUS(MaintainTables(*state));
+  if (!state->summary.halted && !progress.Cancelled())
+    WEIRHOUSE_TRY_STATUS(SettleAbandoned(workspace, newest_before, state->summary));
+  if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
+  WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
+  RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
+  return std::move(state->summary);
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,297 @@
+#include "work/pipeline/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "work/workspace/applied.h"
+#include "work/records/contract_reading.h"
+#include "work/workspace/external_table.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/ingest/raw_step.h"
+#include "work/pipeline/plan/reading_change.h"
+#include "work/project/spelling.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/table_shape.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+// One section of what was applied beside one section of what the files say.
+void CompareSection(const json& applied, const json& wanted, const std::string& section,
+                    const std::string& kind, const std::string& on_change,
+                    std::vector<PlanItem>& items) {
+  const json before = applied.value(section, json::object());
+  const json now = wanted.value(section, json::object());
+  for (const auto& [name, digest] : now.items()) {
+    if (!before.contains(name)) {
+      if (section == "seeds") continue;  // a new seed changes nothing until a transform reads it
+      items.push_back({PlanItem::Action::kAdd, kind, name,
+                       kind == "delimiter" && !applied.empty() ? on_change : ""});
+    } else if (before.at(name) != digest) {
+      items.push_back({PlanItem::Action::kChange, kind, name, on_change});
+    }
+  }
+  for (const auto& [name, digest] : before.items()) {
+    if (!now.contains(name))
+      items.push_back({PlanItem::Action::kRemove, kind, name,
+                       kind == "delimiter" ? on_change : "its data stays"});
+  }
+}
+
+constexpr std::string_view kBreakingError = "WH1120";
+
+// Contracts have versions: a change is additive, or it needs a higher major version.
+Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
+  std::vector<Diagnostic> refusals;
+  Status refused;
+  for (const auto& [id, contract] : workspace.project().contracts) {
+    WEIRHOUSE_TRY(const std::shared_ptr<const contract::Contract> registered,
+                  RegisteredContract(workspace, id));
+    if (registered == nullptr) {
+      items.push_back({PlanItem::Action::kAdd, "contract", id, contract->version().ToString()});
+      continue;
+    }
+    const contract::CompatibilityReport report = contract::Compare(*registered, *contract);
+    if (report.verdict == contract::Compatibility::kSame &&
+        registered->version() == contract->version())
+      continue;
+    const Status allowed = contract::CheckPublishable(*registered, *contract);
+    if (!allowed.ok()) {
+      if (allowed.diagnostics().empty()) return allowed;
+      if (refused.ok() || allowed.error_code() == kBreakingError) refused = allowed;
+      refusals.insert(refusals.end(), allowed.diagnostics().begin(), allowed.diagnostics().end());
+      continue;
+    }
+    std::string detail =
+        fmt::format("{} → {}", registered->version().ToString(), contract->version().ToString());
+    for (const contract::ContractChange& change : report.changes)
+      detail += "; " + change.ToString();
+    items.push_back({PlanItem::Action::kChange, "contract", id, std::move(detail)});
+  }
+  if (refused.ok()) return Status();
+  const bool breaking = refused.error_code() == kBreakingError;
+  return Status(Code::kContractRefused, breaking ? "the contract change would break readers"
+                                                 : "a contract changed under the same version")
+      .WithError(refused.error_code())
+      .WithHint(breaking ? "make it additive, or publish a new major version" : refused.hint())
+      .WithDiagnostics(std::move(refusals));
+}
+
+// A view's version is its meaning: a change under the same version would give one name two
+// meanings, also where the view was away in between.
+Status RefuseChangedViews(Workspace& workspace, const json& wanted,
+                          const std::vector<PlanItem>& items) {
+  for (const PlanItem& item : items) {
+    if (item.kind != "feature view" || item.action == PlanItem::Action::kRemove) continue;
+    if (item.action == PlanItem::Action::kAdd) {
+      WEIRHOUSE_TRY(const auto known, workspace.catalog().FindNode({"view", item.name}));
+      if (!known || known->node.record.value("digest", "") ==
+                        wanted.at("views").at(item.name).get<std::string>())
+        continue;
+    }
+    const char* what = item.action == PlanItem::Action::kAdd
+                           ? "had another meaning under this version"
+                           : "changed under the same version";
+    return Status(Code::kContractRefused,
+                  fmt::format("the feature view \"{}\" {}", item.name, what))
+        .WithError("WH2021")
+        .WithHint("give it the next version; both are served side by side");
+  }
+  return Status();
+}
+
+// SQL does not tell names apart by case: a table that joins must not be called nearly like one that
+// is there, whether or not that goes.
+Status RefuseOtherSpellings(Workspace& workspace) {
+  const ProjectDefinition& project = workspace.project();
+  std::map<std::string, std::pair<std::string, SourceSpan>> wanted;
+  for (const Source& source : project.sources)
+    wanted["raw." + Folded(source.name)] = {"raw." + source.name,
+                                            SourceSpan{"weirhouse.yaml", 1, 1, 1, {}}};
+  for (const transform::CheckedTransform& transform : project.transforms) {
+    const transform::TransformDefinition& definition = transform.definition;
+    wanted[Folded(definition.name())] = {definition.name(), definition.table.span};
+    wanted[Folded(definition.history_table())] = {definition.history_table(),
+                                                  definition.table.span};
+  }
+  for (const feature::FeatureView& view : project.views)
+    wanted[Folded(view.table_name())] = {view.table_name(), view.span};
+  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
+  for (const catalog::TablePointer& table : tables) {
+    const auto same = wanted.find(Folded(table.name));
+    if (same == wanted.end() || same->second.first == table.name) continue;
+    return Status(Code::kConflict,
+                  fmt::format("the table \"{}\" would join \"{}\", which is there: they differ in "
+                              "case alone, and SQL does not tell them apart",
+                              same->second.first, table.name))
+        .WithError("WH2034")
+        .WithSpan(same->second.second)
+        .WithHint("keep its name, or give it one that differs in more");
+  }
+  return Status();
+}
+
+// Tables that are made otherwise though their own SQL stayed: those over records of a contract
+// whose fields are read otherwise, and those whose columns follow from what they read.
+Status AddFollowers(Workspace& workspace, Plan& plan) {
+  const ProjectDefinition& project = workspace.project();
+  WEIRHOUSE_TRY(const auto tables, TablesToReshape(workspace));
+  std::map<std::string, std::string> why = tables;
+  for (const Source& source : project.sources) {
+    WEIRHOUSE_TRY(const auto registered, RegisteredContract(workspace, source.contract));
+    if (registered == nullptr) continue;
+    const std::vector<std::string> fields =
+        FieldsReadOtherwise(*registered, *project.contracts.at(source.contract));
+    for (const transform::CheckedTransform& transform : project.transforms) {
+      for (const transform::TableReference& reference : transform.references) {
+        if (reference.name != "records." + source.name) continue;
+        for (const std::string& column : reference.columns) {
+          if (std::find(fields.begin(), fields.end(), column) == fields.end()) continue;
+          why.emplace(transform.definition.name(),
+                      fmt::format("{} of {} is read otherwise", column, reference.name));
+        }
+      }
+    }
+  }
+  for (const auto& [name, reason] : why) {
+    if (FindExternal(project, name) != nullptr) continue;
+    const std::string detail = "full rebuild: " + reason;
+    const auto item = std::find_if(plan.items.begin(), plan.items.end(), [&](const PlanItem& one) {
+      return one.kind == "processed" && one.name == name;
+    });
+    if (item == plan.items.end()) {
+      plan.items.push_back({PlanItem::Action::kChange, "processed", name, detail, true});
+    } else if (item->action == PlanItem::Action::kChange) {
+      item->detail = detail;
+    }
+  }
+  WEIRHOUSE_TRY(const auto views, ViewsToReshape(workspace));
+  for (const auto& [view, difference] : views) {
+    plan.items.push_back({PlanItem::Action::kChange, "feature view", view,
+                          "its source changed: " + difference, true});
+  }
+  return Status();
+}
+
+// Tables whose definition changed, that join after something was consumed, or that go (their
+// records are another table's to count) are built from all there is. A table of other engines has
+// no rows when it joins; when its columns change, what reads it is built again.
+Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
+  bool consumed = false;
+  for (const std::string_view consumer :
+       {kProcessedConsumer, kExternalConsumer, kFeatureConsumer}) {
+    WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(consumer)));
+    consumed = consumed || offset.position > 0;
+  }
+  if (!consumed) return false;
+  WEIRHOUSE_TRY(const json applied, AppliedReadBy(workspace));
+  WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
+  if (applied != read_by) return true;
+  for (const PlanItem& item : plan.items) {
+    // Records may be cut and read otherwise.
+    if (item.kind == "delimiter" || item.kind == "nulls") return true;
+    if (item.kind == "feature view" && item.follows) return true;
+    if (item.kind != "processed" && item.kind != "seed") continue;
+    if (item.kind == "seed" && item.action == PlanItem::Action::kRemove) continue;
+    const bool joins = item.action == PlanItem::Action::kAdd &&
+                       FindExternal(workspace.project(), item.name) != nullptr;
+    if (!joins) return true;
+  }
+  return false;
+}
+
+// Says of tables of other engines what they are, and adds those that are gone from the catalog.
+Status NoteExternal(Workspace& workspace, std::vector<PlanItem>& items) {
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (!transform.definition.is_external()) continue;
+    const std::string& name = transform.definition.name();
+    const auto item = std::find_if(items.begin(), items.end(), [&](const PlanItem& one) {
+      return one.kind == "processed" && one.name == name;
+    });
+    if (item != items.end()) {
+      item->detail = item->action == PlanItem::Action::kAdd
+                         ? "external: other engines write it"
+                         : "external: follows its contract; what reads it is rebuilt";
+      continue;
+    }
+    WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+    if (!existing)
+      items.push_back({PlanItem::Action::kAdd, "processed", name, "external: it was dropped"});
+  }
+  return CheckExternalTables(workspace);
+}
+
+std::string DigestOf(const Plan& plan, const json& wanted, const json& readings) {
+  std::vector<std::string> pieces = {wanted.dump()};
+  const auto reads = [](const PlanItem& item) {
+    return item.kind == "nulls" || item.kind == "format";
+  };
+  if (std::any_of(plan.items.begin(), plan.items.end(), reads)) pieces.push_back(readings.dump());
+  for (const PlanItem& item : plan.items) {
+    pieces.push_back(fmt::format("{} {} {}", static_cast<int>(item.action), item.kind, item.name));
+  }
+  return Sha256OfPieces(pieces).ToHex().substr(0, 8);
+}
+
+}  // namespace
+
+namespace {
+Result<std::optional<BehindHalt>> LookBehindHalt(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(workspace));
+  if (!halted) return std::optional<BehindHalt>();
+  BehindHalt behind{halted->id};
+  WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, halted->id));
+  CommitSeq from = batch.raw_seq;
+  if (batch.retried || batch.consumer != kProcessedConsumer) {
+    WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
+    from = CommitSeq(offset.position);
+  }
+  WEIRHOUSE_TRY(behind.records, workspace.catalog().RecordsSince(from));
+  return std::optional<BehindHalt>(behind);
+}
+}  // namespace
+
+Result<Plan> MakePlan(Workspace& workspace) {
+  Plan plan;
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  const json wanted = DefinitionDigests(workspace.project());
+  WEIRHOUSE_TRY_STATUS(CompareContracts(workspace, plan.items));
+  CompareSection(applied, wanted, "delimiters", "delimiter", "full rebuild", plan.items);
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  WEIRHOUSE_TRY_STATUS(CompareReadings(workspace, readings, plan.items));
+  CompareSection(applied, wanted, "seeds", "seed", "full rebuild", plan.items);
+  CompareSection(applied, wanted, "processed", "processed", "full rebuild", plan.items);
+  WEIRHOUSE_TRY_STATUS(NoteExternal(workspace, plan.items));
+  CompareSection(applied, wanted, "gates", "gate", "judges from the next batch on", plan.items);
+  CompareSection(applied, wanted, "views", "feature view", "", plan.items);
+  CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
+                 plan.items);
+  WEIRHOUSE_TRY_STATUS(RefuseChangedViews(workspace, wanted, plan.items));
+  WEIRHOUSE_TRY_STATUS(RefuseOtherSpellings(workspace));
+  WEIRHOUSE_TRY_STATUS(AddFollowers(workspace, plan));
+  WEIRHOUSE_TRY(plan.rebuilds, NeedsRebuild(workspace, plan));
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (transform.depends_on_arrival)
+      plan.notes.push_back(transform.definition.name() + " depends on arrival order");
+  }
+  plan.notes.insert(plan.notes.end(), workspace.project().notes.begin(),
+                    workspace.project().notes.end());
+  WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
+  plan.waiting_objects = waiting.files;
+  plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
+  plan.being_written = waiting.being_written;
+  plan.untaken = waiting.untaken;
+  WEIRHOUSE_TRY(plan.behind_halt, LookBehindHalt(workspace));
+  for (const std::string& path : waiting.unmatched) {
+    plan.untaken[path] = "its name fits no batch pattern";
+  }
+  plan.digest = DigestOf(plan, wanted, ReadingsToApply(readings, workspace.project()));
+  return plan;
+}
+
+}  // namespace weirhouse::engine

@@ -1,0 +1,165 @@
+#include "work/pipeline/rebuild/quarantine_table.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "work/workspace/arrow_rows.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/keyless.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::engine {
+namespace {
+using RowsPtr = std::shared_ptr<arrow::Table>;
+using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits
+
+// The objects that the rebuild read: not those that cannot be cut into records, whose row stays,
+// and not those that a person left out, whose quarantine was published before.
+Result<ObjectKeys> ReadObjects(Workspace& workspace, const SourceRecords& records) {
+  WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
+  WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace));
+  ObjectKeys keys;
+  for (const catalog::ObjectRecord& object : records.objects) {
+    if (left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0)
+      keys.emplace(object.name, object.digest.ToHex());
+  }
+  return keys;
+}
+
+Result<std::string> TextAt(const arrow::Table& rows, const std::string& column, std::int64_t row) {
+  auto cell = rows.GetColumnByName(column)->GetScalar(row);
+  if (!cell.ok()) return Status(Code::kInternal, cell.status().ToString());
+  return (*cell)->ToString();
+}
+
+// Those of `rows` (may be null) that are of one of the objects, or of none.
+Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside) {
+  if (rows == nullptr) return RowsPtr();
+  arrow::BooleanBuilder mask;
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(std::string name, TextAt(*rows, "object", row));
+    WEIRHOUSE_TRY(std::string digest, TextAt(*rows, "object_digest", row));
+    const bool known = keys.count({std::move(name), std::move(digest)}) != 0;
+    if (!mask.Append(known == inside).ok()) return Status(Code::kUnavailable, "no memory");
+  }
+  auto array = mask.Finish();
+  if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
+  auto kept = arrow::compute::Filter(rows, *array);
+  if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
+  return kept->table();
+}
+
+// How often each row stands there. Bytes and place follow from object and record.
+using Rows = std::map<QuarantineRow, std::int64_t>;
+
+Result<QuarantineRow> RowAt(const arrow::Table& rows, std::int64_t row) {
+  QuarantineRow one;
+  WEIRHOUSE_TRY(one.object, TextAt(rows, "object", row));
+  WEIRHOUSE_TRY(one.object_digest, TextAt(rows, "object_digest", row));
+  WEIRHOUSE_TRY(one.ordinal, TextAt(rows, "ordinal", row));
+  WEIRHOUSE_TRY(one.reason, TextAt(rows, "reason", row));
+  return one;
+}
+
+Result<Rows> CountRows(const RowsPtr& rows) {
+  Rows counts;
+  for (std::int64_t row = 0; rows != nullptr && row < rows->num_rows(); ++row) {
+    WEIRHOUSE_TRY(QuarantineRow one, RowAt(*rows, row));
+    ++counts[std::move(one)];
+  }
+  return counts;
+}
+
+Rows WithoutPlaces(const Rows& rows) {
+  Rows counts;
+  for (const auto& [row, count] : rows) {
+    QuarantineRow one = row;
+    one.reason = WithoutPlace(row.reason);
+    counts[std::move(one)] += count;
+  }
+  return counts;
+}
+
+// What `records` and `rejected`, which the tables rebuilt from them cannot keep, put into
+// quarantine; may be null.
+Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
+                            std::vector<RejectedRecord> rejected_records, const ObjectKeys& read) {
+  std::vector<RowsPtr> parts;
+  if (records.quarantine) parts.push_back(records.quarantine);
+  WEIRHOUSE_TRY(const auto rejected,
+                QuarantineRejected(workspace, records, std::move(rejected_records)));
+  if (rejected != nullptr) parts.push_back(rejected);
+  if (parts.empty()) return RowsPtr();
+  WEIRHOUSE_TRY(const RowsPtr all, Concatenate(parts));
+  return RowsOf(all, read, /*inside=*/true);
+}
+
+Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
+  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(table));
+  if (!existing) return RowsPtr();
+  return workspace.ReadTable(table, QuarantineSchema()->field_names());
+}
+}  // namespace
+
+Result<QuarantineComparison> CompareQuarantine(
+    Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
+    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked) {
+  WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
+  RowsPtr held;
+  if (stored != nullptr && stored->current_snapshot() != nullptr) {
+    table::ScanOptions options;
+    options.columns = {"object", "object_digest", "ordinal", "reason"};
+    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), stored, options));
+    WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
+    WEIRHOUSE_TRY(held, RowsOf(all, read, /*inside=*/true));
+  }
+  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, std::move(rejected), read));
+  WEIRHOUSE_TRY(const Rows held_rows, CountRows(held));
+  WEIRHOUSE_TRY(const Rows rebuilt_rows, CountRows(rebuilt));
+  Rows there = WithoutPlaces(held_rows);
+  Rows here = WithoutPlaces(rebuilt_rows);
+  QuarantineComparison comparison;
+  Rows all = there;
+  all.insert(here.begin(), here.end());
+  for (const auto& [row, count] : all) {
+    if (!asked(KeptOutBy(row.reason))) continue;
+    comparison.stored += there[row];
+    comparison.rebuilt += here[row];
+    if (there[row] == here[row]) continue;
+    comparison.differing += std::abs(there[row] - here[row]);
+    comparison.rows.push_back({row, there[row], here[row]});
+  }
+  return comparison;
+}
+
+Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
+                           const std::map<std::string, SourceRecords>& sources,
+                           const std::vector<std::unique_ptr<TableWork>>& work) {
+  for (const auto& [source, records] : sources) {
+    const std::string name = "quarantine." + source;
+    WEIRHOUSE_TRY(const RowsPtr before, AllRows(workspace, name));
+    WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
+    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, AllRejected(work), read));
+    WEIRHOUSE_TRY(const RowsPtr replaced, RowsOf(before, read, /*inside=*/true));
+    WEIRHOUSE_TRY(const Rows old_rows, CountRows(replaced));
+    WEIRHOUSE_TRY(const Rows new_rows, CountRows(now));
+    if (old_rows == new_rows) continue;
+    WEIRHOUSE_TRY(const RowsPtr kept, RowsOf(before, read, /*inside=*/false));
+    WEIRHOUSE_TRY(const table::TablePtr base,
+                  TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
+    table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
+    for (const RowsPtr& rows : {kept, now}) {
+      if (rows != nullptr && rows->num_rows() > 0)
+        WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
+    }
+    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    publication.Add(staged);
+  }
+  return Status();
+}
+}  // namespace weirhouse::engine

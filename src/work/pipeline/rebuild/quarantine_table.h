@@ -1,0 +1,50 @@
+// The tables quarantine.<source>, made anew from all records, or compared with what that would
+// give. Private to engine/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "work/records/batch_records.h"
+#include "work/workspace/publication.h"
+#include "work/pipeline/batch/table_work.h"
+
+namespace weirhouse::engine {
+
+// After all records were read again: each table holds what is in quarantine now. One that does
+// already is not touched.
+Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
+                           const std::map<std::string, SourceRecords>& sources,
+                           const std::vector<std::unique_ptr<TableWork>>& work);
+
+// What tells one row of quarantine from another.
+struct QuarantineRow {
+  std::string object;
+  std::string object_digest;
+  std::string ordinal;  // "null" of a whole object
+  std::string reason;
+  friend auto operator<=>(const QuarantineRow&, const QuarantineRow&) = default;
+};
+struct QuarantineComparison {
+  struct Row {
+    QuarantineRow row;
+    std::int64_t stored = 0;  // how often it is there
+    std::int64_t rebuilt = 0;
+  };
+  std::int64_t stored = 0;
+  std::int64_t rebuilt = 0;
+  std::int64_t differing = 0;
+  std::vector<Row> rows;  // those that differ
+};
+// Compares `stored` (null: there is no such table) with what `records` and `rejected`, rows that
+// tables and views rebuilt from them cannot keep, put into quarantine, as far as the rebuild read
+// the objects. Nothing is written.
+// `asked`: whether what is told of a table or view is compared, by its name; "": of the contract.
+Result<QuarantineComparison> CompareQuarantine(
+    Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
+    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked);
+}  // namespace weirhouse::engine

@@ -1,0 +1,135 @@
+#include "work/project/catalog_place.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/base/environment.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::string_view kSqliteFile = "/catalog.db";
+constexpr std::string_view kServerFile = "/catalog.json";  // {"project_id": …}
+constexpr std::string_view kHeadFile = "/head";            // see catalog_witness.h
+
+bool OnServer(const ProjectDefinition& project) { return !project.profile.catalog_url.empty(); }
+
+bool Has(storage::Disk& disk, const std::string& state_folder, std::string_view file) {
+  return disk.Stat(state_folder + std::string(file)).ok();
+}
+
+Result<std::unique_ptr<catalog::Catalog>> OpenOnServer(const ProjectDefinition& project,
+                                                       const catalog::CatalogOptions& options) {
+  WEIRHOUSE_TRY(const std::string url, ExpandEnvironment(project.profile.catalog_url));
+  return catalog::OpenPostgresCatalog(url, project.name, options);
+}
+
+Status NoState(const std::string& state_folder, std::string hint) {
+  return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder))
+      .WithError("WH8004")
+      .WithHint(std::move(hint));
+}
+
+// A state folder that knows of a commit had a catalog. An empty one in its place would make orphans
+// of all that the lake holds.
+bool LostItsCatalog(storage::Disk& disk, const std::string& state_folder) {
+  return !Has(disk, state_folder, kSqliteFile) && !Has(disk, state_folder, kServerFile) &&
+         Has(disk, state_folder, kHeadFile);
+}
+Status CatalogLost(const std::string& state_folder) {
+  return Status(Code::kCorruption,
+                fmt::format("the project's catalog is gone: {}{}", state_folder, kSqliteFile))
+      .WithError("WH8007")
+      .WithHint(
+          "put it back from a copy; the files of its tables are still there. To begin anew "
+          "without them, remove the state folder and the warehouse first");
+}
+
+Status HasState(const std::string& state) {
+  return Status(Code::kConflict, fmt::format("the project has state already: {}", state))
+      .WithError("WH8005")
+      .WithHint("go on with `wh plan`; `wh token create` makes a token where the first was lost");
+}
+
+// Whether the commit of `wh init` is in it. What ended before that left a catalog with nothing in
+// it.
+Result<bool> IsMade(catalog::Catalog& catalog) {
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
+  return lake.has_value();
+}
+
+// The folder's caches and files are of the catalog that it was made with.
+Status CheckFolderIsIts(storage::Disk& disk, const std::string& state_folder,
+                        catalog::Catalog& catalog) {
+  WEIRHOUSE_TRY(const std::string text, disk.Read(state_folder + std::string(kServerFile)));
+  const auto stated = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog.Setting("project_id"));
+  if (stated.is_object() && id && stated.value("project_id", nlohmann::json()) == *id) {
+    return Status::Ok();
+  }
+  return Status(Code::kConflict,
+                fmt::format("the state folder belongs to another catalog than the profile's: {}",
+                            state_folder))
+      .WithError("WH8006")
+      .WithHint("correct the address or the schema in the profile; each checkout has one catalog");
+}
+}  // namespace
+
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder,
+                                                             bool read_only) {
+  const bool sqlite = Has(disk, state_folder, kSqliteFile);
+  const bool server = Has(disk, state_folder, kServerFile);
+  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
+  catalog::CatalogOptions options;
+  options.read_only = read_only;
+  options.claim = !read_only;
+  if (!OnServer(project)) {
+    if (sqlite) {
+      auto catalog = catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options);
+      if (catalog.status().code() != Code::kNotFound) return catalog;
+      return NoState(state_folder, "`wh init` was ended before it was done: run it again");
+    }
+    return NoState(state_folder, server ? "its catalog is on PostgreSQL: --profile chooses a "
+                                          "profile that says where"
+                                        : "`wh init` in the project's folder makes it");
+  }
+  if (!server) {
+    return NoState(state_folder, sqlite ? "its catalog is on SQLite: --profile chooses a profile "
+                                          "that says so"
+                                        : "`wh init` in the project's folder makes it");
+  }
+  options.create = false;  // a wrong address must not make an empty catalog
+  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, options));
+  WEIRHOUSE_TRY_STATUS(CheckFolderIsIts(disk, state_folder, *catalog));
+  return catalog;
+}
+
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder) {
+  const bool sqlite = Has(disk, state_folder, kSqliteFile);
+  const bool server = Has(disk, state_folder, kServerFile);
+  if (OnServer(project) ? sqlite : server) return HasState(state_folder);
+  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
+  if (!OnServer(project)) {
+    WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog,
+                  catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile)));
+    WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
+    if (made) return HasState(state_folder);
+    return catalog;
+  }
+  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, {}));
+  WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
+  if (made && server) return HasState(state_folder);
+  if (made) {
+    return std::move(HasState("its schema on the server"))
+        .WithHint("give the project another schema with `?schema=NAME`, or drop that one");
+  }
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog->Setting("project_id"));
+  const nlohmann::json stated{{"project_id", id.value_or(nlohmann::json())}};
+  WEIRHOUSE_TRY_STATUS(disk.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
+  return catalog;
+}
+}  // namespace weirhouse::engine

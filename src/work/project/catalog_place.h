@@ -1,0 +1,28 @@
+// Where a project's catalog lies, and that its state folder is that catalog's. Private to engine/.
+//
+// On SQLite it is the file `catalog.db` of the state folder. On PostgreSQL the state folder holds
+// `catalog.json` instead, which names the project's id in that catalog: caches and lake of a folder
+// fit one catalog only, and a folder that meets another is refused (WH8006).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "work/project/project.h"
+#include "ground/platform/io/disk.h"
+
+namespace weirhouse::engine {
+
+// Opens the catalog of a project that has state. kNotFound (WH8004) if it has none.
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder,
+                                                             bool read_only);
+// Makes the catalog of a project that has no state, or goes on with one that `wh init` did not
+// finish. kConflict (WH8005) if there is a whole one.
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+                                                             const ProjectDefinition& project,
+                                                             const std::string& state_folder);
+}  // namespace weirhouse::engine

@@ -1,0 +1,94 @@
+#include "work/project/landing_place.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weirhouse::engine {
+namespace {
+namespace fs = std::filesystem;
+
+// What no landing may be, hold or lie in.
+constexpr const char* kProjectFolders[] = {"contracts", "processed",     "gates",
+                                           "features",  "training_sets", "models",
+                                           "seeds",     "tests",         ".weirhouse"};
+
+struct Place {
+  std::string what;  // as a message says it
+  fs::path path;
+};
+
+// One spelling of a folder: absolute, links followed as far as it exists, no slash at its end.
+fs::path CanonicalOf(const fs::path& root, const std::string& folder) {
+  std::error_code error;
+  const fs::path whole = fs::absolute(root / folder, error);
+  fs::path path = fs::weakly_canonical(whole, error);
+  if (error) path = whole.lexically_normal();  // a folder that may not be entered
+  return path.has_filename() ? path : path.parent_path();
+}
+
+bool IsOrHolds(const fs::path& outer, const fs::path& inner) {
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+// How `landing` stands to `other`; empty if they are apart.
+std::string_view Relation(const fs::path& landing, const fs::path& other) {
+  if (landing == other) return "is";
+  if (IsOrHolds(landing, other)) return "holds";
+  return IsOrHolds(other, landing) ? "lies in" : "";
+}
+
+Status Refusal(const YamlNode& landing, const Source& source, std::string_view relation,
+               const std::string& what) {
+  return landing
+      .Error("WH2031", fmt::format("landing of the source \"{}\" {} {}: \"{}\"", source.name,
+                                   relation, what, source.landing))
+      .WithHint("give each source a folder of its own, for example landing/" + source.name + "/");
+}
+
+std::vector<Place> ProjectPlaces(const ProjectDefinition& project, const fs::path& root) {
+  std::vector<Place> places;
+  for (const char* folder : kProjectFolders) {
+    places.push_back({fmt::format("the project's folder {}/", folder), CanonicalOf(root, folder)});
+  }
+  places.push_back({"the warehouse", CanonicalOf(root, project.profile.warehouse)});
+  for (const Seed& seed : project.seeds) {
+    places.push_back({fmt::format("the seed \"{}\"", seed.name), CanonicalOf(root, seed.path)});
+  }
+  return places;
+}
+}  // namespace
+
+Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& project) {
+  const fs::path root = CanonicalOf(project.root, "");
+  const std::vector<Place> places = ProjectPlaces(project, root);
+  std::vector<std::pair<fs::path, const Source*>> landings;
+  for (const Source& source : project.sources) {
+    const fs::path path = CanonicalOf(root, source.landing);
+    const YamlNode& landing = *sources.Find(source.name)->Find("landing");
+    // Any folder of the project may be a landing, and the project as a whole may not.
+    if (IsOrHolds(path, root)) {
+      return Refusal(landing, source, Relation(path, root), "the project's folder");
+    }
+    for (const Place& place : places) {
+      const std::string_view relation = Relation(path, place.path);
+      if (!relation.empty()) return Refusal(landing, source, relation, place.what);
+    }
+    landings.emplace_back(path, &source);
+  }
+  // In order of their parts a folder comes right before what it holds: neighbours tell.
+  std::sort(landings.begin(), landings.end());
+  for (std::size_t i = 1; i < landings.size(); ++i) {
+    const auto& [outer, first] = landings[i - 1];
+    const auto& [inner, second] = landings[i];
+    if (!IsOrHolds(outer, inner)) continue;
+    return Refusal(*sources.Find(second->name)->Find("landing"), *second, Relation(inner, outer),
+                   fmt::format("that of \"{}\"", first->name));
+  }
+  return Status();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,353 @@
+#include "work/project/project_file.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <map>
+
+#include "ground/base/text.h"
+#include "ground/base/yaml.h"
+#include "work/project/landing_place.h"
+#include "work/project/spelling.h"
+
+namespace weirhouse::engine {
+namespace {
+const std::vector<std::string> kHistoryKinds = {"row_count_change", "mean", "distribution"};
+
+// `later` = a key whose work is not in this release: it is read, kept and said once.
+void Note(ProjectDefinition& project, std::string note) {
+  project.notes.push_back(std::move(note));
+}
+
+Result<std::string> Text(const YamlNode& map, std::string_view key, std::string_view what,
+                         std::string fallback) {
+  const YamlNode* node = map.Find(key);
+  if (node == nullptr) return fallback;
+  return node->AsString(fmt::format("{} of {}", key, what));
+}
+
+// `sqlite`, or `{ postgres: URL }`.
+Status ParseCatalog(const YamlNode& node, const std::string& what, Profile& profile) {
+  if (node.is_scalar()) {
+    if (node.text() == "sqlite") return Status();
+    return node.Error(
+        "WH2005", fmt::format("catalog of {} is not served by this release: \"{}\" (sqlite, or a "
+                              "map with the key postgres)",
+                              what, node.text()));
+  }
+  const std::string catalog = "catalog of " + what;
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys(catalog, {"postgres"}));
+  WEIRHOUSE_TRY(const YamlNode* url, node.Require("postgres", catalog));
+  WEIRHOUSE_TRY(profile.catalog_url, url->AsString("postgres of " + catalog));
+  if (profile.catalog_url.empty()) {
+    return url->Error("WH2004", fmt::format("postgres of {} is empty", catalog));
+  }
+  return Status();
+}
+
+Status ParseProfile(const YamlNode& node, const std::string& name, ProjectDefinition& project) {
+  const std::string what = fmt::format("the profile \"{}\"", name);
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys(what, {"warehouse", "catalog", "log", "online", "batch", "skip_checks"}));
+  Profile& profile = project.profile;
+  profile.name = name;
+  WEIRHOUSE_TRY(profile.warehouse, Text(node, "warehouse", what, profile.warehouse));
+  if (const YamlNode* catalog = node.Find("catalog")) {
+    WEIRHOUSE_TRY_STATUS(ParseCatalog(*catalog, what, profile));
+  }
+  for (const std::string_view key : {"log", "online"}) {
+    const YamlNode* choice = node.Find(key);
+    if (choice != nullptr && (!choice->is_scalar() || choice->text() != "embedded")) {
+      return choice->Error("WH2005",
+                           fmt::format("{} of {} is not served by this release", key, what));
+    }
+  }
+  if (profile.warehouse.starts_with("s3://")) {
+    return node.Find("warehouse")
+        ->Error("WH2005", fmt::format("warehouse of {} is not served by this release", what));
+  }
+  if (const YamlNode* batch = node.Find("batch")) {
+    if (!batch->is_scalar() || (batch->text() != "arrival" && batch->text() != "name")) {
+      return batch->Error("WH2004",
+                          fmt::format("batch of {} must be \"arrival\" or \"name\"", what));
+    }
+    profile.batch_by_arrival = batch->text() == "arrival";
+  }
+  if (const YamlNode* skip = node.Find("skip_checks")) {
+    WEIRHOUSE_TRY(profile.skip_checks, skip->AsStringList(fmt::format("skip_checks of {}", what)));
+  }
+  return Status();
+}
+
+Status ParseProfiles(const YamlNode& root, const std::string& wanted, ProjectDefinition& project) {
+  const YamlNode* profiles = root.Find("profiles");
+  const std::string name = wanted.empty() ? "local" : wanted;
+  if (profiles == nullptr) {
+    if (!wanted.empty() && wanted != "local")
+      return root.Error("WH2006", fmt::format("no such profile: \"{}\"", wanted));
+    return Status();
+  }
+  std::vector<std::string> names;
+  for (const YamlNode::Entry& entry : profiles->entries()) names.push_back(entry.key);
+  const YamlNode* chosen = profiles->Find(name);
+  if (chosen == nullptr) {
+    Status status(Code::kNotFound, fmt::format("no such profile: \"{}\"", name));
+    return std::move(status)
+        .WithError("WH2006")
+        .WithSpan(profiles->span())
+        .WithHint("profiles: " + Join(names, ", "));
+  }
+  return ParseProfile(*chosen, name, project);
+}
+
+Status ParseBatch(const YamlNode& node, const std::string& what, raw::BatchRule& batch) {
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys("batch of " + what, {"by", "pattern"}));
+  WEIRHOUSE_TRY(const std::string by, Text(node, "by", "batch of " + what, "name"));
+  if (by != "name" && by != "arrival") {
+    return node.Find("by")->Error("WH2004",
+                                  fmt::format("batch of {} goes by \"name\" or \"arrival\"", what));
+  }
+  if (by == "arrival") return Status();
+  WEIRHOUSE_TRY(const YamlNode* pattern, node.Require("pattern", "batch of " + what));
+  WEIRHOUSE_TRY(batch.pattern, pattern->AsString("pattern"));
+  if (batch.pattern.find("{date}") == std::string::npos) {
+    return pattern->Error("WH2004",
+                          fmt::format("the batch pattern of {} lacks \"{{date}}\"", what));
+  }
+  return Status();
+}
+
+Result<char> ParseDelimiter(const YamlNode& node, const std::string& what,
+                            const std::string& format) {
+  WEIRHOUSE_TRY(const std::string text, node.AsString("delimiter of " + what));
+  if (format != "csv") {
+    return node.Error("WH2004",
+                      fmt::format("delimiter of {} has no effect: its format is {}", what, format));
+  }
+  const auto is_fit = [](char c) {
+    return (c >= ' ' && c <= '~' && c != '"' && c != '-' && c != '.' && std::isalnum(c) == 0) ||
+           c == '\t';
+  };
+  if (text.size() != 1 || !is_fit(text[0])) {
+    return node.Error(
+        "WH2004",
+        fmt::format("delimiter of {} must be one character that no value holds, for example ';', "
+                    "'|' or \"\\t\"",
+                    what));
+  }
+  return text[0];
+}
+
+Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
+  const std::string what = fmt::format("the source \"{}\"", entry.key);
+  const YamlNode& node = entry.value;
+  WEIRHOUSE_TRY_STATUS(
+      node.CheckKeys(what, {"landing", "format", "nulls", "delimiter", "contract", "dedup_key",
+                            "event_time", "lateness", "batch", "after"}));
+  Source source;
+  source.name = entry.key;
+  WEIRHOUSE_TRY(const YamlNode* landing, node.Require("landing", what));
+  WEIRHOUSE_TRY(source.landing, landing->AsString("landing of " + what));
+  if (source.landing.starts_with("s3://") || source.landing.starts_with("topic:")) {
+    return landing->Error(
+        "WH2005",
+        fmt::format("landing of {} is not served by this release: \"{}\"", what, source.landing));
+  }
+  WEIRHOUSE_TRY(source.format, Text(node, "format", what, "jsonl"));
+  if (source.format != "jsonl" && source.format != "json" && source.format != "csv") {
+    return node.Find("format")->Error(
+        "WH2005",
+        fmt::format("format of {} must be jsonl, json or csv, found \"{}\"", what, source.format));
+  }
+  source.nulls = {""};
+  if (const YamlNode* nulls = node.Find("nulls")) {
+    WEIRHOUSE_TRY(source.nulls, nulls->AsStringList("nulls of " + what));
+  }
+  if (const YamlNode* delimiter = node.Find("delimiter")) {
+    WEIRHOUSE_TRY(source.delimiter, ParseDelimiter(*delimiter, what, source.format));
+  }
+  WEIRHOUSE_TRY(source.contract, Text(node, "contract", what, entry.key));
+  if (const YamlNode* key = node.Find("dedup_key")) {
+    WEIRHOUSE_TRY(source.dedup_key, key->AsStringList("dedup_key of " + what));
+  }
+  WEIRHOUSE_TRY(source.event_time, Text(node, "event_time", what, ""));
+  if (const YamlNode* lateness = node.Find("lateness")) {
+    WEIRHOUSE_TRY(const std::string text, lateness->AsString("lateness of " + what));
+    auto parsed = ParseDurationMicros(text);
+    if (!parsed.ok()) return lateness->Error("WH2004", parsed.status().message());
+    source.lateness_us = *parsed;
+  }
+  if (const YamlNode* batch = node.Find("batch"))
+    WEIRHOUSE_TRY_STATUS(ParseBatch(*batch, what, source.batch));
+  if (const YamlNode* after = node.Find("after")) {
+    if (!after->is_scalar() || (after->text() != "delete" && after->text() != "keep")) {
+      return after->Error("WH2004",
+                          fmt::format("after of {} must be \"keep\" or \"delete\"", what));
+    }
+    source.delete_after = after->text() == "delete";
+  }
+  if (project.profile.batch_by_arrival) source.batch.pattern.clear();
+  project.sources.push_back(std::move(source));
+  return Status();
+}
+
+Result<std::vector<std::string>> ParseCommand(const YamlNode& node, const std::string& what) {
+  WEIRHOUSE_TRY(std::vector<std::string> command, node.AsStringList("command of " + what));
+  if (command.empty()) return node.Error("WH2004", fmt::format("command of {} is empty", what));
+  return command;
+}
+
+Status ParseAlert(const YamlNode& node, ProjectDefinition& project) {
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys("an alert", {"when", "to", "url", "command"}));
+  Alert alert;
+  WEIRHOUSE_TRY(const YamlNode* when, node.Require("when", "an alert"));
+  WEIRHOUSE_TRY(alert.when, when->AsStringList("when of an alert"));
+  if (const YamlNode* command = node.Find("command")) {
+    WEIRHOUSE_TRY(alert.command, ParseCommand(*command, "an alert"));
+  }
+  if (const YamlNode* to = node.Find("to")) {
+    if (!to->is_scalar() || to->text() != "webhook")
+      return to->Error("WH2005", "an alert goes to a command or a webhook");
+    WEIRHOUSE_TRY(alert.webhook, Text(node, "url", "an alert", ""));
+    Note(project, "alerts to a webhook are kept and not yet sent: give the alert a command");
+  }
+  project.alerts.push_back(std::move(alert));
+  return Status();
+}
+
+Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys("a notify rule", {"when", "table", "command"}));
+  Notify notify;
+  WEIRHOUSE_TRY(const YamlNode* when, node.Require("when", "a notify rule"));
+  WEIRHOUSE_TRY(notify.when, when->AsString("when of a notify rule"));
+  if (notify.when != "table_committed" && notify.when != "run_finished") {
+    return when->Error(
+        "WH2004", fmt::format("a notify rule knows table_committed and run_finished, found \"{}\"",
+                              notify.when));
+  }
+  WEIRHOUSE_TRY(notify.table, Text(node, "table", "a notify rule", ""));
+  WEIRHOUSE_TRY(const YamlNode* command, node.Require("command", "a notify rule"));
+  WEIRHOUSE_TRY(notify.command, ParseCommand(*command, "a notify rule"));
+  project.notify.push_back(std::move(notify));
+  return Status();
+}
+
+// Names become tables: SQL must tell them apart.
+Status CheckSpellings(const YamlNode& node, std::string_view kind) {
+  std::map<std::string, std::string> known;
+  for (const YamlNode::Entry& entry : node.entries()) {
+    const auto [other, fresh] = known.emplace(Folded(entry.key), entry.key);
+    if (fresh) continue;
+    return Status(Code::kInvalidInput,
+                  fmt::format("the {} \"{}\" and \"{}\" differ in case alone, which SQL does not "
+                              "tell apart",
+                              kind, other->second, entry.key))
+        .WithError("WH2007")
+        .WithSpan(entry.key_span)
+        .WithHint("give one another name");
+  }
+  return Status();
+}
+
+// `zip: seeds/zip.csv`, or `zip: { path: seeds/zip.csv, types: { zip: string } }`.
+Status ParseSeed(const YamlNode::Entry& entry, ProjectDefinition& project) {
+  Seed seed;
+  seed.name = entry.key;
+  const std::string what = fmt::format("the seed \"{}\"", entry.key);
+  const YamlNode* path = &entry.value;
+  if (entry.value.is_map()) {
+    WEIRHOUSE_TRY_STATUS(entry.value.CheckKeys(what, {"path", "types"}));
+    WEIRHOUSE_TRY(path, entry.value.Require("path", what));
+    if (const YamlNode* types = entry.value.Find("types")) {
+      if (!types->is_map()) return types->Error("WH2004", "types must be a map of columns");
+      for (const YamlNode::Entry& column : types->entries()) {
+        SeedType declared;
+        declared.column = column.key;
+        declared.span = column.key_span;
+        WEIRHOUSE_TRY(declared.text, column.value.AsString("the type of a column"));
+        const auto type = contract::ParseFieldType(declared.text);
+        if (!type.ok()) {
+          return column.value.Error("WH2004", type.status().message())
+              .WithHint(type.status().hint());
+        }
+        declared.type = type->type;
+        declared.decimal = type->decimal;
+        seed.types.push_back(std::move(declared));
+      }
+    }
+  }
+  WEIRHOUSE_TRY(seed.path, path->AsString(what));
+  project.seeds.push_back(std::move(seed));
+  return Status();
+}
+}  // namespace
+
+bool SkipsHistory(const Profile& profile) {
+  for (const std::string& kind : kHistoryKinds) {
+    if (std::find(profile.skip_checks.begin(), profile.skip_checks.end(), kind) ==
+        profile.skip_checks.end())
+      return false;
+  }
+  return true;
+}
+
+Status ParseProjectFile(std::string_view text, const std::string& path, const std::string& profile,
+                        ProjectDefinition& project) {
+  WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(text, path));
+  if (documents.size() != 1) {
+    return Status(Code::kInvalidInput,
+                  fmt::format("the project file must hold one document, found {}: {}",
+                              documents.size(), path))
+        .WithError("WH2001");
+  }
+  const YamlNode& root = documents[0];
+  WEIRHOUSE_TRY_STATUS(
+      root.CheckKeys("the project", {"name", "version", "clock", "profiles", "sources", "seeds",
+                                     "alerts", "notify", "retention"}));
+  WEIRHOUSE_TRY(const YamlNode* name, root.Require("name", "the project"));
+  WEIRHOUSE_TRY(project.name, name->AsString("the project's name"));
+  if (const YamlNode* version = root.Find("version")) {
+    WEIRHOUSE_TRY(const std::int64_t number, version->AsInt("the project's version"));
+    if (number != 1)
+      return version->Error(
+          "WH2005", fmt::format("this release reads projects of version 1, found {}", number));
+  }
+  if (const YamlNode* clock = root.Find("clock")) {
+    if (!clock->is_scalar() || (clock->text() != "wall" && clock->text() != "replay")) {
+      return clock->Error("WH2004", "clock must be \"wall\" or \"replay\"");
+    }
+    project.replay_clock = clock->text() == "replay";
+  }
+  WEIRHOUSE_TRY_STATUS(ParseProfiles(root, profile, project));
+  if (const YamlNode* sources = root.Find("sources")) {
+    if (!sources->is_map()) return sources->Error("WH2004", "sources must be a map of names");
+    WEIRHOUSE_TRY_STATUS(CheckSpellings(*sources, "sources"));
+    for (const YamlNode::Entry& entry : sources->entries())
+      WEIRHOUSE_TRY_STATUS(ParseSource(entry, project));
+  }
+  if (const YamlNode* seeds = root.Find("seeds")) {
+    if (!seeds->is_map()) return seeds->Error("WH2004", "seeds must be a map of names to files");
+    WEIRHOUSE_TRY_STATUS(CheckSpellings(*seeds, "seeds"));
+    for (const YamlNode::Entry& entry : seeds->entries())
+      WEIRHOUSE_TRY_STATUS(ParseSeed(entry, project));
+  }
+  if (const YamlNode* sources = root.Find("sources")) {
+    WEIRHOUSE_TRY_STATUS(CheckLandingPlaces(*sources, project));
+  }
+  if (const YamlNode* alerts = root.Find("alerts")) {
+    for (const YamlNode& alert : alerts->items()) WEIRHOUSE_TRY_STATUS(ParseAlert(alert, project));
+  }
+  if (const YamlNode* notify = root.Find("notify")) {
+    for (const YamlNode& rule : notify->items()) WEIRHOUSE_TRY_STATUS(ParseNotify(rule, project));
+  }
+  if (const YamlNode* retention = root.Find("retention")) {
+    WEIRHOUSE_TRY_STATUS(retention->CheckKeys("retention", {"raw", "snapshots", "quarantine"}));
+    const YamlNode* snapshots = retention->Find("snapshots");
+    if (snapshots != nullptr && (!snapshots->is_scalar() || snapshots->text() != "100")) {
+      return snapshots->Error("WH2005",
+                              "this release keeps the last 100 snapshots: write snapshots: 100");
+    }
+  }
+  return Status();
+}
+}  // namespace weirhouse::engine

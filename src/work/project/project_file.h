@@ -1,0 +1,16 @@
+// weirhouse.yaml: sources, seeds, profiles, alerts. Private to engine/.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ground/base/status.h"
+#include "work/project/project.h"
+
+namespace weirhouse::engine {
+
+// Parses `text` into the parts of `project` that weirhouse.yaml states (seeds: name and path only).
+// `profile` empty = "local", or the only one.
+Status ParseProjectFile(std::string_view text, const std::string& path, const std::string& profile,
+                        ProjectDefinition& project);
+}  // namespace weirhouse::engine

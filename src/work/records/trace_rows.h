@@ -1,0 +1,86 @@
+// Rows on the way of a trace: which feature rows an answer stands on, and which processed rows and
+// raw records are behind them. Private to engine/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "work/workspace/expiry.h"
+#include "work/workspace/workspace.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/plan.h"
+#include "rules/transform/upsert/loser_table.h"
+
+namespace arrow {
+class ChunkedArray;
+class Table;
+}  // namespace arrow
+
+namespace weirhouse::engine {
+
+// ---- The rule, told apart: features.md section 1 as the kernel has it, but keeping the rows.
+
+// Answers of a view that stand on the same rows: a window, or the one row that was chosen.
+struct AnswerGroup {
+  std::optional<std::size_t> window;  // index into ViewPlan::windows_us; absent: not windowed
+  bool chosen = false;                // one row was chosen: the newest that counts
+  std::int64_t from = 0;              // event times that count, both ends included
+  std::int64_t to = 0;
+  std::vector<std::size_t> outputs;  // indexes into ViewPlan::outputs
+  std::vector<std::size_t> rows;     // indexes into FeatureRows, newest first
+};
+// Groups `outputs` of one entity at `label`; those of short windows first.
+std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
+                                      const feature::EntityRowsView& rows, feature::Label label,
+                                      const std::vector<std::size_t>& outputs);
+
+// The rows of a view's feature table as of a commit.
+struct ViewRows {
+  std::shared_ptr<arrow::Table> table;
+  // False: that snapshot is gone, and the table was not only added to since. These are today's.
+  bool exact = true;
+  std::optional<Expiry> expired;  // of that snapshot, if it is gone
+};
+// Only files whose event times may reach `event_from` are read, if it is given. No rows of a view
+// that had none as of `seq`, its table included.
+Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
+                              std::optional<std::int64_t> event_from);
+// The `_record` of rows (indexes into `rows`), in order; absent where a row has none.
+Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table,
+                                                       const feature::FeatureRows& rows,
+                                                       const std::vector<std::size_t>& wanted);
+
+// ---- Processed rows
+
+struct FoundRow {
+  CommitSeq seq;         // the commit that brought it
+  nlohmann::json cells;  // declared columns by name
+  std::optional<RecordId> record;
+};
+// Rows of `table` as of `seq` (absent: now) with these `_record`s; of several with one record the
+// last by commit. Reads only files whose bounds may hold them.
+Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
+                                                          const std::string& table,
+                                                          const std::vector<RecordId>& records,
+                                                          std::optional<CommitSeq> seq);
+// Those of `records` that have a row in `table` now. Reads one column of the files that may hold
+// them.
+Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::string& table,
+                                              const std::vector<RecordId>& records);
+// Rows of `table` whose key columns have these values (as text), oldest commit first.
+Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::string& table,
+                                            const std::vector<std::string>& key_columns,
+                                            const std::vector<std::string>& values);
+
+// Entries of system.losers about `record`, as loser or as winner, as it stands.
+Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, RecordId record);
+}  // namespace weirhouse::engine

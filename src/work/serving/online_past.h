@@ -1,0 +1,20 @@
+// Questions about a past that the online store no longer keeps. Private to engine/.
+#pragma once
+
+#include <span>
+
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "work/workspace/workspace.h"
+#include "rules/feature/kernel/answer.h"
+#include "rules/feature/kernel/plan.h"
+
+namespace weirhouse::engine {
+
+// The answer of `plan` for one entity at `at`, from its feature table as of the commit `seq`: by
+// the same kernel, so the same as the store gave while it kept those rows. kUnavailable (WH4025) if
+// that snapshot is gone. Cost: reads the table, milliseconds for each hundred thousand rows.
+Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature::ViewPlan& plan,
+                                            std::span<const feature::Value> entity, EventTime at,
+                                            CommitSeq seq);
+}  // namespace weirhouse::engine

@@ -1,0 +1,42 @@
+// Predictions of deployed models: features as they are served, scored, logged, then answered.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "work/serving/online.h"
+#include "work/workspace/workspace.h"
+
+namespace weirhouse::engine {
+
+struct Prediction {
+  std::string id;     // p-<UUIDv7>
+  std::string model;  // "late#1"
+  nlohmann::json output;
+  OnlineVector vector;
+};
+// Scores requests of deployed models with one supervised child each. Threads: any.
+class PredictionService {
+ public:
+  explicit PredictionService(Workspace& workspace);
+  ~PredictionService();
+  // Serves features, scores, logs the exact vector in one commit, then answers. Predictions that
+  // wait for the log at one time share a commit. `request` has the fields that the model declares
+  // under serve.request, no more and no less (WH4016, WH4017; null is a value). Errors: WH5023 (no
+  // model of this name is deployed), WH5024 (its features are no longer served), those of
+  // OnlineFeatures and of model::Scorer.
+  // `texts`: fields that were typed as text (see OnlineRequest).
+  Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
+                             std::optional<EventTime> at,
+                             const std::map<std::string, std::string>& texts = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+}  // namespace weirhouse::engine

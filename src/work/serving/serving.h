@@ -1,0 +1,36 @@
+// What a deployed model is served from: its deployment, its artifacts, its own copy of the code.
+// Private to engine/.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ground/base/status.h"
+#include "work/training/modeling_record.h"
+#include "work/serving/online_query.h"
+#include "work/workspace/workspace.h"
+#include "rules/model/scorer.h"
+
+namespace weirhouse::engine {
+
+struct Deployment {
+  std::string key;  // "late#1@d1"
+  DeploymentRecord record;
+};
+// The deployment that serves `model` now. WH5023 if there is none.
+Result<std::string> CurrentDeployment(Workspace& workspace, const std::string& model);
+Result<Deployment> LoadDeployment(Workspace& workspace, const std::string& key);
+
+// The query that answers its features. WH5024 if a view is gone, or is another one than in
+// training.
+Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
+                                                   const DeploymentRecord& record);
+// Lays the recorded code out below the state folder, so that later edits of the project change
+// nothing, and returns its folder. Cheap if it lies there already.
+Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& record);
+// Hashes the stored artifacts. kCorruption WH5027.
+Status CheckArtifacts(const DeploymentRecord& record);
+// The scoring child of a deployment, on its own copy of the code. Starts nothing yet.
+Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
+                                                  const DeploymentRecord& record);
+}  // namespace weirhouse::engine

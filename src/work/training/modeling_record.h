@@ -1,0 +1,114 @@
+// What lineage keeps about training sets, models and deployments: the records of their nodes, which
+// hold all that building them again needs. Private to engine/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/digest.h"
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "rules/model/train.h"
+
+namespace weirhouse::engine {
+
+// A table as it stood when it was read.
+struct InputSnapshot {
+  SnapshotId snapshot;
+  CommitSeq seq;  // the commit that made it visible
+};
+
+// Node training_set "late_v1#1".
+struct TrainingSetRecord {
+  std::string name;     // "late_v1"
+  std::string table;    // "training_set.late_v1"
+  SnapshotId snapshot;  // of that table; tagged, so never expired
+  Digest definition;    // TrainingSetDefinition::digest
+  Digest spine;         // content digest of the spine's rows
+  Digest content;       // of all columns, rows sorted
+  std::int64_t rows = 0;
+  std::vector<std::string> columns;   // all, in order
+  std::vector<std::string> features;  // of them, in training order
+  std::string label;
+  std::string time;
+  std::string known;                            // the column with k, or empty: k = t
+  bool as_of_latest = false;                    // k = infinity
+  std::string split_column;                     // or empty
+  std::map<std::string, std::string> views;     // "carrier_delay@1" → digest
+  std::map<std::string, InputSnapshot> inputs;  // table → snapshot, pinned by `tag`
+  std::map<std::string, std::string> seeds;     // seeds that the spine reads → digest
+  std::string tag;                              // the ref on every input table and on `table`
+  std::string code;                             // key of the code node
+  std::int64_t naive_rows = 0;
+  std::int64_t naive_values = 0;
+};
+nlohmann::json ToJson(const TrainingSetRecord& record);
+Result<TrainingSetRecord> TrainingSetFromJson(const nlohmann::json& json);
+
+// Node model "late#1".
+struct ModelRecord {
+  std::string name;
+  Digest digest;       // model::ModelDigest of the artifacts
+  std::string folder;  // absolute, of the stored artifacts
+  std::vector<model::Artifact> artifacts;
+  std::map<std::string, double> metrics;
+  nlohmann::json parameters;                  // as handed to the command
+  nlohmann::json environment;                 // see model::TrainingOutcome
+  std::map<std::string, std::string> inputs;  // declared path → digest
+  std::vector<std::string> command;           // argument vector
+  std::string training_set;                   // "late_v1#1"
+  Digest training_set_content;
+  std::vector<std::string> features;  // in training order
+  std::string label;
+  std::map<std::string, std::string> views;  // as in the training set
+  std::string code;                          // key of the code node
+};
+nlohmann::json ToJson(const ModelRecord& record);
+Result<ModelRecord> ModelFromJson(const nlohmann::json& json);
+
+// Node deployment "late#1@d1": all that serving needs, so that later edits of the project's files
+// change nothing.
+struct DeploymentRecord {
+  std::string model;                 // "late#1"
+  Digest digest;                     // of its artifacts
+  std::string folder;                // of its artifacts
+  std::string code;                  // key of the code node that holds the script
+  std::string script;                // "score.py"
+  std::vector<std::string> request;  // fields that a caller sends
+  std::vector<std::string> output;   // columns that predict() returns
+  std::vector<std::string> features;
+  std::map<std::string, std::string> views;
+};
+nlohmann::json ToJson(const DeploymentRecord& record);
+Result<DeploymentRecord> DeploymentFromJson(const nlohmann::json& json);
+
+// "late#1" → ("late", 1). kInvalidInput (WH5020) if it is no such id.
+struct NumberedId {
+  std::string name;
+  std::int64_t number = 0;
+};
+Result<NumberedId> ParseNumberedId(std::string_view text);
+
+// The nodes `name`#1, #2, … of a kind; the next number.
+Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, const std::string& kind,
+                                                 const std::string& name);
+Result<std::int64_t> NextNumber(catalog::Catalog& catalog, const std::string& kind,
+                                const std::string& name);
+// Node `id`, or for a bare name its greatest number. kNotFound (WH5020), with `hint` where there is
+// none of that name at all.
+Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string& kind,
+                                   const std::string& id, const std::string& hint);
+// The nodes of `kind` that `run` wrote.
+Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
+                                             const std::string& kind);
+// What a training run's environment says it read that nobody declared, a line each: "…/in.txt was
+// read and is not among `inputs`". Models trained before this was told give none.
+std::vector<std::string> UnseenInputs(const nlohmann::json& environment);
+// Where the artifacts of a model are kept.
+std::string ArtifactsFolder(const std::string& lake, const std::string& name, const Digest& digest);
+}  // namespace weirhouse::engine

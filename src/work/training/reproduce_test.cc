@@ -1,0 +1,184 @@
+#include <arrow/compute/api.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "work/training/modeling.h"
+#include "work/training/modeling_record.h"
+#include "testing/projects/shop_fixture.h"
+#include "ground/platform/columnar/parquet.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// A project with a training set and a model; made once, what a test changes it puts back.
+struct Trained : ShopTest {
+  void TestBody() override {}
+  void SetUp() override {
+    ShopTest::SetUp();
+    AddModels();
+    LandDays(6);
+    ASSERT_OK(Apply(*workspace, "", NoProgress()));
+    ASSERT_OK(BuildTrainingSet(*workspace, "big_v1", NoProgress()));
+    ASSERT_OK(TrainModel(*workspace, "big", nullptr, NoProgress()));
+  }
+};
+
+struct ReproduceTest : ::testing::Test {
+  static void SetUpTestSuite() {
+    const std::string python = testing::SourceFolder() + "/.deps/venv/bin/python";
+    setenv("WEIRHOUSE_PYTHON", python.c_str(), /*overwrite=*/1);
+    trained = std::make_unique<Trained>();
+    trained->SetUp();
+  }
+  static void TearDownTestSuite() { trained.reset(); }
+  static std::unique_ptr<Trained> trained;
+
+  Workspace& workspace() { return *trained->workspace; }
+  std::string InScratch(const std::string& name) { return trained->scratch / name; }
+  Result<Reproduction> Again(const std::string& id, const json& overrides = nullptr,
+                             const std::string& folder = "") {
+    return Reproduce(workspace(), id, folder, overrides, NoProgress());
+  }
+  // The data files of the snapshot that the training set read, with their bytes.
+  std::map<std::string, std::string> FilesOfInput(const std::string& table) {
+    const auto node = workspace().catalog().FindNode({"training_set", "big_v1#1"});
+    EXPECT_OK(node);
+    const auto record = TrainingSetFromJson((*node)->node.record);
+    EXPECT_OK(record);
+    const auto loaded = workspace().LoadTable(table);
+    EXPECT_OK(loaded);
+    table::ScanOptions options;
+    options.snapshot = record->inputs.at(table).snapshot;
+    const auto scan = table::Scan::Plan(workspace().disk(), *loaded, options);
+    EXPECT_OK(scan);
+    std::map<std::string, std::string> files;
+    for (const auto& task : scan->tasks())
+      files[task.file.path] = weirhouse::testing::ReadFile(task.file.path);
+    return files;
+  }
+};
+std::unique_ptr<Trained> ReproduceTest::trained;
+
+TEST_F(ReproduceTest, ATrainingSetComesOutTheSameAfterMoreDataArrived) {
+  trained->Land("2024-01-07.jsonl",
+                Order("1-0", 99, "2024-01-01T06:00:00Z", "2024-01-07T06:00:00Z"));
+  ASSERT_OK(RunPending(workspace(), NoProgress()));
+  ASSERT_OK_AND(const Reproduction again, Again("big_v1#1"));
+  EXPECT_TRUE(again.same);
+  EXPECT_TRUE(again.differences.empty());
+  ASSERT_EQ(again.digests.size(), 1U);
+  ASSERT_OK_AND(const auto node, workspace().catalog().FindNode({"training_set", "big_v1#1"}));
+  EXPECT_EQ(again.digests[0].second, node->node.record["content"].get<std::string>());
+}
+
+TEST_F(ReproduceTest, AModelComesOutTheSameToTheByteAfterTheProjectChanged) {
+  trained->Write("train.py", "raise SystemExit('other code')\n");
+  trained->Write("seeds/shops.csv", "shop,city\na,Bergen\nb,Rome\n");
+  trained->Reopen();
+  ASSERT_OK_AND(const CommitSeq before, workspace().catalog().LastSeq());
+  ASSERT_OK_AND(const Reproduction again, Again("big#1", nullptr, InScratch("again")));
+  EXPECT_TRUE(again.same) << (again.differences.empty() ? "" : again.differences[0].what);
+  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("again/project/train.py")), kShopTrain);
+  EXPECT_TRUE(std::filesystem::exists(InScratch("again/job/model/model.json")));
+  ASSERT_OK_AND(const CommitSeq after, workspace().catalog().LastSeq());
+  EXPECT_EQ(before, after);  // nothing is recorded
+  // The folder is ours now and is used again.
+  ASSERT_OK_AND(const Reproduction third, Again("big#1", nullptr, InScratch("again")));
+  EXPECT_TRUE(third.same);
+}
+
+TEST_F(ReproduceTest, AChangedParameterIsNamedFirst) {
+  ASSERT_OK_AND(const Reproduction again, Again("big#1", {{"cut", 51}}));
+  EXPECT_FALSE(again.same);
+  ASSERT_GE(again.differences.size(), 2U);
+  EXPECT_EQ(again.differences[0].what, "parameter cut");
+  EXPECT_EQ(again.differences[0].recorded, "50");
+  EXPECT_EQ(again.differences[0].found, "51");
+  EXPECT_EQ(again.differences[1].what, "artifact model.json");
+}
+
+TEST_F(ReproduceTest, AnUnknownParameterIsRefused) {
+  const auto again = Again("big#1", {{"cutt", 51}});
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().error_code(), "WH6011");
+  EXPECT_THAT(again.status().hint(), HasSubstr("cut"));
+  EXPECT_EQ(Again("big_v1#1", {{"cut", 51}}).status().error_code(), "WH6011");
+}
+
+TEST_F(ReproduceTest, AFailingCommandCannotBeReproduced) {
+  const auto again = Again("big#1", {{"fail", true}});
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().code(), Code::kUnavailable);
+  EXPECT_THAT(again.status().message(), HasSubstr("told to fail"));
+}
+
+TEST_F(ReproduceTest, AnInputFileThatCannotBeReadIsNamed) {
+  const auto files = FilesOfInput("feature.shop_sales_v1");
+  for (const auto& [path, bytes] : files) {
+    std::string other = bytes;
+    for (std::size_t i = 8; i + 8 < other.size(); ++i)
+      other[i] = static_cast<char>(other[i] ^ 0x5a);
+    weirhouse::testing::WriteFile(path, other);
+  }
+  const auto again = Again("big_v1#1");
+  for (const auto& [path, bytes] : files) weirhouse::testing::WriteFile(path, bytes);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().code(), Code::kUnavailable);
+  EXPECT_THAT(again.status().message(), HasSubstr("input feature.shop_sales_v1@"));
+}
+
+TEST_F(ReproduceTest, AChangedValueIsNamedByItsFileItsColumnAndItsRow) {
+  const auto files = FilesOfInput("feature.shop_sales_v1");
+  for (const auto& [path, bytes] : files) {
+    // The same rows with every amount one more: well formed, of other bytes.
+    ASSERT_OK_AND(const auto rows, storage::ReadParquet(workspace().disk(), path, {}));
+    const int column = rows->schema()->GetFieldIndex("v1_total");
+    ASSERT_GE(column, 0) << rows->schema()->ToString();
+    const auto more =
+        arrow::compute::CallFunction("add", {rows->column(column), arrow::Datum(std::int64_t{1})});
+    ASSERT_TRUE(more.ok()) << more.status().ToString();
+    const auto cast = arrow::compute::Cast(*more, rows->schema()->field(column)->type());
+    ASSERT_TRUE(cast.ok());
+    const auto changed =
+        rows->SetColumn(column, rows->schema()->field(column), cast->chunked_array());
+    ASSERT_TRUE(changed.ok());
+    std::filesystem::remove(path);
+    ASSERT_OK(storage::WriteParquet(workspace().disk(), path, **changed));
+  }
+  const auto again = Again("big_v1#1");
+  for (const auto& [path, bytes] : files) weirhouse::testing::WriteFile(path, bytes);
+  ASSERT_OK(again);
+  EXPECT_FALSE(again->same);
+  ASSERT_GE(again->differences.size(), 3U);
+  EXPECT_EQ(again->differences[0].what, "training set content");
+  EXPECT_THAT(again->differences[1].what, HasSubstr("input feature.shop_sales_v1@"));
+  EXPECT_THAT(again->differences.back().what, HasSubstr("column shop_sales.total_24h, row "));
+}
+
+TEST_F(ReproduceTest, WithoutTheStoredCodeItCannotBeDone) {
+  const std::string code = workspace().lake() + "/code";
+  std::filesystem::rename(code, code + "-away");
+  const auto again = Again("big#1");
+  std::filesystem::rename(code + "-away", code);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().code(), Code::kUnavailable);
+  EXPECT_THAT(again.status().message(), HasSubstr("big#1 cannot be reproduced"));
+}
+
+TEST_F(ReproduceTest, AFolderWithOtherFilesIsLeftAlone) {
+  weirhouse::testing::WriteFile(InScratch("mine/letter.txt"), "dear");
+  const auto again = Again("big_v1#1", nullptr, InScratch("mine"));
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().error_code(), "WH6012");
+  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("mine/letter.txt")), "dear");
+}
+
+TEST_F(ReproduceTest, AnUnknownIdIsNotFound) {
+  EXPECT_EQ(Again("small#1").status().code(), Code::kNotFound);
+  EXPECT_EQ(Again("small").status().code(), Code::kNotFound);
+}
+}  // namespace
+}  // namespace weirhouse::engine

@@ -1,0 +1,254 @@
+#include "work/upkeep/upkeep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ground/base/failpoint.h"
+#include "work/workspace/clock_witness.h"
+#include "work/workspace/live_file.h"
+#include "work/workspace/publication.h"
+#include "ground/platform/io/location.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/read/reachable.h"
+#include "ground/iceberg/read/snapshot_change.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+constexpr int kAttemptsMax = 8;  // against writers that move the table meanwhile
+
+Result<catalog::Run> PlanUpkeep(Workspace& workspace, const std::string& kind,
+                                const table::TableMetadata& table, json parameters) {
+  StepInputs step;
+  step.kind = kind;
+  step.name = table.name;
+  step.inputs = {{"metadata", table.metadata_location}};
+  step.parameters = std::move(parameters);
+  step.tables = {table.name};
+  return workspace.catalog().PlanRun(PlanOf(step));
+}
+
+struct FileCounts {
+  std::int64_t data = 0;
+  std::int64_t deletes = 0;
+};
+Result<FileCounts> CountFiles(Workspace& workspace, const table::TableMetadata& table,
+                              const table::Snapshot& snapshot) {
+  FileCounts counts;
+  WEIRHOUSE_TRY(const std::vector<table::DataFile> files,
+                table::LiveFiles(workspace.disk(), table, snapshot));
+  for (const table::DataFile& file : files) {
+    (file.content == table::DataFile::Content::kData ? counts.data : counts.deletes) += 1;
+  }
+  return counts;
+}
+
+// One attempt at compaction, from the table as it stands.
+Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& name,
+                                    const table::CompactionOptions& options) {
+  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
+  CompactionReport report;
+  const table::Snapshot* before = base->current_snapshot();
+  if (before == nullptr) return report;
+  WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *before));
+  report.files_before = report.files_after = found.data;
+  report.delete_files_before = report.delete_files_after = found.deletes;
+  WEIRHOUSE_TRY(const bool has_work, table::WantsCompaction(workspace.disk(), base, options));
+  if (!has_work) return report;
+  WEIRHOUSE_TRY(const catalog::Run run,
+                PlanUpkeep(workspace, "compaction", *base,
+                           {{"all", options.all},
+                            {"small_file_bytes", options.small_file_bytes},
+                            {"deleted_share_min", options.deleted_share_min}}));
+  if (run.state != catalog::RunState::kPlanned) return report;  // done, and the table stood still
+  Publication publication(workspace, run, "maintenance", name);
+  WEIRHOUSE_TRY(
+      const table::StagedTable staged,
+      table::StageCompaction(workspace.disk(), base, workspace.random(), publication.StageAs(),
+                             options, [&](std::int64_t sequence_number) {
+                               return workspace.catalog().SeqOf(name, sequence_number);
+                             }));
+  WEIRHOUSE_FAILPOINT("upkeep.compaction_staged");
+  if (staged.snapshots.empty()) return report;
+  const table::Snapshot* after = staged.table->current_snapshot();
+  WEIRHOUSE_TRY(const table::SnapshotChange change,
+                table::CompareSnapshots(workspace.disk(), *staged.table, before, *after));
+  if (change.rows_after > change.rows_before) {
+    return Status(Code::kInternal, fmt::format("compaction of \"{}\" would make {} rows of {}",
+                                               name, change.rows_after, change.rows_before))
+        .WithError("WH7120")
+        .WithHint("nothing was changed; please report it");
+  }
+  publication.Add(staged);
+  WEIRHOUSE_TRY(const catalog::CommitAnswer answer, publication.Commit());
+  WEIRHOUSE_FAILPOINT("upkeep.compaction_committed");
+  WEIRHOUSE_TRY(const FileCounts left, CountFiles(workspace, *staged.table, *after));
+  report.changed = true;
+  report.files_after = left.data;
+  report.delete_files_after = left.deletes;
+  report.rows = change.rows_after;
+  report.seq = answer.seq;
+  return report;
+}
+
+// Which snapshots go, and the refs that hold some which would have gone.
+struct Choice {
+  std::vector<std::int64_t> expired;
+  std::set<std::string> spared_by;
+};
+Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const table::TableMetadata& table,
+                               const ExpiryOptions& options, std::int64_t now_ms) {
+  std::set<SnapshotId> newest;
+  const table::Snapshot* at = table.current_snapshot();
+  for (std::int64_t kept = 0; at != nullptr && kept < options.keep; ++kept) {
+    newest.insert(at->id);
+    at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
+  }
+  // After a rollback the ancestors of main are not all that main was: what was left behind is
+  // among the newest until as many have followed, so that one can go forward again. All that main
+  // ever was is asked for only where that decides.
+  std::vector<catalog::SnapshotRecord> recorded;
+  if (newest.size() < table.snapshots.size()) {
+    WEIRHOUSE_TRY(recorded, catalog.Snapshots(table.name));
+  }
+  std::int64_t was_main = 0;
+  for (auto one = recorded.rbegin(); one != recorded.rend() && was_main < options.keep; ++one) {
+    if (one->ref != "main") continue;
+    newest.insert(one->snapshot);
+    ++was_main;
+  }
+  std::map<SnapshotId, std::string> named;
+  for (const auto& [ref, target] : table.refs) named[target.snapshot] = ref;
+  Choice choice;
+  for (const table::Snapshot& snapshot : table.snapshots) {
+    if (newest.contains(snapshot.id)) continue;
+    if (options.older_than &&
+        now_ms - snapshot.timestamp_ms < std::chrono::milliseconds(*options.older_than).count())
+      continue;
+    if (const auto ref = named.find(snapshot.id); ref != named.end()) {
+      choice.spared_by.insert(ref->second);
+      continue;
+    }
+    choice.expired.push_back(snapshot.id.value());
+  }
+  return choice;
+}
+
+// Takes released files whose grace is over off the disk. A crash in between leaves them to the
+// next. One that is live all the same, under this name or another spelling of it, stays, and is
+// not asked about again: when its other name is released it is that one's turn.
+Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds grace) {
+  if (AgesInDoubt(workspace, grace)) return std::int64_t{0};
+  const ProcessTime before = workspace.clock().Now() - grace;
+  WEIRHOUSE_TRY(const std::vector<std::string> paths, workspace.catalog().ReleasedFiles(before));
+  if (paths.empty()) return std::int64_t{0};
+  WEIRHOUSE_TRY(LiveFiles live, LiveFiles::LoadFor(workspace, paths));
+  WEIRHOUSE_FAILPOINT("upkeep.remove_released");
+  WEIRHOUSE_TRY(const RemovedFiles removed, RemoveUnlessLive(workspace, live, paths));
+  std::vector<std::string> settled = removed.gone;
+  settled.insert(settled.end(), removed.spared.begin(), removed.spared.end());
+  WEIRHOUSE_TRY_STATUS(workspace.catalog().MarkRemoved(settled));
+  return static_cast<std::int64_t>(removed.gone.size());
+}
+
+Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
+                               const ExpiryOptions& options) {
+  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
+  const ProcessTime now = workspace.clock().Now();
+  WEIRHOUSE_TRY(Choice choice,
+                ChooseSnapshots(workspace.catalog(), *base, options, Micros(now) / 1000));
+  if (options.older_than && !choice.expired.empty() &&
+      AgesInDoubt(workspace, *options.older_than)) {
+    choice.expired.clear();
+    choice.spared_by.insert("(the wall clock jumped)");
+  }
+  ExpiryReport report;
+  report.snapshots_expired = static_cast<std::int64_t>(choice.expired.size());
+  report.snapshots_kept =
+      static_cast<std::int64_t>(base->snapshots.size()) - report.snapshots_expired;
+  report.spared_by.assign(choice.spared_by.begin(), choice.spared_by.end());
+  table::TableMetadata left = *base;
+  table::UpdatedMetadata updated;
+  if (!choice.expired.empty()) {
+    WEIRHOUSE_TRY(updated, table::ApplyUpdates(base.get(), name,
+                                               json::array({{{"action", "remove-snapshots"},
+                                                             {"snapshot-ids", choice.expired}}}),
+                                               now));
+    left = updated.metadata;
+  }
+  WEIRHOUSE_TRY(const std::set<std::string> needed, table::ReachableFiles(workspace.disk(), left));
+  WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, workspace.catalog().Files(name));
+  std::vector<std::string> released;
+  for (const catalog::FileRecord& file : files) {
+    if (needed.contains(storage::CanonicalPath(file.path))) continue;
+    released.push_back(file.path);
+    report.bytes_released += file.size_bytes;
+  }
+  report.files_released = static_cast<std::int64_t>(released.size());
+  if (options.dry_run || (released.empty() && choice.expired.empty())) return report;
+  WEIRHOUSE_TRY(const catalog::Run run, PlanUpkeep(workspace, "expiry", *base,
+                                                   {{"keep", options.keep},
+                                                    {"snapshots", choice.expired},
+                                                    {"files", Sha256OfPieces(released).ToHex()}}));
+  Publication publication(workspace, run, "maintenance", name);
+  if (!choice.expired.empty()) {
+    WEIRHOUSE_TRY(
+        const table::StagedTable staged,
+        table::StageMetadata(workspace.disk(), base, workspace.random(), std::move(updated), now));
+    publication.Add(staged);
+  } else {
+    // Somebody who moves the table now may have come to need what is released here.
+    publication.request().tables.push_back(
+        {name, base->uuid, base->metadata_location, base->metadata_location});
+  }
+  publication.request().released_files = std::move(released);
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
+  WEIRHOUSE_FAILPOINT("upkeep.expiry_committed");
+  return report;
+}
+
+// Redoes `attempt` while other writers win. A definite conflict leaves nothing behind.
+template <typename Report, typename Attempt>
+Result<Report> AgainstWriters(const Attempt& attempt) {
+  Result<Report> report = attempt();
+  for (int tries = 1; tries < kAttemptsMax && report.status().code() == Code::kConflict; ++tries)
+    report = attempt();
+  return report;
+}
+}  // namespace
+
+Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
+                                      const table::CompactionOptions& options) {
+  return AgainstWriters<CompactionReport>([&] { return TryCompact(workspace, table, options); });
+}
+
+std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age) {
+  return AgeInDoubt(WatchClock(workspace.disk(), workspace.state_folder(), workspace.clock()), age);
+}
+
+Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
+                                    const ExpiryOptions& options) {
+  if (options.keep < 1) {
+    return Status(Code::kInvalidInput, "a table keeps at least its current snapshot")
+        .WithError("WH7121");
+  }
+  return AgainstWriters<ExpiryReport>([&] { return TryExpire(workspace, table, options); });
+}
+
+Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
+                                 const ExpiryOptions& options) {
+  WEIRHOUSE_TRY(ExpiryReport report, ReleaseOfTable(workspace, table, options));
+  if (!options.dry_run) {
+    WEIRHOUSE_TRY(report.files_removed, RemoveReleased(workspace, options.grace));
+  }
+  return report;
+}
+
+Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace) {
+  return RemoveReleased(workspace, grace);
+}
+}  // namespace weirhouse::engine

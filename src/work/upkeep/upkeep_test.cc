@@ -1,0 +1,382 @@
+#include "work/upkeep/upkeep.h"
+
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "ground/base/text.h"
+#include "work/upkeep/abandoned.h"
+#include "work/workspace/arrow_rows.h"
+#include "work/workspace/live_file.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/run_summary.h"
+#include "testing/projects/shop_fixture.h"
+#include "work/lineage/lineage.h"
+#include "ground/iceberg/read/reachable.h"
+
+namespace weirhouse::engine {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+// A table that no definition makes, filled by small commits.
+struct UpkeepTest : ShopTest {
+  static constexpr char kTable[] = "sandbox.t";
+
+  void SetUp() override {
+    ShopTest::SetUp();
+    for (int batch = 0; batch < 12; ++batch) Append(batch);
+  }
+
+  void Append(int batch) {
+    StepInputs step;
+    step.kind = "test";
+    step.name = fmt::format("batch {}", batch);
+    step.inputs = {{"batch", batch}};
+    ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+    Publication publication(*workspace, run, "open", step.name);
+    const auto rows =
+        weirhouse::testing::TableOf(arrow::schema({arrow::field("id", arrow::int64())}),
+                                    fmt::format(R"([{{"id":{}}},{{"id":{}}},{{"id":{}}}])",
+                                                batch * 10, batch * 10 + 1, batch * 10 + 2));
+    ASSERT_OK_AND(const table::TablePtr base,
+                  TableOrNew(*workspace, kTable, *rows->schema(), {}, {}));
+    table::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
+    ASSERT_OK_AND(const table::AppendedRows appended, write.Append(*rows));
+    if (batch % 3 == 2) {  // one of its own rows goes again
+      const std::vector<table::RowPosition> gone = {{appended.files[0].path, 1}};
+      ASSERT_OK(write.DeleteRows(gone));
+    }
+    ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+    publication.Add(staged);
+    ASSERT_OK(publication.Commit());
+  }
+  table::TablePtr Load() { return *workspace->LoadTable(kTable); }
+  std::set<std::string> FilesOnDisk() {
+    std::set<std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(workspace->TableLocation(kTable)))
+      if (entry.is_regular_file()) files.insert(entry.path().string());
+    return files;
+  }
+};
+
+TEST_F(UpkeepTest, CompactionMergesSmallFilesAndKeepsTheRows) {
+  const Digest before = Content(kTable);
+  table::CompactionOptions options;
+  options.small_file_bytes = kSmallFileBytes;
+  ASSERT_OK_AND(const CompactionReport report, CompactTable(*workspace, kTable, options));
+  EXPECT_TRUE(report.changed);
+  EXPECT_EQ(report.files_before, 12);
+  EXPECT_EQ(report.files_after, 1);
+  EXPECT_EQ(report.delete_files_before, 4);
+  EXPECT_EQ(report.delete_files_after, 0);
+  EXPECT_EQ(report.rows, 32);
+  EXPECT_EQ(Content(kTable), before);
+  ASSERT_OK_AND(const CompactionReport again, CompactTable(*workspace, kTable, options));
+  EXPECT_FALSE(again.changed);
+}
+
+TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
+  const SnapshotId first = Load()->snapshots.front().id;
+  ASSERT_OK(TagTable(*workspace, kTable, "first", first));
+  ASSERT_OK_AND(const auto rows_of_first, workspace->ReadTable(kTable, {}, first));
+  table::CompactionOptions all;
+  all.all = true;
+  ASSERT_OK(CompactTable(*workspace, kTable, all));
+
+  ExpiryOptions options;
+  options.keep = 2;
+  options.dry_run = true;
+  ASSERT_OK_AND(const ExpiryReport planned, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(planned.snapshots_expired, 10);
+  EXPECT_THAT(Load()->snapshots, SizeIs(13));
+
+  options.dry_run = false;
+  const std::set<std::string> before = FilesOnDisk();
+  ASSERT_OK_AND(const ExpiryReport kept, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(kept.snapshots_expired, 10);
+  EXPECT_EQ(kept.snapshots_kept, 3);
+  EXPECT_THAT(kept.spared_by, ElementsAre("first"));
+  EXPECT_GT(kept.files_released, 0);
+  EXPECT_EQ(kept.files_removed, 0);  // readers have an hour
+  for (const std::string& path : before) EXPECT_TRUE(fs::exists(path)) << path;
+
+  options.grace = std::chrono::seconds(0);
+  ASSERT_OK_AND(const ExpiryReport removed, ExpireTable(*workspace, kTable, options));
+  // Its own commit puts the oldest metadata file out of the log.
+  EXPECT_EQ(removed.files_removed, kept.files_released + removed.files_released);
+  EXPECT_EQ(Rows(kTable), 32);
+  ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
+  EXPECT_TRUE(still->Equals(*rows_of_first));
+  ASSERT_OK_AND(const auto needed, table::ReachableFiles(workspace->disk(), *Load()));
+  EXPECT_EQ(FilesOnDisk(), needed);
+  EXPECT_OK(workspace->catalog().VerifyChain());
+}
+
+TEST_F(UpkeepTest, ARollbackIsACommitOfItsOwn) {
+  const table::TablePtr before = Load();
+  const SnapshotId third = before->snapshots[2].id;
+  ASSERT_OK_AND(const CommitSeq seq, RollbackTable(*workspace, kTable, third));
+  EXPECT_EQ(Rows(kTable), 8);
+  EXPECT_EQ(Load()->current_snapshot()->id, third);
+  EXPECT_NE(Load()->FindSnapshot(before->current_snapshot()->id), nullptr);
+  ASSERT_OK_AND(const SnapshotId named,
+                FindTableSnapshot(*workspace, *Load(), fmt::format("@{}", seq.value())));
+  EXPECT_EQ(named, third);
+  EXPECT_EQ(RollbackTable(*workspace, kTable, SnapshotId(5)).status().error_code(), "WH7059");
+}
+
+TEST_F(UpkeepTest, AfterARollbackOneCanGoForwardAgain) {
+  const SnapshotId head = Load()->current_snapshot()->id;
+  ASSERT_OK(RollbackTable(*workspace, kTable, Load()->snapshots[2].id));
+  ExpiryOptions options;
+  options.keep = 3;
+  ASSERT_OK_AND(const ExpiryReport kept, ExpireTable(*workspace, kTable, options));
+  // The rollback, and the two that main was before; with the ancestors of what it is now.
+  EXPECT_EQ(kept.snapshots_kept, 5);
+  ASSERT_OK(RollbackTable(*workspace, kTable, head));
+  EXPECT_EQ(Rows(kTable), 32);
+  options.keep = 1;
+  ASSERT_OK_AND(const ExpiryReport alone, ExpireTable(*workspace, kTable, options));
+  EXPECT_EQ(alone.snapshots_kept, 1);
+  EXPECT_EQ(Rows(kTable), 32);
+}
+
+TEST_F(UpkeepTest, AnExpiredSnapshotIsNotTakenForACommit) {
+  const SnapshotId gone = Load()->snapshots.front().id;
+  ExpiryOptions options;
+  options.keep = 1;
+  ASSERT_OK(ExpireTable(*workspace, kTable, options));
+  const auto found =
+      FindTableSnapshot(*workspace, *Load(), fmt::format("{}", gone.value())).status();
+  EXPECT_EQ(found.error_code(), "WH7059");
+}
+
+TEST_F(UpkeepTest, WhatADefinitionMakesIsNotRolledBack) {
+  Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const SnapshotId made = (*workspace->LoadTable("processed.order"))->current_snapshot()->id;
+  EXPECT_EQ(RollbackTable(*workspace, "processed.order", made).status().error_code(), "WH7075");
+  const SnapshotId landed = (*workspace->LoadTable("raw.order"))->current_snapshot()->id;
+  EXPECT_EQ(RollbackTable(*workspace, "raw.order", landed).status().error_code(), "WH7072");
+}
+
+TEST_F(UpkeepTest, TagsOfRunsAndTrainingSetsArePeoplesToReadOnly) {
+  const SnapshotId head = Load()->current_snapshot()->id;
+  EXPECT_EQ(TagTable(*workspace, kTable, "main", head).status().error_code(), "WH7122");
+  EXPECT_EQ(TagTable(*workspace, kTable, "staging-r9", std::nullopt).status().error_code(),
+            "WH7122");
+  EXPECT_EQ(TagTable(*workspace, kTable, "absent", std::nullopt).status().error_code(), "WH7059");
+}
+
+TEST_F(UpkeepTest, TheSweepTakesOldOrphansOfEndedRunsAlone) {
+  const std::string data = workspace->TableLocation(kTable) + "/data/";
+  const std::string old = data + "r1-0-aaaa.parquet";
+  weirhouse::testing::WriteFile(old, "orphan");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2200));
+  StepInputs open;
+  open.kind = "test";
+  open.name = "still at work";
+  ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(open)));
+  for (const std::string& name : {ToString(run.id) + "-0-bbbb.parquet", std::string("copied")}) {
+    weirhouse::testing::WriteFile(data + name, "orphan");
+    // As cp -p and rsync -a do: the time is that of the file it was copied from.
+    fs::last_write_time(data + name, fs::last_write_time(data + name) - std::chrono::hours(48));
+  }
+  const std::set<std::string> before = FilesOnDisk();
+
+  constexpr std::chrono::seconds kAge{1};
+  ASSERT_OK_AND(const SweepReport seen, SweepOrphans(*workspace, kAge, /*dry_run=*/true));
+  EXPECT_EQ(seen.orphans, 3);
+  EXPECT_EQ(FilesOnDisk(), before);
+  ASSERT_OK_AND(const SweepReport swept, SweepOrphans(*workspace, kAge, /*dry_run=*/false));
+  EXPECT_EQ(swept.removed, 1);
+  EXPECT_EQ(swept.too_young, 1);
+  EXPECT_EQ(swept.of_open_runs, 1);
+  EXPECT_THAT(swept.first, ElementsAre(old));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(data + "copied"));
+  EXPECT_EQ(Rows(kTable), 32);
+}
+
+TEST_F(UpkeepTest, TheSweepFollowsNoLinkOutOfTheLake) {
+  const weirhouse::testing::ScratchFolder outside;
+  weirhouse::testing::WriteFile(outside / "mine", "x");
+  fs::create_directory_symlink(outside.path(), workspace->lake() + "/linked");
+  ASSERT_OK(SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_TRUE(fs::exists(outside / "mine"));
+}
+
+TEST_F(UpkeepTest, ALiveFileIsSparedInEverySpellingAndUnderEveryName) {
+  ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
+  ASSERT_OK_AND(const auto files,
+                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+  const std::string path = files.front().path;
+  const auto slash = path.rfind('/');
+  const std::string folder = path.substr(0, slash);
+  const std::string name = path.substr(slash + 1);
+  const std::vector<std::string> spellings = {path,
+                                              "file:" + path,
+                                              "file://" + path,
+                                              "file:///" + path,
+                                              folder + "//" + name,
+                                              folder + "/./" + name,
+                                              folder + "/../data/" + name};
+  for (const std::string& spelling : spellings) EXPECT_TRUE(live.Names(spelling)) << spelling;
+  // Reached through a link, and as another name of the same file.
+  fs::create_directory_symlink(folder, workspace->lake() + "/alias");
+  const std::string aliased = workspace->lake() + "/alias/" + name;
+  fs::create_hard_link(path, folder + "/twin");
+  weirhouse::testing::WriteFile(folder + "/orphan", "x");
+  std::vector<std::string> asked = spellings;
+  asked.push_back(aliased);
+  asked.push_back(folder + "/twin");
+  asked.push_back(folder + "/orphan");
+  asked.push_back(folder + "/absent");
+  ASSERT_OK_AND(const RemovedFiles removed, RemoveUnlessLive(*workspace, live, asked));
+  EXPECT_THAT(removed.gone, ElementsAre(folder + "/orphan", folder + "/absent"));
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_FALSE(fs::exists(folder + "/orphan"));
+}
+
+TEST_F(UpkeepTest, AFileThatIsCommittedAfterTheLookIsSpared) {
+  ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
+  const std::set<std::string> before = FilesOnDisk();
+  Append(20);
+  std::vector<std::string> fresh;
+  for (const std::string& path : FilesOnDisk()) {
+    if (!before.contains(path)) fresh.push_back(path);
+  }
+  ASSERT_FALSE(fresh.empty());
+  ASSERT_OK_AND(const RemovedFiles removed, RemoveUnlessLive(*workspace, live, fresh));
+  EXPECT_TRUE(removed.gone.empty());
+  EXPECT_EQ(removed.spared, fresh);
+}
+
+TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
+  ASSERT_OK_AND(const auto files,
+                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+  const std::string path = files.front().path;
+  catalog::CommitRequest request;
+  StepInputs step;
+  step.kind = "test";
+  step.name = "release";
+  request.plan = PlanOf(step);
+  request.idempotency_key = request.plan->idempotency_key;
+  request.layer = "maintenance";
+  request.released_files = {path};
+  ASSERT_OK(workspace->catalog().Commit(request));
+  ASSERT_OK_AND(const lineage::VerifyReport report,
+                lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
+                                [](std::int64_t, std::int64_t) {}));
+  ASSERT_THAT(report.problems, SizeIs(1));
+  EXPECT_THAT(report.problems[0], ::testing::HasSubstr("was released all the same: " + path));
+  ExpiryOptions options;
+  options.grace = std::chrono::seconds(0);
+  ASSERT_OK(ExpireTable(*workspace, kTable, options));
+  EXPECT_TRUE(fs::exists(path));
+  ASSERT_OK(SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_EQ(Rows(kTable), 32);
+}
+TEST_F(UpkeepTest, ACompactionWithNothingToDoPlansNoRun) {
+  ASSERT_OK_AND(const RunId before, NewestRun(*workspace));
+  ASSERT_OK_AND(const CompactionReport report, CompactTable(*workspace, kTable, {}));
+  ASSERT_TRUE(report.changed);  // folds the deletes in
+  ASSERT_OK_AND(const CompactionReport again, CompactTable(*workspace, kTable, {}));
+  EXPECT_FALSE(again.changed);
+  ASSERT_OK_AND(const RunId after, NewestRun(*workspace));
+  EXPECT_EQ(after.value(), before.value() + 1);
+}
+
+// ---- Runs that nobody will publish
+struct AbandonedTest : ShopTest {
+  catalog::Run Planned(const std::string& kind) {
+    StepInputs step;
+    step.kind = kind;
+    step.name = "abandoned";
+    return workspace->catalog().PlanRun(PlanOf(step)).value();
+  }
+  catalog::RunState StateOf(RunId run) { return workspace->catalog().GetRun(run)->state; }
+};
+
+TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
+  Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const catalog::Run raw = Planned("raw");
+  const catalog::Run view = Planned("run_view");
+  const catalog::Run prediction = Planned("prediction");
+  ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
+  ASSERT_EQ(StateOf(raw.id), catalog::RunState::kFailed);
+  EXPECT_EQ(workspace->catalog().GetRun(raw.id)->error["error"], kGivenUp);
+  EXPECT_EQ(StateOf(view.id), catalog::RunState::kPlanned);
+  EXPECT_EQ(StateOf(prediction.id), catalog::RunState::kPlanned);
+  ASSERT_THAT(summary.warnings, SizeIs(1));
+  EXPECT_THAT(summary.warnings[0], ::testing::HasSubstr("gave up run " + ToString(raw.id)));
+  // The same step, should it come after all, is the same run.
+  EXPECT_EQ(Planned("raw").id, raw.id);
+  EXPECT_EQ(StateOf(raw.id), catalog::RunState::kPlanned);
+}
+
+TEST_F(AbandonedTest, WhatWaitsBehindAHaltIsNotGivenUp) {
+  Land("2024-01-01.jsonl", Order("1", 5000, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
+  ASSERT_OK_AND(const RunSummary summary, Apply(*workspace, "", NoProgress()));
+  ASSERT_TRUE(summary.halted.has_value());
+  const catalog::Run planned = Planned("processed");
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(StateOf(planned.id), catalog::RunState::kPlanned);
+}
+
+TEST_F(AbandonedTest, ASweepRemovesWhatAGivenUpRunLeft) {
+  const catalog::Run run = Planned("processed");
+  const std::string path = fmt::format("{}/processed/order/data/{}-0-00000000.parquet",
+                                       workspace->lake(), ToString(run.id));
+  weirhouse::testing::WriteFile(path, "rows");
+  ASSERT_OK_AND(const SweepReport looked,
+                SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/true));
+  EXPECT_EQ(looked.of_open_runs, 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_OK_AND(const SweepReport swept,
+                SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
+  EXPECT_EQ(swept.given_up, 1);
+  EXPECT_EQ(swept.removed, 1);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+// ---- By itself
+TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
+  for (int day = 1; day <= 12; ++day) {
+    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
+    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
+  }
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const Digest rows = Content("processed.order");
+  ManualClock clock(ProcessTimeOfMicros(0));
+  UpkeepTurns seldom(clock, /*changes_min=*/100);
+  EXPECT_EQ(seldom.Take(*workspace).value(), "");
+  // Who is never idle gives a turn only to tables that changed several times as often.
+  UpkeepTurns busy(clock, /*changes_min=*/10);
+  EXPECT_EQ(busy.Take(*workspace, UpkeepTurns::While::kBusy).value(), "");
+  UpkeepTurns often(clock, /*changes_min=*/2);
+  const std::string first = often.Take(*workspace, UpkeepTurns::While::kBusy).value();
+  EXPECT_THAT(first, ::testing::StartsWith("upkeep of "));
+  UpkeepTurns turns(clock, /*changes_min=*/10);
+  std::set<std::string> told;
+  for (int turn = 0; turn < 20; ++turn) {
+    const std::string line = turns.Take(*workspace).value();
+    if (line.empty()) continue;
+    EXPECT_TRUE(told.emplace(Split(line, ':').front()).second) << line;
+  }
+  for (const char* table : {"processed.order", "raw.order", "processed.order_history"}) {
+    const bool before = first.starts_with(fmt::format("upkeep of {}:", table));
+    EXPECT_EQ(told.contains(fmt::format("upkeep of {}", table)), !before) << table;
+  }
+  EXPECT_EQ(Content("processed.order"), rows);
+  ASSERT_OK_AND(const RunSummary idle, RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(idle.commits, 0);
+}
+
+}  // namespace
+}  // namespace weirhouse::engine

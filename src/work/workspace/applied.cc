@@ -1,0 +1,169 @@
+#include "work/workspace/applied.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "ground/base/text.h"
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+constexpr unsigned kCodeMode = 0444;
+
+std::string CodePath(const Workspace& workspace, const std::string& key) {
+  return fmt::format("{}/code/{}.json", workspace.lake(), key);
+}
+
+// JSON holds text alone: a file that is none (Python may say another encoding) is kept with a
+// character for each byte.
+json JsonOfBytes(const std::string& bytes) {
+  if (IsValidUtf8(bytes)) return bytes;
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return {{"bytes", text}};
+}
+
+std::optional<std::string> BytesOfJson(const json& stored) {
+  if (stored.is_string()) return stored.get<std::string>();
+  if (!stored.is_object() || !stored.contains("bytes") || !stored["bytes"].is_string())
+    return std::nullopt;
+  const std::string text = stored["bytes"].get<std::string>();
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80 || i + 1 == text.size()) {
+      bytes += text[i];
+    } else {
+      bytes +=
+          static_cast<char>(((byte & 0x03) << 6) | (static_cast<unsigned char>(text[++i]) & 0x3F));
+    }
+  }
+  return bytes;
+}
+}  // namespace
+
+json DefinitionDigests(const ProjectDefinition& project) {
+  json sections = {{"contracts", json::object()}, {"seeds", json::object()},
+                   {"processed", json::object()}, {"gates", json::object()},
+                   {"views", json::object()},     {"training_sets", json::object()}};
+  // Only those that are given: objects that came before are read anew when one joins, changes or
+  // goes.
+  for (const Source& source : project.sources) {
+    if (source.delimiter != ',')
+      sections["delimiters"][source.name] = std::string(1, source.delimiter);
+  }
+  for (const auto& [id, contract] : project.contracts)
+    sections["contracts"][id] = contract->digest().ToHex();
+  for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();
+  for (const auto& transform : project.transforms) {
+    Digest digest = transform.definition.digest;
+    // The contract decides the columns, which the digests of rows downstream are made of.
+    if (transform.definition.is_external())
+      digest = Sha256OfPieces(
+          std::vector<std::string>{digest.ToHex(), transform.output->ToString(true)});
+    sections["processed"][transform.definition.name()] = digest.ToHex();
+  }
+  for (const auto& gate : project.gates) sections["gates"][gate.name] = gate.digest.ToHex();
+  for (const auto& view : project.views) sections["views"][view.id()] = view.digest.ToHex();
+  for (const auto& set : project.training_sets)
+    sections["training_sets"][set.name] = set.digest.ToHex();
+  return sections;
+}
+
+Result<json> AppliedDigests(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied, workspace.catalog().Setting("applied"));
+  return applied.value_or(json::object());
+}
+
+Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& workspace,
+                                                                     const std::string& id,
+                                                                     const std::string& version) {
+  const std::string key =
+      version.empty() ? "contract/" + id : fmt::format("contract/{}/{}", id, version);
+  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(key));
+  if (!stored) return std::shared_ptr<const contract::Contract>();
+  auto contract = contract::ParseContract(stored->dump(), key);
+  if (!contract.ok()) {
+    return Status(Code::kCorruption, fmt::format("a registered contract cannot be read: {}: {}",
+                                                 key, contract.status().message()))
+        .WithError("WH2023");
+  }
+  return std::make_shared<const contract::Contract>(std::move(contract).value());
+}
+
+std::string CodeKey(const Digest& code) { return code.ToHex().substr(0, 16); }
+
+Result<CodeObject> StoreCode(Workspace& workspace) {
+  const ProjectDefinition& project = workspace.project();
+  json files = json::object();
+  for (const auto& [path, bytes] : project.files) files[path] = JsonOfBytes(bytes);
+  for (const Seed& seed : project.seeds) {
+    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(project.root + "/" + seed.path));
+    files[seed.path] = JsonOfBytes(bytes);
+  }
+  const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);
+  CodeObject object;
+  object.node = {"code",
+                 CodeKey(project.code),
+                 {{"digest", project.code.ToHex()}, {"files", project.files.size()}}};
+  object.file.path = CodePath(workspace, object.node.key);
+  object.file.kind = "artifact";
+  object.file.size_bytes = static_cast<std::int64_t>(text.size());
+  object.file.sha256 = Sha256Of(text);
+  WEIRHOUSE_TRY_STATUS(workspace.disk().PutIfAbsent(object.file.path, text, kCodeMode).status());
+  return object;
+}
+
+Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key) {
+  WEIRHOUSE_TRY(const std::string text, workspace.disk().Read(CodePath(workspace, key)));
+  const json files = json::parse(text, nullptr, false);
+  if (!files.is_object()) {
+    return Status(Code::kCorruption, "stored code cannot be read: " + CodePath(workspace, key))
+        .WithError("WH2024");
+  }
+  std::map<std::string, std::string> code;
+  for (const auto& [path, bytes] : files.items()) {
+    const std::optional<std::string> held = BytesOfJson(bytes);
+    if (held && !path.starts_with("seed:")) code[path] = *held;
+  }
+  return code;
+}
+
+Result<json> AppliedReadings(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied,
+                workspace.catalog().Setting(std::string(kReadingsSetting)));
+  return applied.value_or(json::object());
+}
+
+json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
+  json readings = applied;
+  for (const Source& source : project.sources)
+    readings[source.name] = {{"format", source.format}, {"nulls", NullsOf(source)}};
+  return readings;
+}
+
+Status RequireApplied(Workspace& workspace) {
+  WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
+  // A catalog of an earlier release holds no readings until the next `apply`.
+  const bool read_alike =
+      readings.empty() || readings == ReadingsToApply(readings, workspace.project());
+  if (applied == DefinitionDigests(workspace.project()) && read_alike) return Status();
+  return Status(Code::kInvalidInput, applied.empty()
+                                         ? "nothing has been applied yet"
+                                         : "the project's files differ from what was applied")
+      .WithError("WH2020")
+      .WithHint("look at `wh plan`, then `wh apply`");
+}
+}  // namespace weirhouse::engine

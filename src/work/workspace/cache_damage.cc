@@ -1,0 +1,88 @@
+#include "work/workspace/cache_damage.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "ground/base/text.h"
+#include "rules/feature/online/online_store.h"
+#include "ground/platform/kv/kv_damage.h"
+
+namespace weirhouse::engine {
+namespace {
+std::string DamagePath(const std::string& state_folder) { return state_folder + "/kv.damaged"; }
+std::string MendedPath(const std::string& state_folder) { return state_folder + "/kv.mended"; }
+
+std::string ReadNote(const std::string& path) {
+  if (!storage::LocalDisk().Stat(path).ok()) return "";
+  const auto text = storage::LocalDisk().Read(path);
+  return text.ok() ? EscapeControl(Trim(*text)) : std::string("its note cannot be read");
+}
+
+Result<bool> HasFeatureRows(Workspace& workspace) {
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (plan.view.is_request()) continue;
+    WEIRHOUSE_TRY(const auto table, workspace.FindTable(plan.view.table_name()));
+    if (table && (*table)->current_snapshot() != nullptr) return true;
+  }
+  return false;
+}
+
+void RemoveNote(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+}
+}  // namespace
+
+bool IsCacheDamage(const Status& status) {
+  const std::string& code = status.error_code();
+  return code == storage::kDamagedStoreError || code == "WH7063" || code == "WH4014";
+}
+
+Status NoteCacheDamage(const std::string& state_folder, const Status& damage) {
+  return storage::LocalDisk().Replace(DamagePath(state_folder), damage.message());
+}
+
+void ForgetCacheDamage(const std::string& state_folder) { RemoveNote(DamagePath(state_folder)); }
+
+std::string NotedCacheDamage(const std::string& state_folder) {
+  return ReadNote(DamagePath(state_folder));
+}
+
+void NoteMended(const std::string& state_folder, const std::string& why) {
+  storage::LocalDisk()
+      .Replace(MendedPath(state_folder), why)
+      .Ignore("it is mended all the same, without a word");
+  ForgetCacheDamage(state_folder);
+}
+
+std::string TakeMendedLine(const std::string& state_folder) {
+  const std::string why = ReadNote(MendedPath(state_folder));
+  if (why.empty()) return why;
+  RemoveNote(MendedPath(state_folder));
+  return fmt::format("the cache was damaged and is made anew from the tables: {}", why);
+}
+
+Status WhyNoCache(Workspace& workspace) {
+  if (workspace.has_online()) return Status();
+  const std::string folder = workspace.state_folder() + "/kv";
+  const auto store = storage::KvStore::Open(folder, {.read_only = true});
+  // The store itself may be sound and what was read of it first not; or it came meanwhile.
+  if (store.ok()) return feature::OnlineStore::Open(**store).status();
+  if (store.status().code() != Code::kNotFound) return store.status();
+  WEIRHOUSE_TRY(const bool was_filled, HasFeatureRows(workspace));
+  if (!was_filled) return Status();
+  return Status(Code::kCorruption, fmt::format("the cache is not there: {}", folder))
+      .WithError(std::string(storage::kDamagedStoreError))
+      .WithHint("`wh run` fills it");
+}
+
+Status MendCaches(std::shared_ptr<const ProjectDefinition> project, const Status& damage) {
+  const std::string state_folder = project->root + "/.weirhouse";
+  WEIRHOUSE_TRY_STATUS(NoteCacheDamage(state_folder, damage));
+  auto workspace = Workspace::Open(std::move(project), Access::kWrite);
+  if (workspace.status().error_code() == "WH8001") ForgetCacheDamage(state_folder);
+  return workspace.status();
+}
+}  // namespace weirhouse::engine

@@ -1,0 +1,88 @@
+#include "work/workspace/catalog_witness.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace weirhouse::engine {
+namespace {
+using nlohmann::json;
+
+constexpr std::size_t kLivesMax = 20;  // the last ones are told
+
+std::string PathIn(const std::string& state_folder) { return state_folder + "/head"; }
+
+struct Witness {
+  std::int64_t seq = 0;  // 0: nothing is known
+  std::string chain;
+  std::vector<std::string> lives;
+};
+
+// What cannot be read is as if it were not there: it says nothing against the catalog.
+Witness ReadWitness(storage::Disk& disk, const std::string& state_folder) {
+  Witness witness;
+  const auto text = disk.Read(PathIn(state_folder));
+  if (!text.ok()) return witness;
+  const json stored = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!stored.is_object()) return witness;
+  const json seq = stored.value("seq", json());
+  const json chain = stored.value("chain", json());
+  if (seq.is_number_integer() && chain.is_string()) {
+    witness.seq = seq.get<std::int64_t>();
+    witness.chain = chain.get<std::string>();
+  }
+  const json lives = stored.value("lives", json::array());
+  for (const json& life : lives) {
+    if (life.is_string()) witness.lives.push_back(life.get<std::string>());
+  }
+  return witness;
+}
+
+// The chain of commit `seq`; empty if there is none.
+Result<std::string> ChainAt(catalog::Catalog& catalog, std::int64_t seq) {
+  WEIRHOUSE_TRY(const auto found, catalog.Commits(CommitSeq(seq - 1), 1));
+  if (found.empty() || found.front().seq.value() != seq) return std::string();
+  return found.front().chain.ToHex();
+}
+
+// Absent if the catalog holds the commit that it was last seen at.
+Result<std::optional<std::string>> NewLife(const Witness& witness, catalog::Catalog& catalog) {
+  if (witness.seq <= 0) return std::optional<std::string>();
+  WEIRHOUSE_TRY(const std::string chain, ChainAt(catalog, witness.seq));
+  if (chain == witness.chain) return std::optional<std::string>();
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  return std::optional(fmt::format(
+      "an older or another catalog was put in the place of the one that stood at commit {} "
+      "(chain {}…): it stands at {}{}; what the other one had committed is not in it, and its "
+      "files lie in the lake as files that no commit names",
+      witness.seq, witness.chain.substr(0, 12), last.value(),
+      chain.empty() ? "" : fmt::format(", with another commit {}", witness.seq)));
+}
+}  // namespace
+
+Result<std::vector<std::string>> OtherLives(storage::Disk& disk, const std::string& state_folder,
+                                            catalog::Catalog& catalog) {
+  Witness witness = ReadWitness(disk, state_folder);
+  WEIRHOUSE_TRY(std::optional<std::string> life, NewLife(witness, catalog));
+  if (life) witness.lives.push_back(*std::move(life));
+  return std::move(witness.lives);
+}
+
+void RememberCatalog(storage::Disk& disk, const std::string& state_folder,
+                     catalog::Catalog& catalog) {
+  Witness witness = ReadWitness(disk, state_folder);
+  const auto last = catalog.LastSeq();
+  if (!last.ok() || last->value() == 0) return;
+  const auto chain = ChainAt(catalog, last->value());
+  if (!chain.ok() || (witness.seq == last->value() && witness.chain == *chain)) return;
+  auto life = NewLife(witness, catalog);
+  if (!life.ok()) return;
+  if (*life) witness.lives.push_back(**std::move(life));
+  if (witness.lives.size() > kLivesMax) {
+    witness.lives.erase(witness.lives.begin(), witness.lives.end() - kLivesMax);
+  }
+  const json stored{{"seq", last->value()}, {"chain", *chain}, {"lives", witness.lives}};
+  disk.Replace(PathIn(state_folder), stored.dump() + "\n").Ignore("it tells nobody then");
+}
+}  // namespace weirhouse::engine

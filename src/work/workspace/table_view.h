@@ -1,0 +1,38 @@
+// Tables read again and again while batches run: decoded files are kept, only new ones are read.
+// Private to engine/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "work/workspace/workspace.h"
+
+namespace weirhouse::engine {
+
+// Columns of tables in memory, file by file (files never change), as of whatever snapshot is asked
+// for. Keeps what the last question about a (table, columns) used and drops the rest. Threads: one.
+class TableView {
+ public:
+  explicit TableView(Workspace& workspace) : workspace_(workspace) {}
+
+  // Rows of the table's main snapshot, without those at `masked`. kNotFound if the table does not
+  // exist. Cost: reading the files that the last call for the same columns had not seen.
+  Result<std::shared_ptr<arrow::Table>> Rows(const std::string& name,
+                                             const std::vector<std::string>& columns,
+                                             const std::vector<table::RowPosition>& masked = {});
+  // The rows at `positions` of the main snapshot. Cost: reading the files that hold them.
+  Result<std::shared_ptr<arrow::Table>> RowsAt(const std::string& name,
+                                               const std::vector<std::string>& columns,
+                                               const std::vector<table::RowPosition>& positions);
+
+ private:
+  using Files =
+      std::map<std::string, std::shared_ptr<arrow::Table>>;  // file and its deletes → rows
+  Workspace& workspace_;
+  std::map<std::string, Files> cached_;  // table and columns → files
+};
+}  // namespace weirhouse::engine

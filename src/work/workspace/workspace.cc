@@ -1,0 +1,289 @@
+#include "work/workspace/workspace.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/base/resource/memory_reserve.h"
+#include "ground/base/text.h"
+#include "work/workspace/cache_damage.h"
+#include "work/project/catalog_place.h"
+#include "work/workspace/catalog_witness.h"
+#include "work/workspace/clock_witness.h"
+#include "work/workspace/online_refresh.h"
+#include "work/workspace/parsing_mark.h"
+#include "work/workspace/project_lock.h"
+#include "rules/feature/online/online_store.h"
+#include "rules/feature/kernel/request_sessions.h"
+#include "ground/platform/kv/kv_damage.h"
+#include "rules/transform/upsert/loser_table.h"
+#include "rules/transform/upsert/version_index.h"
+
+namespace weirhouse::engine {
+namespace {
+constexpr std::string_view kStateFolder = ".weirhouse";
+constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
+
+Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
+  if (!recorded) {
+    return Status(Code::kNotFound,
+                  fmt::format("the project's state is not whole: {}", catalog.place()))
+        .WithError("WH8004")
+        .WithHint("`wh init` was ended before it was done: run it again");
+  }
+  if (recorded->get<std::string>() == lake) return Status();
+  return Status(Code::kInvalidInput,
+                fmt::format("the project was moved: its data names {}, now it is {}",
+                            recorded->get<std::string>(), lake))
+      .WithError("WH8003")
+      .WithHint("move it back; table metadata holds absolute locations");
+}
+struct CacheStores {
+  std::unique_ptr<storage::KvStore> kv;
+  std::unique_ptr<feature::OnlineStore> online;
+};
+
+Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, bool writes) {
+  CacheStores stores;
+  storage::KvOptions options;
+  options.read_only = !writes;
+  WEIRHOUSE_TRY(stores.kv, storage::KvStore::Open(folder, options));
+  WEIRHOUSE_TRY(stores.online, feature::OnlineStore::Open(*stores.kv));
+  WEIRHOUSE_TRY_STATUS(DistrustOtherLives(workspace.project(), workspace.catalog(),
+                                          workspace.disk(), *stores.online));
+  return stores;
+}
+
+// A writer empties what is damaged. A reader goes without, and says so where it needs them: see
+// WhyNoCache.
+Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
+  const std::string folder = workspace.state_folder() + "/kv";
+  if (!writes && !workspace.disk().Stat(folder + "/CURRENT").ok()) return CacheStores();
+  Status damage;
+  if (const std::string noted = writes ? NotedCacheDamage(workspace.state_folder()) : "";
+      !noted.empty()) {
+    damage = Status(Code::kCorruption, noted);
+  } else {
+    Result<CacheStores> stores = OpenStores(workspace, folder, writes);
+    if (!IsCacheDamage(stores.status())) return stores;
+    damage = stores.status();
+  }
+  if (!writes) return CacheStores();
+  WEIRHOUSE_TRY_STATUS(storage::RemoveKvStore(folder));
+  NoteMended(workspace.state_folder(), damage.message());
+  *mended = true;
+  return OpenStores(workspace, folder, writes);
+}
+// A clock that was set back: nothing is lost by it, but times that are shown, and everything that
+// is judged by them, are not what they seem.
+Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, ProcessTime now) {
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  WEIRHOUSE_TRY(const auto newest, catalog.Commits(CommitSeq(last.value() - 1), 1));
+  if (newest.empty() || newest[0].committed_at <= now + kClockToleranceMax)
+    return std::optional<std::string>();
+  return std::optional(fmt::format("the wall clock went back: it says {}, and commit {} is of {}",
+                                   FormatTime(now), newest[0].seq.value(),
+                                   FormatTime(newest[0].committed_at)));
+}
+}  // namespace
+
+Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
+                                                   Access access) {
+  std::unique_ptr<Workspace> workspace(new Workspace());
+  workspace->project_ = std::move(project);
+  workspace->disk_ = &storage::LocalDisk();
+  workspace->clock_ = &SystemClock();
+  workspace->random_ = &SystemRandom();
+  workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
+  const std::string& warehouse = workspace->project_->profile.warehouse;
+  workspace->lake_ = warehouse.starts_with("/")
+                         ? warehouse
+                         : workspace->project_->root + "/" +
+                               (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
+  while (workspace->lake_.ends_with('/')) workspace->lake_.pop_back();
+  if (!arrow::compute::Initialize().ok())
+    return Status(Code::kInternal, "could not start Arrow's compute functions");
+
+  if (!workspace->disk_->Stat(workspace->state_folder_).ok()) {
+    return Status(Code::kNotFound,
+                  fmt::format("the project has no state yet: {}", workspace->state_folder_))
+        .WithError("WH8004")
+        .WithHint("`wh init` in the project's folder makes it");
+  }
+  const bool writes = access == Access::kWrite;
+  if (writes) {
+    WEIRHOUSE_TRY(workspace->lock_, ProjectLock::Take(workspace->state_folder_));
+  }
+  WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
+                                                        workspace->state_folder_, !writes));
+  WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  WEIRHOUSE_TRY(workspace->other_lives_,
+                OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
+  if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
+  WEIRHOUSE_TRY(workspace->clock_went_back_,
+                ClockStory(*workspace->catalog_, workspace->clock_->Now()));
+  if (writes) {
+    WatchClock(*workspace->disk_, workspace->state_folder_, *workspace->clock_);
+    WEIRHOUSE_TRY(workspace->parsing_mark_,
+                  ParsingMark::Open(workspace->state_folder_ + "/parsing"));
+    WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
+  }
+  bool mended = false;
+  WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*workspace, writes, &mended));
+  workspace->kv_ = std::move(caches.kv);
+  workspace->online_ = std::move(caches.online);
+  storage::SqlOptions sql_options;
+  sql_options.temp_folder = workspace->state_folder_ + "/tmp";
+  WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
+  workspace->request_sessions_ = std::make_unique<feature::RequestSessions>(*workspace->sql_);
+  if (mended) {
+    WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
+    WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us
+  }
+  return workspace;
+}
+
+Workspace::Workspace() = default;
+Workspace::~Workspace() {
+  const UseMemoryReserve reserve;
+  indexes_.clear();
+  versions_.clear();
+  online_.reset();
+  kv_.reset();
+  if (catalog_ != nullptr && lock_ >= 0) RememberCatalog(*disk_, state_folder_, *catalog_);
+  catalog_.reset();
+  lock_.reset();
+}
+
+Result<std::optional<table::TablePtr>> Workspace::FindTable(const std::string& name) {
+  WEIRHOUSE_TRY(const std::optional<catalog::TablePointer> pointer, catalog_->FindTable(name));
+  if (!pointer) return std::optional<table::TablePtr>();
+  WEIRHOUSE_TRY(table::TablePtr table, table::LoadTable(*disk_, name, pointer->metadata_location));
+  return std::optional<table::TablePtr>(std::move(table));
+}
+
+Result<table::TablePtr> Workspace::LoadTable(const std::string& name) {
+  WEIRHOUSE_TRY(std::optional<table::TablePtr> table, FindTable(name));
+  if (table) return *std::move(table);
+  WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> tables, catalog_->Tables());
+  std::vector<std::string> names;
+  for (const catalog::TablePointer& pointer : tables) names.push_back(pointer.name);
+  return Status(Code::kNotFound, fmt::format("no such table: \"{}\"", name))
+      .WithError("WH7020")
+      .WithHint(DidYouMean(name, names));
+}
+
+Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& name,
+                                                           const std::vector<std::string>& columns,
+                                                           std::optional<SnapshotId> snapshot) {
+  WEIRHOUSE_TRY(const table::TablePtr table, LoadTable(name));
+  table::ScanOptions options;
+  options.snapshot = snapshot;
+  options.columns = columns;
+  if (columns.empty()) {
+    for (const table::Field& field : table->schema().fields) {
+      if (!table::IsHidden(field.name)) options.columns.push_back(field.name);
+    }
+  }
+  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(*disk_, table, options));
+  return scan.ReadAll();
+}
+
+std::string Workspace::TableLocation(const std::string& name) const {
+  const auto dot = name.find('.');
+  WEIRHOUSE_CHECK(dot != std::string::npos);
+  return fmt::format("{}/{}/{}", lake_, name.substr(0, dot), name.substr(dot + 1));
+}
+
+Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
+                                            const std::vector<std::string>& key_columns,
+                                            const std::vector<std::string>& order_columns) {
+  WEIRHOUSE_CHECK(kv_ != nullptr);
+  table::KeyIndex* index = nullptr;
+  {
+    const std::lock_guard lock(index_mutex_);
+    std::unique_ptr<table::KeyIndex>& slot = indexes_[name];
+    if (slot == nullptr) {
+      slot = std::make_unique<table::KeyIndex>(*kv_, name, key_columns, order_columns);
+    }
+    index = slot.get();
+  }
+  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, FindTable(name));
+  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
+  return index;
+}
+
+Result<transform::VersionIndex*> Workspace::VersionsOf(
+    const transform::CheckedTransform& transform) {
+  const auto& definition = transform.definition;
+  const bool keeps = definition.history == transform::History::kKeep;
+  // Rows of a processed table may leave it again, and what lost to them with them: only records
+  // stay what they were.
+  const bool over_records = transform.driver && transform::KindOfTable(*transform.driver) ==
+                                                    transform::TableKind::kRecords;
+  if (!keeps && (definition.order_by_arrival || !over_records)) {
+    versions_.erase(definition.name());
+    return static_cast<transform::VersionIndex*>(nullptr);
+  }
+  std::unique_ptr<transform::VersionIndex>& versions = versions_[definition.name()];
+  if (versions == nullptr) {
+    versions = std::make_unique<transform::VersionIndex>(
+        *kv_, definition.name(), definition.key_columns(), definition.order_columns(),
+        keeps ? transform::Memory::kHistory : transform::Memory::kLosers);
+  }
+  WEIRHOUSE_TRY(
+      const std::optional<table::TablePtr> source,
+      FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
+  WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
+  return versions.get();
+}
+
+Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
+  const std::lock_guard lock(index_mutex_);
+  const auto known = indexes_.find(name);
+  WEIRHOUSE_CHECK(known != indexes_.end());
+  return known->second.get();
+}
+Result<transform::VersionIndex*> Workspace::PeekVersions(const std::string& name) {
+  const auto known = versions_.find(name);
+  return known == versions_.end() ? nullptr : known->second.get();
+}
+
+Result<EventTime> Workspace::Now() {
+  if (!project_->replay_clock) return EventTimeOfMicros(Micros(clock_->Now()));
+  return catalog_->ReplayNow();
+}
+
+Result<std::string> InitializeState(const ProjectDefinition& project) {
+  storage::Disk& disk = storage::LocalDisk();
+  const std::string state = project.root + "/" + std::string(kStateFolder);
+  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
+  const std::string& warehouse = project.profile.warehouse;
+  std::string lake =
+      warehouse.starts_with("/")
+          ? warehouse
+          : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
+  while (lake.ends_with('/')) lake.pop_back();
+  WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
+                MakeProjectCatalog(disk, project, state));
+  Sha256 entropy;
+  for (int i = 0; i < 4; ++i) entropy.UpdateInt(SystemRandom().PositiveId());
+  const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
+  catalog::RunPlan plan;
+  plan.kind = "init";
+  plan.name = project.name;
+  plan.step_identity = Sha256Of("init");
+  plan.idempotency_key = plan.step_identity.ToHex();
+  WEIRHOUSE_TRY(const catalog::Run run, catalog->PlanRun(plan));
+  catalog::CommitRequest request;
+  request.run = run.id;
+  request.idempotency_key = plan.idempotency_key;
+  request.layer = "maintenance";
+  request.settings = {{"lake", lake}, {"token_sha256", Sha256Of(token).ToHex()}};
+  WEIRHOUSE_TRY_STATUS(catalog->Commit(request).status());
+  return token;
+}
+}  // namespace weirhouse::engine

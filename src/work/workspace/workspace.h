@@ -1,0 +1,129 @@
+// A project opened for work: its catalog, disk, caches and SQL engine, under the project's lock.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ground/base/random.h"
+#include "ground/base/status.h"
+#include "ground/base/time.h"
+#include "ground/catalog/catalog.h"
+#include "work/project/project.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/kv/kv.h"
+#include "ground/platform/sql/sql.h"
+#include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/table.h"
+
+namespace weirhouse::transform {
+class VersionIndex;
+}  // namespace weirhouse::transform
+namespace weirhouse::feature {
+class OnlineStore;
+}  // namespace weirhouse::feature
+
+namespace weirhouse::engine {
+class ParsingMark;
+class ProjectLock;
+
+// What a verb is told while it works. Threads: called from the working thread only.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  // `done` of `total` (0 = unknown) of the step `what`.
+  virtual void Update(std::string_view what, std::int64_t done, std::int64_t total) = 0;
+  virtual void Say(std::string_view line) = 0;  // one line of talk
+  virtual bool Cancelled() = 0;                 // Ctrl-C: finish the unit, then stop
+};
+// Says nothing, never cancels.
+Progress& NoProgress();
+
+enum class Access : std::uint8_t { kRead, kWrite };
+
+// An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
+// holds it). Threads: one worker at a time for writing verbs; `online()`, `catalog()` reads from
+// any.
+class Workspace {
+ public:
+  static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
+                                                 Access access);
+  ~Workspace();
+
+  const ProjectDefinition& project() const { return *project_; }
+  std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
+  catalog::Catalog& catalog() { return *catalog_; }
+  storage::Disk& disk() { return *disk_; }
+  storage::KvStore& kv() { return *kv_; }
+  storage::SqlEngine& sql() { return *sql_; }
+  feature::OnlineStore& online() { return *online_; }
+  // False for a reader of a project that was never run.
+  bool has_online() const { return online_ != nullptr; }
+  feature::RequestSessions& request_sessions() { return *request_sessions_; }
+  // Which object is being parsed, for the process after this one. Of writers only.
+  ParsingMark& parsing_mark() { return *parsing_mark_; }
+  Clock& clock() { return *clock_; }
+  Random& random() { return *random_; }
+  const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
+  const std::string& lake() const { return lake_; }                  // absolute
+  // What to say where the wall clock stands before the newest commit; see ClockStory.
+  const std::optional<std::string>& clock_went_back() const { return clock_went_back_; }
+
+  // The current state of a table; kNotFound if it does not exist.
+  Result<table::TablePtr> LoadTable(const std::string& name);
+  // Absent if it does not exist yet.
+  Result<std::optional<table::TablePtr>> FindTable(const std::string& name);
+  // All rows of a table's main snapshot (or of `snapshot`), with these columns (empty = declared
+  // ones).
+  Result<std::shared_ptr<arrow::Table>> ReadTable(
+      const std::string& name, const std::vector<std::string>& columns = {},
+      std::optional<SnapshotId> snapshot = std::nullopt);
+  std::string TableLocation(const std::string& name) const;  // <lake>/processed/arrival
+
+  // The key index of a table, brought to its main snapshot.
+  Result<table::KeyIndex*> IndexOf(const std::string& name,
+                                   const std::vector<std::string>& key_columns,
+                                   const std::vector<std::string>& order_columns);
+  // The versions that a table knows, brought to where its history stands, or system.losers; null
+  // where it remembers none: without history by arrival, and without history over another table.
+  Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
+  // The same as they stand, for the moment between a commit and Apply. They must have been asked
+  // for before.
+  Result<table::KeyIndex*> PeekIndex(const std::string& name);
+  Result<transform::VersionIndex*> PeekVersions(const std::string& name);
+  // What is to be said of an older catalog that was put in this one's place (catalog_witness.h).
+  const std::vector<std::string>& other_lives() const { return other_lives_; }
+  // The project's now: wall time, or the greatest committed batch end when the clock is replay.
+  Result<EventTime> Now();
+
+ private:
+  Workspace();
+  std::shared_ptr<const ProjectDefinition> project_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  storage::Disk* disk_ = nullptr;
+  std::unique_ptr<storage::KvStore> kv_;
+  std::unique_ptr<storage::SqlEngine> sql_;
+  std::unique_ptr<ParsingMark> parsing_mark_;
+  std::unique_ptr<feature::RequestSessions> request_sessions_;
+  std::unique_ptr<feature::OnlineStore> online_;
+  std::vector<std::string> other_lives_;
+  Clock* clock_ = nullptr;
+  Random* random_ = nullptr;
+  std::string state_folder_;
+  std::string lake_;
+  std::optional<std::string> clock_went_back_;
+  std::unique_ptr<ProjectLock> lock_;
+  std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time
+  std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
+  std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
+};
+
+// Makes the state folder, the catalog and the token of a new project; the token is returned once
+// and stored hashed.
+Result<std::string> InitializeState(const ProjectDefinition& project);
+}  // namespace weirhouse::engine
