@@ -14,8 +14,8 @@
 
 #include "ground/base/digest.h"
 #include "ground/catalog/catalog.h"
-#include "measure.h"
 #include "ground/platform/io/disk.h"
+#include "measure.h"
 
 namespace weirhouse::bench {
 namespace {
@@ -104,7 +104,7 @@ void MeasureCommits(const std::string& folder, int commits) {
                                "ms",
                                Percentile(wall_ms, 0.99), Median(cpu_ms),
                                static_cast<double>(after.calls - before.calls) / commits,
-                               1e3 * Must(storage::MeasureFsyncSeconds(folder)))}});
+                               1e3 * Must(platform::MeasureFsyncSeconds(folder)))}});
   Report({{"name", "catalog: the 10th commit"},
           {"value", p50(wall_ms, 10)},
           {"unit", "ms"},

@@ -1,7 +1,7 @@
 // What a day's batch costs beside the fsyncs it cannot do without.
 //
 //   commit_bench --folder DIR --rounds N                 through the doors of table/ and catalog/
-//   commit_bench --folder DIR --days N --more M          through engine::RunPending
+//   commit_bench --folder DIR --days N --more M          through work::RunPending
 //
 // `tables`: 3 raw objects, then 12 tables (3 ledgers, 5 processed, 4 feature) of one run each way,
 // in three commits, as the engine does it. `days`: the flights example with N days in it; then M
@@ -12,23 +12,23 @@
 #include <cmath>
 #include <filesystem>
 
+#include "app/demo/demo_data.h"
+#include "app/demo/example.h"
+#include "flight_rows.h"
 #include "ground/base/digest.h"
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
-#include "app/demo/demo_data.h"
-#include "app/demo/example.h"
+#include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
+#include "measure.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/workspace.h"
-#include "flight_rows.h"
-#include "measure.h"
-#include "ground/platform/io/disk.h"
-#include "ground/iceberg/table.h"
 
 namespace weirhouse::bench {
 namespace {
-constexpr double kSyncsAtOnce = 8;  // storage::LocalDisk's SyncAll
+constexpr double kSyncsAtOnce = 8;  // platform::LocalDisk's SyncAll
 constexpr std::int64_t kDayRows = 900;
 
 struct Layer {
@@ -59,7 +59,7 @@ class FsyncProbe {
   explicit FsyncProbe(std::string folder) : folder_(std::move(folder)) {}
   void Ask() {
     for (int i = 0; i < 5; ++i) {
-      ms_.push_back(1e3 * Must(storage::MeasureFsyncSeconds(folder_, 1)));
+      ms_.push_back(1e3 * Must(platform::MeasureFsyncSeconds(folder_, 1)));
     }
   }
   double P50Ms() const { return Median(ms_); }
@@ -88,11 +88,11 @@ class TableBatches {
       for (const std::string& name : layer.tables) {
         const auto rows =
             layer.ledger ? LedgerRow(0) : ArrivalRows(1, kYearBegin, kDayMicros, 0, 7);
-        table::NewTable table;
+        iceberg::NewTable table;
         table.name = name;
         table.location = folder_ + "/lake/" + name;
-        table.schema = Must(table::Schema::FromArrow(*rows->schema()));
-        tables_[name] = Must(table::MakeTable(table, random_, SystemClock()));
+        table.schema = Must(iceberg::Schema::FromArrow(*rows->schema()));
+        tables_[name] = Must(iceberg::MakeTable(table, random_, SystemClock()));
       }
     }
   }
@@ -126,7 +126,7 @@ class TableBatches {
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       const std::string path =
           fmt::format("{}/lake/raw/s{}/dt={}/{}", folder_, i, day, Sha256Of(bodies[i]).ToHex());
-      Must(storage::LocalDisk().PutIfAbsent(path, bodies[i], 0444));
+      Must(platform::LocalDisk().PutIfAbsent(path, bodies[i], 0444));
     }
     times.objects = watch.WallMs();
   }
@@ -154,7 +154,7 @@ class TableBatches {
     }
     const std::int64_t before = FsyncsSoFar().calls;
     const Stopwatch syncing;
-    Must(storage::LocalDisk().SyncAll(paths));
+    Must(platform::LocalDisk().SyncAll(paths));
     times.sync += syncing.WallMs();
     const std::int64_t calls = FsyncsSoFar().calls - before;
     times.sync_calls += calls;
@@ -169,16 +169,16 @@ class TableBatches {
   void Stage(const std::string& name, const std::shared_ptr<arrow::Table>& rows,
              const catalog::Run& run, const std::string& key, catalog::CommitRequest& request,
              std::vector<std::string>& paths, DayTimes& times) {
-    table::StageOptions stage;
+    iceberg::StageOptions stage;
     stage.run_name = ToString(run.id);
     stage.idempotency_key = key;
     stage.now = SystemClock().Now();
     const Stopwatch writing;
-    table::StagedWrite write(storage::LocalDisk(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(platform::LocalDisk(), tables_[name], random_, stage);
     Must(write.Append(*rows));
     times.write += writing.WallMs();
     const Stopwatch finishing;
-    const table::StagedTable staged = Must(write.Finish());
+    const iceberg::StagedTable staged = Must(write.Finish());
     times.metadata += finishing.WallMs();
     request.tables.push_back(staged.change);
     request.snapshots.insert(request.snapshots.end(), staged.snapshots.begin(),
@@ -191,7 +191,7 @@ class TableBatches {
   std::string folder_;
   SeededRandom random_;
   std::unique_ptr<catalog::Catalog> catalog_;
-  std::map<std::string, table::TablePtr> tables_;
+  std::map<std::string, iceberg::TablePtr> tables_;
 };
 
 template <typename Member>
@@ -284,13 +284,13 @@ void MakeProject(const std::string& folder, std::int64_t days) {
   Must(demo::WriteDemoData(options));
 }
 
-std::string CheckedSummary(const engine::RunSummary& summary) {
+std::string CheckedSummary(const work::RunSummary& summary) {
   if (summary.halted) Fail(Status(Code::kGateFailed, summary.halted_message));
   return fmt::format("{} records, {} commits", summary.records, summary.commits);
 }
 
 // The held days one by one, each from its landing files to the online store.
-void LandDays(engine::Workspace& workspace, HeldDays& held, const std::string& folder,
+void LandDays(work::Workspace& workspace, HeldDays& held, const std::string& folder,
               std::int64_t days) {
   FsyncProbe probe(folder);
   std::vector<double> wall, cpu, calls, waits, files;
@@ -301,7 +301,7 @@ void LandDays(engine::Workspace& workspace, HeldDays& held, const std::string& f
     const auto files_before = Must(workspace.catalog().Files(std::nullopt)).size();
     const FsyncCount before = FsyncsSoFar();
     const Stopwatch watch;
-    const engine::RunSummary summary = Must(engine::RunPending(workspace, engine::NoProgress()));
+    const work::RunSummary summary = Must(work::RunPending(workspace, work::NoProgress()));
     wall.push_back(watch.WallMs());
     cpu.push_back(watch.CpuMs());
     const FsyncCount spent = Between(before, FsyncsSoFar());
@@ -319,7 +319,7 @@ void LandDays(engine::Workspace& workspace, HeldDays& held, const std::string& f
           {"peer", "its fsyncs, 8 at once"},
           {"peer_value", fsync_ms * Median(waits)},
           {"cpu_ms", Median(cpu)},
-          {"note", fmt::format("engine::RunPending, {} single days after {}; the last: {}; fsync "
+          {"note", fmt::format("work::RunPending, {} single days after {}; the last: {}; fsync "
                                "p50 {:.3f} ms, {:.0f} fsyncs of which at least {:.0f} follow one "
                                "another, {:.0f} files in the catalog",
                                wall.size(), days, one_day, fsync_ms, Median(calls), Median(waits),
@@ -329,14 +329,14 @@ void LandDays(engine::Workspace& workspace, HeldDays& held, const std::string& f
 void BenchDays(const std::string& folder, std::int64_t days, std::int64_t more) {
   MakeProject(folder, days + more);
   HeldDays held(folder, days);
-  const auto project = Must(engine::LoadProject(folder, ""));
-  Must(engine::InitializeState(*project));
-  const auto workspace = Must(engine::Workspace::Open(project, engine::Access::kWrite));
-  const engine::Plan plan = Must(engine::MakePlan(*workspace));
+  const auto project = Must(work::LoadProject(folder, ""));
+  Must(work::InitializeState(*project));
+  const auto workspace = Must(work::Workspace::Open(project, work::Access::kWrite));
+  const work::Plan plan = Must(work::MakePlan(*workspace));
   const FsyncCount at_first = FsyncsSoFar();
   const Stopwatch backfill;
   const std::string backfilled =
-      CheckedSummary(Must(engine::Apply(*workspace, plan.digest, engine::NoProgress())));
+      CheckedSummary(Must(work::Apply(*workspace, plan.digest, work::NoProgress())));
   const std::int64_t backfill_fsyncs = FsyncsSoFar().calls - at_first.calls;
   Report({{"name", "day: backfill, per day"},
           {"value", backfill.WallMs() / static_cast<double>(days)},

@@ -11,20 +11,20 @@
 #include <fstream>
 #include <sstream>
 
+#include "flight_rows.h"
 #include "ground/base/random.h"
 #include "ground/base/time.h"
+#include "ground/iceberg/table.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/sql/sql.h"
+#include "measure.h"
 #include "rules/contract/contract.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/kernel/plan.h"
 #include "rules/feature/rows/rows.h"
-#include "flight_rows.h"
-#include "measure.h"
-#include "ground/platform/io/disk.h"
-#include "ground/platform/columnar/parquet.h"
-#include "ground/platform/sql/sql.h"
-#include "ground/iceberg/table.h"
 
 namespace weirhouse::bench {
 namespace {
@@ -43,12 +43,12 @@ std::string Folder() {
 // A day of arrivals (900 rows × 12 columns) to one file, not fsynced.
 void BM_WriteParquetDay(benchmark::State& state) {
   const auto rows = ArrivalRows(state.range(0), kYearBegin, kDayMicros, 0, /*seed=*/7);
-  const auto schema = Must(Must(table::Schema::FromArrow(*rows->schema())).ToArrow());
+  const auto schema = Must(Must(iceberg::Schema::FromArrow(*rows->schema())).ToArrow());
   const auto typed = arrow::Table::Make(schema, rows->columns());
   const std::string path = Folder() + "/day.parquet";
   for (auto _ : state) {
-    Must(storage::LocalDisk().Remove(path));
-    benchmark::DoNotOptimize(Must(storage::WriteParquet(storage::LocalDisk(), path, *typed)));
+    Must(platform::LocalDisk().Remove(path));
+    benchmark::DoNotOptimize(Must(platform::WriteParquet(platform::LocalDisk(), path, *typed)));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -58,21 +58,21 @@ BENCHMARK(BM_WriteParquetDay)
     ->Unit(benchmark::kMicrosecond);
 
 // A table that grew by one file a day; made once, without fsync.
-table::TablePtr YearTable() {
-  static const table::TablePtr made = [] {
+iceberg::TablePtr YearTable() {
+  static const iceberg::TablePtr made = [] {
     SeededRandom random(7);
     const auto first = ArrivalRows(1, kYearBegin, kDayMicros, 0, 7);
-    table::NewTable table;
+    iceberg::NewTable table;
     table.name = "processed.arrival";
     table.location = Folder() + "/year";
-    table.schema = Must(table::Schema::FromArrow(*first->schema()));
-    table::TablePtr now = Must(table::MakeTable(table, random, SystemClock()));
+    table.schema = Must(iceberg::Schema::FromArrow(*first->schema()));
+    iceberg::TablePtr now = Must(iceberg::MakeTable(table, random, SystemClock()));
     for (int day = 0; day < kDays; ++day) {
-      table::StageOptions stage;
+      iceberg::StageOptions stage;
       stage.run_name = fmt::format("r{}", day);
       stage.idempotency_key = stage.run_name;
       stage.now = ProcessTimeOfMicros(kYearBegin + (day + 1) * kDayMicros);
-      table::StagedWrite write(storage::LocalDisk(), now, random, stage);
+      iceberg::StagedWrite write(platform::LocalDisk(), now, random, stage);
       Must(write.Append(
           *ArrivalRows(20, kYearBegin + day * kDayMicros, kDayMicros, day * kDayRows, 7)));
       now = Must(write.Finish()).table;
@@ -87,9 +87,10 @@ table::TablePtr YearTable() {
 void BM_PlanScanOfYear(benchmark::State& state) {
   const std::string location = YearTable()->metadata_location;
   for (auto _ : state) {
-    table::ClearTableCaches();
-    const auto table = Must(table::LoadTable(storage::LocalDisk(), "processed.arrival", location));
-    const auto scan = Must(table::Scan::Plan(storage::LocalDisk(), table, {}));
+    iceberg::ClearTableCaches();
+    const auto table =
+        Must(iceberg::LoadTable(platform::LocalDisk(), "processed.arrival", location));
+    const auto scan = Must(iceberg::Scan::Plan(platform::LocalDisk(), table, {}));
     WEIRHOUSE_CHECK(scan.tasks().size() == kDays);
   }
   state.SetItemsProcessed(state.iterations() * kDays);
@@ -114,7 +115,7 @@ void BM_KernelSweep(benchmark::State& state) {
   const auto source = ArrivalRows(count, kYearBegin, 365 * kDayMicros, 0, /*seed=*/7, 1);
   const auto views = Must(feature::ParseFeatureViews(kView, "bench.yaml"));
   const auto plan = Must(feature::PlanView(views[0], {feature::ValueType::kInt64}));
-  const auto engine = Must(storage::SqlEngine::Open({}));
+  const auto engine = Must(platform::SqlEngine::Open({}));
   const auto session = Must(engine->Connect());
   const auto rows = Must(feature::BuildFeatureRows(plan, source, {"flight_id"}, *session));
   const auto loaded = Must(feature::LoadedView::Load(plan, *rows));
@@ -140,7 +141,7 @@ void BM_KernelOneLabel(benchmark::State& state) {
   const auto source = ArrivalRows(50'000, kYearBegin, 365 * kDayMicros, 0, /*seed=*/7, 1);
   const auto views = Must(feature::ParseFeatureViews(kView, "bench.yaml"));
   const auto plan = Must(feature::PlanView(views[0], {feature::ValueType::kInt64}));
-  const auto engine = Must(storage::SqlEngine::Open({}));
+  const auto engine = Must(platform::SqlEngine::Open({}));
   const auto session = Must(engine->Connect());
   const auto rows = Must(feature::BuildFeatureRows(plan, source, {"flight_id"}, *session));
   const auto loaded = Must(feature::LoadedView::Load(plan, *rows));

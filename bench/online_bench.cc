@@ -8,10 +8,10 @@
 
 #include "ground/base/random.h"
 #include "ground/base/time.h"
+#include "measure.h"
+#include "rules/feature/online/online_store.h"
 #include "work/serving/online.h"
 #include "work/workspace/workspace.h"
-#include "rules/feature/online/online_store.h"
-#include "measure.h"
 
 namespace weirhouse::bench {
 namespace {
@@ -27,7 +27,7 @@ std::string TextAt(const arrow::Table& rows, const std::string& column, std::int
   return (*scalar)->is_valid ? (*scalar)->ToString() : std::string();
 }
 
-std::vector<Keys> SampleKeys(engine::Workspace& workspace, std::int64_t count) {
+std::vector<Keys> SampleKeys(work::Workspace& workspace, std::int64_t count) {
   const auto rows =
       Must(workspace.ReadTable("processed.departure", {"carrier", "origin", "tailnum"}));
   SeededRandom random(7);
@@ -71,8 +71,7 @@ void ReportSpread(const std::string& name, const Spread& spread, const std::stri
           {"note", fmt::format("p99 {:.1f} µs; {}", spread.p99_us, note)}});
 }
 
-void BenchStore(engine::Workspace& workspace, std::int64_t requests,
-                const std::vector<Keys>& keys) {
+void BenchStore(work::Workspace& workspace, std::int64_t requests, const std::vector<Keys>& keys) {
   const std::int64_t now = Micros(Must(workspace.Now()));
   const feature::ViewPlan* carrier = workspace.project().FindPlan("carrier_delay@1");
   const feature::ViewPlan* weather = workspace.project().FindPlan("weather_now@1");
@@ -93,12 +92,12 @@ void BenchStore(engine::Workspace& workspace, std::int64_t requests,
                "in process, 1 key × 9 columns over up to 7 days, about 400 rows folded");
 }
 
-void BenchRequests(engine::Workspace& workspace, std::int64_t requests,
+void BenchRequests(work::Workspace& workspace, std::int64_t requests,
                    const std::vector<Keys>& keys) {
   const EventTime now = Must(workspace.Now());
   const auto ask = [&](std::vector<std::string> features, bool with_request) {
     return [&workspace, now, features = std::move(features), with_request](const Keys& key) {
-      engine::OnlineRequest request;
+      work::OnlineRequest request;
       request.features = features;
       request.at = now;
       request.fields = {{"carrier", key.carrier}, {"origin", key.origin}, {"tailnum", key.tailnum}};
@@ -106,7 +105,7 @@ void BenchRequests(engine::Workspace& workspace, std::int64_t requests,
         request.fields["sched_dep_at"] = FormatTime(now);
         request.fields["distance"] = 1400;
       }
-      Must(engine::OnlineFeatures(workspace, request));
+      Must(work::OnlineFeatures(workspace, request));
     };
   };
   ReportSpread("online: 34 stored features",
@@ -114,7 +113,7 @@ void BenchRequests(engine::Workspace& workspace, std::int64_t requests,
                        ask({"carrier_delay@1:*", "origin_delay@1:*", "tail_delay@1:*",
                             "weather_now@1:*", "plane_facts@1:*"},
                            false)),
-               "engine::OnlineFeatures, 5 views, 1 key each");
+               "work::OnlineFeatures, 5 views, 1 key each");
   ReportSpread("online: all 37 features", Measure(requests / 8, keys, ask({"late_v1"}, true)),
                "the same and 3 request expressions, which DuckDB evaluates");
 }
@@ -125,8 +124,8 @@ int main(int argc, char** argv) {
   using namespace weirhouse;
   const bench::Arguments arguments(argc, argv, {"--project", "--requests"});
   const std::int64_t requests = arguments.Number("--requests", 20'000);
-  const auto project = bench::Must(engine::LoadProject(arguments.Text("--project"), ""));
-  const auto workspace = bench::Must(engine::Workspace::Open(project, engine::Access::kWrite));
+  const auto project = bench::Must(work::LoadProject(arguments.Text("--project"), ""));
+  const auto workspace = bench::Must(work::Workspace::Open(project, work::Access::kWrite));
   const auto keys = bench::SampleKeys(*workspace, 1000);
   bench::BenchStore(*workspace, requests, keys);
   bench::BenchRequests(*workspace, requests, keys);

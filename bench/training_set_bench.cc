@@ -8,29 +8,28 @@
 
 #include <filesystem>
 
-#include "work/project/project.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/sql/sql.h"
+#include "measure.h"
 #include "rules/feature/rows/rows.h"
 #include "rules/feature/training/training_set.h"
-#include "measure.h"
-#include "ground/platform/io/disk.h"
-#include "ground/platform/columnar/parquet.h"
-#include "ground/platform/sql/sql.h"
+#include "work/project/project.h"
 
 namespace weirhouse::bench {
 namespace {
 std::shared_ptr<arrow::Table> ReadFile(const std::string& path) {
-  return Must(storage::ReadParquet(storage::LocalDisk(), path, {}));
+  return Must(platform::ReadParquet(platform::LocalDisk(), path, {}));
 }
 void WriteFile(const std::string& path, const arrow::Table& rows,
-               const storage::ParquetOptions& options = {}) {
-  Must(storage::LocalDisk().Remove(path));
-  Must(storage::WriteParquet(storage::LocalDisk(), path, rows, options));
+               const platform::ParquetOptions& options = {}) {
+  Must(platform::LocalDisk().Remove(path));
+  Must(platform::WriteParquet(platform::LocalDisk(), path, rows, options));
 }
 std::string FeaturePath(const std::string& data, const feature::FeatureView& view) {
   return fmt::format("{}/{}.parquet", data, view.table_name());
 }
-std::vector<std::string> KeyOf(const engine::ProjectDefinition& project,
-                               const std::string& source) {
+std::vector<std::string> KeyOf(const work::ProjectDefinition& project, const std::string& source) {
   for (const auto& transform : project.transforms) {
     if (source == transform.definition.name() || source == transform.definition.history_table()) {
       return transform.definition.key_columns();
@@ -39,8 +38,8 @@ std::vector<std::string> KeyOf(const engine::ProjectDefinition& project,
   Fail(Status(Code::kNotFound, "no transform makes " + source));
 }
 
-void MakeFeatures(const engine::ProjectDefinition& project, const std::string& data) {
-  const auto engine = Must(storage::SqlEngine::Open({}));
+void MakeFeatures(const work::ProjectDefinition& project, const std::string& data) {
+  const auto engine = Must(platform::SqlEngine::Open({}));
   const auto session = Must(engine->Connect());
   const Stopwatch watch;
   std::int64_t count = 0;
@@ -49,7 +48,7 @@ void MakeFeatures(const engine::ProjectDefinition& project, const std::string& d
     const auto source = ReadFile(fmt::format("{}/{}.parquet", data, plan.view.source));
     const auto rows =
         Must(feature::BuildFeatureRows(plan, source, KeyOf(project, plan.view.source), *session));
-    storage::ParquetOptions options;
+    platform::ParquetOptions options;
     options.delta_columns = feature::FeatureDeltaColumns();
     WriteFile(FeaturePath(data, plan.view), *rows, options);
     count += rows->num_rows();
@@ -61,10 +60,10 @@ void MakeFeatures(const engine::ProjectDefinition& project, const std::string& d
           {"peak_mb", PeakMemoryMb()}});
 }
 
-void Join(const engine::ProjectDefinition& project, const std::string& data) {
+void Join(const work::ProjectDefinition& project, const std::string& data) {
   const feature::TrainingSetDefinition* definition = project.FindTrainingSet("late_v1");
   WEIRHOUSE_CHECK(definition != nullptr);
-  const auto engine = Must(storage::SqlEngine::Open({}));
+  const auto engine = Must(platform::SqlEngine::Open({}));
   const auto session = Must(engine->Connect());
   const Stopwatch all;
   double reading = 0;
@@ -95,7 +94,7 @@ void Join(const engine::ProjectDefinition& project, const std::string& data) {
 int main(int argc, char** argv) {
   using namespace weirhouse;
   const bench::Arguments arguments(argc, argv, {"--step", "--project", "--data"});
-  const auto project = bench::Must(engine::LoadProject(arguments.Text("--project"), ""));
+  const auto project = bench::Must(work::LoadProject(arguments.Text("--project"), ""));
   if (arguments.Text("--step") == "features") {
     bench::MakeFeatures(*project, arguments.Text("--data"));
   } else {

@@ -10,14 +10,14 @@
 
 #include <filesystem>
 
+#include "flight_rows.h"
 #include "ground/base/digest.h"
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
-#include "flight_rows.h"
-#include "measure.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
+#include "measure.h"
 
 namespace weirhouse::bench {
 namespace {
@@ -32,11 +32,11 @@ class Commits {
       : random_(7), catalog_(Must(catalog::OpenSqliteCatalog(folder + "/catalog.db"))) {
     const auto rows = ArrivalRows(1, kYearBegin, kDayMicros, 0, 7);
     for (const char* name : kTables) {
-      table::NewTable table;
+      iceberg::NewTable table;
       table.name = name;
       table.location = folder + "/lake/" + name;
-      table.schema = Must(table::Schema::FromArrow(*rows->schema()));
-      tables_[name] = Must(table::MakeTable(table, random_, SystemClock()));
+      table.schema = Must(iceberg::Schema::FromArrow(*rows->schema()));
+      tables_[name] = Must(iceberg::MakeTable(table, random_, SystemClock()));
     }
   }
 
@@ -60,7 +60,7 @@ class Commits {
     std::vector<std::string> paths;
     for (const char* name : kTables) Stage(name, rows, run, request, paths);
     Judge(request, number);
-    Must(storage::LocalDisk().SyncAll(paths));
+    Must(platform::LocalDisk().SyncAll(paths));
     Must(catalog_->Commit(request));
     return watch.WallMs();
   }
@@ -69,13 +69,13 @@ class Commits {
   void Stage(const std::string& name, const std::shared_ptr<arrow::Table>& rows,
              const catalog::Run& run, catalog::CommitRequest& request,
              std::vector<std::string>& paths) {
-    table::StageOptions stage;
+    iceberg::StageOptions stage;
     stage.run_name = ToString(run.id);
     stage.idempotency_key = request.idempotency_key;
     stage.now = SystemClock().Now();
-    table::StagedWrite write(storage::LocalDisk(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(platform::LocalDisk(), tables_[name], random_, stage);
     Must(write.Append(*rows));
-    const table::StagedTable staged = Must(write.Finish());
+    const iceberg::StagedTable staged = Must(write.Finish());
     request.tables.push_back(staged.change);
     request.snapshots.insert(request.snapshots.end(), staged.snapshots.begin(),
                              staged.snapshots.end());
@@ -110,7 +110,7 @@ class Commits {
 
   SeededRandom random_;
   std::unique_ptr<catalog::Catalog> catalog_;
-  std::map<std::string, table::TablePtr> tables_;
+  std::map<std::string, iceberg::TablePtr> tables_;
 };
 
 double MedianOf(const std::vector<double>& all, std::size_t from, std::size_t count) {
@@ -124,7 +124,7 @@ void Run(const std::string& folder, std::int64_t commits) {
   std::vector<double> ms, cpu, fsyncs;
   const Stopwatch all;
   for (std::int64_t i = 0; i < commits; ++i) {
-    if (i % 20 == 0) fsyncs.push_back(1e3 * Must(storage::MeasureFsyncSeconds(folder, 1)));
+    if (i % 20 == 0) fsyncs.push_back(1e3 * Must(platform::MeasureFsyncSeconds(folder, 1)));
     const Stopwatch one;
     ms.push_back(bench.One(i));
     cpu.push_back(one.CpuMs());

@@ -7,7 +7,7 @@
 #include "ground/iceberg/format/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace weirhouse::table;
+  using namespace weirhouse::iceberg;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   auto reader = AvroReader::Open(bytes);
   while (reader.ok()) {

@@ -8,14 +8,14 @@
 #include <string_view>
 
 #include "ground/base/random.h"
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/metadata_update.h"
 
 namespace {
 
 using Json = nlohmann::json;
 using weirhouse::Code;
-using weirhouse::table::TableMetadata;
+using weirhouse::iceberg::TableMetadata;
 
 constexpr auto kNow = weirhouse::ProcessTimeOfMicros(1'700'000'000'000'000);
 
@@ -41,16 +41,16 @@ const TableMetadata& Lived() {
         "summary": {"operation": "append"}}},
       {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 2}
     ])");
-    return weirhouse::table::ApplyUpdates(nullptr, "a.b", updates, kNow).value().metadata;
+    return weirhouse::iceberg::ApplyUpdates(nullptr, "a.b", updates, kNow).value().metadata;
   }();
   return table;
 }
 
 void CheckWritable(const TableMetadata& metadata) {
-  const std::string text = weirhouse::table::SerializeTableMetadata(metadata);
-  const auto again = weirhouse::table::ParseTableMetadata(text, "a.b", "/m.metadata.json");
+  const std::string text = weirhouse::iceberg::SerializeTableMetadata(metadata);
+  const auto again = weirhouse::iceberg::ParseTableMetadata(text, "a.b", "/m.metadata.json");
   WEIRHOUSE_CHECK(again.ok());
-  WEIRHOUSE_CHECK(weirhouse::table::SerializeTableMetadata(*again) == text);
+  WEIRHOUSE_CHECK(weirhouse::iceberg::SerializeTableMetadata(*again) == text);
 }
 
 void CheckRefusal(const weirhouse::Status& status) {
@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (json.is_discarded()) return 0;
   if (data[0] % 3 == 2) {
     weirhouse::SeededRandom random(1);
-    const auto made = weirhouse::table::MetadataOfCreate(json, "a.b", "/t", random, kNow);
+    const auto made = weirhouse::iceberg::MetadataOfCreate(json, "a.b", "/t", random, kNow);
     made.ok() ? CheckWritable(*made) : CheckRefusal(made.status());
     return 0;
   }
@@ -73,11 +73,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto member = [&json](const char* key) {
     return json.is_object() && json.contains(key) ? json[key] : json;
   };
-  if (const auto status = weirhouse::table::CheckRequirements(base, member("requirements"));
+  if (const auto status = weirhouse::iceberg::CheckRequirements(base, member("requirements"));
       !status.ok()) {
     CheckRefusal(status);
   }
-  const auto updated = weirhouse::table::ApplyUpdates(base, "a.b", member("updates"), kNow);
+  const auto updated = weirhouse::iceberg::ApplyUpdates(base, "a.b", member("updates"), kNow);
   updated.ok() ? CheckWritable(updated->metadata) : CheckRefusal(updated.status());
   return 0;
 }

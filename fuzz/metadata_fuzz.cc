@@ -7,7 +7,7 @@
 #include "ground/iceberg/table.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace weirhouse::table;
+  using namespace weirhouse::iceberg;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto metadata = ParseTableMetadata(text, "fuzz", "/fuzz.metadata.json");
   if (!metadata.ok()) return 0;

@@ -18,9 +18,9 @@
 #include <thread>
 
 #include "ground/base/text.h"
-#include "http_client.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
+#include "http_client.h"
 
 namespace weirhouse::race {
 namespace {
@@ -67,13 +67,13 @@ std::shared_ptr<arrow::Table> RowsOf(int writer, int op) {
 // Where the rows of an acknowledged operation lie.
 struct Operation {
   int op = 0;
-  std::map<std::string, std::vector<table::RowPosition>> rows;  // by table
+  std::map<std::string, std::vector<iceberg::RowPosition>> rows;  // by table
 };
 
 struct Staged {
   std::string table;
   json change;
-  std::vector<table::RowPosition> rows;
+  std::vector<iceberg::RowPosition> rows;
 };
 
 class Writer {
@@ -155,51 +155,51 @@ class Writer {
                        name.substr(dot + 1));
   }
 
-  table::TablePtr Load(const std::string& name) {
+  iceberg::TablePtr Load(const std::string& name) {
     const Answer answer = Must(reads_.Ask("GET", PathOf(name)));
     if (answer.status != 200) Fail(Status(Code::kInternal, answer.body.substr(0, 1000)));
     const json loaded = json::parse(answer.body);
-    return std::make_shared<const table::TableMetadata>(Must(table::ParseTableMetadata(
+    return std::make_shared<const iceberg::TableMetadata>(Must(iceberg::ParseTableMetadata(
         loaded.at("metadata").dump(), name, loaded.at("metadata-location"))));
   }
 
   // Whether all of `rows` lie in files that are live in `base`.
-  bool AreLive(const table::TablePtr& base, const std::vector<table::RowPosition>& rows) {
+  bool AreLive(const iceberg::TablePtr& base, const std::vector<iceberg::RowPosition>& rows) {
     std::set<std::string> live;
-    const table::Scan scan = Must(table::Scan::Plan(storage::LocalDisk(), base, {}));
-    for (const table::Scan::Task& task : scan.tasks()) live.insert(task.file.path);
+    const iceberg::Scan scan = Must(iceberg::Scan::Plan(platform::LocalDisk(), base, {}));
+    for (const iceberg::Scan::Task& task : scan.tasks()) live.insert(task.file.path);
     return std::all_of(rows.begin(), rows.end(),
-                       [&](const table::RowPosition& row) { return live.contains(row.file); });
+                       [&](const iceberg::RowPosition& row) { return live.contains(row.file); });
   }
 
   Staged Stage(const std::string& name, int op, const Operation* replaced, bool* replaces) {
-    const table::TablePtr base = Load(name);
-    table::StageOptions options;
+    const iceberg::TablePtr base = Load(name);
+    iceberg::StageOptions options;
     options.run_name = fmt::format("w{}", settings_.writer);
     options.idempotency_key = random_.Uuid4();
     options.now = SystemClock().Now();
-    table::StagedWrite write(storage::LocalDisk(), base, random_, options);
-    const table::AppendedRows appended = Must(write.Append(*RowsOf(settings_.writer, op)));
+    iceberg::StagedWrite write(platform::LocalDisk(), base, random_, options);
+    const iceberg::AppendedRows appended = Must(write.Append(*RowsOf(settings_.writer, op)));
     if (replaced != nullptr) {
-      const std::vector<table::RowPosition>& rows = replaced->rows.at(name);
+      const std::vector<iceberg::RowPosition>& rows = replaced->rows.at(name);
       if (AreLive(base, rows)) {
         if (Status status = write.DeleteRows(rows); !status.ok()) Fail(status);
       } else {
         *replaces = false;
       }
     }
-    table::StagedTable staged = Must(write.Finish());
+    iceberg::StagedTable staged = Must(write.Finish());
     // The catalog writes metadata; a client's own is nobody's.
-    if (Status status = storage::LocalDisk().Remove(staged.change.metadata_location); !status.ok())
+    if (Status status = platform::LocalDisk().Remove(staged.change.metadata_location); !status.ok())
       Fail(status);
-    const json metadata = json::parse(table::SerializeTableMetadata(*staged.table));
+    const json metadata = json::parse(iceberg::SerializeTableMetadata(*staged.table));
     Staged change;
     change.table = name;
     for (std::size_t i = 0; i < appended.file_of_row.size(); ++i) {
       const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
       change.rows.push_back({appended.files[file].path, appended.position_of_row[i]});
     }
-    const table::Snapshot* head = base->current_snapshot();
+    const iceberg::Snapshot* head = base->current_snapshot();
     const std::int64_t id = staged.table->current_snapshot()->id.value();
     json snapshot;
     for (const json& item : metadata.at("snapshots")) {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/platform/net/message.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/workspace/workspace.h"
-#include "ground/platform/net/message.h"
 
 namespace weirhouse::rest {
 
@@ -21,9 +21,9 @@ inline constexpr std::int64_t kPageSizeMax = 10'000;
 
 // What one request works with. Lives on the stack of its handler.
 struct Ask {
-  engine::Workspace& workspace;
+  work::Workspace& workspace;
   const http::HttpRequest& request;
-  engine::Caller caller;
+  work::Caller caller;
   nlohmann::json body = {};  // an object; null where the route takes none
   ProcessTime reply_kept_until = {};
 

@@ -11,8 +11,8 @@ namespace weirhouse::rest {
 namespace {
 using nlohmann::json;
 
-Result<engine::ForeignChange> ChangeOf(std::string table, json& request) {
-  engine::ForeignChange change;
+Result<work::ForeignChange> ChangeOf(std::string table, json& request) {
+  work::ForeignChange change;
   change.table = std::move(table);
   WEIRHOUSE_TRY(change.requirements, ArrayIn(request, "requirements"));
   WEIRHOUSE_TRY(change.updates, ArrayIn(request, "updates"));
@@ -23,7 +23,7 @@ Result<engine::ForeignChange> ChangeOf(std::string table, json& request) {
 Status CheckName(const Name& name) {
   return name.problem.ok() ? Status() : NotThere(name.text, catalog::PointerKind::kTable);
 }
-bool Creates(const engine::ForeignChange& change) {
+bool Creates(const work::ForeignChange& change) {
   return std::any_of(
       change.requirements.begin(), change.requirements.end(), [](const json& requirement) {
         return requirement.is_object() && requirement.value("type", json()) == "assert-create";
@@ -32,9 +32,9 @@ bool Creates(const engine::ForeignChange& change) {
 
 // A commit that creates says by a requirement that the table is not there yet; so that is what did
 // not hold.
-Result<engine::ForeignAnswer> Commit(Ask& ask, const engine::ForeignCommit& commit,
-                                     const engine::ReplyOf& reply) {
-  auto answer = engine::CommitForeign(ask.workspace, commit, reply);
+Result<work::ForeignAnswer> Commit(Ask& ask, const work::ForeignCommit& commit,
+                                   const work::ReplyOf& reply) {
+  auto answer = work::CommitForeign(ask.workspace, commit, reply);
   const bool creates = std::any_of(commit.changes.begin(), commit.changes.end(), Creates);
   if (answer.ok() || !creates || answer.status().error_code() != "WH7102" ||
       !answer.status().message().starts_with("Table already"))
@@ -55,14 +55,14 @@ Result<Reply> CommitTable(Ask& ask) {
     if (named.text != name.text)
       return Malformed("\"identifier\" names another table than the path does");
   }
-  engine::ForeignCommit commit;
+  work::ForeignCommit commit;
   commit.caller = ask.caller;
-  WEIRHOUSE_TRY(engine::ForeignChange change, ChangeOf(name.text, ask.body));
+  WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, ask.body));
   commit.changes.push_back(std::move(change));
-  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
+  WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
   // What a run view stages concerns nobody before it is published.
   ask.committed = answer.seq.value() != 0 && !ask.who().view;
-  const table::TableMetadata& table = *answer.tables.at(0);
+  const iceberg::TableMetadata& table = *answer.tables.at(0);
   std::string location;
   if (ask.who().view) {
     WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name.text));
@@ -78,7 +78,7 @@ Result<Reply> CommitTransaction(Ask& ask) {
     return Malformed(fmt::format("\"table-changes\" has {} tables, at most {} are taken",
                                  changes.size(), kTableChangesMax));
   }
-  engine::ForeignCommit commit;
+  work::ForeignCommit commit;
   commit.caller = ask.caller;
   std::set<std::string> seen;
   for (json& request : changes) {
@@ -90,13 +90,13 @@ Result<Reply> CommitTransaction(Ask& ask) {
     ask.tables.push_back(name.text);
     if (!seen.insert(name.text).second)
       return Malformed(fmt::format("the transaction changes {} twice", name.text));
-    WEIRHOUSE_TRY(engine::ForeignChange change, ChangeOf(name.text, request));
+    WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, request));
     commit.changes.push_back(std::move(change));
   }
-  engine::ReplyOf reply;
+  work::ReplyOf reply;
   if (const auto stored = StoredAs(ask, 204, ""))
-    reply = [stored](const std::vector<table::TablePtr>&) { return *stored; };
-  WEIRHOUSE_TRY(const engine::ForeignAnswer answer, Commit(ask, commit, reply));
+    reply = [stored](const std::vector<iceberg::TablePtr>&) { return *stored; };
+  WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(ask, commit, reply));
   // What a run view stages concerns nobody before it is published.
   ask.committed = answer.seq.value() != 0 && !ask.who().view;
   return Reply{NoContent()};

@@ -47,11 +47,11 @@ Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored)
   const std::string location = stored.body.substr(kLoad.size(), end - kLoad.size());
   const std::string name = stored.body.substr(end + 1);
   if (!location.empty()) {
-    auto table = table::LoadTable(ask.workspace.disk(), name, location);
+    auto table = iceberg::LoadTable(ask.workspace.disk(), name, location);
     if (table.ok()) return LoadReply(**table, Snapshots::kAll);
   }
   // The file is gone, or it was seen through a run view: a newer state is as good an answer.
-  WEIRHOUSE_TRY(const table::TablePtr table, engine::LoadForeign(ask.workspace, ask.caller, name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, work::LoadForeign(ask.workspace, ask.caller, name));
   WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name));
   return LoadReply(*table, Snapshots::kAll, pointer ? pointer->metadata_location : std::string());
 }
@@ -128,15 +128,15 @@ std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::st
   return stored;
 }
 
-engine::ReplyOf StoredAsLoad(const Ask& ask) {
+work::ReplyOf StoredAsLoad(const Ask& ask) {
   if (ask.caller.idempotency_key.empty()) return {};
-  return [&ask](const std::vector<table::TablePtr>& tables) {
+  return [&ask](const std::vector<iceberg::TablePtr>& tables) {
     WEIRHOUSE_CHECK(tables.size() == 1);
     return *StoredAs(ask, 200, KeptLoad(*tables.front()));
   };
 }
 
-std::string KeptLoad(const table::TableMetadata& table) {
+std::string KeptLoad(const iceberg::TableMetadata& table) {
   return fmt::format("{}{}\n{}", kLoad, table.metadata_location, table.name);
 }
 }  // namespace weirhouse::rest

@@ -12,12 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "ground/base/status.h"
-#include "ground/catalog/catalog.h"
-#include "work/foreign/foreign_commit.h"
-#include "ground/platform/net/message.h"
 #include "api/iceberg/ask.h"
 #include "api/iceberg/route.h"
+#include "ground/base/status.h"
+#include "ground/catalog/catalog.h"
+#include "ground/platform/net/message.h"
+#include "work/foreign/foreign_commit.h"
 
 namespace weirhouse::rest {
 
@@ -59,6 +59,6 @@ bool IsSettled(int status);
 
 // For commits: what is stored with them.
 std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body);
-engine::ReplyOf StoredAsLoad(const Ask& ask);
-std::string KeptLoad(const table::TableMetadata& table);
+work::ReplyOf StoredAsLoad(const Ask& ask);
+std::string KeptLoad(const iceberg::TableMetadata& table);
 }  // namespace weirhouse::rest

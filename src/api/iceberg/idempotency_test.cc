@@ -9,8 +9,8 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-const std::string kTables = "/v1/namespaces/lab/tables";
-const std::string kTable = kTables + "/t";
+const std::string kTablesPath = "/v1/namespaces/lab/tables";
+const std::string kTable = kTablesPath + "/t";
 
 RestTest::Fields Key(int number) {
   return {{"idempotency-key", fmt::format("017f22e2-79b0-7cc3-98c4-{:012x}", number)}};
@@ -46,11 +46,11 @@ TEST_F(IdempotencyTest, TellsTheStateAsItWasEvenIfTheTableHasMovedOnOrIsGone) {
 
 TEST_F(IdempotencyTest, RepeatsSettledRefusals) {
   MakeTable("lab", "t");
-  EXPECT_EQ(Post(kTables, CreateBody("t"), Key(1)).status, 409);
+  EXPECT_EQ(Post(kTablesPath, CreateBody("t"), Key(1)).status, 409);
   ASSERT_EQ(Delete(kTable).status, 204);
-  EXPECT_EQ(Post(kTables, CreateBody("t"), Key(1)).status, 409);  // as it was
-  EXPECT_EQ(Post(kTables, CreateBody("t"), Key(2)).status, 200);
-  EXPECT_EQ(Post(kTables, CreateBody("t"), Key(2)).status, 200);
+  EXPECT_EQ(Post(kTablesPath, CreateBody("t"), Key(1)).status, 409);  // as it was
+  EXPECT_EQ(Post(kTablesPath, CreateBody("t"), Key(2)).status, 200);
+  EXPECT_EQ(Post(kTablesPath, CreateBody("t"), Key(2)).status, 200);
   EXPECT_EQ(Delete(kTable, Key(3)).status, 204);
   EXPECT_EQ(Delete(kTable, Key(3)).status, 204);
   EXPECT_EQ(Delete(kTable, Key(4)).status, 404);
@@ -61,7 +61,7 @@ TEST_F(IdempotencyTest, AnswersEveryKindOfChangeAgain) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(Post("/v1/namespaces", space, Key(1)).status, 200);
   Json staged = CreateBody("s");
   staged["stage-create"] = true;
-  EXPECT_EQ(Post(kTables, staged, Key(2)).text, Post(kTables, staged, Key(2)).text);
+  EXPECT_EQ(Post(kTablesPath, staged, Key(2)).text, Post(kTablesPath, staged, Key(2)).text);
   MakeTable("lab", "t");
   const Json rename = {{"source", {{"namespace", {"lab"}}, {"name", "t"}}},
                        {"destination", {{"namespace", {"lab"}}, {"name", "u"}}}};
@@ -73,7 +73,7 @@ TEST_F(IdempotencyTest, AnswersEveryKindOfChangeAgain) {
   const Json properties = {{"removals", {"x"}}, {"updates", {{"a", "1"}}}};
   const std::string target = "/v1/namespaces/lab/properties";
   EXPECT_EQ(Post(target, properties, Key(5)).text, Post(target, properties, Key(5)).text);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(Delete(kTables + "/u", Key(6)).status, 204);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Delete(kTablesPath + "/u", Key(6)).status, 204);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(Delete("/v1/namespaces/lab", Key(7)).status, 204);
 }
 

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <set>
 
-#include "ground/base/text.h"
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -86,9 +86,9 @@ Result<Reply> CreateNamespace(Ask& ask) {
   const catalog::NamespaceRecord wanted{name.text, std::move(properties)};
   const json body = DescribeNamespace(wanted);
   Reply reply{JsonReply(body)};
-  WEIRHOUSE_TRY_STATUS(engine::ChangeNamespace(ask.workspace, ask.caller,
-                                               {catalog::NamespaceChange::What::kCreate, wanted},
-                                               StoredAs(ask, 200, reply.response.body)));
+  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(ask.workspace, ask.caller,
+                                             {catalog::NamespaceChange::What::kCreate, wanted},
+                                             StoredAs(ask, 200, reply.response.body)));
   return reply;
 }
 
@@ -106,7 +106,7 @@ Result<Reply> DropNamespace(Ask& ask) {
   const Name name = NamespaceAsked(ask);
   ask.tables = {name.text};
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name));
-  WEIRHOUSE_TRY_STATUS(engine::ChangeNamespace(
+  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(
       ask.workspace, ask.caller, {catalog::NamespaceChange::What::kDrop, {name.text, {}}},
       StoredAs(ask, 204, "")));
   return Reply{NoContent()};
@@ -138,7 +138,7 @@ Result<Reply> UpdateNamespaceProperties(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(
       policy::MayAct(ask.who(), policy::Action::kSetNamespaceProperties, name.text));
   if (record.properties == before) return reply;
-  WEIRHOUSE_TRY_STATUS(engine::ChangeNamespace(
+  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(
       ask.workspace, ask.caller, {catalog::NamespaceChange::What::kSet, std::move(record)},
       StoredAs(ask, 200, reply.response.body)));
   return reply;

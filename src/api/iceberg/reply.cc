@@ -100,12 +100,13 @@ http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::stri
 
 // As clients see a table that has lost its history: what refs name is there, and the rest is asked
 // for when it is needed.
-table::TableMetadata OnlyRefs(const table::TableMetadata& table) {
+iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
   std::set<SnapshotId> named;
   for (const auto& [name, ref] : table.refs) named.insert(ref.snapshot);
-  table::TableMetadata some = table;
-  std::erase_if(some.snapshots,
-                [&named](const table::Snapshot& snapshot) { return !named.contains(snapshot.id); });
+  iceberg::TableMetadata some = table;
+  std::erase_if(some.snapshots, [&named](const iceberg::Snapshot& snapshot) {
+    return !named.contains(snapshot.id);
+  });
   return some;
 }
 }  // namespace
@@ -154,13 +155,13 @@ http::HttpResponse NoContent() {
   return response;
 }
 
-http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots,
+http::HttpResponse LoadReply(const iceberg::TableMetadata& table, Snapshots snapshots,
                              const std::string& location) {
   const std::string& named = location.empty() ? table.metadata_location : location;
   std::string body = "{";
   if (!named.empty()) body += fmt::format("\"metadata-location\":{},", json(named).dump());
   body += "\"metadata\":";
-  body += table::SerializeTableMetadata(snapshots == Snapshots::kAll ? table : OnlyRefs(table));
+  body += iceberg::SerializeTableMetadata(snapshots == Snapshots::kAll ? table : OnlyRefs(table));
   body += R"(,"config":{"scan-planning-mode":"client"}})";
   http::HttpResponse response = http::JsonResponse(200, std::move(body));
   if (!table.metadata_location.empty())

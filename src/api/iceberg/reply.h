@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "ground/base/status.h"
-#include "ground/platform/net/message.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/net/message.h"
 
 namespace weirhouse::rest {
 
@@ -34,7 +34,7 @@ enum class Snapshots : std::uint8_t { kAll, kRefs };
 // A load result: {"metadata-location", "metadata", "config"}. The metadata is written straight as
 // text. A staged table has no location, and what is seen through a run view is in no file: both go
 // without an ETag. `location` is named for a view, whose clients want every answer to name one.
-http::HttpResponse LoadReply(const table::TableMetadata& table, Snapshots snapshots,
+http::HttpResponse LoadReply(const iceberg::TableMetadata& table, Snapshots snapshots,
                              const std::string& location = {});
 // A view's load result.
 http::HttpResponse ViewReply(const std::string& metadata_location, const nlohmann::json& metadata);

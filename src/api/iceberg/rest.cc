@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
-#include "rules/policy/token.h"
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/text.h"
+#include "rules/policy/token.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -25,7 +25,7 @@ Status NotAuthorized(std::string why) {
       .WithHint("an admin makes a token: wh token create");
 }
 
-Result<policy::Principal> PrincipalOf(engine::Workspace& workspace, const HttpRequest& request) {
+Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequest& request) {
   WEIRHOUSE_TRY(const auto token, policy::FindToken(workspace.catalog(), request.token));
   if (!token) return NotAuthorized("the token is not this project's");
   WEIRHOUSE_TRY_STATUS(policy::CheckLive(*token, workspace.clock().Now()));
@@ -104,7 +104,7 @@ HttpResponse Answer(Service& service, const Route& route, Ask& ask) {
 HttpResponse Serve(Service& service, const Route& route, const HttpRequest& request) {
   auto lease = service.options.take();
   if (!lease.ok()) return ErrorReply(lease.status(), route.subject);
-  engine::Workspace& workspace = (*lease)->workspace();
+  work::Workspace& workspace = (*lease)->workspace();
   auto principal = PrincipalOf(workspace, request);
   if (!principal.ok()) return ErrorReply(principal.status(), route.subject);
   Ask ask{workspace, request, {}};

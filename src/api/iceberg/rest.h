@@ -9,9 +9,9 @@
 #include <string>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/platform/net/router.h"
 #include "rules/policy/policy.h"
+#include "work/workspace/workspace.h"
 
 namespace weirhouse::rest {
 
@@ -19,7 +19,7 @@ namespace weirhouse::rest {
 class WorkspaceLease {
  public:
   virtual ~WorkspaceLease() = default;
-  virtual engine::Workspace& workspace() = 0;
+  virtual work::Workspace& workspace() = 0;
 };
 
 struct Options {

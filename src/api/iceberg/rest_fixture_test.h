@@ -6,21 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "testing/projects/foreign_fixture_test.h"
+#include "api/iceberg/rest.h"
 #include "ground/platform/net/router.h"
 #include "rules/policy/token.h"
-#include "api/iceberg/rest.h"
+#include "testing/projects/foreign_fixture_test.h"
 
 namespace weirhouse::rest {
 
-struct RestTest : engine::ForeignTest {
+struct RestTest : work::ForeignTest {
   class Lease : public WorkspaceLease {
    public:
-    explicit Lease(engine::Workspace& workspace) : workspace_(workspace) {}
-    engine::Workspace& workspace() override { return workspace_; }
+    explicit Lease(work::Workspace& workspace) : workspace_(workspace) {}
+    work::Workspace& workspace() override { return workspace_; }
 
    private:
-    engine::Workspace& workspace_;
+    work::Workspace& workspace_;
   };
 
   void SetUp() override {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include "work/foreign/run_view.h"
 #include "api/iceberg/rest_fixture_test.h"
 #include "api/iceberg/route.h"
+#include "work/foreign/run_view.h"
 
 namespace weirhouse::rest {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "ground/base/status.h"
 #include "api/iceberg/ask.h"
 #include "api/iceberg/reply.h"
+#include "ground/base/status.h"
 
 namespace weirhouse::rest {
 

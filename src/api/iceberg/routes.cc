@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ground/base/text.h"
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::rest {
 namespace {

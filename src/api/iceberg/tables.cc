@@ -1,9 +1,9 @@
 // Tables, but for commits: list, create, register, load, drop, rename, credentials, metrics.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -32,7 +32,7 @@ std::string Quoted(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Reply LoadedReply(const table::TableMetadata& table) {
+Reply LoadedReply(const iceberg::TableMetadata& table) {
   return {LoadReply(table, Snapshots::kAll), KeptLoad(table)};
 }
 }  // namespace
@@ -99,10 +99,10 @@ Result<Reply> CreateTable(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const bool stage, FlagIn(ask.body, "stage-create"));
-  WEIRHOUSE_TRY(const table::TablePtr table,
-                engine::CreateForeign(ask.workspace,
-                                      {ask.caller, name_space.text, std::move(ask.body), stage},
-                                      stage ? engine::ReplyOf() : StoredAsLoad(ask)));
+  WEIRHOUSE_TRY(
+      const iceberg::TablePtr table,
+      work::CreateForeign(ask.workspace, {ask.caller, name_space.text, std::move(ask.body), stage},
+                          stage ? work::ReplyOf() : StoredAsLoad(ask)));
   if (stage) return Reply{LoadReply(*table, Snapshots::kAll)};
   ask.committed = true;
   return LoadedReply(*table);
@@ -117,9 +117,9 @@ Result<Reply> RegisterTable(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const std::string location, TextIn(ask.body, "metadata-location"));
   WEIRHOUSE_TRY(const bool overwrite, FlagIn(ask.body, "overwrite"));
-  WEIRHOUSE_TRY(const table::TablePtr table,
-                engine::RegisterForeign(ask.workspace, ask.caller, name.text, location, overwrite,
-                                        StoredAsLoad(ask)));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                work::RegisterForeign(ask.workspace, ask.caller, name.text, location, overwrite,
+                                      StoredAsLoad(ask)));
   ask.committed = true;
   return LoadedReply(*table);
 }
@@ -143,8 +143,8 @@ Result<Reply> LoadTable(Ask& ask) {
       return reply;
     }
   }
-  WEIRHOUSE_TRY(const table::TablePtr table,
-                engine::LoadForeign(ask.workspace, ask.caller, pointer.name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                work::LoadForeign(ask.workspace, ask.caller, pointer.name));
   return Reply{LoadReply(*table, snapshots, pointer.metadata_location)};
 }
 
@@ -157,7 +157,7 @@ Result<Reply> DropTable(Ask& ask) {
   WEIRHOUSE_TRY(const bool purge, FlagAsked(ask, "purgeRequested"));
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, TableAsked(ask), PointerKind::kTable));
   WEIRHOUSE_TRY_STATUS(
-      engine::DropForeign(ask.workspace, ask.caller, pointer.name, purge, StoredAs(ask, 204, "")));
+      work::DropForeign(ask.workspace, ask.caller, pointer.name, purge, StoredAs(ask, 204, "")));
   ask.committed = true;
   return Reply{NoContent()};
 }
@@ -182,8 +182,8 @@ Result<Reply> Rename(Ask& ask, PointerKind kind) {
                            destination.text, taken->kind == PointerKind::kTable ? "Table" : "View"))
         .WithError("WH7102");
   }
-  WEIRHOUSE_TRY_STATUS(engine::RenameForeign(ask.workspace, ask.caller, source.text,
-                                             destination.text, StoredAs(ask, 204, ""), kind));
+  WEIRHOUSE_TRY_STATUS(work::RenameForeign(ask.workspace, ask.caller, source.text, destination.text,
+                                           StoredAs(ask, 204, ""), kind));
   ask.committed = true;
   return Reply{NoContent()};
 }

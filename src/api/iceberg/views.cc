@@ -9,9 +9,9 @@ namespace {
 using catalog::PointerKind;
 using nlohmann::json;
 
-engine::ViewReplyOf StoredAsView(const Ask& ask) {
+work::ViewReplyOf StoredAsView(const Ask& ask) {
   if (ask.caller.idempotency_key.empty()) return {};
-  return [&ask](const engine::ForeignView& view) {
+  return [&ask](const work::ForeignView& view) {
     return *StoredAs(ask, 200, ViewReply(view.metadata_location, view.metadata).body);
   };
 }
@@ -26,9 +26,8 @@ Result<Reply> CreateView(Ask& ask) {
   ask.tables = {name.text};
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
-  WEIRHOUSE_TRY(
-      const engine::ForeignView view,
-      engine::CreateView(ask.workspace, ask.caller, name.text, ask.body, StoredAsView(ask)));
+  WEIRHOUSE_TRY(const work::ForeignView view, work::CreateView(ask.workspace, ask.caller, name.text,
+                                                               ask.body, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
@@ -41,15 +40,15 @@ Result<Reply> RegisterView(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const std::string location, TextIn(ask.body, "metadata-location"));
   WEIRHOUSE_TRY(
-      const engine::ForeignView view,
-      engine::RegisterView(ask.workspace, ask.caller, name.text, location, StoredAsView(ask)));
+      const work::ForeignView view,
+      work::RegisterView(ask.workspace, ask.caller, name.text, location, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
 Result<Reply> LoadView(Ask& ask) {
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
-  WEIRHOUSE_TRY(const engine::ForeignView view,
-                engine::LoadView(ask.workspace, ask.caller, pointer.name));
+  WEIRHOUSE_TRY(const work::ForeignView view,
+                work::LoadView(ask.workspace, ask.caller, pointer.name));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
@@ -62,16 +61,16 @@ Result<Reply> ReplaceView(Ask& ask) {
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
   WEIRHOUSE_TRY(const json requirements, ArrayIn(ask.body, "requirements"));
   WEIRHOUSE_TRY(const json updates, ArrayIn(ask.body, "updates"));
-  WEIRHOUSE_TRY(const engine::ForeignView view,
-                engine::ReplaceView(ask.workspace, ask.caller, pointer.name, requirements, updates,
-                                    StoredAsView(ask)));
+  WEIRHOUSE_TRY(const work::ForeignView view,
+                work::ReplaceView(ask.workspace, ask.caller, pointer.name, requirements, updates,
+                                  StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
 Result<Reply> DropView(Ask& ask) {
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
   WEIRHOUSE_TRY_STATUS(
-      engine::DropView(ask.workspace, ask.caller, pointer.name, StoredAs(ask, 204, "")));
+      work::DropView(ask.workspace, ask.caller, pointer.name, StoredAs(ask, 204, "")));
   return Reply{NoContent()};
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
 #include "app/command/verb_table.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::cli {
 namespace {

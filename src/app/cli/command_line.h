@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ground/base/status.h"
 #include "app/command/invocation.h"
+#include "ground/base/status.h"
 
 namespace weirhouse::cli {
 

@@ -12,12 +12,12 @@
 #include <new>
 #include <string_view>
 
-#include "ground/base/resource/memory_reserve.h"
 #include "app/command/command.h"
 #include "app/command/stop_limit.h"
 #include "app/daemon/daemon.h"
-#include "work/workspace/parsing_mark.h"
+#include "ground/base/resource/memory_reserve.h"
 #include "work/pipeline/pipeline.h"
+#include "work/workspace/state/parsing_mark.h"
 
 namespace weirhouse::cli {
 namespace {
@@ -28,7 +28,7 @@ static_assert(std::atomic<int>::is_always_lock_free);
 // The first Ctrl-C lets the unit at hand finish, for a few seconds; the second ends the process,
 // which is safe too: what was not committed is not there.
 void OnInterrupt(int /*signal*/) {
-  engine::NoteStopWanted();
+  work::NoteStopWanted();
   if (interrupts.fetch_add(1) > 0) command::EndNow();
   command::StartStopLimit();
   constexpr std::string_view kTold =
@@ -37,9 +37,10 @@ void OnInterrupt(int /*signal*/) {
 }
 
 // Memory that runs out where nobody can take it ends the process: it starts again from the catalog.
-// Not without a word, and not as a crash. See ground/base/resource/memory_reserve.h for what there is before that.
+// Not without a word, and not as a crash. See ground/base/resource/memory_reserve.h for what there
+// is before that.
 void OnTerminate() {
-  engine::NoteFault();
+  work::NoteFault();
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
@@ -55,7 +56,7 @@ void OnTerminate() {
 
 // Ends as the signal would by itself.
 void OnFault(int signal) {
-  engine::NoteFault();
+  work::NoteFault();
   raise(signal);  // its action is the default one again
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "ground/base/text.h"
 #include "app/cli/error_pages.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::cli {
 namespace {

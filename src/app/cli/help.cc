@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "ground/base/text.h"
 #include "app/command/verb_table.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::cli {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <set>
 
-#include "ground/base/text.h"
 #include "app/cli/error_pages.h"
 #include "app/command/verb_table.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::cli {
 namespace {

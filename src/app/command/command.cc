@@ -8,12 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "ground/base/thread.h"
 #include "app/command/context.h"
 #include "app/command/daemon_link.h"
-#include "app/command/print/error_printer.h"
 #include "app/command/host_verb.h"
+#include "app/command/print/error_printer.h"
 #include "app/command/verbs.h"
+#include "ground/base/thread.h"
 #include "work/workspace/cache_damage.h"
 
 namespace weirhouse::command {
@@ -157,7 +157,7 @@ int End(Context& context, const Result<int>& code) {
 void SayMended(Context& context) {
   const auto root = context.Root();
   if (!root.ok()) return;
-  const std::string line = engine::TakeMendedLine(*root + "/.weirhouse");
+  const std::string line = work::TakeMendedLine(*root + "/.weirhouse");
   if (!line.empty()) context.Say(line);
 }
 
@@ -168,7 +168,7 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
   Context context(invocation, streams, nullptr);
   const auto project = context.Project();
   if (!project.ok()) return Print(context, project.status());
-  const Status mended = engine::MendCaches(*project, damage);
+  const Status mended = work::MendCaches(*project, damage);
   SayMended(context);
   if (mended.error_code() == "WH8001") {
     if (const std::optional<int> handed = HandOver(context, mended)) return *handed;
@@ -193,9 +193,9 @@ int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool m
   const Result<int> code = Attempt(context, &thrown);
   if (thrown) *aftermath = Aftermath::kThrown;
   if (EndsWriter(code.status())) *aftermath = Aftermath::kReplaced;
-  if (engine::IsCacheDamage(code.status())) {
+  if (work::IsCacheDamage(code.status())) {
     *aftermath = Aftermath::kCacheDamaged;
-    const Status noted = engine::NoteCacheDamage(host.workspace->state_folder(), code.status());
+    const Status noted = work::NoteCacheDamage(host.workspace->state_folder(), code.status());
     if (noted.ok() && mends) return ExitCode(code.status().code());
   }
   return End(context, code);
@@ -212,7 +212,7 @@ int RunCommand(const Invocation& invocation, Streams& streams, Host* host) {
     bool thrown = false;
     const Result<int> code = Attempt(context, &thrown);
     SayMended(context);
-    if (!engine::IsCacheDamage(code.status())) return End(context, code);
+    if (!work::IsCacheDamage(code.status())) return End(context, code);
     damage = code.status();
   }
   return RunMended(invocation, streams, damage);

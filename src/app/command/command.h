@@ -7,10 +7,10 @@
 #include "app/command/invocation.h"
 #include "work/serving/predictions.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 class Workspace;
 class PredictionService;
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work
 
 namespace weirhouse::command {
 
@@ -25,8 +25,8 @@ class Streams {
 
 // A project that is open already: the daemon's. Both live as long as the call.
 struct Host {
-  engine::Workspace* workspace = nullptr;
-  engine::PredictionService* predictions = nullptr;
+  work::Workspace* workspace = nullptr;
+  work::PredictionService* predictions = nullptr;
 };
 
 // Runs a verb to its end and returns the exit code (0 ok, 1 internal error, 2 invalid input, 3 gate

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "ground/base/text.h"
 #include "app/command/daemon_link.h"
+#include "ground/base/text.h"
 #include "work/workspace/project_applied.h"
 
 namespace weirhouse::command {
@@ -34,7 +34,7 @@ Context::~Context() = default;
 
 Result<std::string> Context::Root() {
   if (!root_.empty()) return root_;
-  WEIRHOUSE_TRY(root_, engine::FindProjectRoot(PathOf(invocation_.project)));
+  WEIRHOUSE_TRY(root_, work::FindProjectRoot(PathOf(invocation_.project)));
   return root_;
 }
 
@@ -43,34 +43,33 @@ std::string Context::PathOf(const std::string& path) const {
   return path.starts_with("/") ? path : invocation_.cwd + "/" + path;
 }
 
-Result<std::shared_ptr<const engine::ProjectDefinition>> Context::Project() {
+Result<std::shared_ptr<const work::ProjectDefinition>> Context::Project() {
   if (host_ != nullptr) return host_->workspace->shared_project();
   if (project_ == nullptr) {
     WEIRHOUSE_TRY(const std::string root, Root());
-    WEIRHOUSE_TRY(project_, engine::LoadProject(root, invocation_.profile));
+    WEIRHOUSE_TRY(project_, work::LoadProject(root, invocation_.profile));
   }
   return project_;
 }
 
-Result<engine::Workspace*> Context::Reading() {
+Result<work::Workspace*> Context::Reading() {
   if (host_ != nullptr) return host_->workspace;
   if (workspace_ == nullptr) {
     auto project = Project();
     if (!project.ok() && !root_.empty()) project = AppliedInstead(project.status());
     if (!project.ok()) return project.status();
-    WEIRHOUSE_TRY(workspace_, engine::Workspace::Open(*project, engine::Access::kRead));
+    WEIRHOUSE_TRY(workspace_, work::Workspace::Open(*project, work::Access::kRead));
   }
   return workspace_.get();
 }
 
-Result<engine::Workspace*> Context::ReadingFiles() {
+Result<work::Workspace*> Context::ReadingFiles() {
   WEIRHOUSE_TRY_STATUS(Project().status());
   return Reading();
 }
 
-Result<std::shared_ptr<const engine::ProjectDefinition>> Context::AppliedInstead(
-    const Status& why) {
-  auto applied = engine::LoadAppliedProject(root_, invocation_.profile);
+Result<std::shared_ptr<const work::ProjectDefinition>> Context::AppliedInstead(const Status& why) {
+  auto applied = work::LoadAppliedProject(root_, invocation_.profile);
   if (!applied.ok()) return why;  // what must be mended first
   shows_applied_ = Placed(why.span(), why.message());
   for (const Diagnostic& one : why.diagnostics())
@@ -81,7 +80,7 @@ Result<std::shared_ptr<const engine::ProjectDefinition>> Context::AppliedInstead
   return std::move(applied).value();
 }
 
-Result<engine::Workspace*> Context::Writing() {
+Result<work::Workspace*> Context::Writing() {
   if (host_ != nullptr) {
     const std::string& profile = host_->workspace->project().profile.name;
     if (!invocation_.profile.empty() && invocation_.profile != profile) {
@@ -99,21 +98,21 @@ Result<engine::Workspace*> Context::Writing() {
     WEIRHOUSE_TRY(workspace_, OpenToWrite());
     writes_ = true;
     if (workspace_->clock_went_back()) Say("warning: " + *workspace_->clock_went_back());
-    courier_ = engine::Courier::Start(
-        [this](const engine::Courier::Body& body) { return body(*workspace_); },
-        [this](std::string_view line) {
-          const std::lock_guard lock(told_mutex_);
-          told_.emplace_back(line);
-        });
+    courier_ =
+        work::Courier::Start([this](const work::Courier::Body& body) { return body(*workspace_); },
+                             [this](std::string_view line) {
+                               const std::lock_guard lock(told_mutex_);
+                               told_.emplace_back(line);
+                             });
   }
   return workspace_.get();
 }
 
-Result<std::unique_ptr<engine::Workspace>> Context::OpenToWrite() {
+Result<std::unique_ptr<work::Workspace>> Context::OpenToWrite() {
   WEIRHOUSE_TRY(auto project, Project());
   const std::chrono::nanoseconds last = SystemClock().Monotonic() + kLockWait;
   while (true) {
-    auto opened = engine::Workspace::Open(project, engine::Access::kWrite);
+    auto opened = work::Workspace::Open(project, work::Access::kWrite);
     if (opened.ok() || opened.status().error_code() != "WH8001" ||
         opened.status().code() != Code::kUnavailable)
       return opened;

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "ground/base/status.h"
-#include "ground/base/time.h"
 #include "app/command/command.h"
 #include "app/command/print/listing.h"
 #include "app/command/progress.h"
+#include "ground/base/status.h"
+#include "ground/base/time.h"
 #include "work/events/courier.h"
 #include "work/project/project.h"
 #include "work/workspace/workspace.h"
@@ -37,17 +37,17 @@ class Context {
   // The project's folder: --project, or found from the folder one stands in.
   Result<std::string> Root();
   // Reads and checks every file of the project.
-  Result<std::shared_ptr<const engine::ProjectDefinition>> Project();
+  Result<std::shared_ptr<const work::ProjectDefinition>> Project();
   // The project's state for reading, whoever writes meanwhile. Where definition files have errors,
   // the project is shown as it was applied last, and that is said: what is in production can be
   // looked at while somebody writes a draft.
-  Result<engine::Workspace*> Reading();
+  Result<work::Workspace*> Reading();
   // The same for verbs whose answer is about the files as they stand, which must be right then.
-  Result<engine::Workspace*> ReadingFiles();
+  Result<work::Workspace*> ReadingFiles();
   // … for writing: takes the project's lock. The first act of every verb that writes, so that what
   // another process must do can be handed over whole (kUnavailable WH8001). Where no daemon has the
   // lock, it waits a few seconds for it: most verbs are short.
-  Result<engine::Workspace*> Writing();
+  Result<work::Workspace*> Writing();
   bool writes() const { return writes_; }
   // The last act of a verb: what it has to tell by alerts and notify rules is told, as far as that
   // goes within a few seconds. The rest is left for the next verb, or the daemon.
@@ -82,20 +82,20 @@ class Context {
   Status Confirm(std::string_view question);
 
  private:
-  Result<std::unique_ptr<engine::Workspace>> OpenToWrite();
+  Result<std::unique_ptr<work::Workspace>> OpenToWrite();
   // The project of the last apply, in the place of one whose files are refused with `why`.
-  Result<std::shared_ptr<const engine::ProjectDefinition>> AppliedInstead(const Status& why);
+  Result<std::shared_ptr<const work::ProjectDefinition>> AppliedInstead(const Status& why);
   const Invocation& invocation_;
   Streams& streams_;
   Host* host_;
   ProgressPrinter progress_;
   std::string root_;
-  std::shared_ptr<const engine::ProjectDefinition> project_;
+  std::shared_ptr<const work::ProjectDefinition> project_;
   std::string shows_applied_;  // why the files are not what is shown; empty if they are
-  std::unique_ptr<engine::Workspace> workspace_;
+  std::unique_ptr<work::Workspace> workspace_;
   std::mutex told_mutex_;
-  std::vector<std::string> told_;             // by the courier, from its thread
-  std::unique_ptr<engine::Courier> courier_;  // of workspace_: it goes first
+  std::vector<std::string> told_;           // by the courier, from its thread
+  std::unique_ptr<work::Courier> courier_;  // of workspace_: it goes first
   bool writes_ = false;
 };
 

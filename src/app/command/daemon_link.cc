@@ -13,8 +13,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "ground/base/time.h"
 #include "app/command/print/listing.h"
+#include "ground/base/time.h"
 #include "ground/platform/process/process_state.h"
 
 namespace weirhouse::command {
@@ -93,13 +93,13 @@ Status DaemonSilent(int socket) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   const bool known = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
-  const std::string who = known ? model::StoryOfProcess(peer.pid) : "its process is not known";
+  const std::string who = known ? platform::StoryOfProcess(peer.pid) : "its process is not known";
   Status status = Status(Code::kUnavailable, fmt::format("the daemon has said nothing for {} s: {}",
                                                          kSilenceMax.count(), who))
                       .WithError("WH8051");
   if (!known) return std::move(status).WithHint("find out what holds it, or end it");
   return std::move(status).WithHint(
-      model::IsStopped(peer.pid)
+      platform::IsStopped(peer.pid)
           ? fmt::format(
                 "`kill -CONT {0}` lets it go on, and `wh status` then shows whether it took "
                 "the command; `kill -KILL {0}` ends it, and what it had committed stands",

@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 
-#include "ground/base/status.h"
 #include "app/command/command.h"
+#include "ground/base/status.h"
 
 namespace weirhouse::command {
 

@@ -8,9 +8,9 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-json AsJson(const std::vector<engine::DeliveryStory>& stories) {
+json AsJson(const std::vector<work::DeliveryStory>& stories) {
   json list = json::array();
-  for (const engine::DeliveryStory& story : stories) {
+  for (const work::DeliveryStory& story : stories) {
     list.push_back({{"event", story.event},
                     {"type", story.type},
                     {"subject", story.subject},
@@ -37,9 +37,9 @@ std::string EventText(const json& delivery) {
 }
 }  // namespace
 
-json DeliveriesAsJson(const engine::OutboxStory& outbox) {
+json DeliveriesAsJson(const work::OutboxStory& outbox) {
   json targets = json::array();
-  for (const engine::TargetStory& target : outbox.targets) {
+  for (const work::TargetStory& target : outbox.targets) {
     targets.push_back(
         {{"target", target.target}, {"pending", target.pending}, {"given_up", target.given_up}});
   }

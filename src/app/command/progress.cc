@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
 #include "app/command/print/listing.h"
+#include "ground/base/text.h"
 
 namespace weirhouse::command {
 namespace {

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <string>
 
-#include "ground/base/time.h"
 #include "app/command/command.h"
+#include "ground/base/time.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::command {
@@ -14,7 +14,7 @@ namespace weirhouse::command {
 inline constexpr std::chrono::milliseconds kRedrawEvery{100};
 inline constexpr std::chrono::milliseconds kPlainLineEvery{5'000};
 
-class ProgressPrinter : public engine::Progress {
+class ProgressPrinter : public work::Progress {
  public:
   ProgressPrinter(const Invocation& invocation, Streams& streams, Clock& clock);
   // Leaves no half line behind.

@@ -55,8 +55,8 @@ std::string After(const std::string& name, std::string_view prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string();
 }
 
-const engine::Seed* FindSeed(const engine::ProjectDefinition& project, const std::string& name) {
-  for (const engine::Seed& seed : project.seeds) {
+const work::Seed* FindSeed(const work::ProjectDefinition& project, const std::string& name) {
+  for (const work::Seed& seed : project.seeds) {
     if ("ref." + seed.name == name) return &seed;
   }
   return nullptr;
@@ -64,7 +64,7 @@ const engine::Seed* FindSeed(const engine::ProjectDefinition& project, const std
 
 // The columns of a table that the project defines and that no batch has written yet; null for
 // others.
-std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const engine::ProjectDefinition& project,
+std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const work::ProjectDefinition& project,
                                                  const std::string& name) {
   for (const transform::CheckedTransform& transform : project.transforms) {
     const transform::TransformDefinition& definition = transform.definition;
@@ -76,21 +76,21 @@ std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const engine::ProjectDefinition
 }
 
 // The columns that `table` had as of `snapshot`; today's if there is none.
-Result<std::shared_ptr<arrow::Schema>> SchemaAt(const table::TableMetadata& table,
+Result<std::shared_ptr<arrow::Schema>> SchemaAt(const iceberg::TableMetadata& table,
                                                 std::optional<SnapshotId> id) {
-  const table::Snapshot* snapshot = id ? table.FindSnapshot(*id) : nullptr;
-  for (const table::Schema& schema : table.schemas) {
+  const iceberg::Snapshot* snapshot = id ? table.FindSnapshot(*id) : nullptr;
+  for (const iceberg::Schema& schema : table.schemas) {
     if (snapshot != nullptr && schema.schema_id == snapshot->schema_id) return schema.ToArrow();
   }
   return table.schema().ToArrow();
 }
 
-std::vector<std::string> AllNames(const engine::ProjectDefinition& project,
+std::vector<std::string> AllNames(const work::ProjectDefinition& project,
                                   const std::vector<catalog::TablePointer>& tables) {
   std::vector<std::string> names = SystemTableNames();
   for (const catalog::TablePointer& table : tables) names.push_back(table.name);
-  for (const engine::Source& source : project.sources) names.push_back("records." + source.name);
-  for (const engine::Seed& seed : project.seeds) names.push_back("ref." + seed.name);
+  for (const work::Source& source : project.sources) names.push_back("records." + source.name);
+  for (const work::Seed& seed : project.seeds) names.push_back("ref." + seed.name);
   for (const transform::CheckedTransform& transform : project.transforms) {
     names.push_back(transform.definition.name());
     if (transform.definition.history == transform::History::kKeep)
@@ -102,7 +102,7 @@ std::vector<std::string> AllNames(const engine::ProjectDefinition& project,
 }
 }  // namespace
 
-Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at) {
+Result<AsOf> ParseAsOf(work::Workspace& workspace, const std::string& at) {
   if (at.empty()) return AsOf();
   const std::string number = at.substr(at.find('@') == std::string::npos ? 0 : at.find('@') + 1);
   std::int64_t seq = 0;
@@ -123,7 +123,7 @@ Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at) {
   return AsOf{commit, ""};
 }
 
-Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace) {
+Result<std::vector<std::string>> QueryTableNames(work::Workspace& workspace) {
   WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
   return AllNames(workspace.project(), tables);
 }
@@ -134,8 +134,7 @@ struct QueryTables::TableThen {
   bool existed = true;                 // false: it has no snapshot as old as that
 };
 
-Result<QueryTables> QueryTables::Open(engine::Workspace& workspace, AsOf at,
-                                      const Chooser& choose) {
+Result<QueryTables> QueryTables::Open(work::Workspace& workspace, AsOf at, const Chooser& choose) {
   QueryTables tables(workspace, std::move(at));
   catalog::Catalog& catalog = workspace.catalog();
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
@@ -153,18 +152,18 @@ Result<QueryTables> QueryTables::Open(engine::Workspace& workspace, AsOf at,
   return tables;
 }
 
-Result<std::optional<table::TablePtr>> QueryTables::Find(const std::string& name) const {
+Result<std::optional<iceberg::TablePtr>> QueryTables::Find(const std::string& name) const {
   const auto location = metadata_.find(name);
-  if (location == metadata_.end()) return std::optional<table::TablePtr>();
-  WEIRHOUSE_TRY(table::TablePtr table,
-                table::LoadTable(workspace_->disk(), name, location->second));
-  return std::optional<table::TablePtr>(std::move(table));
+  if (location == metadata_.end()) return std::optional<iceberg::TablePtr>();
+  WEIRHOUSE_TRY(iceberg::TablePtr table,
+                iceberg::LoadTable(workspace_->disk(), name, location->second));
+  return std::optional<iceberg::TablePtr>(std::move(table));
 }
 
-Result<QueryTables::TableThen> QueryTables::FindThen(const table::TablePtr& table) const {
+Result<QueryTables::TableThen> QueryTables::FindThen(const iceberg::TablePtr& table) const {
   TableThen then;
   if (!at_.snapshot.empty()) {
-    WEIRHOUSE_TRY(then.snapshot, engine::FindTableSnapshot(*workspace_, *table, at_.snapshot));
+    WEIRHOUSE_TRY(then.snapshot, work::FindTableSnapshot(*workspace_, *table, at_.snapshot));
   }
   if (at_.commit) {
     WEIRHOUSE_TRY(const auto snapshot,
@@ -178,7 +177,7 @@ Result<QueryTables::TableThen> QueryTables::FindThen(const table::TablePtr& tabl
 // Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
 Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
     const std::string& name, const std::vector<std::string>& columns) const {
-  WEIRHOUSE_TRY(std::optional<table::TablePtr> existing, Find(name));
+  WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> existing, Find(name));
   if (!existing && at_.snapshot.empty()) {
     if (const auto schema = SchemaOfUnwritten(workspace_->project(), name)) {
       WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
@@ -189,17 +188,17 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
     WEIRHOUSE_TRY(existing,
                   workspace_->LoadTable(name));  // whose error says which tables there are
   }
-  const table::TablePtr& table = *existing;
+  const iceberg::TablePtr& table = *existing;
   WEIRHOUSE_TRY(const TableThen then, FindThen(table));
   if (!then.existed) {
     WEIRHOUSE_TRY(const auto schema, SchemaAt(*table, then.snapshot));
     WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
     return Selected(empty, columns);
   }
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = columns;
   options.snapshot = then.snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_->disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_->disk(), table, options));
   return scan.ReadAll();
 }
 
@@ -210,18 +209,18 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::SystemRows(const std::string&
   if (!table) return LosersTable({});
   WEIRHOUSE_TRY(const TableThen then, FindThen(*table));
   if (!then.existed) return LosersTable({});
-  WEIRHOUSE_TRY(const auto losers, engine::CurrentLosers(*workspace_, then.snapshot));
+  WEIRHOUSE_TRY(const auto losers, work::CurrentLosers(*workspace_, then.snapshot));
   return LosersTable(losers);
 }
 
 Result<std::shared_ptr<arrow::Schema>> QueryTables::Schema(const std::string& name) const {
-  const engine::ProjectDefinition& project = workspace_->project();
-  if (const engine::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
-  if (const engine::Source* source = project.FindSource(After(name, "records.")))
+  const work::ProjectDefinition& project = workspace_->project();
+  if (const work::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
+  if (const work::Source* source = project.FindSource(After(name, "records.")))
     return contract::RecordsSchema(*project.contracts.at(source->contract));
   if (const auto system = system_.find(name); system != system_.end())
     return system->second->schema();
-  WEIRHOUSE_TRY(std::optional<table::TablePtr> existing, Find(name));
+  WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> existing, Find(name));
   if (!existing) {
     if (auto schema = SchemaOfUnwritten(project, name)) return schema;
     WEIRHOUSE_TRY(existing, workspace_->LoadTable(name));
@@ -232,11 +231,11 @@ Result<std::shared_ptr<arrow::Schema>> QueryTables::Schema(const std::string& na
 
 Result<std::shared_ptr<arrow::Table>> QueryTables::Rows(
     const std::string& name, const std::vector<std::string>& columns) const {
-  const engine::ProjectDefinition& project = workspace_->project();
-  if (const engine::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
-  if (const engine::Source* source = project.FindSource(After(name, "records."))) {
-    WEIRHOUSE_TRY(const auto rows, engine::RecordsOfSource(*workspace_, source->name,
-                                                           at_.commit ? *at_.commit : seq_));
+  const work::ProjectDefinition& project = workspace_->project();
+  if (const work::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
+  if (const work::Source* source = project.FindSource(After(name, "records."))) {
+    WEIRHOUSE_TRY(const auto rows, work::RecordsOfSource(*workspace_, source->name,
+                                                         at_.commit ? *at_.commit : seq_));
     return Selected(rows, columns);
   }
   if (const auto system = system_.find(name); system != system_.end())

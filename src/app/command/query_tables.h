@@ -12,9 +12,9 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
 #include "rules/transform/upsert/loser_table.h"
+#include "work/workspace/workspace.h"
 
 namespace weirhouse::command {
 
@@ -26,7 +26,7 @@ struct AsOf {
 };
 // "1101", "processed.arrival@1101" or a time (the last commit before it) name a commit; a greater
 // number and any other word a snapshot.
-Result<AsOf> ParseAsOf(engine::Workspace& workspace, const std::string& at);
+Result<AsOf> ParseAsOf(work::Workspace& workspace, const std::string& at);
 
 // The tables as one committed state holds them, whatever is committed while they are read.
 class QueryTables {
@@ -34,7 +34,7 @@ class QueryTables {
   // Notes where all tables stand, and of the system's those that `choose` picks; it is given all
   // names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
   using Chooser = std::function<Result<std::vector<std::string>>(const std::vector<std::string>&)>;
-  static Result<QueryTables> Open(engine::Workspace& workspace, AsOf at, const Chooser& choose);
+  static Result<QueryTables> Open(work::Workspace& workspace, AsOf at, const Chooser& choose);
 
   const std::vector<std::string>& chosen() const { return chosen_; }
   // Column names and types of a chosen table, hidden ones included, without its rows.
@@ -45,15 +45,15 @@ class QueryTables {
 
  private:
   struct TableThen;
-  QueryTables(engine::Workspace& workspace, AsOf at) : workspace_(&workspace), at_(std::move(at)) {}
+  QueryTables(work::Workspace& workspace, AsOf at) : workspace_(&workspace), at_(std::move(at)) {}
   // Absent: there is none yet.
-  Result<std::optional<table::TablePtr>> Find(const std::string& name) const;
-  Result<TableThen> FindThen(const table::TablePtr& table) const;
+  Result<std::optional<iceberg::TablePtr>> Find(const std::string& name) const;
+  Result<TableThen> FindThen(const iceberg::TablePtr& table) const;
   Result<std::shared_ptr<arrow::Table>> CatalogRows(const std::string& name,
                                                     const std::vector<std::string>& columns) const;
   Result<std::shared_ptr<arrow::Table>> SystemRows(const std::string& name) const;
 
-  engine::Workspace* workspace_;
+  work::Workspace* workspace_;
   AsOf at_;
   CommitSeq seq_;                                // the last commit
   std::map<std::string, std::string> metadata_;  // table → location of its metadata
@@ -61,11 +61,11 @@ class QueryTables {
   std::vector<std::string> chosen_;
 };
 // All names of the tables that there are now.
-Result<std::vector<std::string>> QueryTableNames(engine::Workspace& workspace);
+Result<std::vector<std::string>> QueryTableNames(work::Workspace& workspace);
 
 // ---- system.* (system_tables.cc)
 std::vector<std::string> SystemTableNames();
-Result<std::shared_ptr<arrow::Table>> SystemTable(engine::Workspace& workspace,
+Result<std::shared_ptr<arrow::Table>> SystemTable(work::Workspace& workspace,
                                                   const std::string& name);
 // system.losers as it stands: see rules/transform/upsert/loser_table.h.
 Result<std::shared_ptr<arrow::Table>> LosersTable(

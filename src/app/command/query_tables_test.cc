@@ -8,11 +8,11 @@ namespace weirhouse::command {
 namespace {
 using ::testing::Contains;
 
-struct QueryTablesTest : engine::ShopTest {
+struct QueryTablesTest : work::ShopTest {
   void Ingest(const std::string& day, const std::string& id) {
-    Land(day + ".jsonl", engine::Order(id, 1, day + "T01:00:00Z", day + "T01:00:00Z"));
-    ASSERT_OK(engine::Apply(*workspace, "", engine::NoProgress()));
-    ASSERT_OK(engine::RunPending(*workspace, engine::NoProgress()));
+    Land(day + ".jsonl", work::Order(id, 1, day + "T01:00:00Z", day + "T01:00:00Z"));
+    ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
+    ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
   }
   Result<QueryTables> Open(std::vector<std::string> names, AsOf at = {}) {
     return QueryTables::Open(*workspace, std::move(at), [&](const std::vector<std::string>& known) {
@@ -43,7 +43,7 @@ TEST_F(QueryTablesTest, AllAreOfOneCommitWhateverFollowsWhileTheyAreRead) {
 }
 
 TEST_F(QueryTablesTest, ATableThatAppearsWhileOthersAreReadIsNotThereYet) {
-  ASSERT_OK(engine::Apply(*workspace, "", engine::NoProgress()));
+  ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
   ASSERT_OK_AND(const QueryTables tables, Open({"processed.order", "records.order"}));
   Ingest("2024-01-01", "o1");
   EXPECT_EQ(Count(tables, "processed.order"), 0);

@@ -28,7 +28,7 @@ void PrepareStopLimit() {
 void StartStopLimit() noexcept { alarm(static_cast<unsigned>(kStopGrace.count())); }
 
 void EndNow() noexcept {
-  model::KillAllChildren();
+  platform::KillAllChildren();
   _exit(kExitInterrupted);
 }
 }  // namespace weirhouse::command

@@ -13,7 +13,7 @@ using nlohmann::json;
 using TablePtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::int64_t kRowsMax = 10'000'000;
-constexpr std::int64_t kCommitsAtOnce = 1000;
+constexpr std::int64_t kCommitsOfPage = 1000;
 const char* const kNodeKinds[] = {"object",     "commit",     "run",          "contract",
                                   "code",       "view",       "training_set", "model",
                                   "deployment", "prediction", "snapshot"};
@@ -145,7 +145,7 @@ Result<TablePtr> VerdictsTable(catalog::Catalog& catalog) {
   return rows.Finish();
 }
 
-Result<TablePtr> MetricsTable(engine::Workspace& workspace) {
+Result<TablePtr> MetricsTable(work::Workspace& workspace) {
   Rows rows({{"table"},
              {"name"},
              {"batch"},
@@ -222,7 +222,7 @@ Result<TablePtr> CommitsTable(catalog::Catalog& catalog) {
              {"chain"}});
   CommitSeq after(0);
   while (true) {
-    WEIRHOUSE_TRY(const auto entries, catalog.Commits(after, kCommitsAtOnce));
+    WEIRHOUSE_TRY(const auto entries, catalog.Commits(after, kCommitsOfPage));
     if (entries.empty()) return rows.Finish();
     for (const catalog::Catalog::CommitEntry& entry : entries) {
       WEIRHOUSE_TRY_STATUS(rows.Add(
@@ -274,7 +274,7 @@ std::vector<std::string> SystemTableNames() {
           "system.objects", "system.predictions", "system.runs",   "system.verdicts"};
 }
 
-Result<TablePtr> SystemTable(engine::Workspace& workspace, const std::string& name) {
+Result<TablePtr> SystemTable(work::Workspace& workspace, const std::string& name) {
   catalog::Catalog& catalog = workspace.catalog();
   if (name == "system.runs") return RunsTable(catalog);
   if (name == "system.verdicts") return VerdictsTable(catalog);

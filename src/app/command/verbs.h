@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "ground/base/status.h"
 #include "app/command/context.h"
+#include "ground/base/status.h"
 
 namespace weirhouse::command {
 

@@ -9,10 +9,10 @@
 #include <future>
 #include <string>
 
+#include "app/command/daemon_link.h"
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/thread.h"
-#include "app/command/daemon_link.h"
 
 namespace weirhouse::daemon {
 namespace {

@@ -13,10 +13,7 @@
 #include <set>
 #include <thread>
 
-#include "ground/base/failpoint.h"
-#include "ground/base/resource/memory_reserve.h"
-#include "ground/base/text.h"
-#include "ground/base/thread.h"
+#include "api/iceberg/rest.h"
 #include "app/command/stop_limit.h"
 #include "app/daemon/audit_log.h"
 #include "app/daemon/command_socket.h"
@@ -24,18 +21,21 @@
 #include "app/daemon/project_host.h"
 #include "app/daemon/routes.h"
 #include "app/daemon/work_queue.h"
-#include "work/workspace/cache_damage.h"
-#include "work/events/courier.h"
-#include "work/workspace/online_refresh.h"
-#include "work/workspace/parsing_mark.h"
-#include "work/pipeline/pipeline.h"
-#include "work/pipeline/batch/refusals.h"
-#include "work/workspace/run_summary.h"
-#include "work/foreign/run_view.h"
-#include "work/upkeep/upkeep.h"
+#include "ground/base/failpoint.h"
+#include "ground/base/resource/memory_reserve.h"
+#include "ground/base/text.h"
+#include "ground/base/thread.h"
 #include "ground/platform/net/server.h"
+#include "work/events/courier.h"
+#include "work/foreign/run_view.h"
 #include "work/landing/object_reader.h"
-#include "api/iceberg/rest.h"
+#include "work/pipeline/batch/refusals.h"
+#include "work/pipeline/pipeline.h"
+#include "work/upkeep/upkeep.h"
+#include "work/workspace/cache_damage.h"
+#include "work/workspace/online_refresh.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/state/parsing_mark.h"
 
 namespace weirhouse::daemon {
 namespace {
@@ -51,7 +51,7 @@ int signal_event = -1;
 // The first lets the unit at hand finish, for a few seconds; the second ends the process, which is
 // safe too.
 void OnSignal(int /*signal*/) {
-  engine::NoteStopWanted();
+  work::NoteStopWanted();
   if (signals.fetch_add(1) > 0) command::EndNow();
   command::StartStopLimit();
   const std::uint64_t one = 1;
@@ -134,7 +134,7 @@ class LandingRun {
       return host_.NoteReplaced();
     }
     auto aftermath = command::Aftermath::kNone;
-    Result<engine::RunSummary> summary = Attempt(&aftermath);
+    Result<work::RunSummary> summary = Attempt(&aftermath);
     if (aftermath != command::Aftermath::kNone) {
       const Status renewed = Renew();
       if (!renewed.ok()) return Tell(renewed.ToString());
@@ -145,15 +145,15 @@ class LandingRun {
         std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock().Monotonic() - begun);
     if (!summary.ok()) {
       // Each look reads as much before it comes to the object, whose file is noticed without it.
-      if (raw::WantsItsFile(summary.status())) look_ = took;
+      if (landing::WantsItsFile(summary.status())) look_ = took;
       return Tell(summary.status().ToString());
     }
     WEIRHOUSE_FAILPOINT("daemon.report");
     Report(*summary);
     look_ = summary->commits > 0 ? std::chrono::milliseconds(0) : took;
     if (summary->halted || signals.load() > 0) return;  // something waits for a person
-    const Result<std::string> done = Tidy(summary->commits > 0 ? engine::UpkeepTurns::While::kBusy
-                                                               : engine::UpkeepTurns::While::kIdle);
+    const Result<std::string> done = Tidy(summary->commits > 0 ? work::UpkeepTurns::While::kBusy
+                                                               : work::UpkeepTurns::While::kIdle);
     host_.NoteIfReplaced(done.status());
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
@@ -165,7 +165,7 @@ class LandingRun {
   }
 
  private:
-  class Progress : public engine::Progress {
+  class Progress : public work::Progress {
    public:
     explicit Progress(Talk& talk) : talk_(talk) {}
     void Update(std::string_view, std::int64_t, std::int64_t) override {}
@@ -177,14 +177,14 @@ class LandingRun {
   };
 
   // Nothing may be thrown out of the working thread.
-  Result<engine::RunSummary> Attempt(command::Aftermath* aftermath) {
+  Result<work::RunSummary> Attempt(command::Aftermath* aftermath) {
     try {
       WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
       Progress progress(talk_);
-      auto summary = engine::RunPending(lease.workspace(), progress);
-      if (engine::IsCacheDamage(summary.status())) {
+      auto summary = work::RunPending(lease.workspace(), progress);
+      if (work::IsCacheDamage(summary.status())) {
         WEIRHOUSE_TRY_STATUS(
-            engine::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
+            work::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
         *aftermath = command::Aftermath::kCacheDamaged;
       } else if (summary.status().error_code() == kNoMemoryError) {
         *aftermath = command::Aftermath::kThrown;
@@ -195,7 +195,7 @@ class LandingRun {
       return StatusOfException();
     }
   }
-  Result<std::string> Tidy(engine::UpkeepTurns::While when) {
+  Result<std::string> Tidy(work::UpkeepTurns::While when) {
     try {
       WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
       return upkeep_.Take(lease.workspace(), when);
@@ -211,7 +211,7 @@ class LandingRun {
     }
   }
 
-  void Report(const engine::RunSummary& summary) {
+  void Report(const work::RunSummary& summary) {
     if (summary.objects + summary.duplicate_objects + summary.commits > 0) {
       talk_.Say(fmt::format("ran {} batches: {} objects ({} again), {} records, {} commits",
                             summary.batches, WithThousands(summary.objects),
@@ -219,12 +219,12 @@ class LandingRun {
                             WithThousands(summary.records), WithThousands(summary.commits)));
     }
     for (const std::string& warning : summary.warnings) talk_.Say(warning);
-    for (const std::string& line : engine::RefusalLines(summary)) talk_.Say(line);
+    for (const std::string& line : work::RefusalLines(summary)) talk_.Say(line);
     if (summary.halted) {
       Tell(fmt::format("{}; wh gate show {}", summary.halted_message, ToString(*summary.halted)));
     } else if (!summary.overdue.empty()) {
       std::string stories;
-      for (const engine::OverdueCheck& check : summary.overdue) {
+      for (const work::OverdueCheck& check : summary.overdue) {
         stories += (stories.empty() ? "" : "\n") + check.story;
       }
       Tell(stories);
@@ -234,7 +234,7 @@ class LandingRun {
     TellUntaken(summary);
   }
   // Each file once, and again if it was in order meanwhile.
-  void TellUntaken(const engine::RunSummary& summary) {
+  void TellUntaken(const work::RunSummary& summary) {
     std::set<std::string> untaken;
     for (const auto& [path, why] : summary.untaken_files) {
       untaken.insert(fmt::format("not taken in: {}: {}", path, why));
@@ -263,7 +263,7 @@ class LandingRun {
   Talk& talk_;
   static constexpr int kLookShare = 10;  // of the time, a tenth
   static constexpr std::chrono::milliseconds kLookSeldom{60'000};
-  engine::UpkeepTurns upkeep_;
+  work::UpkeepTurns upkeep_;
   std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
   std::string told_;
   std::set<std::string> told_files_;
@@ -278,9 +278,9 @@ Result<std::uint16_t> PortOf(const command::Invocation& invocation) {
       .WithError("WH8033");
 }
 
-std::vector<std::string> LandingFolders(const engine::ProjectDefinition& project) {
+std::vector<std::string> LandingFolders(const work::ProjectDefinition& project) {
   std::vector<std::string> folders;
-  for (const engine::Source& source : project.sources) {
+  for (const work::Source& source : project.sources) {
     folders.push_back(source.landing.starts_with("/") ? source.landing
                                                       : project.root + "/" + source.landing);
   }
@@ -343,10 +343,10 @@ Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& r
     folders = LandingFolders(lease.workspace().project());
     if (lease.workspace().clock_went_back())
       talk.Say("warning: " + *lease.workspace().clock_went_back());
-    level = engine::RefreshCaches(lease.workspace());
+    level = work::RefreshCaches(lease.workspace());
   }
-  if (engine::IsCacheDamage(level)) {
-    WEIRHOUSE_TRY_STATUS(engine::NoteCacheDamage(root + "/.weirhouse", level));
+  if (work::IsCacheDamage(level)) {
+    WEIRHOUSE_TRY_STATUS(work::NoteCacheDamage(root + "/.weirhouse", level));
     level = host.Renew();
   }
   WEIRHOUSE_TRY_STATUS(level);
@@ -357,7 +357,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   WEIRHOUSE_TRY(const std::uint16_t port, PortOf(invocation));
   std::string start = invocation.project.empty() ? invocation.cwd : invocation.project;
   if (!start.starts_with("/")) start = invocation.cwd + "/" + start;
-  WEIRHOUSE_TRY(const std::string root, engine::FindProjectRoot(start));
+  WEIRHOUSE_TRY(const std::string root, work::FindProjectRoot(start));
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectHost> host,
                 ProjectHost::Open(root, invocation.profile,
                                   [&talk](std::string_view line) { talk.Say(line); }));
@@ -368,8 +368,8 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   const bool runs_by_itself = !invocation.Has("no-watch");
   AuditLog audit(root + "/.weirhouse/audit.jsonl");
   // Alerts and notifications go out beside all that, in nobody's way.
-  const std::unique_ptr<engine::Courier> courier = engine::Courier::Start(
-      [&host](const engine::Courier::Body& body) -> Status {
+  const std::unique_ptr<work::Courier> courier = work::Courier::Start(
+      [&host](const work::Courier::Body& body) -> Status {
         WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());
         Status status = body(lease.workspace());
         host->NoteIfReplaced(status);
@@ -400,10 +400,10 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   if (status.ok()) {
     talk.Say(fmt::format("listening on http://127.0.0.1:{}", server->port()));
     talk.Say(fmt::format("iceberg REST catalog at http://127.0.0.1:{}/iceberg", server->port()));
-    engine::NoteAddress(root, fmt::format("http://127.0.0.1:{}", server->port()))
+    work::NoteAddress(root, fmt::format("http://127.0.0.1:{}", server->port()))
         .Ignore("verbs then say the default address");
     WaitForSignal();
-    engine::NoteAddress(root, "").Ignore("the next daemon writes it anew");
+    work::NoteAddress(root, "").Ignore("the next daemon writes it anew");
     talk.Say("stopping: finishing the unit at hand");
   }
   watch.reset();

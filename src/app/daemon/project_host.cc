@@ -8,8 +8,8 @@
 #include <thread>
 #include <utility>
 
-#include "work/workspace/cache_damage.h"
 #include "work/serving/predictions.h"
+#include "work/workspace/cache_damage.h"
 
 namespace weirhouse::daemon {
 namespace {
@@ -26,17 +26,16 @@ std::pair<std::uint64_t, std::uint64_t> FolderAt(const std::string& path) {
 
 Result<std::unique_ptr<ProjectHost>> ProjectHost::Open(const std::string& root,
                                                        const std::string& profile, Say say) {
-  WEIRHOUSE_TRY(auto project, engine::LoadProject(root, profile));
+  WEIRHOUSE_TRY(auto project, work::LoadProject(root, profile));
   std::unique_ptr<ProjectHost> host(new ProjectHost(root, profile, std::move(say)));
   WEIRHOUSE_TRY_STATUS(host->OpenWith(std::move(project)));
   return host;
 }
 
 Status ProjectHost::OpenWith(ProjectPtr project) {
-  WEIRHOUSE_TRY(auto workspace,
-                engine::Workspace::Open(std::move(project), engine::Access::kWrite));
-  auto predictions = std::make_unique<engine::PredictionService>(*workspace);
-  const std::string mended = engine::TakeMendedLine(workspace->state_folder());
+  WEIRHOUSE_TRY(auto workspace, work::Workspace::Open(std::move(project), work::Access::kWrite));
+  auto predictions = std::make_unique<work::PredictionService>(*workspace);
+  const std::string mended = work::TakeMendedLine(workspace->state_folder());
   if (!mended.empty()) say_(mended);
   folder_ = FolderAt(workspace->state_folder());
   workspace_ = std::move(workspace);
@@ -68,7 +67,7 @@ Result<ProjectHost::Lease> ProjectHost::Take() {
 }
 
 Status ProjectHost::Refresh() {
-  WEIRHOUSE_TRY(auto project, engine::LoadProject(root_, profile_));
+  WEIRHOUSE_TRY(auto project, work::LoadProject(root_, profile_));
   const std::unique_lock lock(mutex_);
   if (workspace_ != nullptr && workspace_->project().code == project->code) return Status();
   return Reopen(project);
@@ -92,13 +91,13 @@ Status ProjectHost::Renew() {
   const std::unique_lock lock(mutex_);
   ProjectPtr project = workspace_ == nullptr ? nullptr : workspace_->shared_project();
   if (project == nullptr) {
-    WEIRHOUSE_TRY(project, engine::LoadProject(root_, profile_));
+    WEIRHOUSE_TRY(project, work::LoadProject(root_, profile_));
   }
   return Reopen(project);
 }
 
 void ProjectHost::NoteDamage(const Status& damage) {
-  engine::NoteCacheDamage(root_ + "/.weirhouse", damage)
+  work::NoteCacheDamage(root_ + "/.weirhouse", damage)
       .Ignore("whoever comes upon it next notes it");
   AskForMending();
 }

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "ground/base/status.h"
 #include "app/command/host_verb.h"
-#include "work/training/modeling.h"
+#include "ground/base/status.h"
 #include "work/serving/predictions.h"
+#include "work/training/modeling.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::daemon {
@@ -21,7 +21,7 @@ namespace weirhouse::daemon {
 class ProjectHost {
  public:
   using Say = std::function<void(std::string_view line)>;
-  // Takes the project's lock. Errors as engine::LoadProject and Workspace::Open. `say` is told of a
+  // Takes the project's lock. Errors as work::LoadProject and Workspace::Open. `say` is told of a
   // cache that was damaged; from any thread.
   static Result<std::unique_ptr<ProjectHost>> Open(const std::string& root,
                                                    const std::string& profile, Say say);
@@ -29,8 +29,8 @@ class ProjectHost {
   class Lease {
    public:
     command::Host* host() { return &host_; }
-    engine::Workspace& workspace() { return *host_.workspace; }
-    engine::PredictionService& predictions() { return *host_.predictions; }
+    work::Workspace& workspace() { return *host_.workspace; }
+    work::PredictionService& predictions() { return *host_.predictions; }
 
    private:
     friend class ProjectHost;
@@ -68,7 +68,7 @@ class ProjectHost {
  private:
   ProjectHost(std::string root, std::string profile, Say say)
       : root_(std::move(root)), profile_(std::move(profile)), say_(std::move(say)) {}
-  using ProjectPtr = std::shared_ptr<const engine::ProjectDefinition>;
+  using ProjectPtr = std::shared_ptr<const work::ProjectDefinition>;
   Status OpenWith(ProjectPtr project);
   // With mutex_ held alone.
   Status Reopen(const ProjectPtr& project);
@@ -81,8 +81,8 @@ class ProjectHost {
   std::atomic<bool> asked_{false};
   std::shared_mutex mutex_;
   Status closed_;                                   // why there is no workspace; guarded by mutex_
-  std::unique_ptr<engine::Workspace> workspace_;    // guarded by mutex_
+  std::unique_ptr<work::Workspace> workspace_;      // guarded by mutex_
   std::pair<std::uint64_t, std::uint64_t> folder_;  // its state folder's; guarded by mutex_
-  std::unique_ptr<engine::PredictionService> predictions_;  // guarded by mutex_
+  std::unique_ptr<work::PredictionService> predictions_;  // guarded by mutex_
 };
 }  // namespace weirhouse::daemon

@@ -7,13 +7,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "ground/base/text.h"
 #include "app/command/print/listing.h"
 #include "app/command/sent_object.h"
-#include "work/workspace/cache_damage.h"
-#include "work/serving/online.h"
+#include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/policy/token.h"
+#include "work/serving/online.h"
+#include "work/workspace/cache_damage.h"
 
 namespace weirhouse::daemon {
 namespace {
@@ -64,7 +64,7 @@ int StatusOfExit(int code) {
 // Where the cache is damaged, those who only read have it mended and are asked to come again.
 HttpResponse Refused(ProjectHost& host, const Status& status) {
   host.NoteIfReplaced(status);
-  if (!engine::IsCacheDamage(status)) return ErrorResponse(status);
+  if (!work::IsCacheDamage(status)) return ErrorResponse(status);
   host.NoteDamage(status);
   return ErrorResponse(Status(Code::kUnavailable, status.message())
                            .WithError(status.error_code())
@@ -113,17 +113,17 @@ Status Unusable(std::string message) {
 }
 
 // "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
-Result<std::string> SelectorOf(engine::Workspace& workspace, const std::string& text) {
+Result<std::string> SelectorOf(work::Workspace& workspace, const std::string& text) {
   if (text.find(':') != std::string::npos) return text;
   WEIRHOUSE_TRY(const feature::FeatureView* view,
                 feature::FindView(workspace.project().views, text));
   return view->id() + ":*";
 }
 
-HttpResponse AnswerFeatures(ProjectHost& host, engine::Workspace& workspace,
+HttpResponse AnswerFeatures(ProjectHost& host, work::Workspace& workspace,
                             const std::vector<std::string>& wanted, json fields,
                             std::map<std::string, std::string> texts, const json& at) {
-  engine::OnlineRequest request;
+  work::OnlineRequest request;
   request.texts = std::move(texts);
   for (const std::string& text : wanted) {
     auto selector = SelectorOf(workspace, text);
@@ -139,9 +139,9 @@ HttpResponse AnswerFeatures(ProjectHost& host, engine::Workspace& workspace,
   auto time = TimeOf(at);
   if (!time.ok()) return ErrorResponse(time.status());
   request.at = *time;
-  const auto vector = engine::OnlineFeatures(workspace, request);
+  const auto vector = work::OnlineFeatures(workspace, request);
   if (!vector.ok()) return Refused(host, vector.status());
-  json answer = engine::ToJson(*vector);
+  json answer = work::ToJson(*vector);
   answer["schema_version"] = 1;
   return http::JsonResponse(200, command::Dump(answer));
 }
@@ -342,7 +342,7 @@ http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token) {
   };
   auto lease = host.Take();
   if (!lease.ok()) return unknown(lease.status());
-  engine::Workspace& workspace = lease->workspace();
+  work::Workspace& workspace = lease->workspace();
   const auto kept = workspace.catalog().Setting("token_sha256");
   if (!kept.ok()) return unknown(kept.status());
   Digest digest;

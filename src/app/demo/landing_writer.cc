@@ -22,7 +22,7 @@ Status NotWritten(const std::string& path, const std::string& why) {
 }  // namespace
 
 Result<bool> LandFile(const std::string& path, std::string_view bytes) {
-  storage::Disk& disk = storage::LocalDisk();
+  platform::Disk& disk = platform::LocalDisk();
   const auto there = disk.Stat(path);
   if (there.ok() && there->size_bytes == static_cast<std::int64_t>(bytes.size())) {
     const auto old = disk.Read(path);

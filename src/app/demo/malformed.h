@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ground/base/random.h"
 #include "app/demo/replay.h"
+#include "ground/base/random.h"
 
 namespace weirhouse::demo {
 

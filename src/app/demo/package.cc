@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "ground/base/environment.h"
-#include "ground/platform/process/child.h"
 #include "ground/platform/io/disk.h"
+#include "ground/platform/process/child.h"
 
 namespace weirhouse::demo {
 namespace {
@@ -29,21 +29,21 @@ Result<std::string> FindPackage() {
   const std::string named = ProcessEnvironment("WEIRHOUSE_PYTHON").value_or("");
   const std::string python = named.empty() ? "python3" : named;
   std::string folder;
-  model::ChildCommand command;
+  platform::ChildCommand command;
   command.argv = {python, "-c", std::string(kFindScript)};
   command.folder = "/";
-  command.environment = model::ChildEnvironment();
+  command.environment = platform::ChildEnvironment();
   command.limits.wall_time = std::chrono::seconds(30);
   command.on_line = [&folder](std::string_view line) { folder = std::string(line); };
-  const auto exit = model::RunChild(std::move(command));
+  const auto exit = platform::RunChild(std::move(command));
   if (!exit.ok()) return PackageMissing(python, exit.status().message());
-  if (!exit->ok()) return PackageMissing(python, "the interpreter " + model::Describe(*exit));
+  if (!exit->ok()) return PackageMissing(python, "the interpreter " + platform::Describe(*exit));
   if (folder.empty()) return PackageMissing(python, "it knows no such package");
   return folder;
 }
 
 Result<std::string> ReadPackageFile(const std::string& package, std::string_view name) {
-  auto bytes = storage::LocalDisk().Read(fmt::format("{}/{}", package, name));
+  auto bytes = platform::LocalDisk().Read(fmt::format("{}/{}", package, name));
   if (bytes.ok()) return bytes;
   return Status(Code::kUnavailable, fmt::format("could not read the example's data: {}/{}: {}",
                                                 package, name, bytes.status().message()))

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "app/demo/package.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
-#include "app/demo/package.h"
 
 namespace weirhouse::demo {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "app/demo/replay.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
-#include "app/demo/replay.h"
 #include "ground/platform/sql/sql.h"
 
 namespace weirhouse::demo {
@@ -152,12 +152,12 @@ Period WholeYear() { return {DaysFromCivil(2013, 1, 1), DaysFromCivil(2014, 1, 1
 Result<std::shared_ptr<const Flights>> LoadFlights(const std::string& flights_csv,
                                                    const std::string& package,
                                                    const Period& period) {
-  storage::SqlOptions options;
+  platform::SqlOptions options;
   options.locked = false;  // reads the package's files; the SQL is ours
   options.memory_limit_mb = 1024;
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
-                storage::SqlEngine::Open(options));
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlEngine> engine,
+                platform::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, engine->Connect());
   auto rows = session->Query(fmt::format(
       kFlightsSql, fmt::arg("flights", QuoteLiteral(flights_csv)),
       fmt::arg("airports", QuoteLiteral(package + "/airports.csv")),

@@ -263,7 +263,7 @@ int CommitsInLog(const std::string& path) {
 class WaitingTogether {
  public:
   explicit WaitingTogether(const std::string& path) {
-    auto opened = storage::Sqlite::Open(path, /*read_only=*/false);
+    auto opened = platform::Sqlite::Open(path, /*read_only=*/false);
     EXPECT_OK(opened);
     blocker_ = std::move(opened).value();
     EXPECT_OK(blocker_->Begin());
@@ -283,7 +283,7 @@ class WaitingTogether {
   }
 
  private:
-  std::unique_ptr<storage::Sqlite> blocker_;
+  std::unique_ptr<platform::Sqlite> blocker_;
   std::deque<Result<CommitAnswer>> answers_;  // which keeps its elements where they are
   std::vector<std::thread> threads_;
 };
@@ -370,7 +370,7 @@ TEST(OpenSqliteCatalog, KeepsTheChainOfACatalogFromBeforeNamesWereRecorded) {
     ASSERT_OK((*catalog)->Commit(FullOf(run, std::nullopt, "m1.json")));
   }
   {
-    auto db = storage::Sqlite::Open(path, false);
+    auto db = platform::Sqlite::Open(path, false);
     ASSERT_OK(db);
     // What migrations 4 and later added is taken away, and what they took away put back.
     ASSERT_OK((*db)->Script(
@@ -404,7 +404,7 @@ TEST(OpenSqliteCatalog, RefusesAFileFromANewerProgram) {
   const std::string path = scratch / "catalog.db";
   ASSERT_OK(OpenSqliteCatalog(path));
   {
-    auto db = storage::Sqlite::Open(path, false);
+    auto db = platform::Sqlite::Open(path, false);
     ASSERT_OK(db);
     ASSERT_OK((*db)->Script("INSERT INTO migration VALUES (99, 'later', 0)"));
   }
@@ -419,7 +419,7 @@ TEST(OpenSqliteCatalog, BringsAnOlderFileUpToDateAndRefusesItForReading) {
   const testing::ScratchFolder scratch;
   const std::string path = scratch / "catalog.db";
   {
-    auto db = storage::Sqlite::Open(path, false);
+    auto db = platform::Sqlite::Open(path, false);
     ASSERT_OK(db);
     ASSERT_OK(
         (*db)->Script("CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT "

@@ -20,7 +20,7 @@ class SqlitePlace : public CatalogPlace {
     return OpenSqliteCatalog(scratch_ / "catalog.db", {.claim = true, .clock = &clock});
   }
   void Edit(const std::string& sql) override {
-    auto db = storage::Sqlite::Open(scratch_ / "catalog.db", /*read_only=*/false);
+    auto db = platform::Sqlite::Open(scratch_ / "catalog.db", /*read_only=*/false);
     ASSERT_OK(db);
     ASSERT_OK((*db)->Script(sql));
   }
@@ -53,7 +53,7 @@ class SchemaPool {
     EXPECT_OK(
         db->Each("SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND "
                  "table_type = 'BASE TABLE'",
-                 {pristine_}, [&](const storage::DatabaseRow& row) {
+                 {pristine_}, [&](const platform::DatabaseRow& row) {
                    sql += fmt::format("DELETE FROM {0}; INSERT INTO {0} SELECT * FROM {1}.{0};",
                                       row.Text(0), pristine_);
                    return Status::Ok();
@@ -61,9 +61,9 @@ class SchemaPool {
     EXPECT_OK(db->Script(sql + "COMMIT"));
     free_.push_back(schema);
   }
-  static std::unique_ptr<storage::Database> Open(const std::string& schema) {
-    const auto address = ValueOf(storage::ParsePostgresUrl(ServerUrl(), schema));
-    return ValueOf(storage::Postgres::Open(address, /*read_only=*/false));
+  static std::unique_ptr<platform::Database> Open(const std::string& schema) {
+    const auto address = ValueOf(platform::ParsePostgresUrl(ServerUrl(), schema));
+    return ValueOf(platform::Postgres::Open(address, /*read_only=*/false));
   }
   static void Script(const std::string& schema, const std::string& sql) {
     EXPECT_OK(Open(schema)->Script(sql));

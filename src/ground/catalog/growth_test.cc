@@ -76,9 +76,9 @@ struct GrowthTest : ::testing::Test {
   }
 
   std::int64_t StepsOf(const std::function<void()>& work) {
-    const std::int64_t before = storage::Sqlite::Steps();
+    const std::int64_t before = platform::Sqlite::Steps();
     work();
-    return storage::Sqlite::Steps() - before;
+    return platform::Sqlite::Steps() - before;
   }
   // Of a batch and its reads, after `batches` of them.
   std::int64_t StepsAfter(int batches) {

@@ -9,7 +9,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 class PythonTest : public TableTest {
  protected:
@@ -33,4 +33,4 @@ class PythonTest : public TableTest {
  private:
   inline static const std::string kPython = testing::SourceFolder() + "/.deps/venv/bin/python";
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,9 +6,9 @@
 // catalog.
 #pragma once
 
-#include "ground/iceberg/write/compaction.h"
-#include "ground/iceberg/read/history.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/read/history.h"
 #include "ground/iceberg/read/row_digest.h"
 #include "ground/iceberg/read/scan.h"
+#include "ground/iceberg/write/compaction.h"
 #include "ground/iceberg/write/stage.h"

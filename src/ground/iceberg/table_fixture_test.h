@@ -10,7 +10,7 @@
 #include "ground/iceberg/table.h"
 #include "testing/testing.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 using testing::RowsAsJson;
 using testing::TableOf;
@@ -26,7 +26,7 @@ class TableTest : public ::testing::Test {
  protected:
   void TearDown() override { ClearTableCaches(); }
 
-  storage::Disk& disk() { return storage::LocalDisk(); }
+  platform::Disk& disk() { return platform::LocalDisk(); }
   ProcessTime now() const { return now_; }
 
   TablePtr NewFlights(const std::vector<std::string>& partitioning = {"month(at)"},
@@ -103,4 +103,4 @@ class TableTest : public ::testing::Test {
   SeededRandom random_{7};
   ProcessTime now_ = ProcessTimeOfMicros(1'388'534'400'000'000);
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

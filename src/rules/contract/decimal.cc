@@ -10,7 +10,7 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::int64_t kExponentMax = 1'000'000'000;  // far beyond the digits of any record
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDecimalDigit(char c) { return c >= '0' && c <= '9'; }
 
 // A JSON number by its significant digits: ±0.d₁d₂…dₙ · 10^exponent with d₁ and dₙ not 0. Views
 // the text.
@@ -60,7 +60,7 @@ bool IsJsonNumber(std::string_view text) {
   std::size_t at = 0;
   const auto digits = [&] {
     const std::size_t begin = at;
-    while (at < text.size() && IsDigit(text[at])) ++at;
+    while (at < text.size() && IsDecimalDigit(text[at])) ++at;
     return at - begin;
   };
   if (at < text.size() && text[at] == '-') ++at;

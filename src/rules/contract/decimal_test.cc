@@ -44,7 +44,7 @@ std::vector<std::string> Values(const Decoded& decoded, int column = 0) {
     values.push_back(rows.column(column)->GetScalar(i).ValueOrDie()->ToString());
   return values;
 }
-std::vector<std::string> Reasons(const Decoded& decoded) {
+std::vector<std::string> ReasonsOf(const Decoded& decoded) {
   std::vector<std::string> reasons;
   for (const QuarantinedRecord& record : decoded.quarantined)
     reasons.push_back(record.violations.front().Reason());
@@ -77,7 +77,7 @@ TEST(Decimal, IsReadFromItsDigitsAndNeverThroughADouble) {
                                            "1E-10"};
   for (const Decoded& decoded :
        {DecodeAll(contract, json), DecodeAll(contract, csv, RecordFormat::kCsv)}) {
-    EXPECT_THAT(Reasons(decoded), IsEmpty());
+    EXPECT_THAT(ReasonsOf(decoded), IsEmpty());
     EXPECT_EQ(Values(decoded), wanted);
     EXPECT_EQ(decoded.rows->schema()->field(0)->type()->ToString(), "decimal128(38, 10)");
   }
@@ -92,7 +92,7 @@ TEST(Decimal, IsNeverRoundedToFit) {
   EXPECT_THAT(Values(decoded), ElementsAre("999.99", "1.10", "0.00"));
   const std::string range =
       "WH1213 v out of range, expected a number that DECIMAL(5,2) holds whole";
-  EXPECT_THAT(Reasons(decoded),
+  EXPECT_THAT(ReasonsOf(decoded),
               ElementsAre(range, range, range, "WH1202 v not of type number", range));
 }
 
@@ -144,7 +144,7 @@ TEST(Decimal, TakesDefaultsAndValidValuesExactly) {
                  "drop");
   const Decoded decoded = DecodeAll(contract, "{}\n{\"v\":1.1}\n{\"v\":12345678901234567.89}\n");
   EXPECT_THAT(Values(decoded), ElementsAre("12345678901234567.891", "1.100"));
-  EXPECT_THAT(Reasons(decoded), ElementsAre("WH1207 v not one of 12345678901234567.891, 1.10"));
+  EXPECT_THAT(ReasonsOf(decoded), ElementsAre("WH1207 v not one of 12345678901234567.891, 1.10"));
   EXPECT_EQ(ParseContract(contract->ToJson(), "again")->digest(), contract->digest());
 }
 
@@ -237,15 +237,15 @@ TEST(DecodeNumbers, AnUndeclaredNumberIsKeptAsItWasWrittenOrDropped) {
       "{\"a\":1,\"x\":18446744073709551616}\n{\"a\":2,\"x\":{\"y\":[1e400,1.10,1e2,-0.0]}}\n"
       "{\"a\":3,\"x\":-1e999999}\n";
   const Decoded dropped = DecodeAll(WithFields(field, "drop"), text);
-  EXPECT_THAT(Reasons(dropped), IsEmpty());
+  EXPECT_THAT(ReasonsOf(dropped), IsEmpty());
   EXPECT_EQ(dropped.rows->num_rows(), 3);
   const Decoded kept = DecodeAll(WithFields(field, "keep"), text);
-  EXPECT_THAT(Reasons(kept), IsEmpty());
+  EXPECT_THAT(ReasonsOf(kept), IsEmpty());
   EXPECT_THAT(Values(kept, 3),
               ElementsAre(R"({"x":18446744073709551616})", R"({"x":{"y":[1e400,1.10,1e2,-0.0]}})",
                           R"({"x":-1e999999})"));
   const Decoded refused = DecodeAll(WithFields(field, "quarantine"), text);
-  EXPECT_THAT(Reasons(refused), ::testing::Each("WH1214 x unknown to the contract"));
+  EXPECT_THAT(ReasonsOf(refused), ::testing::Each("WH1214 x unknown to the contract"));
 }
 
 TEST(LocateRecords, FindsSeveralInOnePassWithTheirLines) {

@@ -37,7 +37,7 @@ T GetLittleEndian(std::string_view bytes) {
 }
 }  // namespace
 
-Result<std::unique_ptr<ScoreChannel>> ScoreChannel::Start(ChildCommand command,
+Result<std::unique_ptr<ScoreChannel>> ScoreChannel::Start(platform::ChildCommand command,
                                                           int stop_descriptor) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -46,7 +46,7 @@ Result<std::unique_ptr<ScoreChannel>> ScoreChannel::Start(ChildCommand command,
         .WithError("WH5007");
   }
   command.descriptors = {{ends[1], kChildDescriptor}};
-  auto child = ChildProcess::Start(std::move(command));
+  auto child = platform::ChildProcess::Start(std::move(command));
   close(ends[1]);
   if (!child.ok()) {
     close(ends[0]);

@@ -30,7 +30,8 @@ class ScoreChannel {
 
   // Starts `command` with the other end of a socket pair as descriptor 3. `stop_descriptor` becomes
   // readable when waiting must end.
-  static Result<std::unique_ptr<ScoreChannel>> Start(ChildCommand command, int stop_descriptor);
+  static Result<std::unique_ptr<ScoreChannel>> Start(platform::ChildCommand command,
+                                                     int stop_descriptor);
   ~ScoreChannel();
   ScoreChannel(const ScoreChannel&) = delete;
   ScoreChannel& operator=(const ScoreChannel&) = delete;
@@ -40,17 +41,17 @@ class ScoreChannel {
   Outcome Send(const Frame& frame, std::chrono::nanoseconds deadline);
   Outcome Receive(Frame* frame, std::chrono::nanoseconds deadline);
 
-  ChildProcess& child() { return *child_; }
+  platform::ChildProcess& child() { return *child_; }
   int descriptor() const { return descriptor_; }
 
  private:
-  ScoreChannel(std::unique_ptr<ChildProcess> child, int descriptor, int stop_descriptor)
+  ScoreChannel(std::unique_ptr<platform::ChildProcess> child, int descriptor, int stop_descriptor)
       : child_(std::move(child)), descriptor_(descriptor), stop_descriptor_(stop_descriptor) {}
   Outcome Await(short events, std::chrono::nanoseconds deadline);
   Outcome SendAll(std::string_view bytes, std::chrono::nanoseconds deadline);
   Outcome ReceiveAll(std::string* bytes, std::size_t size, std::chrono::nanoseconds deadline);
 
-  std::unique_ptr<ChildProcess> child_;
+  std::unique_ptr<platform::ChildProcess> child_;
   int descriptor_;
   int stop_descriptor_;
 };

@@ -157,26 +157,26 @@ Status Scorer::Impl::Lost(ScoreChannel::Outcome outcome, milliseconds allowed,
   }
   // It may live on: having closed the socket, or written to it what nobody can read.
   if (!channel->child().Ended()) channel->child().Kill();
-  const ChildExit exit = channel->child().Finish();
+  const platform::ChildExit exit = channel->child().Finish();
   std::string said;
   for (const std::string& line : exit.last_lines) said += "\n  " + EscapeControl(line);
   return Drop(
       Status(Code::kUnavailable,
              fmt::format("the process of model \"{}\" {} during {}{}", options.model,
                          outcome == ScoreChannel::Outcome::kGarbled ? "sent what is no answer"
-                                                                    : Describe(exit),
+                                                                    : platform::Describe(exit),
                          what, said))
           .WithError("WH5013")
           .WithHint(hint));
 }
 
 Status Scorer::Impl::Load() {
-  ChildCommand command;
+  platform::ChildCommand command;
   command.argv = {python,         "-m",          "weirhouse._score_child",
                   "--descriptor", "3",           "--script",
                   options.script, "--artifacts", options.artifacts_folder};
   command.folder = options.project_folder;
-  command.environment = ChildEnvironment(options.environment);
+  command.environment = platform::ChildEnvironment(options.environment);
   command.environment["PYTHONUNBUFFERED"] = "1";
   command.environment["PYTHONDONTWRITEBYTECODE"] = "1";
   command.limits.file_bytes_max = std::int64_t{1} << 30;  // scoring has little to write

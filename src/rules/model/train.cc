@@ -26,7 +26,7 @@ std::string Absolute(const fs::path& path) {
   return (error ? path : absolute).lexically_normal().string();
 }
 
-Result<Digest> HashFile(const fs::path& path) {
+Result<Digest> HashArtifact(const fs::path& path) {
   if (const std::optional<Digest> digest = DigestOfFile(path)) return *digest;
   return Status(Code::kUnavailable, fmt::format("could not read \"{}\"", path.string()))
       .WithError("WH5004");
@@ -39,7 +39,7 @@ Status UnusableArtifacts(std::string why) {
 }
 
 // Clears what an earlier attempt left. A folder that no attempt of ours made is never touched.
-Status PrepareFolder(storage::Disk& disk, const std::string& folder) {
+Status PrepareFolder(platform::Disk& disk, const std::string& folder) {
   std::error_code error;
   if (fs::exists(folder, error)) {
     if (!fs::is_empty(folder, error) && !fs::exists(fs::path(folder) / "job.json", error)) {
@@ -86,8 +86,8 @@ nlohmann::json DescribeJob(const TrainingJob& job, const nlohmann::json& paramet
             {"digest", set.digest.ToHex()}}}};
 }
 
-Result<nlohmann::json> ReadReport(storage::Disk& disk, const std::string& path) {
-  WEIRHOUSE_TRY(const storage::FileInfo info, disk.Stat(path));
+Result<nlohmann::json> ReadReport(platform::Disk& disk, const std::string& path) {
+  WEIRHOUSE_TRY(const platform::FileInfo info, disk.Stat(path));
   const auto refuse = [&path](std::string_view why) {
     return Status(Code::kInvalidInput, fmt::format("could not read \"{}\": {}", path, why))
         .WithError("WH5006");
@@ -102,7 +102,7 @@ Result<nlohmann::json> ReadReport(storage::Disk& disk, const std::string& path) 
 
 // The environment as the command's side wrote it, with what we know ourselves: a command that never
 // calls current_job still has its interpreter, its packages and its script recorded.
-nlohmann::json RecordedEnvironment(storage::Disk& disk, const TrainingJob& job,
+nlohmann::json RecordedEnvironment(platform::Disk& disk, const TrainingJob& job,
                                    const nlohmann::json& asked,
                                    const std::map<std::string, std::string>& scripts,
                                    const std::map<std::string, std::string>& variables,
@@ -117,11 +117,12 @@ nlohmann::json RecordedEnvironment(storage::Disk& disk, const TrainingJob& job,
   environment["command"] = job.definition.command;
   environment["folder"] = Absolute(job.project_folder);
   environment["processors"] = job.processors_max > 0
-                                  ? std::min(job.processors_max, UsableProcessors())
-                                  : UsableProcessors();
+                                  ? std::min(job.processors_max, platform::UsableProcessors())
+                                  : platform::UsableProcessors();
   auto& recorded = environment["variables"];
   recorded = nlohmann::json::object();
-  for (const auto& [name, value] : ChildEnvironment()) recorded[name] = variables.at(name);
+  for (const auto& [name, value] : platform::ChildEnvironment())
+    recorded[name] = variables.at(name);
   if (!environment["scripts"].is_object()) environment["scripts"] = nlohmann::json::object();
   for (const auto& [path, digest] : scripts) environment["scripts"][path] = digest;
   return environment;
@@ -129,7 +130,7 @@ nlohmann::json RecordedEnvironment(storage::Disk& disk, const TrainingJob& job,
 
 // What the interpreter is and where it looks for packages, before any script of the project could
 // change that. An object without "folders" where it could not be asked.
-nlohmann::json AskInterpreter(storage::Disk& disk, const std::string& python,
+nlohmann::json AskInterpreter(platform::Disk& disk, const std::string& python,
                               const std::string& folder,
                               const std::map<std::string, std::string>& variables,
                               const std::string& answer) {
@@ -148,12 +149,12 @@ with open(sys.argv[1], "w") as file:
                "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
                "packages": packages, "sites": sites, "folders": [f for f in folders if f]}, file)
 )";
-  ChildCommand command;
+  platform::ChildCommand command;
   command.argv = {python, "-c", kQuestion, answer};
   command.folder = folder;
   command.environment = variables;
   command.limits.wall_time = std::chrono::seconds(60);
-  const auto exit = RunChild(std::move(command));
+  const auto exit = platform::RunChild(std::move(command));
   if (exit.ok() && exit->ok()) {
     if (auto report = ReadReport(disk, answer); report.ok()) return std::move(report).value();
   }
@@ -161,7 +162,7 @@ with open(sys.argv[1], "w") as file:
 }
 
 // What the command's processes told that they opened, against what it was given.
-nlohmann::json JudgeOpened(storage::Disk& disk, const TrainingJob& job, const std::string& told,
+nlohmann::json JudgeOpened(platform::Disk& disk, const TrainingJob& job, const std::string& told,
                            const nlohmann::json& asked) {
   Given given;
   given.project_folder = job.project_folder;
@@ -193,20 +194,20 @@ Result<std::map<std::string, std::string>> HashScripts(const TrainingJob& job) {
     const fs::path path = fs::path(job.project_folder) / word;
     std::error_code error;
     if (fs::path(word).is_absolute() || !fs::is_regular_file(path, error)) continue;
-    WEIRHOUSE_TRY(const Digest digest, HashFile(path));
+    WEIRHOUSE_TRY(const Digest digest, HashArtifact(path));
     scripts[word] = digest.ToHex();
   }
   return scripts;
 }
 
-Status JudgeExit(const TrainingJob& job, const ChildExit& exit) {
+Status JudgeExit(const TrainingJob& job, const platform::ChildExit& exit) {
   if (exit.ok()) return Status();
   std::string said;
   for (const std::string& line : exit.last_lines) said += "\n  " + EscapeControl(line);
-  const bool late = exit.reason == ChildExit::Reason::kTimedOut;
+  const bool late = exit.reason == platform::ChildExit::Reason::kTimedOut;
   return Status(Code::kInvalidInput,
                 fmt::format("training of model \"{}\" failed: \"{}\" {}{}", job.definition.name,
-                            Join(job.definition.command, " "), Describe(exit), said))
+                            Join(job.definition.command, " "), platform::Describe(exit), said))
       .WithError(late ? "WH5003" : "WH5002")
       .WithHint(fmt::format("its whole output: {}/train.log", job.output_folder));
 }
@@ -216,7 +217,7 @@ Result<std::string> ResolvePython(const std::string& choice) {
   std::string program = choice;
   if (program.empty()) program = ProcessEnvironment("WEIRHOUSE_PYTHON").value_or("");
   if (program.empty()) program = "python3";
-  const std::string path = FindProgram(program, ChildEnvironment()["PATH"]);
+  const std::string path = platform::FindProgram(program, platform::ChildEnvironment()["PATH"]);
   if (path.empty()) {
     return Status(Code::kInvalidInput, fmt::format("there is no Python at \"{}\"", program))
         .WithError("WH5007")
@@ -249,7 +250,7 @@ Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bo
       .WithHint("look at the training data and parameters, or change the bound in models/");
 }
 
-Result<std::map<std::string, double>> ReadMetrics(storage::Disk& disk,
+Result<std::map<std::string, double>> ReadMetrics(platform::Disk& disk,
                                                   const std::string& job_folder) {
   const std::string path = job_folder + "/metrics.json";
   std::map<std::string, double> metrics;
@@ -289,7 +290,7 @@ Result<std::vector<Artifact>> ListArtifacts(const std::string& folder) {
       return UnusableArtifacts(fmt::format("\"{}\" is no plain name", EscapeControl(name)));
     if (artifacts.size() == kArtifactsMax)
       return UnusableArtifacts(fmt::format("more than {} files", kArtifactsMax));
-    WEIRHOUSE_TRY(const Digest digest, HashFile(entries->path()));
+    WEIRHOUSE_TRY(const Digest digest, HashArtifact(entries->path()));
     artifacts.push_back({name, digest, static_cast<std::int64_t>(entries->file_size(error))});
   }
   if (error) return UnusableArtifacts(fmt::format("{}: {}", folder, error.message()));
@@ -313,14 +314,14 @@ Digest ModelDigest(const std::vector<Artifact>& artifacts) {
 
 namespace {
 // The command as it is started: its interpreter, its variables, its limits, and who tells of it.
-ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
-                       const std::string& python) {
-  ChildCommand command;
+platform::ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
+                                 const std::string& python) {
+  platform::ChildCommand command;
   command.argv = job.definition.command;
   WEIRHOUSE_CHECK(!command.argv.empty());
   if (command.argv[0] == "python" || command.argv[0] == "python3") command.argv[0] = python;
   command.folder = job.project_folder;
-  command.environment = ChildEnvironment(job.environment);
+  command.environment = platform::ChildEnvironment(job.environment);
   command.environment["WEIRHOUSE_JOB"] = job_folder;
   command.environment["PYTHONUNBUFFERED"] = "1";         // progress comes as it is printed
   command.environment["PYTHONDONTWRITEBYTECODE"] = "1";  // the project stays as it was
@@ -346,7 +347,7 @@ Status RequireInputsUnchanged(const TrainingJob& job, const TrainingOutcome& out
 }
 }  // namespace
 
-Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job) {
+Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job) {
   const nlohmann::json& parameters =
       job.parameters.is_null() ? job.definition.params : job.parameters;
   WEIRHOUSE_TRY(const std::string python, ResolvePython(job.python));
@@ -355,7 +356,7 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
   WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
   WEIRHOUSE_TRY_STATUS(PrepareFolder(disk, job.output_folder));
   const std::string job_folder = Absolute(job.output_folder);
-  ChildCommand command = CommandOf(job, job_folder, python);
+  platform::ChildCommand command = CommandOf(job, job_folder, python);
   const auto variables = command.environment;
 
   // First of all: by job.json a folder is known as ours.
@@ -373,7 +374,7 @@ Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job)
     command.environment["WEIRHOUSE_OPENED"] = job_folder + "/opened";
   }
 
-  WEIRHOUSE_TRY(outcome.exit, RunChild(std::move(command)));
+  WEIRHOUSE_TRY(outcome.exit, platform::RunChild(std::move(command)));
   WEIRHOUSE_TRY_STATUS(JudgeExit(job, outcome.exit));
   WEIRHOUSE_TRY(outcome.artifacts, ListArtifacts(job_folder + "/model"));
   if (outcome.artifacts.empty()) return UnusableArtifacts("there are none");

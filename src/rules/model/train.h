@@ -22,9 +22,9 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
+#include "ground/platform/io/disk.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/definition.h"
-#include "ground/platform/io/disk.h"
 
 namespace weirhouse::model {
 
@@ -73,7 +73,7 @@ struct TrainingOutcome {
   // sha256}, "processors", "folder", and what Undeclared gives}
   nlohmann::json environment;
   std::map<std::string, std::string> inputs;  // declared path → digest, before and after the run
-  ChildExit exit;
+  platform::ChildExit exit;
 };
 
 // Runs the command and judges what it left. The artifacts are durable when it returns OK.
@@ -85,7 +85,7 @@ struct TrainingOutcome {
 //   folder
 //                  stays as it is
 //   kUnavailable   disk full, no process to be had
-Result<TrainingOutcome> RunTraining(storage::Disk& disk, const TrainingJob& job);
+Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job);
 
 // OK, or kGateFailed (WH5005) with every bound that does not hold. A metric that is missing or not
 // a finite number holds no bound.
@@ -93,7 +93,7 @@ Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bo
                     const std::map<std::string, double>& metrics);
 
 // metrics.json of a job folder; also after a kGateFailed. Values that are not finite are left out.
-Result<std::map<std::string, double>> ReadMetrics(storage::Disk& disk,
+Result<std::map<std::string, double>> ReadMetrics(platform::Disk& disk,
                                                   const std::string& job_folder);
 
 // Every file below `folder`, hashed, sorted by name. Links and special files are refused (WH5004).

@@ -12,8 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr char kVersion[] = "2012-10-17";  // of the policy language
-constexpr Role kRoles[] = {Role::kReader, Role::kWriter, Role::kMaintainer, Role::kPublisher,
-                           Role::kAdmin};
+constexpr Role kAwsRoles[] = {Role::kReader, Role::kWriter, Role::kMaintainer, Role::kPublisher,
+                              Role::kAdmin};
 constexpr std::string_view kLayers[] = {"raw",        "processed", "feature",
                                         "quarantine", "system",    "training_set"};
 
@@ -161,7 +161,7 @@ Result<std::vector<AwsPolicy>> ExportAws(const AwsOptions& options) {
   }
   std::vector<AwsPolicy> policies;
   for (const std::string& folder : folders) {
-    for (const Role role : kRoles) {
+    for (const Role role : kAwsRoles) {
       policies.push_back({fmt::format("{}{}-{}", options.name_prefix, folder, RoleName(role)),
                           folder, role, writer.Document(folder, LayerOf(folder), role)});
     }

@@ -13,12 +13,13 @@
 namespace weirhouse::policy {
 namespace {
 
-using table::Snapshot;
-using table::SnapshotRef;
-using table::TableMetadata;
+using iceberg::Snapshot;
+using iceberg::SnapshotRef;
+using iceberg::TableMetadata;
 
 // What a run view holds back lies in properties "weirhouse.staged.r12.<what>", which
-// work/foreign/run_view.h writes: "schema" is the schema id to come, "set.<key>" a property to come.
+// work/foreign/run_view.h writes: "schema" is the schema id to come, "set.<key>" a property to
+// come.
 constexpr std::string_view kStagedProperties = "weirhouse.staged.";
 constexpr std::string_view kStagingRefs = "staging-r";
 
@@ -69,7 +70,7 @@ TableMetadata AsPublished(const TableMetadata& table, RunId run) {
 
 class CommitJudge {
  public:
-  CommitJudge(storage::Disk& disk, const Warehouse& warehouse, const ProposedCommit& commit)
+  CommitJudge(platform::Disk& disk, const Warehouse& warehouse, const ProposedCommit& commit)
       : disk_(disk),
         warehouse_(warehouse),
         commit_(commit),
@@ -237,11 +238,11 @@ class CommitJudge {
                                          const auto it = place.find(snapshot.id);
                                          return it == place.end() || it->second > i;
                                        });
-      if (newer >= table::kSnapshotsKept) continue;  // every commit expires those
+      if (newer >= iceberg::kSnapshotsKept) continue;  // every commit expires those
       if (layer_ == Layer::kRaw) {
-        return OfRaw(
-            fmt::format("the commit removes snapshot {}", old[i].id.value()),
-            fmt::format("leave its snapshots alone: the last {} are kept", table::kSnapshotsKept));
+        return OfRaw(fmt::format("the commit removes snapshot {}", old[i].id.value()),
+                     fmt::format("leave its snapshots alone: the last {} are kept",
+                                 iceberg::kSnapshotsKept));
       }
       if (!powers_.maintains) {
         return RoleRefused(commit_, "expire its snapshots", "maintainer or admin");
@@ -262,29 +263,29 @@ class CommitJudge {
     for (const Snapshot* snapshot : added) {
       const Snapshot* parent = Find(snapshot->parent);
       if (parent == snapshot) return Contradiction(commit_, "a snapshot is its own parent");
-      WEIRHOUSE_TRY(const table::SnapshotChange* change, ChangeBetween(parent, *snapshot));
+      WEIRHOUSE_TRY(const iceberg::SnapshotChange* change, ChangeBetween(parent, *snapshot));
       WEIRHOUSE_TRY_STATUS(CheckFiles(*snapshot, *change));
       WEIRHOUSE_TRY_STATUS(JudgeStep(disk_, commit_, powers_, parent, *snapshot, *change));
     }
     return Status::Ok();
   }
 
-  Result<const table::SnapshotChange*> ChangeBetween(const Snapshot* base, const Snapshot& head) {
+  Result<const iceberg::SnapshotChange*> ChangeBetween(const Snapshot* base, const Snapshot& head) {
     const std::pair key{base == nullptr ? SnapshotId(0) : base->id, head.id};
     const auto it = changes_.find(key);
     if (it != changes_.end()) return &it->second;
     WEIRHOUSE_TRY(
-        table::SnapshotChange change,
-        table::CompareSnapshots(disk_, after_, base, head, OpensOnly(disk_, guard_, places_)));
+        iceberg::SnapshotChange change,
+        iceberg::CompareSnapshots(disk_, after_, base, head, OpensOnly(disk_, guard_, places_)));
     return &(changes_[key] = std::move(change));
   }
 
-  Status CheckFiles(const Snapshot& snapshot, const table::SnapshotChange& change) {
+  Status CheckFiles(const Snapshot& snapshot, const iceberg::SnapshotChange& change) {
     files_.insert(snapshot.manifest_list);
     files_.insert(change.new_manifests.begin(), change.new_manifests.end());
     for (const auto* added : {&change.added_data, &change.added_deletes}) {
       const std::string_view what = added == &change.added_data ? "data file" : "delete file";
-      for (const table::DataFile& file : *added) {
+      for (const iceberg::DataFile& file : *added) {
         if (!files_.insert(file.path).second) continue;
         WEIRHOUSE_TRY_STATUS(guard_.CheckFile(what, file.path, file.size_bytes, places_));
       }
@@ -330,7 +331,8 @@ class CommitJudge {
                       IsAncestor(*judged.before, *judged.after);
     WEIRHOUSE_TRY_STATUS(MayMove(judged, was, is));
     if (judged.after != nullptr) {
-      WEIRHOUSE_TRY(const table::SnapshotChange* change, ChangeBetween(judged.base, *judged.after));
+      WEIRHOUSE_TRY(const iceberg::SnapshotChange* change,
+                    ChangeBetween(judged.base, *judged.after));
       judged.change = *change;
     }
     judgement_.refs.push_back(std::move(judged));
@@ -420,7 +422,7 @@ class CommitJudge {
     return nullptr;
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const Warehouse& warehouse_;
   const ProposedCommit& commit_;
   const TableMetadata& after_;
@@ -430,12 +432,12 @@ class CommitJudge {
   const bool free_;
   Places places_;
   std::set<std::string> files_;
-  std::map<std::pair<SnapshotId, SnapshotId>, table::SnapshotChange> changes_;
+  std::map<std::pair<SnapshotId, SnapshotId>, iceberg::SnapshotChange> changes_;
   Judgement judgement_;
 };
 }  // namespace
 
-Result<Judgement> Judge(storage::Disk& disk, const Warehouse& warehouse,
+Result<Judgement> Judge(platform::Disk& disk, const Warehouse& warehouse,
                         const ProposedCommit& commit) {
   WEIRHOUSE_CHECK(commit.after != nullptr);
   if (commit.who == nullptr) {

@@ -7,17 +7,17 @@
 
 #include "ground/base/random.h"
 #include "ground/base/time.h"
-#include "rules/policy/policy.h"
 #include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
 #include "testing/testing.h"
 
 namespace weirhouse::policy {
 
 class JudgeTest : public ::testing::Test {
  protected:
-  void TearDown() override { table::ClearTableCaches(); }
+  void TearDown() override { iceberg::ClearTableCaches(); }
 
-  storage::Disk& disk() { return storage::LocalDisk(); }
+  platform::Disk& disk() { return platform::LocalDisk(); }
   Warehouse warehouse() const { return {scratch_ / "lake"}; }
 
   static std::shared_ptr<arrow::Schema> TripSchema() {
@@ -25,73 +25,74 @@ class JudgeTest : public ::testing::Test {
                           arrow::field("place", arrow::utf8()),
                           arrow::field("fare", arrow::float64())});
   }
-  table::TablePtr NewTable(const std::string& name) {
-    table::NewTable wanted;
+  iceberg::TablePtr NewTable(const std::string& name) {
+    iceberg::NewTable wanted;
     wanted.name = name;
     std::string folder = name;
     std::replace(folder.begin(), folder.end(), '.', '/');
     wanted.location = scratch_ / ("lake/" + folder);
-    wanted.schema = table::Schema::FromArrow(*TripSchema()).value();
+    wanted.schema = iceberg::Schema::FromArrow(*TripSchema()).value();
     ManualClock clock(now_);
     return MakeTable(wanted, random_, clock).value();
   }
-  table::StageOptions Options(const std::string& operation = "") {
+  iceberg::StageOptions Options(const std::string& operation = "") {
     now_ += std::chrono::seconds(1);
-    table::StageOptions options;
+    iceberg::StageOptions options;
     options.run_name = "r1";
     options.idempotency_key = random_.Uuid4();
     options.now = now_;
     options.operation = operation;
     return options;
   }
-  void Add(table::StagedWrite& write, const std::string& json) {
+  void Add(iceberg::StagedWrite& write, const std::string& json) {
     EXPECT_OK(write.Append(*testing::TableOf(TripSchema(), json)));
   }
-  table::TablePtr Append(const table::TablePtr& base, const std::string& json,
-                         const std::string& ref = "main") {
-    table::StageOptions options = Options();
+  iceberg::TablePtr Append(const iceberg::TablePtr& base, const std::string& json,
+                           const std::string& ref = "main") {
+    iceberg::StageOptions options = Options();
     options.ref = ref;
-    table::StagedWrite write(disk(), base, random_, options);
+    iceberg::StagedWrite write(disk(), base, random_, options);
     Add(write, json);
     return write.Finish().value().table;
   }
   // A table of two files and three rows.
-  table::TablePtr Filled(const std::string& name) {
+  iceberg::TablePtr Filled(const std::string& name) {
     return Append(Append(NewTable(name), R"([{"id":1,"place":"a"},{"id":2,"place":"b"}])"),
                   R"([{"id":3,"place":"c"}])");
   }
-  table::TablePtr DeleteRow(const table::TablePtr& base, const std::string& operation = "") {
-    table::StagedWrite write(disk(), base, random_, Options(operation));
-    EXPECT_OK(write.DeleteRows(std::vector<table::RowPosition>{{Files(base)[0], 0}}));
+  iceberg::TablePtr DeleteRow(const iceberg::TablePtr& base, const std::string& operation = "") {
+    iceberg::StagedWrite write(disk(), base, random_, Options(operation));
+    EXPECT_OK(write.DeleteRows(std::vector<iceberg::RowPosition>{{Files(base)[0], 0}}));
     return write.Finish().value().table;
   }
-  table::TablePtr RemoveFile(const table::TablePtr& base, const std::string& operation = "") {
-    table::StagedWrite write(disk(), base, random_, Options(operation));
+  iceberg::TablePtr RemoveFile(const iceberg::TablePtr& base, const std::string& operation = "") {
+    iceberg::StagedWrite write(disk(), base, random_, Options(operation));
     const std::vector<std::string> files = Files(base);
     EXPECT_OK(write.RemoveFiles(std::span(files).first(1)));
     return write.Finish().value().table;
   }
-  table::TablePtr Compact(const table::TablePtr& base) {
-    table::CompactionOptions options;
+  iceberg::TablePtr Compact(const iceberg::TablePtr& base) {
+    iceberg::CompactionOptions options;
     options.all = true;
     return StageCompaction(disk(), base, random_, Options(), options,
                            [](std::int64_t n) { return CommitSeq(n); })
         .value()
         .table;
   }
-  table::TablePtr SetRefs(const table::TablePtr& base, std::vector<table::RefChange> changes) {
+  iceberg::TablePtr SetRefs(const iceberg::TablePtr& base,
+                            std::vector<iceberg::RefChange> changes) {
     now_ += std::chrono::seconds(1);
     return StageRefs(disk(), base, random_, changes, now_).value().table;
   }
-  std::vector<std::string> Files(const table::TablePtr& table) {
+  std::vector<std::string> Files(const iceberg::TablePtr& table) {
     std::vector<std::string> files;
     const auto shares = DeletedShares(disk(), table);
     for (const auto& share : shares.value()) files.push_back(share.file.path);
     return files;
   }
   // A copy to be doctored.
-  static std::shared_ptr<table::TableMetadata> CopyOf(const table::TablePtr& table) {
-    return std::make_shared<table::TableMetadata>(*table);
+  static std::shared_ptr<iceberg::TableMetadata> CopyOf(const iceberg::TablePtr& table) {
+    return std::make_shared<iceberg::TableMetadata>(*table);
   }
 
   static Principal Who(Role role) {
@@ -109,8 +110,8 @@ class JudgeTest : public ::testing::Test {
     who.view_tables = {table};
     return who;
   }
-  Result<Judgement> Judge(const Principal& who, const table::TablePtr& before,
-                          const table::TablePtr& after) {
+  Result<Judgement> Judge(const Principal& who, const iceberg::TablePtr& before,
+                          const iceberg::TablePtr& after) {
     ProposedCommit commit;
     commit.who = &who;
     commit.table = after->name;
@@ -121,8 +122,8 @@ class JudgeTest : public ::testing::Test {
     commit.other_locations = others_;
     return policy::Judge(disk(), warehouse(), commit);
   }
-  std::string CodeOf(const Principal& who, const table::TablePtr& before,
-                     const table::TablePtr& after) {
+  std::string CodeOf(const Principal& who, const iceberg::TablePtr& before,
+                     const iceberg::TablePtr& after) {
     const Status status = Judge(who, before, after).status();
     return status.ok() ? "ok" : status.error_code();
   }

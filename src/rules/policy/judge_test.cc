@@ -3,7 +3,7 @@
 namespace weirhouse::policy {
 namespace {
 
-using table::TablePtr;
+using iceberg::TablePtr;
 
 // ---- Raw
 TEST_F(JudgeTest, RawTakesAppendsAndSaysWhatTheyBring) {
@@ -33,7 +33,7 @@ TEST_F(JudgeTest, RawTakesNoDeletesWhateverTheSummarySays) {
 
 TEST_F(JudgeTest, RawTakesNoOverwrite) {
   const TablePtr before = Filled("raw.trip");
-  table::StagedWrite write(disk(), before, random_, Options("append"));
+  iceberg::StagedWrite write(disk(), before, random_, Options("append"));
   ASSERT_OK(write.RemoveAllFiles());
   Add(write, R"([{"id":1},{"id":2},{"id":3}])");
   const Status status = Judge(Who(Role::kWriter), before, write.Finish().value().table).status();
@@ -72,7 +72,7 @@ TEST_F(JudgeTest, RawIsNotRolledBack) {
 
 TEST_F(JudgeTest, SnapshotsBeyondTheHundredLastMayGoWithAnyCommit) {
   TablePtr before = NewTable("raw.trip");
-  for (int i = 0; i < table::kSnapshotsKept; ++i) before = Append(before, R"([{"id":1}])");
+  for (int i = 0; i < iceberg::kSnapshotsKept; ++i) before = Append(before, R"([{"id":1}])");
   const TablePtr after = Append(before, R"([{"id":2}])");
   ASSERT_EQ(after->FindSnapshot(before->snapshots[0].id), nullptr);
   EXPECT_EQ(CodeOf(Who(Role::kWriter), before, after), "ok");
@@ -93,11 +93,11 @@ TEST_F(JudgeTest, OnlyAMaintainerCompactsALayer) {
 TEST_F(JudgeTest, AReplaceThatChangesRowsIsRefusedEverywhere) {
   for (const char* name : {"raw.trip", "processed.trip", "lab.trip"}) {
     const TablePtr before = Filled(name);
-    table::StagedWrite fewer(disk(), before, random_, Options("replace"));
+    iceberg::StagedWrite fewer(disk(), before, random_, Options("replace"));
     ASSERT_OK(fewer.RemoveAllFiles());
     Add(fewer, R"([{"id":1,"place":"a"}])");
     EXPECT_EQ(CodeOf(Who(Role::kAdmin), before, fewer.Finish().value().table), "WH7076");
-    table::StagedWrite other(disk(), before, random_, Options("replace"));
+    iceberg::StagedWrite other(disk(), before, random_, Options("replace"));
     ASSERT_OK(other.RemoveAllFiles());
     Add(other, R"([{"id":1,"place":"a"},{"id":2,"place":"b"},{"id":3,"place":"CHANGED"}])");
     const Status status =
@@ -187,7 +187,7 @@ TEST_F(JudgeTest, OpenTablesMayBeReplacedAsAWhole) {
   const TablePtr before = Filled("lab.trip");
   const TablePtr fresh = Filled("lab.trip");
   auto after = CopyOf(before);
-  for (const table::Snapshot& snapshot : fresh->snapshots) after->snapshots.push_back(snapshot);
+  for (const iceberg::Snapshot& snapshot : fresh->snapshots) after->snapshots.push_back(snapshot);
   after->refs["main"].snapshot = fresh->snapshots.back().id;
   EXPECT_EQ(CodeOf(Who(Role::kWriter), before, after), "ok");
 }
@@ -254,9 +254,9 @@ TEST_F(JudgeTest, WhatAViewHoldsBackIsJudgedAsIfPublished) {
 TEST_F(JudgeTest, RawStaysAppendOnlyThroughAView) {
   const Principal view = View(RunId(12), "raw.trip");
   const TablePtr before = Filled("raw.trip");
-  table::StageOptions options = Options();
+  iceberg::StageOptions options = Options();
   options.ref = "staging-r12";
-  table::StagedWrite write(disk(), before, random_, options);
+  iceberg::StagedWrite write(disk(), before, random_, options);
   ASSERT_OK(write.RemoveAllFiles());
   EXPECT_EQ(CodeOf(view, before, write.Finish().value().table), "WH7072");
 }
@@ -295,8 +295,8 @@ TEST_F(JudgeTest, ADiskThatFailsIsNoJudgement) {
   commit.after = after.get();
   int fail_at = 1;
   for (;; ++fail_at) {
-    table::ClearTableCaches();
-    storage::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    iceberg::ClearTableCaches();
+    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
     const auto judged = policy::Judge(faulty, warehouse(), commit);
     if (judged.ok() && !faulty.fault_fired()) break;
     EXPECT_EQ(judged.status().code(), Code::kUnavailable) << "fail_at=" << fail_at;

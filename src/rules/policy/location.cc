@@ -84,7 +84,7 @@ bool IsInOrSame(std::string_view path, std::string_view folder) {
 }
 
 // The first name below the warehouse tells whose folder it is.
-Status CheckFolder(const table::TableMetadata& metadata, std::string_view place,
+Status CheckFolder(const iceberg::TableMetadata& metadata, std::string_view place,
                    std::string_view path) {
   const std::string_view first = place.substr(0, place.find('/'));
   if (first == "code" || first == "model") {
@@ -101,7 +101,7 @@ Status CheckFolder(const table::TableMetadata& metadata, std::string_view place,
                  "leave the location out: the catalog chooses one");
 }
 
-const std::string* Property(const table::TableMetadata& metadata, std::string_view key) {
+const std::string* Property(const iceberg::TableMetadata& metadata, std::string_view key) {
   const auto it = metadata.properties.find(std::string(key));
   return it == metadata.properties.end() ? nullptr : &it->second;
 }
@@ -168,7 +168,7 @@ Status PathGuard::Walk(const std::string& relative, std::string_view path) {
   return Status::Ok();
 }
 
-Result<Places> PathGuard::PlacesOf(const table::TableMetadata& metadata) {
+Result<Places> PathGuard::PlacesOf(const iceberg::TableMetadata& metadata) {
   Places places;
   if (AnyLocation()) return places;
   WEIRHOUSE_TRY(places.emplace_back(), Inside(metadata.location));
@@ -216,7 +216,7 @@ Status CheckInside(const Warehouse& warehouse, std::string_view path) {
   return PathGuard(warehouse).Inside(path).status();
 }
 
-bool MovesLocations(const table::TableMetadata* before, const table::TableMetadata& after) {
+bool MovesLocations(const iceberg::TableMetadata* before, const iceberg::TableMetadata& after) {
   if (before == nullptr || before->location != after.location) return true;
   return std::any_of(
       std::begin(kPathProperties), std::end(kPathProperties), [&](std::string_view key) {
@@ -226,7 +226,7 @@ bool MovesLocations(const table::TableMetadata* before, const table::TableMetada
       });
 }
 
-Status CheckLocations(const Warehouse& warehouse, const table::TableMetadata& metadata,
+Status CheckLocations(const Warehouse& warehouse, const iceberg::TableMetadata& metadata,
                       const std::vector<std::string>& other_locations) {
   if (AnyLocation()) return Status::Ok();
   PathGuard guard(warehouse);

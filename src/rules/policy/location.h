@@ -32,7 +32,7 @@ class PathGuard {
   Status CheckFile(std::string_view what, const std::string& path, std::int64_t size_bytes,
                    const Places& places);
   // Where a table's files may lie.
-  Result<Places> PlacesOf(const table::TableMetadata& metadata);
+  Result<Places> PlacesOf(const iceberg::TableMetadata& metadata);
 
  private:
   Status Walk(const std::string& relative, std::string_view path);

@@ -6,7 +6,7 @@
 namespace weirhouse::policy {
 namespace {
 
-using table::TablePtr;
+using iceberg::TablePtr;
 
 class LocationTest : public JudgeTest {
  protected:
@@ -17,7 +17,7 @@ class LocationTest : public JudgeTest {
   }
   std::string CodeAt(const std::string& location, const std::string& name = "lab.trip",
                      const std::string& key = "") {
-    table::TableMetadata metadata = *NewTable(name);
+    iceberg::TableMetadata metadata = *NewTable(name);
     if (key.empty()) {
       metadata.location = location;
     } else {
@@ -104,7 +104,7 @@ TEST_F(LocationTest, FilesOfACommitLieInTheirTablesPlaces) {
   const TablePtr before = Filled("lab.trip");
   const TablePtr elsewhere = Filled("lab.other");
   auto after = CopyOf(before);
-  table::Snapshot snapshot = *elsewhere->current_snapshot();
+  iceberg::Snapshot snapshot = *elsewhere->current_snapshot();
   snapshot.parent = before->current_snapshot()->id;
   snapshot.sequence_number = 9;
   after->snapshots.push_back(snapshot);
@@ -139,7 +139,7 @@ TEST_F(LocationTest, AManifestListThatIsNoFileIsNotOpened) {
   const std::string pipe = before->location + "/metadata/pipe.avro";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);  // to read it would wait for ever
   auto after = CopyOf(before);
-  table::Snapshot snapshot = *before->current_snapshot();
+  iceberg::Snapshot snapshot = *before->current_snapshot();
   snapshot.parent = snapshot.id;
   snapshot.id = SnapshotId(42);
   snapshot.sequence_number = 9;

@@ -12,10 +12,10 @@
 
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "rules/contract/contract.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
+#include "rules/contract/contract.h"
 
 namespace weirhouse::policy {
 
@@ -106,7 +106,7 @@ Status CheckInside(const Warehouse& warehouse, std::string_view path);
 // `write.folder-storage.path`: inside the warehouse, not inside or around another table's, not in
 // the folder of another layer.
 //   kPermissionDenied  WH7071
-Status CheckLocations(const Warehouse& warehouse, const table::TableMetadata& metadata,
+Status CheckLocations(const Warehouse& warehouse, const iceberg::TableMetadata& metadata,
                       const std::vector<std::string>& other_locations);
 
 // ---- The judgement
@@ -114,25 +114,25 @@ struct ProposedCommit {
   const Principal* who = nullptr;
   std::string table;
   TableRules rules;
-  const table::TableMetadata* before = nullptr;  // nullptr: the table is new
-  const table::TableMetadata* after = nullptr;
+  const iceberg::TableMetadata* before = nullptr;  // nullptr: the table is new
+  const iceberg::TableMetadata* after = nullptr;
   // Of all other tables, and their `write.data.path`s. Looked at for new tables, and where a commit
   // changes the location or one of those properties; else they may be left out.
   std::vector<std::string> other_locations;
 };
 // Whether Judge will look at `other_locations`.
-bool MovesLocations(const table::TableMetadata* before, const table::TableMetadata& after);
+bool MovesLocations(const iceberg::TableMetadata* before, const iceberg::TableMetadata& after);
 
 // What a judged commit changes, ref by ref: for lineage and for those downstream.
 struct JudgedRef {
   std::string ref;
-  const table::Snapshot* before = nullptr;  // into `before`; nullptr: the ref is new
-  const table::Snapshot* after = nullptr;   // into `after`; nullptr: the ref was removed
+  const iceberg::Snapshot* before = nullptr;  // into `before`; nullptr: the ref is new
+  const iceberg::Snapshot* after = nullptr;   // into `after`; nullptr: the ref was removed
   // What `change` was taken against: `before`, or for a new ref its nearest ancestor that the table
   // had; nullptr: the empty table.
-  const table::Snapshot* base = nullptr;
+  const iceberg::Snapshot* base = nullptr;
   bool descends = true;  // `after` has `before` as an ancestor; false: rollback, replaced history
-  table::SnapshotChange change;
+  iceberg::SnapshotChange change;
 };
 struct Judgement {
   std::vector<JudgedRef> refs;  // those that moved
@@ -146,6 +146,6 @@ struct Judgement {
 //                      WH7076 rows change in a `replace`, WH7077 a ref that does not descend
 //   kInvalidInput      evidence that contradicts itself (WH7078), rows that cannot be compared
 //                      (WH7079)
-Result<Judgement> Judge(storage::Disk& disk, const Warehouse& warehouse,
+Result<Judgement> Judge(platform::Disk& disk, const Warehouse& warehouse,
                         const ProposedCommit& commit);
 }  // namespace weirhouse::policy

@@ -95,10 +95,10 @@ void CollectIds(const json& type, std::map<int, json>& fields) {
 
 class SchemaComparison {
  public:
-  SchemaComparison(const table::TableMetadata& before, const table::TableMetadata& after,
+  SchemaComparison(const iceberg::TableMetadata& before, const iceberg::TableMetadata& after,
                    const TableRules& rules)
       : before_(before), after_(after), rules_(rules) {
-    for (const table::Schema& schema : before.schemas) CollectIds(schema.ToJson(), known_);
+    for (const iceberg::Schema& schema : before.schemas) CollectIds(schema.ToJson(), known_);
   }
 
   Status Run() {
@@ -242,13 +242,13 @@ class SchemaComparison {
     return Status::Ok();
   }
 
-  const table::TableMetadata& before_;
-  const table::TableMetadata& after_;
+  const iceberg::TableMetadata& before_;
+  const iceberg::TableMetadata& after_;
   const TableRules& rules_;
   std::map<int, json> known_;
 };
 
-Status CheckContract(const table::TableMetadata& after, const contract::Contract& contract) {
+Status CheckContract(const iceberg::TableMetadata& after, const contract::Contract& contract) {
   const auto refuse = [&](std::string what) {
     return Status(Code::kPermissionDenied,
                   fmt::format("table \"{}\" would not agree with its contract {}: {}", after.name,
@@ -259,7 +259,7 @@ Status CheckContract(const table::TableMetadata& after, const contract::Contract
                               contract.id()));
   };
   for (const contract::ContractField& field : contract.fields()) {
-    const table::Field* column = after.schema().Find(field.name);
+    const iceberg::Field* column = after.schema().Find(field.name);
     if (column == nullptr) return refuse(fmt::format("column \"{}\" is missing", field.name));
     if (Fits(field, column->type.name)) continue;
     return refuse(fmt::format("column \"{}\" is of type {}, not {}", field.name, column->type.name,
@@ -269,7 +269,7 @@ Status CheckContract(const table::TableMetadata& after, const contract::Contract
 }
 }  // namespace
 
-Status CheckSchema(const table::TableMetadata* before, const table::TableMetadata& after,
+Status CheckSchema(const iceberg::TableMetadata* before, const iceberg::TableMetadata& after,
                    const TableRules& rules) {
   if (rules.layer != Layer::kRaw && rules.layer != Layer::kProcessed) return Status::Ok();
   if (before != nullptr && before->current_schema_id == after.current_schema_id &&
@@ -288,11 +288,11 @@ Status CheckSchema(const table::TableMetadata* before, const table::TableMetadat
   return rules.contract != nullptr ? CheckContract(after, *rules.contract) : Status::Ok();
 }
 
-Status CheckRequiredValues(const table::TableMetadata& after, const contract::Contract& contract,
-                           const table::DataFile& file) {
+Status CheckRequiredValues(const iceberg::TableMetadata& after, const contract::Contract& contract,
+                           const iceberg::DataFile& file) {
   for (const contract::ContractField& field : contract.fields()) {
     if (!field.required) continue;
-    const table::Field* column = after.schema().Find(field.name);
+    const iceberg::Field* column = after.schema().Find(field.name);
     if (column == nullptr) continue;
     const auto it = file.columns.find(column->id);
     if (it == file.columns.end() || it->second.null_count <= 0) continue;

@@ -11,11 +11,11 @@ namespace weirhouse::policy {
 // long, float → double, a wider decimal of equal scale, doc, order; in format version 3 also date →
 // timestamp. A contract of a later major version may ask for more.
 //   kPermissionDenied  WH7073, with the way out
-Status CheckSchema(const table::TableMetadata* before, const table::TableMetadata& after,
+Status CheckSchema(const iceberg::TableMetadata* before, const iceberg::TableMetadata& after,
                    const TableRules& rules);
 
 // Nulls that the statistics of `file` count in columns which the contract requires.
 //   kPermissionDenied  WH7073
-Status CheckRequiredValues(const table::TableMetadata& after, const contract::Contract& contract,
-                           const table::DataFile& file);
+Status CheckRequiredValues(const iceberg::TableMetadata& after, const contract::Contract& contract,
+                           const iceberg::DataFile& file);
 }  // namespace weirhouse::policy

@@ -5,9 +5,9 @@
 namespace weirhouse::policy {
 namespace {
 
-using table::Field;
-using table::TableMetadata;
-using table::Type;
+using iceberg::Field;
+using iceberg::TableMetadata;
+using iceberg::Type;
 
 class SchemaRulesTest : public JudgeTest {
  protected:
@@ -16,10 +16,10 @@ class SchemaRulesTest : public JudgeTest {
     rules_.layer = Layer::kProcessed;
   }
   // The outcome of changing the current schema so.
-  std::string After(const std::function<void(table::Schema&)>& change, int format_version = 2) {
+  std::string After(const std::function<void(iceberg::Schema&)>& change, int format_version = 2) {
     TableMetadata after = before_;
     after.format_version = format_version;
-    table::Schema schema = before_.schema();
+    iceberg::Schema schema = before_.schema();
     schema.schema_id = 7;
     change(schema);
     after.schemas.push_back(schema);
@@ -93,7 +93,7 @@ TEST_F(SchemaRulesTest, NewColumnsAreOptionalAndHaveNewIds) {
             "WH7073");
   before_.last_column_id = 5;
   EXPECT_EQ(After([](auto& s) { s.fields.push_back(Optional(5, "tip", "double")); }), "WH7073");
-  table::Schema older = before_.schemas[0];
+  iceberg::Schema older = before_.schemas[0];
   older.schema_id = 3;
   older.fields.push_back(Optional(4, "gone", "string"));
   before_.schemas.push_back(older);
@@ -154,7 +154,7 @@ TEST_F(SchemaRulesTest, ANewTableHasItsContractsColumns) {
 TEST_F(SchemaRulesTest, NullsInARequiredColumnAreSeenInTheStatistics) {
   const contract::Contract contract = ContractOf("1.0.0", kFields);
   rules_.contract = &contract;
-  const table::TablePtr before = Filled("processed.trip");
+  const iceberg::TablePtr before = Filled("processed.trip");
   EXPECT_EQ(CodeOf(Who(Role::kWriter), before, Append(before, R"([{"id":4,"place":"d"}])")), "ok");
   const Status status = Judge(Who(Role::kWriter), before, Append(before, R"([{"id":4}])")).status();
   EXPECT_EQ(status.error_code(), "WH7073");

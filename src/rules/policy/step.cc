@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "ground/base/text.h"
-#include "rules/policy/schema_rules.h"
 #include "ground/platform/io/location.h"
+#include "rules/policy/schema_rules.h"
 
 namespace weirhouse::policy {
 namespace {
 
-using table::SnapshotChange;
+using iceberg::SnapshotChange;
 
 Status AppendOnly(const ProposedCommit& commit, std::string what) {
   return Status(
@@ -20,7 +20,7 @@ Status AppendOnly(const ProposedCommit& commit, std::string what) {
           "append only; correct the data in a processed table, which may overwrite and delete");
 }
 
-Status Contradiction(const ProposedCommit& commit, std::string what) {
+Status ContradictsStep(const ProposedCommit& commit, std::string what) {
   return Status(Code::kInvalidInput,
                 fmt::format("the commit is not what it says: {}: table \"{}\"", what, commit.table))
       .WithError("WH7078")
@@ -42,8 +42,8 @@ std::string WhatItDoes(const SnapshotChange& change) {
   return parts.empty() ? "only adds data" : Join(parts, ", ");
 }
 
-Status JudgeReplace(storage::Disk& disk, const ProposedCommit& commit, const Powers& powers,
-                    const table::Snapshot* parent, const table::Snapshot& snapshot,
+Status JudgeReplace(platform::Disk& disk, const ProposedCommit& commit, const Powers& powers,
+                    const iceberg::Snapshot* parent, const iceberg::Snapshot& snapshot,
                     const SnapshotChange& change) {
   if (!powers.maintains) {
     return RoleRefused(commit, "rewrite its files (replace)", "maintainer or admin");
@@ -64,8 +64,8 @@ Status JudgeReplace(storage::Disk& disk, const ProposedCommit& commit, const Pow
   if (change.changes_nothing()) return Status::Ok();  // manifests alone
   if (parent == nullptr) return rows_change("begins a table");
   const bool equality = [&] {
-    for (const table::DataFile& file : change.removed_deletes) {
-      if (file.content == table::DataFile::Content::kEqualityDeletes) return true;
+    for (const iceberg::DataFile& file : change.removed_deletes) {
+      if (file.content == iceberg::DataFile::Content::kEqualityDeletes) return true;
     }
     return false;
   }();
@@ -76,15 +76,15 @@ Status JudgeReplace(storage::Disk& disk, const ProposedCommit& commit, const Pow
                                    WithThousands(change.rows_before)));
   }
   WEIRHOUSE_TRY(const bool same,
-                table::HoldSameRows(disk, *commit.after, *parent, snapshot, kReplaceBytesMax));
+                iceberg::HoldSameRows(disk, *commit.after, *parent, snapshot, kReplaceBytesMax));
   return same ? Status::Ok() : rows_change("has rows of other content");
 }
 
 // A row that claims to have been there earlier is missed by all who read what is new.
-Status CheckNewNumbers(const ProposedCommit& commit, const table::Snapshot& snapshot,
+Status CheckNewNumbers(const ProposedCommit& commit, const iceberg::Snapshot& snapshot,
                        const SnapshotChange& change) {
   if (commit.after->format_version < 2) return Status::Ok();
-  for (const table::DataFile& file : change.added_data) {
+  for (const iceberg::DataFile& file : change.added_data) {
     if (file.data_sequence_number == snapshot.sequence_number) continue;
     return AppendOnly(commit, fmt::format("adds a file under the older sequence number {}: {}",
                                           file.data_sequence_number, file.path));
@@ -112,11 +112,11 @@ Status RoleRefused(const ProposedCommit& commit, std::string_view what, std::str
       .WithHint(fmt::format("this needs role {}: ask an admin for a token", needed));
 }
 
-table::MayOpen OpensOnly(storage::Disk& disk, PathGuard& guard, const Places& places) {
+iceberg::MayOpen OpensOnly(platform::Disk& disk, PathGuard& guard, const Places& places) {
   return [&disk, &guard, &places](const std::string& path, std::int64_t size_bytes) -> Status {
     const std::string_view what = size_bytes < 0 ? "manifest list" : "manifest";
     WEIRHOUSE_TRY_STATUS(guard.CheckFile(what, path, size_bytes, places));
-    WEIRHOUSE_TRY(const storage::FileInfo info, disk.Stat(storage::CanonicalPath(path)));
+    WEIRHOUSE_TRY(const platform::FileInfo info, disk.Stat(platform::CanonicalPath(path)));
     if (info.size_bytes <= kManifestBytesMax) return Status::Ok();
     return Status(Code::kInvalidInput, fmt::format("a {} of {} bytes is too large to judge: {}",
                                                    what, info.size_bytes, path))
@@ -125,8 +125,8 @@ table::MayOpen OpensOnly(storage::Disk& disk, PathGuard& guard, const Places& pl
   };
 }
 
-Status JudgeStep(storage::Disk& disk, const ProposedCommit& commit, const Powers& powers,
-                 const table::Snapshot* parent, const table::Snapshot& snapshot,
+Status JudgeStep(platform::Disk& disk, const ProposedCommit& commit, const Powers& powers,
+                 const iceberg::Snapshot* parent, const iceberg::Snapshot& snapshot,
                  const SnapshotChange& change) {
   const auto claim = snapshot.summary.find("operation");
   const std::string operation = claim == snapshot.summary.end() ? "" : claim->second;
@@ -139,18 +139,18 @@ Status JudgeStep(storage::Disk& disk, const ProposedCommit& commit, const Powers
     WEIRHOUSE_TRY_STATUS(CheckNewNumbers(commit, snapshot, change));
   }
   if (!change.renumbered.empty() || !change.redescribed.empty()) {
-    return Contradiction(commit, "it " + WhatItDoes(change));
+    return ContradictsStep(commit, "it " + WhatItDoes(change));
   }
   if (operation == "append" && !change.only_adds_data()) {
-    return Contradiction(commit,
-                         fmt::format("its summary says append, but it {}", WhatItDoes(change)));
+    return ContradictsStep(commit,
+                           fmt::format("its summary says append, but it {}", WhatItDoes(change)));
   }
   if (!powers.writes && !change.changes_nothing()) {
     return RoleRefused(commit, "change rows; it may rewrite files that keep them (replace)",
                        "writer or admin");
   }
   if (commit.rules.contract == nullptr) return Status::Ok();
-  for (const table::DataFile& file : change.added_data) {
+  for (const iceberg::DataFile& file : change.added_data) {
     WEIRHOUSE_TRY_STATUS(CheckRequiredValues(*commit.after, *commit.rules.contract, file));
   }
   return Status::Ok();

@@ -27,7 +27,7 @@ constexpr std::chrono::seconds kLifetimeDefault{90 * 24 * 3600};  // long enough
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kScopesMax = 64;
 
-Status Refused(std::string message, std::string hint) {
+Status RefusedToken(std::string message, std::string hint) {
   return Status(Code::kInvalidInput, std::move(message))
       .WithError("WH7090")
       .WithHint(std::move(hint));
@@ -48,33 +48,34 @@ bool LooksLikeId(std::string_view text) {
 
 Status CheckName(const std::string& name) {
   if (!IsWord(name, "._-@") || name.size() > kNameBytesMax) {
-    return Refused(
+    return RefusedToken(
         fmt::format("a token cannot be named \"{}\"", EscapeControl(name)),
         fmt::format("use 1 to {} letters, digits, \".\", \"_\", \"-\" and \"@\"", kNameBytesMax));
   }
   if (LooksLikeId(name) || name == kProjectName) {
-    return Refused(fmt::format("a token cannot be named \"{}\", which reads like an id", name),
-                   "choose another name");
+    return RefusedToken(fmt::format("a token cannot be named \"{}\", which reads like an id", name),
+                        "choose another name");
   }
   return Status::Ok();
 }
 
 Status CheckScopes(const NewToken& wanted) {
   if (wanted.scopes.empty() && wanted.view_tables.empty()) {
-    return Refused(fmt::format("token \"{}\" would reach nothing", wanted.name),
-                   "name a namespace, or * for all: --on processed");
+    return RefusedToken(fmt::format("token \"{}\" would reach nothing", wanted.name),
+                        "name a namespace, or * for all: --on processed");
   }
   if (wanted.scopes.size() > kScopesMax) {
-    return Refused(fmt::format("token \"{}\" has {} scopes, more than {}", wanted.name,
-                               wanted.scopes.size(), kScopesMax),
-                   "name a namespace above them");
+    return RefusedToken(fmt::format("token \"{}\" has {} scopes, more than {}", wanted.name,
+                                    wanted.scopes.size(), kScopesMax),
+                        "name a namespace above them");
   }
   for (const std::string& scope : wanted.scopes) {
     if (scope == "*") continue;
     for (const std::string_view level : Split(scope, '.')) {
       if (IsWord(level, "_-")) continue;
-      return Refused(fmt::format("a scope is a namespace or *, not \"{}\"", EscapeControl(scope)),
-                     "for example: processed, sandbox.team_a");
+      return RefusedToken(
+          fmt::format("a scope is a namespace or *, not \"{}\"", EscapeControl(scope)),
+          "for example: processed, sandbox.team_a");
     }
   }
   return Status::Ok();
@@ -190,8 +191,8 @@ Result<Token> FindByName(catalog::Catalog& catalog, std::string_view id_or_name)
     if (token.who.name != id_or_name) continue;
     // The live one of that name; two can only be told apart by their ids.
     if (found != nullptr && !found->revoked_at && !token.revoked_at) {
-      return Refused(fmt::format("two tokens are named \"{}\"", id_or_name),
-                     fmt::format("name one by its id: {} or {}", found->who.id, token.who.id));
+      return RefusedToken(fmt::format("two tokens are named \"{}\"", id_or_name),
+                          fmt::format("name one by its id: {} or {}", found->who.id, token.who.id));
     }
     if (found == nullptr || found->revoked_at) found = &token;
   }
@@ -217,7 +218,7 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
   const std::chrono::seconds lifetime = wanted.lifetime.value_or(kLifetimeDefault);
   constexpr std::chrono::seconds kLifetimeMax{100LL * 366 * 24 * 3600};
   if (lifetime.count() < 0 || lifetime > kLifetimeMax) {
-    return Refused(
+    return RefusedToken(
         fmt::format("token \"{}\" cannot live for {} seconds", wanted.name, lifetime.count()),
         "up to 100 years, or never to expire: --expires never");
   }
@@ -227,7 +228,7 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
   WEIRHOUSE_TRY(const std::vector<Token> tokens, ListTokens(catalog));
   for (const Token& known : tokens) {
     if (known.who.name != wanted.name || !CheckLive(known, token.created_at).ok()) continue;
-    return Refused(
+    return RefusedToken(
         fmt::format("a token is named \"{}\" already: {}", wanted.name, known.who.id),
         fmt::format("choose another name, or revoke it first: wh token revoke {}", known.who.id));
   }
@@ -253,7 +254,7 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
 Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::string reason,
                    Clock& clock) {
   if (id_or_name == kProjectName) {
-    return Refused("the project's own token cannot be revoked, only replaced", "wh token new");
+    return RefusedToken("the project's own token cannot be revoked, only replaced", "wh token new");
   }
   WEIRHOUSE_TRY(Token token, FindByName(catalog, id_or_name));
   if (token.revoked_at) return Status::Ok();  // it stays as it was first said

@@ -10,15 +10,15 @@
 
 namespace weirhouse::transform {
 
-class CountingSession : public storage::SqlSession {
+class CountingSession : public platform::SqlSession {
  public:
-  explicit CountingSession(storage::SqlSession& session) : session_(session) {}
+  explicit CountingSession(platform::SqlSession& session) : session_(session) {}
   Status Execute(std::string_view sql) override { return session_.Execute(sql); }
   Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
     ++queries;
     return session_.Query(sql);
   }
-  storage::SqlBounds SetBounds(storage::SqlBounds bounds) override {
+  platform::SqlBounds SetBounds(platform::SqlBounds bounds) override {
     return session_.SetBounds(std::move(bounds));
   }
   Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
@@ -36,6 +36,6 @@ class CountingSession : public storage::SqlSession {
   int queries = 0;
 
  private:
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
 };
 }  // namespace weirhouse::transform

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "ground/platform/sql/sql.h"
-#include "testing/testing.h"
 #include "rules/transform/check/check.h"
 #include "rules/transform/definition.h"
+#include "testing/testing.h"
 
 namespace weirhouse::transform::flights {
 
@@ -89,9 +89,9 @@ inline SchemaCatalog Schemas() {
 
 // A session of an engine of its own. Kept over the tests of a program: opening costs 30 ms. Never
 // closed: at the end of the program what DuckDB keeps for itself may be gone before it.
-inline storage::SqlSession& Session() {
-  static storage::SqlEngine& engine = *storage::SqlEngine::Open({}).value().release();
-  static storage::SqlSession& session = *engine.Connect().value().release();
+inline platform::SqlSession& Session() {
+  static platform::SqlEngine& engine = *platform::SqlEngine::Open({}).value().release();
+  static platform::SqlSession& session = *engine.Connect().value().release();
   return session;
 }
 

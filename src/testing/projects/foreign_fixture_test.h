@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "ground/iceberg/table.h"
+#include "testing/projects/shop_fixture.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
-#include "testing/projects/shop_fixture.h"
-#include "ground/iceberg/table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct ForeignTest : ShopTest {
   using Json = nlohmann::json;
@@ -48,7 +48,7 @@ struct ForeignTest : ShopTest {
                    {{{"id", 1}, {"name", "id"}, {"type", "long"}, {"required", true}},
                     {{"id", 2}, {"name", "city"}, {"type", "string"}, {"required", false}}})}}}};
   }
-  Result<table::TablePtr> Create(const std::string& name_space, const std::string& name) {
+  Result<iceberg::TablePtr> Create(const std::string& name_space, const std::string& name) {
     return CreateForeign(*workspace, {Writer(), name_space, CreateBody(name)});
   }
 
@@ -69,29 +69,29 @@ struct ForeignTest : ShopTest {
     SnapshotId snapshot;
     std::vector<std::string> files;  // data, manifests, list
   };
-  Written WriteSnapshot(const table::TablePtr& base,
-                        const std::function<Status(table::StagedWrite&)>& write) {
-    table::StageOptions options;
+  Written WriteSnapshot(const iceberg::TablePtr& base,
+                        const std::function<Status(iceberg::StagedWrite&)>& write) {
+    iceberg::StageOptions options;
     options.run_name = "client";
     options.idempotency_key = "none";
     options.now = workspace->clock().Now();
-    table::StagedWrite staged(storage::LocalDisk(), base, SystemRandom(), options);
+    iceberg::StagedWrite staged(platform::LocalDisk(), base, SystemRandom(), options);
     EXPECT_OK(write(staged));
     auto finished = staged.Finish();
     EXPECT_OK(finished);
     Written written;
     written.change.table = base->name;
-    const table::Snapshot& added = *finished->table->current_snapshot();
+    const iceberg::Snapshot& added = *finished->table->current_snapshot();
     written.snapshot = added.id;
     for (const catalog::FileRecord& file : finished->files) {
       if (file.kind != "metadata") written.files.push_back(file.path);
     }
-    const Json metadata = Json::parse(table::SerializeTableMetadata(*finished->table));
+    const Json metadata = Json::parse(iceberg::SerializeTableMetadata(*finished->table));
     Json snapshot;
     for (const Json& one : metadata["snapshots"]) {
       if (one["snapshot-id"] == added.id.value()) snapshot = one;
     }
-    const table::Snapshot* before = base->current_snapshot();
+    const iceberg::Snapshot* before = base->current_snapshot();
     written.change.requirements =
         Json::array({{{"type", "assert-table-uuid"}, {"uuid", base->uuid}},
                      {{"type", "assert-ref-snapshot-id"},
@@ -104,8 +104,8 @@ struct ForeignTest : ShopTest {
                                            {"snapshot-id", added.id.value()}}});
     return written;
   }
-  Written WriteAppend(const table::TablePtr& base, std::int64_t first, std::int64_t count) {
-    return WriteSnapshot(base, [&](table::StagedWrite& write) {
+  Written WriteAppend(const iceberg::TablePtr& base, std::int64_t first, std::int64_t count) {
+    return WriteSnapshot(base, [&](iceberg::StagedWrite& write) {
       return write.Append(*RowsOf(first, count)).status();
     });
   }
@@ -118,7 +118,7 @@ struct ForeignTest : ShopTest {
   Result<ForeignAnswer> Commit(const Written& written) {
     return Commit(std::vector<Written>{written}, Writer());
   }
-  table::TablePtr Load(const std::string& name) {
+  iceberg::TablePtr Load(const std::string& name) {
     auto table = LoadForeign(*workspace, Writer(), name);
     EXPECT_OK(table);
     return table.ok() ? *table : nullptr;
@@ -128,7 +128,7 @@ struct ForeignTest : ShopTest {
     std::vector<std::string> names;
     const auto entries = workspace->disk().List(location + "/metadata");
     EXPECT_OK(entries);
-    for (const storage::FileInfo& entry : *entries) {
+    for (const platform::FileInfo& entry : *entries) {
       if (entry.path.ends_with(".metadata.json")) names.push_back(entry.path);
     }
     return names;
@@ -194,4 +194,4 @@ struct SharedForeignTest : ForeignTest {
     Shared().workspace = std::move(workspace);
   }
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

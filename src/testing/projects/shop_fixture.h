@@ -8,12 +8,12 @@
 #include <memory>
 #include <string>
 
-#include "work/pipeline/pipeline.h"
-#include "work/pipeline/plan/plan.h"
 #include "ground/iceberg/table.h"
 #include "testing/testing.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr char kShopProject[] = R"(
 name: shop
@@ -187,7 +187,7 @@ struct ShopTest : ::testing::Test {
   Digest Content(const std::string& table) {
     const auto rows = workspace->ReadTable(table);
     EXPECT_OK(rows);
-    return table::ContentDigest(**rows).value();
+    return iceberg::ContentDigest(**rows).value();
   }
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -12,14 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "work/workspace/arrow_rows.h"
+#include "ground/iceberg/table.h"
+#include "testing/testing.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/publication.h"
-#include "ground/iceberg/table.h"
-#include "testing/testing.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr char kTripProject[] = R"(
 name: city
@@ -144,15 +144,15 @@ struct TripTest : ::testing::Test {
     return rows.Finish().value();
   }
   // Where the rows of these trips stand.
-  std::vector<table::RowPosition> PlacesOf(const table::TablePtr& table,
-                                           const std::set<std::string>& ids) {
-    table::ScanOptions options;
+  std::vector<iceberg::RowPosition> PlacesOf(const iceberg::TablePtr& table,
+                                             const std::set<std::string>& ids) {
+    iceberg::ScanOptions options;
     options.with_file_position = true;
-    const auto scan = table::Scan::Plan(workspace->disk(), table, options);
+    const auto scan = iceberg::Scan::Plan(workspace->disk(), table, options);
     EXPECT_OK(scan);
     const auto rows = scan->ReadAll();
     EXPECT_OK(rows);
-    std::vector<table::RowPosition> places;
+    std::vector<iceberg::RowPosition> places;
     for (std::int64_t i = 0; i < (*rows)->num_rows(); ++i) {
       const auto cell = [&](const char* column) {
         return (*rows)->GetColumnByName(column)->GetScalar(i).ValueOrDie()->ToString();
@@ -162,39 +162,39 @@ struct TripTest : ::testing::Test {
     }
     return places;
   }
-  using Change = std::function<void(table::StagedWrite&, const table::TablePtr&)>;
+  using Change = std::function<void(iceberg::StagedWrite&, const iceberg::TablePtr&)>;
   void ForeignCommit(const Change& change, const std::string& name = "processed.trips",
                      const std::string& ref = "main") {
-    ASSERT_OK_AND(const table::TablePtr base, workspace->LoadTable(name));
+    ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable(name));
     StepInputs step;
     step.kind = "foreign";
     step.name = name;
     step.inputs = {{"base", base->metadata_location}, {"id", workspace->random().Uuid4()}};
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
     Publication publication(*workspace, run, ref == "main" ? "processed" : "open", "");
-    table::StagedWrite write(workspace->disk(), base, workspace->random(),
-                             publication.StageAs(ref));
+    iceberg::StagedWrite write(workspace->disk(), base, workspace->random(),
+                               publication.StageAs(ref));
     change(write, base);
-    ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+    ASSERT_OK_AND(const iceberg::StagedTable staged, write.Finish());
     if (staged.files.empty()) return;  // there was nothing to do
     publication.Add(staged);
     ASSERT_OK(publication.Commit());
   }
   void Insert(const std::vector<Trip>& trips) {
-    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr&) {
+    ForeignCommit([&](iceberg::StagedWrite& write, const iceberg::TablePtr&) {
       ASSERT_OK(write.Append(*TripRows(trips)));
     });
   }
   // Position deletes, as merge-on-read engines write them.
   void Delete(const std::set<std::string>& ids, const std::vector<Trip>& instead = {}) {
-    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr& base) {
+    ForeignCommit([&](iceberg::StagedWrite& write, const iceberg::TablePtr& base) {
       ASSERT_OK(write.DeleteRows(PlacesOf(base, ids)));
       if (!instead.empty()) ASSERT_OK(write.Append(*TripRows(instead)));
     });
   }
   // All rows written anew, as copy-on-write engines do.
   void Rewrite(const std::vector<Trip>& trips) {
-    ForeignCommit([&](table::StagedWrite& write, const table::TablePtr&) {
+    ForeignCommit([&](iceberg::StagedWrite& write, const iceberg::TablePtr&) {
       ASSERT_OK(write.RemoveAllFiles());
       if (!trips.empty()) ASSERT_OK(write.Append(*TripRows(trips)));
     });
@@ -208,7 +208,7 @@ struct TripTest : ::testing::Test {
   Digest Content(const std::string& table) {
     const auto rows = workspace->ReadTable(table);
     EXPECT_OK(rows);
-    return table::ContentDigest(**rows).value();
+    return iceberg::ContentDigest(**rows).value();
   }
   // Of every table downstream of the trips that exists.
   std::map<std::string, std::string> Contents() {
@@ -231,4 +231,4 @@ struct TripTest : ::testing::Test {
     return runs.ok() && !runs->empty() ? runs->front() : catalog::Run();
   }
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

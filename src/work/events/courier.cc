@@ -20,15 +20,15 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
-#include "ground/base/resource/memory_reserve.h"
 #include "ground/base/random.h"
+#include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
+#include "ground/platform/process/child.h"
 #include "work/events/delivery_rule.h"
 #include "work/events/target.h"
-#include "ground/platform/process/child.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
@@ -80,7 +80,7 @@ void TurnLog(const std::string& path) {
 
 struct Running {
   catalog::Delivery delivery;
-  std::unique_ptr<model::ChildProcess> child;
+  std::unique_ptr<platform::ChildProcess> child;
   nanoseconds ends{0};  // when it is ended at the latest
 };
 
@@ -94,23 +94,23 @@ struct Lane {
   nanoseconds next() const { return std::max(due_at, rests_to); }
 };
 
-Result<std::unique_ptr<model::ChildProcess>> StartCommand(const Workspace& workspace,
-                                                          const Target& target,
-                                                          const std::string& event) {
+Result<std::unique_ptr<platform::ChildProcess>> StartCommand(const Workspace& workspace,
+                                                             const Target& target,
+                                                             const std::string& event) {
   const InputFile input(event);
   if (!input.complete())
     return Status(Code::kUnavailable, "could not hand the event over").WithError("WH8010");
-  model::ChildCommand command;
+  platform::ChildCommand command;
   // The child's own input is /dev/null; the shell puts the event there.
   command.argv = {"/bin/sh", "-c", "exec \"$@\" <&3", "sh"};
   command.argv.insert(command.argv.end(), target.argv.begin(), target.argv.end());
   command.folder = workspace.project().root;
-  command.environment = model::ChildEnvironment();
+  command.environment = platform::ChildEnvironment();
   command.limits.log_bytes_max = kLogBytesOfOne;
   command.log_path = workspace.state_folder() + "/notify.log";
   TurnLog(command.log_path);
   command.descriptors = {{input.file(), 3}};
-  return model::ChildProcess::Start(std::move(command));
+  return platform::ChildProcess::Start(std::move(command));
 }
 }  // namespace
 
@@ -210,13 +210,13 @@ class Courier::Loop {
       const nanoseconds limit =
           last_ == 0 ? lane.running->ends : std::min(lane.running->ends, nanoseconds(last_));
       if (!ended && Now() < limit) return Status();
-      if (!ended) lane.running->child->Kill(model::ChildExit::Reason::kTimedOut);
-      const model::ChildExit exit = lane.running->child->Finish();
+      if (!ended) lane.running->child->Kill(platform::ChildExit::Reason::kTimedOut);
+      const platform::ChildExit exit = lane.running->child->Finish();
       WEIRHOUSE_FAILPOINT("outbox.send.after");
       catalog::Delivery delivery = std::move(lane.running->delivery);
       lane.running.reset();
       Judge(workspace, lane, std::move(delivery),
-            exit.ok() ? "" : fmt::format("the command {}", model::Describe(exit)));
+            exit.ok() ? "" : fmt::format("the command {}", platform::Describe(exit)));
     }
     return Note(workspace, lane);
   }
@@ -388,4 +388,4 @@ void Courier::Finish(milliseconds bound, const std::function<bool()>& stop) {
   loop_->FinishBy(Now() + bound);
   while (!loop_->ended() && !stop()) std::this_thread::sleep_for(kFinishLookEvery);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -12,14 +12,14 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
-// Runs from its start to its end on a thread of its own. A target (work/events/target.h) gets its events
-// one at a time, the oldest first; targets do not wait for each other. What failed is tried again
-// (work/events/delivery_rule.h), and those behind it go on meanwhile. How far each delivery is stands in
-// the catalog, so nothing is forgotten; a process that dies between a command and its note has it
-// run again: at least once, with the same id.
-// Threads: its functions are called from one thread.
+// Runs from its start to its end on a thread of its own. A target (work/events/target.h) gets its
+// events one at a time, the oldest first; targets do not wait for each other. What failed is tried
+// again (work/events/delivery_rule.h), and those behind it go on meanwhile. How far each delivery
+// is stands in the catalog, so nothing is forgotten; a process that dies between a command and its
+// note has it run again: at least once, with the same id. Threads: its functions are called from
+// one thread.
 class Courier {
  public:
   // Calls `body` with the project open, and returns what it returns; never for long, so that the
@@ -74,4 +74,4 @@ struct OutboxStory {
 };
 // Events that nobody has looked at yet count as pending. Cost: O(what is pending or given up).
 Result<OutboxStory> TellOutbox(Workspace& workspace);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

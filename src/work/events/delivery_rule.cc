@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr double kGrowth = 1.3;
 
@@ -29,4 +29,4 @@ int TriesMax() {
   }();
   return tries_max;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

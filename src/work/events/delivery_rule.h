@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::chrono::microseconds kFirstWait = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds kLongestWait = std::chrono::minutes(10);
@@ -19,4 +19,4 @@ std::chrono::microseconds WaitAfter(int tries, double jitter);
 // How many tries there are. Counted, not timed, so that no clock that jumps ends them early: the
 // waits between them add up to kTriedFor.
 int TriesMax();
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

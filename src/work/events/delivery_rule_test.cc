@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 TEST(WaitAfter, GrowsFromASecondToTenMinutes) {
   EXPECT_EQ(WaitAfter(1, 0), std::chrono::seconds(1));
@@ -38,4 +38,4 @@ TEST(TriesMax, LastForADay) {
   EXPECT_LT(waited, std::chrono::hours(25));
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

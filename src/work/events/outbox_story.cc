@@ -7,7 +7,7 @@
 #include "work/events/courier.h"
 #include "work/events/target.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kListedMax = 100;
 constexpr std::int64_t kRecentMax = 20;
@@ -83,4 +83,4 @@ Result<OutboxStory> TellOutbox(Workspace& workspace) {
   for (auto& [id, left] : by_target) story.targets.push_back(std::move(left));
   return story;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

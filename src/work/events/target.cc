@@ -9,7 +9,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kEventsAtOnce = 256;
 constexpr std::size_t kIdDigits = 16;
@@ -139,4 +139,4 @@ Status RouteAnew(Workspace& workspace, const std::vector<Target>& targets) {
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

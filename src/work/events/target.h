@@ -9,7 +9,7 @@
 #include "work/project/project.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // One command and the rules that name it. The same command under several rules is one target: it
 // gets each event once.
@@ -34,4 +34,4 @@ Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Target>&
 // What is pending for commands that the project no longer has goes to those that want it now, so
 // that a command which was corrected gets what the wrong one did not; else it is dropped.
 Status RouteAnew(Workspace& workspace, const std::vector<Target>& targets);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

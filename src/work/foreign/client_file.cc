@@ -11,7 +11,7 @@
 #include "ground/base/thread.h"
 #include "ground/platform/io/location.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kHashChunkBytes = 8 << 20;  // memory per thread
 constexpr std::size_t kHashThreadsMax = 4;
@@ -23,26 +23,26 @@ Status BadFile(const std::string& path, const std::string& why) {
       .WithHint("write every file and close it before the commit is sent");
 }
 
-bool IsInvented(storage::Disk& disk, const std::string& path, std::int64_t size_bytes) {
+bool IsInvented(platform::Disk& disk, const std::string& path, std::int64_t size_bytes) {
   const auto info = disk.Stat(path);
   return !info.ok() || (size_bytes >= 0 && info->size_bytes != size_bytes);
 }
 }  // namespace
 
-std::string LocalPathOf(std::string_view path) { return storage::CanonicalPath(path); }
+std::string LocalPathOf(std::string_view path) { return platform::CanonicalPath(path); }
 
-Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const table::TableMetadata& after,
+Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::TableMetadata& after,
                                                              const policy::Judgement& judgement) {
   std::map<std::string, Wanted> told;  // what the evidence says of each path
-  for (const table::Snapshot& snapshot : after.snapshots) {
+  for (const iceberg::Snapshot& snapshot : after.snapshots) {
     told[snapshot.manifest_list] = {"", "manifest_list", -1};
   }
   for (const policy::JudgedRef& ref : judgement.refs) {
     for (const std::string& path : ref.change.new_manifests) told[path] = {"", "manifest", -1};
-    for (const table::DataFile& file : ref.change.added_data) {
+    for (const iceberg::DataFile& file : ref.change.added_data) {
       told[file.path] = {"", "data", file.size_bytes};
     }
-    for (const table::DataFile& file : ref.change.added_deletes) {
+    for (const iceberg::DataFile& file : ref.change.added_deletes) {
       told[file.path] = {"", "deletes", file.size_bytes};
     }
   }
@@ -123,4 +123,4 @@ Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
   record.sha256 = sha.Finish();
   return record;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

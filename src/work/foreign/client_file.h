@@ -9,24 +9,24 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
-#include "rules/policy/policy.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
+#include "rules/policy/policy.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
-// The one spelling of a file's path: storage::CanonicalPath.
+// The one spelling of a file's path: platform::CanonicalPath.
 std::string LocalPathOf(std::string_view path);
 
 // Remembers what it hashed, so that a second attempt of the same commit reads nothing again.
 // Threads: one; hashes in several.
 class ClientFiles {
  public:
-  explicit ClientFiles(storage::Disk& disk) : disk_(disk) {}
+  explicit ClientFiles(platform::Disk& disk) : disk_(disk) {}
 
   // Records of the files that `judgement` names, in its order, each once.
   //   kInvalidInput  WH7104: a file is not there, or has another size than its manifest says
-  Result<std::vector<catalog::FileRecord>> Record(const table::TableMetadata& after,
+  Result<std::vector<catalog::FileRecord>> Record(const iceberg::TableMetadata& after,
                                                   const policy::Judgement& judgement);
 
   // The record of one file, of whatever kind.
@@ -42,7 +42,7 @@ class ClientFiles {
   Status HashAll(const std::vector<Wanted>& wanted);
   Result<catalog::FileRecord> HashOne(const Wanted& wanted) const;
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   std::map<std::string, catalog::FileRecord> known_;  // by path
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -134,4 +134,4 @@ std::string ReasonsOf(const catalog::VerdictRecord& verdict) {
   }
   return Join(reasons, "; ");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

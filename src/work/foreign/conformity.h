@@ -13,7 +13,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Judges `rows` of `table` by the rules that records of a source are judged by: the same code, over
 // the rows as JSON. The verdict's gate is the contract ("contract trips 1.0.0"), one check for each
@@ -24,4 +24,4 @@ Result<catalog::VerdictRecord> JudgeConformity(
     const arrow::Table& rows, const std::string& batch, EventTime batch_end);
 // "3 rows: WH1204 fare below minimum 0; …"; empty if it passed.
 std::string ReasonsOf(const catalog::VerdictRecord& verdict);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,17 +7,17 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
+#include "ground/iceberg/update/metadata_update.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_lineage.h"
 #include "work/foreign/foreign_location.h"
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
-#include "work/workspace/live_file.h"
 #include "work/foreign/run_view.h"
 #include "work/project/table_rules.h"
-#include "ground/iceberg/update/metadata_update.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -57,16 +57,16 @@ struct TableWork {
   const ForeignChange* asked = nullptr;
   json requirements;
   json updates;
-  table::TablePtr before;  // nullptr: it is created
+  iceberg::TablePtr before;  // nullptr: it is created
   policy::TableRules rules;
-  table::UpdatedMetadata next;
+  iceberg::UpdatedMetadata next;
   std::vector<catalog::FileRecord> client_files;
   std::vector<catalog::SnapshotRecord> snapshots;
   std::vector<catalog::EdgeRecord> inputs;
   json described;
   bool moves_main = false;
   std::int64_t rows_added = 0;
-  table::TablePtr after;
+  iceberg::TablePtr after;
 };
 
 // From load to commit, once.
@@ -110,8 +110,8 @@ class CommitAttempt {
   Status Stage(TableWork& work);
   Result<ForeignAnswer> Publish(const ReplyOf& reply);
   Status CheckView(const std::string& table) const;
-  table::TablePtr AsSeen(const table::TablePtr& table) const;
-  std::vector<table::TablePtr> Seen() const;
+  iceberg::TablePtr AsSeen(const iceberg::TablePtr& table) const;
+  std::vector<iceberg::TablePtr> Seen() const;
 
   Workspace& workspace_;
   const ForeignCommit& commit_;
@@ -153,7 +153,8 @@ Status CommitAttempt::Load(TableWork& work) {
     WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace_, NamespaceOf(name)));
     return CheckMayExist(workspace_.project(), name, work.rules);
   }
-  WEIRHOUSE_TRY(work.before, table::LoadTable(workspace_.disk(), name, pointer->metadata_location));
+  WEIRHOUSE_TRY(work.before,
+                iceberg::LoadTable(workspace_.disk(), name, pointer->metadata_location));
   return Status();
 }
 
@@ -162,9 +163,9 @@ Status CommitAttempt::Apply(TableWork& work) {
   if (view_) {
     WEIRHOUSE_TRY_STATUS(MapThrough(*view_, *work.before, work.requirements, work.updates));
   }
-  WEIRHOUSE_TRY_STATUS(table::CheckRequirements(work.before.get(), work.requirements));
-  WEIRHOUSE_TRY(work.next, table::ApplyUpdates(work.before.get(), name, work.updates,
-                                               workspace_.clock().Now()));
+  WEIRHOUSE_TRY_STATUS(iceberg::CheckRequirements(work.before.get(), work.requirements));
+  WEIRHOUSE_TRY(work.next, iceberg::ApplyUpdates(work.before.get(), name, work.updates,
+                                                 workspace_.clock().Now()));
   return work.next.changed ? FitDeclaration(workspace_.project(), work.rules, work.next.metadata)
                            : Status();
 }
@@ -199,9 +200,9 @@ Status CommitAttempt::Judge(TableWork& work) {
 
 Status CommitAttempt::Stage(TableWork& work) {
   const std::string& name = work.asked->table;
-  WEIRHOUSE_TRY(const table::StagedTable staged,
-                table::StageMetadata(workspace_.disk(), work.before, workspace_.random(),
-                                     std::move(work.next), workspace_.clock().Now()));
+  WEIRHOUSE_TRY(const iceberg::StagedTable staged,
+                iceberg::StageMetadata(workspace_.disk(), work.before, workspace_.random(),
+                                       std::move(work.next), workspace_.clock().Now()));
   work.next = {};
   work.next.changed = true;
   work.after = staged.table;
@@ -226,13 +227,13 @@ Status CommitAttempt::Stage(TableWork& work) {
   return Status();
 }
 
-table::TablePtr CommitAttempt::AsSeen(const table::TablePtr& table) const {
+iceberg::TablePtr CommitAttempt::AsSeen(const iceberg::TablePtr& table) const {
   if (!view_) return WithoutStaged(table);
-  return std::make_shared<const table::TableMetadata>(AsSeenThrough(*view_, *table));
+  return std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(*view_, *table));
 }
 
-std::vector<table::TablePtr> CommitAttempt::Seen() const {
-  std::vector<table::TablePtr> tables;
+std::vector<iceberg::TablePtr> CommitAttempt::Seen() const {
+  std::vector<iceberg::TablePtr> tables;
   for (const TableWork& work : work_) {
     tables.push_back(AsSeen(work.after != nullptr ? work.after : work.before));
   }
@@ -277,4 +278,4 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
     }
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

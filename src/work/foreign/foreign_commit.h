@@ -14,8 +14,9 @@
 //   WH7109  kConflict          a requirement of a view does not hold
 //   WH7130  kConflict          the namespace is not empty
 //   WH7131  kPermissionDenied  not one of the tables of the caller's run view
-// and those of ground/iceberg/update/metadata_update.h, rules/policy/policy.h, work/foreign/run_view.h; WH7002 (another writer
-// won, after a few attempts) and WH7003 (unknown) of the catalog.
+// and those of ground/iceberg/update/metadata_update.h, rules/policy/policy.h,
+// work/foreign/run_view.h; WH7002 (another writer won, after a few attempts) and WH7003 (unknown)
+// of the catalog.
 #pragma once
 
 #include <functional>
@@ -27,12 +28,12 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
+#include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/workspace.h"
-#include "rules/policy/policy.h"
-#include "ground/iceberg/table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Who asks, with what, and under which key.
 struct Caller {
@@ -57,10 +58,10 @@ struct ForeignCommit {
 struct ForeignAnswer {
   CommitSeq seq;  // 0: nothing had to be written
   RunId run;
-  std::vector<table::TablePtr> tables;  // as the caller sees them now, in the order asked
+  std::vector<iceberg::TablePtr> tables;  // as the caller sees them now, in the order asked
 };
 // What is stored as the reply; built before the commit, when the new metadata is known.
-using ReplyOf = std::function<catalog::StoredReply(const std::vector<table::TablePtr>&)>;
+using ReplyOf = std::function<catalog::StoredReply(const std::vector<iceberg::TablePtr>&)>;
 
 // Threads: any. In one transaction: pointers, lineage (run of kind "foreign": who, engine, what it
 // read where known, every file with its digest), outbox events, the stored reply. Files that the
@@ -78,13 +79,13 @@ struct ForeignCreate {
   nlohmann::json request;  // the body of `POST …/tables`
   bool stage = false;      // stage-create: answered with metadata, nothing kept but two folders
 };
-Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
-                                      const ReplyOf& reply = {});
-// Adopts a metadata.json inside the warehouse; `overwrite` moves a pointer that exists.
-Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
-                                        const std::string& name,
-                                        const std::string& metadata_location, bool overwrite,
+Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
                                         const ReplyOf& reply = {});
+// Adopts a metadata.json inside the warehouse; `overwrite` moves a pointer that exists.
+Result<iceberg::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
+                                          const std::string& name,
+                                          const std::string& metadata_location, bool overwrite,
+                                          const ReplyOf& reply = {});
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply = {});
 // A table or, if `kind` says so, a view.
@@ -118,6 +119,6 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
 
 // A table as this caller sees it: through a run view, `main` is the staged snapshot.
 //   kNotFound  WH7101, also where the caller may not read the namespace at all
-Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
-                                    const std::string& name);
-}  // namespace weirhouse::engine
+Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
+                                      const std::string& name);
+}  // namespace weirhouse::work

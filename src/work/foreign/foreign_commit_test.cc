@@ -6,7 +6,7 @@
 
 #include "testing/projects/foreign_fixture_test.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ForeignCommitTest = SharedForeignTest;
 using ForeignCommitProjectTest = ForeignTest;
@@ -175,7 +175,7 @@ TEST_F(ForeignCommitTest, TheReplyIsKeptInTheCommitItself) {
   Caller caller = Writer();
   caller.idempotency_key = "t1:017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
   caller.request_digest = "abc";
-  const ReplyOf reply = [&](const std::vector<table::TablePtr>& tables) {
+  const ReplyOf reply = [&](const std::vector<iceberg::TablePtr>& tables) {
     catalog::StoredReply stored;
     stored.key = caller.idempotency_key;
     stored.request = caller.request_digest;
@@ -219,7 +219,7 @@ TEST_F(ForeignCommitTest, ACreateByUpdatesMakesTheTable) {
   EXPECT_OK(workspace->disk().Stat(staged->location + "/metadata"));
   EXPECT_EQ(LoadForeign(*workspace, Writer(), "lab.trip").status().error_code(), "WH7101");
   Written written = WriteAppend(staged, 1, 5);
-  const json metadata = json::parse(table::SerializeTableMetadata(*staged));
+  const json metadata = json::parse(iceberg::SerializeTableMetadata(*staged));
   json updates =
       json::array({{{"action", "assign-uuid"}, {"uuid", staged->uuid}},
                    {{"action", "upgrade-format-version"}, {"format-version", 2}},
@@ -247,10 +247,10 @@ TEST_F(ForeignCommitTest, SeveralSnapshotsOfOneCommitAreAllKnownByTheirSequence)
   // As pyiceberg overwrites: one snapshot that deletes, one that appends, one commit.
   const auto table = Load("lab.trip");
   const Written gone =
-      WriteSnapshot(table, [](table::StagedWrite& write) { return write.RemoveAllFiles(); });
-  auto between = std::make_shared<table::TableMetadata>(*table);
+      WriteSnapshot(table, [](iceberg::StagedWrite& write) { return write.RemoveAllFiles(); });
+  auto between = std::make_shared<iceberg::TableMetadata>(*table);
   const json first = gone.change.updates[0]["snapshot"];
-  table::Snapshot emptied;
+  iceberg::Snapshot emptied;
   emptied.id = gone.snapshot;
   emptied.parent = table->current_snapshot()->id;
   emptied.sequence_number = first["sequence-number"];
@@ -324,4 +324,4 @@ TEST_F(ForeignCommitTest, MalformedRequestsAreRefusedWithAReason) {
   EXPECT_EQ(code({{"lab.trip", json::array(), json::array({"x", 3})}}), "WH7067");
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,7 +7,7 @@
 
 #include "testing/projects/foreign_fixture_test.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 #ifdef WEIRHOUSE_FAILPOINTS
 constexpr const char* kChildProject = "WEIRHOUSE_TEST_PROJECT";
@@ -59,7 +59,7 @@ TEST_F(ForeignCrashTest, ACommitIsWholeOrAbsentWhereverTheProcessEnds) {
           point, lose, kChildProject, scratch.path().string(), ThisProgram().string());
       const int status = std::system(command.c_str());
       ASSERT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 137);
-      table::ClearTableCaches();
+      iceberg::ClearTableCaches();
       Reopen();
       if (there) {
         trips += 3;
@@ -93,7 +93,7 @@ TEST_F(ForeignBytesTest, BytesThatAreNoManifestAreRefused) {
         weirhouse::testing::WriteFile(path, "not what it was");
       }
     }
-    table::ClearTableCaches();
+    iceberg::ClearTableCaches();
     const auto metadata = MetadataFiles(table->location);
     const auto refused = Commit(written);
     EXPECT_FALSE(refused.ok()) << ending;
@@ -103,4 +103,4 @@ TEST_F(ForeignBytesTest, BytesThatAreNoManifestAreRefused) {
   EXPECT_EQ(Rows("lab.trip"), 0);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

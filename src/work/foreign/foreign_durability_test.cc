@@ -2,11 +2,11 @@
 #include <filesystem>
 #include <thread>
 
-#include "testing/projects/foreign_fixture_test.h"
-#include "work/workspace/live_file.h"
 #include "testing/fsync_probe.h"
+#include "testing/projects/foreign_fixture_test.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 using ForeignDurabilityTest = ForeignTest;
@@ -71,7 +71,7 @@ TEST_F(ForeignDurabilityTest, ATableMadeWhereOneIsBeingPurgedLosesNothing) {
   std::thread purge([&] { dropped = DropForeign(*workspace, Admin(), "lab.trip", true); });
   Json body = CreateBody("trip");
   body["location"] = trip->location;
-  Result<table::TablePtr> made = Status(Code::kConflict, "not yet");
+  Result<iceberg::TablePtr> made = Status(Code::kConflict, "not yet");
   while (!made.ok() && made.status().code() == Code::kConflict) {
     made = CreateForeign(*workspace, {Writer(), "lab", body});
   }
@@ -118,4 +118,4 @@ TEST(LakeUse, RemovalWaitsForThoseUnderWayAndNewOnesForIt) {
   late.join();
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,10 +8,10 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
-using table::Snapshot;
-using table::TableMetadata;
+using iceberg::Snapshot;
+using iceberg::TableMetadata;
 
 std::int64_t SummaryNumber(const Snapshot& snapshot, const std::string& key) {
   const auto found = snapshot.summary.find(key);
@@ -53,14 +53,14 @@ catalog::SnapshotRecord RecordOf(const TableMetadata& table, const Snapshot& sna
   return record;
 }
 
-std::int64_t RowsAdded(const table::SnapshotChange& change) {
+std::int64_t RowsAdded(const iceberg::SnapshotChange& change) {
   std::int64_t rows = 0;
-  for (const table::DataFile& file : change.added_data) rows += file.row_count;
+  for (const iceberg::DataFile& file : change.added_data) rows += file.row_count;
   return rows;
 }
 
 // The summary is a claim; where one snapshot is all that the ref gained, the evidence counts.
-void CountByEvidence(const table::SnapshotChange& change, bool alone,
+void CountByEvidence(const iceberg::SnapshotChange& change, bool alone,
                      catalog::SnapshotRecord& head) {
   head.total_rows = change.rows_after;
   if (!alone) return;
@@ -177,4 +177,4 @@ bool MovesMain(const policy::Judgement& judgement) {
   return std::any_of(judgement.refs.begin(), judgement.refs.end(),
                      [](const policy::JudgedRef& moved) { return moved.ref == "main"; });
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

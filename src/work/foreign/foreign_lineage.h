@@ -9,11 +9,11 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "work/workspace/workspace.h"
-#include "rules/policy/policy.h"
 #include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // A client may name what it read in its snapshot's summary: table names or "table@seq", separated
 // by commas.
@@ -23,8 +23,8 @@ inline constexpr std::size_t kInputsMax = 100;  // of one run; the rest is in th
 // What moved: one record for each snapshot that a ref gained, oldest first, so that every sequence
 // number on main is known; for a ref that went back, the snapshot it went to. `before` is nullptr
 // for a new table.
-std::vector<catalog::SnapshotRecord> SnapshotsGained(const table::TableMetadata* before,
-                                                     const table::TableMetadata& after,
+std::vector<catalog::SnapshotRecord> SnapshotsGained(const iceberg::TableMetadata* before,
+                                                     const iceberg::TableMetadata& after,
                                                      const policy::Judgement& judgement);
 
 // For the run's record: per moved ref its operation, snapshot, parent and rows.
@@ -33,10 +33,10 @@ nlohmann::json DescribeChange(const policy::Judgement& judgement, const nlohmann
 // Edges snapshot → run: what the client says it read, and the former rows of a table that it
 // overwrote. Only nodes that exist.
 Result<std::vector<catalog::EdgeRecord>> InputsOf(Workspace& workspace,
-                                                  const table::TableMetadata* before,
+                                                  const iceberg::TableMetadata* before,
                                                   const policy::Judgement& judgement);
 
 // Rows that main gained, by evidence.
 std::int64_t RowsAddedToMain(const policy::Judgement& judgement);
 bool MovesMain(const policy::Judgement& judgement);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

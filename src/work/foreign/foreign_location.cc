@@ -5,10 +5,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "work/foreign/client_file.h"
 #include "ground/platform/io/location.h"
+#include "work/foreign/client_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kFolderBytesMax = 200;  // file systems end at 255; a suffix must fit
 constexpr std::string_view kPlacesSetting = "table_places.";  // + the table's name
@@ -29,7 +29,7 @@ std::string FolderNameOf(std::string_view name) {
                      Sha256Of(name).ToHex().substr(0, 16));
 }
 
-std::vector<std::string> PlacesOf(const table::TableMetadata& table) {
+std::vector<std::string> PlacesOf(const iceberg::TableMetadata& table) {
   std::vector<std::string> places;
   for (const char* key : kPathProperties) {
     const auto found = table.properties.find(key);
@@ -63,8 +63,8 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
     // outside any folder of that name: so the path tells the location, and nothing is read.
     std::string location = LocationOfMetadata(pointer.metadata_location);
     if (location.empty() && pointer.kind == catalog::PointerKind::kTable) {
-      WEIRHOUSE_TRY(const table::TablePtr table,
-                    table::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
+      WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                    iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
       location = table->location;
     }
     if (!location.empty()) locations.push_back(std::move(location));
@@ -80,7 +80,7 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
 }
 
 std::vector<std::pair<std::string, nlohmann::json>> PlacesSetting(
-    const table::TableMetadata* before, const table::TableMetadata* after) {
+    const iceberg::TableMetadata* before, const iceberg::TableMetadata* after) {
   const std::vector<std::string> former =
       before == nullptr ? std::vector<std::string>() : PlacesOf(*before);
   const std::vector<std::string> next =
@@ -104,5 +104,5 @@ Result<std::string> NewLocation(Workspace& workspace, const std::string& name) {
 
 policy::Warehouse WarehouseOf(const Workspace& workspace) { return {workspace.lake()}; }
 
-std::string PlainLocation(std::string_view location) { return storage::CanonicalPath(location); }
-}  // namespace weirhouse::engine
+std::string PlainLocation(std::string_view location) { return platform::CanonicalPath(location); }
+}  // namespace weirhouse::work

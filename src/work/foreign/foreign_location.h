@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
-#include "rules/policy/policy.h"
 #include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Held from the check of a location to the commit that takes it: two tables that are created at the
 // same moment must not both find it free.
@@ -27,7 +27,7 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
 // are kept as a setting of the catalog, moved in the commit that changes them, so that a look at
 // all tables' places opens no metadata. To be added to CommitRequest::settings.
 std::vector<std::pair<std::string, nlohmann::json>> PlacesSetting(
-    const table::TableMetadata* before, const table::TableMetadata* after);
+    const iceberg::TableMetadata* before, const iceberg::TableMetadata* after);
 
 // "/lake/a" of "/lake/a/metadata/00001-….metadata.json"; empty if the file lies in no folder of
 // that name.
@@ -39,6 +39,6 @@ std::string LocationOfMetadata(std::string_view metadata_location);
 Result<std::string> NewLocation(Workspace& workspace, const std::string& name);
 
 policy::Warehouse WarehouseOf(const Workspace& workspace);
-// A location as we write it: storage::CanonicalPath.
+// A location as we write it: platform::CanonicalPath.
 std::string PlainLocation(std::string_view location);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

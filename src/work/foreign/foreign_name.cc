@@ -4,7 +4,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 std::string NamespaceOf(std::string_view name) {
   const auto dot = name.rfind('.');
@@ -85,4 +85,4 @@ Status CheckNameFree(Workspace& workspace, const std::string& name, catalog::Poi
   WEIRHOUSE_TRY(const auto found, workspace.catalog().FindTable(name));
   return found ? NameTaken(name, found->kind, wanted) : Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::size_t kNameBytesMax = 255;  // of one level; a catalog of pyiceberg's says so
 
@@ -32,4 +32,4 @@ Status MalformedRequest(std::string what);  // WH7105
 Status CheckNamespaceExists(Workspace& workspace, std::string_view name_space);
 // Whether the name is free: kConflict WH7102.
 Status CheckNameFree(Workspace& workspace, const std::string& name, catalog::PointerKind wanted);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

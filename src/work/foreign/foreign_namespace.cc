@@ -6,7 +6,7 @@
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using What = catalog::NamespaceChange::What;
 
@@ -95,4 +95,4 @@ Status ChangeNamespace(Workspace& workspace, const Caller& caller,
   const auto committed = publication.Commit();
   return committed.ok() ? Status() : InOurWords(committed.status(), change);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

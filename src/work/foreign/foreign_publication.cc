@@ -8,7 +8,7 @@
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRunNameBytesMax = 200;  // of a transaction over many tables
 
@@ -147,4 +147,4 @@ catalog::OutboxEvent TableCommittedBy(const Caller& caller, const std::string& t
                 {"engine", caller.engine},  {"operation", operation}};
   return event;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,12 +9,12 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
+#include "ground/iceberg/table.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/workspace/workspace.h"
-#include "ground/iceberg/table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Collects the effects of one attempt. What it staged is removed again unless it was committed or
 // may have been; what the client wrote is never touched. Threads: one.
@@ -62,4 +62,4 @@ class ForeignPublication {
 // The "weirhouse.table.committed" event of a foreign commit.
 catalog::OutboxEvent TableCommittedBy(const Caller& caller, const std::string& table,
                                       std::int64_t rows_added, const std::string& operation);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,7 +2,7 @@
 #include "testing/projects/foreign_fixture_test.h"
 #include "work/foreign/run_view.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -21,7 +21,7 @@ struct ForeignRunViewTest : SharedForeignTest {
   std::int64_t RowsSeen(const Caller& caller, const std::string& name) {
     const auto seen = LoadForeign(*workspace, caller, name);
     EXPECT_OK(seen);
-    const auto scan = table::Scan::Plan(workspace->disk(), *seen, {});
+    const auto scan = iceberg::Scan::Plan(workspace->disk(), *seen, {});
     EXPECT_OK(scan);
     return scan->ReadAll().value()->num_rows();
   }
@@ -47,7 +47,7 @@ TEST_F(ForeignRunViewTest, WhatIsStagedIsSeenThroughTheViewAlone) {
   // A second statement builds on the first, and takes rows away.
   ASSERT_OK(
       Commit({WriteSnapshot(seen("lab.trip"),
-                            [](table::StagedWrite& write) { return write.RemoveAllFiles(); })},
+                            [](iceberg::StagedWrite& write) { return write.RemoveAllFiles(); })},
              caller));
   EXPECT_EQ(RowsSeen(caller, "lab.trip"), 0);
   EXPECT_EQ(Rows("lab.trip"), 5);
@@ -94,4 +94,4 @@ TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
   EXPECT_EQ(Rows("lab.trip"), 0);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

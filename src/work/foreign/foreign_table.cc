@@ -2,20 +2,20 @@
 #include <fmt/format.h>
 
 #include "ground/base/failpoint.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/platform/io/location.h"
+#include "ground/platform/io/open_folder.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/foreign/foreign_lineage.h"
 #include "work/foreign/foreign_location.h"
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
-#include "work/workspace/live_file.h"
 #include "work/foreign/run_view.h"
 #include "work/project/table_rules.h"
-#include "ground/platform/io/location.h"
-#include "ground/platform/io/open_folder.h"
-#include "ground/iceberg/update/metadata_update.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using catalog::PointerKind;
 using nlohmann::json;
@@ -47,7 +47,7 @@ Result<std::string> Locate(Workspace& workspace, const std::string& name, json& 
 // What everyone who brings a new table must pass, before anything is written.
 Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
                                    const policy::TableRules& rules,
-                                   const table::TableMetadata& metadata) {
+                                   const iceberg::TableMetadata& metadata) {
   policy::ProposedCommit proposed;
   proposed.who = &caller.who;
   proposed.table = metadata.name;
@@ -65,8 +65,8 @@ Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Statu
 }
 }  // namespace
 
-Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
-                                      const ReplyOf& reply) {
+Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
+                                        const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckNamespaceName(create.name_space));
   WEIRHOUSE_TRY(const std::string name, NameIn(create.request, create.name_space));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(create.caller.who, policy::Action::kCreateTable, name));
@@ -79,8 +79,8 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
   const auto locations = LockLocations();
   WEIRHOUSE_TRY(const std::string location, Locate(workspace, name, request));
   const ProcessTime now = workspace.clock().Now();
-  WEIRHOUSE_TRY(table::TableMetadata metadata,
-                table::MetadataOfCreate(request, name, location, workspace.random(), now));
+  WEIRHOUSE_TRY(iceberg::TableMetadata metadata,
+                iceberg::MetadataOfCreate(request, name, location, workspace.random(), now));
   WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace.project(), rules, metadata));
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 JudgeNew(workspace, create.caller, rules, metadata));
@@ -88,19 +88,19 @@ Result<table::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate&
     // Clients write their first files before the commit that makes the table, and make no folders.
     WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/data"));
     WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/metadata"));
-    auto staged = std::make_shared<const table::TableMetadata>(std::move(metadata));
+    auto staged = std::make_shared<const iceberg::TableMetadata>(std::move(metadata));
     if (reply) {
       workspace.catalog().KeepReply(reply({staged})).Ignore("the first reply stays");
     }
-    return table::TablePtr(std::move(staged));
+    return iceberg::TablePtr(std::move(staged));
   }
   ForeignPublication publication(workspace, create.caller, "create");
   publication.Describe(name, std::nullopt,
                        {{"location", metadata.location}, {"uuid", metadata.uuid}});
   WEIRHOUSE_FAILPOINT("foreign.create.before_stage");
-  WEIRHOUSE_TRY(const table::StagedTable staged,
-                table::StageMetadata(workspace.disk(), nullptr, workspace.random(),
-                                     {std::move(metadata), {}, {}, true}, now));
+  WEIRHOUSE_TRY(const iceberg::StagedTable staged,
+                iceberg::StageMetadata(workspace.disk(), nullptr, workspace.random(),
+                                       {std::move(metadata), {}, {}, true}, now));
   publication.AddOwnFiles(staged.files);
   publication.Identify(staged.change.metadata_location);
   publication.request().tables.push_back(staged.change);
@@ -122,11 +122,11 @@ Status CannotRegister(const std::string& path, const std::string& why) {
 }
 
 // Reads a metadata.json that lies in the warehouse and agrees with itself.
-Result<table::TablePtr> ReadMetadata(Workspace& workspace, const std::string& name,
-                                     const std::string& path) {
+Result<iceberg::TablePtr> ReadMetadata(Workspace& workspace, const std::string& name,
+                                       const std::string& path) {
   // Before the file is opened: whether something is there outside is nobody's business.
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
-  auto table = table::LoadTable(workspace.disk(), name, path);
+  auto table = iceberg::LoadTable(workspace.disk(), name, path);
   if (!table.ok()) {
     if (table.status().code() == Code::kUnavailable) return table.status();
     return CannotRegister(path, table.status().message());
@@ -136,7 +136,7 @@ Result<table::TablePtr> ReadMetadata(Workspace& workspace, const std::string& na
     return CannotRegister(path, fmt::format("it lies in another table's folder, its location is {}",
                                             (*table)->location));
   }
-  for (const table::Snapshot& snapshot : (*table)->snapshots) {
+  for (const iceberg::Snapshot& snapshot : (*table)->snapshots) {
     const auto found = workspace.disk().Stat(LocalPathOf(snapshot.manifest_list));
     if (!found.ok()) {
       return CannotRegister(path, fmt::format("snapshot {} lacks its manifest list {}",
@@ -148,7 +148,7 @@ Result<table::TablePtr> ReadMetadata(Workspace& workspace, const std::string& na
 
 Status PublishRegistered(Workspace& workspace, const Caller& caller,
                          const std::optional<catalog::TablePointer>& former,
-                         const table::TablePtr& table, const policy::Judgement& judgement,
+                         const iceberg::TablePtr& table, const policy::Judgement& judgement,
                          const ReplyOf& reply) {
   const std::string& name = table->name;
   ForeignPublication publication(workspace, caller, "register");
@@ -165,9 +165,9 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
     request.drops.push_back({name, former->metadata_location});
   }
   request.tables.push_back(change);
-  table::TablePtr before;
+  iceberg::TablePtr before;
   if (former) {
-    WEIRHOUSE_TRY(before, table::LoadTable(workspace.disk(), name, former->metadata_location));
+    WEIRHOUSE_TRY(before, iceberg::LoadTable(workspace.disk(), name, former->metadata_location));
   }
   request.settings = PlacesSetting(before.get(), table.get());
   request.snapshots = SnapshotsGained(nullptr, *table, judgement);
@@ -188,10 +188,10 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
 }
 }  // namespace
 
-Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
-                                        const std::string& name,
-                                        const std::string& metadata_location, bool overwrite,
-                                        const ReplyOf& reply) {
+Result<iceberg::TablePtr> RegisterForeign(Workspace& workspace, const Caller& caller,
+                                          const std::string& name,
+                                          const std::string& metadata_location, bool overwrite,
+                                          const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckTableName(name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kRegisterTable, name));
   WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, NamespaceOf(name)));
@@ -204,7 +204,7 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
   if (former) WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "registered over"));
   const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
-  WEIRHOUSE_TRY(const table::TablePtr table,
+  WEIRHOUSE_TRY(const iceberg::TablePtr table,
                 ReadMetadata(workspace, name, LocalPathOf(metadata_location)));
   if (former && former->metadata_location == table->metadata_location) {
     if (reply) workspace.catalog().KeepReply(reply({table})).Ignore("the first reply stays");
@@ -222,12 +222,12 @@ Result<table::TablePtr> RegisterForeign(Workspace& workspace, const Caller& call
 namespace {
 // Deletes what lies in a dropped table's own folder. No other table lies in it or around it. A link
 // is deleted, never what it leads to.
-void PurgeBelow(const storage::OpenFolder& folder, int depth) {
+void PurgeBelow(const platform::OpenFolder& folder, int depth) {
   constexpr int kDepthMax = 64;
   const auto entries = folder.List();
   if (!entries.ok() || depth > kDepthMax) return;
-  for (const storage::Entry& entry : *entries) {
-    if (entry.kind != storage::EntryKind::kFolder) {
+  for (const platform::Entry& entry : *entries) {
+    if (entry.kind != platform::EntryKind::kFolder) {
       folder.RemoveFile(entry.name).Ignore("an orphan that the sweep finds");
       continue;
     }
@@ -235,8 +235,8 @@ void PurgeBelow(const storage::OpenFolder& folder, int depth) {
     folder.RemoveEmptyFolder(entry.name).Ignore("an empty folder harms no one");
   }
 }
-void Purge(storage::Disk& disk, const std::string& location) {
-  if (const auto folder = storage::OpenFolder::Open(location); folder.ok()) PurgeBelow(*folder, 0);
+void Purge(platform::Disk& disk, const std::string& location) {
+  if (const auto folder = platform::OpenFolder::Open(location); folder.ok()) PurgeBelow(*folder, 0);
   disk.Remove(location).Ignore("an empty folder harms no one");
 }
 
@@ -247,7 +247,7 @@ Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string
                 workspace.catalog().Files(std::nullopt));
   std::vector<std::string> paths;
   for (const catalog::FileRecord& file : files) {
-    if (storage::IsInFolder(storage::CanonicalPath(file.path), location)) {
+    if (platform::IsInFolder(platform::CanonicalPath(file.path), location)) {
       paths.push_back(file.path);
     }
   }
@@ -265,7 +265,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
       caller.who, purge ? policy::Action::kPurgeTable : policy::Action::kDropTable, name));
   const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
-  const auto table = table::LoadTable(workspace.disk(), name, pointer->metadata_location);
+  const auto table = iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location);
   std::vector<std::string> released;
   // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
   std::unique_lock<std::mutex> locations;
@@ -328,9 +328,9 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
   publication.request().layer = "maintenance";
   publication.request().renames.push_back({name, new_name, pointer->metadata_location});
   if (is_table) {
-    WEIRHOUSE_TRY(const table::TablePtr table,
-                  table::LoadTable(workspace.disk(), name, pointer->metadata_location));
-    table::TableMetadata renamed = *table;
+    WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                  iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location));
+    iceberg::TableMetadata renamed = *table;
     renamed.name = new_name;
     publication.request().settings = PlacesSetting(table.get(), nullptr);
     for (auto& setting : PlacesSetting(nullptr, &renamed)) {
@@ -369,15 +369,16 @@ Status RenameForeign(Workspace& workspace, const Caller& caller, const std::stri
 
 // ---- Load
 // -------------------------------------------------------------------------------------------------
-Result<table::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
-                                    const std::string& name) {
+Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
+                                      const std::string& name) {
   if (!policy::MayAct(caller.who, policy::Action::kRead, name).ok()) return NoSuchTable(name);
   WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
-  WEIRHOUSE_TRY(table::TablePtr table,
-                table::LoadTable(workspace.disk(), name, pointer->metadata_location));
+  WEIRHOUSE_TRY(iceberg::TablePtr table,
+                iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location));
   if (!caller.who.view) return WithoutStaged(table);
   WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, *caller.who.view));
-  return table::TablePtr(std::make_shared<const table::TableMetadata>(AsSeenThrough(view, *table)));
+  return iceberg::TablePtr(
+      std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view, *table)));
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

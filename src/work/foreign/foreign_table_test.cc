@@ -5,7 +5,7 @@
 #include "testing/projects/foreign_fixture_test.h"
 #include "work/project/table_rules.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ForeignTableTest = SharedForeignTest;
 using ForeignTableProjectTest = ForeignTest;
@@ -150,7 +150,7 @@ TEST_F(ForeignTableProjectTest, RawTakesATableOfOthersAndItsAppends) {
   EXPECT_EQ(Rows("raw.sensor"), 5);
   const auto standing = Load("raw.sensor");
   const Written gone =
-      WriteSnapshot(standing, [](table::StagedWrite& write) { return write.RemoveAllFiles(); });
+      WriteSnapshot(standing, [](iceberg::StagedWrite& write) { return write.RemoveAllFiles(); });
   EXPECT_EQ(Commit({gone}, Admin()).status().error_code(), "WH7072");
   EXPECT_EQ(DropForeign(*workspace, Admin(), "raw.sensor", true).error_code(), "WH7072");
   EXPECT_EQ(Rows("raw.sensor"), 5);
@@ -352,4 +352,4 @@ TEST_F(ForeignTableTest, NamespacesAreMadeChangedAndDropped) {
   EXPECT_EQ(ChangeNamespace(*workspace, Writer(), wanted).code(), Code::kPermissionDenied);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,15 +5,15 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/json_depth.h"
+#include "ground/iceberg/view/view_metadata.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/foreign/foreign_location.h"
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
-#include "work/workspace/live_file.h"
-#include "ground/iceberg/view/view_metadata.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using catalog::PointerKind;
 using nlohmann::json;
@@ -27,13 +27,13 @@ Status MalformedView(const std::string& path, std::string_view why) {
 }
 
 Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
-  WEIRHOUSE_TRY(const storage::FileInfo info, workspace.disk().Stat(path));
+  WEIRHOUSE_TRY(const platform::FileInfo info, workspace.disk().Stat(path));
   if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
   WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(path));
   if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
-  const Status checked = CheckViewMetadata(metadata);
+  const Status checked = iceberg::CheckViewMetadata(metadata);
   if (!checked.ok()) return MalformedView(path, checked.message());
   return metadata;
 }
@@ -48,7 +48,7 @@ Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& ca
 
 // The view's location and `write.metadata.path`, judged as a table's are.
 Status CheckPlaces(Workspace& workspace, const std::string& name, const json& metadata) {
-  table::TableMetadata places;
+  iceberg::TableMetadata places;
   places.name = name;
   places.location = metadata.at("location").get<std::string>();
   const auto properties = metadata.find("properties");
@@ -114,7 +114,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
   return view;
 }
 
-Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Status& status) {
+Status ViewTakenMeanwhile(Workspace& workspace, const std::string& name, const Status& status) {
   if (status.error_code() != "WH7002") return status;
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kView));
   return status;
@@ -134,8 +134,8 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kReplaceView, name));
   WEIRHOUSE_TRY(const json base, ReadViewFile(workspace, pointer.metadata_location));
-  WEIRHOUSE_TRY_STATUS(CheckViewRequirements(base, requirements));
-  WEIRHOUSE_TRY(json next, ApplyViewUpdates(base, updates, workspace.clock().Now()));
+  WEIRHOUSE_TRY_STATUS(iceberg::CheckViewRequirements(base, requirements));
+  WEIRHOUSE_TRY(json next, iceberg::ApplyViewUpdates(base, updates, workspace.clock().Now()));
   if (next == base) {
     ForeignView view{pointer.metadata_location, base};
     if (reply) workspace.catalog().KeepReply(reply(view)).Ignore("the first reply stays");
@@ -163,11 +163,12 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
   } else {
     WEIRHOUSE_TRY(location, NewLocation(workspace, name));
   }
-  WEIRHOUSE_TRY(json metadata, NewViewMetadata(request, location, workspace.random().Uuid4(),
-                                               workspace.clock().Now()));
+  WEIRHOUSE_TRY(json metadata,
+                iceberg::NewViewMetadata(request, location, workspace.random().Uuid4(),
+                                         workspace.clock().Now()));
   WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, metadata));
   auto view = PublishView(workspace, caller, name, std::nullopt, std::move(metadata), reply);
-  if (!view.ok()) return TakenMeanwhile(workspace, name, view.status());
+  if (!view.ok()) return ViewTakenMeanwhile(workspace, name, view.status());
   return view;
 }
 
@@ -216,7 +217,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.AddClientFiles({file});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();
-  if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());
+  if (!committed.ok()) return ViewTakenMeanwhile(workspace, name, committed.status());
   return view;
 }
 
@@ -240,4 +241,4 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
   publication.Identify(workspace.random().Uuid4());
   return publication.Commit().status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,7 +2,7 @@
 
 #include "testing/projects/foreign_fixture_test.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -136,4 +136,4 @@ TEST_F(ForeignViewTest, ADroppedViewIsRegisteredAgain) {
       "WH7107");
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,15 +8,15 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/platform/io/disk.h"
+#include "rules/policy/token.h"
 #include "work/foreign/foreign_commit.h"
-#include "work/workspace/publication.h"
 #include "work/foreign/run_view_state.h"
 #include "work/project/table_rules.h"
-#include "rules/policy/token.h"
-#include "ground/platform/io/disk.h"
-#include "ground/iceberg/update/metadata_update.h"
+#include "work/workspace/publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -47,7 +47,7 @@ Result<RunView> FromJson(const std::string& key, const json& stored) {
 Status FillBase(Workspace& workspace, RunView& view) {
   if (view.state != "open") return Status();
   for (const std::string& name : view.tables) {
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
     if (const auto base = HeldBy(view.run, **table).base) view.base[name] = *base;
   }
@@ -62,7 +62,7 @@ Status NotWritable(const std::string& table, std::string why, std::string hint) 
 }
 
 Status CheckWritable(Workspace& workspace, const std::string& table) {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> found, workspace.FindTable(table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> found, workspace.FindTable(table));
   if (!found) {
     return Status(Code::kNotFound, fmt::format("no such table: \"{}\"", table))
         .WithError("WH7101")
@@ -197,16 +197,16 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
   WEIRHOUSE_TRY(const catalog::Run decision, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, decision, "maintenance", ToString(run));
   for (const std::string& name : view.tables) {
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
     const json updates = ForgettingUpdates(run, HeldBy(run, **table));
     if (updates.empty()) continue;
     const ProcessTime now = workspace.clock().Now();
-    WEIRHOUSE_TRY(table::UpdatedMetadata next,
-                  table::ApplyUpdates(table->get(), name, updates, now));
+    WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
+                  iceberg::ApplyUpdates(table->get(), name, updates, now));
     WEIRHOUSE_TRY(
-        const table::StagedTable staged,
-        table::StageMetadata(workspace.disk(), *table, workspace.random(), std::move(next), now));
+        const iceberg::StagedTable staged,
+        iceberg::StageMetadata(workspace.disk(), *table, workspace.random(), std::move(next), now));
     publication.Add(staged);
   }
   view.state = "discarded";
@@ -235,12 +235,12 @@ json ForgettingUpdates(RunId run, const HeldChange& held) {
 
 Status NoteAddress(const std::string& root, const std::string& address) {
   const std::string path = root + std::string(kAddressFile);
-  if (address.empty()) return storage::LocalDisk().Remove(path);
-  return storage::LocalDisk().Replace(path, address);
+  if (address.empty()) return platform::LocalDisk().Remove(path);
+  return platform::LocalDisk().Replace(path, address);
 }
 
 std::string AddressOf(const std::string& root) {
-  const auto address = storage::LocalDisk().Read(root + std::string(kAddressFile));
+  const auto address = platform::LocalDisk().Read(root + std::string(kAddressFile));
   return address.ok() && !address->empty() ? *address : kDefaultAddress;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

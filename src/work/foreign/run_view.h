@@ -13,11 +13,11 @@
 
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "work/workspace/workspace.h"
-#include "rules/policy/policy.h"
 #include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct RunView {
   RunId run;                        // "r12": also the prefix
@@ -65,12 +65,12 @@ std::string AddressOf(const std::string& root);
 std::string ViewStagingRef(RunId run);  // "staging-r12"
 // The table as the view's clients see it: refs.main, current-snapshot-id and snapshot-log are those
 // of the staging ref, if it exists; metadata_location is empty.
-table::TableMetadata AsSeenThrough(const RunView& view, const table::TableMetadata& table);
+iceberg::TableMetadata AsSeenThrough(const RunView& view, const iceberg::TableMetadata& table);
 // The table as all others see it. While main is empty, rows that are only staged are left out
 // altogether: DuckDB reads the newest snapshot there is of a table whose log is empty.
-table::TablePtr WithoutStaged(const table::TablePtr& table);
+iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table);
 // What a client of the view asked for, in terms of the table: main → staging in set-snapshot-ref
 // and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
-Status MapThrough(const RunView& view, const table::TableMetadata& table,
+Status MapThrough(const RunView& view, const iceberg::TableMetadata& table,
                   nlohmann::json& requirements, nlohmann::json& updates);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

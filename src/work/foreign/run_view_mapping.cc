@@ -11,14 +11,14 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "work/pipeline/batch/halt.h"
 #include "work/foreign/run_view.h"
 #include "work/foreign/run_view_state.h"
+#include "work/pipeline/batch/halt.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
+using iceberg::TableMetadata;
 using nlohmann::json;
-using table::TableMetadata;
 
 std::string Lower(std::string text) {
   for (char& c : text) {
@@ -40,7 +40,7 @@ Status Malformed(const json::exception& error) {
       .WithError("WH7061");
 }
 
-bool SameShape(const table::Schema& a, const table::Schema& b) {
+bool SameShape(const iceberg::Schema& a, const iceberg::Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
@@ -103,7 +103,7 @@ class UpdateMapper {
     staged["ref-name"] = ViewStagingRef(view_.run);
     mapped.push_back(std::move(staged));
     if (table_.FindRef(ViewStagingRef(view_.run)) == nullptr) {
-      const table::Snapshot* main = table_.current_snapshot();
+      const iceberg::Snapshot* main = table_.current_snapshot();
       held_[prefix_ + kStagedBase] = main == nullptr ? "0" : std::to_string(main->id.value());
     }
     return Status();
@@ -111,10 +111,10 @@ class UpdateMapper {
 
   // The id that the schema will have: that of an equal one, else the next.
   void NoteSchema(const json& update) {
-    auto schema = table::Schema::FromJson(update.at("schema"));
+    auto schema = iceberg::Schema::FromJson(update.at("schema"));
     if (!schema.ok()) return;  // whoever applies it says what is wrong
     int next = 0;
-    for (const table::Schema& known : schemas_) {
+    for (const iceberg::Schema& known : schemas_) {
       if (SameShape(known, *schema)) {
         last_added_ = known.schema_id;
         return;
@@ -172,7 +172,7 @@ class UpdateMapper {
   const RunView& view_;
   const TableMetadata& table_;
   const std::string prefix_;
-  std::vector<table::Schema> schemas_;
+  std::vector<iceberg::Schema> schemas_;
   std::optional<int> last_added_;
   std::map<std::string, std::string> held_;
   std::vector<std::string> dropped_;
@@ -180,9 +180,9 @@ class UpdateMapper {
 
 // The log as if the staged rows had been committed to main: the chain of parents, oldest first.
 std::vector<std::pair<std::int64_t, SnapshotId>> LogOf(const TableMetadata& table,
-                                                       const table::Snapshot& head) {
+                                                       const iceberg::Snapshot& head) {
   std::vector<std::pair<std::int64_t, SnapshotId>> log;
-  const table::Snapshot* at = &head;
+  const iceberg::Snapshot* at = &head;
   while (at != nullptr && log.size() <= table.snapshots.size()) {
     log.emplace_back(at->timestamp_ms, at->id);
     at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
@@ -203,13 +203,13 @@ TableMetadata HideStaged(const TableMetadata& table) {
   std::erase_if(seen.refs, [](const auto& ref) { return ref.first.starts_with(kStagingRefs); });
   std::set<SnapshotId> reached;
   for (const auto& [name, ref] : seen.refs) {
-    const table::Snapshot* at = table.FindSnapshot(ref.snapshot);
+    const iceberg::Snapshot* at = table.FindSnapshot(ref.snapshot);
     while (at != nullptr && reached.insert(at->id).second) {
       at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
     }
   }
   std::erase_if(seen.snapshots,
-                [&](const table::Snapshot& snapshot) { return reached.count(snapshot.id) == 0; });
+                [&](const iceberg::Snapshot& snapshot) { return reached.count(snapshot.id) == 0; });
   return seen;
 }
 }  // namespace
@@ -232,8 +232,9 @@ HeldChange HeldBy(RunId run, const TableMetadata& table) {
       held.base = SnapshotId(std::strtoll(at->second.c_str(), nullptr, 10));
     } else if (key == kStagedSchema) {
       const int id = static_cast<int>(std::strtol(at->second.c_str(), nullptr, 10));
-      const bool known = std::any_of(table.schemas.begin(), table.schemas.end(),
-                                     [&](const table::Schema& one) { return one.schema_id == id; });
+      const bool known =
+          std::any_of(table.schemas.begin(), table.schemas.end(),
+                      [&](const iceberg::Schema& one) { return one.schema_id == id; });
       if (known) held.schema_id = id;
     } else if (key.starts_with(kStagedSet)) {
       held.set[std::string(key.substr(kStagedSet.size()))] = at->second;
@@ -244,7 +245,7 @@ HeldChange HeldBy(RunId run, const TableMetadata& table) {
   return held;
 }
 
-table::TablePtr WithoutStaged(const table::TablePtr& table) {
+iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table) {
   return HidesStaged(*table) ? std::make_shared<const TableMetadata>(HideStaged(*table)) : table;
 }
 
@@ -258,7 +259,7 @@ TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
   for (const std::string& key : held.removed) seen.properties.erase(key);
   if (held.schema_id) seen.current_schema_id = *held.schema_id;
   if (held.head != nullptr) {
-    seen.refs["main"] = table::SnapshotRef{held.head->id, "branch", {}, {}, {}};
+    seen.refs["main"] = iceberg::SnapshotRef{held.head->id, "branch", {}, {}, {}};
     seen.refs.erase(ViewStagingRef(view.run));
     seen.snapshot_log = LogOf(table, *held.head);
     seen.last_updated_ms = std::max(seen.last_updated_ms, held.head->timestamp_ms);
@@ -300,4 +301,4 @@ Status MapThrough(const RunView& view, const TableMetadata& table, json& require
     return Malformed(error);
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,14 +1,14 @@
 #include <nlohmann/json.hpp>
 
-#include "work/foreign/run_view.h"
 #include "testing/testing.h"
+#include "work/foreign/run_view.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-table::Snapshot SnapshotOf(std::int64_t id, std::optional<std::int64_t> parent, std::int64_t at) {
-  table::Snapshot snapshot;
+iceberg::Snapshot SnapshotOf(std::int64_t id, std::optional<std::int64_t> parent, std::int64_t at) {
+  iceberg::Snapshot snapshot;
   snapshot.id = SnapshotId(id);
   if (parent) snapshot.parent = SnapshotId(*parent);
   snapshot.sequence_number = id;
@@ -21,7 +21,7 @@ struct RunViewMappingTest : ::testing::Test {
     view.run = RunId(12);
     table.name = "processed.trips";
     table.metadata_location = "/lake/processed/trips/metadata/00001-a.metadata.json";
-    table::Schema schema;
+    iceberg::Schema schema;
     schema.fields = {{1, "id", {"string"}, true, ""}};
     table.schemas = {schema};
     table.properties = {{"owner", "ops"}};
@@ -44,7 +44,7 @@ struct RunViewMappingTest : ::testing::Test {
     }
   }
   RunView view;
-  table::TableMetadata table;
+  iceberg::TableMetadata table;
 };
 
 json Writes(std::int64_t snapshot) {
@@ -60,7 +60,7 @@ json AssertsMain(const json& snapshot) {
 }
 
 TEST_F(RunViewMappingTest, BeforeAnythingIsStagedClientsSeeMain) {
-  const table::TableMetadata seen = AsSeenThrough(view, table);
+  const iceberg::TableMetadata seen = AsSeenThrough(view, table);
   EXPECT_TRUE(seen.metadata_location.empty());
   EXPECT_EQ(seen.current_snapshot()->id, SnapshotId(2));
   EXPECT_EQ(seen.snapshot_log, table.snapshot_log);
@@ -78,7 +78,7 @@ TEST_F(RunViewMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideIt) {
   table.snapshots.push_back(SnapshotOf(3, 2, 3000));
 
   EXPECT_EQ(table.current_snapshot()->id, SnapshotId(2)) << "readers keep what they had";
-  const table::TableMetadata seen = AsSeenThrough(view, table);
+  const iceberg::TableMetadata seen = AsSeenThrough(view, table);
   EXPECT_EQ(seen.current_snapshot()->id, SnapshotId(3));
   const std::vector<std::pair<std::int64_t, SnapshotId>> log = {
       {1000, SnapshotId(1)}, {2000, SnapshotId(2)}, {3000, SnapshotId(3)}};
@@ -137,14 +137,14 @@ TEST_F(RunViewMappingTest, AnEmptyTableIsAssertedByNull) {
 
 TEST_F(RunViewMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged) {
   const auto others_see = [&] {
-    return *WithoutStaged(std::make_shared<const table::TableMetadata>(table));
+    return *WithoutStaged(std::make_shared<const iceberg::TableMetadata>(table));
   };
   EXPECT_EQ(others_see().snapshots.size(), 2U);
   table.refs = {{"staging-r12", {SnapshotId(2), "branch", {}, {}, {}}},
                 {"dev", {SnapshotId(1), "branch", {}, {}, {}}}};
   RunView other = view;
   other.run = RunId(13);
-  for (const table::TableMetadata& seen : {others_see(), AsSeenThrough(other, table)}) {
+  for (const iceberg::TableMetadata& seen : {others_see(), AsSeenThrough(other, table)}) {
     EXPECT_EQ(seen.refs.count("staging-r12"), 0U);
     EXPECT_EQ(seen.refs.count("dev"), 1U);
     ASSERT_EQ(seen.snapshots.size(), 1U);
@@ -165,13 +165,13 @@ TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
                   {{"action", "remove-properties"}, {"removals", {"owner"}}}};
   ASSERT_OK(MapThrough(view, table, requirements, updates));
   Apply(updates);
-  ASSERT_OK_AND(table::Schema schema, table::Schema::FromJson(wider));
+  ASSERT_OK_AND(iceberg::Schema schema, iceberg::Schema::FromJson(wider));
   schema.schema_id = 1;
   table.schemas.push_back(schema);
 
   EXPECT_EQ(table.current_schema_id, 0);
   EXPECT_EQ(table.properties.at("owner"), "ops");
-  const table::TableMetadata seen = AsSeenThrough(view, table);
+  const iceberg::TableMetadata seen = AsSeenThrough(view, table);
   EXPECT_EQ(seen.current_schema_id, 1);
   EXPECT_EQ(seen.properties, (std::map<std::string, std::string>{{"color", "red"}}));
 
@@ -225,4 +225,4 @@ TEST_F(RunViewMappingTest, MalformedRequestsAreRefusedNotThrown) {
   EXPECT_EQ(MapThrough(view, table, requirements, updates).code(), Code::kInvalidInput);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,23 +9,23 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/catalog/moment.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
+#include "ground/iceberg/read/snapshot_change.h"
+#include "ground/iceberg/update/metadata_update.h"
 #include "work/foreign/conformity.h"
-#include "work/workspace/external_table.h"
 #include "work/foreign/foreign_lineage.h"
-#include "work/pipeline/batch/halt.h"
-#include "work/pipeline/batch/pipeline_state.h"
-#include "work/pipeline/plan/plan.h"
 #include "work/foreign/run_view.h"
 #include "work/foreign/run_view_state.h"
-#include "work/workspace/source_change.h"
-#include "work/project/table_rules.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
-#include "ground/iceberg/update/metadata_update.h"
-#include "ground/iceberg/read/snapshot_change.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/source_change.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
@@ -36,8 +36,8 @@ constexpr int kPublishAttemptsMax = 4;  // each judges anew what clients staged 
 // One table's share of a view.
 struct StagedPart {
   std::string name;
-  table::TablePtr table;                                  // as it is
-  table::TablePtr seen;                                   // as it will be
+  iceberg::TablePtr table;                                // as it is
+  iceberg::TablePtr seen;                                 // as it will be
   HeldChange held;                                        // into `table`
   const transform::CheckedTransform* external = nullptr;  // with a contract and gates, else null
   RowsPtr added;  // rows that this view adds: of external tables
@@ -88,7 +88,7 @@ class ViewPublisher {
 };
 
 Status ViewPublisher::Load() {
-  std::vector<table::TablePtr> tables;
+  std::vector<iceberg::TablePtr> tables;
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace_.catalog(), [&]() -> Status {
     WEIRHOUSE_TRY(upto_, workspace_.catalog().LastSeq());
     for (const std::string& name : view_.tables) {
@@ -96,7 +96,7 @@ Status ViewPublisher::Load() {
     }
     return Status();
   }));
-  for (const table::TablePtr& table : tables) {
+  for (const iceberg::TablePtr& table : tables) {
     const std::string& name = table->name;
     StagedPart part;
     part.name = name;
@@ -104,7 +104,7 @@ Status ViewPublisher::Load() {
     part.held = HeldBy(view_.run, *part.table);
     if (part.held.empty()) continue;
     WEIRHOUSE_TRY_STATUS(CheckNotMoved(part));
-    part.seen = std::make_shared<const table::TableMetadata>(AsSeenThrough(view_, *part.table));
+    part.seen = std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view_, *part.table));
     part.external = FindExternal(workspace_.project(), name);
     WEIRHOUSE_TRY_STATUS(ReadAdded(part));
     parts_.push_back(std::move(part));
@@ -131,14 +131,14 @@ Status Moved(const RunView& view, const std::string& table, std::string_view wha
 }
 
 Status ViewPublisher::CheckNotMoved(const StagedPart& part) const {
-  const table::Snapshot* main = part.table->current_snapshot();
+  const iceberg::Snapshot* main = part.table->current_snapshot();
   const SnapshotId now = main == nullptr ? SnapshotId(0) : main->id;
   if (part.held.head != nullptr && part.held.base != now) return Moved(view_, part.name, "main");
   if (!part.held.schema_id) return Status();
   // The schema to come must hold all that the table has got meanwhile.
-  for (const table::Schema& schema : part.table->schemas) {
+  for (const iceberg::Schema& schema : part.table->schemas) {
     if (schema.schema_id != *part.held.schema_id) continue;
-    for (const table::Field& field : part.table->schema().fields) {
+    for (const iceberg::Field& field : part.table->schema().fields) {
       if (schema.FindById(field.id) == nullptr) return Moved(view_, part.name, "the schema");
     }
   }
@@ -147,7 +147,7 @@ Status ViewPublisher::CheckNotMoved(const StagedPart& part) const {
 
 Status ViewPublisher::ReadAdded(StagedPart& part) const {
   if (part.external == nullptr || part.held.head == nullptr) return Status();
-  const table::Snapshot* main = part.table->current_snapshot();
+  const iceberg::Snapshot* main = part.table->current_snapshot();
   if (main != nullptr) {
     WEIRHOUSE_TRY(const SourceChange change,
                   CompareRows(workspace_.disk(), part.seen, main->id, part.held.head->id,
@@ -155,9 +155,10 @@ Status ViewPublisher::ReadAdded(StagedPart& part) const {
     part.added = change.rows;
     return Status();
   }
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = part.external->declared;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), part.seen, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan,
+                iceberg::Scan::Plan(workspace_.disk(), part.seen, options));
   WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
   part.added = PlainRows(rows);
   return Status();
@@ -171,16 +172,17 @@ Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
   }
   for (const StagedPart& part : parts_) {
     if (part.name != table) continue;
-    table::ScanOptions options;
+    iceberg::ScanOptions options;
     options.columns = columns;
     if (columns.empty() && part.external != nullptr) options.columns = part.external->declared;
-    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), part.seen, options));
+    WEIRHOUSE_TRY(const iceberg::Scan scan,
+                  iceberg::Scan::Plan(workspace_.disk(), part.seen, options));
     WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     return PlainRows(rows);
   }
   if (const auto* external = FindExternal(workspace_.project(), table))
     return ExternalRowsAsOf(workspace_, *external, upto_, columns);
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
   if (!existing) return EmptyRowsOf(workspace_, table, columns);
   return state_.tables.Rows(table, columns);
 }
@@ -296,23 +298,23 @@ Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) co
   }
   for (json& update : ForgettingUpdates(view_.run, part.held)) updates.push_back(std::move(update));
   const ProcessTime now = workspace_.clock().Now();
-  WEIRHOUSE_TRY(table::UpdatedMetadata next,
-                table::ApplyUpdates(part.table.get(), part.name, updates, now));
+  WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
+                iceberg::ApplyUpdates(part.table.get(), part.name, updates, now));
   policy::Judgement moved;
   if (part.held.head != nullptr) {
     policy::JudgedRef main;
     main.ref = "main";
     main.before = part.table->current_snapshot();
     main.after = part.held.head;
-    WEIRHOUSE_TRY(main.change, table::CompareSnapshots(workspace_.disk(), *part.table, main.before,
-                                                       *main.after));
+    WEIRHOUSE_TRY(main.change, iceberg::CompareSnapshots(workspace_.disk(), *part.table,
+                                                         main.before, *main.after));
     moved.refs.push_back(std::move(main));
   }
   std::vector<catalog::SnapshotRecord> gained =
       SnapshotsGained(part.table.get(), *part.table, moved);
-  WEIRHOUSE_TRY(table::StagedTable staged,
-                table::StageMetadata(workspace_.disk(), part.table, workspace_.random(),
-                                     std::move(next), now));
+  WEIRHOUSE_TRY(iceberg::StagedTable staged,
+                iceberg::StageMetadata(workspace_.disk(), part.table, workspace_.random(),
+                                       std::move(next), now));
   staged.snapshots = std::move(gained);
   catalog::CommitRequest& request = publication.request();
   request.events.push_back(TableCommitted(part.name, publication.run(), RowsAddedToMain(moved)));
@@ -430,4 +432,4 @@ Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::s
     }
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

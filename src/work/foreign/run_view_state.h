@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "ground/base/id.h"
-#include "work/foreign/run_view.h"
 #include "ground/iceberg/table.h"
+#include "work/foreign/run_view.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the view.
 inline constexpr std::string_view kStagedProperties = "weirhouse.staged.";
@@ -23,8 +23,8 @@ inline constexpr std::string_view kStagedRemove = "remove.";  // … or removed
 std::string StagedPrefix(RunId run);
 
 struct HeldChange {
-  const table::Snapshot* head = nullptr;  // of the staging ref, into the table; nullptr: no rows
-  std::optional<SnapshotId> base;         // main when it was first staged; 0 = the table was empty
+  const iceberg::Snapshot* head = nullptr;  // of the staging ref, into the table; nullptr: no rows
+  std::optional<SnapshotId> base;  // main when it was first staged; 0 = the table was empty
   std::optional<int> schema_id;
   std::map<std::string, std::string> set;
   std::vector<std::string> removed;
@@ -32,7 +32,7 @@ struct HeldChange {
 
   bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
 };
-HeldChange HeldBy(RunId run, const table::TableMetadata& table);
+HeldChange HeldBy(RunId run, const iceberg::TableMetadata& table);
 // Updates that take a view's traces from a table: its ref and its properties.
 nlohmann::json ForgettingUpdates(RunId run, const HeldChange& held);
 
@@ -43,4 +43,4 @@ Status RequireOpen(const RunView& view);  // kConflict WH7114
 // Its token, which a closed view does not need.
 std::string TokenNameOf(RunId run);
 Status CloseToken(Workspace& workspace, RunId run, const std::string& why);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

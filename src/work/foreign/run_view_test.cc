@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "rules/policy/token.h"
+#include "testing/projects/trip_fixture.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/pipeline/rebuild/full_run.h"
-#include "testing/projects/trip_fixture.h"
-#include "rules/policy/token.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
@@ -37,14 +37,14 @@ struct RunViewTest : TripTest {
   void Stage(const RunView& view, const std::string& table, const std::vector<Trip>& trips,
              const std::set<std::string>& deleted = {}) {
     ForeignCommit(
-        [&](table::StagedWrite& write, const table::TablePtr& base) {
-          const table::Snapshot* main = base->current_snapshot();
+        [&](iceberg::StagedWrite& write, const iceberg::TablePtr& base) {
+          const iceberg::Snapshot* main = base->current_snapshot();
           const std::string key = "weirhouse.staged." + ToString(view.run) + ".base";
           if (base->properties.count(key) == 0) {
             write.SetProperty(key, main == nullptr ? "0" : std::to_string(main->id.value()));
           }
           const auto seen =
-              std::make_shared<const table::TableMetadata>(AsSeenThrough(view, *base));
+              std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view, *base));
           if (!deleted.empty()) ASSERT_OK(write.DeleteRows(PlacesOf(seen, deleted)));
           if (!trips.empty()) ASSERT_OK(write.Append(*TripRows(trips)));
         },
@@ -98,12 +98,12 @@ TEST_F(RunViewTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
   ASSERT_OK_AND(const auto trips, workspace->catalog().FindTable("processed.trips"));
   ASSERT_OK_AND(const auto refunds, workspace->catalog().FindTable("processed.refunds"));
   EXPECT_EQ(trips->seq, refunds->seq) << "one commit";
-  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(table->refs.size(), 1U) << "the staging ref is gone";
   for (const auto& [key, value] : table->properties)
     EXPECT_FALSE(key.starts_with("weirhouse.staged"));
   // Each sequence number of a file is known to have become visible by this commit.
-  for (const table::Snapshot& snapshot : table->snapshots) {
+  for (const iceberg::Snapshot& snapshot : table->snapshots) {
     EXPECT_EQ(workspace->catalog().SeqOf(table->name, snapshot.sequence_number).value(),
               trips->seq);
   }
@@ -201,7 +201,7 @@ TEST_F(RunViewTest, MainThatMovedMeanwhileIsAConflict) {
   EXPECT_EQ(PublishRunView(*workspace, view.run, "me").status().error_code(), "WH7111");
   EXPECT_EQ(Rows("processed.trips"), 1);
   ASSERT_OK(DiscardRunView(*workspace, view.run, "stale", "me"));
-  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(table->refs.size(), 1U);
   EXPECT_EQ(FindRunView(*workspace, view.run)->state, "discarded");
   EXPECT_EQ(DiscardRunView(*workspace, view.run, "again", "me").error_code(), "WH7114");
@@ -217,11 +217,11 @@ TEST_F(RunViewTest, NothingStagedIsNothingToPublish) {
   EXPECT_EQ(views[0].run, view.run);
 }
 
-constexpr const char* kChildProject = "WEIRHOUSE_TEST_VIEW_PROJECT";
+constexpr const char* kViewChildProject = "WEIRHOUSE_TEST_VIEW_PROJECT";
 
 // Publishes the newest run view, in a process of its own that a failpoint ends.
 TEST(CrashingPublish, DISABLED_PublishesTheNewest) {
-  const char* root = std::getenv(kChildProject);
+  const char* root = std::getenv(kViewChildProject);
   ASSERT_NE(root, nullptr);
   ASSERT_OK_AND(const auto project, LoadProject(root, ""));
   ASSERT_OK_AND(const auto workspace, Workspace::Open(project, Access::kWrite));
@@ -241,7 +241,7 @@ TEST_F(RunViewTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
     const std::string command = fmt::format(
         "WEIRHOUSE_FAILPOINT={} {}={} {} --gtest_also_run_disabled_tests "
         "--gtest_filter=CrashingPublish.* >/dev/null 2>&1",
-        failpoint, kChildProject, scratch.path().string(),
+        failpoint, kViewChildProject, scratch.path().string(),
         std::filesystem::read_symlink("/proc/self/exe").string());
     const int status = std::system(command.c_str());
     Reopen();
@@ -259,4 +259,4 @@ TEST_F(RunViewTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
   EXPECT_EQ(published, 5);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -13,30 +13,31 @@
 #include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch where batches go by arrival
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
-Result<std::vector<raw::Landing>> ListAll(Workspace& workspace) {
-  std::vector<raw::Landing> landings;
+Result<std::vector<landing::Landing>> ListAll(Workspace& workspace) {
+  std::vector<landing::Landing> landings;
   for (const Source& source : workspace.project().sources) {
-    WEIRHOUSE_TRY(
-        landings.emplace_back(),
-        raw::ListLanding(RuleOf(workspace, source), workspace.catalog(), workspace.clock().Now()));
+    WEIRHOUSE_TRY(landings.emplace_back(),
+                  landing::ListLanding(RuleOf(workspace, source), workspace.catalog(),
+                                       workspace.clock().Now()));
   }
   return landings;
 }
 
 // Files by arrival, in batches of bounded size.
-void AddByArrival(std::vector<raw::LandedFile> files, std::vector<WaitingBatch>& batches) {
-  std::sort(files.begin(), files.end(), [](const raw::LandedFile& a, const raw::LandedFile& b) {
-    return std::tie(a.entry.mtime_ns, a.source, a.name) <
-           std::tie(b.entry.mtime_ns, b.source, b.name);
-  });
+void AddByArrival(std::vector<landing::LandedFile> files, std::vector<WaitingBatch>& batches) {
+  std::sort(files.begin(), files.end(),
+            [](const landing::LandedFile& a, const landing::LandedFile& b) {
+              return std::tie(a.entry.mtime_ns, a.source, a.name) <
+                     std::tie(b.entry.mtime_ns, b.source, b.name);
+            });
   std::int64_t bytes = 0;
   WaitingBatch current;
-  for (raw::LandedFile& file : files) {
+  for (landing::LandedFile& file : files) {
     if (!current.files.empty() && (current.files.size() >= kArrivalObjectsMax ||
                                    bytes + file.entry.size_bytes > kArrivalBytesMax)) {
       batches.push_back(std::exchange(current, {}));
@@ -49,15 +50,16 @@ void AddByArrival(std::vector<raw::LandedFile> files, std::vector<WaitingBatch>&
   if (!current.files.empty()) batches.push_back(std::move(current));
 }
 
-Waiting GroupByBatch(std::vector<raw::Landing> landings) {
+Waiting GroupByBatch(std::vector<landing::Landing> landings) {
   Waiting waiting;
-  std::map<std::string, std::vector<raw::LandedFile>> dated;
-  std::vector<raw::LandedFile> by_arrival;
-  for (raw::Landing& landing : landings) {
-    for (const raw::Untaken& one : landing.untaken) waiting.untaken[one.path] = one.why;
-    for (const raw::LandedFile& file : landing.unmatched) waiting.unmatched.push_back(file.path);
+  std::map<std::string, std::vector<landing::LandedFile>> dated;
+  std::vector<landing::LandedFile> by_arrival;
+  for (landing::Landing& landing : landings) {
+    for (const landing::Untaken& one : landing.untaken) waiting.untaken[one.path] = one.why;
+    for (const landing::LandedFile& file : landing.unmatched)
+      waiting.unmatched.push_back(file.path);
     waiting.being_written += static_cast<std::int64_t>(landing.incomplete.size());
-    for (raw::LandedFile& file : landing.complete) {
+    for (landing::LandedFile& file : landing.complete) {
       ++waiting.files;
       (file.batch.empty() ? by_arrival : dated[file.batch]).push_back(std::move(file));
     }
@@ -68,50 +70,50 @@ Waiting GroupByBatch(std::vector<raw::Landing> landings) {
 }
 }  // namespace
 
-raw::LandingRule RuleOf(Workspace& workspace, const Source& source) {
+landing::LandingRule RuleOf(Workspace& workspace, const Source& source) {
   const std::string& root = workspace.project().root;
   std::string folder =
       source.landing.starts_with("/") ? source.landing : root + "/" + source.landing;
   while (folder.ends_with('/')) folder.pop_back();
-  return {source.name, folder, source.batch, source.delete_after, raw::AsideName(root)};
+  return {source.name, folder, source.batch, source.delete_after, landing::AsideName(root)};
 }
 
-bool RemoveStored(const raw::LandingRule& rule, const raw::LandedFile& file, const Digest& digest,
-                  std::map<std::string, std::string>& untaken,
+bool RemoveStored(const landing::LandingRule& rule, const landing::LandedFile& file,
+                  const Digest& digest, std::map<std::string, std::string>& untaken,
                   const std::function<Result<bool>()>& is_stored) {
-  const Result<raw::Removal> removal = raw::RemoveLanded(file, digest, rule, is_stored);
+  const Result<landing::Removal> removal = landing::RemoveLanded(file, digest, rule, is_stored);
   if (!removal.ok()) {
     untaken[file.path] =
-        "it is stored and cannot be removed: " + raw::TextOfName(removal.status().message());
-  } else if (*removal == raw::Removal::kKeptAside) {
+        "it is stored and cannot be removed: " + landing::TextOfName(removal.status().message());
+  } else if (*removal == landing::Removal::kKeptAside) {
     untaken[file.path] = fmt::format(
         "another file came under this name twice; the first of the two lies in {} beside it, and "
         "the next run takes it in from there",
         rule.aside_name);
   }
-  return !removal.ok() || *removal != raw::Removal::kNotStored;
+  return !removal.ok() || *removal != landing::Removal::kNotStored;
 }
 
-std::function<Result<bool>()> IsInLake(Workspace& workspace, const raw::LandedFile& file,
-                                       const Digest& digest, raw::Depth depth) {
+std::function<Result<bool>()> IsInLake(Workspace& workspace, const landing::LandedFile& file,
+                                       const Digest& digest, landing::Depth depth) {
   return [&workspace, &file, &digest, depth] {
-    return raw::IsStored(workspace.catalog(), workspace.disk(), file.source, file.name, file.path,
-                         digest, depth);
+    return landing::IsStored(workspace.catalog(), workspace.disk(), file.source, file.name,
+                             file.path, digest, depth);
   };
 }
 
 Result<Waiting> ListWaiting(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
+  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace));
   for (std::size_t i = 0; i < landings.size(); ++i) {
-    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    const landing::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
-      raw::ListAside(rule, aside, landings[i].untaken);
+      landing::ListAside(rule, aside, landings[i].untaken);
     }
   }
   Waiting waiting = GroupByBatch(std::move(landings));
   const UnreadFiles unread = UnreadFiles::Load(workspace);
   for (const WaitingBatch& batch : waiting.batches) {
-    for (const raw::LandedFile& file : batch.files) {
+    for (const landing::LandedFile& file : batch.files) {
       if (const std::string* why = unread.WhyNot(file))
         waiting.untaken[file.path] = "the last run could not read it: " + *why;
     }
@@ -120,19 +122,19 @@ Result<Waiting> ListWaiting(Workspace& workspace) {
 }
 
 Result<Waiting> TidyLanding(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<raw::Landing> landings, ListAll(workspace));
+  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace));
   std::map<std::string, std::string> untaken;
-  std::vector<raw::Landing> aside_of(landings.size());
+  std::vector<landing::Landing> aside_of(landings.size());
   std::set<std::string> not_stored;
   bool tidied = false;
   for (std::size_t i = 0; i < landings.size(); ++i) {
-    const raw::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    const landing::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
-      WEIRHOUSE_TRY_STATUS(raw::SettleAside(rule, aside, workspace.catalog(), workspace.disk(),
-                                            workspace.clock().Now(), aside_of[i]));
+      WEIRHOUSE_TRY_STATUS(landing::SettleAside(rule, aside, workspace.catalog(), workspace.disk(),
+                                                workspace.clock().Now(), aside_of[i]));
     }
-    for (const raw::AcknowledgedFile& known : landings[i].acknowledged) {
-      const auto is_stored = IsInLake(workspace, known.file, known.digest, raw::Depth::kDigest);
+    for (const landing::AcknowledgedFile& known : landings[i].acknowledged) {
+      const auto is_stored = IsInLake(workspace, known.file, known.digest, landing::Depth::kDigest);
       if (!RemoveStored(rule, known.file, known.digest, untaken, is_stored))
         not_stored.insert(known.file.path);
     }
@@ -143,8 +145,8 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
     WEIRHOUSE_TRY(landings, ListAll(workspace));
   }
   // What is nowhere else is taken in once more, as a repeat, which restores its object.
-  for (raw::Landing& landing : landings) {
-    for (raw::AcknowledgedFile& known : landing.acknowledged) {
+  for (landing::Landing& landing : landings) {
+    for (landing::AcknowledgedFile& known : landing.acknowledged) {
       if (not_stored.contains(known.file.path)) landing.complete.push_back(std::move(known.file));
     }
   }
@@ -157,4 +159,4 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   unread.Save();
   return waiting;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

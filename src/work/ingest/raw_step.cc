@@ -11,18 +11,18 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/records/batch_records.h"
+#include "ground/platform/io/piece_put.h"
 #include "work/ingest/landing_list.h"
-#include "work/workspace/publication.h"
-#include "work/workspace/run_summary.h"
 #include "work/ingest/unread_file.h"
 #include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
-#include "ground/platform/io/piece_put.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr unsigned kRawMode = 0444;  // raw bytes never change
 constexpr std::string_view kChangedError = "WH1314";
@@ -38,7 +38,7 @@ constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
 constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
 
 struct Arriving {
-  const raw::LandedFile* file = nullptr;
+  const landing::LandedFile* file = nullptr;
   const Source* source = nullptr;
   std::optional<std::string> bytes;  // absent: read them again
   Digest digest;
@@ -47,7 +47,7 @@ struct Arriving {
   std::string problem;  // why the object as a whole cannot be read
   // Where its object lies, if that was not whole and was made anew of these bytes; how it was.
   std::string restored;
-  raw::ObjectState found = raw::ObjectState::kWhole;
+  landing::ObjectState found = landing::ObjectState::kWhole;
 };
 
 // What is told of files that are not taken in.
@@ -57,8 +57,8 @@ struct Told {
 };
 
 // It waits in its folder, and the others do not wait for it.
-std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why, Told& told) {
-  const std::string text = raw::TextOfName(why.message());
+std::optional<Arriving> NotTaken(const landing::LandedFile& file, const Status& why, Told& told) {
+  const std::string text = landing::TextOfName(why.message());
   told.summary.untaken_files[file.path] = text;
   told.unread.Note(file, text);
   return std::nullopt;
@@ -66,13 +66,14 @@ std::optional<Arriving> NotTaken(const raw::LandedFile& file, const Status& why,
 
 // Whether an arrival is known is asked of one index. What was seen at the file's own place is a
 // second witness: where it says that these bytes were stored, the index has lost them.
-Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Digest& digest) {
+Status CheckUnknown(Workspace& workspace, const landing::LandedFile& file, const Digest& digest) {
   WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
                 workspace.catalog().FindLanding(file.path));
   if (!seen || seen->source != file.source || seen->digest != digest) return Status();
   // The landing folder may have been another one above or below: then the object has another name.
-  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                raw::FindStored(workspace.catalog(), file.source, file.name, file.path, digest));
+  WEIRHOUSE_TRY(
+      const std::optional<catalog::ObjectRecord> known,
+      landing::FindStored(workspace.catalog(), file.source, file.name, file.path, digest));
   if (known) return Status();
   catalog::ObjectFilter filter;
   filter.source = file.source;
@@ -93,11 +94,11 @@ Status CheckUnknown(Workspace& workspace, const raw::LandedFile& file, const Dig
 // What an arrival was found to hold, read again; an error if it is another file now.
 class ArrivedStream final : public ByteStream {
  public:
-  ArrivedStream(const Arriving& arriving, raw::LandedReader& reader)
+  ArrivedStream(const Arriving& arriving, landing::LandedReader& reader)
       : arriving_(arriving), reader_(reader) {}
-  static Status Changed(const raw::LandedFile& file) {
+  static Status Changed(const landing::LandedFile& file) {
     return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
-                                               raw::TextOfName(file.path)))
+                                               landing::TextOfName(file.path)))
         .WithError(std::string(kChangedError));
   }
   Result<std::size_t> Read(char* into, std::size_t room) override {
@@ -110,20 +111,22 @@ class ArrivedStream final : public ByteStream {
 
  private:
   const Arriving& arriving_;
-  raw::LandedReader& reader_;
+  landing::LandedReader& reader_;
 };
 
 // Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
 // that lie there are given up only for all of those that arrived. kConflict (WH1314) if the file
 // changed.
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
-  WEIRHOUSE_TRY(arriving.found, raw::LookAtObject(workspace.disk(), known, raw::Depth::kDigest));
-  if (arriving.found == raw::ObjectState::kWhole) return Status();
+  WEIRHOUSE_TRY(arriving.found,
+                landing::LookAtObject(workspace.disk(), known, landing::Depth::kDigest));
+  if (arriving.found == landing::ObjectState::kWhole) return Status();
   WEIRHOUSE_FAILPOINT("raw.restore.before");
-  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened,
+                landing::LandedReader::Open(*arriving.file));
   if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
   ArrivedStream stream(arriving, *opened.reader);
-  WEIRHOUSE_TRY_STATUS(storage::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
+  WEIRHOUSE_TRY_STATUS(platform::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
   WEIRHOUSE_FAILPOINT("raw.restore.after");
   arriving.restored = known.path;
   return Status();
@@ -134,9 +137,9 @@ enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
 // The digest of a landed file and the number of its records.
 // `arriving.bytes` are kept where they are to be held.
 Result<Measured> Measure(Arriving& arriving, bool hold, Result<std::int64_t>& count) {
-  const raw::LandedFile& file = *arriving.file;
-  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(file));
-  raw::LandedReader* const reader = opened.reader.get();
+  const landing::LandedFile& file = *arriving.file;
+  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened, landing::LandedReader::Open(file));
+  landing::LandedReader* const reader = opened.reader.get();
   if (reader == nullptr) return opened.gone ? Measured::kGone : Measured::kChanged;
   const contract::SourceFormat format = FormatOf(*arriving.source);
   if (hold) {
@@ -159,7 +162,7 @@ Result<Measured> Measure(Arriving& arriving, bool hold, Result<std::int64_t>& co
   return digest ? Measured::kWhole : Measured::kChanged;
 }
 
-Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::LandedFile& file,
+Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const landing::LandedFile& file,
                                          std::int64_t held_bytes, Told& told) {
   Arriving arriving;
   arriving.file = &file;
@@ -198,7 +201,7 @@ Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const raw::Landed
 
 // Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
 // or cannot be read, which the summary then tells.
-Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const raw::LandedFile& file,
+Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const landing::LandedFile& file,
                                             std::int64_t held_bytes, Told& told) {
   try {
     return ReadFile(workspace, file, held_bytes, told);
@@ -241,7 +244,7 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
 }
 
 catalog::LandingRecord LandingOf(const Arriving& arriving) {
-  const raw::LandedFile& file = *arriving.file;
+  const landing::LandedFile& file = *arriving.file;
   return {file.path,
           file.entry.size_bytes,
           file.entry.mtime_us(),
@@ -272,7 +275,7 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
     if (arriving.duplicate) {
       // A repeat is an event of its own each time it lands: the file's identity tells repeats
       // apart.
-      const storage::Entry& entry = arriving.file->entry;
+      const platform::Entry& entry = arriving.file->entry;
       input["duplicate"] = fmt::format("{}:{}:{}:{}", arriving.file->path, entry.inode,
                                        entry.mtime_us(), entry.ctime_us());
     } else {
@@ -293,10 +296,11 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
 // changed.
 Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
   if (arriving.bytes) return workspace.disk().PutIfAbsent(path, *arriving.bytes, kRawMode);
-  WEIRHOUSE_TRY(const raw::LandedReader::Opened opened, raw::LandedReader::Open(*arriving.file));
+  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened,
+                landing::LandedReader::Open(*arriving.file));
   if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
   ArrivedStream stream(arriving, *opened.reader);
-  return storage::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
+  return platform::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
 }
 
 // `changed` becomes the place of the arrival whose file is another one now, if that is why.
@@ -319,7 +323,7 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.first_record_id = RecordId(next_record);
     object.arrived_at = run.planned_at;  // stays the same when a crashed run is resumed
     object.path =
-        raw::ObjectPath(workspace.lake(), object.source, object.arrived_at, object.digest);
+        landing::ObjectPath(workspace.lake(), object.source, object.arrived_at, object.digest);
     object.batch = batch;
     object.contract_version = ContractOf(workspace, *arriving.source);
     object.sender = "landing";
@@ -344,13 +348,13 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
   for (const catalog::ObjectRecord& object : objects) by_source[object.source].push_back(object);
   for (const auto& [source, list] : by_source) {
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, LedgerRows(list));
-    WEIRHOUSE_TRY(const table::TablePtr base,
+    WEIRHOUSE_TRY(const iceberg::TablePtr base,
                   TableOrNew(workspace, "raw." + source, *rows->schema(), {}, {}));
-    table::StageOptions options = publication.StageAs();
-    options.snapshots_kept = table::kLedgerSnapshotsKept;
-    table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+    iceberg::StageOptions options = publication.StageAs();
+    options.snapshots_kept = iceberg::kLedgerSnapshotsKept;
+    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
     WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
-    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
   }
   return Status();
@@ -360,8 +364,8 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
 void Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals, RunSummary& summary) {
   for (const Arriving& arriving : arrivals) {
     if (!arriving.source->delete_after) continue;
-    const raw::LandedFile& file = *arriving.file;
-    auto is_stored = IsInLake(workspace, file, arriving.digest, raw::Depth::kLength);
+    const landing::LandedFile& file = *arriving.file;
+    auto is_stored = IsInLake(workspace, file, arriving.digest, landing::Depth::kLength);
     if (Planted("ack_before_commit")) is_stored = [] { return true; };
     if (!RemoveStored(RuleOf(workspace, *arriving.source), file, arriving.digest,
                       summary.untaken_files, is_stored)) {
@@ -433,7 +437,7 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
                 {"name", arriving.file->name},
                 {"sha256", arriving.digest.ToHex()},
                 {"path", arriving.restored},
-                {"was", raw::ObjectStateName(arriving.found)}};
+                {"was", landing::ObjectStateName(arriving.found)}};
   request.events.push_back(std::move(event));
 }
 }  // namespace
@@ -444,7 +448,7 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
   Told told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
-  for (const raw::LandedFile& file : batch.files) {
+  for (const landing::LandedFile& file : batch.files) {
     WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
     if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
     // A file that lies aside and the one that has its name may hold the same bytes.
@@ -473,7 +477,7 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
     if (arriving.restored.empty()) continue;
     summary.warnings.push_back(fmt::format(
         "the raw object of {}/{} was {}, and was restored from the file that landed: {}",
-        arriving.file->source, arriving.file->name, raw::ObjectStateName(arriving.found),
+        arriving.file->source, arriving.file->name, landing::ObjectStateName(arriving.found),
         arriving.restored));
   }
   // Removing a landing file tells its sender that we have it: only after the commit. (The planted
@@ -507,4 +511,4 @@ Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, P
   }
   return restored;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

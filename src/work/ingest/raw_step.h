@@ -6,22 +6,22 @@
 #include <span>
 
 #include "ground/base/status.h"
+#include "work/landing/landing.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
-#include "work/landing/landing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Files that wait, grouped into batches in running order. `unmatched` names what fits no batch
 // pattern.
 struct WaitingBatch {
   std::string name;
-  std::vector<raw::LandedFile> files;
+  std::vector<landing::LandedFile> files;
 };
 struct Waiting {
   std::vector<WaitingBatch> batches;
   std::vector<std::string> unmatched;
-  std::map<std::string, std::string> untaken;  // path → why; see raw::Landing::untaken
+  std::map<std::string, std::string> untaken;  // path → why; see landing::Landing::untaken
   std::int64_t files = 0;
   std::int64_t being_written = 0;
 };
@@ -40,7 +40,7 @@ enum class Take : std::uint8_t {
 };
 Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
                        Take take = Take::kAll);
-// All that landed. For when a raw object is in the way (raw::WantsItsFile): a file among it may
+// All that landed. For when a raw object is in the way (landing::WantsItsFile): a file among it may
 // restore that. The answer as above. Cost: reads every file that waits.
 Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

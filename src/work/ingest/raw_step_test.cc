@@ -3,12 +3,12 @@
 
 #include <functional>
 
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/ingest/landing_list.h"
-#include "work/workspace/run_summary.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/ingest/landing_list.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::HasSubstr;
 
@@ -259,4 +259,4 @@ TEST_F(RestoreTest, ASourceThatIsReadAnewWhileItsRunIsPlannedIsTakenIn) {
   EXPECT_EQ(Rows("processed.order"), 2);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

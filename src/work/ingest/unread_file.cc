@@ -4,11 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-std::string IdentityOf(const storage::Entry& entry) {
+std::string IdentityOf(const platform::Entry& entry) {
   return fmt::format("{}:{}:{}:{}", entry.inode, entry.size_bytes, entry.mtime_ns, entry.ctime_ns);
 }
 }  // namespace
@@ -29,20 +29,20 @@ UnreadFiles UnreadFiles::Load(Workspace& workspace) {
   return unread;
 }
 
-const std::string* UnreadFiles::WhyNot(const raw::LandedFile& file) const {
+const std::string* UnreadFiles::WhyNot(const landing::LandedFile& file) const {
   const auto found = files_.find(file.path);
   if (found == files_.end() || found->second.identity != IdentityOf(file.entry)) return nullptr;
   return &found->second.why;
 }
 
-void UnreadFiles::Note(const raw::LandedFile& file, const std::string& why) {
+void UnreadFiles::Note(const landing::LandedFile& file, const std::string& why) {
   const std::string* known = WhyNot(file);
   if (known != nullptr && *known == why) return;
   files_[file.path] = {IdentityOf(file.entry), why};
   changed_ = true;
 }
 
-void UnreadFiles::Forget(const raw::LandedFile& file) {
+void UnreadFiles::Forget(const landing::LandedFile& file) {
   if (files_.erase(file.path) > 0) changed_ = true;
 }
 
@@ -50,7 +50,7 @@ void UnreadFiles::KeepOnly(std::span<const WaitingBatch> batches) {
   if (files_.empty()) return;
   std::map<std::string, Unread> kept;
   for (const WaitingBatch& batch : batches) {
-    for (const raw::LandedFile& file : batch.files) {
+    for (const landing::LandedFile& file : batch.files) {
       if (WhyNot(file) != nullptr) kept[file.path] = files_.at(file.path);
     }
   }
@@ -72,4 +72,4 @@ void UnreadFiles::Save() {
       .Replace(path, note.dump(-1, ' ', false, json::error_handler_t::replace))
       .Ignore("the run itself tells what it could not read");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -10,7 +10,7 @@
 #include "work/ingest/raw_step.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Threads: one. Only the project's writer changes the note.
 class UnreadFiles {
@@ -19,9 +19,9 @@ class UnreadFiles {
   static UnreadFiles Load(Workspace& workspace);
 
   // Why `file`, if it is still the same, could not be read; null if nothing is known against it.
-  const std::string* WhyNot(const raw::LandedFile& file) const;
-  void Note(const raw::LandedFile& file, const std::string& why);
-  void Forget(const raw::LandedFile& file);
+  const std::string* WhyNot(const landing::LandedFile& file) const;
+  void Note(const landing::LandedFile& file, const std::string& why);
+  void Forget(const landing::LandedFile& file);
   // Forgets all that are not among these.
   void KeepOnly(std::span<const WaitingBatch> batches);
   // Writes the note if it changed. A full disk is no reason to end a run.
@@ -39,4 +39,4 @@ class UnreadFiles {
   std::map<std::string, Unread> files_;  // by path
   bool changed_ = false;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -11,11 +11,11 @@
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 namespace {
-using storage::Descriptor;
-using storage::Entry;
-using storage::OpenFolder;
+using platform::Descriptor;
+using platform::Entry;
+using platform::OpenFolder;
 
 // The kernel's file times stand still for up to this long (a tick of its clock), so that two writes
 // may leave the same time behind.
@@ -49,13 +49,13 @@ Result<bool> IsTheFile(const OpenFolder& aside, const std::string& base, const D
   WEIRHOUSE_TRY(const Entry found, aside.Look(base));
   if (!expected(found)) return false;
   WEIRHOUSE_TRY(const Descriptor fd, aside.OpenFile(base));
-  WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), base));
+  WEIRHOUSE_TRY(const Entry held, platform::EntryOf(fd.get(), base));
   if (!held.SameBytesTimesAs(found)) return false;
-  if (storage::WritersOf(fd.get()) == storage::Writers::kSome) return false;
+  if (platform::WritersOf(fd.get()) == platform::Writers::kSome) return false;
   Sha256 sha;
-  WEIRHOUSE_TRY_STATUS(storage::ReadPieces(fd.get(), base, held.size_bytes,
-                                           [&](std::string_view piece) { sha.Update(piece); }));
-  WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd.get(), base));
+  WEIRHOUSE_TRY_STATUS(platform::ReadPieces(fd.get(), base, held.size_bytes,
+                                            [&](std::string_view piece) { sha.Update(piece); }));
+  WEIRHOUSE_TRY(const Entry after, platform::EntryOf(fd.get(), base));
   return after.SameBytesTimesAs(held) && sha.Finish() == digest;
 }
 
@@ -97,7 +97,7 @@ Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
 std::string RoomName(int number) { return fmt::format(".{}", number); }
 // Whether `entry` of the folder aside, and not of a room in it, is one.
 bool IsRoom(const Entry& entry, std::string_view place, const LandingRule& rule) {
-  return entry.kind == storage::EntryKind::kFolder && entry.name.starts_with('.') &&
+  return entry.kind == platform::EntryKind::kFolder && entry.name.starts_with('.') &&
          BaseOf(place) == rule.aside_name;
 }
 
@@ -162,10 +162,10 @@ std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFol
 
 Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry, ProcessTime now) {
   WEIRHOUSE_TRY(const Descriptor fd, folder.OpenFile(entry.name));
-  WEIRHOUSE_TRY(const Entry held, storage::EntryOf(fd.get(), entry.name));
+  WEIRHOUSE_TRY(const Entry held, platform::EntryOf(fd.get(), entry.name));
   if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
-  const storage::Writers writers = storage::WritersOf(fd.get());
-  if (writers != storage::Writers::kUnknown) return writers == storage::Writers::kNone;
+  const platform::Writers writers = platform::WritersOf(fd.get());
+  if (writers != platform::Writers::kUnknown) return writers == platform::Writers::kNone;
   return Micros(now) - entry.mtime_us() >= kQuietUs;
 }
 
@@ -180,7 +180,7 @@ Result<LandedReader::Opened> LandedReader::Open(const LandedFile& file) {
   if (!folder.ok()) return nothing(folder.status());
   auto fd = folder->OpenFile(BaseOf(file.place));
   if (!fd.ok()) return nothing(fd.status());
-  WEIRHOUSE_TRY(const Entry before, storage::EntryOf(fd->get(), file.path));
+  WEIRHOUSE_TRY(const Entry before, platform::EntryOf(fd->get(), file.path));
   if (!before.UnchangedSince(file.entry)) return Opened();
   WaitUntilTimesTell(before);
   return Opened{std::unique_ptr<LandedReader>(new LandedReader(file, std::move(fd).value()))};
@@ -189,7 +189,7 @@ Result<LandedReader::Opened> LandedReader::Open(const LandedFile& file) {
 Result<std::size_t> LandedReader::Read(char* into, std::size_t room) {
   const auto left = static_cast<std::size_t>(file_.entry.size_bytes - offset_);
   WEIRHOUSE_TRY(const std::size_t got,
-                storage::ReadSome(fd_.get(), file_.path, offset_, into, std::min(room, left)));
+                platform::ReadSome(fd_.get(), file_.path, offset_, into, std::min(room, left)));
   sha_.Update({into, got});
   offset_ += static_cast<std::int64_t>(got);
   return got;
@@ -202,8 +202,8 @@ Result<std::optional<Digest>> LandedReader::Finish(const std::optional<Digest>& 
   }
   const Digest digest = sha_.Finish();
   if (whole && digest == *whole) return std::optional<Digest>(digest);
-  if (storage::WritersOf(fd_.get()) == storage::Writers::kSome) return std::optional<Digest>();
-  WEIRHOUSE_TRY(const Entry after, storage::EntryOf(fd_.get(), file_.path));
+  if (platform::WritersOf(fd_.get()) == platform::Writers::kSome) return std::optional<Digest>();
+  WEIRHOUSE_TRY(const Entry after, platform::EntryOf(fd_.get(), file_.path));
   if (!after.UnchangedSince(file_.entry) || offset_ != file_.entry.size_bytes)
     return std::optional<Digest>();
   return std::optional<Digest>(digest);
@@ -244,7 +244,7 @@ namespace {
 class Settler {
  public:
   Settler(const LandingRule& rule, const OpenFolder& folder, std::string parent,
-          catalog::Catalog& catalog, storage::Disk& disk, ProcessTime now, Landing& landing)
+          catalog::Catalog& catalog, platform::Disk& disk, ProcessTime now, Landing& landing)
       : rule_(rule),
         folder_(folder),
         parent_(std::move(parent)),
@@ -283,7 +283,7 @@ class Settler {
                   catalog_.FindLanding(AsidePath(rule_, place)));
     if (!record) return record;
     const auto same = IsTheFile(aside, entry.name, record->digest, [&](const Entry& found) {
-      return found.kind == storage::EntryKind::kFile && found.inode == record->inode &&
+      return found.kind == platform::EntryKind::kFile && found.inode == record->inode &&
              found.size_bytes == record->size_bytes && found.mtime_us() == record->mtime_us;
     });
     if (!same.ok() || !*same) record.reset();
@@ -329,7 +329,7 @@ class Settler {
   // Another file has its name: it is taken in from where it lies.
   void TakeFrom(const OpenFolder& aside, const std::string& place, const std::string& landed,
                 const Entry& entry) {
-    if (entry.kind != storage::EntryKind::kFile) {
+    if (entry.kind != platform::EntryKind::kFile) {
       return Tell(place,
                   "it was moved aside, is no file, and something else has its name: it is "
                   "put back when that is gone");
@@ -358,14 +358,14 @@ class Settler {
   const OpenFolder& folder_;  // in which the folder aside lies
   const std::string parent_;  // its place; empty: the landing folder itself
   catalog::Catalog& catalog_;
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const ProcessTime now_;
   Landing& landing_;
 };
 }  // namespace
 
 Status SettleAside(const LandingRule& rule, const std::string& aside_place,
-                   catalog::Catalog& catalog, storage::Disk& disk, ProcessTime now,
+                   catalog::Catalog& catalog, platform::Disk& disk, ProcessTime now,
                    Landing& landing) {
   const auto root = OpenFolder::Open(rule.folder);
   if (!root.ok()) return Status();  // the listing says why
@@ -405,4 +405,4 @@ void ListAside(const LandingRule& rule, const std::string& aside_place,
   const auto folder = root->Walk(FolderOf(aside_place));
   if (folder.ok()) ListFolder(*folder, rule, aside_place, untaken);
 }
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -11,11 +11,11 @@
 #include "ground/base/byte_stream.h"
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
-#include "work/landing/landing.h"
 #include "ground/platform/io/disk.h"
 #include "ground/platform/io/open_folder.h"
+#include "work/landing/landing.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 
 // Reads the file that was listed, of any size, and tells whether what was read is all of it.
 class LandedReader final : public ByteStream {
@@ -38,9 +38,9 @@ class LandedReader final : public ByteStream {
   Result<std::optional<Digest>> Finish(const std::optional<Digest>& whole = std::nullopt);
 
  private:
-  LandedReader(const LandedFile& file, storage::Descriptor fd) : file_(file), fd_(std::move(fd)) {}
+  LandedReader(const LandedFile& file, platform::Descriptor fd) : file_(file), fd_(std::move(fd)) {}
   const LandedFile& file_;
-  storage::Descriptor fd_;
+  platform::Descriptor fd_;
   std::int64_t offset_ = 0;
   Sha256 sha_;
 };
@@ -65,7 +65,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const
 // in from where it lies, under the name it had, and joins `landing.complete` (or `incomplete`).
 // What else stays is told in `landing.untaken`.
 Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::Catalog& catalog,
-                   storage::Disk& disk, ProcessTime now, Landing& landing);
+                   platform::Disk& disk, ProcessTime now, Landing& landing);
 
 // Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
 void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);
@@ -75,6 +75,6 @@ inline constexpr std::int64_t kQuietUs = 2'000'000;
 
 // Whether no process has `entry` of `folder` open for writing (a read lease is granted), or, where
 // leases are refused, whether it has not changed for 2 s.
-Result<bool> IsWhole(const storage::OpenFolder& folder, const storage::Entry& entry,
+Result<bool> IsWhole(const platform::OpenFolder& folder, const platform::Entry& entry,
                      ProcessTime now);
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -13,11 +13,11 @@
 #include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 namespace {
-using storage::Entry;
-using storage::EntryKind;
-using storage::OpenFolder;
+using platform::Entry;
+using platform::EntryKind;
+using platform::OpenFolder;
 
 constexpr int kFolderDepthMax = 16;
 // Both are keys in the catalog, and PostgreSQL's indexes end at 2,704 bytes.
@@ -131,7 +131,7 @@ class Walk {
       } else if (entry.kind == EntryKind::kFile) {
         Consider(folder, entry, place, std::move(paths[i]), record);
       } else {
-        Refuse(place, fmt::format("it is {}{}", storage::EntryKindName(entry.kind),
+        Refuse(place, fmt::format("it is {}{}", platform::EntryKindName(entry.kind),
                                   entry.kind == EntryKind::kLink
                                       ? ", and links are not followed: land the file itself"
                                       : ", not a file"));
@@ -262,4 +262,4 @@ std::string ObjectPath(const std::string& lake, const std::string& source, Proce
   return fmt::format("{}/raw/{}/dt={}/{}", lake, source, FormatDate(Micros(arrived_at)),
                      digest.ToHex());
 }
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -12,7 +12,7 @@
 #include "ground/catalog/catalog.h"
 #include "ground/platform/io/open_folder.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 
 // How files of a source are grouped into batches.
 struct BatchRule {
@@ -34,12 +34,12 @@ std::string AsideName(std::string_view project_root);
 
 struct LandedFile {
   std::string source;
-  std::string folder;    // of the rule
-  std::string place;     // below the folder, with '/', in the bytes of the disk
-  std::string name;      // the same as text: landing_name.h
-  std::string path;      // of the folder and the place, as text
-  storage::Entry entry;  // as it was listed
-  std::string batch;     // "2013-01-01", or empty where batches go by arrival
+  std::string folder;     // of the rule
+  std::string place;      // below the folder, with '/', in the bytes of the disk
+  std::string name;       // the same as text: landing_name.h
+  std::string path;       // of the folder and the place, as text
+  platform::Entry entry;  // as it was listed
+  std::string batch;      // "2013-01-01", or empty where batches go by arrival
 };
 
 // Something in a landing folder that is not taken in, and why, for people.
@@ -79,4 +79,4 @@ Result<Landing> ListLanding(const LandingRule& rule, catalog::Catalog& catalog, 
 // Where the verbatim object of `digest` lives: <lake>/raw/<source>/dt=<arrival day>/<sha256>.
 std::string ObjectPath(const std::string& lake, const std::string& source, ProcessTime arrived_at,
                        const Digest& digest);
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -6,7 +6,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 namespace {
 constexpr std::size_t kCharacterBytesMax = 4;
 
@@ -47,4 +47,4 @@ std::string TextOfName(std::string_view name) {
   }
   return text;
 }
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -11,11 +11,11 @@
 #include <set>
 
 #include "ground/base/text.h"
+#include "testing/testing.h"
 #include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
-#include "testing/testing.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 namespace {
 using testing::ScratchFolder;
 using testing::WriteFile;
@@ -63,7 +63,7 @@ struct LandingTest : ::testing::Test {
     Landing left;
     for (const std::string& aside : listed.aside) {
       WEIRHOUSE_TRY_STATUS(
-          SettleAside(rule, aside, *catalog, storage::LocalDisk(), SystemClock().Now(), left));
+          SettleAside(rule, aside, *catalog, platform::LocalDisk(), SystemClock().Now(), left));
     }
     return left;
   }
@@ -540,4 +540,4 @@ TEST(TextOfName, NoTwoNamesHaveOneText) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

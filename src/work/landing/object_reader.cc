@@ -6,9 +6,9 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 namespace {
-constexpr std::int64_t kPieceBytes = 1 << 20;
+constexpr std::int64_t kHashedBytes = 1 << 20;
 constexpr std::string_view kMissingError = "WH7012";
 constexpr std::string_view kDamagedError = "WH1305";
 
@@ -46,7 +46,7 @@ Status Told(const catalog::ObjectRecord& object, Status status) {
 Result<std::size_t> ObjectReader::Read(char* into, std::size_t room) {
   WEIRHOUSE_TRY_STATUS(failed_);
   const std::int64_t wanted =
-      std::min(static_cast<std::int64_t>(std::min(room, std::size_t{kPieceBytes})),
+      std::min(static_cast<std::int64_t>(std::min(room, std::size_t{kHashedBytes})),
                object_.size_bytes - offset_);
   if (wanted <= 0) return std::size_t{0};
   Result<std::string> piece = disk_.ReadRange(object_.path, offset_, wanted);
@@ -60,7 +60,7 @@ Result<std::size_t> ObjectReader::Read(char* into, std::size_t room) {
 }
 
 Status ObjectReader::Finish() {
-  std::string piece(kPieceBytes, '\0');
+  std::string piece(kHashedBytes, '\0');
   std::size_t got = 1;
   while (got > 0) {
     WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
@@ -73,7 +73,7 @@ Status ObjectReader::Finish() {
   return Status();
 }
 
-Result<std::string> ReadObject(storage::Disk& disk, const catalog::ObjectRecord& object) {
+Result<std::string> ReadObject(platform::Disk& disk, const catalog::ObjectRecord& object) {
   Result<std::string> bytes = disk.Read(object.path);
   if (!bytes.ok()) return Told(object, bytes.status());
   const auto size_bytes = static_cast<std::int64_t>(bytes->size());
@@ -86,4 +86,4 @@ Result<std::string> ReadObject(storage::Disk& disk, const catalog::ObjectRecord&
 bool WantsItsFile(const Status& status) {
   return status.error_code() == kMissingError || status.error_code() == kDamagedError;
 }
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -12,14 +12,14 @@
 #include "ground/catalog/record.h"
 #include "ground/platform/io/disk.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 
 // The bytes of an object, hashed as they are read. Whatever was made of them counts only once
 // Finish has said that they are those that arrived. Threads: one. Memory: a piece.
 class ObjectReader final : public ByteStream {
  public:
   // Both must outlive it.
-  ObjectReader(storage::Disk& disk, const catalog::ObjectRecord& object)
+  ObjectReader(platform::Disk& disk, const catalog::ObjectRecord& object)
       : disk_(disk), object_(object) {}
 
   // kNotFound (WH7012): it is missing; kCorruption (WH1305): it is shorter than what arrived.
@@ -28,7 +28,7 @@ class ObjectReader final : public ByteStream {
   Status Finish();
 
  private:
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const catalog::ObjectRecord& object_;
   std::int64_t offset_ = 0;
   Sha256 sha_;
@@ -36,8 +36,8 @@ class ObjectReader final : public ByteStream {
 };
 
 // The whole of an object, with the errors of ObjectReader.
-Result<std::string> ReadObject(storage::Disk& disk, const catalog::ObjectRecord& object);
+Result<std::string> ReadObject(platform::Disk& disk, const catalog::ObjectRecord& object);
 
 // Whether an object is missing or holds other bytes, which a file that lands again ends.
 bool WantsItsFile(const Status& status);
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

@@ -2,7 +2,7 @@
 
 #include "ground/platform/io/piece_put.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 
 Result<std::optional<catalog::ObjectRecord>> FindStored(catalog::Catalog& catalog,
                                                         const std::string& source,
@@ -30,21 +30,21 @@ std::string_view ObjectStateName(ObjectState state) {
   return "unknown";
 }
 
-Result<ObjectState> LookAtObject(storage::Disk& disk, const catalog::ObjectRecord& object,
+Result<ObjectState> LookAtObject(platform::Disk& disk, const catalog::ObjectRecord& object,
                                  Depth depth) {
   const auto found = disk.Stat(object.path);
   if (found.status().code() == Code::kNotFound) return ObjectState::kMissing;
   if (!found.ok()) return found.status();
   if (found->size_bytes != object.size_bytes) return ObjectState::kDamaged;
   if (depth == Depth::kLength) return ObjectState::kWhole;
-  const auto digest = storage::DigestOfFile(disk, object.path);
+  const auto digest = platform::DigestOfFile(disk, object.path);
   if (digest.status().code() == Code::kNotFound) return ObjectState::kMissing;
   if (digest.status().code() == Code::kCorruption) return ObjectState::kDamaged;  // cut just now
   if (!digest.ok()) return digest.status();
   return *digest == object.digest ? ObjectState::kWhole : ObjectState::kDamaged;
 }
 
-Result<bool> IsStored(catalog::Catalog& catalog, storage::Disk& disk, const std::string& source,
+Result<bool> IsStored(catalog::Catalog& catalog, platform::Disk& disk, const std::string& source,
                       const std::string& name, const std::string& path, const Digest& digest,
                       Depth depth) {
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object,
@@ -53,4 +53,4 @@ Result<bool> IsStored(catalog::Catalog& catalog, storage::Disk& disk, const std:
   WEIRHOUSE_TRY(const ObjectState state, LookAtObject(disk, *object, depth));
   return state == ObjectState::kWhole;
 }
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

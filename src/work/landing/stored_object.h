@@ -12,7 +12,7 @@
 #include "ground/catalog/catalog.h"
 #include "ground/platform/io/disk.h"
 
-namespace weirhouse::raw {
+namespace weirhouse::landing {
 
 // The object of `source` with these bytes that arrived under `name`, or under the name that the
 // file at `path` had where the landing folder was another one above or below. Absent: the catalog
@@ -28,11 +28,11 @@ std::string_view ObjectStateName(ObjectState state);  // "whole", "missing", "da
 enum class Depth : std::uint8_t { kLength, kDigest };
 // What lies in the place of `object`. Cost: one stat, and where all is right and `depth` says so,
 // one read. An error: it cannot be told.
-Result<ObjectState> LookAtObject(storage::Disk& disk, const catalog::ObjectRecord& object,
+Result<ObjectState> LookAtObject(platform::Disk& disk, const catalog::ObjectRecord& object,
                                  Depth depth);
 
 // Whether what FindStored finds is whole: only then may a landed file with these bytes go.
-Result<bool> IsStored(catalog::Catalog& catalog, storage::Disk& disk, const std::string& source,
+Result<bool> IsStored(catalog::Catalog& catalog, platform::Disk& disk, const std::string& source,
                       const std::string& name, const std::string& path, const Digest& digest,
                       Depth depth);
-}  // namespace weirhouse::raw
+}  // namespace weirhouse::landing

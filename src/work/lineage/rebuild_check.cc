@@ -9,22 +9,22 @@
 
 #include "ground/base/text.h"
 #include "ground/catalog/moment.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/cache_damage.h"
-#include "work/workspace/external_table.h"
+#include "rules/feature/online/online_store.h"
+#include "work/lineage/row_difference.h"
 #include "work/pipeline/feature/feature_step.h"
 #include "work/pipeline/feature/left_out.h"
-#include "work/serving/online.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/pipeline/rebuild/quarantine_table.h"
 #include "work/pipeline/rebuild/rebuild.h"
-#include "work/records/record_query.h"
-#include "work/lineage/row_difference.h"
 #include "work/project/table_rules.h"
-#include "rules/feature/online/online_store.h"
+#include "work/records/record_query.h"
+#include "work/serving/online.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/cache_damage.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
@@ -61,9 +61,9 @@ Result<Held> Hold(Workspace& workspace) {
   return held;
 }
 
-class Checker {
+class RebuildChecker {
  public:
-  Checker(Workspace& workspace, const RebuildCheck& check, Progress& progress)
+  RebuildChecker(Workspace& workspace, const RebuildCheck& check, Progress& progress)
       : workspace_(workspace), check_(check), progress_(progress) {}
 
   Result<RebuildReport> Run() {
@@ -134,14 +134,15 @@ class Checker {
   Result<RowsPtr> StoredRows(const std::string& name, const arrow::Schema& like) {
     const auto location = held_.metadata.find(name);
     if (location != held_.metadata.end()) {
-      WEIRHOUSE_TRY(const table::TablePtr table,
-                    table::LoadTable(workspace_.disk(), name, location->second));
-      table::ScanOptions options;
+      WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                    iceberg::LoadTable(workspace_.disk(), name, location->second));
+      iceberg::ScanOptions options;
       for (const auto& field : like.fields()) {
         if (table->schema().Find(field->name()) != nullptr)
           options.columns.push_back(field->name());
       }
-      WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
+      WEIRHOUSE_TRY(const iceberg::Scan scan,
+                    iceberg::Scan::Plan(workspace_.disk(), table, options));
       return scan.ReadAll();
     }
     auto none = arrow::Table::MakeEmpty(
@@ -265,9 +266,9 @@ class Checker {
     rejected.insert(rejected.end(), left_out_.begin(), left_out_.end());
     for (const auto& [source, records] : rebuilt_->sources) {
       const std::string name = "quarantine." + source;
-      table::TablePtr stored;
+      iceberg::TablePtr stored;
       if (const auto location = held_.metadata.find(name); location != held_.metadata.end()) {
-        WEIRHOUSE_TRY(stored, table::LoadTable(workspace_.disk(), name, location->second));
+        WEIRHOUSE_TRY(stored, iceberg::LoadTable(workspace_.disk(), name, location->second));
       }
       WEIRHOUSE_TRY(
           const QuarantineComparison comparison,
@@ -291,8 +292,8 @@ class Checker {
     const std::string name(transform::kLosersTable);
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return std::vector<transform::StoredLoser>();
-    WEIRHOUSE_TRY(const table::TablePtr table,
-                  table::LoadTable(workspace_.disk(), name, location->second));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                  iceberg::LoadTable(workspace_.disk(), name, location->second));
     if (table->current_snapshot() == nullptr) return std::vector<transform::StoredLoser>();
     return CurrentLosers(workspace_, table->current_snapshot()->id);
   }
@@ -348,7 +349,7 @@ class Checker {
     views_compared_.insert(name);
     std::vector<std::string> columns;
     for (const auto& field : rebuilt->schema()->fields()) {
-      if (!table::IsHidden(field->name())) columns.push_back(field->name());
+      if (!iceberg::IsHidden(field->name())) columns.push_back(field->name());
     }
     std::vector<std::string> shown;
     for (const feature::TypedName& entity : plan.view.entity) shown.push_back(entity.name);
@@ -363,8 +364,8 @@ class Checker {
     const std::string name = plan.view.table_name();
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return Status();
-    WEIRHOUSE_TRY(const table::TablePtr table,
-                  table::LoadTable(workspace_.disk(), name, location->second));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                  iceberg::LoadTable(workspace_.disk(), name, location->second));
     if (table->current_snapshot() == nullptr) return Status();
     WEIRHOUSE_TRY(const CommitSeq stands,
                   workspace_.catalog().SeqOf(name, table->current_snapshot()->sequence_number));
@@ -422,6 +423,6 @@ bool RebuildReport::same() const {
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
-  return Checker(workspace, check, progress).Run();
+  return RebuildChecker(workspace, check, progress).Run();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -15,7 +15,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // One row each, or null where there is none: what stands under a key and what should.
 struct RowDifference {
@@ -94,4 +94,4 @@ struct RebuildCheck {
 // Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,12 +6,12 @@
 #include <numeric>
 #include <tuple>
 
-#include "work/workspace/arrow_rows.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using Indexes = std::vector<std::int64_t>;
@@ -19,7 +19,7 @@ using Indexes = std::vector<std::int64_t>;
 Result<std::vector<Digest>> DigestsOf(const arrow::Table& rows) {
   std::vector<int> all(static_cast<std::size_t>(rows.num_columns()));
   std::iota(all.begin(), all.end(), 0);
-  return table::RowDigests(rows, all);
+  return iceberg::RowDigests(rows, all);
 }
 
 Indexes SortedBy(const std::vector<Digest>& digests) {
@@ -67,7 +67,7 @@ Result<std::vector<KeyedRow>> ByKey(const arrow::Table& rows, const Indexes& ind
                                     const std::vector<std::string>& key) {
   std::vector<KeyedRow> keyed;
   if (indexes.empty()) return keyed;
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(rows, key));
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(rows, key));
   for (const std::int64_t row : indexes)
     keyed.push_back({keys[static_cast<std::size_t>(row)], row});
   std::sort(keyed.begin(), keyed.end(), [](const KeyedRow& a, const KeyedRow& b) {
@@ -125,4 +125,4 @@ Result<TableDifference> CompareTables(const std::string& table, const RowsPtr& s
   }
   return difference;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

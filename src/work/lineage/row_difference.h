@@ -13,7 +13,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Compares `columns` of both (a column that `stored` lacks is null there) as sets with repeats:
 // the order of rows does not matter. Rows that the other side lacks are paired by `key`; the first
@@ -27,4 +27,4 @@ Result<TableDifference> CompareTables(const std::string& table,
 Result<std::shared_ptr<arrow::Table>> ShapedLike(const std::shared_ptr<arrow::Table>& rows,
                                                  const arrow::Table& like,
                                                  const std::vector<std::string>& columns);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "work/lineage/lineage.h"
 #include "ground/platform/io/piece_put.h"
+#include "work/lineage/lineage.h"
 
 namespace weirhouse::lineage {
 namespace {
@@ -112,7 +112,7 @@ const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
   if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
   Held& held = held_[object.id.value()];
   if (object.size_bytes > kBytesKept) {
-    const auto digest = storage::DigestOfFile(disk_, object.path);
+    const auto digest = platform::DigestOfFile(disk_, object.path);
     if (!digest.ok()) held.problem = digest.status().message();
     held.intact = digest.ok() && *digest == object.digest;
     return held;
@@ -181,7 +181,7 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   const auto locate = [&]() -> Result<contract::RecordRange> {
     if (object->size_bytes <= kBytesKept)
       return contract::LocateRecord(held.bytes, *format, object->name, ordinal);
-    storage::FileStream stream(disk_, object->path, object->size_bytes);
+    platform::FileStream stream(disk_, object->path, object->size_bytes);
     WEIRHOUSE_TRY(auto found, contract::LocateRecords(stream, object->size_bytes, *format,
                                                       object->name, {&ordinal, 1}));
     return std::move(found.front());
@@ -201,7 +201,7 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   return node;
 }
 
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, storage::Disk& disk, RecordId record,
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
                               const contract::SourceFormat& format) {
   RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
   return objects.Record(record);
@@ -212,7 +212,7 @@ Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& 
   return Walk(catalog, start, std::min(depth, kDepthMax), path);
 }
 
-TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
+TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,
                       const std::string& path, const Digest& recorded) {
   TraceNode node;
   node.kind = std::move(kind);
@@ -220,7 +220,7 @@ TraceNode CheckedFile(storage::Disk& disk, std::string kind, std::string key,
   node.checked = true;
   node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
   const auto info = disk.Stat(path);
-  const auto found = info.ok() ? storage::DigestOfFile(disk, path) : info.status();
+  const auto found = info.ok() ? platform::DigestOfFile(disk, path) : info.status();
   if (!found.ok()) {
     node.intact = false;
     node.title =

@@ -1,13 +1,13 @@
 // Traces of what was served, after the snapshots they stood on are gone.
 #include <cstdlib>
 
-#include "work/training/modeling.h"
-#include "work/serving/predictions.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/lineage/tracing.h"
+#include "work/serving/predictions.h"
+#include "work/training/modeling.h"
 #include "work/upkeep/upkeep.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using ::testing::HasSubstr;
@@ -117,4 +117,4 @@ TEST_F(TraceExpiryTest, ASnapshotSaysWhoExpiredIt) {
   EXPECT_THAT(lineage::ToText(TraceOf(first)), HasSubstr("expired by r"));
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

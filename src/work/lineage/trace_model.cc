@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "ground/base/text.h"
-#include "work/lineage/trace_walk.h"
 #include "rules/model/inputs.h"
+#include "work/lineage/trace_walk.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using nlohmann::json;
@@ -151,4 +151,4 @@ Status Tracer::LearnDeployment(const catalog::PredictionRecord& prediction) {
 Result<TraceNode> Tracer::ScoredBy(const catalog::PredictionRecord& prediction) {
   return deployment_.empty() ? Model(prediction.model) : Deployment(deployment_);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,13 +6,13 @@
 #include <algorithm>
 
 #include "ground/base/text.h"
+#include "rules/feature/kernel/request.h"
+#include "work/lineage/trace_walk.h"
 #include "work/serving/online_query.h"
 #include "work/serving/predictions.h"
 #include "work/training/reproduction.h"
-#include "work/lineage/trace_walk.h"
-#include "rules/feature/kernel/request.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using nlohmann::json;
@@ -36,7 +36,7 @@ Status UnreadableVector(const std::string& id) {
 
 // An entity or request field of the logged request. What is absent is NULL.
 Result<feature::Value> FieldOf(const json& request, const feature::TypedName& field) {
-  auto value = ValueOfJson(request.value(field.name, json()), field.type, field.name);
+  auto value = feature::ValueOfJson(request.value(field.name, json()), field.type, field.name);
   if (value.ok()) return value;
   return Status(Code::kCorruption,
                 fmt::format("the logged request cannot be read: {}", value.status().message()))
@@ -285,7 +285,7 @@ Result<TraceNode> Tracer::RequestView(const catalog::PredictionRecord& predictio
     asked += fmt::format("{}{} {}", asked.empty() ? "" : ", ", field.name, feature::ToText(value));
     fields[field.name] = std::move(value);
   }
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace_.sql().Connect());
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, workspace_.sql().Connect());
   const feature::RequestEvaluator evaluator(plan, *session);
   WEIRHOUSE_TRY(const feature::FeatureAnswer answer,
                 evaluator.EvaluateOne(fields, Micros(prediction.at)));
@@ -384,4 +384,4 @@ Result<TraceNode> Tracer::Prediction(const std::string& id) {
   node.parents.push_back(std::move(scored));
   return node;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

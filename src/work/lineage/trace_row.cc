@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "ground/base/text.h"
+#include "ground/iceberg/type/schema.h"
+#include "work/lineage/trace_walk.h"
 #include "work/pipeline/feature/feature_step.h"
 #include "work/records/record_query.h"
-#include "work/lineage/trace_walk.h"
-#include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using nlohmann::json;
@@ -144,7 +144,7 @@ Status Tracer::TellSuperseded(const std::string& table, const std::vector<Record
   const std::string base(WithoutHistory(table));
   if (!base.starts_with("processed.") || records.empty()) return Status();
   WEIRHOUSE_TRY(const auto current, workspace_.FindTable(base));
-  if (!current || (*current)->schema().Find(table::kRecordColumn) == nullptr) return Status();
+  if (!current || (*current)->schema().Find(iceberg::kRecordColumn) == nullptr) return Status();
   WEIRHOUSE_TRY(const std::set<std::int64_t> present, RecordsPresent(workspace_, base, records));
   for (std::size_t i = 0; i < records.size(); ++i) {
     const RecordId record = records[i];
@@ -319,4 +319,4 @@ Result<TraceNode> Tracer::Object(ObjectId id) {
   node.parents.push_back(std::move(arrival));
   return node;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,11 +6,11 @@
 #include <charconv>
 
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/records/batch_records.h"
 #include "work/lineage/trace_walk.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/applied.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using nlohmann::json;
@@ -333,4 +333,4 @@ Result<TraceNode> Tracer::Snapshot(const std::string& table, CommitSeq seq) {
   node.parents.push_back(std::move(run));
   return node;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

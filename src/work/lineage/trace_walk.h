@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/training/modeling_record.h"
-#include "work/serving/predictions.h"
-#include "work/records/trace_rows.h"
-#include "work/workspace/workspace.h"
 #include "work/lineage/lineage.h"
+#include "work/records/trace_rows.h"
+#include "work/serving/predictions.h"
+#include "work/training/modeling_record.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::size_t kTraceParentsShown = 3;
 
@@ -111,4 +111,4 @@ std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts);
 std::string_view WithoutHistory(std::string_view table);
 // "k1 v1, k2 v2", strings bare.
 std::string PhraseOfCells(const nlohmann::json& cells);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,10 +5,10 @@
 #include <charconv>
 
 #include "ground/base/text.h"
-#include "work/serving/predictions.h"
 #include "work/lineage/trace_walk.h"
+#include "work/serving/predictions.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::string_view kRecordPrefix = "record:";
 
@@ -85,4 +85,4 @@ Result<lineage::TraceNode> Trace(Workspace& workspace, const std::string& what,
         .WithHint("`wh verify` checks the catalog");
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "work/lineage/lineage.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // `what`: p-…, late#1 or late (the newest), late_v1#1, late#1@d1, r12, 1101 (a commit), o7,
 // processed.arrival@1101, processed.arrival:KEY (a row by its key, several key columns separated by
@@ -17,4 +17,4 @@ namespace weirhouse::engine {
 // under half a second for a prediction. Errors: WH6001–WH6007.
 Result<lineage::TraceNode> Trace(Workspace& workspace, const std::string& what,
                                  const lineage::TraceOptions& options);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -3,13 +3,13 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "work/pipeline/batch/halt.h"
-#include "work/training/modeling.h"
-#include "work/serving/predictions.h"
-#include "work/workspace/run_summary.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/serving/predictions.h"
+#include "work/training/modeling.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using lineage::TraceNode;
 using nlohmann::json;
@@ -396,7 +396,7 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   Land("2024-01-02.jsonl", Order("1", 20, "2024-01-01T10:00:00Z", "2024-01-02T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const auto verify = [&] {
-    table::ClearTableCaches();
+    iceberg::ClearTableCaches();
     auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/true,
                                   [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);
@@ -429,4 +429,4 @@ TEST_F(TracingTest, WhatIsNotThereIsNotFound) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

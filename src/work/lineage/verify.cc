@@ -12,13 +12,13 @@
 
 #include "ground/base/thread.h"
 #include "ground/catalog/moment.h"
-#include "work/lineage/lineage.h"
-#include "work/lineage/verify_views.h"
+#include "ground/iceberg/table.h"
 #include "ground/platform/io/file_clock.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
 #include "ground/platform/io/piece_put.h"
-#include "ground/iceberg/table.h"
+#include "work/lineage/lineage.h"
+#include "work/lineage/verify_views.h"
 
 namespace weirhouse::lineage {
 namespace {
@@ -38,7 +38,7 @@ struct Expected {
 
 class Checker {
  public:
-  Checker(catalog::Catalog& catalog, storage::Disk& disk, const VerifyOptions& options)
+  Checker(catalog::Catalog& catalog, platform::Disk& disk, const VerifyOptions& options)
       : catalog_(catalog), disk_(disk), options_(options) {}
 
   // A writer may be at work meanwhile: what is compared is of one moment, and what is missing from
@@ -73,7 +73,7 @@ class Checker {
   }
 
   bool IsKnown(const std::string& path) const {
-    return known_.contains(storage::CanonicalPath(path));
+    return known_.contains(platform::CanonicalPath(path));
   }
 
   Status ListExpected() {
@@ -90,11 +90,11 @@ class Checker {
     }
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
-    for (const Expected& file : expected_) known_.insert(storage::CanonicalPath(file.path));
+    for (const Expected& file : expected_) known_.insert(platform::CanonicalPath(file.path));
     // Released, and on the disk until the grace of readers is over: nobody's leftovers.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(platform::CanonicalPath(path));
     WEIRHOUSE_TRY(pointers_, catalog_.Tables());
     WEIRHOUSE_TRY(seq_, catalog_.LastSeq());
     return Status();
@@ -157,7 +157,7 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto found = storage::DigestOfFile(disk_, file.path);
+    const auto found = platform::DigestOfFile(disk_, file.path);
     if (!found.ok()) {
       return fmt::format("{} cannot be read: {}: {}", file.what, found.status().message(),
                          file.path);
@@ -214,42 +214,42 @@ class Checker {
         Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
                             pointer.name, pointer.metadata_location));
       }
-      const auto table = table::LoadTable(disk_, pointer.name, pointer.metadata_location);
+      const auto table = iceberg::LoadTable(disk_, pointer.name, pointer.metadata_location);
       if (!table.ok()) {
         Problem(
             fmt::format("the table {} cannot be read: {}", pointer.name, table.status().message()));
         continue;
       }
-      for (const table::Snapshot& snapshot : (*table)->snapshots) {
-        const table::Snapshot* current = (*table)->current_snapshot();
+      for (const iceberg::Snapshot& snapshot : (*table)->snapshots) {
+        const iceberg::Snapshot* current = (*table)->current_snapshot();
         if (!options_.deep && (current == nullptr || snapshot.id != current->id)) continue;
         CheckSnapshot(*table, snapshot);
       }
     }
   }
 
-  void CheckSnapshot(const table::TablePtr& table, const table::Snapshot& snapshot) {
+  void CheckSnapshot(const iceberg::TablePtr& table, const iceberg::Snapshot& snapshot) {
     ++report_.snapshots;
     if (!IsKnown(snapshot.manifest_list)) {
       Problem(fmt::format("snapshot {} of {} has a manifest list that no commit wrote: {}",
                           snapshot.id.value(), table->name, snapshot.manifest_list));
     }
-    table::ScanOptions options;
+    iceberg::ScanOptions options;
     options.snapshot = snapshot.id;
-    const auto scan = table::Scan::Plan(disk_, table, options);
+    const auto scan = iceberg::Scan::Plan(disk_, table, options);
     if (!scan.ok()) {
       Problem(fmt::format("snapshot {} of {} cannot be planned: {}", snapshot.id.value(),
                           table->name, scan.status().message()));
       return;
     }
-    const auto check = [&](const table::DataFile& file) {
+    const auto check = [&](const iceberg::DataFile& file) {
       if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
-      const bool released = released_.contains(storage::CanonicalPath(file.path));
+      const bool released = released_.contains(platform::CanonicalPath(file.path));
       Problem(fmt::format("snapshot {} of {} has a file that {}: {}", snapshot.id.value(),
                           table->name, released ? "was released all the same" : "no commit wrote",
                           file.path));
     };
-    for (const table::Scan::Task& task : scan->tasks()) {
+    for (const iceberg::Scan::Task& task : scan->tasks()) {
       check(task.file);
       for (const auto& deletes : task.deletes) check(*deletes);
     }
@@ -260,10 +260,10 @@ class Checker {
   Status ListOrphans() {
     if (options_.lake.empty()) return Status();
     std::vector<Leftover> leftovers;
-    const auto lake = storage::OpenFolder::Open(options_.lake);
+    const auto lake = platform::OpenFolder::Open(options_.lake);
     if (!lake.ok() && lake.status().code() != Code::kNotFound) return lake.status();
     if (lake.ok()) {
-      WEIRHOUSE_TRY_STATUS(ListUnknown(*lake, storage::CanonicalPath(options_.lake), leftovers));
+      WEIRHOUSE_TRY_STATUS(ListUnknown(*lake, platform::CanonicalPath(options_.lake), leftovers));
     }
     if (leftovers.empty()) return Status();
     WEIRHOUSE_TRY(const std::int64_t before_us, CatchUp());
@@ -288,19 +288,19 @@ class Checker {
       filter.limit = std::numeric_limits<std::int64_t>::max();
       WEIRHOUSE_TRY(const std::vector<catalog::Run> running, catalog_.Runs(filter));
       for (const catalog::Run& run : running)
-        before_us = std::min(before_us, Micros(run.planned_at - storage::kFileClockStep));
+        before_us = std::min(before_us, Micros(run.planned_at - platform::kFileClockStep));
       WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
       if (now == seq_) return Status();
       WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
       for (const catalog::FileRecord& file : files)
-        known_.insert(storage::CanonicalPath(file.path));
+        known_.insert(platform::CanonicalPath(file.path));
       WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
       for (const catalog::ObjectRecord& object : objects) {
-        if (object.seq > seq_) known_.insert(storage::CanonicalPath(object.path));
+        if (object.seq > seq_) known_.insert(platform::CanonicalPath(object.path));
       }
       WEIRHOUSE_TRY(const std::vector<std::string> released,
                     catalog_.ReleasedFiles(ProcessTime::max()));
-      for (const std::string& path : released) known_.insert(storage::CanonicalPath(path));
+      for (const std::string& path : released) known_.insert(platform::CanonicalPath(path));
       return Status();
     }));
     return before_us;
@@ -313,17 +313,17 @@ class Checker {
   };
 
   // A link is none of ours, and what it leads to even less.
-  Status ListUnknown(const storage::OpenFolder& folder, const std::string& path,
+  Status ListUnknown(const platform::OpenFolder& folder, const std::string& path,
                      std::vector<Leftover>& leftovers) {
-    WEIRHOUSE_TRY(const std::vector<storage::Entry> entries, folder.List());
-    for (const storage::Entry& entry : entries) {
+    WEIRHOUSE_TRY(const std::vector<platform::Entry> entries, folder.List());
+    for (const platform::Entry& entry : entries) {
       std::string place = path + "/" + entry.name;
-      if (entry.kind == storage::EntryKind::kFolder) {
+      if (entry.kind == platform::EntryKind::kFolder) {
         const auto below = folder.Enter(entry.name);
         if (below.status().code() == Code::kNotFound) continue;
         if (!below.ok()) return below.status();
         WEIRHOUSE_TRY_STATUS(ListUnknown(*below, place, leftovers));
-      } else if (entry.kind == storage::EntryKind::kFile && !known_.contains(place) &&
+      } else if (entry.kind == platform::EntryKind::kFile && !known_.contains(place) &&
                  !released_.contains(place)) {
         leftovers.push_back(
             {std::move(place), entry.size_bytes, std::max(entry.mtime_us(), entry.ctime_us())});
@@ -333,7 +333,7 @@ class Checker {
   }
 
   catalog::Catalog& catalog_;
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const VerifyOptions& options_;
   CommitSeq seq_;  // the last commit of the moment that is looked at
   std::vector<catalog::TablePointer> pointers_;
@@ -345,7 +345,7 @@ class Checker {
 };
 }  // namespace
 
-Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk,
+Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::Disk& disk,
                             const VerifyOptions& options,
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
   Checker checker(catalog, disk, options);
@@ -353,7 +353,7 @@ Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk,
   return checker.TakeReport();
 }
 
-Result<VerifyReport> Verify(catalog::Catalog& catalog, storage::Disk& disk, bool deep,
+Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::Disk& disk, bool deep,
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
   VerifyOptions options;
   options.deep = deep;

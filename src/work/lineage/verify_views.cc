@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "rules/feature/rows/rows.h"
 #include "ground/iceberg/table.h"
+#include "rules/feature/rows/rows.h"
 
 namespace weirhouse::lineage {
 namespace {
@@ -24,13 +24,13 @@ Result<std::string> SourceOfView(catalog::Catalog& catalog, const std::string& i
 }
 
 // What is wrong with one view; empty if nothing is.
-Result<std::string> ViewProblem(catalog::Catalog& catalog, storage::Disk& disk,
+Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::Disk& disk,
                                 const std::string& id, CommitSeq offset) {
   const std::string name = TableOfView(id);
   WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(name));
   WEIRHOUSE_TRY(const std::string source, SourceOfView(catalog, id));
   if (!pointer || source.empty()) return std::string();
-  const auto table = table::LoadTable(disk, name, pointer->metadata_location);
+  const auto table = iceberg::LoadTable(disk, name, pointer->metadata_location);
   if (!table.ok()) return std::string();  // told with the tables
   const auto held = (*table)->properties.find(feature::kSourceSnapshotProperty);
   WEIRHOUSE_TRY(const auto wanted, catalog.SnapshotAsOf(source, offset));
@@ -43,7 +43,8 @@ Result<std::string> ViewProblem(catalog::Catalog& catalog, storage::Disk& disk,
 }
 }  // namespace
 
-Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog, storage::Disk& disk) {
+Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
+                                                   platform::Disk& disk) {
   std::vector<std::string> problems;
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied, catalog.Setting("applied"));
   if (!applied || !applied->is_object() || !applied->contains("views")) return problems;

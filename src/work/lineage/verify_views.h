@@ -14,5 +14,5 @@ namespace weirhouse::lineage {
 // was current at the feature consumer's offset: commits that the offset went past never reached it.
 // Views that were removed from the project stay as they are, and tables written before they named
 // their source's snapshot cannot be told. Cost: two look-ups for each view.
-Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog, storage::Disk& disk);
+Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog, platform::Disk& disk);
 }  // namespace weirhouse::lineage

@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "work/pipeline/pipeline.h"
-#include "work/pipeline/plan/plan.h"
-#include "work/lineage/rebuild_check.h"
-#include "work/workspace/run_summary.h"
 #include "ground/platform/db/sqlite.h"
 #include "testing/testing.h"
+#include "work/lineage/rebuild_check.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr char kChainProject[] = R"(
 name: chain
@@ -114,7 +114,7 @@ struct ChainTest : ::testing::Test {
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     weirhouse::testing::WriteFile(path, bytes);
     ASSERT_OK_AND(const auto catalog,
-                  storage::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
+                  platform::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
     ASSERT_OK(catalog->Run("UPDATE object SET digest = ? WHERE digest = ?",
                            {Sha256Of(bytes).ToHex(), path.filename().string()}));
   }
@@ -155,4 +155,4 @@ struct ChainTest : ::testing::Test {
     EXPECT_TRUE(report.notes.empty()) << Show(report);
   }
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

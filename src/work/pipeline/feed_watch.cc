@@ -11,12 +11,12 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "work/pipeline/batch/halt.h"
-#include "work/pipeline/pipeline.h"
 #include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/pipeline.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -293,4 +293,4 @@ Status WatchFeeds(PipelineState& state) {
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -10,21 +10,20 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
-#include "work/upkeep/abandoned.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/catalog_witness.h"
-#include "work/workspace/external_table.h"
+#include "work/ingest/raw_step.h"
+#include "work/landing/object_reader.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/feature_step.h"
 #include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/halt.h"
+#include "work/upkeep/abandoned.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/online_refresh.h"
-#include "work/pipeline/batch/pipeline_state.h"
-#include "work/pipeline/plan/plan.h"
-#include "work/ingest/raw_step.h"
 #include "work/workspace/run_summary.h"
-#include "work/landing/object_reader.h"
+#include "work/workspace/state/catalog_witness.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr int kConflictAttemptsMax = 8;
 // More waiting batches than this are a backfill: filling the online store batch by batch would cost
@@ -160,7 +159,7 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
       published = next.Run(state);  // from what the other writer left
     }
     // The batch at hand waits for the next run.
-    if (published.status().error_code() == storage::kSqlToldToStop && state.progress.Cancelled())
+    if (published.status().error_code() == platform::kSqlToldToStop && state.progress.Cancelled())
       return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
@@ -174,7 +173,7 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
 // `stuck` says which. What landed is taken in all the same, and a file among it may restore it.
 Status RunUnlessStuck(PipelineState& state, FeatureWorker& features, Status& stuck) {
   stuck = RunBacklog(state, features);
-  return raw::WantsItsFile(stuck) ? Status() : stuck;
+  return landing::WantsItsFile(stuck) ? Status() : stuck;
 }
 
 // Takes in what landed, and runs what is left to do with it batch by batch.
@@ -201,7 +200,7 @@ Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
   if (!rebuild || *rebuild != true) return summary;
   const Status run = RunFull(workspace, progress).status();
   if (run.ok()) return summary;
-  if (!raw::WantsItsFile(run)) return run;
+  if (!landing::WantsItsFile(run)) return run;
   WEIRHOUSE_TRY(const bool restored, LandWaiting(workspace, summary, Take::kAll, progress));
   if (!restored) return run;
   WEIRHOUSE_TRY_STATUS(RunFull(workspace, progress).status());
@@ -290,4 +289,4 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
   return std::move(state->summary);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -11,7 +11,7 @@
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Those of all gates, by the project's clock. Reads a few dozen verdicts of each such gate and
 // writes nothing. None while a run waits for a decision: what is behind it waits for that.
@@ -31,4 +31,4 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress);
 Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
                                const std::string& name, Progress& progress);
 
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,11 +1,11 @@
 #include "work/pipeline/pipeline.h"
 
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/halt.h"
-#include "work/workspace/run_summary.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using PipelineTest = ShopTest;
 using States = std::map<std::string, std::int64_t>;
@@ -127,4 +127,4 @@ TEST_F(PipelineTest, OnlyOneProcessWrites) {
   EXPECT_EQ(second.status().code(), Code::kUnavailable);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

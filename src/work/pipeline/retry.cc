@@ -4,14 +4,14 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "work/pipeline/batch/halt.h"
-#include "work/workspace/parsing_mark.h"
 #include "work/pipeline/batch/pipeline_state.h"
-#include "work/pipeline/plan/plan.h"
+#include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
+#include "work/workspace/state/parsing_mark.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
-constexpr int kConflictAttemptsMax = 8;
+constexpr int kRetryAttemptsMax = 8;
 
 Status CannotRetry(const catalog::ObjectRecord& object, std::string_view why, std::string hint) {
   return Status(Code::kInvalidInput,
@@ -63,8 +63,8 @@ Result<Retry> RetryOf(Workspace& workspace, const catalog::ObjectRecord& object)
 Result<bool> RunRetry(PipelineState& state, const catalog::ObjectRecord& object) {
   WEIRHOUSE_TRY(const Retry retry, RetryOf(state.workspace, object));
   Result<bool> published = ProcessRetry(state, retry);
-  for (int attempt = 1;
-       attempt < kConflictAttemptsMax && published.status().code() == Code::kConflict; ++attempt) {
+  for (int attempt = 1; attempt < kRetryAttemptsMax && published.status().code() == Code::kConflict;
+       ++attempt) {
     published = ProcessRetry(state, retry);
   }
   return published;
@@ -122,4 +122,4 @@ Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
   Add(rest, summary);
   return summary;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

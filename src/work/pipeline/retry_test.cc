@@ -2,14 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "work/records/batch_records.h"
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/halt.h"
-#include "work/workspace/parsing_mark.h"
-#include "work/workspace/run_summary.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/state/parsing_mark.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::HasSubstr;
 using StateCounts = std::map<std::string, std::int64_t>;
@@ -193,4 +193,4 @@ TEST_F(RetryTest, OnlyWhatIsInQuarantineAsAWholeIsTakenBack) {
   EXPECT_EQ(code("2024-01-02.jsonl"), "WH8037");
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,7 +6,7 @@
 
 #include "ground/base/environment.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::string_view kSqliteFile = "/catalog.db";
 constexpr std::string_view kServerFile = "/catalog.json";  // {"project_id": …}
@@ -14,7 +14,7 @@ constexpr std::string_view kHeadFile = "/head";            // see catalog_witnes
 
 bool OnServer(const ProjectDefinition& project) { return !project.profile.catalog_url.empty(); }
 
-bool Has(storage::Disk& disk, const std::string& state_folder, std::string_view file) {
+bool Has(platform::Disk& disk, const std::string& state_folder, std::string_view file) {
   return disk.Stat(state_folder + std::string(file)).ok();
 }
 
@@ -32,7 +32,7 @@ Status NoState(const std::string& state_folder, std::string hint) {
 
 // A state folder that knows of a commit had a catalog. An empty one in its place would make orphans
 // of all that the lake holds.
-bool LostItsCatalog(storage::Disk& disk, const std::string& state_folder) {
+bool LostItsCatalog(platform::Disk& disk, const std::string& state_folder) {
   return !Has(disk, state_folder, kSqliteFile) && !Has(disk, state_folder, kServerFile) &&
          Has(disk, state_folder, kHeadFile);
 }
@@ -59,7 +59,7 @@ Result<bool> IsMade(catalog::Catalog& catalog) {
 }
 
 // The folder's caches and files are of the catalog that it was made with.
-Status CheckFolderIsIts(storage::Disk& disk, const std::string& state_folder,
+Status CheckFolderIsIts(platform::Disk& disk, const std::string& state_folder,
                         catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const std::string text, disk.Read(state_folder + std::string(kServerFile)));
   const auto stated = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -75,7 +75,7 @@ Status CheckFolderIsIts(storage::Disk& disk, const std::string& state_folder,
 }
 }  // namespace
 
-Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only) {
@@ -106,7 +106,7 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk
   return catalog;
 }
 
-Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder) {
   const bool sqlite = Has(disk, state_folder, kSqliteFile);
@@ -132,4 +132,4 @@ Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk
   WEIRHOUSE_TRY_STATUS(disk.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
   return catalog;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

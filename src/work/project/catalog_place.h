@@ -10,19 +10,19 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "work/project/project.h"
 #include "ground/platform/io/disk.h"
+#include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Opens the catalog of a project that has state. kNotFound (WH8004) if it has none.
-Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(storage::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only);
 // Makes the catalog of a project that has no state, or goes on with one that `wh init` did not
 // finish. kConflict (WH8005) if there is a whole one.
-Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(storage::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 
@@ -91,4 +91,4 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,16 +7,16 @@
 #include <filesystem>
 
 #include "ground/base/text.h"
+#include "ground/iceberg/type/schema.h"
+#include "ground/platform/io/disk.h"
+#include "ground/platform/sql/sql.h"
+#include "rules/feature/kernel/expression.h"
+#include "rules/feature/training/training_set.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
 #include "work/project/seed.h"
-#include "rules/feature/kernel/expression.h"
-#include "rules/feature/training/training_set.h"
-#include "ground/platform/io/disk.h"
-#include "ground/platform/sql/sql.h"
-#include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kProjectFile = "weirhouse.yaml";
@@ -86,11 +86,11 @@ bool LooksLikeADefinition(std::string_view name) {
 }
 
 // Definitions lie in the folder itself; one in a folder below it counts for nothing.
-void NoteUnreadBelow(storage::Disk& disk, const std::string& root, const std::string& path,
+void NoteUnreadBelow(platform::Disk& disk, const std::string& root, const std::string& path,
                      const Folder& folder, std::vector<std::string>& notes) {
   const auto entries = disk.List(root + "/" + path);
   if (!entries.ok()) return;
-  for (const storage::FileInfo& entry : *entries) {
+  for (const platform::FileInfo& entry : *entries) {
     const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
     if (entry.is_folder || name[0] == '.' || !LooksLikeADefinition(name)) continue;
     notes.push_back(
@@ -99,7 +99,7 @@ void NoteUnreadBelow(storage::Disk& disk, const std::string& root, const std::st
 }
 
 Status ReadDefinitionFiles(ProjectDefinition& project) {
-  storage::Disk& disk = storage::LocalDisk();
+  platform::Disk& disk = platform::LocalDisk();
   auto add = [&](const std::string& relative) -> Status {
     if (project.files.size() >= kDefinitionFilesMax) {
       return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
@@ -118,7 +118,7 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
       if (entries.status().code() == Code::kNotFound) continue;
       return entries.status();
     }
-    for (const storage::FileInfo& entry : *entries) {
+    for (const platform::FileInfo& entry : *entries) {
       const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
       const std::string path = std::string(folder.name) + "/" + name;
       if (name[0] == '.') continue;
@@ -132,8 +132,8 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
       }
     }
   }
-  WEIRHOUSE_TRY(const std::vector<storage::FileInfo> top, disk.List(project.root));
-  for (const storage::FileInfo& entry : top) {
+  WEIRHOUSE_TRY(const std::vector<platform::FileInfo> top, disk.List(project.root));
+  for (const platform::FileInfo& entry : top) {
     const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
     if (!entry.is_folder && IsCode(name)) WEIRHOUSE_TRY_STATUS(add(name));
   }
@@ -231,7 +231,7 @@ Result<transform::CheckedTransform> CheckExternal(
       .WithHint(DidYouMean(name.name, ids));
 }
 
-void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
+void ParseTransforms(ProjectDefinition& project, platform::SqlSession& session,
                      transform::SchemaCatalog& schemas, Findings& findings) {
   std::vector<transform::TransformDefinition> definitions;
   ForEachFile(project, "processed", findings,
@@ -268,7 +268,7 @@ void ParseTransforms(ProjectDefinition& project, storage::SqlSession& session,
   }
 }
 
-void ParseGateFiles(ProjectDefinition& project, storage::SqlSession& session,
+void ParseGateFiles(ProjectDefinition& project, platform::SqlSession& session,
                     const transform::SchemaCatalog& schemas, Findings& findings) {
   gate::GateSchemas known;
   known.other = [&](const std::string& name) -> std::shared_ptr<arrow::Schema> {
@@ -359,7 +359,7 @@ Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureVi
       .WithHint(std::move(hint));
 }
 
-void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
+void ParseFeatures(ProjectDefinition& project, platform::SqlSession& session,
                    const transform::SchemaCatalog& schemas, Findings& findings) {
   ForEachFile(project, "features", findings,
               [&](const std::string& path, const std::string& text) -> Status {
@@ -408,7 +408,7 @@ void ParseFeatures(ProjectDefinition& project, storage::SqlSession& session,
 
 // Whether the spine has what the set asks of it, under names that can be joined.
 Status CheckSpine(const ProjectDefinition& project, const feature::TrainingSetDefinition& set,
-                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session) {
+                  const std::shared_ptr<arrow::Schema>& spine, platform::SqlSession& session) {
   WEIRHOUSE_TRY(const auto selected, feature::SelectFeatures(set, project.views));
   return feature::CheckSpine(set, selected, spine, session);
 }
@@ -489,11 +489,11 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
   }
   project->code = CodeDigest(project->files);
 
-  storage::SqlOptions options;
+  platform::SqlOptions options;
   options.threads = 1;
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlEngine> engine,
-                storage::SqlEngine::Open(options));
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, engine->Connect());
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlEngine> engine,
+                platform::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, engine->Connect());
   ParseContracts(*project, findings);
   WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
   ParseTransforms(*project, *session, schemas, findings);
@@ -585,4 +585,4 @@ Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
   }
   return ParseRest(project, findings);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

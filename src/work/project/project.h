@@ -15,15 +15,15 @@
 #include "rules/feature/kernel/plan.h"
 #include "rules/gate/definition/definition.h"
 #include "rules/model/definition.h"
-#include "work/landing/landing.h"
 #include "rules/transform/check/check.h"
 #include "rules/transform/definition.h"
+#include "work/landing/landing.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct Source {
   std::string name;
@@ -35,7 +35,7 @@ struct Source {
   std::vector<std::string> dedup_key;
   std::string event_time;
   std::int64_t lateness_us = 0;
-  raw::BatchRule batch;
+  landing::BatchRule batch;
   bool delete_after = false;
 };
 
@@ -128,4 +128,4 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
 // and no others. Errors: those of LoadProject; kCorruption (WH2024) if a seed is not among them.
 Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
     const std::string& root, const std::string& profile, std::map<std::string, std::string> files);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

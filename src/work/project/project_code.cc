@@ -7,10 +7,10 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "rules/model/inputs.h"
 #include "ground/platform/io/disk.h"
+#include "rules/model/inputs.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 constexpr int kDepthMax = 16;
@@ -112,7 +112,7 @@ class PackageReader {
           .WithHint("Python files below folders that the code names are part of it: \"" + path +
                     "\" is one too many");
     }
-    auto bytes = storage::LocalDisk().Read(root_ + "/" + path);
+    auto bytes = platform::LocalDisk().Read(root_ + "/" + path);
     if (!bytes.ok()) return std::move(bytes.status()).WithContext("could not read a Python file");
     project_.files[path] = std::move(bytes).value();
     return Status();
@@ -147,4 +147,4 @@ std::set<std::string> CodeFiles(const ProjectDefinition& project) {
   for (const Seed& seed : project.seeds) files.insert(seed.path);
   return files;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 #include "ground/base/status.h"
 #include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::size_t kDefinitionFilesMax = 10'000;
 
@@ -24,4 +24,4 @@ Result<std::vector<std::string>> InputsOf(const ProjectDefinition& project,
                                           const std::string& model);
 // The files that are recorded as the project's code, seeds among them.
 std::set<std::string> CodeFiles(const ProjectDefinition& project);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

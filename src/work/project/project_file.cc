@@ -10,7 +10,7 @@
 #include "work/project/landing_place.h"
 #include "work/project/spelling.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 const std::vector<std::string> kHistoryKinds = {"row_count_change", "mean", "distribution"};
 
@@ -100,7 +100,7 @@ Status ParseProfiles(const YamlNode& root, const std::string& wanted, ProjectDef
   return ParseProfile(*chosen, name, project);
 }
 
-Status ParseBatch(const YamlNode& node, const std::string& what, raw::BatchRule& batch) {
+Status ParseBatch(const YamlNode& node, const std::string& what, landing::BatchRule& batch) {
   WEIRHOUSE_TRY_STATUS(node.CheckKeys("batch of " + what, {"by", "pattern"}));
   WEIRHOUSE_TRY(const std::string by, Text(node, "by", "batch of " + what, "name"));
   if (by != "name" && by != "arrival") {
@@ -350,4 +350,4 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

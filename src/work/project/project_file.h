@@ -7,10 +7,10 @@
 #include "ground/base/status.h"
 #include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Parses `text` into the parts of `project` that weirhouse.yaml states (seeds: name and path only).
 // `profile` empty = "local", or the only one.
 Status ParseProjectFile(std::string_view text, const std::string& path, const std::string& profile,
                         ProjectDefinition& project);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

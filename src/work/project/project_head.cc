@@ -2,17 +2,17 @@
 
 #include <filesystem>
 
-#include "work/project/project_file.h"
 #include "ground/platform/io/disk.h"
+#include "work/project/project_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 Result<std::shared_ptr<const ProjectDefinition>> LoadProjectHead(const std::string& root,
                                                                  const std::string& profile) {
   auto project = std::make_shared<ProjectDefinition>();
   project->root = std::filesystem::path(root + "/").lexically_normal().parent_path().string();
   const std::string name = "weirhouse.yaml";
-  WEIRHOUSE_TRY(const std::string text, storage::LocalDisk().Read(project->root + "/" + name));
+  WEIRHOUSE_TRY(const std::string text, platform::LocalDisk().Read(project->root + "/" + name));
   WEIRHOUSE_TRY_STATUS(ParseProjectFile(text, name, profile, *project));
   return std::shared_ptr<const ProjectDefinition>(std::move(project));
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

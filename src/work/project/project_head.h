@@ -7,10 +7,10 @@
 #include "ground/base/status.h"
 #include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Name, profile, sources and the like of weirhouse.yaml in `root`; no contracts, SQL, gates or
 // seeds' rows. Errors: those of that file.
 Result<std::shared_ptr<const ProjectDefinition>> LoadProjectHead(const std::string& root,
                                                                  const std::string& profile);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,7 +7,7 @@
 #include "ground/base/status.h"
 #include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Reads `seed.path` below `root`: digest, rows and columns. A column has the type that the project
 // declares; else it is integer, number, boolean, date or timestamp only where each of its values is
@@ -20,4 +20,4 @@ Status ParseSeed(const std::string& bytes, Seed& seed);
 
 // One line for each column that looks like numbers and is text all the same, and why.
 std::vector<std::string> SeedNotes(const Seed& seed);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

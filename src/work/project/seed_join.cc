@@ -7,12 +7,12 @@
 #include <unordered_map>
 
 #include "ground/base/text.h"
-#include "work/project/spelling.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
 #include "rules/transform/check/seed_join.h"
+#include "work/project/spelling.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 // The seed's own spelling of `columns`; nothing if it lacks one.
 std::vector<std::string> ColumnsIn(const arrow::Table& rows,
@@ -54,7 +54,7 @@ std::string SharedKey(const arrow::Table& rows, const std::vector<std::string>& 
 }  // namespace
 
 Status CheckSeedKeys(
-    const ProjectDefinition& project, storage::SqlSession& session,
+    const ProjectDefinition& project, platform::SqlSession& session,
     const std::function<bool(const std::string& table, const std::string& seed)>& asks) {
   for (const transform::CheckedTransform& transform : project.transforms) {
     const transform::TransformDefinition& definition = transform.definition;
@@ -68,7 +68,7 @@ Status CheckSeedKeys(
       if (!asks(definition.name(), seed->name)) continue;
       const std::vector<std::string> columns = ColumnsIn(*seed->rows, join.columns);
       if (columns.empty()) continue;
-      WEIRHOUSE_TRY(const auto keys, table::EncodeKeys(*seed->rows, columns));
+      WEIRHOUSE_TRY(const auto keys, iceberg::EncodeKeys(*seed->rows, columns));
       const std::string shared = SharedKey(*seed->rows, columns, keys);
       if (shared.empty()) continue;
       return Status(
@@ -85,11 +85,11 @@ Status CheckSeedKeys(
 }
 
 Status CheckSeedKeys(const ProjectDefinition& project) {
-  storage::SqlOptions options;
+  platform::SqlOptions options;
   options.threads = 1;
-  WEIRHOUSE_TRY(const auto engine, storage::SqlEngine::Open(options));
+  WEIRHOUSE_TRY(const auto engine, platform::SqlEngine::Open(options));
   WEIRHOUSE_TRY(const auto session, engine->Connect());
   return CheckSeedKeys(project, *session,
                        [](const std::string&, const std::string&) { return true; });
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

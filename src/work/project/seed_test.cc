@@ -6,7 +6,7 @@
 #include "ground/base/text.h"
 #include "testing/testing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -151,4 +151,4 @@ TEST_F(SeedTest, WhatLooksLikeNumbersAndIsTextIsNoted) {
   EXPECT_THAT(SeedNotes(plain), IsEmpty());
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Names that differ in the case of ASCII letters alone are one to SQL.
 inline std::string Folded(std::string_view name) {
@@ -15,4 +15,4 @@ inline std::string Folded(std::string_view name) {
   });
   return folded;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

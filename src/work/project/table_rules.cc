@@ -6,7 +6,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::string_view kHistorySuffix = "_history";
 
@@ -101,18 +101,18 @@ Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
 }
 
 Status FitDeclaration(const ProjectDefinition& project, const policy::TableRules& rules,
-                      table::TableMetadata& metadata) {
+                      iceberg::TableMetadata& metadata) {
   const transform::CheckedTransform* transform = FindExternal(project, metadata.name);
   if (transform == nullptr || rules.contract == nullptr) return Status();
   metadata.properties.emplace(kContractProperty, rules.contract->Title());
   std::set<int> key;
   bool required = true;
   for (const std::string& column : transform->definition.key_columns()) {
-    const table::Field* field = metadata.schema().Find(column);
+    const iceberg::Field* field = metadata.schema().Find(column);
     required = required && field != nullptr && field->required;
     if (field != nullptr) key.insert(field->id);
   }
-  for (table::Schema& schema : metadata.schemas) {
+  for (iceberg::Schema& schema : metadata.schemas) {
     if (schema.schema_id != metadata.current_schema_id || !required) continue;
     std::vector<int>& ids = schema.identifier_field_ids;
     if (ids.empty()) ids.assign(key.begin(), key.end());
@@ -140,4 +140,4 @@ Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std:
       .WithError("WH7075")
       .WithHint("take its definition out of the project first");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

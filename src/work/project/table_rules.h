@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "ground/base/status.h"
-#include "work/project/project.h"
-#include "rules/policy/policy.h"
 #include "ground/iceberg/table.h"
+#include "rules/policy/policy.h"
+#include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Names the contract of an external table ("trips 1.0.0"), for engines and people. A table without
 // it was not made for other engines.
@@ -30,8 +30,8 @@ Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
 // are.
 //   kPermissionDenied  WH7106: it has another key
 Status FitDeclaration(const ProjectDefinition& project, const policy::TableRules& rules,
-                      table::TableMetadata& metadata);
+                      iceberg::TableMetadata& metadata);
 // Whether a table may be dropped or renamed at all, whoever asks.
 //   kPermissionDenied  WH7072 (raw), WH7075 (a definition makes it)
 Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std::string_view verb);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -12,16 +12,16 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
+#include "work/landing/object_reader.h"
 #include "work/records/contract_reading.h"
 #include "work/records/object_decoding.h"
-#include "work/workspace/parsing_mark.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/scratch.h"
-#include "work/landing/object_reader.h"
+#include "work/workspace/state/parsing_mark.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 enum QuarantineColumn {
   kObject,
@@ -316,7 +316,7 @@ void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t 
 // while these are read, and are forgotten where one cannot be read to its end. Threads: one.
 class SourceReading {
  public:
-  SourceReading(const storage::Scratch& scratch, const contract::Contract& today,
+  SourceReading(const platform::Scratch& scratch, const contract::Contract& today,
                 SourceRecords& records)
       : today_(today), records_(records), rows_(scratch), refused_(scratch) {
     Renew();
@@ -373,7 +373,7 @@ class SourceReading {
     WEIRHOUSE_TRY_STATUS(FlushRefused());
     WEIRHOUSE_TRY(records_.quarantine, refused_.Finish());
     WEIRHOUSE_TRY(records_.rows, rows_.Finish());
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
     return Status();
   }
 
@@ -431,8 +431,8 @@ class SourceReading {
 
   const contract::Contract& today_;
   SourceRecords& records_;
-  storage::RowStore rows_;
-  storage::RowStore refused_;
+  platform::RowStore rows_;
+  platform::RowStore refused_;
   std::unique_ptr<RowBuilder> building_;  // of rows for quarantine
   // Of the object that is read.
   const catalog::ObjectRecord* object_ = nullptr;
@@ -509,7 +509,7 @@ Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
   std::vector<std::int64_t> ordinals;
   for (const RejectedRecord& record : rejected)
     ordinals.push_back(record.record.value() - object.first_record_id.value());
-  raw::ObjectReader bytes(workspace.disk(), object);
+  landing::ObjectReader bytes(workspace.disk(), object);
   auto located =
       contract::LocateRecords(bytes, object.size_bytes, FormatOf(source), object.name, ordinals);
   WEIRHOUSE_TRY_STATUS(bytes.Finish());
@@ -559,4 +559,4 @@ Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
   if (rows.row_count() == 0) return std::shared_ptr<arrow::Table>();
   return rows.Finish();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -16,7 +16,7 @@
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Memory that runs out while a smaller object is parsed was taken by others.
 inline constexpr std::int64_t kLargeObjectBytes = 1 << 20;
@@ -117,4 +117,4 @@ contract::Violation ViolationOf(const RejectedRecord& rejected);
 Result<std::shared_ptr<arrow::Table>> QuarantineRejected(Workspace& workspace,
                                                          const SourceRecords& records,
                                                          std::vector<RejectedRecord> rejected);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

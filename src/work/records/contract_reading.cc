@@ -5,7 +5,7 @@
 
 #include "work/workspace/applied.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -54,4 +54,4 @@ std::vector<std::string> FieldsReadOtherwise(const contract::Contract& registere
   }
   return fields;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

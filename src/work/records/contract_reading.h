@@ -11,7 +11,7 @@
 #include "rules/contract/contract.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // The setting that holds, by contract, the version before which none reads any more.
 inline constexpr std::string_view kReadBySetting = "read_by";
@@ -27,4 +27,4 @@ std::string VersionToReadBy(const nlohmann::json& read_by, const std::string& co
 // or a default that joined.
 std::vector<std::string> FieldsReadOtherwise(const contract::Contract& registered,
                                              const contract::Contract& proposed);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

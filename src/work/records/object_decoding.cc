@@ -8,7 +8,7 @@
 
 #include "work/landing/object_reader.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kWholeObjectBytesMax = 1 << 20;  // larger ones are read piece by piece
 
@@ -23,19 +23,19 @@ Result<contract::DecodedPieces> DecodeStream(const contract::Decoder& decoder, B
   }
 }
 
-Result<contract::DecodedPieces> Decode(storage::Disk& disk, const contract::Decoder& decoder,
+Result<contract::DecodedPieces> Decode(platform::Disk& disk, const contract::Decoder& decoder,
                                        const catalog::ObjectRecord& object,
                                        const contract::RowSink& sink) {
   const contract::ObjectContext context{object.source, object.name, object.first_record_id,
                                         object.arrived_at};
   if (object.size_bytes > kWholeObjectBytesMax) {
-    raw::ObjectReader bytes(disk, object);
+    landing::ObjectReader bytes(disk, object);
     Result<contract::DecodedPieces> decoded = DecodeStream(decoder, bytes, object, context, sink);
     // Bytes that did not arrive come first: what they led to is no fault of the file.
     WEIRHOUSE_TRY_STATUS(bytes.Finish());
     return decoded;
   }
-  WEIRHOUSE_TRY(const std::string bytes, raw::ReadObject(disk, object));
+  WEIRHOUSE_TRY(const std::string bytes, landing::ReadObject(disk, object));
   WEIRHOUSE_TRY(contract::Decoded decoded, decoder.Decode(bytes, context));
   const std::int64_t valid = decoded.rows->num_rows();
   const auto refused = static_cast<std::int64_t>(decoded.quarantined.size());
@@ -43,7 +43,7 @@ Result<contract::DecodedPieces> Decode(storage::Disk& disk, const contract::Deco
 }
 }  // namespace
 
-Result<contract::DecodedPieces> DecodeObject(storage::Disk& disk, const contract::Decoder& decoder,
+Result<contract::DecodedPieces> DecodeObject(platform::Disk& disk, const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,
                                              const contract::RowSink& sink) {
   try {
@@ -52,4 +52,4 @@ Result<contract::DecodedPieces> DecodeObject(storage::Disk& disk, const contract
     return contract::OutOfMemory();
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/piece_put.h"
 #include "rules/contract/contract.h"
 #include "work/records/batch_records.h"
-#include "ground/platform/io/piece_put.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record) {
   WEIRHOUSE_TRY(const auto object, workspace.catalog().ObjectOfRecord(record));
@@ -18,10 +18,10 @@ Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record) {
   const Source* source = workspace.project().FindSource(object->source);
   if (source == nullptr) return number;
   const std::vector<std::int64_t> ordinals = {record.value() - object->first_record_id.value()};
-  storage::FileStream stream(workspace.disk(), object->path, object->size_bytes);
+  platform::FileStream stream(workspace.disk(), object->path, object->size_bytes);
   const auto ranges = contract::LocateRecords(stream, object->size_bytes, FormatOf(*source),
                                               object->name, ordinals);
   if (!ranges.ok() || ranges->empty()) return number;
   return fmt::format("{}/{}:{}", object->source, EscapeControl(object->name), ranges->front().line);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,9 +7,9 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // "orders/2024-01-01.jsonl:7"; "orders/7" where its object cannot be cut any more; empty if no
 // object has it. Cost: reads the object up to the record.
 Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

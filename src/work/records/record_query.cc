@@ -4,7 +4,7 @@
 
 #include "work/records/batch_records.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 using transform::StoredLoser;
 
 Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
@@ -28,9 +28,9 @@ Result<std::vector<StoredLoser>> CurrentLosers(Workspace& workspace,
   if (!table || (!snapshot && (*table)->current_snapshot() == nullptr)) {
     return std::vector<StoredLoser>();
   }
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.snapshot = snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
   return transform::LatestLosers(std::move(log));
@@ -40,10 +40,10 @@ Result<std::vector<StoredLoser>> CurrentLosersOf(Workspace& workspace, const std
   std::vector<StoredLoser> log;
   WEIRHOUSE_TRY(const auto losers, workspace.FindTable(std::string(transform::kLosersTable)));
   if (!losers || (*losers)->current_snapshot() == nullptr) return log;
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.ranges = {{"table", table, table}};
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *losers, options));
-  for (const table::Scan::Task& task : scan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *losers, options));
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(std::vector<StoredLoser> read, transform::ReadLosers(*rows));
     for (StoredLoser& loser : read) {
@@ -52,4 +52,4 @@ Result<std::vector<StoredLoser>> CurrentLosersOf(Workspace& workspace, const std
   }
   return transform::LatestLosers(std::move(log));
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "rules/transform/upsert/loser_table.h"
+#include "work/workspace/workspace.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // The valid records of all objects of `source`, up to commit `upto` if given, with today's columns
 // (contract::RecordsSchema). Each object is decoded under the contract version that the ledger
@@ -32,4 +32,4 @@ Result<std::vector<transform::StoredLoser>> CurrentLosers(
 // time, and what they say of it.
 Result<std::vector<transform::StoredLoser>> CurrentLosersOf(Workspace& workspace,
                                                             const std::string& table);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

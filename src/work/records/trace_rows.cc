@@ -7,21 +7,18 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "work/workspace/arrow_rows.h"
-#include "rules/feature/kernel/field_value.h"
-#include "work/records/record_query.h"
-#include "rules/feature/rows/rows.h"
-#include "ground/platform/columnar/cell_json.h"
 #include "ground/iceberg/type/schema.h"
+#include "ground/platform/columnar/arrow_status.h"
+#include "ground/platform/columnar/cell_json.h"
+#include "rules/feature/kernel/field_value.h"
+#include "rules/feature/rows/rows.h"
+#include "work/records/record_query.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 constexpr std::string_view kSequenceColumn = "_sequence_number";
-
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(Code::kInternal, "arrow: " + status.ToString());
-}
 
 // A long, or a time in microseconds, as bounds are written.
 std::string BoundOf(std::int64_t value) {
@@ -49,14 +46,14 @@ Result<std::shared_ptr<arrow::Int64Array>> Longs(const arrow::Table& table,
   auto flat = arrow::Concatenate(found->chunks().empty()
                                      ? arrow::ArrayVector{*arrow::MakeArrayOfNull(found->type(), 0)}
                                      : found->chunks());
-  if (!flat.ok()) return ArrowFailed(flat.status());
+  if (!flat.ok()) return platform::ArrowFailed(flat.status());
   if ((*flat)->type_id() == arrow::Type::TIMESTAMP) {
     auto viewed = (*flat)->View(arrow::int64());
-    if (!viewed.ok()) return ArrowFailed(viewed.status());
+    if (!viewed.ok()) return platform::ArrowFailed(viewed.status());
     return std::static_pointer_cast<arrow::Int64Array>(*viewed);
   }
   auto cast = arrow::compute::Cast(**flat, arrow::int64());
-  if (!cast.ok()) return ArrowFailed(cast.status());
+  if (!cast.ok()) return platform::ArrowFailed(cast.status());
   return std::static_pointer_cast<arrow::Int64Array>(*cast);
 }
 
@@ -130,8 +127,8 @@ Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& pla
     rows.table = *none;
     return rows;
   }
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
-  table::ScanOptions options;
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
+  iceberg::ScanOptions options;
   if (event_from && view.event_time)
     options.ranges.push_back({"event_time", BoundOf(*event_from), std::nullopt});
   bool grew = view.source_keeps_history();
@@ -143,19 +140,19 @@ Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& pla
     options.snapshot = snapshot->snapshot;
   } else if (grew) {
     // The snapshot is no longer kept, but an append-only table tells which commit brought a row.
-    table::HistoryOptions history;
+    iceberg::HistoryOptions history;
     history.up_to = seq;
     history.scan = options;
     WEIRHOUSE_TRY(
         rows.table,
-        table::ReadHistory(workspace.disk(), table, history, [&](std::int64_t sequence_number) {
+        iceberg::ReadHistory(workspace.disk(), table, history, [&](std::int64_t sequence_number) {
           return workspace.catalog().SeqOf(name, sequence_number);
         }));
     return rows;
   } else {
     rows.exact = false;
   }
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
   WEIRHOUSE_TRY(rows.table, scan.ReadAll());
   return rows;
 }
@@ -164,13 +161,13 @@ Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table
                                                        const feature::FeatureRows& rows,
                                                        const std::vector<std::size_t>& wanted) {
   std::vector<std::optional<RecordId>> records(wanted.size());
-  if (table.GetColumnByName(std::string(table::kRecordColumn)) == nullptr) return records;
+  if (table.GetColumnByName(std::string(iceberg::kRecordColumn)) == nullptr) return records;
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const std::size_t row = wanted[i];
     places[std::string(rows.digest[row].view()) + BoundOf(rows.known_time[row])] = i;
   }
-  WEIRHOUSE_TRY(const auto record, Longs(table, table::kRecordColumn));
+  WEIRHOUSE_TRY(const auto record, Longs(table, iceberg::kRecordColumn));
   WEIRHOUSE_TRY(const auto known, Longs(table, "known_time"));
   const auto digests = table.GetColumnByName("row_digest");
   if (digests == nullptr || digests->type()->id() != arrow::Type::BINARY) {
@@ -196,20 +193,20 @@ Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table
 namespace {
 // What a look-up reads of a table: declared columns, and where rows come from.
 struct RowScan {
-  table::TablePtr table;
+  iceberg::TablePtr table;
   std::vector<std::string> declared;
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
 };
 
 Result<RowScan> ScanOf(Workspace& workspace, const std::string& name,
                        std::optional<CommitSeq> seq) {
   RowScan scan;
   WEIRHOUSE_TRY(scan.table, workspace.LoadTable(name));
-  for (const table::Field& field : scan.table->schema().fields) {
-    if (!table::IsHidden(field.name)) scan.declared.push_back(field.name);
+  for (const iceberg::Field& field : scan.table->schema().fields) {
+    if (!iceberg::IsHidden(field.name)) scan.declared.push_back(field.name);
   }
   scan.options.columns = scan.declared;
-  for (const std::string_view hidden : {table::kRecordColumn, table::kCommitSeqColumn}) {
+  for (const std::string_view hidden : {iceberg::kRecordColumn, iceberg::kCommitSeqColumn}) {
     if (scan.table->schema().Find(hidden) != nullptr) scan.options.columns.emplace_back(hidden);
   }
   scan.options.with_sequence_number = true;
@@ -227,25 +224,25 @@ Result<FoundRow> RowAt(Workspace& workspace, const RowScan& scan, const arrow::T
   FoundRow found;
   found.cells = json::object();
   for (const std::string& column : scan.declared)
-    found.cells[column] = storage::JsonOfCell(*rows.GetColumnByName(column), row);
-  if (const auto record = rows.GetColumnByName(std::string(table::kRecordColumn))) {
-    const json cell = storage::JsonOfCell(*record, row);
+    found.cells[column] = platform::JsonOfCell(*rows.GetColumnByName(column), row);
+  if (const auto record = rows.GetColumnByName(std::string(iceberg::kRecordColumn))) {
+    const json cell = platform::JsonOfCell(*record, row);
     if (cell.is_number_integer()) found.record = RecordId(cell.get<std::int64_t>());
   }
-  if (const auto seq = rows.GetColumnByName(std::string(table::kCommitSeqColumn))) {
-    const json cell = storage::JsonOfCell(*seq, row);
+  if (const auto seq = rows.GetColumnByName(std::string(iceberg::kCommitSeqColumn))) {
+    const json cell = platform::JsonOfCell(*seq, row);
     if (cell.is_number_integer()) found.seq = CommitSeq(cell.get<std::int64_t>());
   }
   if (found.seq == CommitSeq()) {
     const json number =
-        storage::JsonOfCell(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
+        platform::JsonOfCell(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
     WEIRHOUSE_TRY(found.seq,
                   workspace.catalog().SeqOf(scan.table->name, number.get<std::int64_t>()));
   }
   return found;
 }
 
-bool MayHold(const table::DataFile& file, int field_id, const std::vector<std::int64_t>& sorted) {
+bool MayHold(const iceberg::DataFile& file, int field_id, const std::vector<std::int64_t>& sorted) {
   const auto statistics = file.columns.find(field_id);
   if (statistics == file.columns.end()) return true;
   const auto lower = LongOfBound(statistics->second.lower_bound);
@@ -256,13 +253,13 @@ bool MayHold(const table::DataFile& file, int field_id, const std::vector<std::i
 }
 
 // Sorted numbers of records, and a scan narrowed to their range.
-std::vector<std::int64_t> Narrow(table::ScanOptions& options,
+std::vector<std::int64_t> Narrow(iceberg::ScanOptions& options,
                                  const std::vector<RecordId>& records) {
   std::vector<std::int64_t> sorted;
   for (const RecordId record : records) sorted.push_back(record.value());
   std::sort(sorted.begin(), sorted.end());
   options.ranges.push_back(
-      {std::string(table::kRecordColumn), BoundOf(sorted.front()), BoundOf(sorted.back())});
+      {std::string(iceberg::kRecordColumn), BoundOf(sorted.front()), BoundOf(sorted.back())});
   return sorted;
 }
 }  // namespace
@@ -270,17 +267,17 @@ std::vector<std::int64_t> Narrow(table::ScanOptions& options,
 Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::string& table,
                                               const std::vector<RecordId>& records) {
   std::set<std::int64_t> present;
-  WEIRHOUSE_TRY(const table::TablePtr loaded, workspace.LoadTable(table));
-  const table::Field* field = loaded->schema().Find(table::kRecordColumn);
+  WEIRHOUSE_TRY(const iceberg::TablePtr loaded, workspace.LoadTable(table));
+  const iceberg::Field* field = loaded->schema().Find(iceberg::kRecordColumn);
   if (field == nullptr || records.empty()) return present;
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = {field->name};
   const std::vector<std::int64_t> sorted = Narrow(options, records);
-  WEIRHOUSE_TRY(const table::Scan plan, table::Scan::Plan(workspace.disk(), loaded, options));
-  for (const table::Scan::Task& task : plan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan plan, iceberg::Scan::Plan(workspace.disk(), loaded, options));
+  for (const iceberg::Scan::Task& task : plan.tasks()) {
     if (!MayHold(task.file, field->id, sorted)) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, plan.Read(task));
-    WEIRHOUSE_TRY(const auto ids, Longs(*rows, table::kRecordColumn));
+    WEIRHOUSE_TRY(const auto ids, Longs(*rows, iceberg::kRecordColumn));
     for (std::int64_t i = 0; i < ids->length(); ++i) {
       if (ids->IsNull(i) || !std::binary_search(sorted.begin(), sorted.end(), ids->Value(i)))
         continue;
@@ -296,15 +293,15 @@ Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
                                                           std::optional<CommitSeq> seq) {
   std::map<std::int64_t, FoundRow> found;
   WEIRHOUSE_TRY(RowScan scan, ScanOf(workspace, table, seq));
-  const table::Field* field = scan.table->schema().Find(table::kRecordColumn);
+  const iceberg::Field* field = scan.table->schema().Find(iceberg::kRecordColumn);
   if (field == nullptr || records.empty()) return found;
   const std::vector<std::int64_t> sorted = Narrow(scan.options, records);
-  WEIRHOUSE_TRY(const table::Scan plan,
-                table::Scan::Plan(workspace.disk(), scan.table, scan.options));
-  for (const table::Scan::Task& task : plan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan plan,
+                iceberg::Scan::Plan(workspace.disk(), scan.table, scan.options));
+  for (const iceberg::Scan::Task& task : plan.tasks()) {
     if (!MayHold(task.file, field->id, sorted)) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, plan.Read(task));
-    WEIRHOUSE_TRY(const auto ids, Longs(*rows, table::kRecordColumn));
+    WEIRHOUSE_TRY(const auto ids, Longs(*rows, iceberg::kRecordColumn));
     for (std::int64_t i = 0; i < ids->length(); ++i) {
       if (ids->IsNull(i) || !std::binary_search(sorted.begin(), sorted.end(), ids->Value(i)))
         continue;
@@ -329,11 +326,12 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
   std::vector<FoundRow> found;
   WEIRHOUSE_TRY(RowScan scan, ScanOf(workspace, table, std::nullopt));
   // First the key columns alone, file by file; a whole row is read only where one fits.
-  table::ScanOptions keys_only;
+  iceberg::ScanOptions keys_only;
   keys_only.columns = key_columns;
-  WEIRHOUSE_TRY(const table::Scan keys, table::Scan::Plan(workspace.disk(), scan.table, keys_only));
-  WEIRHOUSE_TRY(const table::Scan whole,
-                table::Scan::Plan(workspace.disk(), scan.table, scan.options));
+  WEIRHOUSE_TRY(const iceberg::Scan keys,
+                iceberg::Scan::Plan(workspace.disk(), scan.table, keys_only));
+  WEIRHOUSE_TRY(const iceberg::Scan whole,
+                iceberg::Scan::Plan(workspace.disk(), scan.table, scan.options));
   for (std::size_t t = 0; t < keys.tasks().size(); ++t) {
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, keys.Read(keys.tasks()[t]));
     arrow::Datum fits;
@@ -349,9 +347,9 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
       } else if (text.ok()) {
         text = arrow::compute::CallFunction("equal", {*text, arrow::Datum(wanted)});
       }
-      if (!text.ok()) return ArrowFailed(text.status());
+      if (!text.ok()) return platform::ArrowFailed(text.status());
       auto both = k == 0 ? text : arrow::compute::CallFunction("and", {fits, *text});
-      if (!both.ok()) return ArrowFailed(both.status());
+      if (!both.ok()) return platform::ArrowFailed(both.status());
       fits = *both;
     }
     std::shared_ptr<arrow::Table> full;
@@ -380,4 +378,4 @@ Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, R
   });
   return losers;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -13,19 +13,19 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "work/workspace/expiry.h"
-#include "work/workspace/workspace.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/kernel/plan.h"
 #include "rules/transform/upsert/loser_table.h"
+#include "work/workspace/tables/expiry.h"
+#include "work/workspace/workspace.h"
 
 namespace arrow {
 class ChunkedArray;
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // ---- The rule, told apart: features.md section 1 as the kernel has it, but keeping the rows.
 
@@ -83,4 +83,4 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
 
 // Entries of system.losers about `record`, as loser or as winner, as it stands.
 Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, RecordId record);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,14 +6,14 @@
 #include <mutex>
 
 #include "ground/base/text.h"
-#include "work/training/modeling.h"
+#include "ground/platform/columnar/cell_json.h"
 #include "work/serving/online.h"
 #include "work/serving/prediction_log.h"
 #include "work/serving/predictions.h"
 #include "work/serving/serving.h"
-#include "ground/platform/columnar/cell_json.h"
+#include "work/training/modeling.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -73,8 +73,9 @@ Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, co
     for (const feature::TypedName& name : computed ? plan->view.request : plan->view.entity) {
       WEIRHOUSE_TRY(
           const feature::Value value,
-          ValueOfField(request, texts, name, computed ? FieldRole::kValue : FieldRole::kKey));
-      understood[name.name] = JsonOfValue(value);
+          feature::ValueOfField(request, texts, name,
+                                computed ? feature::FieldRole::kValue : feature::FieldRole::kKey));
+      understood[name.name] = feature::JsonOfValue(value);
     }
   }
   return understood;
@@ -83,7 +84,7 @@ Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, co
 json OutputOf(const arrow::Table& scored) {
   json output = json::object();
   for (int i = 0; i < scored.num_columns(); ++i)
-    output[scored.field(i)->name()] = storage::JsonOfCell(*scored.column(i), 0);
+    output[scored.field(i)->name()] = platform::JsonOfCell(*scored.column(i), 0);
   return output;
 }
 }  // namespace
@@ -149,4 +150,4 @@ Result<Prediction> PredictionService::Predict(const std::string& model, const js
   WEIRHOUSE_TRY_STATUS(state_->log.Append(logged, serving->deployment.key));
   return prediction;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,7 +2,7 @@
 
 #include "work/serving/online_query.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 using nlohmann::json;
 
 Result<OnlineVector> OnlineFeatures(Workspace& workspace, const OnlineRequest& request) {
@@ -35,4 +35,4 @@ json ToJson(const OnlineVector& vector) {
           {"digest", vector.digest.ToHex()},
           {"features", std::move(features)}};
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

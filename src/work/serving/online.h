@@ -12,7 +12,7 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct OnlineRequest {
   // "carrier_delay@1:*", "plane_facts@1:built", …; without a version the greatest one; the name of
@@ -71,4 +71,4 @@ Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& 
                                  const std::shared_ptr<arrow::Table>& asked,
                                  const std::shared_ptr<arrow::Table>& rows, std::int64_t pairs,
                                  std::uint64_t seed);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

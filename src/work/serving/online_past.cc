@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "work/records/trace_rows.h"
 #include "rules/feature/online/table_answer.h"
+#include "work/records/trace_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature::ViewPlan& plan,
                                             std::span<const feature::Value> entity, EventTime at,
@@ -21,4 +21,4 @@ Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature:
   }
   return feature::AnswerFromTable(plan, *rows.table, entity, Micros(at), Micros(at), seq);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

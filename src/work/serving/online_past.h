@@ -5,11 +5,11 @@
 
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "work/workspace/workspace.h"
 #include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/plan.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // The answer of `plan` for one entity at `at`, from its feature table as of the commit `seq`: by
 // the same kernel, so the same as the store gave while it kept those rows. kUnavailable (WH4025) if
@@ -17,4 +17,4 @@ namespace weirhouse::engine {
 Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature::ViewPlan& plan,
                                             std::span<const feature::Value> entity, EventTime at,
                                             CommitSeq seq);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

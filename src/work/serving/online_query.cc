@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/base/text.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/cache_damage.h"
-#include "work/serving/online.h"
-#include "work/serving/online_past.h"
-#include "rules/feature/online/online_store.h"
 #include "rules/feature/kernel/request.h"
 #include "rules/feature/kernel/request_sessions.h"
+#include "rules/feature/online/online_store.h"
+#include "work/serving/online.h"
+#include "work/serving/online_past.h"
+#include "work/workspace/cache_damage.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -170,13 +170,15 @@ Result<feature::FeatureAnswer> OnlineQuery::AnswerView(
   if (plan.view.is_request()) {
     std::map<std::string, feature::Value> values;
     for (const feature::TypedName& name : plan.view.request) {
-      WEIRHOUSE_TRY(values[name.name], ValueOfField(fields, texts, name, FieldRole::kValue));
+      WEIRHOUSE_TRY(values[name.name],
+                    feature::ValueOfField(fields, texts, name, feature::FieldRole::kValue));
     }
     return workspace_.request_sessions().Evaluate(plan, values, Micros(at));
   }
   std::vector<feature::Value> entity;
   for (const feature::TypedName& name : plan.view.entity) {
-    WEIRHOUSE_TRY(feature::Value value, ValueOfField(fields, texts, name, FieldRole::kKey));
+    WEIRHOUSE_TRY(feature::Value value,
+                  feature::ValueOfField(fields, texts, name, feature::FieldRole::kKey));
     entity.push_back(std::move(value));
   }
   return AnswerStored(state, plan, entity, at);
@@ -195,7 +197,7 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
     feature.name = value.name;
     feature.view = plans_[wanted.plan]->view.id();
     feature.status = std::string(feature::StatusName(value.status));
-    feature.value = JsonOfValue(value.value);
+    feature.value = feature::JsonOfValue(value.value);
     feature.bits = feature::VectorBits({&value.value, 1});
     if (value.event_time) feature.event_time = EventTimeOfMicros(*value.event_time);
     feature.seq = answer.seq;
@@ -227,4 +229,4 @@ Result<OnlineVector> OnlineQuery::Answer(const json& fields, EventTime at,
   }
   return Assemble(answers, at);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/field_value.h"
+#include "rules/feature/kernel/plan.h"
 #include "work/serving/online.h"
 #include "work/workspace/workspace.h"
-#include "rules/feature/kernel/answer.h"
-#include "rules/feature/kernel/plan.h"
 
 namespace arrow {
 class Schema;
@@ -25,7 +25,7 @@ namespace weirhouse::feature {
 class OnlineState;
 }  // namespace weirhouse::feature
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Immutable; threads: any. Lives no longer than its workspace.
 class OnlineQuery {
@@ -72,4 +72,4 @@ class OnlineQuery {
   std::vector<Wanted> wanted_;
   std::vector<std::string> fields_;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <set>
 
-#include "work/workspace/cache_damage.h"
-#include "work/serving/online.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/oracle/naive.h"
 #include "rules/feature/online/online_store.h"
 #include "rules/feature/online/skew.h"
+#include "rules/feature/oracle/naive.h"
+#include "work/serving/online.h"
+#include "work/workspace/cache_damage.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kNaivePairsMax = 400;  // of all views: each reads a whole entity
 constexpr std::int64_t kTriesPerPair = 20;    // questions before what is kept are asked again later
@@ -164,7 +164,7 @@ Result<std::shared_ptr<arrow::Table>> RowsAsOf(Workspace& workspace,
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> snapshot,
                 workspace.catalog().SnapshotAsOf(name, seq));
   if (!snapshot) return std::shared_ptr<arrow::Table>();
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
   if (table->FindSnapshot(snapshot->snapshot) == nullptr) {
     return Status(Code::kUnavailable,
                   fmt::format("the online store stands at commit {}, whose feature tables are no "
@@ -337,4 +337,4 @@ Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::ui
   }
   return report;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,11 +2,11 @@
 
 #include <arrow/api.h>
 
-#include "work/serving/online_query.h"
-#include "testing/projects/shop_fixture.h"
 #include "rules/feature/online/online_store.h"
+#include "testing/projects/shop_fixture.h"
+#include "work/serving/online_query.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
@@ -118,12 +118,14 @@ TEST_F(OnlineTest, WrongRequestsAreRefusedWithTheirReason) {
 }
 
 TEST_F(OnlineTest, ValuesOfJsonKeepTheirTypesExactly) {
-  EXPECT_EQ(std::get<std::string>(*ValueOfJson(12, feature::ValueType::kString, "x")), "12");
-  EXPECT_EQ(std::get<std::int64_t>(*ValueOfJson(1e3, feature::ValueType::kInt64, "x")), 1000);
-  EXPECT_FALSE(ValueOfJson(1e300, feature::ValueType::kInt64, "x").ok());
-  EXPECT_FALSE(ValueOfJson(18446744073709551615ULL, feature::ValueType::kInt64, "x").ok());
-  EXPECT_FALSE(ValueOfJson("1", feature::ValueType::kDouble, "x").ok());
-  EXPECT_TRUE(IsNull(*ValueOfJson(nullptr, feature::ValueType::kBool, "x")));
+  EXPECT_EQ(std::get<std::string>(*feature::ValueOfJson(12, feature::ValueType::kString, "x")),
+            "12");
+  EXPECT_EQ(std::get<std::int64_t>(*feature::ValueOfJson(1e3, feature::ValueType::kInt64, "x")),
+            1000);
+  EXPECT_FALSE(feature::ValueOfJson(1e300, feature::ValueType::kInt64, "x").ok());
+  EXPECT_FALSE(feature::ValueOfJson(18446744073709551615ULL, feature::ValueType::kInt64, "x").ok());
+  EXPECT_FALSE(feature::ValueOfJson("1", feature::ValueType::kDouble, "x").ok());
+  EXPECT_TRUE(IsNull(*feature::ValueOfJson(nullptr, feature::ValueType::kBool, "x")));
 }
 
 TEST_F(OnlineTest, OnlineAndOfflineDifferInNoBit) {
@@ -195,7 +197,7 @@ TEST_F(OnlinePastTest, WhatTheStoreNoLongerKeepsIsReadFromTheTables) {
     const feature::ViewPlan* plan = workspace->project().FindPlan(id);
     const CommitSeq seq = workspace->online().AppliedSeq(*plan);
     ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
-    ASSERT_OK_AND(const auto scan, table::Scan::Plan(workspace->disk(), table, {}));
+    ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->disk(), table, {}));
     ASSERT_OK_AND(const auto rows, scan.ReadAll());
     ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, later, 0));
     const std::vector<feature::Value> shop{feature::Value(std::string("a"))};
@@ -214,7 +216,7 @@ TEST_F(OnlinePastTest, SkewAsksAtTheProjectsNowWhereTheStoreKeepsNoMore) {
   ASSERT_OK_AND(const EventTime now, workspace->Now());
   const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
   ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
-  ASSERT_OK_AND(const auto scan, table::Scan::Plan(workspace->disk(), table, {}));
+  ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->disk(), table, {}));
   ASSERT_OK_AND(const auto rows, scan.ReadAll());
   const CommitSeq seq = workspace->online().AppliedSeq(*plan);
   ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, Micros(now), 0));
@@ -245,4 +247,4 @@ TEST_F(OnlinePastTest, AFieldTypedAsTextIsOfTheViewsType) {
   EXPECT_EQ(OnlineFeatures(*workspace, request).status().error_code(), "WH4017");
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,7 +9,7 @@
 #include "ground/base/thread.h"
 #include "work/workspace/publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kGroupMax = 256;  // bounds the size of one commit, not the throughput
 }  // namespace
@@ -88,4 +88,4 @@ Status PredictionLog::Write(const std::vector<Entry*>& group) {
   WEIRHOUSE_FAILPOINT("prediction.committed");
   return committed.status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -10,7 +10,7 @@
 #include "ground/catalog/record.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Group commit: whoever comes while nobody writes, writes what waits, in one run and one commit;
 // who comes meanwhile waits for the next. Threads: any.
@@ -37,4 +37,4 @@ class PredictionLog {
   std::vector<Entry*> waiting_;  // guarded by mutex_
   bool writing_ = false;         // guarded by mutex_
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

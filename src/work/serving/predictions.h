@@ -12,7 +12,7 @@
 #include "work/serving/online.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct Prediction {
   std::string id;     // p-<UUIDv7>
@@ -39,4 +39,4 @@ class PredictionService {
   struct State;
   std::unique_ptr<State> state_;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,12 +6,12 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
 #include "work/training/modeling.h"
-#include "work/workspace/publication.h"
 #include "work/training/training_rows.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -53,7 +53,7 @@ Result<DeploymentRecord> RecordOf(Workspace& workspace, const std::string& id,
 }
 
 // Every field that its features are computed from must be one that callers send.
-Status CheckRequest(Workspace& workspace, const DeploymentRecord& record) {
+Status CheckServedRequest(Workspace& workspace, const DeploymentRecord& record) {
   WEIRHOUSE_TRY(const std::shared_ptr<const OnlineQuery> query, QueryOf(workspace, record));
   for (const std::string& field : query->fields()) {
     if (std::find(record.request.begin(), record.request.end(), field) != record.request.end())
@@ -122,7 +122,7 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
   WEIRHOUSE_TRY(const ModelRecord model, ModelFromJson(node.node.record));
   WEIRHOUSE_TRY(const DeploymentRecord record, RecordOf(workspace, model_id, model));
   WEIRHOUSE_TRY_STATUS(CheckArtifacts(record));
-  WEIRHOUSE_TRY_STATUS(CheckRequest(workspace, record));
+  WEIRHOUSE_TRY_STATUS(CheckServedRequest(workspace, record));
   WEIRHOUSE_TRY_STATUS(StoreCode(workspace).status());
   WEIRHOUSE_TRY_STATUS(ScoreOnce(workspace, model, record));
 
@@ -226,4 +226,4 @@ Status CheckArtifacts(const DeploymentRecord& record) {
       .WithError("WH5027")
       .WithHint("restore them from a copy; `wh verify --deep` lists all that differ");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

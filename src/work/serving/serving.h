@@ -6,12 +6,12 @@
 #include <string>
 
 #include "ground/base/status.h"
-#include "work/training/modeling_record.h"
-#include "work/serving/online_query.h"
-#include "work/workspace/workspace.h"
 #include "rules/model/scorer.h"
+#include "work/serving/online_query.h"
+#include "work/training/modeling_record.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct Deployment {
   std::string key;  // "late#1@d1"
@@ -33,4 +33,4 @@ Status CheckArtifacts(const DeploymentRecord& record);
 // The scoring child of a deployment, on its own copy of the code. Starts nothing yet.
 Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
                                                   const DeploymentRecord& record);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

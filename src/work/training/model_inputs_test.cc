@@ -1,12 +1,12 @@
 // What reaches a training command beside its training set, and how it is made again.
 #include <cstdlib>
 
+#include "testing/projects/shop_fixture.h"
+#include "work/serving/predictions.h"
 #include "work/training/modeling.h"
 #include "work/training/modeling_record.h"
-#include "work/serving/predictions.h"
-#include "testing/projects/shop_fixture.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::Contains;
@@ -120,4 +120,4 @@ TEST_F(ModelInputsTest, PackagesOfTheProjectAreItsCode) {
   EXPECT_TRUE(Again("big#2").same);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,14 +5,14 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/training/modeling_record.h"
 #include "work/pipeline/plan/plan.h"
-#include "work/workspace/publication.h"
+#include "work/training/modeling_record.h"
 #include "work/training/training_rows.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -91,11 +91,11 @@ Result<TrainingSetBuilt> Told(const catalog::Node& node, bool repeated) {
 Status StageRows(Workspace& workspace, Publication& publication, const TrainingRows& rows,
                  TrainingSetRecord& record) {
   const arrow::Table& content = *rows.result.rows;
-  WEIRHOUSE_TRY(const table::TablePtr base,
+  WEIRHOUSE_TRY(const iceberg::TablePtr base,
                 TableOrNew(workspace, record.table, *content.schema(), {}, {}));
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
   if (!base->metadata_location.empty()) {
-    WEIRHOUSE_TRY(const table::Schema proposed, table::Schema::FromArrow(*content.schema()));
+    WEIRHOUSE_TRY(const iceberg::Schema proposed, iceberg::Schema::FromArrow(*content.schema()));
     const Status evolved = write.SetSchema(proposed);
     if (!evolved.ok()) {
       return Status(Code::kInvalidInput,
@@ -108,14 +108,14 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   }
   WEIRHOUSE_TRY_STATUS(write.Append(content).status());
-  WEIRHOUSE_TRY(table::StagedTable staged, write.Finish());
+  WEIRHOUSE_TRY(iceberg::StagedTable staged, write.Finish());
   WEIRHOUSE_CHECK(!staged.snapshots.empty());
   record.snapshot = staged.snapshots.back().snapshot;
 
-  const table::RefChange tag{record.tag, record.snapshot, "tag"};
-  WEIRHOUSE_TRY(const table::StagedTable tagged,
-                table::StageRefs(workspace.disk(), staged.table, workspace.random(), {&tag, 1},
-                                 workspace.clock().Now()));
+  const iceberg::RefChange tag{record.tag, record.snapshot, "tag"};
+  WEIRHOUSE_TRY(const iceberg::StagedTable tagged,
+                iceberg::StageRefs(workspace.disk(), staged.table, workspace.random(), {&tag, 1},
+                                   workspace.clock().Now()));
   // One pointer move for both: from what stood before to what is tagged.
   staged.table = tagged.table;
   staged.change.metadata_location = tagged.change.metadata_location;
@@ -130,10 +130,10 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
 Status TagInputs(Workspace& workspace, Publication& publication, const PinnedTables& inputs,
                  const std::string& tag) {
   for (const auto& [name, pinned] : inputs) {
-    const table::RefChange change{tag, pinned.at.snapshot, "tag"};
-    WEIRHOUSE_TRY(const table::StagedTable tagged,
-                  table::StageRefs(workspace.disk(), pinned.table, workspace.random(), {&change, 1},
-                                   workspace.clock().Now()));
+    const iceberg::RefChange change{tag, pinned.at.snapshot, "tag"};
+    WEIRHOUSE_TRY(const iceberg::StagedTable tagged,
+                  iceberg::StageRefs(workspace.disk(), pinned.table, workspace.random(),
+                                     {&change, 1}, workspace.clock().Now()));
     publication.Add(tagged);
   }
   return Status();
@@ -221,4 +221,4 @@ Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::strin
   }
   return built;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "rules/model/scorer.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct TrainingSetBuilt {
   std::string id;  // "late_v1#1"
@@ -74,4 +74,4 @@ struct Reproduction {
 Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
                                const std::string& folder, const nlohmann::json& overrides,
                                Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

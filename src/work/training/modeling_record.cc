@@ -7,7 +7,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -254,4 +254,4 @@ std::string ArtifactsFolder(const std::string& lake, const std::string& name,
                             const Digest& digest) {
   return fmt::format("{}/model/{}/{}", lake, name, digest.ToHex());
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

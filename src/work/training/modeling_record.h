@@ -15,7 +15,7 @@
 #include "ground/catalog/catalog.h"
 #include "rules/model/train.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // A table as it stood when it was read.
 struct InputSnapshot {
@@ -111,4 +111,4 @@ Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId ru
 std::vector<std::string> UnseenInputs(const nlohmann::json& environment);
 // Where the artifacts of a model are kept.
 std::string ArtifactsFolder(const std::string& lake, const std::string& name, const Digest& digest);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <thread>
 
-#include "work/training/modeling_record.h"
-#include "work/serving/predictions.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/serving/predictions.h"
+#include "work/training/modeling_record.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
@@ -61,7 +61,7 @@ TEST_F(ModelingTest, ATrainingSetHasARowPerSpineRowAndEveryFeature) {
               ElementsAre("id", "shop", "at", "amount", "big", "shop_sales.n_24h",
                           "shop_sales.total_24h", "shop_recent.mean_24h", "shop_recent.last_24h",
                           "order_request.amount", "order_request.hour", "split"));
-  EXPECT_EQ(table::ContentDigest(*rows).value(), built.content);
+  EXPECT_EQ(iceberg::ContentDigest(*rows).value(), built.content);
 }
 
 TEST_F(ModelingTest, TheSameInputsGiveTheSameSetAndNewRowsTheNext) {
@@ -90,13 +90,13 @@ TEST_F(ModelingTest, InputsAndRowsOfABuiltSetStayReadableByItsTag) {
   EXPECT_EQ(record.tag, "training_set-big_v1-1");
   EXPECT_EQ(record.inputs.size(), 3U);  // the processed table and two feature tables
   for (const auto& [name, input] : record.inputs) {
-    ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable(name));
+    ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable(name));
     ASSERT_NE(table->FindRef(record.tag), nullptr) << name;
     EXPECT_EQ(table->FindRef(record.tag)->id, input.snapshot) << name;
   }
   ASSERT_OK_AND(const auto rows,
                 workspace->ReadTable(record.table, record.columns, record.snapshot));
-  EXPECT_EQ(table::ContentDigest(*rows).value(), built.content);
+  EXPECT_EQ(iceberg::ContentDigest(*rows).value(), built.content);
 }
 
 TEST_F(ModelingTest, LineageLeadsFromTheSetToWhatItRead) {
@@ -363,4 +363,4 @@ def predict(model, table):
   EXPECT_GT(high.output["score"].get<double>(), low.output["score"].get<double>());
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

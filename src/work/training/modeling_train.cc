@@ -5,22 +5,22 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/training/modeling.h"
-#include "work/training/modeling_record.h"
+#include "rules/model/train.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/project/project_code.h"
-#include "work/workspace/publication.h"
+#include "work/training/modeling.h"
+#include "work/training/modeling_record.h"
 #include "work/training/training_rows.h"
-#include "rules/model/train.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 constexpr unsigned kArtifactMode = 0444;
 
-Result<const model::ModelDefinition*> FindDefinition(const ProjectDefinition& project,
-                                                     const std::string& name) {
+Result<const model::ModelDefinition*> DefinitionOf(const ProjectDefinition& project,
+                                                   const std::string& name) {
   if (const auto* definition = project.FindModel(name)) return definition;
   std::vector<std::string> known;
   for (const auto& model : project.models) known.push_back(model.name);
@@ -147,8 +147,8 @@ Status StoreArtifacts(Workspace& workspace, const std::string& from, const Model
   return Status();
 }
 
-ModelRecord RecordOf(Workspace& workspace, const Training& training,
-                     model::TrainingOutcome&& outcome) {
+ModelRecord RecordOfModel(Workspace& workspace, const Training& training,
+                          model::TrainingOutcome&& outcome) {
   ModelRecord record;
   record.name = training.definition->name;
   record.digest = outcome.model_digest;
@@ -182,8 +182,8 @@ Result<std::optional<std::string>> FindSame(Workspace& workspace, const ModelRec
   return std::optional<std::string>();
 }
 
-Status AddLineage(Workspace& workspace, const std::string& id, const ModelRecord& record,
-                  catalog::CommitRequest& request) {
+Status AddTrainingLineage(Workspace& workspace, const std::string& id, const ModelRecord& record,
+                          catalog::CommitRequest& request) {
   WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
   request.files.push_back(code.file);
   request.nodes.push_back(code.node);
@@ -207,7 +207,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
                 RunCommand(workspace, training, run_folder, progress));
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));
   WEIRHOUSE_FAILPOINT("model.trained");
-  const ModelRecord record = RecordOf(workspace, training, std::move(outcome));
+  const ModelRecord record = RecordOfModel(workspace, training, std::move(outcome));
   for (const std::string& line : UnseenInputs(record.environment))
     progress.Say(fmt::format("{}: `wh reproduce` cannot vouch for it", line));
   WEIRHOUSE_TRY(const std::optional<std::string> same, FindSame(workspace, record));
@@ -217,7 +217,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   Publication publication(workspace, run, "model", id);
   WEIRHOUSE_TRY_STATUS(
       StoreArtifacts(workspace, run_folder + "/job/model", record, publication.request()));
-  WEIRHOUSE_TRY_STATUS(AddLineage(workspace, id, record, publication.request()));
+  WEIRHOUSE_TRY_STATUS(AddTrainingLineage(workspace, id, record, publication.request()));
   catalog::OutboxEvent event;
   event.type = "weirhouse.model.trained";
   event.subject = id;
@@ -234,7 +234,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
 Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
                                 const nlohmann::json& parameters, Progress& progress) {
   Training training;
-  WEIRHOUSE_TRY(training.definition, FindDefinition(workspace.project(), name));
+  WEIRHOUSE_TRY(training.definition, DefinitionOf(workspace.project(), name));
   WEIRHOUSE_TRY(training.parameters, ParametersOf(*training.definition, parameters));
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));
@@ -253,4 +253,4 @@ Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
   }
   return trained;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

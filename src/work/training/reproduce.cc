@@ -7,11 +7,11 @@
 #include <filesystem>
 
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
 #include "work/training/reproduction.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -49,11 +49,11 @@ Status CompareInputFiles(Workspace& workspace, const PinnedTables& inputs,
     WEIRHOUSE_TRY(const auto files, workspace.catalog().Files(name));
     std::map<std::string, Digest> recorded;
     for (const catalog::FileRecord& file : files) recorded[file.path] = file.sha256;
-    table::ScanOptions options;
+    iceberg::ScanOptions options;
     options.snapshot = pinned.at.snapshot;
-    WEIRHOUSE_TRY(const table::Scan scan,
-                  table::Scan::Plan(workspace.disk(), pinned.table, options));
-    const auto compare = [&](const table::DataFile& file) {
+    WEIRHOUSE_TRY(const iceberg::Scan scan,
+                  iceberg::Scan::Plan(workspace.disk(), pinned.table, options));
+    const auto compare = [&](const iceberg::DataFile& file) {
       const auto known = recorded.find(file.path);
       if (known == recorded.end()) return;
       const auto bytes = workspace.disk().Read(file.path);
@@ -64,7 +64,7 @@ Status CompareInputFiles(Workspace& workspace, const PinnedTables& inputs,
           {fmt::format("input {}@{}, file {}", name, pinned.at.seq.value(), file.path),
            known->second.ToHex(), found});
     };
-    for (const table::Scan::Task& task : scan.tasks()) {
+    for (const iceberg::Scan::Task& task : scan.tasks()) {
       compare(task.file);
       for (const auto& deletes : task.deletes) compare(*deletes);
     }
@@ -194,7 +194,7 @@ Result<std::unique_ptr<ReproductionFolder>> ReproductionFolder::Make(const std::
   fs::create_directories(path, error);
   if (error) return FolderTrouble(path.string(), error);
   WEIRHOUSE_TRY_STATUS(
-      storage::LocalDisk().Replace((path / kMarker).string(), "{\"schema_version\": 1}\n"));
+      platform::LocalDisk().Replace((path / kMarker).string(), "{\"schema_version\": 1}\n"));
   return std::unique_ptr<ReproductionFolder>(new ReproductionFolder(path.string(), false));
 }
 
@@ -303,4 +303,4 @@ Result<Reproduction> Reproduce(Workspace& workspace, const std::string& id,
         .WithHint("`wh verify` checks the catalog");
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/training/reproduction.h"
+#include "ground/platform/columnar/parquet.h"
 #include "rules/model/inputs.h"
 #include "rules/model/train.h"
-#include "ground/platform/columnar/parquet.h"
+#include "work/training/reproduction.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -181,7 +181,7 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
     WEIRHOUSE_TRY_STATUS(LayOutProject(workspace, record.code, folder / "project").status());
   const std::string set_path = folder / "training_set.parquet";
   WEIRHOUSE_TRY_STATUS(
-      storage::WriteParquet(workspace.disk(), set_path, *PlainRows(rows.result.rows)).status());
+      platform::WriteParquet(workspace.disk(), set_path, *PlainRows(rows.result.rows)).status());
 
   model::TrainingJob job;
   job.definition.name = record.name;  // without bounds: a worse model is a difference, no error
@@ -216,4 +216,4 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
                                   differences.end());
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

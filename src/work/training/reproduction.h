@@ -11,7 +11,7 @@
 #include "work/training/training_rows.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // A folder to work in: `project/` holds the recorded code, `job/` what training leaves. One that
 // nobody named is removed at the end. Threads: one.
@@ -48,4 +48,4 @@ Result<TrainingRows> RebuildTrainingSet(Workspace& workspace, const std::string&
 Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSetRecord& set,
                const TrainingRows& rows, const nlohmann::json& overrides,
                const ReproductionFolder& folder, Reproduction& reproduction, Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,13 +7,13 @@
 #include <limits>
 
 #include "ground/catalog/moment.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/expiry.h"
-#include "work/pipeline/batch/table_work.h"
-#include "rules/feature/rows/rows.h"
 #include "ground/platform/columnar/parquet.h"
+#include "rules/feature/rows/rows.h"
+#include "work/pipeline/batch/table_work.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/expiry.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kNaiveRows = 300;
 constexpr std::int64_t kSampledRowsMax = 1000;
@@ -48,10 +48,11 @@ const Seed* FindSeed(const ProjectDefinition& project, const std::string& table)
 
 Result<std::shared_ptr<arrow::Table>> ReadPinned(Workspace& workspace, const PinnedTable& pinned,
                                                  std::vector<std::string> columns) {
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.snapshot = pinned.at.snapshot;
   options.columns = std::move(columns);
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), pinned.table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan,
+                iceberg::Scan::Plan(workspace.disk(), pinned.table, options));
   return scan.ReadAll();
 }
 
@@ -59,7 +60,7 @@ Result<std::shared_ptr<arrow::Table>> ReadPinned(Workspace& workspace, const Pin
 Result<std::shared_ptr<arrow::Table>> EvaluateSpine(Workspace& workspace,
                                                     const TrainingSetSource& source,
                                                     const PinnedTables& inputs) {
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace.sql().Connect());
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, workspace.sql().Connect());
   for (const transform::TableReference& reference : source.spine.references) {
     std::shared_ptr<arrow::Table> rows;
     if (reference.kind == transform::TableKind::kSeed) {
@@ -102,7 +103,7 @@ feature::FeatureProvider ProviderOf(Workspace& workspace, const TrainingSetSourc
     }
     std::vector<std::string> columns;
     for (const auto& field : schema->fields()) {
-      if (!table::IsHidden(field->name())) columns.push_back(field->name());
+      if (!iceberg::IsHidden(field->name())) columns.push_back(field->name());
     }
     return ReadPinned(workspace, pinned->second, std::move(columns));
   };
@@ -120,7 +121,7 @@ Result<TrainingSetSource> SourceOf(Workspace& workspace, const ProjectDefinition
   TrainingSetSource source;
   source.project = &project;
   source.definition = &definition;
-  WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace.sql().Connect());
+  WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, workspace.sql().Connect());
   const SourceSpan& span = definition.spine_span;
   WEIRHOUSE_TRY(source.spine, transform::CheckSelect(
                                   *session, {span.path, definition.spine, span.line, span.column},
@@ -158,9 +159,9 @@ Result<PinnedTables> PinCurrent(Workspace& workspace, const TrainingSetSource& s
   // Other engines may commit meanwhile, several tables at once.
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace.catalog(), [&]() -> Status {
     for (const std::string& name : names) {
-      WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+      WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
       if (!table || (*table)->current_snapshot() == nullptr) continue;
-      const table::Snapshot& snapshot = *(*table)->current_snapshot();
+      const iceberg::Snapshot& snapshot = *(*table)->current_snapshot();
       WEIRHOUSE_TRY(const CommitSeq seq, workspace.catalog().SeqOf(name, snapshot.sequence_number));
       pinned[name] = {*table, {snapshot.id, seq}};
     }
@@ -172,7 +173,7 @@ Result<PinnedTables> PinCurrent(Workspace& workspace, const TrainingSetSource& s
 Result<PinnedTables> PinRecorded(Workspace& workspace, const TrainingSetRecord& record) {
   PinnedTables pinned;
   for (const auto& [name, input] : record.inputs) {
-    WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
     if (table->FindSnapshot(input.snapshot) == nullptr) {
       WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, input.seq));
       std::optional<Expiry> expired;
@@ -198,15 +199,15 @@ Result<TrainingRows> ComputeTrainingRows(Workspace& workspace, const TrainingSet
   {
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> spine, EvaluateSpine(workspace, source, inputs));
     if (spine->num_rows() == 0) return NoRows(*source.definition);
-    WEIRHOUSE_TRY(rows.spine, table::ContentDigest(*spine));
+    WEIRHOUSE_TRY(rows.spine, iceberg::ContentDigest(*spine));
     progress.Update("point-in-time join", 0, spine->num_rows());
-    WEIRHOUSE_TRY(const std::unique_ptr<storage::SqlSession> session, workspace.sql().Connect());
+    WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, workspace.sql().Connect());
     WEIRHOUSE_TRY(rows.result,
                   feature::BuildTrainingSet(*source.definition, ViewsOf(source), std::move(spine),
                                             ProviderOf(workspace, source, inputs), session.get()));
   }
   rows.result.rows = PlainRows(rows.result.rows);
-  WEIRHOUSE_TRY(rows.content, table::ContentDigest(*rows.result.rows));
+  WEIRHOUSE_TRY(rows.content, iceberg::ContentDigest(*rows.result.rows));
   return rows;
 }
 
@@ -224,7 +225,7 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 workspace.ReadTable(record.table, record.columns, record.snapshot));
   WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));  // of an attempt that was cut short
-  return storage::WriteParquet(workspace.disk(), path, *PlainRows(rows)).status();
+  return platform::WriteParquet(workspace.disk(), path, *PlainRows(rows)).status();
 }
 
 namespace {
@@ -235,13 +236,13 @@ Result<std::shared_ptr<arrow::Table>> FirstRows(Workspace& workspace, const Mode
   WEIRHOUSE_TRY(const catalog::Node node,
                 FindNumbered(workspace.catalog(), "training_set", model.training_set, ""));
   WEIRHOUSE_TRY(const TrainingSetRecord set, TrainingSetFromJson(node.node.record));
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(set.table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(set.table));
   if (!table || (*table)->FindSnapshot(set.snapshot) == nullptr) return none;
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.snapshot = set.snapshot;
   options.columns = schema.field_names();
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *table, options));
-  for (const table::Scan::Task& task : scan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
     if (rows->num_rows() > 0) return rows->Slice(0, kSampledRowsMax);
   }
@@ -278,4 +279,4 @@ Result<std::shared_ptr<arrow::Table>> SampleRow(Workspace& workspace, const Mode
   }
   return arrow::Table::Make(schema, columns, 1);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,15 +9,15 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
+#include "rules/feature/training/training_set.h"
 #include "work/training/modeling_record.h"
 #include "work/workspace/workspace.h"
-#include "rules/feature/training/training_set.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // A table held at one snapshot.
 struct PinnedTable {
-  table::TablePtr table;
+  iceberg::TablePtr table;
   InputSnapshot at;
 };
 using PinnedTables = std::map<std::string, PinnedTable>;
@@ -59,4 +59,4 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
 // first thousand that with the fewest nulls. Only nulls where there is none any more.
 Result<std::shared_ptr<arrow::Table>> SampleRow(Workspace& workspace, const ModelRecord& model,
                                                 const std::shared_ptr<arrow::Schema>& schema);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

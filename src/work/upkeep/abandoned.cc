@@ -7,7 +7,7 @@
 #include "ground/base/failpoint.h"
 #include "work/upkeep/upkeep.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kAtOnce = 10'000;
 
@@ -45,4 +45,4 @@ Result<std::vector<catalog::Run>> GiveUpRuns(Workspace& workspace, RunId newest)
   }
   return given_up;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,7 +7,7 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Gives up what is planned, and of a number up to `newest`: each such run fails with WH7125, and
 // what it wrote is an orphan. Call it as the only one at work, when nothing is left to do: then
@@ -18,4 +18,4 @@ namespace weirhouse::engine {
 Result<std::vector<catalog::Run>> GiveUpRuns(Workspace& workspace, RunId newest);
 // The number of the last run there is.
 Result<RunId> NewestRun(Workspace& workspace);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,14 +5,14 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
-#include "work/upkeep/abandoned.h"
-#include "work/workspace/live_file.h"
-#include "work/upkeep/upkeep.h"
 #include "ground/platform/io/file_clock.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
+#include "work/upkeep/abandoned.h"
+#include "work/upkeep/upkeep.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kOrphansShown = 20;
 
@@ -28,7 +28,7 @@ std::optional<RunId> RunOf(std::string_view path) {
 
 struct Found {
   std::string path;
-  storage::Entry entry;
+  platform::Entry entry;
 };
 
 class Sweep {
@@ -62,19 +62,19 @@ class Sweep {
 
  private:
   Status ListLake() {
-    const auto lake = storage::OpenFolder::Open(workspace_.lake());
+    const auto lake = platform::OpenFolder::Open(workspace_.lake());
     if (lake.status().code() == Code::kNotFound) return Status();
     if (!lake.ok()) return lake.status();
-    return ListFiles(*lake, storage::CanonicalPath(workspace_.lake()));
+    return ListFiles(*lake, platform::CanonicalPath(workspace_.lake()));
   }
   // A link in the lake is none of ours, and what it leads to even less.
-  Status ListFiles(const storage::OpenFolder& folder, const std::string& path) {
-    WEIRHOUSE_TRY(std::vector<storage::Entry> entries, folder.List());
-    for (storage::Entry& entry : entries) {
+  Status ListFiles(const platform::OpenFolder& folder, const std::string& path) {
+    WEIRHOUSE_TRY(std::vector<platform::Entry> entries, folder.List());
+    for (platform::Entry& entry : entries) {
       const std::string place = path + "/" + entry.name;
-      if (entry.kind == storage::EntryKind::kFile) {
+      if (entry.kind == platform::EntryKind::kFile) {
         files_.push_back({place, std::move(entry)});
-      } else if (entry.kind == storage::EntryKind::kFolder) {
+      } else if (entry.kind == platform::EntryKind::kFolder) {
         const auto below = folder.Enter(entry.name);
         if (below.status().code() == Code::kNotFound) continue;
         if (!below.ok()) return below.status();
@@ -96,7 +96,7 @@ class Sweep {
   Status ReadRuns() {
     // Released files have a grace of their own; see ExpireTable.
     WEIRHOUSE_TRY(const auto released, workspace_.catalog().ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) released_.insert(storage::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(platform::CanonicalPath(path));
     const ProcessTime longest_ago = workspace_.clock().Now() - kOrphanAge;
     for (const catalog::RunState state :
          {catalog::RunState::kPlanned, catalog::RunState::kHalted}) {
@@ -111,7 +111,7 @@ class Sweep {
         // lease is at work no more, and upkeep is what works here.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
         if (run.plan.kind == "compaction" || run.plan.kind == "expiry") continue;
-        youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - storage::kFileClockStep));
+        youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - platform::kFileClockStep));
       }
     }
     return Status();
@@ -147,4 +147,4 @@ class Sweep {
 Result<SweepReport> SweepOrphans(Workspace& workspace, std::chrono::seconds age, bool dry_run) {
   return Sweep(workspace, age, dry_run).Run();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

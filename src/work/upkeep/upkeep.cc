@@ -7,22 +7,22 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
-#include "work/workspace/clock_witness.h"
-#include "work/workspace/live_file.h"
-#include "work/workspace/publication.h"
-#include "ground/platform/io/location.h"
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/read/reachable.h"
 #include "ground/iceberg/read/snapshot_change.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/platform/io/location.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/state/clock_witness.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
 constexpr int kAttemptsMax = 8;  // against writers that move the table meanwhile
 
 Result<catalog::Run> PlanUpkeep(Workspace& workspace, const std::string& kind,
-                                const table::TableMetadata& table, json parameters) {
+                                const iceberg::TableMetadata& table, json parameters) {
   StepInputs step;
   step.kind = kind;
   step.name = table.name;
@@ -36,28 +36,28 @@ struct FileCounts {
   std::int64_t data = 0;
   std::int64_t deletes = 0;
 };
-Result<FileCounts> CountFiles(Workspace& workspace, const table::TableMetadata& table,
-                              const table::Snapshot& snapshot) {
+Result<FileCounts> CountFiles(Workspace& workspace, const iceberg::TableMetadata& table,
+                              const iceberg::Snapshot& snapshot) {
   FileCounts counts;
-  WEIRHOUSE_TRY(const std::vector<table::DataFile> files,
-                table::LiveFiles(workspace.disk(), table, snapshot));
-  for (const table::DataFile& file : files) {
-    (file.content == table::DataFile::Content::kData ? counts.data : counts.deletes) += 1;
+  WEIRHOUSE_TRY(const std::vector<iceberg::DataFile> files,
+                iceberg::LiveFiles(workspace.disk(), table, snapshot));
+  for (const iceberg::DataFile& file : files) {
+    (file.content == iceberg::DataFile::Content::kData ? counts.data : counts.deletes) += 1;
   }
   return counts;
 }
 
 // One attempt at compaction, from the table as it stands.
 Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& name,
-                                    const table::CompactionOptions& options) {
-  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
+                                    const iceberg::CompactionOptions& options) {
+  WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(name));
   CompactionReport report;
-  const table::Snapshot* before = base->current_snapshot();
+  const iceberg::Snapshot* before = base->current_snapshot();
   if (before == nullptr) return report;
   WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *before));
   report.files_before = report.files_after = found.data;
   report.delete_files_before = report.delete_files_after = found.deletes;
-  WEIRHOUSE_TRY(const bool has_work, table::WantsCompaction(workspace.disk(), base, options));
+  WEIRHOUSE_TRY(const bool has_work, iceberg::WantsCompaction(workspace.disk(), base, options));
   if (!has_work) return report;
   WEIRHOUSE_TRY(const catalog::Run run,
                 PlanUpkeep(workspace, "compaction", *base,
@@ -67,16 +67,16 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   if (run.state != catalog::RunState::kPlanned) return report;  // done, and the table stood still
   Publication publication(workspace, run, "maintenance", name);
   WEIRHOUSE_TRY(
-      const table::StagedTable staged,
-      table::StageCompaction(workspace.disk(), base, workspace.random(), publication.StageAs(),
-                             options, [&](std::int64_t sequence_number) {
-                               return workspace.catalog().SeqOf(name, sequence_number);
-                             }));
+      const iceberg::StagedTable staged,
+      iceberg::StageCompaction(workspace.disk(), base, workspace.random(), publication.StageAs(),
+                               options, [&](std::int64_t sequence_number) {
+                                 return workspace.catalog().SeqOf(name, sequence_number);
+                               }));
   WEIRHOUSE_FAILPOINT("upkeep.compaction_staged");
   if (staged.snapshots.empty()) return report;
-  const table::Snapshot* after = staged.table->current_snapshot();
-  WEIRHOUSE_TRY(const table::SnapshotChange change,
-                table::CompareSnapshots(workspace.disk(), *staged.table, before, *after));
+  const iceberg::Snapshot* after = staged.table->current_snapshot();
+  WEIRHOUSE_TRY(const iceberg::SnapshotChange change,
+                iceberg::CompareSnapshots(workspace.disk(), *staged.table, before, *after));
   if (change.rows_after > change.rows_before) {
     return Status(Code::kInternal, fmt::format("compaction of \"{}\" would make {} rows of {}",
                                                name, change.rows_after, change.rows_before))
@@ -100,10 +100,10 @@ struct Choice {
   std::vector<std::int64_t> expired;
   std::set<std::string> spared_by;
 };
-Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const table::TableMetadata& table,
+Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMetadata& table,
                                const ExpiryOptions& options, std::int64_t now_ms) {
   std::set<SnapshotId> newest;
-  const table::Snapshot* at = table.current_snapshot();
+  const iceberg::Snapshot* at = table.current_snapshot();
   for (std::int64_t kept = 0; at != nullptr && kept < options.keep; ++kept) {
     newest.insert(at->id);
     at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
@@ -124,7 +124,7 @@ Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const table::TableMeta
   std::map<SnapshotId, std::string> named;
   for (const auto& [ref, target] : table.refs) named[target.snapshot] = ref;
   Choice choice;
-  for (const table::Snapshot& snapshot : table.snapshots) {
+  for (const iceberg::Snapshot& snapshot : table.snapshots) {
     if (newest.contains(snapshot.id)) continue;
     if (options.older_than &&
         now_ms - snapshot.timestamp_ms < std::chrono::milliseconds(*options.older_than).count())
@@ -157,7 +157,7 @@ Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds g
 
 Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                const ExpiryOptions& options) {
-  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(name));
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(Choice choice,
                 ChooseSnapshots(workspace.catalog(), *base, options, Micros(now) / 1000));
@@ -171,20 +171,21 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   report.snapshots_kept =
       static_cast<std::int64_t>(base->snapshots.size()) - report.snapshots_expired;
   report.spared_by.assign(choice.spared_by.begin(), choice.spared_by.end());
-  table::TableMetadata left = *base;
-  table::UpdatedMetadata updated;
+  iceberg::TableMetadata left = *base;
+  iceberg::UpdatedMetadata updated;
   if (!choice.expired.empty()) {
-    WEIRHOUSE_TRY(updated, table::ApplyUpdates(base.get(), name,
-                                               json::array({{{"action", "remove-snapshots"},
-                                                             {"snapshot-ids", choice.expired}}}),
-                                               now));
+    WEIRHOUSE_TRY(updated, iceberg::ApplyUpdates(base.get(), name,
+                                                 json::array({{{"action", "remove-snapshots"},
+                                                               {"snapshot-ids", choice.expired}}}),
+                                                 now));
     left = updated.metadata;
   }
-  WEIRHOUSE_TRY(const std::set<std::string> needed, table::ReachableFiles(workspace.disk(), left));
+  WEIRHOUSE_TRY(const std::set<std::string> needed,
+                iceberg::ReachableFiles(workspace.disk(), left));
   WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, workspace.catalog().Files(name));
   std::vector<std::string> released;
   for (const catalog::FileRecord& file : files) {
-    if (needed.contains(storage::CanonicalPath(file.path))) continue;
+    if (needed.contains(platform::CanonicalPath(file.path))) continue;
     released.push_back(file.path);
     report.bytes_released += file.size_bytes;
   }
@@ -196,9 +197,9 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                                     {"files", Sha256OfPieces(released).ToHex()}}));
   Publication publication(workspace, run, "maintenance", name);
   if (!choice.expired.empty()) {
-    WEIRHOUSE_TRY(
-        const table::StagedTable staged,
-        table::StageMetadata(workspace.disk(), base, workspace.random(), std::move(updated), now));
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged,
+                  iceberg::StageMetadata(workspace.disk(), base, workspace.random(),
+                                         std::move(updated), now));
     publication.Add(staged);
   } else {
     // Somebody who moves the table now may have come to need what is released here.
@@ -222,7 +223,7 @@ Result<Report> AgainstWriters(const Attempt& attempt) {
 }  // namespace
 
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
-                                      const table::CompactionOptions& options) {
+                                      const iceberg::CompactionOptions& options) {
   return AgainstWriters<CompactionReport>([&] { return TryCompact(workspace, table, options); });
 }
 
@@ -251,4 +252,4 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace) {
   return RemoveReleased(workspace, grace);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

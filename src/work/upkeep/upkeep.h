@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::int64_t kSmallFileBytes = 8 << 20;
 inline constexpr int kSmallFilesMin = 8;  // fewer in one partition are not worth a rewrite
@@ -40,10 +40,10 @@ struct CompactionReport {
 // again a few times.
 //   kConflict  it was moved each time (WH7002)
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
-                                      const table::CompactionOptions& options);
+                                      const iceberg::CompactionOptions& options);
 
 struct ExpiryOptions {
-  std::int64_t keep = table::kSnapshotsKept;       // the newest that main is or was …
+  std::int64_t keep = iceberg::kSnapshotsKept;     // the newest that main is or was …
   std::optional<std::chrono::seconds> older_than;  // … and whatever is younger
   std::chrono::seconds grace = kReaderGrace;
   bool dry_run = false;
@@ -125,6 +125,6 @@ Result<SweepReport> SweepOrphans(Workspace& workspace, std::chrono::seconds age,
 
 // The snapshot that `text` names in `table`: "@1101" or "1101" (a commit), an Iceberg snapshot id,
 // or a branch or tag. kNotFound WH7059.
-Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const table::TableMetadata& table,
+Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const iceberg::TableMetadata& table,
                                      const std::string& text);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

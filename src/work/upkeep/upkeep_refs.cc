@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/base/failpoint.h"
-#include "work/workspace/publication.h"
 #include "work/project/table_rules.h"
 #include "work/upkeep/upkeep.h"
+#include "work/workspace/publication.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -17,7 +17,7 @@ Status NoSuchSnapshot(const std::string& table, std::string_view text) {
   return Status(Code::kNotFound, fmt::format("table \"{}\" has no snapshot \"{}\"", table, text))
       .WithError("WH7059")
       .WithHint(fmt::format("`wh table history {}` lists them; the last {} are kept", table,
-                            table::kSnapshotsKept));
+                            iceberg::kSnapshotsKept));
 }
 
 // Raw only grows, and what a definition makes is what the definition says.
@@ -41,8 +41,9 @@ Status MayRollBack(Workspace& workspace, const std::string& table) {
 
 // What main was has passed the gates there are; what was only staged, or written to a branch, has
 // not.
-Status CheckWasMain(Workspace& workspace, const table::TableMetadata& table, SnapshotId snapshot) {
-  for (const table::Snapshot* at = table.current_snapshot(); at != nullptr;
+Status CheckWasMain(Workspace& workspace, const iceberg::TableMetadata& table,
+                    SnapshotId snapshot) {
+  for (const iceberg::Snapshot* at = table.current_snapshot(); at != nullptr;
        at = at->parent ? table.FindSnapshot(*at->parent) : nullptr) {
     if (at->id == snapshot) return Status();
   }
@@ -60,9 +61,9 @@ Status CheckWasMain(Workspace& workspace, const table::TableMetadata& table, Sna
           "`wh gate override`; other branches are merged by the engine that wrote them");
 }
 
-Result<CommitSeq> CommitRefs(Workspace& workspace, const table::TablePtr& base,
+Result<CommitSeq> CommitRefs(Workspace& workspace, const iceberg::TablePtr& base,
                              const std::string& kind, const std::string& layer,
-                             const table::RefChange& change) {
+                             const iceberg::RefChange& change) {
   StepInputs step;
   step.kind = kind;
   step.name = base->name;
@@ -72,9 +73,9 @@ Result<CommitSeq> CommitRefs(Workspace& workspace, const table::TablePtr& base,
   step.tables = {base->name};
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, run, layer, base->name);
-  WEIRHOUSE_TRY(const table::StagedTable staged,
-                table::StageRefs(workspace.disk(), base, workspace.random(), {&change, 1},
-                                 workspace.clock().Now()));
+  WEIRHOUSE_TRY(const iceberg::StagedTable staged,
+                iceberg::StageRefs(workspace.disk(), base, workspace.random(), {&change, 1},
+                                   workspace.clock().Now()));
   publication.Add(staged);
   if (!staged.snapshots.empty()) {
     publication.request().events.push_back(TableCommitted(base->name, run, 0));
@@ -85,9 +86,9 @@ Result<CommitSeq> CommitRefs(Workspace& workspace, const table::TablePtr& base,
 }
 }  // namespace
 
-Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const table::TableMetadata& table,
+Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const iceberg::TableMetadata& table,
                                      const std::string& text) {
-  if (const table::Snapshot* named = table.FindRef(text); named != nullptr) return named->id;
+  if (const iceberg::Snapshot* named = table.FindRef(text); named != nullptr) return named->id;
   const std::size_t at = text.find('@');
   const std::string number = text.substr(at == std::string::npos ? 0 : at + 1);
   std::int64_t value = 0;
@@ -108,7 +109,7 @@ Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const table::TableMet
 Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
                                 SnapshotId snapshot) {
   WEIRHOUSE_TRY_STATUS(MayRollBack(workspace, table));
-  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(table));
+  WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(table));
   if (base->FindSnapshot(snapshot) == nullptr)
     return NoSuchSnapshot(table, std::to_string(snapshot.value()));
   WEIRHOUSE_TRY_STATUS(CheckWasMain(workspace, *base, snapshot));
@@ -119,7 +120,7 @@ Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
 
 Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const std::string& tag,
                            std::optional<SnapshotId> snapshot) {
-  WEIRHOUSE_TRY(const table::TablePtr base, workspace.LoadTable(table));
+  WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(table));
   const auto held = base->refs.find(tag);
   const bool is_ours = tag.starts_with("training_set-") || tag.starts_with("staging-");
   if (tag.empty() || tag == "main" || (is_ours && (!snapshot || held != base->refs.end()))) {
@@ -142,4 +143,4 @@ Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const
     return NoSuchSnapshot(table, std::to_string(snapshot->value()));
   return CommitRefs(workspace, base, "tag", "maintenance", {tag, snapshot, "tag"});
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,17 +5,17 @@
 #include <thread>
 
 #include "ground/base/text.h"
-#include "work/upkeep/abandoned.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/live_file.h"
-#include "work/pipeline/plan/plan.h"
-#include "work/workspace/publication.h"
-#include "work/workspace/run_summary.h"
+#include "ground/iceberg/read/reachable.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/lineage/lineage.h"
-#include "ground/iceberg/read/reachable.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/upkeep/abandoned.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/live_file.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
@@ -41,19 +41,19 @@ struct UpkeepTest : ShopTest {
         weirhouse::testing::TableOf(arrow::schema({arrow::field("id", arrow::int64())}),
                                     fmt::format(R"([{{"id":{}}},{{"id":{}}},{{"id":{}}}])",
                                                 batch * 10, batch * 10 + 1, batch * 10 + 2));
-    ASSERT_OK_AND(const table::TablePtr base,
+    ASSERT_OK_AND(const iceberg::TablePtr base,
                   TableOrNew(*workspace, kTable, *rows->schema(), {}, {}));
-    table::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
-    ASSERT_OK_AND(const table::AppendedRows appended, write.Append(*rows));
+    iceberg::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
+    ASSERT_OK_AND(const iceberg::AppendedRows appended, write.Append(*rows));
     if (batch % 3 == 2) {  // one of its own rows goes again
-      const std::vector<table::RowPosition> gone = {{appended.files[0].path, 1}};
+      const std::vector<iceberg::RowPosition> gone = {{appended.files[0].path, 1}};
       ASSERT_OK(write.DeleteRows(gone));
     }
-    ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+    ASSERT_OK_AND(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
     ASSERT_OK(publication.Commit());
   }
-  table::TablePtr Load() { return *workspace->LoadTable(kTable); }
+  iceberg::TablePtr Load() { return *workspace->LoadTable(kTable); }
   std::set<std::string> FilesOnDisk() {
     std::set<std::string> files;
     for (const auto& entry : fs::recursive_directory_iterator(workspace->TableLocation(kTable)))
@@ -64,7 +64,7 @@ struct UpkeepTest : ShopTest {
 
 TEST_F(UpkeepTest, CompactionMergesSmallFilesAndKeepsTheRows) {
   const Digest before = Content(kTable);
-  table::CompactionOptions options;
+  iceberg::CompactionOptions options;
   options.small_file_bytes = kSmallFileBytes;
   ASSERT_OK_AND(const CompactionReport report, CompactTable(*workspace, kTable, options));
   EXPECT_TRUE(report.changed);
@@ -82,7 +82,7 @@ TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
   const SnapshotId first = Load()->snapshots.front().id;
   ASSERT_OK(TagTable(*workspace, kTable, "first", first));
   ASSERT_OK_AND(const auto rows_of_first, workspace->ReadTable(kTable, {}, first));
-  table::CompactionOptions all;
+  iceberg::CompactionOptions all;
   all.all = true;
   ASSERT_OK(CompactTable(*workspace, kTable, all));
 
@@ -110,13 +110,13 @@ TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
   EXPECT_EQ(Rows(kTable), 32);
   ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
   EXPECT_TRUE(still->Equals(*rows_of_first));
-  ASSERT_OK_AND(const auto needed, table::ReachableFiles(workspace->disk(), *Load()));
+  ASSERT_OK_AND(const auto needed, iceberg::ReachableFiles(workspace->disk(), *Load()));
   EXPECT_EQ(FilesOnDisk(), needed);
   EXPECT_OK(workspace->catalog().VerifyChain());
 }
 
 TEST_F(UpkeepTest, ARollbackIsACommitOfItsOwn) {
-  const table::TablePtr before = Load();
+  const iceberg::TablePtr before = Load();
   const SnapshotId third = before->snapshots[2].id;
   ASSERT_OK_AND(const CommitSeq seq, RollbackTable(*workspace, kTable, third));
   EXPECT_EQ(Rows(kTable), 8);
@@ -212,7 +212,7 @@ TEST_F(UpkeepTest, TheSweepFollowsNoLinkOutOfTheLake) {
 TEST_F(UpkeepTest, ALiveFileIsSparedInEverySpellingAndUnderEveryName) {
   ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
   ASSERT_OK_AND(const auto files,
-                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+                iceberg::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
   const std::string path = files.front().path;
   const auto slash = path.rfind('/');
   const std::string folder = path.substr(0, slash);
@@ -257,7 +257,7 @@ TEST_F(UpkeepTest, AFileThatIsCommittedAfterTheLookIsSpared) {
 
 TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   ASSERT_OK_AND(const auto files,
-                table::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+                iceberg::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
   const std::string path = files.front().path;
   catalog::CommitRequest request;
   StepInputs step;
@@ -379,4 +379,4 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
 }
 
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

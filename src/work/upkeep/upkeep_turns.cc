@@ -7,7 +7,7 @@
 #include "ground/base/text.h"
 #include "work/upkeep/upkeep.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::chrono::seconds kLookEvery{60};
 constexpr std::chrono::seconds kBusyLookEvery{10};
@@ -81,7 +81,7 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
   std::string told;
   // Feature tables are sorted runs that their own step merges.
   if (!name.starts_with("feature.")) {
-    table::CompactionOptions options;
+    iceberg::CompactionOptions options;
     options.small_file_bytes = when == While::kBusy ? kBusyFileBytes : kSmallFileBytes;
     options.small_files_min = kSmallFilesMin;
     WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
@@ -102,4 +102,4 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
   told.pop_back();
   return "upkeep of " + name + ":" + told;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,10 +5,11 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 constexpr unsigned kCodeMode = 0444;
@@ -140,6 +141,11 @@ Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const 
   return code;
 }
 
+nlohmann::json NullsOf(const Source& source) {
+  if (source.format != "csv") return nlohmann::json::array();
+  return std::set<std::string>(source.nulls.begin(), source.nulls.end());
+}
+
 Result<json> AppliedReadings(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::optional<json> applied,
                 workspace.catalog().Setting(std::string(kReadingsSetting)));
@@ -166,4 +172,4 @@ Status RequireApplied(Workspace& workspace) {
       .WithError("WH2020")
       .WithHint("look at `wh plan`, then `wh apply`");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -11,7 +11,7 @@
 #include "rules/contract/contract.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Section → name → digest, of the project's files …
 nlohmann::json DefinitionDigests(const ProjectDefinition& project);
@@ -24,6 +24,8 @@ Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
 // The setting that holds them: source → {format, nulls}. The delimiter is among the definitions.
 inline constexpr std::string_view kReadingsSetting = "readings";
 
+// The texts that a source reads as null, sorted: of CSV alone.
+nlohmann::json NullsOf(const Source& source);
 // Those that are registered; an empty object before the first time.
 Result<nlohmann::json> AppliedReadings(Workspace& workspace);
 // Those to register: of the project's sources, and of sources that it defined once, whose objects
@@ -42,4 +44,4 @@ Result<CodeObject> StoreCode(Workspace& workspace);
 std::string CodeKey(const Digest& code);
 // path → bytes of the code stored under `key`. kNotFound, kCorruption.
 Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

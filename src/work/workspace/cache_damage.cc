@@ -6,17 +6,17 @@
 #include <utility>
 
 #include "ground/base/text.h"
-#include "rules/feature/online/online_store.h"
 #include "ground/platform/kv/kv_damage.h"
+#include "rules/feature/online/online_store.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 std::string DamagePath(const std::string& state_folder) { return state_folder + "/kv.damaged"; }
 std::string MendedPath(const std::string& state_folder) { return state_folder + "/kv.mended"; }
 
 std::string ReadNote(const std::string& path) {
-  if (!storage::LocalDisk().Stat(path).ok()) return "";
-  const auto text = storage::LocalDisk().Read(path);
+  if (!platform::LocalDisk().Stat(path).ok()) return "";
+  const auto text = platform::LocalDisk().Read(path);
   return text.ok() ? EscapeControl(Trim(*text)) : std::string("its note cannot be read");
 }
 
@@ -37,11 +37,11 @@ void RemoveNote(const std::string& path) {
 
 bool IsCacheDamage(const Status& status) {
   const std::string& code = status.error_code();
-  return code == storage::kDamagedStoreError || code == "WH7063" || code == "WH4014";
+  return code == platform::kDamagedStoreError || code == "WH7063" || code == "WH4014";
 }
 
 Status NoteCacheDamage(const std::string& state_folder, const Status& damage) {
-  return storage::LocalDisk().Replace(DamagePath(state_folder), damage.message());
+  return platform::LocalDisk().Replace(DamagePath(state_folder), damage.message());
 }
 
 void ForgetCacheDamage(const std::string& state_folder) { RemoveNote(DamagePath(state_folder)); }
@@ -51,7 +51,7 @@ std::string NotedCacheDamage(const std::string& state_folder) {
 }
 
 void NoteMended(const std::string& state_folder, const std::string& why) {
-  storage::LocalDisk()
+  platform::LocalDisk()
       .Replace(MendedPath(state_folder), why)
       .Ignore("it is mended all the same, without a word");
   ForgetCacheDamage(state_folder);
@@ -67,14 +67,14 @@ std::string TakeMendedLine(const std::string& state_folder) {
 Status WhyNoCache(Workspace& workspace) {
   if (workspace.has_online()) return Status();
   const std::string folder = workspace.state_folder() + "/kv";
-  const auto store = storage::KvStore::Open(folder, {.read_only = true});
+  const auto store = platform::KvStore::Open(folder, {.read_only = true});
   // The store itself may be sound and what was read of it first not; or it came meanwhile.
   if (store.ok()) return feature::OnlineStore::Open(**store).status();
   if (store.status().code() != Code::kNotFound) return store.status();
   WEIRHOUSE_TRY(const bool was_filled, HasFeatureRows(workspace));
   if (!was_filled) return Status();
   return Status(Code::kCorruption, fmt::format("the cache is not there: {}", folder))
-      .WithError(std::string(storage::kDamagedStoreError))
+      .WithError(std::string(platform::kDamagedStoreError))
       .WithHint("`wh run` fills it");
 }
 
@@ -85,4 +85,4 @@ Status MendCaches(std::shared_ptr<const ProjectDefinition> project, const Status
   if (workspace.status().error_code() == "WH8001") ForgetCacheDamage(state_folder);
   return workspace.status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Whether `status` tells of a damaged cache.
 bool IsCacheDamage(const Status& status);
@@ -32,4 +32,4 @@ Status WhyNoCache(Workspace& workspace);
 // Opens the project for writing, has the caches emptied and filled from the tables, and closes it.
 //   kUnavailable  another process writes to the project (WH8001)
 Status MendCaches(std::shared_ptr<const ProjectDefinition> project, const Status& damage);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 // Questions may lie this far back: a week, and how late rows of any source may come.
 constexpr std::int64_t kAskedBackUs = 7 * 86'400'000'000;
 
 Result<std::shared_ptr<arrow::Table>> AllRows(Workspace& workspace, const std::string& name) {
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, {}));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, {}));
   return scan.ReadAll();
 }
 }  // namespace
@@ -32,7 +32,7 @@ std::int64_t KeptBeyondWindows(const ProjectDefinition& project) {
 Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan) {
   const std::string name = plan.view.table_name();
   ViewTable found;
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return found;
   found.table = *table;
   WEIRHOUSE_TRY(found.seq,
@@ -42,9 +42,9 @@ Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan) {
 namespace {
 // Whether the snapshots `held` and `now` have the same rows: all that came between only rewrote
 // files.
-bool SameRows(const table::TableMetadata& table, SnapshotId held, SnapshotId now) {
+bool SameRows(const iceberg::TableMetadata& table, SnapshotId held, SnapshotId now) {
   if (held == now) return true;
-  const table::Snapshot* at = table.FindSnapshot(now);
+  const iceberg::Snapshot* at = table.FindSnapshot(now);
   while (at != nullptr && at->parent) {
     const auto operation = at->summary.find("operation");
     if (operation == at->summary.end() || operation->second != "replace") return false;
@@ -65,7 +65,7 @@ bool HoldsTable(const feature::OnlineStore& online, const feature::ViewPlan& pla
 }  // namespace
 
 Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
-                          storage::Disk& disk, feature::OnlineStore& online) {
+                          platform::Disk& disk, feature::OnlineStore& online) {
   for (const feature::ViewPlan& plan : project.view_plans) {
     const CommitSeq applied = online.AppliedSeq(plan);
     if (!ServedOnline(plan) || applied.value() == 0) continue;
@@ -77,8 +77,8 @@ Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& ca
     if (at && held && !same) {
       WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(name));
       if (pointer) {
-        WEIRHOUSE_TRY(const table::TablePtr table,
-                      table::LoadTable(disk, name, pointer->metadata_location));
+        WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                      iceberg::LoadTable(disk, name, pointer->metadata_location));
         same = SameRows(*table, *held, at->snapshot);
       }
     }
@@ -127,4 +127,4 @@ Status RefreshCaches(Workspace& workspace) {
   // Key and version indexes are refreshed when they are asked for: see Workspace::IndexOf.
   return RefreshOnline(workspace);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

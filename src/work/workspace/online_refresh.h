@@ -7,13 +7,13 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
+#include "ground/iceberg/table.h"
+#include "rules/feature/kernel/plan.h"
+#include "rules/feature/online/online_store.h"
 #include "work/project/project.h"
 #include "work/workspace/workspace.h"
-#include "rules/feature/online/online_store.h"
-#include "rules/feature/kernel/plan.h"
-#include "ground/iceberg/table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Whether the online store has rows of this view.
 bool ServedOnline(const feature::ViewPlan& plan);
@@ -22,7 +22,7 @@ std::int64_t KeptBeyondWindows(const ProjectDefinition& project);
 
 // What a view's feature table is at now; null before its first rows.
 struct ViewTable {
-  table::TablePtr table;
+  iceberg::TablePtr table;
   CommitSeq seq;  // the commit that made its main snapshot
 };
 Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan);
@@ -34,8 +34,8 @@ Status RefreshOnline(Workspace& workspace);
 // Takes from service the views whose rows are of another life of the catalog: an older copy of it,
 // or of the cache, was put back. RefreshOnline brings them anew. Cost: a look-up for each view.
 Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
-                          storage::Disk& disk, feature::OnlineStore& online);
+                          platform::Disk& disk, feature::OnlineStore& online);
 // Brings caches (key indexes, online store) to the catalog's state after a crash or a foreign
 // commit.
 Status RefreshCaches(Workspace& workspace);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

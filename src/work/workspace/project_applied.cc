@@ -5,12 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "work/workspace/applied.h"
 #include "work/project/project.h"
 #include "work/project/project_head.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 Result<std::shared_ptr<const ProjectDefinition>> LoadAppliedProject(const std::string& root,
                                                                     const std::string& profile) {
   WEIRHOUSE_TRY(const auto head, LoadProjectHead(root, profile));
@@ -30,4 +30,4 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadAppliedProject(const std::s
   }
   return project;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,7 +9,7 @@
 #include "ground/base/status.h"
 #include "work/project/project.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // The setting that names the code of the last apply (key of its node, see applied.h).
 inline constexpr std::string_view kAppliedCodeSetting = "applied_code";
@@ -21,4 +21,4 @@ inline constexpr std::string_view kAppliedCodeSetting = "applied_code";
 Result<std::shared_ptr<const ProjectDefinition>> LoadAppliedProject(const std::string& root,
                                                                     const std::string& profile);
 
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -8,7 +8,7 @@
 
 #include "ground/base/failpoint.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::string_view kProductVersion = "0.1.0";
 
@@ -37,7 +37,7 @@ catalog::OutboxEvent RunFinished(const catalog::Run& run, const catalog::CommitR
 
 std::string EngineVersion() {
   return fmt::format("weirhouse {}; duckdb {}; arrow {}", kProductVersion,
-                     storage::SqlEngineVersion(), ARROW_VERSION_STRING);
+                     platform::SqlEngineVersion(), ARROW_VERSION_STRING);
 }
 
 catalog::RunPlan PlanOf(const StepInputs& step) {
@@ -66,8 +66,8 @@ Publication::Publication(Workspace& workspace, const catalog::Run& run, std::str
   request_.batch = std::move(batch);
 }
 
-table::StageOptions Publication::StageAs(const std::string& ref) const {
-  table::StageOptions options;
+iceberg::StageOptions Publication::StageAs(const std::string& ref) const {
+  iceberg::StageOptions options;
   options.run_name = ToString(run_.id);
   options.idempotency_key = run_.plan.idempotency_key;
   options.ref = ref;
@@ -75,7 +75,7 @@ table::StageOptions Publication::StageAs(const std::string& ref) const {
   return options;
 }
 
-void Publication::Add(const table::StagedTable& staged) {
+void Publication::Add(const iceberg::StagedTable& staged) {
   if (staged.snapshots.empty() && staged.files.empty()) return;
   request_.tables.push_back(staged.change);
   request_.snapshots.insert(request_.snapshots.end(), staged.snapshots.begin(),
@@ -120,4 +120,4 @@ catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run
                 {"rows_added", rows}};
   return event;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

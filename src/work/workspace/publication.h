@@ -7,10 +7,10 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Step identity and idempotency key (architecture §1): equal inputs, code and engine give equal
 // identities.
@@ -32,10 +32,10 @@ class Publication {
  public:
   Publication(Workspace& workspace, const catalog::Run& run, std::string layer, std::string batch);
 
-  // Options for a table::StagedWrite of this run on `ref`.
-  table::StageOptions StageAs(const std::string& ref = "main") const;
+  // Options for a iceberg::StagedWrite of this run on `ref`.
+  iceberg::StageOptions StageAs(const std::string& ref = "main") const;
   // Adds a finished write (a no-op write adds nothing).
-  void Add(const table::StagedTable& staged);
+  void Add(const iceberg::StagedTable& staged);
   catalog::CommitRequest& request() { return request_; }
   const catalog::Run& run() const { return run_; }
   bool has_tables() const { return !request_.tables.empty(); }
@@ -58,4 +58,4 @@ class Publication {
 // after it.
 catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run& run,
                                     std::int64_t rows, std::string_view batch = "");
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

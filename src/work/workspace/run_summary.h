@@ -11,7 +11,7 @@
 #include "ground/base/id.h"
 #include "ground/base/time.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // An object that cannot be read as what its source says, of which every record is in quarantine, or
 // that was set aside (WH1304).
@@ -76,4 +76,4 @@ struct RunSummary {
   std::optional<RunId> halted;
   std::string halted_message;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kPieceRows = 128 << 10;
 constexpr std::int64_t kPieceBytes = 32 << 20;
@@ -17,7 +17,7 @@ std::int64_t PieceRows() {
 }
 }  // namespace
 
-storage::Scratch ScratchOf(const Workspace& workspace) {
+platform::Scratch ScratchOf(const Workspace& workspace) {
   return {workspace.state_folder() + "/tmp", PieceRows(), kPieceBytes};
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -3,17 +3,17 @@
 
 #include <utility>
 
-#include "work/workspace/workspace.h"
 #include "ground/platform/sql/sql.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // While it lives, a query of the session ends (kSqlToldToStop) once the progress says so. Nothing
 // is lost: what the query was for is not committed, and the next run begins it again.
 class StopOnInterrupt {
  public:
-  StopOnInterrupt(storage::SqlSession& session, Progress& progress) : session_(session) {
-    storage::SqlBounds bounds;
+  StopOnInterrupt(platform::SqlSession& session, Progress& progress) : session_(session) {
+    platform::SqlBounds bounds;
     bounds.told_to_stop = [&progress] { return progress.Cancelled(); };
     before_ = session_.SetBounds(std::move(bounds));
   }
@@ -22,7 +22,7 @@ class StopOnInterrupt {
   StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
 
  private:
-  storage::SqlSession& session_;
-  storage::SqlBounds before_;
+  platform::SqlSession& session_;
+  platform::SqlBounds before_;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

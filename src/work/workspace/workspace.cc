@@ -8,20 +8,20 @@
 
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
-#include "work/workspace/cache_damage.h"
-#include "work/project/catalog_place.h"
-#include "work/workspace/catalog_witness.h"
-#include "work/workspace/clock_witness.h"
-#include "work/workspace/online_refresh.h"
-#include "work/workspace/parsing_mark.h"
-#include "work/workspace/project_lock.h"
-#include "rules/feature/online/online_store.h"
-#include "rules/feature/kernel/request_sessions.h"
 #include "ground/platform/kv/kv_damage.h"
+#include "rules/feature/kernel/request_sessions.h"
+#include "rules/feature/online/online_store.h"
 #include "rules/transform/upsert/loser_table.h"
 #include "rules/transform/upsert/version_index.h"
+#include "work/project/catalog_place.h"
+#include "work/workspace/cache_damage.h"
+#include "work/workspace/online_refresh.h"
+#include "work/workspace/state/catalog_witness.h"
+#include "work/workspace/state/clock_witness.h"
+#include "work/workspace/state/parsing_mark.h"
+#include "work/workspace/state/project_lock.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::string_view kStateFolder = ".weirhouse";
 constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
@@ -42,15 +42,15 @@ Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
       .WithHint("move it back; table metadata holds absolute locations");
 }
 struct CacheStores {
-  std::unique_ptr<storage::KvStore> kv;
+  std::unique_ptr<platform::KvStore> kv;
   std::unique_ptr<feature::OnlineStore> online;
 };
 
 Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, bool writes) {
   CacheStores stores;
-  storage::KvOptions options;
+  platform::KvOptions options;
   options.read_only = !writes;
-  WEIRHOUSE_TRY(stores.kv, storage::KvStore::Open(folder, options));
+  WEIRHOUSE_TRY(stores.kv, platform::KvStore::Open(folder, options));
   WEIRHOUSE_TRY(stores.online, feature::OnlineStore::Open(*stores.kv));
   WEIRHOUSE_TRY_STATUS(DistrustOtherLives(workspace.project(), workspace.catalog(),
                                           workspace.disk(), *stores.online));
@@ -72,7 +72,7 @@ Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) 
     damage = stores.status();
   }
   if (!writes) return CacheStores();
-  WEIRHOUSE_TRY_STATUS(storage::RemoveKvStore(folder));
+  WEIRHOUSE_TRY_STATUS(platform::RemoveKvStore(folder));
   NoteMended(workspace.state_folder(), damage.message());
   *mended = true;
   return OpenStores(workspace, folder, writes);
@@ -94,7 +94,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
                                                    Access access) {
   std::unique_ptr<Workspace> workspace(new Workspace());
   workspace->project_ = std::move(project);
-  workspace->disk_ = &storage::LocalDisk();
+  workspace->disk_ = &platform::LocalDisk();
   workspace->clock_ = &SystemClock();
   workspace->random_ = &SystemRandom();
   workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
@@ -135,9 +135,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*workspace, writes, &mended));
   workspace->kv_ = std::move(caches.kv);
   workspace->online_ = std::move(caches.online);
-  storage::SqlOptions sql_options;
+  platform::SqlOptions sql_options;
   sql_options.temp_folder = workspace->state_folder_ + "/tmp";
-  WEIRHOUSE_TRY(workspace->sql_, storage::SqlEngine::Open(sql_options));
+  WEIRHOUSE_TRY(workspace->sql_, platform::SqlEngine::Open(sql_options));
   workspace->request_sessions_ = std::make_unique<feature::RequestSessions>(*workspace->sql_);
   if (mended) {
     WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
@@ -158,15 +158,16 @@ Workspace::~Workspace() {
   lock_.reset();
 }
 
-Result<std::optional<table::TablePtr>> Workspace::FindTable(const std::string& name) {
+Result<std::optional<iceberg::TablePtr>> Workspace::FindTable(const std::string& name) {
   WEIRHOUSE_TRY(const std::optional<catalog::TablePointer> pointer, catalog_->FindTable(name));
-  if (!pointer) return std::optional<table::TablePtr>();
-  WEIRHOUSE_TRY(table::TablePtr table, table::LoadTable(*disk_, name, pointer->metadata_location));
-  return std::optional<table::TablePtr>(std::move(table));
+  if (!pointer) return std::optional<iceberg::TablePtr>();
+  WEIRHOUSE_TRY(iceberg::TablePtr table,
+                iceberg::LoadTable(*disk_, name, pointer->metadata_location));
+  return std::optional<iceberg::TablePtr>(std::move(table));
 }
 
-Result<table::TablePtr> Workspace::LoadTable(const std::string& name) {
-  WEIRHOUSE_TRY(std::optional<table::TablePtr> table, FindTable(name));
+Result<iceberg::TablePtr> Workspace::LoadTable(const std::string& name) {
+  WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> table, FindTable(name));
   if (table) return *std::move(table);
   WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> tables, catalog_->Tables());
   std::vector<std::string> names;
@@ -179,16 +180,16 @@ Result<table::TablePtr> Workspace::LoadTable(const std::string& name) {
 Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& name,
                                                            const std::vector<std::string>& columns,
                                                            std::optional<SnapshotId> snapshot) {
-  WEIRHOUSE_TRY(const table::TablePtr table, LoadTable(name));
-  table::ScanOptions options;
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, LoadTable(name));
+  iceberg::ScanOptions options;
   options.snapshot = snapshot;
   options.columns = columns;
   if (columns.empty()) {
-    for (const table::Field& field : table->schema().fields) {
-      if (!table::IsHidden(field.name)) options.columns.push_back(field.name);
+    for (const iceberg::Field& field : table->schema().fields) {
+      if (!iceberg::IsHidden(field.name)) options.columns.push_back(field.name);
     }
   }
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(*disk_, table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(*disk_, table, options));
   return scan.ReadAll();
 }
 
@@ -198,20 +199,20 @@ std::string Workspace::TableLocation(const std::string& name) const {
   return fmt::format("{}/{}/{}", lake_, name.substr(0, dot), name.substr(dot + 1));
 }
 
-Result<table::KeyIndex*> Workspace::IndexOf(const std::string& name,
-                                            const std::vector<std::string>& key_columns,
-                                            const std::vector<std::string>& order_columns) {
+Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
+                                              const std::vector<std::string>& key_columns,
+                                              const std::vector<std::string>& order_columns) {
   WEIRHOUSE_CHECK(kv_ != nullptr);
-  table::KeyIndex* index = nullptr;
+  iceberg::KeyIndex* index = nullptr;
   {
     const std::lock_guard lock(index_mutex_);
-    std::unique_ptr<table::KeyIndex>& slot = indexes_[name];
+    std::unique_ptr<iceberg::KeyIndex>& slot = indexes_[name];
     if (slot == nullptr) {
-      slot = std::make_unique<table::KeyIndex>(*kv_, name, key_columns, order_columns);
+      slot = std::make_unique<iceberg::KeyIndex>(*kv_, name, key_columns, order_columns);
     }
     index = slot.get();
   }
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, FindTable(name));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, FindTable(name));
   if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
   return index;
 }
@@ -235,13 +236,13 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
         keeps ? transform::Memory::kHistory : transform::Memory::kLosers);
   }
   WEIRHOUSE_TRY(
-      const std::optional<table::TablePtr> source,
+      const std::optional<iceberg::TablePtr> source,
       FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
   WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
   return versions.get();
 }
 
-Result<table::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
+Result<iceberg::KeyIndex*> Workspace::PeekIndex(const std::string& name) {
   const std::lock_guard lock(index_mutex_);
   const auto known = indexes_.find(name);
   WEIRHOUSE_CHECK(known != indexes_.end());
@@ -258,7 +259,7 @@ Result<EventTime> Workspace::Now() {
 }
 
 Result<std::string> InitializeState(const ProjectDefinition& project) {
-  storage::Disk& disk = storage::LocalDisk();
+  platform::Disk& disk = platform::LocalDisk();
   const std::string state = project.root + "/" + std::string(kStateFolder);
   WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
   const std::string& warehouse = project.profile.warehouse;
@@ -286,4 +287,4 @@ Result<std::string> InitializeState(const ProjectDefinition& project) {
   WEIRHOUSE_TRY_STATUS(catalog->Commit(request).status());
   return token;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

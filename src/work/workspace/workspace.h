@@ -14,21 +14,22 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
-#include "work/project/project.h"
+#include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/table.h"
 #include "ground/platform/io/disk.h"
 #include "ground/platform/kv/kv.h"
 #include "ground/platform/sql/sql.h"
-#include "ground/iceberg/index/key_index.h"
-#include "ground/iceberg/table.h"
+#include "work/project/project.h"
 
 namespace weirhouse::transform {
 class VersionIndex;
 }  // namespace weirhouse::transform
 namespace weirhouse::feature {
 class OnlineStore;
+class RequestSessions;
 }  // namespace weirhouse::feature
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 class ParsingMark;
 class ProjectLock;
 
@@ -58,9 +59,9 @@ class Workspace {
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
-  storage::Disk& disk() { return *disk_; }
-  storage::KvStore& kv() { return *kv_; }
-  storage::SqlEngine& sql() { return *sql_; }
+  platform::Disk& disk() { return *disk_; }
+  platform::KvStore& kv() { return *kv_; }
+  platform::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
   // False for a reader of a project that was never run.
   bool has_online() const { return online_ != nullptr; }
@@ -75,9 +76,9 @@ class Workspace {
   const std::optional<std::string>& clock_went_back() const { return clock_went_back_; }
 
   // The current state of a table; kNotFound if it does not exist.
-  Result<table::TablePtr> LoadTable(const std::string& name);
+  Result<iceberg::TablePtr> LoadTable(const std::string& name);
   // Absent if it does not exist yet.
-  Result<std::optional<table::TablePtr>> FindTable(const std::string& name);
+  Result<std::optional<iceberg::TablePtr>> FindTable(const std::string& name);
   // All rows of a table's main snapshot (or of `snapshot`), with these columns (empty = declared
   // ones).
   Result<std::shared_ptr<arrow::Table>> ReadTable(
@@ -86,15 +87,15 @@ class Workspace {
   std::string TableLocation(const std::string& name) const;  // <lake>/processed/arrival
 
   // The key index of a table, brought to its main snapshot.
-  Result<table::KeyIndex*> IndexOf(const std::string& name,
-                                   const std::vector<std::string>& key_columns,
-                                   const std::vector<std::string>& order_columns);
+  Result<iceberg::KeyIndex*> IndexOf(const std::string& name,
+                                     const std::vector<std::string>& key_columns,
+                                     const std::vector<std::string>& order_columns);
   // The versions that a table knows, brought to where its history stands, or system.losers; null
   // where it remembers none: without history by arrival, and without history over another table.
   Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
   // The same as they stand, for the moment between a commit and Apply. They must have been asked
   // for before.
-  Result<table::KeyIndex*> PeekIndex(const std::string& name);
+  Result<iceberg::KeyIndex*> PeekIndex(const std::string& name);
   Result<transform::VersionIndex*> PeekVersions(const std::string& name);
   // What is to be said of an older catalog that was put in this one's place (catalog_witness.h).
   const std::vector<std::string>& other_lives() const { return other_lives_; }
@@ -105,9 +106,9 @@ class Workspace {
   Workspace();
   std::shared_ptr<const ProjectDefinition> project_;
   std::unique_ptr<catalog::Catalog> catalog_;
-  storage::Disk* disk_ = nullptr;
-  std::unique_ptr<storage::KvStore> kv_;
-  std::unique_ptr<storage::SqlEngine> sql_;
+  platform::Disk* disk_ = nullptr;
+  std::unique_ptr<platform::KvStore> kv_;
+  std::unique_ptr<platform::SqlEngine> sql_;
   std::unique_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<feature::RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
@@ -119,11 +120,11 @@ class Workspace {
   std::optional<std::string> clock_went_back_;
   std::unique_ptr<ProjectLock> lock_;
   std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time
-  std::map<std::string, std::unique_ptr<table::KeyIndex>> indexes_;
+  std::map<std::string, std::unique_ptr<iceberg::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
 };
 
 // Makes the state folder, the catalog and the token of a new project; the token is returned once
 // and stored hashed.
 Result<std::string> InitializeState(const ProjectDefinition& project);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
@@ -19,7 +19,7 @@ constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", 
 constexpr std::string_view kHistory = "_history";
 constexpr std::size_t kUntakenShown = 20;
 
-std::string ProcessedPart(const engine::RunSummary& summary) {
+std::string ProcessedPart(const work::RunSummary& summary) {
   std::string text;
   for (const auto& [name, rows] : summary.rows_by_table) {
     if (!name.starts_with("processed.") || name.ends_with(kHistory)) continue;
@@ -32,7 +32,7 @@ std::string ProcessedPart(const engine::RunSummary& summary) {
   return text;
 }
 
-std::int64_t ViewCount(const engine::RunSummary& summary) {
+std::int64_t ViewCount(const work::RunSummary& summary) {
   std::int64_t views = 0;
   for (const auto& [name, rows] : summary.rows_by_table) views += name.starts_with("feature.");
   return views;
@@ -46,7 +46,7 @@ std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
 }
 
 // Whether the counts are the states of the very records that came: no earlier one left its state.
-bool AreThese(const engine::RunSummary& summary) {
+bool AreThese(const work::RunSummary& summary) {
   std::int64_t sum = 0;
   for (const auto& [state, count] : summary.states) {
     // A correction takes the place of the record before it, which is counted here.
@@ -69,7 +69,7 @@ std::string FormatChanges(const std::map<std::string, std::int64_t>& states) {
   return text;
 }
 
-std::string IngestLine(const engine::RunSummary& summary) {
+std::string IngestLine(const work::RunSummary& summary) {
   std::string line =
       fmt::format("ingest     {} object{}  {} records", WithThousands(summary.objects),
                   summary.objects == 1 ? "" : "s", WithThousands(summary.records));
@@ -82,7 +82,7 @@ std::string IngestLine(const engine::RunSummary& summary) {
   return line;
 }
 
-void PrintSummary(Context& context, const engine::RunSummary& summary) {
+void PrintSummary(Context& context, const work::RunSummary& summary) {
   if (summary.objects == 0 && summary.duplicate_objects == 0 && summary.commits == 0) {
     if (!summary.halted) context.Line("nothing waited");
     return;
@@ -115,7 +115,7 @@ void PrintSummary(Context& context, const engine::RunSummary& summary) {
 }
 
 // "processed.arrival@1101": what the halted run would have moved, and where it stands.
-std::string HaltedAt(engine::Workspace& workspace, RunId run) {
+std::string HaltedAt(work::Workspace& workspace, RunId run) {
   const auto verdicts = workspace.catalog().Verdicts({std::nullopt, run, 1000});
   if (!verdicts.ok()) return "";
   std::vector<std::string> tables;
@@ -132,7 +132,7 @@ std::string HaltedAt(engine::Workspace& workspace, RunId run) {
   return Join(tables, ", ");
 }
 
-void PrintHalt(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
+void PrintHalt(Context& context, work::Workspace& workspace, const work::RunSummary& summary) {
   const std::string run = ToString(*summary.halted);
   context.progress().Finish();
   context.streams().Err(
@@ -175,20 +175,20 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
-json ToJson(const std::optional<engine::BehindHalt>& behind) {
+json ToJson(const std::optional<work::BehindHalt>& behind) {
   if (!behind) return json();
   return {{"run", ToString(behind->run)}, {"records", behind->records}};
 }
 
-std::string Story(const engine::BehindHalt& behind) {
+std::string Story(const work::BehindHalt& behind) {
   return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
                      WithThousands(behind.records), behind.records == 1 ? "record" : "records",
                      ToString(behind.run));
 }
 
-json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
+json ToJson(const std::vector<work::OverdueCheck>& overdue) {
   json list = json::array();
-  for (const engine::OverdueCheck& check : overdue) {
+  for (const work::OverdueCheck& check : overdue) {
     list.push_back({{"gate", check.gate},
                     {"table", check.table},
                     {"owner", check.owner.empty() ? json() : json(check.owner)},
@@ -201,7 +201,7 @@ json ToJson(const std::vector<engine::OverdueCheck>& overdue) {
   return list;
 }
 
-json ToJson(const engine::RunSummary& summary) {
+json ToJson(const work::RunSummary& summary) {
   json document = {{"objects", summary.objects},
                    {"duplicate_objects", summary.duplicate_objects},
                    {"records", summary.records},
@@ -219,17 +219,17 @@ json ToJson(const engine::RunSummary& summary) {
                    {"quarantined", json::array()},
                    {"overdue", ToJson(summary.overdue)},
                    {"halted", nullptr}};
-  for (const engine::RefusedObject& refused : summary.refused) {
+  for (const work::RefusedObject& refused : summary.refused) {
     document["refused"].push_back({{"object", refused.object},
                                    {"reason", refused.reason},
                                    {"found", refused.found},
                                    {"records", refused.records}});
   }
-  for (const engine::RefusedBatch& refused : summary.refused_batches) {
+  for (const work::RefusedBatch& refused : summary.refused_batches) {
     document["refused_batches"].push_back(
         {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
   }
-  for (const engine::QuarantineReason& reason : summary.quarantined) {
+  for (const work::QuarantineReason& reason : summary.quarantined) {
     document["quarantined"].push_back({{"source", reason.source},
                                        {"reason", reason.reason},
                                        {"records", reason.records},
@@ -242,7 +242,7 @@ json ToJson(const engine::RunSummary& summary) {
   return document;
 }
 
-int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary) {
+int ReportRun(Context& context, work::Workspace& workspace, const work::RunSummary& summary) {
   context.progress().Finish();
   const bool cancelled = context.progress().was_cancelled();
   json document = ToJson(summary);
@@ -255,7 +255,7 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
                             EscapeControl(file)));
   }
   SayUntaken(context, summary.untaken_files);
-  const std::vector<std::string> refused = engine::RefusalLines(summary);
+  const std::vector<std::string> refused = work::RefusalLines(summary);
   for (const std::string& line : refused) {
     // What was refused whole is told to those too who want no talk.
     if (summary.refuses()) {
@@ -270,7 +270,7 @@ int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunS
     return kExitGateFailed;
   }
   bool overdue = false;
-  for (const engine::OverdueCheck& check : summary.overdue) {
+  for (const work::OverdueCheck& check : summary.overdue) {
     context.streams().Err(
         fmt::format("{}{}\n", check.warns ? "warning: " : "", EscapeControl(check.story)));
     overdue = overdue || !check.warns;

@@ -17,11 +17,11 @@ namespace weirhouse::command {
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
-nlohmann::json ToJson(const engine::RunSummary& summary);
-nlohmann::json ToJson(const std::vector<engine::OverdueCheck>& overdue);
-nlohmann::json ToJson(const std::optional<engine::BehindHalt>& behind);  // null: nothing halted
-std::string Story(const engine::BehindHalt& behind);
+nlohmann::json ToJson(const work::RunSummary& summary);
+nlohmann::json ToJson(const std::vector<work::OverdueCheck>& overdue);
+nlohmann::json ToJson(const std::optional<work::BehindHalt>& behind);  // null: nothing halted
+std::string Story(const work::BehindHalt& behind);
 // Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
 // was refused, and where a feed is overdue; 130 after Ctrl-C.
-int ReportRun(Context& context, engine::Workspace& workspace, const engine::RunSummary& summary);
+int ReportRun(Context& context, work::Workspace& workspace, const work::RunSummary& summary);
 }  // namespace weirhouse::command

@@ -1,9 +1,9 @@
 // contract list, show, diff, history, publish.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/run_summary.h"
@@ -14,7 +14,7 @@ using nlohmann::json;
 using ContractPtr = std::shared_ptr<const contract::Contract>;
 
 // As registered by the last apply (engine: settings "contract/ID" and "contract/ID/VERSION").
-Result<ContractPtr> Registered(engine::Workspace& workspace, const std::string& id) {
+Result<ContractPtr> Registered(work::Workspace& workspace, const std::string& id) {
   WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting("contract/" + id));
   if (!stored) return ContractPtr();
   WEIRHOUSE_TRY(contract::Contract parsed,
@@ -22,7 +22,7 @@ Result<ContractPtr> Registered(engine::Workspace& workspace, const std::string& 
   return std::make_shared<const contract::Contract>(std::move(parsed));
 }
 
-Result<ContractPtr> Find(const engine::ProjectDefinition& project, const std::string& id) {
+Result<ContractPtr> Find(const work::ProjectDefinition& project, const std::string& id) {
   const auto found = project.contracts.find(id);
   if (found != project.contracts.end()) return found->second;
   std::vector<std::string> known;
@@ -78,8 +78,8 @@ std::string_view VerdictName(contract::Compatibility verdict) {
 }
 
 // Registers the contracts only if nothing else would be applied with them.
-Status RequireOnlyContracts(const engine::Plan& plan) {
-  for (const engine::PlanItem& item : plan.items) {
+Status RequireOnlyContracts(const work::Plan& plan) {
+  for (const work::PlanItem& item : plan.items) {
     if (item.kind == "contract" || item.follows) continue;
     return Status(Code::kConflict,
                   fmt::format("other definitions changed too: {} \"{}\"", item.kind, item.name))
@@ -91,7 +91,7 @@ Status RequireOnlyContracts(const engine::Plan& plan) {
 }  // namespace
 
 Result<int> RunContractList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("contracts", {"contract", "version", "registered", "owner", "fields", "unknown",
                                 "violation", "mode"});
   for (const auto& [id, contract] : workspace->project().contracts) {
@@ -132,7 +132,7 @@ Result<int> RunContractShow(Context& context) {
 }
 
 Result<int> RunContractDiff(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
   const std::string wanted = context.invocation().Word(0);
   if (!wanted.empty()) WEIRHOUSE_TRY_STATUS(Find(workspace->project(), wanted).status());
   json list = json::array();
@@ -166,7 +166,7 @@ Result<int> RunContractDiff(Context& context) {
 }
 
 Result<int> RunContractHistory(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string id = context.invocation().Word(0);
   WEIRHOUSE_TRY(const auto versions, workspace->catalog().Settings("contract/" + id + "/"));
   if (versions.empty()) {
@@ -188,8 +188,7 @@ Result<int> RunContractHistory(Context& context) {
 
 Result<int> RunContractPublish(Context& context) {
   const bool dry_run = context.invocation().dry_run;
-  WEIRHOUSE_TRY(engine::Workspace * workspace,
-                dry_run ? context.ReadingFiles() : context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, dry_run ? context.ReadingFiles() : context.Writing());
   WEIRHOUSE_TRY(const ContractPtr contract,
                 Find(workspace->project(), context.invocation().Word(0)));
   WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, contract->id()));
@@ -204,15 +203,15 @@ Result<int> RunContractPublish(Context& context) {
           .WithHint("say --major if its readers may break");
     }
   }
-  WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+  WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
   WEIRHOUSE_TRY_STATUS(RequireOnlyContracts(plan));
   if (dry_run) {
     context.Line("would register " + EscapeControl(contract->Title()));
     context.Answer({{"contract", contract->id()}, {"version", contract->version().ToString()}});
     return kExitOk;
   }
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::Apply(*workspace, plan.digest, context.progress()));
+  WEIRHOUSE_TRY(const work::RunSummary summary,
+                work::Apply(*workspace, plan.digest, context.progress()));
   context.Line("registered " + EscapeControl(contract->Title()));
   return ReportRun(context, *workspace, summary);
 }

@@ -6,14 +6,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "ground/base/random.h"
-#include "ground/base/text.h"
 #include "app/command/daemon_link.h"
 #include "app/command/verbs.h"
-#include "work/pipeline/pipeline.h"
+#include "ground/base/random.h"
+#include "ground/base/text.h"
+#include "ground/platform/io/disk.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
-#include "ground/platform/io/disk.h"
+#include "work/pipeline/pipeline.h"
 
 namespace weirhouse::command {
 namespace {
@@ -75,7 +75,7 @@ void CheckDisk(Findings& findings, const std::string& folder) {
 }
 
 void CheckFsync(Findings& findings, const std::string& folder) {
-  const auto seconds = storage::MeasureFsyncSeconds(folder);
+  const auto seconds = platform::MeasureFsyncSeconds(folder);
   if (!seconds.ok()) {
     findings.Add("fsync", "fail", seconds.status().message(), seconds.status().hint());
     return;
@@ -119,16 +119,16 @@ void CheckPython(Findings& findings, const std::string& folder) {
                  "needed for models only: set WEIRHOUSE_PYTHON");
     return;
   }
-  model::ChildCommand command;
+  platform::ChildCommand command;
   command.argv = {*python, "-c",
                   "import sys, pyarrow, weirhouse; print(sys.version.split()[0], 'pyarrow', "
                   "pyarrow.__version__)"};
   command.folder = folder;
-  command.environment = model::ChildEnvironment();
+  command.environment = platform::ChildEnvironment();
   command.limits.wall_time = std::chrono::seconds(20);
   std::string printed;
   command.on_line = [&](std::string_view line) { printed = line; };
-  const auto exit = model::RunChild(std::move(command));
+  const auto exit = platform::RunChild(std::move(command));
   if (exit.ok() && exit->ok()) {
     findings.Add("python", "ok", fmt::format("{} ({})", printed, *python));
   } else {
@@ -139,7 +139,7 @@ void CheckPython(Findings& findings, const std::string& folder) {
 }
 
 void CheckLeftovers(Findings& findings, const std::string& state) {
-  const auto entries = storage::LocalDisk().List(state + "/tmp");
+  const auto entries = platform::LocalDisk().List(state + "/tmp");
   const std::size_t count = entries.ok() ? entries->size() : 0;
   findings.Add(
       "temporary files", count == 0 ? "ok" : "warn", fmt::format("{} in .weirhouse/tmp", count),
@@ -177,7 +177,7 @@ void CheckState(Context& context, Findings& findings) {
                  "landed files of then that are still there can be taken in again");
   }
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
-  const bool online = storage::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
+  const bool online = platform::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
   findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");
   const auto events = catalog.EventCounts();
   std::int64_t dead = 0;
@@ -196,7 +196,7 @@ Result<int> RunDoctor(Context& context) {
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;
   const std::string state = folder + "/.weirhouse";
-  const bool has_state = storage::LocalDisk().Stat(state).ok();
+  const bool has_state = platform::LocalDisk().Stat(state).ok();
   CheckClock(findings);
   CheckDisk(findings, has_state ? state : folder);
   CheckFsync(findings, has_state ? state : folder);
@@ -208,14 +208,14 @@ Result<int> RunDoctor(Context& context) {
     findings.Add("project", "warn", root.status().message(), root.status().hint());
   }
   findings.Add("versions", "ok",
-               fmt::format("weirhouse 0.1.0, DuckDB {}", storage::SqlEngineVersion()));
+               fmt::format("weirhouse 0.1.0, DuckDB {}", platform::SqlEngineVersion()));
   context.Print(findings.listing());
   return findings.failed() ? kExitUnavailable : kExitOk;
 }
 
 // A run of its own, so that lineage knows when the old token ended.
 Result<int> RunTokenNew(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   Sha256 entropy;
   for (int i = 0; i < kTokenPieces; ++i) entropy.UpdateInt(workspace->random().PositiveId());
   const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);

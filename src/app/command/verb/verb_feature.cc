@@ -1,10 +1,10 @@
 // feature list, show, get; skew.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
-#include "work/serving/online.h"
+#include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/serving/online.h"
 
 namespace weirhouse::command {
 namespace {
@@ -53,8 +53,8 @@ json ViewAsJson(const feature::FeatureView& view) {
 }
 
 // "carrier_delay@1:*" and the like, and NAME=VALUE.
-Result<engine::OnlineRequest> RequestOf(const Context& context) {
-  engine::OnlineRequest request;
+Result<work::OnlineRequest> RequestOf(const Context& context) {
+  work::OnlineRequest request;
   std::vector<std::string> assignments;
   for (const std::string& word : context.invocation().words) {
     const std::size_t equals = word.find('=');
@@ -110,17 +110,17 @@ Result<int> RunFeatureShow(Context& context) {
 }
 
 Result<int> RunFeatureGet(Context& context) {
-  WEIRHOUSE_TRY(const engine::OnlineRequest request, RequestOf(context));
+  WEIRHOUSE_TRY(const work::OnlineRequest request, RequestOf(context));
   if (request.features.empty())
     return UsageError("no feature was named", "for example 'carrier_delay@1:*' carrier=UA");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const engine::OnlineVector vector, engine::OnlineFeatures(*workspace, request));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const work::OnlineVector vector, work::OnlineFeatures(*workspace, request));
   if (context.wants_json()) {
-    context.Answer(engine::ToJson(vector));
+    context.Answer(work::ToJson(vector));
     return kExitOk;
   }
   Listing listing("features", {"feature", "value", "status", "event_time"});
-  for (const engine::OnlineFeature& feature : vector.features) {
+  for (const work::OnlineFeature& feature : vector.features) {
     listing.Add({feature.name, feature.value, feature.status,
                  feature.event_time ? json(FormatTime(*feature.event_time)) : json()});
   }
@@ -133,9 +133,9 @@ Result<int> RunFeatureGet(Context& context) {
 Result<int> RunSkew(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t pairs, context.IntOption("pairs", 10'000, 1, 100'000'000));
   WEIRHOUSE_TRY(const std::int64_t seed, context.IntOption("seed", 7, 0, 1LL << 62));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const engine::SkewReport report,
-                engine::MeasureSkew(*workspace, pairs, static_cast<std::uint64_t>(seed)));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const work::SkewReport report,
+                work::MeasureSkew(*workspace, pairs, static_cast<std::uint64_t>(seed)));
   std::string line = fmt::format("{} pairs, {} values: {} differ", WithThousands(report.pairs),
                                  WithThousands(report.values), WithThousands(report.differing));
   if (report.status_differing > 0) {

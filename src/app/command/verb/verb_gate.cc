@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include "ground/base/text.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
@@ -81,30 +81,29 @@ Result<std::string> ReasonOf(const Context& context) {
 }
 
 // Carries a decision out; what it answers is added to the line of the decision.
-using Decide = std::function<Result<std::string>(engine::Workspace&, RunId, const std::string&)>;
+using Decide = std::function<Result<std::string>(work::Workspace&, RunId, const std::string&)>;
 
 // Decides about a halted run, then runs the backlog.
 Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_view done) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
-    WEIRHOUSE_TRY(engine::Workspace * reading, context.ReadingFiles());
-    WEIRHOUSE_TRY_STATUS(engine::RequireHalted(*reading, run).status());
+    WEIRHOUSE_TRY(work::Workspace * reading, context.ReadingFiles());
+    WEIRHOUSE_TRY_STATUS(work::RequireHalted(*reading, run).status());
     context.Line(fmt::format("would be {}: {}", done, ToString(run)));
     context.Answer({{"run", ToString(run)}, {"decision", done}});
     return kExitOk;
   }
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(const std::string more, decide(*workspace, run, reason));
   context.Line(fmt::format("{} {}: {}{}", ToString(run), done, EscapeControl(reason), more));
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::RunPending(*workspace, context.progress()));
+  WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 }  // namespace
 
 Result<int> RunGateList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("gates", {"gate", "table", "checks", "owner", "last_run", "batch", "state"});
   for (const gate::GateDefinition& gate : workspace->project().gates) {
     WEIRHOUSE_TRY(const auto last, workspace->catalog().Verdicts({gate.name, std::nullopt, 1}));
@@ -127,7 +126,7 @@ Result<int> RunGateList(Context& context) {
 
 Result<int> RunGateShow(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const catalog::Run found, workspace->catalog().GetRun(run));
   WEIRHOUSE_TRY(const auto verdicts, workspace->catalog().Verdicts({std::nullopt, run, 1000}));
   if (verdicts.empty()) {
@@ -158,7 +157,7 @@ Result<int> RunGateShow(Context& context) {
 
 Result<int> RunGateHistory(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 40, 1, 1'000'000));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   catalog::VerdictFilter filter;
   filter.limit = limit;
   if (!context.invocation().words.empty()) filter.gate = context.invocation().Word(0);
@@ -193,18 +192,18 @@ Result<int> RunGateOverride(Context& context) {
                       "include: the batch counts as history of later checks");
   }
   const std::optional<bool> baseline = word ? std::optional(*word == "include") : std::nullopt;
-  const auto decide = [&](engine::Workspace& workspace, RunId run,
+  const auto decide = [&](work::Workspace& workspace, RunId run,
                           const std::string& reason) -> Result<std::string> {
-    WEIRHOUSE_TRY(const bool counts, engine::OverrideGate(workspace, run, reason,
-                                                          context.invocation().user, baseline));
+    WEIRHOUSE_TRY(const bool counts,
+                  work::OverrideGate(workspace, run, reason, context.invocation().user, baseline));
     return std::string(counts ? " (counts as history)" : " (not counted as history)");
   };
   return DecideAndGoOn(context, decide, "overridden");
 }
 Result<int> RunGateDiscard(Context& context) {
-  const auto decide = [&](engine::Workspace& workspace, RunId run,
+  const auto decide = [&](work::Workspace& workspace, RunId run,
                           const std::string& reason) -> Result<std::string> {
-    WEIRHOUSE_TRY_STATUS(engine::DiscardGate(workspace, run, reason, context.invocation().user));
+    WEIRHOUSE_TRY_STATUS(work::DiscardGate(workspace, run, reason, context.invocation().user));
     return std::string();
   };
   return DecideAndGoOn(context, decide, "discarded");

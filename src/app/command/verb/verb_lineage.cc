@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
-#include "work/training/modeling.h"
-#include "work/lineage/tracing.h"
+#include "ground/base/text.h"
 #include "work/lineage/lineage.h"
+#include "work/lineage/tracing.h"
+#include "work/training/modeling.h"
 
 namespace weirhouse::command {
 namespace {
@@ -24,9 +24,9 @@ Result<int> RunTrace(Context& context) {
   lineage::TraceOptions options;
   options.all_records = context.invocation().Has("records");
   options.feature = context.invocation().Option("feature");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const lineage::TraceNode node,
-                engine::Trace(*workspace, context.invocation().Word(0), options));
+                work::Trace(*workspace, context.invocation().Word(0), options));
   if (!context.wants_json()) context.streams().Out(lineage::ToText(node));
   context.Answer({{"trace", lineage::ToJson(node)}, {"intact", Intact(node)}});
   return Intact(node) ? kExitOk : kExitDiffers;
@@ -36,18 +36,18 @@ Result<int> RunReproduce(Context& context) {
   const Invocation& invocation = context.invocation();
   WEIRHOUSE_TRY(const json overrides, context.Assignments(invocation.Options("param")));
   const std::optional<std::string> folder = invocation.Option("folder");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const engine::Reproduction reproduction,
-                engine::Reproduce(*workspace, invocation.Word(0),
-                                  folder ? context.PathOf(*folder) : std::string(), overrides,
-                                  context.progress()));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const work::Reproduction reproduction,
+                work::Reproduce(*workspace, invocation.Word(0),
+                                folder ? context.PathOf(*folder) : std::string(), overrides,
+                                context.progress()));
   json digests = json::array();
   for (const auto& [what, digest] : reproduction.digests) {
     context.Line(fmt::format("{}  {}", EscapeControl(digest), EscapeControl(what)));
     digests.push_back({{"what", what}, {"digest", digest}});
   }
   json differences = json::array();
-  for (const engine::Difference& difference : reproduction.differences) {
+  for (const work::Difference& difference : reproduction.differences) {
     context.Line(fmt::format("differs: {}: recorded {}, found {}", EscapeControl(difference.what),
                              EscapeControl(difference.recorded), EscapeControl(difference.found)));
     differences.push_back({{"what", difference.what},
@@ -75,7 +75,7 @@ Result<int> RunVerify(Context& context) {
     return UsageError("only --rebuild takes a table",
                       fmt::format("`wh verify --rebuild {}`", context.invocation().Word(0)));
   }
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const bool deep = context.invocation().Has("deep");
   WEIRHOUSE_TRY(const lineage::VerifyReport report,
                 lineage::Verify(workspace->catalog(), workspace->disk(), deep,

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
 #include "app/command/sent_object.h"
 #include "app/command/verbs.h"
-#include "work/training/modeling.h"
+#include "ground/base/text.h"
 #include "work/serving/predictions.h"
+#include "work/training/modeling.h"
 
 namespace weirhouse::command {
 namespace {
@@ -61,7 +61,7 @@ void ShowNode(Context& context, const std::string& name, const catalog::Node& no
 }
 
 // The metrics that the definition bounds: "roc_auc 0.756 (min 0.65)".
-std::string BoundText(const engine::ProjectDefinition& project, const std::string& model,
+std::string BoundText(const work::ProjectDefinition& project, const std::string& model,
                       const std::map<std::string, double>& metrics) {
   std::string text;
   const model::ModelDefinition* definition = project.FindModel(model);
@@ -79,10 +79,10 @@ std::string BoundText(const engine::ProjectDefinition& project, const std::strin
 }  // namespace
 
 Result<int> RunTrainSetBuild(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(
-      const engine::TrainingSetBuilt built,
-      engine::BuildTrainingSet(*workspace, context.invocation().Word(0), context.progress()));
+      const work::TrainingSetBuilt built,
+      work::BuildTrainingSet(*workspace, context.invocation().Word(0), context.progress()));
   context.Line(fmt::format(
       "{}  {} rows × {} features, {} rows re-derived naively: {} differ.   "
       "content {}",
@@ -99,7 +99,7 @@ Result<int> RunTrainSetBuild(Context& context) {
 }
 
 Result<int> RunTrainSetList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("training_sets", {"training_set", "rows", "features", "content", "commit"});
   WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("training_set"));
   for (const catalog::Node& node : nodes) {
@@ -119,7 +119,7 @@ Result<int> RunTrainSetList(Context& context) {
 }
 
 Result<int> RunTrainSetShow(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const catalog::Node node, FindNode(workspace->catalog(), "training_set",
                                                    "training set", context.invocation().Word(0)));
   ShowNode(context, "training_set", node);
@@ -128,10 +128,10 @@ Result<int> RunTrainSetShow(Context& context) {
 
 Result<int> RunModelTrain(Context& context) {
   WEIRHOUSE_TRY(const json parameters, context.Assignments(context.invocation().Options("param")));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const engine::ModelTrained trained,
-                engine::TrainModel(*workspace, name, parameters, context.progress()));
+  WEIRHOUSE_TRY(const work::ModelTrained trained,
+                work::TrainModel(*workspace, name, parameters, context.progress()));
   context.Line(fmt::format("{}  {}  on {}  digest {}", trained.id,
                            BoundText(workspace->project(), name, trained.metrics),
                            trained.training_set, trained.digest.ToHex().substr(0, 16)));
@@ -144,16 +144,16 @@ Result<int> RunModelTrain(Context& context) {
 }
 
 Result<int> RunModelDeploy(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string id = context.invocation().Word(0);
-  WEIRHOUSE_TRY_STATUS(engine::DeployModel(*workspace, id));
+  WEIRHOUSE_TRY_STATUS(work::DeployModel(*workspace, id));
   context.Line(fmt::format("{} answers now", EscapeControl(id)));
   context.Answer({{"model", id}, {"deployed", true}});
   return kExitOk;
 }
 
 Result<int> RunModelList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("models", {"model", "training_set", "metrics", "commit", "deployed"});
   WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("model"));
   for (const catalog::Node& node : nodes) {
@@ -172,7 +172,7 @@ Result<int> RunModelList(Context& context) {
 }
 
 Result<int> RunModelShow(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const catalog::Node node,
                 FindNode(workspace->catalog(), "model", "model", context.invocation().Word(0)));
   ShowNode(context, "model", node);
@@ -192,12 +192,12 @@ Result<int> RunPredict(Context& context) {
     texts.merge(sent->numbers);
   }
   WEIRHOUSE_TRY(const std::optional<EventTime> at, context.AtTime());
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  std::optional<engine::PredictionService> own;
-  engine::PredictionService* service = nullptr;
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  std::optional<work::PredictionService> own;
+  work::PredictionService* service = nullptr;
   if (context.host() != nullptr) service = context.host()->predictions;
   if (service == nullptr) service = &own.emplace(*workspace);
-  WEIRHOUSE_TRY(const engine::Prediction prediction,
+  WEIRHOUSE_TRY(const work::Prediction prediction,
                 service->Predict(invocation.Word(0), request, at, texts));
   context.Line(fmt::format("{}  {}  {}", prediction.id, prediction.model,
                            EscapeControl(Dump(prediction.output))));
@@ -205,7 +205,7 @@ Result<int> RunPredict(Context& context) {
   context.Answer({{"prediction", prediction.id},
                   {"model", prediction.model},
                   {"output", prediction.output},
-                  {"features", engine::ToJson(prediction.vector)}});
+                  {"features", work::ToJson(prediction.vector)}});
   return kExitOk;
 }
 }  // namespace weirhouse::command

@@ -3,12 +3,12 @@
 
 #include <set>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
-#include "work/foreign/foreign_commit.h"
-#include "work/project/table_rules.h"
+#include "ground/base/text.h"
 #include "rules/policy/aws.h"
 #include "rules/policy/policy.h"
+#include "work/foreign/foreign_commit.h"
+#include "work/project/table_rules.h"
 
 namespace weirhouse::command {
 namespace {
@@ -53,7 +53,7 @@ std::string Rights(Layer layer, Role role, std::string_view name) {
 }  // namespace
 
 Result<int> RunPolicyShow(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing matrix("rights", {"layer", "role", "rights"});
   for (const auto& [layer, name] : kExamples) {
     for (const Role role : kRoles) {
@@ -64,7 +64,7 @@ Result<int> RunPolicyShow(Context& context) {
   WEIRHOUSE_TRY(const auto pointers, workspace->catalog().Tables());
   for (const catalog::TablePointer& pointer : pointers) {
     if (pointer.kind != catalog::PointerKind::kTable) continue;
-    const policy::TableRules rules = engine::RulesOf(workspace->project(), pointer.name);
+    const policy::TableRules rules = work::RulesOf(workspace->project(), pointer.name);
     tables.Add({pointer.name, policy::LayerName(policy::LayerOf(pointer.name)),
                 rules.made_by.empty() ? json("other engines") : json(rules.made_by),
                 rules.gate.empty() ? json() : json(rules.gate),
@@ -89,7 +89,7 @@ Result<int> RunPolicyExport(Context& context) {
   options.bucket = *invocation.Option("bucket");
   options.prefix = invocation.Option("prefix").value_or("");
   if (invocation.Has("role-prefix")) options.name_prefix = *invocation.Option("role-prefix");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const auto namespaces, workspace->catalog().Namespaces());
   std::set<std::string> first_levels;
   for (const catalog::NamespaceRecord& record : namespaces) {

@@ -4,13 +4,13 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
 #include "app/demo/demo_data.h"
 #include "app/demo/example.h"
+#include "ground/base/text.h"
+#include "ground/platform/io/disk.h"
 #include "work/project/project_head.h"
 #include "work/project/seed_join.h"
-#include "ground/platform/io/disk.h"
 
 namespace weirhouse::command {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::string_view kIgnored = ".weirhouse/\nlanding/\n__pycache__/\n";
 
 // The files of a project with nothing in it yet.
 Status WriteEmptyProject(const std::string& folder, const std::string& name) {
-  storage::Disk& disk = storage::LocalDisk();
+  platform::Disk& disk = platform::LocalDisk();
   const std::string text = fmt::format(
       "name: {}\nversion: 1\nclock: wall     # now is the time of this machine; `replay` = the end "
       "of the latest batch\nsources: {{}}\n",
@@ -103,13 +103,13 @@ Result<int> RunInit(Context& context) {
     }
     WEIRHOUSE_TRY_STATUS(WriteEmptyProject(folder, name));
   }
-  auto project = engine::LoadProject(folder, context.invocation().profile);
+  auto project = work::LoadProject(folder, context.invocation().profile);
   const Status problem = project.status();
   // The state needs the project file alone; what is wrong in the others can be mended with it
   // there.
-  if (!problem.ok()) project = engine::LoadProjectHead(folder, context.invocation().profile);
+  if (!problem.ok()) project = work::LoadProjectHead(folder, context.invocation().profile);
   if (!project.ok()) return problem;
-  WEIRHOUSE_TRY(const std::string token, engine::InitializeState(**project));
+  WEIRHOUSE_TRY(const std::string token, work::InitializeState(**project));
   context.Line(fmt::format("project {} in {}", (*project)->name, folder));
   context.Line(
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
@@ -146,7 +146,7 @@ Result<int> RunDemoData(Context& context) {
 
 Result<int> RunValidate(Context& context) {
   WEIRHOUSE_TRY(auto project, context.Project());
-  WEIRHOUSE_TRY_STATUS(engine::CheckSeedKeys(*project));
+  WEIRHOUSE_TRY_STATUS(work::CheckSeedKeys(*project));
   std::int64_t checks = 0;
   for (const gate::GateDefinition& gate : project->gates)
     checks += static_cast<std::int64_t>(gate.checks.size());
@@ -159,9 +159,9 @@ Result<int> RunValidate(Context& context) {
                   project->transforms.size(), project->gates.size(), checks, project->views.size(),
                   project->training_sets.size(), project->models.size()));
   json seeds = json::object();
-  for (const engine::Seed& seed : project->seeds) {
+  for (const work::Seed& seed : project->seeds) {
     std::vector<std::string> columns;
-    for (const engine::SeedColumn& column : seed.columns) {
+    for (const work::SeedColumn& column : seed.columns) {
       columns.push_back(fmt::format("{} {}", column.name, column.type));
       seeds[seed.name][column.name] = column.type;
     }

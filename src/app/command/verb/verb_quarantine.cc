@@ -7,13 +7,13 @@
 #include <limits>
 #include <optional>
 
-#include "ground/base/text.h"
 #include "app/command/print/cell.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
+#include "ground/iceberg/table.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
-#include "ground/iceberg/table.h"
 
 namespace weirhouse::command {
 namespace {
@@ -30,12 +30,12 @@ const std::vector<std::string> kShown = {
     "object",        "ordinal",  "line",   "byte_offset", "byte_length",  "bytes",
     "record_digest", "contract", "reason", "violations",  "_ingested_at", "_record"};
 
-struct Refused {
+struct RefusedObject {
   std::string source;
   json row;  // by column name
 };
 
-Result<std::vector<std::string>> QuarantinedSources(engine::Workspace& workspace,
+Result<std::vector<std::string>> QuarantinedSources(work::Workspace& workspace,
                                                     const std::string& wanted) {
   std::vector<std::string> sources;
   WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
@@ -46,7 +46,7 @@ Result<std::vector<std::string>> QuarantinedSources(engine::Workspace& workspace
   }
   if (!wanted.empty() && sources.empty() && workspace.project().FindSource(wanted) == nullptr) {
     std::vector<std::string> known;
-    for (const engine::Source& source : workspace.project().sources) known.push_back(source.name);
+    for (const work::Source& source : workspace.project().sources) known.push_back(source.name);
     return Status(Code::kNotFound, fmt::format("no such source: \"{}\"", wanted))
         .WithError("WH8037")
         .WithHint(DidYouMean(wanted, known));
@@ -57,7 +57,7 @@ Result<std::vector<std::string>> QuarantinedSources(engine::Workspace& workspace
 // The quarantine of one source, read file by file: never all of it.
 class Quarantine {
  public:
-  static Result<Quarantine> Open(engine::Workspace& workspace, const std::string& source) {
+  static Result<Quarantine> Open(work::Workspace& workspace, const std::string& source) {
     Quarantine quarantine;
     quarantine.workspace_ = &workspace;
     quarantine.source_ = source;
@@ -66,12 +66,12 @@ class Quarantine {
   }
   const std::string& source() const { return source_; }
 
-  Result<table::Scan> Plan(const std::vector<std::string>& columns) const {
-    table::ScanOptions options;
+  Result<iceberg::Scan> Plan(const std::vector<std::string>& columns) const {
+    iceberg::ScanOptions options;
     options.columns = columns;
-    return table::Scan::Plan(workspace_->disk(), table_, options);
+    return iceberg::Scan::Plan(workspace_->disk(), table_, options);
   }
-  Refused At(const arrow::Table& rows, std::int64_t row) const {
+  RefusedObject At(const arrow::Table& rows, std::int64_t row) const {
     json object = json::object();
     for (int column = 0; column < rows.num_columns(); ++column)
       object[rows.field(column)->name()] = CellAsJson(*rows.column(column), row);
@@ -79,9 +79,9 @@ class Quarantine {
   }
   // How many rows the files hold from the `first` on, of which no column that is shown is read.
   Result<std::int64_t> CountFrom(std::size_t first) const {
-    WEIRHOUSE_TRY(const table::Scan scan, Plan({"ordinal"}));
+    WEIRHOUSE_TRY(const iceberg::Scan scan, Plan({"ordinal"}));
     std::int64_t count = 0;
-    for (const table::Scan::Task& task : scan.tasks().subspan(first)) {
+    for (const iceberg::Scan::Task& task : scan.tasks().subspan(first)) {
       if (task.deletes.empty()) {
         count += task.file.row_count;
         continue;
@@ -93,12 +93,12 @@ class Quarantine {
   }
 
  private:
-  engine::Workspace* workspace_ = nullptr;
+  work::Workspace* workspace_ = nullptr;
   std::string source_;
-  table::TablePtr table_;
+  iceberg::TablePtr table_;
 };
 
-Result<std::vector<Quarantine>> OpenAll(engine::Workspace& workspace, const std::string& wanted) {
+Result<std::vector<Quarantine>> OpenAll(work::Workspace& workspace, const std::string& wanted) {
   WEIRHOUSE_TRY(const std::vector<std::string> sources, QuarantinedSources(workspace, wanted));
   std::vector<Quarantine> all;
   for (const std::string& source : sources) {
@@ -109,14 +109,14 @@ Result<std::vector<Quarantine>> OpenAll(engine::Workspace& workspace, const std:
 }
 
 // "weather/2013-02-12.csv:26"
-std::string PlaceOf(const Refused& refused) {
+std::string ShownPlace(const RefusedObject& refused) {
   std::string place = refused.source + "/" + refused.row.value("object", "");
   const json line = refused.row.value("line", json());
   if (line.is_number()) place += fmt::format(":{}", line.get<std::int64_t>());
   return place;
 }
 
-std::string FoundIn(const Refused& refused) {
+std::string FoundIn(const RefusedObject& refused) {
   const json violations = json::parse(refused.row.value("violations", "[]"), nullptr, false);
   if (!violations.is_array() || violations.empty()) return "";
   return violations[0].value("found", "");
@@ -143,8 +143,8 @@ struct Reason {
 Status ListByReason(Context& context, const std::vector<Quarantine>& all) {
   std::map<std::string, Reason> reasons;
   for (const Quarantine& quarantine : all) {
-    WEIRHOUSE_TRY(const table::Scan scan, quarantine.Plan(kListed));
-    for (const table::Scan::Task& task : scan.tasks()) {
+    WEIRHOUSE_TRY(const iceberg::Scan scan, quarantine.Plan(kListed));
+    for (const iceberg::Scan::Task& task : scan.tasks()) {
       WEIRHOUSE_TRY(const auto rows, scan.Read(task));
       const auto texts = rows->GetColumnByName("reason");
       std::int64_t row = 0;
@@ -153,8 +153,8 @@ Status ListByReason(Context& context, const std::vector<Quarantine>& all) {
         for (std::int64_t i = 0; i < values.length(); ++i, ++row) {
           Reason& reason = reasons[RuleOf(values.GetString(i))];
           if (reason.records++ > 0) continue;
-          const Refused first = quarantine.At(*rows, row);
-          reason.first = PlaceOf(first);
+          const RefusedObject first = quarantine.At(*rows, row);
+          reason.first = ShownPlace(first);
           reason.found = FoundIn(first);
         }
       }
@@ -178,12 +178,12 @@ class RowPrinter {
  public:
   explicit RowPrinter(Context& context) : context_(context) {}
 
-  void Add(const Refused& one) {
+  void Add(const RefusedObject& one) {
     const json record = one.row.value("_record", json());
     const std::string found = FoundIn(one);
     listing_.Add({record.is_null() ? json() : json(fmt::format("{}/{}", one.source, record.dump())),
-                  PlaceOf(one), one.row.value("reason", ""), found.empty() ? json() : json(found),
-                  one.row.value("contract", "")});
+                  ShownPlace(one), one.row.value("reason", ""),
+                  found.empty() ? json() : json(found), one.row.value("contract", "")});
     listing_.Detail("byte_offset", one.row.value("byte_offset", json()));
     listing_.Detail("byte_length", one.row.value("byte_length", json()));
     if (context_.wants_json() && listing_.size() == kPrintedAtOnce) Flush();
@@ -231,7 +231,7 @@ Result<int> RunQuarantineList(Context& context) {
   // Programs are given all, unless they ask for less.
   const bool whole = context.wants_json() && !context.invocation().Option("limit");
   const std::int64_t limit = whole ? std::numeric_limits<std::int64_t>::max() : asked;
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const std::vector<Quarantine> all,
                 OpenAll(*workspace, context.invocation().Word(0)));
   if (by == "reason") {
@@ -242,7 +242,7 @@ Result<int> RunQuarantineList(Context& context) {
   std::int64_t shown = 0;
   std::int64_t more = 0;
   for (const Quarantine& quarantine : all) {
-    WEIRHOUSE_TRY(const table::Scan scan, quarantine.Plan(kListed));
+    WEIRHOUSE_TRY(const iceberg::Scan scan, quarantine.Plan(kListed));
     std::size_t file = 0;
     for (; file < scan.tasks().size() && shown < limit; ++file) {
       WEIRHOUSE_TRY(const auto rows, scan.Read(scan.tasks()[file]));
@@ -265,7 +265,7 @@ struct ShownRecord {
   std::string source;
   std::string object;                  // empty: a record
   std::optional<std::int64_t> record;  // absent: an object by its name
-  bool Names(const Refused& one) const {
+  bool Names(const RefusedObject& one) const {
     if (record && one.row.value("_record", json()) == *record) return true;
     return one.row.value("ordinal", json()).is_null() && one.row.value("object", "") == object;
   }
@@ -286,35 +286,37 @@ Result<ShownRecord> ParseShown(const std::string& word) {
 }
 
 // Looks through what names a record, and reads all of the file that holds it.
-Result<std::optional<Refused>> Find(const Quarantine& quarantine, const ShownRecord& shown) {
-  WEIRHOUSE_TRY(const table::Scan names, quarantine.Plan(kNaming));
+Result<std::optional<RefusedObject>> FindObject(const Quarantine& quarantine,
+                                                const ShownRecord& shown) {
+  WEIRHOUSE_TRY(const iceberg::Scan names, quarantine.Plan(kNaming));
   for (std::size_t file = 0; file < names.tasks().size(); ++file) {
     WEIRHOUSE_TRY(const auto rows, names.Read(names.tasks()[file]));
     for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
       if (!shown.Names(quarantine.At(*rows, row))) continue;
-      WEIRHOUSE_TRY(const table::Scan whole, quarantine.Plan(kShown));
+      WEIRHOUSE_TRY(const iceberg::Scan whole, quarantine.Plan(kShown));
       WEIRHOUSE_TRY(const auto found, whole.Read(whole.tasks()[file]));
-      return std::optional<Refused>(quarantine.At(*found, row));
+      return std::optional<RefusedObject>(quarantine.At(*found, row));
     }
   }
-  return std::optional<Refused>();
+  return std::optional<RefusedObject>();
 }
 }  // namespace
 
 Result<int> RunQuarantineShow(Context& context) {
   const std::string word = context.invocation().Word(0);
   WEIRHOUSE_TRY(const ShownRecord shown, ParseShown(word));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const std::vector<Quarantine> all, OpenAll(*workspace, shown.source));
   for (const Quarantine& quarantine : all) {
-    WEIRHOUSE_TRY(const std::optional<Refused> one, Find(quarantine, shown));
+    WEIRHOUSE_TRY(const std::optional<RefusedObject> one, FindObject(quarantine, shown));
     if (!one) continue;
     json row = one->row;
     row["violations"] = json::parse(one->row.value("violations", "[]"), nullptr, false);
-    context.Line(fmt::format(
-        "{}  bytes {} to {}  contract {}", EscapeControl(PlaceOf(*one)), row["byte_offset"].dump(),
-        row["byte_offset"].get<std::int64_t>() + row["byte_length"].get<std::int64_t>(),
-        EscapeControl(one->row.value("contract", ""))));
+    context.Line(
+        fmt::format("{}  bytes {} to {}  contract {}", EscapeControl(ShownPlace(*one)),
+                    row["byte_offset"].dump(),
+                    row["byte_offset"].get<std::int64_t>() + row["byte_length"].get<std::int64_t>(),
+                    EscapeControl(one->row.value("contract", ""))));
     for (const json& violation : row["violations"])
       context.Line("  " + EscapeControl(Dump(violation)));
     const json bytes = one->row.value("bytes", json());
@@ -340,10 +342,10 @@ Result<int> RunQuarantineRetry(Context& context) {
     context.Answer({{"object", word}});
     return kExitOk;
   }
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::RetryObject(*workspace, word.substr(0, slash), word.substr(slash + 1),
-                                    context.progress()));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const work::RunSummary summary,
+                work::RetryObject(*workspace, word.substr(0, slash), word.substr(slash + 1),
+                                  context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 }  // namespace weirhouse::command

@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/pipeline.h"
-#include "work/pipeline/plan/plan.h"
-#include "work/workspace/run_summary.h"
+#include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
 #include "work/landing/object_reader.h"
+#include "work/pipeline/pipeline.h"
+#include "work/pipeline/plan/plan.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/workspace/run_summary.h"
 
 namespace weirhouse::command {
 namespace {
@@ -21,24 +21,24 @@ constexpr std::string_view kKinds[] = {"contract",     "delimiter", "format", "n
                                        "seed",         "processed", "gate",   "feature view",
                                        "training set", "model"};
 
-std::string_view ActionSign(engine::PlanItem::Action action) {
+std::string_view ActionSign(work::PlanItem::Action action) {
   switch (action) {
-    case engine::PlanItem::Action::kAdd:
+    case work::PlanItem::Action::kAdd:
       return "+";
-    case engine::PlanItem::Action::kChange:
+    case work::PlanItem::Action::kChange:
       return "~";
-    case engine::PlanItem::Action::kRemove:
+    case work::PlanItem::Action::kRemove:
       return "-";
   }
   return "?";
 }
-std::string_view ActionName(engine::PlanItem::Action action) {
+std::string_view ActionName(work::PlanItem::Action action) {
   switch (action) {
-    case engine::PlanItem::Action::kAdd:
+    case work::PlanItem::Action::kAdd:
       return "add";
-    case engine::PlanItem::Action::kChange:
+    case work::PlanItem::Action::kChange:
       return "change";
-    case engine::PlanItem::Action::kRemove:
+    case work::PlanItem::Action::kRemove:
       return "remove";
   }
   return "?";
@@ -49,7 +49,7 @@ std::string Plural(std::int64_t count, std::string_view one, std::string_view ma
 }
 
 // What stands in brackets behind the kinds that are new: "1 with history", "14 checks".
-std::string DetailOf(const engine::ProjectDefinition& project, std::string_view kind) {
+std::string DetailOf(const work::ProjectDefinition& project, std::string_view kind) {
   if (kind == "processed") {
     std::int64_t histories = 0;
     std::size_t external = 0;
@@ -77,16 +77,14 @@ std::string DetailOf(const engine::ProjectDefinition& project, std::string_view 
 }
 
 // Where everything is new, one entry for each kind says it; else one line for each item.
-void PrintItems(Context& context, const engine::ProjectDefinition& project,
-                const engine::Plan& plan) {
+void PrintItems(Context& context, const work::ProjectDefinition& project, const work::Plan& plan) {
   const bool all_new = std::all_of(
       plan.items.begin(), plan.items.end(),
-      [](const engine::PlanItem& item) { return item.action == engine::PlanItem::Action::kAdd; });
+      [](const work::PlanItem& item) { return item.action == work::PlanItem::Action::kAdd; });
   std::string line;
   for (const std::string_view kind : kKinds) {
-    const auto count =
-        std::count_if(plan.items.begin(), plan.items.end(),
-                      [&](const engine::PlanItem& item) { return item.kind == kind; });
+    const auto count = std::count_if(plan.items.begin(), plan.items.end(),
+                                     [&](const work::PlanItem& item) { return item.kind == kind; });
     if (count == 0) continue;
     line +=
         fmt::format("{}+ {} {}{}", line.empty() ? "" : "   ", kind, count, DetailOf(project, kind));
@@ -99,22 +97,21 @@ void PrintItems(Context& context, const engine::ProjectDefinition& project,
     if (!line.empty()) context.Line(line);
     return;
   }
-  for (const engine::PlanItem& item : plan.items) {
+  for (const work::PlanItem& item : plan.items) {
     context.Line(fmt::format("{} {} {}{}", ActionSign(item.action), item.kind,
                              EscapeControl(item.name),
                              item.detail.empty() ? "" : ": " + EscapeControl(item.detail)));
   }
 }
 
-void PrintPlan(Context& context, const engine::ProjectDefinition& project,
-               const engine::Plan& plan) {
+void PrintPlan(Context& context, const work::ProjectDefinition& project, const work::Plan& plan) {
   std::int64_t add = 0;
   std::int64_t change = 0;
   std::int64_t remove = 0;
-  for (const engine::PlanItem& item : plan.items) {
-    add += item.action == engine::PlanItem::Action::kAdd ? 1 : 0;
-    change += item.action == engine::PlanItem::Action::kChange ? 1 : 0;
-    remove += item.action == engine::PlanItem::Action::kRemove ? 1 : 0;
+  for (const work::PlanItem& item : plan.items) {
+    add += item.action == work::PlanItem::Action::kAdd ? 1 : 0;
+    change += item.action == work::PlanItem::Action::kChange ? 1 : 0;
+    remove += item.action == work::PlanItem::Action::kRemove ? 1 : 0;
   }
   PrintItems(context, project, plan);
   std::string totals;
@@ -137,9 +134,9 @@ void PrintPlan(Context& context, const engine::ProjectDefinition& project,
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
 }
 
-json ToJson(const engine::Plan& plan) {
+json SummaryJson(const work::Plan& plan) {
   json items = json::array();
-  for (const engine::PlanItem& item : plan.items) {
+  for (const work::PlanItem& item : plan.items) {
     items.push_back({{"action", ActionName(item.action)},
                      {"kind", item.kind},
                      {"name", item.name},
@@ -155,8 +152,8 @@ json ToJson(const engine::Plan& plan) {
 
 // `run --dry-run` and the like: what would be run.
 Result<int> ShowWaiting(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
-  WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
+  WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
   context.Line(fmt::format("would land {} in {}", Plural(plan.waiting_objects, "object", "objects"),
                            Plural(plan.waiting_batches, "batch", "batches")));
   context.Answer(
@@ -166,50 +163,49 @@ Result<int> ShowWaiting(Context& context) {
 }  // namespace
 
 Result<int> RunPlan(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.ReadingFiles());
-  WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
-  WEIRHOUSE_TRY_STATUS(engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/true));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
+  WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
+  WEIRHOUSE_TRY_STATUS(work::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/true));
   if (!context.wants_json()) PrintPlan(context, workspace->project(), plan);
-  context.Answer(ToJson(plan));
+  context.Answer(SummaryJson(plan));
   const bool exits = context.invocation().Has("detailed-exitcode");
   return exits && !plan.empty() ? kExitChanges : kExitOk;
 }
 
 Result<int> RunApply(Context& context) {
   if (context.invocation().dry_run) return RunPlan(context);
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   std::string digest = context.invocation().Word(0);
   // Who names the plan has seen it.
   if (digest.empty()) {
-    WEIRHOUSE_TRY(const engine::Plan plan, engine::MakePlan(*workspace));
+    WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
     const Status checked =
-        engine::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false);
+        work::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false);
     // Apply checks it again, once files that landed again have restored what was in its way.
-    if (!checked.ok() && !raw::WantsItsFile(checked)) return checked;
+    if (!checked.ok() && !landing::WantsItsFile(checked)) return checked;
     if (!context.invocation().yes && !plan.empty()) {
       PrintPlan(context, workspace->project(), plan);
       WEIRHOUSE_TRY_STATUS(context.Confirm(fmt::format("apply plan {}?", plan.digest)));
     }
     digest = plan.digest;
   }
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::Apply(*workspace, digest, context.progress()));
+  WEIRHOUSE_TRY(const work::RunSummary summary,
+                work::Apply(*workspace, digest, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunIngest(Context& context) {
   if (context.invocation().dry_run) return ShowWaiting(context);
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::RunPending(*workspace, context.progress()));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunRun(Context& context) {
   if (!context.invocation().Has("full")) return RunIngest(context);
   if (context.invocation().dry_run) return ShowWaiting(context);
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const engine::RunSummary summary, engine::RunFull(*workspace, context.progress()));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const work::RunSummary summary, work::RunFull(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 }  // namespace weirhouse::command

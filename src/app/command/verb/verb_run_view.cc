@@ -1,18 +1,18 @@
 // run-view open, list, show, publish, discard: write, audit, publish for other engines.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
+#include "work/foreign/run_view.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
-#include "work/foreign/run_view.h"
 
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-Result<std::optional<std::chrono::seconds>> LifetimeOf(const Context& context) {
+Result<std::optional<std::chrono::seconds>> LifetimeOfView(const Context& context) {
   const std::optional<std::string> text = context.invocation().Option("expires");
   if (!text) return std::optional<std::chrono::seconds>();
   const auto micros = ParseDurationMicros(*text);
@@ -33,7 +33,7 @@ std::string AttachOf(const std::string& project, RunId run, const std::string& u
       ToString(run), uri, token, project);
 }
 
-json AsJson(const engine::RunView& view) {
+json ViewJson(const work::RunView& view) {
   json base = json::object();
   for (const auto& [table, snapshot] : view.base) base[table] = snapshot.value();
   return {{"run", ToString(view.run)},
@@ -48,20 +48,20 @@ json AsJson(const engine::RunView& view) {
 
 Result<int> RunRunViewOpen(Context& context) {
   const Invocation& invocation = context.invocation();
-  WEIRHOUSE_TRY(const auto lifetime, LifetimeOf(context));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const engine::OpenedView opened,
-                engine::OpenRunView(*workspace, invocation.words, invocation.user, lifetime));
+  WEIRHOUSE_TRY(const auto lifetime, LifetimeOfView(context));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const work::OpenedView opened,
+                work::OpenRunView(*workspace, invocation.words, invocation.user, lifetime));
   const std::string run = ToString(opened.view.run);
   const std::string uri =
-      fmt::format("{}/iceberg/views/{}", engine::AddressOf(workspace->project().root), run);
+      fmt::format("{}/iceberg/views/{}", work::AddressOf(workspace->project().root), run);
   context.Line(fmt::format("run view  {} of {}", run, Join(opened.view.tables, ", ")));
   context.Line(fmt::format("uri       {}", uri));
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
   context.Line(AttachOf(workspace->project().name, opened.view.run, uri, opened.token));
   context.Say(fmt::format("readers see what was staged after `wh run-view publish {}`", run));
-  json document = AsJson(opened.view);
+  json document = ViewJson(opened.view);
   document["uri"] = uri;
   document["token"] = opened.token;
   context.Answer(std::move(document));
@@ -69,10 +69,10 @@ Result<int> RunRunViewOpen(Context& context) {
 }
 
 Result<int> RunRunViewList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<engine::RunView> views, engine::RunViews(*workspace));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const std::vector<work::RunView> views, work::RunViews(*workspace));
   Listing listing("run views", {"run", "tables", "state", "opened_by", "opened_at", "problem"});
-  for (const engine::RunView& view : views) {
+  for (const work::RunView& view : views) {
     listing.Add({ToString(view.run), Join(view.tables, ", "), view.state, view.opened_by,
                  FormatTime(view.opened_at), view.problem.empty() ? json() : json(view.problem)});
   }
@@ -82,16 +82,16 @@ Result<int> RunRunViewList(Context& context) {
 
 Result<int> RunRunViewShow(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const engine::RunView view, engine::FindRunView(*workspace, run));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const work::RunView view, work::FindRunView(*workspace, run));
   context.Line(fmt::format("run view  {}, {}", ToString(run), view.state));
   context.Line(
       fmt::format("opened    {} by {}", FormatTime(view.opened_at), EscapeControl(view.opened_by)));
-  json document = AsJson(view);
+  json document = ViewJson(view);
   for (const std::string& name : view.tables) {
     WEIRHOUSE_TRY(const auto table, workspace->FindTable(name));
     if (!table) continue;
-    const table::Snapshot* staged = (*table)->FindRef(engine::ViewStagingRef(run));
+    const iceberg::Snapshot* staged = (*table)->FindRef(work::ViewStagingRef(run));
     const bool open = view.state == "open";
     std::string what = open ? "nothing staged" : "";
     if (staged != nullptr) {
@@ -109,9 +109,9 @@ Result<int> RunRunViewShow(Context& context) {
 
 Result<int> RunRunViewPublish(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const engine::ViewVerdict verdict,
-                engine::PublishRunView(*workspace, run, context.invocation().user));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const work::ViewVerdict verdict,
+                work::PublishRunView(*workspace, run, context.invocation().user));
   if (!verdict.published) {
     json verdicts = json::array();
     for (const catalog::VerdictRecord& one : verdict.verdicts) {
@@ -130,16 +130,15 @@ Result<int> RunRunViewPublish(Context& context) {
   }
   context.Line(fmt::format("{} published: {} gates and contracts passed", ToString(run),
                            verdict.verdicts.size()));
-  WEIRHOUSE_TRY(const engine::RunSummary summary,
-                engine::RunPending(*workspace, context.progress()));
+  WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunRunViewDiscard(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   const std::string reason = context.invocation().Option("reason").value_or("");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY_STATUS(engine::DiscardRunView(*workspace, run, reason, context.invocation().user));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY_STATUS(work::DiscardRunView(*workspace, run, reason, context.invocation().user));
   context.Line(fmt::format("{} discarded: {}", ToString(run), EscapeControl(reason)));
   context.Answer({{"run", ToString(run)}, {"state", "discarded"}, {"reason", reason}});
   return kExitOk;

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <set>
 
-#include "ground/base/text.h"
 #include "app/command/print/cell.h"
 #include "app/command/query_tables.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/check.h"
 
@@ -75,7 +75,7 @@ std::size_t WordWidth(const std::string& query, std::size_t offset) {
 }
 
 // DuckDB says the byte of the text it was given.
-Status Placed(const std::string& query, Status status) {
+Status WithPlace(const std::string& query, Status status) {
   if (!status.span() || status.span()->line > 0 || status.span()->column <= 0) return status;
   const auto offset = static_cast<std::size_t>(status.span()->column - 1);
   return std::move(status).WithSpan(SpanAt(query, offset, WordWidth(query, offset)));
@@ -144,7 +144,7 @@ Result<std::vector<std::string>> ResolveTables(const std::vector<std::string>& k
 std::vector<std::string> ColumnsOffered(const arrow::Schema& schema, const std::string& query) {
   std::vector<std::string> columns;
   for (const std::string& name : schema.field_names()) {
-    if (!table::IsHidden(name) || LowerCase(query).find(LowerCase(name)) != std::string::npos)
+    if (!iceberg::IsHidden(name) || LowerCase(query).find(LowerCase(name)) != std::string::npos)
       columns.push_back(name);
   }
   return columns;
@@ -160,12 +160,12 @@ std::shared_ptr<arrow::Schema> Narrowed(const arrow::Schema& schema,
 // One query on its way: which tables and columns it needs, and how it is said to the engine.
 class Query {
  public:
-  Query(engine::Workspace& workspace, storage::SqlSession& session, std::string text)
+  Query(work::Workspace& workspace, platform::SqlSession& session, std::string text)
       : workspace_(workspace), session_(session), text_(std::move(text)), sql_(text_) {}
 
   Result<std::shared_ptr<arrow::Table>> Run(const AsOf& at) {
     auto tree = session_.ParseToJson(text_);
-    if (!tree.ok()) return Placed(text_, tree.status());
+    if (!tree.ok()) return WithPlace(text_, tree.status());
     json parsed = json::parse(*tree);
     WEIRHOUSE_TRY(const QueryTables tables,
                   QueryTables::Open(workspace_, at, [&](const std::vector<std::string>& known) {
@@ -183,7 +183,7 @@ class Query {
     if (answer.ok()) return answer;
     // What our own check found is said in the project's words, with a suggestion.
     if (!found_.ok() && sql_ == text_) return found_;
-    return sql_ == text_ ? Placed(text_, answer.status()) : answer.status();
+    return sql_ == text_ ? WithPlace(text_, answer.status()) : answer.status();
   }
 
  private:
@@ -211,14 +211,14 @@ class Query {
       }
       // A hidden column that one clause names is there for the stars of all others: the checked
       // text leaves it out of them.
-      if (std::any_of(needed.begin(), needed.end(), table::IsHidden)) sql_ = checked->sql;
+      if (std::any_of(needed.begin(), needed.end(), iceberg::IsHidden)) sql_ = checked->sql;
       columns_[name] = std::move(needed);
     }
     return Status();
   }
 
-  engine::Workspace& workspace_;
-  storage::SqlSession& session_;
+  work::Workspace& workspace_;
+  platform::SqlSession& session_;
   const std::string text_;
   std::string sql_;
   std::map<std::string, std::vector<std::string>> columns_;
@@ -229,10 +229,10 @@ class Query {
 Result<int> RunSql(Context& context) {
   const std::string query = context.invocation().Word(0);
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", kTextRows, 1, 1LL << 40));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const AsOf at, ParseAsOf(*workspace, context.invocation().at));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
-  storage::SqlBounds bounds;
+  platform::SqlBounds bounds;
   bounds.told_to_stop = [&context] { return context.streams().Cancelled(); };
   session->SetBounds(std::move(bounds));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,

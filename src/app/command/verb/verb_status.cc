@@ -4,16 +4,16 @@
 
 #include <algorithm>
 
-#include "ground/base/text.h"
-#include "ground/catalog/moment.h"
 #include "app/command/delivery_report.h"
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
-#include "work/workspace/parsing_mark.h"
+#include "ground/base/text.h"
+#include "ground/catalog/moment.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
-#include "work/workspace/run_summary.h"
 #include "work/upkeep/upkeep.h"
+#include "work/workspace/run_summary.h"
+#include "work/workspace/state/parsing_mark.h"
 
 namespace weirhouse::command {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::size_t kRefusedShown = 3;
 constexpr std::size_t kRefusedListed = 100;
 constexpr std::int64_t kFailedRead = 10'000;
 
-std::vector<std::string> FirstOf(const std::vector<std::string>& all, std::size_t count) {
+std::vector<std::string> FirstLine(const std::vector<std::string>& all, std::size_t count) {
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()))};
 }
 
@@ -49,7 +49,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
   balance.records = arrived.records;
   WEIRHOUSE_TRY(balance.waiting, catalog.RecordsSince(CommitSeq(offset.position)));
   catalog::ObjectFilter filter;
-  filter.refused_at_attempts = engine::kParseAttemptsMax;
+  filter.refused_at_attempts = work::kParseAttemptsMax;
   WEIRHOUSE_TRY(const auto refused, catalog.Objects(filter));
   for (const catalog::ObjectRecord& object : refused)
     balance.refused.push_back(object.source + "/" + object.name);
@@ -78,7 +78,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
 
 // Records of `source` that its own table holds, or another table of its records is counted for, and
 // that a table over a table, or a view, left out.
-Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::string& source) {
+Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::string& source) {
   const std::string name = "quarantine." + source;
   const auto& transforms = workspace.project().transforms;
   const auto owner = std::find_if(transforms.begin(), transforms.end(), [&](const auto& transform) {
@@ -88,10 +88,10 @@ Result<std::int64_t> KeylessFurtherOn(engine::Workspace& workspace, const std::s
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return std::int64_t{0};
   // Files in which every other reason comes before this one, or after it, are not opened.
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = {"object", "object_digest", "ordinal", "reason"};
   options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
-  WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
@@ -121,13 +121,13 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
 }
 
 // Records of `source` of which a view can make no row, by reason.
-Status AddLeftOut(engine::Workspace& workspace, const std::string& source, json& notes) {
+Status AddLeftOut(work::Workspace& workspace, const std::string& source, json& notes) {
   WEIRHOUSE_TRY(const auto table, workspace.FindTable("quarantine." + source));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = {"reason"};
   options.ranges = {{"reason", "WH4006 ", "WH4015!"}};
-  WEIRHOUSE_TRY(const auto scan, table::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("left_out", rows));
@@ -146,9 +146,9 @@ Status AddLeftOut(engine::Workspace& workspace, const std::string& source, json&
 }
 
 // What the last batch of each source left to be said of its fields, and of tables that stand still.
-Result<json> FieldNotes(engine::Workspace& workspace) {
+Result<json> FieldNotes(work::Workspace& workspace) {
   json notes = json::array();
-  for (const engine::Source& source : workspace.project().sources) {
+  for (const work::Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
     if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
     WEIRHOUSE_TRY_STATUS(AddLeftOut(workspace, source.name, notes));
@@ -194,7 +194,7 @@ Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
   filter.limit = kFailedRead;
   WEIRHOUSE_TRY(const auto runs, catalog.Runs(filter));
   return std::count_if(runs.begin(), runs.end(), [](const catalog::Run& run) {
-    return run.error.is_object() && run.error.value("error", "") == engine::kGivenUp;
+    return run.error.is_object() && run.error.value("error", "") == work::kGivenUp;
   });
 }
 
@@ -223,8 +223,8 @@ Result<Standing> ReadStanding(catalog::Catalog& catalog) {
 }
 
 // Files that wait are found by the plan; a project whose files would be refused still has a status.
-Status AddWaiting(engine::Workspace& workspace, json& document) {
-  const auto plan = engine::MakePlan(workspace);
+Status AddWaiting(work::Workspace& workspace, json& document) {
+  const auto plan = work::MakePlan(workspace);
   if (plan.ok()) {
     document["waiting"] = {{"objects", plan->waiting_objects},
                            {"batches", plan->waiting_batches},
@@ -240,13 +240,13 @@ Status AddWaiting(engine::Workspace& workspace, json& document) {
 }
 
 // What each gate said last; of one that is overdue, that it is.
-Result<json> GateStates(engine::Workspace& workspace,
-                        const std::vector<engine::OverdueCheck>& overdue) {
+Result<json> GateStates(work::Workspace& workspace,
+                        const std::vector<work::OverdueCheck>& overdue) {
   json gates = json::array();
   for (const gate::GateDefinition& gate : workspace.project().gates) {
     WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
     json state = last.empty() ? json() : json(last[0].state);
-    for (const engine::OverdueCheck& check : overdue) {
+    for (const work::OverdueCheck& check : overdue) {
       if (check.gate != gate.name) continue;
       state = check.warns && state != "failed" ? "warned" : "failed";
     }
@@ -258,7 +258,7 @@ Result<json> GateStates(engine::Workspace& workspace,
   return gates;
 }
 
-Result<json> MakeDocument(engine::Workspace& workspace, const Standing& standing) {
+Result<json> MakeDocument(work::Workspace& workspace, const Standing& standing) {
   catalog::Catalog& catalog = workspace.catalog();
   const Balance& balance = standing.balance;
   json document = {{"project", workspace.project().name},
@@ -271,7 +271,7 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Standing& standing
                    {"adds_up", balance.adds_up()},
                    {"quarantined", balance.quarantined},
                    {"refused_objects", balance.refused.size()},
-                   {"refused", FirstOf(balance.refused, kRefusedListed)},
+                   {"refused", FirstLine(balance.refused, kRefusedListed)},
                    {"tables", standing.tables.AsJson()},
                    {"runs", standing.runs}};
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
@@ -280,7 +280,7 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Standing& standing
   WEIRHOUSE_TRY(document["runs_given_up"], CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   document["events"] = Counts(events);
-  WEIRHOUSE_TRY(const engine::OutboxStory outbox, engine::TellOutbox(workspace));
+  WEIRHOUSE_TRY(const work::OutboxStory outbox, work::TellOutbox(workspace));
   document["deliveries"] = DeliveriesAsJson(outbox);
   if (workspace.clock_went_back()) document["clock_went_back"] = *workspace.clock_went_back();
   document["halted"] = json::array();
@@ -289,7 +289,7 @@ Result<json> MakeDocument(engine::Workspace& workspace, const Standing& standing
         {{"run", story["run"]}, {"batch", story["name"]}, {"message", story.value("message", "")}});
   }
   WEIRHOUSE_TRY(document["notes"], FieldNotes(workspace));
-  WEIRHOUSE_TRY(const auto overdue, engine::FindOverdue(workspace));
+  WEIRHOUSE_TRY(const auto overdue, work::FindOverdue(workspace));
   document["overdue"] = ToJson(overdue);
   WEIRHOUSE_TRY(document["gates"], GateStates(workspace, overdue));
   WEIRHOUSE_TRY_STATUS(AddWaiting(workspace, document));
@@ -330,7 +330,7 @@ void PrintDocument(Context& context, const json& document, const Standing& stand
   if (!quarantined.empty())
     context.Line(fmt::format("quarantine {} (wh quarantine list --by reason)", quarantined));
   if (!balance.refused.empty()) {
-    const std::vector<std::string> first = FirstOf(balance.refused, kRefusedShown);
+    const std::vector<std::string> first = FirstLine(balance.refused, kRefusedShown);
     context.Line(fmt::format(
         "refused    {} whole: {}{}",
         balance.refused.size() == 1 ? "1 object"
@@ -364,9 +364,9 @@ void PrintDocument(Context& context, const json& document, const Standing& stand
 }  // namespace
 
 Result<int> RunStatus(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(Standing standing, ReadStanding(workspace->catalog()));
-  for (const engine::Source& source : workspace->project().sources) {
+  for (const work::Source& source : workspace->project().sources) {
     WEIRHOUSE_TRY(const std::int64_t further, KeylessFurtherOn(*workspace, source.name));
     if (further > 0) standing.balance.quarantined[source.name] += further;
   }

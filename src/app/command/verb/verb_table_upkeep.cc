@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <map>
 
-#include "ground/base/text.h"
 #include "app/command/print/cell.h"
 #include "app/command/verbs.h"
-#include "work/upkeep/upkeep.h"
-#include "ground/platform/sql/sql.h"
+#include "ground/base/text.h"
 #include "ground/iceberg/read/reachable.h"
 #include "ground/iceberg/read/snapshot_change.h"
+#include "ground/platform/sql/sql.h"
+#include "work/upkeep/upkeep.h"
 
 namespace weirhouse::command {
 namespace {
@@ -28,11 +28,11 @@ Result<std::chrono::seconds> DurationOption(const Context& context, std::string_
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds(*micros));
 }
 
-Result<const table::Snapshot*> SnapshotOf(engine::Workspace& workspace,
-                                          const table::TableMetadata& table,
-                                          const std::string& text) {
+Result<const iceberg::Snapshot*> SnapshotOf(work::Workspace& workspace,
+                                            const iceberg::TableMetadata& table,
+                                            const std::string& text) {
   if (!text.empty()) {
-    WEIRHOUSE_TRY(const SnapshotId id, engine::FindTableSnapshot(workspace, table, text));
+    WEIRHOUSE_TRY(const SnapshotId id, work::FindTableSnapshot(workspace, table, text));
     return table.FindSnapshot(id);
   }
   if (table.current_snapshot() != nullptr) return table.current_snapshot();
@@ -40,32 +40,32 @@ Result<const table::Snapshot*> SnapshotOf(engine::Workspace& workspace,
       .WithError("WH7059");
 }
 
-std::string RefsOf(const table::TableMetadata& table, SnapshotId snapshot) {
+std::string RefsOf(const iceberg::TableMetadata& table, SnapshotId snapshot) {
   std::vector<std::string> names;
   for (const auto& [name, ref] : table.refs)
     if (ref.snapshot == snapshot) names.push_back(name);
   return Join(names, ", ");
 }
 
-std::string_view ContentName(table::DataFile::Content content) {
+std::string_view ContentName(iceberg::DataFile::Content content) {
   switch (content) {
-    case table::DataFile::Content::kData:
+    case iceberg::DataFile::Content::kData:
       return "data";
-    case table::DataFile::Content::kPositionDeletes:
+    case iceberg::DataFile::Content::kPositionDeletes:
       return "position deletes";
-    case table::DataFile::Content::kEqualityDeletes:
+    case iceberg::DataFile::Content::kEqualityDeletes:
       return "equality deletes";
   }
   return "unknown";
 }
 
-std::string Summary(const engine::CompactionReport& report) {
+std::string Summary(const work::CompactionReport& report) {
   if (!report.changed) return "nothing to do";
   return fmt::format("{} files → {}, delete files {} → {}, {} rows  @{}", report.files_before,
                      report.files_after, report.delete_files_before, report.delete_files_after,
                      WithThousands(report.rows), report.seq.value());
 }
-json AsJson(const std::string& table, const engine::CompactionReport& report) {
+json UpkeepJson(const std::string& table, const work::CompactionReport& report) {
   return {{"table", table},
           {"changed", report.changed},
           {"files_before", report.files_before},
@@ -76,7 +76,7 @@ json AsJson(const std::string& table, const engine::CompactionReport& report) {
           {"commit", report.changed ? json(report.seq.value()) : json()}};
 }
 
-std::string Summary(const engine::ExpiryReport& report) {
+std::string Summary(const work::ExpiryReport& report) {
   std::string text = fmt::format(
       "{} snapshots expired, {} kept; {} files released ({} bytes), {} removed from the disk",
       report.snapshots_expired, report.snapshots_kept, WithThousands(report.files_released),
@@ -85,7 +85,7 @@ std::string Summary(const engine::ExpiryReport& report) {
     text += "; spared by " + EscapeControl(Join(report.spared_by, ", "));
   return text;
 }
-json AsJson(const std::string& table, const engine::ExpiryReport& report) {
+json UpkeepJson(const std::string& table, const work::ExpiryReport& report) {
   return {{"table", table},
           {"snapshots_expired", report.snapshots_expired},
           {"snapshots_kept", report.snapshots_kept},
@@ -95,22 +95,22 @@ json AsJson(const std::string& table, const engine::ExpiryReport& report) {
           {"files_removed", report.files_removed}};
 }
 
-table::CompactionOptions SmallFiles() {
-  table::CompactionOptions options;
-  options.small_file_bytes = engine::kSmallFileBytes;
-  options.small_files_min = engine::kSmallFilesMin;
+iceberg::CompactionOptions SmallFiles() {
+  iceberg::CompactionOptions options;
+  options.small_file_bytes = work::kSmallFileBytes;
+  options.small_files_min = work::kSmallFilesMin;
   return options;
 }
 
 // Rows of `snapshot`, registered under a name for the comparison.
-Status RegisterSnapshot(engine::Workspace& workspace, storage::SqlSession& session,
-                        const table::TablePtr& table, SnapshotId snapshot,
+Status RegisterSnapshot(work::Workspace& workspace, platform::SqlSession& session,
+                        const iceberg::TablePtr& table, SnapshotId snapshot,
                         const std::string& name) {
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.snapshot = snapshot;
-  for (const table::Field& field : table->schema().fields)
-    if (!table::IsHidden(field.name)) options.columns.push_back(field.name);
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  for (const iceberg::Field& field : table->schema().fields)
+    if (!iceberg::IsHidden(field.name)) options.columns.push_back(field.name);
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   return session.Register(name, rows);
 }
@@ -118,9 +118,9 @@ Status RegisterSnapshot(engine::Workspace& workspace, storage::SqlSession& sessi
 
 Result<int> RunTableHistory(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 20, 1, 1'000'000));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
   WEIRHOUSE_TRY(const auto recorded, workspace->catalog().Snapshots(name));
   Listing listing("history", {"commit", "snapshot", "operation", "added", "deleted", "rows", "run",
                               "by", "refs", "kept"});
@@ -144,19 +144,19 @@ Result<int> RunTableHistory(Context& context) {
 }
 
 Result<int> RunTableFiles(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(const table::Snapshot* snapshot,
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(context.invocation().Word(0)));
+  WEIRHOUSE_TRY(const iceberg::Snapshot* snapshot,
                 SnapshotOf(*workspace, *table, context.invocation().at));
-  WEIRHOUSE_TRY(std::vector<table::DataFile> files,
-                table::LiveFiles(workspace->disk(), *table, *snapshot));
-  std::sort(files.begin(), files.end(), [](const table::DataFile& a, const table::DataFile& b) {
+  WEIRHOUSE_TRY(std::vector<iceberg::DataFile> files,
+                iceberg::LiveFiles(workspace->disk(), *table, *snapshot));
+  std::sort(files.begin(), files.end(), [](const iceberg::DataFile& a, const iceberg::DataFile& b) {
     return std::tie(a.data_sequence_number, a.path) < std::tie(b.data_sequence_number, b.path);
   });
   Listing listing("files", {"content", "rows", "bytes", "partition", "sequence", "path"});
-  for (const table::DataFile& file : files) {
+  for (const iceberg::DataFile& file : files) {
     listing.Add({ContentName(file.content), file.row_count, file.size_bytes,
-                 table::PartitionOf(*table, file), file.data_sequence_number, file.path});
+                 iceberg::PartitionOf(*table, file), file.data_sequence_number, file.path});
     listing.Detail("added_by_snapshot", file.added_by.value());
   }
   context.Print(listing);
@@ -165,15 +165,15 @@ Result<int> RunTableFiles(Context& context) {
 
 Result<int> RunTableDiff(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 20, 0, 1'000'000));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(const table::Snapshot* from,
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(context.invocation().Word(0)));
+  WEIRHOUSE_TRY(const iceberg::Snapshot* from,
                 SnapshotOf(*workspace, *table, context.invocation().Word(1)));
   const std::string to_text =
       context.invocation().words.size() > 2 ? context.invocation().Word(2) : std::string();
-  WEIRHOUSE_TRY(const table::Snapshot* to, SnapshotOf(*workspace, *table, to_text));
-  WEIRHOUSE_TRY(const table::SnapshotChange files,
-                table::CompareSnapshots(workspace->disk(), *table, from, *to));
+  WEIRHOUSE_TRY(const iceberg::Snapshot* to, SnapshotOf(*workspace, *table, to_text));
+  WEIRHOUSE_TRY(const iceberg::SnapshotChange files,
+                iceberg::CompareSnapshots(workspace->disk(), *table, from, *to));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
   WEIRHOUSE_TRY_STATUS(RegisterSnapshot(*workspace, *session, table, from->id, "diff.before"));
   WEIRHOUSE_TRY_STATUS(RegisterSnapshot(*workspace, *session, table, to->id, "diff.after"));
@@ -208,22 +208,21 @@ Result<int> RunTableDiff(Context& context) {
 }
 
 Result<int> RunTableCompact(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string name = context.invocation().Word(0);
-  table::CompactionOptions options = SmallFiles();
+  iceberg::CompactionOptions options = SmallFiles();
   options.all = context.invocation().Has("all");
-  WEIRHOUSE_TRY(const engine::CompactionReport report,
-                engine::CompactTable(*workspace, name, options));
+  WEIRHOUSE_TRY(const work::CompactionReport report, work::CompactTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}", EscapeControl(name), Summary(report)));
-  context.Answer(AsJson(name, report));
+  context.Answer(UpkeepJson(name, report));
   return kExitOk;
 }
 
 namespace {
-Result<engine::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
-  engine::ExpiryOptions options;
-  WEIRHOUSE_TRY(options.keep, context.IntOption("keep", table::kSnapshotsKept, 1, 1'000'000));
-  WEIRHOUSE_TRY(options.grace, DurationOption(context, "grace", engine::kReaderGrace));
+Result<work::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
+  work::ExpiryOptions options;
+  WEIRHOUSE_TRY(options.keep, context.IntOption("keep", iceberg::kSnapshotsKept, 1, 1'000'000));
+  WEIRHOUSE_TRY(options.grace, DurationOption(context, "grace", work::kReaderGrace));
   if (context.invocation().Has("older-than")) {
     WEIRHOUSE_TRY(options.older_than, DurationOption(context, "older-than", {}));
   }
@@ -233,24 +232,24 @@ Result<engine::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
 }  // namespace
 
 Result<int> RunTableExpire(Context& context) {
-  WEIRHOUSE_TRY(const engine::ExpiryOptions options, ExpiryOptionsOf(context));
-  WEIRHOUSE_TRY(engine::Workspace * workspace,
+  WEIRHOUSE_TRY(const work::ExpiryOptions options, ExpiryOptionsOf(context));
+  WEIRHOUSE_TRY(work::Workspace * workspace,
                 options.dry_run ? context.ReadingFiles() : context.Writing());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const engine::ExpiryReport report, engine::ExpireTable(*workspace, name, options));
+  WEIRHOUSE_TRY(const work::ExpiryReport report, work::ExpireTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}{}", EscapeControl(name), options.dry_run ? "would be: " : "",
                            Summary(report)));
-  context.Answer(AsJson(name, report));
+  context.Answer(UpkeepJson(name, report));
   return kExitOk;
 }
 
 Result<int> RunTableRollback(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
   WEIRHOUSE_TRY(const SnapshotId snapshot,
-                engine::FindTableSnapshot(*workspace, *table, context.invocation().Word(1)));
-  WEIRHOUSE_TRY(const CommitSeq seq, engine::RollbackTable(*workspace, name, snapshot));
+                work::FindTableSnapshot(*workspace, *table, context.invocation().Word(1)));
+  WEIRHOUSE_TRY(const CommitSeq seq, work::RollbackTable(*workspace, name, snapshot));
   context.Line(fmt::format("{}: back at snapshot {}  @{}", EscapeControl(name), snapshot.value(),
                            seq.value()));
   context.Answer({{"table", name}, {"snapshot", snapshot.value()}, {"commit", seq.value()}});
@@ -258,18 +257,18 @@ Result<int> RunTableRollback(Context& context) {
 }
 
 Result<int> RunTableTag(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string name = context.invocation().Word(0);
   const std::string tag = context.invocation().Word(1);
   std::optional<SnapshotId> snapshot;
   if (!context.invocation().Has("remove")) {
-    WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(name));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
     const std::string text =
         context.invocation().words.size() > 2 ? context.invocation().Word(2) : std::string();
-    WEIRHOUSE_TRY(const table::Snapshot* found, SnapshotOf(*workspace, *table, text));
+    WEIRHOUSE_TRY(const iceberg::Snapshot* found, SnapshotOf(*workspace, *table, text));
     snapshot = found->id;
   }
-  WEIRHOUSE_TRY(const CommitSeq seq, engine::TagTable(*workspace, name, tag, snapshot));
+  WEIRHOUSE_TRY(const CommitSeq seq, work::TagTable(*workspace, name, tag, snapshot));
   context.Line(snapshot ? fmt::format("{}: snapshot {} is \"{}\"  @{}", EscapeControl(name),
                                       snapshot->value(), EscapeControl(tag), seq.value())
                         : fmt::format("{}: \"{}\" is no name any more  @{}", EscapeControl(name),
@@ -282,10 +281,10 @@ Result<int> RunTableTag(Context& context) {
 }
 
 Result<int> RunGc(Context& context) {
-  WEIRHOUSE_TRY(engine::ExpiryOptions options, ExpiryOptionsOf(context));
+  WEIRHOUSE_TRY(work::ExpiryOptions options, ExpiryOptionsOf(context));
   WEIRHOUSE_TRY(const std::chrono::seconds orphan_age,
-                DurationOption(context, "orphan-age", engine::kOrphanAge));
-  WEIRHOUSE_TRY(engine::Workspace * workspace,
+                DurationOption(context, "orphan-age", work::kOrphanAge));
+  WEIRHOUSE_TRY(work::Workspace * workspace,
                 options.dry_run ? context.ReadingFiles() : context.Writing());
   WEIRHOUSE_TRY(const auto tables, workspace->catalog().Tables());
   json list = json::array();
@@ -296,28 +295,28 @@ Result<int> RunGc(Context& context) {
     json one;
     // Feature tables are sorted runs that their own step merges.
     if (!options.dry_run && !pointer.name.starts_with("feature.")) {
-      WEIRHOUSE_TRY(const engine::CompactionReport compacted,
-                    engine::CompactTable(*workspace, pointer.name, SmallFiles()));
+      WEIRHOUSE_TRY(const work::CompactionReport compacted,
+                    work::CompactTable(*workspace, pointer.name, SmallFiles()));
       if (compacted.changed)
         context.Line(fmt::format("{}: {}", EscapeControl(pointer.name), Summary(compacted)));
-      one = AsJson(pointer.name, compacted);
+      one = UpkeepJson(pointer.name, compacted);
     }
-    WEIRHOUSE_TRY(const engine::ExpiryReport expired,
-                  engine::ExpireTable(*workspace, pointer.name, options));
+    WEIRHOUSE_TRY(const work::ExpiryReport expired,
+                  work::ExpireTable(*workspace, pointer.name, options));
     if (expired.files_released + expired.snapshots_expired > 0)
       context.Line(fmt::format("{}: {}", EscapeControl(pointer.name), Summary(expired)));
-    one.update(AsJson(pointer.name, expired));
+    one.update(UpkeepJson(pointer.name, expired));
     list.push_back(std::move(one));
   }
-  WEIRHOUSE_TRY(const engine::SweepReport swept,
-                engine::SweepOrphans(*workspace, orphan_age, options.dry_run));
+  WEIRHOUSE_TRY(const work::SweepReport swept,
+                work::SweepOrphans(*workspace, orphan_age, options.dry_run));
   context.Line(fmt::format(
       "orphans: {} files, {} bytes; {} removed, {} too young, {} of runs that have not ended",
       WithThousands(swept.orphans), WithThousands(swept.orphan_bytes), WithThousands(swept.removed),
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
   if (swept.given_up > 0)
     context.Line(fmt::format("runs: {} given up, whose process is gone", swept.given_up));
-  const auto doubt = engine::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
+  const auto doubt = work::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
   if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},
                   {"runs_given_up", swept.given_up},

@@ -1,10 +1,10 @@
 // table list, show; names: what is there.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
-#include "ground/catalog/moment.h"
 #include "app/command/query_tables.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
+#include "ground/catalog/moment.h"
 #include "ground/iceberg/table.h"
 
 namespace weirhouse::command {
@@ -22,9 +22,9 @@ json SnapshotAsJson(const catalog::SnapshotRecord& snapshot) {
           {"run", ToString(snapshot.run)}};
 }
 
-Listing ColumnListing(const table::TableMetadata& table) {
+Listing ColumnListing(const iceberg::TableMetadata& table) {
   Listing listing("columns", {"id", "column", "type", "required"});
-  for (const table::Field& field : table.schema().fields)
+  for (const iceberg::Field& field : table.schema().fields)
     listing.Add({field.id, field.name, field.type.name, field.required});
   return listing;
 }
@@ -41,7 +41,7 @@ Listing SnapshotListing(const std::vector<catalog::SnapshotRecord>& snapshots, s
 }  // namespace
 
 Result<int> RunTableList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   catalog::Catalog& catalog = workspace->catalog();
   Listing listing("tables", {"table", "rows", "commit"});
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
@@ -63,14 +63,15 @@ Result<int> RunTableList(Context& context) {
 
 Result<int> RunTableShow(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 10, 1, 1'000'000));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace->LoadTable(name));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
   WEIRHOUSE_TRY(const auto snapshots, workspace->catalog().Snapshots(name));
   WEIRHOUSE_TRY(const auto rows, workspace->ReadTable(name));
-  WEIRHOUSE_TRY(const Digest content, table::ContentDigest(*rows));
+  WEIRHOUSE_TRY(const Digest content, iceberg::ContentDigest(*rows));
   std::vector<std::string> partitions;
-  for (const table::PartitionField& field : table->spec().fields) partitions.push_back(field.name);
+  for (const iceberg::PartitionField& field : table->spec().fields)
+    partitions.push_back(field.name);
   if (!context.wants_json()) {
     context.Line(fmt::format("{}  content {}", EscapeControl(name), content.ToHex()));
     context.Line("metadata   " + EscapeControl(table->metadata_location));
@@ -101,11 +102,11 @@ Result<int> RunNames(Context& context) {
   } else if (kind == "gate") {
     for (const gate::GateDefinition& gate : project->gates) names.push_back(gate.name);
   } else if (kind == "source") {
-    for (const engine::Source& source : project->sources) names.push_back(source.name);
+    for (const work::Source& source : project->sources) names.push_back(source.name);
   } else if (kind == "view") {
     for (const feature::FeatureView& view : project->views) names.push_back(view.id());
   } else {
-    WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+    WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
     if (kind == "table") {
       WEIRHOUSE_TRY(names, QueryTableNames(*workspace));
     } else if (kind == "run") {

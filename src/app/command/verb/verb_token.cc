@@ -1,8 +1,8 @@
 // token create, list, revoke.
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "rules/policy/token.h"
 
 namespace weirhouse::command {
@@ -21,7 +21,7 @@ Result<std::optional<std::chrono::seconds>> LifetimeOf(const Context& context) {
   return std::optional(std::chrono::seconds(*micros / 1'000'000));
 }
 
-json TimeOrNull(const std::optional<ProcessTime>& time) {
+json ExpiryOrNull(const std::optional<ProcessTime>& time) {
   return time ? json(FormatTime(*time)) : json();
 }
 
@@ -46,7 +46,7 @@ Result<int> RunTokenCreate(Context& context) {
   }
   WEIRHOUSE_TRY(wanted.role, policy::ParseRole(*invocation.Option("role")));
   WEIRHOUSE_TRY(wanted.lifetime, LifetimeOf(context));
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(
       const policy::IssuedToken issued,
       policy::IssueToken(workspace->catalog(), wanted, workspace->random(), workspace->clock()));
@@ -61,18 +61,19 @@ Result<int> RunTokenCreate(Context& context) {
                   {"name", token.who.name},
                   {"role", policy::RoleName(token.who.role)},
                   {"on", token.who.scopes},
-                  {"expires_at", TimeOrNull(token.expires_at)}});
+                  {"expires_at", ExpiryOrNull(token.expires_at)}});
   return kExitOk;
 }
 
 Result<int> RunTokenList(Context& context) {
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const std::vector<policy::Token> tokens, policy::ListTokens(workspace->catalog()));
   const ProcessTime now = workspace->clock().Now();
   Listing listing("tokens", {"id", "name", "role", "on", "state", "created_at", "expires_at"});
   for (const policy::Token& token : tokens) {
     listing.Add({token.who.id, token.who.name, policy::RoleName(token.who.role), ScopesOf(token),
-                 StateOf(token, now), FormatTime(token.created_at), TimeOrNull(token.expires_at)});
+                 StateOf(token, now), FormatTime(token.created_at),
+                 ExpiryOrNull(token.expires_at)});
     if (token.who.view) listing.Detail("run_view", ToString(*token.who.view));
     if (token.revoked_at) {
       listing.Detail("revoked_at", FormatTime(*token.revoked_at));
@@ -86,7 +87,7 @@ Result<int> RunTokenList(Context& context) {
 Result<int> RunTokenRevoke(Context& context) {
   const std::string word = context.invocation().Word(0);
   const std::string reason = context.invocation().Option("reason").value_or("");
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY_STATUS(policy::RevokeToken(workspace->catalog(), word, reason, workspace->clock()));
   context.Line(fmt::format("revoked {}: it stops working now", EscapeControl(word)));
   context.Answer({{"revoked", word}, {"reason", reason}});

@@ -2,9 +2,9 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "ground/base/text.h"
 #include "app/command/print/cell.h"
 #include "app/command/verbs.h"
+#include "ground/base/text.h"
 #include "work/lineage/rebuild_check.h"
 
 namespace weirhouse::command {
@@ -21,7 +21,7 @@ json RowAsJson(const std::shared_ptr<arrow::Table>& row) {
   return row == nullptr ? json() : RowAsJson(*row);
 }
 
-json KeyOf(const engine::TableDifference& table, const engine::RowDifference& difference) {
+json KeyOf(const work::TableDifference& table, const work::RowDifference& difference) {
   const auto& row = difference.stored != nullptr ? difference.stored : difference.rebuilt;
   json key = json::object();
   for (const std::string& column : table.key) {
@@ -39,7 +39,7 @@ std::string KeyText(const json& key) {
 }
 
 // "v: 5, rebuilt 6", of the columns that differ; or which side has the row.
-std::string DifferenceText(const engine::RowDifference& difference) {
+std::string DifferenceText(const work::RowDifference& difference) {
   if (difference.stored == nullptr) return "missing: " + Dump(RowAsJson(difference.rebuilt));
   if (difference.rebuilt == nullptr)
     return "should not be there: " + Dump(RowAsJson(difference.stored));
@@ -55,21 +55,21 @@ std::string DifferenceText(const engine::RowDifference& difference) {
   return text.empty() ? "bits differ: " + Dump(stored) : text;
 }
 
-std::string Plural(std::int64_t count, std::string_view one, std::string_view many) {
+std::string Counted(std::int64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", WithThousands(count), count == 1 ? one : many);
 }
 
-void PrintTable(Context& context, const engine::TableDifference& table) {
+void PrintTable(Context& context, const work::TableDifference& table) {
   if (table.differing == 0) {
     context.Line(fmt::format("{}  {}  same", EscapeControl(table.table),
-                             Plural(table.stored_rows, "row", "rows")));
+                             Counted(table.stored_rows, "row", "rows")));
     return;
   }
   context.Line(fmt::format("{}  {}, rebuilt {}: {}", EscapeControl(table.table),
-                           Plural(table.stored_rows, "row", "rows"),
+                           Counted(table.stored_rows, "row", "rows"),
                            WithThousands(table.rebuilt_rows),
-                           Plural(table.differing, "differs", "differ")));
-  for (const engine::RowDifference& difference : table.first) {
+                           Counted(table.differing, "differs", "differ")));
+  for (const work::RowDifference& difference : table.first) {
     context.Line(fmt::format("  {}: {}", EscapeControl(KeyText(KeyOf(table, difference))),
                              EscapeControl(DifferenceText(difference))));
   }
@@ -81,18 +81,18 @@ std::string Times(std::int64_t count) {
   return count == 0 ? "not" : count == 1 ? "once" : fmt::format("{} times", count);
 }
 
-void PrintReport(Context& context, const engine::RebuildReport& report) {
+void PrintReport(Context& context, const work::RebuildReport& report) {
   std::int64_t rows = 0;
-  for (const engine::TableDifference& table : report.tables) {
+  for (const work::TableDifference& table : report.tables) {
     PrintTable(context, table);
     rows += table.stored_rows;
   }
-  for (const engine::StateDifference& state : report.states) {
+  for (const work::StateDifference& state : report.states) {
     context.Line(fmt::format("states of {} in {}: {} {}, rebuilt {}", EscapeControl(state.source),
                              EscapeControl(state.table), state.state, WithThousands(state.counted),
                              WithThousands(state.rebuilt)));
   }
-  for (const engine::LoserDifference& loser : report.losers) {
+  for (const work::LoserDifference& loser : report.losers) {
     context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
                              EscapeControl(loser.table),
                              loser.stored.empty() ? "not there" : loser.stored,
@@ -100,31 +100,31 @@ void PrintReport(Context& context, const engine::RebuildReport& report) {
   }
   if (report.quarantine_rows > 0 && report.quarantine_differing == 0)
     context.Line(
-        fmt::format("quarantine  {}  same", Plural(report.quarantine_rows, "row", "rows")));
-  for (const engine::QuarantineDifference& row : report.quarantine) {
+        fmt::format("quarantine  {}  same", Counted(report.quarantine_rows, "row", "rows")));
+  for (const work::QuarantineDifference& row : report.quarantine) {
     const std::string place = row.ordinal ? fmt::format(" #{}", *row.ordinal) : std::string();
     context.Line(fmt::format("quarantine of {}/{}{}: {}: there {}, rebuilt {}",
                              EscapeControl(row.source), EscapeControl(row.object), place,
                              EscapeControl(row.reason), Times(row.stored), Times(row.rebuilt)));
   }
-  for (const engine::OnlineDifference& view : report.online) {
+  for (const work::OnlineDifference& view : report.online) {
     context.Line(fmt::format(
         "online {}  {}  {}", EscapeControl(view.view),
-        Plural(view.questions, "question", "questions"),
-        view.differing == 0 ? "same" : Plural(view.differing, "value differs", "values differ")));
+        Counted(view.questions, "question", "questions"),
+        view.differing == 0 ? "same" : Counted(view.differing, "value differs", "values differ")));
     for (const std::string& line : view.first) context.Line("  " + EscapeControl(line));
   }
   for (const std::string& note : report.notes) context.Say("note: " + EscapeControl(note));
   context.Line(
       fmt::format("{} of {} as of commit {}: {}",
-                  Plural(static_cast<std::int64_t>(report.tables.size()), "table", "tables"),
-                  Plural(rows, "row", "rows"), report.seq.value(),
+                  Counted(static_cast<std::int64_t>(report.tables.size()), "table", "tables"),
+                  Counted(rows, "row", "rows"), report.seq.value(),
                   report.same() ? "what a rebuild gives" : "NOT what a rebuild gives"));
 }
 
-json ToJson(const engine::TableDifference& table) {
+json RebuildJson(const work::TableDifference& table) {
   json first = json::array();
-  for (const engine::RowDifference& difference : table.first) {
+  for (const work::RowDifference& difference : table.first) {
     first.push_back({{"key", KeyOf(table, difference)},
                      {"stored", RowAsJson(difference.stored)},
                      {"rebuilt", RowAsJson(difference.rebuilt)}});
@@ -136,11 +136,11 @@ json ToJson(const engine::TableDifference& table) {
           {"first", std::move(first)}};
 }
 
-json ToJson(const engine::RebuildReport& report) {
+json RebuildJson(const work::RebuildReport& report) {
   json tables = json::array();
-  for (const engine::TableDifference& table : report.tables) tables.push_back(ToJson(table));
+  for (const work::TableDifference& table : report.tables) tables.push_back(RebuildJson(table));
   json states = json::array();
-  for (const engine::StateDifference& state : report.states) {
+  for (const work::StateDifference& state : report.states) {
     states.push_back({{"source", state.source},
                       {"table", state.table},
                       {"state", state.state},
@@ -148,14 +148,14 @@ json ToJson(const engine::RebuildReport& report) {
                       {"rebuilt", state.rebuilt}});
   }
   json losers = json::array();
-  for (const engine::LoserDifference& loser : report.losers) {
+  for (const work::LoserDifference& loser : report.losers) {
     losers.push_back({{"record", loser.record.value()},
                       {"table", loser.table},
                       {"stored", loser.stored.empty() ? json() : json(loser.stored)},
                       {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
   }
   json quarantine = json::array();
-  for (const engine::QuarantineDifference& row : report.quarantine) {
+  for (const work::QuarantineDifference& row : report.quarantine) {
     quarantine.push_back({{"source", row.source},
                           {"object", row.object},
                           {"ordinal", row.ordinal ? json(*row.ordinal) : json()},
@@ -164,7 +164,7 @@ json ToJson(const engine::RebuildReport& report) {
                           {"rebuilt", row.rebuilt}});
   }
   json online = json::array();
-  for (const engine::OnlineDifference& view : report.online) {
+  for (const work::OnlineDifference& view : report.online) {
     online.push_back({{"view", view.view},
                       {"questions", view.questions},
                       {"differing", view.differing},
@@ -191,13 +191,13 @@ Result<int> VerifyRebuild(Context& context) {
     return UsageError("--deep and --rebuild are two questions",
                       "ask `wh verify --deep`, then `wh verify --rebuild`");
   }
-  WEIRHOUSE_TRY(engine::Workspace * workspace, context.Reading());
-  engine::RebuildCheck check;
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  work::RebuildCheck check;
   check.table = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const engine::RebuildReport report,
-                engine::CheckRebuild(*workspace, check, context.progress()));
+  WEIRHOUSE_TRY(const work::RebuildReport report,
+                work::CheckRebuild(*workspace, check, context.progress()));
   if (!context.wants_json()) PrintReport(context, report);
-  context.Answer(ToJson(report));
+  context.Answer(RebuildJson(report));
   return report.same() ? kExitOk : kExitDiffers;
 }
 }  // namespace weirhouse::command

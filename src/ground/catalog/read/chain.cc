@@ -8,16 +8,16 @@
 #include "ground/catalog/read/chain_names.h"
 #include "ground/catalog/store/index_check.h"
 #include "ground/catalog/store/layout_check.h"
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
 #include "ground/catalog/store/tallied_database.h"
 #include "ground/catalog/store/tally.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 // The rows that one commit wrote and that never change, by kind. The same statements make the
 // digests in Commit and check them in VerifyChain.

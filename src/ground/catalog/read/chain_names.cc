@@ -7,8 +7,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 nlohmann::json ListOf(const nlohmann::json& record, const char* member) {
   return record.value(member, nlohmann::json::array());

@@ -19,7 +19,7 @@ class NamesCheck {
   void Follow(std::int64_t seq, const nlohmann::json& record);
   // kCorruption (WH7008) names the first row that is not as the log left it. `last` is the last
   // commit.
-  Status Check(storage::Database& db, std::int64_t last) const;
+  Status Check(platform::Database& db, std::int64_t last) const;
 
  private:
   struct Pointer {
@@ -34,9 +34,9 @@ class NamesCheck {
     friend bool operator==(const Namespace&, const Namespace&) = default;
   };
   TableSpans SpansOf(const std::string& name) const;
-  Status CheckPointers(storage::Database& db, std::int64_t last) const;
-  Status CheckNamespaces(storage::Database& db, std::int64_t last) const;
-  Status CheckSpans(storage::Database& db, std::int64_t last) const;
+  Status CheckPointers(platform::Database& db, std::int64_t last) const;
+  Status CheckNamespaces(platform::Database& db, std::int64_t last) const;
+  Status CheckSpans(platform::Database& db, std::int64_t last) const;
 
   std::map<std::string, Pointer> pointers_;
   std::map<std::string, Namespace> namespaces_;

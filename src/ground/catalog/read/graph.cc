@@ -6,7 +6,7 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::DatabaseRow;
+using platform::DatabaseRow;
 
 Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
   EdgeRecord edge;

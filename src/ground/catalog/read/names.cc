@@ -10,9 +10,9 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
-using storage::DatabaseValue;
+using platform::Database;
+using platform::DatabaseRow;
+using platform::DatabaseValue;
 
 Result<std::string> TextOfRow(const DatabaseRow& row) { return row.Text(0); }
 

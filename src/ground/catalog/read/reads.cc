@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <iterator>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
-using storage::DatabaseValue;
+using platform::Database;
+using platform::DatabaseRow;
+using platform::DatabaseValue;
 }  // namespace
 
 // ---- Arrival

@@ -4,14 +4,14 @@
 
 #include <map>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 constexpr std::string_view kRunsCounter = "runs";
 constexpr std::string_view kObjectsCounter = "objects";

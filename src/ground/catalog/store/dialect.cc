@@ -37,8 +37,8 @@ std::vector<std::pair<std::string_view, std::string_view>> NumberedColumns(std::
 }
 }  // namespace
 
-std::string MigrationFor(storage::Dialect dialect, std::string_view sql) {
-  if (dialect == storage::Dialect::kSqlite) return std::string(sql);
+std::string MigrationFor(platform::Dialect dialect, std::string_view sql) {
+  if (dialect == platform::Dialect::kSqlite) return std::string(sql);
   std::string text = Replaced(sql, " WITHOUT ROWID", "");
   text = Replaced(text, " TEXT", " TEXT COLLATE \"C\"");
   text = Replaced(text, kNumbered, "BIGINT PRIMARY KEY");

@@ -15,5 +15,5 @@ namespace weirhouse::catalog {
 //     from a sequence, whose numbers a rollback loses: commit sequences have no gaps. Writers come
 //     one after the other, so that no two take the same.
 // All other statements of the catalog are the same text for both.
-std::string MigrationFor(storage::Dialect dialect, std::string_view sql);
+std::string MigrationFor(platform::Dialect dialect, std::string_view sql);
 }  // namespace weirhouse::catalog

@@ -176,7 +176,7 @@ Status GroupWriter::Bury() {
   // is what is not seen absent for certain. It must change something, or nothing is written.
   // (PostgreSQL's log ends what was not committed by itself.)
   WEIRHOUSE_TRY_STATUS(Begin());
-  if (connection_->dialect() != storage::Dialect::kSqlite) {
+  if (connection_->dialect() != platform::Dialect::kSqlite) {
     connection_->Rollback();
     return Status::Ok();
   }

@@ -21,13 +21,13 @@ namespace weirhouse::catalog {
 struct WriteWork {
   // Writes. It may be called again when a transaction was undone for the sake of others, so it
   // begins by forgetting what it did before.
-  std::function<Status(storage::Database&)> body;
+  std::function<Status(platform::Database&)> body;
   // Whether the work took place, asked of a new connection when the end of a COMMIT is unknown.
   // Without it the failure is handed on as it is.
-  std::function<Result<bool>(storage::Database&)> took_place{};
+  std::function<Result<bool>(platform::Database&)> took_place{};
   std::string what{};  // for messages: "the commit of run r12"
   // Called after COMMIT, before anybody is told.
-  std::function<Status(storage::Database&)> after{};
+  std::function<Status(platform::Database&)> after{};
 };
 
 // Threads: any. Whoever comes while nobody writes leads: it opens a transaction, takes all that
@@ -35,9 +35,9 @@ struct WriteWork {
 // nobody and has no savepoint.
 class GroupWriter {
  public:
-  using Open = std::function<Result<std::unique_ptr<storage::Database>>()>;
+  using Open = std::function<Result<std::unique_ptr<platform::Database>>()>;
   // Asked first in each transaction: whether this process may still write.
-  using Guard = std::function<Status(storage::Database&)>;
+  using Guard = std::function<Status(platform::Database&)>;
   explicit GroupWriter(Open open, Guard guard = nullptr)
       : open_(std::move(open)), guard_(std::move(guard)) {}
 
@@ -100,7 +100,7 @@ class GroupWriter {
   std::deque<Waiting*> waiting_;  // guarded by mutex_
   bool led_ = false;              // guarded by mutex_
   // Of whoever leads; absent after a COMMIT whose end is unknown.
-  std::unique_ptr<storage::Database> connection_;
+  std::unique_ptr<platform::Database> connection_;
   bool committing_ = false;  // of whoever leads: the transaction may have taken place
 };
 }  // namespace weirhouse::catalog

@@ -14,13 +14,13 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
+using platform::Database;
 
 class Writers {
  public:
   explicit Writers(const std::string& path)
       : path_(path), writer_([path]() -> Result<std::unique_ptr<Database>> {
-          WEIRHOUSE_TRY(auto opened, storage::Sqlite::Open(path, /*read_only=*/false));
+          WEIRHOUSE_TRY(auto opened, platform::Sqlite::Open(path, /*read_only=*/false));
           return std::unique_ptr<Database>(std::move(opened));
         }) {
     EXPECT_OK(Write([](Database& db) { return db.Run("CREATE TABLE note (text TEXT)", {}); }));
@@ -31,9 +31,9 @@ class Writers {
   Status Write(const WriteWork& work) { return writer_.Write(work); }
   std::int64_t Notes() const {
     std::int64_t count = -1;
-    auto opened = storage::Sqlite::Open(path_, /*read_only=*/true);
+    auto opened = platform::Sqlite::Open(path_, /*read_only=*/true);
     if (!opened.ok()) return count;
-    const std::unique_ptr<storage::Sqlite> reader = std::move(opened).value();
+    const std::unique_ptr<platform::Sqlite> reader = std::move(opened).value();
     EXPECT_OK(reader->Each("SELECT count(*) FROM note", {}, [&](const auto& row) {
       count = row.Int(0);
       return Status();
@@ -105,7 +105,7 @@ TEST(GroupWriter, AConnectionThatCannotBeHadIsAnErrorOfThoseWhoWait) {
   const testing::ScratchFolder folder;
   GroupWriter writer([&]() -> Result<std::unique_ptr<Database>> {
     if (++opened == 1) throw std::bad_alloc();
-    WEIRHOUSE_TRY(auto made, storage::Sqlite::Open(folder / "a.db", /*read_only=*/false));
+    WEIRHOUSE_TRY(auto made, platform::Sqlite::Open(folder / "a.db", /*read_only=*/false));
     return std::unique_ptr<Database>(std::move(made));
   });
   const WriteWork work{.body = [](Database& db) { return db.Run("CREATE TABLE t (x)", {}); }};

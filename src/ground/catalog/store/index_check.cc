@@ -11,8 +11,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 constexpr int kFaultsShown = 5;
 
@@ -179,7 +179,7 @@ Status CheckPostgres(Database& db) {
 }  // namespace
 
 Status CheckFirstIndexes(Database& db) {
-  if (db.dialect() == storage::Dialect::kSqlite) return Status::Ok();
+  if (db.dialect() == platform::Dialect::kSqlite) return Status::Ok();
   WEIRHOUSE_TRY(const std::vector<Index> indexes, Indexes(db));
   const auto first = [](const Index& index) {
     return index.table == "migration" || index.table == "setting";
@@ -193,6 +193,6 @@ Status CheckFirstIndexes(Database& db) {
 }
 
 Status CheckIndexes(Database& db) {
-  return db.dialect() == storage::Dialect::kSqlite ? CheckSqlite(db) : CheckPostgres(db);
+  return db.dialect() == platform::Dialect::kSqlite ? CheckSqlite(db) : CheckPostgres(db);
 }
 }  // namespace weirhouse::catalog

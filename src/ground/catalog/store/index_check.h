@@ -12,11 +12,11 @@ namespace weirhouse::catalog {
 //   SQLite      its integrity check of every page, table and index
 //   PostgreSQL  amcheck where that is installed; else each row is looked up through each index
 // Inside a reading transaction. Cost: reads every row and index entry.
-Status CheckIndexes(storage::Database& db);
+Status CheckIndexes(platform::Database& db);
 
 // The same, in PostgreSQL, of what is asked first when a catalog is opened: its version and its
 // settings. A row that is not found there would make it an empty catalog, or another project's,
 // which `wh init` would write over. In SQLite these tables are their own indexes. Cost: a few ms,
 // and reads these two tables.
-Status CheckFirstIndexes(storage::Database& db);
+Status CheckFirstIndexes(platform::Database& db);
 }  // namespace weirhouse::catalog

@@ -14,10 +14,10 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
-constexpr std::size_t kFaultsShown = 5;
+constexpr std::size_t kLayoutFaultsShown = 5;
 
 // (table, view, index, unique index or trigger; name) → its definition, without blanks.
 using Layout = std::map<std::pair<std::string, std::string>, std::string>;
@@ -62,7 +62,7 @@ Result<Layout> LayoutOfPostgres(Database& db) {
 
 // What the migrations make of an empty database.
 Result<Layout> OurLayout() {
-  WEIRHOUSE_TRY(const auto empty, storage::Sqlite::Open(":memory:", /*read_only=*/false));
+  WEIRHOUSE_TRY(const auto empty, platform::Sqlite::Open(":memory:", /*read_only=*/false));
   WEIRHOUSE_TRY_STATUS(Migrate(*empty, ProcessTime(), SystemRandom()));
   return LayoutOfSqlite(*empty);
 }
@@ -88,12 +88,12 @@ std::vector<std::string> Compare(const Layout& found, const Layout& ours, bool d
 }  // namespace
 
 Status CheckLayout(Database& db) {
-  const bool sqlite = db.dialect() == storage::Dialect::kSqlite;
+  const bool sqlite = db.dialect() == platform::Dialect::kSqlite;
   WEIRHOUSE_TRY(const Layout ours, OurLayout());
   WEIRHOUSE_TRY(const Layout found, sqlite ? LayoutOfSqlite(db) : LayoutOfPostgres(db));
   std::vector<std::string> faults = Compare(found, ours, /*definitions=*/sqlite);
   if (faults.empty()) return Status::Ok();
-  if (faults.size() > kFaultsShown) faults.resize(kFaultsShown);
+  if (faults.size() > kLayoutFaultsShown) faults.resize(kLayoutFaultsShown);
   return Status(Code::kCorruption,
                 fmt::format("the layout of the catalog's database was changed: {}",
                             Join(faults, "; ")))

@@ -13,5 +13,5 @@ namespace weirhouse::catalog {
 //   SQLite      every definition, but for blanks
 //   PostgreSQL  the names of tables, views and indexes, which of these are unique, and triggers
 // Inside a reading transaction. Cost: makes an empty catalog in memory.
-Status CheckLayout(storage::Database& db);
+Status CheckLayout(platform::Database& db);
 }  // namespace weirhouse::catalog

@@ -22,15 +22,15 @@ using testing::TcpProxy;
 const std::string kCommitMessage("COMMIT\0", 7);
 constexpr const char* kChildSchema = "WEIRHOUSE_TEST_SCHEMA";
 
-const char* ServerUrl() { return std::getenv("WEIRHOUSE_TEST_POSTGRES"); }
+const char* TestServerUrl() { return std::getenv("WEIRHOUSE_TEST_POSTGRES"); }
 
 class PostgresCatalog : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (ServerUrl() == nullptr) GTEST_SKIP() << "WEIRHOUSE_TEST_POSTGRES names no server";
+    if (TestServerUrl() == nullptr) GTEST_SKIP() << "WEIRHOUSE_TEST_POSTGRES names no server";
     static int count = 0;
     schema_ = fmt::format("catalog_{}_{}", getpid(), ++count);
-    const std::string url = ServerUrl();
+    const std::string url = TestServerUrl();
     const std::size_t port = url.rfind(':') + 1;
     proxy_ = std::make_unique<TcpProxy>(std::atoi(url.c_str() + port));
     through_proxy_ = url;
@@ -39,15 +39,15 @@ class PostgresCatalog : public ::testing::Test {
   void TearDown() override {
     if (proxy_ == nullptr) return;
     proxy_->Restore();
-    const auto address = storage::ParsePostgresUrl(ServerUrl(), schema_);
+    const auto address = platform::ParsePostgresUrl(TestServerUrl(), schema_);
     ASSERT_OK(address);
-    auto db = storage::Postgres::Open(*address, false);
+    auto db = platform::Postgres::Open(*address, false);
     ASSERT_OK(db);
     EXPECT_OK((*db)->Script(fmt::format("DROP SCHEMA {} CASCADE", schema_)));
   }
   // Past the proxy: what really is there.
   std::unique_ptr<Catalog> OpenDirectly(bool read_only = false) const {
-    return ValueOf(OpenPostgresCatalog(ServerUrl(), schema_, {.read_only = read_only}));
+    return ValueOf(OpenPostgresCatalog(TestServerUrl(), schema_, {.read_only = read_only}));
   }
   std::unique_ptr<Catalog> OpenThroughProxy() const {
     return ValueOf(OpenPostgresCatalog(through_proxy_, schema_));
@@ -247,7 +247,7 @@ TEST_F(PostgresCatalog, KeepsTheCatalogsOfProjectsApart) {
   const auto first = OpenDirectly();
   const auto run = ValueOf(first->PlanRun(PlanOf("day1", 10)));
   ASSERT_OK(first->Commit(FullOf(run, std::nullopt, "m1")));
-  const std::string url = std::string(ServerUrl()) + "?schema=" + schema_ + "_other";
+  const std::string url = std::string(TestServerUrl()) + "?schema=" + schema_ + "_other";
   const auto absent = OpenPostgresCatalog(url, schema_, {.create = false});
   EXPECT_EQ(absent.status().code(), Code::kNotFound);
   {
@@ -256,9 +256,9 @@ TEST_F(PostgresCatalog, KeepsTheCatalogsOfProjectsApart) {
     EXPECT_EQ(ValueOf((*second)->LastSeq()), CommitSeq(0));
     EXPECT_NE(ValueOf((*second)->Setting("project_id")), ValueOf(first->Setting("project_id")));
   }
-  const auto address = storage::ParsePostgresUrl(url, schema_);
+  const auto address = platform::ParsePostgresUrl(url, schema_);
   ASSERT_OK(address);
-  auto db = storage::Postgres::Open(*address, false);
+  auto db = platform::Postgres::Open(*address, false);
   ASSERT_OK(db);
   EXPECT_OK((*db)->Script(fmt::format("DROP SCHEMA {}_other CASCADE", schema_)));
 }
@@ -266,7 +266,7 @@ TEST_F(PostgresCatalog, KeepsTheCatalogsOfProjectsApart) {
 #ifdef WEIRHOUSE_FAILPOINTS
 // Plans and commits one run, in a process of its own that a failpoint ends.
 TEST(CrashingPostgresChild, DISABLED_CommitsOneRun) {
-  auto catalog = OpenPostgresCatalog(ServerUrl(), std::getenv(kChildSchema));
+  auto catalog = OpenPostgresCatalog(TestServerUrl(), std::getenv(kChildSchema));
   ASSERT_OK(catalog);
   const auto run = ValueOf((*catalog)->PlanRun(PlanOf("day1", 10)));
   ASSERT_OK((*catalog)->Commit(FullOf(run, std::nullopt, "m1")));

@@ -13,9 +13,9 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
-using storage::DatabaseValue;
+using platform::Database;
+using platform::DatabaseRow;
+using platform::DatabaseValue;
 using testing::ScratchFolder;
 using namespace std::chrono_literals;
 
@@ -58,7 +58,7 @@ class SlowDatabase final : public Database {
   SlowDatabase(std::unique_ptr<Database> inner, Barrier& barrier)
       : inner_(std::move(inner)), barrier_(barrier) {}
 
-  storage::Dialect dialect() const override { return inner_->dialect(); }
+  platform::Dialect dialect() const override { return inner_->dialect(); }
   Status Run(std::string_view sql, const std::vector<DatabaseValue>& parameters) override {
     return inner_->Run(sql, parameters);
   }
@@ -94,7 +94,7 @@ class ReaderPool : public ::testing::Test {
   void SetUp() override {
     const auto open = [this](bool read_only) -> Result<std::unique_ptr<Database>> {
       WEIRHOUSE_TRY(std::unique_ptr<Database> inner,
-                    storage::Sqlite::Open(scratch_ / "catalog.db", read_only));
+                    platform::Sqlite::Open(scratch_ / "catalog.db", read_only));
       if (!read_only) return inner;
       return std::unique_ptr<Database>(std::make_unique<SlowDatabase>(std::move(inner), barrier_));
     };

@@ -6,7 +6,7 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::DatabaseRow;
+using platform::DatabaseRow;
 
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("catalog holds an unreadable {}", what))

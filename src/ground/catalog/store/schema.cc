@@ -426,7 +426,7 @@ Status VersionMismatch(int found) {
       .WithHint("open it once for writing: any writing command brings it up to date");
 }
 
-Status Apply(storage::Database& db, const Migration& migration, ProcessTime now, Random& random) {
+Status Apply(platform::Database& db, const Migration& migration, ProcessTime now, Random& random) {
   WEIRHOUSE_TRY_STATUS(db.Script(MigrationFor(db.dialect(), migration.sql)));
   if (migration.version == 1) {
     const std::string project = nlohmann::json(random.Uuid4()).dump();
@@ -438,7 +438,7 @@ Status Apply(storage::Database& db, const Migration& migration, ProcessTime now,
 }
 
 // A migration writes as it likes, so the tallies are taken anew with it.
-Status ApplyAndCount(storage::Database& db, const Migration& migration, ProcessTime now,
+Status ApplyAndCount(platform::Database& db, const Migration& migration, ProcessTime now,
                      Random& random) {
   WEIRHOUSE_TRY(const auto drift, TallyDrift(db));
   WEIRHOUSE_TRY_STATUS(Apply(db, migration, now, random));
@@ -448,19 +448,19 @@ Status ApplyAndCount(storage::Database& db, const Migration& migration, ProcessT
 
 std::span<const Migration> Migrations() { return kMigrations; }
 
-Result<int> SchemaVersion(storage::Database& db) {
+Result<int> SchemaVersion(platform::Database& db) {
   WEIRHOUSE_TRY(const bool there, db.HasTable("migration"));
   if (!there) return 0;
   int version = 0;
   WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT max(version) FROM migration", {}, [&](const storage::DatabaseRow& row) {
+      db.Each("SELECT max(version) FROM migration", {}, [&](const platform::DatabaseRow& row) {
         version = static_cast<int>(row.Int(0));
         return Status::Ok();
       }));
   return version;
 }
 
-Status Migrate(storage::Database& db, ProcessTime now, Random& random) {
+Status Migrate(platform::Database& db, ProcessTime now, Random& random) {
   WEIRHOUSE_TRY(const int before, SchemaVersion(db));
   if (before > kMigrations.back().version) return VersionMismatch(before);
   for (const Migration& migration : kMigrations) {
@@ -489,7 +489,7 @@ Status Migrate(storage::Database& db, ProcessTime now, Random& random) {
   return Status::Ok();
 }
 
-Status CheckVersion(storage::Database& db) {
+Status CheckVersion(platform::Database& db) {
   WEIRHOUSE_TRY(const int version, SchemaVersion(db));
   if (version != kMigrations.back().version) return VersionMismatch(version);
   return Status::Ok();

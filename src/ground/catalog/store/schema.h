@@ -25,9 +25,9 @@ std::span<const Migration> Migrations();
 
 // Brings the database up to the newest version, each migration in one transaction; a new database
 // gets its project id. Errors: WH7083 when the file was written by a newer program.
-Status Migrate(storage::Database& db, ProcessTime now, Random& random);
+Status Migrate(platform::Database& db, ProcessTime now, Random& random);
 // The version the database stands at; 0 = empty.
-Result<int> SchemaVersion(storage::Database& db);
+Result<int> SchemaVersion(platform::Database& db);
 // Refuses a database that is older or newer than this program reads.
-Status CheckVersion(storage::Database& db);
+Status CheckVersion(platform::Database& db);
 }  // namespace weirhouse::catalog

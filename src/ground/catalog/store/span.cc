@@ -30,11 +30,11 @@ TableSpans SpansAfterRename(TableSpans spans, std::string_view new_name, std::in
   return spans;
 }
 
-Result<TableSpans> LoadSpans(storage::Database& db, std::string_view name) {
+Result<TableSpans> LoadSpans(platform::Database& db, std::string_view name) {
   TableSpans spans;
   WEIRHOUSE_TRY_STATUS(db.Each(
       "SELECT recorded_as, after_seq, until_seq FROM table_span WHERE name = ? ORDER BY number",
-      {std::string(name)}, [&](const storage::DatabaseRow& row) {
+      {std::string(name)}, [&](const platform::DatabaseRow& row) {
         spans.push_back({row.Text(0), row.Int(1), row.Int(2)});
         return Status::Ok();
       }));
@@ -42,7 +42,7 @@ Result<TableSpans> LoadSpans(storage::Database& db, std::string_view name) {
   return spans;
 }
 
-Status StoreSpans(storage::Database& db, std::string_view name, const TableSpans& spans) {
+Status StoreSpans(platform::Database& db, std::string_view name, const TableSpans& spans) {
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM table_span WHERE name = ?", {std::string(name)}));
   if (spans == SpansOfUnnamed(name)) return Status::Ok();
   std::int64_t number = 0;

@@ -36,6 +36,6 @@ TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name);
 // Of the new name. The old one keeps SpansAfterDrop.
 TableSpans SpansAfterRename(TableSpans spans, std::string_view new_name, std::int64_t seq);
 
-Result<TableSpans> LoadSpans(storage::Database& db, std::string_view name);
-Status StoreSpans(storage::Database& db, std::string_view name, const TableSpans& spans);
+Result<TableSpans> LoadSpans(platform::Database& db, std::string_view name);
+Status StoreSpans(platform::Database& db, std::string_view name, const TableSpans& spans);
 }  // namespace weirhouse::catalog

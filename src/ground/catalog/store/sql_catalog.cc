@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "ground/catalog/store/index_check.h"
 #include "ground/catalog/moment.h"
+#include "ground/catalog/store/index_check.h"
 #include "ground/catalog/store/schema.h"
 #include "ground/catalog/store/tallied_database.h"
 #include "ground/platform/db/postgres.h"
@@ -13,7 +13,7 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
+using platform::Database;
 
 Status NoCatalog(const std::string& shown) {
   return Status(Code::kNotFound, fmt::format("catalog does not exist: {}", shown))
@@ -60,7 +60,7 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
 Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path,
                                                    const CatalogOptions& options) {
   const auto open = [path](bool read_only) -> Result<std::unique_ptr<Database>> {
-    WEIRHOUSE_TRY(std::unique_ptr<Database> db, storage::Sqlite::Open(path, read_only));
+    WEIRHOUSE_TRY(std::unique_ptr<Database> db, platform::Sqlite::Open(path, read_only));
     return db;
   };
   return SqlCatalog::Open(open, path, options);
@@ -69,10 +69,10 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path,
 Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const std::string& url,
                                                      const std::string& default_schema,
                                                      const CatalogOptions& options) {
-  WEIRHOUSE_TRY(const storage::PostgresAddress address,
-                storage::ParsePostgresUrl(url, default_schema));
+  WEIRHOUSE_TRY(const platform::PostgresAddress address,
+                platform::ParsePostgresUrl(url, default_schema));
   const auto open = [address](bool read_only) {
-    return storage::Postgres::Open(address, read_only);
+    return platform::Postgres::Open(address, read_only);
   };
   return SqlCatalog::Open(open, address.shown, options);
 }

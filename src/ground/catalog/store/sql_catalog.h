@@ -25,7 +25,7 @@ namespace weirhouse::catalog {
 class SqlCatalog final : public Catalog {
  public:
   // Opens one connection; is asked again when one was lost.
-  using Opener = std::function<Result<std::unique_ptr<storage::Database>>(bool read_only)>;
+  using Opener = std::function<Result<std::unique_ptr<platform::Database>>(bool read_only)>;
   // `shown` names the database to people.
   static Result<std::unique_ptr<Catalog>> Open(Opener open, std::string shown,
                                                const CatalogOptions& options);
@@ -111,7 +111,7 @@ class SqlCatalog final : public Catalog {
   Result<EventTime> ReplayNow() override;
 
  private:
-  using Body = std::function<Status(storage::Database&)>;
+  using Body = std::function<Status(platform::Database&)>;
 
   SqlCatalog(Opener open, std::string shown, bool read_only, Clock& clock)
       : open_(std::move(open)),
@@ -119,17 +119,17 @@ class SqlCatalog final : public Catalog {
         read_only_(read_only),
         clock_(&clock),
         writer_([this] { return OpenTalliedWriter(); },
-                [this](storage::Database& db) { return CheckClaim(db); }) {
+                [this](platform::Database& db) { return CheckClaim(db); }) {
     idle_readers_.reserve(kReadersKept);  // they are handed back where nothing may be thrown
   }
 
-  Result<std::unique_ptr<storage::Database>> OpenWriter() const;
+  Result<std::unique_ptr<platform::Database>> OpenWriter() const;
   // Counts one writer more, and remembers which one this is.
   Status Claim();
   // OK while nobody has claimed after us.
-  Status CheckClaim(storage::Database& db) const;
+  Status CheckClaim(platform::Database& db) const;
   // … that keeps the tallies of what it writes; for all but migrations.
-  Result<std::unique_ptr<storage::Database>> OpenTalliedWriter() const;
+  Result<std::unique_ptr<platform::Database>> OpenTalliedWriter() const;
   // A reading connection, handed back when this goes. Waits while kReadersMax are at work.
   class Reader {
    public:
@@ -148,7 +148,7 @@ class SqlCatalog final : public Catalog {
     bool counted_ = false;
     bool at_work_ =
         false;  // what is thrown meanwhile leaves a connection that nobody else may have
-    std::unique_ptr<storage::Database> connection_;
+    std::unique_ptr<platform::Database> connection_;
   };
   // Writes `body` whole or not at all. It may be called more than once (see WriteWork).
   Status Write(const Body& body);
@@ -159,20 +159,20 @@ class SqlCatalog final : public Catalog {
   // All rows of one statement, or the first of them.
   template <typename T>
   Result<std::vector<T>> Collect(std::string_view sql,
-                                 const std::vector<storage::DatabaseValue>& parameters,
-                                 Result<T> (*of_row)(const storage::DatabaseRow&));
+                                 const std::vector<platform::DatabaseValue>& parameters,
+                                 Result<T> (*of_row)(const platform::DatabaseRow&));
   template <typename T>
   Result<std::optional<T>> FindOne(std::string_view sql,
-                                   const std::vector<storage::DatabaseValue>& parameters,
-                                   Result<T> (*of_row)(const storage::DatabaseRow&));
+                                   const std::vector<platform::DatabaseValue>& parameters,
+                                   Result<T> (*of_row)(const platform::DatabaseRow&));
   // All rows of `select`, which ends in a condition, that were recorded of `table` under whatever
   // name it had (see span.h); in `order` within each name, the oldest name first. `seq` is how the
   // commit is asked for: as "seq + 0" no index of commits is taken.
   template <typename T>
   Result<std::vector<T>> CollectRecorded(std::string_view table, std::string_view select,
-                                         const std::vector<storage::DatabaseValue>& parameters,
+                                         const std::vector<platform::DatabaseValue>& parameters,
                                          std::string_view order,
-                                         Result<T> (*of_row)(const storage::DatabaseRow&),
+                                         Result<T> (*of_row)(const platform::DatabaseRow&),
                                          std::string_view seq = "seq");
   Result<std::vector<EdgeRecord>> Edges(std::string_view sql, const NodeRef& ref);
 
@@ -186,17 +186,17 @@ class SqlCatalog final : public Catalog {
   static constexpr std::size_t kReadersKept = 4;
   std::mutex read_mutex_;
   std::condition_variable reader_back_;
-  std::vector<std::unique_ptr<storage::Database>> idle_readers_;  // guarded by read_mutex_
-  int readers_at_work_ = 0;                                       // guarded by read_mutex_
+  std::vector<std::unique_ptr<platform::Database>> idle_readers_;  // guarded by read_mutex_
+  int readers_at_work_ = 0;                                        // guarded by read_mutex_
 };
 
 template <typename T>
 Result<std::vector<T>> SqlCatalog::Collect(std::string_view sql,
-                                           const std::vector<storage::DatabaseValue>& parameters,
-                                           Result<T> (*of_row)(const storage::DatabaseRow&)) {
+                                           const std::vector<platform::DatabaseValue>& parameters,
+                                           Result<T> (*of_row)(const platform::DatabaseRow&)) {
   std::vector<T> rows;
-  WEIRHOUSE_TRY_STATUS(Read([&](storage::Database& db) {
-    return db.Each(sql, parameters, [&](const storage::DatabaseRow& row) -> Status {
+  WEIRHOUSE_TRY_STATUS(Read([&](platform::Database& db) {
+    return db.Each(sql, parameters, [&](const platform::DatabaseRow& row) -> Status {
       WEIRHOUSE_TRY(T value, of_row(row));
       rows.push_back(std::move(value));
       return Status::Ok();
@@ -207,8 +207,8 @@ Result<std::vector<T>> SqlCatalog::Collect(std::string_view sql,
 
 template <typename T>
 Result<std::optional<T>> SqlCatalog::FindOne(std::string_view sql,
-                                             const std::vector<storage::DatabaseValue>& parameters,
-                                             Result<T> (*of_row)(const storage::DatabaseRow&)) {
+                                             const std::vector<platform::DatabaseValue>& parameters,
+                                             Result<T> (*of_row)(const platform::DatabaseRow&)) {
   WEIRHOUSE_TRY(std::vector<T> rows, Collect(sql, parameters, of_row));
   if (rows.empty()) return std::optional<T>();
   return std::optional<T>(std::move(rows.front()));

@@ -6,8 +6,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::DatabaseRow;
-using storage::DatabaseValue;
+using platform::DatabaseRow;
+using platform::DatabaseValue;
 
 constexpr std::size_t kPreparedMax = 512;
 

@@ -23,16 +23,16 @@ namespace weirhouse::catalog {
 // Cost: a digest of each row written, and one more look-up by key of each row that an UPDATE or an
 // upsert replaces; at the end one small row for each table written.
 // Threads: one at a time, as any Database. Not for migrations, which are scripts.
-class TalliedDatabase final : public storage::Database {
+class TalliedDatabase final : public platform::Database {
  public:
-  explicit TalliedDatabase(std::unique_ptr<storage::Database> db) : db_(std::move(db)) {}
+  explicit TalliedDatabase(std::unique_ptr<platform::Database> db) : db_(std::move(db)) {}
 
-  storage::Dialect dialect() const override { return db_->dialect(); }
-  Status Run(std::string_view sql, const std::vector<storage::DatabaseValue>& parameters) override;
-  Status Each(std::string_view sql, const std::vector<storage::DatabaseValue>& parameters,
-              const std::function<Status(const storage::DatabaseRow&)>& visit) override;
+  platform::Dialect dialect() const override { return db_->dialect(); }
+  Status Run(std::string_view sql, const std::vector<platform::DatabaseValue>& parameters) override;
+  Status Each(std::string_view sql, const std::vector<platform::DatabaseValue>& parameters,
+              const std::function<Status(const platform::DatabaseRow&)>& visit) override;
   Status Stream(std::string_view sql,
-                const std::function<Status(const storage::DatabaseRow&)>& visit) override {
+                const std::function<Status(const platform::DatabaseRow&)>& visit) override {
     return db_->Stream(sql, visit);
   }
   Status Script(std::string_view sql) override { return db_->Script(sql); }
@@ -64,13 +64,13 @@ class TalliedDatabase final : public storage::Database {
   Result<const Prepared*> Prepare(std::string_view sql);
   Result<const TallyColumns*> ColumnsOf(const std::string& table);
   Result<std::vector<Digest>> RowsBefore(const Prepared& write,
-                                         const std::vector<storage::DatabaseValue>& parameters);
-  Status Write(const Prepared& write, const std::vector<storage::DatabaseValue>& parameters,
-               const std::function<Status(const storage::DatabaseRow&)>* visit);
+                                         const std::vector<platform::DatabaseValue>& parameters);
+  Status Write(const Prepared& write, const std::vector<platform::DatabaseValue>& parameters,
+               const std::function<Status(const platform::DatabaseRow&)>* visit);
   // Adds what changed to the stored tallies. `seq`: the commit that states them, if one does.
   Status Store(std::int64_t seq);
 
-  std::unique_ptr<storage::Database> db_;
+  std::unique_ptr<platform::Database> db_;
   std::unordered_map<std::string, Prepared> prepared_;
   std::map<std::string, TallyColumns> columns_;
   Changed changed_;                  // by the open transaction, and not yet stored

@@ -7,9 +7,9 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
-using storage::Dialect;
+using platform::Database;
+using platform::DatabaseRow;
+using platform::Dialect;
 
 constexpr std::size_t kWordHexDigits = 16;
 

@@ -46,11 +46,11 @@ inline constexpr std::string_view kTallyTable = "tally";
 class TallyColumns {
  public:
   // All columns of `table`, by name.
-  static Result<TallyColumns> Of(storage::Database& db, std::string_view table);
+  static Result<TallyColumns> Of(platform::Database& db, std::string_view table);
   // "a, b, c"
   const std::string& list() const { return list_; }
   // The digest of a row whose columns begin at `first`.
-  Digest DigestOf(const storage::DatabaseRow& row, int first = 0) const;
+  Digest DigestOf(const platform::DatabaseRow& row, int first = 0) const;
 
  private:
   std::string list_;
@@ -59,23 +59,23 @@ class TallyColumns {
 };
 
 // Names of the tables that are counted: all but that of the tallies.
-Result<std::vector<std::string>> TalliedTables(storage::Database& db);
+Result<std::vector<std::string>> TalliedTables(platform::Database& db);
 // Counts the rows of `table` as they lie in it, whatever its indexes say. Inside a transaction.
-Result<Tally> TallyOf(storage::Database& db, const std::string& table);
+Result<Tally> TallyOf(platform::Database& db, const std::string& table);
 
 struct StoredTally {
   Tally tally;
   std::int64_t seq = 0;
   bool readable = true;
 };
-Result<std::map<std::string, StoredTally>> StoredTallies(storage::Database& db);
+Result<std::map<std::string, StoredTally>> StoredTallies(platform::Database& db);
 
 // Before a migration: by how much each stored tally differs from its table. None does, unless rows
 // were changed from outside.
-Result<std::map<std::string, Tally>> TallyDrift(storage::Database& db);
+Result<std::map<std::string, Tally>> TallyDrift(platform::Database& db);
 // After it: counts every table anew. What was found to differ before goes on differing, so that a
 // migration hides nothing.
-Status RetakeTallies(storage::Database& db, const std::map<std::string, Tally>& drift);
+Status RetakeTallies(platform::Database& db, const std::map<std::string, Tally>& drift);
 
 // The last statement of each tally in the chain.
 struct StatedTally {
@@ -85,6 +85,6 @@ struct StatedTally {
 // Compares every table with its tally, and those that change in commits alone with what the last
 // commit that wrote them states. kCorruption (WH7008) names the first table that differs. `last` is
 // the last commit. Inside a transaction.
-Status CheckTallies(storage::Database& db, const std::map<std::string, StatedTally>& stated,
+Status CheckTallies(platform::Database& db, const std::map<std::string, StatedTally>& stated,
                     std::int64_t last);
 }  // namespace weirhouse::catalog

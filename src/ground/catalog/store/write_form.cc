@@ -8,7 +8,7 @@
 
 namespace weirhouse::catalog {
 namespace {
-Status Unreadable(std::string_view sql, std::string_view why) {
+Status UnknownForm(std::string_view sql, std::string_view why) {
   return Status(Code::kInternal, fmt::format("statement cannot be counted: {}: \"{}\"", why, sql))
       .WithError("WH7085");
 }
@@ -75,7 +75,7 @@ std::string_view Bracketed(std::string_view sql, std::size_t from, std::size_t* 
   return rest.substr(0, close);
 }
 
-std::string WordAt(std::string_view sql, std::size_t from) {
+std::string NextWord(std::string_view sql, std::size_t from) {
   return std::string(sql.substr(from, sql.find_first_of(" (", from) - from));
 }
 
@@ -84,17 +84,17 @@ Status ReadMatches(std::string_view sql, std::size_t conflict, WriteForm& form) 
   const std::vector<std::string> columns = Listed(Bracketed(sql, 0, &end));
   const std::size_t values = FindWord(sql, "VALUES");
   if (values == std::string_view::npos || values < end) {
-    return Unreadable(sql, "ON CONFLICT DO UPDATE without VALUES");
+    return UnknownForm(sql, "ON CONFLICT DO UPDATE without VALUES");
   }
   std::size_t row_end = end;
   const std::vector<std::string> row = Listed(Bracketed(sql, values, &row_end));
   if (row.size() != columns.size() || row_end > conflict ||
       !Trim(sql.substr(row_end, conflict - row_end)).empty()) {
-    return Unreadable(sql, "ON CONFLICT DO UPDATE without one row of VALUES");
+    return UnknownForm(sql, "ON CONFLICT DO UPDATE without one row of VALUES");
   }
   for (const std::string& column : Listed(Bracketed(sql, conflict, &end))) {
     const auto found = std::find(columns.begin(), columns.end(), column);
-    if (found == columns.end()) return Unreadable(sql, "a column of ON CONFLICT is not given");
+    if (found == columns.end()) return UnknownForm(sql, "a column of ON CONFLICT is not given");
     const auto place = static_cast<std::size_t>(found - columns.begin());
     WriteForm::Match match{column, 0, {}};
     for (std::size_t i = 0; i < place; ++i) match.parameter += CountParameters(row[i]);
@@ -136,17 +136,17 @@ Result<WriteForm> FormOf(std::string_view sql) {
   }
   form.statement = body;
   if (body.starts_with(kInsert)) {
-    form.table = WordAt(body, kInsert.size());
+    form.table = NextWord(body, kInsert.size());
     WEIRHOUSE_TRY_STATUS(ReadInsert(body, form));
   } else if (body.starts_with(kUpdate)) {
-    form.table = WordAt(body, kUpdate.size());
+    form.table = NextWord(body, kUpdate.size());
     ReadUpdate(body, form);
   } else if (body.starts_with(kDelete)) {
-    form.table = WordAt(body, kDelete.size());
+    form.table = NextWord(body, kDelete.size());
     form.kind = WriteForm::Kind::kDelete;
   } else if (body.starts_with("WITH ") || body.starts_with("REPLACE ") ||
              body.starts_with("INSERT ") || body.starts_with("MERGE ")) {
-    return Unreadable(sql, "another form of writing");
+    return UnknownForm(sql, "another form of writing");
   }
   return form;
 }

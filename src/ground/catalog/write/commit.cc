@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 // The run as messages name it: before a commit that plans it, it has no id.
 std::string RunOf(const CommitRequest& request) {

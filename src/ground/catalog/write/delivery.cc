@@ -6,8 +6,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 constexpr std::string_view kDeliveryColumns = "event, target, state, tries, next_try, error";
 

@@ -3,12 +3,12 @@
 
 #include <set>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::DatabaseRow;
+using platform::DatabaseRow;
 
 class LineageWriter {
  public:

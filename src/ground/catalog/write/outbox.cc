@@ -6,8 +6,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 using SettingEntry = std::pair<std::string, nlohmann::json>;
 
 Result<SettingEntry> SettingOfRow(const DatabaseRow& row) {

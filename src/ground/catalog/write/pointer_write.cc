@@ -1,14 +1,14 @@
 // Pointers and namespaces of one commit.
 #include <fmt/format.h>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/span.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 struct Standing {
   std::string uuid;
@@ -69,7 +69,7 @@ struct NamespaceStanding {
 };
 
 Result<bool> Any(Database& db, std::string_view sql,
-                 const std::vector<storage::DatabaseValue>& values) {
+                 const std::vector<platform::DatabaseValue>& values) {
   bool any = false;
   WEIRHOUSE_TRY_STATUS(db.Each(sql, values, [&](const DatabaseRow&) {
     any = true;

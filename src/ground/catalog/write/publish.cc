@@ -6,8 +6,8 @@
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 Status WriteSnapshot(CommitContext& commit, const SnapshotRecord& snapshot) {
   return commit.db.Run(

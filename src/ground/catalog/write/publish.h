@@ -13,7 +13,7 @@ namespace weirhouse::catalog {
 
 // Where one commit stands while it is written.
 struct CommitContext {
-  storage::Database& db;
+  platform::Database& db;
   const CommitRequest& request;
   Run run;  // as it stood before
   CommitSeq seq;
@@ -23,7 +23,7 @@ struct CommitContext {
 
 // ---- runs.cc
 // The run of `plan`: new, resumed, or as it stands (see Catalog::PlanRun).
-Result<Run> PlanOne(storage::Database& db, const RunPlan& plan, ProcessTime now);
+Result<Run> PlanOne(platform::Database& db, const RunPlan& plan, ProcessTime now);
 
 // ---- pointer_write.cc
 // Namespaces, drops, renames and table changes, in the order that CommitRequest states. kConflict
@@ -31,14 +31,14 @@ Result<Run> PlanOne(storage::Database& db, const RunPlan& plan, ProcessTime now)
 Status WritePointers(CommitContext& commit);
 
 // ---- reply.cc
-Status WriteReply(storage::Database& db, const StoredReply& reply, ProcessTime now);
+Status WriteReply(platform::Database& db, const StoredReply& reply, ProcessTime now);
 
 // ---- totals.cc
-Status CountNewRun(storage::Database& db);
+Status CountNewRun(platform::Database& db);
 // What this commit adds to the totals that are kept.
 Status WriteTotals(CommitContext& commit);
 // kCorruption (WH7008): a total is not the sum of its rows.
-Status CheckTotals(storage::Database& db);
+Status CheckTotals(platform::Database& db);
 
 // ---- released.cc
 Status WriteReleased(CommitContext& commit);
@@ -47,13 +47,13 @@ Status WriteReleased(CommitContext& commit);
 // Snapshots, files, objects (which get their ids), landings.
 Status WriteTables(CommitContext& commit);
 // Forgets how often parsing an object ended the process.
-Status DropParseAttempts(storage::Database& db, const Arrival& arrival);
+Status DropParseAttempts(platform::Database& db, const Arrival& arrival);
 // Verdicts, metrics, record states, predictions, settings.
 Status WriteJudgement(CommitContext& commit);
 Status WriteEvents(CommitContext& commit);
 // Fails before anything is written if a consumer has moved or this generation is fenced off.
-Status CheckOffsets(storage::Database& db, const CommitRequest& request);
-Status WriteOffsets(storage::Database& db, const CommitRequest& request, CommitSeq seq);
+Status CheckOffsets(platform::Database& db, const CommitRequest& request);
+Status WriteOffsets(platform::Database& db, const CommitRequest& request, CommitSeq seq);
 
 // ---- lineage_write.cc
 Status WriteLineage(CommitContext& commit);
@@ -62,7 +62,7 @@ Status WriteLineage(CommitContext& commit);
 // The canonical record of a commit, built from the request and from the rows as they were written.
 Result<std::string> BuildRecord(CommitContext& commit);
 // h_0 = SHA-256(project id).
-Result<Digest> ChainStart(storage::Database& db);
+Result<Digest> ChainStart(platform::Database& db);
 // h_n = SHA-256(0x02 ‖ h_(n-1) ‖ SHA-256(record)).
 Digest ChainStep(const Digest& before, std::string_view record);
 }  // namespace weirhouse::catalog

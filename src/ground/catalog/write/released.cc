@@ -1,13 +1,13 @@
 // Files that nothing needs any more: first out of the books, later off the disk.
 #include <algorithm>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-Result<std::string> PathOfRow(const storage::DatabaseRow& row) { return row.Text(0); }
+Result<std::string> PathOfRow(const platform::DatabaseRow& row) { return row.Text(0); }
 }  // namespace
 
 Status WriteReleased(CommitContext& commit) {
@@ -35,7 +35,7 @@ Result<std::vector<std::string>> SqlCatalog::ReleasedFiles(ProcessTime before) {
 }
 
 Status SqlCatalog::MarkRemoved(const std::vector<std::string>& paths) {
-  return Write([&](storage::Database& db) {
+  return Write([&](platform::Database& db) {
     for (const std::string& path : paths) {
       WEIRHOUSE_TRY_STATUS(db.Run("UPDATE released_file SET removed = 1 WHERE path = ?", {path}));
     }

@@ -1,14 +1,14 @@
 // Replies to clients, kept for a while so that asking again is answered again.
 #include <fmt/format.h>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
+using platform::Database;
+using platform::DatabaseRow;
 
 Result<StoredReply> ReplyOfRow(const DatabaseRow& row) {
   return StoredReply{row.Text(0), row.Text(1), static_cast<int>(row.Int(2)), row.Text(3),

@@ -1,15 +1,15 @@
 // Runs: planned before they work, resumed after a crash, never minted again.
 #include <fmt/format.h>
 
-#include "ground/catalog/write/publish.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/sql_catalog.h"
+#include "ground/catalog/write/publish.h"
 
 namespace weirhouse::catalog {
 namespace {
-using storage::Database;
-using storage::DatabaseRow;
-using storage::DatabaseValue;
+using platform::Database;
+using platform::DatabaseRow;
+using platform::DatabaseValue;
 
 Result<std::optional<Run>> FindStep(Database& db, std::string_view kind, const Digest& identity) {
   std::optional<Run> found;

@@ -9,7 +9,7 @@
 #include "ground/base/digest.h"
 #include "ground/iceberg/format/inflate.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::string_view kMagic{"Obj\x01", 4};
@@ -283,4 +283,4 @@ std::string AvroWriter::Finish() {
   }
   return out;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

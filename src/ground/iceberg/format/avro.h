@@ -16,7 +16,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // One node of a writer's schema. Owned by its AvroSchema.
 struct AvroType {
@@ -138,4 +138,4 @@ class AvroWriter {
   std::int64_t open_records_ = 0;
   std::size_t open_begin_ = 0;
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

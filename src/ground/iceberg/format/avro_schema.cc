@@ -3,13 +3,13 @@
 #include "ground/iceberg/format/avro.h"
 #include "ground/iceberg/type/json_number.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr int kSchemaDepthMax = 64;
 constexpr std::size_t kSchemaNodesMax = 100'000;
 
-Status Malformed(std::string_view why) {
+Status MalformedSchema(std::string_view why) {
   return Status(Code::kCorruption, fmt::format("avro schema is malformed: {}", why))
       .WithError("WH7052");
 }
@@ -48,8 +48,8 @@ class AvroSchemaReader {
 
  private:
   Result<const AvroType*> Node(const nlohmann::json& json, const std::string& space, int depth) {
-    if (depth > kSchemaDepthMax) return Malformed("more than 64 levels");
-    if (schema_.types_.size() >= kSchemaNodesMax) return Malformed("more than 100,000 nodes");
+    if (depth > kSchemaDepthMax) return MalformedSchema("more than 64 levels");
+    if (schema_.types_.size() >= kSchemaNodesMax) return MalformedSchema("more than 100,000 nodes");
     if (json.is_string()) return Named(json.get<std::string>(), space);
     if (json.is_array()) {
       AvroType& type = schema_.types_.emplace_back();
@@ -58,10 +58,11 @@ class AvroSchemaReader {
         WEIRHOUSE_TRY(const AvroType* node, Node(branch, space, depth + 1));
         type.branches.push_back(node);
       }
-      if (type.branches.empty()) return Malformed("a union without branches");
+      if (type.branches.empty()) return MalformedSchema("a union without branches");
       return &type;
     }
-    if (!json.is_object() || !json.contains("type")) return Malformed("a node without a type");
+    if (!json.is_object() || !json.contains("type"))
+      return MalformedSchema("a node without a type");
     const nlohmann::json& kind = json["type"];
     if (!kind.is_string()) return Node(kind, space, depth + 1);
     return Object(json, kind.get<std::string>(), space, depth);
@@ -77,7 +78,7 @@ class AvroSchemaReader {
     for (const std::string& full : {space.empty() ? name : space + "." + name, name}) {
       if (const auto it = named_.find(full); it != named_.end()) return it->second;
     }
-    return Malformed(fmt::format("type \"{}\" is not defined", name));
+    return MalformedSchema(fmt::format("type \"{}\" is not defined", name));
   }
 
   Result<const AvroType*> Object(const nlohmann::json& json, const std::string& kind_name,
@@ -99,12 +100,14 @@ class AvroSchemaReader {
     }
     if (type.kind == AvroType::Kind::kFixed) {
       const auto size = json.find("size");
-      if (size == json.end() || !size->is_number_integer()) return Malformed("fixed without size");
+      if (size == json.end() || !size->is_number_integer())
+        return MalformedSchema("fixed without size");
       type.fixed_size = size->get<std::int64_t>();
-      if (type.fixed_size < 0 || type.fixed_size > 1 << 20) return Malformed("fixed of that size");
+      if (type.fixed_size < 0 || type.fixed_size > 1 << 20)
+        return MalformedSchema("fixed of that size");
     } else if (type.kind == AvroType::Kind::kArray || type.kind == AvroType::Kind::kMap) {
       const char* key = type.kind == AvroType::Kind::kArray ? "items" : "values";
-      if (!json.contains(key)) return Malformed(fmt::format("{} without {}", kind_name, key));
+      if (!json.contains(key)) return MalformedSchema(fmt::format("{} without {}", kind_name, key));
       WEIRHOUSE_TRY(const AvroType* node, Node(json[key], inner_space, depth + 1));
       type.branches.push_back(node);
     } else if (type.kind == AvroType::Kind::kRecord) {
@@ -115,9 +118,11 @@ class AvroSchemaReader {
 
   Status Fields(const nlohmann::json& json, const std::string& space, int depth, AvroType& type) {
     const auto fields = json.find("fields");
-    if (fields == json.end() || !fields->is_array()) return Malformed("a record without fields");
+    if (fields == json.end() || !fields->is_array())
+      return MalformedSchema("a record without fields");
     for (const nlohmann::json& field : *fields) {
-      if (!field.is_object() || !field.contains("type")) return Malformed("a field without type");
+      if (!field.is_object() || !field.contains("type"))
+        return MalformedSchema("a field without type");
       AvroType::Field out;
       out.name = TextOr(field, "name", "");
       out.field_id = IdOr(field, "field-id");
@@ -139,7 +144,7 @@ Result<std::shared_ptr<const AvroSchema>> AvroSchema::Parse(std::string_view jso
     WEIRHOUSE_TRY_STATUS(reader.Read(parsed));
     return std::shared_ptr<const AvroSchema>(std::move(schema));
   } catch (const nlohmann::json::exception& error) {
-    return Malformed(error.what());
+    return MalformedSchema(error.what());
   }
 }
 
@@ -150,4 +155,4 @@ const AvroValue* AvroValue::Find(int id) const {
   }
   return nullptr;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

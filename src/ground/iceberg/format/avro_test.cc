@@ -2,7 +2,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr char kSchema[] = R"({"type":"record","name":"r","fields":[
@@ -152,4 +152,4 @@ TEST(Avro, NamedTypesResolveThroughTheirNamespace) {
   EXPECT_EQ((*schema)->root().fields[2].type->branches[1]->fixed_size, 3);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -5,10 +5,10 @@
 #include <bit>
 #include <cstring>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x6439d3d1;         // bytes d1 d3 39 64
+constexpr std::uint32_t kVectorMagic = 0x6439d3d1;   // bytes d1 d3 39 64
 constexpr std::int64_t kPositionsMax = 100'000'000;  // 800 MB of positions; no file has more rows
 constexpr std::uint32_t kCookieWithoutRuns = 12346;
 constexpr std::uint32_t kCookieWithRuns = 12347;
@@ -158,7 +158,7 @@ Result<std::vector<std::int64_t>> ParseDeletionVector(std::string_view blob, con
   const std::string_view body = blob.substr(4, blob.size() - 8);
   std::uint32_t magic = 0;
   std::memcpy(&magic, body.data(), sizeof magic);
-  if (magic != kMagic) return malformed.Malformed("it does not begin with its magic number");
+  if (magic != kVectorMagic) return malformed.Malformed("it does not begin with its magic number");
   const auto checksum =
       crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
   if (checksum != BigEndian(blob.substr(blob.size() - 4))) {
@@ -166,4 +166,4 @@ Result<std::vector<std::int64_t>> ParseDeletionVector(std::string_view blob, con
   }
   return VectorReader(body.substr(4), file).Read();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -7,7 +7,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form,
                                    std::size_t bytes_max) {
@@ -51,4 +51,4 @@ std::string Deflate(std::string_view bytes, DeflateForm form) {
   deflateEnd(&stream);
   return out;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

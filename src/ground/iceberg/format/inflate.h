@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 enum class DeflateForm : std::uint8_t {
   kRaw,   // as Avro wants it
@@ -19,4 +19,4 @@ inline bool IsGzip(std::string_view bytes) { return bytes.substr(0, 2) == "\x1f\
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form, std::size_t bytes_max);
 // At the fastest level: what is written at each commit is read a few times.
 std::string Deflate(std::string_view bytes, DeflateForm form);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -14,7 +14,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // One partition field over all files of a manifest.
 struct PartitionSummary {
@@ -93,4 +93,4 @@ std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id);
 // Per field of the spec, the type of its partition value; absent where it cannot be told.
 std::vector<std::optional<Type>> PartitionTypes(const TableMetadata& metadata,
                                                 const PartitionSpec& spec);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

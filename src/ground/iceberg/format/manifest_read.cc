@@ -5,7 +5,7 @@
 #include "ground/iceberg/type/nested_type.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 Status MissingField(const std::string& path, std::string_view what, int id) {
@@ -284,4 +284,4 @@ Result<std::shared_ptr<const Manifest>> ParseManifest(std::string_view bytes,
     out.push_back(std::move(entry));
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -4,7 +4,7 @@
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 class ManifestTest : public TableTest {
@@ -20,12 +20,12 @@ class ManifestTest : public TableTest {
     file.size_bytes = 1234;
     file.split_offsets = {4, 100};
     file.sort_order_id = 1;
-    storage::ColumnStatistics& id = file.columns[1];
+    platform::ColumnStatistics& id = file.columns[1];
     id.size_bytes = 80;
     id.value_count = 10;
     id.lower_bound = BytesOfLong(1);
     id.upper_bound = BytesOfLong(9);
-    storage::ColumnStatistics& delay = file.columns[4];
+    platform::ColumnStatistics& delay = file.columns[4];
     delay.value_count = 10;
     delay.null_count = 3;
     delay.nan_count = 2;
@@ -179,4 +179,4 @@ TEST_F(ManifestTest, OddPartitionNamesAndTypesBecomeValidAvro) {
   EXPECT_EQ(manifest->entries[0].file->partition, file.partition);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

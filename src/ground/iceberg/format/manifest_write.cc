@@ -6,7 +6,7 @@
 #include "ground/iceberg/format/metadata_json.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::string_view kEntryHead =
@@ -157,7 +157,7 @@ void PutColumnMap(AvroWriter& out, const DataFile& file, Has&& has, Put&& put) {
 }
 
 void PutStatistics(AvroWriter& out, const DataFile& file) {
-  using Column = storage::ColumnStatistics;
+  using Column = platform::ColumnStatistics;
   const auto any = [](const Column&) { return true; };
   PutColumnMap(out, file, any, [&](const Column& c) { out.PutInt(c.size_bytes); });
   PutColumnMap(out, file, any, [&](const Column& c) { out.PutInt(c.value_count); });
@@ -378,4 +378,4 @@ std::string WriteManifestList(std::span<const ManifestFile> manifests, SnapshotI
   }
   return out.Finish();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -15,12 +15,12 @@
 #include "ground/base/random.h"
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "ground/platform/io/disk.h"
-#include "ground/platform/columnar/parquet.h"
-#include "ground/iceberg/type/schema.h"
 #include "ground/iceberg/format/shared_text_map.h"
+#include "ground/iceberg/type/schema.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/io/disk.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 inline constexpr int kSnapshotsKept = 100;  // metadata.json is rewritten whole at each commit
 // Of ledgers, which nobody reads as of a commit: their rows say it themselves.
@@ -90,7 +90,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name
 std::string SerializeTableMetadata(const TableMetadata& metadata);
 
 // Loads and caches metadata by location (they never change; the last 64 are kept). Threads: any.
-Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
+Result<TablePtr> LoadTable(platform::Disk& disk, const std::string& name,
                            const std::string& metadata_location);
 
 struct NewTable {
@@ -116,7 +116,7 @@ struct DataFile {
   std::vector<std::optional<std::string>> partition;  // single-value bytes, in spec order
   std::int64_t row_count = 0;
   std::int64_t size_bytes = 0;
-  std::map<int, storage::ColumnStatistics> columns;
+  std::map<int, platform::ColumnStatistics> columns;
   std::vector<std::int64_t> split_offsets;
   std::vector<int> equality_ids;
   std::optional<int> sort_order_id;
@@ -128,4 +128,6 @@ struct DataFile {
   std::int64_t file_sequence_number = 0;
   SnapshotId added_by;
 };
-}  // namespace weirhouse::table
+// Puffin files hold deletion vectors. Engines write the name of a format in either case.
+bool IsPuffin(const DataFile& file);
+}  // namespace weirhouse::iceberg

@@ -2,10 +2,10 @@
 // value in turn replaced by what a hostile or broken client may send.
 #include <filesystem>
 
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/update/metadata_update.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -122,4 +122,4 @@ TEST_F(MetadataHostileTest, NoValueInAnyMemberIsMoreThanRefused) {
   EXPECT_GT(tried, 5000);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

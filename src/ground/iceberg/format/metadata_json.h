@@ -8,11 +8,11 @@
 
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 void AppendJsonText(std::string& out, std::string_view text);  // quoted and escaped
 void AppendJsonInt(std::string& out, std::int64_t value);
 void AppendSchemaJson(std::string& out, const Schema& schema);
 // The array of fields alone: what a manifest's header holds.
 void AppendSpecFieldsJson(std::string& out, const PartitionSpec& spec);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

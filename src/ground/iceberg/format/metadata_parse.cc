@@ -1,12 +1,14 @@
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "ground/base/json_depth.h"
 #include "ground/iceberg/format/inflate.h"
-#include "ground/iceberg/type/json_number.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/type/json_number.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::size_t kMetadataBytesMax = 64u << 20;  // 6,700 snapshots take 4.6 MB
@@ -15,7 +17,7 @@ constexpr int kJsonDepthMax = 300;  // types may be nested in 64 levels of three
 
 using Json = nlohmann::json;
 
-Status Malformed(std::string_view path, std::string_view why) {
+Status MalformedMetadata(std::string_view path, std::string_view why) {
   return Status(Code::kCorruption, fmt::format("table metadata is malformed: {}: {}", path, why))
       .WithError("WH7050")
       .WithHint("the file was changed from outside, or is not an Iceberg metadata.json");
@@ -227,25 +229,31 @@ Status CheckReferences(const TableMetadata& metadata) {
   for (const Schema& schema : metadata.schemas) {
     has_schema = has_schema || schema.schema_id == metadata.current_schema_id;
   }
-  if (!has_schema) return Malformed(path, "current-schema-id names no schema");
+  if (!has_schema) return MalformedMetadata(path, "current-schema-id names no schema");
   bool has_spec = false;
   for (const PartitionSpec& spec : metadata.specs) {
     has_spec = has_spec || spec.spec_id == metadata.default_spec_id;
   }
-  if (!has_spec) return Malformed(path, "default-spec-id names no partition spec");
+  if (!has_spec) return MalformedMetadata(path, "default-spec-id names no partition spec");
   bool has_order = false;
   for (const SortOrder& order : metadata.sort_orders) {
     has_order = has_order || order.order_id == metadata.default_sort_order_id;
   }
-  if (!has_order) return Malformed(path, "default-sort-order-id names no sort order");
+  if (!has_order) return MalformedMetadata(path, "default-sort-order-id names no sort order");
   for (const auto& [name, ref] : metadata.refs) {
     if (metadata.FindSnapshot(ref.snapshot) == nullptr) {
-      return Malformed(path, fmt::format("ref \"{}\" names no snapshot", name));
+      return MalformedMetadata(path, fmt::format("ref \"{}\" names no snapshot", name));
     }
   }
   return Status::Ok();
 }
 }  // namespace
+
+bool IsPuffin(const DataFile& file) {
+  return std::ranges::equal(file.format, std::string_view("PUFFIN"), [](char a, char b) {
+    return std::toupper(static_cast<unsigned char>(a)) == b;
+  });
+}
 
 const Schema& TableMetadata::schema() const {
   for (const Schema& schema : schemas) {
@@ -292,15 +300,15 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
   if (IsGzip(json_text)) {  // "….gz.metadata.json"
     inflated = Inflate(json_text, DeflateForm::kGzip, kMetadataBytesMax);
     if (!inflated) {
-      return Malformed(metadata_location, "it does not inflate, or to more than 64 MiB");
+      return MalformedMetadata(metadata_location, "it does not inflate, or to more than 64 MiB");
     }
     json_text = *inflated;
   }
   if (json_text.size() > kMetadataBytesMax) {
-    return Malformed(metadata_location, "it is larger than 64 MiB");
+    return MalformedMetadata(metadata_location, "it is larger than 64 MiB");
   }
   if (JsonDepthOf(json_text) > kJsonDepthMax)
-    return Malformed(metadata_location, "it is nested too deep");
+    return MalformedMetadata(metadata_location, "it is nested too deep");
   try {
     const Json json = Json::parse(json_text);
     TableMetadata metadata;
@@ -337,7 +345,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
     WEIRHOUSE_TRY_STATUS(CheckReferences(metadata));
     return metadata;
   } catch (const nlohmann::json::exception& error) {
-    return Malformed(metadata_location, error.what());
+    return MalformedMetadata(metadata_location, error.what());
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

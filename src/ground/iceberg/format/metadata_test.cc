@@ -2,7 +2,7 @@
 #include "ground/iceberg/format/metadata_json.h"
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -263,4 +263,4 @@ TEST(Metadata, AHundredSnapshotsSerializeFast) {
   EXPECT_LT(each.count(), 20'000'000);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

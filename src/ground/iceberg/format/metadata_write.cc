@@ -4,7 +4,7 @@
 #include "ground/iceberg/format/metadata_json.h"
 #include "ground/iceberg/type/nested_type.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 void AppendKey(std::string& out, std::string_view key) {
@@ -283,4 +283,4 @@ std::string SerializeTableMetadata(const TableMetadata& metadata) {
   out += '}';
   return out;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

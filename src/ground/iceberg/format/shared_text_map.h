@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Reads like the map it holds. A write to a copy that others share makes the copy its own first.
 class SharedTextMap {
@@ -49,4 +49,4 @@ class SharedTextMap {
  private:
   std::shared_ptr<Map> map_;
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

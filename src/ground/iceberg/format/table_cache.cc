@@ -6,10 +6,10 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "ground/platform/io/location.h"
 #include "ground/iceberg/format/deletion_vector.h"
+#include "ground/platform/io/location.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 // Values by path, the least recently used dropped once the weights exceed a limit.
@@ -114,17 +114,14 @@ std::shared_ptr<arrow::Schema> PositionDeleteSchema() {
                         field("pos", arrow::int64(), "2147483545")});
 }
 
-bool IsPuffin(const DataFile& file) {
-  return file.format.size() == 6 && (file.format[0] == 'P' || file.format[0] == 'p') &&
-         file.content_offset.has_value();
-}
-
 // Several deletion vectors may share one file.
 std::string DeletesKey(const DataFile& file) {
-  return IsPuffin(file) ? fmt::format("{}@{}", file.path, *file.content_offset) : file.path;
+  return IsPuffin(file) && file.content_offset
+             ? fmt::format("{}@{}", file.path, *file.content_offset)
+             : file.path;
 }
 
-Result<PositionDeletes> ReadDeletionVector(storage::Disk& disk, const DataFile& file) {
+Result<PositionDeletes> ReadDeletionVector(platform::Disk& disk, const DataFile& file) {
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
   const std::int64_t size = file.content_size_bytes.value_or(-1);
   const std::int64_t offset = *file.content_offset;
@@ -142,12 +139,12 @@ Result<PositionDeletes> ReadDeletionVector(storage::Disk& disk, const DataFile& 
   return deletes;
 }
 
-Result<PositionDeletes> ReadPositionDeletes(storage::Disk& disk, const DataFile& file) {
-  if (IsPuffin(file)) return ReadDeletionVector(disk, file);
-  storage::ParquetReadOptions options;
+Result<PositionDeletes> ReadPositionDeletes(platform::Disk& disk, const DataFile& file) {
+  if (IsPuffin(file) && file.content_offset) return ReadDeletionVector(disk, file);
+  platform::ParquetReadOptions options;
   options.schema = PositionDeleteSchema();
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                storage::ReadParquet(disk, LocalPath(file.path), options));
+                platform::ReadParquet(disk, LocalPath(file.path), options));
   const auto combined = rows->CombineChunks();
   if (!combined.ok()) return MalformedDeletes(file.path, combined.status().message());
   rows = *combined;
@@ -176,9 +173,9 @@ Result<PositionDeletes> ReadPositionDeletes(storage::Disk& disk, const DataFile&
 }
 }  // namespace
 
-std::string LocalPath(std::string_view location) { return storage::CanonicalPath(location); }
+std::string LocalPath(std::string_view location) { return platform::CanonicalPath(location); }
 
-Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
+Result<TablePtr> LoadTable(platform::Disk& disk, const std::string& name,
                            const std::string& metadata_location) {
   if (TablePtr known = AllCaches().tables.Find(TableKey(name, metadata_location))) return known;
   WEIRHOUSE_TRY(const std::string json, disk.Read(LocalPath(metadata_location)));
@@ -188,7 +185,7 @@ Result<TablePtr> LoadTable(storage::Disk& disk, const std::string& name,
   return TablePtr(table);
 }
 
-Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::Disk& disk,
                                                              const std::string& path) {
   if (path.empty()) {
     return Status(Code::kInvalidInput, "a snapshot lists its manifests without a manifest list")
@@ -201,7 +198,7 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk
   return ReloadManifestList(disk, path);
 }
 
-Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::Disk& disk,
                                                                const std::string& path) {
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(path)));
   WEIRHOUSE_TRY(ManifestList list, ParseManifestList(bytes, path));
@@ -210,14 +207,14 @@ Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& di
   return shared;
 }
 
-Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
+Result<std::shared_ptr<const Manifest>> LoadManifest(platform::Disk& disk,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
   if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
   return ReloadManifest(disk, metadata, file);
 }
 
-Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
+Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::Disk& disk,
                                                        const TableMetadata& metadata,
                                                        const ManifestFile& file) {
   WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
@@ -226,7 +223,7 @@ Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
   return manifest;
 }
 
-Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Disk& disk,
                                                                    const DataFile& file) {
   const std::string key = DeletesKey(file);
   if (auto known = AllCaches().deletes.Find(key)) return known;
@@ -236,7 +233,7 @@ Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk
   return shared;
 }
 
-Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::Disk& disk,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
   if (auto known = AllCaches().equality_deletes.Find(file.path)) return known;
@@ -271,4 +268,4 @@ void ClearTableCaches() {
   AllCaches().deletes.Clear();
   AllCaches().equality_deletes.Clear();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

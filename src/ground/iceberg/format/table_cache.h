@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/platform/io/disk.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
-// A location as the disk wants it: storage::CanonicalPath.
+// A location as the disk wants it: platform::CanonicalPath.
 std::string LocalPath(std::string_view location);
 
 using ManifestList = std::vector<ManifestFile>;
@@ -25,26 +25,26 @@ using PositionDeletes = std::map<std::string, std::vector<std::int64_t>, std::le
 // Encoded keys (key_encoding.h) that one equality-delete file removes.
 using EqualityDeletes = std::unordered_set<std::string>;
 
-Result<std::shared_ptr<const ManifestList>> LoadManifestList(storage::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::Disk& disk,
                                                              const std::string& path);
-Result<std::shared_ptr<const Manifest>> LoadManifest(storage::Disk& disk,
+Result<std::shared_ptr<const Manifest>> LoadManifest(platform::Disk& disk,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file);
 // The same, read again even if cached: for files that a client has just named and could have
 // written anew after an earlier attempt was refused.
-Result<std::shared_ptr<const ManifestList>> ReloadManifestList(storage::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::Disk& disk,
                                                                const std::string& path);
-Result<std::shared_ptr<const Manifest>> ReloadManifest(storage::Disk& disk,
+Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::Disk& disk,
                                                        const TableMetadata& metadata,
                                                        const ManifestFile& file);
-Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Disk& disk,
                                                                    const DataFile& file);
 // `keys` are the columns of the file's equality ids, in that order.
-Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::Disk& disk,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 // The same past the cache: scan_read.cc.
-Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Disk& disk,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 
@@ -53,4 +53,4 @@ void KeepTable(const TablePtr& table);
 void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list);
 void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest);
 void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

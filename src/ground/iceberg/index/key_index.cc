@@ -19,13 +19,13 @@
 #include <map>
 #include <mutex>
 
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/format/manifest.h"
+#include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/read/row_digest.h"
 #include "ground/iceberg/read/scan.h"
-#include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/type/key_encoding.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kBatchEntriesMax = 20'000;  // about 3 MB
@@ -53,7 +53,7 @@ std::string ColumnsMark(const std::vector<std::string>& key,
   return std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 
-Status Malformed(const std::string& table) {
+Status MalformedEntry(const std::string& table) {
   return Status(Code::kCorruption, fmt::format("key index is malformed: table \"{}\"", table))
       .WithError("WH7063")
       .WithHint("remove the project's key index folder: it is a cache and is rebuilt");
@@ -148,10 +148,10 @@ class KeyIndexWriter {
 
   KeyIndex& index_;
   bool one_;
-  std::unique_ptr<storage::KvBatch> batch_;
+  std::unique_ptr<platform::KvBatch> batch_;
 };
 
-KeyIndex::KeyIndex(storage::KvStore& store, std::string table_name,
+KeyIndex::KeyIndex(platform::KvStore& store, std::string table_name,
                    std::vector<std::string> key_columns, std::vector<std::string> order_columns)
     : store_(store),
       table_name_(std::move(table_name)),
@@ -204,7 +204,7 @@ Status KeyIndex::LoadFiles() {
 namespace {
 // The positions of a task's file that are masked, sorted; absent where that takes more than
 // position deletes to tell.
-Result<std::optional<std::vector<std::int64_t>>> MaskOf(storage::Disk& disk,
+Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::Disk& disk,
                                                         const Scan::Task& task) {
   std::vector<std::int64_t> mask;
   for (const auto& deletes : task.deletes) {
@@ -229,7 +229,7 @@ struct FileSteps {
 };
 
 // Absent where rows came back, or equality deletes tell which rows are there.
-Result<std::optional<FileSteps>> StepsBetween(storage::Disk& disk, const Scan& before,
+Result<std::optional<FileSteps>> StepsBetween(platform::Disk& disk, const Scan& before,
                                               const Scan& after) {
   std::map<std::string_view, const Scan::Task*> old;
   for (const Scan::Task& task : before.tasks()) old[task.file.path] = &task;
@@ -259,7 +259,7 @@ Result<std::optional<FileSteps>> StepsBetween(storage::Disk& disk, const Scan& b
 }
 }  // namespace
 
-Status KeyIndex::Refresh(storage::Disk& disk, const TablePtr& table) {
+Status KeyIndex::Refresh(platform::Disk& disk, const TablePtr& table) {
   const Snapshot* main = table->current_snapshot();
   const SnapshotId wanted = main != nullptr ? main->id : SnapshotId();
   WEIRHOUSE_TRY(const std::optional<SnapshotId> stands_at, StandsAt());
@@ -272,7 +272,7 @@ Status KeyIndex::Refresh(storage::Disk& disk, const TablePtr& table) {
 }
 
 // False: it cannot be done, and the index is to be rebuilt.
-Result<bool> KeyIndex::Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from) {
+Result<bool> KeyIndex::Follow(platform::Disk& disk, const TablePtr& table, SnapshotId from) {
   const Snapshot* was = table->FindSnapshot(from);
   const Snapshot* is = table->current_snapshot();
   // Entries hold digests of the declared columns: others would give others.
@@ -344,7 +344,7 @@ Status KeyIndex::PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWrite
   return Status::Ok();
 }
 
-Status KeyIndex::Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId wanted) {
+Status KeyIndex::Rebuild(platform::Disk& disk, const TablePtr& table, SnapshotId wanted) {
   auto clear = store_.NewBatch();
   clear->DeleteRange(Key('\x00', ""), Key('\xff', ""));
   WEIRHOUSE_TRY_STATUS(store_.Write(*clear, /*sync=*/false));
@@ -371,10 +371,10 @@ Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(const std::vector<st
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!values[i]) continue;
     const std::string_view bytes = *values[i];
-    if (bytes.size() < kEntryHeadBytes) return Malformed(table_name_);
+    if (bytes.size() < kEntryHeadBytes) return MalformedEntry(table_name_);
     const auto file =
         files_->path_of.find(static_cast<std::uint32_t>(FromLittleEndian(bytes.substr(0, 4))));
-    if (file == files_->path_of.end()) return Malformed(table_name_);
+    if (file == files_->path_of.end()) return MalformedEntry(table_name_);
     KeyEntry& entry = entries[i].emplace();
     entry.position.file = file->second;
     entry.position.position = static_cast<std::int64_t>(FromLittleEndian(bytes.substr(4, 8)));
@@ -421,4 +421,4 @@ Result<std::int64_t> KeyIndex::Count() {
       }));
   return count;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -15,12 +15,12 @@
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "ground/platform/kv/kv.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/write/stage.h"
+#include "ground/platform/kv/kv.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 class KeyIndexWriter;
 
@@ -37,14 +37,14 @@ class KeyIndex {
  public:
   // `table_name` is a key space of its own inside `store`. `key_columns`, `order_columns` are the
   // table's.
-  KeyIndex(storage::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
+  KeyIndex(platform::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
            std::vector<std::string> order_columns);
 
   // Brings the index to `table`'s main snapshot: nothing to do if it stands there. From a snapshot
   // that the table still knows, by the files that differ: after a compaction, by the rows it
   // rewrote. Else a rebuild from a scan (seconds per million rows; one file's rows in memory at a
   // time).
-  Status Refresh(storage::Disk& disk, const TablePtr& table);
+  Status Refresh(platform::Disk& disk, const TablePtr& table);
   // One answer per key (encoded by EncodeKeys), in order.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
   // After the commit of `staged`, never before (not synced: a cache may lag, not lead): entries
@@ -69,14 +69,14 @@ class KeyIndex {
   Status LoadFiles();
   static ScanOptions RowsToIndex(const TableMetadata& table);
   Status PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const;
-  Result<bool> Follow(storage::Disk& disk, const TablePtr& table, SnapshotId from);
-  Status Rebuild(storage::Disk& disk, const TablePtr& table, SnapshotId wanted);
+  Result<bool> Follow(platform::Disk& disk, const TablePtr& table, SnapshotId from);
+  Status Rebuild(platform::Disk& disk, const TablePtr& table, SnapshotId wanted);
 
-  storage::KvStore& store_;
+  platform::KvStore& store_;
   std::string table_name_;
   std::vector<std::string> key_columns_;
   std::vector<std::string> order_columns_;
   std::shared_ptr<Files> files_;
 };
 
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

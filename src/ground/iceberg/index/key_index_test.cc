@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <limits>
 
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/key_encoding.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 TEST(EncodeKeys, BytesOrderAsTuplesDo) {
@@ -68,14 +68,14 @@ TEST(EncodeKeys, AMissingColumnIsNamed) {
 
 class KeyIndexTest : public TableTest {
  protected:
-  void SetUp() override { store_ = storage::KvStore::Open(scratch_ / "kv", {}).value(); }
+  void SetUp() override { store_ = platform::KvStore::Open(scratch_ / "kv", {}).value(); }
   KeyIndex Index(const std::string& name = "processed.flight") {
     return KeyIndex(*store_, name, {"id"}, {"at"});
   }
   std::vector<std::string> Keys(const std::string& json) {
     return EncodeKeys(*Rows(json), {"id"}).value();
   }
-  std::unique_ptr<storage::KvStore> store_;
+  std::unique_ptr<platform::KvStore> store_;
 };
 
 TEST_F(KeyIndexTest, ARebuildFindsEachLiveRowWhereItIs) {
@@ -229,4 +229,4 @@ TEST_F(KeyIndexTest, TablesDoNotSeeEachOther) {
   EXPECT_EQ(other.StandsAt().value(), SnapshotId());
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -11,13 +11,13 @@
 #include "ground/iceberg/type/json_number.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
 using ScalarPtr = std::shared_ptr<arrow::Scalar>;
 
-constexpr int kDepthMax = 64;
+constexpr int kColumnDepthMax = 64;
 constexpr std::string_view kNameMapping = "schema.name-mapping.default";
 
 Status NotADefault(const std::string& json, const Field& field) {
@@ -164,7 +164,7 @@ Status CollectDefaults(const std::vector<Field>& fields,
 }
 
 void CollectNames(const Json& mapping, int depth, std::map<int, std::vector<std::string>>& names) {
-  if (depth > kDepthMax) return;
+  if (depth > kColumnDepthMax) return;
   for (const Json& item : mapping) {
     if (const auto id = item.find("field-id"); id != item.end() && id->is_number_integer()) {
       names[IdOfJson(*id, "field-id")] = item.at("names").get<std::vector<std::string>>();
@@ -193,9 +193,9 @@ Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& text,
   return *scalar;
 }
 
-Result<storage::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
-                                                  const TableMetadata& table) {
-  storage::ParquetReadOptions options;
+Result<platform::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
+                                                   const TableMetadata& table) {
+  platform::ParquetReadOptions options;
   WEIRHOUSE_TRY(options.schema, wanted.ToArrow());
   WEIRHOUSE_TRY_STATUS(CollectDefaults(wanted.fields, options.defaults));
   const auto mapping = table.properties.find(std::string(kNameMapping));
@@ -210,4 +210,4 @@ Result<storage::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
   }
   return options;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "ground/base/status.h"
-#include "ground/platform/columnar/parquet.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/type/nested_type.h"
+#include "ground/platform/columnar/parquet.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // A default (spec, "JSON single-value serialization") as a value of the Arrow type of `field`. A
 // struct's default is {} or null, a list's or map's null. Errors: kCorruption (WH7050).
@@ -20,5 +20,6 @@ Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& json, 
 
 // Reads `wanted`: by field id, by the table property schema.name-mapping.default in files without
 // ids; what a file lacks has its initial default, else null.
-Result<storage::ParquetReadOptions> ReadOptionsOf(const Schema& wanted, const TableMetadata& table);
-}  // namespace weirhouse::table
+Result<platform::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
+                                                   const TableMetadata& table);
+}  // namespace weirhouse::iceberg

@@ -5,7 +5,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -205,4 +205,4 @@ TEST_F(FileColumnsTest, StatisticsOfExpiredSnapshotsGoWithThem) {
   EXPECT_EQ(staged.table->other_keys.at("statistics"), "[]");
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -4,10 +4,10 @@
 #include <arrow/ipc/writer.h>
 
 #include "ground/iceberg/format/deletion_vector.h"
-#include "ground/iceberg/python_fixture_test.h"
 #include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/python_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 Result<CommitSeq> SameNumber(std::int64_t sequence_number) { return CommitSeq(sequence_number); }
@@ -117,4 +117,4 @@ TEST_F(ForeignTableTest, ADeletionVectorMasksWhatItsWriterMeant) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -8,13 +8,10 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/type/value.h"
+#include "ground/platform/columnar/arrow_status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
-
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(Code::kInternal, fmt::format("arrow: {}", status.message()));
-}
 
 class HistoryReader {
  public:
@@ -32,7 +29,7 @@ class HistoryReader {
     bool all = true;
     arrow::Status status = commits.Reserve(rows->num_rows());
     if (status.ok()) status = keep.Reserve(rows->num_rows());
-    if (!status.ok()) return ArrowFailed(status);
+    if (!status.ok()) return platform::ArrowFailed(status);
     const auto add = [&](std::int64_t seq) {
       const bool wanted = seq > options_.after.value() && seq <= options_.up_to.value();
       all = all && wanted;
@@ -83,15 +80,15 @@ class HistoryReader {
                                                      arrow::BooleanBuilder& keep, bool all) {
     const auto values = commits.Finish();
     const auto mask = keep.Finish();
-    if (!values.ok() || !mask.ok()) return ArrowFailed(values.status() & mask.status());
+    if (!values.ok() || !mask.ok()) return platform::ArrowFailed(values.status() & mask.status());
     const auto field = arrow::field(std::string(kCommitSeqColumn), arrow::int64());
     const auto filled = std::make_shared<arrow::ChunkedArray>(*values);
     const auto with = column >= 0 ? rows->SetColumn(column, field, filled)
                                   : rows->AddColumn(rows->num_columns(), field, filled);
-    if (!with.ok()) return ArrowFailed(with.status());
+    if (!with.ok()) return platform::ArrowFailed(with.status());
     if (all) return *with;
     const auto filtered = arrow::compute::Filter(arrow::Datum(*with), arrow::Datum(*mask));
-    if (!filtered.ok()) return ArrowFailed(filtered.status());
+    if (!filtered.ok()) return platform::ArrowFailed(filtered.status());
     return filtered->table();
   }
 
@@ -102,7 +99,7 @@ class HistoryReader {
 };
 }  // namespace
 
-Result<std::shared_ptr<arrow::Table>> ReadHistory(storage::Disk& disk, TablePtr table,
+Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::Disk& disk, TablePtr table,
                                                   const HistoryOptions& options,
                                                   const CommitSeqOf& seq_of) {
   ScanOptions scan_options = options.scan;
@@ -120,7 +117,7 @@ Result<std::shared_ptr<arrow::Table>> ReadHistory(storage::Disk& disk, TablePtr 
   }
   if (!parts.empty()) {
     const auto whole = arrow::ConcatenateTables(parts);
-    if (!whole.ok()) return ArrowFailed(whole.status());
+    if (!whole.ok()) return platform::ArrowFailed(whole.status());
     return *whole;
   }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Schema> schema, scan.schema().ToArrow());
@@ -129,7 +126,7 @@ Result<std::shared_ptr<arrow::Table>> ReadHistory(storage::Disk& disk, TablePtr 
     fields.push_back(arrow::field(std::string(kCommitSeqColumn), arrow::int64()));
   }
   const auto empty = arrow::Table::MakeEmpty(arrow::schema(std::move(fields)));
-  if (!empty.ok()) return ArrowFailed(empty.status());
+  if (!empty.ok()) return platform::ArrowFailed(empty.status());
   return *empty;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

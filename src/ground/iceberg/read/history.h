@@ -8,15 +8,15 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
+#include "ground/platform/io/disk.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // The catalog's commit sequence of a table's Iceberg sequence number (catalog::Catalog::SeqOf).
 using CommitSeqOf = std::function<Result<CommitSeq>(std::int64_t sequence_number)>;
@@ -30,7 +30,7 @@ struct HistoryOptions {
   CommitSeq up_to{std::numeric_limits<std::int64_t>::max()};
   ScanOptions scan;  // `columns` and `ranges` as in a scan
 };
-Result<std::shared_ptr<arrow::Table>> ReadHistory(storage::Disk& disk, TablePtr table,
+Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::Disk& disk, TablePtr table,
                                                   const HistoryOptions& options,
                                                   const CommitSeqOf& seq_of);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -5,7 +5,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 // Statistics are carried as text: {"snapshot-id": …, "statistics-path": …}.
 void AddStatistics(const TableMetadata& table, std::set<std::string>& files) {
@@ -24,7 +24,7 @@ void AddStatistics(const TableMetadata& table, std::set<std::string>& files) {
 }
 }  // namespace
 
-Result<std::set<std::string>> ReachableFiles(storage::Disk& disk, const TableMetadata& table) {
+Result<std::set<std::string>> ReachableFiles(platform::Disk& disk, const TableMetadata& table) {
   std::set<std::string> files;
   files.insert(LocalPath(table.metadata_location));
   for (const auto& [time, location] : table.metadata_log) files.insert(LocalPath(location));
@@ -46,7 +46,7 @@ Result<std::set<std::string>> ReachableFiles(storage::Disk& disk, const TableMet
   return files;
 }
 
-Result<std::vector<DataFile>> LiveFiles(storage::Disk& disk, const TableMetadata& table,
+Result<std::vector<DataFile>> LiveFiles(platform::Disk& disk, const TableMetadata& table,
                                         const Snapshot& snapshot) {
   std::vector<DataFile> files;
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
@@ -74,4 +74,4 @@ std::string PartitionOf(const TableMetadata& table, const DataFile& file) {
   }
   return text;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -24,7 +24,7 @@
 #include <cstring>
 #include <limits>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kBlockRows = 2048;  // their bytes stay in the cache between the columns
@@ -254,4 +254,4 @@ Result<Digest> ContentDigest(const arrow::Table& rows) {
   for (const Digest& digest : digests) hash.Update(digest.view());
   return hash.Finish();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

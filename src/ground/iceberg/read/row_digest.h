@@ -11,7 +11,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // The order-free digest of a table's declared (not hidden) columns: rows as canonical bytes,
 // sorted. Equal rows give equal digests whatever the files, splits, arrival order or engine.
@@ -21,4 +21,4 @@ Result<Digest> ContentDigest(const arrow::Table& rows);
 Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const int> columns);
 // The same over the declared columns in name order: what KeyEntry::content and ContentDigest hold.
 Result<std::vector<Digest>> DeclaredDigests(const arrow::Table& rows);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -3,7 +3,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 std::string DigestOf(const std::shared_ptr<arrow::Schema>& schema, const std::string& json) {
@@ -107,4 +107,4 @@ TEST(ContentDigest, OfAYearOfFlightsTakesUnderASecond) {
   EXPECT_LT(took, std::chrono::seconds(10));  // 0.3 s here; room for sanitizers and full machines
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

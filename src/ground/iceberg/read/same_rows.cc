@@ -11,7 +11,7 @@
 #include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/read/snapshot_change.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kRowsComparedMax = 8'000'000;  // 16 bytes each, twice: 256 MB
@@ -165,7 +165,7 @@ class Reader {
 };
 }  // namespace
 
-Result<bool> HoldSameRows(storage::Disk& disk, const TableMetadata& table, const Snapshot& before,
+Result<bool> HoldSameRows(platform::Disk& disk, const TableMetadata& table, const Snapshot& before,
                           const Snapshot& after, std::int64_t bytes_max) {
   ScanOptions options;
   for (const Field& field : table.schema().fields) {
@@ -189,4 +189,4 @@ Result<bool> HoldSameRows(storage::Disk& disk, const TableMetadata& table, const
   WEIRHOUSE_TRY(const std::vector<RowMark> rows_after, reader.Marks(is, in_both));
   return rows_before == rows_after;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

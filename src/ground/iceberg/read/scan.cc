@@ -11,7 +11,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr int kFilePathId = 2147483546;
@@ -33,7 +33,7 @@ bool Below(const Type& type, const std::optional<std::string>& a,
 bool BoundsMayMatch(const DataFile& file, const Range& range) {
   const auto it = file.columns.find(range.field.id);
   if (it == file.columns.end()) return true;
-  const storage::ColumnStatistics& column = it->second;
+  const platform::ColumnStatistics& column = it->second;
   if (column.value_count > 0 && column.null_count == column.value_count) return false;
   return !Below(range.field.type, column.upper_bound, range.minimum) &&
          !Below(range.field.type, range.maximum, column.lower_bound);
@@ -139,7 +139,7 @@ Status UnknownColumn(const TableMetadata& table, const Schema& schema, const std
 // Decides which files a read must open.
 class Planner {
  public:
-  Planner(storage::Disk& disk, const TableMetadata& table, const ScanOptions& options)
+  Planner(platform::Disk& disk, const TableMetadata& table, const ScanOptions& options)
       : disk_(disk), table_(table), options_(options) {}
 
   Status ResolveRanges(const Schema& schema) {
@@ -217,7 +217,7 @@ class Planner {
     return true;
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const TableMetadata& table_;
   const ScanOptions& options_;
   std::vector<Range> ranges_;
@@ -232,7 +232,7 @@ const Schema& SchemaOf(const TableMetadata& table, const Snapshot* snapshot) {
 }
 }  // namespace
 
-Result<Scan> Scan::Plan(storage::Disk& disk, TablePtr table, const ScanOptions& options) {
+Result<Scan> Scan::Plan(platform::Disk& disk, TablePtr table, const ScanOptions& options) {
   const Snapshot* snapshot = table->current_snapshot();
   // The head of the table is read with its current schema, the past with the schema it had.
   const Schema* whole = &table->schema();
@@ -271,4 +271,4 @@ Result<Scan> Scan::Plan(storage::Disk& disk, TablePtr table, const ScanOptions& 
   scan.table_ = std::move(table);
   return scan;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

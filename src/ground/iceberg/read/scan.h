@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/platform/io/disk.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // A closed range on one column, for pruning files by partition and bounds. Rows outside it may
 // still be returned: the caller filters. Values are single-value bytes of the column's type; absent
@@ -43,7 +43,7 @@ struct ScanOptions {
 // from any.
 class Scan {
  public:
-  static Result<Scan> Plan(storage::Disk& disk, TablePtr table, const ScanOptions& options);
+  static Result<Scan> Plan(platform::Disk& disk, TablePtr table, const ScanOptions& options);
 
   struct Task {
     DataFile file;
@@ -58,7 +58,7 @@ class Scan {
   const Schema& schema() const { return schema_; }
 
  private:
-  storage::Disk* disk_ = nullptr;
+  platform::Disk* disk_ = nullptr;
   TablePtr table_;
   ScanOptions options_;
   Schema schema_;  // of the columns asked for
@@ -71,5 +71,5 @@ struct FileDeletes {
   DataFile file;
   std::int64_t deleted_rows = 0;
 };
-Result<std::vector<FileDeletes>> DeletedShares(storage::Disk& disk, TablePtr table);
-}  // namespace weirhouse::table
+Result<std::vector<FileDeletes>> DeletedShares(platform::Disk& disk, TablePtr table);
+}  // namespace weirhouse::iceberg

@@ -6,22 +6,19 @@
 
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
-#include "ground/iceberg/read/file_columns.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/metadata.h"
-#include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/read/file_columns.h"
+#include "ground/iceberg/read/scan.h"
+#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/type/value.h"
+#include "ground/platform/columnar/arrow_status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr unsigned kReadersMax = 4;
-
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(Code::kInternal, fmt::format("arrow: {}", status.message()));
-}
 
 // The field with `id` in any schema of the table: equality deletes may name dropped columns.
 Result<Field> FieldById(const TableMetadata& table, int id, const std::string& delete_path) {
@@ -60,7 +57,8 @@ class RowMask {
     arrow::BooleanBuilder builder;
     const auto status = builder.AppendValues(keep_);
     auto array = builder.Finish();
-    if (!status.ok() || !array.ok()) return ArrowFailed(status.ok() ? array.status() : status);
+    if (!status.ok() || !array.ok())
+      return platform::ArrowFailed(status.ok() ? array.status() : status);
     return *array;
   }
 
@@ -84,13 +82,13 @@ std::shared_ptr<arrow::Field> PlainField(const char* name,
   return arrow::field(name, type, /*nullable=*/false);
 }
 
-Result<std::shared_ptr<arrow::Table>> AddColumn(
+Result<std::shared_ptr<arrow::Table>> AppendColumn(
     const std::shared_ptr<arrow::Table>& rows, const char* name,
     const arrow::Result<std::shared_ptr<arrow::Array>>& column) {
-  if (!column.ok()) return ArrowFailed(column.status());
+  if (!column.ok()) return platform::ArrowFailed(column.status());
   const auto added = rows->AddColumn(rows->num_columns(), PlainField(name, (*column)->type()),
                                      std::make_shared<arrow::ChunkedArray>(*column));
-  if (!added.ok()) return ArrowFailed(added.status());
+  if (!added.ok()) return platform::ArrowFailed(added.status());
   return *added;
 }
 
@@ -104,7 +102,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> Positions(std::int64_t rows) {
 // Reads one task: the columns asked for, then those that only equality deletes need.
 class TaskReader {
  public:
-  TaskReader(storage::Disk& disk, const TableMetadata& table, const ScanOptions& options,
+  TaskReader(platform::Disk& disk, const TableMetadata& table, const ScanOptions& options,
              const Schema& schema, const Scan::Task& task)
       : disk_(disk), table_(table), options_(options), schema_(schema), task_(task) {}
 
@@ -112,9 +110,9 @@ class TaskReader {
     WEIRHOUSE_TRY_STATUS(CheckFormat(task_.file));
     Schema wanted = schema_;
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
-    WEIRHOUSE_TRY(const storage::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
+    WEIRHOUSE_TRY(const platform::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                  storage::ReadParquet(disk_, LocalPath(task_.file.path), read));
+                  platform::ReadParquet(disk_, LocalPath(task_.file.path), read));
     RowMask mask(rows->num_rows());
     WEIRHOUSE_TRY_STATUS(MaskPositions(mask));
     WEIRHOUSE_TRY_STATUS(MaskEqual(*rows, wanted, mask));
@@ -180,37 +178,37 @@ class TaskReader {
       std::vector<int> asked;
       for (int i = 0; i < count; ++i) asked.push_back(i);
       const auto selected = rows->SelectColumns(asked);
-      if (!selected.ok()) return ArrowFailed(selected.status());
+      if (!selected.ok()) return platform::ArrowFailed(selected.status());
       rows = *selected;
     }
     if (options_.with_file_position) {
-      WEIRHOUSE_TRY(rows, AddColumn(rows, "_pos", Positions(rows->num_rows())));
+      WEIRHOUSE_TRY(rows, AppendColumn(rows, "_pos", Positions(rows->num_rows())));
     }
     if (mask.any()) {
       WEIRHOUSE_TRY(const std::shared_ptr<arrow::Array> keep, mask.ToArray());
       const auto filtered = arrow::compute::Filter(arrow::Datum(rows), arrow::Datum(keep));
-      if (!filtered.ok()) return ArrowFailed(filtered.status());
+      if (!filtered.ok()) return platform::ArrowFailed(filtered.status());
       rows = filtered->table();
     }
     if (options_.with_file_position) {
       const auto file =
           arrow::MakeArrayFromScalar(arrow::StringScalar(task_.file.path), rows->num_rows());
-      if (!file.ok()) return ArrowFailed(file.status());
+      if (!file.ok()) return platform::ArrowFailed(file.status());
       const auto added = rows->AddColumn(count, PlainField("_file", arrow::utf8()),
                                          std::make_shared<arrow::ChunkedArray>(*file));
-      if (!added.ok()) return ArrowFailed(added.status());
+      if (!added.ok()) return platform::ArrowFailed(added.status());
       rows = *added;
     }
     if (options_.with_sequence_number) {
-      WEIRHOUSE_TRY(rows, AddColumn(rows, "_sequence_number",
-                                    arrow::MakeArrayFromScalar(
-                                        arrow::Int64Scalar(task_.file.data_sequence_number),
-                                        rows->num_rows())));
+      WEIRHOUSE_TRY(rows, AppendColumn(rows, "_sequence_number",
+                                       arrow::MakeArrayFromScalar(
+                                           arrow::Int64Scalar(task_.file.data_sequence_number),
+                                           rows->num_rows())));
     }
     return rows;
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const TableMetadata& table_;
   const ScanOptions& options_;
   const Schema& schema_;
@@ -218,13 +216,13 @@ class TaskReader {
 };
 }  // namespace
 
-Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(storage::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Disk& disk,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
-  storage::ParquetReadOptions read;
+  platform::ParquetReadOptions read;
   WEIRHOUSE_TRY(read.schema, keys.ToArrow());
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                storage::ReadParquet(disk, LocalPath(file.path), read));
+                platform::ReadParquet(disk, LocalPath(file.path), read));
   WEIRHOUSE_TRY(std::vector<std::string> encoded, KeysOf(*rows, 0, rows->num_columns()));
   auto deletes = std::make_shared<EqualityDeletes>();
   for (std::string& key : encoded) deletes->insert(std::move(key));
@@ -253,7 +251,7 @@ Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
   if (parts.size() == 1) return parts[0];
   if (!parts.empty()) {
     const auto whole = arrow::ConcatenateTables(parts);
-    if (!whole.ok()) return ArrowFailed(whole.status());
+    if (!whole.ok()) return platform::ArrowFailed(whole.status());
     return *whole;
   }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Schema> plain, schema_.ToArrow());
@@ -266,11 +264,11 @@ Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
     fields.push_back(PlainField("_sequence_number", arrow::int64()));
   }
   const auto empty = arrow::Table::MakeEmpty(arrow::schema(std::move(fields)));
-  if (!empty.ok()) return ArrowFailed(empty.status());
+  if (!empty.ok()) return platform::ArrowFailed(empty.status());
   return *empty;
 }
 
-Result<std::vector<FileDeletes>> DeletedShares(storage::Disk& disk, TablePtr table) {
+Result<std::vector<FileDeletes>> DeletedShares(platform::Disk& disk, TablePtr table) {
   WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, {}));
   std::vector<FileDeletes> shares;
   for (const Scan::Task& task : scan.tasks()) {
@@ -286,4 +284,4 @@ Result<std::vector<FileDeletes>> DeletedShares(storage::Disk& disk, TablePtr tab
   }
   return shares;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

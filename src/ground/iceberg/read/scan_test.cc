@@ -6,7 +6,7 @@
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -81,7 +81,7 @@ class ScanTest : public TableTest {
     DataFile file;
     file.content = DataFile::Content::kEqualityDeletes;
     file.path = fmt::format("{}/data/eq-{}.parquet", table->location, random_.Next());
-    const auto written = storage::WriteParquet(disk(), file.path, *rows).value();
+    const auto written = platform::WriteParquet(disk(), file.path, *rows).value();
     file.row_count = 1;
     file.size_bytes = written.size_bytes;
     file.partition = std::move(partition);
@@ -240,7 +240,7 @@ TEST_F(ScanTest, APositionDeleteDoesNotReachLaterFilesOrOtherPartitions) {
   DataFile deletes;
   deletes.content = DataFile::Content::kPositionDeletes;
   deletes.path = staged.table->location + "/data/foreign-deletes.parquet";
-  ASSERT_OK(storage::WriteParquet(disk(), deletes.path, *rows));
+  ASSERT_OK(platform::WriteParquet(disk(), deletes.path, *rows));
   deletes.row_count = 3;
   deletes.partition = {"EWR"};  // names a JFK file too, where it must not apply
   EXPECT_EQ(Ids(WithDeletes(staged.table, {deletes})), "2");
@@ -265,4 +265,4 @@ TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {
   EXPECT_THAT(status.message(), HasSubstr(path));
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

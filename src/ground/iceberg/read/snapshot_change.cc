@@ -10,10 +10,10 @@
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
-using Content = DataFile::Content;
+using ContentKind = DataFile::Content;
 using ListPtr = std::shared_ptr<const ManifestList>;
 
 Status Contradiction(std::string message) {
@@ -26,7 +26,6 @@ std::string UpperCase(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
-bool IsPuffin(const DataFile& file) { return UpperCase(file.format) == "PUFFIN"; }
 
 // One Puffin file holds the deletion vectors of several data files; any other file is itself.
 std::string IdentityOf(const DataFile& file) {
@@ -73,7 +72,7 @@ bool SameDescription(const DataFile& was, const DataFile& is) {
 // Live rows of one snapshot: what its lists count, less what position deletes mask.
 class RowCount {
  public:
-  RowCount(storage::Disk& disk, const TableMetadata& table, const ManifestList& list)
+  RowCount(platform::Disk& disk, const TableMetadata& table, const ManifestList& list)
       : disk_(disk), table_(table), list_(list) {}
 
   Result<std::int64_t> Count() {
@@ -117,7 +116,7 @@ class RowCount {
     }
     for (const auto& manifest : deletes) {
       for (const ManifestEntry& entry : manifest->entries) {
-        if (!entry.live() || entry.file->content != Content::kPositionDeletes) continue;
+        if (!entry.live() || entry.file->content != ContentKind::kPositionDeletes) continue;
         WEIRHOUSE_TRY_STATUS(Add(*entry.file));
       }
     }
@@ -171,7 +170,7 @@ class RowCount {
     return nullptr;
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const TableMetadata& table_;
   const ManifestList& list_;
   std::vector<std::shared_ptr<const Manifest>> data_;
@@ -180,7 +179,7 @@ class RowCount {
 
 class Comparison {
  public:
-  Comparison(storage::Disk& disk, const TableMetadata& table, const Snapshot& after,
+  Comparison(platform::Disk& disk, const TableMetadata& table, const Snapshot& after,
              const MayOpen& may_open)
       : disk_(disk), table_(table), after_(after), may_open_(may_open) {}
 
@@ -299,7 +298,7 @@ class Comparison {
 
   Status CheckEntry(const ManifestFile& manifest, const ManifestEntry& entry) const {
     const DataFile& file = *entry.file;
-    const bool is_data = file.content == Content::kData;
+    const bool is_data = file.content == ContentKind::kData;
     if (is_data != (manifest.content == ManifestFile::Content::kData)) {
       return Contradiction(
           fmt::format("a manifest of {} holds a file of {}: table \"{}\", manifest "
@@ -327,7 +326,7 @@ class Comparison {
   void Compare() {
     for (const auto& [identity, file] : new_files_) {
       const auto it = old_files_.find(identity);
-      const bool data = file->content == Content::kData;
+      const bool data = file->content == ContentKind::kData;
       if (it == old_files_.end()) {
         (data ? change_.added_data : change_.added_deletes).push_back(*file);
         continue;
@@ -339,7 +338,7 @@ class Comparison {
     }
     for (const auto& [identity, file] : old_files_) {
       if (new_files_.contains(identity)) continue;
-      (file->content == Content::kData ? change_.removed_data : change_.removed_deletes)
+      (file->content == ContentKind::kData ? change_.removed_data : change_.removed_deletes)
           .push_back(*file);
     }
     const auto by_path = [](const DataFile& a, const DataFile& b) {
@@ -368,7 +367,7 @@ class Comparison {
     return Status::Ok();
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const TableMetadata& table_;
   const Snapshot& after_;
   const MayOpen& may_open_;
@@ -380,9 +379,9 @@ class Comparison {
 };
 }  // namespace
 
-Result<SnapshotChange> CompareSnapshots(storage::Disk& disk, const TableMetadata& table,
+Result<SnapshotChange> CompareSnapshots(platform::Disk& disk, const TableMetadata& table,
                                         const Snapshot* before, const Snapshot& after,
                                         const MayOpen& may_open) {
   return Comparison(disk, table, after, may_open).Run(before);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -4,7 +4,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 class SnapshotChangeTest : public TableTest {
@@ -338,4 +338,4 @@ TEST_F(SnapshotChangeTest, ARewriteAboveTheLimitIsNotCompared) {
   EXPECT_EQ(same.status().error_code(), "WH7079");
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -5,7 +5,7 @@
 #include "ground/base/time.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -119,4 +119,4 @@ bool IsValueOf(const Type& type, const Json& json) {
   const DecimalShape shape = ShapeOf(type);
   return shape.precision > 0 && IsDecimal(text, shape);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,9 +6,9 @@
 
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Whether `json` is a value of the primitive `type` (spec, appendix D, "JSON single-value
 // serialization"): what readers of the table will parse.
 bool IsValueOf(const Type& type, const nlohmann::json& json);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

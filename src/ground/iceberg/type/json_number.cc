@@ -5,7 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 using Json = nlohmann::json;
 
@@ -27,4 +27,4 @@ int IdOfJson(const Json& value, const char* key) {
   }
   return static_cast<int>(id);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // `value`, which stands under `key` (for the message only).
 std::int64_t LongOfJson(const nlohmann::json& value, const char* key);
 // Ids of schemas, fields, specs and orders are 32 bits wide (Iceberg specification, "Table Metadata
 // Fields").
 int IdOfJson(const nlohmann::json& value, const char* key);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -18,7 +18,7 @@
 #include <cmath>
 #include <limits>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr char kNull = '\x00';
@@ -42,7 +42,7 @@ void AppendDouble(std::string& out, double value) {
   AppendBigEndian(out, negative ? ~bits : bits | (std::uint64_t{1} << 63));
 }
 
-void AppendText(std::string& out, std::string_view text) {
+void AppendKeyText(std::string& out, std::string_view text) {
   std::size_t plain = 0;
   for (std::size_t zero = text.find('\0'); zero != std::string_view::npos;
        zero = text.find('\0', plain)) {
@@ -83,7 +83,7 @@ void AppendDoubles(const arrow::Array& chunk, std::string* keys) {
 template <typename ArrayType>
 void AppendTexts(const arrow::Array& chunk, std::string* keys) {
   AppendChunk<ArrayType>(chunk, keys, [](std::string& key, const ArrayType& array, auto i) {
-    AppendText(key, array.GetView(i));
+    AppendKeyText(key, array.GetView(i));
   });
 }
 
@@ -180,4 +180,4 @@ Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
   }
   return keys;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -9,7 +9,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Appends the bytes of column cells to one string per row.
 Status AppendKeyColumn(const arrow::ChunkedArray& column, const std::string& name,
@@ -19,4 +19,4 @@ Status AppendKeyColumn(const arrow::ChunkedArray& column, const std::string& nam
 // +0.0, strings by code point).
 Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
                                             const std::vector<std::string>& columns);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,19 +6,20 @@
 #include "ground/iceberg/type/json_number.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kDepthMax = 64;
-constexpr int kJsonDepthMax = 4 * kDepthMax;  // a struct takes three levels: type, fields, field
+constexpr int kTypeDepthMax = 64;
+constexpr int kTypeJsonDepthMax =
+    4 * kTypeDepthMax;  // a struct takes three levels: type, fields, field
 constexpr std::string_view kPrimitives[] = {
     "boolean",   "int",         "long",     "float",    "double", "date",         "time",
     "timestamp", "timestamptz", "string",   "binary",   "uuid",   "timestamp_ns", "timestamptz_ns",
     "unknown",   "variant",     "geometry", "geography"};
 
-Status Malformed(std::string why) {
+Status MalformedType(std::string why) {
   return Status(Code::kCorruption, fmt::format("table schema is malformed: {}", why))
       .WithError("WH7050");
 }
@@ -38,20 +39,20 @@ Result<std::string> PrimitiveName(const std::string& name) {
   if (const int length = FixedLength(type); length > 0) return fmt::format("fixed[{}]", length);
   const bool on_the_globe = StartsWith(name, "geometry(") || StartsWith(name, "geography(");
   if (on_the_globe && name.back() == ')') return name;
-  return Malformed(fmt::format("\"{}\" is no type", name));
+  return MalformedType(fmt::format("\"{}\" is no type", name));
 }
 
 // Checked before anything copies or prints it: both go as deep as the JSON does.
 bool IsDeep(const Json& json, int depth) {
   if (!json.is_structured()) return false;
-  if (depth > kJsonDepthMax) return true;
+  if (depth > kTypeJsonDepthMax) return true;
   return std::any_of(json.begin(), json.end(),
                      [depth](const Json& item) { return IsDeep(item, depth + 1); });
 }
 
 // Spells the types inside `json` in the one way we compare by. All else stays as it is.
 Status Normalize(Json& json, int depth) {
-  if (depth > kDepthMax) return Malformed("types are nested deeper than 64 levels");
+  if (depth > kTypeDepthMax) return MalformedType("types are nested deeper than 64 levels");
   if (json.is_string()) {
     WEIRHOUSE_TRY(json, PrimitiveName(json.get<std::string>()));
     return Status::Ok();
@@ -68,7 +69,7 @@ Status Normalize(Json& json, int depth) {
     WEIRHOUSE_TRY_STATUS(Normalize(json.at("key"), depth + 1));
     return Normalize(json.at("value"), depth + 1);
   }
-  return Malformed(fmt::format("\"{}\" is no nested type", kind));
+  return MalformedType(fmt::format("\"{}\" is no nested type", kind));
 }
 
 Result<Field> InnerField(const Json& json, const char* name, bool required) {
@@ -109,7 +110,7 @@ Result<NestedType> TakeApartJson(const Json& json) {
 Result<std::string> DefaultText(const Json& field, const char* key) {
   const auto it = field.find(key);
   if (it == field.end() || it->is_null()) return std::string();
-  if (IsDeep(*it, 0)) return Malformed(fmt::format("{} is nested too deep", key));
+  if (IsDeep(*it, 0)) return MalformedType(fmt::format("{} is nested too deep", key));
   return it->dump();
 }
 
@@ -128,13 +129,13 @@ std::optional<Field> FindIn(const std::vector<Field>& fields, int id) {
 }  // namespace
 
 Result<Type> TypeOfJson(const Json& json) {
-  if (IsDeep(json, 0)) return Malformed("types are nested deeper than 64 levels");
+  if (IsDeep(json, 0)) return MalformedType("types are nested deeper than 64 levels");
   try {
     Json spelled = json;
     WEIRHOUSE_TRY_STATUS(Normalize(spelled, 0));
     return Type{spelled.is_string() ? spelled.get<std::string>() : spelled.dump()};
   } catch (const Json::exception& error) {
-    return Malformed(error.what());
+    return MalformedType(error.what());
   }
 }
 
@@ -154,7 +155,7 @@ Result<Field> FieldOfJson(const Json& json) {
     WEIRHOUSE_TRY(field.write_default, DefaultText(json, "write-default"));
     return field;
   } catch (const Json::exception& error) {
-    return Malformed(error.what());
+    return MalformedType(error.what());
   }
 }
 
@@ -162,11 +163,11 @@ Result<NestedType> TakeApart(const Type& type) {
   try {
     return TakeApartJson(Json::parse(type.name));
   } catch (const Json::exception& error) {
-    return Malformed(error.what());
+    return MalformedType(error.what());
   }
 }
 
 std::optional<Field> FindAtAnyDepth(const Schema& schema, int id) {
   return FindIn(schema.fields, id);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -9,7 +9,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // The type that a schema's "type" member names, spelled in the one way we compare by. Version 3's
 // timestamp_ns, timestamptz_ns, unknown, variant, geometry and geography are known too. Errors:
@@ -29,4 +29,4 @@ Result<NestedType> TakeApart(const Type& type);
 
 // The field with `id` at any depth.
 std::optional<Field> FindAtAnyDepth(const Schema& schema, int id);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

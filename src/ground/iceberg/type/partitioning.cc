@@ -4,7 +4,7 @@
 #include "ground/iceberg/type/schema.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr int kSpecFieldFirst = 1000;
@@ -103,4 +103,4 @@ Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressi
   }
   return spec;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

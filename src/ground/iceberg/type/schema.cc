@@ -9,7 +9,7 @@
 #include "ground/iceberg/type/nested_type.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 Status NotStorable(std::string_view type) {
@@ -20,7 +20,7 @@ Status NotStorable(std::string_view type) {
           "binary");
 }
 
-Status Malformed(std::string why) {
+Status MalformedField(std::string why) {
   return Status(Code::kCorruption, fmt::format("table schema is malformed: {}", why))
       .WithError("WH7050");
 }
@@ -34,7 +34,7 @@ bool CanPromote(const Type& from, const Type& to) {
   return a.precision > 0 && b.precision >= a.precision && a.scale == b.scale;
 }
 
-Status Refused(std::string message, std::string hint) {
+Status RefusedSchema(std::string message, std::string hint) {
   return Status(Code::kContractRefused, std::move(message))
       .WithError("WH7054")
       .WithHint(std::move(hint));
@@ -53,19 +53,19 @@ std::string WideningsOf(const Type& type) {
 // The field of the evolved schema for `now`, or why readers would break.
 Result<Field> EvolveField(const Field& now, const Field& wanted) {
   if (!CanPromote(now.type, wanted.type)) {
-    return Refused(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
-                               now.type.name, wanted.type.name),
-                   WideningsOf(now.type));
+    return RefusedSchema(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
+                                     now.type.name, wanted.type.name),
+                         WideningsOf(now.type));
   }
   if (wanted.required && !now.required) {
-    return Refused(
+    return RefusedSchema(
         fmt::format("field \"{}\" changes from optional to required", now.name),
         "old files may hold nulls there: keep it optional and check for nulls in a gate");
   }
   if (!wanted.required && now.required) {
-    return Refused(fmt::format("field \"{}\" changes from required to optional", now.name),
-                   "readers rely on it having a value: keep it required, or publish a major "
-                   "version");
+    return RefusedSchema(fmt::format("field \"{}\" changes from required to optional", now.name),
+                         "readers rely on it having a value: keep it required, or publish a major "
+                         "version");
   }
   Field evolved = wanted;
   evolved.id = now.id;
@@ -125,7 +125,7 @@ Result<Schema> Schema::FromJson(const nlohmann::json& json) {
     }
     return schema;
   } catch (const nlohmann::json::exception& error) {
-    return Malformed(error.what());
+    return MalformedField(error.what());
   }
 }
 
@@ -273,8 +273,9 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
       const std::string hint =
           "a field cannot be dropped or renamed: keep it, optional fields may stay null";
       const std::string near = DidYouMean(now.name, proposed_names);
-      return Refused(fmt::format("field \"{}\" is missing from the proposed schema", now.name),
-                     near.empty() ? hint : fmt::format("{} ({})", hint, near));
+      return RefusedSchema(
+          fmt::format("field \"{}\" is missing from the proposed schema", now.name),
+          near.empty() ? hint : fmt::format("{} ({})", hint, near));
     }
     WEIRHOUSE_TRY(Field field, EvolveField(now, *wanted));
     evolved.fields.push_back(std::move(field));
@@ -283,8 +284,8 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
   for (const Field& wanted : proposed.fields) {
     if (current.Find(wanted.name) != nullptr) continue;
     if (wanted.required) {
-      return Refused(fmt::format("new field \"{}\" is required", wanted.name),
-                     "rows written before have no value for it: declare it optional");
+      return RefusedSchema(fmt::format("new field \"{}\" is required", wanted.name),
+                           "rows written before have no value for it: declare it optional");
     }
     Field field = wanted;
     field.id = ++next_id;
@@ -292,4 +293,4 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
   }
   return evolved;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

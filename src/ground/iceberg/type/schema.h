@@ -17,7 +17,7 @@ class Schema;
 class DataType;
 }  // namespace arrow
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // A primitive type by its Iceberg name: boolean int long float double decimal(p,s) date time
 // timestamp timestamptz string uuid fixed[n] binary. A nested type (struct, list, map) has its JSON
@@ -57,7 +57,8 @@ struct Schema {
   const Field* FindById(int id) const;
   nlohmann::json ToJson() const;
   static Result<Schema> FromJson(const nlohmann::json& json);
-  // With "PARQUET:field_id" in each field's metadata, as ground/platform/columnar/parquet.h wants it.
+  // With "PARQUET:field_id" in each field's metadata, as ground/platform/columnar/parquet.h wants
+  // it.
   Result<std::shared_ptr<arrow::Schema>> ToArrow() const;
   // Ids 1, 2, … in order. timestamp[us, UTC] → timestamptz. Refuses types Iceberg v2 does not know.
   static Result<Schema> FromArrow(const arrow::Schema& schema);
@@ -101,4 +102,4 @@ struct SortOrder {
   std::vector<SortField> fields;
   friend bool operator==(const SortOrder&, const SortOrder&) = default;
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -4,7 +4,7 @@
 #include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 IndexedColumn ColumnOf(const Field& field) {
@@ -136,4 +136,4 @@ bool CanTransform(std::string_view transform, const Type& type) {
   return is_decimal || is_time || FixedLength(type) > 0 ||
          OneOf(name, {"int", "long", "date", "time", "string", "uuid", "binary"});
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

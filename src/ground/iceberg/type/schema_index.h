@@ -10,7 +10,7 @@
 #include "ground/iceberg/type/nested_type.h"
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 struct IndexedColumn {
   int id = 0;
@@ -51,4 +51,4 @@ bool SameSchema(const Schema& a, const Schema& b);
 std::string KnownTransform(std::string_view transform);
 // Whether a known transform takes columns of `type`.
 bool CanTransform(std::string_view transform, const Type& type);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -4,7 +4,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -193,4 +193,4 @@ TEST(Partitioning, RefusesWhatItCannotDo) {
   EXPECT_THAT(status.hint(), HasSubstr("origin"));
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,7 +6,7 @@
 #include "ground/base/time.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kDayMicros = 86'400'000'000;
@@ -242,4 +242,4 @@ std::string PartitionText(std::string_view transform, const Type& source,
   if (transform == "hour") return UrlEncoded(FormatTime(Clamped(ordinal) * kHourMicros));
   return UrlEncoded(*value);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

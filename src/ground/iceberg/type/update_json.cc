@@ -4,7 +4,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -213,4 +213,4 @@ std::string LowerCase(std::string_view text) {
   }
   return lower;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -16,7 +16,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 inline constexpr int kColumnIdMax = 2'147'483'447;  // above it lie the ids of metadata columns
 inline constexpr int kPartitionFieldIdMin = 1000;
@@ -93,4 +93,4 @@ Schema ReadSchema(JsonPlace& place, const nlohmann::json& json, const std::strin
                   ColumnIds ids);
 PartitionSpec ReadSpec(JsonPlace& place, const nlohmann::json& json, const std::string& path);
 SortOrder ReadSortOrder(JsonPlace& place, const nlohmann::json& json, const std::string& path);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

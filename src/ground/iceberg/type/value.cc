@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 // "name[12]" or "name(9, 2)" → the text between the brackets.
@@ -155,4 +155,4 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
   if (!x || !y || mixed) return std::nullopt;
   return Order(*x, *y);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

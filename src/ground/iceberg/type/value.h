@@ -10,7 +10,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // decimal(p,s); both 0 when `type` is no decimal.
 struct DecimalShape {
@@ -66,4 +66,4 @@ std::optional<std::int32_t> BucketHash(const Type& source, std::string_view valu
 // How a partition value shows in a path: "2013-01", "2013-01-05", "EWR" (URL-encoded), "null".
 std::string PartitionText(std::string_view transform, const Type& source,
                           const std::optional<std::string>& value);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

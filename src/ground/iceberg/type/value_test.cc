@@ -3,7 +3,7 @@
 #include "ground/base/digest.h"
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 std::string Hex(std::string_view bytes) { return ToHex(bytes); }
@@ -36,7 +36,7 @@ TEST(Value, ArrowCellsGiveTheSameBytes) {
                                 "00c3262d215e0500",
                                 "69636562657267"};
   for (int column = 0; column < 6; ++column) {
-    ASSERT_OK_AND(const std::string bytes, storage::SingleValueBytes(*rows, column, 0));
+    ASSERT_OK_AND(const std::string bytes, platform::SingleValueBytes(*rows, column, 0));
     EXPECT_EQ(Hex(bytes), wanted[column]) << column;
   }
 }
@@ -139,4 +139,4 @@ TEST(Value, PartitionsShowAsPeopleWriteThem) {
   EXPECT_EQ(PartitionText("identity", {"string"}, std::nullopt), "null");
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

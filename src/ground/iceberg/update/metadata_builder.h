@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/type/schema_index.h"
 #include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/update/metadata_update.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 class MetadataBuilder {
  public:
@@ -95,4 +95,4 @@ std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema
 std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema);
 // What of `schema` tables of `format_version` cannot have; empty if nothing.
 std::string WhyNotInVersion(const Schema& schema, int format_version);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

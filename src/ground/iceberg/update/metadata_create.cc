@@ -2,15 +2,15 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "ground/iceberg/update/metadata_builder.h"
 #include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/update/metadata_builder.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersionMax = 3;
+constexpr int kCreatedVersionMax = 3;
 constexpr std::string_view kColumnMetrics = "write.metadata.metrics.column.";
 
 // What a client may have copied from another table's properties; the metadata says it elsewhere.
@@ -90,7 +90,7 @@ int ReadFormatVersion(JsonFields& request, const std::map<std::string, std::stri
   const std::optional<int> version = WholeNumber(it->second);
   if (!version || *version < 1) {
     request.place().Refuse("properties.format-version", "must be 1, 2 or 3");
-  } else if (*version > kFormatVersionMax) {
+  } else if (*version > kCreatedVersionMax) {
     request.place().Fail(
         Status(Code::kInvalidInput, fmt::format("{}: tables of format version {} are not supported",
                                                 request.place().context, *version))
@@ -222,4 +222,4 @@ Result<TableMetadata> MetadataOfCreate(const Json& request, const std::string& n
     return Status(Code::kInternal, fmt::format("a new table could not be read: {}", error.what()));
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -1,8 +1,8 @@
 #include "ground/base/digest.h"
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/update/metadata_update.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -229,7 +229,7 @@ TEST_F(MetadataStageTest, AnyDiskFaultIsSaid) {
   const TablePtr base = First().table;
   const Json updates = Json::parse(R"([{"action":"set-properties","updates":{"a":"b"}}])");
   for (int fail_at = 1;; ++fail_at) {
-    storage::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
     auto updated = ApplyUpdates(base.get(), base->name, updates, now());
     const auto staged = StageMetadata(faulty, base, random_, std::move(updated).value(), now());
     if (!faulty.fault_fired()) {
@@ -241,4 +241,4 @@ TEST_F(MetadataStageTest, AnyDiskFaultIsSaid) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

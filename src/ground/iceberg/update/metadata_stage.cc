@@ -2,13 +2,13 @@
 #include <charconv>
 
 #include "ground/base/failpoint.h"
+#include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/write/ref_move.h"
 #include "ground/iceberg/write/stage.h"
 #include "ground/iceberg/write/stage_state.h"
-#include "ground/iceberg/format/table_cache.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 // How many earlier metadata files the log names.
@@ -50,7 +50,7 @@ std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
   return records;
 }
 
-Result<StagedTable> StageMetadata(storage::Disk& disk, const TablePtr& base, Random& random,
+Result<StagedTable> StageMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
                                   UpdatedMetadata next, ProcessTime now) {
   TableMetadata& metadata = next.metadata;
   std::vector<catalog::SnapshotRecord> records;
@@ -81,4 +81,4 @@ Result<StagedTable> StageMetadata(storage::Disk& disk, const TablePtr& base, Ran
   staged.snapshots = std::move(records);
   return staged;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/update/metadata_builder.h"
 #include "ground/iceberg/write/stage_state.h"
-#include "ground/iceberg/format/table_cache.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -247,4 +247,4 @@ Result<UpdatedMetadata> ApplyUpdates(const TableMetadata* base, const std::strin
     return Status(Code::kInternal, fmt::format("an update could not be read: {}", error.what()));
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

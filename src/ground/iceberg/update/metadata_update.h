@@ -12,7 +12,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/write/stage.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Whether every requirement holds of `current` (nullptr: there is no such table).
 //   kConflict      one does not (WH7066), with both values: nothing is written, retry is safe
@@ -46,6 +46,6 @@ Result<TableMetadata> MetadataOfCreate(const nlohmann::json& request, const std:
 // Writes `next` as the metadata.json that follows `base` (nullptr: the first) and makes `data/` and
 // `metadata/`. The answer's `snapshots` are those that refs moved to; `files` holds the metadata
 // file alone: what the client wrote is the caller's to record.
-Result<StagedTable> StageMetadata(storage::Disk& disk, const TablePtr& base, Random& random,
+Result<StagedTable> StageMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
                                   UpdatedMetadata next, ProcessTime now);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

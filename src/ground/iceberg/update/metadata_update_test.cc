@@ -2,7 +2,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -589,4 +589,4 @@ TEST_F(MetadataUpdateTest, OfATableThatIsNotThereOnlyCreationHolds) {
   EXPECT_THAT(status.message(), HasSubstr("table does not exist"));
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -1,10 +1,10 @@
 // What a client wants to be true of a table before its updates apply: metadata_update.h.
 #include <nlohmann/json.hpp>
 
-#include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/update/metadata_update.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -125,4 +125,4 @@ Status CheckRequirements(const TableMetadata* current, const Json& requirements)
                   fmt::format("a requirement could not be read: {}", error.what()));
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

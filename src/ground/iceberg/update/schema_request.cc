@@ -6,7 +6,7 @@
 #include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -219,4 +219,4 @@ SortOrder ReadSortOrder(JsonPlace& place, const Json& json, const std::string& p
   }
   return order;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -3,7 +3,7 @@
 
 #include "ground/iceberg/update/metadata_builder.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr int kLastAdded = -1;
@@ -29,7 +29,7 @@ int NextId(const std::vector<T>& list, int first, IdOf id_of) {
 }
 
 // Equal but for the ids of spec and fields.
-bool SameSpec(const PartitionSpec& a, const PartitionSpec& b) {
+bool HasSameFields(const PartitionSpec& a, const PartitionSpec& b) {
   return std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
                     [](const PartitionField& x, const PartitionField& y) {
                       return x.source_id == y.source_id && x.name == y.name &&
@@ -211,7 +211,7 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
     return;
   }
   for (const PartitionSpec& known : next_.specs) {
-    if (!SameSpec(known, spec)) continue;
+    if (!HasSameFields(known, spec)) continue;
     last_spec_id_ = known.spec_id;
     return;
   }
@@ -323,4 +323,4 @@ void MetadataBuilder::CheckDefaults(JsonPlace& place) const {
   if (why.empty()) why = WhyNotSort(*order, index);
   if (!why.empty()) place.Refuse("", why);
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

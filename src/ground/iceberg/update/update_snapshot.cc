@@ -3,7 +3,7 @@
 
 #include "ground/iceberg/update/metadata_builder.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using Json = nlohmann::json;
@@ -305,4 +305,4 @@ void MetadataBuilder::WriteStatistics() {
     }
   }
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

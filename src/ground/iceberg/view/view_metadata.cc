@@ -10,11 +10,11 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::iceberg {
 namespace {
 using nlohmann::json;
 
-constexpr int kLastAdded = -1;
+constexpr int kLastAddedView = -1;
 constexpr int kFormatVersion = 1;
 constexpr std::size_t kTextBytesMax = 1 << 20;  // of one query
 
@@ -50,7 +50,7 @@ Result<std::int64_t> NumberIn(const json& object, const char* key) {
 }
 Result<int> IdIn(const json& object, const char* key) {
   WEIRHOUSE_TRY(const std::int64_t id, NumberIn(object, key));
-  if (id < kLastAdded || id > std::numeric_limits<int>::max() - 1) {
+  if (id < kLastAddedView || id > std::numeric_limits<int>::max() - 1) {
     return Invalid(fmt::format("a view's \"{}\" is out of range: {}", key, id));
   }
   return static_cast<int>(id);
@@ -129,16 +129,16 @@ Result<json> VersionOf(const json& given) {
   return version;
 }
 
-Result<table::Schema> SchemaOf(const json& given) {
+Result<Schema> SchemaOfJson(const json& given) {
   if (!given.is_object()) return Invalid("a view's schema must be an object");
-  auto schema = table::Schema::FromJson(given);
+  auto schema = Schema::FromJson(given);
   if (!schema.ok()) {
     return Invalid(fmt::format("a view's schema is malformed: {}", schema.status().message()));
   }
   return schema;
 }
 
-bool SameSchema(const table::Schema& a, const table::Schema& b) {
+bool HasFieldsOf(const Schema& a, const Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
@@ -163,7 +163,7 @@ class ViewBuilder {
       if (!view_.contains(list)) view_[list] = json::array();
     }
     if (!view_.contains("properties")) view_["properties"] = json::object();
-    if (const json* current = FindVersion(view_.value("current-version-id", kLastAdded))) {
+    if (const json* current = FindVersion(view_.value("current-version-id", kLastAddedView))) {
       former_ = *current;
     }
   }
@@ -269,11 +269,11 @@ Status ViewBuilder::RemoveProperties(const json& update) {
 }
 
 Result<int> ViewBuilder::AddSchema(const json& given) {
-  WEIRHOUSE_TRY(const table::Schema wanted, SchemaOf(given));
+  WEIRHOUSE_TRY(const Schema wanted, SchemaOfJson(given));
   int id = 0;
   for (const json& known : view_["schemas"]) {
-    WEIRHOUSE_TRY(const table::Schema schema, SchemaOf(known));
-    if (SameSchema(schema, wanted)) {
+    WEIRHOUSE_TRY(const Schema schema, SchemaOfJson(known));
+    if (HasFieldsOf(schema, wanted)) {
       last_schema_ = schema.schema_id;
       return schema.schema_id;
     }
@@ -288,7 +288,7 @@ Result<int> ViewBuilder::AddSchema(const json& given) {
 
 Status ViewBuilder::AddVersion(const json& given) {
   WEIRHOUSE_TRY(json version, VersionOf(given));
-  if (version["schema-id"] == kLastAdded) {
+  if (version["schema-id"] == kLastAddedView) {
     if (!last_schema_) return Invalid("Cannot set last added schema: no schema has been added");
     version["schema-id"] = *last_schema_;
   }
@@ -316,7 +316,7 @@ Status ViewBuilder::AddVersion(const json& given) {
 }
 
 Status ViewBuilder::SetCurrent(int id) {
-  if (id == kLastAdded) {
+  if (id == kLastAddedView) {
     if (!last_version_) {
       return Invalid("Cannot set last version id: no current version id has been set");
     }
@@ -326,7 +326,7 @@ Status ViewBuilder::SetCurrent(int id) {
   if (version == nullptr) {
     return Invalid(fmt::format("Cannot set current version to unknown version: {}", id));
   }
-  if (view_.value("current-version-id", kLastAdded) == id) return Status();
+  if (view_.value("current-version-id", kLastAddedView) == id) return Status();
   view_["current-version-id"] = id;
   // One that was set before is set again now.
   const std::int64_t at =
@@ -421,7 +421,7 @@ Status CheckViewMetadata(const json& metadata) {
   }
   std::set<int> schemas;
   for (const json& given : metadata["schemas"]) {
-    WEIRHOUSE_TRY(const table::Schema schema, SchemaOf(given));
+    WEIRHOUSE_TRY(const Schema schema, SchemaOfJson(given));
     schemas.insert(schema.schema_id);
   }
   std::set<int> versions;
@@ -459,7 +459,7 @@ Result<json> NewViewMetadata(const json& request, const std::string& location,
   ViewBuilder builder(std::move(base), now);
   WEIRHOUSE_TRY(wanted["schema-id"], builder.AddSchema(*schema));
   WEIRHOUSE_TRY_STATUS(builder.AddVersion(wanted));
-  WEIRHOUSE_TRY_STATUS(builder.SetCurrent(kLastAdded));
+  WEIRHOUSE_TRY_STATUS(builder.SetCurrent(kLastAddedView));
   return builder.Finish();
 }
 
@@ -490,4 +490,4 @@ Result<json> ApplyViewUpdates(const json& base, const json& updates, ProcessTime
   for (const json& update : updates) WEIRHOUSE_TRY_STATUS(builder.Apply(update));
   return builder.Finish();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::iceberg

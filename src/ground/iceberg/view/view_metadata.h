@@ -12,7 +12,7 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::iceberg {
 
 inline constexpr int kViewVersionsKept = 10;  // unless `version.history.num-entries` says more
 inline constexpr std::size_t kViewVersionsMax = 1'000;
@@ -31,4 +31,4 @@ Status CheckViewRequirements(const nlohmann::json& base, const nlohmann::json& r
 //   kInvalidInput  WH7108
 Result<nlohmann::json> ApplyViewUpdates(const nlohmann::json& base, const nlohmann::json& updates,
                                         ProcessTime now);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::iceberg

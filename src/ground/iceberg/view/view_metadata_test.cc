@@ -4,7 +4,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::iceberg {
 namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
@@ -194,4 +194,4 @@ TEST(ViewMetadata, MetadataThatContradictsItselfIsFound) {
   EXPECT_EQ(CheckViewMetadata(json()).error_code(), "WH7108");
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::iceberg

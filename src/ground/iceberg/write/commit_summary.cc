@@ -4,11 +4,11 @@
 
 #include "ground/iceberg/write/stage_state.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
-std::optional<std::int64_t> NumberIn(const std::map<std::string, std::string>& summary,
-                                     const std::string& key) {
+std::optional<std::int64_t> CountIn(const std::map<std::string, std::string>& summary,
+                                    const std::string& key) {
   const auto it = summary.find(key);
   if (it == summary.end()) return std::nullopt;
   std::int64_t value = 0;
@@ -23,9 +23,9 @@ void Put(std::map<std::string, std::string>& summary, const char* key, std::int6
 }
 
 std::int64_t LiveRows(const Snapshot& snapshot) {
-  if (const auto live = NumberIn(snapshot.summary, kLiveRowsKey)) return *live;
-  return NumberIn(snapshot.summary, "total-records").value_or(0) -
-         NumberIn(snapshot.summary, "total-position-deletes").value_or(0);
+  if (const auto live = CountIn(snapshot.summary, kLiveRowsKey)) return *live;
+  return CountIn(snapshot.summary, "total-records").value_or(0) -
+         CountIn(snapshot.summary, "total-position-deletes").value_or(0);
 }
 }  // namespace
 
@@ -96,7 +96,7 @@ std::map<std::string, std::string> CommitSummary::Build(
   }
   const auto total = [&](const char* key, std::int64_t otherwise, std::int64_t change) {
     std::int64_t before = 0;
-    if (parent != nullptr) before = NumberIn(parent->summary, key).value_or(otherwise);
+    if (parent != nullptr) before = CountIn(parent->summary, key).value_or(otherwise);
     out[key] = std::to_string(before + change);
   };
   total("total-data-files", files, added_.data_files - removed_.data_files);
@@ -122,12 +122,12 @@ catalog::SnapshotRecord RecordOf(const TableMetadata& metadata, const Snapshot& 
   if (const auto it = snapshot.summary.find("operation"); it != snapshot.summary.end()) {
     record.operation = it->second;
   }
-  record.added_rows = NumberIn(snapshot.summary, "added-records").value_or(0);
+  record.added_rows = CountIn(snapshot.summary, "added-records").value_or(0);
   record.deleted_rows =
-      NumberIn(snapshot.summary, kDeletedRowsKey)
-          .value_or(NumberIn(snapshot.summary, "deleted-records").value_or(0) +
-                    NumberIn(snapshot.summary, "added-position-deletes").value_or(0));
+      CountIn(snapshot.summary, kDeletedRowsKey)
+          .value_or(CountIn(snapshot.summary, "deleted-records").value_or(0) +
+                    CountIn(snapshot.summary, "added-position-deletes").value_or(0));
   record.total_rows = LiveRows(snapshot);
   return record;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -12,7 +12,7 @@
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/metadata.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Rows that are there once deletes are applied. Iceberg's total-records counts masked rows too, and
 // its delete totals keep counting masks of files that are gone.
@@ -57,4 +57,4 @@ class CommitSummary {
   std::int64_t manifests_replaced_ = 0;
   std::set<std::pair<int, std::vector<std::optional<std::string>>>> partitions_;
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,30 +6,27 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ground/iceberg/write/delete_merge.h"
+#include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/read/history.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/read/scan.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/write/delete_merge.h"
 #include "ground/iceberg/write/stage.h"
 #include "ground/iceberg/write/stage_state.h"
-#include "ground/iceberg/format/table_cache.h"
+#include "ground/platform/columnar/arrow_status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
-
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(Code::kInternal, fmt::format("arrow: {}", status.message()));
-}
 
 // `rows` with the int64 column `name` at the end, `value` in each row.
 Result<std::shared_ptr<arrow::Table>> WithConstant(const std::shared_ptr<arrow::Table>& rows,
                                                    std::string_view name, std::int64_t value) {
   const auto column = arrow::MakeArrayFromScalar(arrow::Int64Scalar(value), rows->num_rows());
-  if (!column.ok()) return ArrowFailed(column.status());
+  if (!column.ok()) return platform::ArrowFailed(column.status());
   const auto out =
       rows->AddColumn(rows->num_columns(), arrow::field(std::string(name), arrow::int64()),
                       std::make_shared<arrow::ChunkedArray>(*column));
-  if (!out.ok()) return ArrowFailed(out.status());
+  if (!out.ok()) return platform::ArrowFailed(out.status());
   return *out;
 }
 
@@ -39,7 +36,7 @@ Result<std::shared_ptr<arrow::Table>> FillNulls(const std::shared_ptr<arrow::Tab
   if (rows->column(index)->null_count() == 0) return rows;
   arrow::Int64Builder builder;
   arrow::Status status = builder.Reserve(rows->num_rows());
-  if (!status.ok()) return ArrowFailed(status);
+  if (!status.ok()) return platform::ArrowFailed(status);
   for (const auto& chunk : rows->column(index)->chunks()) {
     const auto& longs = static_cast<const arrow::Int64Array&>(*chunk);
     for (std::int64_t i = 0; i < longs.length(); ++i) {
@@ -47,10 +44,10 @@ Result<std::shared_ptr<arrow::Table>> FillNulls(const std::shared_ptr<arrow::Tab
     }
   }
   const auto filled = builder.Finish();
-  if (!filled.ok()) return ArrowFailed(filled.status());
+  if (!filled.ok()) return platform::ArrowFailed(filled.status());
   const auto out = rows->SetColumn(index, rows->schema()->field(index),
                                    std::make_shared<arrow::ChunkedArray>(*filled));
-  if (!out.ok()) return ArrowFailed(out.status());
+  if (!out.ok()) return platform::ArrowFailed(out.status());
   return *out;
 }
 
@@ -74,7 +71,7 @@ Result<std::shared_ptr<arrow::Table>> Sorted(std::shared_ptr<arrow::Table> rows,
   const auto indices = std::make_shared<arrow::Int64Array>(static_cast<std::int64_t>(order.size()),
                                                            arrow::Buffer::Wrap(order));
   const auto taken = arrow::compute::Take(arrow::Datum(rows), arrow::Datum(indices));
-  if (!taken.ok()) return ArrowFailed(taken.status());
+  if (!taken.ok()) return platform::ArrowFailed(taken.status());
   return taken->table();
 }
 
@@ -83,7 +80,7 @@ using Group = std::vector<const Scan::Task*>;
 
 class Compaction {
  public:
-  Compaction(storage::Disk& disk, const TablePtr& base, const CompactionOptions& options,
+  Compaction(platform::Disk& disk, const TablePtr& base, const CompactionOptions& options,
              const CommitSeqOf& seq_of)
       : disk_(disk), base_(base), options_(options), seq_of_(seq_of) {}
 
@@ -155,7 +152,7 @@ class Compaction {
       parts.push_back(std::move(rows));
     }
     const auto merged = arrow::ConcatenateTables(parts);
-    if (!merged.ok()) return ArrowFailed(merged.status());
+    if (!merged.ok()) return platform::ArrowFailed(merged.status());
     return Sorted(*merged, *base_);
   }
 
@@ -206,14 +203,14 @@ class Compaction {
     if (!group.empty()) out.push_back(std::move(group));
   }
 
-  storage::Disk& disk_;
+  platform::Disk& disk_;
   const TablePtr& base_;
   const CompactionOptions& options_;
   const CommitSeqOf& seq_of_;
 };
 }  // namespace
 
-Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
+Result<bool> WantsCompaction(platform::Disk& disk, const TablePtr& base,
                              const CompactionOptions& options) {
   WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, base, {}));
   const CommitSeqOf no_commit;
@@ -224,7 +221,7 @@ Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
   return !deletes.empty();
 }
 
-Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of) {
   StageOptions replace = stage;
@@ -242,7 +239,7 @@ Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& 
     wider.fields.push_back(std::move(commit));
     WEIRHOUSE_TRY_STATUS(write.SetSchema(wider));
   }
-  storage::ParquetOptions parquet;
+  platform::ParquetOptions parquet;
   if (base->schema().Find(kRecordColumn) != nullptr) {
     parquet.delta_columns.emplace_back(kRecordColumn);
   }
@@ -264,4 +261,4 @@ Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& 
   WEIRHOUSE_TRY(write.state_->merged_deletes, DeletesToMerge(disk, *base));
   return write.Finish();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

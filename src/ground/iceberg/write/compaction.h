@@ -6,12 +6,12 @@
 
 #include "ground/base/random.h"
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
-#include "ground/iceberg/read/history.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/read/history.h"
 #include "ground/iceberg/write/stage.h"
+#include "ground/platform/io/disk.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 struct CompactionOptions {
   double deleted_share_min = 0.10;    // files with a greater share of masked rows are rewritten
@@ -21,13 +21,13 @@ struct CompactionOptions {
   std::int64_t rows_per_file_max = 1'000'000;
 };
 // Whether a compaction would rewrite anything. Reads manifests alone.
-Result<bool> WantsCompaction(storage::Disk& disk, const TablePtr& base,
+Result<bool> WantsCompaction(platform::Disk& disk, const TablePtr& base,
                              const CompactionOptions& options);
 // Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
 // one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
 // it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see
 // StagedWrite::Finish. Memory: one partition's rows.
-Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include "ground/iceberg/write/delete_merge.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/type/value.h"
+#include "ground/iceberg/write/delete_merge.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 std::shared_ptr<arrow::Schema> HistorySchema() {
@@ -288,4 +288,4 @@ TEST_F(CompactionTest, HistoryOfAnEmptyTableHasItsColumns) {
   EXPECT_NE(rows->GetColumnByName("_commit_seq"), nullptr);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

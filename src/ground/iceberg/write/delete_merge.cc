@@ -9,7 +9,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int64_t fair_part) {
   std::sort(lengths.begin(), lengths.end());
@@ -34,7 +34,7 @@ bool CanWrite(const TableMetadata& table, int spec_id) {
 }
 }  // namespace
 
-Result<std::set<std::string, std::less<>>> DeletesToMerge(storage::Disk& disk,
+Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::Disk& disk,
                                                           const TableMetadata& table) {
   std::set<std::string, std::less<>> chosen;
   const Snapshot* snapshot = table.current_snapshot();
@@ -66,4 +66,4 @@ Result<std::set<std::string, std::less<>>> DeletesToMerge(storage::Disk& disk,
   }
   return chosen;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/platform/io/disk.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // So many in one partition are made one: what of them still stands.
 inline constexpr int kDeleteFilesMergeAt = 64;
@@ -24,6 +24,6 @@ std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int
 
 // Paths of the position-delete files of `table`'s main that are to be made one for each partition;
 // empty if there are few. Cost: reads the manifests of deletes.
-Result<std::set<std::string, std::less<>>> DeletesToMerge(storage::Disk& disk,
+Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::Disk& disk,
                                                           const TableMetadata& table);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -2,10 +2,12 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/python_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
-Result<CommitSeq> SameNumber(std::int64_t sequence_number) { return CommitSeq(sequence_number); }
+Result<CommitSeq> CommitOfNumber(std::int64_t sequence_number) {
+  return CommitSeq(sequence_number);
+}
 
 class InteropTest : public PythonTest {
  protected:
@@ -78,7 +80,7 @@ TEST_F(InteropTest, OthersReadUpsertsAnAddedColumnAndACompaction) {
   CompactionOptions options;
   options.deleted_share_min = 0;
   ASSERT_OK_AND(const StagedTable staged,
-                StageCompaction(disk(), table, random_, Options("c1"), options, SameNumber));
+                StageCompaction(disk(), table, random_, Options("c1"), options, CommitOfNumber));
   EXPECT_EQ(Ours(staged.table), ours);
   const std::string both = table->metadata_location + " " + staged.table->metadata_location;
   EXPECT_EQ(Run("read_with_pyiceberg", both), ours + "\n" + ours + "\n");
@@ -134,8 +136,9 @@ TEST_F(InteropTest, WeReadWhatPyicebergWroteAndGoOnWriting) {
     // A compaction folds the foreign deletes in; then pyiceberg can read the table too.
     CompactionOptions options;
     options.all = true;
-    ASSERT_OK_AND(const StagedTable compact, StageCompaction(disk(), staged.table, random_,
-                                                             Options("c1"), options, SameNumber));
+    ASSERT_OK_AND(
+        const StagedTable compact,
+        StageCompaction(disk(), staged.table, random_, Options("c1"), options, CommitOfNumber));
     EXPECT_EQ(Ours(compact.table), Ours(staged.table));
     compare(compact.table, true);
   }
@@ -143,4 +146,4 @@ TEST_F(InteropTest, WeReadWhatPyicebergWroteAndGoOnWriting) {
   EXPECT_EQ(Run("read_with_pyiceberg", for_pyiceberg), by_pyiceberg);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

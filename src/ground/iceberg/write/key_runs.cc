@@ -9,7 +9,7 @@
 
 #include "ground/platform/columnar/row_store.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 constexpr std::int64_t kRowsBeforeLetGo = 64 << 10;
 
@@ -34,14 +34,14 @@ struct After {
 }  // namespace
 
 struct KeyRuns::State {
-  std::unique_ptr<storage::RowFile> file;
+  std::unique_ptr<platform::RowFile> file;
 };
 KeyRuns::KeyRuns(std::unique_ptr<State> state) : state_(std::move(state)) {}
 KeyRuns::~KeyRuns() = default;
 
 Result<std::unique_ptr<KeyRuns>> KeyRuns::Make(const std::string& folder) {
   auto state = std::make_unique<State>();
-  WEIRHOUSE_TRY(state->file, storage::RowFile::Make(folder));
+  WEIRHOUSE_TRY(state->file, platform::RowFile::Make(folder));
   return std::unique_ptr<KeyRuns>(new KeyRuns(std::move(state)));
 }
 
@@ -96,10 +96,10 @@ Status KeyRuns::ForEachKey(const Each& each) {
     }
     if (rows.empty()) key = least->key();
     rows.push_back(least->row());
-    if (++seen % kRowsBeforeLetGo == 0) storage::LetGoOfStoredRows();
+    if (++seen % kRowsBeforeLetGo == 0) platform::LetGoOfStoredRows();
     if (++least->at < least->keys->length()) next.push(least);
   }
   if (!rows.empty()) each(key, rows);
   return Status();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -11,7 +11,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Sorts keys a piece at a time into a file, then merges. Threads: one.
 class KeyRuns {
@@ -31,4 +31,4 @@ class KeyRuns {
   explicit KeyRuns(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

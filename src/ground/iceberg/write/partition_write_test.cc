@@ -2,12 +2,12 @@
 #include <arrow/util/decimal.h>
 
 #include "ground/iceberg/format/manifest.h"
-#include "ground/iceberg/write/stage_many.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/type/value.h"
+#include "ground/iceberg/write/stage_many.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -100,7 +100,7 @@ TEST_F(PartitionWriteTest, ManyRowsAreWrittenAPieceAtATimeOnePartitionInAFile) {
     for (const std::int64_t piece_rows : {3, 1000}) {
       const TablePtr base = NewTableOfEveryType(partitioning);
       StagedWrite write(disk(), base, random_, Options());
-      const storage::Scratch scratch{scratch_ / "tmp", piece_rows};
+      const platform::Scratch scratch{scratch_ / "tmp", piece_rows};
       ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch));
       ASSERT_OK_AND(const StagedTable staged, write.Finish());
       ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), Reloaded(staged.table), {}));
@@ -162,7 +162,7 @@ TEST_F(PartitionWriteTest, EveryTransformOfEveryTypeReadsBackTheSameRows) {
       for (std::int64_t row = 0; row < part->num_rows(); ++row) {
         std::optional<std::string> value;
         if (part->column(column)->GetScalar(row).ValueOrDie()->is_valid) {
-          value = storage::SingleValueBytes(*part, column, row).value();
+          value = platform::SingleValueBytes(*part, column, row).value();
         }
         EXPECT_EQ(ApplyTransform(field.transform, source.type, value), task.file.partition[0]);
       }
@@ -249,4 +249,4 @@ TEST_F(PartitionWriteTest, AnUnknownTransformIsReadAndNotWritten) {
   EXPECT_EQ(write.Append(*RowsOfEveryType(5)).status().error_code(), "WH7060");
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,7 +6,7 @@
 
 #include "ground/iceberg/format/metadata.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // The snapshots that became visible under `ref`, oldest first: the new head and those of its
 // ancestors that the old head did not have. A ref that went back has its new head alone. Empty if
@@ -14,4 +14,4 @@ namespace weirhouse::table {
 std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
                                                    const TableMetadata& after,
                                                    const std::string& ref);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 Schema InPlaceOf(const Schema& current, const Schema& proposed, int last_column_id) {
@@ -80,4 +80,4 @@ Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
   TakeSpec(*next, std::move(spec));
   return TablePtr(std::move(next));
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

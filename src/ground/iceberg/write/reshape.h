@@ -7,7 +7,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // `base` with the columns of `proposed`, in their order, and these partition expressions: what a
 // StagedWrite with RemoveAllFiles begins from. A column that keeps its name and may hold what it
@@ -19,4 +19,4 @@ Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
 // Property of a reshaped table: the schema that it got. A table without rows has no snapshot to
 // name it.
 inline constexpr char kReshapedProperty[] = "weirhouse.reshaped";
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -2,7 +2,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 class ReshapeTest : public TableTest {
@@ -64,4 +64,4 @@ TEST_F(ReshapeTest, ThereAndBackFindsTheSchemaAndThePartitionsOfBefore) {
   EXPECT_EQ(back->spec().fields.at(0).name, flights->spec().fields.at(0).name);
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

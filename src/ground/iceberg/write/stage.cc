@@ -7,13 +7,13 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/format/inflate.h"
-#include "ground/iceberg/write/stage_state.h"
 #include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/write/stage_state.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
-constexpr int kSpecFieldFirst = 1000;
+constexpr int kFirstSpecField = 1000;
 
 // Longer metadata is gzipped, to about a seventh: it is written whole at each commit. What fits
 // into a few pages stays as it is, for whoever looks with an editor.
@@ -32,7 +32,7 @@ bool SameFields(const Schema& a, const Schema& b) {
 }
 
 // The 5-digit version at the head of a metadata file's name, or -1.
-int VersionOf(const std::string& location) {
+int VersionOfFile(const std::string& location) {
   const auto slash = location.rfind('/');
   const std::string_view name =
       std::string_view(location).substr(slash == std::string::npos ? 0 : slash + 1);
@@ -52,7 +52,7 @@ bool WantsGzip(const TableMetadata& metadata, std::string_view json) {
 }
 }  // namespace
 
-StagedWrite::State::State(storage::Disk& the_disk, TablePtr the_base, Random& the_random,
+StagedWrite::State::State(platform::Disk& the_disk, TablePtr the_base, Random& the_random,
                           StageOptions the_options)
     : disk(the_disk),
       base(std::move(the_base)),
@@ -75,7 +75,7 @@ Status StagedWrite::State::Write(std::string_view kind, const std::string& path,
   return Status::Ok();
 }
 
-StagedWrite::StagedWrite(storage::Disk& disk, TablePtr base, Random& random, StageOptions options)
+StagedWrite::StagedWrite(platform::Disk& disk, TablePtr base, Random& random, StageOptions options)
     : state_(std::make_unique<State>(disk, std::move(base), random, std::move(options))) {}
 StagedWrite::~StagedWrite() = default;
 StagedWrite::StagedWrite(StagedWrite&&) noexcept = default;
@@ -205,7 +205,7 @@ void ExpireSnapshots(TableMetadata& metadata, int keep) {
   metadata.snapshot_log = std::move(log);
 }
 
-Result<StagedTable> WriteNextMetadata(storage::Disk& disk, const TablePtr& base, Random& random,
+Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
                                       TableMetadata next, ProcessTime now,
                                       std::vector<catalog::FileRecord> records) {
   const std::int64_t now_ms = Micros(now) / 1000;
@@ -226,7 +226,7 @@ Result<StagedTable> WriteNextMetadata(storage::Disk& disk, const TablePtr& base,
   // Readers tell the form by the name.
   next.metadata_location =
       fmt::format("{}/metadata/{:05}-{}{}.metadata.json", next.location,
-                  VersionOf(base->metadata_location) + 1, random.Uuid4(), gzip ? ".gz" : "");
+                  VersionOfFile(base->metadata_location) + 1, random.Uuid4(), gzip ? ".gz" : "");
   WEIRHOUSE_FAILPOINT("table.stage.metadata");
   const std::string path = LocalPath(next.metadata_location);
   WEIRHOUSE_TRY_STATUS(disk.Write(path, bytes));
@@ -258,7 +258,7 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
   }
   metadata->specs = {table.spec};
   metadata->default_spec_id = table.spec.spec_id;
-  metadata->last_partition_id = kSpecFieldFirst - 1;
+  metadata->last_partition_id = kFirstSpecField - 1;
   for (const PartitionField& field : table.spec.fields) {
     metadata->last_partition_id = std::max(metadata->last_partition_id, field.field_id);
   }
@@ -285,7 +285,7 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
   return TablePtr(std::move(metadata));
 }
 
-Result<StagedTable> StageRefs(storage::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageRefs(platform::Disk& disk, TablePtr base, Random& random,
                               std::span<const RefChange> changes, ProcessTime now) {
   TableMetadata next = *base;
   std::vector<catalog::SnapshotRecord> records;
@@ -320,4 +320,4 @@ Result<StagedTable> StageRefs(storage::Disk& disk, TablePtr base, Random& random
   staged.snapshots = std::move(records);
   return staged;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -15,16 +15,16 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/record.h"
-#include "ground/platform/io/disk.h"
-#include "ground/platform/columnar/parquet.h"
-#include "ground/iceberg/read/history.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/read/history.h"
+#include "ground/platform/columnar/parquet.h"
+#include "ground/platform/io/disk.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 struct RowPosition {
   std::string file;
@@ -67,7 +67,7 @@ struct StagedTable {
 class StagedWrite {
  public:
   // `base` is the state the change applies to (its metadata_location is the expected pointer).
-  StagedWrite(storage::Disk& disk, TablePtr base, Random& random, StageOptions options);
+  StagedWrite(platform::Disk& disk, TablePtr base, Random& random, StageOptions options);
   ~StagedWrite();
   StagedWrite(StagedWrite&&) noexcept;
 
@@ -77,7 +77,7 @@ class StagedWrite {
   // is an error), split by partition, in input order within a partition. Sorted tables: the caller
   // sorts.
   Result<AppendedRows> Append(const arrow::Table& rows,
-                              const storage::ParquetOptions& options = {});
+                              const platform::ParquetOptions& options = {});
   // Marks rows deleted: one position-delete file per partition touched. The rows must be live in
   // `base` or appended in this write (a row masked twice would be counted twice in total_rows).
   Status DeleteRows(std::span<const RowPosition> rows);
@@ -98,7 +98,7 @@ class StagedWrite {
   struct State;  // private to table/
 
  private:
-  friend Result<StagedTable> StageCompaction(storage::Disk& disk, TablePtr base, Random& random,
+  friend Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
                                              const StageOptions& stage,
                                              const struct CompactionOptions& options,
                                              const CommitSeqOf& seq_of);
@@ -112,6 +112,6 @@ struct RefChange {
   std::optional<SnapshotId> snapshot;  // absent = remove the ref
   std::string type = "branch";
 };
-Result<StagedTable> StageRefs(storage::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageRefs(platform::Disk& disk, TablePtr base, Random& random,
                               std::span<const RefChange> changes, ProcessTime now);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -6,22 +6,19 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "ground/iceberg/write/stage.h"
-#include "ground/iceberg/write/stage_state.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/value.h"
+#include "ground/iceberg/write/stage.h"
+#include "ground/iceberg/write/stage_state.h"
+#include "ground/platform/columnar/arrow_status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 Status Mismatch(std::string message, std::string hint) {
   return Status(Code::kInvalidInput, std::move(message))
       .WithError("WH7057")
       .WithHint(std::move(hint));
-}
-
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(Code::kInternal, fmt::format("arrow: {}", status.message()));
 }
 
 bool IsInteger(const arrow::DataType& type) { return arrow::is_integer(type.id()); }
@@ -102,7 +99,7 @@ Status CheckColumns(const arrow::Table& rows, const Schema& schema, const std::s
 }
 
 // A column whose partition value comes from a 64-bit integer.
-bool IsWhole(const Type& type) {
+bool IsWholeNumber(const Type& type) {
   return type.name == "int" || type.name == "long" || type.name == "date" ||
          type.name == "timestamp" || type.name == "timestamptz" || type.name == "time";
 }
@@ -150,20 +147,20 @@ Status Split(PartitionGroups& groups, ValueOf&& value_of, BytesOf&& bytes_of) {
 // The integers of a combined column of a whole type.
 Result<std::shared_ptr<arrow::Int64Array>> AsLongs(const arrow::ChunkedArray& column) {
   auto combined = arrow::Concatenate(column.chunks());
-  if (!combined.ok()) return ArrowFailed(combined.status());
+  if (!combined.ok()) return platform::ArrowFailed(combined.status());
   std::shared_ptr<arrow::Array> array = *combined;
   if (array->type()->id() == arrow::Type::DATE32) {
     const auto view = array->View(arrow::int32());
-    if (!view.ok()) return ArrowFailed(view.status());
+    if (!view.ok()) return platform::ArrowFailed(view.status());
     array = *view;
   }
   if (array->type()->id() == arrow::Type::INT32) {
     const auto cast = arrow::compute::Cast(*array, arrow::int64());
-    if (!cast.ok()) return ArrowFailed(cast.status());
+    if (!cast.ok()) return platform::ArrowFailed(cast.status());
     array = *cast;
   }
   const auto view = array->View(arrow::int64());
-  if (!view.ok()) return ArrowFailed(view.status());
+  if (!view.ok()) return platform::ArrowFailed(view.status());
   return std::static_pointer_cast<arrow::Int64Array>(*view);
 }
 
@@ -175,7 +172,7 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
     return Status::Ok();
   }
   const bool ordinal = BucketCount(field.transform) == 0 && TruncateWidth(field.transform) == 0;
-  if (!IsWhole(source.type) || !ordinal) {
+  if (!IsWholeNumber(source.type) || !ordinal) {
     return Split<std::string>(
         groups,
         [&](std::int64_t row) -> Result<std::optional<std::string>> {
@@ -183,7 +180,7 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
           if (column.num_chunks() == 1 && column.chunk(0)->IsNull(row)) {
             return std::optional<std::string>();
           }
-          WEIRHOUSE_TRY(std::string bytes, storage::SingleValueBytes(rows, index, row));
+          WEIRHOUSE_TRY(std::string bytes, platform::SingleValueBytes(rows, index, row));
           return ApplyTransform(field.transform, source.type, std::optional(std::move(bytes)));
         },
         [](const std::string& bytes) { return bytes; });
@@ -229,7 +226,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const std::shared_ptr<arrow::Tabl
   const auto array = std::make_shared<arrow::Int64Array>(size, arrow::Buffer::Wrap(indices));
   const auto taken = arrow::compute::Take(arrow::Datum(rows), arrow::Datum(array),
                                           arrow::compute::TakeOptions::NoBoundsCheck());
-  if (!taken.ok()) return ArrowFailed(taken.status());
+  if (!taken.ok()) return platform::ArrowFailed(taken.status());
   return taken->table();
 }
 
@@ -265,7 +262,7 @@ Result<std::shared_ptr<arrow::Table>> ConformRows(const arrow::Table& rows, cons
                         "select it, or declare it optional");
       }
       const auto nulls = arrow::MakeArrayOfNull(type, rows.num_rows());
-      if (!nulls.ok()) return ArrowFailed(nulls.status());
+      if (!nulls.ok()) return platform::ArrowFailed(nulls.status());
       column = std::make_shared<arrow::ChunkedArray>(
           arrow::MakeArray(FillRequiredMembers(*(*nulls)->data())));
     }
@@ -337,12 +334,12 @@ void StagedWrite::State::Remember(std::string_view kind, const std::string& path
 
 Result<DataFile> StagedWrite::State::WriteData(
     const arrow::Table& rows, const std::vector<std::optional<std::string>>& partition,
-    const storage::ParquetOptions& parquet) {
+    const platform::ParquetOptions& parquet) {
   DataFile file;
   file.path = NewDataPath(next.spec(), partition, "");
   WEIRHOUSE_FAILPOINT("table.stage.data");
-  WEIRHOUSE_TRY(storage::ParquetFile written,
-                storage::WriteParquet(disk, LocalPath(file.path), rows, parquet));
+  WEIRHOUSE_TRY(platform::ParquetFile written,
+                platform::WriteParquet(disk, LocalPath(file.path), rows, parquet));
   Remember("data", file.path, written.size_bytes, written.sha256);
   file.spec_id = next.default_spec_id;
   file.partition = partition;
@@ -355,7 +352,7 @@ Result<DataFile> StagedWrite::State::WriteData(
 }
 
 Result<AppendedRows> StagedWrite::Append(const arrow::Table& rows,
-                                         const storage::ParquetOptions& options) {
+                                         const platform::ParquetOptions& options) {
   State& state = *state_;
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> conformed,
                 ConformRows(rows, state.schema, state.next.name));
@@ -363,7 +360,7 @@ Result<AppendedRows> StagedWrite::Append(const arrow::Table& rows,
   if (conformed->num_rows() == 0) return answer;
   if (!state.next.spec().fields.empty()) {
     const auto combined = conformed->CombineChunks();
-    if (!combined.ok()) return ArrowFailed(combined.status());
+    if (!combined.ok()) return platform::ArrowFailed(combined.status());
     conformed = *combined;
   }
   WEIRHOUSE_TRY(PartitionGroups groups,
@@ -386,4 +383,4 @@ Result<AppendedRows> StagedWrite::Append(const arrow::Table& rows,
   answer.file_of_row = std::move(groups.group_of_row);
   return answer;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -5,21 +5,21 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
+#include "ground/iceberg/format/table_cache.h"
+#include "ground/iceberg/type/value.h"
 #include "ground/iceberg/write/commit_summary.h"
 #include "ground/iceberg/write/delete_merge.h"
 #include "ground/iceberg/write/stage.h"
 #include "ground/iceberg/write/stage_state.h"
-#include "ground/iceberg/format/table_cache.h"
-#include "ground/iceberg/type/value.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kSmallManifestBytes = 8 << 20;  // larger ones are not merged again
 
 constexpr char kIdempotencyKeyKey[] = "weirhouse.idempotency-key";
 
-constexpr int kFilePathId = 2147483546;
+constexpr int kDeletedPathId = 2147483546;
 constexpr int kPositionId = 2147483545;
 
 using Content = ManifestFile::Content;
@@ -143,7 +143,7 @@ Result<DataFile> SnapshotBuilder::WriteDeleteFile(
                         arrow::KeyValueMetadata::Make({"PARQUET:field_id"}, {std::to_string(id)}));
   };
   const auto table =
-      arrow::Table::Make(arrow::schema({field("file_path", arrow::utf8(), kFilePathId),
+      arrow::Table::Make(arrow::schema({field("file_path", arrow::utf8(), kDeletedPathId),
                                         field("pos", arrow::int64(), kPositionId)}),
                          {*path_array, *position_array});
   DataFile file;
@@ -153,19 +153,19 @@ Result<DataFile> SnapshotBuilder::WriteDeleteFile(
   const PartitionSpec* spec = FindSpec(state_.next, spec_id);
   WEIRHOUSE_CHECK(spec != nullptr);  // FindLive's file was written under it
   file.path = state_.NewDataPath(*spec, partition, "-deletes");
-  storage::ParquetOptions options;
+  platform::ParquetOptions options;
   options.delta_columns = {"pos"};
   WEIRHOUSE_FAILPOINT("table.stage.deletes");
-  WEIRHOUSE_TRY(storage::ParquetFile written,
-                storage::WriteParquet(state_.disk, LocalPath(file.path), *table, options));
+  WEIRHOUSE_TRY(platform::ParquetFile written,
+                platform::WriteParquet(state_.disk, LocalPath(file.path), *table, options));
   state_.Remember("deletes", file.path, written.size_bytes, written.sha256);
   file.row_count = written.row_count;
   file.size_bytes = written.size_bytes;
   file.columns = std::move(written.columns);
   file.split_offsets = std::move(written.split_offsets);
   // Whole paths, not 16 characters of them: readers find the files that are meant by these bounds.
-  file.columns[kFilePathId].lower_bound = deletes.begin()->first;
-  file.columns[kFilePathId].upper_bound = deletes.rbegin()->first;
+  file.columns[kDeletedPathId].lower_bound = deletes.begin()->first;
+  file.columns[kDeletedPathId].upper_bound = deletes.rbegin()->first;
   if (deletes.size() == 1) file.referenced_data_file = deletes.begin()->first;
   return file;
 }
@@ -529,4 +529,4 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state) {
   staged.snapshots = std::move(records);
   return staged;
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -9,8 +9,9 @@
 
 #include "ground/iceberg/write/stage.h"
 #include "ground/iceberg/write/stage_state.h"
+#include "ground/platform/columnar/arrow_status.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 constexpr std::int64_t kPiecesInFile = 2;
 // Rows are brought together by partition so many pieces at a time: a piece of rows that are in no
@@ -19,23 +20,18 @@ constexpr std::int64_t kPiecesBroughtTogether = 4;
 
 using Partition = std::vector<std::optional<std::string>>;
 
-storage::Scratch Times(storage::Scratch scratch, std::int64_t factor) {
+platform::Scratch Times(platform::Scratch scratch, std::int64_t factor) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   scratch.piece_rows = scratch.piece_rows > kMost / factor ? kMost : scratch.piece_rows * factor;
   scratch.piece_bytes = scratch.piece_bytes > kMost / factor ? kMost : scratch.piece_bytes * factor;
   return scratch;
 }
 
-Status ArrowFailed(const arrow::Status& status) {
-  return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
-                fmt::format("arrow: {}", status.message()));
-}
-
 Status AppendInOrder(StagedWrite& write, const arrow::Table& rows,
-                     const storage::ParquetOptions& options, const storage::Scratch& scratch) {
-  for (const storage::RowRange& piece : storage::PiecesOf(rows, Times(scratch, kPiecesInFile))) {
+                     const platform::ParquetOptions& options, const platform::Scratch& scratch) {
+  for (const platform::RowRange& piece : platform::PiecesOf(rows, Times(scratch, kPiecesInFile))) {
     WEIRHOUSE_TRY_STATUS(write.Append(*rows.Slice(piece.begin, piece.count), options).status());
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   return Status();
 }
@@ -53,16 +49,16 @@ Result<std::shared_ptr<arrow::Table>> PartitionColumns(const TableMetadata& base
     if (column >= 0) columns.push_back(column);
   }
   const auto chosen = rows.SelectColumns(columns);
-  if (!chosen.ok()) return ArrowFailed(chosen.status());
+  if (!chosen.ok()) return platform::ArrowFailed(chosen.status());
   WEIRHOUSE_TRY(const auto conformed, ConformRows(**chosen, schema, base.name));
   const auto combined = conformed->CombineChunks();
-  if (!combined.ok()) return ArrowFailed(combined.status());
+  if (!combined.ok()) return platform::ArrowFailed(combined.status());
   return *combined;
 }
 
 // The rows of `rows` group by group.
-Status Split(const arrow::Table& rows, const PartitionGroups& groups, storage::RowFile& file,
-             std::map<Partition, std::vector<int>>& chunks) {
+Status SplitPieces(const arrow::Table& rows, const PartitionGroups& groups, platform::RowFile& file,
+                   std::map<Partition, std::vector<int>>& chunks) {
   std::vector<std::vector<std::int64_t>> rows_of(groups.values.size());
   for (std::size_t row = 0; row < groups.group_of_row.size(); ++row) {
     rows_of[static_cast<std::size_t>(groups.group_of_row[row])].push_back(
@@ -75,7 +71,7 @@ Status Split(const arrow::Table& rows, const PartitionGroups& groups, storage::R
     const auto taken = arrow::compute::Take(arrow::Datum(rows.Slice(0)),
                                             arrow::Datum(arrow::MakeArray(indices.data())),
                                             arrow::compute::TakeOptions::NoBoundsCheck());
-    if (!taken.ok()) return ArrowFailed(taken.status());
+    if (!taken.ok()) return platform::ArrowFailed(taken.status());
     chunks[groups.values[group]].push_back(static_cast<int>(file.count()));
     WEIRHOUSE_TRY_STATUS(file.Append(*taken->table()));
   }
@@ -84,19 +80,19 @@ Status Split(const arrow::Table& rows, const PartitionGroups& groups, storage::R
 }  // namespace
 
 Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Table& rows,
-                  const storage::ParquetOptions& options, const storage::Scratch& scratch) {
+                  const platform::ParquetOptions& options, const platform::Scratch& scratch) {
   if (base.spec().fields.empty()) return AppendInOrder(write, rows, options, scratch);
-  WEIRHOUSE_TRY(const auto file, storage::RowFile::Make(scratch.folder));
+  WEIRHOUSE_TRY(const auto file, platform::RowFile::Make(scratch.folder));
   std::map<Partition, std::vector<int>> chunks;
-  for (const storage::RowRange& piece :
-       storage::PiecesOf(rows, Times(scratch, kPiecesBroughtTogether))) {
+  for (const platform::RowRange& piece :
+       platform::PiecesOf(rows, Times(scratch, kPiecesBroughtTogether))) {
     const auto combined = rows.Slice(piece.begin, piece.count)->CombineChunks();
-    if (!combined.ok()) return ArrowFailed(combined.status());
+    if (!combined.ok()) return platform::ArrowFailed(combined.status());
     WEIRHOUSE_TRY(const auto columns, PartitionColumns(base, **combined));
     WEIRHOUSE_TRY(const PartitionGroups groups,
                   GroupByPartition(*columns, base.spec(), base, base.schema()));
-    WEIRHOUSE_TRY_STATUS(Split(**combined, groups, *file, chunks));
-    storage::LetGoOfStoredRows();
+    WEIRHOUSE_TRY_STATUS(SplitPieces(**combined, groups, *file, chunks));
+    platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> together, file->Finish());
   if (together == nullptr) return Status();
@@ -112,4 +108,4 @@ Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Ta
   }
   return Status();
 }
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

@@ -14,7 +14,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/write/stage.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 
 // Rows brought to the table's schema: its columns, order and types. Errors: kInvalidInput (WH7057)
 // naming the column.
@@ -35,7 +35,7 @@ Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const Partiti
 bool IsPlainOrder(const SortOrder& order);
 
 struct StagedWrite::State {
-  storage::Disk& disk;
+  platform::Disk& disk;
   TablePtr base;
   Random& random;
   StageOptions options;
@@ -56,7 +56,7 @@ struct StagedWrite::State {
   bool remove_all = false;
   std::vector<catalog::FileRecord> records;
 
-  State(storage::Disk& the_disk, TablePtr the_base, Random& the_random, StageOptions the_options);
+  State(platform::Disk& the_disk, TablePtr the_base, Random& the_random, StageOptions the_options);
 
   bool changes_data() const {
     return !added.empty() || !deleted_rows.empty() || !removed_files.empty() || remove_all ||
@@ -68,7 +68,7 @@ struct StagedWrite::State {
                           std::string_view suffix);
   Result<DataFile> WriteData(const arrow::Table& rows,
                              const std::vector<std::optional<std::string>>& partition,
-                             const storage::ParquetOptions& parquet);
+                             const platform::ParquetOptions& parquet);
   // Writes `bytes` and remembers the file for FileRecord and SyncAll.
   Status Write(std::string_view kind, const std::string& path, std::string_view bytes);
   void Remember(std::string_view kind, const std::string& path, std::int64_t size_bytes,
@@ -80,7 +80,7 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state);
 
 // Writes `next` as the metadata.json that follows `base`, with its log, and fills in the answer's
 // table, change and files.
-Result<StagedTable> WriteNextMetadata(storage::Disk& disk, const TablePtr& base, Random& random,
+Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
                                       TableMetadata next, ProcessTime now,
                                       std::vector<catalog::FileRecord> records);
 // What the catalog records of a snapshot, from its summary.
@@ -88,4 +88,4 @@ catalog::SnapshotRecord RecordOf(const TableMetadata& metadata, const Snapshot& 
                                  std::string_view ref);
 // Drops snapshots beyond `keep` that no ref names, and what snapshot-log says of them.
 void ExpireSnapshots(TableMetadata& metadata, int keep = kSnapshotsKept);
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

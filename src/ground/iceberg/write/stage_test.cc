@@ -5,7 +5,7 @@
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
 
-namespace weirhouse::table {
+namespace weirhouse::iceberg {
 namespace {
 
 using ::testing::HasSubstr;
@@ -391,7 +391,7 @@ TEST_F(StageTest, AFailingDiskLeavesTheTableAsItWas) {
   const std::vector<RowPosition> gone = Find(staged.table, {1});
   for (int fail_at = 1;; ++fail_at) {
     ASSERT_LT(fail_at, 100);
-    storage::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
     StagedWrite write(faulty, staged.table, random_, Options("r2"));
     Status status = testing::StatusOf(write.Append(*Rows(kThreeFlights)));
     if (status.ok()) status = write.DeleteRows(gone);
@@ -408,4 +408,4 @@ TEST_F(StageTest, AFailingDiskLeavesTheTableAsItWas) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::table
+}  // namespace weirhouse::iceberg

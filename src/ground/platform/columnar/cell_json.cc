@@ -2,12 +2,20 @@
 
 #include <arrow/api.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "ground/base/digest.h"
 #include "ground/base/time.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 using nlohmann::json;
+
+json JsonOfNumber(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  return number;
+}
 
 json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
   const auto scalar = column.GetScalar(row);
@@ -31,4 +39,4 @@ json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
       return (*scalar)->ToString();
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

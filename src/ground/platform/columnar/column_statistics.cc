@@ -12,7 +12,7 @@
 
 #include "ground/platform/columnar/single_value.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 // A cell of the column.
 struct Cell {
@@ -168,4 +168,4 @@ ColumnStatistics ScanColumn(const arrow::ChunkedArray& column) {
   if (extremes->highest) statistics.upper_bound = UpperBound(*type, *extremes->highest);
   return statistics;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

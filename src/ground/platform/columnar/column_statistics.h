@@ -5,8 +5,8 @@
 
 #include "ground/platform/columnar/parquet.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Everything but `size_bytes`. Cost: one pass.
 ColumnStatistics ScanColumn(const arrow::ChunkedArray& column);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -20,7 +20,7 @@ class Table;
 struct Scalar;
 }  // namespace arrow
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Per column (by field id), what manifests want. Bounds are Iceberg's single-value bytes (spec,
 // appendix D), strings cut to 16 code points, absent where unknown or where only NaN was seen.
@@ -76,4 +76,4 @@ Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string&
 // Iceberg single-value bytes (spec, appendix D) of an Arrow scalar given as (type name, value)
 // would drag Arrow into the door, so these work on one cell of a table.
 Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

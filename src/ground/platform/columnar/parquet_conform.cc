@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 
 std::optional<int> FieldIdOf(const arrow::Field& field) {
@@ -233,4 +233,4 @@ Result<std::shared_ptr<arrow::Array>> FieldConformer::ConformInner(
   made->child_data = {std::move(values)};
   return arrow::MakeArray(made);
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -11,7 +11,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/columnar/parquet.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // The error of every file that contradicts itself or the table: kCorruption (WH7032).
 Status CorruptParquet(const std::string& path, std::string_view why);
@@ -51,4 +51,4 @@ class FieldConformer {
   const ParquetReadOptions& options_;
   const std::string& path_;
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

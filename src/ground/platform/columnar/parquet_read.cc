@@ -15,7 +15,7 @@
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/columnar/parquet_conform.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 // A page header of a few bytes can ask for gigabytes (apache/arrow #49955); no column of a row
 // group that we or others write comes near this.
@@ -192,4 +192,4 @@ Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string&
     return CorruptParquet(path, error.what());
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

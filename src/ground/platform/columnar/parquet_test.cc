@@ -15,7 +15,7 @@
 #include "ground/base/random.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -462,4 +462,4 @@ TEST(Parquet, WritesAllOrNothingWhenTheDiskFails) {
   EXPECT_EQ(ReadParquet(reading, scratch / "f", {}).status().code(), Code::kUnavailable);
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -15,7 +15,7 @@
 #include "ground/platform/columnar/column_statistics.h"
 #include "ground/platform/columnar/parquet.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr int kZstdLevel = 1;  // files are small and written while someone waits
 // Below this a zstd context for each column chunk costs more than it saves (a fifth of the time of
@@ -29,7 +29,7 @@ Status StatusOfArrow(const arrow::Status& status, const std::string& path) {
       .WithError("WH7031");
 }
 
-std::optional<int> FieldIdOf(const arrow::Field& field) {
+std::optional<int> WrittenFieldId(const arrow::Field& field) {
   if (field.metadata() == nullptr) return std::nullopt;
   const auto value = field.metadata()->Get("PARQUET:field_id");
   if (!value.ok()) return std::nullopt;
@@ -145,7 +145,7 @@ Result<ParquetFile> Write(Disk& disk, const std::string& path, const arrow::Tabl
   file.split_offsets = SplitOffsetsOf(*encoded->metadata);
   const auto sizes = SizesOfFields(*encoded->metadata);
   for (int i = 0; i < rows.num_columns(); ++i) {
-    const auto id = FieldIdOf(*rows.schema()->field(i));
+    const auto id = WrittenFieldId(*rows.schema()->field(i));
     if (!id || arrow::is_nested(rows.schema()->field(i)->type()->id())) continue;
     ColumnStatistics statistics = ScanColumn(*rows.column(i));
     statistics.size_bytes = sizes[static_cast<std::size_t>(i)];
@@ -166,4 +166,4 @@ Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arro
         .WithError("WH7031");
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

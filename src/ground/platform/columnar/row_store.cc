@@ -22,12 +22,12 @@
 #include "ground/platform/io/disk.h"
 #include "ground/platform/io/disk_error.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr int kAlignmentBytes = 64;  // what Arrow's own buffers have
 constexpr int kNamesMax = 1000;      // left by a process of the same number that was killed
 
-Status StatusOfArrow(const arrow::Status& status, std::string_view what) {
+Status StatusOfRows(const arrow::Status& status, std::string_view what) {
   const int reason = arrow::internal::ErrnoFromStatus(status);
   if (reason != 0) return StatusOfErrno(reason, what, "rows of a batch");
   const Code code = status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal;
@@ -199,13 +199,13 @@ std::size_t RowFile::count() const { return state_->count; }
 Status RowFile::Append(const arrow::Table& rows) {
   WEIRHOUSE_FAILPOINT("storage.row_file.append");
   const arrow::Status appended = state_->Append(rows);
-  return appended.ok() ? Status() : StatusOfArrow(appended, "write");
+  return appended.ok() ? Status() : StatusOfRows(appended, "write");
 }
 
 Result<std::shared_ptr<arrow::Table>> RowFile::Finish(const std::vector<std::size_t>& left_out) {
   if (state_->count == 0) return std::shared_ptr<arrow::Table>();
   auto rows = state_->Read(left_out);
-  if (!rows.ok()) return StatusOfArrow(rows.status(), "read back");
+  if (!rows.ok()) return StatusOfRows(rows.status(), "read back");
   return *std::move(rows);
 }
 
@@ -265,7 +265,7 @@ Status RowStore::Flush() {
     WEIRHOUSE_TRY(state.file, std::move(file));
   }
   const auto whole = arrow::ConcatenateTables(Alike(state.parts));
-  if (!whole.ok()) return StatusOfArrow(whole.status(), "put together");
+  if (!whole.ok()) return StatusOfRows(whole.status(), "put together");
   for (const RowRange& piece : PiecesOf(**whole, state.scratch))
     WEIRHOUSE_TRY_STATUS(state.file->Append(*(*whole)->Slice(piece.begin, piece.count)));
   state.parts.clear();
@@ -304,7 +304,7 @@ Result<std::shared_ptr<arrow::Table>> RowStore::Finish() {
   if (state.parts.empty()) return std::shared_ptr<arrow::Table>();
   if (state.parts.size() == 1) return state.parts.front();
   const auto whole = arrow::ConcatenateTables(Alike(state.parts));
-  if (!whole.ok()) return StatusOfArrow(whole.status(), "put together");
+  if (!whole.ok()) return StatusOfRows(whole.status(), "put together");
   return *whole;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -17,7 +17,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // How much of one step's rows is worked on at a time. As it is made: all of them.
 struct Scratch {
@@ -79,4 +79,4 @@ class RowFile {
 // Gives back the memory of rows in files that were looked at, of all steps at work: who looks again
 // reads them again. Cost: microseconds where there are none.
 void LetGoOfStoredRows();
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

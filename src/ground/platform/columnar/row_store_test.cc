@@ -10,7 +10,7 @@
 #include "ground/platform/io/disk.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 
 std::shared_ptr<arrow::Table> Numbers(std::int64_t from, std::int64_t count) {
@@ -121,4 +121,4 @@ TEST_F(RowStoreTest, PiecesHoldAllRowsInOrder) {
   EXPECT_FALSE(AreMany(*rows, {}));
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

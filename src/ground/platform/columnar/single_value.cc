@@ -10,7 +10,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/columnar/parquet.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kBoundUnitsMax = 16;  // code points of a string, bytes of a binary
 
@@ -188,4 +188,4 @@ Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std:
   return Status(Code::kInvalidInput,
                 "type has no single-value bytes: " + table.column(column)->type()->ToString());
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

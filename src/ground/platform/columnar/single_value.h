@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // The bytes of one cell that is not null; nothing if the type has no such form (lists, structs).
 std::optional<std::string> EncodeCell(const arrow::Array& array, std::int64_t index);
@@ -21,4 +21,4 @@ std::optional<std::string> CutTextUpper(std::string_view text);
 // The same for bytes: cut to 16.
 std::string CutBytesLower(std::string_view bytes);
 std::optional<std::string> CutBytesUpper(std::string_view bytes);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -1,6 +1,6 @@
 #include "ground/platform/db/database.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 Result<std::optional<std::int64_t>> Database::Insert(std::string_view sql,
                                                      const std::vector<DatabaseValue>& parameters) {
@@ -11,4 +11,4 @@ Result<std::optional<std::int64_t>> Database::Insert(std::string_view sql,
   }));
   return value;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -13,7 +13,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Bytes to be bound as such; a plain string is bound as text.
 struct Blob {
@@ -91,4 +91,4 @@ class Database {
   // The connection has ended: nothing works any more but to open another one.
   virtual bool lost() const = 0;
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -15,7 +15,7 @@
 #include "ground/platform/db/postgres_error.h"
 #include "ground/platform/db/postgres_text.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr int kServerVersionMin = 130000;
 constexpr std::size_t kCachedStatementsMax = 256;
@@ -469,4 +469,4 @@ Result<std::unique_ptr<Database>> Postgres::Open(const PostgresAddress& address,
   WEIRHOUSE_TRY_STATUS(MakeSchema(*session, address, schema, read_only));
   return std::unique_ptr<Database>(std::move(session));
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

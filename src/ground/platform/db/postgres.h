@@ -8,7 +8,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/db/database.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Where a catalog lies: one schema of one database of one server. Several projects share a database
 // by having a schema each.
@@ -39,4 +39,4 @@ class Postgres : public Database {
   static Result<std::unique_ptr<Database>> Open(const PostgresAddress& address, bool read_only);
   Dialect dialect() const override { return Dialect::kPostgres; }
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -9,7 +9,7 @@
 
 #include "ground/platform/db/postgres.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kSchemaBytesMax = 63;  // PostgreSQL cuts longer names without a word
 constexpr std::string_view kSchemaOption = "schema=";
@@ -137,4 +137,4 @@ Result<PostgresAddress> ParsePostgresUrl(std::string_view url, std::string_view 
   address.shown = ShownAddress(options, address.schema);
   return address;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

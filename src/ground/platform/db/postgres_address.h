@@ -7,7 +7,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // What libpq is given: the options of the URL and, where it says nothing, ours.
 struct ConnectionOptions {
@@ -18,4 +18,4 @@ struct ConnectionOptions {
   std::vector<const char*> values() const;
 };
 Result<ConnectionOptions> OptionsOf(const std::string& url);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 // How one SQLSTATE, or a class of them, is answered. The first row that fits counts.
 struct Rule {
@@ -110,4 +110,4 @@ Status OutcomeUnknown(std::string_view why, std::string_view what, std::string_v
       .WithError("WH7003")
       .WithHint("whether it took place is looked up by its key after reopening");
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

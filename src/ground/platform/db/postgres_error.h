@@ -6,7 +6,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // What the server said of a statement.
 struct PostgresError {
@@ -23,4 +23,4 @@ Status StatusOfPostgres(const PostgresError& error, std::string_view what, std::
 Status StatusOfConnecting(std::string_view message, std::string_view where);
 // COMMIT, or a write outside of a transaction, was sent and no answer came.
 Status OutcomeUnknown(std::string_view why, std::string_view what, std::string_view where);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -9,7 +9,7 @@
 #include "testing/tcp_proxy.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -422,4 +422,4 @@ TEST_F(PostgresDatabase, EndsAWriterThatTheServerCutOff) {
   EXPECT_THAT(Names(*db_), ElementsAre());
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 // The UTF-8 of U+10F700 … U+10F7FF is F4 8F 9C 80 … F4 8F 9F BF: the last plane's private use.
 constexpr std::string_view kEscapeLead("\xF4\x8F", 2);
@@ -125,4 +125,4 @@ std::string FromHexBytes(std::string_view text) {
   }
   return bytes;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

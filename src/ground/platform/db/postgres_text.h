@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 struct NumberedSql {
   std::string text;
@@ -21,4 +21,4 @@ std::string FromStoredText(std::string_view text);
 
 // The bytes of `\x6869`, as PostgreSQL writes bytea.
 std::string FromHexBytes(std::string_view text);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -10,10 +10,10 @@
 
 #include "ground/platform/db/sqlite_log.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr int kBusyTimeoutMs = 5000;  // longer than any commit of ours holds the write lock
-constexpr std::size_t kCachedStatementsMax = 256;
+constexpr std::size_t kStatementsKept = 256;
 
 std::atomic<std::int64_t> steps_taken{0};  // of all connections
 
@@ -209,7 +209,7 @@ class SqliteConnection : public Sqlite {
     steps_taken += sqlite3_stmt_status(statement.get(), SQLITE_STMTSTATUS_VM_STEP, /*reset=*/1);
     sqlite3_reset(statement.get());
     sqlite3_clear_bindings(statement.get());
-    if (cache_.size() >= kCachedStatementsMax) cache_.clear();
+    if (cache_.size() >= kStatementsKept) cache_.clear();
     cache_.insert_or_assign(std::move(sql), std::move(statement));
   }
 
@@ -276,4 +276,4 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
   WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA schema_version"));
   return std::unique_ptr<Sqlite>(std::move(connection));
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -8,7 +8,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/db/database.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // A connection in WAL mode with synchronous=FULL: COMMIT has fsynced when it returns. Threads: one
 // at a time (the owner serializes).
@@ -26,4 +26,4 @@ class Sqlite : public Database {
   // are through: what they cost, whatever else the machine does meanwhile. For tests of growth.
   static std::int64_t Steps();
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

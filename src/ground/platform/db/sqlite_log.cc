@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kHeaderBytes = 32;
 constexpr std::size_t kFrameHeaderBytes = 24;
@@ -159,4 +159,4 @@ Status CheckSqliteLog(const std::string& path) {
           "put back a copy of the state folder; or go on without these commits: move the "
           "log away, then `wh verify --deep` says what is there");
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -16,10 +16,10 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // kCorruption (WH7021) if the log beside the database `path` holds commits behind a place that does
 // not fit: more than the one transaction that a power cut may leave in pieces. Another process may
 // be writing to it meanwhile. Cost: reads the log once; no error if there is none.
 Status CheckSqliteLog(const std::string& path);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -8,7 +8,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -352,4 +352,4 @@ TEST(SqliteOpen, SaysSoWhenTheDatabaseIsFull) {
   EXPECT_OK(db->Run("INSERT INTO t VALUES (1)"));
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

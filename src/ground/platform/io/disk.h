@@ -16,7 +16,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 struct FileInfo {
   std::string path;
@@ -93,4 +93,4 @@ class FaultyDisk : public Disk {
 // Median seconds of `count` fsyncs of 4 KiB in `folder`; what durations are read beside (`wh
 // doctor`).
 Result<double> MeasureFsyncSeconds(const std::string& folder, int count = 50);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

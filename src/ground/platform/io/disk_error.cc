@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 Status StatusOfErrno(int error, std::string_view what, const std::string& path) {
   const std::string message = fmt::format("could not {}: {}: {}", what, std::strerror(error), path);
   switch (error) {
@@ -42,4 +42,4 @@ Status StatusOfErrno(int error, std::string_view what, const std::string& path) 
           .WithHint("check the disk (dmesg names its errors), then run the command again");
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

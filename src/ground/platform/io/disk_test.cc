@@ -13,7 +13,7 @@
 #include "ground/platform/io/power_loss.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -348,4 +348,4 @@ TEST(PowerLoss, ShowsADroppedFsync) {
 }
 #endif
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -15,14 +15,14 @@
 #include "ground/platform/io/disk_error.h"
 #include "ground/platform/io/open_folder.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache starts afresh
 // The kernel takes the time of files from a clock that stands still for up to a tick.
 constexpr std::int64_t kTimeStepNs = 20'000'000;
 constexpr const char* kFailedAttribute = "user.weirhouse.fsync_failed";
 
-int OpenRetrying(const std::string& path, int flags) {
+int OpenThrough(const std::string& path, int flags) {
   int fd = -1;
   do {
     fd = open(path.c_str(), flags | O_CLOEXEC);
@@ -50,7 +50,7 @@ bool IsUnlikeAnyLater(const Identity& identity) {
 const std::string& BootId() {
   static const std::string id = [] {
     char text[64];
-    const Descriptor fd(OpenRetrying("/proc/sys/kernel/random/boot_id", O_RDONLY));
+    const Descriptor fd(OpenThrough("/proc/sys/kernel/random/boot_id", O_RDONLY));
     const ssize_t got = fd.open() ? read(fd.get(), text, sizeof(text)) : -1;
     return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string("unknown");
   }();
@@ -59,7 +59,7 @@ const std::string& BootId() {
 
 // Some network file systems cannot sync a folder and say so with EINVAL: they need not.
 Status SyncFolder(const std::string& folder) {
-  const Descriptor fd(OpenRetrying(folder, O_RDONLY | O_DIRECTORY));
+  const Descriptor fd(OpenThrough(folder, O_RDONLY | O_DIRECTORY));
   if (!fd.open()) return StatusOfErrno(errno, "open the folder", folder);
   const int error = SyncRetrying(fd.get());
   return error == 0 || error == EINVAL ? Status::Ok() : SyncFailed(error, folder);
@@ -186,7 +186,7 @@ bool FailedSyncs::Contains(int fd) {
 }
 
 Status SyncFile(const std::string& path, FailedSyncs& failed) {
-  const Descriptor fd(OpenRetrying(path, O_RDONLY));
+  const Descriptor fd(OpenThrough(path, O_RDONLY));
   if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
   if (failed.Contains(fd.get())) {
     return Status(Code::kCorruption,
@@ -201,4 +201,4 @@ Status SyncFile(const std::string& path, FailedSyncs& failed) {
   failed.Note(fd.get());
   return SyncFailed(error, path);
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -11,7 +11,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // One file or folder for as long as it exists: an inode's number is given away again, its time of
 // birth with it is not, but for the few milliseconds in which the kernel's clock stands still.
@@ -73,4 +73,4 @@ Status SyncFailed(int error, const std::string& path);
 Status SyncFile(const std::string& path, FailedSyncs& failed);
 
 std::string FolderOf(const std::string& path);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

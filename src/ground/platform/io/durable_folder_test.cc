@@ -9,7 +9,7 @@
 #include "testing/fsync_probe.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using testing::FsyncProbe;
 using testing::ReadFile;
@@ -135,4 +135,4 @@ TEST(FailedFsync, OfAFolderIsAnErrorOnce) {
   EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

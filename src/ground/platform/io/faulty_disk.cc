@@ -2,7 +2,7 @@
 
 #include "ground/platform/io/disk.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 FaultyDisk::FaultyDisk(Disk& inner, int fail_at, Code code, bool for_ever)
     : inner_(inner), left_(fail_at), code_(code), for_ever_(for_ever) {}
@@ -57,4 +57,4 @@ Status FaultyDisk::Remove(const std::string& path) {
   WEIRHOUSE_TRY_STATUS(Step("remove", path));
   return inner_.Remove(path);
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -25,7 +25,7 @@
 #include "ground/platform/io/piece_put.h"
 #include "ground/platform/io/power_loss.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kSyncThreadsMax = 8;  // beyond it a disk's queue gains little
 constexpr std::size_t kPieceBytes = 256 << 10;
@@ -330,12 +330,12 @@ class LocalDiskDriver : public Disk, public PieceDisk {
   FailedSyncs failed_;
 };
 
-struct CloseFolder {
+struct CloseListing {
   void operator()(DIR* folder) const noexcept { closedir(folder); }
 };
 
 Result<std::vector<FileInfo>> LocalDiskDriver::List(const std::string& folder) {
-  const std::unique_ptr<DIR, CloseFolder> handle(opendir(folder.c_str()));
+  const std::unique_ptr<DIR, CloseListing> handle(opendir(folder.c_str()));
   if (handle == nullptr) return StatusOfErrno(errno, "list", folder);
   std::vector<FileInfo> found;
   while (true) {
@@ -384,4 +384,4 @@ Result<double> MeasureFsyncSeconds(const std::string& folder, int count) {
                    seconds.end());
   return seconds[seconds.size() / 2];
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

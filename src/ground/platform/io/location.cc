@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 // "//lake/a" of "file:////lake/a": whatever number of slashes follows the scheme, the path begins
 // there. "file://host/a" names another machine and is no path.
@@ -76,4 +76,4 @@ bool IsInFolder(std::string_view path, std::string_view folder) {
   return path == folder ||
          (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 // The absolute path that `location` names: without "file:", doubled slashes, "." and a slash at its
 // end, ".." resolved by the text. What is no absolute path of this machine ("s3://…", "a/b") stays
 // as it is. Percent signs stay: writers and readers of Iceberg take them literally.
@@ -17,4 +17,4 @@ std::string CanonicalPath(std::string_view location);
 std::string DecodedPath(std::string_view location);
 // Whether `path` is `folder` or lies in it; both canonical.
 bool IsInFolder(std::string_view path, std::string_view folder);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -2,7 +2,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 TEST(CanonicalPath, IsOneForAllSpellings) {
   for (const char* spelling :
@@ -36,4 +36,4 @@ TEST(IsInFolder, GoesByNamesNotByLetters) {
   EXPECT_TRUE(IsInFolder("/a", "/"));
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

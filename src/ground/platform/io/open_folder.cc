@@ -13,9 +13,9 @@
 
 #include "ground/platform/io/disk_error.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
-constexpr std::size_t kPieceBytes = 1 << 20;
+constexpr std::size_t kReadBytes = 1 << 20;
 
 struct CloseFolder {
   void operator()(DIR* folder) const noexcept { closedir(folder); }
@@ -241,7 +241,7 @@ Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offse
 
 Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,
                   const std::function<void(std::string_view)>& piece) {
-  std::string buffer(kPieceBytes, '\0');
+  std::string buffer(kReadBytes, '\0');
   for (std::int64_t offset = 0; offset <= bytes_max;) {
     WEIRHOUSE_TRY(const std::size_t got, ReadSome(fd, path, offset, buffer.data(), buffer.size()));
     if (got == 0) break;
@@ -250,4 +250,4 @@ Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,
   }
   return Status::Ok();
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

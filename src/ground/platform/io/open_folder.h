@@ -14,7 +14,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Closes what it holds. Movable.
 class Descriptor {
@@ -104,4 +104,4 @@ Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offse
 // that somebody appends to has no end. EIO and the like are kUnavailable (WH7015).
 Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,
                   const std::function<void(std::string_view)>& piece);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

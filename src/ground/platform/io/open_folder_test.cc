@@ -10,7 +10,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using testing::ReadFile;
 using testing::ScratchFolder;
@@ -88,4 +88,4 @@ TEST(Writers, AreSeenWhileTheyHoldTheFileOpen) {
   EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
-constexpr std::size_t kPieceBytes = 1 << 20;
+constexpr std::size_t kPutBytes = 1 << 20;
 
 Result<std::string> ReadToTheEnd(ByteStream& bytes) {
   std::string whole;
   while (true) {
     const std::size_t before = whole.size();
-    whole.resize(before + kPieceBytes);
-    WEIRHOUSE_TRY(const std::size_t got, bytes.Read(whole.data() + before, kPieceBytes));
+    whole.resize(before + kPutBytes);
+    WEIRHOUSE_TRY(const std::size_t got, bytes.Read(whole.data() + before, kPutBytes));
     whole.resize(before + got);
     if (got == 0) return whole;
   }
@@ -39,7 +39,7 @@ Status ReplaceByStream(Disk& disk, const std::string& path, ByteStream& bytes, u
 
 Result<std::size_t> FileStream::Read(char* into, std::size_t room) {
   const std::int64_t wanted =
-      std::min({static_cast<std::int64_t>(std::min(room, kPieceBytes)), size_bytes_ - offset_});
+      std::min({static_cast<std::int64_t>(std::min(room, kPutBytes)), size_bytes_ - offset_});
   if (wanted <= 0) return std::size_t{0};
   WEIRHOUSE_TRY(const std::string piece, disk_.ReadRange(path_, offset_, wanted));
   std::memcpy(into, piece.data(), piece.size());
@@ -51,11 +51,11 @@ Result<Digest> DigestOfFile(Disk& disk, const std::string& path) {
   WEIRHOUSE_TRY(const FileInfo info, disk.Stat(path));
   FileStream stream(disk, path, info.size_bytes);
   Sha256 sha;
-  std::string piece(kPieceBytes, '\0');
+  std::string piece(kPutBytes, '\0');
   while (true) {
     WEIRHOUSE_TRY(const std::size_t got, stream.Read(piece.data(), piece.size()));
     if (got == 0) return sha.Finish();
     sha.Update(std::string_view(piece).substr(0, got));
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -9,7 +9,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/io/disk.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // A disk that takes a file as it comes. One that is none is given the whole.
 class PieceDisk {
@@ -44,4 +44,4 @@ class FileStream final : public ByteStream {
 
 // Memory: a piece.
 Result<Digest> DigestOfFile(Disk& disk, const std::string& path);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -8,7 +8,7 @@
 
 #include "ground/base/failpoint.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 struct Registry {
   std::mutex mutex;
@@ -77,5 +77,5 @@ void LoseUnsynced() {
   const std::lock_guard lock(registry.mutex);
   Lose(registry);
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform
 #endif

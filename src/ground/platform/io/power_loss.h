@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 #ifdef WEIRHOUSE_FAILPOINTS
 enum class Unsynced {
@@ -25,4 +25,4 @@ inline void MarkSynced(const std::string& /*path*/) {}
 inline void MarkBytesSynced(const std::string& /*path*/) {}
 inline void MarkNameSynced(const std::string& /*path*/) {}
 #endif
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

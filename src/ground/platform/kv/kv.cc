@@ -19,7 +19,7 @@
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/platform/kv/kv_damage.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr int kOpenFilesMax = 256;                   // the default keeps every file open
 constexpr std::size_t kWriteBufferBytes = 16 << 20;  // two of them at most: see below
@@ -334,4 +334,4 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(const std::string& folder,
   if (!status.ok()) return StatusOfRocks(status, "open", folder);
   return std::unique_ptr<KvStore>(std::make_unique<RocksStore>(std::move(db), folder));
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

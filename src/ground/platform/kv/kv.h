@@ -11,7 +11,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // A set of writes applied together. Threads: one.
 class KvBatch {
@@ -68,4 +68,4 @@ class KvStore {
   // Removes everything.
   virtual Status Clear() = 0;
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

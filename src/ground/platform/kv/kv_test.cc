@@ -13,7 +13,7 @@
 #include "ground/platform/kv/kv_damage.h"
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -310,4 +310,4 @@ TEST_F(DamagedStore, IsToldWhateverBitIsFlipped) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

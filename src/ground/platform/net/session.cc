@@ -27,7 +27,7 @@ using boost::system::error_code;
 
 namespace {
 // Every operation gives its error as a value; none throws.
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAwaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBufferBytesMax = 128 << 10;  // a header, or a chunk's first line
 constexpr std::size_t kFirstReadBytes = 4 << 10;
 constexpr std::size_t kLingerBytesMax = 1 << 20;
@@ -231,7 +231,7 @@ asio::awaitable<void> Session::Watch() {
                                                          kShortestTick, kLongestTick);
   while (!done_) {
     timer_.expires_after(tick);
-    const auto [error] = co_await timer_.async_wait(kAwait);
+    const auto [error] = co_await timer_.async_wait(kAwaitable);
     if (error || done_) co_return;
     if (SystemClock().Monotonic() < deadline_) continue;
     // Again with each tick: an operation made of several steps may be between two of them.
@@ -258,7 +258,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   if (buffer_.size() == 0) {
     ExpireAfter(context_.options.idle_max);
     const auto [error, bytes] =
-        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kAwait);
+        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kAwaitable);
     if (error) co_return Next::kClose;  // nobody has begun anything
     buffer_.commit(bytes);
   }
@@ -274,7 +274,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   parser.body_limit(boost::none);  // judged by Admit, and set before the body is read
   ExpireAfter(context_.options.idle_max);
   const auto [header_error, header_bytes] =
-      co_await beast::http::async_read_header(socket_, buffer_, parser, kAwait);
+      co_await beast::http::async_read_header(socket_, buffer_, parser, kAwaitable);
   if (header_error) {
     const auto target = parser.get().target();
     target_ = std::string(target.substr(0, target.find('?')));
@@ -329,7 +329,7 @@ asio::awaitable<std::variant<std::monostate, Fault, error_code>> Session::ReadBo
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     ExpireAfter(context_.options.idle_max);
     const auto [error, bytes] = co_await asio::async_write(
-        socket_, asio::buffer(kContinue.data(), kContinue.size()), kAwait);
+        socket_, asio::buffer(kContinue.data(), kContinue.size()), kAwaitable);
     if (error) co_return error;
   }
   parser.body_limit(admission.body_bytes_max);
@@ -338,7 +338,7 @@ asio::awaitable<std::variant<std::monostate, Fault, error_code>> Session::ReadBo
     if (left.count() <= 0) co_return TooSlow();
     ExpireAfter(std::min<std::chrono::nanoseconds>(left, context_.options.idle_max));
     const auto [error, bytes] =
-        co_await beast::http::async_read_some(socket_, buffer_, parser, kAwait);
+        co_await beast::http::async_read_some(socket_, buffer_, parser, kAwaitable);
     if (!error) continue;
     auto fault = FaultOfParseError(error, Stage::kBody, timed_out_);
     if (!fault) co_return error;
@@ -361,7 +361,7 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
     const auto errand =
         std::make_shared<Errand<Answer>>(socket_.get_executor(), context_.options.begin_max);
     Send(lane, errand, [call = &admission] { return CallHandler(*call->handler, call->request); });
-    auto [waited] = co_await errand->ready.async_wait(kAwait);
+    auto [waited] = co_await errand->ready.async_wait(kAwaitable);
     if (!errand->answer && !errand->taken.exchange(true)) {
       co_return context_.router.Form(
           target_, Fault{503,
@@ -372,7 +372,7 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
     }
     while (!errand->answer) {  // it has begun, and holds the request
       errand->ready.expires_at(asio::steady_timer::time_point::max());
-      std::tie(waited) = co_await errand->ready.async_wait(kAwait);
+      std::tie(waited) = co_await errand->ready.async_wait(kAwaitable);
     }
     answer = std::move(errand->answer);
   }
@@ -412,7 +412,7 @@ asio::awaitable<TokenVerdict> Session::WorthOf(std::string token) {
            return TokenVerdict{Standing::kUnknown, thrown.message(), thrown.error_code()};
          }
        });
-  co_await errand->ready.async_wait(kAwait);
+  co_await errand->ready.async_wait(kAwaitable);
   if (errand->answer) co_return *errand->answer;
   errand->taken = true;  // what has not begun by now need not
   co_return TokenVerdict{Standing::kUnknown, "the catalog does not answer in time", "WH8046"};
@@ -438,7 +438,7 @@ asio::awaitable<bool> Session::Write(const HttpResponse& response, bool keep_ali
   if (!is_head_ && response.status != 204 && response.status != 304)
     pieces[1] = asio::buffer(response.body);
   ExpireAfter(context_.options.total_max);
-  const auto [error, bytes] = co_await asio::async_write(socket_, pieces, kAwait);
+  const auto [error, bytes] = co_await asio::async_write(socket_, pieces, kAwaitable);
   co_return !error;
 }
 
@@ -455,7 +455,7 @@ asio::awaitable<void> Session::Linger() {
     const auto left = deadline - SystemClock().Monotonic();
     if (left.count() <= 0) co_return;
     ExpireAfter(left);
-    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(scratch), kAwait);
+    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(scratch), kAwaitable);
     if (error) co_return;
     total += bytes;
   }

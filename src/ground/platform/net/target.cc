@@ -85,7 +85,7 @@ Status ParseQuery(std::string_view text, bool is_free, Target& target) {
   return Status();
 }
 
-std::string Encode(std::string_view text) {
+std::string PercentEncode(std::string_view text) {
   std::string encoded;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -134,11 +134,11 @@ Result<Target> ParseTarget(std::string_view target, std::span<const std::string>
 
 std::string FormatTarget(const Target& target) {
   std::string text;
-  for (const std::string& step : target.steps) text += "/" + Encode(step);
+  for (const std::string& step : target.steps) text += "/" + PercentEncode(step);
   if (text.empty()) text = "/";
   char separator = '?';
   for (const auto& [name, value] : target.query) {
-    text += separator + Encode(name) + "=" + Encode(value);
+    text += separator + PercentEncode(name) + "=" + PercentEncode(value);
     separator = '&';
   }
   return text;

@@ -25,25 +25,25 @@
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 
-namespace weirhouse::model {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kLineBytesMax = 4096;
 constexpr std::size_t kLastLinesMax = 20;
 constexpr int kReadsPerPump = 16;
-constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::size_t kPipeBytes = 64 << 10;
 constexpr int kLowestOwnDescriptor = 64;  // above every number that a child is promised
 constexpr auto kWatchInterval = std::chrono::milliseconds(200);
 
-class Descriptor {
+class ChildDescriptor {
  public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  ChildDescriptor() = default;
+  explicit ChildDescriptor(int fd) : fd_(fd) {}
+  ChildDescriptor(ChildDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ChildDescriptor& operator=(ChildDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
-  ~Descriptor() { Close(); }
+  ~ChildDescriptor() { Close(); }
   int get() const { return fd_; }
   void Close() {
     if (fd_ >= 0) close(fd_);
@@ -66,13 +66,13 @@ Status CannotStartErrno(std::string_view program, std::string_view step, int err
 }
 
 // A pipe whose two ends lie above the numbers that a child is promised.
-Result<std::pair<Descriptor, Descriptor>> HighPipe(std::string_view program) {
+Result<std::pair<ChildDescriptor, ChildDescriptor>> HighPipe(std::string_view program) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return CannotStartErrno(program, "pipe", errno);
-  Descriptor low_read(ends[0]);
-  Descriptor low_write(ends[1]);
-  Descriptor read_end(fcntl(low_read.get(), F_DUPFD_CLOEXEC, kLowestOwnDescriptor));
-  Descriptor write_end(fcntl(low_write.get(), F_DUPFD_CLOEXEC, kLowestOwnDescriptor));
+  ChildDescriptor low_read(ends[0]);
+  ChildDescriptor low_write(ends[1]);
+  ChildDescriptor read_end(fcntl(low_read.get(), F_DUPFD_CLOEXEC, kLowestOwnDescriptor));
+  ChildDescriptor write_end(fcntl(low_write.get(), F_DUPFD_CLOEXEC, kLowestOwnDescriptor));
   if (read_end.get() < 0 || write_end.get() < 0) return CannotStartErrno(program, "pipe", errno);
   return std::make_pair(std::move(read_end), std::move(write_end));
 }
@@ -277,9 +277,9 @@ std::string Describe(const ChildExit& exit) {
 struct ChildProcess::State {
   ChildCommand command;
   pid_t pid = -1;
-  Descriptor exit;
-  Descriptor output;
-  Descriptor log;
+  ChildDescriptor exit;
+  ChildDescriptor output;
+  ChildDescriptor log;
   bool reaped = false;
   bool killed = false;
   ChildExit result;
@@ -335,17 +335,17 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
 
   auto state = std::make_unique<State>();
   if (!command.log_path.empty()) {
-    state->log =
-        Descriptor(open(command.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    state->log = ChildDescriptor(
+        open(command.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (state->log.get() < 0) return CannotStartErrno(name, command.log_path, errno);
   }
   WEIRHOUSE_TRY(auto output, HighPipe(name));
   WEIRHOUSE_TRY(auto report, HighPipe(name));
-  const Descriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const ChildDescriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (null.get() < 0) return CannotStartErrno(name, "/dev/null", errno);
 
   Preparation preparation = Prepare(command, program);
-  std::vector<Descriptor> high;
+  std::vector<ChildDescriptor> high;
   for (const auto& [ours, theirs] : command.descriptors) {
     WEIRHOUSE_CHECK(theirs >= 3 && theirs < kLowestOwnDescriptor);
     high.emplace_back(fcntl(ours, F_DUPFD_CLOEXEC, kLowestOwnDescriptor));
@@ -375,7 +375,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   output.second.Close();
   report.second.Close();
   state->pid = pid;
-  state->exit = Descriptor(OpenProcess(pid));
+  state->exit = ChildDescriptor(OpenProcess(pid));
   state->output = std::move(output.first);
   fcntl(state->output.get(), F_SETFL, O_NONBLOCK);
   state->command = std::move(command);
@@ -412,7 +412,7 @@ bool ChildProcess::Ended() {
 }
 
 void ChildProcess::PumpOutput() {
-  std::array<char, kReadBytes> buffer;
+  std::array<char, kPipeBytes> buffer;
   for (int i = 0; i < kReadsPerPump && state_->output.get() >= 0; ++i) {
     const ssize_t n = read(state_->output.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
@@ -515,4 +515,4 @@ Result<ChildExit> RunChild(ChildCommand command) {
   }
   return child->Finish();
 }
-}  // namespace weirhouse::model
+}  // namespace weirhouse::platform

@@ -21,7 +21,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::model {
+namespace weirhouse::platform {
 
 struct ChildLimits {
   std::chrono::seconds processor_time{0};               // 0 = not limited
@@ -120,4 +120,4 @@ void KillAllChildren() noexcept;
 // The absolute path of `program`, looked up in `path_list` unless it has a "/"; empty if there is
 // none.
 std::string FindProgram(const std::string& program, const std::string& path_list);
-}  // namespace weirhouse::model
+}  // namespace weirhouse::platform

@@ -10,7 +10,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::model {
+namespace weirhouse::platform {
 namespace {
 using std::chrono::milliseconds;
 using ::testing::Contains;
@@ -251,4 +251,4 @@ TEST(Child, RefusesAFileThatIsNoProgram) {
   EXPECT_EQ(RunChild(command).status().error_code(), "WH5007");
 }
 }  // namespace
-}  // namespace weirhouse::model
+}  // namespace weirhouse::platform

@@ -8,7 +8,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::model {
+namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kWordsShownMax = 3;
 
@@ -45,4 +45,4 @@ std::string StoryOfProcess(pid_t pid) {
   return fmt::format("process {}{}{}", pid, command.empty() ? "" : fmt::format(" ({})", command),
                      IsStopped(pid) ? ", stopped" : "");
 }
-}  // namespace weirhouse::model
+}  // namespace weirhouse::platform

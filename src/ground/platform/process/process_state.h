@@ -5,10 +5,10 @@
 
 #include <string>
 
-namespace weirhouse::model {
+namespace weirhouse::platform {
 
 // "process 4711 (wh serve)", with "stopped" behind it where it is.
 std::string StoryOfProcess(pid_t pid);
 // Whether a signal (SIGSTOP, Ctrl-Z) or a debugger holds it.
 bool IsStopped(pid_t pid);
-}  // namespace weirhouse::model
+}  // namespace weirhouse::platform

@@ -12,7 +12,7 @@
 #include "ground/platform/columnar/row_store.h"
 #include "ground/platform/sql/sql_error.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 constexpr idx_t kThreadsMax = 64;
 constexpr std::size_t kSlicesBeforeLetGo = 64;  // so that a pass over a file takes no more memory
@@ -230,4 +230,4 @@ Status AddArrowScan(duckdb_connection connection, std::shared_ptr<ArrowTables> t
   }
   return Status::Ok();
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

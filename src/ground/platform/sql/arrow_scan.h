@@ -19,7 +19,7 @@ class Schema;
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // An Arrow table as DuckDB sees it. Immutable; a running query holds on to it.
 struct RegisteredTable {
@@ -48,4 +48,4 @@ class ArrowTables {
 
 // Adds `wh_arrow_scan(session BIGINT, name VARCHAR)` to the database of `connection`.
 Status AddArrowScan(duckdb_connection connection, std::shared_ptr<ArrowTables> tables);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Owns a handle that is closed by a pointer to it, as all of DuckDB's are.
 template <typename T, void (*Close)(T*)>
@@ -41,4 +41,4 @@ using DuckArrowOptions = DuckHandle<duckdb_arrow_options, duckdb_destroy_arrow_o
 using DuckArrowTypes =
     DuckHandle<duckdb_arrow_converted_schema, duckdb_destroy_arrow_converted_schema>;
 using DuckTableFunction = DuckHandle<duckdb_table_function, duckdb_destroy_table_function>;
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -7,7 +7,7 @@
 #include "ground/base/thread.h"
 #include "ground/base/time.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 Status TookTooLong(std::chrono::milliseconds limit) {
   return Status(Code::kUnavailable, fmt::format("SQL was ended: it ran longer than {} s",
@@ -77,4 +77,4 @@ void QueryWatch::WatchUnguarded() {
     changed_.wait_for(lock, wait);
   }
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

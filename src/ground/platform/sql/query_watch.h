@@ -10,7 +10,7 @@
 #include "ground/platform/sql/duck_handle.h"
 #include "ground/platform/sql/sql.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // Watches the connection's query from a thread of its own for as long as it lives. Threads: one.
 class QueryWatch {
@@ -41,4 +41,4 @@ class QueryWatch {
   Status unwatched_;
   std::thread thread_;
 };
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

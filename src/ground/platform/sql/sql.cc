@@ -19,9 +19,9 @@
 #include "ground/platform/sql/query_watch.h"
 #include "ground/platform/sql/sql_error.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
-Status StatusOfArrow(const arrow::Status& status) {
+Status ArrowRefused(const arrow::Status& status) {
   return Status(Code::kInternal, "could not take rows from SQL: " + status.message())
       .WithError("WH7038");
 }
@@ -72,9 +72,9 @@ Result<std::shared_ptr<arrow::Table>> WithOutputTypes(std::shared_ptr<arrow::Tab
     const auto type = OutputType(field->type());
     if (type->Equals(*field->type())) continue;
     auto cast = arrow::compute::Cast(arrow::Datum(table->column(i)), type);
-    if (!cast.ok()) return StatusOfArrow(cast.status());
+    if (!cast.ok()) return ArrowRefused(cast.status());
     auto changed = table->SetColumn(i, field->WithType(type), cast->chunked_array());
-    if (!changed.ok()) return StatusOfArrow(changed.status());
+    if (!changed.ok()) return ArrowRefused(changed.status());
     table = *std::move(changed);
   }
   return table;
@@ -92,7 +92,7 @@ Result<std::shared_ptr<arrow::Schema>> ArrowSchemaOf(duckdb_arrow_options option
                                                raw_types.size(), &exported));
   WEIRHOUSE_TRY_STATUS(ErrorOf(error));
   auto schema = arrow::ImportSchema(&exported);
-  if (!schema.ok()) return StatusOfArrow(schema.status());
+  if (!schema.ok()) return ArrowRefused(schema.status());
   return *std::move(schema);
 }
 
@@ -117,7 +117,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     const DuckError error(duckdb_data_chunk_to_arrow(options.get(), chunk.get(), &exported));
     WEIRHOUSE_TRY_STATUS(ErrorOf(error));
     auto batch = arrow::ImportRecordBatch(&exported, schema);
-    if (!batch.ok()) return StatusOfArrow(batch.status());
+    if (!batch.ok()) return ArrowRefused(batch.status());
     batches.push_back(*std::move(batch));
     if (bytes_max == 0) continue;
     bytes += arrow::util::TotalBufferSize(*batches.back());
@@ -132,10 +132,10 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     return StatusOfDuckError(error, sql);
   }
   auto table = arrow::Table::FromRecordBatches(schema, batches);
-  if (!table.ok()) return StatusOfArrow(table.status());
+  if (!table.ok()) return ArrowRefused(table.status());
   WEIRHOUSE_TRY(auto plain, WithOutputTypes(*std::move(table)));
   auto combined = plain->CombineChunks();
-  if (!combined.ok()) return StatusOfArrow(combined.status());
+  if (!combined.ok()) return ArrowRefused(combined.status());
   return *std::move(combined);
 }
 
@@ -378,4 +378,4 @@ Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
 }
 
 std::string SqlEngineVersion() { return duckdb_library_version(); }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

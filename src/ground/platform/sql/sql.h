@@ -16,7 +16,7 @@ class Schema;
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 struct SqlOptions {
   int threads = 2;
@@ -80,4 +80,4 @@ class SqlSession {
 
 // DuckDB's version text, part of the engine digest.
 std::string SqlEngineVersion();
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

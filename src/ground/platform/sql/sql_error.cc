@@ -9,7 +9,7 @@
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 struct DuckErrorParts {
   std::string kind;
@@ -98,4 +98,4 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
   if (parts.position) status = std::move(status).WithSpan(SpanAt(sql, *parts.position));
   return status;
 }
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

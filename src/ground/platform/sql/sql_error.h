@@ -6,9 +6,9 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 
 // `error` is DuckDB's text, in which it embeds JSON where `errors_as_json` is set: the kind decides
 // the code, the position becomes span.column.
 Status StatusOfDuckError(std::string_view error, std::string_view sql);
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

@@ -9,7 +9,7 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 namespace {
 using ::testing::HasSubstr;
 using weirhouse::testing::RowsAsJson;
@@ -349,4 +349,4 @@ TEST_F(Sql, KeepsMemoryUnderItsLimit) {
   EXPECT_OK(session->Query("SELECT 1").status());
 }
 }  // namespace
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform

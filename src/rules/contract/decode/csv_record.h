@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "rules/contract/program.h"
 #include "rules/contract/decode/record_cutter.h"
+#include "rules/contract/program.h"
 
 namespace weirhouse::contract {
 

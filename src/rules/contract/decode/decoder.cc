@@ -13,9 +13,9 @@
 #include "rules/contract/decode/decode_pieces.h"
 #include "rules/contract/decode/inflate.h"
 #include "rules/contract/decode/json_record.h"
-#include "rules/contract/program.h"
 #include "rules/contract/decode/record_cutter.h"
 #include "rules/contract/decode/rows.h"
+#include "rules/contract/program.h"
 
 namespace weirhouse::contract {
 namespace {

@@ -19,8 +19,8 @@ std::shared_ptr<const Contract> Parsed(std::string_view yaml) {
   EXPECT_TRUE(contract.ok()) << contract.status().ToString();
   return std::make_shared<const Contract>(std::move(contract).value());
 }
-std::shared_ptr<const Contract> WithFields(const std::string& fields,
-                                           const std::string& unknown = "keep") {
+std::shared_ptr<const Contract> ContractWith(const std::string& fields,
+                                             const std::string& unknown = "keep") {
   return Parsed(
       "{apiVersion: v3.1.0, kind: DataContract, id: t, version: 1.0.0, status: active, "
       "customProperties: [{property: whUnknownFields, value: " +
@@ -28,8 +28,8 @@ std::shared_ptr<const Contract> WithFields(const std::string& fields,
 }
 
 // Decodes and checks on the way that counting agrees.
-Decoded DecodeAll(const std::shared_ptr<const Contract>& contract, std::string_view bytes,
-                  SourceFormat format = {}, const std::string& name = "a.jsonl") {
+Decoded DecodeObject(const std::shared_ptr<const Contract>& contract, std::string_view bytes,
+                     SourceFormat format = {}, const std::string& name = "a.jsonl") {
   Result<Decoder> decoder = Decoder::Make(contract, format);
   EXPECT_TRUE(decoder.ok()) << decoder.status().ToString();
   Result<Decoded> decoded =
@@ -71,7 +71,7 @@ std::string Gzip(std::string_view bytes) {
 // ---- JSON lines ---------------------------------------------------------------------------------
 
 TEST(DecodeJsonLines, ReadsAnArrivalWithItsHiddenColumns) {
-  const Decoded decoded = DecodeAll(
+  const Decoded decoded = DecodeObject(
       Parsed(kArrivalContract),
       R"({"flight_id":"UA1-EWR-20130101","carrier":"UA","tailnum":"N14228","origin":"EWR",)"
       R"("dest":"IAH","arrived_at":"2013-01-01T14:30:00Z","arr_delay":11,"air_time":227,)"
@@ -97,7 +97,7 @@ TEST(DecodeJsonLines, ListsEveryViolationOfARecordWithItsPlace) {
   const std::string bad = R"({"flight_id":"nonsense","carrier":"UAL","origin":null,"dest":7,)"
                           R"("arrived_at":"yesterday","arr_delay":9999,"air_time":0})";
   const Decoded decoded =
-      DecodeAll(Parsed(kArrivalContract), good + "\n\n" + bad + "\r\n" + good + "\n");
+      DecodeObject(Parsed(kArrivalContract), good + "\n\n" + bad + "\r\n" + good + "\n");
   EXPECT_EQ(decoded.record_count, 3);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   const QuarantinedRecord& record = decoded.quarantined[0];
@@ -121,12 +121,12 @@ TEST(DecodeJsonLines, ListsEveryViolationOfARecordWithItsPlace) {
 }
 
 TEST(DecodeJsonLines, FillsDefaultsForAbsentFieldsButNotForNull) {
-  const auto contract = WithFields(
+  const auto contract = ContractWith(
       "{name: a, logicalType: string, customProperties: [{property: whDefault, value: departed}]},"
       "{name: b, logicalType: integer, required: true, customProperties: [{property: whDefault, "
       "value: 5}]}",
       "drop");
-  const Decoded decoded = DecodeAll(contract, "{}\n{\"a\":null,\"b\":6}\n{\"b\":null}\n");
+  const Decoded decoded = DecodeObject(contract, "{}\n{\"a\":null,\"b\":6}\n{\"b\":null}\n");
   EXPECT_EQ(decoded.rows->num_rows(), 2);
   EXPECT_EQ(decoded.rows->column(0)->GetScalar(0).ValueOrDie()->ToString(), "departed");
   EXPECT_EQ(decoded.rows->column(1)->GetScalar(0).ValueOrDie()->ToString(), "5");
@@ -137,14 +137,14 @@ TEST(DecodeJsonLines, FillsDefaultsForAbsentFieldsButNotForNull) {
 TEST(DecodeJsonLines, KeepsDropsOrQuarantinesUnknownFields) {
   const std::string field = "{name: a, logicalType: integer}";
   const std::string text = "{\"y\":1.50,\"a\":1,\"b\":{\"c\":[true]}}\n{\"a\":2}\n";
-  const Decoded kept = DecodeAll(WithFields(field, "keep"), text);
+  const Decoded kept = DecodeObject(ContractWith(field, "keep"), text);
   const auto unknown = kept.rows->GetColumnByName("_unknown");
   EXPECT_EQ(unknown->GetScalar(0).ValueOrDie()->ToString(), R"({"b":{"c":[true]},"y":1.50})");
   EXPECT_FALSE(unknown->GetScalar(1).ValueOrDie()->is_valid);
-  const Decoded dropped = DecodeAll(WithFields(field, "drop"), text);
+  const Decoded dropped = DecodeObject(ContractWith(field, "drop"), text);
   EXPECT_EQ(dropped.rows->num_rows(), 2);
   EXPECT_EQ(dropped.rows->GetColumnByName("_unknown"), nullptr);
-  const Decoded refused = DecodeAll(WithFields(field, "quarantine"), text);
+  const Decoded refused = DecodeObject(ContractWith(field, "quarantine"), text);
   EXPECT_THAT(Reasons(refused), ElementsAre("WH1214 y unknown to the contract found 1.50",
                                             "WH1214 b unknown to the contract found "
                                             "{\"c\":[true]}"));
@@ -158,11 +158,12 @@ TEST(DecodeNumbers, MinusZeroKeepsItsSignInANumberAndIsZeroAsAnInteger) {
     return std::bit_cast<std::uint64_t>(column.Value(row));
   };
   const std::uint64_t minus_zero = std::bit_cast<std::uint64_t>(-0.0);
-  const Decoded json = DecodeAll(WithFields(fields, "drop"),
-                                 "{\"v\":-0,\"i\":-0}\n{\"v\":-0.0,\"i\":0}\n"
-                                 "{\"v\":-0e0}\n{\"v\":-1e-400}\n{\"v\":0}\n{\"v\":-7}\n");
-  const Decoded csv = DecodeAll(WithFields(fields, "drop"),
-                                "v,i\n-0,-0\n-0.0,0\n-0e0,\n-1e-400,\n0,\n-7,\n", Csv(), "a.csv");
+  const Decoded json = DecodeObject(ContractWith(fields, "drop"),
+                                    "{\"v\":-0,\"i\":-0}\n{\"v\":-0.0,\"i\":0}\n"
+                                    "{\"v\":-0e0}\n{\"v\":-1e-400}\n{\"v\":0}\n{\"v\":-7}\n");
+  const Decoded csv =
+      DecodeObject(ContractWith(fields, "drop"), "v,i\n-0,-0\n-0.0,0\n-0e0,\n-1e-400,\n0,\n-7,\n",
+                   Csv(), "a.csv");
   for (const Decoded* decoded : {&json, &csv}) {
     ASSERT_EQ(decoded->rows->num_rows(), 6);
     for (int row = 0; row < 4; ++row) EXPECT_EQ(bits(*decoded, row), minus_zero) << row;
@@ -256,9 +257,9 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
       {"string", "pattern: b", "\"abc\"", ""},
   };
   for (const ValueCase& each : cases) {
-    const auto contract = WithFields("{name: v, logicalType: " + each.type +
-                                     ", logicalTypeOptions: {" + each.options + "}}");
-    const Decoded decoded = DecodeAll(contract, "{\"v\":" + each.value + "}");
+    const auto contract = ContractWith("{name: v, logicalType: " + each.type +
+                                       ", logicalTypeOptions: {" + each.options + "}}");
+    const Decoded decoded = DecodeObject(contract, "{\"v\":" + each.value + "}");
     const std::string code =
         decoded.quarantined.empty() ? "" : decoded.quarantined[0].violations[0].error_code;
     EXPECT_EQ(code, each.code) << each.type << " {" << each.options << "} " << each.value;
@@ -267,30 +268,31 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
 
 TEST(DecodeJsonLines, ComparesValidValuesByTypeNotByText) {
   const auto of = [](const std::string& type, const std::string& values) {
-    return WithFields("{name: v, logicalType: " + type +
-                      ", quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [" +
-                      values + "]}}]}");
+    return ContractWith(
+        "{name: v, logicalType: " + type +
+        ", quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [" + values +
+        "]}}]}");
   };
-  EXPECT_THAT(Reasons(DecodeAll(of("string", "EWR, JFK"), "{\"v\":\"EWR\"}\n{\"v\":\"ewr\"}")),
+  EXPECT_THAT(Reasons(DecodeObject(of("string", "EWR, JFK"), "{\"v\":\"EWR\"}\n{\"v\":\"ewr\"}")),
               ElementsAre("WH1207 v not one of EWR, JFK found \"ewr\""));
-  EXPECT_THAT(Reasons(DecodeAll(of("integer", "1, 2"), "{\"v\":2}\n{\"v\":3}")),
+  EXPECT_THAT(Reasons(DecodeObject(of("integer", "1, 2"), "{\"v\":2}\n{\"v\":3}")),
               ElementsAre("WH1207 v not one of 1, 2 found 3"));
-  EXPECT_THAT(Reasons(DecodeAll(of("number", "0.5, 1"), "{\"v\":1.0}\n{\"v\":1.5}")),
+  EXPECT_THAT(Reasons(DecodeObject(of("number", "0.5, 1"), "{\"v\":1.0}\n{\"v\":1.5}")),
               ElementsAre("WH1207 v not one of 0.5, 1 found 1.5"));
 }
 
 // ---- JSON ---------------------------------------------------------------------------------------
 
 TEST(DecodeJson, TakesTheElementsOfAnArrayOrOneObject) {
-  const auto contract = WithFields("{name: a, logicalType: integer, required: true}", "drop");
+  const auto contract = ContractWith("{name: a, logicalType: integer, required: true}", "drop");
   const SourceFormat format{RecordFormat::kJson, {}};
-  const Decoded array = DecodeAll(
+  const Decoded array = DecodeObject(
       contract, "\xef\xbb\xbf [ {\"a\":1,\"t\":\"],[\\\"\"},\n {\"a\":2} ] ", format, "a.json");
   EXPECT_EQ(array.rows->num_rows(), 2);
-  EXPECT_EQ(DecodeAll(contract, " {\"a\":1}\n", format, "a.json").rows->num_rows(), 1);
-  EXPECT_EQ(DecodeAll(contract, "[]", format, "a.json").record_count, 0);
+  EXPECT_EQ(DecodeObject(contract, " {\"a\":1}\n", format, "a.json").rows->num_rows(), 1);
+  EXPECT_EQ(DecodeObject(contract, "[]", format, "a.json").record_count, 0);
   const Decoded mixed =
-      DecodeAll(contract, "[{\"a\":1},\n{\"a\":x},[{\"a\":1}],{\"a\":3}]", format, "a.json");
+      DecodeObject(contract, "[{\"a\":1},\n{\"a\":x},[{\"a\":1}],{\"a\":3}]", format, "a.json");
   EXPECT_EQ(mixed.rows->num_rows(), 2);
   ASSERT_EQ(mixed.quarantined.size(), 2U);
   EXPECT_EQ(mixed.quarantined[0].ordinal, 1);
@@ -299,7 +301,7 @@ TEST(DecodeJson, TakesTheElementsOfAnArrayOrOneObject) {
 }
 
 TEST(DecodeJson, RefusesADocumentWithoutAStructureAsAWhole) {
-  const auto contract = WithFields("{name: a, logicalType: integer}");
+  const auto contract = ContractWith("{name: a, logicalType: integer}");
   const SourceFormat format{RecordFormat::kJson, {}};
   ASSERT_OK_AND(const Decoder decoder, Decoder::Make(contract, format));
   for (const std::string_view text : {"", " \n", "[{\"a\":1}", "[{\"a\":1},]", "[,]",
@@ -319,7 +321,7 @@ TEST(DecodeCsv, FindsTheRealWindOf12February) {
       "origin,time_hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib\n"
       "EWR,2013-02-12T07:00:00Z,39.02,26.96,61.63,260,8.05546,NA,0,1008.3,10\n"
       "EWR,2013-02-12T08:00:00Z,39.02,26.96,61.63,260,1048.36058,NA,0,1008.3,10\n";
-  const Decoded decoded = DecodeAll(Parsed(kWeatherContract), text, Csv(), "2013-02-12.csv");
+  const Decoded decoded = DecodeObject(Parsed(kWeatherContract), text, Csv(), "2013-02-12.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   const QuarantinedRecord& record = decoded.quarantined[0];
@@ -334,12 +336,12 @@ TEST(DecodeCsv, FindsTheRealWindOf12February) {
 
 TEST(DecodeCsv, FollowsRfc4180) {
   const auto contract =
-      WithFields("{name: a, logicalType: string}, {name: b, logicalType: integer}");
+      ContractWith("{name: a, logicalType: string}, {name: b, logicalType: integer}");
   const Decoded decoded =
-      DecodeAll(contract,
-                "\xef\xbb\xbf"
-                "b,x,a\r\n1,NA,\"two\r\nlines, \"\"quoted\"\"\"\n\n2,\"NA\",\"NA\"\r\n3,,",
-                Csv(), "a.csv");
+      DecodeObject(contract,
+                   "\xef\xbb\xbf"
+                   "b,x,a\r\n1,NA,\"two\r\nlines, \"\"quoted\"\"\"\n\n2,\"NA\",\"NA\"\r\n3,,",
+                   Csv(), "a.csv");
   EXPECT_THAT(Reasons(decoded), IsEmpty());
   ASSERT_EQ(decoded.rows->num_rows(), 3);
   const auto cell = [&](const char* column, std::int64_t row) {
@@ -353,20 +355,20 @@ TEST(DecodeCsv, FollowsRfc4180) {
 }
 
 TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
-  const auto contract = WithFields(
+  const auto contract = ContractWith(
       "{name: a, logicalType: string}, {name: year, logicalType: integer}, {name: x, logicalType: "
       "number}, {name: ok, logicalType: boolean}");
-  const Decoded decoded = DecodeAll(contract,
-                                    "a,year,x,ok\n"
-                                    "p,2004,1.5,true\n"
-                                    "p,2004.0,1e999,yes\n"
-                                    "p,2004\n"
-                                    "p,2004,1,true,extra\n"
-                                    "p\"q,2004,1,true\n"
-                                    "\"p\"q,2004,1,true\n"
-                                    "caf\xe9,2004,1,true\n"
-                                    "p,007, 1,true\n",
-                                    Csv(), "a.csv");
+  const Decoded decoded = DecodeObject(contract,
+                                       "a,year,x,ok\n"
+                                       "p,2004,1.5,true\n"
+                                       "p,2004.0,1e999,yes\n"
+                                       "p,2004\n"
+                                       "p,2004,1,true,extra\n"
+                                       "p\"q,2004,1,true\n"
+                                       "\"p\"q,2004,1,true\n"
+                                       "caf\xe9,2004,1,true\n"
+                                       "p,007, 1,true\n",
+                                       Csv(), "a.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
   EXPECT_THAT(Reasons(decoded),
               ElementsAre("WH1202 year not of type integer found 2004.0",
@@ -382,8 +384,8 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
 }
 
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
-  const auto contract = WithFields("{name: a, logicalType: string}");
-  const Decoded decoded = DecodeAll(contract, "a\nx\n\"y\nz\n", Csv(), "a.csv");
+  const auto contract = ContractWith("{name: a, logicalType: string}");
+  const Decoded decoded = DecodeObject(contract, "a\nx\n\"y\nz\n", Csv(), "a.csv");
   EXPECT_EQ(decoded.record_count, 2);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   EXPECT_EQ(decoded.quarantined[0].violations[0].error_code, "WH1217");
@@ -392,29 +394,29 @@ TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
             "WH1217 a breaks csv, expected RFC 4180 quoting: the quote that opens here is never "
             "closed, and takes 1 line up to the end of the file with it");
   // Also where the fields are too few by then.
-  const auto two = WithFields("{name: a, logicalType: string}, {name: b, logicalType: string}");
-  EXPECT_THAT(Reasons(DecodeAll(two, "a,b\nx,1\n\"y,2\nz,3\nw,4\n", Csv(), "a.csv")).front(),
+  const auto two = ContractWith("{name: a, logicalType: string}, {name: b, logicalType: string}");
+  EXPECT_THAT(Reasons(DecodeObject(two, "a,b\nx,1\n\"y,2\nz,3\nw,4\n", Csv(), "a.csv")).front(),
               HasSubstr("takes 2 lines up to the end"));
 }
 
 TEST(DecodeCsv, AHeaderWithoutARequiredColumnIsOneClearErrorOfTheObject) {
-  const auto contract =
-      WithFields("{name: a, logicalType: string}, {name: b, logicalType: integer, required: true}");
-  const Decoded decoded = DecodeAll(contract, "a,c\n1,2\n3,4\n", Csv(), "a.csv");
+  const auto contract = ContractWith(
+      "{name: a, logicalType: string}, {name: b, logicalType: integer, required: true}");
+  const Decoded decoded = DecodeObject(contract, "a,c\n1,2\n3,4\n", Csv(), "a.csv");
   EXPECT_EQ(decoded.object_problem.error_code(), "WH1218");
   EXPECT_EQ(decoded.object_problem.message(),
             "CSV header lacks required column \"b\" of contract t 1.0.0: it holds \"a\", \"c\"");
   const std::string reason =
       "WH1201 b missing: the CSV header has no such column found \"a\", \"c\"";
   EXPECT_THAT(Reasons(decoded), ElementsAre(reason, reason));
-  EXPECT_OK(DecodeAll(contract, "b\n1\n", Csv(), "a.csv").object_problem);
+  EXPECT_OK(DecodeObject(contract, "b\n1\n", Csv(), "a.csv").object_problem);
 }
 
 TEST(DecodeCsv, AdvisesWhatToDoAboutAColumnThatTheHeaderLacks) {
-  const auto contract = WithFields(
+  const auto contract = ContractWith(
       "{name: id, logicalType: string, required: true}, {name: n, logicalType: integer}");
   const auto advice = [&](const std::string& text) {
-    return DecodeAll(contract, text, Csv(), "a.csv").object_problem.hint();
+    return DecodeObject(contract, text, Csv(), "a.csv").object_problem.hint();
   };
   EXPECT_THAT(advice("id;n\nx;1\n"), HasSubstr("delimiter: \";\""));
   EXPECT_THAT(advice("id\tn\nx\t1\n"), HasSubstr("delimiter: \"\\t\""));
@@ -424,11 +426,11 @@ TEST(DecodeCsv, AdvisesWhatToDoAboutAColumnThatTheHeaderLacks) {
 
 TEST(DecodeCsv, SplitsAtTheDelimiterOfItsSource) {
   const auto contract =
-      WithFields("{name: a, logicalType: string}, {name: b, logicalType: string}");
+      ContractWith("{name: a, logicalType: string}, {name: b, logicalType: string}");
   SourceFormat format = Csv();
   format.delimiter = ';';
   const std::string text = "a;b\n\"x;\n\"\"y\"\"\";1,5\nz,;\n\"p\"q;1\n1;2;3\n";
-  const Decoded decoded = DecodeAll(contract, text, format, "a.csv");
+  const Decoded decoded = DecodeObject(contract, text, format, "a.csv");
   EXPECT_EQ(decoded.record_count, 4);
   EXPECT_EQ(weirhouse::testing::RowsAsJson(*decoded.rows->SelectColumns({0, 1}).ValueOrDie()),
             "{\"a\":\"x;\\n\\\"y\\\"\",\"b\":\"1,5\"}\n{\"a\":\"z,\",\"b\":null}\n");
@@ -442,9 +444,9 @@ TEST(DecodeCsv, SplitsAtTheDelimiterOfItsSource) {
 // Reasons group what is wrong, so they hold neither places nor values.
 TEST(Reason, IsTheSameForTheSameFault) {
   const auto contract =
-      WithFields("{name: t, logicalType: timestamp}, {name: d, logicalType: date}");
-  const Decoded decoded = DecodeAll(contract,
-                                    R"({"t":"2024-02-29T12:00:00.123456789Z"}
+      ContractWith("{name: t, logicalType: timestamp}, {name: d, logicalType: date}");
+  const Decoded decoded = DecodeObject(contract,
+                                       R"({"t":"2024-02-29T12:00:00.123456789Z"}
 {"t":"2025-01-01T00:00:00.0000001+01:00"}
 {"t":"2016-12-31T23:59:60Z"}
 {"t":"2016-12-31T23:59:00+5"}
@@ -474,7 +476,7 @@ TEST(Reason, IsTheSameForTheSameFault) {
 }
 
 TEST(Reason, OfAnObjectIsTheSameWhereverItsFaultLies) {
-  const auto contract = WithFields("{name: a, logicalType: integer}");
+  const auto contract = ContractWith("{name: a, logicalType: integer}");
   const auto refusal = [&](std::string_view text, RecordFormat format, const std::string& name) {
     return CountRecords(text, {format, {}}, name).status();
   };
@@ -497,35 +499,37 @@ std::string Absent(const Decoded& decoded) {
 }
 
 TEST(AbsentFields, AreThoseThatNoRecordNames) {
-  const auto contract = WithFields(
+  const auto contract = ContractWith(
       "{name: id, logicalType: string}, {name: temp, logicalType: number},"
       "{name: wind_speed, logicalType: number, customProperties: [{property: whDefault, value: "
       "5}]}",
       "drop");
   const SourceFormat lines;
-  EXPECT_EQ(Absent(DecodeAll(contract, "id,Temp,windSpeed\nx,1,2\n", Csv(), "a.csv")),
+  EXPECT_EQ(Absent(DecodeObject(contract, "id,Temp,windSpeed\nx,1,2\n", Csv(), "a.csv")),
             "temp<Temp wind_speed<windSpeed");
-  EXPECT_EQ(Absent(DecodeAll(contract, "id,pressure\nx,1\n", Csv(), "a.csv")), "temp< wind_speed<");
-  EXPECT_EQ(Absent(DecodeAll(contract, "id,temp,wind_speed\nx,NA,1\n", Csv(), "a.csv")), "");
-  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","Temp":1,"Wind-Speed":2})")),
+  EXPECT_EQ(Absent(DecodeObject(contract, "id,pressure\nx,1\n", Csv(), "a.csv")),
+            "temp< wind_speed<");
+  EXPECT_EQ(Absent(DecodeObject(contract, "id,temp,wind_speed\nx,NA,1\n", Csv(), "a.csv")), "");
+  EXPECT_EQ(Absent(DecodeObject(contract, R"({"id":"x","Temp":1,"Wind-Speed":2})")),
             "temp<Temp wind_speed<Wind-Speed");
-  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","tmep":1,"wind_speed":2})")), "temp<tmep");
-  EXPECT_EQ(Absent(DecodeAll(contract, R"({"id":"x","temp":null,"wind_speed":2,"Temp":1})")), "");
-  EXPECT_EQ(Absent(DecodeAll(contract,
-                             "{\"id\":\"x\",\"Temp\":1}\n{\"id\":\"y\",\"temp\":1,"
-                             "\"wind_speed\":1}\n")),
+  EXPECT_EQ(Absent(DecodeObject(contract, R"({"id":"x","tmep":1,"wind_speed":2})")), "temp<tmep");
+  EXPECT_EQ(Absent(DecodeObject(contract, R"({"id":"x","temp":null,"wind_speed":2,"Temp":1})")),
             "");
-  EXPECT_EQ(Absent(DecodeAll(contract, "")), "");
+  EXPECT_EQ(Absent(DecodeObject(contract,
+                                "{\"id\":\"x\",\"Temp\":1}\n{\"id\":\"y\",\"temp\":1,"
+                                "\"wind_speed\":1}\n")),
+            "");
+  EXPECT_EQ(Absent(DecodeObject(contract, "")), "");
 }
 
 TEST(AbsentFields, OfShortNamesAreNotTakenForOneAnother) {
   const auto contract =
-      WithFields("{name: id, logicalType: string}, {name: t_max, logicalType: number}");
-  EXPECT_EQ(Absent(DecodeAll(contract, R"({"is":"x","t_min":1})")), "id< t_max<");
+      ContractWith("{name: id, logicalType: string}, {name: t_max, logicalType: number}");
+  EXPECT_EQ(Absent(DecodeObject(contract, R"({"is":"x","t_min":1})")), "id< t_max<");
 }
 
 TEST(DecodeCsv, RefusesAnObjectWithoutAUsableHeader) {
-  const auto contract = WithFields("{name: a, logicalType: string}");
+  const auto contract = ContractWith("{name: a, logicalType: string}");
   ASSERT_OK_AND(const Decoder decoder, Decoder::Make(contract, Csv()));
   std::string wide = "c0";
   for (int i = 1; i <= kCsvColumnsMax; ++i) wide += fmt::format(",c{}", i);
@@ -542,8 +546,9 @@ TEST(DecodeCsv, RefusesAnObjectWithoutAUsableHeader) {
 TEST(DecodeCsv, ABlankLineIsARecordOnlyWhereThereIsOneColumn) {
   EXPECT_EQ(CountRecords("a\n1\n\n2\n", Csv(), "a.csv").value(), 3);
   EXPECT_EQ(CountRecords("a,b\n1,1\n\n2,2\n", Csv(), "a.csv").value(), 2);
-  const Decoded decoded = DecodeAll(WithFields("{name: a, logicalType: integer, required: true}"),
-                                    "a\n1\n\n2\n", Csv(), "a.csv");
+  const Decoded decoded =
+      DecodeObject(ContractWith("{name: a, logicalType: integer, required: true}"), "a\n1\n\n2\n",
+                   Csv(), "a.csv");
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   EXPECT_EQ(decoded.quarantined[0].byte_offset, 4);
   ASSERT_EQ(decoded.quarantined[0].violations.size(), 1U);
@@ -553,10 +558,10 @@ TEST(DecodeCsv, ABlankLineIsARecordOnlyWhereThereIsOneColumn) {
 // ---- gzip ---------------------------------------------------------------------------------------
 
 TEST(DecodeGzip, InflatesByNameAndCountsOffsetsInTheInflatedBytes) {
-  const auto contract = WithFields("{name: a, logicalType: integer}");
+  const auto contract = ContractWith("{name: a, logicalType: integer}");
   const std::string text = "{\"a\":1}\n{\"a\":x}\n{\"a\":3}\n";
   const Decoded decoded =
-      DecodeAll(contract, Gzip(text.substr(0, 10)) + Gzip(text.substr(10)), {}, "a.jsonl.gz");
+      DecodeObject(contract, Gzip(text.substr(0, 10)) + Gzip(text.substr(10)), {}, "a.jsonl.gz");
   EXPECT_TRUE(decoded.inflated);
   EXPECT_EQ(decoded.rows->num_rows(), 2);
   EXPECT_EQ(decoded.quarantined[0].byte_offset, 8);

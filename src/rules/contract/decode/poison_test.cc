@@ -6,8 +6,8 @@
 
 #include "ground/base/random.h"
 #include "rules/contract/contract.h"
-#include "rules/contract/example_contracts.h"
 #include "rules/contract/decode/json_record.h"
+#include "rules/contract/example_contracts.h"
 #include "testing/testing.h"
 
 namespace weirhouse::contract {

@@ -22,7 +22,7 @@ class Trickle final : public ByteStream {
   std::size_t most_;
 };
 
-std::string Gzip(const std::string& text) {
+std::string Gzipped(const std::string& text) {
   z_stream stream{};
   EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
   std::string out(deflateBound(&stream, text.size()) + 32, '\0');
@@ -107,7 +107,7 @@ TEST(Streams, AreDecodedCountedAndLocatedAsBytesInMemory) {
     ASSERT_OK_AND(const Decoder decoder,
                   Decoder::Make(std::make_shared<const Contract>(contract), format));
     for (const bool compressed : {false, true}) {
-      const std::string bytes = compressed ? Gzip(one.bytes) : one.bytes;
+      const std::string bytes = compressed ? Gzipped(one.bytes) : one.bytes;
       const auto size = static_cast<std::int64_t>(bytes.size());
       const std::string name = compressed ? "x.gz" : "x";
       const ObjectContext context{"sale", name, RecordId(7), {}};
@@ -136,8 +136,8 @@ TEST(Streams, AreDecodedCountedAndLocatedAsBytesInMemory) {
 }
 
 TEST(Streams, OfSeveralGzipMembersAndCutShortAreToldApart) {
-  const std::string first = Gzip("{\"id\":\"a\"}\n{\"id\":");
-  const std::string both = first + Gzip("\"b\"}\n");
+  const std::string first = Gzipped("{\"id\":\"a\"}\n{\"id\":");
+  const std::string both = first + Gzipped("\"b\"}\n");
   const SourceFormat format;
   for (std::size_t size = 1; size <= both.size(); ++size) {
     Trickle stream(std::string_view(both).substr(0, size), 5);

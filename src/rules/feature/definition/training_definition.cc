@@ -82,7 +82,7 @@ Result<FeatureSelector> ReadSelector(const YamlNode& node) {
   return selector;
 }
 
-Digest DigestOf(const TrainingSetDefinition& definition) {
+Digest DigestOfSet(const TrainingSetDefinition& definition) {
   nlohmann::json features = nlohmann::json::array();
   for (const FeatureSelector& selector : definition.features) {
     features.push_back({selector.view, selector.version, selector.column});
@@ -152,7 +152,7 @@ Result<TrainingSetDefinition> ReadTrainingSet(const YamlNode& node) {
   if (const YamlNode* description = node.Find("description")) {
     WEIRHOUSE_TRY(definition.description, description->AsString("description"));
   }
-  definition.digest = DigestOf(definition);
+  definition.digest = DigestOfSet(definition);
   return definition;
 }
 

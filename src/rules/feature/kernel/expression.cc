@@ -9,7 +9,7 @@
 
 #include "ground/base/text.h"
 #include "rules/feature/value/arrow_columns.h"
-#include "rules/transform/check/function_list.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -148,7 +148,7 @@ Status NeedColumns(const FeatureView& view, const arrow::Schema& source) {
 
 // The type of one expression over the table registered as `from`.
 Result<ExpressionType> DescribeExpression(const FeatureView& view, const Feature& feature,
-                                          std::string_view from, storage::SqlSession& session) {
+                                          std::string_view from, platform::SqlSession& session) {
   const auto described = session.Describe(
       fmt::format("SELECT (\n{}\n) AS value FROM {}", feature.of, QuoteIdentifier(from)));
   if (!described.ok()) {
@@ -184,7 +184,7 @@ const Feature& FirstWith(const FeatureView& view, const std::string& sql) {
 }
 }  // namespace
 
-Result<ExpressionChecker> ExpressionChecker::Make(storage::SqlSession& session) {
+Result<ExpressionChecker> ExpressionChecker::Make(platform::SqlSession& session) {
   ExpressionChecker checker(session);
   // A name counts only if all its overloads do. Macros are fixed expressions, but for `ago`.
   WEIRHOUSE_TRY(
@@ -249,7 +249,7 @@ std::string SqlTypeName(ValueType type, int scale) {
 }
 
 Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
-                          storage::SqlSession& session) {
+                          platform::SqlSession& session) {
   WEIRHOUSE_TRY_STATUS(NeedColumns(view, source));
   WEIRHOUSE_TRY(const ExpressionChecker checker, ExpressionChecker::Make(session));
   WEIRHOUSE_TRY(auto empty, EmptyTable(arrow::schema(source.fields())));
@@ -267,7 +267,7 @@ Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
   return PlanView(view, std::move(types), std::move(scales));
 }
 
-Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& session) {
+Result<ViewPlan> BindRequestView(const FeatureView& view, platform::SqlSession& session) {
   WEIRHOUSE_TRY(const ExpressionChecker checker, ExpressionChecker::Make(session));
   arrow::FieldVector fields;
   for (const TypedName& name : view.request) {

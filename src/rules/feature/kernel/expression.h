@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/kernel/plan.h"
-#include "ground/platform/sql/sql.h"
 
 namespace arrow {
 class Schema;
@@ -23,13 +23,13 @@ namespace weirhouse::feature {
 // the clock, random numbers, sequences. Threads: one.
 class ExpressionChecker {
  public:
-  static Result<ExpressionChecker> Make(storage::SqlSession& session);
+  static Result<ExpressionChecker> Make(platform::SqlSession& session);
   // `feature` is named in errors. Syntax errors are WH4006.
   Status Check(const FeatureView& view, const Feature& feature) const;
 
  private:
-  explicit ExpressionChecker(storage::SqlSession& session) : session_(&session) {}
-  storage::SqlSession* session_;
+  explicit ExpressionChecker(platform::SqlSession& session) : session_(&session) {}
+  platform::SqlSession* session_;
   std::set<std::string> repeatable_;  // scalar functions that depend on their arguments alone
 };
 
@@ -37,8 +37,8 @@ class ExpressionChecker {
 // and finds their types. Needs no rows. Errors: WH4005 (type), WH4006 (DuckDB refuses it), WH4007,
 // WH4015 (the source lacks a column that the view names, or it has the wrong type).
 Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
-                          storage::SqlSession& session);
-Result<ViewPlan> BindRequestView(const FeatureView& view, storage::SqlSession& session);
+                          platform::SqlSession& session);
+Result<ViewPlan> BindRequestView(const FeatureView& view, platform::SqlSession& session);
 
 // The SQL type by which a value type is computed: "BIGINT", "DECIMAL(38,2)", …
 std::string SqlTypeName(ValueType type, int scale = 0);

@@ -12,12 +12,12 @@
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "ground/platform/columnar/cell_json.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::feature {
 namespace {
-using feature::Value;
-using feature::ValueType;
 using nlohmann::json;
+using platform::JsonOfNumber;
 
 constexpr std::size_t kShownMax = 60;             // of a value that is refused
 constexpr int kWholeDigitsMax = 40;               // more than any 64 bits have
@@ -30,9 +30,8 @@ Status WrongType(const std::string& field, ValueType type, std::string text) {
     text.resize(end);
     text += "…";
   }
-  return Status(Code::kInvalidInput,
-                fmt::format("field \"{}\" wants a value of type {}, found {}", field,
-                            feature::TypeName(type), EscapeControl(text)))
+  return Status(Code::kInvalidInput, fmt::format("field \"{}\" wants a value of type {}, found {}",
+                                                 field, TypeName(type), EscapeControl(text)))
       .WithError("WH4013")
       .WithHint(type == ValueType::kTimestamp ? "for example \"2013-12-30T20:15:00Z\"" : "");
 }
@@ -154,11 +153,11 @@ Result<Value> NumberOfJson(const json& value, const std::string& field, FieldRol
 
 Result<Value> TimeOf(const std::string& text, const std::string& field) {
   const auto us = ParseTimeMicros(text);
-  if (us.ok()) return Value(feature::Timestamp{*us});
+  if (us.ok()) return Value(Timestamp{*us});
   return WrongType(field, ValueType::kTimestamp, fmt::format("\"{}\"", text));
 }
 
-Result<Value> TextOf(std::string text, const std::string& field) {
+Result<Value> ShownText(std::string text, const std::string& field) {
   if (IsValidUtf8(text)) return Value(std::move(text));
   return WrongType(field, ValueType::kString, std::string("bytes that are not UTF-8"));
 }
@@ -179,7 +178,7 @@ Result<Value> ValueOfJson(const json& value, ValueType type, const std::string& 
     case ValueType::kDouble:
       return NumberOfJson(value, field, role);
     case ValueType::kString:
-      if (value.is_string()) return TextOf(value.get<std::string>(), field);
+      if (value.is_string()) return ShownText(value.get<std::string>(), field);
       if (value.is_number_integer()) return Value(value.dump());
       break;
     case ValueType::kTimestamp:
@@ -193,7 +192,7 @@ Result<Value> ValueOfJson(const json& value, ValueType type, const std::string& 
 
 Result<Value> ValueOfText(const std::string& text, ValueType type, const std::string& field,
                           FieldRole role) {
-  if (type == ValueType::kString) return TextOf(text, field);
+  if (type == ValueType::kString) return ShownText(text, field);
   if (text == "null") return Value();
   switch (type) {
     case ValueType::kBool:
@@ -215,7 +214,7 @@ Result<Value> ValueOfText(const std::string& text, ValueType type, const std::st
 }
 
 Result<Value> ValueOfField(const json& fields, const std::map<std::string, std::string>& texts,
-                           const feature::TypedName& name, FieldRole role) {
+                           const TypedName& name, FieldRole role) {
   const auto text = texts.find(name.name);
   if (text == texts.end()) return ValueOfJson(fields.at(name.name), name.type, name.name, role);
   const bool number = fields.contains(name.name);  // of JSON, as it is spelt
@@ -225,18 +224,12 @@ Result<Value> ValueOfField(const json& fields, const std::map<std::string, std::
   return ValueOfText(text->second, name.type, name.name, role);
 }
 
-json JsonOfNumber(double number) {
-  if (std::isnan(number)) return "NaN";
-  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
-  return number;
-}
-
 json JsonOfValue(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* number = std::get_if<double>(&value)) return JsonOfNumber(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* time = std::get_if<feature::Timestamp>(&value)) return FormatTime(time->us);
+  if (const auto* time = std::get_if<Timestamp>(&value)) return FormatTime(time->us);
   return nullptr;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::feature

@@ -11,7 +11,7 @@
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/value/value.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::feature {
 
 // What a field is for. A number that is a key must be told exactly: whole numbers between which a
 // double cannot tell are refused, where another number takes the nearest double.
@@ -21,20 +21,19 @@ enum class FieldRole : std::uint8_t { kValue, kKey };
 // only as an integer: a double no longer tells which was sent), "NaN", "Infinity" and "-Infinity"
 // as well as numbers for a number; an integer for a string stands for its digits; null is NULL.
 // WH4013.
-Result<feature::Value> ValueOfJson(const nlohmann::json& json, feature::ValueType type,
-                                   const std::string& field, FieldRole role = FieldRole::kValue);
+Result<Value> ValueOfJson(const nlohmann::json& json, ValueType type, const std::string& field,
+                          FieldRole role = FieldRole::kValue);
 // A field that was typed as text, as the same: a string is taken as it stands, whatever it looks
 // like; for any other type `null` is NULL. WH4013.
-Result<feature::Value> ValueOfText(const std::string& text, feature::ValueType type,
-                                   const std::string& field, FieldRole role = FieldRole::kValue);
+Result<Value> ValueOfText(const std::string& text, ValueType type, const std::string& field,
+                          FieldRole role = FieldRole::kValue);
 
 // The field `name`, of `fields` (JSON) or `texts`; of both: a JSON number, and how it is spelt.
-Result<feature::Value> ValueOfField(const nlohmann::json& fields,
-                                    const std::map<std::string, std::string>& texts,
-                                    const feature::TypedName& name, FieldRole role);
+Result<Value> ValueOfField(const nlohmann::json& fields,
+                           const std::map<std::string, std::string>& texts, const TypedName& name,
+                           FieldRole role);
 
 // A value for people and programs. JSON has no NaN and no infinities: they are the strings "NaN",
 // "Infinity" and "-Infinity", never null.
-nlohmann::json JsonOfValue(const feature::Value& value);
-nlohmann::json JsonOfNumber(double number);
-}  // namespace weirhouse::engine
+nlohmann::json JsonOfValue(const Value& value);
+}  // namespace weirhouse::feature

@@ -6,10 +6,10 @@
 
 #include "testing/testing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::feature {
 namespace {
-using feature::Value;
-using feature::ValueType;
+using Value;
+using ValueType;
 using nlohmann::json;
 
 Value Text(const std::string& text, ValueType type, FieldRole role = FieldRole::kValue) {
@@ -17,7 +17,7 @@ Value Text(const std::string& text, ValueType type, FieldRole role = FieldRole::
   EXPECT_OK(value);
   return value.ok() ? *value : Value(std::string("not a value"));
 }
-std::string Refused(const Result<Value>& value) {
+std::string RefusedField(const Result<Value>& value) {
   return value.ok() ? "taken: " + ToText(*value) : value.status().error_code();
 }
 
@@ -25,7 +25,7 @@ TEST(FieldValue, AStringIsWhatWasTypedWhateverItLooksLike) {
   for (const char* text : {"007", "-0", "0", "1e5", "1.50", "null", "true", "\"a\"", "[1]", "{}",
                            "", " ", "NaN", "12345678901234567890123", "e\xCC\x81", "\xC3\xA9"})
     EXPECT_EQ(Text(text, ValueType::kString), Value(std::string(text)));
-  EXPECT_EQ(Refused(ValueOfText("\xFF", ValueType::kString, "x")), "WH4013");
+  EXPECT_EQ(RefusedField(ValueOfText("\xFF", ValueType::kString, "x")), "WH4013");
 }
 
 TEST(FieldValue, AnIntegerIsWholeAndExact) {
@@ -39,15 +39,16 @@ TEST(FieldValue, AnIntegerIsWholeAndExact) {
   EXPECT_EQ(Text("null", ValueType::kInt64), Value());
   for (const char* text : {"", "1.5", "9223372036854775808", "1e400", "0x10", "1 ", "true", "--1",
                            "1e", ".", "1e99999999999"})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kInt64, "x")), "WH4013") << text;
-  EXPECT_EQ(Refused(ValueOfJson(json::parse("9007199254740993.0"), ValueType::kInt64, "x")),
+    EXPECT_EQ(RefusedField(ValueOfText(text, ValueType::kInt64, "x")), "WH4013") << text;
+  EXPECT_EQ(RefusedField(ValueOfJson(json::parse("9007199254740993.0"), ValueType::kInt64, "x")),
             "WH4013")
       << "the double it was read as is the neighbour";
-  EXPECT_EQ(Refused(ValueOfJson(json::parse("18446744073709551615"), ValueType::kInt64, "x")),
+  EXPECT_EQ(RefusedField(ValueOfJson(json::parse("18446744073709551615"), ValueType::kInt64, "x")),
             "WH4013");
-  EXPECT_EQ(Refused(ValueOfJson(json::parse("123456789012345678901234"), ValueType::kInt64, "x")),
-            "WH4013");
-  EXPECT_EQ(Refused(ValueOfJson("7", ValueType::kInt64, "x")), "WH4013");
+  EXPECT_EQ(
+      RefusedField(ValueOfJson(json::parse("123456789012345678901234"), ValueType::kInt64, "x")),
+      "WH4013");
+  EXPECT_EQ(RefusedField(ValueOfJson("7", ValueType::kInt64, "x")), "WH4013");
   EXPECT_EQ(ValueOfJson(1400.0, ValueType::kInt64, "x").value(), Value(std::int64_t{1400}));
 }
 
@@ -67,8 +68,8 @@ TEST(FieldValue, ANumberMayBeNanOrInfinite) {
   EXPECT_EQ(JsonOfValue(Value(-std::numeric_limits<double>::infinity())), "-Infinity");
   EXPECT_TRUE(JsonOfValue(Value()).is_null());
   for (const char* text : {"nan", "inf", "1e400", "", "1,5", "0x1p3"})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kDouble, "x")), "WH4013") << text;
-  EXPECT_EQ(Refused(ValueOfJson("1.5", ValueType::kDouble, "x")), "WH4013");
+    EXPECT_EQ(RefusedField(ValueOfText(text, ValueType::kDouble, "x")), "WH4013") << text;
+  EXPECT_EQ(RefusedField(ValueOfJson("1.5", ValueType::kDouble, "x")), "WH4013");
   EXPECT_TRUE(SameBits(Text("-0.0", ValueType::kDouble), Value(-0.0)));
 }
 
@@ -77,8 +78,8 @@ TEST(FieldValue, ANumberThatIsAKeyMergesNoIntegers) {
             Value(9007199254740992.0));
   EXPECT_EQ(Text("0.1", ValueType::kDouble, FieldRole::kKey), Value(0.1));
   for (const char* text : {"9007199254740993", "-9007199254740993", "12345678901234567890123"})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kDouble, "x", FieldRole::kKey)), "WH4013");
-  EXPECT_EQ(Refused(ValueOfJson(9007199254740993, ValueType::kDouble, "x", FieldRole::kKey)),
+    EXPECT_EQ(RefusedField(ValueOfText(text, ValueType::kDouble, "x", FieldRole::kKey)), "WH4013");
+  EXPECT_EQ(RefusedField(ValueOfJson(9007199254740993, ValueType::kDouble, "x", FieldRole::kKey)),
             "WH4013");
   EXPECT_EQ(ValueOfJson(9007199254740993, ValueType::kDouble, "x").value(),
             Value(9007199254740992.0))
@@ -89,14 +90,13 @@ TEST(FieldValue, BooleansAndTimesAreThemselvesOnly) {
   EXPECT_EQ(Text("true", ValueType::kBool), Value(true));
   EXPECT_EQ(ValueOfJson(false, ValueType::kBool, "x").value(), Value(false));
   for (const char* text : {"True", "1", "yes", ""})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kBool, "x")), "WH4013") << text;
-  EXPECT_EQ(Refused(ValueOfJson(1, ValueType::kBool, "x")), "WH4013");
-  EXPECT_EQ(Text("1970-01-01T00:00:01+00:00", ValueType::kTimestamp),
-            Value(feature::Timestamp{1'000'000}));
+    EXPECT_EQ(RefusedField(ValueOfText(text, ValueType::kBool, "x")), "WH4013") << text;
+  EXPECT_EQ(RefusedField(ValueOfJson(1, ValueType::kBool, "x")), "WH4013");
+  EXPECT_EQ(Text("1970-01-01T00:00:01+00:00", ValueType::kTimestamp), Value(Timestamp{1'000'000}));
   EXPECT_EQ(ValueOfJson("1970-01-01T01:00:01+01:00", ValueType::kTimestamp, "x").value(),
-            Value(feature::Timestamp{1'000'000}));
+            Value(Timestamp{1'000'000}));
   for (const char* text : {"1970-01-01", "1970-01-01T00:00:00", "0"})
-    EXPECT_EQ(Refused(ValueOfText(text, ValueType::kTimestamp, "x")), "WH4013") << text;
+    EXPECT_EQ(RefusedField(ValueOfText(text, ValueType::kTimestamp, "x")), "WH4013") << text;
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::feature

@@ -7,12 +7,12 @@
 #include <numeric>
 
 #include "ground/base/text.h"
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/kernel/expression.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
-constexpr const char* kOrdinal = "wh_request_row";
+constexpr const char* kRequestOrdinal = "wh_request_row";
 
 Result<std::shared_ptr<arrow::ChunkedArray>> RequestColumn(const arrow::Table& requests,
                                                            const TypedName& name,
@@ -35,9 +35,9 @@ Result<std::shared_ptr<arrow::ChunkedArray>> RequestColumn(const arrow::Table& r
 }
 }  // namespace
 
-RequestEvaluator::RequestEvaluator(const ViewPlan& plan, storage::SqlSession& session)
+RequestEvaluator::RequestEvaluator(const ViewPlan& plan, platform::SqlSession& session)
     : plan_(plan), session_(session) {
-  sql_ = fmt::format("SELECT {}", kOrdinal);
+  sql_ = fmt::format("SELECT {}", kRequestOrdinal);
   for (std::size_t i = 0; i < plan.view.features.size(); ++i) {
     sql_ += fmt::format(
         ", CAST((\n{}\n) AS {}) AS {}", plan.view.features[i].of,
@@ -60,7 +60,7 @@ Result<std::shared_ptr<arrow::Table>> RequestEvaluator::Evaluate(
   const auto count = static_cast<std::size_t>(requests.num_rows());
   std::vector<std::uint64_t> ordinals(count);
   std::iota(ordinals.begin(), ordinals.end(), 0);
-  fields.push_back(arrow::field(kOrdinal, arrow::int64()));
+  fields.push_back(arrow::field(kRequestOrdinal, arrow::int64()));
   columns.push_back(std::make_shared<arrow::ChunkedArray>(
       BuildArray(ValueType::kInt64, ordinals, {}, std::vector<std::uint8_t>(count, 1))));
   WEIRHOUSE_TRY_STATUS(session_.Register(

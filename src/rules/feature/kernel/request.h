@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/plan.h"
-#include "ground/platform/sql/sql.h"
 
 namespace arrow {
 class Table;
@@ -22,7 +22,7 @@ namespace weirhouse::feature {
 // plan from BindRequestView, whose expressions have been judged. Threads: one, with its session.
 class RequestEvaluator {
  public:
-  RequestEvaluator(const ViewPlan& plan, storage::SqlSession& session);
+  RequestEvaluator(const ViewPlan& plan, platform::SqlSession& session);
 
   // Output columns of the view, one row per row of `requests`, in its order. `requests` has the
   // request's columns, among others. Errors: WH4013 (a column is missing or of the wrong type),
@@ -36,7 +36,7 @@ class RequestEvaluator {
 
  private:
   const ViewPlan& plan_;
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::string sql_;
 };
 }  // namespace weirhouse::feature

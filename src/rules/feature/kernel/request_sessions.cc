@@ -10,11 +10,11 @@ constexpr std::size_t kIdleSessionsMax = 8;  // as many as requests that come at
 }  // namespace
 
 struct RequestSessions::Session {
-  std::unique_ptr<storage::SqlSession> sql;
+  std::unique_ptr<platform::SqlSession> sql;
   std::map<std::string, RequestEvaluator> evaluators;  // by view id
 };
 
-RequestSessions::RequestSessions(storage::SqlEngine& engine) : engine_(engine) {}
+RequestSessions::RequestSessions(platform::SqlEngine& engine) : engine_(engine) {}
 RequestSessions::~RequestSessions() = default;
 
 Result<FeatureAnswer> RequestSessions::Evaluate(const ViewPlan& plan,

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/plan.h"
 #include "rules/feature/value/value.h"
-#include "ground/platform/sql/sql.h"
 
 namespace weirhouse::feature {
 
@@ -20,7 +20,7 @@ namespace weirhouse::feature {
 // the next one. Threads: any.
 class RequestSessions {
  public:
-  explicit RequestSessions(storage::SqlEngine& engine);
+  explicit RequestSessions(platform::SqlEngine& engine);
   ~RequestSessions();
   // One request of one view; `plan` must outlive this.
   Result<FeatureAnswer> Evaluate(const ViewPlan& plan, const std::map<std::string, Value>& values,
@@ -28,7 +28,7 @@ class RequestSessions {
 
  private:
   struct Session;
-  storage::SqlEngine& engine_;
+  platform::SqlEngine& engine_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_;
 };

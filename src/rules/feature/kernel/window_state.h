@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "ground/base/status.h"
-#include "rules/feature/value/exact_sum.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/kernel/plan.h"
+#include "rules/feature/value/exact_sum.h"
 
 namespace weirhouse::feature {
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
+#include "ground/platform/columnar/row_store.h"
 #include "rules/feature/online/online_layout.h"
 #include "rules/feature/online/online_store.h"
-#include "ground/platform/columnar/row_store.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -56,8 +56,8 @@ std::optional<std::size_t> FindVersion(const std::vector<StoredVersion>& version
 // Applies one view's change to a batch of writes.
 class Writer {
  public:
-  Writer(storage::KvStore& store, const ViewPlan& plan, ViewPlace place,
-         std::optional<std::int64_t> evicted_before, std::int64_t now, storage::KvBatch& batch,
+  Writer(platform::KvStore& store, const ViewPlan& plan, ViewPlace place,
+         std::optional<std::int64_t> evicted_before, std::int64_t now, platform::KvBatch& batch,
          ApplyReport& report)
       : store_(store),
         plan_(plan),
@@ -184,12 +184,12 @@ class Writer {
     return Status();
   }
 
-  storage::KvStore& store_;
+  platform::KvStore& store_;
   const ViewPlan& plan_;
   const ViewPlace place_;
   const std::optional<std::int64_t> evicted_before_;
   const std::int64_t now_;
-  storage::KvBatch& batch_;
+  platform::KvBatch& batch_;
   ApplyReport& report_;
   UnsortedRows read_;
 };
@@ -198,8 +198,8 @@ class Writer {
 constexpr std::int64_t kCopiedAtOnce = 16'384;
 
 // All of one generation of a view in another, a bounded part at a time.
-Status CopyGeneration(storage::KvStore& store, const ViewPlace& from, const ViewPlace& to) {
-  std::unique_ptr<storage::KvBatch> batch = store.NewBatch();
+Status CopyGeneration(platform::KvStore& store, const ViewPlace& from, const ViewPlace& to) {
+  std::unique_ptr<platform::KvBatch> batch = store.NewBatch();
   for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
     const std::string stale = PlacePrefix(kind, to);  // what one that was cut short left
     batch->DeleteRange(stale, AfterPrefix(stale));
@@ -236,8 +236,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEarlierL
     {{"M", "N"}, {"R", "S"}, {"V", "W"}}};
 
 // All generations of a view.
-Status DeleteView(storage::KvStore& store, const std::string& view_id) {
-  const std::unique_ptr<storage::KvBatch> batch = store.NewBatch();
+Status DeleteView(platform::KvStore& store, const std::string& view_id) {
+  const std::unique_ptr<platform::KvBatch> batch = store.NewBatch();
   for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
     const std::string prefix = ViewPrefix(kind, view_id);
     batch->DeleteRange(prefix, AfterPrefix(prefix));
@@ -246,10 +246,10 @@ Status DeleteView(storage::KvStore& store, const std::string& view_id) {
 }
 }  // namespace
 
-OnlineStore::OnlineStore(storage::KvStore& store) : store_(store) {}
+OnlineStore::OnlineStore(platform::KvStore& store) : store_(store) {}
 OnlineStore::~OnlineStore() = default;
 
-Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(storage::KvStore& store) {
+Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(platform::KvStore& store) {
   std::unique_ptr<OnlineStore> online(new OnlineStore(store));
   Status problem;
   const std::string begin(1, kMarkerKind);
@@ -273,7 +273,7 @@ Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(storage::KvStore& store) 
   return online;
 }
 
-void OnlineStore::ForgetEarlierLayout(storage::KvBatch& batch) {
+void OnlineStore::ForgetEarlierLayout(platform::KvBatch& batch) {
   const std::lock_guard lock(mutex_);
   if (!std::exchange(earlier_layout_, false)) return;
   for (const auto& [first, end] : kEarlierLayout) batch.DeleteRange(first, end);
@@ -324,11 +324,11 @@ Status OnlineStore::ApplyMany(const OnlineChange& change,
     }
     if (begin + rows_at_once_ > change.rows->num_rows())
       part.removed_row_keys.assign(removed.begin(), removed.end());
-    const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+    const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
     WEIRHOUSE_TRY_STATUS(
         Writer(store_, *change.plan, place, evicted_before, now, *batch, report).Apply(part));
     WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_FAILPOINT("feature.online.many_written");
   return Status();
@@ -337,7 +337,7 @@ Status OnlineStore::ApplyMany(const OnlineChange& change,
 Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, CommitSeq applied,
                                        std::int64_t now, bool sync) {
   ApplyReport report;
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
   ForgetEarlierLayout(*batch);
   std::map<std::string, OnlineMarker> moved;
   for (const OnlineChange& change : changes) {
@@ -386,7 +386,7 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
 
 Status OnlineStore::Reset(const ViewPlan& plan) {
   const std::string view_id = plan.view.id();
-  const std::unique_ptr<storage::KvBatch> batch = store_.NewBatch();
+  const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
   batch->Delete(ViewPrefix(kMarkerKind, view_id));
   WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
   {

@@ -99,7 +99,7 @@ class Keeper {
 // Writes of one generation, a bounded part at a time: nobody reads it before its marker names it.
 class PartWriter {
  public:
-  explicit PartWriter(storage::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
+  explicit PartWriter(platform::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
   Status Put(std::string_view key, std::string_view value) {
     batch_->Put(key, value);
     return batch_->count() < kPutsAtOnce ? Status() : Flush();
@@ -119,8 +119,8 @@ class PartWriter {
 
  private:
   static constexpr std::int64_t kPutsAtOnce = 16'384;
-  storage::KvStore& store_;
-  std::unique_ptr<storage::KvBatch> batch_;
+  platform::KvStore& store_;
+  std::unique_ptr<platform::KvBatch> batch_;
 };
 
 // Keys of rows that stay, known by a number each: of two that share one, the second stays with the
@@ -143,8 +143,8 @@ class KeptKeys {
 // Deletes in parts of bounded size.
 class PartEraser {
  public:
-  explicit PartEraser(storage::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
-  storage::KvBatch& batch() { return *batch_; }
+  explicit PartEraser(platform::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
+  platform::KvBatch& batch() { return *batch_; }
   Status FlushIfFull() { return batch_->count() < kDeletesAtOnce ? Status() : Flush(); }
   Status Flush() {
     WEIRHOUSE_TRY_STATUS(store_.Write(*batch_, false));
@@ -154,13 +154,13 @@ class PartEraser {
 
  private:
   static constexpr std::int64_t kDeletesAtOnce = 16'384;
-  storage::KvStore& store_;
-  std::unique_ptr<storage::KvBatch> batch_;
+  platform::KvStore& store_;
+  std::unique_ptr<platform::KvBatch> batch_;
 };
 
 // Drops the version lists of keys that have no row any more and whose versions all became known
 // before `from`: nothing that may still arrive can be hidden by them.
-Status DropLists(storage::KvStore& store, const ViewPlace& place, const KeptKeys& kept_keys,
+Status DropLists(platform::KvStore& store, const ViewPlace& place, const KeptKeys& kept_keys,
                  std::int64_t from, PartEraser& eraser) {
   const std::string prefix = PlacePrefix(kVersionKind, place);
   Status problem;
@@ -291,7 +291,7 @@ class StoredEntity {
                      parts.known_time, hidden_at, deleted, false});
   }
   // Removes what no question sees any more; returns how many rows that were.
-  std::int64_t Settle(storage::KvBatch& batch, KeptKeys& kept_keys) {
+  std::int64_t Settle(platform::KvBatch& batch, KeptKeys& kept_keys) {
     MarkStaying();
     std::int64_t dropped = 0;
     for (const Row& row : rows_) {

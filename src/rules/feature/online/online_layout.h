@@ -43,8 +43,8 @@
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/online/online_store.h"
 #include "rules/feature/kernel/plan.h"
+#include "rules/feature/online/online_store.h"
 
 namespace weirhouse::feature {
 

@@ -114,7 +114,7 @@ Status CheckKept(const ViewPlan& plan, const OnlineMarker& marker, std::int64_t 
 }
 }  // namespace
 
-OnlineState::OnlineState(std::unique_ptr<storage::KvState> kv, std::set<std::string> distrusted)
+OnlineState::OnlineState(std::unique_ptr<platform::KvState> kv, std::set<std::string> distrusted)
     : kv_(std::move(kv)), distrusted_(std::move(distrusted)) {}
 
 Result<OnlineMarker> OnlineState::MarkerOf(const ViewPlan& plan) const {

@@ -17,10 +17,10 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
+#include "ground/platform/kv/kv.h"
 #include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/plan.h"
-#include "ground/platform/kv/kv.h"
 
 namespace arrow {
 class Table;
@@ -39,7 +39,8 @@ struct OnlineGeneration {
 // What one commit changes in one view.
 struct OnlineChange {
   const ViewPlan* plan = nullptr;
-  std::shared_ptr<arrow::Table> rows;         // feature rows (rules/feature/rows/rows.h); may be null or empty
+  std::shared_ptr<arrow::Table>
+      rows;  // feature rows (rules/feature/rows/rows.h); may be null or empty
   std::vector<std::string> removed_row_keys;  // of an upserted source: rows that left
   std::optional<SnapshotId> snapshot = {};    // of its feature table, with this change
   std::optional<OnlineGeneration> anew = {};  // takes the place of all there was; `rows` is null
@@ -77,12 +78,12 @@ class OnlineState {
 
  private:
   friend class OnlineStore;
-  OnlineState(std::unique_ptr<storage::KvState> kv, std::set<std::string> distrusted);
+  OnlineState(std::unique_ptr<platform::KvState> kv, std::set<std::string> distrusted);
   Result<OnlineMarker> MarkerOf(const ViewPlan& plan) const;
   Status ReadEntity(const ViewPlan& plan, const OnlineMarker& marker, const std::string& entity,
                     std::int64_t at, std::int64_t known, FeatureRows* rows) const;
 
-  std::unique_ptr<storage::KvState> kv_;
+  std::unique_ptr<platform::KvState> kv_;
   std::set<std::string> distrusted_;  // by view id
 };
 
@@ -95,7 +96,7 @@ Result<FeatureAnswer> AnswerFromRows(const ViewPlan& plan, const EntityRowsView&
 class OnlineStore {
  public:
   // Reads the markers of all views. `store` must outlive this.
-  static Result<std::unique_ptr<OnlineStore>> Open(storage::KvStore& store);
+  static Result<std::unique_ptr<OnlineStore>> Open(platform::KvStore& store);
   ~OnlineStore();
 
   // Applies the changes of one commit and moves the markers of their views to `applied`, all in one
@@ -152,15 +153,15 @@ class OnlineStore {
   Status Reset(const ViewPlan& plan);
 
  private:
-  explicit OnlineStore(storage::KvStore& store);
+  explicit OnlineStore(platform::KvStore& store);
   OnlineMarker MarkerOf(const std::string& view_id) const;
   bool Trusts(const std::string& view_id) const;
   Status ApplyMany(const OnlineChange& change, std::optional<std::int64_t> evicted_before,
                    std::int64_t now, ViewPlace& place, ApplyReport& report);
   // Adds the removal of what an earlier layout left, once.
-  void ForgetEarlierLayout(storage::KvBatch& batch);
+  void ForgetEarlierLayout(platform::KvBatch& batch);
 
-  storage::KvStore& store_;
+  platform::KvStore& store_;
   mutable std::mutex mutex_;                     // guards all below
   std::map<std::string, OnlineMarker> markers_;  // as written
   std::set<std::string> distrusted_;

@@ -7,8 +7,8 @@
 
 #include "ground/base/time.h"
 #include "rules/feature/kernel/kernel.h"
-#include "rules/feature/oracle/sample_rows_test.h"
 #include "rules/feature/online/skew.h"
+#include "rules/feature/oracle/sample_rows_test.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {
@@ -21,7 +21,7 @@ class OnlineStoreTest : public ::testing::Test {
   void Reopen() {
     online_.reset();
     kv_.reset();
-    auto kv = storage::KvStore::Open(folder_ / "online", {});
+    auto kv = platform::KvStore::Open(folder_ / "online", {});
     ASSERT_OK(kv);
     kv_ = std::move(kv).value();
     auto online = OnlineStore::Open(*kv_);
@@ -43,7 +43,7 @@ class OnlineStoreTest : public ::testing::Test {
   }
 
   testing::ScratchFolder folder_;
-  std::unique_ptr<storage::KvStore> kv_;
+  std::unique_ptr<platform::KvStore> kv_;
   std::unique_ptr<OnlineStore> online_;
 };
 

@@ -10,12 +10,12 @@
 
 namespace weirhouse::feature {
 namespace {
-constexpr std::size_t kShownMax = 20;
+constexpr std::size_t kLinesShown = 20;
 
 void Note(const ViewPlan& plan, const SkewSample& sample, std::size_t output, const Value& online,
           const Value& offline, SkewReport* report) {
   ++report->differing;
-  if (report->first.size() >= kShownMax) return;
+  if (report->first.size() >= kLinesShown) return;
   report->first.push_back(
       {plan.outputs[output].column.qualified, sample.entity, sample.at, online, offline});
 }
@@ -24,7 +24,7 @@ void NoteStatus(const ViewPlan& plan, const SkewSample& sample, std::size_t outp
                 const Value& value, FeatureStatus online, FeatureStatus offline,
                 SkewReport* report) {
   ++report->status_differing;
-  if (report->first.size() >= kShownMax) return;
+  if (report->first.size() >= kLinesShown) return;
   report->first.push_back({plan.outputs[output].column.qualified, sample.entity, sample.at, value,
                            value, std::string(StatusName(online)),
                            std::string(StatusName(offline))});

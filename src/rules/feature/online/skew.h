@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/feature/online/online_store.h"
 #include "rules/feature/kernel/plan.h"
+#include "rules/feature/online/online_store.h"
 #include "rules/feature/training/training_set.h"
 #include "rules/feature/value/value.h"
 

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/online/online_store.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {

@@ -13,9 +13,9 @@
 #include <set>
 #include <tuple>
 
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/oracle/naive_number.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -158,7 +158,7 @@ bool Less(const Value& a, const Value& b) {
   return !*std::get_if<bool>(&a) && *std::get_if<bool>(&b);
 }
 
-std::int64_t WholeNumber(const Value& value) {
+std::int64_t NaiveWhole(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
   return *std::get_if<std::int64_t>(&value);
 }
@@ -194,7 +194,7 @@ Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
     return Value(NaiveMean(numbers, mean ? count : 1));
   }
   NaiveSum sum;
-  for (const Value& value : present) sum.AddInteger(WholeNumber(value));
+  for (const Value& value : present) sum.AddInteger(NaiveWhole(value));
   if (mean) return Value(sum.DividedBy(static_cast<std::uint64_t>(count)));
   std::int64_t whole = 0;
   if (!sum.FitsInteger(&whole)) {

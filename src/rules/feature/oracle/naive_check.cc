@@ -5,15 +5,15 @@
 #include <set>
 
 #include "ground/base/time.h"
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/kernel/kernel.h"
-#include "rules/feature/training/label_frame.h"
 #include "rules/feature/oracle/naive.h"
+#include "rules/feature/training/label_frame.h"
 #include "rules/feature/training/training_set.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
-constexpr std::size_t kShownMax = 10;
+constexpr std::size_t kDifferencesShown = 10;
 
 std::vector<std::int64_t> ChooseRows(std::int64_t rows, std::int64_t sample, Random& random) {
   std::set<std::int64_t> chosen;
@@ -43,7 +43,7 @@ Status CheckView(const SelectedView& selected, const LabelFrame& sample, const a
       ++report->values;
       if (SameBits(value, answers[column].value)) continue;
       ++report->differing;
-      if (report->first.size() < kShownMax) {
+      if (report->first.size() < kDifferencesShown) {
         report->first.push_back(fmt::format("{} at {}: {} was built, {} is derived", name,
                                             FormatTime(label.at), ToText(value),
                                             ToText(answers[column].value)));

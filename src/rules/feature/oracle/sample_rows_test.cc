@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "ground/base/digest.h"
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/definition/definition.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {

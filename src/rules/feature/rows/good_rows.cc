@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "ground/base/text.h"
-#include "rules/feature/value/arrow_columns.h"
+#include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/type/schema.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/rows/rows.h"
-#include "ground/iceberg/type/key_encoding.h"
-#include "ground/iceberg/index/key_index.h"
-#include "ground/iceberg/type/schema.h"
+#include "rules/feature/value/arrow_columns.h"
 #include "rules/transform/run/locate.h"
 #include "rules/transform/run/poison.h"
 #include "rules/transform/run/row_search.h"
@@ -40,7 +40,7 @@ Result<RowsPtr> Kept(const RowsPtr& rows, const std::vector<bool>& keep) {
 }
 
 std::int64_t RecordOf(const arrow::Table& source, std::int64_t row) {
-  const auto column = source.GetColumnByName(std::string(table::kRecordColumn));
+  const auto column = source.GetColumnByName(std::string(iceberg::kRecordColumn));
   if (column == nullptr) return -1;
   const auto value = column->GetScalar(row);
   if (!value.ok() || !(*value)->is_valid || (*value)->type->id() != arrow::Type::INT64) return -1;
@@ -68,7 +68,7 @@ struct Part {
 class Sorter {
  public:
   Sorter(const ViewPlan& plan, RowsPtr source, const std::vector<std::string>& keys,
-         storage::SqlSession& session)
+         platform::SqlSession& session)
       : plan_(plan), source_(std::move(source)), keys_(keys), session_(session) {}
 
   Result<RowsPtr> Run(std::vector<LeftOutRow>& left_out) {
@@ -173,7 +173,7 @@ class Sorter {
   Status Tell(std::vector<LeftOutRow>& left_out) {
     const auto of_sql = [](const LeftOutRow& left) { return left.error_code == "WH4006"; };
     auto told = static_cast<std::size_t>(std::count_if(left_out.begin(), left_out.end(), of_sql));
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*source_, keys_));
+    WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*source_, keys_));
     for (const auto& [row, bad] : bad_) {
       LeftOutRow left;
       left.record = RecordOf(*source_, row);
@@ -204,7 +204,7 @@ class Sorter {
   const ViewPlan& plan_;
   const RowsPtr source_;
   const std::vector<std::string>& keys_;
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::map<std::int64_t, Bad> bad_;  // by row of the source
 };
 
@@ -228,7 +228,7 @@ Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
         const auto at = static_cast<std::size_t>(row);
         if (!chunk->IsNull(i) || !keep[at]) continue;
         keep[at] = false;
-        WEIRHOUSE_TRY(const auto key, table::EncodeKeys(*source->Slice(row, 1), key_columns));
+        WEIRHOUSE_TRY(const auto key, iceberg::EncodeKeys(*source->Slice(row, 1), key_columns));
         left_out.push_back({RecordOf(*source, row), "WH4015", name, "", "null", key.front()});
       }
     }
@@ -239,7 +239,7 @@ Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
 
 Result<std::shared_ptr<arrow::Table>> BuildGoodFeatureRows(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
-    const std::vector<std::string>& key_columns, storage::SqlSession& session,
+    const std::vector<std::string>& key_columns, platform::SqlSession& session,
     std::vector<LeftOutRow>& left_out) {
   WEIRHOUSE_TRY(const RowsPtr timed, WithTimes(plan, source, key_columns, left_out));
   return Sorter(plan, timed, key_columns, session).Run(left_out);

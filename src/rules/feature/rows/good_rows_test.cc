@@ -7,20 +7,20 @@
 
 #include "ground/base/random.h"
 #include "ground/base/text.h"
-#include "rules/feature/value/arrow_columns.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/rows/rows.h"
-#include "ground/platform/sql/sql.h"
-#include "testing/testing.h"
+#include "rules/feature/value/arrow_columns.h"
 #include "rules/transform/counting_session.h"
+#include "testing/testing.h"
 
 namespace weirhouse::feature {
 namespace {
 class GoodRowsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND(engine_, storage::SqlEngine::Open({}));
+    ASSERT_OK_AND(engine_, platform::SqlEngine::Open({}));
     ASSERT_OK_AND(session_, engine_->Connect());
   }
 
@@ -57,8 +57,8 @@ class GoodRowsTest : public ::testing::Test {
     return built;
   }
 
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   std::vector<LeftOutRow> left_out_;
   int queries_ = 0;  // of the last Build
 };

@@ -9,13 +9,13 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
-#include "rules/feature/value/arrow_columns.h"
+#include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/table.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/type/schema.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "ground/iceberg/type/key_encoding.h"
-#include "ground/iceberg/index/key_index.h"
-#include "ground/iceberg/type/schema.h"
-#include "ground/iceberg/table.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -117,7 +117,7 @@ Result<IntColumn> EventTimes(const ViewPlan& plan, const arrow::Table& source,
 Result<IntColumn> KnownTimes(const ViewPlan& plan, const arrow::Table& source,
                              const IntColumn& event_times) {
   const FeatureView& view = plan.view;
-  std::string name(table::kIngestedAtColumn);
+  std::string name(iceberg::kIngestedAtColumn);
   IntColumn times;
   if (view.known_time.kind == KnownTime::Kind::kDelay) {
     name = *view.event_time;
@@ -147,14 +147,14 @@ Result<std::vector<Digest>> RowDigestsOf(const arrow::Table& source,
   std::vector<int> keys;
   for (int i = 0; i < source.num_columns(); ++i) {
     const std::string& name = source.field(i)->name();
-    if (!table::IsHidden(name)) declared.push_back(i);
+    if (!iceberg::IsHidden(name)) declared.push_back(i);
     if (std::find(key_columns.begin(), key_columns.end(), name) != key_columns.end()) {
       keys.push_back(i);
     }
   }
-  WEIRHOUSE_TRY(std::vector<Digest> digests, table::RowDigests(source, declared));
+  WEIRHOUSE_TRY(std::vector<Digest> digests, iceberg::RowDigests(source, declared));
   if (std::find(deletes.begin(), deletes.end(), true) == deletes.end()) return digests;
-  WEIRHOUSE_TRY(const std::vector<Digest> of_keys, table::RowDigests(source, keys));
+  WEIRHOUSE_TRY(const std::vector<Digest> of_keys, iceberg::RowDigests(source, keys));
   for (std::size_t i = 0; i < digests.size(); ++i) {
     if (deletes[i]) digests[i] = of_keys[i];
   }
@@ -165,7 +165,7 @@ Result<std::vector<Digest>> RowDigestsOf(const arrow::Table& source,
 // ordinal through SQL, so nothing rests on the order in which DuckDB returns them.
 Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
-    storage::SqlSession& session) {
+    platform::SqlSession& session) {
   std::vector<std::uint64_t> ordinals(static_cast<std::size_t>(source->num_rows()));
   std::iota(ordinals.begin(), ordinals.end(), 0);
   const std::vector<std::uint8_t> valid(ordinals.size(), 1);
@@ -200,7 +200,8 @@ Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
 }
 
 Status AddValues(const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
-                 const std::vector<bool>& deletes, storage::SqlSession& session, Columns* columns) {
+                 const std::vector<bool>& deletes, platform::SqlSession& session,
+                 Columns* columns) {
   if (plan.expressions.empty()) return Status();
   WEIRHOUSE_TRY(const auto values, EvaluateExpressions(plan, source, session));
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
@@ -230,10 +231,10 @@ Status AddEntities(const ViewPlan& plan, const arrow::Table& source, Columns* co
 Status AddRecords(const arrow::Table& source, Columns* columns) {
   IntColumn records{std::vector<std::int64_t>(static_cast<std::size_t>(source.num_rows()), 0),
                     std::vector<std::uint8_t>(static_cast<std::size_t>(source.num_rows()), 0)};
-  if (const auto column = source.GetColumnByName(std::string(table::kRecordColumn))) {
-    WEIRHOUSE_TRY(records, ReadIntegers(*column, table::kRecordColumn));
+  if (const auto column = source.GetColumnByName(std::string(iceberg::kRecordColumn))) {
+    WEIRHOUSE_TRY(records, ReadIntegers(*column, iceberg::kRecordColumn));
   }
-  columns->Add(std::string(table::kRecordColumn),
+  columns->Add(std::string(iceberg::kRecordColumn),
                BuildArray(ValueType::kInt64,
                           std::vector<std::uint64_t>(records.values.begin(), records.values.end()),
                           {}, records.valid),
@@ -256,8 +257,8 @@ std::shared_ptr<arrow::Schema> FeatureTableSchema(const ViewPlan& plan) {
     fields.push_back(
         arrow::field(plan.expressions[i].column, ArrowTypeOf(plan.value_types[i], plan.scales[i])));
   }
-  fields.push_back(arrow::field(std::string(table::kRecordColumn), arrow::int64()));
-  fields.push_back(arrow::field(std::string(table::kCommitSeqColumn), arrow::int64()));
+  fields.push_back(arrow::field(std::string(iceberg::kRecordColumn), arrow::int64()));
+  fields.push_back(arrow::field(std::string(iceberg::kCommitSeqColumn), arrow::int64()));
   return arrow::schema(std::move(fields));
 }
 
@@ -271,17 +272,17 @@ std::vector<std::string> FeatureSortColumns(const ViewPlan& plan) {
 }
 
 std::vector<std::string> FeatureDeltaColumns() {
-  return {"event_time", "known_time", std::string(table::kRecordColumn)};
+  return {"event_time", "known_time", std::string(iceberg::kRecordColumn)};
 }
 
 Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
                                                        const std::shared_ptr<arrow::Table>& source,
                                                        const std::vector<std::string>& key_columns,
-                                                       storage::SqlSession& session) {
+                                                       platform::SqlSession& session) {
   WEIRHOUSE_TRY(const std::vector<bool> deletes, ReadDeletes(*source));
   WEIRHOUSE_TRY(const IntColumn event_times, EventTimes(plan, *source, deletes));
   WEIRHOUSE_TRY(const IntColumn known_times, KnownTimes(plan, *source, event_times));
-  WEIRHOUSE_TRY(const auto keys, table::EncodeKeys(*source, key_columns));
+  WEIRHOUSE_TRY(const auto keys, iceberg::EncodeKeys(*source, key_columns));
   WEIRHOUSE_TRY(const auto digests, RowDigestsOf(*source, key_columns, deletes));
   Columns columns;
   WEIRHOUSE_TRY_STATUS(AddEntities(plan, *source, &columns));
@@ -316,7 +317,7 @@ Result<std::vector<std::string>> ReplacedRowKeys(const arrow::Table& feature_row
 Result<std::shared_ptr<arrow::Table>> MergeRuns(const ViewPlan& plan,
                                                 const std::vector<FeatureRun>& runs) {
   const std::shared_ptr<arrow::Schema> schema = FeatureTableSchema(plan);
-  const std::string commit_seq(table::kCommitSeqColumn);
+  const std::string commit_seq(iceberg::kCommitSeqColumn);
   std::vector<std::shared_ptr<arrow::Table>> parts;
   for (const FeatureRun& run : runs) {
     arrow::ChunkedArrayVector columns;

@@ -4,7 +4,7 @@
 //   <entity columns>          as declared
 //   event_time   timestamptz  NULL in views without one, and in deletes that tell none
 //   known_time   timestamptz  from which moment the row counts
-//   row_key      binary       table::EncodeKeys of the source's key: versions share it
+//   row_key      binary       iceberg::EncodeKeys of the source's key: versions share it
 //   row_digest   binary       32 bytes over the source's declared columns (of a delete: its key)
 //   op           int          0 put, 1 delete (a source row whose hidden `_op` is 1)
 //   v1_…, v2_…   any          one per distinct row expression, evaluated by DuckDB
@@ -16,8 +16,8 @@
 // adds rows; its feature table is append-only, and versions of one key are collapsed when read. Any
 // other source is an upsert: when a source row is replaced or deleted, its feature row must go too.
 // Its feature table then has row_key as its key: look the new rows' row_key values, and those of
-// keys that left the source, up in a table::KeyIndex on {"row_key"}, delete what stands there, and
-// append (see ReplacedRowKeys).
+// keys that left the source, up in a iceberg::KeyIndex on {"row_key"}, delete what stands there,
+// and append (see ReplacedRowKeys).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "rules/feature/kernel/plan.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/feature/kernel/plan.h"
 
 namespace arrow {
 class Schema;
@@ -43,7 +43,7 @@ inline constexpr int kRunsBeforeMerge = 16;
 // that writes the table, so that a view which the feature consumer's offset went past is noticed.
 inline constexpr char kSourceSnapshotProperty[] = "weirhouse.source-snapshot";
 
-// The Arrow schema of a view's feature table; give it to table::Schema::FromArrow.
+// The Arrow schema of a view's feature table; give it to iceberg::Schema::FromArrow.
 std::shared_ptr<arrow::Schema> FeatureTableSchema(const ViewPlan& plan);
 // Its sort columns, for the table's declared order.
 std::vector<std::string> FeatureSortColumns(const ViewPlan& plan);
@@ -57,7 +57,7 @@ std::vector<std::string> FeatureDeltaColumns();
 Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
                                                        const std::shared_ptr<arrow::Table>& source,
                                                        const std::vector<std::string>& key_columns,
-                                                       storage::SqlSession& session);
+                                                       platform::SqlSession& session);
 
 // A row of the source that no feature row can be made of.
 struct LeftOutRow {
@@ -66,7 +66,7 @@ struct LeftOutRow {
   std::string place;         // "features/f.yaml:3:5", or the column that is null
   std::string expression;    // of WH4006: as written
   std::string found;         // what the engine said of it
-  std::string row_key;       // its key, as table::EncodeKeys gives it
+  std::string row_key;       // its key, as iceberg::EncodeKeys gives it
 };
 // The same over the rows of which feature rows can be made; the others are added to `left_out`.
 // Whether a row is one of them depends on it and on the view alone. Cost: as BuildFeatureRows where
@@ -75,7 +75,7 @@ struct LeftOutRow {
 // which only a run tells (a function that may not be tried).
 Result<std::shared_ptr<arrow::Table>> BuildGoodFeatureRows(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
-    const std::vector<std::string>& key_columns, storage::SqlSession& session,
+    const std::vector<std::string>& key_columns, platform::SqlSession& session,
     std::vector<LeftOutRow>& left_out);
 
 // The row_key values of `feature_rows`: what these rows replace if the source is an upsert.

@@ -6,13 +6,13 @@
 #include <algorithm>
 
 #include "ground/base/time.h"
-#include "rules/feature/value/arrow_columns.h"
+#include "ground/iceberg/type/schema.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/example_views_test.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/oracle/sample_rows_test.h"
-#include "ground/platform/sql/sql.h"
-#include "ground/iceberg/type/schema.h"
+#include "rules/feature/value/arrow_columns.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {
@@ -42,7 +42,7 @@ std::shared_ptr<arrow::Table> Arrivals() {
 class RowsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto engine = storage::SqlEngine::Open({});
+    auto engine = platform::SqlEngine::Open({});
     ASSERT_OK(engine);
     engine_ = std::move(engine).value();
     auto session = engine_->Connect();
@@ -58,8 +58,8 @@ class RowsTest : public ::testing::Test {
     return BindView(view, *ArrivalSchema(), *session_).status();
   }
 
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   std::vector<FeatureView> views_;
 };
 
@@ -94,11 +94,12 @@ TEST_F(RowsTest, EvaluatesExpressionsOnceAndSorts) {
 TEST_F(RowsTest, HasTheSchemaThatItsTableWants) {
   ASSERT_OK_AND(const ViewPlan plan, BindView(views_[0], *ArrivalSchema(), *session_));
   ASSERT_OK_AND(const auto rows, BuildFeatureRows(plan, Arrivals(), {"flight_id"}, *session_));
-  ASSERT_OK_AND(const table::Schema schema, table::Schema::FromArrow(*FeatureTableSchema(plan)));
+  ASSERT_OK_AND(const iceberg::Schema schema,
+                iceberg::Schema::FromArrow(*FeatureTableSchema(plan)));
   EXPECT_EQ(schema.fields.size(), static_cast<std::size_t>(rows->num_columns()) + 1);
   for (const auto& field : rows->schema()->fields()) {
     ASSERT_NE(schema.Find(field->name()), nullptr);
-    ASSERT_OK_AND(const table::Type type, table::TypeOfArrow(*field->type()));
+    ASSERT_OK_AND(const iceberg::Type type, iceberg::TypeOfArrow(*field->type()));
     EXPECT_EQ(schema.Find(field->name())->type, type) << field->name();
   }
   ASSERT_OK_AND(const ViewPlan stored, PlanStored(views_[0], *rows->schema()));

@@ -7,10 +7,10 @@
 #include <numeric>
 
 #include "ground/base/text.h"
-#include "rules/feature/value/arrow_columns.h"
-#include "rules/feature/kernel/feature_rows.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "rules/feature/kernel/feature_rows.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -25,8 +25,8 @@ Status NoColumn(const arrow::Table& spine, const std::string& name, std::string_
                   std::move(hint));
 }
 
-Result<std::vector<std::int64_t>> ReadTimes(const arrow::Table& spine, const std::string& name,
-                                            std::string_view role) {
+Result<std::vector<std::int64_t>> ReadSpineTimes(const arrow::Table& spine, const std::string& name,
+                                                 std::string_view role) {
   const auto column = spine.GetColumnByName(name);
   if (column == nullptr) return NoColumn(spine, name, role);
   if (column->type()->id() != arrow::Type::TIMESTAMP) {
@@ -49,10 +49,11 @@ Result<std::vector<std::int64_t>> ReadTimes(const arrow::Table& spine, const std
 Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
                               std::shared_ptr<arrow::Table> spine) {
   LabelFrame frame;
-  WEIRHOUSE_TRY(const std::vector<std::int64_t> times, ReadTimes(*spine, definition.time, "time"));
+  WEIRHOUSE_TRY(const std::vector<std::int64_t> times,
+                ReadSpineTimes(*spine, definition.time, "time"));
   std::vector<std::int64_t> known = times;
   if (definition.known) {
-    WEIRHOUSE_TRY(known, ReadTimes(*spine, *definition.known, "known time"));
+    WEIRHOUSE_TRY(known, ReadSpineTimes(*spine, *definition.known, "known time"));
   }
   if (!definition.label.empty() && spine->GetColumnByName(definition.label) == nullptr) {
     return NoColumn(*spine, definition.label, "label");
@@ -66,7 +67,7 @@ Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
 }
 
 Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
-  WEIRHOUSE_TRY(const auto keys, table::EncodeKeys(*frame.rows, frame.rows->ColumnNames()));
+  WEIRHOUSE_TRY(const auto keys, iceberg::EncodeKeys(*frame.rows, frame.rows->ColumnNames()));
   std::vector<std::int64_t> order(frame.labels.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](std::int64_t left, std::int64_t right) {

@@ -11,12 +11,12 @@
 
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
-#include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
-#include "rules/feature/training/label_frame.h"
 #include "rules/feature/kernel/request.h"
+#include "rules/feature/training/label_frame.h"
+#include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -157,7 +157,7 @@ Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
 }
 
 Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
-                      storage::SqlSession* session, const TrainingSetOptions& options,
+                      platform::SqlSession* session, const TrainingSetOptions& options,
                       Built* built) {
   if (session == nullptr) {
     return Status(Code::kInternal,
@@ -241,7 +241,7 @@ Status CheckSpineNames(const TrainingSetDefinition& definition,
 
 Status CheckSpine(const TrainingSetDefinition& definition,
                   const std::vector<SelectedView>& selected,
-                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session) {
+                  const std::shared_ptr<arrow::Schema>& spine, platform::SqlSession& session) {
   WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->field_names()));
   auto empty = arrow::Table::MakeEmpty(spine);
   if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
@@ -266,7 +266,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
                                            const std::vector<FeatureView>& views,
                                            std::shared_ptr<arrow::Table> spine,
                                            const FeatureProvider& provider,
-                                           storage::SqlSession* session,
+                                           platform::SqlSession* session,
                                            const TrainingSetOptions& options) {
   WEIRHOUSE_TRY(const std::vector<SelectedView> selected, SelectFeatures(definition, views));
   WEIRHOUSE_TRY_STATUS(CheckSpineNames(definition, selected, spine->ColumnNames()));
@@ -306,7 +306,7 @@ Result<TrainingSetResult> PointInTime(const TrainingSetDefinition& definition,
                                       const std::vector<FeatureView>& views,
                                       std::shared_ptr<arrow::Table> spine,
                                       const FeatureProvider& provider,
-                                      storage::SqlSession* session) {
+                                      platform::SqlSession* session) {
   TrainingSetDefinition unsplit = definition;
   unsplit.splits.clear();
   TrainingSetOptions options;

@@ -16,9 +16,9 @@
 
 #include "ground/base/random.h"
 #include "ground/base/status.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/kernel/plan.h"
-#include "ground/platform/sql/sql.h"
 
 namespace arrow {
 class Table;
@@ -57,7 +57,7 @@ Status CheckSpineNames(const TrainingSetDefinition& definition,
 // Errors: WH4008, at the spine.
 Status CheckSpine(const TrainingSetDefinition& definition,
                   const std::vector<SelectedView>& selected,
-                  const std::shared_ptr<arrow::Schema>& spine, storage::SqlSession& session);
+                  const std::shared_ptr<arrow::Schema>& spine, platform::SqlSession& session);
 
 // Joins `spine` (the definition's SQL, already evaluated) with the features that the definition
 // selects from `views`. Views of the request are computed through `session`, which may be null if
@@ -68,7 +68,7 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
                                            const std::vector<FeatureView>& views,
                                            std::shared_ptr<arrow::Table> spine,
                                            const FeatureProvider& provider,
-                                           storage::SqlSession* session,
+                                           platform::SqlSession* session,
                                            const TrainingSetOptions& options = {});
 
 // Joins any frame of labels with the selected views, for point-in-time look-ups: as
@@ -77,7 +77,7 @@ Result<TrainingSetResult> PointInTime(const TrainingSetDefinition& definition,
                                       const std::vector<FeatureView>& views,
                                       std::shared_ptr<arrow::Table> spine,
                                       const FeatureProvider& provider,
-                                      storage::SqlSession* session);
+                                      platform::SqlSession* session);
 
 struct NaiveReport {
   std::int64_t rows = 0;
@@ -85,9 +85,9 @@ struct NaiveReport {
   std::int64_t differing = 0;
   std::vector<std::string> first;  // up to 10 differences, for people
 };
-// Re-derives `sample` rows of a built training set by the naive interpreter (rules/feature/oracle/naive.h) and
-// counts the values whose bits differ. Views of the request are not re-derived: DuckDB is their
-// only definition.
+// Re-derives `sample` rows of a built training set by the naive interpreter
+// (rules/feature/oracle/naive.h) and counts the values whose bits differ. Views of the request are
+// not re-derived: DuckDB is their only definition.
 Result<NaiveReport> NaiveCheck(const TrainingSetDefinition& definition,
                                const std::vector<FeatureView>& views,
                                const TrainingSetResult& built, const FeatureProvider& provider,

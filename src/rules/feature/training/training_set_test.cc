@@ -9,17 +9,17 @@
 #include <set>
 
 #include "ground/base/time.h"
-#include "rules/feature/value/arrow_columns.h"
+#include "ground/iceberg/table.h"
 #include "rules/feature/definition/example_views_test.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/request.h"
 #include "rules/feature/oracle/sample_rows_test.h"
-#include "ground/iceberg/table.h"
+#include "rules/feature/value/arrow_columns.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {
 namespace {
-const auto kTime = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+const auto kTimeType = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
 
 const char* const kViews =
     "--- { feature_view: every, entity: { name: string }, source: processed.x_history, event_time: "
@@ -51,7 +51,7 @@ class TrainingSetTest : public ::testing::Test {
     auto views = ParseFeatureViews(kViews, "x");
     ASSERT_OK(views);
     views_ = *views;
-    auto engine = storage::SqlEngine::Open({});
+    auto engine = platform::SqlEngine::Open({});
     ASSERT_OK(engine);
     engine_ = std::move(engine).value();
     auto session = engine_->Connect();
@@ -92,7 +92,7 @@ class TrainingSetTest : public ::testing::Test {
     const std::vector<std::uint8_t> all(count, 1);
     return arrow::Table::Make(
         arrow::schema({arrow::field("name", arrow::utf8()), arrow::field("amount", arrow::int64()),
-                       arrow::field("t", kTime), arrow::field("y", arrow::int64())}),
+                       arrow::field("t", kTimeType), arrow::field("y", arrow::int64())}),
         {BuildArray(ValueType::kString, {}, names, known),
          BuildArray(ValueType::kInt64, amounts, {}, all),
          BuildArray(ValueType::kTimestamp, times, {}, all),
@@ -106,8 +106,8 @@ class TrainingSetTest : public ::testing::Test {
   }
 
   std::vector<FeatureView> views_;
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   ViewPlan plan_;
   std::vector<SampleRow> rows_;
 };

@@ -17,7 +17,7 @@ constexpr int kDecimalDigits = 38;
 constexpr std::array<std::string_view, 5> kStatusNames = {"present", "null", "expired", "not_found",
                                                           "not_yet_known"};
 
-void AppendBigEndian(std::uint64_t bits, int bytes, std::string* out) {
+void AppendBytes(std::uint64_t bits, int bytes, std::string* out) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
     out->push_back(static_cast<char>((bits >> shift) & 0xff));
   }
@@ -30,14 +30,14 @@ std::string BytesOf(std::span<const Value> values) {
     if (const auto* flag = std::get_if<bool>(&value)) {
       bytes.push_back(*flag ? 1 : 0);
     } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      AppendBigEndian(static_cast<std::uint64_t>(*number), 8, &bytes);
+      AppendBytes(static_cast<std::uint64_t>(*number), 8, &bytes);
     } else if (const auto* real = std::get_if<double>(&value)) {
-      AppendBigEndian(std::bit_cast<std::uint64_t>(*real), 8, &bytes);
+      AppendBytes(std::bit_cast<std::uint64_t>(*real), 8, &bytes);
     } else if (const auto* text = std::get_if<std::string>(&value)) {
-      AppendBigEndian(text->size(), 4, &bytes);
+      AppendBytes(text->size(), 4, &bytes);
       bytes += *text;
     } else if (const auto* time = std::get_if<Timestamp>(&value)) {
-      AppendBigEndian(static_cast<std::uint64_t>(time->us), 8, &bytes);
+      AppendBytes(static_cast<std::uint64_t>(time->us), 8, &bytes);
     }
   }
   return bytes;

@@ -7,11 +7,11 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "rules/gate/value/column_values.h"
+#include "ground/platform/sql/sql.h"
 #include "rules/gate/definition/definition.h"
 #include "rules/gate/definition/rule_parser.h"
 #include "rules/gate/definition/value_predicate.h"
-#include "ground/platform/sql/sql.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -140,7 +140,7 @@ SourceSpan PlaceInSql(const SourceSpan& sql, const Status& status, std::string_v
 
 class GateChecker {
  public:
-  GateChecker(GateDefinition& gate, const GateSchemas& schemas, storage::SqlSession& session)
+  GateChecker(GateDefinition& gate, const GateSchemas& schemas, platform::SqlSession& session)
       : gate_(gate), schemas_(schemas), session_(session) {}
 
   Status Run() {
@@ -319,14 +319,14 @@ class GateChecker {
 
   GateDefinition& gate_;
   const GateSchemas& schemas_;
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::set<std::string> registered_;
   Findings findings_;
 };
 }  // namespace
 
 Status CheckGate(GateDefinition& definition, const GateSchemas& schemas,
-                 storage::SqlSession& session) {
+                 platform::SqlSession& session) {
   if (schemas.table == nullptr) {
     return Status(Code::kInvalidInput, fmt::format("gate \"{}\" judges \"{}\", which is not there",
                                                    definition.name, definition.table))

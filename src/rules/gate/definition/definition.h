@@ -24,9 +24,9 @@
 namespace arrow {
 class Schema;
 }  // namespace arrow
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 class SqlSession;
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform
 
 namespace weirhouse::gate {
 
@@ -100,7 +100,7 @@ struct FreshnessRule {
   std::int64_t skew_us = 300'000'000;  // how far in the future a value may lie: 5 minutes
 };
 // A batch is published at least so often. A batch that is judged has arrived; what keeps out is
-// seen by the project's clock (engine::FindOverdue).
+// seen by the project's clock (work::FindOverdue).
 struct ArrivesRule {
   std::int64_t every_us = 0;
 };
@@ -271,5 +271,5 @@ struct GateSchemas {
 // column's type, WH3006 SQL that does not parse, bind or may not stand in a gate, WH3007 unknown
 // table.
 Status CheckGate(GateDefinition& definition, const GateSchemas& schemas,
-                 storage::SqlSession& session);
+                 platform::SqlSession& session);
 }  // namespace weirhouse::gate

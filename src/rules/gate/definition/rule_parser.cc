@@ -113,7 +113,7 @@ Status ReadCommonKeys(const CheckNode& at, Check& check) {
 }
 
 // A key that would change nothing beside the others of its check, and why.
-Status RefuseIdleKeys(const CheckNode& at, const Check& check) {
+Status RefuseUnusedKeys(const CheckNode& at, const Check& check) {
   auto idle = [&](std::string_view key, std::string_view why) {
     return at.Find(key)->Error("WH3003",
                                fmt::format("{} has no effect here: {}", at.What(key), why));
@@ -231,7 +231,7 @@ Result<Check> ParseCheck(const YamlNode& item) {
   WEIRHOUSE_TRY_STATUS(ReadCommonKeys(at, check));
   WEIRHOUSE_TRY_STATUS(ReadAllowance(at, check));
   WEIRHOUSE_TRY_STATUS(CheckTogether(at, check));
-  WEIRHOUSE_TRY_STATUS(RefuseIdleKeys(at, check));
+  WEIRHOUSE_TRY_STATUS(RefuseUnusedKeys(at, check));
   if (check.name.empty()) check.name = DefaultName(check);
   return check;
 }

@@ -9,7 +9,7 @@
 
 #include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
-#include "rules/transform/check/function_list.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -221,7 +221,7 @@ bool IsLoneExpression(const json& statement) {
          !HasAny(node, "qualify") && !HasAny(node, "modifiers");
 }
 
-Result<json> StatementsOf(std::string_view sql, storage::SqlSession& session) {
+Result<json> StatementsOf(std::string_view sql, platform::SqlSession& session) {
   auto text = session.ParseToJson(sql);
   if (!text.ok()) {
     Status status = Refused("the SQL does not parse: " + text.status().message());
@@ -252,7 +252,7 @@ void SqlReads::Resolve(TableRead& table, const std::vector<std::string>& availab
   if (table.columns.empty() && !available.empty()) table.columns.push_back(available.front());
 }
 
-Result<SqlReads> ReadSqlReferences(std::string_view sql, storage::SqlSession& session) {
+Result<SqlReads> ReadSqlReferences(std::string_view sql, platform::SqlSession& session) {
   try {
     WEIRHOUSE_TRY(const json statements, StatementsOf(sql, session));
     Walk walk;
@@ -264,7 +264,7 @@ Result<SqlReads> ReadSqlReferences(std::string_view sql, storage::SqlSession& se
 }
 
 Result<PairReads> ReadPairReferences(std::string_view expression, std::string_view rows,
-                                     storage::SqlSession& session) {
+                                     platform::SqlSession& session) {
   PairReads pair;
   WEIRHOUSE_TRY(pair.reads, ReadSqlReferences(PairQuery(expression, rows), session));
   try {

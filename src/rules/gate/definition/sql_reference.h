@@ -9,9 +9,9 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 class SqlSession;
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform
 
 namespace weirhouse::gate {
 
@@ -34,9 +34,9 @@ struct SqlReads {
 
 // Parses one SELECT. Refuses (WH3006) whatever does not parse, other statements, several
 // statements, functions that are not on the list of those whose result depends on their arguments
-// alone (rules/transform/check/function_list.h; sums of floats may stand in a gate), table functions that reach
-// outside, samples, and a WITH that takes the name of a table.
-Result<SqlReads> ReadSqlReferences(std::string_view sql, storage::SqlSession& session);
+// alone (rules/transform/function_list.h; sums of floats may stand in a gate), table
+// functions that reach outside, samples, and a WITH that takes the name of a table.
+Result<SqlReads> ReadSqlReferences(std::string_view sql, platform::SqlSession& session);
 
 // "SELECT (EXPRESSION\n) FROM ROWS"; a remark may end the expression.
 inline constexpr std::string_view kBeforePair = "SELECT (";
@@ -53,5 +53,5 @@ struct PairReads {
 // ReadSqlReferences does and what is not one value for each row: several expressions, a list with
 // FROM or WHERE behind it, an aggregate or a function of several rows outside a subquery.
 Result<PairReads> ReadPairReferences(std::string_view expression, std::string_view rows,
-                                     storage::SqlSession& session);
+                                     platform::SqlSession& session);
 }  // namespace weirhouse::gate

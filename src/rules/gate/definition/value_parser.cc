@@ -12,8 +12,8 @@
 namespace weirhouse::gate {
 namespace {
 constexpr int kFractionDigitsMax = 9;
-constexpr std::int64_t kDayUs = 86'400'000'000;
-constexpr std::int64_t kWindowUsMax = 3'660 * kDayUs;
+constexpr std::int64_t kParsedDayUs = 86'400'000'000;
+constexpr std::int64_t kWindowUsMax = 3'660 * kParsedDayUs;
 constexpr int kWeeksMax = 520;
 constexpr int kDaysMax = 366;
 
@@ -223,12 +223,12 @@ Result<Window> ParseWindow(std::string_view text) {
     window.kind = Window::Kind::kSameWeekday;
     window.count = *weeks;
     window.span_us =
-        (7LL * *weeks + 1) * kDayUs;  // a batch of that day may end up to a day earlier
+        (7LL * *weeks + 1) * kParsedDayUs;  // a batch of that day may end up to a day earlier
     if (*weeks >= 1 && *weeks <= kWeeksMax) return window;
   } else if (const auto days = NumberBetween(text, "", "d_same_hour")) {
     window.kind = Window::Kind::kSameHour;
     window.count = *days;
-    window.span_us = (1LL * *days + 1) * kDayUs;
+    window.span_us = (1LL * *days + 1) * kParsedDayUs;
     if (*days >= 1 && *days <= kDaysMax) return window;
   } else if (const auto span = ParseDurationMicros(text); span.ok()) {
     window.span_us = *span;

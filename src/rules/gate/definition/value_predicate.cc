@@ -10,7 +10,7 @@
 
 namespace weirhouse::gate {
 namespace {
-constexpr std::int64_t kDayUs = 86'400'000'000;
+constexpr std::int64_t kDateDayUs = 86'400'000'000;
 
 Status Misfit(const Literal& literal, Family family, std::string hint = "") {
   return Status(Code::kInvalidInput, fmt::format("{}{}{} is not a value of a column of type {}",
@@ -108,7 +108,7 @@ Result<double> RealOf(const Literal& literal, Family family) {
 }
 
 // YAML 1.2 would read an unquoted 1, 1.5 or true as something else than text.
-Result<std::string> TextOf(const Literal& literal) {
+Result<std::string> TextOfNode(const Literal& literal) {
   if (!literal.quoted &&
       (ParseDouble(literal.text) || literal.text == "true" || literal.text == "false")) {
     return Misfit(literal, Family::kText, fmt::format("quote it: '{}'", literal.text));
@@ -120,8 +120,8 @@ Result<std::int64_t> TimeOf(const Literal& literal, Family family) {
   const auto us = ParseTimeMicros(literal.text, /*zoneless_is_utc=*/true);
   if (!us.ok()) return Misfit(literal, family, "write 2013-01-01 or 2013-01-01T05:00:00Z");
   if (family == Family::kTimestamp) return *us;
-  if (*us % kDayUs != 0) return Misfit(literal, family, "write 2013-01-01");
-  return *us / kDayUs;
+  if (*us % kDateDayUs != 0) return Misfit(literal, family, "write 2013-01-01");
+  return *us / kDateDayUs;
 }
 
 // Fills an interval by reading both ends with `read`.
@@ -161,7 +161,7 @@ Result<RangeTest> RangeTest::Bind(const RangeRule& rule, const arrow::DataType& 
           Fill(rule.bounds, test.reals_, [&](const Literal& l) { return RealOf(l, family); }));
       return test;
     case Family::kText:
-      WEIRHOUSE_TRY_STATUS(Fill(rule.bounds, test.texts_, TextOf));
+      WEIRHOUSE_TRY_STATUS(Fill(rule.bounds, test.texts_, TextOfNode));
       return test;
     case Family::kDate:
     case Family::kTimestamp:
@@ -207,7 +207,7 @@ Result<SetTest> SetTest::Bind(const SetRule& rule, const arrow::DataType& type) 
         break;
       }
       case Family::kText: {
-        WEIRHOUSE_TRY(std::string value, TextOf(literal));
+        WEIRHOUSE_TRY(std::string value, TextOfNode(literal));
         test.texts_.push_back(std::move(value));
         break;
       }

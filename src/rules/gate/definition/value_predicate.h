@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/definition/definition.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 

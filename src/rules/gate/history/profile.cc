@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <unordered_map>
 
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/definition/definition.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 namespace {

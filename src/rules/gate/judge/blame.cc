@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "ground/base/text.h"
-#include "rules/gate/judge/evaluation.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/gate/judge/evaluation.h"
 #include "rules/transform/run/locate.h"
 #include "rules/transform/run/poison.h"
 

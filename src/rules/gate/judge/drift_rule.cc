@@ -9,11 +9,11 @@
 #include <string>
 
 #include "ground/base/text.h"
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/history/drift.h"
-#include "rules/gate/judge/evaluation.h"
 #include "rules/gate/history/history.h"
+#include "rules/gate/judge/evaluation.h"
 #include "rules/gate/judge/history_finding.h"
+#include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {

@@ -10,8 +10,8 @@
 
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
-#include "rules/gate/value/wording.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {
 Evaluation::~Evaluation() {
@@ -104,15 +104,16 @@ Result<RowsPtr> Evaluation::QueryOf(const Check& check, const std::string& sql) 
 }
 
 Result<RowsPtr> Evaluation::Ask(const Check& check, const std::string& sql) {
-  storage::SqlBounds bounds;
+  platform::SqlBounds bounds;
   bounds.time = check.sql_timeout;
   bounds.result_bytes = kSqlResultBytesMax;
-  storage::SqlBounds before = session_.SetBounds(bounds);
+  platform::SqlBounds before = session_.SetBounds(bounds);
   bounds.told_to_stop = before.told_to_stop;
   session_.SetBounds(std::move(bounds));
   auto rows = session_.Query(sql);
   session_.SetBounds(std::move(before));
-  if (!rows.ok() && rows.status().error_code() == storage::kSqlToldToStop) stopped_ = rows.status();
+  if (!rows.ok() && rows.status().error_code() == platform::kSqlToldToStop)
+    stopped_ = rows.status();
   return rows;
 }
 

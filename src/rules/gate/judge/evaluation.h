@@ -37,7 +37,8 @@ struct Finding {
 // Loads what rules ask for, once. Threads: one.
 class Evaluation {
  public:
-  Evaluation(const GateDefinition& definition, const GateInput& input, storage::SqlSession& session)
+  Evaluation(const GateDefinition& definition, const GateInput& input,
+             platform::SqlSession& session)
       : definition_(definition), input_(input), session_(session) {}
   // Takes the rows out of the session again.
   ~Evaluation();
@@ -77,7 +78,7 @@ class Evaluation {
 
   const GateDefinition& definition_;
   const GateInput& input_;
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::map<std::vector<std::string>, RowsPtr> staged_;
   std::map<std::pair<std::string, std::vector<std::string>>, RowsPtr> others_;
   std::map<std::string, RowsPtr> registered_;

@@ -11,11 +11,11 @@
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
-#include "rules/gate/value/column_values.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
-#include "ground/iceberg/type/schema.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/type/schema.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -51,13 +51,13 @@ Result<std::vector<std::int64_t>> CanonicalOrder(const GateInput& input, const a
   const auto count = static_cast<std::size_t>(rows.num_rows());
   std::vector<std::string> keys(count);
   if (const auto key_columns = PresentKeys(input, rows); !key_columns.empty()) {
-    WEIRHOUSE_TRY(keys, table::EncodeKeys(rows, key_columns));
+    WEIRHOUSE_TRY(keys, iceberg::EncodeKeys(rows, key_columns));
   }
   std::vector<int> declared;
   for (int i = 0; i < rows.num_columns(); ++i) {
-    if (!table::IsHidden(rows.field(i)->name())) declared.push_back(i);
+    if (!iceberg::IsHidden(rows.field(i)->name())) declared.push_back(i);
   }
-  WEIRHOUSE_TRY(const std::vector<Digest> digests, table::RowDigests(rows, declared));
+  WEIRHOUSE_TRY(const std::vector<Digest> digests, iceberg::RowDigests(rows, declared));
   std::vector<std::int64_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
@@ -78,7 +78,7 @@ Result<nlohmann::json> RowAsJson(const arrow::Table& rows, std::int64_t row) {
   nlohmann::json object = nlohmann::json::object();
   for (int i = 0; i < rows.num_columns(); ++i) {
     const std::string& name = rows.field(i)->name();
-    if (table::IsHidden(name)) continue;
+    if (iceberg::IsHidden(name)) continue;
     const arrow::DataType& type = *rows.field(i)->type();
     nlohmann::json& cell = object[name];
     const auto one = rows.column(i)->Slice(row, 1);

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "ground/base/time.h"
-#include "rules/gate/judge/judge.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/gate/judge/judge.h"
 #include "testing/testing.h"
 
 namespace weirhouse::gate {
@@ -22,7 +22,7 @@ inline EventTime DayEnd(std::int64_t day) { return EventTimeOfMicros((day + 1) *
 class GateTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND(engine_, storage::SqlEngine::Open({}));
+    ASSERT_OK_AND(engine_, platform::SqlEngine::Open({}));
     ASSERT_OK_AND(session_, engine_->Connect());
     input_.batch = "day";
     input_.batch_end = DayEnd(100);
@@ -83,8 +83,8 @@ class GateTest : public ::testing::Test {
     return {fmt::format("day{}", day), DayEnd(day), profile};
   }
 
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   GateInput input_;
   std::string last_error_;
 };

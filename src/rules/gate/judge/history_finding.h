@@ -1,8 +1,8 @@
 // What checks with a history share. Private to this folder.
 #pragma once
 
-#include "rules/gate/judge/evaluation.h"
 #include "rules/gate/history/history.h"
+#include "rules/gate/judge/evaluation.h"
 
 namespace weirhouse::gate {
 

@@ -96,7 +96,7 @@ std::string_view StateName(State state) {
 }
 
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
-                     storage::SqlSession& session, Clock& clock) {
+                     platform::SqlSession& session, Clock& clock) {
   GateReport report;
   report.gate = definition.name;
   report.table = definition.table;

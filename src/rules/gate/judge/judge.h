@@ -12,16 +12,16 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/record.h"
+#include "ground/platform/columnar/row_store.h"
 #include "rules/gate/definition/definition.h"
 #include "rules/gate/history/profile.h"
-#include "ground/platform/columnar/row_store.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
-namespace weirhouse::storage {
+namespace weirhouse::platform {
 class SqlSession;
-}  // namespace weirhouse::storage
+}  // namespace weirhouse::platform
 
 namespace weirhouse::gate {
 
@@ -68,8 +68,8 @@ struct GateInput {
   // Published batches of this table, in any order, failed and discarded ones left out
   // (ReadHistory). All of them since the first: whether a check still warms depends on it.
   std::vector<PublishedBatch> history;
-  storage::Scratch scratch{};  // how many of the rows are looked at in memory at a time
-  bool history_checks = true;  // false: checks with a history are skipped, and say so
+  platform::Scratch scratch{};  // how many of the rows are looked at in memory at a time
+  bool history_checks = true;   // false: checks with a history are skipped, and say so
 };
 
 struct CheckResult {
@@ -126,7 +126,7 @@ struct GateReport {
 // the report. `clock` measures durations. SQL runs within the checks' timeouts and
 // kSqlResultBytesMax, and is ended when the session's bounds say that the process is to stop.
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
-                     storage::SqlSession& session, Clock& clock = SystemClock());
+                     platform::SqlSession& session, Clock& clock = SystemClock());
 
 // The metric to commit with the batch of `report`, as history if it is published.
 catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline);

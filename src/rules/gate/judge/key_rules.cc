@@ -9,13 +9,13 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "rules/gate/value/column_values.h"
+#include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "ground/iceberg/write/key_runs.h"
 #include "rules/gate/judge/evaluation.h"
 #include "rules/gate/judge/statistic.h"
+#include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
-#include "ground/iceberg/type/key_encoding.h"
-#include "ground/iceberg/index/key_index.h"
-#include "ground/iceberg/write/key_runs.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -38,18 +38,18 @@ Result<Tuples> TuplesOf(const arrow::Table& rows, const std::vector<std::string>
         [](std::int64_t, const auto&) {}));
   }
   tuples.nulls = std::count(tuples.has_null.begin(), tuples.has_null.end(), true);
-  WEIRHOUSE_TRY(tuples.keys, table::EncodeKeys(rows, columns));
+  WEIRHOUSE_TRY(tuples.keys, iceberg::EncodeKeys(rows, columns));
   return tuples;
 }
 
 // Calls `each` for the tuples of all rows, a piece at a time, with the place of its first row.
 template <typename Each>
 Status ForEachPiece(const arrow::Table& rows, const std::vector<std::string>& columns,
-                    const storage::Scratch& scratch, const Each& each) {
-  for (const storage::RowRange& piece : storage::PiecesOf(rows, scratch)) {
+                    const platform::Scratch& scratch, const Each& each) {
+  for (const platform::RowRange& piece : platform::PiecesOf(rows, scratch)) {
     WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows.Slice(piece.begin, piece.count), columns));
     WEIRHOUSE_TRY_STATUS(each(tuples, piece.begin));
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   return Status();
 }
@@ -71,15 +71,15 @@ struct Repeats {
 };
 
 Result<Repeats> RepeatsOf(const arrow::Table& rows, const std::vector<std::string>& columns,
-                          bool nulls_equal, const storage::Scratch& scratch) {
+                          bool nulls_equal, const platform::Scratch& scratch) {
   Repeats repeats(rows.num_rows());
   const auto note = [&](const Tuples& tuples, std::int64_t first_row) {
     repeats.nulls += tuples.nulls;
     if (nulls_equal) return;
     std::copy(tuples.has_null.begin(), tuples.has_null.end(), repeats.left_out.begin() + first_row);
   };
-  if (storage::AreMany(rows, scratch)) {
-    WEIRHOUSE_TRY(const auto runs, table::KeyRuns::Make(scratch.folder));
+  if (platform::AreMany(rows, scratch)) {
+    WEIRHOUSE_TRY(const auto runs, iceberg::KeyRuns::Make(scratch.folder));
     WEIRHOUSE_TRY_STATUS(
         ForEachPiece(rows, columns, scratch, [&](const Tuples& tuples, std::int64_t first_row) {
           note(tuples, first_row);
@@ -168,7 +168,7 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Referenc
   WEIRHOUSE_TRY(const RowsPtr parent, evaluation.OtherTable(rule.table, rule.parent_columns));
   WEIRHOUSE_TRY(const RowsPtr typed,
                 WithTypesOf(*rows, rule.columns, *parent, rule.parent_columns));
-  WEIRHOUSE_TRY(const auto parent_keys, table::EncodeKeys(*typed, rule.columns));
+  WEIRHOUSE_TRY(const auto parent_keys, iceberg::EncodeKeys(*typed, rule.columns));
   const std::unordered_set<std::string_view> known(parent_keys.begin(), parent_keys.end());
   std::vector<std::int64_t> bad;
   std::int64_t nulls = 0;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "ground/base/time.h"
-#include "rules/gate/judge/judge.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/gate/judge/judge.h"
 #include "testing/testing.h"
 
 namespace weirhouse::gate {
@@ -79,7 +79,7 @@ class RealYear : public ::testing::Test {
 
   void SetUp() override {
     if (year_ == nullptr) GTEST_SKIP() << "the Python environment under .deps is missing";
-    ASSERT_OK_AND(engine_, storage::SqlEngine::Open({}));
+    ASSERT_OK_AND(engine_, platform::SqlEngine::Open({}));
     ASSERT_OK_AND(session_, engine_->Connect());
     ASSERT_OK_AND(auto gates, ParseGates(kGate, "gates/arrival.yaml"));
     gate_ = gates.front();
@@ -147,8 +147,8 @@ class RealYear : public ::testing::Test {
   }
 
   static Year* year_;
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   GateDefinition gate_;
   std::vector<PublishedBatch> history_;
   std::vector<GateReport> reports_;

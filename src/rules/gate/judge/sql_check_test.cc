@@ -265,7 +265,7 @@ TEST_F(GateSqlTest, TooManyRowsEndAsAnErrorOfTheCheck) {
 TEST_F(GateSqlTest, SqlEndsWhenTheProcessIsToldToStopAndIsNoVerdict) {
   SetRows(R"([{"id":"a","n":5}])");
   std::atomic<bool> stop{false};
-  storage::SqlBounds bounds;
+  platform::SqlBounds bounds;
   bounds.told_to_stop = [&stop] { return stop.load(); };
   session_->SetBounds(bounds);
   std::thread later([&stop] {
@@ -275,7 +275,7 @@ TEST_F(GateSqlTest, SqlEndsWhenTheProcessIsToldToStopAndIsNoVerdict) {
   const GateReport report = Judge(std::string("  - sql: { rows: 0, query: \"") + kSlow +
                                   "\" }\n  - row_count: { min: 1 }\n");
   later.join();
-  EXPECT_EQ(report.stopped.error_code(), storage::kSqlToldToStop);
+  EXPECT_EQ(report.stopped.error_code(), platform::kSqlToldToStop);
   stop = false;
   EXPECT_OK(session_->Query("select 1").status());
 }

@@ -15,13 +15,13 @@
 namespace weirhouse::gate {
 namespace {
 using Wide = ExactSum::Wide;
-__extension__ typedef unsigned __int128 UnsignedWide;
+__extension__ typedef unsigned __int128 WideCount;
 
 constexpr Ratio kMedianShare{1, 2};
 
 Wide WideOf(const arrow::Decimal128& value) {
   return static_cast<Wide>(
-      (static_cast<UnsignedWide>(static_cast<std::uint64_t>(value.high_bits())) << 64) |
+      (static_cast<WideCount>(static_cast<std::uint64_t>(value.high_bits())) << 64) |
       value.low_bits());
 }
 
@@ -34,7 +34,7 @@ ExactSum SumOf(Wide value) {
 // The decimal digits of value · 10^−scale.
 std::string DigitsOf(Wide value, int scale) {
   return arrow::Decimal128(static_cast<std::int64_t>(value >> 64),
-                           static_cast<std::uint64_t>(static_cast<UnsignedWide>(value)))
+                           static_cast<std::uint64_t>(static_cast<WideCount>(value)))
       .ToString(scale);
 }
 
@@ -114,7 +114,7 @@ void ColumnStatistics::Add(Wide value, bool ranks) {
   least_ = count_ == 0 ? value : std::min(least_, value);
   greatest_ = count_ == 0 ? value : std::max(greatest_, value);
   // Goes round, and comes back.
-  total_ = static_cast<Wide>(static_cast<UnsignedWide>(total_) + static_cast<UnsignedWide>(value));
+  total_ = static_cast<Wide>(static_cast<WideCount>(total_) + static_cast<WideCount>(value));
   ++count_;
   if (ranks) wholes_.push_back(value);
 }

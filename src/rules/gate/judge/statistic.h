@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/definition/definition.h"
-#include "rules/gate/value/exact_sum.h"
 #include "rules/gate/history/profile.h"
+#include "rules/gate/value/column_values.h"
+#include "rules/gate/value/exact_sum.h"
 
 namespace weirhouse::gate {
 

@@ -9,11 +9,11 @@
 #include <type_traits>
 
 #include "ground/base/time.h"
-#include "rules/gate/value/column_values.h"
-#include "rules/gate/judge/evaluation.h"
 #include "rules/gate/definition/sql_reference.h"
 #include "rules/gate/definition/value_parser.h"
 #include "rules/gate/definition/value_predicate.h"
+#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <random>
 
-#include "rules/gate/judge/gate_fixture.h"
 #include "rules/gate/history/history.h"
+#include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {
 namespace {

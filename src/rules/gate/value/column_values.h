@@ -149,7 +149,7 @@ Status VisitColumn(const arrow::ChunkedArray& column, OnNull on_null, OnValue on
   for (const auto& chunk : column.chunks()) {
     WEIRHOUSE_TRY_STATUS(internal::VisitChunk(*chunk, row, on_null, on_value));
     row += chunk->length();
-    if (chunk->length() >= internal::kRowsBeforeLetGo) storage::LetGoOfStoredRows();
+    if (chunk->length() >= internal::kRowsBeforeLetGo) platform::LetGoOfStoredRows();
   }
   return Status();
 }

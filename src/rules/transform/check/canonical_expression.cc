@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "ground/base/text.h"
-#include "rules/transform/finding.h"
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/order_of_rows.h"
 #include "rules/transform/check/resolve.h"
 #include "rules/transform/check/run_time.h"
+#include "rules/transform/finding.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -67,7 +67,7 @@ void Substitute(Json& node, const Json& place, const Json& by) {
 // A canonical form of an expression, per type.
 class Forms {
  public:
-  explicit Forms(storage::SqlSession& session) : session_(session) {}
+  explicit Forms(platform::SqlSession& session) : session_(session) {}
 
   Result<Json> Of(const Json& expression, const arrow::DataType& type) {
     const std::string name = type.id() == arrow::Type::FLOAT ? "FLOAT" : "DOUBLE";
@@ -119,13 +119,13 @@ class Forms {
     for (Json& child : node) Fill(child, expression);
   }
 
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::map<std::string, Json> templates_;
 };
 
 class Canonicalizer {
  public:
-  Canonicalizer(storage::SqlSession& session, Json& tree, const SqlText& source)
+  Canonicalizer(platform::SqlSession& session, Json& tree, const SqlText& source)
       : session_(session), forms_(session), tree_(tree), source_(source) {}
 
   Result<std::vector<Diagnostic>> Run() {
@@ -158,7 +158,7 @@ class Canonicalizer {
   Result<std::optional<Type>> TypeOf(const Json& expression, const Json& node, const Json& ctes);
   Result<std::shared_ptr<arrow::Schema>> Describe(Json node, const Json& ctes);
 
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   Forms forms_;
   Json& tree_;
   Json shell_;  // a statement to put queries into
@@ -403,7 +403,7 @@ Result<std::shared_ptr<arrow::Schema>> Canonicalizer::Describe(Json node, const 
 
 }  // namespace
 
-Result<std::vector<Diagnostic>> CanonicalExpressions(storage::SqlSession& session, Json& tree,
+Result<std::vector<Diagnostic>> CanonicalExpressions(platform::SqlSession& session, Json& tree,
                                                      const SqlText& source) {
   return Canonicalizer(session, tree, source).Run();
 }

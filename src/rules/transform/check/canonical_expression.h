@@ -18,6 +18,6 @@ namespace weirhouse::transform {
 //
 // Findings (WH2106) where that cannot be done: lists and structs of floats that another subquery
 // made. Cost: up to three binds for each SELECT that computes such a number.
-Result<std::vector<Diagnostic>> CanonicalExpressions(storage::SqlSession& session,
+Result<std::vector<Diagnostic>> CanonicalExpressions(platform::SqlSession& session,
                                                      nlohmann::json& tree, const SqlText& source);
 }  // namespace weirhouse::transform

@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "testing/testing.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/run/run.h"
+#include "testing/testing.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -45,7 +45,7 @@ Result<CheckedTransform> Check(const std::string& select) {
 }
 
 std::string Result1(const CheckedTransform& checked, const char* values) {
-  storage::SqlSession& session = flights::Session();
+  platform::SqlSession& session = flights::Session();
   EXPECT_OK(session.Register("records.ev", Rows(values)));
   const auto rows =
       session.Query("SELECT CAST(q AS VARCHAR) FROM (" + checked.sql + ") AS q ORDER BY 1");

@@ -79,7 +79,7 @@ TEST(CanonicalNumber, AnAggregateNeverShowsWhichZeroCameFirst) {
     ASSERT_OK(RegisterInput(session, checked, "records.weather", Weather(temps)));
     ASSERT_OK_AND(const auto rows, RunTransform(session, checked, ProcessTime{}));
     ASSERT_EQ(rows->num_rows(), 1);
-    answers.insert(table::ContentDigest(*rows).value().ToHex());
+    answers.insert(iceberg::ContentDigest(*rows).value().ToHex());
   }
   EXPECT_EQ(answers.size(), 1U);
 }

@@ -12,13 +12,13 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/canonical_expression.h"
-#include "rules/transform/finding.h"
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/output_rules.h"
 #include "rules/transform/check/passed_columns.h"
 #include "rules/transform/check/resolve.h"
 #include "rules/transform/check/rules.h"
 #include "rules/transform/check/run_time.h"
+#include "rules/transform/finding.h"
+#include "rules/transform/function_list.h"
 #include "rules/transform/sql_text.h"
 
 namespace weirhouse::transform {
@@ -29,7 +29,7 @@ using Json = nlohmann::json;
 // Registers empty tables and takes them away again.
 class ScratchTables {
  public:
-  explicit ScratchTables(storage::SqlSession& session) : session_(session) {}
+  explicit ScratchTables(platform::SqlSession& session) : session_(session) {}
   ScratchTables(const ScratchTables&) = delete;
   ScratchTables& operator=(const ScratchTables&) = delete;
   ~ScratchTables() {
@@ -46,7 +46,7 @@ class ScratchTables {
   }
 
  private:
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   std::vector<std::string> names_;
 };
 
@@ -69,7 +69,7 @@ struct Query {
   }
 };
 
-Status ParseTree(storage::SqlSession& session, Query& query) {
+Status ParseTree(platform::SqlSession& session, Query& query) {
   if (auto findings = StatementFindings(query.source); !findings.empty()) {
     return StatusOfFindings(std::move(findings), query.source.path());
   }
@@ -95,7 +95,7 @@ Status ParseTree(storage::SqlSession& session, Query& query) {
   return Status::Ok();
 }
 
-Status NameUnlistedFunctions(storage::SqlSession& session,
+Status NameUnlistedFunctions(platform::SqlSession& session,
                              const std::vector<UnlistedFunction>& unlisted, bool deterministic,
                              Query& query) {
   if (unlisted.empty()) return Status::Ok();
@@ -150,7 +150,7 @@ Json QueryOfProbe(const TypeProbe& probe) {
 
 // A sum is exact over integers and decimals only, and 30 days equal a month, yet differ as values:
 // asks the engine for the types.
-Status CheckTypes(storage::SqlSession& session, Query& query) {
+Status CheckTypes(platform::SqlSession& session, Query& query) {
   for (TypeProbe& probe : query.resolution.probes) {
     Json tree = query.tree;
     tree["statements"][0]["node"] = QueryOfProbe(probe);
@@ -198,7 +198,7 @@ struct Executable {
   std::shared_ptr<arrow::Schema> output;
   std::vector<std::string> types;  // of the output, as the engine names them; of a transform
 };
-Result<Executable> Finalize(storage::SqlSession& session, Query& query) {
+Result<Executable> Finalize(platform::SqlSession& session, Query& query) {
   Executable executable;
   BindRunTimeInTree(query.node());
   WEIRHOUSE_TRY(executable.sql, session.JsonToSql(query.tree.dump()));
@@ -267,14 +267,14 @@ void InjectHidden(Query& query, const SchemaCatalog& schemas, CheckedTransform& 
   if (!checked.row_wise) return;
   const Driver driver = DriverOf(query.node());
   const SchemaCatalog::Entry* entry = schemas.Find(*checked.driver);
-  for (std::string_view column : {table::kRecordColumn, table::kIngestedAtColumn}) {
+  for (std::string_view column : {iceberg::kRecordColumn, iceberg::kIngestedAtColumn}) {
     SelectHidden(query.node(), driver.alias, column);
     NeedColumn(checked.references, entry->name, *entry->schema, column);
   }
 }
 
 // The engine's own names of the types: Arrow's do not tell TIME WITH TIME ZONE from TIME.
-Status NameTypes(storage::SqlSession& session, Executable& executable) {
+Status NameTypes(platform::SqlSession& session, Executable& executable) {
   WEIRHOUSE_TRY(const auto rows,
                 session.Query("SELECT column_type FROM (DESCRIBE " + executable.sql + ")"));
   for (const auto& chunk : rows->column(0)->chunks()) {
@@ -288,7 +288,7 @@ Status NameTypes(storage::SqlSession& session, Executable& executable) {
 std::string WithNullHidden(const std::string& sql) {
   return fmt::format(
       "SELECT *, CAST(NULL AS BIGINT) AS {}, CAST(NULL AS TIMESTAMPTZ) AS {} FROM ({}) AS q",
-      table::kRecordColumn, table::kIngestedAtColumn, sql);
+      iceberg::kRecordColumn, iceberg::kIngestedAtColumn, sql);
 }
 
 // The one table that drives the query: the only one that is not a seed.
@@ -305,11 +305,11 @@ std::optional<std::string> DriverAmong(const std::vector<TableReference>& refere
 // Rows of external tables come from no raw record.
 bool HasRecords(const SchemaCatalog& schemas, const std::string& table) {
   const SchemaCatalog::Entry* entry = schemas.Find(table);
-  return entry->schema->GetFieldIndex(std::string(table::kRecordColumn)) >= 0;
+  return entry->schema->GetFieldIndex(std::string(iceberg::kRecordColumn)) >= 0;
 }
 
 // Names, rules and sums: all that is reported together before the engine is asked for types.
-Status CheckQuery(storage::SqlSession& session, const SchemaCatalog& schemas,
+Status CheckQuery(platform::SqlSession& session, const SchemaCatalog& schemas,
                   const ResolveRules& rules, ScratchTables& scratch, Query& query) {
   WEIRHOUSE_TRY_STATUS(ParseTree(session, query));
   query.resolution = ResolveQuery(query.node(), query.source, schemas, rules);
@@ -356,7 +356,7 @@ Status TreeError(const nlohmann::json::exception& error) {
                 fmt::format("the SQL engine gave a syntax tree of another form: {}", error.what()));
 }
 
-Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
+Result<CheckedTransform> CheckTransformTree(platform::SqlSession& session,
                                             const TransformDefinition& definition,
                                             const SchemaCatalog& schemas) {
   const SqlText source(definition.path, definition.text);
@@ -396,7 +396,7 @@ Result<CheckedTransform> CheckTransformTree(storage::SqlSession& session,
   return checked;
 }
 
-Result<CheckedSelect> CheckSelectTree(storage::SqlSession& session, const SelectSource& select,
+Result<CheckedSelect> CheckSelectTree(platform::SqlSession& session, const SelectSource& select,
                                       const SchemaCatalog& schemas, const SelectRules& rules) {
   const SqlText source(select.path, select.text, select.line, select.column);
   Query query{source, {}, {}, {}};
@@ -415,7 +415,7 @@ Result<CheckedSelect> CheckSelectTree(storage::SqlSession& session, const Select
 
 }  // namespace
 
-Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
+Result<CheckedTransform> CheckTransform(platform::SqlSession& session,
                                         const TransformDefinition& definition,
                                         const SchemaCatalog& schemas) {
   try {
@@ -435,7 +435,7 @@ Result<CheckedTransform> CheckExternal(const TransformDefinition& definition,
   return checked;
 }
 
-Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& source,
+Result<CheckedSelect> CheckSelect(platform::SqlSession& session, const SelectSource& source,
                                   const SchemaCatalog& schemas, const SelectRules& rules) {
   try {
     return CheckSelectTree(session, source, schemas, rules);

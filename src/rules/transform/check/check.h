@@ -96,7 +96,7 @@ struct CheckedTransform {
 // Checks `definition` against `schemas`. All findings are reported together, each with its place.
 // `session` is used as a scratch pad: empty tables are registered under the names the SQL uses and
 // removed again. Cost: a few ms, no data is read.
-Result<CheckedTransform> CheckTransform(storage::SqlSession& session,
+Result<CheckedTransform> CheckTransform(platform::SqlSession& session,
                                         const TransformDefinition& definition,
                                         const SchemaCatalog& schemas);
 
@@ -125,6 +125,6 @@ struct CheckedSelect {
 };
 // As CheckTransform, without a header: refuses all but one SELECT, tables that are not in `schemas`
 // and unknown columns and functions. Hidden columns may be read by name; a star leaves them out.
-Result<CheckedSelect> CheckSelect(storage::SqlSession& session, const SelectSource& source,
+Result<CheckedSelect> CheckSelect(platform::SqlSession& session, const SelectSource& source,
                                   const SchemaCatalog& schemas, const SelectRules& rules = {});
 }  // namespace weirhouse::transform

@@ -500,8 +500,8 @@ TEST(CheckExternal, RefusesHeadersThatTheContractDoesNotBear) {
 }
 
 TEST(CheckExternal, RowsReadFromItHaveNoRecord) {
-  storage::SqlOptions options;
-  ASSERT_OK_AND(const auto engine, storage::SqlEngine::Open(options));
+  platform::SqlOptions options;
+  ASSERT_OK_AND(const auto engine, platform::SqlEngine::Open(options));
   ASSERT_OK_AND(const auto session, engine->Connect());
   ASSERT_OK_AND(const auto trips, External("key id; event at"));
   SchemaCatalog schemas;

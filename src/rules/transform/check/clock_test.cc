@@ -5,7 +5,7 @@ namespace weirhouse::transform {
 namespace {
 
 TEST(CheckClock, IsRefusedInEverySpelling) {
-  ASSERT_OK_AND(auto engine, storage::SqlEngine::Open({}));
+  ASSERT_OK_AND(auto engine, platform::SqlEngine::Open({}));
   ASSERT_OK_AND(auto session, engine->Connect());
   SchemaCatalog schemas;
   schemas.Add("records.a",

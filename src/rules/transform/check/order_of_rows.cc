@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/resolve.h"
+#include "rules/transform/function_list.h"
 #include "rules/transform/sql_text.h"
 
 namespace weirhouse::transform {

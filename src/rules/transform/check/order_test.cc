@@ -13,10 +13,10 @@
 #include <random>
 
 #include "ground/base/text.h"
-#include "testing/testing.h"
 #include "rules/transform/flights_fixture.h"
-#include "rules/transform/check/function_list.h"
+#include "rules/transform/function_list.h"
 #include "rules/transform/run/run.h"
+#include "testing/testing.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -27,7 +27,7 @@ using ::testing::HasSubstr;
 constexpr int kRows = 3000;  // more than DuckDB's vector of 2,048
 
 // Rows full of ties: `id` is a key, nothing else is. Two rows of `dup` are alike in all columns.
-std::shared_ptr<arrow::Table> Rows(bool with_id) {
+std::shared_ptr<arrow::Table> OrderedRows(bool with_id) {
   arrow::Int64Builder id;
   arrow::StringBuilder text;
   arrow::Int64Builder order;
@@ -80,25 +80,25 @@ std::shared_ptr<arrow::Table> InOrder(const arrow::Table& rows, int way) {
 
 SchemaCatalog Catalog() {
   SchemaCatalog schemas;
-  schemas.Add("records.ev", Rows(true)->schema(), "contract ev");
-  schemas.Add("records.dup", Rows(false)->schema(), "contract dup");
-  schemas.Add("processed.ev", Rows(true)->schema(), "processed/ev.sql", {"id"});
+  schemas.Add("records.ev", OrderedRows(true)->schema(), "contract ev");
+  schemas.Add("records.dup", OrderedRows(false)->schema(), "contract dup");
+  schemas.Add("processed.ev", OrderedRows(true)->schema(), "processed/ev.sql", {"id"});
   return schemas;
 }
 
 // Sessions that hold the same rows in other orders, under other numbers of threads.
-const std::vector<storage::SqlSession*>& Sessions() {
+const std::vector<platform::SqlSession*>& Sessions() {
   static const auto& sessions = *[] {
-    auto* made = new std::vector<storage::SqlSession*>();
+    auto* made = new std::vector<platform::SqlSession*>();
     for (int way = 0; way < 4; ++way) {
-      storage::SqlOptions options;
+      platform::SqlOptions options;
       options.threads = way == 0 ? 1 : way + 1;
-      auto* engine = storage::SqlEngine::Open(options).value().release();
+      auto* engine = platform::SqlEngine::Open(options).value().release();
       auto* session = engine->Connect().value().release();
       for (const char* name : {"records.ev", "processed.ev"}) {
-        EXPECT_OK(session->Register(name, InOrder(*Rows(true), way)));
+        EXPECT_OK(session->Register(name, InOrder(*OrderedRows(true), way)));
       }
-      EXPECT_OK(session->Register("records.dup", InOrder(*Rows(false), way)));
+      EXPECT_OK(session->Register("records.dup", InOrder(*OrderedRows(false), way)));
       made->push_back(session);
     }
     return made;
@@ -106,7 +106,7 @@ const std::vector<storage::SqlSession*>& Sessions() {
   return sessions;
 }
 
-Result<CheckedTransform> Check(const std::string& select, const std::string& key = "id") {
+Result<CheckedTransform> CheckOrder(const std::string& select, const std::string& key = "id") {
   WEIRHOUSE_TRY(const auto definition,
                 ParseTransform("-- wh: table processed.t; key " + key + "; mode full\n" + select,
                                "processed/t.sql"));
@@ -114,7 +114,7 @@ Result<CheckedTransform> Check(const std::string& select, const std::string& key
 }
 
 // The rows that `sql` returns, as one text without an order.
-std::string RowsOf(storage::SqlSession& session, const std::string& sql) {
+std::string RowsOf(platform::SqlSession& session, const std::string& sql) {
   const auto rows = session.Query(
       "SELECT count(*) || ' ' || coalesce(md5(string_agg(s, chr(10) ORDER BY s)), '') FROM "
       "(SELECT CAST(q AS VARCHAR) AS s FROM (" +
@@ -126,7 +126,7 @@ std::string RowsOf(storage::SqlSession& session, const std::string& sql) {
 // Empty if all sessions agree.
 std::string Differences(const std::string& sql) {
   const std::string first = RowsOf(*Sessions()[0], sql);
-  for (storage::SqlSession* session : Sessions()) {
+  for (platform::SqlSession* session : Sessions()) {
     if (const std::string other = RowsOf(*session, sql); other != first) {
       return fmt::format("{} / {}", first, other);
     }
@@ -207,7 +207,7 @@ TEST(OrderOfRows, DoesNotMatterToWhatIsAdmitted) {
           "SELECT id, lag(_unknown) OVER (ORDER BY o) AS n FROM (SELECT id, o, k AS _unknown FROM "
           "records.ev) q",
       }) {
-    const auto checked = Check(select);
+    const auto checked = CheckOrder(select);
     ASSERT_EQ(Findings(checked), "no findings") << select;
     const std::string first = RowsOf(*Sessions()[0], checked->sql);
     EXPECT_NE(first, "error") << select << "\n" << checked->sql;
@@ -221,7 +221,7 @@ TEST(OrderOfRows, DoesNotMatterWhereRowsAreAlike) {
        {"SELECT o, k, row_number() OVER (PARTITION BY o ORDER BY k) AS n FROM records.dup",
         "SELECT o, b, sum(v) OVER (ORDER BY o ROWS UNBOUNDED PRECEDING) AS n FROM records.dup",
         "SELECT o, t FROM records.dup ORDER BY o LIMIT 123"}) {
-    const auto checked = Check(select, "o");
+    const auto checked = CheckOrder(select, "o");
     ASSERT_EQ(Findings(checked), "no findings") << select;
     EXPECT_EQ(Differences(checked->sql), "") << select << "\n" << checked->sql;
   }
@@ -229,19 +229,19 @@ TEST(OrderOfRows, DoesNotMatterWhereRowsAreAlike) {
 
 TEST(OrderOfRows, HiddenColumnsAreInNoColumnsExpression) {
   ASSERT_OK_AND(const auto checked,
-                Check("SELECT id, md5(concat_ws(',', *COLUMNS(*))) AS h FROM records.ev"));
+                CheckOrder("SELECT id, md5(concat_ws(',', *COLUMNS(*))) AS h FROM records.ev"));
   EXPECT_THAT(checked.sql, HasSubstr("COLUMNS(* EXCLUDE (_ingested_at, _record))"));
 }
 
 TEST(OrderOfRows, AKeyNeedsNoOtherColumn) {
   ASSERT_OK_AND(const auto by_key,
-                Check("SELECT id, row_number() OVER (PARTITION BY o ORDER BY t, id) AS n FROM "
-                      "processed.ev"));
+                CheckOrder("SELECT id, row_number() OVER (PARTITION BY o ORDER BY t, id) AS n FROM "
+                           "processed.ev"));
   EXPECT_THAT(by_key.sql, HasSubstr("(PARTITION BY o ORDER BY t, id)"));
   EXPECT_EQ(by_key.references[0].columns.size(), 3u);
   ASSERT_OK_AND(const auto by_time,
-                Check("SELECT id, row_number() OVER (PARTITION BY o ORDER BY t) AS n FROM "
-                      "processed.ev"));
+                CheckOrder("SELECT id, row_number() OVER (PARTITION BY o ORDER BY t) AS n FROM "
+                           "processed.ev"));
   EXPECT_THAT(by_time.sql, HasSubstr("ORDER BY t, processed.ev.id, processed.ev.k"));
 }
 
@@ -307,7 +307,7 @@ TEST(OrderOfRows, DoesNotMatterToAnyFunctionOfTheList) {
       }
     }
     for (const std::string& select : selects) {
-      const auto checked = Check(select);
+      const auto checked = CheckOrder(select);
       if (!checked.ok()) continue;  // refused, or not with such arguments
       ++admitted;
       EXPECT_EQ(RowsOf(*Sessions()[0], checked->sql), RowsOf(*Sessions()[3], checked->sql))
@@ -318,15 +318,15 @@ TEST(OrderOfRows, DoesNotMatterToAnyFunctionOfTheList) {
   EXPECT_GT(admitted, 300);
 }
 
-struct Refusal {
+struct OrderRefusal {
   std::string select;
   std::string place;  // the text that the caret stands on
   std::string reason;
 };
-class DependsOnOrder : public ::testing::TestWithParam<Refusal> {};
+class DependsOnOrder : public ::testing::TestWithParam<OrderRefusal> {};
 
 TEST_P(DependsOnOrder, IsRefusedWithPlaceReasonAndWayOut) {
-  const auto checked = Check(GetParam().select);
+  const auto checked = CheckOrder(GetParam().select);
   ASSERT_FALSE(checked.ok()) << GetParam().select << "\n" << checked->sql;
   ASSERT_FALSE(checked.status().diagnostics().empty()) << checked.status().ToString();
   const Diagnostic& finding = checked.status().diagnostics().front();
@@ -341,73 +341,83 @@ TEST_P(DependsOnOrder, IsRefusedWithPlaceReasonAndWayOut) {
 INSTANTIATE_TEST_SUITE_P(
     Sql, DependsOnOrder,
     ::testing::Values(
-        Refusal{"SELECT id, count(*) OVER (ROWS UNBOUNDED PRECEDING) AS c FROM records.ev", "count",
-                "add ORDER BY to its OVER clause"},
-        Refusal{"SELECT id, max(v) OVER (PARTITION BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) "
-                "AS c FROM records.ev",
-                "max", "a ROWS frame without ORDER BY"},
-        Refusal{"SELECT id, first_value(v ORDER BY o) OVER (ROWS 1 PRECEDING) AS c FROM records.ev",
-                "first_value", "a ROWS frame without ORDER BY"},
-        Refusal{"SELECT id, sum(v) OVER (ORDER BY o ROWS 1 PRECEDING EXCLUDE TIES) AS c FROM "
-                "records.ev",
-                "sum", "EXCLUDE TIES"},
-        Refusal{"SELECT 1 AS id, string_agg(k, ',' ORDER BY 1) AS l FROM records.ev", "1",
-                "a number is no column's place here"},
-        Refusal{"SELECT 1 AS id, list(k ORDER BY NULL)::VARCHAR AS l FROM records.ev", "NULL",
-                "name the column"},
-        Refusal{"SELECT id, row_number() OVER (ORDER BY 1) AS n FROM records.ev", "1",
-                "a number is no column's place here"},
-        Refusal{"SELECT id, row_number() OVER (ORDER BY NULL) AS n FROM records.ev", "NULL",
-                "same"},
-        Refusal{"SELECT id, lag(v) OVER (ORDER BY 1 + 1) AS n FROM records.ev", "1", "same"},
-        Refusal{"SELECT 1 AS id, min(k COLLATE NOCASE) AS l FROM records.ev", "COLLATE",
-                "compare lower(x)"},
-        Refusal{"SELECT 1 AS id, max(k COLLATE NOACCENT) AS l FROM records.ev", "COLLATE",
-                "which one stands for all"},
-        Refusal{"SELECT DISTINCT 1 AS id, k COLLATE NOCASE AS k FROM records.ev", "COLLATE",
-                "lower"},
-        Refusal{"SELECT 1 AS id, k COLLATE de.NOCASE AS k FROM records.ev", "COLLATE", "de"},
-        Refusal{"SELECT count(*) AS id FROM records.ev GROUP BY k COLLATE NOCASE", "COLLATE",
-                "lower"},
-        Refusal{"SELECT id, first_value(k COLLATE NOCASE) OVER (ORDER BY id) = 'a' AS c FROM "
-                "records.ev",
-                "COLLATE", "lower"},
-        Refusal{"SELECT o AS id, json_group_array(v)::VARCHAR AS l FROM records.ev GROUP BY o",
-                "json_group_array", "to_json(list("},
-        Refusal{"SELECT o AS id, max(k, v)::VARCHAR AS l FROM records.ev GROUP BY o", "max",
-                "write the number itself"},
-        Refusal{"SELECT id, fill(x) OVER (ORDER BY o) AS c FROM records.ev", "fill", "ties"},
-        Refusal{
+        OrderRefusal{"SELECT id, count(*) OVER (ROWS UNBOUNDED PRECEDING) AS c FROM records.ev",
+                     "count", "add ORDER BY to its OVER clause"},
+        OrderRefusal{
+            "SELECT id, max(v) OVER (PARTITION BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) "
+            "AS c FROM records.ev",
+            "max", "a ROWS frame without ORDER BY"},
+        OrderRefusal{
+            "SELECT id, first_value(v ORDER BY o) OVER (ROWS 1 PRECEDING) AS c FROM records.ev",
+            "first_value", "a ROWS frame without ORDER BY"},
+        OrderRefusal{"SELECT id, sum(v) OVER (ORDER BY o ROWS 1 PRECEDING EXCLUDE TIES) AS c FROM "
+                     "records.ev",
+                     "sum", "EXCLUDE TIES"},
+        OrderRefusal{"SELECT 1 AS id, string_agg(k, ',' ORDER BY 1) AS l FROM records.ev", "1",
+                     "a number is no column's place here"},
+        OrderRefusal{"SELECT 1 AS id, list(k ORDER BY NULL)::VARCHAR AS l FROM records.ev", "NULL",
+                     "name the column"},
+        OrderRefusal{"SELECT id, row_number() OVER (ORDER BY 1) AS n FROM records.ev", "1",
+                     "a number is no column's place here"},
+        OrderRefusal{"SELECT id, row_number() OVER (ORDER BY NULL) AS n FROM records.ev", "NULL",
+                     "same"},
+        OrderRefusal{"SELECT id, lag(v) OVER (ORDER BY 1 + 1) AS n FROM records.ev", "1", "same"},
+        OrderRefusal{"SELECT 1 AS id, min(k COLLATE NOCASE) AS l FROM records.ev", "COLLATE",
+                     "compare lower(x)"},
+        OrderRefusal{"SELECT 1 AS id, max(k COLLATE NOACCENT) AS l FROM records.ev", "COLLATE",
+                     "which one stands for all"},
+        OrderRefusal{"SELECT DISTINCT 1 AS id, k COLLATE NOCASE AS k FROM records.ev", "COLLATE",
+                     "lower"},
+        OrderRefusal{"SELECT 1 AS id, k COLLATE de.NOCASE AS k FROM records.ev", "COLLATE", "de"},
+        OrderRefusal{"SELECT count(*) AS id FROM records.ev GROUP BY k COLLATE NOCASE", "COLLATE",
+                     "lower"},
+        OrderRefusal{"SELECT id, first_value(k COLLATE NOCASE) OVER (ORDER BY id) = 'a' AS c FROM "
+                     "records.ev",
+                     "COLLATE", "lower"},
+        OrderRefusal{"SELECT o AS id, json_group_array(v)::VARCHAR AS l FROM records.ev GROUP BY o",
+                     "json_group_array", "to_json(list("},
+        OrderRefusal{"SELECT o AS id, max(k, v)::VARCHAR AS l FROM records.ev GROUP BY o", "max",
+                     "write the number itself"},
+        OrderRefusal{"SELECT id, fill(x) OVER (ORDER BY o) AS c FROM records.ev", "fill", "ties"},
+        OrderRefusal{
             "WITH RECURSIVE z(b, id) USING KEY (b) AS (SELECT b, id FROM records.ev UNION SELECT "
             "z.b, z.id FROM z WHERE false) SELECT z.b, z.id FROM z",
             "USING", "the last to come stands"},
-        Refusal{"SELECT id, _ingested_at AS at FROM records.ev", "_ingested_at", "take a time"},
-        Refusal{"SELECT id FROM records.ev WHERE _ingested_at > TIMESTAMPTZ '2020-01-01Z'",
-                "_ingested_at", "when the record arrived"},
-        Refusal{"SELECT id, row_number() OVER (ORDER BY o) AS n FROM (SELECT id, o, v + 1 FROM "
-                "records.ev) q",
-                "row_number", "name each column of the subquery"},
-        Refusal{
+        OrderRefusal{"SELECT id, _ingested_at AS at FROM records.ev", "_ingested_at",
+                     "take a time"},
+        OrderRefusal{"SELECT id FROM records.ev WHERE _ingested_at > TIMESTAMPTZ '2020-01-01Z'",
+                     "_ingested_at", "when the record arrived"},
+        OrderRefusal{
+            "SELECT id, row_number() OVER (ORDER BY o) AS n FROM (SELECT id, o, v + 1 FROM "
+            "records.ev) q",
+            "row_number", "name each column of the subquery"},
+        OrderRefusal{
             "SELECT o AS id, row_number() OVER (ORDER BY count(*)) AS n FROM records.ev GROUP BY "
             "ROLLUP (o, k)",
             "row_number", "group in a subquery"},
-        Refusal{"SELECT o AS id, epoch(max(to_days(v::INTEGER))) AS m FROM records.ev GROUP BY o",
-                "max", "epoch("},
-        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT t - TIMESTAMPTZ '2020-01-01Z' AS i, count(*) "
-                "AS n FROM records.ev GROUP BY 1) q",
-                "-", "GROUP BY of an interval"},
-        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT to_days(v::INTEGER) AS i, count(*) AS n FROM "
-                "records.ev GROUP BY i) q",
-                "to_days", "GROUP BY of an interval"},
-        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT DISTINCT to_days(v::INTEGER) AS i FROM "
-                "records.ev) q",
-                "to_days", "DISTINCT of an interval"},
-        Refusal{"SELECT i::VARCHAR AS id FROM (SELECT to_days(30) AS i UNION SELECT to_months(1)) "
-                "q",
-                "to_days", "UNION of an interval"},
-        Refusal{"WITH q AS (SELECT id, o, to_days(v::INTEGER) AS i FROM records.ev) SELECT id, "
-                "first_value(q.i) OVER (ORDER BY o)::VARCHAR AS m FROM q",
-                "first_value", "1 month"},
-        Refusal{"SELECT 1 AS id, sum(COLUMNS('^(v|x)$')) FROM records.ev", "sum", "adds floats"}));
+        OrderRefusal{
+            "SELECT o AS id, epoch(max(to_days(v::INTEGER))) AS m FROM records.ev GROUP BY o",
+            "max", "epoch("},
+        OrderRefusal{
+            "SELECT i::VARCHAR AS id FROM (SELECT t - TIMESTAMPTZ '2020-01-01Z' AS i, count(*) "
+            "AS n FROM records.ev GROUP BY 1) q",
+            "-", "GROUP BY of an interval"},
+        OrderRefusal{
+            "SELECT i::VARCHAR AS id FROM (SELECT to_days(v::INTEGER) AS i, count(*) AS n FROM "
+            "records.ev GROUP BY i) q",
+            "to_days", "GROUP BY of an interval"},
+        OrderRefusal{"SELECT i::VARCHAR AS id FROM (SELECT DISTINCT to_days(v::INTEGER) AS i FROM "
+                     "records.ev) q",
+                     "to_days", "DISTINCT of an interval"},
+        OrderRefusal{
+            "SELECT i::VARCHAR AS id FROM (SELECT to_days(30) AS i UNION SELECT to_months(1)) "
+            "q",
+            "to_days", "UNION of an interval"},
+        OrderRefusal{
+            "WITH q AS (SELECT id, o, to_days(v::INTEGER) AS i FROM records.ev) SELECT id, "
+            "first_value(q.i) OVER (ORDER BY o)::VARCHAR AS m FROM q",
+            "first_value", "1 month"},
+        OrderRefusal{"SELECT 1 AS id, sum(COLUMNS('^(v|x)$')) FROM records.ev", "sum",
+                     "adds floats"}));
 }  // namespace
 }  // namespace weirhouse::transform

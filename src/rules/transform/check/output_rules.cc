@@ -64,7 +64,7 @@ class OutputCheck {
       if (!IsPlainName(name)) {
         Add(Place(name), fmt::format("column {} of the output has no plain name: {}", i + 1, name),
             "name it: … AS name");
-      } else if (table::IsHidden(name)) {
+      } else if (iceberg::IsHidden(name)) {
         Add(Place(name), fmt::format("output column \"{}\" begins with an underscore", name),
             "such names are kept for hidden columns");
       } else if (!seen.insert(LowerCase(name)).second) {
@@ -79,9 +79,9 @@ class OutputCheck {
             std::string(unfit->hint));
         continue;
       }
-      const auto type = table::TypeOfArrow(*field->type());
+      const auto type = iceberg::TypeOfArrow(*field->type());
       Result<std::shared_ptr<arrow::DataType>> stored = type.status();
-      if (type.ok()) stored = table::ArrowTypeOf(*type);
+      if (type.ok()) stored = iceberg::ArrowTypeOf(*type);
       if (!stored.ok()) {
         Add(Place(name),
             fmt::format("output column \"{}\" has a type that tables do not store: {}", name,
@@ -123,8 +123,8 @@ class OutputCheck {
       checked_.output = arrow::schema(std::move(all));
       return std::move(findings_);
     }
-    all.push_back(arrow::field(std::string(table::kRecordColumn), arrow::int64()));
-    all.push_back(arrow::field(std::string(table::kIngestedAtColumn),
+    all.push_back(arrow::field(std::string(iceberg::kRecordColumn), arrow::int64()));
+    all.push_back(arrow::field(std::string(iceberg::kIngestedAtColumn),
                                arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")));
     checked_.output = arrow::schema(std::move(all));
     return std::move(findings_);

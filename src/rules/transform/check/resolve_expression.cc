@@ -6,9 +6,9 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
-#include "rules/transform/finding.h"
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/resolver.h"
+#include "rules/transform/finding.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -66,7 +66,7 @@ void Resolver::WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses,
   std::set<std::string> hidden;
   for (const ScopeTable& table : scope.tables) {
     for (const ResolvedColumn& column : table.relation.columns) {
-      if (table.base == nullptr || !table::IsHidden(column.name)) {
+      if (table.base == nullptr || !iceberg::IsHidden(column.name)) {
         UseColumn(table, column, OffsetOf(node, source_), uses, indirect);
       } else if (!IsSet(node, "expr")) {
         hidden.insert(column.name);
@@ -200,13 +200,13 @@ void Resolver::UseColumn(const ScopeTable& table, const ResolvedColumn& column, 
   for (const Origin& origin : column.direct) used_[origin.table].insert(origin.column);
   if (rules_.hidden_columns || column.direct.empty()) return;
   const std::string& name = column.direct.begin()->column;
-  if (name == table::kRecordColumn || name == table::kCommitSeqColumn) {
+  if (name == iceberg::kRecordColumn || name == iceberg::kCommitSeqColumn) {
     result_.findings.push_back(
         Finding("WH2106", source_.SpanAt(offset, 1),
                 fmt::format("\"{}\" may not be read by a transform", name),
                 "names a raw record, in the order of arrival",
                 "it is carried along by itself; order by a column of the data"));
-  } else if (name == table::kIngestedAtColumn) {
+  } else if (name == iceberg::kIngestedAtColumn) {
     result_.findings.push_back(
         Finding("WH2106", source_.SpanAt(offset, 1),
                 fmt::format("\"{}\" may not be read by a transform", name),
@@ -222,7 +222,7 @@ void Resolver::UnknownColumn(const std::vector<std::string>& names, std::size_t 
   std::vector<std::string> shown;
   for (const ScopeTable* table : tables) {
     for (const ResolvedColumn& column : table->relation.columns) {
-      if (!table::IsHidden(column.name)) known.push_back(column.name);
+      if (!iceberg::IsHidden(column.name)) known.push_back(column.name);
     }
     if (!table->shown.empty()) shown.push_back(table->shown);
   }

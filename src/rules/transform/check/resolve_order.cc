@@ -18,10 +18,10 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
-#include "rules/transform/finding.h"
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/order_of_rows.h"
 #include "rules/transform/check/resolver.h"
+#include "rules/transform/finding.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -70,7 +70,7 @@ void Resolver::CannotOrder(const Json& node, const std::string& note, const std:
 std::optional<Json> Resolver::ColumnsOfRows(const Json& node, const Scope& scope) {
   const bool unknown_fields =
       std::any_of(source_.tokens().begin(), source_.tokens().end(),
-                  [](const Token& token) { return token.Name() == table::kUnknownColumn; });
+                  [](const Token& token) { return token.Name() == iceberg::kUnknownColumn; });
   Json columns = Json::array();
   for (const ScopeTable& table : scope.tables) {
     const std::string shown = table.alias.empty() ? "a subquery" : table.alias;
@@ -84,8 +84,8 @@ std::optional<Json> Resolver::ColumnsOfRows(const Json& node, const Scope& scope
     }
     std::set<std::string> seen;
     for (const ResolvedColumn& column : table.relation.columns) {
-      const bool hidden = table.base != nullptr && table::IsHidden(column.name);
-      if (hidden && !(unknown_fields && column.name == table::kUnknownColumn)) continue;
+      const bool hidden = table.base != nullptr && iceberg::IsHidden(column.name);
+      if (hidden && !(unknown_fields && column.name == iceberg::kUnknownColumn)) continue;
       if (column.name.empty() || !seen.insert(LowerCase(column.name)).second) {
         CannotOrder(
             node,

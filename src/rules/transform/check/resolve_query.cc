@@ -7,8 +7,8 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
-#include "rules/transform/finding.h"
 #include "rules/transform/check/resolver.h"
+#include "rules/transform/finding.h"
 
 namespace weirhouse::transform {
 namespace {
@@ -176,7 +176,7 @@ void Resolver::ExpandStar(nlohmann::json& star, Scope& scope, Relation& output) 
         UseAll(table);
         continue;
       }
-      if (table.base != nullptr && table::IsHidden(column.name)) {
+      if (table.base != nullptr && iceberg::IsHidden(column.name)) {
         hidden.insert(column.name);
         UseAll(table);  // EXCLUDE names them, so they must be there when the query runs
         continue;

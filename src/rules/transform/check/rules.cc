@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "rules/transform/check/check.h"
-#include "rules/transform/finding.h"
-#include "rules/transform/check/function_list.h"
 #include "rules/transform/check/order_of_rows.h"
 #include "rules/transform/check/resolve.h"
 #include "rules/transform/check/run_time.h"
+#include "rules/transform/finding.h"
+#include "rules/transform/function_list.h"
 
 namespace weirhouse::transform {
 namespace {

@@ -106,7 +106,7 @@ bool Touches(const Link& link, const std::vector<Name>& names,
 }
 }  // namespace
 
-Result<std::vector<SeedJoin>> SureSeedJoins(storage::SqlSession& session,
+Result<std::vector<SeedJoin>> SureSeedJoins(platform::SqlSession& session,
                                             const TransformDefinition& definition) {
   std::vector<SeedJoin> joins;
   WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(definition.text));

@@ -20,6 +20,6 @@ struct SeedJoin {
 // that has its values in `columns`: those, qualified and with no other condition, and neither the
 // seed's columns nor what they are compared with stand in WHERE or in another join. What is not
 // sure is left out, and shows when the SQL runs (WH2111).
-Result<std::vector<SeedJoin>> SureSeedJoins(storage::SqlSession& session,
+Result<std::vector<SeedJoin>> SureSeedJoins(platform::SqlSession& session,
                                             const TransformDefinition& definition);
 }  // namespace weirhouse::transform

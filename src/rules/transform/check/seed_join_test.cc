@@ -11,7 +11,7 @@ namespace {
 class SeedJoinTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND(engine_, storage::SqlEngine::Open({}));
+    ASSERT_OK_AND(engine_, platform::SqlEngine::Open({}));
     ASSERT_OK_AND(session_, engine_->Connect());
   }
   // "ref.s(k, w) 3" of each sure join after "FROM processed.o AS o ": the line is where it stands.
@@ -31,8 +31,8 @@ class SeedJoinTest : public ::testing::Test {
     return texts;
   }
 
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
 };
 
 TEST_F(SeedJoinTest, TellsTheColumnsThatAloneDecide) {

@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "ground/base/text.h"
-#include "rules/transform/check/function_list.h"
-#include "rules/transform/run/poison.h"
 #include "rules/transform/check/resolve.h"
-#include "rules/transform/run/run.h"
 #include "rules/transform/check/run_time.h"
+#include "rules/transform/function_list.h"
+#include "rules/transform/run/poison.h"
+#include "rules/transform/run/run.h"
 #include "rules/transform/sql_text.h"
 
 namespace weirhouse::transform {
@@ -92,7 +92,7 @@ void AddColumns(const Json& node, std::vector<std::string>& columns) {
 // Takes a query apart into expressions, innermost first. Threads: one.
 class Expressions {
  public:
-  Expressions(storage::SqlSession& session, const Json& tree) : session_(session), tree_(tree) {}
+  Expressions(platform::SqlSession& session, const Json& tree) : session_(session), tree_(tree) {}
 
   // Adds what of `node` stands outside aggregates, its parts before itself. `whole`: it is part of
   // no other expression that is tried.
@@ -180,18 +180,18 @@ class Expressions {
     return Status();
   }
 
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   const Json& tree_;
   std::vector<Tried> tried_;
 };
 
 // The name under which the one SELECT reads `driver`; absent if it does not read it just once.
-std::optional<std::string> AliasOf(const Json& from, const std::string& driver) {
+std::optional<std::string> AliasOfItem(const Json& from, const std::string& driver) {
   if (!from.is_object()) return std::nullopt;
   const std::string type = TextOf(from, "type");
   if (type == "JOIN") {
-    const auto left = AliasOf(from.value("left", Json()), driver);
-    const auto right = AliasOf(from.value("right", Json()), driver);
+    const auto left = AliasOfItem(from.value("left", Json()), driver);
+    const auto right = AliasOfItem(from.value("right", Json()), driver);
     if (left && right) return std::nullopt;
     return left ? left : right;
   }
@@ -235,7 +235,7 @@ std::string SqlOf(const Question& question, std::size_t i) {
 }
 
 // "FROM …" of the one SELECT.
-Result<std::string> FromOf(storage::SqlSession& session, Json tree) {
+Result<std::string> FromOf(platform::SqlSession& session, Json tree) {
   Json& bare = tree["statements"][0]["node"];
   bare["select_list"] = Json::array({{{"class", "CONSTANT"},
                                       {"type", "VALUE_CONSTANT"},
@@ -255,13 +255,13 @@ Result<std::string> FromOf(storage::SqlSession& session, Json tree) {
 }
 
 // No expressions where it cannot be asked.
-Result<Question> Ask(storage::SqlSession& session, const std::string& query,
+Result<Question> Ask(platform::SqlSession& session, const std::string& query,
                      const std::string& driver) {
   WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(query));
   const Json tree = Json::parse(parsed, nullptr, false);
   const Json& select = tree["statements"][0]["node"];
   if (TextOf(select, "type") != "SELECT_NODE") return Question();
-  const auto alias = AliasOf(select.value("from_table", Json()), driver);
+  const auto alias = AliasOfItem(select.value("from_table", Json()), driver);
   if (!alias) return Question();
   Question question;
   std::string kept = "true";
@@ -293,7 +293,7 @@ Result<Question> Ask(storage::SqlSession& session, const std::string& query,
 
 // The numbers that a query gives; none where it cannot be run: not every function may be tried, and
 // a join's condition may fail itself.
-Result<std::vector<std::int64_t>> RowsOf(storage::SqlSession& session, const std::string& sql) {
+Result<std::vector<std::int64_t>> RowsOf(platform::SqlSession& session, const std::string& sql) {
   std::vector<std::int64_t> numbers;
   const auto answer = session.Query(sql);
   if (!answer.ok() && answer.status().code() == Code::kInvalidInput) return numbers;
@@ -332,7 +332,7 @@ std::string ValuesOf(const arrow::Table& input, std::int64_t row,
 }
 
 Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
-    storage::SqlSession& session, const std::string& query, const std::string& table,
+    platform::SqlSession& session, const std::string& query, const std::string& table,
     const std::shared_ptr<arrow::Table>& input, ProcessTime run_time,
     const RegisterRows& registers) {
   std::map<std::int64_t, FailingExpression> failing;
@@ -370,7 +370,7 @@ Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
   return failing;
 }
 
-Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,
+Result<std::map<std::int64_t, FailingPlace>> FindFailing(platform::SqlSession& session,
                                                          const CheckedTransform& checked,
                                                          const std::string& driver,
                                                          const std::shared_ptr<arrow::Table>& input,

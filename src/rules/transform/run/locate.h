@@ -35,7 +35,7 @@ struct FailingExpression {
 // of `input` with a column more.
 using RegisterRows = std::function<Status(const std::shared_ptr<arrow::Table>& rows)>;
 Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
-    storage::SqlSession& session, const std::string& query, const std::string& table,
+    platform::SqlSession& session, const std::string& query, const std::string& table,
     const std::shared_ptr<arrow::Table>& input, ProcessTime run_time,
     const RegisterRows& registers);
 // "n = -1, k = NULL": what `columns` hold in a row of `input`, those that it has; cut.
@@ -50,7 +50,7 @@ struct FailingPlace {
   bool guarded = false;  // and is not reached if the parts of that are taken in their order
 };
 // The same of a transform, with the places in its file.
-Result<std::map<std::int64_t, FailingPlace>> FindFailing(storage::SqlSession& session,
+Result<std::map<std::int64_t, FailingPlace>> FindFailing(platform::SqlSession& session,
                                                          const CheckedTransform& checked,
                                                          const std::string& driver,
                                                          const std::shared_ptr<arrow::Table>& input,

@@ -39,7 +39,7 @@ struct Places {
 // Threads: one.
 class Search {
  public:
-  Search(storage::SqlSession& session, const CheckedTransform& checked, const std::string& driver,
+  Search(platform::SqlSession& session, const CheckedTransform& checked, const std::string& driver,
          const RowsPtr& input, ProcessTime run_time, std::size_t told)
       : session_(session),
         checked_(checked),
@@ -139,7 +139,7 @@ class Search {
   }
 
   std::int64_t RecordOf(std::int64_t row) const {
-    const auto column = input_->GetColumnByName(std::string(table::kRecordColumn));
+    const auto column = input_->GetColumnByName(std::string(iceberg::kRecordColumn));
     if (column == nullptr) return -1;
     const auto value = column->GetScalar(row);
     if (!value.ok() || !(*value)->is_valid) return -1;
@@ -167,7 +167,7 @@ class Search {
                    kFoundBytesMax);
   }
 
-  storage::SqlSession& session_;
+  platform::SqlSession& session_;
   const CheckedTransform& checked_;
   const std::string& driver_;
   const RowsPtr input_;
@@ -184,7 +184,7 @@ std::string CutText(std::string text, std::size_t bytes_max) {
   return text.substr(0, end) + "…";
 }
 
-Result<GoodRows> RunAround(storage::SqlSession& session, const CheckedTransform& checked,
+Result<GoodRows> RunAround(platform::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,
                            ProcessTime run_time, std::size_t told) {
   Result<RowsPtr> rows = RunTransform(session, checked, run_time);

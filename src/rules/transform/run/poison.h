@@ -48,7 +48,7 @@ struct GoodRows {
 // condition, one for each row on which a WHERE of several fails, and about 2 log2(rows between
 // them) for each that fails in a way which only a run tells (a join's condition). `told`: so many
 // rows of the same batch were told already.
-Result<GoodRows> RunAround(storage::SqlSession& session, const CheckedTransform& checked,
+Result<GoodRows> RunAround(platform::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,
                            ProcessTime run_time, std::size_t told = 0);
 }  // namespace weirhouse::transform

@@ -14,7 +14,7 @@ using testing::TableOf;
 class PoisonTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND(engine_, storage::SqlEngine::Open({}));
+    ASSERT_OK_AND(engine_, platform::SqlEngine::Open({}));
     ASSERT_OK_AND(session_, engine_->Connect());
     schema_ = flights::SchemaOf("id:s a:s n:i", /*hidden=*/true);
     schemas_.Add("records.o", schema_, "contract o");
@@ -71,8 +71,8 @@ class PoisonTest : public ::testing::Test {
     return fates;
   }
 
-  std::unique_ptr<storage::SqlEngine> engine_;
-  std::unique_ptr<storage::SqlSession> session_;
+  std::unique_ptr<platform::SqlEngine> engine_;
+  std::unique_ptr<platform::SqlSession> session_;
   int queries_ = 0;  // of the last Run
   std::shared_ptr<arrow::Schema> schema_;
   SchemaCatalog schemas_;

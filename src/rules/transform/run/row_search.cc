@@ -11,8 +11,8 @@ using RowsPtr = std::shared_ptr<arrow::Table>;
 constexpr std::size_t kAlikeAsked = 100;  // of rows that are alike, before the others are believed
 
 // `count` of the rows `chosen` from the one at `begin` on.
-Result<RowsPtr> RowsOf(const RowsPtr& input, const std::vector<std::int64_t>& chosen,
-                       std::size_t begin, std::size_t count) {
+Result<RowsPtr> RowsAmong(const RowsPtr& input, const std::vector<std::int64_t>& chosen,
+                          std::size_t begin, std::size_t count) {
   if (count == 0) return input->Slice(0, 0);
   if (chosen[begin + count - 1] - chosen[begin] == static_cast<std::int64_t>(count) - 1)
     return input->Slice(chosen[begin], static_cast<std::int64_t>(count));
@@ -29,7 +29,7 @@ Result<RowsPtr> RowsOf(const RowsPtr& input, const std::vector<std::int64_t>& ch
 }  // namespace
 
 Result<RowsPtr> RowsAt(const RowsPtr& input, const std::vector<std::int64_t>& chosen) {
-  return RowsOf(input, chosen, 0, chosen.size());
+  return RowsAmong(input, chosen, 0, chosen.size());
 }
 
 Result<std::vector<BadRow>> FindBadRows(const RowQuery& query, const RowsPtr& input,
@@ -43,7 +43,7 @@ Result<std::vector<BadRow>> FindBadRows(const RowQuery& query, const RowsPtr& in
       break;
     }
     step = std::min(step, count - begin);
-    WEIRHOUSE_TRY(const RowsPtr rows, RowsOf(input, suspects.rows, begin, step));
+    WEIRHOUSE_TRY(const RowsPtr rows, RowsAmong(input, suspects.rows, begin, step));
     const auto answer = query.run(rows);
     if (answer.ok()) {
       if (passed != nullptr) passed->push_back(*answer);

@@ -116,7 +116,7 @@ Result<std::shared_ptr<arrow::Table>> WithRecords(const std::shared_ptr<arrow::T
 }
 
 Result<std::shared_ptr<arrow::Table>> WithNumbers(std::shared_ptr<arrow::Table> rows) {
-  const int index = rows->schema()->GetFieldIndex(std::string(table::kRecordColumn));
+  const int index = rows->schema()->GetFieldIndex(std::string(iceberg::kRecordColumn));
   if (index < 0 || rows->column(index)->null_count() == 0) return rows;
   return WithRecords(rows, index, [](std::optional<std::int64_t> record, std::int64_t row) {
     return record ? record : std::optional(kFirstNumber + row);
@@ -124,7 +124,7 @@ Result<std::shared_ptr<arrow::Table>> WithNumbers(std::shared_ptr<arrow::Table> 
 }
 
 Result<std::shared_ptr<arrow::Table>> WithoutNumbers(const std::shared_ptr<arrow::Table>& rows) {
-  const int index = rows->schema()->GetFieldIndex(std::string(table::kRecordColumn));
+  const int index = rows->schema()->GetFieldIndex(std::string(iceberg::kRecordColumn));
   return WithRecords(rows, index, [](std::optional<std::int64_t> record, std::int64_t) {
     return record && *record < 0 ? std::nullopt : record;
   });
@@ -145,7 +145,7 @@ std::string RowOfDriver(const arrow::Table& rows, std::int64_t row,
 // from an aggregate, or from a table of another engine, and has none.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
-  const auto column = rows->GetColumnByName(std::string(table::kRecordColumn));
+  const auto column = rows->GetColumnByName(std::string(iceberg::kRecordColumn));
   std::vector<std::int64_t> records;
   records.reserve(static_cast<std::size_t>(rows->num_rows()));
   for (const auto& chunk : column->chunks()) {
@@ -193,7 +193,7 @@ ZeroSign ZeroSignOf(const CheckedTransform& checked) {
 
 }  // namespace
 
-Status RegisterInput(storage::SqlSession& session, const CheckedTransform& checked,
+Status RegisterInput(platform::SqlSession& session, const CheckedTransform& checked,
                      const std::string& name, const std::shared_ptr<arrow::Table>& rows) {
   WEIRHOUSE_TRY(auto canonical, CanonicalNumbers(rows, ZeroSignOf(checked)));
   if (checked.row_wise && name == checked.driver) {
@@ -202,7 +202,7 @@ Status RegisterInput(storage::SqlSession& session, const CheckedTransform& check
   return session.Register(name, std::move(canonical));
 }
 
-Result<std::shared_ptr<arrow::Table>> RunTransform(storage::SqlSession& session,
+Result<std::shared_ptr<arrow::Table>> RunTransform(platform::SqlSession& session,
                                                    const CheckedTransform& checked,
                                                    ProcessTime run_time) {
   const std::string sql = checked.uses_run_time ? BindRunTime(checked.sql, run_time) : checked.sql;

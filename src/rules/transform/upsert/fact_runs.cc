@@ -12,9 +12,9 @@
 
 namespace weirhouse::transform {
 namespace {
-constexpr int kDigestBytes = 32;
+constexpr int kFactDigestBytes = 32;
 
-Status Unbuilt(const arrow::Status& status) {
+Status UnbuiltRun(const arrow::Status& status) {
   return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
                 "could not sort the rows of a batch: " + status.ToString());
 }
@@ -53,7 +53,7 @@ struct After {
 }  // namespace
 
 struct FactRuns::State {
-  std::unique_ptr<storage::RowFile> file;
+  std::unique_ptr<platform::RowFile> file;
   bool by_arrival = false;
 };
 
@@ -62,7 +62,7 @@ FactRuns::~FactRuns() = default;
 
 Result<std::unique_ptr<FactRuns>> FactRuns::Make(const std::string& folder, bool by_arrival) {
   auto state = std::make_unique<State>();
-  WEIRHOUSE_TRY(state->file, storage::RowFile::Make(folder));
+  WEIRHOUSE_TRY(state->file, platform::RowFile::Make(folder));
   state->by_arrival = by_arrival;
   return std::unique_ptr<FactRuns>(new FactRuns(std::move(state)));
 }
@@ -72,11 +72,11 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
   if (sorted.empty()) return Status();
   static const auto schema =
       arrow::schema({arrow::field("key", arrow::binary()), arrow::field("order", arrow::binary()),
-                     arrow::field("content", arrow::fixed_size_binary(kDigestBytes)),
+                     arrow::field("content", arrow::fixed_size_binary(kFactDigestBytes)),
                      arrow::field("record", arrow::int64()), arrow::field("row", arrow::int64())});
   arrow::BinaryBuilder keys;
   arrow::BinaryBuilder orders;
-  arrow::FixedSizeBinaryBuilder contents(arrow::fixed_size_binary(kDigestBytes));
+  arrow::FixedSizeBinaryBuilder contents(arrow::fixed_size_binary(kFactDigestBytes));
   arrow::Int64Builder records;
   arrow::Int64Builder rows;
   arrow::Status built;
@@ -87,13 +87,13 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
     if (built.ok()) built = contents.Append(facts.contents[i].view());
     if (built.ok()) built = records.Append(facts.records[i]);
     if (built.ok()) built = rows.Append(first_row + row);
-    if (!built.ok()) return Unbuilt(built);
+    if (!built.ok()) return UnbuiltRun(built);
   }
   arrow::ArrayVector columns;
   for (arrow::ArrayBuilder* builder :
        std::initializer_list<arrow::ArrayBuilder*>{&keys, &orders, &contents, &records, &rows}) {
     std::shared_ptr<arrow::Array> column;
-    if (built = builder->Finish(&column); !built.ok()) return Unbuilt(built);
+    if (built = builder->Finish(&column); !built.ok()) return UnbuiltRun(built);
     columns.push_back(std::move(column));
   }
   return state_->file->Append(*arrow::Table::Make(schema, columns));
@@ -123,11 +123,12 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
       WEIRHOUSE_TRY_STATUS(window(facts, rows));
       facts = RowFacts();
       rows.clear();
-      storage::LetGoOfStoredRows();
+      platform::LetGoOfStoredRows();
     }
     facts.keys.emplace_back(least->key());
     facts.orders.emplace_back(least->order());
-    std::memcpy(facts.contents.emplace_back().bytes.data(), least->content().data(), kDigestBytes);
+    std::memcpy(facts.contents.emplace_back().bytes.data(), least->content().data(),
+                kFactDigestBytes);
     facts.records.push_back(least->record());
     rows.push_back(least->row());
     ++least->at;

@@ -18,8 +18,8 @@ std::int64_t IdOfBytes(std::string_view bytes) {
   return static_cast<std::int64_t>(id);
 }
 
-std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from) {
-  const table::Snapshot* at = table.current_snapshot();
+std::optional<std::int64_t> OnlyAddedSince(const iceberg::TableMetadata& table, SnapshotId from) {
+  const iceberg::Snapshot* at = table.current_snapshot();
   while (at != nullptr && at->id != from) {
     const auto operation = at->summary.find("operation");
     // A compaction's files are as old as the newest of what they were made of.

@@ -21,5 +21,5 @@ std::int64_t IdOfBytes(std::string_view bytes);
 // The sequence number of `from` if rows were only added, or written anew as they were, between it
 // and main: then an index that
 // stands at `from` needs to read later files alone. Absent if that cannot be told.
-std::optional<std::int64_t> OnlyAddedSince(const table::TableMetadata& table, SnapshotId from);
+std::optional<std::int64_t> OnlyAddedSince(const iceberg::TableMetadata& table, SnapshotId from);
 }  // namespace weirhouse::transform

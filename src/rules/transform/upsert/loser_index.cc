@@ -14,22 +14,22 @@ std::string BytesOf(const StoredLoser& loser) {
          static_cast<char>(loser.state);
 }
 
-bool HasLost(RecordState state) {
+bool IsLoser(RecordState state) {
   return state == RecordState::kDuplicate || state == RecordState::kConflict ||
          state == RecordState::kSuperseded;
 }
 }  // namespace
 
-LoserIndex::LoserIndex(storage::KvStore& store, std::string_view table_name)
+LoserIndex::LoserIndex(platform::KvStore& store, std::string_view table_name)
     : store_(store), table_name_(table_name), prefix_("losers/" + table_name_ + '\0') {}
 
 std::string LoserIndex::KeyOf(RecordId record) const {
   return prefix_ + 'r' + BytesOfId(record.value());
 }
 
-Status LoserIndex::Refresh(storage::Disk& disk, const table::TablePtr& losers) {
+Status LoserIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& losers) {
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
-  const table::Snapshot* snapshot = losers == nullptr ? nullptr : losers->current_snapshot();
+  const iceberg::Snapshot* snapshot = losers == nullptr ? nullptr : losers->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
   if (at == BytesOfId(wanted.value())) return Status::Ok();
   std::optional<std::int64_t> stood;
@@ -46,11 +46,11 @@ Status LoserIndex::Refresh(storage::Disk& disk, const table::TablePtr& losers) {
   return StandAt(wanted);
 }
 
-Status LoserIndex::Read(storage::Disk& disk, const table::TablePtr& losers,
+Status LoserIndex::Read(platform::Disk& disk, const iceberg::TablePtr& losers,
                         std::optional<std::int64_t> after_sequence_number) {
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.after_sequence_number = after_sequence_number;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(disk, losers, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(disk, losers, options));
   for (const auto& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(const std::vector<StoredLoser> log, ReadLosers(*rows));
@@ -105,7 +105,7 @@ Result<std::vector<StoredLoser>> LoserIndex::Find(const std::vector<RecordId>& r
           .WithHint("delete the cache folder: it is rebuilt from the tables");
     }
     const auto state = static_cast<RecordState>(bytes.back());
-    if (!HasLost(state)) continue;
+    if (!IsLoser(state)) continue;
     found.push_back({records[i], table_name_, state, RecordId(IdOfBytes(bytes.substr(kIdBytes))),
                      RunId(IdOfBytes(bytes)), std::nullopt});
   }

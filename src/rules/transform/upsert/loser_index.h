@@ -16,9 +16,9 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
+#include "ground/iceberg/table.h"
 #include "ground/platform/io/disk.h"
 #include "ground/platform/kv/kv.h"
-#include "ground/iceberg/table.h"
 #include "rules/transform/upsert/loser_table.h"
 
 namespace weirhouse::transform {
@@ -26,23 +26,23 @@ namespace weirhouse::transform {
 // Holds no state of its own, so it is made where it is asked. Threads: one writer.
 class LoserIndex {
  public:
-  LoserIndex(storage::KvStore& store, std::string_view table_name);
+  LoserIndex(platform::KvStore& store, std::string_view table_name);
 
   // Brings the index to the main snapshot of `losers`, the table system.losers (null: there is
   // none). Cost: the files that came since, one in memory at a time.
-  Status Refresh(storage::Disk& disk, const table::TablePtr& losers);
+  Status Refresh(platform::Disk& disk, const iceberg::TablePtr& losers);
   // Those of `records` that have lost and were not told otherwise since; without versions, and with
   // the winner of then. Cost: a point read each.
   Result<std::vector<StoredLoser>> Find(const std::vector<RecordId>& records);
 
  private:
-  Status Read(storage::Disk& disk, const table::TablePtr& losers,
+  Status Read(platform::Disk& disk, const iceberg::TablePtr& losers,
               std::optional<std::int64_t> after_sequence_number);
   Status Note(const std::vector<StoredLoser>& log);
   Status StandAt(SnapshotId snapshot);
   std::string KeyOf(RecordId record) const;
 
-  storage::KvStore& store_;
+  platform::KvStore& store_;
   std::string table_name_;
   std::string prefix_;
 };

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "ground/base/random.h"
-#include "ground/platform/io/disk.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/disk.h"
 #include "testing/testing.h"
 
 namespace weirhouse::transform {
@@ -19,11 +19,11 @@ class LoserIndexTest : public ::testing::Test {
   LoserIndexTest() { Fresh(); }
 
   void Fresh() {
-    table::NewTable made;
+    iceberg::NewTable made;
     made.name = std::string(kLosersTable);
     made.location = folder_ / fmt::format("losers{}", ++made_);
-    made.schema = table::Schema::FromArrow(*LoserSchema()).value();
-    table_ = table::MakeTable(made, random_, clock_).value();
+    made.schema = iceberg::Schema::FromArrow(*LoserSchema()).value();
+    table_ = iceberg::MakeTable(made, random_, clock_).value();
     said_.clear();
   }
   // One batch: some records lose, some do so no more, some of them in another table.
@@ -41,10 +41,10 @@ class LoserIndexTest : public ::testing::Test {
     }
     std::vector<StoredLoser> batch;
     for (const auto& [of, loser] : rows) batch.push_back(loser);
-    table::StageOptions options;
+    iceberg::StageOptions options;
     options.run_name = fmt::format("r{}", run_);
     options.idempotency_key = options.run_name;
-    table::StagedWrite write(storage::LocalDisk(), table_, random_, options);
+    iceberg::StagedWrite write(platform::LocalDisk(), table_, random_, options);
     if (anew) {
       ASSERT_OK(write.RemoveAllFiles());
       said_.clear();
@@ -64,9 +64,9 @@ class LoserIndexTest : public ::testing::Test {
     }
     return text;
   }
-  std::string Found(storage::KvStore& store) {
+  std::string Found(platform::KvStore& store) {
     LoserIndex index(store, kTable);
-    const Status status = index.Refresh(storage::LocalDisk(), table_);
+    const Status status = index.Refresh(platform::LocalDisk(), table_);
     if (!status.ok()) return status.ToString();
     std::vector<RecordId> records;
     for (int record = 0; record <= kRecords + 1; ++record) records.emplace_back(record);
@@ -79,14 +79,14 @@ class LoserIndexTest : public ::testing::Test {
     }
     return text;
   }
-  std::unique_ptr<storage::KvStore> Store(const std::string& name) {
-    return storage::KvStore::Open(folder_ / name, {}).value();
+  std::unique_ptr<platform::KvStore> Store(const std::string& name) {
+    return platform::KvStore::Open(folder_ / name, {}).value();
   }
 
   weirhouse::testing::ScratchFolder folder_;
   SeededRandom random_{11};
   ManualClock clock_{ProcessTime{}};
-  table::TablePtr table_;
+  iceberg::TablePtr table_;
   std::map<RecordId, StoredLoser> said_;
   int made_ = 0;
   int run_ = 0;
@@ -109,7 +109,7 @@ TEST_F(LoserIndexTest, SaysWhatTheLogSaysLastWhetherKeptOrLaggingOrNew) {
 TEST_F(LoserIndexTest, KnowsNothingWhereThereIsNoLog) {
   const auto store = Store("kv");
   LoserIndex index(*store, kTable);
-  ASSERT_OK(index.Refresh(storage::LocalDisk(), nullptr));
+  ASSERT_OK(index.Refresh(platform::LocalDisk(), nullptr));
   ASSERT_OK_AND(const auto found, index.Find({RecordId(1)}));
   EXPECT_TRUE(found.empty());
   Append();

@@ -39,7 +39,7 @@ std::optional<RecordState> StateNamed(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<Digest> DigestOf(std::string_view bytes) {
+std::optional<Digest> DigestOfLoser(std::string_view bytes) {
   if (bytes.size() != kDigestBytes) return std::nullopt;
   Digest digest;
   std::memcpy(digest.bytes.data(), bytes.data(), kDigestBytes);
@@ -141,8 +141,8 @@ Result<std::vector<StoredLoser>> ReadLosers(const arrow::Table& rows) {
     StoredLoser loser{RecordId(records->Value(i)), std::string(tables->GetView(i)), *state,
                       RecordId(winners->Value(i)), RunId(runs->Value(i)),           std::nullopt};
     if (groups && contents && groups->IsValid(i) && contents->IsValid(i)) {
-      const auto group = DigestOf(groups->GetView(i));
-      const auto content = DigestOf(contents->GetView(i));
+      const auto group = DigestOfLoser(groups->GetView(i));
+      const auto content = DigestOfLoser(contents->GetView(i));
       if (!group || !content) return Unreadable("a digest of the wrong size");
       loser.version = LostVersion{*group, *content};
     }

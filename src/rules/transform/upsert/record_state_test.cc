@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 constexpr int kCases = 12'000;
 constexpr int kCasesWithFiles = 60;
 
-struct Event {
+struct Arrived {
   std::int64_t record = 0;
   std::string key;
   std::int64_t seq = 0;
@@ -40,13 +40,13 @@ CheckedTransform Checked(const std::string& header) {
       .value();
 }
 
-std::shared_ptr<arrow::Table> RowsOf(const std::vector<Event>& events) {
+std::shared_ptr<arrow::Table> RowsOfEvents(const std::vector<Arrived>& events) {
   arrow::StringBuilder keys;
   arrow::Int64Builder seqs, records;
   arrow::DoubleBuilder values;
   arrow::TimestampBuilder ingested(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
                                    arrow::default_memory_pool());
-  for (const Event& event : events) {
+  for (const Arrived& event : events) {
     WEIRHOUSE_CHECK(keys.Append(event.key).ok() && seqs.Append(event.seq).ok() &&
                     values.Append(event.value).ok() && records.Append(event.record).ok() &&
                     ingested.Append(event.record * 1000).ok());
@@ -61,8 +61,8 @@ std::shared_ptr<arrow::Table> RowsOf(const std::vector<Event>& events) {
 using Fates = std::map<std::int64_t, std::pair<RecordState, std::int64_t>>;
 
 // The definition, key by key.
-Fates FatesByDefinition(const std::vector<Event>& events, bool ordered) {
-  const std::vector<Digest> contents = table::DeclaredDigests(*RowsOf(events)).value();
+Fates FatesByDefinition(const std::vector<Arrived>& events, bool ordered) {
+  const std::vector<Digest> contents = iceberg::DeclaredDigests(*RowsOfEvents(events)).value();
   std::map<std::string, std::vector<std::size_t>> keys;
   for (std::size_t i = 0; i < events.size(); ++i) keys[events[i].key].push_back(i);
   Fates fates;
@@ -94,9 +94,9 @@ Fates FatesByDefinition(const std::vector<Event>& events, bool ordered) {
   return fates;
 }
 
-Fates FatesOf(const std::vector<Event>& events, const std::vector<StoredLoser>& latest) {
+Fates FatesOf(const std::vector<Arrived>& events, const std::vector<StoredLoser>& latest) {
   Fates fates;
-  for (const Event& event : events) fates[event.record] = {RecordState::kProcessed, event.record};
+  for (const Arrived& event : events) fates[event.record] = {RecordState::kProcessed, event.record};
   for (const StoredLoser& loser : latest) {
     fates[loser.record.value()] = {loser.state, loser.winner.value()};
   }
@@ -123,11 +123,11 @@ std::string Show(const Fates& fates) {
 }
 
 // Few keys, orders and values, so that everything happens; zeros of both signs among them.
-std::vector<Event> RandomEvents(Random& random) {
+std::vector<Arrived> RandomEvents(Random& random) {
   constexpr double kValues[] = {0.0, -0.0, 1.0, 2.5};
-  std::vector<Event> events(1 + random.Below(10));
+  std::vector<Arrived> events(1 + random.Below(10));
   std::int64_t record = 1;
-  for (Event& event : events) {
+  for (Arrived& event : events) {
     event = {record++, std::string(1, static_cast<char>('a' + random.Below(2))),
              static_cast<std::int64_t>(random.Below(3)), kValues[random.Below(4)]};
   }
@@ -135,18 +135,18 @@ std::vector<Event> RandomEvents(Random& random) {
 }
 
 // The same events as they might have come otherwise: record numbers follow arrival.
-std::vector<Event> Shuffled(std::vector<Event> events, Random& random) {
+std::vector<Arrived> Shuffled(std::vector<Arrived> events, Random& random) {
   for (std::size_t i = events.size(); i > 1; --i) {
     std::swap(events[i - 1], events[random.Below(i)]);
   }
   std::int64_t record = 1;
-  for (Event& event : events) event.record = record++;
+  for (Arrived& event : events) event.record = record++;
   return events;
 }
 
-std::vector<std::vector<Event>> Split(const std::vector<Event>& events, Random& random) {
-  std::vector<std::vector<Event>> batches(1);
-  for (const Event& event : events) {
+std::vector<std::vector<Arrived>> Split(const std::vector<Arrived>& events, Random& random) {
+  std::vector<std::vector<Arrived>> batches(1);
+  for (const Arrived& event : events) {
     if (!batches.back().empty() && random.Below(2) == 0) batches.emplace_back();
     batches.back().push_back(event);
   }
@@ -162,8 +162,8 @@ std::vector<StoredLoser> Stored(const std::vector<Loser>& losers, std::int64_t r
   return stored;
 }
 
-table::TablePtr Snapshot(std::int64_t id) {
-  auto staged = std::make_shared<table::TableMetadata>();
+iceberg::TablePtr Snapshot(std::int64_t id) {
+  auto staged = std::make_shared<iceberg::TableMetadata>();
   staged->snapshots.push_back({});
   staged->snapshots.back().id = SnapshotId(id);
   staged->refs["main"].snapshot = SnapshotId(id);
@@ -173,17 +173,17 @@ table::TablePtr Snapshot(std::int64_t id) {
 // What a table of its own name remembers between the batches of one case.
 class Batches {
  public:
-  Batches(storage::KvStore& store, const CheckedTransform& checked, int number)
+  Batches(platform::KvStore& store, const CheckedTransform& checked, int number)
       : checked_(checked),
         current_(store, fmt::format("t{}", number), {"key"}, checked.definition.order_columns()),
         versions_(
             store, fmt::format("t{}", number), {"key"}, checked.definition.order_columns(),
             checked.definition.history == History::kKeep ? Memory::kHistory : Memory::kLosers) {}
 
-  void Add(const std::vector<Event>& events) {
+  void Add(const std::vector<Arrived>& events) {
     ASSERT_OK_AND(const UpsertPlan plan,
-                  PlanUpsert(checked_, *RowsOf(events), current_, &versions_));
-    table::AppendedRows appended;
+                  PlanUpsert(checked_, *RowsOfEvents(events), current_, &versions_));
+    iceberg::AppendedRows appended;
     appended.files.push_back({});
     appended.files[0].path = "data/file.parquet";
     for (std::int64_t i = 0; i < plan.current_rows->num_rows(); ++i) {
@@ -197,7 +197,7 @@ class Batches {
     for (StoredLoser& loser : Stored(plan.losers, run_)) log.push_back(std::move(loser));
   }
 
-  Result<UpsertPlan> Plan(const arrow::Table& rows, const storage::Scratch& scratch) {
+  Result<UpsertPlan> Plan(const arrow::Table& rows, const platform::Scratch& scratch) {
     return PlanUpsert(checked_, rows, current_, &versions_, scratch);
   }
 
@@ -206,7 +206,7 @@ class Batches {
 
  private:
   const CheckedTransform& checked_;
-  table::KeyIndex current_;
+  iceberg::KeyIndex current_;
   VersionIndex versions_;
   std::int64_t position_ = 0;
   std::int64_t run_ = 0;
@@ -214,7 +214,7 @@ class Batches {
 
 TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
   const weirhouse::testing::ScratchFolder folder;
-  const auto store = storage::KvStore::Open(folder / "kv", {}).value();
+  const auto store = platform::KvStore::Open(folder / "kv", {}).value();
   const std::vector<std::pair<CheckedTransform, bool>> tables = {
       {Checked("order seq"), true},
       {Checked("order seq; history keep"), true},
@@ -223,14 +223,14 @@ TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
   for (int number = 0; number < kCases; ++number) {
     SeededRandom random(static_cast<std::uint64_t>(number));
     const auto& [checked, ordered] = tables[static_cast<std::size_t>(number) % tables.size()];
-    const std::vector<Event> first = RandomEvents(random);
-    const std::vector<Event> events = Shuffled(first, random);
+    const std::vector<Arrived> first = RandomEvents(random);
+    const std::vector<Arrived> events = Shuffled(first, random);
     Batches batches(*store, checked, number);
     for (const auto& batch : Split(events, random)) batches.Add(batch);
     const Fates wanted = FatesByDefinition(events, ordered);
     ASSERT_EQ(Show(FatesOf(events, LatestLosers(batches.log))), Show(wanted)) << number;
     ASSERT_EQ(batches.counts, CountsOf(wanted)) << number;
-    ASSERT_OK_AND(const UpsertPlan full, PlanFull(checked, *RowsOf(events)));
+    ASSERT_OK_AND(const UpsertPlan full, PlanFull(checked, *RowsOfEvents(events)));
     ASSERT_EQ(Show(FatesOf(events, LatestLosers(Stored(full.losers, 1)))), Show(wanted)) << number;
     // However they came, as many of each kind.
     ASSERT_EQ(CountsOf(FatesByDefinition(first, ordered)), batches.counts) << number;
@@ -264,7 +264,7 @@ void ExpectSamePlan(const UpsertPlan& plan, const UpsertPlan& wanted, int number
 TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
   constexpr int kCasesOfMany = 150;
   const weirhouse::testing::ScratchFolder folder;
-  const auto store = storage::KvStore::Open(folder / "kv", {}).value();
+  const auto store = platform::KvStore::Open(folder / "kv", {}).value();
   const std::vector<CheckedTransform> tables = {Checked("order seq"),
                                                 Checked("order seq; history keep"), Checked(""),
                                                 Checked("order arrival; history keep")};
@@ -272,19 +272,19 @@ TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
     SeededRandom random(static_cast<std::uint64_t>(number));
     const CheckedTransform& checked = tables[static_cast<std::size_t>(number) % tables.size()];
     Batches batches(*store, checked, number);
-    const std::vector<Event> before = RandomEvents(random);
+    const std::vector<Arrived> before = RandomEvents(random);
     batches.Add(before);
-    std::vector<Event> events;
+    std::vector<Arrived> events;
     for (int i = 0; i < 3; ++i) {
-      for (Event event : RandomEvents(random)) {
+      for (Arrived event : RandomEvents(random)) {
         event.record = static_cast<std::int64_t>(before.size() + events.size() + 1);
         event.key += static_cast<char>('a' + random.Below(3));
         if (random.Below(2) == 0) event.key.resize(1);
         events.push_back(event);
       }
     }
-    const auto rows = RowsOf(events);
-    const storage::Scratch scratch{folder / "tmp", static_cast<std::int64_t>(1 + random.Below(5))};
+    const auto rows = RowsOfEvents(events);
+    const platform::Scratch scratch{folder / "tmp", static_cast<std::int64_t>(1 + random.Below(5))};
     ASSERT_OK_AND(const UpsertPlan at_once, batches.Plan(*rows, {}));
     ASSERT_OK_AND(const UpsertPlan in_pieces, batches.Plan(*rows, scratch));
     ASSERT_EQ(in_pieces.many, static_cast<std::int64_t>(events.size()) > scratch.piece_rows);
@@ -293,17 +293,17 @@ TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
     ASSERT_OK_AND(const UpsertPlan full_in_pieces, PlanFull(checked, *rows, scratch));
     ExpectSamePlan(full_in_pieces, full, number);
   }
-  EXPECT_THAT(storage::LocalDisk().List(folder / "tmp").value(), IsEmpty());
+  EXPECT_THAT(platform::LocalDisk().List(folder / "tmp").value(), IsEmpty());
 }
 
 TEST(RecordState, ChangesOfAWholeRunLeadFromAnyStateToItsOwn) {
   const CheckedTransform checked = Checked("order seq");
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     SeededRandom random(seed);
-    const std::vector<Event> before = RandomEvents(random);
-    const std::vector<Event> after = RandomEvents(random);  // other rows under the same records
-    ASSERT_OK_AND(const UpsertPlan old, PlanFull(checked, *RowsOf(before)));
-    ASSERT_OK_AND(const UpsertPlan now, PlanFull(checked, *RowsOf(after)));
+    const std::vector<Arrived> before = RandomEvents(random);
+    const std::vector<Arrived> after = RandomEvents(random);  // other rows under the same records
+    ASSERT_OK_AND(const UpsertPlan old, PlanFull(checked, *RowsOfEvents(before)));
+    ASSERT_OK_AND(const UpsertPlan now, PlanFull(checked, *RowsOfEvents(after)));
     std::vector<StoredLoser> log = Stored(old.losers, 1);
     const std::vector<StoredLoser> changes =
         LoserChanges(LatestLosers(log), "processed.event", now.losers, {}, RunId(2));
@@ -321,23 +321,23 @@ class LoserFiles : public ::testing::Test {
   LoserFiles() { Fresh(); }
 
   void Fresh() {
-    table::NewTable made;
+    iceberg::NewTable made;
     made.name = std::string(kLosersTable);
     made.location = folder_ / ("losers" + std::to_string(++made_));
-    made.schema = table::Schema::FromArrow(*LoserSchema()).value();
-    table_ = table::MakeTable(made, random_, clock_).value();
+    made.schema = iceberg::Schema::FromArrow(*LoserSchema()).value();
+    table_ = iceberg::MakeTable(made, random_, clock_).value();
   }
   void Append(const std::vector<StoredLoser>& losers, bool replace = false) {
-    table::StageOptions options;
+    iceberg::StageOptions options;
     options.run_name = "r" + std::to_string(++run_);
     options.idempotency_key = options.run_name;
-    table::StagedWrite write(storage::LocalDisk(), table_, random_, options);
+    iceberg::StagedWrite write(platform::LocalDisk(), table_, random_, options);
     if (replace) ASSERT_OK(write.RemoveAllFiles());
     if (!losers.empty()) ASSERT_OK(write.Append(*LoserRows(losers).value()));
     table_ = write.Finish().value().table;
   }
   std::unique_ptr<VersionIndex> Index(const std::string& name, const std::string& table) {
-    stores_.push_back(storage::KvStore::Open(folder_ / name, {}).value());
+    stores_.push_back(platform::KvStore::Open(folder_ / name, {}).value());
     return std::make_unique<VersionIndex>(*stores_.back(), table, std::vector<std::string>{"key"},
                                           std::vector<std::string>{"seq"}, Memory::kLosers);
   }
@@ -345,8 +345,8 @@ class LoserFiles : public ::testing::Test {
   weirhouse::testing::ScratchFolder folder_;
   SeededRandom random_{7};
   ManualClock clock_{ProcessTime{}};
-  std::vector<std::unique_ptr<storage::KvStore>> stores_;
-  table::TablePtr table_;
+  std::vector<std::unique_ptr<platform::KvStore>> stores_;
+  iceberg::TablePtr table_;
   int made_ = 0;
   int run_ = 0;
 };
@@ -370,7 +370,7 @@ std::string Known(VersionIndex& index, const std::vector<StoredLoser>& log) {
 
 TEST_F(LoserFiles, AnIndexThatCatchesUpOrIsRebuiltKnowsWhatOneThatWasKeptKnows) {
   const CheckedTransform checked = Checked("order seq");
-  const auto store = storage::KvStore::Open(folder_ / "kv", {}).value();
+  const auto store = platform::KvStore::Open(folder_ / "kv", {}).value();
   for (int number = 0; number < kCasesWithFiles; ++number) {
     SeededRandom random(static_cast<std::uint64_t>(number));
     Fresh();
@@ -381,11 +381,11 @@ TEST_F(LoserFiles, AnIndexThatCatchesUpOrIsRebuiltKnowsWhatOneThatWasKeptKnows) 
       kept.Add(batch);
       if (kept.log.size() == told) continue;
       Append({kept.log.begin() + static_cast<std::ptrdiff_t>(told), kept.log.end()});
-      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(storage::LocalDisk(), table_));
+      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
     }
-    ASSERT_OK(lagging->Refresh(storage::LocalDisk(), table_));
+    ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
     const auto rebuilt = Index(fmt::format("new{}", number), "processed.event");
-    ASSERT_OK(rebuilt->Refresh(storage::LocalDisk(), table_));
+    ASSERT_OK(rebuilt->Refresh(platform::LocalDisk(), table_));
     std::string wanted;
     for (const StoredLoser& loser : LatestLosers(kept.log)) {
       if (!loser.version) continue;
@@ -405,7 +405,7 @@ StoredLoser Superseded(std::int64_t record, const std::string& table, const std:
 TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   Append({Superseded(1, "processed.event", "a"), Superseded(2, "processed.other", "b")});
   const auto index = Index("kv2", "processed.event");
-  ASSERT_OK(index->Refresh(storage::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
   const auto known = [&](const std::string& key) {
     const auto best = index->FindBest({VersionGroup(key, "1")}).value()[0];
     return best ? best->record.value() : -1;
@@ -413,7 +413,7 @@ TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   EXPECT_EQ(known("a"), 1);
   EXPECT_EQ(known("b"), -1);
   Append({Superseded(3, "processed.event", "c")}, /*replace=*/true);
-  ASSERT_OK(index->Refresh(storage::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
   EXPECT_EQ(known("a"), -1);
   EXPECT_EQ(known("c"), 3);
 }

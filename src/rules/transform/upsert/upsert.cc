@@ -20,7 +20,7 @@
 
 namespace weirhouse::transform {
 namespace {
-Status ArrowError(const arrow::Status& status) {
+Status UpsertError(const arrow::Status& status) {
   return Status(Code::kInternal, fmt::format("could not plan an upsert: {}", status.message()));
 }
 
@@ -32,13 +32,13 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
   arrow::Status status = builder.AppendValues(indexes);
   std::shared_ptr<arrow::Array> array;
   if (status.ok()) status = builder.Finish(&array);
-  if (!status.ok()) return ArrowError(status);
+  if (!status.ok()) return UpsertError(status);
   auto taken = arrow::compute::Take(arrow::Datum(rows.Slice(0)), arrow::Datum(array));
-  if (!taken.ok()) return ArrowError(taken.status());
+  if (!taken.ok()) return UpsertError(taken.status());
   return taken->table();
 }
 
-using Entries = std::vector<std::pair<std::string, table::KeyEntry>>;
+using Entries = std::vector<std::pair<std::string, iceberg::KeyEntry>>;
 
 Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
   Entries entries;
@@ -47,7 +47,7 @@ Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) 
     const auto i = static_cast<std::size_t>(row);
     entries.emplace_back(
         facts.keys[i],
-        table::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
+        iceberg::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
   }
   return entries;
 }
@@ -70,7 +70,7 @@ void Append(Decision& all, Decision part) {
 // Each key is decided by itself, so some of them are at a time: what is known of all keys of a
 // large batch takes more memory than its rows.
 Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                        bool by_arrival, table::KeyIndex* current, VersionIndex* versions,
+                        bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                         const SettledKeys& settled) {
   Decision all;
   const auto key = [&](std::size_t at) -> const std::string& {
@@ -91,7 +91,7 @@ Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& 
   return all;
 }
 
-Entries Placed(Entries entries, const table::AppendedRows& appended) {
+Entries Placed(Entries entries, const iceberg::AppendedRows& appended) {
   WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
@@ -107,7 +107,7 @@ class Reconciler {
              UpsertPlan& plan)
       : facts_(facts), settled_(settled), decision_(decision), plan_(plan) {}
 
-  Status Run(table::KeyIndex& current) {
+  Status Run(iceberg::KeyIndex& current) {
     for (std::size_t i = 0; i < facts_.keys.size(); ++i) {
       if (facts_.records[i] >= 0 && settled_.keys.count(facts_.keys[i]) != 0)
         plan_.settled_records.emplace_back(facts_.records[i]);
@@ -118,10 +118,10 @@ class Reconciler {
   }
 
  private:
-  Status Current(table::KeyIndex& current) {
+  Status Current(iceberg::KeyIndex& current) {
     const std::vector<std::string> keys(settled_.keys.begin(), settled_.keys.end());
     WEIRHOUSE_TRY(const auto entries, current.Find(keys));
-    std::map<std::string_view, const table::KeyEntry*> standing;
+    std::map<std::string_view, const iceberg::KeyEntry*> standing;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (entries[i]) standing[keys[i]] = &*entries[i];
     }
@@ -132,7 +132,7 @@ class Reconciler {
       const auto stands = standing.find(key);
       if (stands == standing.end()) return false;
       held.insert(key);
-      const table::KeyEntry& entry = *stands->second;
+      const iceberg::KeyEntry& entry = *stands->second;
       const std::int64_t record = std::max<std::int64_t>(entry.record.value(), 0);
       if (entry.content == facts_.contents[i] && record == KeptRecord(i)) return true;
       decision_.deletes.push_back(entry.position);
@@ -177,7 +177,7 @@ class Reconciler {
 };
 
 Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& rows,
-                        table::KeyIndex* current, VersionIndex* versions,
+                        iceberg::KeyIndex* current, VersionIndex* versions,
                         const SettledKeys& settled = {}, bool indexes_history = false) {
   const TransformDefinition& definition = checked.definition;
   const bool by_arrival = definition.order_by_arrival;
@@ -218,7 +218,7 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
 Result<std::vector<std::int64_t>> RecordsOf(const arrow::Table& rows) {
   std::vector<std::int64_t> records;
   records.reserve(static_cast<std::size_t>(rows.num_rows()));
-  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  const auto column = rows.GetColumnByName(std::string(iceberg::kRecordColumn));
   if (column == nullptr) {
     records.assign(static_cast<std::size_t>(rows.num_rows()), -1);
     return records;
@@ -262,37 +262,37 @@ Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
 Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::string>& key_columns,
                              const std::vector<std::string>& order_columns) {
   RowFacts facts;
-  WEIRHOUSE_TRY(facts.keys, table::EncodeKeys(rows, key_columns));
+  WEIRHOUSE_TRY(facts.keys, iceberg::EncodeKeys(rows, key_columns));
   facts.orders.resize(facts.keys.size());
   if (!order_columns.empty()) {
-    WEIRHOUSE_TRY(facts.orders, table::EncodeKeys(rows, order_columns));
+    WEIRHOUSE_TRY(facts.orders, iceberg::EncodeKeys(rows, order_columns));
   }
-  WEIRHOUSE_TRY(facts.contents, table::DeclaredDigests(rows));
+  WEIRHOUSE_TRY(facts.contents, iceberg::DeclaredDigests(rows));
   WEIRHOUSE_TRY(facts.records, RecordsOf(rows));
   return facts;
 }
 
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
-                              table::KeyIndex& current, VersionIndex* versions,
-                              const storage::Scratch& scratch) {
-  if (storage::AreMany(rows, scratch)) return PlanMany(checked, rows, &current, versions, scratch);
+                              iceberg::KeyIndex& current, VersionIndex* versions,
+                              const platform::Scratch& scratch) {
+  if (platform::AreMany(rows, scratch)) return PlanMany(checked, rows, &current, versions, scratch);
   return Plan(checked, rows, &current, versions);
 }
 
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
-                              table::KeyIndex& current, VersionIndex* versions,
+                              iceberg::KeyIndex& current, VersionIndex* versions,
                               const SettledKeys& settled) {
   return Plan(checked, rows, &current, versions, settled, /*indexes_history=*/true);
 }
 
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows,
-                            const storage::Scratch& scratch) {
-  if (storage::AreMany(rows, scratch)) return PlanMany(checked, rows, nullptr, nullptr, scratch);
+                            const platform::Scratch& scratch) {
+  if (platform::AreMany(rows, scratch)) return PlanMany(checked, rows, nullptr, nullptr, scratch);
   return Plan(checked, rows, nullptr, nullptr);
 }
 
-std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
-    const UpsertPlan& plan, const table::AppendedRows& appended) {
+std::vector<std::pair<std::string, iceberg::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const iceberg::AppendedRows& appended) {
   return Placed(plan.entries, appended);
 }
 

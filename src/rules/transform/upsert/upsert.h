@@ -25,9 +25,9 @@
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "ground/platform/columnar/row_store.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/columnar/row_store.h"
 #include "rules/transform/check/check.h"
 #include "rules/transform/upsert/version_index.h"
 
@@ -94,16 +94,16 @@ struct UpsertPlan {
   // follow the files that are written (KeyIndex::Refresh, VersionIndex::Refresh).
   bool many = false;
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
-  std::vector<table::RowPosition> deletes;     // rows of the table that they replace, or that left
+  std::vector<iceberg::RowPosition> deletes;   // rows of the table that they replace, or that left
   std::vector<std::string> gone;               // keys that have no current row any more
   // The index entry of each of current_rows, `position` still open: see IndexEntries.
-  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
-  std::vector<table::RowPosition> history_deletes;  // versions that left with their driver's rows
-  std::vector<std::string> history_gone;            // their keys
+  std::vector<iceberg::RowPosition> history_deletes;  // versions that left with their driver's rows
+  std::vector<std::string> history_gone;              // their keys
   // The entry of each of history_rows, for an index of a history that has one version per key: of
   // PlanChange alone.
-  std::vector<std::pair<std::string, table::KeyEntry>> history_entries;
+  std::vector<std::pair<std::string, iceberg::KeyEntry>> history_entries;
   VersionChanges versions;  // for VersionIndex::Apply
   // Keys of rows that repeat what stands and have an older record: only a chain has them, which
   // then settles these keys too (PlanChange).
@@ -131,8 +131,8 @@ Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
 // against 340,000: 2.2 ms. Of rows that are many by `scratch`, a piece at a time is in memory, and
 // all rows of one key; besides, what lost or is replaced.
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
-                              table::KeyIndex& current, VersionIndex* versions,
-                              const storage::Scratch& scratch = {});
+                              iceberg::KeyIndex& current, VersionIndex* versions,
+                              const platform::Scratch& scratch = {});
 
 // A version as the history holds it.
 struct HistoryRow {
@@ -140,28 +140,28 @@ struct HistoryRow {
   std::string order;
   Digest content;
   RecordId record;
-  table::RowPosition position;
+  iceberg::RowPosition position;
 };
 // Keys whose rows are decided anew, because rows of the driver left or may have an older record.
 struct SettledKeys {
-  std::set<std::string> keys;       // from table::EncodeKeys; none has a null
+  std::set<std::string> keys;       // from iceberg::EncodeKeys; none has a null
   std::vector<HistoryRow> history;  // all versions of these keys; empty without history
 };
 // As PlanUpsert, for a table whose driver may lose rows. `rows` = all rows there are of the keys in
 // `settled`, and the new rows of the others. What of a settled key stands and is not among `rows`
 // goes; what is the same stays where it is.
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
-                              table::KeyIndex& current, VersionIndex* versions,
+                              iceberg::KeyIndex& current, VersionIndex* versions,
                               const SettledKeys& settled);
 
 // The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
 // `history_rows` are the whole tables. Memory: keys and digests of all rows, or as PlanUpsert.
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows,
-                            const storage::Scratch& scratch = {});
+                            const platform::Scratch& scratch = {});
 
 // The index entries of the current rows with their places, once the rows are written.
-std::vector<std::pair<std::string, table::KeyEntry>> IndexEntries(
-    const UpsertPlan& plan, const table::AppendedRows& appended);
+std::vector<std::pair<std::string, iceberg::KeyEntry>> IndexEntries(
+    const UpsertPlan& plan, const iceberg::AppendedRows& appended);
 
 // Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables
 // have `_record`.

@@ -14,7 +14,7 @@
 
 namespace weirhouse::transform {
 namespace {
-Status ArrowError(const arrow::Status& status) {
+Status MergeError(const arrow::Status& status) {
   return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
                 fmt::format("could not plan an upsert: {}", status.message()));
 }
@@ -22,15 +22,15 @@ Status ArrowError(const arrow::Status& status) {
 // Threads: one.
 class ManyRows {
  public:
-  ManyRows(const CheckedTransform& checked, const arrow::Table& rows, table::KeyIndex* current,
-           VersionIndex* versions, const storage::Scratch& scratch)
+  ManyRows(const CheckedTransform& checked, const arrow::Table& rows, iceberg::KeyIndex* current,
+           VersionIndex* versions, const platform::Scratch& scratch)
       : checked_(checked),
         definition_(checked.definition),
         rows_(rows),
         current_(current),
         versions_(versions),
         scratch_(scratch),
-        pieces_(storage::PiecesOf(rows, scratch)),
+        pieces_(platform::PiecesOf(rows, scratch)),
         losers_(scratch),
         is_current_(static_cast<std::size_t>(rows.num_rows()), false),
         is_history_(static_cast<std::size_t>(rows.num_rows()), false) {}
@@ -65,7 +65,7 @@ class ManyRows {
   Result<std::unique_ptr<FactRuns>> Sorted() {
     const bool by_arrival = definition_.order_by_arrival;
     WEIRHOUSE_TRY(auto runs, FactRuns::Make(scratch_.folder, by_arrival));
-    for (const storage::RowRange& piece : pieces_) {
+    for (const platform::RowRange& piece : pieces_) {
       const auto rows = rows_.Slice(piece.begin, piece.count);
       WEIRHOUSE_TRY(const RowFacts facts,
                     FactsOfRows(*rows, definition_.key_columns(), definition_.order_columns()));
@@ -75,7 +75,7 @@ class ManyRows {
         row.row += piece.begin;
         plan_.rejected.push_back(std::move(row));
       }
-      storage::LetGoOfStoredRows();
+      platform::LetGoOfStoredRows();
     }
     return runs;
   }
@@ -121,20 +121,20 @@ class ManyRows {
   // The rows that are marked, in their order.
   Result<std::shared_ptr<arrow::Table>> Those(const std::vector<bool>& marked) {
     if (std::find(marked.begin(), marked.end(), false) == marked.end()) return rows_.Slice(0);
-    storage::RowStore store(scratch_);
+    platform::RowStore store(scratch_);
     WEIRHOUSE_TRY_STATUS(store.Add(rows_.Slice(0, 0)));
-    for (const storage::RowRange& piece : pieces_) {
+    for (const platform::RowRange& piece : pieces_) {
       arrow::BooleanBuilder keep;
       arrow::Status built = keep.Reserve(piece.count);
       for (std::int64_t i = 0; built.ok() && i < piece.count; ++i)
         keep.UnsafeAppend(marked[static_cast<std::size_t>(piece.begin + i)]);
       std::shared_ptr<arrow::Array> mask;
       if (built.ok()) built = keep.Finish(&mask);
-      if (!built.ok()) return ArrowError(built);
+      if (!built.ok()) return MergeError(built);
       auto kept = arrow::compute::Filter(rows_.Slice(piece.begin, piece.count), mask);
-      if (!kept.ok()) return ArrowError(kept.status());
+      if (!kept.ok()) return MergeError(kept.status());
       WEIRHOUSE_TRY_STATUS(store.Add(kept->table()));
-      storage::LetGoOfStoredRows();
+      platform::LetGoOfStoredRows();
     }
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> all, store.Finish());
     return arrow::Table::Make(rows_.schema(), all->columns(), all->num_rows());
@@ -143,11 +143,11 @@ class ManyRows {
   const CheckedTransform& checked_;
   const TransformDefinition& definition_;
   const arrow::Table& rows_;
-  table::KeyIndex* const current_;
+  iceberg::KeyIndex* const current_;
   VersionIndex* const versions_;
-  const storage::Scratch& scratch_;
-  const std::vector<storage::RowRange> pieces_;
-  storage::RowStore losers_;
+  const platform::Scratch& scratch_;
+  const std::vector<platform::RowRange> pieces_;
+  platform::RowStore losers_;
   std::vector<bool> is_current_;
   std::vector<bool> is_history_;
   UpsertPlan plan_;
@@ -155,8 +155,8 @@ class ManyRows {
 }  // namespace
 
 Result<UpsertPlan> PlanMany(const CheckedTransform& checked, const arrow::Table& rows,
-                            table::KeyIndex* current, VersionIndex* versions,
-                            const storage::Scratch& scratch) {
+                            iceberg::KeyIndex* current, VersionIndex* versions,
+                            const platform::Scratch& scratch) {
   return ManyRows(checked, rows, current, versions, scratch).Run();
 }
 }  // namespace weirhouse::transform

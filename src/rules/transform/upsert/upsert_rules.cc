@@ -47,7 +47,7 @@ class OrderWalk {
     return end;
   }
 
-  Status Key(std::size_t begin, std::size_t end, const std::optional<table::KeyEntry>& current) {
+  Status Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Standing> winner;
     if (current) winner = {current->order, current->content, current->record, std::nullopt};
     std::vector<Standing> fresh;  // those that newly stand for their order
@@ -74,7 +74,7 @@ class OrderWalk {
   // The best versions of their orders: which of them lost to the winner, and which are to be
   // remembered. An index of losers leaves the winner to the key index.
   void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
-                    const std::optional<table::KeyEntry>& current) {
+                    const std::optional<iceberg::KeyEntry>& current) {
     const std::string& key = facts_.keys[Row(begin)];
     for (const Standing& standing : fresh) {
       const bool wins = standing.row == winner.row;
@@ -100,7 +100,7 @@ class OrderWalk {
 
   // The rows of one key and one order. Returns the version that newly stands for them, if any.
   Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
-                                        const std::optional<table::KeyEntry>& current) {
+                                        const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Version> best = known_.BestOf(group_++);
     const bool is_current = current && current->order == facts_.orders[Row(begin)];
     if (!best && is_current) {
@@ -192,7 +192,7 @@ class ArrivalWalk {
  private:
   std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
 
-  void Key(std::size_t begin, std::size_t end, const std::optional<table::KeyEntry>& current) {
+  void Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Standing> winner;
     if (current) winner = {{}, current->content, current->record, std::nullopt};
     for (std::size_t at = begin; at < end; ++at) {

@@ -15,13 +15,13 @@ namespace weirhouse::transform {
 // What stood before the batch: per key and per version group, in the order of the sorted rows.
 // Shorter lists, as those of a full run, know nothing of the rest.
 struct KnownRows {
-  std::vector<std::optional<table::KeyEntry>> current;
+  std::vector<std::optional<iceberg::KeyEntry>> current;
   std::vector<std::optional<Version>> best;
   VersionIndex* versions = nullptr;   // nullptr: nothing is known but `current`
   bool remembers_losers_only = true;  // false: an index of all versions is kept
 
-  const std::optional<table::KeyEntry>& CurrentOf(std::size_t key) const {
-    static const std::optional<table::KeyEntry> kNone;
+  const std::optional<iceberg::KeyEntry>& CurrentOf(std::size_t key) const {
+    static const std::optional<iceberg::KeyEntry> kNone;
     return key < current.size() ? current[key] : kNone;
   }
   const std::optional<Version>& BestOf(std::size_t group) const {
@@ -33,7 +33,7 @@ struct KnownRows {
 struct Decision {
   std::vector<std::int64_t> current;  // rows that become current
   std::vector<std::int64_t> history;  // rows that are new versions
-  std::vector<table::RowPosition> deletes;
+  std::vector<iceberg::RowPosition> deletes;
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;

@@ -60,7 +60,7 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
 }
 
 Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                         bool by_arrival, table::KeyIndex* current, VersionIndex* versions,
+                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                          const SettledKeys& settled) {
   KnownRows known;
   if (current == nullptr || Planted("skip_dedup")) return known;

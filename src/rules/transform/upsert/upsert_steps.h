@@ -23,10 +23,10 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
 // What is known before the batch. Versions are asked for only where the current row does not say it
 // all: a key without a current row has no versions, and a current row is the best of its order.
 Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                         bool by_arrival, table::KeyIndex* current, VersionIndex* versions,
+                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                          const SettledKeys& settled);
 // PlanUpsert, or PlanFull where `current` is null, of rows that are many: see UpsertPlan::many.
 Result<UpsertPlan> PlanMany(const CheckedTransform& checked, const arrow::Table& rows,
-                            table::KeyIndex* current, VersionIndex* versions,
-                            const storage::Scratch& scratch);
+                            iceberg::KeyIndex* current, VersionIndex* versions,
+                            const platform::Scratch& scratch);
 }  // namespace weirhouse::transform

@@ -17,7 +17,7 @@ constexpr char kSql[] =
     "-- wh: table processed.event; key key; order seq; mode incremental; history keep\n"
     "SELECT key, seq, value FROM records.event";
 
-CheckedTransform Checked() {
+CheckedTransform CheckedTable() {
   SchemaCatalog schemas;
   schemas.Add("records.event", flights::SchemaOf("key:s seq:i value:s", true), "contract event");
   return flights::Check(kSql, "processed/event.sql", schemas).value();
@@ -36,38 +36,38 @@ std::shared_ptr<arrow::Table> RandomRows(const CheckedTransform& checked, Random
 
 class UpsertTable : public ::testing::Test {
  protected:
-  UpsertTable() : checked_(Checked()) {
-    store_ = storage::KvStore::Open(folder_ / "kv", {}).value();
+  UpsertTable() : checked_(CheckedTable()) {
+    store_ = platform::KvStore::Open(folder_ / "kv", {}).value();
     current_index_ = IndexIn(*store_);
     versions_ = VersionsIn(*store_);
     current_ = NewTable("processed.event");
     history_ = NewTable("processed.event_history");
   }
 
-  static std::unique_ptr<table::KeyIndex> IndexIn(storage::KvStore& store) {
-    return std::make_unique<table::KeyIndex>(
+  static std::unique_ptr<iceberg::KeyIndex> IndexIn(platform::KvStore& store) {
+    return std::make_unique<iceberg::KeyIndex>(
         store, "processed.event", std::vector<std::string>{"key"}, std::vector<std::string>{"seq"});
   }
-  static std::unique_ptr<VersionIndex> VersionsIn(storage::KvStore& store) {
+  static std::unique_ptr<VersionIndex> VersionsIn(platform::KvStore& store) {
     return std::make_unique<VersionIndex>(store, "processed.event", std::vector<std::string>{"key"},
                                           std::vector<std::string>{"seq"}, Memory::kHistory);
   }
 
-  table::TablePtr NewTable(const std::string& name) {
-    table::NewTable table;
+  iceberg::TablePtr NewTable(const std::string& name) {
+    iceberg::NewTable table;
     table.name = name;
     table.location = folder_ / name;
-    table.schema = table::Schema::FromArrow(*checked_.output).value();
-    return table::MakeTable(table, random_, clock_).value();
+    table.schema = iceberg::Schema::FromArrow(*checked_.output).value();
+    return iceberg::MakeTable(table, random_, clock_).value();
   }
 
-  table::TablePtr Write(const table::TablePtr& base, const arrow::Table& rows,
-                        std::span<const table::RowPosition> deletes,
-                        table::AppendedRows& appended) {
-    table::StageOptions options;
+  iceberg::TablePtr Write(const iceberg::TablePtr& base, const arrow::Table& rows,
+                          std::span<const iceberg::RowPosition> deletes,
+                          iceberg::AppendedRows& appended) {
+    iceberg::StageOptions options;
     options.run_name = "r" + std::to_string(++run_);
     options.idempotency_key = options.run_name;
-    table::StagedWrite write(storage::LocalDisk(), base, random_, options);
+    iceberg::StagedWrite write(platform::LocalDisk(), base, random_, options);
     if (rows.num_rows() > 0) appended = write.Append(rows).value();
     EXPECT_OK(write.DeleteRows(deletes));
     return write.Finish().value().table;
@@ -75,28 +75,28 @@ class UpsertTable : public ::testing::Test {
 
   void Upsert(const arrow::Table& rows) {
     ASSERT_OK_AND(const auto plan, PlanUpsert(checked_, rows, *current_index_, versions_.get()));
-    table::AppendedRows appended;
+    iceberg::AppendedRows appended;
     current_ = Write(current_, *plan.current_rows, plan.deletes, appended);
-    table::AppendedRows unused;
+    iceberg::AppendedRows unused;
     history_ = Write(history_, *plan.history_rows, {}, unused);
     ASSERT_OK(current_index_->Apply(current_, IndexEntries(plan, appended), {}));
     ASSERT_OK(versions_->Apply(history_, plan.versions));
     states_ += plan.states;
   }
 
-  static std::shared_ptr<arrow::Table> Rows(const table::TablePtr& table) {
-    return table::Scan::Plan(storage::LocalDisk(), table, {}).value().ReadAll().value();
+  static std::shared_ptr<arrow::Table> Rows(const iceberg::TablePtr& table) {
+    return iceberg::Scan::Plan(platform::LocalDisk(), table, {}).value().ReadAll().value();
   }
 
   weirhouse::testing::ScratchFolder folder_;
   SeededRandom random_{7};
   ManualClock clock_{ProcessTime{}};
   CheckedTransform checked_;
-  std::unique_ptr<storage::KvStore> store_;
-  std::unique_ptr<table::KeyIndex> current_index_;
+  std::unique_ptr<platform::KvStore> store_;
+  std::unique_ptr<iceberg::KeyIndex> current_index_;
   std::unique_ptr<VersionIndex> versions_;
-  table::TablePtr current_;
-  table::TablePtr history_;
+  iceberg::TablePtr current_;
+  iceberg::TablePtr history_;
   StateCounts states_;
   int run_ = 0;
 };
@@ -111,11 +111,11 @@ TEST_F(UpsertTable, HoldsAfterManyBatchesWhatAFullRunGives) {
   }
   const auto all = arrow::ConcatenateTables(batches).ValueOrDie();
   ASSERT_OK_AND(const auto full, PlanFull(checked_, *all));
-  ASSERT_OK_AND(const Digest current, table::ContentDigest(*Rows(current_)));
-  ASSERT_OK_AND(const Digest wanted, table::ContentDigest(*full.current_rows));
+  ASSERT_OK_AND(const Digest current, iceberg::ContentDigest(*Rows(current_)));
+  ASSERT_OK_AND(const Digest wanted, iceberg::ContentDigest(*full.current_rows));
   EXPECT_EQ(current, wanted);
-  ASSERT_OK_AND(const Digest history, table::ContentDigest(*Rows(history_)));
-  ASSERT_OK_AND(const Digest all_versions, table::ContentDigest(*full.history_rows));
+  ASSERT_OK_AND(const Digest history, iceberg::ContentDigest(*Rows(history_)));
+  ASSERT_OK_AND(const Digest all_versions, iceberg::ContentDigest(*full.history_rows));
   EXPECT_EQ(history, all_versions);
   EXPECT_EQ(states_, full.states);
 }
@@ -124,11 +124,11 @@ TEST_F(UpsertTable, IndexesRebuiltFromTheTablesDecideTheSame) {
   for (int batch = 0; batch < 6; ++batch) {
     Upsert(*RandomRows(checked_, random_, 20, 1 + 20 * batch));
   }
-  const auto rebuilt = storage::KvStore::Open(folder_ / "kv2", {}).value();
+  const auto rebuilt = platform::KvStore::Open(folder_ / "kv2", {}).value();
   const auto index = IndexIn(*rebuilt);
   const auto versions = VersionsIn(*rebuilt);
-  ASSERT_OK(index->Refresh(storage::LocalDisk(), current_));
-  ASSERT_OK(versions->Refresh(storage::LocalDisk(), history_));
+  ASSERT_OK(index->Refresh(platform::LocalDisk(), current_));
+  ASSERT_OK(versions->Refresh(platform::LocalDisk(), history_));
   const auto next = RandomRows(checked_, random_, 60, 1000);
   ASSERT_OK_AND(const auto kept, PlanUpsert(checked_, *next, *current_index_, versions_.get()));
   ASSERT_OK_AND(const auto fresh, PlanUpsert(checked_, *next, *index, versions.get()));
@@ -145,8 +145,8 @@ TEST_F(UpsertTable, AnIndexOfVersionsLeftBehindIsRebuilt) {
   const auto before = history_;
   Upsert(*RandomRows(checked_, random_, 20, 100));
   // As after a crash between the commit and the index: back to an older state of the table.
-  ASSERT_OK(versions_->Refresh(storage::LocalDisk(), before));
-  ASSERT_OK(versions_->Refresh(storage::LocalDisk(), history_));
+  ASSERT_OK(versions_->Refresh(platform::LocalDisk(), before));
+  ASSERT_OK(versions_->Refresh(platform::LocalDisk(), history_));
   const auto rows = Rows(history_);
   ASSERT_OK_AND(const auto plan, PlanUpsert(checked_, *rows, *current_index_, versions_.get()));
   EXPECT_EQ(plan.states.duplicate, rows->num_rows());

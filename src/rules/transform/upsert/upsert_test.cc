@@ -29,7 +29,7 @@ struct Event {
   std::int64_t value = 0;
 };
 
-CheckedTransform Checked(const std::string& header) {
+CheckedTransform CheckedOf(const std::string& header) {
   SchemaCatalog schemas;
   schemas.Add("records.event", flights::SchemaOf("key:s seq:i value:i", true), "contract event");
   return flights::Check("-- wh: table processed.event; key key; mode incremental; " + header +
@@ -39,7 +39,8 @@ CheckedTransform Checked(const std::string& header) {
 }
 
 // Rows as RunTransform returns them; `_record` counts from `first_record`.
-std::shared_ptr<arrow::Table> RowsOf(const std::vector<Event>& events, std::int64_t first_record) {
+std::shared_ptr<arrow::Table> RowsOfVersions(const std::vector<Event>& events,
+                                             std::int64_t first_record) {
   arrow::StringBuilder keys;
   arrow::Int64Builder ats, values, records;
   arrow::TimestampBuilder ingested(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
@@ -51,7 +52,7 @@ std::shared_ptr<arrow::Table> RowsOf(const std::vector<Event>& events, std::int6
     WEIRHOUSE_CHECK(records.Append(first_record++).ok());
     WEIRHOUSE_CHECK(ingested.Append(first_record * 1000).ok());
   }
-  static const auto schema = Checked("order seq").output;
+  static const auto schema = CheckedOf("order seq").output;
   return arrow::Table::Make(
       schema, {keys.Finish().ValueOrDie(), ats.Finish().ValueOrDie(), values.Finish().ValueOrDie(),
                records.Finish().ValueOrDie(), ingested.Finish().ValueOrDie()});
@@ -69,7 +70,7 @@ std::vector<Event> EventsOf(const arrow::Table& rows) {
   return events;
 }
 
-std::string Show(const std::vector<Event>& events) {
+std::string ShowVersions(const std::vector<Event>& events) {
   std::vector<std::string> lines;
   for (const Event& event : events) {
     lines.push_back(event.key + "@" + std::to_string(event.at) + "=" + std::to_string(event.value));
@@ -80,7 +81,7 @@ std::string Show(const std::vector<Event>& events) {
   return text;
 }
 
-std::string Show(const StateCounts& states) {
+std::string ShowVersions(const StateCounts& states) {
   return fmt::format("processed {} duplicate {} conflict {} superseded {} quarantined {}",
                      states.processed, states.duplicate, states.conflict, states.superseded,
                      states.quarantined);
@@ -91,10 +92,10 @@ class Upserted {
  public:
   explicit Upserted(CheckedTransform checked, bool with_versions = true)
       : checked_(std::move(checked)), with_versions_(with_versions) {
-    store_ = storage::KvStore::Open(folder_ / "kv", {}).value();
+    store_ = platform::KvStore::Open(folder_ / "kv", {}).value();
     const auto order = checked_.definition.order_columns();
-    current_ = std::make_unique<table::KeyIndex>(*store_, "processed.event",
-                                                 std::vector<std::string>{"key"}, order);
+    current_ = std::make_unique<iceberg::KeyIndex>(*store_, "processed.event",
+                                                   std::vector<std::string>{"key"}, order);
     const bool keeps = checked_.definition.history == History::kKeep;
     versions_ =
         std::make_unique<VersionIndex>(*store_, "processed.event", std::vector<std::string>{"key"},
@@ -107,10 +108,10 @@ class Upserted {
     ASSERT_OK(planned);
     plan = std::move(planned).value();
     states += plan.states;
-    for (const table::RowPosition& position : plan.deletes) {
+    for (const iceberg::RowPosition& position : plan.deletes) {
       ASSERT_EQ(rows_.erase(position.position), 1u) << "deletes a row that is not there";
     }
-    table::AppendedRows appended;
+    iceberg::AppendedRows appended;
     appended.files.push_back({});
     appended.files[0].path = "data/file.parquet";
     for (const Event& event : EventsOf(*plan.current_rows)) {
@@ -121,7 +122,7 @@ class Upserted {
     if (plan.history_rows != nullptr) {
       for (const Event& event : EventsOf(*plan.history_rows)) history_.push_back(event);
     }
-    auto staged = std::make_shared<table::TableMetadata>();
+    auto staged = std::make_shared<iceberg::TableMetadata>();
     staged->snapshots.push_back({});
     staged->snapshots.back().id = SnapshotId(++snapshot_);
     staged->refs["main"].snapshot = SnapshotId(snapshot_);
@@ -133,9 +134,9 @@ class Upserted {
   std::string current() const {
     std::vector<Event> events;
     for (const auto& [position, event] : rows_) events.push_back(event);
-    return Show(events);
+    return ShowVersions(events);
   }
-  std::string history() const { return Show(history_); }
+  std::string history() const { return ShowVersions(history_); }
   // What the sidecars say became of each record, in the end.
   const std::map<std::int64_t, RecordState>& record_states() const { return record_states_; }
 
@@ -164,8 +165,8 @@ class Upserted {
   weirhouse::testing::ScratchFolder folder_;
   CheckedTransform checked_;
   bool with_versions_;
-  std::unique_ptr<storage::KvStore> store_;
-  std::unique_ptr<table::KeyIndex> current_;
+  std::unique_ptr<platform::KvStore> store_;
+  std::unique_ptr<iceberg::KeyIndex> current_;
   std::unique_ptr<VersionIndex> versions_;
   std::map<std::int64_t, Event> rows_;
   std::vector<Event> history_;
@@ -180,7 +181,7 @@ MATCHER_P4(Lost, record, state, winner, moved, "") {
          arg.moved == moved;
 }
 
-StateCounts CountsOf(const std::map<std::int64_t, RecordState>& states) {
+StateCounts CountsOfPlan(const std::map<std::int64_t, RecordState>& states) {
   StateCounts counts;
   for (const auto& [record, state] : states) {
     counts.processed += state == RecordState::kProcessed;
@@ -193,21 +194,21 @@ StateCounts CountsOf(const std::map<std::int64_t, RecordState>& states) {
 }
 
 TEST(Upsert, LaterOrderReplacesWhatStood) {
-  Upserted table(Checked("order seq; history keep"));
-  table.Add(*RowsOf({{"a", 1, 10}, {"b", 1, 10}}, 100));
-  table.Add(*RowsOf({{"a", 2, 20}}, 200));
+  Upserted table(CheckedOf("order seq; history keep"));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"b", 1, 10}}, 100));
+  table.Add(*RowsOfVersions({{"a", 2, 20}}, 200));
   EXPECT_EQ(table.current(), "a@2=20 b@1=10 ");
   EXPECT_EQ(table.history(), "a@1=10 a@2=20 b@1=10 ");
-  EXPECT_EQ(Show(table.plan.states),
+  EXPECT_EQ(ShowVersions(table.plan.states),
             "processed 0 duplicate 0 conflict 0 superseded 1 quarantined 0");
   EXPECT_THAT(table.plan.losers, ElementsAre(Lost(100, RecordState::kSuperseded, 200, true)));
   EXPECT_EQ(table.plan.deletes.size(), 1u);
 }
 
 TEST(Upsert, AnEarlierOrderThatComesLateJoinsTheHistoryOnly) {
-  Upserted table(Checked("order seq; history keep"));
-  table.Add(*RowsOf({{"a", 2, 20}}, 100));
-  table.Add(*RowsOf({{"a", 1, 10}}, 200));
+  Upserted table(CheckedOf("order seq; history keep"));
+  table.Add(*RowsOfVersions({{"a", 2, 20}}, 100));
+  table.Add(*RowsOfVersions({{"a", 1, 10}}, 200));
   EXPECT_EQ(table.current(), "a@2=20 ");
   EXPECT_EQ(table.history(), "a@1=10 a@2=20 ");
   EXPECT_EQ(table.plan.current_rows->num_rows(), 0);
@@ -217,32 +218,34 @@ TEST(Upsert, AnEarlierOrderThatComesLateJoinsTheHistoryOnly) {
 TEST(Upsert, TheGreaterDigestWinsAmongEqualOrdersWhicheverCameFirst) {
   std::string winner;
   for (const bool first : {true, false}) {
-    Upserted table(Checked("order seq; history keep"));
-    table.Add(*RowsOf({{"a", 1, first ? 10 : 20}}, 100));
-    table.Add(*RowsOf({{"a", 1, first ? 20 : 10}}, 200));
+    Upserted table(CheckedOf("order seq; history keep"));
+    table.Add(*RowsOfVersions({{"a", 1, first ? 10 : 20}}, 100));
+    table.Add(*RowsOfVersions({{"a", 1, first ? 20 : 10}}, 200));
     EXPECT_EQ(table.history(), "a@1=10 a@1=20 ");
-    EXPECT_EQ(Show(table.states), "processed 1 duplicate 0 conflict 1 superseded 0 quarantined 0");
+    EXPECT_EQ(ShowVersions(table.states),
+              "processed 1 duplicate 0 conflict 1 superseded 0 quarantined 0");
     if (winner.empty()) winner = table.current();
     EXPECT_EQ(table.current(), winner);
   }
 }
 
 TEST(Upsert, ADuplicateChangesNothing) {
-  Upserted table(Checked("order seq; history keep"));
-  table.Add(*RowsOf({{"a", 1, 10}, {"a", 1, 10}}, 100));
-  table.Add(*RowsOf({{"a", 1, 10}}, 200));
+  Upserted table(CheckedOf("order seq; history keep"));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"a", 1, 10}}, 100));
+  table.Add(*RowsOfVersions({{"a", 1, 10}}, 200));
   EXPECT_EQ(table.plan.current_rows->num_rows(), 0);
   EXPECT_EQ(table.plan.history_rows->num_rows(), 0);
   EXPECT_THAT(table.plan.deletes, IsEmpty());
-  EXPECT_EQ(Show(table.states), "processed 1 duplicate 2 conflict 0 superseded 0 quarantined 0");
+  EXPECT_EQ(ShowVersions(table.states),
+            "processed 1 duplicate 2 conflict 0 superseded 0 quarantined 0");
   EXPECT_THAT(table.plan.losers, ElementsAre(Lost(200, RecordState::kDuplicate, 100, false)));
 }
 
 TEST(Upsert, ARepeatOfAnyEarlierVersionIsADuplicate) {
-  Upserted table(Checked("order seq; history keep"));
-  table.Add(*RowsOf({{"a", 1, 10}, {"a", 1, 20}, {"a", 2, 5}}, 100));
-  table.Add(*RowsOf({{"a", 1, 10}, {"a", 1, 20}}, 200));
-  EXPECT_EQ(Show(table.plan.states),
+  Upserted table(CheckedOf("order seq; history keep"));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"a", 1, 20}, {"a", 2, 5}}, 100));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"a", 1, 20}}, 200));
+  EXPECT_EQ(ShowVersions(table.plan.states),
             "processed 0 duplicate 2 conflict 0 superseded 0 quarantined 0");
   EXPECT_EQ(table.plan.history_rows->num_rows(), 0);
   EXPECT_EQ(table.plan.losers[0].winner, RecordId(100));
@@ -250,9 +253,10 @@ TEST(Upsert, ARepeatOfAnyEarlierVersionIsADuplicate) {
 }
 
 TEST(Upsert, ANullKeyIsRejectedWithItsRecord) {
-  Upserted table(Checked("order seq"));
-  table.Add(*RowsOf({{"a", 1, 10}, {"", 1, 10}}, 100));
-  EXPECT_EQ(Show(table.states), "processed 1 duplicate 0 conflict 0 superseded 0 quarantined 1");
+  Upserted table(CheckedOf("order seq"));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"", 1, 10}}, 100));
+  EXPECT_EQ(ShowVersions(table.states),
+            "processed 1 duplicate 0 conflict 0 superseded 0 quarantined 1");
   ASSERT_EQ(table.plan.rejected.size(), 1u);
   EXPECT_EQ(table.plan.rejected[0].record, RecordId(101));
   EXPECT_EQ(table.plan.rejected[0].error_code, "WH2112");
@@ -261,23 +265,24 @@ TEST(Upsert, ANullKeyIsRejectedWithItsRecord) {
 }
 
 TEST(Upsert, AnEmptyBatchPlansNothing) {
-  Upserted table(Checked("order seq; history keep"));
-  table.Add(*RowsOf({}, 100));
+  Upserted table(CheckedOf("order seq; history keep"));
+  table.Add(*RowsOfVersions({}, 100));
   EXPECT_EQ(table.plan.current_rows->num_rows(), 0);
   EXPECT_EQ(table.states, StateCounts());
 }
 
 TEST(Upsert, ByArrivalTheLaterRecordWinsEvenWithAnEarlierContent) {
-  Upserted table(Checked("order arrival; history keep"));
-  table.Add(*RowsOf({{"a", 1, 10}, {"a", 0, 20}}, 100));
+  Upserted table(CheckedOf("order arrival; history keep"));
+  table.Add(*RowsOfVersions({{"a", 1, 10}, {"a", 0, 20}}, 100));
   EXPECT_EQ(table.current(), "a@0=20 ");
-  table.Add(*RowsOf({{"a", 1, 10}}, 200));
+  table.Add(*RowsOfVersions({{"a", 1, 10}}, 200));
   EXPECT_EQ(table.current(), "a@1=10 ");
   EXPECT_EQ(table.history(), "a@0=20 a@1=10 ");
-  EXPECT_EQ(Show(table.states), "processed 1 duplicate 0 conflict 0 superseded 2 quarantined 0");
+  EXPECT_EQ(ShowVersions(table.states),
+            "processed 1 duplicate 0 conflict 0 superseded 2 quarantined 0");
 }
 
-std::vector<Event> RandomEvents(Random& random, std::size_t count) {
+std::vector<Event> RandomVersions(Random& random, std::size_t count) {
   std::vector<Event> events;
   for (std::size_t i = 0; i < count; ++i) {
     events.push_back({std::string(1, static_cast<char>('a' + random.Below(6))),
@@ -308,7 +313,7 @@ std::unique_ptr<Upserted> Replay(const CheckedTransform& checked, const std::vec
   auto table = std::make_unique<Upserted>(checked, with_versions);
   std::int64_t record = 1;
   for (const auto& batch : RandomBatches(events, random)) {
-    table->Add(*RowsOf(batch, record));
+    table->Add(*RowsOfVersions(batch, record));
     record += static_cast<std::int64_t>(batch.size());
   }
   return table;
@@ -316,34 +321,34 @@ std::unique_ptr<Upserted> Replay(const CheckedTransform& checked, const std::vec
 
 TEST(Upsert, AnyOrderAndAnyBatchesGiveWhatAFullRunGives) {
   for (const std::string header : {"order seq; history keep", "history keep", "order seq, value"}) {
-    const CheckedTransform checked = Checked(header);
+    const CheckedTransform checked = CheckedOf(header);
     for (std::uint64_t seed = 1; seed <= 8; ++seed) {
       SCOPED_TRACE(header + " seed " + std::to_string(seed));
       SeededRandom random(seed);
-      std::vector<Event> events = RandomEvents(random, 1 + random.Below(60));
-      ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
+      std::vector<Event> events = RandomVersions(random, 1 + random.Below(60));
+      ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOfVersions(events, 1)));
       for (int permutation = 0; permutation < 3; ++permutation) {
         Shuffle(events, random);
         const auto table = Replay(checked, events, random, true);
-        ASSERT_EQ(table->current(), Show(EventsOf(*full.current_rows)));
+        ASSERT_EQ(table->current(), ShowVersions(EventsOf(*full.current_rows)));
         if (full.history_rows != nullptr) {
-          ASSERT_EQ(table->history(), Show(EventsOf(*full.history_rows)));
+          ASSERT_EQ(table->history(), ShowVersions(EventsOf(*full.history_rows)));
         }
-        ASSERT_EQ(Show(table->states), Show(full.states));
+        ASSERT_EQ(ShowVersions(table->states), ShowVersions(full.states));
         ASSERT_EQ(table->states.total(), static_cast<std::int64_t>(events.size()));
-        ASSERT_EQ(Show(CountsOf(table->record_states())), Show(table->states));
+        ASSERT_EQ(ShowVersions(CountsOfPlan(table->record_states())), ShowVersions(table->states));
       }
     }
   }
 }
 
 TEST(Upsert, SidecarsOfIncrementsNameTheSameStatesAsAFullRun) {
-  const CheckedTransform checked = Checked("order seq; history keep");
+  const CheckedTransform checked = CheckedOf("order seq; history keep");
   for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     SeededRandom random(seed);
-    const std::vector<Event> events = RandomEvents(random, 40);
+    const std::vector<Event> events = RandomVersions(random, 40);
     const auto table = Replay(checked, events, random, true);
-    ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
+    ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOfVersions(events, 1)));
     std::map<std::int64_t, RecordState> states;
     for (std::size_t i = 1; i <= events.size(); ++i) {
       states[static_cast<std::int64_t>(i)] = RecordState::kProcessed;
@@ -354,29 +359,29 @@ TEST(Upsert, SidecarsOfIncrementsNameTheSameStatesAsAFullRun) {
 }
 
 TEST(Upsert, ByArrivalAnyBatchesGiveWhatAFullRunGives) {
-  const CheckedTransform checked = Checked("order arrival; history keep");
+  const CheckedTransform checked = CheckedOf("order arrival; history keep");
   for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     SeededRandom random(seed);
-    const std::vector<Event> events = RandomEvents(random, 40);
+    const std::vector<Event> events = RandomVersions(random, 40);
     const auto table = Replay(checked, events, random, true);
-    ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
-    ASSERT_EQ(table->current(), Show(EventsOf(*full.current_rows))) << "seed " << seed;
-    ASSERT_EQ(table->history(), Show(EventsOf(*full.history_rows))) << "seed " << seed;
-    ASSERT_EQ(Show(table->states), Show(full.states)) << "seed " << seed;
+    ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOfVersions(events, 1)));
+    ASSERT_EQ(table->current(), ShowVersions(EventsOf(*full.current_rows))) << "seed " << seed;
+    ASSERT_EQ(table->history(), ShowVersions(EventsOf(*full.history_rows))) << "seed " << seed;
+    ASSERT_EQ(ShowVersions(table->states), ShowVersions(full.states)) << "seed " << seed;
   }
 }
 
 TEST(Upsert, ATableWithoutHistoryKnowsRepeatsOfWhatLost) {
   for (const std::string header : {"order seq", ""}) {
-    const CheckedTransform checked = Checked(header);
+    const CheckedTransform checked = CheckedOf(header);
     for (std::uint64_t seed = 1; seed <= 15; ++seed) {
       SeededRandom random(seed);
-      std::vector<Event> events = RandomEvents(random, 40);
-      ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOf(events, 1)));
+      std::vector<Event> events = RandomVersions(random, 40);
+      ASSERT_OK_AND(const auto full, PlanFull(checked, *RowsOfVersions(events, 1)));
       Shuffle(events, random);
       const auto table = Replay(checked, events, random, true);
-      ASSERT_EQ(table->current(), Show(EventsOf(*full.current_rows)));
-      ASSERT_EQ(Show(table->states), Show(full.states));
+      ASSERT_EQ(table->current(), ShowVersions(EventsOf(*full.current_rows)));
+      ASSERT_EQ(ShowVersions(table->states), ShowVersions(full.states));
     }
   }
 }
@@ -386,16 +391,16 @@ TEST(UpsertDeathTest, ThePlantedBugForgetsWhatStood) {
   EXPECT_EXIT(
       {
         setenv("WEIRHOUSE_PLANT", "skip_dedup", 1);
-        Upserted table(Checked("order seq"));
-        table.Add(*RowsOf({{"a", 1, 10}}, 100));
-        table.Add(*RowsOf({{"a", 1, 10}}, 200));
+        Upserted table(CheckedOf("order seq"));
+        table.Add(*RowsOfVersions({{"a", 1, 10}}, 100));
+        table.Add(*RowsOfVersions({{"a", 1, 10}}, 200));
         std::_Exit(table.current() == "a@1=10 a@1=10 " ? 7 : 0);
       },
       ::testing::ExitedWithCode(7), "");
 }
 
 TEST(Filtered, AreTheDriverRecordsWithoutARow) {
-  const auto driver = RowsOf({{"a", 1, 1}, {"b", 1, 1}, {"c", 1, 1}}, 10);
+  const auto driver = RowsOfVersions({{"a", 1, 1}, {"b", 1, 1}, {"c", 1, 1}}, 10);
   ASSERT_OK_AND(const auto records, FilteredRecords(*driver, *driver->Slice(1, 1)));
   EXPECT_THAT(records, ElementsAre(RecordId(10), RecordId(12)));
   EXPECT_FALSE(FilteredRecords(*driver->Slice(1, 1), *driver).ok());

@@ -13,10 +13,10 @@
 namespace weirhouse::transform {
 namespace {
 
-constexpr std::size_t kDigestBytes = 32;
+constexpr std::size_t kVersionDigestBytes = 32;
 constexpr std::size_t kBatchChangesMax = 20'000;  // about 2 MB
 
-Status Unreadable(std::string_view what) {
+Status UnreadableVersion(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
       .WithError("WH7027")
@@ -39,7 +39,7 @@ Digest VersionGroup(std::string_view key, std::string_view order) {
   return hash.Finish();
 }
 
-VersionIndex::VersionIndex(storage::KvStore& store, std::string_view table_name,
+VersionIndex::VersionIndex(platform::KvStore& store, std::string_view table_name,
                            std::vector<std::string> key_columns,
                            std::vector<std::string> order_columns, Memory memory)
     : store_(store),
@@ -57,9 +57,9 @@ std::string VersionIndex::OtherKey(const Version& version) const {
   return prefix_ + 'o' + std::string(version.group.view()) + std::string(version.content.view());
 }
 
-Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& source) {
+Status VersionIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& source) {
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
-  const table::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
+  const iceberg::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
   const std::string marker = Marker(wanted, key_columns_, order_columns_);
   if (at == marker) return Status::Ok();
@@ -72,7 +72,7 @@ Status VersionIndex::Refresh(storage::Disk& disk, const table::TablePtr& source)
   return Write({}, wanted);
 }
 
-Status VersionIndex::Rebuild(storage::Disk& disk, const table::TablePtr& source) {
+Status VersionIndex::Rebuild(platform::Disk& disk, const iceberg::TablePtr& source) {
   auto batch = store_.NewBatch();
   std::string end = prefix_;
   end.back() = '\x01';  // right behind every key of this table
@@ -86,11 +86,11 @@ Status VersionIndex::Rebuild(storage::Disk& disk, const table::TablePtr& source)
 }
 
 // Reading a row again changes nothing, in whatever order: of a group the greatest content is best.
-Status VersionIndex::Read(storage::Disk& disk, const table::TablePtr& source,
+Status VersionIndex::Read(platform::Disk& disk, const iceberg::TablePtr& source,
                           std::optional<std::int64_t> after_sequence_number) {
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.after_sequence_number = after_sequence_number;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(disk, source, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(disk, source, options));
   for (const auto& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(const VersionChanges changes, VersionsOf(*rows));
@@ -154,9 +154,9 @@ Result<std::vector<std::optional<Version>>> VersionIndex::FindBest(
   std::vector<std::optional<Version>> found(groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (!values[i]) continue;
-    if (values[i]->size() != kDigestBytes + kIdBytes) return Unreadable("best");
-    Version version{groups[i], {}, RecordId(IdOfBytes(values[i]->substr(kDigestBytes)))};
-    std::memcpy(version.content.bytes.data(), values[i]->data(), kDigestBytes);
+    if (values[i]->size() != kVersionDigestBytes + kIdBytes) return UnreadableVersion("best");
+    Version version{groups[i], {}, RecordId(IdOfBytes(values[i]->substr(kVersionDigestBytes)))};
+    std::memcpy(version.content.bytes.data(), values[i]->data(), kVersionDigestBytes);
     found[i] = std::move(version);
   }
   return found;
@@ -171,15 +171,15 @@ Result<std::vector<std::optional<RecordId>>> VersionIndex::FindOthers(
   std::vector<std::optional<RecordId>> found(versions.size());
   for (std::size_t i = 0; i < versions.size(); ++i) {
     if (!values[i]) continue;
-    if (values[i]->size() != kIdBytes) return Unreadable("other");
+    if (values[i]->size() != kIdBytes) return UnreadableVersion("other");
     found[i] = RecordId(IdOfBytes(*values[i]));
   }
   return found;
 }
 
-Status VersionIndex::Apply(const table::TablePtr& staged, const VersionChanges& changes) {
+Status VersionIndex::Apply(const iceberg::TablePtr& staged, const VersionChanges& changes) {
   if (staged == nullptr) return Write(changes, std::nullopt);
-  const table::Snapshot* snapshot = staged->current_snapshot();
+  const iceberg::Snapshot* snapshot = staged->current_snapshot();
   return Write(changes, snapshot == nullptr ? SnapshotId(0) : snapshot->id);
 }
 

@@ -3,7 +3,7 @@
 //
 // A version is (key, declared order, content digest). Of the versions with one key and one order,
 // the one with the greatest digest is the best; the others lost against it (conflict). Like
-// table::KeyIndex a cache: it names the snapshot it stands at, catches up where rows were only
+// iceberg::KeyIndex a cache: it names the snapshot it stands at, catches up where rows were only
 // added since, and is rebuilt otherwise.
 //
 // A table with history remembers all versions, from the history. One without remembers those that
@@ -27,9 +27,9 @@
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
 #include "ground/base/status.h"
+#include "ground/iceberg/table.h"
 #include "ground/platform/io/disk.h"
 #include "ground/platform/kv/kv.h"
-#include "ground/iceberg/table.h"
 
 namespace arrow {
 class Table;
@@ -43,7 +43,7 @@ struct Version {
   Digest content;
   RecordId record;
 };
-// A key and an order (both from table::EncodeKeys) as one.
+// A key and an order (both from iceberg::EncodeKeys) as one.
 Digest VersionGroup(std::string_view key, std::string_view order);
 
 struct VersionChanges {
@@ -61,7 +61,7 @@ enum class Memory : std::uint8_t {
 class VersionIndex {
  public:
   // `order_columns` empty: none declared, or `order arrival`.
-  VersionIndex(storage::KvStore& store, std::string_view table_name,
+  VersionIndex(platform::KvStore& store, std::string_view table_name,
                std::vector<std::string> key_columns, std::vector<std::string> order_columns,
                Memory memory);
 
@@ -69,7 +69,7 @@ class VersionIndex {
   // Brings the index to the main snapshot of `source`, which is the `<table>_history` table, or
   // system.losers (null if there is none). Nothing to do if it stands there. Where rows were only
   // added since, those are read; else all are, one file's in memory at a time.
-  Status Refresh(storage::Disk& disk, const table::TablePtr& source);
+  Status Refresh(platform::Disk& disk, const iceberg::TablePtr& source);
 
   // One answer per group, in order; `content` and `record` are the best's.
   Result<std::vector<std::optional<Version>>> FindBest(const std::vector<Digest>& groups);
@@ -78,11 +78,11 @@ class VersionIndex {
 
   // After the commit of `staged`, the new state of what Refresh was given (null: that did not
   // change): stands at its snapshot.
-  Status Apply(const table::TablePtr& staged, const VersionChanges& changes);
+  Status Apply(const iceberg::TablePtr& staged, const VersionChanges& changes);
 
  private:
-  Status Rebuild(storage::Disk& disk, const table::TablePtr& source);
-  Status Read(storage::Disk& disk, const table::TablePtr& source,
+  Status Rebuild(platform::Disk& disk, const iceberg::TablePtr& source);
+  Status Read(platform::Disk& disk, const iceberg::TablePtr& source,
               std::optional<std::int64_t> after_sequence_number);
   Result<VersionChanges> VersionsOf(const arrow::Table& rows);
   Result<VersionChanges> BestAndOthers(std::vector<Version> standing);
@@ -90,7 +90,7 @@ class VersionIndex {
   std::string BestKey(const Digest& group) const;
   std::string OtherKey(const Version& version) const;
 
-  storage::KvStore& store_;
+  platform::KvStore& store_;
   std::string table_name_;
   std::string prefix_;
   std::vector<std::string> key_columns_;

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/records/batch_records.h"
-#include "work/workspace/external_table.h"
 #include "work/pipeline/batch/keyless.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Everything about one batch on its way through. Threads: one.
 class BatchRun {
@@ -111,4 +111,4 @@ class BatchRun {
   std::vector<const gate::GateDefinition*> judged_;
   gate::State worst_ = gate::State::kPassed;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

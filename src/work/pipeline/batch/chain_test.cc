@@ -4,7 +4,7 @@
 #include "work/pipeline/rebuild/full_run.h"
 #include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -289,4 +289,4 @@ TEST_F(ChainTest, TheComparisonIsOfATableThatSqlMakes) {
   EXPECT_TRUE(Compare("processed.t1").same());
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,22 +6,22 @@
 #include <algorithm>
 #include <set>
 
-#include "work/workspace/arrow_rows.h"
-#include "work/pipeline/batch/keyless.h"
-#include "work/workspace/piecewise_sql.h"
-#include "work/pipeline/batch/poison_rows.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
 #include "rules/transform/run/run.h"
+#include "work/pipeline/batch/keyless.h"
+#include "work/pipeline/batch/poison_rows.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/piecewise_sql.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using Keys = std::set<std::string>;
 
 // Adds the keys of `rows`; those with a null, which are in no table, are left out.
 Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns, Keys& keys) {
-  WEIRHOUSE_TRY(std::vector<std::string> encoded, table::EncodeKeys(rows, columns));
+  WEIRHOUSE_TRY(std::vector<std::string> encoded, iceberg::EncodeKeys(rows, columns));
   std::vector<bool> null(encoded.size(), false);
   for (const std::string& name : columns) {
     std::size_t row = 0;
@@ -39,7 +39,7 @@ Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns
 // The rows of `rows` whose key is, or is not, among `keys`.
 Result<RowsPtr> RowsByKey(const RowsPtr& rows, const std::vector<std::string>& columns,
                           const Keys& keys, bool among) {
-  WEIRHOUSE_TRY(const std::vector<std::string> encoded, table::EncodeKeys(*rows, columns));
+  WEIRHOUSE_TRY(const std::vector<std::string> encoded, iceberg::EncodeKeys(*rows, columns));
   arrow::BooleanBuilder keep;
   arrow::Status status = keep.Reserve(rows->num_rows());
   for (const std::string& key : encoded) {
@@ -70,20 +70,21 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
   std::vector<transform::HistoryRow> versions;
   WEIRHOUSE_TRY(const auto history, workspace.FindTable(definition.history_table()));
   if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = definition.key_columns();
-  WEIRHOUSE_TRY(const table::Scan key_scan, table::Scan::Plan(workspace.disk(), *history, options));
+  WEIRHOUSE_TRY(const iceberg::Scan key_scan,
+                iceberg::Scan::Plan(workspace.disk(), *history, options));
   options.columns.clear();
-  for (const table::Field& field : (*history)->schema().fields) {
-    if (!table::IsHidden(field.name) || field.name == table::kRecordColumn)
+  for (const iceberg::Field& field : (*history)->schema().fields) {
+    if (!iceberg::IsHidden(field.name) || field.name == iceberg::kRecordColumn)
       options.columns.push_back(field.name);
   }
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), *history, options));
-  for (const table::Scan::Task& task : key_scan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *history, options));
+  for (const iceberg::Scan::Task& task : key_scan.tasks()) {
     WEIRHOUSE_TRY(const RowsPtr held, key_scan.Read(task));
     WEIRHOUSE_TRY(const std::vector<std::string> held_keys,
-                  table::EncodeKeys(*held, definition.key_columns()));
+                  iceberg::EncodeKeys(*held, definition.key_columns()));
     const bool any = std::any_of(held_keys.begin(), held_keys.end(),
                                  [&](const std::string& key) { return keys.count(key) != 0; });
     if (!any) continue;
@@ -198,7 +199,7 @@ class ChainRun {
   }
 
   void NoteRecords(const arrow::Table& rows) {
-    for (const auto& chunk : rows.GetColumnByName(std::string(table::kRecordColumn))->chunks()) {
+    for (const auto& chunk : rows.GetColumnByName(std::string(iceberg::kRecordColumn))->chunks()) {
       const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
       for (std::int64_t i = 0; i < values.length(); ++i) {
         if (values.IsValid(i)) left_.emplace_back(values.Value(i));
@@ -222,7 +223,7 @@ class ChainRun {
   Result<transform::UpsertPlan> Decide() {
     WEIRHOUSE_TRY(const RowsPtr rows, Candidates());
     Workspace& workspace = state_.workspace;
-    WEIRHOUSE_TRY(table::KeyIndex * index,
+    WEIRHOUSE_TRY(iceberg::KeyIndex * index,
                   workspace.IndexOf(definition_.name(), key_, definition_.order_columns()));
     transform::VersionIndex* versions = nullptr;
     transform::SettledKeys settled{settled_, {}};
@@ -243,7 +244,7 @@ class ChainRun {
   Result<std::vector<transform::HistoryRow>> IndexedVersions() {
     std::vector<transform::HistoryRow> versions;
     WEIRHOUSE_TRY(
-        table::KeyIndex * index,
+        iceberg::KeyIndex * index,
         state_.workspace.IndexOf(definition_.history_table(), key_, definition_.order_columns()));
     const std::vector<std::string> keys(settled_.begin(), settled_.end());
     WEIRHOUSE_TRY(const auto entries, index->Find(keys));
@@ -282,4 +283,4 @@ Result<std::unique_ptr<TableWork>> MakeChainWork(PipelineState& state,
                                                  TableWork& upstream, ProcessTime run_time) {
   return ChainRun(state, transform, upstream, run_time).Run();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -12,7 +12,7 @@
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Whether `transform`, of mode incremental, is driven by a processed table.
 bool IsChained(const transform::CheckedTransform& transform);
@@ -25,4 +25,4 @@ bool IsChained(const transform::CheckedTransform& transform);
 Result<std::unique_ptr<TableWork>> MakeChainWork(PipelineState& state,
                                                  const transform::CheckedTransform& transform,
                                                  TableWork& upstream, ProcessTime run_time);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

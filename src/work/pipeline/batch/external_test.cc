@@ -6,14 +6,14 @@
 #include <random>
 #include <thread>
 
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/halt.h"
-#include "work/serving/online.h"
-#include "work/workspace/run_summary.h"
 #include "testing/projects/trip_fixture.h"
+#include "work/pipeline/batch/halt.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/serving/online.h"
 #include "work/upkeep/upkeep.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
@@ -83,7 +83,7 @@ TEST_F(ExternalTest, ApplyMakesTheTableOfItsContractInOneCommit) {
   ASSERT_NE(item, plan.items.end());
   EXPECT_EQ(item->detail, "external: other engines write it");
   ApplyAll();
-  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(table->current_snapshot(), nullptr);
   ASSERT_EQ(table->schema().fields.size(), 5U);
   EXPECT_EQ(table->schema().fields[0].name, "trip_id");
@@ -108,7 +108,7 @@ TEST_F(ExternalTest, AdditiveChangesOfTheContractEvolveTheTable) {
   Write("contracts/trips.odcs.yaml", contract);
   Reopen();
   ApplyAll();
-  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   ASSERT_NE(table->schema().Find("tip"), nullptr);
   EXPECT_FALSE(table->schema().Find("tip")->required);
   EXPECT_EQ(table->properties.at("weirhouse.contract"), "trips 1.1.0");
@@ -138,14 +138,14 @@ TEST_F(ExternalTest, AChangeOfItsContractAndTheSqlOverItIsOneCommitOrNothing) {
   EXPECT_EQ(Apply(*workspace, "", NoProgress()).status().error_code(), "WH2114");
   ASSERT_OK_AND(const CommitSeq after, workspace->catalog().LastSeq());
   EXPECT_EQ(before, after);
-  ASSERT_OK_AND(const table::TablePtr same, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr same, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(same->schema().Find("tip"), nullptr);
   tips("t.trip_id, coalesce(t.tip, 7) AS tip");
   ApplyAll();
   ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
   EXPECT_TRUE(plan.empty());
   EXPECT_EQ(Rows("processed.tips"), 2);
-  ASSERT_OK_AND(const table::TablePtr table, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_NE(table->schema().Find("tip"), nullptr);
   Delete({"t1"});
   Run();
@@ -277,9 +277,9 @@ TEST_F(ExternalTest, CompactionAndRollbackAreFollowedToo) {
   ApplyAll();
   Insert({{"t1", "a", 10}, {"t2", "a", 12}, {"t3", "b", 30}});
   Run();
-  ASSERT_OK_AND(const table::TablePtr first, workspace->LoadTable("processed.trips"));
+  ASSERT_OK_AND(const iceberg::TablePtr first, workspace->LoadTable("processed.trips"));
   Delete({"t1"});
-  table::CompactionOptions all;
+  iceberg::CompactionOptions all;
   all.all = true;
   ASSERT_OK(CompactTable(*workspace, "processed.trips", all));
   Run();
@@ -444,11 +444,11 @@ TEST_F(ExternalTest, ATransactionOverTwoTablesIsSeenWholeOrNotAtAll) {
       ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
       Publication publication(*workspace, run, "processed", "");
       for (const char* name : {"processed.trips", "processed.refunds"}) {
-        ASSERT_OK_AND(const table::TablePtr base, workspace->LoadTable(name));
-        table::StagedWrite write(workspace->disk(), base, workspace->random(),
-                                 publication.StageAs());
+        ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable(name));
+        iceberg::StagedWrite write(workspace->disk(), base, workspace->random(),
+                                   publication.StageAs());
         ASSERT_OK(write.Append(*TripRows({{fmt::format("t{}", i)}})));
-        ASSERT_OK_AND(const table::StagedTable staged, write.Finish());
+        ASSERT_OK_AND(const iceberg::StagedTable staged, write.Finish());
         publication.Add(staged);
       }
       ASSERT_OK(publication.Commit());
@@ -473,4 +473,4 @@ TEST_F(ExternalTest, ATransactionOverTwoTablesIsSeenWholeOrNotAtAll) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -4,10 +4,10 @@
 #include <set>
 #include <utility>
 
-#include "work/pipeline/batch/pipeline_state.h"
 #include "rules/gate/judge/warm_up.h"
+#include "work/pipeline/batch/pipeline_state.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 EventTime Earlier(EventTime time, std::int64_t by_us) {
   std::int64_t earlier = 0;
@@ -111,4 +111,4 @@ void PipelineState::NotePublished(const std::vector<gate::GateReport>& reports) 
     batches.push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
   }
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/base/failpoint.h"
+#include "rules/gate/history/profile.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/workspace/publication.h"
-#include "rules/gate/history/profile.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -45,15 +45,15 @@ Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
                      const HaltedBatch& batch, bool publish) {
   const std::string ref = StagingRef(run);
   for (const std::string& name : batch.tables) {
-    WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(name));
-    const table::Snapshot* staged = table->FindRef(ref);
+    WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
+    const iceberg::Snapshot* staged = table->FindRef(ref);
     if (staged == nullptr) continue;  // the batch changed nothing there
-    std::vector<table::RefChange> changes;
+    std::vector<iceberg::RefChange> changes;
     if (publish) changes.push_back({"main", staged->id, "branch"});
     changes.push_back({ref, std::nullopt, "branch"});
-    WEIRHOUSE_TRY(const table::StagedTable change,
-                  table::StageRefs(workspace.disk(), table, workspace.random(), changes,
-                                   workspace.clock().Now()));
+    WEIRHOUSE_TRY(const iceberg::StagedTable change,
+                  iceberg::StageRefs(workspace.disk(), table, workspace.random(), changes,
+                                     workspace.clock().Now()));
     publication.Add(change);
   }
   return Status();
@@ -288,4 +288,4 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   WEIRHOUSE_FAILPOINT("gate.discarded");
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

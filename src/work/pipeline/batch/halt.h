@@ -12,11 +12,11 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/record.h"
+#include "rules/gate/definition/definition.h"
 #include "work/pipeline/batch/keyless.h"
 #include "work/workspace/workspace.h"
-#include "rules/gate/definition/definition.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct HaltedBatch {
   std::string batch;
@@ -59,4 +59,4 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
 // `gate` without the checks whose kind the profile skips (they are recorded as skipped by the judge
 // where they are history checks; count checks are dropped here).
 gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Profile& profile);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

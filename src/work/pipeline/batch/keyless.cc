@@ -9,16 +9,16 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "work/workspace/arrow_rows.h"
+#include "ground/iceberg/table.h"
+#include "ground/iceberg/write/stage_many.h"
 #include "work/pipeline/batch/chain_work.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/records/record_place.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/scratch.h"
-#include "ground/iceberg/write/stage_many.h"
-#include "ground/iceberg/table.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
@@ -49,7 +49,7 @@ std::string QuarantineOf(const std::string& source) { return "quarantine." + sou
 template <typename Row>
 void EachRecord(const arrow::Table& rows, const Row& row) {
   const auto reasons = rows.GetColumnByName("reason");
-  const auto records = rows.GetColumnByName(std::string(table::kRecordColumn));
+  const auto records = rows.GetColumnByName(std::string(iceberg::kRecordColumn));
   std::int64_t index = 0;
   int chunk = 0;
   std::int64_t at = 0;  // in that chunk of records
@@ -90,8 +90,8 @@ class ObjectFinder {
 
 // Files of a quarantine in which every reason comes before those that are told of tables, or after
 // them, are not opened.
-table::ScanOptions KeptOutRows() {
-  table::ScanOptions options;
+iceberg::ScanOptions KeptOutRows() {
+  iceberg::ScanOptions options;
   options.columns = {"reason", "_record"};
   options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
   return options;
@@ -102,8 +102,8 @@ Status TakeStanding(Workspace& workspace, const std::set<std::string>& names, Ba
   for (const Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto existing, workspace.FindTable(QuarantineOf(source.name)));
     if (!existing || (*existing)->current_snapshot() == nullptr) continue;
-    WEIRHOUSE_TRY(const table::Scan scan,
-                  table::Scan::Plan(workspace.disk(), *existing, KeptOutRows()));
+    WEIRHOUSE_TRY(const iceberg::Scan scan,
+                  iceberg::Scan::Plan(workspace.disk(), *existing, KeptOutRows()));
     WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     EachRecord(*rows, [&](std::string_view reason, RecordId record, std::int64_t) {
       if (names.count(KeptOutBy(reason)) != 0) --balance.counts[{WithoutPlace(reason), record}];
@@ -138,7 +138,8 @@ class LeftOut {
 
 // Of `rows` with places, those that `left` names, each as often as it does, and the row for the
 // whole of `object` (may be null).
-std::vector<table::RowPosition> PlacesOf(const arrow::Table& rows, const QuarantineChange& change) {
+std::vector<iceberg::RowPosition> PlacesOf(const arrow::Table& rows,
+                                           const QuarantineChange& change) {
   std::map<Keyless, std::int64_t> left;
   for (const auto& [reason, records] : change.left) {
     for (const RecordId record : records) ++left[{reason, record}];
@@ -163,7 +164,7 @@ std::vector<table::RowPosition> PlacesOf(const arrow::Table& rows, const Quarant
   }
   std::sort(chosen.begin(), chosen.end());
   chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-  std::vector<table::RowPosition> places;
+  std::vector<iceberg::RowPosition> places;
   places.reserve(chosen.size());
   for (const std::int64_t row : chosen) {
     places.push_back({cell("_file", row)->ToString(),
@@ -369,28 +370,28 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
                        const QuarantineChanges& changes) {
   for (const auto& [source, change] : changes) {
     const std::string name = QuarantineOf(source);
-    WEIRHOUSE_TRY(const table::TablePtr base,
+    WEIRHOUSE_TRY(const iceberg::TablePtr base,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
-    std::vector<table::RowPosition> places;
+    std::vector<iceberg::RowPosition> places;
     if (!change.left.empty() || change.whole != nullptr) {
-      table::ScanOptions options = KeptOutRows();
+      iceberg::ScanOptions options = KeptOutRows();
       if (change.whole != nullptr) {
         options.ranges.clear();
         options.columns.insert(options.columns.end(), {"object", "object_digest", "ordinal"});
       }
       options.with_file_position = true;
-      WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), base, options));
+      WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), base, options));
       WEIRHOUSE_TRY(const RowsPtr parts, scan.ReadAll());
       WEIRHOUSE_TRY(const RowsPtr rows, Concatenate({parts}));
       places = PlacesOf(*rows, change);
     }
     if (places.empty() && change.joined == nullptr) continue;
-    table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     if (!places.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(places));
     if (change.joined != nullptr)
       WEIRHOUSE_TRY_STATUS(
-          table::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)));
-    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+          iceberg::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)));
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
   }
   return Status();
@@ -494,4 +495,4 @@ Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

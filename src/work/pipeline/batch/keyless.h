@@ -15,12 +15,12 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
+#include "work/pipeline/batch/table_work.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
-#include "work/pipeline/batch/table_work.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Which table or view ("feature.late_v1") a reason of quarantine is told of; empty: none, the
 // record broke its contract.
@@ -86,4 +86,4 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
 Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
                        const std::map<std::string, SourceRecords>& sources,
                        catalog::CommitRequest& request);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,17 +6,17 @@
 
 #include <random>
 
+#include "work/pipeline/batch/halt.h"
 #include "work/pipeline/chain_fixture.h"
 #include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/halt.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr char kAll[] = "SELECT t.id, t.k, t.o, t.v, t.b, t.at FROM ";
+constexpr char kAllRecords[] = "SELECT t.id, t.k, t.o, t.v, t.b, t.at FROM ";
 // A row whose `v` is 5 at most has no key.
 constexpr char kKeyed[] = "SELECT CASE WHEN t.v > 5 THEN t.k END AS k, t.id FROM processed.";
 
@@ -54,7 +54,7 @@ class KeylessTest : public ChainTest {
 };
 
 TEST_F(KeylessTest, ARecordLeavesQuarantineWithTheRowThatHadNoKey) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
   Start();
   Batch(Event(1, "a", 1, 1) + Event(2, "a", 1, 2) + Event(3, "a", 1, 9));
@@ -74,7 +74,7 @@ TEST_F(KeylessTest, ARecordLeavesQuarantineWithTheRowThatHadNoKey) {
 }
 
 TEST_F(KeylessTest, AnEarlierRecordThatStandsAgainIsKeptWithItsBytes) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k; order o", "SELECT t.k, t.o, t.v, t.id FROM processed.t1 t");
   Table("t3", "key k", std::string(kKeyed) + "t2 t");
   Start();
@@ -89,7 +89,7 @@ TEST_F(KeylessTest, AnEarlierRecordThatStandsAgainIsKeptWithItsBytes) {
 }
 
 TEST_F(KeylessTest, ATableThatRunsAsAWholeSaysOfAllItsRecords) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k, id; mode full", std::string(kKeyed) + "t1 t");
   Start();
   Batch(Event(1, "a", 1, 1) + Event(2, "a", 1, 2));
@@ -104,7 +104,7 @@ TEST_F(KeylessTest, ATableThatRunsAsAWholeSaysOfAllItsRecords) {
 constexpr char kCast[] = "SELECT t.id, t.k, CAST(t.v * 1000 AS SMALLINT) AS v FROM processed.";
 
 TEST_F(KeylessTest, ARecordThatSqlFailsOnLeavesQuarantineWithItsRow) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key id", std::string(kCast) + "t1 t");
   Table("t3", "key k", std::string(kCast) + "t1 t");
   Table("t4", "key k; mode full",
@@ -146,7 +146,7 @@ TEST_F(KeylessTest, ARecordThatSqlFailsOnLeavesQuarantineWithItsRow) {
 
 // A halted batch changes nothing of earlier records before it is let through.
 TEST_F(KeylessTest, ARecordThatSqlFailsOnWaitsForTheDecisionAboutItsCorrection) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key id", std::string(kCast) + "t1 t");
   Write("gates/t1.yaml",
         "gate: t1\ntable: processed.t1\nchecks:\n  - range: { column: o, max: 9 }\n");
@@ -161,7 +161,7 @@ TEST_F(KeylessTest, ARecordThatSqlFailsOnWaitsForTheDecisionAboutItsCorrection) 
 }
 
 TEST_F(KeylessTest, ARecordThatAViewLeftOutLeavesQuarantineWithItsRow) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key id; mode full", "SELECT t.id, t.k, t.v, t.at FROM processed.t1 t");
   const auto view = [&](const std::string& name, const std::string& source) {
     return fmt::format(
@@ -196,7 +196,7 @@ TEST_F(KeylessTest, ARecordThatAViewLeftOutLeavesQuarantineWithItsRow) {
 
 // An alert by rate is of records: what two tables and a view say of one is one.
 TEST_F(KeylessTest, TheEventCountsEachRecordOnceOutOfThoseThatArrivedWithIt) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
   Table("t3", "key k", std::string(kKeyed) + "t1 t");
   Write("features/big.yaml",
@@ -220,7 +220,7 @@ TEST_F(KeylessTest, TheEventCountsEachRecordOnceOutOfThoseThatArrivedWithIt) {
 
 // What staged rows would make of earlier records waits for the decision about them.
 TEST_F(KeylessTest, AHaltedBatchTakesNothingBackBeforeItIsLetThrough) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k; order o", "SELECT t.k, t.o, t.v, t.id FROM processed.t1 t");
   Table("t3", "key k", std::string(kKeyed) + "t2 t");
   Write("gates/t1.yaml",
@@ -246,7 +246,7 @@ TEST_F(KeylessTest, AHaltedBatchTakesNothingBackBeforeItIsLetThrough) {
 }
 
 TEST_F(KeylessTest, TheComparisonNamesRowsOfQuarantineThatDiffer) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("t2", "key k, id", std::string(kKeyed) + "t1 t");
   Start();
   Batch(Event(1, "a", 1, 1) + "{\"id\":\"x\"}\n" + Event(2, "a", 1, 2));
@@ -270,7 +270,7 @@ TEST_F(KeylessTest, TheComparisonNamesRowsOfQuarantineThatDiffer) {
 }
 
 TEST_F(KeylessTest, IsWhatARebuildGivesWhateverCameInWhateverBatches) {
-  Table("t1", "key id; order o", std::string(kAll) + "records.ev t");
+  Table("t1", "key id; order o", std::string(kAllRecords) + "records.ev t");
   Table("wider", "key k, id", std::string(kKeyed) + "t1 t");
   Table("other", "key k; order o",
         "SELECT CASE WHEN t.b THEN t.k END AS k, t.o, t.v, t.id FROM processed.t1 t");
@@ -307,4 +307,4 @@ TEST_F(KeylessTest, IsWhatARebuildGivesWhateverCameInWhateverBatches) {
   }
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,20 +6,20 @@
 #include <iterator>
 #include <tuple>
 
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/publication.h"
-#include "work/records/record_query.h"
-#include "work/workspace/scratch.h"
-#include "work/pipeline/batch/table_work.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/upsert/loser_index.h"
+#include "work/pipeline/batch/table_work.h"
+#include "work/records/record_query.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/scratch.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using transform::StoredLoser;
 
-storage::ParquetOptions RowOptions() {
-  storage::ParquetOptions options;
+platform::ParquetOptions LoserOptions() {
+  platform::ParquetOptions options;
   options.delta_columns = {"record", "winner", "run"};
   return options;
 }
@@ -36,7 +36,7 @@ std::vector<StoredLoser> LosersOf(const TableWork& work, RunId run) {
 
 std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
   std::vector<RecordId> records;
-  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  const auto column = rows.GetColumnByName(std::string(iceberg::kRecordColumn));
   if (column == nullptr) return records;
   for (const auto& chunk : column->chunks()) {
     const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
@@ -49,38 +49,38 @@ std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
 }
 
 // A piece of them at a time, with their run.
-Status AppendLosers(Workspace& workspace, table::StagedWrite& write, const arrow::Table& rows,
+Status AppendLosers(Workspace& workspace, iceberg::StagedWrite& write, const arrow::Table& rows,
                     RunId run) {
-  for (const storage::RowRange& piece : storage::PiecesOf(rows, ScratchOf(workspace))) {
+  for (const platform::RowRange& piece : platform::PiecesOf(rows, ScratchOf(workspace))) {
     WEIRHOUSE_TRY(std::vector<StoredLoser> losers,
                   transform::ReadLosers(*rows.Slice(piece.begin, piece.count)));
     for (StoredLoser& loser : losers) loser.run = run;
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> with_run, transform::LoserRows(losers));
-    WEIRHOUSE_TRY_STATUS(write.Append(*with_run, RowOptions()).status());
-    storage::LetGoOfStoredRows();
+    WEIRHOUSE_TRY_STATUS(write.Append(*with_run, LoserOptions()).status());
+    platform::LetGoOfStoredRows();
   }
   return Status();
 }
 
 // `many`: such rows, the run still open.
-Result<table::TablePtr> Stage(Workspace& workspace, Publication& publication,
-                              const std::vector<StoredLoser>& losers, const std::string& ref,
-                              bool replace,
-                              const std::vector<std::shared_ptr<arrow::Table>>& many = {}) {
+Result<iceberg::TablePtr> Stage(Workspace& workspace, Publication& publication,
+                                const std::vector<StoredLoser>& losers, const std::string& ref,
+                                bool replace,
+                                const std::vector<std::shared_ptr<arrow::Table>>& many = {}) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, transform::LoserRows(losers));
   WEIRHOUSE_TRY(
-      const table::TablePtr base,
+      const iceberg::TablePtr base,
       TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
-  table::StageOptions options = publication.StageAs(ref);
-  options.snapshots_kept = table::kLedgerSnapshotsKept;
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
-  WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*rows->schema()));
+  iceberg::StageOptions options = publication.StageAs(ref);
+  options.snapshots_kept = iceberg::kLedgerSnapshotsKept;
+  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+  WEIRHOUSE_TRY(const iceberg::Schema schema, iceberg::Schema::FromArrow(*rows->schema()));
   WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
   if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
-  if (rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*rows, RowOptions()).status());
+  if (rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*rows, LoserOptions()).status());
   for (const auto& some : many)
     WEIRHOUSE_TRY_STATUS(AppendLosers(workspace, write, *some, publication.run().id));
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
   publication.Add(staged);
   return staged.table;
 }
@@ -106,9 +106,9 @@ auto Said(const StoredLoser& loser) {
 }
 }  // namespace
 
-Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
-                                    const std::vector<std::unique_ptr<TableWork>>& work,
-                                    const std::string& ref) {
+Result<iceberg::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
+                                      const std::vector<std::unique_ptr<TableWork>>& work,
+                                      const std::string& ref) {
   const RunId run = publication.run().id;
   std::vector<StoredLoser> losers;
   std::vector<std::shared_ptr<arrow::Table>> many;
@@ -131,7 +131,7 @@ Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publicati
     }
     losers.insert(losers.end(), mine.begin(), mine.end());
   }
-  if (losers.empty() && many.empty()) return table::TablePtr();
+  if (losers.empty() && many.empty()) return iceberg::TablePtr();
   return Stage(workspace, publication, losers, ref, /*replace=*/false, many);
 }
 
@@ -154,4 +154,4 @@ Status ReplaceLosers(Workspace& workspace, Publication& publication,
   if (std::equal(now.begin(), now.end(), before.begin(), before.end(), same)) return Status();
   return Stage(workspace, publication, losers, "main", /*replace=*/true).status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,21 +7,21 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
 #include "rules/transform/upsert/loser_table.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 class Publication;
 class TableWork;
 
 // Adds what `work` says of losers to `publication`, under `ref`. Of a table that ran as a whole
 // only what is news. The new state of system.losers; null if nothing changes.
-Result<table::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
-                                    const std::vector<std::unique_ptr<TableWork>>& work,
-                                    const std::string& ref);
+Result<iceberg::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
+                                      const std::vector<std::unique_ptr<TableWork>>& work,
+                                      const std::string& ref);
 // All of system.losers from `work`, which is every table; unless it says so already.
 Status ReplaceLosers(Workspace& workspace, Publication& publication,
                      const std::vector<std::unique_ptr<TableWork>>& work);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,18 +5,18 @@
 
 #include "ground/base/failpoint.h"
 #include "work/pipeline/batch/pipeline_state.h"
-#include "work/workspace/run_summary.h"
 #include "work/upkeep/upkeep.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr double kDeletedShareMax = 0.10;
 constexpr std::int64_t kRowsFoldedTogether = 512 << 10;  // they are in memory
 
 Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
-  table::CompactionOptions options;
+  iceberg::CompactionOptions options;
   options.deleted_share_min = kDeletedShareMax;
   options.rows_per_file_max = kRowsFoldedTogether;
   WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
@@ -35,4 +35,4 @@ Status MaintainTables(PipelineState& state) {
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

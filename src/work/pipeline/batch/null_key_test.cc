@@ -2,11 +2,11 @@
 // not keep them.
 #include <arrow/api.h>
 
+#include "testing/projects/shop_fixture.h"
 #include "work/pipeline/rebuild/full_run.h"
 #include "work/workspace/run_summary.h"
-#include "testing/projects/shop_fixture.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -36,7 +36,7 @@ class NullKey : public ShopTest {
   }
   Result<RunSummary> Apply() {
     WEIRHOUSE_TRY(const Plan plan, MakePlan(*workspace));
-    return engine::Apply(*workspace, plan.digest, NoProgress());
+    return work::Apply(*workspace, plan.digest, NoProgress());
   }
 };
 
@@ -135,4 +135,4 @@ TEST_F(NullKey, OfAnAggregateOverOneRecordRefusesNoBatch) {
   EXPECT_TRUE(summary.quarantined.empty());
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

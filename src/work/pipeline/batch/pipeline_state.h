@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "ground/platform/sql/sql.h"
+#include "rules/gate/judge/judge.h"
 #include "work/records/batch_records.h"
-#include "work/workspace/external_table.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
-#include "work/workspace/table_view.h"
-#include "rules/gate/judge/judge.h"
-#include "ground/platform/sql/sql.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/table_view.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::string_view kProcessedConsumer =
     "processed";  // position: sequence of the raw commit consumed
@@ -33,7 +33,7 @@ struct GateHistory {
 struct PipelineState {
   Workspace& workspace;
   Progress& progress;
-  std::unique_ptr<storage::SqlSession> session;  // seeds registered as ref.NAME
+  std::unique_ptr<platform::SqlSession> session;  // seeds registered as ref.NAME
   RecordReader records;
   TableView tables;
   std::map<std::string, GateHistory> history;  // by gated table; gate_history.cc
@@ -84,4 +84,4 @@ Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& works
                                                                 std::string_view layer);
 // A run that waits for override or discard, if there is one.
 Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

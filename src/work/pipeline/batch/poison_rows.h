@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "work/records/batch_records.h"
 #include "rules/transform/run/poison.h"
+#include "work/records/batch_records.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline std::vector<RejectedRecord> RejectedBySql(const std::vector<transform::PoisonRow>& poison,
                                                  const std::string& table) {
@@ -19,4 +19,4 @@ inline std::vector<RejectedRecord> RejectedBySql(const std::vector<transform::Po
   }
   return rejected;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,14 +7,14 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
 #include "work/pipeline/batch/batch_run.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/refusals.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 }  // namespace
@@ -47,7 +47,7 @@ Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool d
     if (retry_ != nullptr) changes[source].whole = &retry_->object;
   }
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace_, change, changes));
-  WEIRHOUSE_TRY_STATUS(engine::StageQuarantine(workspace_, publication, changes));
+  WEIRHOUSE_TRY_STATUS(work::StageQuarantine(workspace_, publication, changes));
   places_ = PlacesOf(changes);
   WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace_, changes, sources_, publication.request()));
   WEIRHOUSE_FAILPOINT("quarantine.staged");
@@ -65,7 +65,7 @@ bool BatchRun::IsOfBatch(RecordId record) const {
 }
 
 EventTime BatchRun::BatchEnd() const {
-  if (const auto end = raw::EndOfBatch(batch_)) return *end;
+  if (const auto end = landing::EndOfBatch(batch_)) return *end;
   // A batch by arrival ends with its newest known or event time; without one, when it arrived.
   std::optional<std::int64_t> newest = news_end_;
   for (const auto& work : work_) {
@@ -134,7 +134,8 @@ Status BatchRun::Publish() {
   Publication publication(workspace_, run_, "processed", batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication, /*decided=*/true).status());
-  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, "main"));
+  WEIRHOUSE_TRY(const iceberg::TablePtr losers,
+                StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
   // Rows of other engines that tell no time move no clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
@@ -174,7 +175,7 @@ Status BatchRun::Halt() {
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   HaltedBatch halted;
   WEIRHOUSE_TRY(halted.keyless, StageQuarantine(publication, /*decided=*/false));
-  WEIRHOUSE_TRY(const table::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
+  WEIRHOUSE_TRY(const iceberg::TablePtr losers, StageLosers(workspace_, publication, work_, ref));
   catalog::CommitRequest& request = publication.request();
   request.run_state = catalog::RunState::kHalted;
   FillLineage(request);
@@ -219,4 +220,4 @@ Status BatchRun::Halt() {
   state_.summary.halted_message = message;
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -15,22 +15,22 @@
 #include "ground/base/resource/free_memory.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
+#include "rules/transform/run/run.h"
 #include "work/pipeline/batch/batch_run.h"
 #include "work/pipeline/batch/chain_work.h"
-#include "work/workspace/external_table.h"
 #include "work/pipeline/batch/halt.h"
-#include "work/workspace/piecewise_sql.h"
 #include "work/pipeline/batch/poison_rows.h"
-#include "work/records/record_place.h"
 #include "work/pipeline/batch/refusals.h"
+#include "work/project/table_rules.h"
+#include "work/records/record_place.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/scratch.h"
 #include "work/workspace/stop_on_interrupt.h"
-#include "work/project/table_rules.h"
-#include "rules/transform/run/run.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/piecewise_sql.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 Result<bool> BatchRun::ProcessToTheEnd() {
   Result<bool> published = Attempt();
@@ -136,8 +136,8 @@ Status BatchRun::Plan() {
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
     if (transform.definition.is_external()) continue;
     const std::string& name = transform.definition.name();
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace_.FindTable(name));
-    const table::Snapshot* current = table ? (*table)->current_snapshot() : nullptr;
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace_.FindTable(name));
+    const iceberg::Snapshot* current = table ? (*table)->current_snapshot() : nullptr;
     step.inputs["tables"][name] = current == nullptr ? 0 : current->id.value();
     step.tables.push_back(name);
   }
@@ -346,7 +346,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
   if (const auto* external = FindExternal(workspace_.project(), table)) {
     return ExternalRowsAsOf(workspace_, *external, external_upto_, columns);
   }
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
   if (existing) return state_.tables.Rows(table, columns);
   return EmptyRowsOf(workspace_, table, columns);
 }
@@ -370,7 +370,7 @@ Status BatchRun::Judge() {
 namespace {
 // Where the record behind a row stands; empty if it is made of no one record.
 std::string RecordBehind(Workspace& workspace, const arrow::Table& rows, std::int64_t row) {
-  const auto column = rows.GetColumnByName(std::string(table::kRecordColumn));
+  const auto column = rows.GetColumnByName(std::string(iceberg::kRecordColumn));
   if (column == nullptr) return "";
   const auto value = column->GetScalar(row);
   if (!value.ok() || !(*value)->is_valid || (*value)->type->id() != arrow::Type::INT64) return "";
@@ -450,4 +450,4 @@ Result<bool> ProcessRetry(PipelineState& state, const Retry& retry) {
   BatchRun run(state, retry);
   return run.ProcessToTheEnd();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,7 +9,7 @@
 #include "ground/base/text.h"
 #include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRefusedObjectsTold = 1000;
 constexpr std::size_t kReasonsTold = 1000;  // beyond, records are counted under no reason
@@ -206,4 +206,4 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
     lines.push_back(fmt::format("and {} reasons more", reasons.size() - shown));
   return lines;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

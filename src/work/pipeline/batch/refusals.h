@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "work/records/batch_records.h"
 #include "work/pipeline/batch/keyless.h"
-#include "work/workspace/run_summary.h"
 #include "work/pipeline/batch/table_work.h"
+#include "work/records/batch_records.h"
+#include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::string_view kAbsentSetting = "absent/";  // + source: what status tells
 
@@ -40,4 +40,4 @@ std::vector<std::string> RefusalLines(const RunSummary& summary);
 // Says which tables stay as they are, and why, until they follow again.
 Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
                     const std::map<std::string, Status>& standing, catalog::CommitRequest& request);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

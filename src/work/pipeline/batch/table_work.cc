@@ -8,20 +8,20 @@
 #include <numeric>
 #include <set>
 
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/scratch.h"
-#include "work/workspace/source_change.h"
-#include "work/workspace/table_shape.h"
 #include "ground/iceberg/type/key_encoding.h"
-#include "ground/iceberg/write/reshape.h"
 #include "ground/iceberg/type/schema.h"
+#include "ground/iceberg/write/reshape.h"
 #include "ground/iceberg/write/stage_many.h"
+#include "work/workspace/scratch.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/source_change.h"
+#include "work/workspace/tables/table_shape.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
-storage::ParquetOptions RowOptions() {
-  storage::ParquetOptions options;
-  options.delta_columns = {std::string(table::kRecordColumn)};
+platform::ParquetOptions RowOptions() {
+  platform::ParquetOptions options;
+  options.delta_columns = {std::string(iceberg::kRecordColumn)};
   return options;
 }
 
@@ -29,22 +29,6 @@ std::map<std::string, std::int64_t> ByName(const transform::StateCounts& counts)
   return {{"processed", counts.processed}, {"duplicate", counts.duplicate},
           {"conflict", counts.conflict},   {"superseded", counts.superseded},
           {"filtered", counts.filtered},   {"quarantined", counts.quarantined}};
-}
-
-Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
-                                               const std::vector<std::string>& columns) {
-  if (columns.empty()) return PlainRows(rows);
-  std::vector<int> wanted;
-  for (const std::string& column : columns) {
-    const int index = rows->schema()->GetFieldIndex(column);
-    if (index < 0)
-      return Status(Code::kInvalidInput, fmt::format("no such column: \"{}\"", column))
-          .WithError("WH8012");
-    wanted.push_back(index);
-  }
-  auto selected = rows->SelectColumns(wanted);
-  if (!selected.ok()) return Status(Code::kInternal, selected.status().ToString());
-  return PlainRows(*selected);
 }
 
 std::vector<RejectedRecord> RecordsOfRows(const std::vector<transform::RejectedRow>& rows,
@@ -77,7 +61,7 @@ Result<std::unique_ptr<TableWork>> TableWork::Make(Workspace& workspace,
   } else {
     const auto& definition = transform.definition;
     WEIRHOUSE_TRY(
-        table::KeyIndex * index,
+        iceberg::KeyIndex * index,
         workspace.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
     WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace.VersionsOf(transform));
     WEIRHOUSE_TRY(work->plan_,
@@ -136,7 +120,7 @@ namespace {
 Result<std::vector<Digest>> SortedDigests(const arrow::Table& rows) {
   std::vector<int> columns(static_cast<std::size_t>(rows.num_columns()));
   std::iota(columns.begin(), columns.end(), 0);
-  WEIRHOUSE_TRY(std::vector<Digest> digests, table::RowDigests(rows, columns));
+  WEIRHOUSE_TRY(std::vector<Digest> digests, iceberg::RowDigests(rows, columns));
   std::sort(digests.begin(), digests.end());
   return digests;
 }
@@ -147,18 +131,18 @@ Result<std::vector<Digest>> SortedDigests(const arrow::Table& rows) {
 Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
                           const transform::CheckedTransform& transform,
                           const std::shared_ptr<arrow::Table>& after) {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace.FindTable(name));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace.FindTable(name));
   if (!existing) return false;
   WEIRHOUSE_TRY(
       const std::string difference,
       ShapeDifference(**existing, *transform.output, transform.definition.partition_expressions()));
   if (!difference.empty()) return false;
   std::vector<std::string> declared;
-  for (const table::Field& field : (*existing)->schema().fields) {
-    if (!table::IsHidden(field.name)) declared.push_back(field.name);
+  for (const iceberg::Field& field : (*existing)->schema().fields) {
+    if (!iceberg::IsHidden(field.name)) declared.push_back(field.name);
   }
   std::vector<std::string> compared = declared;
-  compared.emplace_back(table::kRecordColumn);
+  compared.emplace_back(iceberg::kRecordColumn);
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before, workspace.ReadTable(name, compared));
   if (before->num_rows() != after->num_rows()) return false;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, Selected(after, compared));
@@ -241,7 +225,7 @@ Result<const TableWork::Change*> TableWork::ChangeOf(TableView& tables, const st
   const bool current = table == transform_->definition.name();
   const auto after = PlainRows(current ? plan_.current_rows : plan_.history_rows);
   Change change;
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
   if (!existing) {
     change = {after, after->Slice(0, 0)};
   } else {
@@ -277,11 +261,11 @@ Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
   std::vector<std::string> keys = plan_.gone;
   if (!full_ && plan_.many) {
     const auto& columns = transform_->definition.key_columns();
-    for (const storage::RowRange& piece :
-         storage::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
+    for (const platform::RowRange& piece :
+         platform::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
       WEIRHOUSE_TRY(
           const std::vector<std::string> some,
-          table::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count), columns));
+          iceberg::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count), columns));
       keys.insert(keys.end(), some.begin(), some.end());
     }
     return keys;
@@ -293,7 +277,7 @@ Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
   WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, transform_->definition.name()));
   for (const auto& rows : {change->joined, change->left}) {
     WEIRHOUSE_TRY(const std::vector<std::string> some,
-                  table::EncodeKeys(*rows, transform_->definition.key_columns()));
+                  iceberg::EncodeKeys(*rows, transform_->definition.key_columns()));
     keys.insert(keys.end(), some.begin(), some.end());
   }
   return keys;
@@ -306,7 +290,7 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
   const std::vector<std::string> wanted = columns.empty() ? NamesOf(*added->schema()) : columns;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> mine, Selected(added, wanted));
   if (full_) return mine;
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing, workspace_.FindTable(table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
   if (!existing) return mine;
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> before,
                 tables.Rows(table, wanted, current ? plan_.deletes : plan_.history_deletes));
@@ -319,16 +303,16 @@ Result<std::vector<bool>> TableWork::ManyHeldByOthers() const {
   std::vector<bool> held(static_cast<std::size_t>(plan_.current_rows->num_rows()), false);
   if (full_) return held;
   WEIRHOUSE_TRY(
-      table::KeyIndex * index,
+      iceberg::KeyIndex * index,
       workspace_.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
   std::map<std::string, std::vector<std::int64_t>> replaced;
-  for (const table::RowPosition& row : plan_.deletes) replaced[row.file].push_back(row.position);
+  for (const iceberg::RowPosition& row : plan_.deletes) replaced[row.file].push_back(row.position);
   for (auto& [file, positions] : replaced) std::sort(positions.begin(), positions.end());
-  for (const storage::RowRange& piece :
-       storage::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
+  for (const platform::RowRange& piece :
+       platform::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
     WEIRHOUSE_TRY(const std::vector<std::string> keys,
-                  table::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count),
-                                    definition.key_columns()));
+                  iceberg::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count),
+                                      definition.key_columns()));
     WEIRHOUSE_TRY(const auto found, index->Find(keys));
     for (std::size_t i = 0; i < found.size(); ++i) {
       if (!found[i]) continue;
@@ -338,7 +322,7 @@ Result<std::vector<bool>> TableWork::ManyHeldByOthers() const {
           std::binary_search(file->second.begin(), file->second.end(), found[i]->position.position);
       held[static_cast<std::size_t>(piece.begin) + i] = !goes;
     }
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   return held;
 }
@@ -348,7 +332,7 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   constexpr std::size_t kKeysAtOnce = 64 << 10;
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(const std::vector<std::string> keys,
-                table::EncodeKeys(*plan_.current_rows, definition.key_columns()));
+                iceberg::EncodeKeys(*plan_.current_rows, definition.key_columns()));
   std::vector<bool> held(keys.size(), false);
   std::vector<std::size_t> sorted(keys.size());
   std::iota(sorted.begin(), sorted.end(), std::size_t{0});
@@ -359,10 +343,10 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   }
   if (full_) return held;
   WEIRHOUSE_TRY(
-      table::KeyIndex * index,
+      iceberg::KeyIndex * index,
       workspace_.IndexOf(definition.name(), definition.key_columns(), definition.order_columns()));
   std::set<std::pair<std::string, std::int64_t>> replaced;
-  for (const table::RowPosition& row : plan_.deletes) replaced.emplace(row.file, row.position);
+  for (const iceberg::RowPosition& row : plan_.deletes) replaced.emplace(row.file, row.position);
   for (std::size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
     const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
     WEIRHOUSE_TRY(const auto found, index->Find({keys.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -378,34 +362,34 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
 
 Status TableWork::Stage(Publication& publication, const std::string& ref) {
   const auto& definition = transform_->definition;
-  WEIRHOUSE_TRY(const table::Schema schema, table::Schema::FromArrow(*transform_->output));
+  WEIRHOUSE_TRY(const iceberg::Schema schema, iceberg::Schema::FromArrow(*transform_->output));
   auto stage = [&](const std::string& name, const std::shared_ptr<arrow::Table>& rows,
-                   const std::vector<table::RowPosition>& deletes, bool retracts,
-                   table::AppendedRows* appended) -> Result<table::TablePtr> {
+                   const std::vector<iceberg::RowPosition>& deletes, bool retracts,
+                   iceberg::AppendedRows* appended) -> Result<iceberg::TablePtr> {
     // What those downstream cannot tell from the rows that joined.
     const std::string change = full_ ? kMadeAnew : retracts ? kRetracted : "";
-    WEIRHOUSE_TRY(const table::TablePtr held, TableOrNew(workspace_, name, *transform_->output,
-                                                         definition.partition_expressions(), {}));
-    table::TablePtr base = held;
+    WEIRHOUSE_TRY(const iceberg::TablePtr held, TableOrNew(workspace_, name, *transform_->output,
+                                                           definition.partition_expressions(), {}));
+    iceberg::TablePtr base = held;
     if (full_ && ref == "main") {
-      WEIRHOUSE_TRY(base, table::Reshaped(held, schema, definition.partition_expressions()));
+      WEIRHOUSE_TRY(base, iceberg::Reshaped(held, schema, definition.partition_expressions()));
     }
-    table::StageOptions options = publication.StageAs(ref);
+    iceberg::StageOptions options = publication.StageAs(ref);
     if (!change.empty()) options.summary[kChangeSummary] = change;
-    table::StagedWrite write(workspace_.disk(), base, workspace_.random(), std::move(options));
+    iceberg::StagedWrite write(workspace_.disk(), base, workspace_.random(), std::move(options));
     if (base != held)
-      write.SetProperty(table::kReshapedProperty, std::to_string(base->current_schema_id) + "." +
-                                                      std::to_string(base->default_spec_id));
+      write.SetProperty(iceberg::kReshapedProperty, std::to_string(base->current_schema_id) + "." +
+                                                        std::to_string(base->default_spec_id));
     WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
     if (full_) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     if (!deletes.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(deletes));
     if (plan_.many) {
       WEIRHOUSE_TRY_STATUS(
-          table::AppendMany(write, *base, *rows, RowOptions(), ScratchOf(workspace_)));
+          iceberg::AppendMany(write, *base, *rows, RowOptions(), ScratchOf(workspace_)));
     } else if (rows->num_rows() > 0) {
       WEIRHOUSE_TRY(*appended, write.Append(*rows, RowOptions()));
     }
-    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
     return staged.table;
   };
@@ -424,24 +408,24 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
 namespace {
 // Gives the entries their places as they are written: a path for each row of a large batch would
 // take more memory than the rows.
-Status ApplyEntries(table::KeyIndex& index, const table::TablePtr& staged,
-                    const std::vector<std::pair<std::string, table::KeyEntry>>& entries,
-                    const table::AppendedRows& appended, const std::vector<std::string>& gone) {
+Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
+                    const std::vector<std::pair<std::string, iceberg::KeyEntry>>& entries,
+                    const iceberg::AppendedRows& appended, const std::vector<std::string>& gone) {
   WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
   const auto entry_at = [&](std::size_t i) {
-    table::KeyEntry entry = entries[i].second;
+    iceberg::KeyEntry entry = entries[i].second;
     const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
     entry.position = {appended.files[file].path, appended.position_of_row[i]};
-    return std::pair<std::string_view, table::KeyEntry>(entries[i].first, std::move(entry));
+    return std::pair<std::string_view, iceberg::KeyEntry>(entries[i].first, std::move(entry));
   };
   return index.Apply(staged, entries.size(), entry_at, gone);
 }
 }  // namespace
 
-Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
+Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
   if (full_) return Status();  // a rebuilt table's index is rebuilt when it is next asked for
   const auto& definition = transform_->definition;
-  WEIRHOUSE_TRY(table::KeyIndex * index, workspace_.PeekIndex(definition.name()));
+  WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   if (plan_.many) return FollowFiles(*index, losers);
   WEIRHOUSE_TRY_STATUS(ApplyEntries(*index, staged_current_, plan_.entries, appended_, plan_.gone));
   WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
@@ -450,19 +434,19 @@ Status TableWork::ApplyToIndexes(const table::TablePtr& losers) {
     WEIRHOUSE_TRY_STATUS(versions->Apply(keeps ? staged_history_ : losers, plan_.versions));
   }
   if (staged_history_ == nullptr || !indexes_history_) return Status();
-  WEIRHOUSE_TRY(table::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
+  WEIRHOUSE_TRY(iceberg::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
   return ApplyEntries(*history, staged_history_, plan_.history_entries, appended_history_,
                       plan_.history_gone);
 }
 
 // Of rows that are many the files that were written are read again, one at a time.
-Status TableWork::FollowFiles(table::KeyIndex& index, const table::TablePtr& losers) {
+Status TableWork::FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers) {
   WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.disk(), staged_current_));
   WEIRHOUSE_TRY(transform::VersionIndex * versions,
                 workspace_.PeekVersions(transform_->definition.name()));
   if (versions == nullptr) return Status();
   const bool keeps = versions->memory() == transform::Memory::kHistory;
-  const table::TablePtr& source = keeps ? staged_history_ : losers;
+  const iceberg::TablePtr& source = keeps ? staged_history_ : losers;
   return source == nullptr ? Status() : versions->Refresh(workspace_.disk(), source);
 }
 
@@ -505,4 +489,4 @@ std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<Tab
   }
   return lines;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

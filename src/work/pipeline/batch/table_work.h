@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/arrow_rows.h"
+#include "rules/transform/upsert/upsert.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
-#include "work/workspace/table_view.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/table_view.h"
 #include "work/workspace/workspace.h"
-#include "rules/transform/upsert/upsert.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Threads: one. `transform` and `records` must outlive it.
 class TableWork {
@@ -96,7 +96,7 @@ class TableWork {
   Result<std::vector<bool>> KeysHeldByOthers() const;
   // The greatest known (else event) time among the added rows, µs.
   std::optional<std::int64_t> NewestTime() const {
-    return engine::NewestTime(*plan_.current_rows, transform_->definition);
+    return work::NewestTime(*plan_.current_rows, transform_->definition);
   }
   // Record states of its driver's records, as deltas.
   std::map<std::string, std::int64_t> StateCounts() const { return states_; }
@@ -106,7 +106,7 @@ class TableWork {
   Status Stage(Publication& publication, const std::string& ref);
   // After the commit. `losers` = system.losers as it stands now, null if this run did not change
   // it.
-  Status ApplyToIndexes(const table::TablePtr& losers);
+  Status ApplyToIndexes(const iceberg::TablePtr& losers);
   void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
   void NameTables(std::vector<std::string>& names) const;
 
@@ -114,7 +114,7 @@ class TableWork {
   TableWork(Workspace& workspace, const transform::CheckedTransform& transform)
       : workspace_(workspace), transform_(&transform) {}
   Result<std::vector<bool>> ManyHeldByOthers() const;
-  Status FollowFiles(table::KeyIndex& index, const table::TablePtr& losers);
+  Status FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers);
   Status CountStates(const std::shared_ptr<arrow::Table>& rows,
                      const std::shared_ptr<arrow::Table>& driver_rows);
 
@@ -139,10 +139,10 @@ class TableWork {
   std::map<std::string, std::int64_t> states_;
   std::map<std::string, std::int64_t> totals_;
   std::map<std::string, Change> changes_;  // by table
-  table::AppendedRows appended_;
-  table::AppendedRows appended_history_;
-  table::TablePtr staged_current_;
-  table::TablePtr staged_history_;
+  iceberg::AppendedRows appended_;
+  iceberg::AppendedRows appended_history_;
+  iceberg::TablePtr staged_current_;
+  iceberg::TablePtr staged_history_;
 };
 
 // Rows that the tables of a run cannot keep.
@@ -150,4 +150,4 @@ std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableW
 // Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
 // and column.
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

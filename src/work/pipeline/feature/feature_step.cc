@@ -11,23 +11,23 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/free_memory.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/external_table.h"
-#include "work/pipeline/batch/keyless.h"
-#include "work/pipeline/feature/left_out.h"
-#include "work/pipeline/feature/online_fill.h"
-#include "work/workspace/online_refresh.h"
-#include "work/pipeline/batch/pipeline_state.h"
-#include "work/workspace/scratch.h"
-#include "work/workspace/source_change.h"
-#include "work/project/table_rules.h"
-#include "work/pipeline/batch/table_work.h"
-#include "work/pipeline/feature/view_standing.h"
 #include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/write/reshape.h"
+#include "work/pipeline/batch/keyless.h"
+#include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/batch/table_work.h"
+#include "work/pipeline/feature/left_out.h"
+#include "work/pipeline/feature/online_fill.h"
+#include "work/pipeline/feature/view_standing.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/online_refresh.h"
+#include "work/workspace/scratch.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/source_change.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -41,24 +41,24 @@ int SizeClass(std::int64_t rows) {
 }
 
 Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
-                                                     const table::TablePtr& table,
+                                                     const iceberg::TablePtr& table,
                                                      std::vector<std::string>* files) {
   std::vector<feature::FeatureRun> runs;
   if (table->metadata_location.empty() || table->current_snapshot() == nullptr) return runs;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, {}));
-  std::map<int, std::vector<const table::Scan::Task*>> classes;
-  for (const table::Scan::Task& task : scan.tasks())
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, {}));
+  std::map<int, std::vector<const iceberg::Scan::Task*>> classes;
+  for (const iceberg::Scan::Task& task : scan.tasks())
     classes[SizeClass(task.file.row_count)].push_back(&task);
   for (const auto& [size_class, tasks] : classes) {
-    std::vector<const table::Scan::Task*> chosen;
+    std::vector<const iceberg::Scan::Task*> chosen;
     std::int64_t rows_chosen = 0;
-    for (const table::Scan::Task* task : tasks) {
+    for (const iceberg::Scan::Task* task : tasks) {
       if (rows_chosen + task->file.row_count > kMergedRowsMax) continue;
       rows_chosen += task->file.row_count;
       chosen.push_back(task);
     }
     if (chosen.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
-    for (const table::Scan::Task* task : chosen) {
+    for (const iceberg::Scan::Task* task : chosen) {
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
       WEIRHOUSE_TRY(const CommitSeq seq,
                     workspace.catalog().SeqOf(table->name, task->file.data_sequence_number));
@@ -79,17 +79,17 @@ Status ForEachRun(const ViewWork& work, const Each& each) {
   for (const auto& chunk : work.rows->column(0)->chunks()) {
     WEIRHOUSE_TRY_STATUS(each(*work.rows->Slice(begin, chunk->length())));
     begin += chunk->length();
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   return Status();
 }
 
 // The rows that `work` replaces, by the feature table's own key.
-Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
-                                                          const ViewWork& work) {
-  std::vector<table::RowPosition> positions;
+Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace,
+                                                            const ViewWork& work) {
+  std::vector<iceberg::RowPosition> positions;
   if (work.whole || work.plan->view.source_keeps_history()) return positions;
-  WEIRHOUSE_TRY(table::KeyIndex * index,
+  WEIRHOUSE_TRY(iceberg::KeyIndex * index,
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
   const auto look_up = [&](std::vector<std::string> keys) -> Status {
     std::sort(keys.begin(), keys.end());
@@ -101,13 +101,15 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
     return Status();
   };
   WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
-    WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(rows, {"row_key"}));
+    WEIRHOUSE_TRY(std::vector<std::string> keys, iceberg::EncodeKeys(rows, {"row_key"}));
     return look_up(std::move(keys));
   }));
   WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
   WEIRHOUSE_TRY_STATUS(look_up(std::move(gone)));
   // A row that goes and comes was found twice.
-  const auto place = [](const table::RowPosition& row) { return std::tie(row.file, row.position); };
+  const auto place = [](const iceberg::RowPosition& row) {
+    return std::tie(row.file, row.position);
+  };
   std::sort(positions.begin(), positions.end(),
             [&](const auto& a, const auto& b) { return place(a) < place(b); });
   positions.erase(std::unique(positions.begin(), positions.end(),
@@ -118,24 +120,24 @@ Result<std::vector<table::RowPosition>> ReplacedPositions(Workspace& workspace,
 
 // For rows that are all made anew: the table with the columns of `wanted`. Those that an earlier
 // form of the view's rows had stay, empty; one whose type its source changed is another column.
-Result<table::TablePtr> WithColumns(const table::TablePtr& base, const arrow::Schema& wanted) {
-  WEIRHOUSE_TRY(table::Schema schema, table::Schema::FromArrow(wanted));
+Result<iceberg::TablePtr> WithColumns(const iceberg::TablePtr& base, const arrow::Schema& wanted) {
+  WEIRHOUSE_TRY(iceberg::Schema schema, iceberg::Schema::FromArrow(wanted));
   const bool alike =
-      std::all_of(schema.fields.begin(), schema.fields.end(), [&](const table::Field& field) {
-        const table::Field* held = base->schema().Find(field.name);
+      std::all_of(schema.fields.begin(), schema.fields.end(), [&](const iceberg::Field& field) {
+        const iceberg::Field* held = base->schema().Find(field.name);
         return held != nullptr && held->type == field.type;
       });
   if (alike) return base;
   // Theirs is the order, so that only what differs becomes new.
-  table::Schema kept;
-  for (const table::Field& field : base->schema().fields) {
-    const table::Field* now = schema.Find(field.name);
+  iceberg::Schema kept;
+  for (const iceberg::Field& field : base->schema().fields) {
+    const iceberg::Field* now = schema.Find(field.name);
     kept.fields.push_back(now != nullptr ? *now : field);
   }
-  for (const table::Field& field : schema.fields) {
+  for (const iceberg::Field& field : schema.fields) {
     if (base->schema().Find(field.name) == nullptr) kept.fields.push_back(field);
   }
-  return table::Reshaped(base, kept, {});
+  return iceberg::Reshaped(base, kept, {});
 }
 
 void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
@@ -162,15 +164,15 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   const feature::FeatureView& view = work.plan->view;
   const std::string name = view.table_name();
   const auto schema = feature::FeatureTableSchema(*work.plan);
-  WEIRHOUSE_TRY(const table::TablePtr held,
+  WEIRHOUSE_TRY(const iceberg::TablePtr held,
                 TableOrNew(workspace, name, *schema, {}, feature::FeatureSortColumns(*work.plan)));
-  table::TablePtr base = held;
+  iceberg::TablePtr base = held;
   if (work.whole) {
     WEIRHOUSE_TRY(base, WithColumns(held, *schema));
   }
-  storage::ParquetOptions options;
+  platform::ParquetOptions options;
   options.delta_columns = feature::FeatureDeltaColumns();
-  table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
   if (work.unique_keys) {
     write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
   }
@@ -180,13 +182,13 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   }
   if (work.whole) {
     if (base != held)
-      write.SetProperty(table::kReshapedProperty, std::to_string(base->current_schema_id));
+      write.SetProperty(iceberg::kReshapedProperty, std::to_string(base->current_schema_id));
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   } else {
     std::vector<std::string> merged_files;
     WEIRHOUSE_TRY(const std::vector<feature::FeatureRun> runs,
                   RunsToMerge(workspace, base, &merged_files));
-    WEIRHOUSE_TRY(const std::vector<table::RowPosition> replaced,
+    WEIRHOUSE_TRY(const std::vector<iceberg::RowPosition> replaced,
                   ReplacedPositions(workspace, work));
     if (!runs.empty() && replaced.empty()) {
       WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> merged,
@@ -202,7 +204,7 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
     WEIRHOUSE_TRY(work.appended, write.Append(rows, options));
     return Status();
   }));
-  WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+  WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
   publication.Add(staged);
   work.staged = staged.table;
   WEIRHOUSE_FAILPOINT("feature.staged_table");
@@ -212,12 +214,12 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
 // Brings the key index of a feature table without history along, without reading it again.
 static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
-  WEIRHOUSE_TRY(table::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
+  WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
   if (work.many) return index->Refresh(workspace.disk(), work.staged);
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, table::EncodeKeys(*work.rows, {"row_key"}));
-  std::vector<std::pair<std::string, table::KeyEntry>> entries;
+  WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*work.rows, {"row_key"}));
+  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    table::KeyEntry entry;
+    iceberg::KeyEntry entry;
     entry.position = {
         work.appended.files[static_cast<std::size_t>(work.appended.file_of_row[i])].path,
         work.appended.position_of_row[i]};
@@ -259,21 +261,21 @@ Result<bool> MakesAnew(Workspace& workspace, RunId run) {
 }
 
 // The feature rows of `source`, of rows that are many a sorted run for each piece of them.
-Status BuildRows(Workspace& workspace, storage::SqlSession& session, const arrow::Table& source,
+Status BuildRows(Workspace& workspace, platform::SqlSession& session, const arrow::Table& source,
                  const std::vector<std::string>& key, ViewWork& view) {
-  const storage::Scratch scratch = ScratchOf(workspace);
-  view.many = storage::AreMany(source, scratch);
-  std::unique_ptr<storage::RowFile> file;
+  const platform::Scratch scratch = ScratchOf(workspace);
+  view.many = platform::AreMany(source, scratch);
+  std::unique_ptr<platform::RowFile> file;
   if (view.many) {
-    WEIRHOUSE_TRY(file, storage::RowFile::Make(scratch.folder));
+    WEIRHOUSE_TRY(file, platform::RowFile::Make(scratch.folder));
   }
-  for (const storage::RowRange& piece : storage::PiecesOf(source, scratch)) {
+  for (const platform::RowRange& piece : platform::PiecesOf(source, scratch)) {
     WEIRHOUSE_TRY(view.rows,
                   feature::BuildGoodFeatureRows(*view.plan, source.Slice(piece.begin, piece.count),
                                                 key, session, view.left_out));
     if (!view.many) return Status();
     if (view.rows->num_rows() > 0) WEIRHOUSE_TRY_STATUS(file->Append(*view.rows));
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_TRY(const auto rows, file->Finish());
   if (rows == nullptr) view.many = false;  // the last piece, of no rows, stands for all
@@ -282,7 +284,7 @@ Status BuildRows(Workspace& workspace, storage::SqlSession& session, const arrow
 }
 
 // Feature rows of what `change` brings to the table of `plan`.
-Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
+Result<ViewWork> MakeWork(Workspace& workspace, platform::SqlSession& session,
                           const feature::ViewPlan& plan, const SourceChange& change) {
   const std::string& source = plan.view.source;
   WEIRHOUSE_TRY(const std::vector<std::string> key, SourceKeyColumns(workspace.project(), source));
@@ -291,7 +293,7 @@ Result<ViewWork> MakeWork(Workspace& workspace, storage::SqlSession& session,
   view.whole = change.whole;
   WEIRHOUSE_TRY_STATUS(BuildRows(workspace, session, *change.rows, key, view));
   if (change.left != nullptr) {
-    WEIRHOUSE_TRY(view.replaced, table::EncodeKeys(*change.left, key));
+    WEIRHOUSE_TRY(view.replaced, iceberg::EncodeKeys(*change.left, key));
   }
   // What a row that is left out replaces goes all the same.
   if (!change.whole) {
@@ -340,7 +342,7 @@ std::optional<EventTime> EndOf(const ProjectDefinition& project,
 
 // Of a view some of whose rows stand in quarantine: which of them left its source, and which
 // joined.
-Status FollowLeftOut(Workspace& workspace, storage::SqlSession& session, const SourceNews& news,
+Status FollowLeftOut(Workspace& workspace, platform::SqlSession& session, const SourceNews& news,
                      CommitSeq seq, ViewWork& view) {
   const std::string& source = view.plan->view.source;
   if (view.whole || FindExternal(workspace.project(), source) != nullptr) return Status();
@@ -436,7 +438,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
 
 namespace {
 // The work of making `plan` anew from its source as of `seq`; absent if the source has no rows yet.
-Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, storage::SqlSession& session,
+Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, platform::SqlSession& session,
                                           const feature::ViewPlan& plan, CommitSeq seq) {
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> source,
                 workspace.catalog().SnapshotAsOf(plan.view.source, seq));
@@ -450,7 +452,7 @@ Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, storage::SqlSess
 }
 
 // Makes `views` anew as of the commit `seq`, in one commit, which also does what `also` asks for.
-Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
+Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
                      const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
                      Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
   StepInputs step;
@@ -464,7 +466,7 @@ Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
     WEIRHOUSE_TRY(std::optional<ViewWork> view, WholeWork(workspace, session, *plan, seq));
     if (!view) continue;
     const std::string name = plan->view.table_name();
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     // A table that is made anew twice as of one commit, because it was away in between, is two
     // steps.
     step.inputs["from"][name] = table ? (*table)->metadata_location : "";
@@ -483,7 +485,7 @@ Status MakeViewsAnew(Workspace& workspace, storage::SqlSession& session,
 }
 }  // namespace
 
-Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Progress& progress) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
   // Other engines may commit meanwhile: what they write after this is for the increments.
@@ -501,7 +503,7 @@ Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progr
       });
 }
 
-Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progress& progress) {
+Status FillViewsBehind(Workspace& workspace, platform::SqlSession& session, Progress& progress) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
   const CommitSeq seq(offset.position);
@@ -515,4 +517,4 @@ Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progr
   if (behind.empty()) return Status();
   return MakeViewsAnew(workspace, session, behind, seq, progress, [](catalog::CommitRequest&) {});
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

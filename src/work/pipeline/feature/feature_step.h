@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/iceberg/table.h"
+#include "ground/platform/sql/sql.h"
+#include "rules/feature/rows/rows.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/workspace.h"
-#include "rules/feature/rows/rows.h"
-#include "ground/platform/sql/sql.h"
-#include "ground/iceberg/table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // One view's share of a feature run.
 struct ViewWork {
@@ -29,9 +29,9 @@ struct ViewWork {
   std::optional<bool> unique_keys;    // of an external source, read as a whole
   std::optional<SnapshotId> source_snapshot;  // that the table holds with this change
   bool merges = false;  // runs are merged in the same change: the key index is rebuilt
-  std::vector<std::pair<std::string, table::KeyEntry>> entries;
-  table::AppendedRows appended;
-  table::TablePtr staged;
+  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
+  iceberg::AppendedRows appended;
+  iceberg::TablePtr staged;
 };
 
 // The columns and order of the key of a view's source table.
@@ -49,9 +49,9 @@ Status PublishViews(Workspace& workspace, Publication& publication, std::vector<
 
 // Feature rows of every view from whole source tables as they are now: after `run --full`. All of
 // what waited is done with that, so the offset moves to the last commit.
-Status RebuildFeatures(Workspace& workspace, storage::SqlSession& session, Progress& progress);
+Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Progress& progress);
 
 // Makes the views that do not hold what the offset says (see view_standing.h) anew, as of the
 // offset. What waits behind the offset goes on waiting, for all views alike.
-Status FillViewsBehind(Workspace& workspace, storage::SqlSession& session, Progress& progress);
-}  // namespace weirhouse::engine
+Status FillViewsBehind(Workspace& workspace, platform::SqlSession& session, Progress& progress);
+}  // namespace weirhouse::work

@@ -5,12 +5,12 @@
 
 #include <map>
 
-#include "work/records/batch_records.h"
 #include "work/pipeline/batch/keyless.h"
 #include "work/pipeline/batch/refusals.h"
+#include "work/records/batch_records.h"
 #include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 // Those of no one record have no bytes to keep.
 void WarnOfOthers(const ViewWork& view, const KeptOut& kept_out, LeftOut& told) {
@@ -88,4 +88,4 @@ Status TakeBackView(Workspace& workspace, Publication& publication, const std::s
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
   return NoteKeptOut(workspace, {nothing}, /*anew=*/true, publication.request());
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/records/batch_records.h"
 #include "work/pipeline/feature/feature_step.h"
+#include "work/records/batch_records.h"
 #include "work/workspace/run_summary.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // What is told of them.
 class LeftOut {
@@ -34,4 +34,4 @@ Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
                              const std::vector<ViewWork>& work);
 // Takes out of quarantine what the view with the feature table `table`, which is gone, left out.
 Status TakeBackView(Workspace& workspace, Publication& publication, const std::string& table);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

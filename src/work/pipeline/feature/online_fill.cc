@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "rules/feature/online/online_store.h"
 #include "work/workspace/online_refresh.h"
 #include "work/workspace/scratch.h"
-#include "rules/feature/online/online_store.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 static constexpr std::int64_t kAppliedAtOnce = 64 << 10;  // rows of a view: about 20 MB of writes
 
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq) {
@@ -17,7 +17,7 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
   for (const ViewWork& view : work) {
     if (!ServedOnline(*view.plan)) continue;
     feature::OnlineChange change{view.plan, view.rows, view.replaced};
-    if (const table::Snapshot* snapshot = view.staged->current_snapshot())
+    if (const iceberg::Snapshot* snapshot = view.staged->current_snapshot())
       change.snapshot = snapshot->id;
     // Rows that replace the whole table: what is not among them must not be served any more.
     if (view.whole) {
@@ -52,4 +52,4 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,8 +7,8 @@
 #include "work/pipeline/feature/feature_step.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Applies the rows that the feature commit `seq` published. Called only after that commit.
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

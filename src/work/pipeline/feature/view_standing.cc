@@ -3,16 +3,16 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "work/workspace/external_table.h"
-#include "work/project/table_rules.h"
 #include "rules/feature/rows/rows.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& plan,
                               const std::optional<catalog::SnapshotRecord>& source) {
   if (!source) return std::string();
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table,
                 workspace.FindTable(plan.view.table_name()));
   if (!table) {
     return source->total_rows > 0 ? std::string("it is new, and its source had rows before")
@@ -36,12 +36,12 @@ Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
   if (const auto* external = FindExternal(workspace.project(), source)) {
     return ExternalRows(workspace, *external, snapshot->snapshot);
   }
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
-  table::ScanOptions options;
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
+  iceberg::ScanOptions options;
   // A snapshot older than those that are kept: what is current holds its rows too, and what joined
   // or left since comes again with the commits that still wait, which changes nothing.
   if (table->FindSnapshot(snapshot->snapshot) != nullptr) options.snapshot = snapshot->snapshot;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
   return scan.ReadAll();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -14,7 +14,7 @@ namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // The offset of the feature consumer is one for all views; each table says by itself which snapshot
 // of its source it holds (feature::kSourceSnapshotProperty). Where the two differ the view did not
@@ -30,4 +30,4 @@ Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& pla
 // All rows of `source` as of the commit `seq`; null if it had no snapshot then.
 Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
                                                      const std::string& source, CommitSeq seq);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -2,14 +2,14 @@
 
 #include <filesystem>
 
+#include "testing/projects/shop_fixture.h"
+#include "work/ingest/raw_step.h"
+#include "work/lineage/lineage.h"
+#include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/feature_step.h"
 #include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/batch/pipeline_state.h"
-#include "work/ingest/raw_step.h"
-#include "testing/projects/shop_fixture.h"
-#include "work/lineage/lineage.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -153,4 +153,4 @@ TEST_F(ViewStandingTest, AFullRunTakesInWhatWaited) {
   EXPECT_THAT(Problems(), IsEmpty());
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,22 +6,23 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/records/contract_reading.h"
-#include "work/workspace/external_table.h"
-#include "work/pipeline/rebuild/full_run.h"
-#include "work/pipeline/feature/left_out.h"
+#include "work/ingest/raw_step.h"
+#include "work/landing/object_reader.h"
 #include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/feature/left_out.h"
+#include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/pipeline/plan/reading_change.h"
+#include "work/pipeline/rebuild/full_run.h"
+#include "work/project/seed_join.h"
+#include "work/records/contract_reading.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/project_applied.h"
 #include "work/workspace/publication.h"
-#include "work/ingest/raw_step.h"
-#include "work/pipeline/plan/reading_change.h"
 #include "work/workspace/run_summary.h"
-#include "work/project/seed_join.h"
-#include "work/landing/object_reader.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -134,7 +135,7 @@ Status RefuseSeedKeys(Workspace& workspace, const json& applied) {
 Status WithRawObjects(Workspace& workspace, Progress& progress, RunSummary& restored,
                       const std::function<Status()>& work) {
   const Status status = work();
-  if (!raw::WantsItsFile(status)) return status;
+  if (!landing::WantsItsFile(status)) return status;
   WEIRHOUSE_TRY(const bool any, LandWaiting(workspace, restored, Take::kKnown, progress));
   return any ? work() : status;
 }
@@ -198,4 +199,4 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   summary.commits += restored.commits;
   return summary;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,18 +6,18 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "work/workspace/applied.h"
-#include "work/records/contract_reading.h"
-#include "work/workspace/external_table.h"
+#include "work/ingest/raw_step.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
-#include "work/ingest/raw_step.h"
 #include "work/pipeline/plan/reading_change.h"
 #include "work/project/spelling.h"
 #include "work/project/table_rules.h"
-#include "work/workspace/table_shape.h"
+#include "work/records/contract_reading.h"
+#include "work/workspace/applied.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/table_shape.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -294,4 +294,4 @@ Result<Plan> MakePlan(Workspace& workspace) {
   return plan;
 }
 
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

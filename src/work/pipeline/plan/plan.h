@@ -10,7 +10,7 @@
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct PlanItem {
   enum class Action : std::uint8_t { kAdd, kChange, kRemove };
@@ -54,4 +54,4 @@ Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, boo
 // in the same commit where that is due; then runs what waits. Either all of it is applied or
 // nothing.
 Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,26 +9,21 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "work/workspace/applied.h"
-#include "work/records/batch_records.h"
-#include "work/records/contract_reading.h"
 #include "work/pipeline/batch/keyless.h"
-#include "work/records/object_decoding.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/rebuild/rebuild.h"
+#include "work/records/batch_records.h"
+#include "work/records/contract_reading.h"
+#include "work/records/object_decoding.h"
+#include "work/workspace/applied.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 constexpr std::size_t kObjectsNamed = 10;
 constexpr char kTypes[] = "types of the contract";
 
 // Only CSV has texts that are null; their order says nothing.
-json NullsOf(const Source& source) {
-  if (source.format != "csv") return json::array();
-  return std::set<std::string>(source.nulls.begin(), source.nulls.end());
-}
-
 Result<std::vector<catalog::ObjectRecord>> ObjectsOf(Workspace& workspace,
                                                      const std::string& source) {
   catalog::ObjectFilter filter;
@@ -292,4 +287,4 @@ Status CheckReadings(Workspace& workspace, const json& digests, const json& read
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

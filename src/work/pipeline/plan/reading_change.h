@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/applied.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Adds an item for each source whose format or nulls changed. kContractRefused (WH2026) where the
 // format of a source that has objects would be another. Cost: reads no object.
@@ -22,4 +22,4 @@ Status CompareReadings(Workspace& workspace, const nlohmann::json& applied,
 // a changed source twice, and rebuilds the tables that follow from it aside.
 Status CheckReadings(Workspace& workspace, const nlohmann::json& digests,
                      const nlohmann::json& readings, Progress& progress);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

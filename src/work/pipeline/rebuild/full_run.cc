@@ -11,20 +11,20 @@
 #include <tuple>
 
 #include "ground/base/failpoint.h"
-#include "work/workspace/applied.h"
-#include "work/workspace/external_table.h"
-#include "work/pipeline/feature/feature_step.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/keyless.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/batch/refusals.h"
+#include "work/pipeline/feature/feature_step.h"
 #include "work/pipeline/rebuild/quarantine_table.h"
 #include "work/pipeline/rebuild/rebuild.h"
-#include "work/pipeline/batch/refusals.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/run_summary.h"
-#include "work/workspace/table_shape.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/table_shape.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 // The state of every record that the increments have consumed, counted anew; as deltas to what all
 // commits before counted, under whatever table. One table answers for a source, as in a batch.
@@ -205,4 +205,4 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   ++state->summary.commits;
   return std::move(state->summary);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

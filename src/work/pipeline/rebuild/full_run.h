@@ -11,7 +11,7 @@
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct FullRunOptions {
   // By which contracts objects are read (contract_reading.h); null: as it is registered.
@@ -32,4 +32,4 @@ Status RehearseRebuild(Workspace& workspace, Progress& progress, const nlohmann:
 // again.
 Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
                               const FullRunOptions& options);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <set>
 
-#include "work/workspace/arrow_rows.h"
+#include "ground/iceberg/table.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/keyless.h"
-#include "ground/iceberg/table.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits
@@ -107,13 +107,13 @@ Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
 
 Result<QuarantineComparison> CompareQuarantine(
     Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
-    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked) {
+    const iceberg::TablePtr& stored, const std::function<bool(const std::string&)>& asked) {
   WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
   RowsPtr held;
   if (stored != nullptr && stored->current_snapshot() != nullptr) {
-    table::ScanOptions options;
+    iceberg::ScanOptions options;
     options.columns = {"object", "object_digest", "ordinal", "reason"};
-    WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), stored, options));
+    WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), stored, options));
     WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
     WEIRHOUSE_TRY(held, RowsOf(all, read, /*inside=*/true));
   }
@@ -149,17 +149,17 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     WEIRHOUSE_TRY(const Rows new_rows, CountRows(now));
     if (old_rows == new_rows) continue;
     WEIRHOUSE_TRY(const RowsPtr kept, RowsOf(before, read, /*inside=*/false));
-    WEIRHOUSE_TRY(const table::TablePtr base,
+    WEIRHOUSE_TRY(const iceberg::TablePtr base,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
-    table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     for (const RowsPtr& rows : {kept, now}) {
       if (rows != nullptr && rows->num_rows() > 0)
         WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
     }
-    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
   }
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "work/pipeline/batch/table_work.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
-#include "work/pipeline/batch/table_work.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // After all records were read again: each table holds what is in quarantine now. One that does
 // already is not touched.
@@ -46,5 +46,5 @@ struct QuarantineComparison {
 // `asked`: whether what is told of a table or view is compared, by its name; "": of the contract.
 Result<QuarantineComparison> CompareQuarantine(
     Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
-    const table::TablePtr& stored, const std::function<bool(const std::string&)>& asked);
-}  // namespace weirhouse::engine
+    const iceberg::TablePtr& stored, const std::function<bool(const std::string&)>& asked);
+}  // namespace weirhouse::work

@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/external_table.h"
+#include "rules/transform/run/run.h"
 #include "work/pipeline/batch/halt.h"
-#include "work/workspace/piecewise_sql.h"
 #include "work/pipeline/batch/poison_rows.h"
 #include "work/project/table_rules.h"
-#include "rules/transform/run/run.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
+#include "work/workspace/tables/piecewise_sql.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
@@ -91,7 +91,7 @@ class Rebuilder {
       for (const catalog::ObjectRecord& object : records.objects) {
         if (left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) continue;
         const std::int64_t first = object.first_record_id.value();
-        WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(table::kRecordColumn),
+        WEIRHOUSE_TRY(records.rows, RowsOutside(records.rows, std::string(iceberg::kRecordColumn),
                                                 first, first + object.record_count));
       }
       rebuilt_->excluded[source] = valid - records.rows->num_rows();
@@ -202,4 +202,4 @@ Result<RowsPtr> Rebuilt::RowsOf(TableView& tables, const std::string& table) con
 Result<std::unique_ptr<Rebuilt>> Rebuild(PipelineState& state, const RebuildScope& scope) {
   return Rebuilder(state, scope).Run();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

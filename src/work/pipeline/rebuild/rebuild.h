@@ -12,11 +12,11 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "work/records/batch_records.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
+#include "work/records/batch_records.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct RebuildScope {
   CommitSeq consumed;    // raw commits that the increments have taken in
@@ -48,4 +48,4 @@ struct Rebuilt {
 // table in scope over them. Nothing is written. Counts no attempts: what was read once is read
 // again.
 Result<std::unique_ptr<Rebuilt>> Rebuild(PipelineState& state, const RebuildScope& scope);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "rules/transform/definition.h"
+#include "work/workspace/workspace.h"
 
 namespace arrow {
 class Schema;
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Builds a table of a fixed schema (utf8, binary, int64, double, boolean, timestamp) from single
 // values; a column not set in a row is null there. Threads: one. For small tables.
@@ -40,10 +40,10 @@ class RowBuilder {
 
 // The current state of `name`, or a new table of this schema. Hidden columns of `schema` are kept
 // as optional columns.
-Result<table::TablePtr> TableOrNew(Workspace& workspace, const std::string& name,
-                                   const arrow::Schema& schema,
-                                   const std::vector<std::string>& partition,
-                                   const std::vector<std::string>& sort);
+Result<iceberg::TablePtr> TableOrNew(Workspace& workspace, const std::string& name,
+                                     const arrow::Schema& schema,
+                                     const std::vector<std::string>& partition,
+                                     const std::vector<std::string>& sort);
 // `rows` without hidden columns.
 std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table>& rows);
 // `rows` with every column nullable and no metadata, so that tables from files and from memory can
@@ -59,7 +59,11 @@ Result<std::shared_ptr<arrow::Table>> Concatenate(
 std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
                                        const transform::TransformDefinition& definition);
 
+// These columns of `rows` in this order (empty: all), as PlainRows gives them. WH8012: there is no
+// such column.
+Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
+                                               const std::vector<std::string>& columns);
 // No rows of a table that does not exist yet, with the columns its transform will give it.
 Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
                                                   const std::vector<std::string>& columns);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/external_table.h"
+#include "work/workspace/tables/external_table.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <set>
 
-#include "work/workspace/arrow_rows.h"
 #include "work/project/table_rules.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 std::string ContractTitle(const ProjectDefinition& project,
                           const transform::TransformDefinition& definition) {
@@ -25,28 +25,28 @@ Status Refused(const transform::TransformDefinition& definition, std::string why
       .WithHint(std::move(hint));
 }
 
-Result<table::TablePtr> MakeExternal(Workspace& workspace,
-                                     const transform::CheckedTransform& transform) {
+Result<iceberg::TablePtr> MakeExternal(Workspace& workspace,
+                                       const transform::CheckedTransform& transform) {
   const transform::TransformDefinition& definition = transform.definition;
-  table::NewTable made;
+  iceberg::NewTable made;
   made.name = definition.name();
   made.location = workspace.TableLocation(made.name);
-  WEIRHOUSE_TRY(made.schema, table::Schema::FromArrow(*transform.output));
+  WEIRHOUSE_TRY(made.schema, iceberg::Schema::FromArrow(*transform.output));
   for (const std::string& column : definition.key_columns()) {
     made.schema.identifier_field_ids.push_back(made.schema.Find(column)->id);
   }
   WEIRHOUSE_TRY(made.spec,
-                table::ParsePartitioning(definition.partition_expressions(), made.schema));
+                iceberg::ParsePartitioning(definition.partition_expressions(), made.schema));
   made.properties[kContractProperty] = ContractTitle(workspace.project(), definition);
-  return table::MakeTable(made, workspace.random(), workspace.clock());
+  return iceberg::MakeTable(made, workspace.random(), workspace.clock());
 }
 
 // What the table's schema is asked to become: the contract's columns, and those that it does not
 // know as they are.
-Result<table::Schema> WantedSchema(const transform::CheckedTransform& transform,
-                                   const table::TableMetadata& table) {
-  WEIRHOUSE_TRY(table::Schema wanted, table::Schema::FromArrow(*transform.output));
-  for (const table::Field& field : table.schema().fields) {
+Result<iceberg::Schema> WantedSchema(const transform::CheckedTransform& transform,
+                                     const iceberg::TableMetadata& table) {
+  WEIRHOUSE_TRY(iceberg::Schema wanted, iceberg::Schema::FromArrow(*transform.output));
+  for (const iceberg::Field& field : table.schema().fields) {
     if (wanted.Find(field.name) != nullptr) continue;
     if (field.required) {
       return Refused(
@@ -60,7 +60,7 @@ Result<table::Schema> WantedSchema(const transform::CheckedTransform& transform,
 }
 
 Status CheckFollows(const transform::CheckedTransform& transform,
-                    const table::TableMetadata& table) {
+                    const iceberg::TableMetadata& table) {
   const transform::TransformDefinition& definition = transform.definition;
   if (table.properties.count(kContractProperty) == 0) {
     return Refused(definition, "was made by SQL, its rows are not other engines'",
@@ -68,15 +68,15 @@ Status CheckFollows(const transform::CheckedTransform& transform,
   }
   std::set<int> key;
   for (const std::string& column : definition.key_columns()) {
-    if (const table::Field* field = table.schema().Find(column)) key.insert(field->id);
+    if (const iceberg::Field* field = table.schema().Find(column)) key.insert(field->id);
   }
   const std::vector<int>& ids = table.schema().identifier_field_ids;
   if (key != std::set<int>(ids.begin(), ids.end())) {
     return Refused(definition, "has another key, which engines may rely on",
                    "keep the key, or give the table another name");
   }
-  WEIRHOUSE_TRY(const table::Schema wanted, WantedSchema(transform, table));
-  const auto evolved = table::EvolveSchema(table.schema(), wanted, table.last_column_id);
+  WEIRHOUSE_TRY(const iceberg::Schema wanted, WantedSchema(transform, table));
+  const auto evolved = iceberg::EvolveSchema(table.schema(), wanted, table.last_column_id);
   if (evolved.ok()) return Status();
   return Refused(definition, "cannot follow its contract: " + evolved.status().message(),
                  "columns of an external table change additively: give the new version of the "
@@ -96,7 +96,7 @@ std::vector<std::string> ExternalTablesRead(const ProjectDefinition& project) {
 
 Status CheckExternalTables(Workspace& workspace) {
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing,
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing,
                   workspace.FindTable(transform.definition.name()));
     if (!existing) continue;
     if (transform.definition.is_external()) {
@@ -112,23 +112,23 @@ Status CheckExternalTables(Workspace& workspace) {
 Status StageExternalTables(Workspace& workspace, Publication& publication) {
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     if (!transform.definition.is_external()) continue;
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> existing,
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing,
                   workspace.FindTable(transform.definition.name()));
-    table::TablePtr base;
+    iceberg::TablePtr base;
     if (existing) {
       WEIRHOUSE_TRY_STATUS(CheckFollows(transform, **existing));
       base = *existing;
     } else {
       WEIRHOUSE_TRY(base, MakeExternal(workspace, transform));
     }
-    table::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     if (existing) {
-      WEIRHOUSE_TRY(const table::Schema wanted, WantedSchema(transform, *base));
+      WEIRHOUSE_TRY(const iceberg::Schema wanted, WantedSchema(transform, *base));
       WEIRHOUSE_TRY_STATUS(write.SetSchema(wanted));
       write.SetProperty(kContractProperty,
                         ContractTitle(workspace.project(), transform.definition));
     }
-    WEIRHOUSE_TRY(const table::StagedTable staged, write.Finish());
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     // Engines write their first files before they ask for the commit, and make no folders.
     for (const char* folder : {"/data", "/metadata"}) {
       WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(base->location + folder));
@@ -141,31 +141,31 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
 namespace {
 // The table with the columns that its contract gives it: where an apply computes what reads it, it
 // has them with the same commit.
-Result<table::TablePtr> WithContractColumns(const transform::CheckedTransform& transform,
-                                            const table::TablePtr& table) {
-  WEIRHOUSE_TRY(const table::Schema given, table::Schema::FromArrow(*transform.output));
+Result<iceberg::TablePtr> WithContractColumns(const transform::CheckedTransform& transform,
+                                              const iceberg::TablePtr& table) {
+  WEIRHOUSE_TRY(const iceberg::Schema given, iceberg::Schema::FromArrow(*transform.output));
   const bool has =
-      std::all_of(given.fields.begin(), given.fields.end(), [&](const table::Field& field) {
-        const table::Field* held = table->schema().Find(field.name);
+      std::all_of(given.fields.begin(), given.fields.end(), [&](const iceberg::Field& field) {
+        const iceberg::Field* held = table->schema().Find(field.name);
         return held != nullptr && held->type == field.type;
       });
   if (has) return table;
-  WEIRHOUSE_TRY(const table::Schema wanted, WantedSchema(transform, *table));
-  WEIRHOUSE_TRY(table::Schema evolved,
-                table::EvolveSchema(table->schema(), wanted, table->last_column_id));
-  auto followed = std::make_shared<table::TableMetadata>(*table);
+  WEIRHOUSE_TRY(const iceberg::Schema wanted, WantedSchema(transform, *table));
+  WEIRHOUSE_TRY(iceberg::Schema evolved,
+                iceberg::EvolveSchema(table->schema(), wanted, table->last_column_id));
+  auto followed = std::make_shared<iceberg::TableMetadata>(*table);
   followed->current_schema_id = evolved.schema_id;
   followed->schemas.push_back(std::move(evolved));
-  return table::TablePtr(std::move(followed));
+  return iceberg::TablePtr(std::move(followed));
 }
 }  // namespace
 
-table::TablePtr AtSnapshot(const table::TablePtr& table, SnapshotId snapshot) {
-  const table::Snapshot* current = table->current_snapshot();
+iceberg::TablePtr AtSnapshot(const iceberg::TablePtr& table, SnapshotId snapshot) {
+  const iceberg::Snapshot* current = table->current_snapshot();
   if (current != nullptr && current->id == snapshot) return table;
   if (table->FindSnapshot(snapshot) == nullptr) return table;
-  auto past = std::make_shared<table::TableMetadata>(*table);
-  past->refs["main"] = table::SnapshotRef{snapshot, "branch", {}, {}, {}};
+  auto past = std::make_shared<iceberg::TableMetadata>(*table);
+  past->refs["main"] = iceberg::SnapshotRef{snapshot, "branch", {}, {}, {}};
   return past;
 }
 
@@ -174,14 +174,14 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
                                                    std::optional<SnapshotId> snapshot,
                                                    std::vector<std::string> columns) {
   if (columns.empty()) columns = transform.declared;
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table,
                 workspace.FindTable(transform.definition.name()));
   if (!table || !snapshot) return EmptyRowsOf(workspace, transform.definition.name(), columns);
-  WEIRHOUSE_TRY(const table::TablePtr followed, WithContractColumns(transform, *table));
-  table::ScanOptions options;
+  WEIRHOUSE_TRY(const iceberg::TablePtr followed, WithContractColumns(transform, *table));
+  iceberg::ScanOptions options;
   options.columns = std::move(columns);
-  WEIRHOUSE_TRY(const table::Scan scan,
-                table::Scan::Plan(workspace.disk(), AtSnapshot(followed, *snapshot), options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan,
+                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(followed, *snapshot), options));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
   return PlainRows(rows);
 }
@@ -216,4 +216,4 @@ Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace) {
   news.upto = entries.front();
   return std::optional<ExternalNews>(std::move(news));
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/project_lock.h"
+#include "work/workspace/state/project_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 #include "ground/base/text.h"
 #include "ground/platform/process/process_state.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr int kSwapsMax = 8;  // of the file while it is opened
 
@@ -85,8 +85,8 @@ Status HeldByOther(pid_t holder) {
         .WithError("WH8001")
         .WithHint("wait for it, or stop it (`fuser .weirhouse` names it)");
   }
-  const std::string story = model::StoryOfProcess(holder);
-  if (model::IsStopped(holder)) {
+  const std::string story = platform::StoryOfProcess(holder);
+  if (platform::IsStopped(holder)) {
     return Status(Code::kUnavailable,
                   fmt::format("a stopped process holds this project: {}", story))
         .WithError("WH8001")
@@ -143,4 +143,4 @@ ProjectLock::~ProjectLock() {
   close(file_);
   close(folder_);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

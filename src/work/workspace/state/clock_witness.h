@@ -11,7 +11,7 @@
 #include "ground/base/time.h"
 #include "ground/platform/io/disk.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Both clocks at one moment, and the last jump that was seen.
 struct ClockSight {
@@ -29,7 +29,7 @@ std::optional<std::string> AgeInDoubt(const ClockSight& sight, std::chrono::seco
 
 // Both clocks now, after what the state folder remembers. A file that is missing or cannot be read
 // says nothing.
-ClockSight LookAtClock(storage::Disk& disk, const std::string& state_folder, Clock& clock);
+ClockSight LookAtClock(platform::Disk& disk, const std::string& state_folder, Clock& clock);
 // The same, for a writer: what was seen is remembered, at most once a minute.
-ClockSight WatchClock(storage::Disk& disk, const std::string& state_folder, Clock& clock);
-}  // namespace weirhouse::engine
+ClockSight WatchClock(platform::Disk& disk, const std::string& state_folder, Clock& clock);
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/arrow_rows.h"
+#include "work/workspace/tables/arrow_rows.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -6,7 +6,7 @@
 
 #include "ground/platform/columnar/row_store.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct RowBuilder::State {
   std::shared_ptr<arrow::Schema> schema;
@@ -74,25 +74,25 @@ Result<std::shared_ptr<arrow::Table>> RowBuilder::Finish() {
   return arrow::Table::Make(state_->schema, columns, state_->rows);
 }
 
-Result<table::TablePtr> TableOrNew(Workspace& workspace, const std::string& name,
-                                   const arrow::Schema& schema,
-                                   const std::vector<std::string>& partition,
-                                   const std::vector<std::string>& sort) {
-  WEIRHOUSE_TRY(std::optional<table::TablePtr> existing, workspace.FindTable(name));
+Result<iceberg::TablePtr> TableOrNew(Workspace& workspace, const std::string& name,
+                                     const arrow::Schema& schema,
+                                     const std::vector<std::string>& partition,
+                                     const std::vector<std::string>& sort) {
+  WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> existing, workspace.FindTable(name));
   if (existing) return *existing;
-  table::NewTable made;
+  iceberg::NewTable made;
   made.name = name;
   made.location = workspace.TableLocation(name);
-  WEIRHOUSE_TRY(made.schema, table::Schema::FromArrow(schema));
-  WEIRHOUSE_TRY(made.spec, table::ParsePartitioning(partition, made.schema));
+  WEIRHOUSE_TRY(made.schema, iceberg::Schema::FromArrow(schema));
+  WEIRHOUSE_TRY(made.spec, iceberg::ParsePartitioning(partition, made.schema));
   made.sort_columns = sort;
-  return table::MakeTable(made, workspace.random(), workspace.clock());
+  return iceberg::MakeTable(made, workspace.random(), workspace.clock());
 }
 
 std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table>& rows) {
   std::vector<int> kept;
   for (int i = 0; i < rows->num_columns(); ++i) {
-    if (!table::IsHidden(rows->field(i)->name())) kept.push_back(i);
+    if (!iceberg::IsHidden(rows->field(i)->name())) kept.push_back(i);
   }
   return rows->SelectColumns(kept).ValueOr(rows);
 }
@@ -148,9 +148,25 @@ std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
     for (std::int64_t i = 0; i < times.length(); ++i) {
       if (times.IsValid(i)) newest = std::max(newest.value_or(times.Value(i)), times.Value(i));
     }
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   return newest;
+}
+
+Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
+                                               const std::vector<std::string>& columns) {
+  if (columns.empty()) return PlainRows(rows);
+  std::vector<int> wanted;
+  for (const std::string& column : columns) {
+    const int index = rows->schema()->GetFieldIndex(column);
+    if (index < 0)
+      return Status(Code::kInvalidInput, fmt::format("no such column: \"{}\"", column))
+          .WithError("WH8012");
+    wanted.push_back(index);
+  }
+  auto selected = rows->SelectColumns(wanted);
+  if (!selected.ok()) return Status(Code::kInternal, selected.status().ToString());
+  return PlainRows(*selected);
 }
 
 Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
@@ -164,4 +180,4 @@ Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const st
   }
   return workspace.LoadTable(table).status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/source_change.h"
+#include "work/workspace/tables/source_change.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -10,45 +10,45 @@
 #include <numeric>
 #include <set>
 
-#include "work/workspace/arrow_rows.h"
-#include "work/workspace/external_table.h"
-#include "work/workspace/scratch.h"
-#include "work/project/table_rules.h"
-#include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/index/key_index.h"
+#include "ground/iceberg/type/key_encoding.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/scratch.h"
+#include "work/workspace/tables/arrow_rows.h"
+#include "work/workspace/tables/external_table.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
-using Tasks = std::map<std::string, const table::Scan::Task*>;  // by the data file's path
+using Tasks = std::map<std::string, const iceberg::Scan::Task*>;  // by the data file's path
 
-Tasks ByPath(const table::Scan& scan) {
+Tasks ByPath(const iceberg::Scan& scan) {
   Tasks tasks;
-  for (const table::Scan::Task& task : scan.tasks()) tasks[task.file.path] = &task;
+  for (const iceberg::Scan::Task& task : scan.tasks()) tasks[task.file.path] = &task;
   return tasks;
 }
 
-std::set<std::string> DeletesOf(const table::Scan::Task& task) {
+std::set<std::string> DeletesOf(const iceberg::Scan::Task& task) {
   std::set<std::string> paths;
   for (const auto& file : task.deletes) paths.insert(file->path);
   return paths;
 }
 
-std::set<std::string> PathsOfEqualityDeletes(const table::Scan& scan) {
+std::set<std::string> PathsOfEqualityDeletes(const iceberg::Scan& scan) {
   std::set<std::string> paths;
-  for (const table::Scan::Task& task : scan.tasks()) {
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     for (const auto& file : task.deletes) {
-      if (file->content == table::DataFile::Content::kEqualityDeletes) paths.insert(file->path);
+      if (file->content == iceberg::DataFile::Content::kEqualityDeletes) paths.insert(file->path);
     }
   }
   return paths;
 }
 
 // Rows of the files of `scan` that `other` does not hold, or holds under other deletes.
-Result<RowsPtr> RowsNotShared(const table::Scan& scan, const Tasks& other) {
+Result<RowsPtr> RowsNotShared(const iceberg::Scan& scan, const Tasks& other) {
   std::vector<RowsPtr> parts;
-  for (const table::Scan::Task& task : scan.tasks()) {
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     const auto same = other.find(task.file.path);
     if (same != other.end() && DeletesOf(*same->second) == DeletesOf(task)) continue;
     WEIRHOUSE_TRY(RowsPtr rows, scan.Read(task));
@@ -85,7 +85,7 @@ Result<RowsPtr> Without(const RowsPtr& rows, const std::vector<Digest>& digests,
 Result<std::vector<Digest>> DigestsOfAll(const arrow::Table& rows) {
   std::vector<int> columns(static_cast<std::size_t>(rows.num_columns()));
   std::iota(columns.begin(), columns.end(), 0);
-  return table::RowDigests(rows, columns);
+  return iceberg::RowDigests(rows, columns);
 }
 
 SourceChange Whole(std::string why) {
@@ -105,7 +105,7 @@ Result<SourceChange> ReadExternal(Workspace& workspace,
   if (!before) {
     change = Whole("its first rows");
   } else {
-    WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
     WEIRHOUSE_TRY(change, CompareRows(workspace.disk(), table, before->snapshot, now.snapshot,
                                       transform.declared));
   }
@@ -128,9 +128,9 @@ constexpr char kUnknown[] = "unknown";  // a snapshot in between is not kept any
 
 // The strongest thing that the snapshots after `before`, up to `now`, say of rows that left; empty
 // if nothing.
-std::string LossBetween(const table::TableMetadata& table, SnapshotId before, SnapshotId now) {
+std::string LossBetween(const iceberg::TableMetadata& table, SnapshotId before, SnapshotId now) {
   std::string loss;
-  const table::Snapshot* snapshot = table.FindSnapshot(now);
+  const iceberg::Snapshot* snapshot = table.FindSnapshot(now);
   while (snapshot != nullptr && snapshot->id != before) {
     const auto said = snapshot->summary.find(kChangeSummary);
     if (said != snapshot->summary.end()) loss = said->second;
@@ -142,7 +142,7 @@ std::string LossBetween(const table::TableMetadata& table, SnapshotId before, Sn
 
 // Adds to `change`, the rows that joined a processed table since `before`, what left it.
 Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transform,
-                 const table::TablePtr& table, SnapshotId before, SnapshotId now,
+                 const iceberg::TablePtr& table, SnapshotId before, SnapshotId now,
                  SourceChange& change) {
   const std::string loss = LossBetween(*table, before, now);
   // Rows made of records stay, whatever a snapshot that is gone said.
@@ -175,15 +175,15 @@ bool HasTwice(std::vector<std::string> keys) {
 // Why `change` cannot be followed by key; empty if it can.
 Result<std::string> WhyNotByKey(Workspace& workspace, const std::string& follower,
                                 const SourceChange& change, const std::vector<std::string>& key) {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(follower));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(follower));
   if (!table) return std::string("its first rows");
   const auto unique = (*table)->properties.find(kUniqueKeysProperty);
   if (unique == (*table)->properties.end() || unique->second != "true") {
     return std::string("its key is not unique");
   }
-  WEIRHOUSE_TRY(table::KeyIndex * index, workspace.IndexOf(follower, {"row_key"}, {}));
-  WEIRHOUSE_TRY(const std::vector<std::string> come, table::EncodeKeys(*change.rows, key));
-  WEIRHOUSE_TRY(const std::vector<std::string> gone, table::EncodeKeys(*change.left, key));
+  WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.IndexOf(follower, {"row_key"}, {}));
+  WEIRHOUSE_TRY(const std::vector<std::string> come, iceberg::EncodeKeys(*change.rows, key));
+  WEIRHOUSE_TRY(const std::vector<std::string> gone, iceberg::EncodeKeys(*change.left, key));
   if (HasTwice(come) || HasTwice(gone)) return std::string("its key is not unique");
   WEIRHOUSE_TRY(const std::vector<std::string> gone_keys, EncodeRowKeys(gone));
   WEIRHOUSE_TRY(const auto found_gone, index->Find(gone_keys));
@@ -200,18 +200,18 @@ Result<std::string> WhyNotByKey(Workspace& workspace, const std::string& followe
 }
 }  // namespace
 
-Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& table,
+Result<SourceChange> CompareRows(platform::Disk& disk, const iceberg::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
                                  const std::vector<std::string>& columns, EqualityDeletes deletes) {
   if (table->FindSnapshot(before) == nullptr) {
     return Whole("the snapshot seen last is not kept any more");
   }
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   options.columns = columns;
-  WEIRHOUSE_TRY(const table::Scan old_scan,
-                table::Scan::Plan(disk, AtSnapshot(table, before), options));
-  WEIRHOUSE_TRY(const table::Scan new_scan,
-                table::Scan::Plan(disk, AtSnapshot(table, now), options));
+  WEIRHOUSE_TRY(const iceberg::Scan old_scan,
+                iceberg::Scan::Plan(disk, AtSnapshot(table, before), options));
+  WEIRHOUSE_TRY(const iceberg::Scan new_scan,
+                iceberg::Scan::Plan(disk, AtSnapshot(table, now), options));
   const std::set<std::string> known = PathsOfEqualityDeletes(old_scan);
   for (const std::string& path : PathsOfEqualityDeletes(new_scan)) {
     if (deletes == EqualityDeletes::kRead) break;
@@ -219,8 +219,8 @@ Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& tab
   }
   WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));
   WEIRHOUSE_TRY(const RowsPtr come, RowsNotShared(new_scan, ByPath(old_scan)));
-  WEIRHOUSE_TRY(const std::vector<Digest> gone_digests, table::DeclaredDigests(*gone));
-  WEIRHOUSE_TRY(const std::vector<Digest> come_digests, table::DeclaredDigests(*come));
+  WEIRHOUSE_TRY(const std::vector<Digest> gone_digests, iceberg::DeclaredDigests(*gone));
+  WEIRHOUSE_TRY(const std::vector<Digest> come_digests, iceberg::DeclaredDigests(*come));
   SourceChange change;
   WEIRHOUSE_TRY(change.left, Without(gone, gone_digests, come_digests));
   WEIRHOUSE_TRY(change.rows, Without(come, come_digests, gone_digests));
@@ -240,23 +240,23 @@ Result<std::optional<RowChange>> RowsBetween(Workspace& workspace, const std::st
                                              const std::optional<catalog::SnapshotRecord>& before,
                                              const std::optional<catalog::SnapshotRecord>& now) {
   if (!before || !now) return std::optional<RowChange>();
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
   if (table->FindSnapshot(before->snapshot) == nullptr ||
       table->FindSnapshot(now->snapshot) == nullptr)
     return std::optional<RowChange>();
-  WEIRHOUSE_TRY(const table::Scan old_scan,
-                table::Scan::Plan(workspace.disk(), AtSnapshot(table, before->snapshot), {}));
-  WEIRHOUSE_TRY(const table::Scan new_scan,
-                table::Scan::Plan(workspace.disk(), AtSnapshot(table, now->snapshot), {}));
+  WEIRHOUSE_TRY(const iceberg::Scan old_scan,
+                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(table, before->snapshot), {}));
+  WEIRHOUSE_TRY(const iceberg::Scan new_scan,
+                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(table, now->snapshot), {}));
   WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));
   WEIRHOUSE_TRY(const RowsPtr come, RowsNotShared(new_scan, ByPath(old_scan)));
   // Which commit wrote a row is known of those in merged files alone.
   const auto digests = [](const arrow::Table& rows) {
     std::vector<int> columns;
     for (int i = 0; i < rows.num_columns(); ++i) {
-      if (rows.schema()->field(i)->name() != table::kCommitSeqColumn) columns.push_back(i);
+      if (rows.schema()->field(i)->name() != iceberg::kCommitSeqColumn) columns.push_back(i);
     }
-    return table::RowDigests(rows, columns);
+    return iceberg::RowDigests(rows, columns);
   };
   WEIRHOUSE_TRY(const std::vector<Digest> gone_digests, digests(*gone));
   WEIRHOUSE_TRY(const std::vector<Digest> come_digests, digests(*come));
@@ -278,9 +278,9 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
   if (const auto* external = FindExternal(workspace.project(), source)) {
     return ReadExternal(workspace, *external, before, *now);
   }
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace.LoadTable(source));
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
   const transform::CheckedTransform* transform = MakerOf(workspace.project(), source);
-  table::ScanOptions options;
+  iceberg::ScanOptions options;
   // A snapshot older than the last hundred is gone: what is current holds its rows too.
   options.snapshot =
       table->FindSnapshot(now->snapshot) != nullptr ? now->snapshot : table->current_snapshot()->id;
@@ -294,9 +294,9 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
         AddLosses(workspace, *transform, table, before->snapshot, *options.snapshot, change));
   }
   if (!change.whole && before) options.after_sequence_number = before->sequence_number;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace.disk(), table, options));
-  storage::RowStore rows(ScratchOf(workspace));
-  for (const table::Scan::Task& task : scan.tasks()) {
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  platform::RowStore rows(ScratchOf(workspace));
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const RowsPtr some, scan.Read(task));
     WEIRHOUSE_TRY_STATUS(rows.Add(some));
   }
@@ -320,7 +320,7 @@ Result<SourceChange> FollowKeys(Workspace& workspace, const std::string& source,
 }
 
 Result<bool> HasUniqueKeys(const arrow::Table& rows, const std::vector<std::string>& key) {
-  WEIRHOUSE_TRY(std::vector<std::string> keys, table::EncodeKeys(rows, key));
+  WEIRHOUSE_TRY(std::vector<std::string> keys, iceberg::EncodeKeys(rows, key));
   return !HasTwice(std::move(keys));
 }
 
@@ -336,7 +336,7 @@ Result<std::vector<std::string>> EncodeRowKeys(const std::vector<std::string>& r
   const RowsPtr rows =
       arrow::Table::Make(arrow::schema({arrow::field("row_key", arrow::binary())}),
                          std::vector<std::shared_ptr<arrow::Array>>{std::move(column)});
-  return table::EncodeKeys(*rows, {"row_key"});
+  return iceberg::EncodeKeys(*rows, {"row_key"});
 }
 
 json Describe(const SourceChange& change) {
@@ -348,4 +348,4 @@ json Describe(const SourceChange& change) {
           {"rows", change.rows->num_rows()},
           {"keys", left}};
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,10 +1,10 @@
-#include "work/workspace/expiry.h"
+#include "work/workspace/tables/expiry.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 constexpr std::int64_t kExpiriesMax = 1'000'000;
@@ -40,15 +40,15 @@ Result<std::optional<catalog::Run>> PushingRun(Workspace& workspace,
                 workspace.catalog().Snapshots(snapshot.table));
   const auto at = std::find_if(recorded.begin(), recorded.end(),
                                [&](const auto& one) { return one.snapshot == snapshot.snapshot; });
-  if (recorded.end() - at <= table::kSnapshotsKept) return std::optional<catalog::Run>();
-  WEIRHOUSE_TRY(catalog::Run run, workspace.catalog().GetRun((at + table::kSnapshotsKept)->run));
+  if (recorded.end() - at <= iceberg::kSnapshotsKept) return std::optional<catalog::Run>();
+  WEIRHOUSE_TRY(catalog::Run run, workspace.catalog().GetRun((at + iceberg::kSnapshotsKept)->run));
   return std::optional<catalog::Run>(std::move(run));
 }
 }  // namespace
 
 Result<std::optional<Expiry>> ExpiryOf(Workspace& workspace,
                                        const catalog::SnapshotRecord& snapshot) {
-  WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(snapshot.table));
+  WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(snapshot.table));
   if (table && (*table)->FindSnapshot(snapshot.snapshot) != nullptr) return std::optional<Expiry>();
   Expiry expiry;
   expiry.detail = {{"snapshot", fmt::format("{}@{}", snapshot.table, snapshot.seq.value())}};
@@ -57,7 +57,7 @@ Result<std::optional<Expiry>> ExpiryOf(Workspace& workspace,
   if (run) {
     how = fmt::format("wh table expire or gc, keep {}", run->plan.parameters.value("keep", 0));
   } else {
-    how = fmt::format("a table keeps its newest {} snapshots", table::kSnapshotsKept);
+    how = fmt::format("a table keeps its newest {} snapshots", iceberg::kSnapshotsKept);
     WEIRHOUSE_TRY(run, PushingRun(workspace, snapshot));
   }
   if (!run) {
@@ -81,4 +81,4 @@ Result<bool> OnlyGrewSince(Workspace& workspace, const std::string& table, Commi
            one.operation != "replace";
   });
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

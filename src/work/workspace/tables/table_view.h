@@ -11,7 +11,7 @@
 #include "ground/base/status.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Columns of tables in memory, file by file (files never change), as of whatever snapshot is asked
 // for. Keeps what the last question about a (table, columns) used and drops the rest. Threads: one.
@@ -23,11 +23,11 @@ class TableView {
   // exist. Cost: reading the files that the last call for the same columns had not seen.
   Result<std::shared_ptr<arrow::Table>> Rows(const std::string& name,
                                              const std::vector<std::string>& columns,
-                                             const std::vector<table::RowPosition>& masked = {});
+                                             const std::vector<iceberg::RowPosition>& masked = {});
   // The rows at `positions` of the main snapshot. Cost: reading the files that hold them.
   Result<std::shared_ptr<arrow::Table>> RowsAt(const std::string& name,
                                                const std::vector<std::string>& columns,
-                                               const std::vector<table::RowPosition>& positions);
+                                               const std::vector<iceberg::RowPosition>& positions);
 
  private:
   using Files =
@@ -35,4 +35,4 @@ class TableView {
   Workspace& workspace_;
   std::map<std::string, Files> cached_;  // table and columns → files
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,12 +9,12 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "work/workspace/publication.h"
-#include "work/project/table_rules.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
+#include "work/project/table_rules.h"
+#include "work/workspace/publication.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 inline constexpr std::string_view kExternalConsumer =
     "external";  // position: commit up to which SQL has read the tables of other engines
@@ -31,7 +31,7 @@ Status StageExternalTables(Workspace& workspace, Publication& publication);
 
 // The table with `snapshot` as its main: read so, the past has today's columns. As it is if that
 // snapshot is not kept any more.
-table::TablePtr AtSnapshot(const table::TablePtr& table, SnapshotId snapshot);
+iceberg::TablePtr AtSnapshot(const iceberg::TablePtr& table, SnapshotId snapshot);
 // The contract's columns (or `columns` of them) of all rows as of `snapshot` (absent: none). What
 // an engine added beyond the contract is nobody's business downstream until the contract knows it.
 Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
@@ -50,4 +50,4 @@ struct ExternalNews {
   std::map<std::string, catalog::SnapshotRecord> snapshots;  // of those that changed, as of it
 };
 Result<std::optional<ExternalNews>> FindExternalNews(Workspace& workspace);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,11 +1,11 @@
-#include "work/workspace/clock_witness.h"
+#include "work/workspace/state/clock_witness.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "testing/testing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kHourUs = 3'600'000'000;
 constexpr std::int64_t kDayUs = 24 * kHourUs;
@@ -47,19 +47,19 @@ TEST(ClockWitness, SaysNothingAfterAStartOfTheMachine) {
 TEST(ClockWitness, RemembersWhatWritersSaw) {
   const testing::ScratchFolder scratch;
   const std::string folder = scratch / "state";
-  ASSERT_OK(storage::LocalDisk().MakeFolder(folder));
+  ASSERT_OK(platform::LocalDisk().MakeFolder(folder));
   ManualClock clock(SystemClock().Now());
-  EXPECT_EQ(LookAtClock(storage::LocalDisk(), folder, clock).jump_us, 0);
-  WatchClock(storage::LocalDisk(), folder, clock);
+  EXPECT_EQ(LookAtClock(platform::LocalDisk(), folder, clock).jump_us, 0);
+  WatchClock(platform::LocalDisk(), folder, clock);
   clock.Advance(std::chrono::hours(24 * 365));
   // Who only looks leaves nothing behind.
-  EXPECT_NE(LookAtClock(storage::LocalDisk(), folder, clock).jump_us, 0);
-  EXPECT_NE(WatchClock(storage::LocalDisk(), folder, clock).jump_us, 0);
+  EXPECT_NE(LookAtClock(platform::LocalDisk(), folder, clock).jump_us, 0);
+  EXPECT_NE(WatchClock(platform::LocalDisk(), folder, clock).jump_us, 0);
   const auto doubt =
-      AgeInDoubt(WatchClock(storage::LocalDisk(), folder, clock), std::chrono::hours(1));
+      AgeInDoubt(WatchClock(platform::LocalDisk(), folder, clock), std::chrono::hours(1));
   EXPECT_TRUE(doubt.has_value());
-  ASSERT_OK(storage::LocalDisk().Replace(folder + "/clock", "{ no"));
-  EXPECT_EQ(WatchClock(storage::LocalDisk(), folder, clock).jump_us, 0);
+  ASSERT_OK(platform::LocalDisk().Replace(folder + "/clock", "{ no"));
+  EXPECT_EQ(WatchClock(platform::LocalDisk(), folder, clock).jump_us, 0);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/clock_witness.h"
+#include "work/workspace/state/clock_witness.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kToleranceUs = 60 * kSecondUs;  // a server of time sets the clock right
@@ -29,7 +29,7 @@ std::string DurationText(std::int64_t us) {
   return fmt::format("{} days", seconds / 86400);
 }
 
-std::optional<ClockSight> ReadSight(storage::Disk& disk, const std::string& path) {
+std::optional<ClockSight> ReadSight(platform::Disk& disk, const std::string& path) {
   const auto text = disk.Read(path);
   if (!text.ok()) return std::nullopt;
   const auto stored = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
@@ -42,7 +42,7 @@ std::optional<ClockSight> ReadSight(storage::Disk& disk, const std::string& path
   return ClockSight{stored["boot"].get<std::string>(), number("up_us"), number("wall_us"),
                     number("jump_us"), number("jumped_up_us")};
 }
-std::string PathIn(const std::string& state_folder) { return state_folder + "/clock"; }
+std::string WitnessIn(const std::string& state_folder) { return state_folder + "/clock"; }
 
 ClockSight ClocksNow(Clock& clock) {
   ClockSight now;
@@ -54,13 +54,13 @@ ClockSight ClocksNow(Clock& clock) {
   return now;
 }
 
-void Remember(storage::Disk& disk, const std::string& state_folder, const ClockSight& sight) {
+void Remember(platform::Disk& disk, const std::string& state_folder, const ClockSight& sight) {
   const nlohmann::json stored = {{"boot", sight.boot},
                                  {"up_us", sight.up_us},
                                  {"wall_us", sight.wall_us},
                                  {"jump_us", sight.jump_us},
                                  {"jumped_up_us", sight.jumped_up_us}};
-  disk.Replace(PathIn(state_folder), stored.dump() + "\n")
+  disk.Replace(WitnessIn(state_folder), stored.dump() + "\n")
       .Ignore("then a jump is seen later or not at all; the work itself does not need it");
 }
 }  // namespace
@@ -90,15 +90,15 @@ std::optional<std::string> AgeInDoubt(const ClockSight& sight, std::chrono::seco
       DurationText(since), DurationText(age_us), DurationText(age_us - since));
 }
 
-ClockSight LookAtClock(storage::Disk& disk, const std::string& state_folder, Clock& clock) {
+ClockSight LookAtClock(platform::Disk& disk, const std::string& state_folder, Clock& clock) {
   const ClockSight now = ClocksNow(clock);
-  const auto before = ReadSight(disk, PathIn(state_folder));
+  const auto before = ReadSight(disk, WitnessIn(state_folder));
   return before ? After(*before, now) : now;
 }
 
-ClockSight WatchClock(storage::Disk& disk, const std::string& state_folder, Clock& clock) {
+ClockSight WatchClock(platform::Disk& disk, const std::string& state_folder, Clock& clock) {
   const ClockSight now = ClocksNow(clock);
-  const auto before = ReadSight(disk, PathIn(state_folder));
+  const auto before = ReadSight(disk, WitnessIn(state_folder));
   if (!before) {
     Remember(disk, state_folder, now);
     return now;
@@ -109,4 +109,4 @@ ClockSight WatchClock(storage::Disk& disk, const std::string& state_folder, Cloc
     Remember(disk, state_folder, seen);
   return seen;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

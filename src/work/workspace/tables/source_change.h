@@ -11,14 +11,14 @@
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/iceberg/table.h"
+#include "work/workspace/workspace.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct SourceChange {
   std::shared_ptr<arrow::Table> rows;  // that joined; null: nothing changed
@@ -50,7 +50,7 @@ enum class EqualityDeletes : std::uint8_t {
 // `whole` with its reason and no rows where that cannot be told: `before` is not kept any more, or
 // equality deletes came, which name no rows.
 // Cost: reads the files that changed, both as they were and as they are.
-Result<SourceChange> CompareRows(storage::Disk& disk, const table::TablePtr& table,
+Result<SourceChange> CompareRows(platform::Disk& disk, const iceberg::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
                                  const std::vector<std::string>& columns,
                                  EqualityDeletes deletes = EqualityDeletes::kNameNoKeys);
@@ -81,4 +81,4 @@ Result<std::vector<std::string>> EncodeRowKeys(const std::vector<std::string>& r
 
 // {"how": "append" | "retractions" | "rebuild", "rows": n, "keys": n, "why": …}
 nlohmann::json Describe(const SourceChange& change);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -6,7 +6,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Held for as long as it lives. Owns two advisory locks of the kernel: one on the state folder
 // itself, which nobody can take away from under it, and one on `lock` in there, which holds the
@@ -27,4 +27,4 @@ class ProjectLock {
   const int folder_;
   const int file_;
 };
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

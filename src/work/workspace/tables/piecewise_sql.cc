@@ -1,40 +1,40 @@
-#include "work/workspace/piecewise_sql.h"
+#include "work/workspace/tables/piecewise_sql.h"
 
 #include <arrow/api.h>
 
 #include <iterator>
 #include <utility>
 
-#include "work/workspace/scratch.h"
 #include "rules/transform/run/run.h"
 #include "rules/transform/upsert/upsert.h"
+#include "work/workspace/scratch.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 bool InPieces(const transform::CheckedTransform& transform, const arrow::Table& driven,
-              const storage::Scratch& scratch) {
-  return transform.row_wise && storage::AreMany(driven, scratch);
+              const platform::Scratch& scratch) {
+  return transform.row_wise && platform::AreMany(driven, scratch);
 }
 }  // namespace
 
-Status RegisterRows(Workspace& workspace, storage::SqlSession& session,
+Status RegisterRows(Workspace& workspace, platform::SqlSession& session,
                     const transform::CheckedTransform& transform, const std::string& name,
                     const std::shared_ptr<arrow::Table>& rows) {
   const bool later = transform.driver == name && InPieces(transform, *rows, ScratchOf(workspace));
   return transform::RegisterInput(session, transform, name, later ? rows->Slice(0, 0) : rows);
 }
 
-Result<transform::GoodRows> RunInPieces(Workspace& workspace, storage::SqlSession& session,
+Result<transform::GoodRows> RunInPieces(Workspace& workspace, platform::SqlSession& session,
                                         const transform::CheckedTransform& transform,
                                         const std::shared_ptr<arrow::Table>& driven,
                                         ProcessTime run_time) {
-  const storage::Scratch scratch = ScratchOf(workspace);
+  const platform::Scratch scratch = ScratchOf(workspace);
   const std::string& driver = *transform.driver;
   if (!InPieces(transform, *driven, scratch))
     return transform::RunAround(session, transform, driver, driven, run_time);
   transform::GoodRows all;
-  storage::RowStore store(scratch);
-  for (const storage::RowRange& piece : storage::PiecesOf(*driven, scratch)) {
+  platform::RowStore store(scratch);
+  for (const platform::RowRange& piece : platform::PiecesOf(*driven, scratch)) {
     const auto rows = driven->Slice(piece.begin, piece.count);
     WEIRHOUSE_TRY_STATUS(transform::RegisterInput(session, transform, driver, rows));
     WEIRHOUSE_TRY(transform::GoodRows good, transform::RunAround(session, transform, driver, rows,
@@ -43,7 +43,7 @@ Result<transform::GoodRows> RunInPieces(Workspace& workspace, storage::SqlSessio
     WEIRHOUSE_TRY_STATUS(transform::FilteredRecords(*rows, *good.rows).status());
     WEIRHOUSE_TRY_STATUS(store.Add(good.rows));
     std::move(good.poison.begin(), good.poison.end(), std::back_inserter(all.poison));
-    storage::LetGoOfStoredRows();
+    platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_TRY_STATUS(transform::RegisterInput(session, transform, driver, driven->Slice(0, 0)));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, store.Finish());
@@ -51,4 +51,4 @@ Result<transform::GoodRows> RunInPieces(Workspace& workspace, storage::SqlSessio
   all.rows = arrow::Table::Make(transform.output, rows->columns(), rows->num_rows());
   return all;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

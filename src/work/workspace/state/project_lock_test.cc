@@ -1,4 +1,4 @@
-#include "work/workspace/project_lock.h"
+#include "work/workspace/state/project_lock.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -12,7 +12,7 @@
 #include "ground/platform/io/disk.h"
 #include "testing/testing.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using ::testing::HasSubstr;
 
@@ -38,7 +38,7 @@ TEST(ProjectLock, IsNotLostWithItsFile) {
   EXPECT_EQ(removed.error_code(), "WH8001");
   EXPECT_THAT(removed.message(), HasSubstr(fmt::format("process {}", getpid())));
   // Nor when another file stands in its place.
-  ASSERT_OK(storage::LocalDisk().Write(scratch / "lock", "1\n"));
+  ASSERT_OK(platform::LocalDisk().Write(scratch / "lock", "1\n"));
   EXPECT_EQ(ProjectLock::Take(folder).status().error_code(), "WH8001");
 }
 
@@ -72,4 +72,4 @@ TEST(ProjectLock, SaysThatItsHolderIsStopped) {
   close(ready[1]);
 }
 }  // namespace
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-#include "work/workspace/table_view.h"
+#include "work/workspace/tables/table_view.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -6,16 +6,16 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "work/workspace/arrow_rows.h"
+#include "work/workspace/tables/arrow_rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using Positions = std::map<std::string, std::set<std::int64_t>>;  // by file
 
-Positions ByFile(const std::vector<table::RowPosition>& rows) {
+Positions ByFile(const std::vector<iceberg::RowPosition>& rows) {
   Positions positions;
-  for (const table::RowPosition& row : rows) positions[row.file].insert(row.position);
+  for (const iceberg::RowPosition& row : rows) positions[row.file].insert(row.position);
   return positions;
 }
 
@@ -42,7 +42,7 @@ Result<RowsPtr> RowsByPosition(const RowsPtr& rows, const std::set<std::int64_t>
 }
 
 // `columns` of `parts`; no rows of `scan` if there are none.
-Result<RowsPtr> Joined(const table::Scan& scan, const std::vector<RowsPtr>& parts,
+Result<RowsPtr> Joined(const iceberg::Scan& scan, const std::vector<RowsPtr>& parts,
                        const std::vector<std::string>& columns) {
   RowsPtr rows;
   if (parts.empty()) {
@@ -67,21 +67,22 @@ Result<RowsPtr> Joined(const table::Scan& scan, const std::vector<RowsPtr>& part
 
 Result<std::shared_ptr<arrow::Table>> TableView::Rows(
     const std::string& name, const std::vector<std::string>& columns,
-    const std::vector<table::RowPosition>& masked) {
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace_.LoadTable(name));
-  table::ScanOptions options;
+    const std::vector<iceberg::RowPosition>& masked) {
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace_.LoadTable(name));
+  iceberg::ScanOptions options;
   options.columns = columns;
   if (options.columns.empty()) {
-    for (const table::Field& field : table->schema().fields) options.columns.push_back(field.name);
+    for (const iceberg::Field& field : table->schema().fields)
+      options.columns.push_back(field.name);
   }
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.disk(), table, options));
 
   const Positions masked_by_file = ByFile(masked);
   Files& known = cached_[name + "\n" + Join(options.columns, ",")];
   Files used;
   std::vector<std::shared_ptr<arrow::Table>> parts;
-  for (const table::Scan::Task& task : scan.tasks()) {
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     std::string key = task.file.path;
     for (const auto& file : task.deletes) key += "\n" + file->path;
     std::shared_ptr<arrow::Table> rows;
@@ -102,15 +103,15 @@ Result<std::shared_ptr<arrow::Table>> TableView::Rows(
 }
 
 Result<RowsPtr> TableView::RowsAt(const std::string& name, const std::vector<std::string>& columns,
-                                  const std::vector<table::RowPosition>& positions) {
-  WEIRHOUSE_TRY(const table::TablePtr table, workspace_.LoadTable(name));
-  table::ScanOptions options;
+                                  const std::vector<iceberg::RowPosition>& positions) {
+  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace_.LoadTable(name));
+  iceberg::ScanOptions options;
   options.columns = columns;
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const table::Scan scan, table::Scan::Plan(workspace_.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.disk(), table, options));
   const Positions wanted = ByFile(positions);
   std::vector<RowsPtr> parts;
-  for (const table::Scan::Task& task : scan.tasks()) {
+  for (const iceberg::Scan::Task& task : scan.tasks()) {
     const auto named = wanted.find(task.file.path);
     if (named == wanted.end()) continue;
     WEIRHOUSE_TRY(RowsPtr rows, scan.Read(task));
@@ -119,4 +120,4 @@ Result<RowsPtr> TableView::RowsAt(const std::string& name, const std::vector<std
   }
   return Joined(scan, parts, columns);
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

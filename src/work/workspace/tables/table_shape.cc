@@ -1,4 +1,4 @@
-#include "work/workspace/table_shape.h"
+#include "work/workspace/tables/table_shape.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -8,56 +8,57 @@
 #include "ground/base/text.h"
 #include "rules/feature/rows/rows.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
-std::string TypeText(const table::Field& field) {
+std::string TypeText(const iceberg::Field& field) {
   return field.type.name + (field.required ? " required" : "");
 }
 
-std::vector<std::string> NamesIn(const table::Schema& schema, const table::Schema& other) {
+std::vector<std::string> NamesIn(const iceberg::Schema& schema, const iceberg::Schema& other) {
   std::vector<std::string> names;
-  for (const table::Field& field : schema.fields) {
+  for (const iceberg::Field& field : schema.fields) {
     if (other.Find(field.name) != nullptr) names.push_back(field.name);
   }
   return names;
 }
 
 // The partitioning in words, as far as the table has the columns.
-std::vector<std::string> PartitionTexts(const table::TableMetadata& table) {
+std::vector<std::string> PartitionTexts(const iceberg::TableMetadata& table) {
   std::vector<std::string> texts;
-  for (const table::PartitionField& field : table.spec().fields) {
-    const table::Field* source = table.schema().FindById(field.source_id);
+  for (const iceberg::PartitionField& field : table.spec().fields) {
+    const iceberg::Field* source = table.schema().FindById(field.source_id);
     texts.push_back(fmt::format("{}({})", field.transform, source ? source->name : "?"));
   }
   return texts;
 }
 
-Result<std::vector<std::string>> WantedPartitionTexts(const table::Schema& schema,
+Result<std::vector<std::string>> WantedPartitionTexts(const iceberg::Schema& schema,
                                                       const std::vector<std::string>& partition) {
-  WEIRHOUSE_TRY(const table::PartitionSpec spec, table::ParsePartitioning(partition, schema));
+  WEIRHOUSE_TRY(const iceberg::PartitionSpec spec, iceberg::ParsePartitioning(partition, schema));
   std::vector<std::string> texts;
-  for (const table::PartitionField& field : spec.fields) {
+  for (const iceberg::PartitionField& field : spec.fields) {
     texts.push_back(fmt::format("{}({})", field.transform, schema.FindById(field.source_id)->name));
   }
   return texts;
 }
 }  // namespace
 
-Result<std::string> ShapeDifference(const table::TableMetadata& table, const arrow::Schema& wanted,
+Result<std::string> ShapeDifference(const iceberg::TableMetadata& table,
+                                    const arrow::Schema& wanted,
                                     const std::vector<std::string>& partition) {
-  const table::Schema& now = table.schema();
-  WEIRHOUSE_TRY(const table::Schema then, table::Schema::FromArrow(wanted));
+  const iceberg::Schema& now = table.schema();
+  WEIRHOUSE_TRY(const iceberg::Schema then, iceberg::Schema::FromArrow(wanted));
   std::vector<std::string> changes;
-  for (const table::Field& field : then.fields) {
-    const table::Field* held = now.Find(field.name);
+  for (const iceberg::Field& field : then.fields) {
+    const iceberg::Field* held = now.Find(field.name);
     if (held == nullptr) {
       changes.push_back(fmt::format("{} added", field.name));
     } else if (held->type != field.type || held->required != field.required) {
       changes.push_back(fmt::format("{} {} → {}", field.name, TypeText(*held), TypeText(field)));
     }
   }
-  for (const table::Field& field : now.fields) {
-    if (field.name == table::kCommitSeqColumn) continue;  // compaction's, of any table
+  for (const iceberg::Field& field : now.fields) {
+    if (field.name == iceberg::kCommitSeqColumn) continue;  // compaction's, of any table
     if (then.Find(field.name) == nullptr) changes.push_back(fmt::format("{} dropped", field.name));
   }
   if (NamesIn(now, then) != NamesIn(then, now)) changes.emplace_back("order of columns");
@@ -80,7 +81,7 @@ Result<std::map<std::string, std::string>> TablesToReshape(Workspace& workspace)
     if (definition.history == transform::History::kKeep)
       names.push_back(definition.history_table());
     for (const std::string& name : names) {
-      WEIRHOUSE_TRY(const std::optional<table::TablePtr> table, workspace.FindTable(name));
+      WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
       if (!table) continue;
       WEIRHOUSE_TRY(
           const std::string difference,
@@ -95,14 +96,14 @@ Result<std::map<std::string, std::string>> ViewsToReshape(Workspace& workspace) 
   std::map<std::string, std::string> found;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (plan.view.is_request()) continue;
-    WEIRHOUSE_TRY(const std::optional<table::TablePtr> table,
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table,
                   workspace.FindTable(plan.view.table_name()));
     if (!table) continue;
-    WEIRHOUSE_TRY(const table::Schema wanted,
-                  table::Schema::FromArrow(*feature::FeatureTableSchema(plan)));
+    WEIRHOUSE_TRY(const iceberg::Schema wanted,
+                  iceberg::Schema::FromArrow(*feature::FeatureTableSchema(plan)));
     std::vector<std::string> changes;
-    for (const table::Field& field : wanted.fields) {
-      const table::Field* held = (*table)->schema().Find(field.name);
+    for (const iceberg::Field& field : wanted.fields) {
+      const iceberg::Field* held = (*table)->schema().Find(field.name);
       if (held == nullptr) {
         changes.push_back(fmt::format("{} added", field.name));
       } else if (held->type != field.type) {
@@ -113,4 +114,4 @@ Result<std::map<std::string, std::string>> ViewsToReshape(Workspace& workspace) 
   }
   return found;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

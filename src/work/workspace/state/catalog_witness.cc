@@ -1,11 +1,11 @@
-#include "work/workspace/catalog_witness.h"
+#include "work/workspace/state/catalog_witness.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
@@ -20,7 +20,7 @@ struct Witness {
 };
 
 // What cannot be read is as if it were not there: it says nothing against the catalog.
-Witness ReadWitness(storage::Disk& disk, const std::string& state_folder) {
+Witness ReadWitness(platform::Disk& disk, const std::string& state_folder) {
   Witness witness;
   const auto text = disk.Read(PathIn(state_folder));
   if (!text.ok()) return witness;
@@ -61,7 +61,7 @@ Result<std::optional<std::string>> NewLife(const Witness& witness, catalog::Cata
 }
 }  // namespace
 
-Result<std::vector<std::string>> OtherLives(storage::Disk& disk, const std::string& state_folder,
+Result<std::vector<std::string>> OtherLives(platform::Disk& disk, const std::string& state_folder,
                                             catalog::Catalog& catalog) {
   Witness witness = ReadWitness(disk, state_folder);
   WEIRHOUSE_TRY(std::optional<std::string> life, NewLife(witness, catalog));
@@ -69,7 +69,7 @@ Result<std::vector<std::string>> OtherLives(storage::Disk& disk, const std::stri
   return std::move(witness.lives);
 }
 
-void RememberCatalog(storage::Disk& disk, const std::string& state_folder,
+void RememberCatalog(platform::Disk& disk, const std::string& state_folder,
                      catalog::Catalog& catalog) {
   Witness witness = ReadWitness(disk, state_folder);
   const auto last = catalog.LastSeq();
@@ -85,4 +85,4 @@ void RememberCatalog(storage::Disk& disk, const std::string& state_folder,
   const json stored{{"seq", last->value()}, {"chain", *chain}, {"lives", witness.lives}};
   disk.Replace(PathIn(state_folder), stored.dump() + "\n").Ignore("it tells nobody then");
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

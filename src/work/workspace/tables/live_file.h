@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "ground/base/status.h"
-#include "work/workspace/workspace.h"
 #include "ground/platform/io/open_folder.h"
+#include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Held while a commit of another engine is judged, hashed and published, so that a file that it has
 // found in its place is not removed before the commit that names it. Any number at a time.
@@ -49,7 +49,7 @@ class LiveFiles {
   // Any spelling.
   bool Names(std::string_view path) const;
   // What lies at `path`, by name or as the very file that is live under another.
-  bool Holds(std::string_view path, const storage::Entry& entry);
+  bool Holds(std::string_view path, const platform::Entry& entry);
   // Adds what was committed since. Cost: the files of those commits.
   Status CatchUp(Workspace& workspace);
 
@@ -74,4 +74,4 @@ struct RemovedFiles {
 };
 Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
                                       const std::vector<std::string>& paths);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

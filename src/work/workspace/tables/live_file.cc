@@ -1,14 +1,14 @@
-#include "work/workspace/live_file.h"
+#include "work/workspace/tables/live_file.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 
 #include "ground/base/failpoint.h"
-#include "ground/platform/io/location.h"
 #include "ground/iceberg/read/reachable.h"
+#include "ground/platform/io/location.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRemovedAtOnce = 256;
 
@@ -27,22 +27,22 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 // the very file.
 bool MayBeObject(std::string_view path) {
   constexpr std::size_t kDigestDigits = 64;
-  const std::string place = storage::CanonicalPath(path);
+  const std::string place = platform::CanonicalPath(path);
   if (place.size() - (place.rfind('/') + 1) == kDigestDigits) return true;
   struct stat found{};
   return lstat(place.c_str(), &found) == 0 && found.st_nlink > 1;
 }
 
 // What `path` itself is, the last link not followed; nothing if it is not there.
-Result<std::optional<storage::Entry>> LookAt(const std::string& path) {
-  const auto folder = storage::OpenFolder::Open(FolderOf(path));
+Result<std::optional<platform::Entry>> LookAt(const std::string& path) {
+  const auto folder = platform::OpenFolder::Open(FolderOf(path));
   if (!folder.ok()) {
-    if (folder.status().code() == Code::kNotFound) return std::optional<storage::Entry>();
+    if (folder.status().code() == Code::kNotFound) return std::optional<platform::Entry>();
     return folder.status();
   }
   auto entry = folder->Look(path.substr(path.rfind('/') + 1));
   if (entry.ok()) return std::optional(std::move(entry).value());
-  if (entry.status().code() == Code::kNotFound) return std::optional<storage::Entry>();
+  if (entry.status().code() == Code::kNotFound) return std::optional<platform::Entry>();
   return entry.status();
 }
 }  // namespace
@@ -76,9 +76,9 @@ Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
   for (const catalog::TablePointer& pointer : pointers) {
     live.Add(pointer.metadata_location);
     if (pointer.kind != catalog::PointerKind::kTable) continue;
-    WEIRHOUSE_TRY(const table::TablePtr table,
-                  table::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
-    WEIRHOUSE_TRY(const auto reachable, table::ReachableFiles(workspace.disk(), *table));
+    WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                  iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
+    WEIRHOUSE_TRY(const auto reachable, iceberg::ReachableFiles(workspace.disk(), *table));
     for (const std::string& path : reachable) live.Add(path);
   }
   return live;
@@ -90,23 +90,23 @@ Status LiveFiles::CatchUp(Workspace& workspace) {
   WEIRHOUSE_TRY(const auto files, workspace.catalog().FilesSince(seq_));
   for (const catalog::FileRecord& file : files) {
     Add(file.path);
-    if (looked_) LookAtInode(storage::CanonicalPath(file.path));
+    if (looked_) LookAtInode(platform::CanonicalPath(file.path));
   }
   seq_ = last;
   return Status();
 }
 
 void LiveFiles::Add(std::string_view path) {
-  paths_.insert(storage::CanonicalPath(path));
+  paths_.insert(platform::CanonicalPath(path));
   // Some clients decode what stands in a name, some do not.
-  if (path.find('%') != std::string_view::npos) paths_.insert(storage::DecodedPath(path));
+  if (path.find('%') != std::string_view::npos) paths_.insert(platform::DecodedPath(path));
 }
 
 bool LiveFiles::Names(std::string_view path) const {
-  return paths_.contains(storage::CanonicalPath(path));
+  return paths_.contains(platform::CanonicalPath(path));
 }
 
-bool LiveFiles::Holds(std::string_view path, const storage::Entry& entry) {
+bool LiveFiles::Holds(std::string_view path, const platform::Entry& entry) {
   if (Names(path)) return true;
   if (!looked_) LookAtInodes();
   return inodes_.contains({entry.device, entry.inode});
@@ -129,8 +129,8 @@ Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
     WEIRHOUSE_TRY_STATUS(live.CatchUp(workspace));
     const std::size_t end = std::min(paths.size(), first + kRemovedAtOnce);
     for (std::size_t i = first; i < end; ++i) {
-      const std::string path = storage::CanonicalPath(paths[i]);
-      WEIRHOUSE_TRY(const std::optional<storage::Entry> entry, LookAt(path));
+      const std::string path = platform::CanonicalPath(paths[i]);
+      WEIRHOUSE_TRY(const std::optional<platform::Entry> entry, LookAt(path));
       if (entry && live.Holds(path, *entry)) {
         removed.spared.push_back(paths[i]);
         continue;
@@ -142,4 +142,4 @@ Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
   }
   return removed;
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -9,7 +9,7 @@
 #include "ground/catalog/catalog.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 struct Expiry {
   std::string phrase;  // "expired by r45 (wh table expire or gc, keep 1) at 2026-11-30T03:46:38Z"
@@ -22,4 +22,4 @@ Result<std::optional<Expiry>> ExpiryOf(Workspace& workspace,
 // Whether since the commit `seq` `table` has only been added to (or compacted), so that the commits
 // of its rows tell how it stood then.
 Result<bool> OnlyGrewSince(Workspace& workspace, const std::string& table, CommitSeq seq);
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

@@ -16,7 +16,7 @@
 #include "ground/catalog/catalog.h"
 #include "ground/catalog/record.h"
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 
 // Threads: one, and one process: the project's writer.
 class ParsingMark {
@@ -62,4 +62,4 @@ void NoteFault() noexcept;
 // parsed; a crash in between counts it once.
 Status CountEndedParsing(ParsingMark& mark, catalog::Catalog& catalog);
 
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work

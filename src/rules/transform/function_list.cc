@@ -1,4 +1,4 @@
-#include "rules/transform/check/function_list.h"
+#include "rules/transform/function_list.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "work/workspace/parsing_mark.h"
+#include "work/workspace/state/parsing_mark.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace weirhouse::engine {
+namespace weirhouse::work {
 namespace {
 constexpr std::size_t kFileBytes = 8192;  // a path name has at most 4096
 constexpr char kParsing = '*';
@@ -135,4 +135,4 @@ Status CountEndedParsing(ParsingMark& mark, catalog::Catalog& catalog) {
   mark.Unset();
   return Status();
 }
-}  // namespace weirhouse::engine
+}  // namespace weirhouse::work
