@@ -1,5 +1,4 @@
 // Answers kept under a client's key, so that asking again is answered again and does nothing.
-// Private to the folder.
 //
 // A reply is kept as its body; that of a load as "@load <metadata location>\n<table>", because
 // metadata files never change and each is far larger than its name.

@@ -1,4 +1,4 @@
-// Answers in the form of the Iceberg REST specification. Private to the folder.
+// Answers in the form of the Iceberg REST specification.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A project and its catalog's routes, asked without a socket. Private to the tests.
+// A project and its catalog's routes, asked without a socket.
 #pragma once
 
 #include <memory>

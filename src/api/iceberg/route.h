@@ -1,4 +1,4 @@
-// The routes of the catalog: what each is called, takes and does. Private to the folder.
+// The routes of the catalog: what each is called, takes and does.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What every verb works with: its invocation, its output, the project and its state, opened on
-// first use. Private to command/.
+// first use.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// What is owed to alerts and notify rules, as `wh status` shows it. Private to command/.
+// What is owed to alerts and notify rules, as `wh status` shows it.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
 // Progress on stderr: on a terminal one line that is written over, with rate and time left;
-// elsewhere a plain line every five seconds. Private to command/.
+// elsewhere a plain line every five seconds.
 #pragma once
 
 #include <chrono>

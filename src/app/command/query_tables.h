@@ -1,5 +1,5 @@
 // The tables that `wh sql` may read, by name: those of the catalog, records, seeds, and the
-// catalog's own state as system.*. Private to command/.
+// catalog's own state as system.*.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// The verbs, each in its own verb_*.cc. Private to command/.
+// The verbs, each in its own verb_*.cc.
 //
 // A verb prints its answer and returns an exit code; an error is returned, never printed by it.
 #pragma once

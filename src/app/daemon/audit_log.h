@@ -1,4 +1,4 @@
-// The file of what policy refused: <project>/.weirhouse/audit.jsonl. Private to daemon/.
+// The file of what policy refused: <project>/.weirhouse/audit.jsonl.
 #pragma once
 
 #include <cstdint>

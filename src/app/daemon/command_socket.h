@@ -1,4 +1,4 @@
-// Takes commands over the project's socket and has the working thread run them. Private to daemon/.
+// Takes commands over the project's socket and has the working thread run them.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // Notices that something landed: inotify on the landing folders, and a look now and then, since
-// inotify loses events and knows nothing of network drives. Private to daemon/.
+// inotify loses events and knows nothing of network drives.
 #pragma once
 
 #include <chrono>

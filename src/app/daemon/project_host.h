@@ -1,5 +1,4 @@
 // The project that the daemon holds open, shared by its working thread and its HTTP workers.
-// Private to daemon/.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// What the daemon answers over HTTP. Private to daemon/.
+// What the daemon answers over HTTP.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Work that one thread does in the order it came. Private to daemon/.
+// Work that one thread does in the order it came.
 #pragma once
 
 #include <condition_variable>

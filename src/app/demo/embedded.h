@@ -1,4 +1,4 @@
-// The example projects, built into the program. Private to demo/.
+// The example projects, built into the program.
 #pragma once
 
 #include <span>

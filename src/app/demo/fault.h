@@ -1,4 +1,4 @@
-// Which record lands in which day's file, faults included. Private to demo/.
+// Which record lands in which day's file, faults included.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Files that appear whole under landing/. Private to demo/.
+// Files that appear whole under landing/.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Records broken in the ways in which records break. Private to demo/.
+// Records broken in the ways in which records break.
 #pragma once
 
 #include <span>

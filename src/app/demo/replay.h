@@ -1,4 +1,4 @@
-// The records of each source in the order in which they became known. Private to demo/.
+// The records of each source in the order in which they became known.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Decimals read from their digits, never through a double. Private to contract/.
+// Decimals read from their digits, never through a double.
 #pragma once
 
 #include <cstdint>

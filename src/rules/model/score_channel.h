@@ -1,4 +1,4 @@
-// The framed conversation with a scoring child. Private to the folder; the frame is drawn in
+// The framed conversation with a scoring child. The frame is drawn in
 // scorer.h.
 #pragma once
 

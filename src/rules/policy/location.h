@@ -1,4 +1,4 @@
-// Paths judged by what they really name. Private to policy/.
+// Paths judged by what they really name.
 #pragma once
 
 #include <cstdint>

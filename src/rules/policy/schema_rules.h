@@ -1,4 +1,4 @@
-// How the schema of a table that people build on may change. Pure. Private to policy/.
+// How the schema of a table that people build on may change. Pure.
 #pragma once
 
 #include "ground/base/status.h"

@@ -1,5 +1,5 @@
 // One snapshot of a commit beside its parent: what its manifests say it does, and whether that may
-// be. Private to policy/.
+// be.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Findings about SQL files, collected and handed over together. Private to transform/.
+// Findings about SQL files, collected and handed over together.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SQL as a person wrote it: where it stands in its file, and its tokens.
 //
-// Private to transform/. DuckDB's syntax tree gives byte offsets of expressions only; keywords,
+// DuckDB's syntax tree gives byte offsets of expressions only; keywords,
 // USING columns and the parts of a dotted name are found again among the tokens.
 #pragma once
 

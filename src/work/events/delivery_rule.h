@@ -1,4 +1,4 @@
-// When a delivery that failed is tried again, and when no more. Pure. Private to engine/.
+// When a delivery that failed is tried again, and when no more. Pure.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // Files that a client wrote before it asked for a commit: hashed for `verify`, made durable by us,
-// because clients do neither. Private to engine/.
+// because clients do neither.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// Whether rows that another engine wrote keep a contract. Private to engine/.
+// Whether rows that another engine wrote keep a contract.
 #pragma once
 
 #include <memory>

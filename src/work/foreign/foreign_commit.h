@@ -1,7 +1,7 @@
 // Commits that other engines ask for, over the REST catalog: checked, judged, made durable and
 // committed like our own steps, each as a run in lineage.
 //
-// Codes of this door, for those who turn them into another protocol's words:
+// Codes of these functions, for those who turn them into another protocol's words:
 //   WH7033  kNotFound          no such namespace
 //   WH7101  kNotFound          no such table (or one that the caller may not know of)
 //   WH7102  kConflict          the name is taken: by a table, a view or a namespace

@@ -1,5 +1,5 @@
 // What a judged commit of another engine leaves in the catalog beside the pointer: snapshots by
-// ref, and what the run read. Private to engine/.
+// ref, and what the run read.
 #pragma once
 
 #include <nlohmann/json.hpp>

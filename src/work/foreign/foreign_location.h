@@ -1,5 +1,4 @@
-// Where tables and views of other engines lie, so that none lies inside another. Private to
-// engine/.
+// Where tables and views of other engines lie, so that none lies inside another.
 #pragma once
 
 #include <mutex>

@@ -1,5 +1,4 @@
-// Names that other engines give, and what is said when one is not there or taken. Private to
-// engine/.
+// Names that other engines give, and what is said when one is not there or taken.
 #pragma once
 
 #include <string>

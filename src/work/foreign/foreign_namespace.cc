@@ -63,7 +63,7 @@ Status NamespaceNotEmpty(std::string_view name) {
       .WithHint("drop its tables, views and namespaces first");
 }
 
-// What the catalog's refusal is called at this door.
+// What the catalog's refusal is called here.
 Status InOurWords(const Status& status, const catalog::NamespaceChange& change) {
   const std::string& name = change.wanted.name;
   if (status.error_code() == "WH7096") {  // it, or the parent of one that is created

@@ -1,5 +1,4 @@
-// A change that another engine asked for, as a run of kind "foreign" and its one commit. Private to
-// engine/.
+// A change that another engine asked for, as a run of kind "foreign" and its one commit.
 #pragma once
 
 #include <nlohmann/json.hpp>

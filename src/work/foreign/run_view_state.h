@@ -1,4 +1,4 @@
-// What a run view holds back in a table's metadata. Private to engine/.
+// What a run view holds back in a table's metadata.
 #pragma once
 
 #include <map>

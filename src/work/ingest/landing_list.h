@@ -1,4 +1,4 @@
-// What lies in the landing folders, and what of it may go. Private to engine/.
+// What lies in the landing folders, and what of it may go.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Landing → raw: verbatim objects, digested, in the ledger. Private to engine/.
+// Landing → raw: verbatim objects, digested, in the ledger.
 #pragma once
 
 #include <map>

@@ -1,6 +1,5 @@
 // Landed files that a run tried to read and could not (the memory, the disk), for those who ask
-// before the next one tries: a note in the state folder. Losing it loses a message. Private to
-// engine/.
+// before the next one tries: a note in the state folder. Losing it loses a message.
 #pragma once
 
 #include <map>

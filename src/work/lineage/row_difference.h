@@ -1,4 +1,4 @@
-// Where two tables of the same rows differ. Private to engine/.
+// Where two tables of the same rows differ.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// One trace on its way back: what the parts of a trace share. Private to engine/.
+// One trace on its way back: what the parts of a trace share.
 #pragma once
 
 #include <map>

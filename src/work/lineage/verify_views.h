@@ -1,4 +1,4 @@
-// Feature tables against the offset that says what they have taken in. Private to lineage/.
+// Feature tables against the offset that says what they have taken in.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Where a project's catalog lies, and that its state folder is that catalog's. Private to engine/.
+// Where a project's catalog lies, and that its state folder is that catalog's.
 //
 // On SQLite it is the file `catalog.db` of the state folder. On PostgreSQL the state folder holds
 // `catalog.json` instead, which names the project's id in that catalog: caches and lake of a folder

@@ -1,4 +1,4 @@
-// Where landing folders may lie. Private to engine/.
+// Where landing folders may lie.
 #pragma once
 
 #include "ground/base/status.h"

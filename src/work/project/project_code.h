@@ -1,4 +1,4 @@
-// The Python of a project: which files in its folders are part of its code. Private to engine/.
+// The Python of a project: which files in its folders are part of its code.
 #pragma once
 
 #include <set>

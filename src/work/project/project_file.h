@@ -1,4 +1,4 @@
-// weirhouse.yaml: sources, seeds, profiles, alerts. Private to engine/.
+// weirhouse.yaml: sources, seeds, profiles, alerts.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Seeds: small CSV files of a project, read as reference tables. Private to engine/.
+// Seeds: small CSV files of a project, read as reference tables.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Names as SQL tells them apart. Private to engine/.
+// Names as SQL tells them apart.
 #pragma once
 
 #include <algorithm>

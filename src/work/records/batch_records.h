@@ -1,5 +1,4 @@
-// The records of raw objects, decoded under their contracts, and what could not be. Private to
-// engine/.
+// The records of raw objects, decoded under their contracts, and what could not be.
 #pragma once
 
 #include <map>

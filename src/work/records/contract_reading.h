@@ -1,6 +1,6 @@
 // By which version of its contract an object is read: the one that was in force when it arrived,
 // so that the same records are good again; or a later one that gave a field another type, since
-// values of the old type are none of the new one. Private to engine/.
+// values of the old type are none of the new one.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,5 +1,4 @@
 // The records of one raw object, of whose bytes it is known that they are those that arrived.
-// Private to engine/.
 #pragma once
 
 #include "ground/base/status.h"

@@ -1,4 +1,4 @@
-// Where a record stands in the file it came in. Private to engine/.
+// Where a record stands in the file it came in.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // Rows on the way of a trace: which feature rows an answer stands on, and which processed rows and
-// raw records are behind them. Private to engine/.
+// raw records are behind them.
 #pragma once
 
 #include <cstdint>

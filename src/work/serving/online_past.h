@@ -1,4 +1,4 @@
-// Questions about a past that the online store no longer keeps. Private to engine/.
+// Questions about a past that the online store no longer keeps.
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-// A resolved list of features, ready to be asked for entity after entity. Private to engine/.
+// A resolved list of features, ready to be asked for entity after entity.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// The log of predictions: durable before anyone is answered. Private to engine/.
+// The log of predictions: durable before anyone is answered.
 #pragma once
 
 #include <condition_variable>

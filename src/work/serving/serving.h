@@ -1,5 +1,4 @@
 // What a deployed model is served from: its deployment, its artifacts, its own copy of the code.
-// Private to engine/.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // What lineage keeps about training sets, models and deployments: the records of their nodes, which
-// hold all that building them again needs. Private to engine/.
+// hold all that building them again needs.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What is made again from what was recorded, step by step. Private to engine/.
+// What is made again from what was recorded, step by step.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,4 @@
 // The rows of a training set from pinned snapshots: the same for building and for reproducing.
-// Private to engine/.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// Runs that were planned and that nobody will publish. Private to engine/.
+// Runs that were planned and that nobody will publish.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // What was applied: digests of definitions, registered contracts, the code kept for reproduction.
-// Private to engine/.
 #pragma once
 
 #include <memory>

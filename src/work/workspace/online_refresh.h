@@ -1,5 +1,5 @@
 // Bringing the online store to what the catalog says, after a crash or where it was filled in
-// another life of the catalog. Private to engine/.
+// another life of the catalog.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // One run's publication: what it staged, made durable once, then committed in one transaction.
-// Private to engine/.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// How much of a step's rows is in memory at a time. Private to engine/.
+// How much of a step's rows is in memory at a time.
 #pragma once
 
 #include "ground/platform/columnar/row_store.h"

@@ -1,4 +1,4 @@
-// Ctrl-C ends the SQL at hand. Private to engine/.
+// Ctrl-C ends the SQL at hand.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,4 @@
-// Values of Arrow columns as JSON. Private to command/.
+// Values of Arrow columns as JSON.
 #pragma once
 
 #include <cstdint>

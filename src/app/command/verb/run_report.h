@@ -1,4 +1,4 @@
-// What a run did, as people and programs read it. Private to command/.
+// What a run did, as people and programs read it.
 #pragma once
 
 #include <map>

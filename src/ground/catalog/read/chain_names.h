@@ -1,5 +1,5 @@
 // The names that stand after the commits of the log: what VerifyChain holds against the pointers,
-// namespaces and spans as they are stored. Private to catalog/.
+// namespaces and spans as they are stored.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// What the catalog's SQL says differently to the two databases. Private to catalog/.
+// What the catalog's SQL says differently to the two databases.
 #pragma once
 
 #include <string>

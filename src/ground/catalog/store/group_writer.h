@@ -1,5 +1,4 @@
 // The writing connection, shared: work that waits at the same time is made durable by one COMMIT.
-// Private to catalog/.
 #pragma once
 
 #include <array>

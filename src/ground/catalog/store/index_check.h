@@ -1,4 +1,4 @@
-// Whether the database's own indexes still agree with its tables. Private to catalog/.
+// Whether the database's own indexes still agree with its tables.
 #pragma once
 
 #include "ground/base/status.h"

@@ -1,5 +1,4 @@
-// Whether the database still has the tables, indexes and views that the migrations made. Private to
-// catalog/.
+// Whether the database still has the tables, indexes and views that the migrations made.
 #pragma once
 
 #include "ground/base/status.h"

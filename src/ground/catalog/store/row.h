@@ -1,4 +1,4 @@
-// Rows of the catalog's tables as values, and values as parameters. Private to catalog/.
+// Rows of the catalog's tables as values, and values as parameters.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// The catalog's tables, as numbered migrations. Private to catalog/.
+// The catalog's tables, as numbered migrations.
 #pragma once
 
 #include <array>

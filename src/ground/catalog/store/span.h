@@ -1,5 +1,4 @@
-// Under which names, and between which commits, the rows of one table were recorded. Private to
-// catalog/.
+// Under which names, and between which commits, the rows of one table were recorded.
 //
 // Rows keep the name they were written with, because the hash chain covers them. A rename and a
 // name taken over from a dropped table are therefore kept as spans of the log, and a reader asks

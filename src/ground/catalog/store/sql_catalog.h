@@ -1,4 +1,4 @@
-// The catalog on SQLite or PostgreSQL. Private to catalog/; its parts lie in files by concept:
+// The catalog on SQLite or PostgreSQL. Its parts lie in files by concept:
 // commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc and
 // tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, released.cc,
 // reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc, delivery.cc.

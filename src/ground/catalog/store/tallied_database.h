@@ -1,4 +1,4 @@
-// The writing connection, which keeps the tallies of what it writes. Private to catalog/.
+// The writing connection, which keeps the tallies of what it writes.
 #pragma once
 
 #include <cstdint>

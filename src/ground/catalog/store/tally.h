@@ -1,5 +1,5 @@
 // What each table of the database holds, in one number: the count of its rows and the sum of their
-// digests. Private to catalog/.
+// digests.
 //
 // A row's digest is the SHA-256 of the table's name and of every column, names included, so
 // whatever columns a migration adds are covered. The sum is taken modulo 2^256 and does not depend

@@ -1,5 +1,4 @@
-// What a writing statement of the catalog does to which rows, read from its text. Private to
-// catalog/.
+// What a writing statement of the catalog does to which rows, read from its text.
 #pragma once
 
 #include <cstddef>

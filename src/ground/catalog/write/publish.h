@@ -1,4 +1,4 @@
-// The steps of Commit, inside its transaction. Private to catalog/.
+// The steps of Commit, inside its transaction.
 #pragma once
 
 #include <map>

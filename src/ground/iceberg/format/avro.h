@@ -1,5 +1,5 @@
 // Avro object container files (Avro 1.11, "Object Container Files") as far as Iceberg uses them.
-// Private to table/: manifests and manifest lists sit on top (manifest.h).
+// Manifests and manifest lists sit on top (manifest.h).
 //
 //   file   = "Obj" 01, metadata map (avro.schema, avro.codec, …), 16-byte sync marker, block*
 //   block  = record count (zig-zag varint), byte count, records (deflated or not), sync marker

@@ -1,4 +1,4 @@
-// Deletion vectors of format version 3 (Puffin spec, "deletion-vector-v1"). Private to table/.
+// Deletion vectors of format version 3 (Puffin spec, "deletion-vector-v1").
 #pragma once
 
 #include <cstdint>

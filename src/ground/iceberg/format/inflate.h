@@ -1,4 +1,4 @@
-// Deflated bytes of Avro blocks and of gzipped metadata files. Private to table/.
+// Deflated bytes of Avro blocks and of gzipped metadata files.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Manifests and manifest lists, the two Avro files between metadata.json and the data files.
-// Private to table/. Fields are resolved by id, never by name.
+// Fields are resolved by id, never by name.
 #pragma once
 
 #include <cstdint>

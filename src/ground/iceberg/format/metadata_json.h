@@ -1,5 +1,5 @@
 // JSON text as metadata.json wants it, written straight into a string: a DOM of 100 snapshots costs
-// more than the whole commit may. Private to table/.
+// more than the whole commit may.
 #pragma once
 
 #include <cstdint>

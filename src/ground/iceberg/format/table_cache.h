@@ -1,5 +1,5 @@
 // What was parsed from files that never change: metadata, manifest lists, manifests, position
-// deletes. Bounded, least recently used goes first. Private to table/. Threads: any.
+// deletes. Bounded, least recently used goes first. Threads: any.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
 // How a schema's columns are found in data files that others wrote, and what stands in for those
-// that are not there. Private to table/.
+// that are not there.
 #pragma once
 
 #include <arrow/type_fwd.h>

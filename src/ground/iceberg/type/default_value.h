@@ -1,5 +1,4 @@
 // Default values of columns (format version 3), as the specification writes single values in JSON.
-// Private to table/.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,5 +1,5 @@
 // Integers of JSON that other engines wrote, never cut short: nlohmann's get<int>() takes 1.5 and
-// 4294967297 for 1. Private to table/. All throw nlohmann::json::exception, which names the member.
+// 4294967297 for 1. All throw nlohmann::json::exception, which names the member.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Types as JSON, and nested ones taken apart. Private to table/.
+// Types as JSON, and nested ones taken apart.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
-// The columns of a schema by id and name, those inside structs, lists and maps included. Private to
-// table/.
+// The columns of a schema by id and name, those inside structs, lists and maps included.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // Reading what a REST client sent, member by member. No input makes these throw; the first thing
 // wrong is kept with its place, and later reads answer with empty values: read all that is needed,
-// then ask for the status. Private to table/.
+// then ask for the status.
 #pragma once
 
 #include <cstdint>

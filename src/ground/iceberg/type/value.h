@@ -1,5 +1,5 @@
 // Single values as Iceberg writes them in bounds and partitions (spec, appendix D), and the
-// partition transforms over them. Private to table/.
+// partition transforms over them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Applies the updates of one request to a copy of a table's metadata. Private to table/.
+// Applies the updates of one request to a copy of a table's metadata.
 //
 // What "the last one added" and "what this request brought" mean is kept here; the rules are those
 // of Iceberg's own reference implementation, so that its clients find what they expect.

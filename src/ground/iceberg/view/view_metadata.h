@@ -1,5 +1,4 @@
-// An Iceberg view's metadata and how updates change it. Pure: JSON in, JSON out. Private to
-// engine/.
+// An Iceberg view's metadata and how updates change it. Pure: JSON in, JSON out.
 //
 // Source: Iceberg view specification version 1; the REST specification's CommitViewRequest; what
 // is reused, kept and forgotten follows Java's ViewMetadata.Builder, because its clients rely on

@@ -1,5 +1,5 @@
 // What a snapshot's summary says: counts of what was added and removed, and totals carried on from
-// the parent. Private to table/.
+// the parent.
 #pragma once
 
 #include <map>

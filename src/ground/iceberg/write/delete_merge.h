@@ -1,6 +1,6 @@
 // Position deletes that have become many small files. Each upsert brings one, and it stays for as
 // long as any data file that it names: after a year most of what they say is of files that are
-// gone, and every reader opens them all. Private to table/.
+// gone, and every reader opens them all.
 #pragma once
 
 #include <set>

@@ -1,4 +1,4 @@
-// What the catalog records when a ref moves. Private to table/.
+// What the catalog records when a ref moves.
 #pragma once
 
 #include <string>

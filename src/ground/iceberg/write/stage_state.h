@@ -1,4 +1,4 @@
-// The inside of a StagedWrite, shared by the files that implement it. Private to table/.
+// The inside of a StagedWrite, shared by the files that implement it.
 #pragma once
 
 #include <arrow/type_fwd.h>

@@ -1,4 +1,4 @@
-// What a manifest wants to know about a column, found by scanning it. Private to storage/.
+// What a manifest wants to know about a column, found by scanning it.
 #pragma once
 
 #include <arrow/type_fwd.h>

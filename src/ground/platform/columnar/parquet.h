@@ -74,6 +74,6 @@ Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string&
                                                   const ParquetReadOptions& options);
 
 // Iceberg single-value bytes (spec, appendix D) of an Arrow scalar given as (type name, value)
-// would drag Arrow into the door, so these work on one cell of a table.
+// would drag Arrow into the public header, so these work on one cell of a table.
 Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row);
 }  // namespace weirhouse::platform

@@ -1,5 +1,5 @@
 // Columns of a Parquet file brought to the fields that a table wants: matched by field id at every
-// level, promoted, filled in where the file lacks them. Private to storage/.
+// level, promoted, filled in where the file lacks them.
 #pragma once
 
 #include <arrow/type_fwd.h>

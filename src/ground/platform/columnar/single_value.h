@@ -1,4 +1,4 @@
-// Iceberg's single-value bytes (spec, appendix D). Private to storage/.
+// Iceberg's single-value bytes (spec, appendix D).
 #pragma once
 
 #include <arrow/type_fwd.h>

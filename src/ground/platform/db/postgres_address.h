@@ -1,4 +1,4 @@
-// Connection options out of a URL. Private to storage/.
+// Connection options out of a URL.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// PostgreSQL's errors as statuses. Private to storage/.
+// PostgreSQL's errors as statuses.
 #pragma once
 
 #include <string>

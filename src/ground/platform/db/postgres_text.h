@@ -1,4 +1,4 @@
-// Statements and texts as PostgreSQL takes them. Private to storage/.
+// Statements and texts as PostgreSQL takes them.
 #pragma once
 
 #include <string>

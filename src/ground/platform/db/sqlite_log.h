@@ -1,4 +1,4 @@
-// SQLite's write-ahead log, looked at before SQLite does. Private to storage/.
+// SQLite's write-ahead log, looked at before SQLite does.
 //
 // SQLite takes the first frame that does not fit for the end of the log: after a power cut it is.
 // A bit that rotted looks the same to it, and every commit behind that bit would be gone without a

@@ -1,4 +1,4 @@
-// Errors of the operating system as ours. Private to storage/.
+// Errors of the operating system as ours.
 #pragma once
 
 #include <string>

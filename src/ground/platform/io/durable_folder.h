@@ -1,5 +1,4 @@
-// What a power cut keeps of names, and which files an fsync cannot be believed about. Private to
-// storage/.
+// What a power cut keeps of names, and which files an fsync cannot be believed about.
 #pragma once
 
 #include <cstdint>

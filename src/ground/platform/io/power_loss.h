@@ -1,5 +1,5 @@
 // What a power cut would take: files not yet fsynced and names not yet fsynced into their folder.
-// Private to storage/; compiled to nothing in a released build.
+// Compiled to nothing in a released build.
 #pragma once
 
 #include <string>

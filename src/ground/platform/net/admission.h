@@ -1,4 +1,4 @@
-// Decides from a request's head alone whether the request is let in. Private to the folder; pure:
+// Decides from a request's head alone whether the request is let in. Pure:
 // no socket, no clock.
 #pragma once
 

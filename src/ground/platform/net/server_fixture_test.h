@@ -1,4 +1,4 @@
-// A server of a few routes, and a client that sends bytes as they are. Private to the tests.
+// A server of a few routes, and a client that sends bytes as they are.
 #pragma once
 
 #include <arpa/inet.h>

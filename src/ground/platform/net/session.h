@@ -1,5 +1,4 @@
 // One connection: reads requests, has them admitted and handled, writes responses, in order.
-// Private to the folder.
 #pragma once
 
 #include <algorithm>

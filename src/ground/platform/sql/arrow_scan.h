@@ -1,4 +1,4 @@
-// A DuckDB table function that reads Arrow tables where they lie. Private to storage/.
+// A DuckDB table function that reads Arrow tables where they lie.
 //
 // DuckDB's own duckdb_arrow_scan takes a stream that can be read once; this one can be scanned any
 // number of times, by several threads, and reads only the columns a query names.

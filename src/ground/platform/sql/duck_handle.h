@@ -1,4 +1,4 @@
-// DuckDB's C handles, each closed once. Private to storage/.
+// DuckDB's C handles, each closed once.
 #pragma once
 
 #include <duckdb.h>

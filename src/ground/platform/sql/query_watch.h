@@ -1,5 +1,4 @@
-// Ends a query of DuckDB that takes too long or that nobody waits for any more. Private to
-// storage/.
+// Ends a query of DuckDB that takes too long or that nobody waits for any more.
 #pragma once
 
 #include <condition_variable>

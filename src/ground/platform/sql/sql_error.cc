@@ -63,7 +63,7 @@ std::string ErrorCodeOf(Code code) {
   }
 }
 
-// The door promises the byte offset from 1, without a line: SQL here is a generated text.
+// The public header promises the byte offset from 1, without a line: SQL here is a generated text.
 SourceSpan SpanAt(std::string_view sql, std::int64_t position) {
   SourceSpan span;
   const auto offset = static_cast<std::size_t>(

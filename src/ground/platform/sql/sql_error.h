@@ -1,4 +1,4 @@
-// DuckDB's errors as statuses. Private to storage/.
+// DuckDB's errors as statuses.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The part of an object's bytes that is looked at just now. Private to contract/.
+// The part of an object's bytes that is looked at just now.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the readers of views and of training sets share. Private to feature/.
+// What the readers of views and of training sets share.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Fields of a request as they were sent, and the one place where they become values: whichever road
 // they came (command line, query, JSON body), the type is that of the view asked, never one that
-// the spelling suggests. Private to engine/.
+// the spelling suggests.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// What one window keeps for one slot: add a row, take a row back, finish. Private to feature/.
+// What one window keeps for one slot: add a row, take a row back, finish.
 #pragma once
 
 #include <cstdint>

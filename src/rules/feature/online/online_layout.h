@@ -1,4 +1,4 @@
-// The bytes of the online store. Private to feature/.
+// The bytes of the online store.
 //
 // Integers are big-endian; times are int64 microseconds with the sign bit flipped, so that bytes
 // order as times do; ~ = all bits inverted, so that the newest comes first.

@@ -1,5 +1,5 @@
 // Rational sums of unlimited size, the slow way: schoolbook arithmetic for the oracle. Shares
-// nothing with exact_sum.h. Private to feature/.
+// nothing with exact_sum.h.
 #pragma once
 
 #include <cstdint>

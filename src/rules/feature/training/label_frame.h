@@ -1,4 +1,4 @@
-// The spine of a training set, read and checked. Private to feature/.
+// The spine of a training set, read and checked.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Reads and builds Arrow columns of the five value types. Private to feature/.
+// Reads and builds Arrow columns of the five value types.
 #pragma once
 
 #include <cstdint>

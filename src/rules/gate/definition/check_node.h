@@ -1,4 +1,4 @@
-// Reading the keys of one check, shared by the parsers of its kinds. Private to this folder.
+// Reading the keys of one check, shared by the parsers of its kinds.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Reads one check of a gate file. Private to this folder.
+// Reads one check of a gate file.
 #pragma once
 
 #include <string>

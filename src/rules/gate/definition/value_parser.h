@@ -1,4 +1,4 @@
-// Reads bounds, shares and windows of a gate file. Private to this folder.
+// Reads bounds, shares and windows of a gate file.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Bounds and sets of a gate file as values of a column's type. Private to this folder; includes
+// Bounds and sets of a gate file as values of a column's type. Includes
 // Arrow, so only for .cc files.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Drift between a baseline and a batch: pure functions over value counts. Private to this folder.
+// Drift between a baseline and a batch: pure functions over value counts.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Which published runs a check is judged against. Private to this folder.
+// Which published runs a check is judged against.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// One judgement in progress: what the rules share. Private to this folder.
+// One judgement in progress: what the rules share.
 #pragma once
 
 #include <cstdint>

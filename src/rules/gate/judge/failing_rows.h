@@ -1,5 +1,4 @@
 // Gathers the rows that checks found, with all reasons, in an order that no input order shows in.
-// Private to this folder.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What checks with a history share. Private to this folder.
+// What checks with a history share.
 #pragma once
 
 #include "rules/gate/history/history.h"

@@ -1,4 +1,4 @@
-// The statistics of one column of a batch, as exact as its type allows. Private to this folder;
+// The statistics of one column of a batch, as exact as its type allows.
 // includes Arrow, so only for .cc files.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Walking the values of an Arrow column by type. Private to this folder; includes Arrow, so only
+// Walking the values of an Arrow column by type. Includes Arrow, so only
 // for .cc files.
 #pragma once
 

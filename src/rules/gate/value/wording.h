@@ -1,4 +1,4 @@
-// Numbers as people read them in verdicts. Private to this folder.
+// Numbers as people read them in verdicts.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Canonical numbers inside a query: CanonicalNumbers sees to what goes in and comes out, this to
-// what SQL computes on the way. Private to transform/.
+// what SQL computes on the way.
 #pragma once
 
 #include <nlohmann/json.hpp>

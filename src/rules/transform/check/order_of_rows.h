@@ -1,4 +1,4 @@
-// How a function of a syntax tree depends on the order of rows. Private to transform/.
+// How a function of a syntax tree depends on the order of rows.
 #pragma once
 
 #include <cstdint>

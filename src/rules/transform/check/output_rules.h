@@ -1,4 +1,4 @@
-// What a transform's output must look like. Private to transform/.
+// What a transform's output must look like.
 #pragma once
 
 #include <span>

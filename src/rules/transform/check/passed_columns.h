@@ -1,4 +1,4 @@
-// Which output columns are a column of the driver as it is. Private to transform/.
+// Which output columns are a column of the driver as it is.
 #pragma once
 
 #include <map>

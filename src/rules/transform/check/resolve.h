@@ -1,4 +1,4 @@
-// Names in a syntax tree → what they stand for. Private to transform/.
+// Names in a syntax tree → what they stand for.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// The walk behind ResolveQuery: scopes of names, one per query. Private to transform/.
+// The walk behind ResolveQuery: scopes of names, one per query.
 #pragma once
 
 #include <map>

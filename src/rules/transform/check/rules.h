@@ -1,6 +1,5 @@
 // What a syntax tree may hold: one plain SELECT, nothing that depends on time, chance or row order,
-// and, for an incremental transform, only what can be said of one driving row. Private to
-// transform/.
+// and, for an incremental transform, only what can be said of one driving row.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,5 +1,5 @@
 // What the rules look at, of rows that are too many for memory: sorted a piece at a time into a
-// file, then merged. Private to transform/.
+// file, then merged.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// How an index in the cache names rows, and the snapshot that it stands at. Private to transform/.
+// How an index in the cache names rows, and the snapshot that it stands at.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Who wins, decided over sorted rows. Private to transform/.
+// Who wins, decided over sorted rows.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The steps of an upsert, for those who take them. Private to transform/.
+// The steps of an upsert, for those who take them.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // One batch on its way through the processed layer: read, transformed, judged; then published or
-// halted. Private to engine/.
+// halted.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
 // A table over another processed table: what becomes of it when that one gains and loses rows in a
-// batch. Private to engine/.
+// batch.
 //
 // The table is at all times what its SELECT gives over the rows that its driver has now. A row that
 // left the driver takes its own row with it, and whichever row of the same key is next comes back.

@@ -1,5 +1,4 @@
 // A batch that its gate stopped: what is remembered until a person overrides or discards it.
-// Private to engine/.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // Records in quarantine because a table or a view cannot keep a row of theirs: it has no key
 // (WH2112), SQL fails on it (WH2114, WH4006), it tells no time (WH4015). Which of them a batch
-// adds, and which leave because the row left or is a good one now. Private to engine/.
+// adds, and which leave because the row left or is a good one now.
 //
 // What stands there of a table or view is at all times what a rebuild would put there.
 #pragma once

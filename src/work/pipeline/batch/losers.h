@@ -1,5 +1,5 @@
 // system.losers: staged with the batch in which records lost, on main or, if a gate halts it,
-// beside it. Private to engine/. (record_query.h reads it.)
+// beside it. (record_query.h reads it.)
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// What the steps of one pipeline run share from batch to batch. Private to engine/.
+// What the steps of one pipeline run share from batch to batch.
 #pragma once
 
 #include <map>

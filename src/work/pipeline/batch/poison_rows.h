@@ -1,4 +1,4 @@
-// Rows on which SQL fails, as what the quarantine holds. Private to engine/.
+// Rows on which SQL fails, as what the quarantine holds.
 #pragma once
 
 #include <string>

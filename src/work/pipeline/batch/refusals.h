@@ -1,5 +1,5 @@
 // What a run refused, told where people look: objects refused whole, reasons of quarantine,
-// declared fields that no record has. Private to engine/.
+// declared fields that no record has.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
 // One processed table's share of a batch: what its transform decided, staged and then known to the
-// indexes. Private to engine/.
+// indexes.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// Processed → feature tables → online store. Private to engine/.
+// Processed → feature tables → online store.
 #pragma once
 
 #include <memory>

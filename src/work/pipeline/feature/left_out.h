@@ -1,4 +1,4 @@
-// Rows of which no feature row can be made: their records go into quarantine. Private to engine/.
+// Rows of which no feature row can be made: their records go into quarantine.
 #pragma once
 
 #include <string>

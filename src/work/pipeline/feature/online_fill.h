@@ -1,4 +1,4 @@
-// What a feature commit published, into the online store. Private to engine/.
+// What a feature commit published, into the online store.
 #pragma once
 
 #include <vector>

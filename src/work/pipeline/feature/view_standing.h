@@ -1,5 +1,4 @@
-// Whether a feature table is what its source was at the feature consumer's offset. Private to
-// engine/.
+// Whether a feature table is what its source was at the feature consumer's offset.
 #pragma once
 
 #include <memory>

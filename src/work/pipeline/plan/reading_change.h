@@ -1,5 +1,5 @@
 // A source that is read otherwise than before: what was registered of how it is read, and what a
-// change would do to objects that were read already. Private to engine/.
+// change would do to objects that were read already.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,5 +1,4 @@
-// All processed tables computed anew from raw, and all feature tables from them. Private to
-// engine/.
+// All processed tables computed anew from raw, and all feature tables from them.
 #pragma once
 
 #include <cstdint>

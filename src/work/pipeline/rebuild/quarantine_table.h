@@ -1,5 +1,5 @@
 // The tables quarantine.<source>, made anew from all records, or compared with what that would
-// give. Private to engine/.
+// give.
 #pragma once
 
 #include <cstdint>

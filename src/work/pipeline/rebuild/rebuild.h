@@ -1,5 +1,5 @@
 // What the processed tables are, computed from raw alone: the one way of `wh run --full` and of
-// `wh verify --rebuild`. Private to engine/.
+// `wh verify --rebuild`.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Which commit the catalog stood at when it was last written here, kept beside it, so that an older
-// catalog that is put back is noticed. Private to engine/.
+// catalog that is put back is noticed.
 //
 // A small file of the state folder: `head`, the number and the chain of a commit, and `lives`, one
 // line for each time the catalog did not go on from there. Written after the commit and never

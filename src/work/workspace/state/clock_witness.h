@@ -1,5 +1,4 @@
 // Tells when the wall clock jumped, by the time since the machine was started, which does not.
-// Private to engine/.
 #pragma once
 
 #include <chrono>

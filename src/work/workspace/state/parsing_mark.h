@@ -1,5 +1,4 @@
 // Which object is being parsed just now, told to the process that comes after one that ended.
-// Private to engine/.
 //
 // One small file of the state folder, written in place. It has to outlive the process and not the
 // machine (a loss of power is no object's fault), so it is never fsynced; and because its room is

@@ -1,4 +1,4 @@
-// The lock that keeps two writers out of one project. Private to engine/.
+// The lock that keeps two writers out of one project.
 #pragma once
 
 #include <memory>

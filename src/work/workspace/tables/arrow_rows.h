@@ -1,4 +1,4 @@
-// Arrow tables built row by row, and tables opened or made. Private to engine/.
+// Arrow tables built row by row, and tables opened or made.
 #pragma once
 
 #include <cstdint>

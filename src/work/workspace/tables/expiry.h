@@ -1,4 +1,4 @@
-// Why a snapshot that was recorded is not kept any more. Private to engine/.
+// Why a snapshot that was recorded is not kept any more.
 #pragma once
 
 #include <nlohmann/json.hpp>

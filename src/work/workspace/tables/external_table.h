@@ -1,5 +1,4 @@
 // Processed tables that other engines write: made and evolved by apply, read as of a snapshot.
-// Private to engine/.
 #pragma once
 
 #include <memory>

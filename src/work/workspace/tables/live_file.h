@@ -1,5 +1,5 @@
 // Which files of the lake must stay, whatever spelling names them; and the order between those who
-// commit files and those who remove them. Private to engine/.
+// commit files and those who remove them.
 #pragma once
 
 #include <cstdint>

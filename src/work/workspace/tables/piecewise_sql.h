@@ -1,4 +1,4 @@
-// SQL over rows that are many, a piece at a time. Private to engine/.
+// SQL over rows that are many, a piece at a time.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,4 @@
 // What changed in a table since those downstream looked last: rows that joined and rows that left.
-// Private to engine/.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Whether the tables that stand have the columns and the partitions that the project's files give
-// them. Private to engine/.
+// them.
 #pragma once
 
 #include <map>

@@ -1,5 +1,4 @@
 // Tables read again and again while batches run: decoded files are kept, only new ones are read.
-// Private to engine/.
 #pragma once
 
 #include <map>
