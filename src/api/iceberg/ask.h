@@ -1,5 +1,4 @@
 // One request in terms of the catalog: who asks, what is named, what the body says.
-// folder.
 #pragma once
 
 #include <cstdint>

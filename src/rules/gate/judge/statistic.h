@@ -1,5 +1,5 @@
 // The statistics of one column of a batch, as exact as its type allows.
-// includes Arrow, so only for .cc files.
+// Includes Arrow, so only for .cc files.
 #pragma once
 
 #include <cstdint>
