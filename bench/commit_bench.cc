@@ -1,6 +1,6 @@
 // What a day's batch costs beside the fsyncs it cannot do without.
 //
-//   commit_bench --folder DIR --rounds N                 through the doors of table/ and catalog/
+//   commit_bench --folder DIR --rounds N                 through the public headers of ground/iceberg and ground/catalog
 //   commit_bench --folder DIR --days N --more M          through work::RunPending
 //
 // `tables`: 3 raw objects, then 12 tables (3 ledgers, 5 processed, 4 feature) of one run each way,

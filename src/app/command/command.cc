@@ -187,10 +187,11 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
 }  // namespace
 
 int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
-              Aftermath* aftermath) {
+              Aftermath* aftermath, Status* error) {
   Context context(invocation, streams, &host);
   bool thrown = false;
   const Result<int> code = Attempt(context, &thrown);
+  if (error != nullptr) *error = code.status();
   if (thrown) *aftermath = Aftermath::kThrown;
   if (EndsWriter(code.status())) *aftermath = Aftermath::kReplaced;
   if (work::IsCacheDamage(code.status())) {

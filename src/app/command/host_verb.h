@@ -25,7 +25,8 @@ enum class Aftermath : std::uint8_t {
 };
 
 // As RunCommand. `mends`: the caller opens a project with a damaged cache anew and runs the verb
-// again, so that nothing of the damage is printed.
+// again, so that nothing of the damage is printed. `error`: why the verb has no answer, for those who
+// have other words for it than exit codes; may be null.
 int RunInHost(const Invocation& invocation, Streams& streams, Host& host, bool mends,
-              Aftermath* aftermath);
+              Aftermath* aftermath, Status* error = nullptr);
 }  // namespace weirhouse::command

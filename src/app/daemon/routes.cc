@@ -37,23 +37,14 @@ class KeptStreams : public command::Streams {
   std::string out_;
 };
 
-// The HTTP status of an exit code: the same table as http::ErrorResponse(Status).
-int StatusOfExit(int code) {
+// The HTTP status of a verb that has answered: a difference and a gate that fails are answers.
+int StatusOfAnswer(int code) {
   switch (code) {
     case 0:
-    case 9:  // a difference is an answer
+    case 9:
       return 200;
-    case 2:
-      return 400;
     case 3:
-    case 4:
       return 422;
-    case 5:
-      return 409;
-    case 6:
-      return 404;
-    case 7:
-      return 403;
     case 8:
       return 503;
     default:
@@ -81,11 +72,14 @@ HttpResponse RunVerb(ProjectHost& host, command::Invocation invocation) {
   invocation.cwd = host.root();
   KeptStreams streams;
   auto aftermath = command::Aftermath::kNone;
+  Status error;
   const int code =
-      command::RunInHost(invocation, streams, *lease->host(), /*mends=*/false, &aftermath);
+      command::RunInHost(invocation, streams, *lease->host(), /*mends=*/false, &aftermath, &error);
   if (aftermath == command::Aftermath::kCacheDamaged) host.AskForMending();
   if (aftermath == command::Aftermath::kReplaced) host.NoteReplaced();
-  return http::JsonResponse(StatusOfExit(code), streams.TakeOut());
+  // An error is what it is called, never an answer: a corrupt catalog exits with 9, as a difference does.
+  const int status = error.ok() ? StatusOfAnswer(code) : http::HttpStatusOf(error.code());
+  return http::JsonResponse(status, streams.TakeOut());
 }
 
 Result<std::optional<EventTime>> TimeOf(const json& value) {

@@ -62,9 +62,7 @@ Status PredictionLog::Write(const std::vector<Entry*>& group) {
   step.name = group.front()->prediction->model;
   step.inputs = nlohmann::json::array();
   for (const Entry* entry : group) step.inputs.push_back(entry->prediction->id);
-  WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().PlanRun(PlanOf(step)));
-  WEIRHOUSE_FAILPOINT("prediction.planned");
-  Publication publication(workspace_, run, "serve", group.front()->prediction->id);
+  Publication publication(workspace_, PlanOf(step), "serve", group.front()->prediction->id);
   catalog::CommitRequest& request = publication.request();
   for (const Entry* entry : group) {
     const catalog::PredictionRecord& prediction = *entry->prediction;

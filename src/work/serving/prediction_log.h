@@ -17,7 +17,7 @@ namespace weirhouse::work {
 class PredictionLog {
  public:
   explicit PredictionLog(Workspace& workspace) : workspace_(workspace) {}
-  // Returns when the prediction is durable, with its lineage. Cost: two fsyncs, shared by all that
+  // Returns when the prediction is durable, with its lineage. Cost: one commit, shared by all that
   // wait.
   Status Append(const catalog::PredictionRecord& prediction, const std::string& deployment);
 

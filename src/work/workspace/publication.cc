@@ -66,6 +66,16 @@ Publication::Publication(Workspace& workspace, const catalog::Run& run, std::str
   request_.batch = std::move(batch);
 }
 
+Publication::Publication(Workspace& workspace, const catalog::RunPlan& plan, std::string layer,
+                         std::string batch)
+    : workspace_(workspace) {
+  run_.plan = plan;
+  request_.plan = plan;
+  request_.idempotency_key = plan.idempotency_key;
+  request_.layer = std::move(layer);
+  request_.batch = std::move(batch);
+}
+
 iceberg::StageOptions Publication::StageAs(const std::string& ref) const {
   iceberg::StageOptions options;
   options.run_name = ToString(run_.id);

@@ -30,6 +30,10 @@ std::string EngineVersion();
 class Publication {
  public:
   Publication(Workspace& workspace, const catalog::Run& run, std::string layer, std::string batch);
+  // Of a run that is planned in the commit itself, and so has no number before: one transaction. For
+  // what stages no files.
+  Publication(Workspace& workspace, const catalog::RunPlan& plan, std::string layer,
+              std::string batch);
 
   // Options for a iceberg::StagedWrite of this run on `ref`.
   iceberg::StageOptions StageAs(const std::string& ref = "main") const;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 namespace weirhouse::http {
-namespace {
+
 int HttpStatusOf(Code code) {
   switch (code) {
     case Code::kOk:
@@ -27,7 +27,6 @@ int HttpStatusOf(Code code) {
   }
   return 500;
 }
-}  // namespace
 
 HttpResponse JsonResponse(int status, std::string json) {
   HttpResponse response;

@@ -50,6 +50,8 @@ HttpResponse ErrorResponse(int status, std::string_view code, std::string_view m
 // An error of ours as a response: 400 invalid input, 404, 403, 409 conflict, 422 gate and contract,
 // 503 unavailable, 500 corruption and internal. An OK status is a mistake of the caller.
 HttpResponse ErrorResponse(const Status& status);
+// Its HTTP status alone.
+int HttpStatusOf(Code code);
 
 // What a bearer token is worth.
 struct TokenVerdict {
