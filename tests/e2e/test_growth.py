@@ -35,6 +35,17 @@ schema:
                     "  - mean: { column: x, within: 2000 sigma of 28d, warmup: 1 }\n",
 }
 
+VIEW = """feature_view: sums
+version: 1
+entity: { id: string }
+source: processed.t_history
+event_time: at
+known_time: at
+windows: [720h]
+features: { n: { agg: count }, total: { agg: sum, of: x } }
+online: { fill: stream }
+"""
+
 
 def make(folder, warmup=1):
     for path, text in FILES.items():
@@ -140,3 +151,33 @@ def test_after_a_hundred_small_batches_metadata_and_deletes_are_few(tmp_path):
     assert connection.sql(f"select count(*), sum(x) from iceberg_scan('{location}')").fetchall() == [(2000, sum(range(110)))]
     assert project.rows("select count(*) as n from processed.t") == [{"n": 2000}]
     project.wh("verify", "--deep")
+
+
+def test_a_long_run_maintains_its_tables_on_its_way(tmp_path):
+    def life(folder, env):
+        project = make(folder)
+        (folder / "weirhouse.yaml").write_text(
+            FILES["weirhouse.yaml"].replace("contract: t }", "contract: t, batch: { by: name, pattern: '{date}' } }"))
+        (folder / "processed/t.sql").write_text(FILES["processed/t.sql"].replace("mode incremental", "mode incremental; history keep"))
+        (folder / "features").mkdir()
+        (folder / "features/sums.yaml").write_text(VIEW)
+        project.wh("apply", "--yes")
+        for number in range(40):  # each batch corrects half of the rows of the one before
+            day = (datetime.date(2024, 1, 1) + datetime.timedelta(days=number)).isoformat()
+            rows = [{"id": f"{(number * 5 + i) % 200}", "x": number, "at": f"{day}T00:00:00Z"} for i in range(10)]
+            (folder / f"landing/t/{day}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        project.wh("run", env=env)
+        project.wh("verify", "--deep")
+        project.wh("verify", "--rebuild")
+        catalog = sqlite3.connect(folder / ".weirhouse/catalog.db")
+        ran = [kind for (kind,) in catalog.execute(
+            "select r.kind from commit_log c join run r on r.id = c.run where r.kind in ('processed', 'compaction') order by c.seq")]
+        online = project.json("feature", "get", "sums@1", "id=4", "--at", "2024-02-09T00:00:00Z")
+        values = [(feature["name"], feature["value"]) for feature in online["features"]]
+        return ran, (project.digests("processed", "feature"), project.status()["states"], values)
+
+    ran, told = life(tmp_path / "p", {"WEIRHOUSE_DELETE_FILES_MAX": "4"})
+    once, expected = life(tmp_path / "q", {})
+    assert ran.count("compaction") >= 2 and "compaction" not in once[:-2]
+    assert max(len(part) for part in "".join(kind[0] for kind in ran).split("c")) <= 17
+    assert told == expected

@@ -142,6 +142,18 @@ struct NextStep {
   }
 };
 
+// A run of very many batches maintains its tables on its way, or each batch would find more deletes
+// than the one before.
+constexpr std::int64_t kBatchesBetweenLooks = 16;
+
+Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
+  if (state.summary.batches % kBatchesBetweenLooks != 0) return Status();
+  WEIRHOUSE_TRY(const bool due, IsMaintenanceDue(state.workspace));
+  if (!due) return Status();
+  WEIRHOUSE_TRY_STATUS(features.Drain(state.summary));
+  return MaintainTables(state);
+}
+
 // Runs all that raw commits left to do, in their order, then what other engines did. Stops at a
 // halt.
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
@@ -163,8 +175,10 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
       return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
-    if (next.raw) ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(features.Wake());
+    if (!next.raw) continue;
+    ++state.summary.batches;
+    WEIRHOUSE_TRY_STATUS(MaintainIfDue(state, features));
   }
   return Status();
 }

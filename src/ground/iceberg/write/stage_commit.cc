@@ -51,7 +51,7 @@ class SnapshotBuilder {
   Status DropRemovedFiles();
   Status RewriteWithout(const ManifestFile& file, const Manifest& manifest);
   Result<bool> IsDangling(const DataFile& deletes);
-  Result<std::int64_t> MaskedRowsOf(const DataFile& file);
+  Status CountMaskedRows();
   void AddNewFiles();
   bool CanWriteSpec(int spec_id) const;
   Status MergeSmall();
@@ -67,8 +67,9 @@ class SnapshotBuilder {
   std::map<Group, std::vector<ManifestEntry>> drafts_;
   std::vector<std::shared_ptr<const Manifest>> data_manifests_;
   std::vector<std::pair<ManifestFile, std::shared_ptr<const Manifest>>> delete_manifests_;
-  std::vector<DataFile> delete_files_;  // new ones
-  std::int64_t min_data_sequence_ = 0;  // of data files that stay
+  std::vector<DataFile> delete_files_;                            // new ones
+  std::int64_t min_data_sequence_ = 0;                            // of data files that stay
+  std::map<std::string, std::int64_t, std::less<>> masked_rows_;  // of files that go
   std::vector<ManifestFile> written_;
   std::int64_t replaced_ = 0;
   CommitSummary summary_;
@@ -244,19 +245,34 @@ Status SnapshotBuilder::DropEverything() {
   return Status::Ok();
 }
 
-Result<std::int64_t> SnapshotBuilder::MaskedRowsOf(const DataFile& file) {
-  std::set<std::int64_t> masked;
+// What position deletes say of the files that go, in one pass over them.
+Status SnapshotBuilder::CountMaskedRows() {
+  std::map<std::string_view, std::int64_t> going;  // removed files, and their sequence numbers
+  for (const std::string& path : state_.removed_files) {
+    WEIRHOUSE_TRY(const DataFile* file, FindLive(path));
+    going[path] = file->data_sequence_number;
+  }
+  if (going.empty()) return Status::Ok();
+  std::map<std::string_view, std::vector<std::int64_t>> masked;
   for (const auto& [manifest_file, manifest] : delete_manifests_) {
     for (const ManifestEntry& entry : manifest->entries) {
       if (!entry.live() || entry.file->content != DataFile::Content::kPositionDeletes) continue;
-      if (entry.file->data_sequence_number < file.data_sequence_number) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> deletes,
                     LoadPositionDeletes(state_.disk, *entry.file));
-      const auto it = deletes->find(file.path);
-      if (it != deletes->end()) masked.insert(it->second.begin(), it->second.end());
+      for (const auto& [path, positions] : *deletes) {
+        const auto file = going.find(path);
+        if (file == going.end() || entry.file->data_sequence_number < file->second) continue;
+        auto& list = masked[file->first];
+        list.insert(list.end(), positions.begin(), positions.end());
+      }
     }
   }
-  return static_cast<std::int64_t>(masked.size());
+  for (auto& [path, list] : masked) {
+    std::sort(list.begin(), list.end());
+    const auto end = std::unique(list.begin(), list.end());
+    masked_rows_[std::string(path)] = std::distance(list.begin(), end);
+  }
+  return Status::Ok();
 }
 
 // True if no data file is left that `deletes` could apply to.
@@ -286,8 +302,9 @@ Status SnapshotBuilder::RewriteWithout(const ManifestFile& file, const Manifest&
     if (file.content == Content::kData) {
       goes[i] = state_.removed_files.contains(entry.file->path);
       if (goes[i]) {
-        WEIRHOUSE_TRY(const std::int64_t masked, MaskedRowsOf(*entry.file));
-        summary_.AddRemovedLiveRows(entry.file->row_count - masked);
+        const auto masked = masked_rows_.find(entry.file->path);
+        summary_.AddRemovedLiveRows(entry.file->row_count -
+                                    (masked == masked_rows_.end() ? 0 : masked->second));
       }
     } else {
       goes[i] = state_.merged_deletes.contains(entry.file->path);
@@ -329,11 +346,13 @@ Status SnapshotBuilder::DropRemovedFiles() {
       }
     }
   }
+  // Names one that is not there.
   if (found != state_.removed_files.size()) {
     for (const std::string& path : state_.removed_files) {
       WEIRHOUSE_TRY_STATUS(FindLive(path).status());
     }
   }
+  WEIRHOUSE_TRY_STATUS(CountMaskedRows());
   std::size_t data = 0;
   std::size_t deletes = 0;
   for (const ManifestFile& file : parent_manifests_) {
@@ -370,25 +389,30 @@ bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
                      [](const PartitionField& field) { return CanApply(field.transform); });
 }
 
-// Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them.
+// Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them. By
+// their entries, which are what a merge writes again: of bytes a manifest of one entry is all head,
+// and thirty such would pass for as much as the thousands in one that was merged before.
 Status SnapshotBuilder::MergeSmall() {
+  const auto weight = [](const ManifestFile& file) {
+    return file.added_files + file.existing_files;
+  };
   std::map<Group, std::vector<std::int64_t>> small;
   for (const ManifestFile& file : kept_) {
     if (file.length < kSmallManifestBytes) {
-      small[{file.content, file.spec_id}].push_back(file.length);
+      small[{file.content, file.spec_id}].push_back(weight(file));
     }
   }
   std::map<Group, std::int64_t> merged_up_to;
-  for (auto& [group, lengths] : small) {
-    const bool enough = lengths.size() + 1 >= static_cast<std::size_t>(kManifestsMergeAt);
+  for (auto& [group, weights] : small) {
+    const bool enough = weights.size() + 1 >= static_cast<std::size_t>(kManifestsMergeAt);
     merged_up_to[group] = enough && CanWriteSpec(group.second)
-                              ? MergeUpTo(std::move(lengths), kManifestsMergeAt)
+                              ? MergeUpTo(std::move(weights), kManifestsMergeAt, /*fair_part=*/1)
                               : -1;
   }
   std::vector<ManifestFile> kept;
   for (ManifestFile& file : kept_) {
     const Group group{file.content, file.spec_id};
-    if (file.length >= kSmallManifestBytes || file.length > merged_up_to[group]) {
+    if (file.length >= kSmallManifestBytes || weight(file) > merged_up_to[group]) {
       kept.push_back(std::move(file));
       continue;
     }

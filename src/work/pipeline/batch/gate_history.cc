@@ -30,6 +30,41 @@ Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime 
   return added;
 }
 
+// Batches that end before the windows of the last one, and as long before that, are forgotten after
+// so many batches that did not ask for them: a long run holds no more than its windows.
+constexpr int kJudgedBetweenLooks = 64;
+
+EventTime ForgottenBefore(const GateHistory& known, EventTime batch_end) {
+  return Earlier(Earlier(batch_end, known.span_us), known.span_us);
+}
+
+void ForgetOld(GateHistory& known, EventTime batch_end) {
+  if (++known.judged < kJudgedBetweenLooks) return;
+  known.judged = 0;
+  const EventTime before = ForgottenBefore(known, batch_end);
+  if (before <= known.from) return;
+  std::erase_if(known.batches, [&](const auto& batch) { return batch.batch_end < before; });
+  known.from = before;
+}
+
+// Gives what is known to the input of one judgement, and takes it back however that ends: a copy
+// would cost what the windows hold, at each batch.
+class Lent {
+ public:
+  Lent(std::vector<gate::PublishedBatch>& known, gate::GateInput& input)
+      : known_(known), input_(input) {
+    input_.history.clear();
+    input_.history.swap(known_);
+  }
+  ~Lent() { input_.history.swap(known_); }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+ private:
+  std::vector<gate::PublishedBatch>& known_;
+  gate::GateInput& input_;
+};
+
 constexpr int kCommitsLookedAt = 256;
 
 // The earliest end among the batches of `table` that commits of `layer` published from `from` on.
@@ -81,17 +116,20 @@ Result<gate::GateReport> PipelineState::Judge(const gate::GateDefinition& gate,
   if (gate.history_span_us == 0 || !input.history_checks)
     return gate::JudgeGate(gate, input, *session, workspace.clock());
   GateHistory& known = history[gate.table];
+  known.span_us = std::max(known.span_us, gate.history_span_us);
   WEIRHOUSE_TRY_STATUS(
       ReadBack(workspace, gate.table, Earlier(input.batch_end, gate.history_span_us), known)
           .status());
-  input.history = known.batches;
-  gate::GateReport report = gate::JudgeGate(gate, input, *session, workspace.clock());
+  const auto judge = [&] {
+    const Lent lent(known.batches, input);
+    return gate::JudgeGate(gate, input, *session, workspace.clock());
+  };
+  gate::GateReport report = judge();
   if (!report.stopped.ok()) return report;
   WEIRHOUSE_TRY(const EventTime wanted, HistoryWanted(workspace, gate, report));
+  if (wanted < ForgottenBefore(known, input.batch_end)) known.judged = 0;
   WEIRHOUSE_TRY(const bool more, ReadBack(workspace, gate.table, wanted, known));
-  if (!more) return report;
-  input.history = known.batches;
-  return gate::JudgeGate(gate, input, *session, workspace.clock());
+  return more ? judge() : report;
 }
 
 void PipelineState::NotePublished(const std::vector<gate::GateReport>& reports) {
@@ -109,6 +147,7 @@ void PipelineState::NotePublished(const std::vector<gate::GateReport>& reports) 
       continue;
     }
     batches.push_back({report.batch, report.batch_end, std::move(profile), report.lacked_history});
+    ForgetOld(known->second, report.batch_end);
   }
 }
 }  // namespace weirhouse::work

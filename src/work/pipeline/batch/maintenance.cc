@@ -1,6 +1,8 @@
 // Upkeep that changes no row: folding deletes into data files once enough of a file is masked.
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "ground/base/failpoint.h"
@@ -24,7 +26,37 @@ Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& su
   if (report.changed) ++summary.commits;
   return Status();
 }
+
+// Each batch that corrects rows adds a delete file, and who reads a table opens those that may be
+// of a file: a run of very many batches does not wait for its end. A test may make it fewer.
+std::int64_t DeleteFilesMax() {
+  constexpr std::int64_t kDeleteFilesMax = 512;
+#ifdef WEIRHOUSE_FAILPOINTS
+  if (const char* const text = std::getenv("WEIRHOUSE_DELETE_FILES_MAX"); text != nullptr) {
+    if (const std::int64_t files = std::strtoll(text, nullptr, 10); files > 0) return files;
+  }
+#endif
+  return kDeleteFilesMax;
+}
+
+std::int64_t DeleteFilesOf(const iceberg::Snapshot& snapshot) {
+  const auto count = snapshot.summary.find("total-delete-files");
+  std::int64_t files = 0;
+  if (count != snapshot.summary.end())
+    std::from_chars(count->second.data(), count->second.data() + count->second.size(), files);
+  return files;
+}
 }  // namespace
+
+Result<bool> IsMaintenanceDue(Workspace& workspace) {
+  for (const transform::CheckedTransform& transform : workspace.project().transforms) {
+    if (transform.definition.mode != transform::Mode::kIncremental) continue;
+    WEIRHOUSE_TRY(const auto table, workspace.FindTable(transform.definition.name()));
+    const iceberg::Snapshot* current = table ? (*table)->current_snapshot() : nullptr;
+    if (current != nullptr && DeleteFilesOf(*current) >= DeleteFilesMax()) return true;
+  }
+  return false;
+}
 
 Status MaintainTables(PipelineState& state) {
   for (const transform::CheckedTransform& transform : state.workspace.project().transforms) {

@@ -26,7 +26,9 @@ inline constexpr std::string_view kDownstreamKind = "downstream";
 // What is known of the batches that one gated table published.
 struct GateHistory {
   std::vector<gate::PublishedBatch> batches;
-  EventTime from = EventTime::max();  // those that end before it have not been read
+  EventTime from = EventTime::max();  // those that end before it are not known
+  std::int64_t span_us = 0;           // the longest window of its gates
+  int judged = 0;                     // batches since one asked for more than windows hold
 };
 
 // Threads: one.
@@ -47,7 +49,8 @@ struct PipelineState {
   // hold; older ones are read where a window holds too few to judge by, since whether it ever held
   // enough is then the question.
   Result<gate::GateReport> Judge(const gate::GateDefinition& gate, gate::GateInput& input);
-  // A batch that was published just now is history of the next. `reports`: of all gates.
+  // A batch that was published just now is history of the next. `reports`: of all gates. What no
+  // window reaches any more is let go, and read again where it is asked for.
   void NotePublished(const std::vector<gate::GateReport>& reports);
 };
 
@@ -76,6 +79,8 @@ Status WatchFeeds(PipelineState& state);
 
 // Compacts tables of which enough rows are masked; one commit each, rows unchanged.
 Status MaintainTables(PipelineState& state);
+// Whether so many deletes came together that a long run maintains its tables before it ends.
+Result<bool> IsMaintenanceDue(Workspace& workspace);
 
 // The next commit of `layer` after `consumer`'s offset that published something for it; absent if
 // none waits.
