@@ -294,6 +294,12 @@ class Check:
         read = {(row["run"], row["kind"], row["key"]) for row in self.catalog.rows(
             "SELECT d.key AS run, s.kind, s.key FROM edge e JOIN node s ON s.id = e.src JOIN node d ON d.id = e.dst "
             "WHERE d.kind = 'run' AND e.kind = 'read'")}
+        readers = {run for run, _, _ in read}
+        for row in self.catalog.rows(
+                "SELECT s.table_name, s.seq, 'r' || s.run AS run FROM snapshot s JOIN commit_log c ON c.seq = s.seq "
+                "WHERE s.ref = 'main' AND s.added_rows > 0 AND c.layer IN ('feature', 'rebuild')"):
+            if row["run"] not in readers:
+                self.fail(f"I6: run {row['run']} wrote {row['table_name']}@{row['seq']} and read nothing")
         objects = {}
         for row in self.catalog.rows("SELECT 'o' || id AS id, seq FROM object WHERE state <> 'duplicate'"):
             objects.setdefault(str(row["seq"]), []).append(row["id"])

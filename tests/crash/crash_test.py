@@ -1,7 +1,7 @@
 """Kills the runner and the daemon at every failpoint and at random, and checks what is left.
 
-    crash_test.py              every failpoint in both workloads, with lost writes too, 200 random kills, and
-                               five planted bugs, each of which must be caught
+    crash_test.py              every failpoint in both workloads, with lost writes too, all computed anew after those
+                               of a batch, 200 random kills, and five planted bugs, each of which must be caught
     crash_test.py --quick      25 failpoints and 10 random kills, about a minute
     crash_test.py --planted    the planted bugs only
     crash_test.py --only '{"point": "raw.committed", "workload": "run"}'
@@ -35,6 +35,7 @@ POINTS_MIN = 25
 # What a power cut may take matters where files are written or have just been; a later hit finds more of them.
 LOSE_AT_HIT = 3
 LOSABLE = ("disk.", "table.", "raw.", "engine.", "catalog.commit", "processed.", "feature.", "quarantine.")
+AT_A_HALT = ("processed.halted",)    # then all is not computed anew before a person decides
 
 _state = {}
 
@@ -69,7 +70,7 @@ def _run(spec):
     if spec.get("list"):
         arm["WEIRHOUSE_FAILPOINT_LIST"] = spec["list"]
     case = workload.Case(_state["home"], _state["template"], _state["files"], _state["days"], arm=arm,
-                         kill_after=spec.get("kill_after"), plant=spec.get("plant", ""))
+                         kill_after=spec.get("kill_after"), plant=spec.get("plant", ""), then=spec.get("then", ()))
     try:
         if spec["workload"] == "run":
             full = spec.get("list") is not None or str(spec.get("point", "")).startswith("rebuild.")
@@ -168,6 +169,8 @@ def every_point(points):
     for point in points["run"]:
         if point.startswith(LOSABLE):
             yield {"workload": "run", "point": f"{point}:{LOSE_AT_HIT}", "lose": True}
+        if point.startswith(("processed.", "feature.")) and point not in AT_A_HALT:
+            yield {"workload": "run", "point": point, "then": ["run", "--full"]}
 
 
 def kill_everywhere(harness, points, seconds):

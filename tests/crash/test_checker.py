@@ -112,6 +112,12 @@ def test_a_snapshot_without_a_run(case):
     assert_only(found(case), "I6")
 
 
+def test_rows_of_a_run_that_read_nothing(case):
+    change(case, "DELETE FROM edge WHERE kind = 'read' AND run = (SELECT max(run) FROM snapshot WHERE table_name = "
+                 "'feature.carrier_delay_v1')")
+    assert any(v.startswith("I6: run r") and "read nothing" in v for v in found(case))
+
+
 def test_a_batch_published_against_its_gate(case):
     change(case, "UPDATE verdict SET state = 'failed' WHERE gate = 'arrival' AND batch = '2013-01-05'")
     assert_only(found(case), "I7")

@@ -71,13 +71,14 @@ class Outcome:
 class Case:
     """One project's life: it is killed, started again, and looked at after each."""
 
-    def __init__(self, folder, template, files, days, arm=None, kill_after=None, plant=""):
+    def __init__(self, folder, template, files, days, arm=None, kill_after=None, plant="", then=()):
         self.project = Project(folder)
         self.files = pathlib.Path(files)
         self.days = days
         self.arm = dict(arm or {})
         self.kill_after = kill_after
         self.plant = {"WEIRHOUSE_PLANT": plant} if plant else {}
+        self.then = list(then)    # the command that follows a kill, before what was killed is tried again
         self.landed = []
         self.outcome = Outcome()
         shutil.rmtree(folder, ignore_errors=True)
@@ -135,6 +136,10 @@ class Case:
                     return None
                 time.sleep(0.003)
             if self.died(process):
+                then, self.then = self.then, []
+                if then:
+                    self.call(*then)
+                    self.outcome.add("after " + " ".join(then), check(self.project.folder, self.landed, drained=False))
                 continue
             if process.returncode not in expect:
                 self.outcome.add(" ".join(arguments), [f"I12: ended with {process.returncode}: {self.log_tail()}"])

@@ -3,6 +3,7 @@ import collections
 import errno
 import os
 import pathlib
+import random
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import calls  # noqa: E402
 import content  # noqa: E402
+from fault_world import Project, land, records, write_files  # noqa: E402
 
 MAKE = "import os, sys\nfor name in 'abcd':\n    try:\n        os.mkdir(f'{sys.argv[1]}/{name}')\n" \
        "    except OSError as error:\n        print(name, error.errno)\n"
@@ -31,6 +33,26 @@ def test_the_library_fails_the_nth_call_alone_or_all_from_then_on(tmp_path, libr
         done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], env={**os.environ, **armed}, capture_output=True, text=True)
         assert done.stdout.split("\n")[:-1] == [f"{name} {errno.ENOSPC}" for name in failed], done.stderr
     assert pathlib.Path(f"{tmp_path}.log").read_text().splitlines()[0] == f"2 mkdir {tmp_path}/b"
+
+
+@pytest.mark.parametrize("verb", (("run",), ("feature", "get", "f@1:*", "id=k0", "--at", "2024-01-12T00:00:00Z")))
+def test_a_file_of_the_cache_that_cannot_be_opened_is_no_internal_error(tmp_path, library, verb):
+    project = Project(tmp_path / "lab")
+    write_files(project.folder)
+    project.wh("init")
+    project.apply()
+    land(project, "a", 1, records(random.Random(1), 1, bad=False))
+    project.wh("ingest")
+    log = tmp_path / "opens"
+    armed = {"LD_PRELOAD": str(library), "FAULT_UNDER": f"{project.folder}/.weirhouse/kv", "FAULT_CALL": "open",
+             "FAULT_ERRNO": str(errno.EIO)}
+    project.wh(*verb, env={**armed, "FAULT_LOG": str(log)})
+    opens = len(log.read_text().splitlines())
+    assert opens > 3
+    for number in range(1, opens + 1):
+        done = project.wh(*verb, env={**armed, "FAULT_AT": str(number)}, code=None)
+        assert done.returncode in (0, 8, 9) and "WH7030" not in done.stderr, (number, done.stderr)
+    project.wh(*verb)
 
 
 def test_a_lost_a_doubled_and_a_changed_row_differ_from_the_twin():

@@ -59,8 +59,11 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
         .WithError("WH7010")
         .WithHint("free some space on the disk and run the command again");
   }
-  // What RocksDB could not read of its options when it opened them, it calls an invalid argument.
-  const bool unread = status.IsInvalidArgument() && message.find("IO error") != std::string::npos;
+  // What RocksDB could not read of its options when it opened them, it calls an invalid argument;
+  // and where it could do so at the second try, it blames direct I/O, which nobody asked for.
+  const bool unread =
+      status.IsInvalidArgument() && (message.find("IO error") != std::string::npos ||
+                                     message.find("Direct I/O") != std::string::npos);
   if (unread || status.IsIOError() || status.IsBusy() || status.IsTimedOut() ||
       status.IsTryAgain() || status.IsIncomplete() || status.IsAborted()) {
     return Status(Code::kUnavailable, message)

@@ -321,7 +321,8 @@ TEST(DecodeCsv, FindsTheRealWindOf12February) {
       "origin,time_hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib\n"
       "EWR,2013-02-12T07:00:00Z,39.02,26.96,61.63,260,8.05546,NA,0,1008.3,10\n"
       "EWR,2013-02-12T08:00:00Z,39.02,26.96,61.63,260,1048.36058,NA,0,1008.3,10\n";
-  const Decoded decoded = DecodeObject(ParsedContract(kWeatherContract), text, Csv(), "2013-02-12.csv");
+  const Decoded decoded =
+      DecodeObject(ParsedContract(kWeatherContract), text, Csv(), "2013-02-12.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   const QuarantinedRecord& record = decoded.quarantined[0];

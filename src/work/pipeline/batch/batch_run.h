@@ -98,6 +98,7 @@ class BatchRun {
   // As of which the tables of other engines are read: a transaction of theirs over several of them
   // is seen whole or not at all.
   CommitSeq external_upto_;
+  std::map<std::string, CommitSeq> external_read_;  // those that were read, and what wrote them
   // The newest time in the tables of other engines: where their news ends.
   std::optional<std::int64_t> news_end_;
   catalog::Catalog::Offset offset_;

@@ -16,7 +16,9 @@
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 struct ExternalTest : TripTest {
   void ApplyAll() { ASSERT_OK(Apply(*workspace, "", NoProgress())); }
@@ -24,6 +26,19 @@ struct ExternalTest : TripTest {
   // How the last feature run followed `view`.
   json How(const std::string& view = "feature.zone_trips_v1") {
     return LastRun("feature").plan.inputs.value("changes", json::object()).value(view, json());
+  }
+  std::set<std::string> ReadBy(const catalog::Run& run) {
+    std::set<std::string> read;
+    const auto edges = workspace->catalog().EdgesInto({"run", ToString(run.id)});
+    EXPECT_OK(edges);
+    for (const auto& edge : *edges) {
+      if (edge.kind == "read") read.insert(edge.from.kind + " " + edge.from.key);
+    }
+    return read;
+  }
+  std::string Newest(const std::string& table) {
+    return fmt::format("snapshot {}@{}", table,
+                       workspace->catalog().Snapshots(table).value().back().seq.value());
   }
   // Whether some feature run followed the trips so.
   bool Followed(const json& how) {
@@ -212,6 +227,25 @@ TEST_F(ExternalTest, AppendsReachFeaturesAndSql) {
   // The run of the features of what the engine wrote, and that of what SQL made of it.
   EXPECT_EQ(How("feature.zone_priced_v1").value("how", ""), "rebuild");
   ExpectEqualToRebuild();
+}
+
+TEST_F(ExternalTest, WhatARunReadOfOtherEnginesIsInItsLineage) {
+  Write("processed/priced.sql",
+        "-- wh: table processed.priced; key trip_id; event at; known known_at; mode full\n"
+        "SELECT t.trip_id, t.zone, t.fare + p.price AS total, t.at, t.known_at FROM "
+        "processed.trips AS t JOIN processed.tariff AS p USING (zone)\n");
+  Reopen();
+  ApplyAll();
+  Insert({{"t1", "a", 30}});
+  Run();
+  LandTariff("2023-11-01", {{"a", 1}});
+  Run();
+  EXPECT_EQ(Rows("processed.priced"), 1);
+  EXPECT_THAT(ReadBy(LastRun("processed")), Contains(Newest("processed.trips")))
+      << "a batch of records whose SQL joins it";
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_THAT(ReadBy(LastRun("processed")),
+              UnorderedElementsAre(Newest("raw.tariff"), Newest("processed.trips")));
 }
 
 TEST_F(ExternalTest, NothingIsDoneTwice) {

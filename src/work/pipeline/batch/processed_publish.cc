@@ -113,12 +113,15 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
     const auto& contract = workspace_.project().contracts.at(definition->contract);
     request.edges.push_back({{"contract", contract->Title()}, run, "uses", {}, {}});
   }
+  std::map<std::string, CommitSeq> external = external_read_;
   if (news_ != nullptr) {
-    for (const auto& [table, snapshot] : news_->snapshots) {
-      const std::string key = fmt::format("{}@{}", table, snapshot.seq.value());
-      request.edges.push_back({{"snapshot", key}, run, "read", {}, {}});
-    }
-  } else {
+    for (const auto& [table, snapshot] : news_->snapshots) external[table] = snapshot.seq;
+  }
+  for (const auto& [table, seq] : external) {
+    const std::string key = fmt::format("{}@{}", table, seq.value());
+    request.edges.push_back({{"snapshot", key}, run, "read", {}, {}});
+  }
+  if (news_ == nullptr) {
     request.edges.push_back({{"commit", std::to_string(raw_.seq.value())}, run, "read", {}, {}});
   }
   request.edges.push_back({{"code", CodeKey(workspace_.project().code)}, run, "uses", {}, {}});

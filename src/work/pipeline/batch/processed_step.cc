@@ -344,6 +344,8 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
   if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
   if (const auto* external = FindExternal(workspace_.project(), table)) {
+    WEIRHOUSE_TRY(const auto at, workspace_.catalog().SnapshotAsOf(table, external_upto_));
+    if (at) external_read_[table] = at->seq;
     return ExternalRowsAsOf(workspace_, *external, external_upto_, columns);
   }
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));

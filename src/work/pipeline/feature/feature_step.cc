@@ -145,6 +145,11 @@ void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& reque
     request.nodes.push_back(
         {"view", view.plan->view.id(), {{"digest", view.plan->view.digest.ToHex()}}});
     request.edges.push_back({{"view", view.plan->view.id()}, {"run", ""}, "uses", {}, {}});
+    // Its rows come from more than the commit at hand.
+    if (view.whole && view.source) {
+      const std::string key = fmt::format("{}@{}", view.source->table, view.source->seq.value());
+      request.edges.push_back({{"snapshot", key}, {"run", ""}, "read", {}, {}});
+    }
   }
 }
 }  // namespace
@@ -176,9 +181,9 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   if (work.unique_keys) {
     write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
   }
-  if (work.source_snapshot) {
+  if (work.source) {
     write.SetProperty(feature::kSourceSnapshotProperty,
-                      std::to_string(work.source_snapshot->value()));
+                      std::to_string(work.source->snapshot.value()));
   }
   if (work.whole) {
     if (base != held)
@@ -403,7 +408,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
     if (change.rows == nullptr) continue;
     WEIRHOUSE_TRY(ViewWork view, MakeWork(workspace, *state.session, plan, change));
     WEIRHOUSE_TRY_STATUS(FollowLeftOut(workspace, *state.session, news, entry.seq, view));
-    view.source_snapshot = news.now->snapshot;
+    view.source = news.now;
     const bool loses = change.whole || change.left != nullptr;
     if (loses || FindExternal(workspace.project(), source) != nullptr)
       step.inputs["changes"][plan.view.table_name()] = Describe(change);
@@ -447,7 +452,7 @@ Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, platform::SqlSes
   change.whole = true;
   WEIRHOUSE_TRY(change.rows, SourceRowsAsOf(workspace, plan.view.source, seq));
   WEIRHOUSE_TRY(ViewWork work, MakeWork(workspace, session, plan, change));
-  work.source_snapshot = source->snapshot;
+  work.source = source;
   return std::optional<ViewWork>(std::move(work));
 }
 
@@ -485,11 +490,27 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
 }
 }  // namespace
 
+namespace {
+// That a run read the processed commits behind `after`, up to `last`.
+Result<std::vector<catalog::EdgeRecord>> ReadsOfWaiting(Workspace& workspace, CommitSeq after,
+                                                        CommitSeq last) {
+  std::vector<catalog::EdgeRecord> reads;
+  while (true) {
+    WEIRHOUSE_TRY(const auto entry, workspace.catalog().NextCommit("processed", after));
+    if (!entry || entry->seq > last) return reads;
+    after = entry->seq;
+    reads.push_back({{"commit", std::to_string(after.value())}, {"run", ""}, "read", {}, {}});
+  }
+}
+}  // namespace
+
 Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Progress& progress) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
   // Other engines may commit meanwhile: what they write after this is for the increments.
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
+  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> reads,
+                ReadsOfWaiting(workspace, CommitSeq(offset.position), last));
   std::vector<const feature::ViewPlan*> views;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (!plan.view.is_request()) views.push_back(&plan);
@@ -500,6 +521,7 @@ Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Prog
         if (last.value() <= offset.position) return;
         request.offsets.push_back(
             {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
+        request.edges.insert(request.edges.end(), reads.begin(), reads.end());
       });
 }
 

@@ -27,7 +27,7 @@ struct ViewWork {
   std::vector<std::string> replaced;  // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                 // `rows` are all rows: the table is replaced
   std::optional<bool> unique_keys;    // of an external source, read as a whole
-  std::optional<SnapshotId> source_snapshot;  // that the table holds with this change
+  std::optional<catalog::SnapshotRecord> source;  // that the table holds with this change
   bool merges = false;  // runs are merged in the same change: the key index is rebuilt
   std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   iceberg::AppendedRows appended;
@@ -48,7 +48,8 @@ Status PublishViews(Workspace& workspace, Publication& publication, std::vector<
                     bool fill_online);
 
 // Feature rows of every view from whole source tables as they are now: after `run --full`. All of
-// what waited is done with that, so the offset moves to the last commit.
+// what waited is done with that, so the offset moves to the last commit, and the run has read each
+// commit that it moves past.
 Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Progress& progress);
 
 // Makes the views that do not hold what the offset says (see view_standing.h) anew, as of the

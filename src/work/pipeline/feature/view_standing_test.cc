@@ -1,6 +1,7 @@
 #include "work/pipeline/feature/view_standing.h"
 
 #include <filesystem>
+#include <set>
 
 #include "testing/projects/shop_fixture.h"
 #include "work/ingest/raw_step.h"
@@ -14,6 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 struct ViewStandingTest : ShopTest {
   std::string Day(int day) {
@@ -43,6 +45,29 @@ struct ViewStandingTest : ShopTest {
   }
   std::int64_t Offset() {
     return workspace->catalog().OffsetOf(std::string(kFeatureConsumer)).value().position;
+  }
+  // What the run that wrote `table` last read, as "kind key".
+  std::set<std::string> ReadBy(const std::string& table) {
+    std::set<std::string> read;
+    const auto snapshots = workspace->catalog().Snapshots(table);
+    EXPECT_OK(snapshots);
+    const std::string run = ToString(snapshots->back().run);
+    const auto edges = workspace->catalog().EdgesInto({"run", run});
+    EXPECT_OK(edges);
+    for (const auto& edge : *edges) {
+      if (edge.kind == "read") read.insert(edge.from.kind + " " + edge.from.key);
+    }
+    return read;
+  }
+  std::string Newest(const std::string& table) {
+    return fmt::format("snapshot {}@{}", table,
+                       workspace->catalog().Snapshots(table).value().back().seq.value());
+  }
+  std::string LastProcessed() {
+    CommitSeq last;
+    while (const auto entry = workspace->catalog().NextCommit("processed", last).value())
+      last = entry->seq;
+    return fmt::format("commit {}", last.value());
   }
   std::vector<std::string> Problems() {
     const auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
@@ -151,6 +176,42 @@ TEST_F(ViewStandingTest, AFullRunTakesInWhatWaited) {
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_EQ(Content("feature.shop_sales_v1"), content);
   EXPECT_THAT(Problems(), IsEmpty());
+}
+
+TEST_F(ViewStandingTest, AFullRunHasReadTheCommitsThatTheOffsetMovesPast) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  LandDayWithoutFeatures(2);
+  const std::string waited = LastProcessed();
+  LandDayWithoutFeatures(3);
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_THAT(ReadBy("feature.shop_sales_v1"),
+              UnorderedElementsAre(waited, LastProcessed(), Newest("processed.order_history")));
+  LandDay(4);
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_THAT(ReadBy("feature.shop_sales_v1"), ElementsAre(LastProcessed()));
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_THAT(ReadBy("feature.shop_sales_v1"), ElementsAre(Newest("processed.order_history")))
+      << "nothing waited";
+}
+
+TEST_F(ViewStandingTest, AViewThatIsMadeAnewHasReadItsSource) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  AddView();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_THAT(ReadBy("feature.shop_recent_v1"), ElementsAre(Newest("processed.order_history")));
+}
+
+TEST_F(ViewStandingTest, AFullRunHasReadTheLedgersOfWhatItRead) {
+  LandDay(1);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const std::string ledger = Newest("raw.order");
+  Write("processed/order.sql", std::string(kShopTransform) + "WHERE r.amount <> 3\n");
+  Reopen();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 9);
+  EXPECT_THAT(ReadBy("processed.order"), ElementsAre(ledger));
 }
 }  // namespace
 }  // namespace weirhouse::work

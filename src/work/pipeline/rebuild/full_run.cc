@@ -63,6 +63,24 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
   return deltas;
 }
 
+// What the tables were computed from: the ledgers of the objects that were consumed, and tables of
+// other engines as of `last`.
+Status AddReads(Workspace& workspace, const Rebuilt& rebuilt, CommitSeq consumed, CommitSeq last,
+                catalog::CommitRequest& request) {
+  std::vector<std::pair<std::string, CommitSeq>> tables;
+  for (const auto& [source, records] : rebuilt.sources)
+    tables.emplace_back("raw." + source, consumed);
+  for (const std::string& table : ExternalTablesRead(workspace.project()))
+    tables.emplace_back(table, last);
+  for (const auto& [table, seq] : tables) {
+    WEIRHOUSE_TRY(const auto read, workspace.catalog().SnapshotAsOf(table, seq));
+    if (!read) continue;
+    const std::string key = fmt::format("{}@{}", table, read->seq.value());
+    request.edges.push_back({{"snapshot", key}, {"run", ""}, "read", {}, {}});
+  }
+  return Status();
+}
+
 // Owes the word of each table that got other rows.
 void TellMoved(Publication& publication, const std::vector<std::unique_ptr<TableWork>>& work) {
   catalog::CommitRequest& request = publication.request();
@@ -186,6 +204,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
     request.offsets.push_back(
         {std::string(kExternalConsumer), external.position, last.value(), external.generation});
   }
+  WEIRHOUSE_TRY_STATUS(AddReads(workspace, *rebuilt, CommitSeq(consumed.position), last, request));
   if (options.also) WEIRHOUSE_TRY_STATUS(options.also(publication));
   TellMoved(publication, work);
   WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, rebuilt->standing, request));
