@@ -8,8 +8,6 @@
 
 namespace weirhouse::feature {
 namespace {
-using Value;
-using ValueType;
 using nlohmann::json;
 
 Value Text(const std::string& text, ValueType type, FieldRole role = FieldRole::kValue) {

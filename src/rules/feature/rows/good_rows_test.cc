@@ -30,13 +30,13 @@ class GoodRowsTest : public ::testing::Test {
         arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("a", arrow::utf8()),
                        arrow::field("n", arrow::int64()), arrow::field("_record", arrow::int64()),
                        arrow::field("t", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"))});
-    std::string json = "[";
+    std::string text = "[";
     for (std::size_t i = 0; i < values.size(); ++i) {
-      json +=
+      text +=
           fmt::format(R"({}{{"id":"{}","a":"{}","n":{},"_record":{},"t":"2024-01-01T00:00:00Z"}})",
                       i == 0 ? "" : ",", i, values[i], values[i].size(), i);
     }
-    return testing::TableOf(schema, json + "]");
+    return testing::TableOf(schema, text + "]");
   }
   // A view whose features are the maxima of `expressions`, one on each line.
   Result<ViewPlan> Bind(const std::vector<std::string>& expressions) {

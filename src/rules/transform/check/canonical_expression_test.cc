@@ -35,7 +35,7 @@ std::shared_ptr<arrow::Table> Rows(const char* values) {
       .value();
 }
 
-Result<CheckedTransform> Check(const std::string& select) {
+Result<CheckedTransform> CheckSelect(const std::string& select) {
   SchemaCatalog schemas;
   schemas.Add("records.ev", Rows(kForward)->schema(), "contract ev");
   WEIRHOUSE_TRY(
@@ -57,7 +57,7 @@ std::string Result1(const CheckedTransform& checked, const char* values) {
 class ComputedNumbers : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(ComputedNumbers, ShowNothingOfTheOrderOfRows) {
-  ASSERT_OK_AND(const auto checked, Check(GetParam()));
+  ASSERT_OK_AND(const auto checked, CheckSelect(GetParam()));
   const std::string forward = Result1(checked, kForward);
   EXPECT_EQ(forward, Result1(checked, kBackward)) << checked.sql;
   EXPECT_THAT(forward, Not(HasSubstr("-0.0"))) << checked.sql;
@@ -122,13 +122,13 @@ TEST(CanonicalExpressions, LeaveAloneWhatIsCanonical) {
        {"SELECT k AS m, min(x) AS v, max(o + 1) AS w FROM records.ev GROUP BY k",
         "SELECT k || 'x' AS m, round(x) AS z FROM records.ev",
         "SELECT m, n FROM (SELECT o * 2 AS m, count(*) AS n FROM records.ev GROUP BY o * 2) q"}) {
-    ASSERT_OK_AND(const auto checked, Check(select));
+    ASSERT_OK_AND(const auto checked, CheckSelect(select));
     EXPECT_THAT(checked.sql, Not(HasSubstr("isnan"))) << select;
   }
 }
 
 TEST(CanonicalExpressions, RefuseListsOfFloatsOfAnotherSubquery) {
-  const auto checked = Check(
+  const auto checked = CheckSelect(
       "SELECT CAST(l AS VARCHAR) AS m, n FROM (SELECT l, count(*) AS n FROM (SELECT "
       "list_transform([x], lambda e: round(e)) AS l FROM records.ev) p GROUP BY l) q");
   EXPECT_THAT(Findings(checked), HasSubstr("WH2106"));
