@@ -78,11 +78,11 @@ Status CheckFolderIsIts(platform::Disk& disk, const std::string& state_folder,
 Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
-                                                             bool read_only) {
+                                                             bool read_only,
+                                                             catalog::CatalogOptions options) {
   const bool sqlite = Has(disk, state_folder, kSqliteFile);
   const bool server = Has(disk, state_folder, kServerFile);
   if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
-  catalog::CatalogOptions options;
   options.read_only = read_only;
   options.claim = !read_only;
   if (!OnServer(project)) {
@@ -108,19 +108,20 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& dis
 
 Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& disk,
                                                              const ProjectDefinition& project,
-                                                             const std::string& state_folder) {
+                                                             const std::string& state_folder,
+                                                             catalog::CatalogOptions options) {
   const bool sqlite = Has(disk, state_folder, kSqliteFile);
   const bool server = Has(disk, state_folder, kServerFile);
   if (OnServer(project) ? sqlite : server) return HasState(state_folder);
   if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
   if (!OnServer(project)) {
     WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog,
-                  catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile)));
+                  catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options));
     WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
     if (made) return HasState(state_folder);
     return catalog;
   }
-  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, {}));
+  WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, options));
   WEIRHOUSE_TRY(const bool made, IsMade(*catalog));
   if (made && server) return HasState(state_folder);
   if (made) {

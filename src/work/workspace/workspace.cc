@@ -91,12 +91,9 @@ Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, Process
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
-                                                   Access access) {
-  std::unique_ptr<Workspace> workspace(new Workspace());
+                                                   Access access, const Environment& environment) {
+  std::unique_ptr<Workspace> workspace(new Workspace(environment));
   workspace->project_ = std::move(project);
-  workspace->disk_ = &platform::LocalDisk();
-  workspace->clock_ = &SystemClock();
-  workspace->random_ = &SystemRandom();
   workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
   const std::string& warehouse = workspace->project_->profile.warehouse;
   workspace->lake_ = warehouse.starts_with("/")
@@ -117,8 +114,10 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   if (writes) {
     WEIRHOUSE_TRY(workspace->lock_, ProjectLock::Take(workspace->state_folder_));
   }
-  WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
-                                                        workspace->state_folder_, !writes));
+  WEIRHOUSE_TRY(
+      workspace->catalog_,
+      OpenProjectCatalog(*workspace->disk_, *workspace->project_, workspace->state_folder_, !writes,
+                         {.clock = workspace->clock_, .random = workspace->random_}));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
   WEIRHOUSE_TRY(workspace->other_lives_,
                 OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
@@ -146,7 +145,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   return workspace;
 }
 
-Workspace::Workspace() = default;
+Workspace::Workspace(const Environment& environment)
+    : disk_(&environment.disk), clock_(&environment.clock), random_(&environment.random) {}
 Workspace::~Workspace() {
   const UseMemoryReserve reserve;
   indexes_.clear();
@@ -258,8 +258,9 @@ Result<EventTime> Workspace::Now() {
   return catalog_->ReplayNow();
 }
 
-Result<std::string> InitializeState(const ProjectDefinition& project) {
-  platform::Disk& disk = platform::LocalDisk();
+Result<std::string> InitializeState(const ProjectDefinition& project,
+                                    const Environment& environment) {
+  platform::Disk& disk = environment.disk;
   const std::string state = project.root + "/" + std::string(kStateFolder);
   WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
   const std::string& warehouse = project.profile.warehouse;
@@ -269,9 +270,10 @@ Result<std::string> InitializeState(const ProjectDefinition& project) {
           : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
   while (lake.ends_with('/')) lake.pop_back();
   WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
-                MakeProjectCatalog(disk, project, state));
+                MakeProjectCatalog(disk, project, state,
+                                   {.clock = &environment.clock, .random = &environment.random}));
   Sha256 entropy;
-  for (int i = 0; i < 4; ++i) entropy.UpdateInt(SystemRandom().PositiveId());
+  for (int i = 0; i < 4; ++i) entropy.UpdateInt(environment.random.PositiveId());
   const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
   catalog::RunPlan plan;
   plan.kind = "init";

@@ -47,13 +47,22 @@ Progress& NoProgress();
 
 enum class Access : std::uint8_t { kRead, kWrite };
 
+// What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
+// workspace. Tests and simulations give their own.
+struct Environment {
+  platform::Disk& disk = platform::LocalDisk();
+  Clock& clock = SystemClock();
+  Random& random = SystemRandom();
+};
+
 // An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
 // holds it). Threads: one worker at a time for writing verbs; `online()`, `catalog()` reads from
 // any.
 class Workspace {
  public:
   static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
-                                                 Access access);
+                                                 Access access,
+                                                 const Environment& environment = {});
   ~Workspace();
 
   const ProjectDefinition& project() const { return *project_; }
@@ -103,18 +112,18 @@ class Workspace {
   Result<EventTime> Now();
 
  private:
-  Workspace();
+  explicit Workspace(const Environment& environment);
   std::shared_ptr<const ProjectDefinition> project_;
   std::unique_ptr<catalog::Catalog> catalog_;
-  platform::Disk* disk_ = nullptr;
+  platform::Disk* disk_;
   std::unique_ptr<platform::KvStore> kv_;
   std::unique_ptr<platform::SqlEngine> sql_;
   std::unique_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<feature::RequestSessions> request_sessions_;
   std::unique_ptr<feature::OnlineStore> online_;
   std::vector<std::string> other_lives_;
-  Clock* clock_ = nullptr;
-  Random* random_ = nullptr;
+  Clock* clock_;
+  Random* random_;
   std::string state_folder_;
   std::string lake_;
   std::optional<std::string> clock_went_back_;
@@ -126,5 +135,6 @@ class Workspace {
 
 // Makes the state folder, the catalog and the token of a new project; the token is returned once
 // and stored hashed.
-Result<std::string> InitializeState(const ProjectDefinition& project);
+Result<std::string> InitializeState(const ProjectDefinition& project,
+                                    const Environment& environment = {});
 }  // namespace weirhouse::work

@@ -1,0 +1,86 @@
+// A run whose N-th call to the disk fails, for N = 1, 2, 3 …: nothing is lost, nothing is there twice.
+#include "testing/projects/shop_fixture.h"
+#include "work/pipeline/pipeline.h"
+#include "work/workspace/run_summary.h"
+
+namespace weirhouse::work {
+namespace {
+
+struct PipelineFaultTest : ShopTest {
+  std::string Day(int number) {
+    const std::string at = fmt::format("2024-01-{:02}T10:00:00Z", 1 + number % 28);
+    std::string bytes;
+    for (int i = 0; i < 3; ++i)
+      bytes += Order(fmt::format("{}-{}", number, i), i, at, at, i == 0 ? "a" : "b");
+    // And an order of before, corrected.
+    if (number > 0) bytes += Order(fmt::format("{}-0", number - 1), 50, at, at);
+    return bytes;
+  }
+  void ReopenOn(platform::Disk& disk) {
+    workspace.reset();
+    ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {.disk = disk}));
+  }
+};
+
+TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
+  Land("first.jsonl", Day(0));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  int days = 1;
+  bool fired = true;
+  int refused = 0;
+  for (int nth = 1; fired; ++nth, ++days) {
+    ASSERT_LT(nth, 400) << "a run of a few records does not touch the disk so often";
+    SCOPED_TRACE(fmt::format("call {}", nth));
+    Land(fmt::format("day-{}.jsonl", nth), Day(days));
+    platform::FaultyDisk faulty(platform::LocalDisk(), nth,
+                                nth % 2 == 0 ? Code::kUnavailable : Code::kCorruption);
+    workspace.reset();
+    ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+    auto opened = Workspace::Open(project, Access::kWrite, {.disk = faulty});
+    if (opened.ok()) {
+      workspace = std::move(*opened);
+      if (!RunPending(*workspace, NoProgress()).ok()) ++refused;
+    } else {
+      ++refused;
+    }
+    fired = faulty.fault_fired();
+    ReopenOn(platform::LocalDisk());
+    ASSERT_OK(RunPending(*workspace, NoProgress()));
+    ASSERT_EQ(Rows("processed.order"), 3 * (days + 1));
+    ASSERT_EQ(States()["superseded"], days);
+    ASSERT_EQ(Rows("processed.order_history"), 4 * days + 3);
+  }
+  EXPECT_GT(refused, 10);
+}
+
+TEST_F(PipelineFaultTest, ADiskThatFailsForAWhileIsNoReasonToStop) {
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    Land(fmt::format("day-{}.jsonl", attempt), Day(attempt));
+    platform::FaultyDisk full(platform::LocalDisk(), 12 + attempt, Code::kUnavailable,
+                              /*for_ever=*/true);
+    ReopenOn(full);
+    const auto summary = RunPending(*workspace, NoProgress());
+    EXPECT_FALSE(summary.ok());
+    EXPECT_EQ(summary.status().code(), Code::kUnavailable) << summary.status().message();
+  }
+  ReopenOn(platform::LocalDisk());
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 12);
+}
+
+TEST_F(PipelineFaultTest, TheClockIsTheOneThatItWasGiven) {
+  ManualClock clock(ProcessTimeOfMicros(1'900'000'000'000'000));
+  workspace.reset();
+  ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+  ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {.clock = clock}));
+  Land("first.jsonl", Day(0));
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  ASSERT_OK_AND(const CommitSeq last, workspace->catalog().LastSeq());
+  ASSERT_OK_AND(const auto commits, workspace->catalog().Commits(CommitSeq(last.value() - 1), 1));
+  ASSERT_EQ(commits.size(), 1U);
+  EXPECT_EQ(commits[0].committed_at, clock.Now());
+}
+}  // namespace
+}  // namespace weirhouse::work
