@@ -23,8 +23,9 @@ class PythonTest : public TableTest {
   std::string Run(const std::string& script, const std::string& arguments) {
     const std::string out = scratch_ / "script.out";
     const std::string err = scratch_ / "script.err";
-    const std::string command = fmt::format("{} {}/src/table/testdata/{}.py {} > {} 2> {}", kPython,
-                                            testing::SourceFolder(), script, arguments, out, err);
+    const std::string command =
+        fmt::format("{} {}/src/ground/iceberg/testdata/{}.py {} > {} 2> {}", kPython,
+                    testing::SourceFolder(), script, arguments, out, err);
     const int rc = std::system(command.c_str());
     EXPECT_TRUE(WIFEXITED(rc) && WEXITSTATUS(rc) == 0) << command << "\n" << testing::ReadFile(err);
     return testing::ReadFile(out);

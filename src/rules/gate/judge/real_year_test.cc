@@ -62,7 +62,8 @@ class RealYear : public ::testing::Test {
     const std::string source = testing::SourceFolder();
     const ScratchFolder folder;
     const std::string command = source + "/.deps/venv/bin/python " + source +
-                                "/src/gate/testdata/arrival_days.py " + folder.path().string();
+                                "/src/rules/gate/testdata/arrival_days.py " +
+                                folder.path().string();
     if (std::system(command.c_str()) != 0) return;
     year_ = new Year;
     year_->arrival = ReadArrow(folder / "arrival.arrow");
