@@ -5,12 +5,10 @@
 #include <vector>
 
 #include "base/yaml.h"
+#include "gate/check_kind.h"
 #include "gate/definition.h"
 
 namespace weirhouse::gate {
-
-// All kinds of checks, for suggestions.
-const std::vector<std::string>& CheckKinds();
 
 // `item` is one entry of `checks`: a map of one key, the kind.
 Result<Check> ParseCheck(const YamlNode& item);
