@@ -110,3 +110,18 @@ def test_a_large_file_that_is_rewritten_all_the_time_is_taken_whole_or_not_at_al
         assert len({line[:30] for line in file.read_bytes().splitlines()}) == 1
     assert not list((project.folder / ".weirhouse/lake/raw").rglob("*.tmp"))
     project.wh("verify", "--deep")
+
+
+@pytest.mark.parametrize("files", [1, 60])
+def test_what_is_refused_again_takes_the_memory_of_its_numbers_not_of_its_bytes(tmp_path, files):
+    project = make(tmp_path / "p", source="format: csv", fields=("id: string!", "temp: number", "pad: string"))
+    project.apply()
+    pad = "x" * 400
+    for n in range(files):
+        rows = [f"r{n}-{i},{'much' if i else 1},{pad}\n" for i in range(60000 // files)]
+        project.land("s", f"{n:02}.csv", ("id,temp,pad\n" + "".join(rows)).encode())    # 24 MB in all
+    project.wh("ingest")
+    project.edit("weirhouse.yaml", ("format: csv", "format: csv, nulls: ['', NA]"))
+    assert peak_mb(project, "plan") < 290
+    assert peak_mb(project, "apply", "--yes") < 290
+    assert states(project) == {"processed": files, "quarantined": 60000 - files}

@@ -171,6 +171,28 @@ def test_a_feed_that_stops_is_judged_by_the_clock(tmp_path):
     assert len(alerts(project)) == 2
 
 
+def test_a_check_that_recovers_beside_one_that_fails_is_told_too(tmp_path):
+    project = make(tmp_path, ["freshness: { column: at, max: 30h, skew: 30d }", "arrives: { every: 30h }"])
+    land(project, 0, [1.0], at=f"{day(3)}T00:00:00Z")
+    run(project, 0)
+    land(project, 2, [1.0], source="u")
+    run(project, 3)
+    assert [check["check"] for check in project.status()["overdue"]] == ["arrives"]
+    # In one look: rows arrive again, and their times are behind once the other feed has gone on.
+    land(project, 5, [1.0], at=f"{day(5)}T00:00:00Z")
+    land(project, 6, [1.0], source="u")
+    run(project, 3)
+    assert [check["check"] for check in project.status()["overdue"]] == ["freshness(at)"]
+    told = [(alert["type"].rpartition(".")[2], alert["data"]["state"], alert["data"]["reasons"]) for alert in alerts(project)]
+    assert [(kind, state) for kind, state, _ in told] == [("failed", "failed"), ("failed", "failed"), ("recovered", "failed")]
+    assert "arrives is overdue" in told[0][2] and "freshness" not in told[0][2]
+    assert "freshness(at) is overdue" in told[1][2] and "arrives" not in told[1][2]
+    assert told[2][2] == "arrives is no longer overdue"
+    assert last(project)["batch"] == "overdue" and last(project)["state"] == "failed"
+    run(project, 3)
+    assert len(alerts(project)) == 3
+
+
 def test_a_gate_of_the_records_is_looked_at_too(tmp_path):
     project = make(tmp_path, ["freshness: { column: at, max: 30h, severity: warn }"])
     project.edit("gates/g.yaml", ("processed.s", "records.s"))

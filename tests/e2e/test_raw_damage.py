@@ -1,6 +1,7 @@
 """Raw objects that rot or go missing: nothing is made of other bytes than arrived, and the file that lands again mends it."""
 import gzip
 import os
+import sqlite3
 import time
 
 import pytest
@@ -189,3 +190,31 @@ def test_a_reading_is_not_judged_by_bytes_that_did_not_arrive(tmp_path):
     paths[0].write_bytes(b"")
     project.edit("weirhouse.yaml", ("format: csv", "format: csv, delimiter: ';'"))
     refused(project, "2024-01-01.csv", "cut", "plan")
+
+
+def events(project, kind):
+    """Those of `kind` in the project's own book of them."""
+    with sqlite3.connect(project.folder / ".weirhouse/catalog.db") as catalog:
+        return [row[0] for row in catalog.execute("SELECT data FROM outbox WHERE type = ?", (kind,))]
+
+
+@pytest.mark.parametrize("how", ["missing", "cut"])
+@pytest.mark.parametrize("point", ["raw.restore.before", "raw.restore.after", "raw.committed"])
+def test_a_restored_object_is_told_once_wherever_the_process_ends(tmp_path, point, how):
+    project = make(tmp_path / "p", "lines")
+    _, ending, write = FORMS["lines"]
+    name = "2024-01-01" + ending
+    project.land("s", name, write(0, 50))
+    project.wh("run")
+    path, data = damage(project, how)
+    land_again(project, name, data)
+    project.wh("ingest", code=137, env={"WEIRHOUSE_FAILPOINT": point})
+    project.wh("ingest")
+    assert path.read_bytes() == data
+    told = events(project, "weirhouse.object.restored")
+    assert len(told) == 1 and ("missing" if how == "missing" else "damaged") in told[0], told
+    # The same bytes once more: all is whole, and nothing is told.
+    land_again(project, name, data)
+    project.wh("ingest")
+    assert len(events(project, "weirhouse.object.restored")) == 1
+    assert project.json("verify", "--deep")["problems"] == []

@@ -161,3 +161,67 @@ def test_a_view_by_known_time_over_a_table_that_forgets_is_pointed_out(lab):
     lab.write("features/f.yaml", VIEW.replace("known_time: at", "known_time: seen").replace("processed.t", "processed.t_history"))
     done = lab.wh("plan", code=None)
     assert "lacks what was served" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("rule, place, code, hint", [
+    ("alerts: [{ when: moon, command: [cat] }]", "6:18", "WH2004", "gate_failed"),
+    ("alerts: [{ when: [gate_failed, gate_recoverd], command: [cat] }]", "6:32", "WH2004", 'did you mean "gate_recovered"'),
+    ("alerts: [{ when: 'quarantine_rate > x', command: [cat] }]", "6:18", "WH2004", "quarantine_rate > 1%"),
+    ("alerts: [{ when: 'quarantine_rate < 1%', command: [cat] }]", "6:18", "WH2004", "quarantine_rate > 1%"),
+    ("alerts: [{ when: [], command: [cat] }]", "6:18", "WH2004", ""),
+    ("alerts: [{ when: 'freshness > often', command: [cat] }]", "6:18", "WH2004", ""),
+    ("notify: [{ when: table_committed, table: processed.tt, command: [cat] }]", "6:42", "WH2008", 'did you mean "processed.t"'),
+    ("notify: [{ when: table_committed, table: t, command: [cat] }]", "6:42", "WH2008", "processed.t"),
+    ("notify: [{ when: run_finished, table: processed.t, command: [cat] }]", "6:39", "WH2004", ""),
+    ("profiles: { local: { skip_checks: [row_count, nonsense] } }", "6:47", "WH2004", "row_count"),
+    ("profiles: { local: { skip_checks: freshnes } }", "6:35", "WH2004", 'did you mean "freshness"'),
+])
+def test_what_an_alert_a_notify_rule_or_a_profile_does_not_know_is_refused_at_its_place(lab, rule, place, code, hint):
+    lab.edit("weirhouse.yaml", ("landing/t/, after: delete }\n", "landing/t/, after: delete }\n" + rule + "\n"))
+    done = lab.wh("validate", code=2)
+    assert code in done.stderr and f"weirhouse.yaml:{place}" in done.stderr and hint in done.stderr, done.stderr
+    lab.wh("plan", code=2)
+
+
+def test_what_they_know_is_taken(lab):
+    lab.edit("weirhouse.yaml", ("landing/t/, after: delete }\n", "landing/t/, after: delete }\n"
+                                "alerts: [{ when: [gate_failed, gate_recovered, 'quarantine_rate>0.5%', 'freshness > 15m'], command: [cat] }]\n"
+                                "notify: [{ when: table_committed, table: raw.t, command: [cat] },\n"
+                                "         { when: table_committed, table: sandbox.others, command: [cat] }]\n"
+                                "profiles: { local: { skip_checks: freshness } }\n"))
+    done = lab.wh("validate")
+    assert "freshness is kept and never fires" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("query, place", [("select 1e400", "1:8"), ("select '1e400', \"1e9\", a1e400, -- 1e400\n 1_0e+4000 from processed.t", "2:2")])
+def test_a_number_that_is_too_large_is_an_error_of_the_query(lab, query, place):
+    done = lab.wh("sql", query, code=2)
+    assert "WH7035" in done.stderr and "DOUBLE" in done.stderr and place in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("constant, words", [("CAST('x' AS INTEGER)", "'x'"), ("'2024-13-01'::DATE", "2024-13-01"),
+                                             ("2147483647::INTEGER + 1::INTEGER", "Overflow"), ("1e400", "DOUBLE")])
+@pytest.mark.parametrize("sql", ["SELECT r.id, r.v, r.at, {} AS x FROM records.t AS r",
+                                 "SELECT r.id, r.v, r.at FROM records.t AS r WHERE r.v > 0 AND {} IS NOT NULL",
+                                 "SELECT r.id, r.v, r.at, coalesce({}, r.v) AS x FROM records.t AS r"])
+def test_a_constant_that_fails_is_an_error_of_the_definition(lab, sql, constant, words):
+    if "DATE" in constant and "coalesce" in sql:
+        pytest.skip("a date is no number")
+    sql = sql.format(constant)
+    lab.write("processed/t.sql", f"-- wh: table processed.t; key id; order at; event at; known at\n{sql}\n")
+    done = lab.wh("validate", code=2)
+    column = sql.index(constant) + 1
+    assert ("WH2115" in done.stderr or "WH2102" in done.stderr) and words in done.stderr, done.stderr
+    assert "processed/t.sql:2:" in done.stderr
+    assert abs(int(done.stderr.split("processed/t.sql:2:")[1].split()[0]) - column) <= len(constant)
+    lab.wh("plan", code=2)
+    assert lab.status()["states"]["processed"] == 1
+
+
+@pytest.mark.parametrize("value", ["CASE WHEN r.v > 5 THEN CAST('x' AS INTEGER) ELSE 1 END", "coalesce(r.v, CAST('x' AS INTEGER))",
+                                   "TRY(CAST('x' AS INTEGER))", "TRY_CAST('x' AS INTEGER)", "CAST('7' AS INTEGER) + NULL",
+                                   "extract(year from run_time())", "CAST(r.id AS VARCHAR) || CAST(1 AS VARCHAR)"])
+def test_a_constant_that_need_not_be_reached_may_fail(lab, value):
+    lab.write("processed/t.sql", "-- wh: table processed.t; key id; order at; event at; known at\n"
+                                 f"SELECT r.id, r.v, r.at, {value} AS x FROM records.t AS r\n")
+    lab.wh("validate")

@@ -2,10 +2,14 @@
 // broken disk would.
 //
 //   FAULT_UNDER=FOLDER    only paths in this folder count
-//   FAULT_CALL=KIND       fsync, write, rename, mkdir, open, create or unlink
+//   FAULT_CALL=KIND       fsync, write, rename, mkdir, open, create or unlink; several:
+//   "write,create";
+//                         "all"; alter: an open to write what is there; remove: that of <cstdio>
 //   FAULT_AT=N            the N-th such call fails; not set: none does, they are only listed
 //   FAULT_ERRNO=E         with this error
 //   FAULT_STICKY=1        and so does every later one
+//   FAULT_FOR=K           and so do the K - 1 after it
+//   FAULT_WHILE=FILE      only while FILE is there
 //   FAULT_LOG=FILE        a line for each call that counts, or, with FAULT_AT, for each that failed
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -29,6 +33,8 @@ struct Plan {
   long at = std::getenv("FAULT_AT") != nullptr ? std::atol(std::getenv("FAULT_AT")) : 0;
   int error = std::getenv("FAULT_ERRNO") != nullptr ? std::atoi(std::getenv("FAULT_ERRNO")) : EIO;
   bool sticky = std::getenv("FAULT_STICKY") != nullptr;
+  long count = std::getenv("FAULT_FOR") != nullptr ? std::atol(std::getenv("FAULT_FOR")) : 1;
+  const char* as_long_as = std::getenv("FAULT_WHILE");
 };
 
 const Plan& ThePlan() {
@@ -53,11 +59,31 @@ void Note(long number, const char* call, const char* path) {
   close(fd);
 }
 
+// Whether FAULT_CALL names `call`.
+bool IsNamed(const char* call) {
+  const char* wanted = ThePlan().call;
+  if (wanted == nullptr || std::strcmp(wanted, "all") == 0) return wanted != nullptr;
+  const std::size_t length = std::strlen(call);
+  for (const char* at = wanted; *at != 0; at += *at == ',' ? 1 : 0) {
+    const std::size_t word = std::strcspn(at, ",");
+    if (word == length && std::strncmp(at, call, length) == 0) return true;
+    at += word;
+  }
+  return false;
+}
+
+bool IsOver() {
+  const char* file = ThePlan().as_long_as;
+  const int before = errno;
+  const bool over = file != nullptr && access(file, F_OK) != 0;
+  errno = before;
+  return over;
+}
+
 // Whether this call fails; sets errno.
 bool Fails(const char* call, const char* path) {
   const Plan& plan = ThePlan();
-  if (plan.under == nullptr || plan.call == nullptr || path == nullptr) return false;
-  if (std::strcmp(plan.call, "all") != 0 && std::strcmp(call, plan.call) != 0) return false;
+  if (plan.under == nullptr || path == nullptr || !IsNamed(call)) return false;
   if (std::strncmp(path, plan.under, std::strlen(plan.under)) != 0) {
     // A relative path counts as one below the working directory.
     char folder[PATH_MAX];
@@ -68,16 +94,15 @@ bool Fails(const char* call, const char* path) {
   }
   static std::atomic<long> calls{0};
   const long number = ++calls;
-  const bool fails = plan.at > 0 && (number == plan.at || (plan.sticky && number > plan.at));
+  const bool reached = plan.at > 0 && number >= plan.at;
+  const bool fails = reached && (plan.sticky || number - plan.at < plan.count) && !IsOver();
   if (fails || plan.at == 0) Note(number, call, path);
   if (fails) errno = plan.error;
   return fails;
 }
 
 bool Fails(const char* call, int fd) {
-  const char* wanted = ThePlan().call;
-  if (wanted == nullptr || (std::strcmp(wanted, "all") != 0 && std::strcmp(wanted, call) != 0))
-    return false;
+  if (!IsNamed(call)) return false;
   char link[64];
   char path[PATH_MAX];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -88,6 +113,8 @@ bool Fails(const char* call, int fd) {
 }
 
 bool FailsToOpen(const char* path, int flags) {
+  if ((flags & O_CREAT) == 0 && (flags & O_ACCMODE) != O_RDONLY && !IsNamed("open"))
+    return Fails("alter", path);
   return Fails((flags & O_CREAT) != 0 ? "create" : "open", path);
 }
 
@@ -123,6 +150,7 @@ FORWARD(int, link, (const char* from, const char* to), Fails("rename", to), from
 FORWARD(int, linkat, (int from_fd, const char* from, int to_fd, const char* to, int flags),
         Fails("rename", to), from_fd, from, to_fd, to, flags)
 FORWARD(int, unlink, (const char* path), Fails("unlink", path), path)
+FORWARD(int, remove, (const char* path), Fails("remove", path), path)
 FORWARD(int, mkdir, (const char* path, mode_t mode), Fails("mkdir", path), path, mode)
 FORWARD(int, mkdirat, (int fd, const char* path, mode_t mode), Fails("mkdir", path), fd, path, mode)
 

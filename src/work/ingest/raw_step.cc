@@ -114,13 +114,43 @@ class ArrivedStream final : public ByteStream {
   landing::LandedReader& reader_;
 };
 
+// How an object was found before it was made whole: kept from before that until the commit that
+// tells it, so that a process which ends in between leaves it to the next one.
+std::string RestoringKey(const std::string& path) { return "restoring/" + path; }
+
+Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
+                     landing::ObjectState found) {
+  StepInputs step;
+  step.kind = "restore";
+  step.name = known.name;
+  step.inputs = {{"path", known.path}, {"id", workspace.random().Uuid4()}};
+  catalog::CommitRequest request;
+  request.plan = PlanOf(step);
+  request.idempotency_key = request.plan->idempotency_key;
+  request.layer = "maintenance";
+  request.batch = known.batch;
+  request.settings.emplace_back(RestoringKey(known.path), landing::ObjectStateName(found));
+  return workspace.catalog().Commit(request).status();
+}
+
 // Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
 // that lie there are given up only for all of those that arrived. kConflict (WH1314) if the file
 // changed.
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
                 landing::LookAtObject(workspace.disk(), known, landing::Depth::kDigest));
-  if (arriving.found == landing::ObjectState::kWhole) return Status();
+  WEIRHOUSE_TRY(const auto begun, workspace.catalog().Setting(RestoringKey(known.path)));
+  const bool noted = begun && begun->is_string();
+  if (arriving.found == landing::ObjectState::kWhole) {
+    if (!noted) return Status();
+    arriving.found =
+        begun->get<std::string>() == landing::ObjectStateName(landing::ObjectState::kMissing)
+            ? landing::ObjectState::kMissing
+            : landing::ObjectState::kDamaged;
+    arriving.restored = known.path;
+    return Status();
+  }
+  if (!noted) WEIRHOUSE_TRY_STATUS(NoteRestoring(workspace, known, arriving.found));
   WEIRHOUSE_FAILPOINT("raw.restore.before");
   WEIRHOUSE_TRY(const landing::LandedReader::Opened opened,
                 landing::LandedReader::Open(*arriving.file));
@@ -432,6 +462,7 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
                                                      : "quarantined"}};
   request.events.push_back(event);
   if (arriving.restored.empty()) return;
+  request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
   event.type = "weirhouse.object.restored";
   event.data = {{"source", arriving.file->source},
                 {"name", arriving.file->name},
@@ -469,7 +500,11 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;
-  for (const Arriving& arriving : arrivals) {
+  std::set<std::string> restored_paths;
+  for (Arriving& arriving : arrivals) {
+    // Two files of the same bytes: it was restored once.
+    if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
+      arriving.restored.clear();
     request.landings.push_back(LandingOf(arriving));
     AddEvents(arriving, request);
     if (!arriving.duplicate && !arriving.problem.empty())

@@ -507,6 +507,7 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
     if (checked.ok()) findings.Add(CheckSpine(*project, set, checked->output, *session));
   }
   ParseModelFiles(*project, findings);
+  if (!findings.any_broken()) findings.Add(CheckNotified(*project));
   if (!findings.empty()) return findings.ToStatus();
   NoteLostVersions(*project);
   if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&

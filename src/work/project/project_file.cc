@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
+#include "rules/gate/definition/check_kind.h"
 #include "work/project/landing_place.h"
 #include "work/project/spelling.h"
 
@@ -24,6 +29,16 @@ Result<std::string> Text(const YamlNode& map, std::string_view key, std::string_
   const YamlNode* node = map.Find(key);
   if (node == nullptr) return fallback;
   return node->AsString(fmt::format("{} of {}", key, what));
+}
+
+// Of a list, which may be written as its one element.
+const YamlNode& ElementOf(const YamlNode& list, std::size_t i) {
+  return list.is_scalar() ? list : list.items()[i];
+}
+
+std::string Suggested(const std::string& wrong, const std::vector<std::string>& known) {
+  std::string hint = DidYouMean(wrong, known);
+  return hint.empty() ? "known: " + Join(known, ", ") : hint;
 }
 
 // `sqlite`, or `{ postgres: URL }`.
@@ -75,6 +90,15 @@ Status ParseProfile(const YamlNode& node, const std::string& name, ProjectDefini
   }
   if (const YamlNode* skip = node.Find("skip_checks")) {
     WEIRHOUSE_TRY(profile.skip_checks, skip->AsStringList(fmt::format("skip_checks of {}", what)));
+    for (std::size_t i = 0; i < profile.skip_checks.size(); ++i) {
+      const std::string& kind = profile.skip_checks[i];
+      const std::vector<std::string>& known = gate::CheckKinds();
+      if (std::find(known.begin(), known.end(), kind) != known.end()) continue;
+      return ElementOf(*skip, i)
+          .Error("WH2004", fmt::format("skip_checks of {} names an unknown kind of check: \"{}\"",
+                                       what, kind))
+          .WithHint(Suggested(kind, known));
+    }
   }
   return Status();
 }
@@ -197,11 +221,54 @@ Result<std::vector<std::string>> ParseCommand(const YamlNode& node, const std::s
   return command;
 }
 
+// "1%" of "quarantine_rate > 1%", where `text` begins with `what`.
+std::optional<std::string> LimitOf(const std::string& text, std::string_view what) {
+  if (!text.starts_with(what)) return std::nullopt;
+  const std::string_view rest = Trim(std::string_view(text).substr(what.size()));
+  if (!rest.starts_with('>')) return std::nullopt;
+  return std::string(Trim(rest.substr(1)));
+}
+
+Status CheckWhen(const YamlNode& node, const std::string& when) {
+  static const std::vector<std::string> known = {"gate_failed", "gate_recovered",
+                                                 "quarantine_rate > 1%"};
+  if (when == known[0] || when == known[1]) return Status();
+  if (const auto rate = LimitOf(when, "quarantine_rate")) {
+    char* end = nullptr;
+    const double percent = std::strtod(rate->c_str(), &end);
+    const bool number =
+        end != rate->c_str() && std::isdigit(static_cast<unsigned char>((*rate)[0]));
+    if (number && Trim(end) == "%" && percent <= 100) return Status();
+    return node
+        .Error("WH2004", fmt::format("the rate of an alert must be a share of 0% to 100%, "
+                                     "found \"{}\"",
+                                     *rate))
+        .WithHint("for example 'quarantine_rate > 1%'");
+  }
+  if (const auto age = LimitOf(when, "freshness")) {
+    const auto parsed = ParseDurationMicros(*age);
+    return parsed.ok() ? Status() : node.Error("WH2004", parsed.status().message());
+  }
+  std::string hint = DidYouMean(when, known);
+  if (hint.empty()) hint = fmt::format("known: {}", Join(known, ", "));
+  return node.Error("WH2004", fmt::format("an alert knows no \"{}\"", when))
+      .WithHint(std::move(hint));
+}
+
 Status ParseAlert(const YamlNode& node, ProjectDefinition& project) {
   WEIRHOUSE_TRY_STATUS(node.CheckKeys("an alert", {"when", "to", "url", "command"}));
   Alert alert;
   WEIRHOUSE_TRY(const YamlNode* when, node.Require("when", "an alert"));
   WEIRHOUSE_TRY(alert.when, when->AsStringList("when of an alert"));
+  if (alert.when.empty()) return when->Error("WH2004", "when of an alert names nothing");
+  for (std::size_t i = 0; i < alert.when.size(); ++i)
+    WEIRHOUSE_TRY_STATUS(CheckWhen(ElementOf(*when, i), alert.when[i]));
+  if (std::any_of(alert.when.begin(), alert.when.end(),
+                  [](const std::string& one) { return one.starts_with("freshness"); })) {
+    Note(project,
+         "an alert on freshness is kept and never fires: the gate checks freshness and arrives do "
+         "its work");
+  }
   if (const YamlNode* command = node.Find("command")) {
     WEIRHOUSE_TRY(alert.command, ParseCommand(*command, "an alert"));
   }
@@ -226,6 +293,10 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
                               notify.when));
   }
   WEIRHOUSE_TRY(notify.table, Text(node, "table", "a notify rule", ""));
+  if (!notify.table.empty() && notify.when == "run_finished") {
+    return node.Find("table")->Error(
+        "WH2004", "table of a notify rule has no effect: run_finished is told of runs");
+  }
   WEIRHOUSE_TRY(const YamlNode* command, node.Require("command", "a notify rule"));
   WEIRHOUSE_TRY(notify.command, ParseCommand(*command, "a notify rule"));
   project.notify.push_back(std::move(notify));
@@ -347,6 +418,37 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
       return snapshots->Error("WH2005",
                               "this release keeps the last 100 snapshots: write snapshots: 100");
     }
+  }
+  return Status();
+}
+
+Status CheckNotified(const ProjectDefinition& project) {
+  const std::string path = "weirhouse.yaml";
+  WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(project.files.at(path), path));
+  const YamlNode* rules = documents.at(0).Find("notify");
+  if (rules == nullptr) return Status();
+  std::vector<std::string> known;
+  for (const transform::CheckedTransform& transform : project.transforms)
+    known.push_back(transform.definition.name());
+  for (const feature::FeatureView& view : project.views) {
+    if (!view.is_request()) known.push_back(view.table_name());
+  }
+  for (const Source& source : project.sources) known.push_back("raw." + source.name);
+  static const std::set<std::string> ours = {"",        "processed",  "feature", "raw",
+                                             "records", "quarantine", "ref",     "system"};
+  for (const YamlNode& rule : rules->items()) {
+    const YamlNode* node = rule.Find("table");
+    if (node == nullptr) continue;
+    WEIRHOUSE_TRY(const std::string table, node->AsString("table of a notify rule"));
+    const std::size_t dot = table.find('.');
+    // Other namespaces are those of other engines.
+    const std::string space = dot == std::string::npos ? "" : table.substr(0, dot);
+    if (table.empty() || ours.count(space) == 0) continue;
+    if (std::find(known.begin(), known.end(), table) != known.end()) continue;
+    return node
+        ->Error("WH2008",
+                fmt::format("a notify rule names a table that nothing is told of: \"{}\"", table))
+        .WithHint(Suggested(table, known));
   }
   return Status();
 }

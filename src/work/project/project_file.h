@@ -13,4 +13,6 @@ namespace weirhouse::work {
 // `profile` empty = "local", or the only one.
 Status ParseProjectFile(std::string_view text, const std::string& path, const std::string& profile,
                         ProjectDefinition& project);
+// Whether the tables that notify rules name are those of the project, once all of it is parsed.
+Status CheckNotified(const ProjectDefinition& project);
 }  // namespace weirhouse::work

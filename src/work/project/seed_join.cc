@@ -9,7 +9,7 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/type/key_encoding.h"
-#include "rules/transform/check/seed_join.h"
+#include "rules/transform/run/seed_join.h"
 #include "work/project/spelling.h"
 
 namespace weirhouse::work {

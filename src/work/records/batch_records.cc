@@ -305,6 +305,9 @@ Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& objec
 }
 
 namespace {
+// Of objects that are read at once: what many of them refuse goes where pieces of large ones go.
+constexpr std::int64_t kRefusedRowsBuilt = 4096;
+
 void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
                 const std::string& place, const std::string& found) {
   QuarantineReason& known = records.reasons[reason];
@@ -351,7 +354,7 @@ class SourceReading {
     for (const auto& [text, reason] : reasons_)
       NoteReason(records_, text, reason.records, reason.first, reason.found);
     NoteDecoded(decoded);
-    return Status();
+    return building_->row_count() < kRefusedRowsBuilt ? Status() : FlushRefused();
   }
   // It is in quarantine whole.
   void RefuseWhole(const std::string& code, const std::string& why, const std::string& found) {

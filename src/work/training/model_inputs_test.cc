@@ -1,5 +1,6 @@
 // What reaches a training command beside its training set, and how it is made again.
 #include <cstdlib>
+#include <filesystem>
 
 #include "testing/projects/shop_fixture.h"
 #include "work/serving/predictions.h"
@@ -90,6 +91,61 @@ TEST_F(ModelInputsTest, VariablesAreThoseOfTheFirstTime) {
   setenv("HOME", home.c_str(), 1);
   setenv("PATH", path.c_str(), 1);
   EXPECT_TRUE(again.same) << json(Names(again)) << json(again.unproven);
+}
+
+// An interpreter of its own, beside the packages of the usual one, into which `foo` is put.
+struct LibraryTest : ModelInputsTest {
+  void SetUp() override {
+    ModelInputsTest::SetUp();
+    usual = getenv("WEIRHOUSE_PYTHON");
+    const std::string folder = scratch / "python";
+    ASSERT_EQ(std::system(fmt::format("'{}' -m venv --without-pip '{}'", usual, folder).c_str()),
+              0);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.path().filename() == "site-packages") site = entry.path().string();
+    }
+    const auto packages = std::filesystem::path(site).lexically_relative(folder);
+    const auto home = std::filesystem::path(usual).parent_path().parent_path();
+    weirhouse::testing::WriteFile(
+        site + "/usual.pth",
+        fmt::format("import site; site.addsitedir('{}')\n", (home / packages).string()));
+    setenv("WEIRHOUSE_PYTHON", (folder + "/bin/python").c_str(), 1);
+  }
+  void TearDown() override { setenv("WEIRHOUSE_PYTHON", usual.c_str(), 1); }
+  void Install(const std::string& version, const std::string& value) {
+    Remove();
+    weirhouse::testing::WriteFile(
+        fmt::format("{}/foo-{}.dist-info/METADATA", site, version),
+        fmt::format("Metadata-Version: 2.1\nName: foo\nVersion: {}\n", version));
+    weirhouse::testing::WriteFile(site + "/foo/__init__.py", "VALUE = '" + value + "'\n");
+  }
+  void Remove() {
+    std::vector<std::filesystem::path> old;
+    for (const auto& entry : std::filesystem::directory_iterator(site)) {
+      if (entry.path().filename().string().rfind("foo", 0) == 0) old.push_back(entry.path());
+    }
+    for (const auto& path : old) std::filesystem::remove_all(path);
+  }
+  std::string usual;
+  std::string site;
+};
+
+TEST_F(LibraryTest, AnotherVersionOfWhatTrainingImportedIsNamedWithBoth) {
+  Install("1.0", "one");
+  Train("import foo\nopen(job.path('value'), 'w').write(foo.VALUE)\n");
+  Install("2.0", "two");
+  const Reproduction other = Again();
+  EXPECT_FALSE(other.same);
+  ASSERT_THAT(Names(other), ElementsAre("package foo", "artifact value"));
+  EXPECT_EQ(other.differences[0].recorded, "1.0");
+  EXPECT_EQ(other.differences[0].found, "2.0");
+  // The same version with other bytes; then none at all, which training itself fails for.
+  Install("1.0", "won");
+  ASSERT_THAT(Names(Again()), ElementsAre("files of installed foo", "artifact value"));
+  Remove();
+  const auto gone = Reproduce(*workspace, "big#1", "", nullptr, NoProgress());
+  ASSERT_FALSE(gone.ok());
+  EXPECT_THAT(gone.status().message(), HasSubstr("foo"));
 }
 
 TEST_F(ModelInputsTest, PackagesOfTheProjectAreItsCode) {

@@ -245,6 +245,11 @@ Status GroupWriter::BeginIfAllowed() {
 Status GroupWriter::Begin() {
   WEIRHOUSE_TRY_STATUS(OpenConnection());
   Status begun = connection_->Begin();
+  // A log that could be opened for reading alone stays so: the next transaction opens it again.
+  if (begun.error_code() == "WH7023") {
+    connection_.reset();
+    return begun;
+  }
   // The connection had ended while nobody used it: nothing was done yet, so another one will do.
   if (begun.ok() || !connection_->lost()) return begun;
   WEIRHOUSE_TRY_STATUS(OpenConnection());

@@ -1,9 +1,13 @@
 #include "ground/platform/db/sqlite.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <unordered_map>
 #include <utility>
@@ -250,6 +254,27 @@ class SqliteConnection : public Sqlite {
 
 std::int64_t Sqlite::Steps() { return steps_taken; }
 
+namespace {
+// SQLite opens for reading what it cannot open for writing, for whatever reason. Such a connection
+// would refuse every write for as long as it lives, also when the disk is well again.
+Status WhyNotWritable(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const int error = fd < 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  const std::string message =
+      fmt::format("could not open the database for writing: {}: {}",
+                  error == 0 ? "it was tried in vain" : std::strerror(error), path);
+  if (error == EROFS || error == EACCES || error == EPERM) {
+    return Status(Code::kPermissionDenied, message)
+        .WithError("WH7023")
+        .WithHint("its folder and file must be writable");
+  }
+  return Status(Code::kUnavailable, message)
+      .WithError("WH7024")
+      .WithHint("check the disk, then run the command again");
+}
+}  // namespace
+
 Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_only) {
   std::error_code ignored;
   if (read_only && !std::filesystem::exists(path, ignored)) {
@@ -265,6 +290,7 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
                                  mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   DatabaseHandle db(raw);  // SQLite returns a handle even when it fails
   if (rc != SQLITE_OK) return StatusOfSqlite(rc, raw, path, "open the database");
+  if (!read_only && sqlite3_db_readonly(raw, "main") == 1) return WhyNotWritable(path);
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   auto connection = std::make_unique<SqliteConnection>(std::move(db), path);
   if (!read_only) WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA journal_mode=WAL"));

@@ -212,7 +212,7 @@ class DuckSession : public SqlSession {
                   TextFrom(fmt::format("SELECT json_serialize_sql({})", QuoteLiteral(sql))));
     const auto tree = nlohmann::json::parse(json, nullptr, false);
     if (!tree.is_object()) {
-      return Status(Code::kInternal, "the SQL engine gave no syntax tree").WithError("WH7038");
+      return StatusOfNoTree(sql);
     }
     if (!tree.value("error", false)) return json;
     // The same form as an error of a query, so that both become the same status.

@@ -1,7 +1,10 @@
 #include "ground/platform/sql/sql_error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -71,6 +74,47 @@ SourceSpan SpanAt(std::string_view sql, std::int64_t position) {
   span.column = static_cast<int>(offset) + 1;
   return span;
 }
+// The end of the text, name or remark in quotes that begins at `at`; `at` where none does.
+std::size_t EndOfQuoted(std::string_view sql, std::size_t at) {
+  const auto behind = [&](std::string_view mark, std::size_t from) {
+    const std::size_t end = sql.find(mark, from);
+    return end == std::string_view::npos ? sql.size() : end + mark.size();
+  };
+  if (sql[at] == '\'' || sql[at] == '"') return behind(sql.substr(at, 1), at + 1);
+  if (sql.substr(at).starts_with("--")) return behind("\n", at);
+  if (sql.substr(at).starts_with("/*")) return behind("*/", at + 2);
+  return at;
+}
+
+// Where the first number stands that no DOUBLE holds: the engine reads it as infinite, which its
+// syntax tree cannot say.
+std::optional<std::size_t> NumberBeyondDouble(std::string_view sql) {
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+  };
+  for (std::size_t at = 0; at < sql.size();) {
+    if (const std::size_t end = EndOfQuoted(sql, at); end != at) {
+      at = end;
+      continue;
+    }
+    if (!is_word(sql[at])) {
+      ++at;
+      continue;
+    }
+    const std::size_t begin = at;
+    const auto has_sign = [&] {
+      return (sql[at] == '+' || sql[at] == '-') && (sql[at - 1] == 'e' || sql[at - 1] == 'E') &&
+             std::isalpha(static_cast<unsigned char>(sql[begin])) == 0;
+    };
+    while (at < sql.size() && (is_word(sql[at]) || has_sign())) ++at;
+    std::string number(sql.substr(begin, at - begin));
+    std::erase(number, '_');
+    if (std::isalpha(static_cast<unsigned char>(number[0])) == 0 &&
+        std::isinf(std::strtod(number.c_str(), nullptr)))
+      return begin;
+  }
+  return std::nullopt;
+}
 }  // namespace
 
 Status StatusOfDuckError(std::string_view error, std::string_view sql) {
@@ -97,5 +141,16 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
   if (!hint.empty()) status = std::move(status).WithHint(std::move(hint));
   if (parts.position) status = std::move(status).WithSpan(SpanAt(sql, *parts.position));
   return status;
+}
+
+Status StatusOfNoTree(std::string_view sql) {
+  const std::optional<std::size_t> at = NumberBeyondDouble(sql);
+  if (!at) {
+    return Status(Code::kInternal, "the SQL engine gave no syntax tree").WithError("WH7038");
+  }
+  return Status(Code::kInvalidInput,
+                "SQL was refused: a number is greater than any that DOUBLE holds (1.8e308)")
+      .WithError(ErrorCodeOf(Code::kInvalidInput))
+      .WithSpan(SpanAt(sql, static_cast<std::int64_t>(*at)));
 }
 }  // namespace weirhouse::platform

@@ -9,6 +9,7 @@
 
 #include "ground/base/text.h"
 #include "rules/feature/value/arrow_columns.h"
+#include "rules/transform/check/failing_constant.h"
 #include "rules/transform/function_list.h"
 
 namespace weirhouse::feature {
@@ -222,7 +223,15 @@ Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature)
   }
   const std::string forbidden =
       FindForbidden(tree["statements"][0]["node"]["select_list"], repeatable_, 0);
-  if (forbidden.empty()) return Status();
+  if (forbidden.empty()) {
+    WEIRHOUSE_TRY(const auto failing, transform::FindFailingConstant(*session_, tree));
+    if (!failing) return Status();
+    return Status(Code::kInvalidInput,
+                  fmt::format("{}: {} fails on every row: {}", NameOf(view, feature), failing->sql,
+                              failing->found))
+        .WithError("WH4006")
+        .WithSpan(feature.span);
+  }
   return Status(Code::kInvalidInput, fmt::format("{} may not use {}: its value must depend on one "
                                                  "row alone",
                                                  NameOf(view, feature), forbidden))

@@ -15,6 +15,7 @@
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/rows/rows.h"
 #include "rules/feature/value/arrow_columns.h"
+#include "rules/transform/cut_text.h"
 #include "rules/transform/run/locate.h"
 #include "rules/transform/run/poison.h"
 #include "rules/transform/run/row_search.h"

@@ -97,11 +97,18 @@ TEST_F(GoodRowsTest, ABadRowCostsOneRun) {
 }
 
 TEST_F(GoodRowsTest, NoRowIsLeftWhereNoneIsGood) {
-  ASSERT_OK_AND(const ViewPlan plan, Bind({"n + CAST('x' AS INTEGER)"}));
+  ASSERT_OK_AND(const ViewPlan plan, Bind({"CAST('x' || n AS INTEGER)"}));
   ASSERT_OK_AND(const auto rows, Build(plan, Rows({"1", "2"})));
   EXPECT_EQ(rows->num_rows(), 0);
   ASSERT_EQ(left_out_.size(), 2u);
-  EXPECT_EQ(left_out_[1].expression, "n + CAST('x' AS INTEGER)");
+  EXPECT_EQ(left_out_[1].expression, "CAST('x' || n AS INTEGER)");
+}
+
+TEST_F(GoodRowsTest, AConstantThatFailsIsAnErrorOfTheView) {
+  const auto plan = Bind({"n + CAST('x' AS INTEGER)"});
+  EXPECT_EQ(plan.status().error_code(), "WH4006");
+  EXPECT_THAT(plan.status().message(), ::testing::HasSubstr("fails on every row"));
+  EXPECT_OK(Bind({"CASE WHEN n > 100 THEN CAST('x' AS INTEGER) ELSE n END"}));
 }
 
 // What BuildFeatureRows makes of each row alone: absent where it fails.

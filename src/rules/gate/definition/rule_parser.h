@@ -5,12 +5,10 @@
 #include <vector>
 
 #include "ground/base/yaml.h"
+#include "rules/gate/definition/check_kind.h"
 #include "rules/gate/definition/definition.h"
 
 namespace weirhouse::gate {
-
-// All kinds of checks, for suggestions.
-const std::vector<std::string>& CheckKinds();
 
 // `item` is one entry of `checks`: a map of one key, the kind.
 Result<Check> ParseCheck(const YamlNode& item);

@@ -12,6 +12,7 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/canonical_expression.h"
+#include "rules/transform/check/failing_constant.h"
 #include "rules/transform/check/output_rules.h"
 #include "rules/transform/check/passed_columns.h"
 #include "rules/transform/check/resolve.h"
@@ -309,6 +310,17 @@ bool HasRecords(const SchemaCatalog& schemas, const std::string& table) {
 }
 
 // Names, rules and sums: all that is reported together before the engine is asked for types.
+// What fails whatever the rows are is the fault of the SQL, and of no record.
+Status CheckConstants(platform::SqlSession& session, Query& query) {
+  WEIRHOUSE_TRY(const auto failing, FindFailingConstant(session, query.tree));
+  if (!failing) return Status::Ok();
+  const std::size_t at = failing->offset < 0 ? 0 : static_cast<std::size_t>(failing->offset);
+  query.findings.push_back(
+      Finding("WH2115", query.source.SpanOfToken(at),
+              fmt::format("{} fails on every row: {}", failing->sql, FirstLine(failing->found))));
+  return Status::Ok();
+}
+
 Status CheckQuery(platform::SqlSession& session, const SchemaCatalog& schemas,
                   const ResolveRules& rules, ScratchTables& scratch, Query& query) {
   WEIRHOUSE_TRY_STATUS(ParseTree(session, query));
@@ -320,6 +332,9 @@ Status CheckQuery(platform::SqlSession& session, const SchemaCatalog& schemas,
   WEIRHOUSE_TRY_STATUS(RegisterInputs(scratch, query, schemas));
   if (query.findings.empty() && rules.deterministic) {
     WEIRHOUSE_TRY_STATUS(CheckTypes(session, query));
+  }
+  if (query.findings.empty() && rules.deterministic) {
+    WEIRHOUSE_TRY_STATUS(CheckConstants(session, query));
   }
   return Status::Ok();
 }

@@ -13,6 +13,7 @@
 #include "ground/base/text.h"
 #include "rules/transform/check/resolve.h"
 #include "rules/transform/check/run_time.h"
+#include "rules/transform/cut_text.h"
 #include "rules/transform/function_list.h"
 #include "rules/transform/run/poison.h"
 #include "rules/transform/run/run.h"

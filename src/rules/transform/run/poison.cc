@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ground/iceberg/type/schema.h"
+#include "rules/transform/cut_text.h"
 #include "rules/transform/run/locate.h"
 #include "rules/transform/run/row_search.h"
 #include "rules/transform/run/run.h"
@@ -176,13 +177,6 @@ class Search {
   std::map<std::int64_t, Bad> bad_;  // by row of the input
 };
 }  // namespace
-
-std::string CutText(std::string text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, end) + "…";
-}
 
 Result<GoodRows> RunAround(platform::SqlSession& session, const CheckedTransform& checked,
                            const std::string& driver, const std::shared_ptr<arrow::Table>& input,

@@ -27,10 +27,6 @@ struct PoisonRow {
   std::string found;         // what the SQL engine said of the row
 };
 
-// At most `bytes_max` of it, whole characters: what an engine says may hold a value of any length.
-std::string CutText(std::string text, std::size_t bytes_max);
-inline constexpr std::size_t kFoundBytesMax = 200;
-
 struct GoodRows {
   std::shared_ptr<arrow::Table> rows;  // RunTransform's
   std::vector<PoisonRow> poison;       // in the order of the input

@@ -8,8 +8,10 @@
 #include <set>
 
 #include "ground/iceberg/table.h"
+#include "ground/platform/columnar/row_store.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/keyless.h"
+#include "work/workspace/scratch.h"
 #include "work/workspace/tables/arrow_rows.h"
 
 namespace weirhouse::work {
@@ -36,21 +38,62 @@ Result<std::string> TextAt(const arrow::Table& rows, const std::string& column, 
   return (*cell)->ToString();
 }
 
-// Those of `rows` (may be null) that are of one of the objects, or of none.
-Result<RowsPtr> RowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside) {
-  if (rows == nullptr) return RowsPtr();
+// What tells rows apart; their bytes are left where they are.
+const std::vector<std::string>& ToldApartBy() {
+  static const std::vector<std::string> columns = {"object", "object_digest", "ordinal", "reason"};
+  return columns;
+}
+Result<RowsPtr> WithoutBytes(const RowsPtr& rows) {
+  std::vector<int> columns;
+  for (const std::string& name : ToldApartBy())
+    columns.push_back(rows->schema()->GetFieldIndex(name));
+  auto some = rows->SelectColumns(columns);
+  if (!some.ok()) return Status(Code::kInternal, some.status().ToString());
+  return *some;
+}
+
+Result<RowsPtr> RowsOfPiece(const RowsPtr& rows, const ObjectKeys& keys, bool inside) {
   arrow::BooleanBuilder mask;
+  bool all = true;
   for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
     WEIRHOUSE_TRY(std::string name, TextAt(*rows, "object", row));
     WEIRHOUSE_TRY(std::string digest, TextAt(*rows, "object_digest", row));
     const bool known = keys.count({std::move(name), std::move(digest)}) != 0;
+    all = all && known == inside;
     if (!mask.Append(known == inside).ok()) return Status(Code::kUnavailable, "no memory");
   }
+  if (all) return rows;
   auto array = mask.Finish();
   if (!array.ok()) return Status(Code::kInternal, array.status().ToString());
   auto kept = arrow::compute::Filter(rows, *array);
   if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
   return kept->table();
+}
+// Adds those of `rows` (may be null) that are of one of the objects, or of none.
+Status AddRowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside,
+                 const platform::Scratch& scratch, platform::RowStore& store) {
+  if (rows == nullptr) return Status();
+  for (const platform::RowRange& piece : platform::PiecesOf(*rows, scratch)) {
+    WEIRHOUSE_TRY(const RowsPtr some,
+                  RowsOfPiece(rows->Slice(piece.begin, piece.count), keys, inside));
+    if (some->num_rows() > 0) WEIRHOUSE_TRY_STATUS(store.Add(some));
+    platform::LetGoOfStoredRows();
+  }
+  return Status();
+}
+
+// Digests of the rows, in no order: equal ones for equal rows.
+Status AddMarks(const RowsPtr& rows, const platform::Scratch& scratch, std::vector<Digest>& marks) {
+  if (rows == nullptr) return Status();
+  WEIRHOUSE_TRY(const RowsPtr told, WithoutBytes(rows));
+  const std::vector<int> columns = {0, 1, 2, 3};
+  for (const platform::RowRange& piece : platform::PiecesOf(*rows, scratch)) {
+    WEIRHOUSE_TRY(const std::vector<Digest> some,
+                  iceberg::RowDigests(*told->Slice(piece.begin, piece.count), columns));
+    marks.insert(marks.end(), some.begin(), some.end());
+    platform::LetGoOfStoredRows();
+  }
+  return Status();
 }
 
 // How often each row stands there. Bytes and place follow from object and record.
@@ -87,21 +130,52 @@ Rows WithoutPlaces(const Rows& rows) {
 // What `records` and `rejected`, which the tables rebuilt from them cannot keep, put into
 // quarantine; may be null.
 Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
-                            std::vector<RejectedRecord> rejected_records, const ObjectKeys& read) {
-  std::vector<RowsPtr> parts;
-  if (records.quarantine) parts.push_back(records.quarantine);
+                            std::vector<RejectedRecord> rejected_records, const ObjectKeys& read,
+                            bool with_bytes) {
+  const platform::Scratch scratch = ScratchOf(workspace);
+  platform::RowStore store(scratch);
   WEIRHOUSE_TRY(const auto rejected,
                 QuarantineRejected(workspace, records, std::move(rejected_records)));
-  if (rejected != nullptr) parts.push_back(rejected);
-  if (parts.empty()) return RowsPtr();
-  WEIRHOUSE_TRY(const RowsPtr all, Concatenate(parts));
-  return RowsOf(all, read, /*inside=*/true);
+  for (RowsPtr rows : {records.quarantine, rejected}) {
+    if (rows == nullptr) continue;
+    if (!with_bytes) {
+      WEIRHOUSE_TRY(rows, WithoutBytes(rows));
+    }
+    WEIRHOUSE_TRY_STATUS(AddRowsOf(rows, read, /*inside=*/true, scratch, store));
+  }
+  return store.Finish();
 }
 
-Result<RowsPtr> AllRows(Workspace& workspace, const std::string& table) {
-  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(table));
-  if (!existing) return RowsPtr();
-  return workspace.ReadTable(table, QuarantineSchema()->field_names());
+// What stands in quarantine before it is made anew.
+struct Standing {
+  std::vector<Digest> replaced;  // rows of the objects that were read
+  RowsPtr kept;                  // all others; may be null
+};
+Result<Standing> StandingRows(Workspace& workspace, const std::string& name,
+                              const ObjectKeys& read) {
+  const platform::Scratch scratch = ScratchOf(workspace);
+  platform::RowStore kept(scratch);
+  Standing standing;
+  WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
+  if (existing && (*existing)->current_snapshot() != nullptr) {
+    iceberg::ScanOptions told;
+    told.columns = ToldApartBy();
+    iceberg::ScanOptions whole;
+    whole.columns = QuarantineSchema()->field_names();
+    WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *existing, told));
+    WEIRHOUSE_TRY(const iceberg::Scan all, iceberg::Scan::Plan(workspace.disk(), *existing, whole));
+    for (std::size_t i = 0; i < scan.tasks().size(); ++i) {
+      WEIRHOUSE_TRY(const RowsPtr rows, scan.Read(scan.tasks()[i]));
+      WEIRHOUSE_TRY(const RowsPtr inside, RowsOfPiece(rows, read, /*inside=*/true));
+      WEIRHOUSE_TRY_STATUS(AddMarks(inside, scratch, standing.replaced));
+      if (inside->num_rows() == rows->num_rows()) continue;
+      WEIRHOUSE_TRY(const RowsPtr file, all.Read(all.tasks()[i]));
+      WEIRHOUSE_TRY_STATUS(AddRowsOf(file, read, /*inside=*/false, scratch, kept));
+    }
+  }
+  WEIRHOUSE_TRY(standing.kept, kept.Finish());
+  std::sort(standing.replaced.begin(), standing.replaced.end());
+  return standing;
 }
 }  // namespace
 
@@ -112,12 +186,13 @@ Result<QuarantineComparison> CompareQuarantine(
   RowsPtr held;
   if (stored != nullptr && stored->current_snapshot() != nullptr) {
     iceberg::ScanOptions options;
-    options.columns = {"object", "object_digest", "ordinal", "reason"};
+    options.columns = ToldApartBy();
     WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), stored, options));
     WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
-    WEIRHOUSE_TRY(held, RowsOf(all, read, /*inside=*/true));
+    WEIRHOUSE_TRY(held, RowsOfPiece(all, read, /*inside=*/true));
   }
-  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, std::move(rejected), read));
+  WEIRHOUSE_TRY(const RowsPtr rebuilt, RebuiltRows(workspace, records, std::move(rejected), read,
+                                                   /*with_bytes=*/false));
   WEIRHOUSE_TRY(const Rows held_rows, CountRows(held));
   WEIRHOUSE_TRY(const Rows rebuilt_rows, CountRows(rebuilt));
   Rows there = WithoutPlaces(held_rows);
@@ -141,19 +216,19 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
                            const std::vector<std::unique_ptr<TableWork>>& work) {
   for (const auto& [source, records] : sources) {
     const std::string name = "quarantine." + source;
-    WEIRHOUSE_TRY(const RowsPtr before, AllRows(workspace, name));
     WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
-    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, AllRejected(work), read));
-    WEIRHOUSE_TRY(const RowsPtr replaced, RowsOf(before, read, /*inside=*/true));
-    WEIRHOUSE_TRY(const Rows old_rows, CountRows(replaced));
-    WEIRHOUSE_TRY(const Rows new_rows, CountRows(now));
-    if (old_rows == new_rows) continue;
-    WEIRHOUSE_TRY(const RowsPtr kept, RowsOf(before, read, /*inside=*/false));
+    WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, AllRejected(work), read,
+                                                 /*with_bytes=*/true));
+    WEIRHOUSE_TRY(const Standing standing, StandingRows(workspace, name, read));
+    std::vector<Digest> marks;
+    WEIRHOUSE_TRY_STATUS(AddMarks(now, ScratchOf(workspace), marks));
+    std::sort(marks.begin(), marks.end());
+    if (standing.replaced == marks) continue;
     WEIRHOUSE_TRY(const iceberg::TablePtr base,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
     iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
-    for (const RowsPtr& rows : {kept, now}) {
+    for (const RowsPtr& rows : {standing.kept, now}) {
       if (rows != nullptr && rows->num_rows() > 0)
         WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
     }

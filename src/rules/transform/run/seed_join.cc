@@ -1,4 +1,4 @@
-#include "rules/transform/check/seed_join.h"
+#include "rules/transform/run/seed_join.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
