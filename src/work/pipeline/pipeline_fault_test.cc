@@ -7,8 +7,13 @@ namespace weirhouse::work {
 namespace {
 
 struct PipelineFaultTest : ShopTest {
-  std::string Day(int number) {
-    const std::string at = fmt::format("2024-01-{:02}T10:00:00Z", 1 + number % 28);
+  static std::string DateOf(int number) {
+    return fmt::format("20{:02}-{:02}-{:02}", 24 + number / 336, 1 + number / 28 % 12,
+                       1 + number % 28);
+  }
+  void LandDay(int number) { Land(DateOf(number) + ".jsonl", Day(number)); }
+  static std::string Day(int number) {
+    const std::string at = DateOf(number) + "T10:00:00Z";
     std::string bytes;
     for (int i = 0; i < 3; ++i)
       bytes += Order(fmt::format("{}-{}", number, i), i, at, at, i == 0 ? "a" : "b");
@@ -24,7 +29,7 @@ struct PipelineFaultTest : ShopTest {
 };
 
 TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
-  Land("first.jsonl", Day(0));
+  LandDay(0);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   int days = 1;
   bool fired = true;
@@ -32,7 +37,7 @@ TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
   for (int nth = 1; fired; ++nth, ++days) {
     ASSERT_LT(nth, 400) << "a run of a few records does not touch the disk so often";
     SCOPED_TRACE(fmt::format("call {}", nth));
-    Land(fmt::format("day-{}.jsonl", nth), Day(days));
+    LandDay(days);
     platform::FaultyDisk faulty(platform::LocalDisk(), nth,
                                 nth % 2 == 0 ? Code::kUnavailable : Code::kCorruption);
     workspace.reset();
@@ -57,7 +62,7 @@ TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
 TEST_F(PipelineFaultTest, ADiskThatFailsForAWhileIsNoReasonToStop) {
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   for (int attempt = 0; attempt < 4; ++attempt) {
-    Land(fmt::format("day-{}.jsonl", attempt), Day(attempt));
+    LandDay(attempt);
     platform::FaultyDisk full(platform::LocalDisk(), 12 + attempt, Code::kUnavailable,
                               /*for_ever=*/true);
     ReopenOn(full);
@@ -75,7 +80,7 @@ TEST_F(PipelineFaultTest, TheClockIsTheOneThatItWasGiven) {
   workspace.reset();
   ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
   ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {.clock = clock}));
-  Land("first.jsonl", Day(0));
+  LandDay(0);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   ASSERT_OK_AND(const CommitSeq last, workspace->catalog().LastSeq());
   ASSERT_OK_AND(const auto commits, workspace->catalog().Commits(CommitSeq(last.value() - 1), 1));
