@@ -55,6 +55,14 @@ def test_a_file_of_the_cache_that_cannot_be_opened_is_no_internal_error(tmp_path
     project.wh(*verb)
 
 
+@pytest.mark.parametrize("more, failed", [({"FAULT_FOR": "2"}, "bc"), ({"FAULT_STICKY": "1", "FAULT_WHILE": "/nowhere/at/all"}, ""),
+                                          ({"FAULT_CALL": "write,mkdir"}, "b"), ({"FAULT_CALL": "write,create"}, "")])
+def test_the_library_fails_some_calls_in_a_row_of_several_kinds_and_while_a_file_is_there(tmp_path, library, more, failed):
+    armed = {"LD_PRELOAD": str(library), "FAULT_UNDER": str(tmp_path), "FAULT_CALL": "mkdir", "FAULT_AT": "2", **more}
+    done = subprocess.run([sys.executable, "-c", MAKE, str(tmp_path)], env={**os.environ, **armed}, capture_output=True, text=True)
+    assert done.stdout.split("\n")[:-1] == [f"{name} {errno.EIO}" for name in failed], done.stderr
+
+
 def test_a_lost_a_doubled_and_a_changed_row_differ_from_the_twin():
     twin = {"processed.a": collections.Counter({("1",): 1, ("2",): 1})}
     assert content.differences({"processed.a": collections.Counter({("1",): 1, ("2",): 1})}, twin) == []

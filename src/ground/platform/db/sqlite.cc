@@ -1,6 +1,5 @@
 #include "ground/platform/db/sqlite.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
@@ -258,12 +257,11 @@ namespace {
 // SQLite opens for reading what it cannot open for writing, for whatever reason. Such a connection
 // would refuse every write for as long as it lives, also when the disk is well again.
 Status WhyNotWritable(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  const int error = fd < 0 ? errno : 0;
-  if (fd >= 0) close(fd);
+  // Asked for, not opened: closing a file gives up the locks that this process has on it.
+  const int error = access(path.c_str(), W_OK) == 0 ? 0 : errno;
   const std::string message =
       fmt::format("could not open the database for writing: {}: {}",
-                  error == 0 ? "it was tried in vain" : std::strerror(error), path);
+                  error == 0 ? "the disk refused it" : std::strerror(error), path);
   if (error == EROFS || error == EACCES || error == EPERM) {
     return Status(Code::kPermissionDenied, message)
         .WithError("WH7023")

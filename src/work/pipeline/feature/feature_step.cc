@@ -1,6 +1,7 @@
 #include "work/pipeline/feature/feature_step.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,12 +41,46 @@ int SizeClass(std::int64_t rows) {
   return size_class;
 }
 
+using Positions = std::vector<iceberg::RowPosition>;
+
+// The rows of `file` whose positions are not among `leaving`, which are sorted.
+Result<std::shared_ptr<arrow::Table>> RowsThatStay(const std::shared_ptr<arrow::Table>& rows,
+                                                   const std::string& file,
+                                                   const Positions& leaving) {
+  const auto of_file =
+      std::equal_range(leaving.begin(), leaving.end(), iceberg::RowPosition{file, 0},
+                       [](const auto& a, const auto& b) { return a.file < b.file; });
+  if (of_file.first == of_file.second) return rows;
+  const auto before = [](const iceberg::RowPosition& row, std::int64_t position) {
+    return row.position < position;
+  };
+  arrow::BooleanBuilder stays;
+  for (const auto& chunk : rows->GetColumnByName("_pos")->chunks()) {
+    const auto& positions = static_cast<const arrow::Int64Array&>(*chunk);
+    for (std::int64_t i = 0; i < positions.length(); ++i) {
+      const auto at = std::lower_bound(of_file.first, of_file.second, positions.Value(i), before);
+      const bool leaves = at != of_file.second && at->position == positions.Value(i);
+      if (const auto status = stays.Append(!leaves); !status.ok())
+        return Status(Code::kInternal, status.ToString());
+    }
+  }
+  const auto mask = stays.Finish();
+  if (!mask.ok()) return Status(Code::kInternal, mask.status().ToString());
+  const auto left = arrow::compute::Filter(arrow::Datum(rows), arrow::Datum(*mask));
+  if (!left.ok()) return Status(Code::kInternal, left.status().ToString());
+  return left->table();
+}
+
+// Without the rows at `leaving`, which this change replaces.
 Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
                                                      const iceberg::TablePtr& table,
+                                                     const Positions& leaving,
                                                      std::vector<std::string>* files) {
   std::vector<feature::FeatureRun> runs;
   if (table->metadata_location.empty() || table->current_snapshot() == nullptr) return runs;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, {}));
+  iceberg::ScanOptions options;
+  options.with_file_position = true;
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
   std::map<int, std::vector<const iceberg::Scan::Task*>> classes;
   for (const iceberg::Scan::Task& task : scan.tasks())
     classes[SizeClass(task.file.row_count)].push_back(&task);
@@ -60,6 +95,7 @@ Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
     if (chosen.size() < static_cast<std::size_t>(feature::kRunsBeforeMerge)) continue;
     for (const iceberg::Scan::Task* task : chosen) {
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, scan.Read(*task));
+      WEIRHOUSE_TRY(rows, RowsThatStay(rows, task->file.path, leaving));
       WEIRHOUSE_TRY(const CommitSeq seq,
                     workspace.catalog().SeqOf(table->name, task->file.data_sequence_number));
       runs.push_back({std::move(rows), seq});
@@ -190,17 +226,18 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
       write.SetProperty(iceberg::kReshapedProperty, std::to_string(base->current_schema_id));
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
   } else {
+    WEIRHOUSE_TRY(Positions replaced, ReplacedPositions(workspace, work));
     std::vector<std::string> merged_files;
     WEIRHOUSE_TRY(const std::vector<feature::FeatureRun> runs,
-                  RunsToMerge(workspace, base, &merged_files));
-    WEIRHOUSE_TRY(const std::vector<iceberg::RowPosition> replaced,
-                  ReplacedPositions(workspace, work));
-    if (!runs.empty() && replaced.empty()) {
+                  RunsToMerge(workspace, base, replaced, &merged_files));
+    if (!runs.empty()) {
       WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> merged,
                     feature::MergeRuns(*work.plan, runs));
       WEIRHOUSE_TRY_STATUS(write.RemoveFiles(merged_files));
-      WEIRHOUSE_TRY_STATUS(write.Append(*merged, options).status());
+      if (merged->num_rows() > 0) WEIRHOUSE_TRY_STATUS(write.Append(*merged, options).status());
       work.merges = true;
+      const std::set<std::string> merged_away(merged_files.begin(), merged_files.end());
+      std::erase_if(replaced, [&](const auto& row) { return merged_away.count(row.file) != 0; });
     }
     if (!replaced.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(replaced));
   }
