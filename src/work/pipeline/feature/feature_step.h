@@ -27,7 +27,7 @@ struct ViewWork {
   std::vector<std::string> replaced;  // row keys whose old rows go, whether or not `rows` has them
   bool whole = false;                 // `rows` are all rows: the table is replaced
   std::optional<bool> unique_keys;    // of an external source, read as a whole
-  std::optional<SnapshotId> source_snapshot;  // that the table holds with this change
+  std::optional<catalog::SnapshotRecord> source;  // that the table holds with this change
   bool merges = false;  // runs are merged in the same change, which the key index follows
   std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   iceberg::AppendedRows appended;
