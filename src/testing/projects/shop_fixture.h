@@ -1,4 +1,4 @@
-// A small project that the tests of engine/ share: orders of shops, landing day by day.
+// A small project that the tests of work/ share: orders of shops, landing day by day.
 #pragma once
 
 #include <arrow/api.h>

@@ -1,5 +1,5 @@
 // A small project that other engines write to: trips of a city, with what SQL and features make of
-// them. Shared by tests of engine/.
+// them. Shared by tests of work/.
 #pragma once
 
 #include <arrow/api.h>

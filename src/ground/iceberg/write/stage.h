@@ -95,7 +95,7 @@ class StagedWrite {
   // small ones become one. Cost: O(new files + manifests), a few ms beside Parquet.
   Result<StagedTable> Finish();
 
-  struct State;  // private to table/
+  struct State;  // of the files that implement it
 
  private:
   friend Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,

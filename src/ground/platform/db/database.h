@@ -1,5 +1,5 @@
 // A connection to a database of transactions: SQLite in a file, or a PostgreSQL server. For
-// catalog/ only: everyone else goes through the catalog.
+// ground/catalog only: everyone else goes through the catalog.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// PostgreSQL over libpq, wrapped once. For catalog/ only: everyone else goes through the catalog.
+// PostgreSQL over libpq, wrapped once. For ground/catalog only: everyone else goes through the catalog.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// SQLite, wrapped once. For catalog/ only: everyone else goes through the catalog.
+// SQLite, wrapped once. For ground/catalog only: everyone else goes through the catalog.
 #pragma once
 
 #include <cstdint>

@@ -50,8 +50,8 @@ struct HttpServer::Impl {
         rules(RulesOf(options, loopback)),
         quick(options.workers),
         slow(options.slow_workers),
-        doors(options.token_workers),
-        context{options, rules, router, quick, slow, doors, stopping, body_bytes},
+        token_lane(options.token_workers),
+        context{options, rules, router, quick, slow, token_lane, stopping, body_bytes},
         io(std::max(1, options.threads)),
         acceptor(io) {}
 
@@ -86,7 +86,7 @@ struct HttpServer::Impl {
   // Destroyed from the last to the first: coroutines that io still holds touch all of the above.
   Lane quick;
   Lane slow;
-  Lane doors;
+  Lane token_lane;
   SessionContext context;
   asio::io_context io;
   tcp::acceptor acceptor;
@@ -231,7 +231,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   WEIRHOUSE_TRY_STATUS(impl->Listen(endpoint));
   WEIRHOUSE_TRY_STATUS(impl->quick.Start(impl->options.workers));
   WEIRHOUSE_TRY_STATUS(impl->slow.Start(impl->options.slow_workers));
-  WEIRHOUSE_TRY_STATUS(impl->doors.Start(impl->options.token_workers));
+  WEIRHOUSE_TRY_STATUS(impl->token_lane.Start(impl->options.token_workers));
   asio::co_spawn(impl->io, impl->Accept(), asio::detached);
   std::unique_ptr<HttpServer> server(new HttpServer(impl));
   for (int i = 0; i < std::max(1, impl->options.threads); ++i) {
@@ -266,7 +266,7 @@ void HttpServer::Stop() {
   }
   impl.quick.Join();  // handlers reach the catalog: none may run on when we are gone
   impl.slow.Join();
-  impl.doors.Join();
+  impl.token_lane.Join();
   impl.WaitForSessions(std::chrono::milliseconds(500));
   impl.io.stop();
   for (std::thread& thread : impl.threads) thread.join();

@@ -140,32 +140,45 @@ std::variant<HttpResponse, Fault> CallHandler(const HttpHandler& handler,
 // What a session waits for while another thread works on it. Kept by both: whoever comes second
 // finds it there.
 template <typename T>
-struct Errand {
-  Errand(const asio::any_io_executor& executor, std::chrono::nanoseconds longest)
+struct Task {
+  Task(const asio::any_io_executor& executor, std::chrono::nanoseconds longest)
       : ready(executor, longest) {}
   asio::steady_timer ready;        // on the session's strand; cancelled when `answer` is there
   std::optional<T> answer;         // on the strand
   std::atomic<bool> taken{false};  // by the thread that works on it, or by a session that left
 };
 
-// Has `work` done on `lane`, unless the session has left by then, and wakes the session.
-template <typename T, typename Work>
-void Send(Lane& lane, const std::shared_ptr<Errand<T>>& errand, Work work) {
-  asio::post(lane.executor(), [errand, work = std::move(work)] {
-    if (errand->taken.exchange(true)) return;
-    auto done = std::make_shared<T>(work());
-    const auto wake = [errand, done] {
-      errand->answer = std::move(*done);
-      errand->ready.cancel();
-    };
-    while (true) {
-      try {
-        asio::post(errand->ready.get_executor(), wake);
-        return;
-      } catch (...) {  // no memory even for that: the session waits for it
-        std::this_thread::sleep_for(kShortestTick);
-      }
+// Calls `step` until it throws nothing: somebody waits for what it does, and memory comes back.
+template <typename Step>
+void UntilItSucceeds(Step step) {
+  while (true) {
+    try {
+      step();
+      return;
+    } catch (...) {
+      std::this_thread::sleep_for(kShortestTick);
     }
+  }
+}
+
+// Has `work` done on `lane`, unless the session has left by then, and wakes the session. `failed`
+// is the answer where `work` throws.
+template <typename T, typename Work, typename Failed>
+void Dispatch(Lane& lane, const std::shared_ptr<Task<T>>& task, Work work, Failed failed) {
+  asio::post(lane.executor(), [task, work = std::move(work), failed = std::move(failed)] {
+    // Before it is taken: if there is no memory for it, the session gives up waiting.
+    auto done = std::make_shared<std::optional<T>>();
+    if (task->taken.exchange(true)) return;
+    try {
+      done->emplace(work());
+    } catch (...) {
+      UntilItSucceeds([&] { done->emplace(failed()); });
+    }
+    const auto wake = [task, done] {
+      task->answer = std::move(*done);
+      task->ready.cancel();
+    };
+    UntilItSucceeds([&] { asio::post(task->ready.get_executor(), wake); });
   });
 }
 }  // namespace
@@ -358,11 +371,16 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
   if (admission.is_instant) {
     answer = CallHandler(*admission.handler, admission.request);
   } else {
-    const auto errand =
-        std::make_shared<Errand<Answer>>(socket_.get_executor(), context_.options.begin_max);
-    Send(lane, errand, [call = &admission] { return CallHandler(*call->handler, call->request); });
-    auto [waited] = co_await errand->ready.async_wait(kAwaitable);
-    if (!errand->answer && !errand->taken.exchange(true)) {
+    const auto task =
+        std::make_shared<Task<Answer>>(socket_.get_executor(), context_.options.begin_max);
+    Dispatch(
+        lane, task, [call = &admission] { return CallHandler(*call->handler, call->request); },
+        [] {
+          return Fault{503, std::string(kNoMemoryError), "not enough memory",
+                       "try again a little later"};
+        });
+    auto [waited] = co_await task->ready.async_wait(kAwaitable);
+    if (!task->answer && !task->taken.exchange(true)) {
       co_return context_.router.Form(
           target_, Fault{503,
                          "WH8081",
@@ -370,11 +388,11 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
                          "try again a little later",
                          {{"Retry-After", "1"}}});
     }
-    while (!errand->answer) {  // it has begun, and holds the request
-      errand->ready.expires_at(asio::steady_timer::time_point::max());
-      std::tie(waited) = co_await errand->ready.async_wait(kAwaitable);
+    while (!task->answer) {  // it has begun, and holds the request
+      task->ready.expires_at(asio::steady_timer::time_point::max());
+      std::tie(waited) = co_await task->ready.async_wait(kAwaitable);
     }
-    answer = std::move(errand->answer);
+    answer = std::move(task->answer);
   }
   if (const Fault* fault = std::get_if<Fault>(&*answer))
     co_return context_.router.Form(target_, *fault);
@@ -388,33 +406,37 @@ asio::awaitable<std::variant<Admission, Fault>> Session::Decide(const RequestHea
     return TokenVerdict();
   });
   if (!token) co_return decision;
-  const TokenVerdict verdict = co_await WorthOf(*std::move(token));
+  const TokenVerdict verdict = co_await CheckToken(*std::move(token));
   decision =
       Admit(head, context_.rules, context_.router, [&](std::string_view) { return verdict; });
   co_return decision;
 }
 
-asio::awaitable<TokenVerdict> Session::WorthOf(std::string token) {
+asio::awaitable<TokenVerdict> Session::CheckToken(std::string token) {
   using Standing = TokenVerdict::Standing;
   if (!context_.options.check_token) co_return TokenVerdict();
-  const auto place = std::make_shared<Place>(context_.doors.in_flight);
+  const auto place = std::make_shared<Place>(context_.token_lane.in_flight);
   if (place->before() >= context_.options.queue_max)
     co_return TokenVerdict{Standing::kUnknown, "too many are being checked", "WH8081"};
   ExpireNever();
-  const auto errand =
-      std::make_shared<Errand<TokenVerdict>>(socket_.get_executor(), context_.options.token_max);
-  Send(context_.doors, errand,
-       [place, token = std::move(token), check = &context_.options.check_token] {
-         try {
-           return (*check)(token);
-         } catch (...) {
-           const Status thrown = StatusOfException();
-           return TokenVerdict{Standing::kUnknown, thrown.message(), thrown.error_code()};
-         }
-       });
-  co_await errand->ready.async_wait(kAwaitable);
-  if (errand->answer) co_return *errand->answer;
-  errand->taken = true;  // what has not begun by now need not
+  const auto task =
+      std::make_shared<Task<TokenVerdict>>(socket_.get_executor(), context_.options.token_max);
+  Dispatch(
+      context_.token_lane, task,
+      [place, token = std::move(token), check = &context_.options.check_token] {
+        try {
+          return (*check)(token);
+        } catch (...) {
+          const Status thrown = StatusOfException();
+          return TokenVerdict{Standing::kUnknown, thrown.message(), thrown.error_code()};
+        }
+      },
+      [] {
+        return TokenVerdict{Standing::kUnknown, "not enough memory", std::string(kNoMemoryError)};
+      });
+  co_await task->ready.async_wait(kAwaitable);
+  if (task->answer) co_return *task->answer;
+  task->taken = true;  // what has not begun by now need not
   co_return TokenVerdict{Standing::kUnknown, "the catalog does not answer in time", "WH8046"};
 }
 

@@ -56,7 +56,7 @@ struct SessionContext {
   const Router& router;
   Lane& quick;
   Lane& slow;
-  Lane& doors;
+  Lane& token_lane;
   std::atomic<bool>& stopping;
   std::atomic<std::uint64_t>& body_bytes;  // of requests that are being read or handled
 };
@@ -85,9 +85,9 @@ class Session {
   // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
   boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
       Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
-  // Admit, with what the token is worth asked on a thread of `doors`.
+  // Admit, with the token checked on a thread of `token_lane`.
   boost::asio::awaitable<std::variant<Admission, Fault>> Decide(const RequestHead& head);
-  boost::asio::awaitable<TokenVerdict> WorthOf(std::string token);
+  boost::asio::awaitable<TokenVerdict> CheckToken(std::string token);
   boost::asio::awaitable<HttpResponse> Handle(Admission& admission);
   boost::asio::awaitable<Next> Refuse(Fault fault);
   boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
