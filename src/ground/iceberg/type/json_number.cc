@@ -7,7 +7,9 @@
 
 namespace weirhouse::iceberg {
 
+namespace {
 using Json = nlohmann::json;
+}  // namespace
 
 std::int64_t LongOfJson(const Json& value, const char* key) {
   if (!value.is_number_integer()) {

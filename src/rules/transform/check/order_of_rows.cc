@@ -11,7 +11,9 @@
 
 namespace weirhouse::transform {
 
+namespace {
 using Json = nlohmann::json;
+}  // namespace
 
 bool ReadsNothing(const nlohmann::json& expression) {
   if (expression.is_object()) {
