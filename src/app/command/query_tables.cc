@@ -10,6 +10,7 @@
 #include "ground/catalog/moment.h"
 #include "work/records/record_query.h"
 #include "work/upkeep/upkeep.h"
+#include "work/workspace/project_then.h"
 
 namespace weirhouse::command {
 namespace {
@@ -149,7 +150,46 @@ Result<QueryTables> QueryTables::Open(work::Workspace& workspace, AsOf at, const
     }
     return Status();
   }));
+  WEIRHOUSE_TRY_STATUS(tables.FindDefinitions());
   return tables;
+}
+
+Status QueryTables::FindDefinitions() {
+  const work::ProjectDefinition& today = workspace_->project();
+  const bool any = std::any_of(chosen_.begin(), chosen_.end(), [&](const std::string& name) {
+    return FindSeed(today, name) != nullptr || today.FindSource(After(name, "records.")) != nullptr;
+  });
+  if (!any || (!at_.commit && at_.snapshot.empty())) return Status();
+  is_past_ = true;
+  if (at_.commit) {
+    seq_then_ = *at_.commit;
+  } else {
+    WEIRHOUSE_TRY(seq_then_, CommitOfSnapshot());
+  }
+  WEIRHOUSE_TRY(then_, work::ProjectAsOf(*workspace_, seq_then_));
+  return Status();
+}
+
+// Where tables are named beside records and seeds, these are read as they were for the newest.
+Result<CommitSeq> QueryTables::CommitOfSnapshot() const {
+  CommitSeq newest(0);
+  for (const std::string& name : chosen_) {
+    if (metadata_.count(name) == 0) continue;
+    WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, Find(name));
+    WEIRHOUSE_TRY(const TableThen then, FindThen(*table));
+    const iceberg::Snapshot* snapshot =
+        then.snapshot ? (*table)->FindSnapshot(*then.snapshot) : nullptr;
+    if (snapshot == nullptr) continue;
+    WEIRHOUSE_TRY(const CommitSeq seq,
+                  workspace_->catalog().SeqOf(name, snapshot->sequence_number));
+    newest = std::max(newest, seq);
+  }
+  if (newest.value() > 0) return newest;
+  return Status(Code::kInvalidInput,
+                fmt::format("records and seeds have no snapshot, branch or tag: \"{}\"",
+                            EscapeControl(at_.snapshot)))
+      .WithError("WH2035")
+      .WithHint("--at takes a commit or a time too");
 }
 
 Result<std::optional<iceberg::TablePtr>> QueryTables::Find(const std::string& name) const {
@@ -213,11 +253,20 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::SystemRows(const std::string&
   return LosersTable(losers);
 }
 
+std::shared_ptr<arrow::Schema> QueryTables::DefinedSchema(const std::string& name) const {
+  // Of one that was not defined then: the columns of today, without rows.
+  for (const work::ProjectDefinition* project : {Definitions(), &workspace_->project()}) {
+    if (project == nullptr) continue;
+    if (const work::Seed* seed = FindSeed(*project, name)) return seed->rows->schema();
+    if (const work::Source* source = project->FindSource(After(name, "records.")))
+      return contract::RecordsSchema(*project->contracts.at(source->contract));
+  }
+  return nullptr;
+}
+
 Result<std::shared_ptr<arrow::Schema>> QueryTables::Schema(const std::string& name) const {
   const work::ProjectDefinition& project = workspace_->project();
-  if (const work::Seed* seed = FindSeed(project, name)) return seed->rows->schema();
-  if (const work::Source* source = project.FindSource(After(name, "records.")))
-    return contract::RecordsSchema(*project.contracts.at(source->contract));
+  if (auto defined = DefinedSchema(name)) return defined;
   if (const auto system = system_.find(name); system != system_.end())
     return system->second->schema();
   WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> existing, Find(name));
@@ -231,11 +280,18 @@ Result<std::shared_ptr<arrow::Schema>> QueryTables::Schema(const std::string& na
 
 Result<std::shared_ptr<arrow::Table>> QueryTables::Rows(
     const std::string& name, const std::vector<std::string>& columns) const {
-  const work::ProjectDefinition& project = workspace_->project();
-  if (const work::Seed* seed = FindSeed(project, name)) return Selected(seed->rows, columns);
-  if (const work::Source* source = project.FindSource(After(name, "records."))) {
-    WEIRHOUSE_TRY(const auto rows, work::RecordsOfSource(*workspace_, source->name,
-                                                         at_.commit ? *at_.commit : seq_));
+  const work::ProjectDefinition* project = Definitions();
+  if (const auto schema = DefinedSchema(name)) {
+    const work::Seed* seed = project != nullptr ? FindSeed(*project, name) : nullptr;
+    if (seed != nullptr) return Selected(seed->rows, columns);
+    const std::string source = After(name, "records.");
+    if (project == nullptr || project->FindSource(source) == nullptr) {
+      WEIRHOUSE_TRY(const auto empty, EmptyTable(schema));
+      return Selected(empty, columns);
+    }
+    WEIRHOUSE_TRY(const auto rows, is_past_
+                                       ? work::RecordsAsOf(*workspace_, then_, source, seq_then_)
+                                       : work::RecordsOfSource(*workspace_, source, seq_));
     return Selected(rows, columns);
   }
   if (const auto system = system_.find(name); system != system_.end())

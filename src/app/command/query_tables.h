@@ -49,14 +49,27 @@ class QueryTables {
   // Absent: there is none yet.
   Result<std::optional<iceberg::TablePtr>> Find(const std::string& name) const;
   Result<TableThen> FindThen(const iceberg::TablePtr& table) const;
+  // Finds what records and seeds are read by, if any of them is chosen.
+  Status FindDefinitions();
+  // The commit that the named state of the chosen tables was made by.
+  Result<CommitSeq> CommitOfSnapshot() const;
+  // By which they are read; null: nothing was applied then.
+  const work::ProjectDefinition* Definitions() const {
+    return is_past_ ? then_.get() : &workspace_->project();
+  }
+  // The columns of a seed or of records; null: `name` is neither.
+  std::shared_ptr<arrow::Schema> DefinedSchema(const std::string& name) const;
   Result<std::shared_ptr<arrow::Table>> CatalogRows(const std::string& name,
                                                     const std::vector<std::string>& columns) const;
   Result<std::shared_ptr<arrow::Table>> SystemRows(const std::string& name) const;
 
   work::Workspace* workspace_;
   AsOf at_;
-  CommitSeq seq_;                                // the last commit
-  std::map<std::string, std::string> metadata_;  // table → location of its metadata
+  CommitSeq seq_;         // the last commit
+  bool is_past_ = false;  // records and seeds are read as of seq_then_ …
+  CommitSeq seq_then_;
+  std::shared_ptr<const work::ProjectDefinition> then_;  // … by what was registered then
+  std::map<std::string, std::string> metadata_;          // table → location of its metadata
   std::map<std::string, std::shared_ptr<arrow::Table>> system_;
   std::vector<std::string> chosen_;
 };

@@ -202,8 +202,11 @@ Result<std::map<std::string, std::string>> HashScripts(const TrainingJob& job) {
 
 Status JudgeExit(const TrainingJob& job, const platform::ChildExit& exit) {
   if (exit.ok()) return Status();
+  // What came before was shown as it was printed, and is in the log.
   std::string said;
-  for (const std::string& line : exit.last_lines) said += "\n  " + EscapeControl(line);
+  for (const std::string& line : exit.last_lines) {
+    if (!Trim(line).empty()) said = ": " + EscapeControl(Trim(line));
+  }
   const bool late = exit.reason == platform::ChildExit::Reason::kTimedOut;
   return Status(Code::kInvalidInput,
                 fmt::format("training of model \"{}\" failed: \"{}\" {}{}", job.definition.name,

@@ -168,7 +168,7 @@ TEST_F(LineageTest, VerifyNamesAnObjectThatIsMissingCutOrWritable) {
   EXPECT_THAT(Check(false).problems, ElementsAre(HasSubstr("has 5 bytes, recorded 24")));
   fs::remove(object_path);
   EXPECT_THAT(Check(false).problems, ElementsAre(HasSubstr("is missing")));
-  EXPECT_THAT(Check(true).problems, ElementsAre(HasSubstr("cannot be read")));
+  EXPECT_THAT(Check(true).problems, ElementsAre(HasSubstr("raw object o1 is missing")));
 }
 
 TEST_F(LineageTest, OrphansAreCountedUnlessARunMayBeWritingThem) {

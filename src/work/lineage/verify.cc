@@ -159,8 +159,11 @@ class Checker {
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
     const auto found = platform::DigestOfFile(disk_, file.path);
     if (!found.ok()) {
-      return fmt::format("{} cannot be read: {}: {}", file.what, found.status().message(),
-                         file.path);
+      if (found.status().code() == Code::kNotFound)
+        return fmt::format("{} is missing: {}", file.what, file.path);
+      const std::string& why = found.status().message();
+      const bool named = why.find(file.path) != std::string::npos;
+      return fmt::format("{} cannot be read: {}{}", file.what, why, named ? "" : ": " + file.path);
     }
     *bytes_read += file.size_bytes;
     if (*found != file.digest) {

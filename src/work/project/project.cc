@@ -12,6 +12,7 @@
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/training/training_set.h"
+#include "work/project/as_written.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
 #include "work/project/seed.h"
@@ -480,9 +481,13 @@ Status ParseHead(ProjectDefinition& project, const std::string& profile) {
   return findings.empty() ? Status() : findings.ToStatus();
 }
 
+// Files as somebody writes them, or code that was applied by whatever release.
+enum class Origin : std::uint8_t { kFiles, kApplied };
+
 // All but the head, whose seeds are read.
 Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
-    const std::shared_ptr<ProjectDefinition>& project, Findings& findings) {
+    const std::shared_ptr<ProjectDefinition>& project, Origin origin, Findings& findings) {
+  const bool as_written = origin == Origin::kFiles;
   for (const Seed& seed : project->seeds) {
     project->files["seed:" + seed.path] = seed.digest.ToHex();
     for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
@@ -495,6 +500,9 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
                 platform::SqlEngine::Open(options));
   WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, engine->Connect());
   ParseContracts(*project, findings);
+  for (const auto& [id, contract] : project->contracts) {
+    if (as_written) findings.Add(CheckFormats(*contract));
+  }
   WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
   ParseTransforms(*project, *session, schemas, findings);
   ParseGateFiles(*project, *session, schemas, findings);
@@ -504,10 +512,15 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
                                         set.spine_span.column};
     const auto checked = transform::CheckSelect(*session, spine, schemas);
     findings.Add(checked.status());
-    if (checked.ok()) findings.Add(CheckSpine(*project, set, checked->output, *session));
+    if (!checked.ok()) continue;
+    if (as_written) findings.Add(CheckSpineReads(set, checked->references));
+    findings.Add(CheckSpine(*project, set, checked->output, *session));
   }
   ParseModelFiles(*project, findings);
-  if (!findings.any_broken()) findings.Add(CheckNotified(*project));
+  for (const model::ModelDefinition& model : project->models) {
+    if (as_written) findings.Add(CheckServedFields(*project, model));
+  }
+  if (as_written && !findings.any_broken()) findings.Add(CheckNotified(*project));
   if (!findings.empty()) return findings.ToStatus();
   NoteLostVersions(*project);
   if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&
@@ -567,7 +580,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   WEIRHOUSE_TRY_STATUS(ReadPackages(*project));
   Findings findings;
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
-  return ParseRest(project, findings);
+  return ParseRest(project, Origin::kFiles, findings);
 }
 
 Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
@@ -584,6 +597,6 @@ Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
     }
     findings.Add(ParseSeed(bytes.mapped(), seed));
   }
-  return ParseRest(project, findings);
+  return ParseRest(project, Origin::kApplied, findings);
 }
 }  // namespace weirhouse::work

@@ -183,6 +183,8 @@ contract::SourceFormat FormatOf(const Source& source) {
 }
 
 RecordReader::RecordReader(Workspace& workspace) : workspace_(workspace) {}
+RecordReader::RecordReader(Workspace& workspace, std::shared_ptr<const ProjectDefinition> project)
+    : workspace_(workspace), project_(std::move(project)) {}
 
 void RecordReader::ReadBy(const nlohmann::json& read_by) {
   read_by_ = std::make_shared<const nlohmann::json>(read_by);
@@ -193,7 +195,7 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
                                                          const std::string& pinned) {
   const std::pair<std::string, std::string> key(source, pinned);
   if (const auto known = decoders_.find(key); known != decoders_.end()) return &known->second;
-  const Source* definition = workspace_.project().FindSource(source);
+  const Source* definition = Definitions().FindSource(source);
   if (definition == nullptr) {
     return Status(Code::kNotFound,
                   fmt::format("raw objects of a source that the project no longer defines: \"{}\"",
@@ -207,7 +209,7 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
   }
   const std::string version = VersionToReadBy(*read_by_, definition->contract, pinned);
   std::shared_ptr<const contract::Contract> contract =
-      workspace_.project().contracts.at(definition->contract);
+      Definitions().contracts.at(definition->contract);
   if (!version.empty() && version != contract->version().ToString()) {
     WEIRHOUSE_TRY(contract, RegisteredContract(workspace_, definition->contract, version));
     if (contract == nullptr) {
@@ -308,11 +310,9 @@ namespace {
 // Of objects that are read at once: what many of them refuse goes where pieces of large ones go.
 constexpr std::int64_t kRefusedRowsBuilt = 4096;
 
-void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
-                const std::string& place, const std::string& found) {
-  QuarantineReason& known = records.reasons[reason];
-  if (known.records == 0) known = {records.source, reason, 0, place, found};
-  known.records += count;
+void NoteReason(std::map<std::string, QuarantineReason>& reasons, const QuarantineReason& reason) {
+  const auto [known, added] = reasons.emplace(reason.reason, reason);
+  if (!added) known->second.records += reason.records;
 }
 
 // What is read of one source, object by object. Rows and refused records of large objects come
@@ -348,11 +348,21 @@ class SourceReading {
 
   // The object was read to its end; the last of it is in `decoded`.
   Status End(const contract::DecodedPieces& decoded) {
+    using contract::ViolationPolicy;
+    const ViolationPolicy policy = contract_->violation_policy();
+    if (policy == ViolationPolicy::kRejectObject && decoded.quarantined_count > 0) {
+      for (const auto& record : decoded.last.quarantined) NoteRefused(record);
+      RejectWhole(decoded);
+      return Status();
+    }
     WEIRHOUSE_TRY_STATUS(TakeRefused(decoded.last.quarantined));
     WEIRHOUSE_TRY_STATUS(TakeRows(decoded.last.rows));
     records_.quarantined_count += decoded.quarantined_count;
-    for (const auto& [text, reason] : reasons_)
-      NoteReason(records_, text, reason.records, reason.first, reason.found);
+    for (const auto& [text, reason] : reasons_) {
+      NoteReason(records_.reasons, reason);
+      if (policy == ViolationPolicy::kFail)
+        NoteReason(records_.breaking[contract_->Title()], reason);
+    }
     NoteDecoded(decoded);
     return building_->row_count() < kRefusedRowsBuilt ? Status() : FlushRefused();
   }
@@ -367,8 +377,10 @@ class SourceReading {
     const std::string name = object_->source + "/" + object_->name;
     records_.quarantined_count += object_->record_count;
     records_.refused.push_back({name, code + " " + why, found, object_->record_count});
-    if (object_->record_count > 0)
-      NoteReason(records_, code + " " + why, object_->record_count, name, found);
+    if (object_->record_count > 0) {
+      NoteReason(records_.reasons,
+                 {records_.source, code + " " + why, object_->record_count, name, found});
+    }
   }
 
   // Null where there is none.
@@ -401,16 +413,31 @@ class SourceReading {
   Status TakeRefused(const std::vector<contract::QuarantinedRecord>& refused) {
     for (const contract::QuarantinedRecord& record : refused) {
       AddQuarantined(*building_, *object_, *contract_, record);
-      if (record.violations.empty()) continue;
-      const contract::Violation& violation = record.violations.front();
-      const std::string text = violation.Reason();
-      if (record.ordinal == 0) first_reason_ = text;
-      QuarantineReason& reason = reasons_[text];
-      if (reason.records++ > 0) continue;
-      reason.first = fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
-      reason.found = violation.found;
+      NoteRefused(record);
     }
     return in_pieces_ ? FlushRefused() : Status();
+  }
+  // Refused records come in the order of the object.
+  void NoteRefused(const contract::QuarantinedRecord& record) {
+    if (record.violations.empty()) return;
+    const contract::Violation& violation = record.violations.front();
+    const std::string text = violation.Reason();
+    if (first_reason_.empty()) first_reason_ = text;
+    QuarantineReason& reason = reasons_[text];
+    if (reason.records++ > 0) return;
+    const std::string place =
+        fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
+    reason = {records_.source, text, 1, place, violation.found};
+  }
+  // `whViolation: reject_object`. The reason holds no place: equal ones are grouped.
+  void RejectWhole(const contract::DecodedPieces& decoded) {
+    const QuarantineReason& first = reasons_[first_reason_];
+    RefuseWhole(std::string(kRejectedObjectError),
+                "the contract rejects an object with a bad record, the first for " + first_reason_,
+                fmt::format("{} of {} records, the first {}{}{}",
+                            WithThousands(decoded.quarantined_count),
+                            WithThousands(object_->record_count), first.first,
+                            first.found.empty() ? "" : ", found ", first.found));
   }
   // What was decoded of the object, for those whom it concerns.
   void NoteDecoded(const contract::DecodedPieces& decoded) {
@@ -442,7 +469,7 @@ class SourceReading {
   const contract::Contract* contract_ = nullptr;
   bool in_pieces_ = false;
   std::map<std::string, QuarantineReason> reasons_;
-  std::string first_reason_;  // of its first record
+  std::string first_reason_;  // of the first that is refused
 };
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace weirhouse::work {
 
 // Memory that runs out while a smaller object is parsed was taken by others.
 inline constexpr std::int64_t kLargeObjectBytes = 1 << 20;
+
+// Of an object that holds a bad record, and whose contract says `whViolation: reject_object`.
+inline constexpr std::string_view kRejectedObjectError = "WH1219";
 
 // Batches of more records give memory back between their steps.
 inline constexpr std::int64_t kLargeBatchRecords = 100'000;
@@ -42,6 +46,9 @@ struct SourceRecords {
   // What is told of it.
   std::vector<RefusedObject> refused;               // objects refused whole
   std::map<std::string, QuarantineReason> reasons;  // by reason
+  // Those that halt their batch, since the contract of their object says `whViolation: fail`: by
+  // the contract's title, then by reason.
+  std::map<std::string, std::map<std::string, QuarantineReason>> breaking;
   struct Absent {
     std::int64_t objects = 0;  // how many of those with valid records lack the field
     std::string similar;       // an undeclared field that is nearly called so
@@ -56,6 +63,8 @@ struct SourceRecords {
 class RecordReader {
  public:
   explicit RecordReader(Workspace& workspace);
+  // By the sources and contracts of `project`, which it keeps, instead of today's.
+  RecordReader(Workspace& workspace, std::shared_ptr<const ProjectDefinition> project);
   // Objects are read as they will be once this is registered (contract_reading.h).
   void ReadBy(const nlohmann::json& read_by);
 
@@ -77,7 +86,11 @@ class RecordReader {
                                         const catalog::ObjectRecord& object, Reading reading,
                                         const contract::RowSink& sink);
   Result<std::string> WhySetAside(const catalog::ObjectRecord& object) const;
+  const ProjectDefinition& Definitions() const {
+    return project_ != nullptr ? *project_ : workspace_.project();
+  }
   Workspace& workspace_;
+  std::shared_ptr<const ProjectDefinition> project_;      // null: the workspace's
   std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "work/workspace/applied.h"
 
@@ -23,6 +24,41 @@ Result<json> AppliedReadBy(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::optional<json> applied,
                 workspace.catalog().Setting(std::string(kReadBySetting)));
   return applied.value_or(json::object());
+}
+
+namespace {
+// The last version up to `then` that gave a field another type; none: they all read alike.
+Result<std::optional<contract::Version>> LastRetyped(Workspace& workspace, const std::string& id,
+                                                     const contract::Version& then) {
+  const std::string prefix = "contract/" + id + "/";
+  WEIRHOUSE_TRY(const auto stored, workspace.catalog().Settings(prefix));
+  std::vector<contract::Version> versions;
+  for (const auto& [key, value] : stored) {
+    const auto version = contract::ParseVersion(key.substr(prefix.size()));
+    if (version.ok() && *version <= then) versions.push_back(*version);
+  }
+  std::sort(versions.begin(), versions.end());
+  std::optional<contract::Version> last;
+  std::shared_ptr<const contract::Contract> before;
+  for (const contract::Version& version : versions) {
+    WEIRHOUSE_TRY(const auto contract, RegisteredContract(workspace, id, version.ToString()));
+    if (before != nullptr && contract != nullptr && Retypes(*before, *contract)) last = version;
+    before = contract;
+  }
+  return last;
+}
+}  // namespace
+
+Result<json> ReadByAsOf(Workspace& workspace, const ProjectDefinition& then) {
+  WEIRHOUSE_TRY(const json now, AppliedReadBy(workspace));
+  json read_by = json::object();
+  for (const auto& [id, version] : now.items()) {
+    const auto contract = then.contracts.find(id);
+    if (contract == then.contracts.end()) continue;
+    WEIRHOUSE_TRY(const auto last, LastRetyped(workspace, id, contract->second->version()));
+    if (last) read_by[id] = last->ToString();
+  }
+  return read_by;
 }
 
 Result<json> ReadByToApply(Workspace& workspace) {

@@ -18,6 +18,8 @@ inline constexpr std::string_view kReadBySetting = "read_by";
 
 // What is registered; an empty object where no type ever changed.
 Result<nlohmann::json> AppliedReadBy(Workspace& workspace);
+// What was registered when the project was `then`.
+Result<nlohmann::json> ReadByAsOf(Workspace& workspace, const ProjectDefinition& then);
 // What is to be registered with the project's contracts.
 Result<nlohmann::json> ReadByToApply(Workspace& workspace);
 // The version for an object that arrived under `pinned` (empty: today's).

@@ -24,6 +24,12 @@ Result<std::shared_ptr<arrow::Table>> RecordsOfSource(Workspace& workspace,
                                                       const std::string& source,
                                                       std::optional<CommitSeq> upto);
 
+// The same as of the commit `upto`, while the project was `then` (ProjectAsOf), which defines the
+// source: its nulls, delimiter and contract, and the records that were in quarantine.
+Result<std::shared_ptr<arrow::Table>> RecordsAsOf(
+    Workspace& workspace, const std::shared_ptr<const ProjectDefinition>& then,
+    const std::string& source, CommitSeq upto);
+
 // One entry per record that is not in its table because another stands there, by (table, record);
 // as of `snapshot`, or now. Cost: reads the whole of system.losers.
 Result<std::vector<transform::StoredLoser>> CurrentLosers(

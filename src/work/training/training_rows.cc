@@ -10,6 +10,7 @@
 #include "ground/platform/columnar/parquet.h"
 #include "rules/feature/rows/rows.h"
 #include "work/pipeline/batch/table_work.h"
+#include "work/project/as_written.h"
 #include "work/workspace/tables/arrow_rows.h"
 #include "work/workspace/tables/expiry.h"
 
@@ -126,16 +127,7 @@ Result<TrainingSetSource> SourceOf(Workspace& workspace, const ProjectDefinition
   WEIRHOUSE_TRY(source.spine, transform::CheckSelect(
                                   *session, {span.path, definition.spine, span.line, span.column},
                                   SpineSchemas(project)));
-  for (const transform::TableReference& reference : source.spine.references) {
-    if (reference.kind == transform::TableKind::kProcessed ||
-        reference.kind == transform::TableKind::kSeed)
-      continue;
-    return Status(Code::kInvalidInput,
-                  fmt::format("the spine of \"{}\" reads \"{}\"", definition.name, reference.name))
-        .WithError("WH4020")
-        .WithSpan(reference.span)
-        .WithHint("a spine reads processed tables and seeds");
-  }
+  WEIRHOUSE_TRY_STATUS(CheckSpineReads(definition, source.spine.references));
   WEIRHOUSE_TRY(const std::vector<feature::SelectedView> selected,
                 feature::SelectFeatures(definition, project.views));
   for (const feature::SelectedView& view : selected) {

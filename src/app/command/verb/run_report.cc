@@ -186,6 +186,12 @@ std::string Story(const work::BehindHalt& behind) {
                      ToString(behind.run));
 }
 
+std::string StoryOfViews(const std::vector<std::string>& views) {
+  return fmt::format("features wait: {} {} not hold yet what {} source published; `wh run` goes on",
+                     EscapeControl(Join(views, ", ")), views.size() == 1 ? "does" : "do",
+                     views.size() == 1 ? "its" : "their");
+}
+
 json ToJson(const std::vector<work::OverdueCheck>& overdue) {
   json list = json::array();
   for (const work::OverdueCheck& check : overdue) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/command/context.h"
 #include "work/pipeline/pipeline.h"
@@ -21,6 +22,8 @@ nlohmann::json ToJson(const work::RunSummary& summary);
 nlohmann::json ToJson(const std::vector<work::OverdueCheck>& overdue);
 nlohmann::json ToJson(const std::optional<work::BehindHalt>& behind);  // null: nothing halted
 std::string Story(const work::BehindHalt& behind);
+// Of Plan::waiting_views, at least one.
+std::string StoryOfViews(const std::vector<std::string>& views);
 // Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
 // was refused, and where a feed is overdue; 130 after Ctrl-C.
 int ReportRun(Context& context, work::Workspace& workspace, const work::RunSummary& summary);

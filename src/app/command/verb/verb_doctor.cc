@@ -26,17 +26,18 @@ constexpr int kTokenPieces = 4;
 
 class Findings {
  public:
+  // `exit`: of the verb, where this is the first check that fails.
   void Add(std::string_view what, std::string_view state, std::string found,
-           std::string remedy = "") {
+           std::string remedy = "", int exit = kExitUnavailable) {
     listing_.Add({what, state, std::move(found), remedy.empty() ? json() : json(remedy)});
-    failed_ = failed_ || state == "fail";
+    if (state == "fail" && exit_ == kExitOk) exit_ = exit;
   }
   const Listing& listing() const { return listing_; }
-  bool failed() const { return failed_; }
+  int exit() const { return exit_; }
 
  private:
   Listing listing_{"checks", {"check", "state", "found", "remedy"}};
-  bool failed_ = false;
+  int exit_ = kExitOk;
 };
 
 void CheckClock(Findings& findings) {
@@ -150,16 +151,36 @@ void AddStatus(Findings& findings, std::string_view what, const Status& status, 
   if (status.ok()) {
     findings.Add(what, "ok", std::move(found));
   } else {
-    findings.Add(what, "fail", status.message(), status.hint());
+    findings.Add(what, "fail", status.message(), status.hint(), ExitCode(status.code()));
   }
+}
+
+// Errors of files, the first by its place; `wh validate` has all.
+void AddFiles(Findings& findings, const Status& status) {
+  const SourceSpan* span = status.span() ? &*status.span() : nullptr;
+  std::string found = status.message();
+  for (const Diagnostic& diagnostic : status.diagnostics()) {
+    if (span != nullptr || !diagnostic.span) continue;
+    span = &*diagnostic.span;
+    if (status.diagnostics().size() > 1) found += ", the first: " + diagnostic.message;
+  }
+  if (span != nullptr) found += fmt::format(" ({}:{})", span->path, span->line);
+  std::string remedy = status.hint();
+  if (!remedy.empty()) remedy += "; ";
+  findings.Add("project", "fail", std::move(found),
+               remedy + "mend the files: `wh validate` shows each error at its place",
+               ExitCode(status.code()));
 }
 
 // The project's files, its catalog and its caches.
 void CheckState(Context& context, Findings& findings) {
   const auto project = context.Project();
-  AddStatus(findings, "project", project.status(),
-            project.ok() ? fmt::format("{}, profile {}", (*project)->name, (*project)->profile.name)
-                         : "");
+  if (project.ok()) {
+    findings.Add("project", "ok",
+                 fmt::format("{}, profile {}", (*project)->name, (*project)->profile.name));
+  } else {
+    AddFiles(findings, project.status());
+  }
   const auto workspace = context.Reading();
   if (!workspace.ok()) {
     if (!project.ok()) return;  // told above
@@ -210,7 +231,7 @@ Result<int> RunDoctor(Context& context) {
   findings.Add("versions", "ok",
                fmt::format("weirhouse 0.1.0, DuckDB {}", platform::SqlEngineVersion()));
   context.Print(findings.listing());
-  return findings.failed() ? kExitUnavailable : kExitOk;
+  return findings.exit();
 }
 
 // A run of its own, so that lineage knows when the old token ended.

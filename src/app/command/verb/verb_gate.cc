@@ -89,7 +89,7 @@ Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_vi
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
     WEIRHOUSE_TRY(work::Workspace * reading, context.ReadingFiles());
-    WEIRHOUSE_TRY_STATUS(work::RequireHalted(*reading, run).status());
+    WEIRHOUSE_TRY_STATUS(work::RequireDecidable(*reading, run, reason).status());
     context.Line(fmt::format("would be {}: {}", done, ToString(run)));
     context.Answer({{"run", ToString(run)}, {"decision", done}});
     return kExitOk;

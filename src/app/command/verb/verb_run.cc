@@ -120,8 +120,9 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
     if (count > 0) totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, what);
   }
   if (plan.empty()) {
-    const char* none =
-        plan.behind_halt ? "no changes, nothing landed waits" : "no changes, nothing waits";
+    const char* none = plan.behind_halt || !plan.waiting_views.empty()
+                           ? "no changes, nothing landed waits"
+                           : "no changes, nothing waits";
     context.Line(plan.waiting_objects == 0
                      ? none
                      : fmt::format("no changes; {} in {} wait",
@@ -131,6 +132,7 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
     context.Line(fmt::format("plan {}: {}", plan.digest, totals));
   }
   if (plan.behind_halt) context.Line(Story(*plan.behind_halt));
+  if (!plan.waiting_views.empty()) context.Line(StoryOfViews(plan.waiting_views));
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
 }
 
@@ -147,6 +149,7 @@ json SummaryJson(const work::Plan& plan) {
           {"notes", plan.notes},
           {"waiting_objects", plan.waiting_objects},
           {"waiting_batches", plan.waiting_batches},
+          {"waiting_views", plan.waiting_views},
           {"behind_halted", command::ToJson(plan.behind_halt)}};
 }
 

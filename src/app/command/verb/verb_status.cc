@@ -11,6 +11,7 @@
 #include "ground/catalog/moment.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/records/batch_records.h"
 #include "work/upkeep/upkeep.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/state/parsing_mark.h"
@@ -103,6 +104,29 @@ Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::str
                     "HAVING NOT bool_or(ends_with(reason, ' of {}'))",
                     owner->definition.name())));
   return records->num_rows();
+}
+
+// Objects of `source` that its contract rejected whole.
+Result<std::vector<std::string>> RejectedObjects(work::Workspace& workspace,
+                                                 const std::string& source) {
+  std::vector<std::string> objects;
+  WEIRHOUSE_TRY(const auto table, workspace.FindTable("quarantine." + source));
+  if (!table || (*table)->current_snapshot() == nullptr) return objects;
+  const std::string code(work::kRejectedObjectError);
+  iceberg::ScanOptions options;
+  options.columns = {"object", "reason"};
+  options.ranges = {{"reason", code + " ", code + "!"}};
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
+  const auto cell = [&](const char* column, std::int64_t row) {
+    const auto value = rows->GetColumnByName(column)->GetScalar(row);
+    return value.ok() ? (*value)->ToString() : std::string();
+  };
+  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+    if (cell("reason", row).starts_with(code + " "))
+      objects.push_back(source + "/" + cell("object", row));
+  }
+  return objects;
 }
 
 // What the engine remembers of the batches that wait for a decision, their stories included.
@@ -231,6 +255,7 @@ Status AddWaiting(work::Workspace& workspace, json& document) {
                            {"changes", plan->items.size()},
                            {"being_written", plan->being_written},
                            {"behind_halted", ToJson(plan->behind_halt)},
+                           {"views", plan->waiting_views},
                            {"untaken_files", plan->untaken}};
     return Status();
   }
@@ -318,6 +343,9 @@ void PrintDocument(Context& context, const json& document, const Standing& stand
     context.Line(fmt::format("           {} records of stored batches behind {}",
                              DisplayText(behind["records"]), behind["run"].get<std::string>()));
   }
+  if (waiting.contains("views") && !waiting["views"].empty()) {
+    context.Line("           " + StoryOfViews(waiting["views"].get<std::vector<std::string>>()));
+  }
   if (waiting.contains("being_written") && waiting["being_written"] != 0) {
     context.Line(fmt::format("           {} files that somebody has open for writing",
                              DisplayText(waiting["being_written"])));
@@ -369,6 +397,9 @@ Result<int> RunStatus(Context& context) {
   for (const work::Source& source : workspace->project().sources) {
     WEIRHOUSE_TRY(const std::int64_t further, KeylessFurtherOn(*workspace, source.name));
     if (further > 0) standing.balance.quarantined[source.name] += further;
+    WEIRHOUSE_TRY(const auto rejected, RejectedObjects(*workspace, source.name));
+    std::vector<std::string>& refused = standing.balance.refused;
+    refused.insert(refused.end(), rejected.begin(), rejected.end());
   }
   WEIRHOUSE_TRY(json document, MakeDocument(*workspace, standing));
   if (!context.wants_json()) PrintDocument(context, document, standing);

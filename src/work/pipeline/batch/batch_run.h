@@ -72,6 +72,7 @@ class BatchRun {
   Status Transform();
   Status TransformTable(const transform::CheckedTransform& transform);
   Status Judge();
+  void JudgeContracts();
   Status ForgetRecords();
   Status JudgeTable(const gate::GateDefinition& gate, const SourceRecords* records,
                     TableWork* work);
@@ -85,6 +86,7 @@ class BatchRun {
   void FillLineage(catalog::CommitRequest& request) const;
   Status Publish();
   Status Halt();
+  std::string TellBrokenContracts(catalog::CommitRequest& request) const;
   EventTime BatchEnd() const;
   std::vector<catalog::RecordStateCount> StateCounts() const;
 
@@ -110,6 +112,13 @@ class BatchRun {
   QuarantinePlaces places_;                 // of what joins the quarantine
   std::vector<gate::GateReport> reports_;
   std::vector<const gate::GateDefinition*> judged_;
+  // Of contracts that say `whViolation: fail` and were broken, with the owners to alert.
+  struct BrokenContract {
+    catalog::VerdictRecord verdict;
+    std::string owner;
+    std::string story;  // one line for people
+  };
+  std::vector<BrokenContract> broken_contracts_;
   gate::State worst_ = gate::State::kPassed;
 };
 }  // namespace weirhouse::work

@@ -9,6 +9,7 @@
 #include "rules/gate/history/profile.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/pipeline_state.h"
+#include "work/workspace/applied.h"
 #include "work/workspace/publication.h"
 
 namespace weirhouse::work {
@@ -30,6 +31,8 @@ Result<catalog::Run> PlanDecision(Workspace& workspace, const std::string& decis
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
+}  // namespace
+
 Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std::string& reason) {
   WEIRHOUSE_TRY(catalog::Run found, RequireHalted(workspace, run));
   if (reason.empty()) {
@@ -37,9 +40,17 @@ Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std
         .WithError("WH3021")
         .WithHint("--reason TEXT");
   }
+  // What the decision leads to is computed by what was applied: else it would stop half way.
+  Status applied = RequireApplied(workspace);
+  if (!applied.ok()) {
+    return std::move(applied).WithHint(
+        "nothing was decided: `wh apply` the change, or put the files back where it cannot be "
+        "applied before the decision (`wh plan` says so), and apply it afterwards");
+  }
   return found;
 }
 
+namespace {
 // Moves the staged rows of each table to main (publish), or forgets them.
 Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
                      const HaltedBatch& batch, bool publish) {
@@ -196,6 +207,8 @@ Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
   for (const catalog::VerdictRecord& verdict : verdicts) {
     for (const json& check : verdict.checks) {
       const std::string state = check.value("state", "");
+      // Records that broke their contract are in quarantine: of what was published they say nothing.
+      if (check.value("kind", "") == "contract") continue;
       trouble.failed = trouble.failed || state == "failed" || state == "error";
       const bool unheard = (state == "not_evaluated" || state == "warned") &&
                            check.contains("detail") && check["detail"].is_object() &&

@@ -45,6 +45,9 @@ Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace);
 //   kNotFound           no such run
 //   kConflict (WH3020)  it waits for none
 Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run);
+// The same, with a reason to decide it (WH3021), while the files are what was applied (WH2020): what
+// follows a decision is computed by them.
+Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std::string& reason);
 // Publishes what a halted run staged, or leaves its batch out; both are recorded with the reason.
 // Afterwards call RunPending for the backlog.
 // `baseline`: whether the published batch counts as history; by default it does unless a check

@@ -131,6 +131,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     request.verdicts.push_back(gate::MakeVerdictRecord(reports_[i], *judged_[i]));
   }
+  for (const BrokenContract& broken : broken_contracts_) request.verdicts.push_back(broken.verdict);
 }
 
 Status BatchRun::Publish() {
@@ -172,6 +173,25 @@ Status BatchRun::Publish() {
   return Status();
 }
 
+// For people: what of the contracts halts the batch. Owes the alert of each.
+std::string BatchRun::TellBrokenContracts(catalog::CommitRequest& request) const {
+  std::string message;
+  for (const BrokenContract& broken : broken_contracts_) {
+    const catalog::VerdictRecord& verdict = broken.verdict;
+    message += fmt::format("{}{} (whViolation: fail) FAILED in {}: {}", message.empty() ? "" : "\n",
+                           verdict.gate, ToString(run_.id), broken.story);
+    catalog::OutboxEvent event;
+    event.type = "weirhouse.gate.failed";
+    event.subject = verdict.gate;
+    event.data = {{"gate", verdict.gate},   {"table", verdict.table},
+                  {"batch", verdict.batch}, {"run", ToString(run_.id)},
+                  {"owner", broken.owner},  {"state", verdict.state},
+                  {"reasons", broken.story}};
+    request.events.push_back(std::move(event));
+  }
+  return message;
+}
+
 Status BatchRun::Halt() {
   Publication publication(workspace_, run_, "processed", batch_);
   const std::string ref = StagingRef(run_.id);
@@ -193,7 +213,7 @@ Status BatchRun::Halt() {
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
   if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
-  std::string message;
+  std::string message = TellBrokenContracts(request);
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
     halted.profiles.push_back(gate::MakeProfileMetric(report, true));

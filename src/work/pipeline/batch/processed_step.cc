@@ -353,7 +353,45 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
   return EmptyRowsOf(workspace_, table, columns);
 }
 
+// A contract that says `whViolation: fail` is judged like a gate on the records of its source: the
+// batch halts until a person decides.
+void BatchRun::JudgeContracts() {
+  for (const auto& [source, records] : sources_) {
+    for (const auto& [title, reasons] : records.breaking) {
+      BrokenContract broken;
+      broken.verdict.gate = "contract " + title;
+      broken.verdict.table = "records." + source;
+      broken.verdict.batch = batch_;
+      broken.verdict.batch_end = BatchEnd();
+      broken.verdict.state = gate::StateName(gate::State::kFailed);
+      broken.verdict.checks = nlohmann::json::array();
+      std::vector<std::string> told;
+      for (const auto& [text, reason] : reasons) {
+        told.push_back(fmt::format("{} ({} of {} records, first {}{}{})", text,
+                                   WithThousands(reason.records),
+                                   WithThousands(records.record_count), reason.first,
+                                   reason.found.empty() ? "" : ", found ", reason.found));
+        broken.verdict.checks.push_back({{"name", text},
+                                         {"kind", "contract"},
+                                         {"state", broken.verdict.state},
+                                         {"severity", "error"},
+                                         {"population", records.record_count},
+                                         {"bad", reason.records},
+                                         {"observed", reason.found},
+                                         {"reason", told.back()}});
+      }
+      broken.story = Join(told, "; ");
+      const Source* definition = workspace_.project().FindSource(source);
+      broken.owner = workspace_.project().contracts.at(definition->contract)->owner();
+      state_.summary.gates[broken.verdict.gate][broken.verdict.state] += 1;
+      broken_contracts_.push_back(std::move(broken));
+      worst_ = std::max(worst_, gate::State::kFailed);
+    }
+  }
+}
+
 Status BatchRun::Judge() {
+  JudgeContracts();
   for (const gate::GateDefinition& gate : workspace_.project().gates) {
     const std::string base = gate.table.substr(gate.table.find('.') + 1);
     if (gate.table.starts_with("records.")) {

@@ -3,7 +3,10 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "rules/feature/rows/rows.h"
+#include "work/pipeline/batch/pipeline_state.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/tables/external_table.h"
 
@@ -26,6 +29,32 @@ Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& pla
   if (held == (*table)->properties.end()) return std::string();
   if (held->second == std::to_string(source->snapshot.value())) return std::string();
   return std::string("it was left out of what the feature offset went over");
+}
+
+Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace) {
+  catalog::Catalog& catalog = workspace.catalog();
+  WEIRHOUSE_TRY(const auto rebuild, catalog.Setting("rebuild_pending"));
+  const bool all = rebuild && *rebuild == true;
+  WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kFeatureConsumer)));
+  WEIRHOUSE_TRY(const auto next, NextCommit(workspace, kFeatureConsumer, "processed"));
+  WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+  std::vector<std::string> waiting;
+  for (const feature::ViewPlan& plan : workspace.project().view_plans) {
+    if (plan.view.is_request()) continue;
+    bool waits = all;
+    if (next && !waits) {
+      WEIRHOUSE_TRY(const auto published, catalog.SnapshotAsOf(plan.view.source, last));
+      waits = published && published->seq.value() > offset.position;
+    }
+    if (!waits && offset.position > 0) {
+      WEIRHOUSE_TRY(const auto source,
+                    catalog.SnapshotAsOf(plan.view.source, CommitSeq(offset.position)));
+      WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, source));
+      waits = !why.empty();
+    }
+    if (waits) waiting.push_back(plan.view.id());
+  }
+  return waiting;
 }
 
 Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,

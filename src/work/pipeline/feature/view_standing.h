@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ground/base/id.h"
 #include "ground/base/status.h"
@@ -25,6 +26,10 @@ namespace weirhouse::work {
 // look-up.
 Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& plan,
                               const std::optional<catalog::SnapshotRecord>& source);
+
+// Those that do not hold yet what their source published ("late@1"), in the project's order: what a
+// run that ended in between left to the next one. Cost: two look-ups for each view.
+Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace);
 
 // All rows of `source` as of the commit `seq`; null if it had no snapshot then.
 Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,

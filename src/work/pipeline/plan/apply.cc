@@ -188,7 +188,9 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   }
   WEIRHOUSE_TRY(RunSummary summary, RunPending(workspace, progress));
-  // What the new tables cannot keep is told with what waited.
+  // What was computed anew, and what the new tables cannot keep, is told with what waited.
+  summary.commits += rebuilt.commits;
+  for (const auto& [table, rows] : rebuilt.rows_by_table) summary.rows_by_table[table] += rows;
   summary.quarantined.insert(summary.quarantined.begin(), rebuilt.quarantined.begin(),
                              rebuilt.quarantined.end());
   summary.warnings.insert(summary.warnings.begin(), rebuilt.warnings.begin(),

@@ -9,6 +9,7 @@
 #include "work/ingest/raw_step.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
+#include "work/pipeline/feature/view_standing.h"
 #include "work/pipeline/plan/reading_change.h"
 #include "work/project/spelling.h"
 #include "work/project/table_rules.h"
@@ -290,6 +291,13 @@ Result<Plan> MakePlan(Workspace& workspace) {
   for (const std::string& path : waiting.unmatched) {
     plan.untaken[path] = "its name fits no batch pattern";
   }
+  WEIRHOUSE_TRY(plan.waiting_views, ViewsThatWait(workspace));
+  // One that joins waits to be applied.
+  std::erase_if(plan.waiting_views, [&](const std::string& view) {
+    return std::any_of(plan.items.begin(), plan.items.end(), [&](const PlanItem& item) {
+      return item.kind == "feature view" && item.name == view;
+    });
+  });
   plan.digest = DigestOf(plan, wanted, ReadingsToApply(readings, workspace.project()));
   return plan;
 }

@@ -67,6 +67,18 @@ void Note(std::vector<contract::QuarantinedRecord> records, const std::vector<bo
   }
 }
 
+// An object that is rejected for one record loses all of them.
+void RefuseAll(const std::vector<bool>& known, Outcome& outcome) {
+  if (outcome.refused.empty()) return;
+  const auto count = static_cast<std::size_t>(outcome.record_count);
+  outcome.refused.assign(count, true);
+  outcome.valid_count = 0;
+  std::int64_t lost = 0;
+  for (std::size_t at = 0; at < count; ++at) lost += at >= known.size() || !known[at] ? 1 : 0;
+  if (outcome.lost == 0 && lost > 0) outcome.reason = "its contract, which rejects the object";
+  outcome.lost = lost;
+}
+
 Result<Outcome> DecodeAs(Workspace& workspace,
                          const std::shared_ptr<const contract::Contract>& contract,
                          const Source& source, const catalog::ObjectRecord& object,
@@ -85,6 +97,8 @@ Result<Outcome> DecodeAs(Workspace& workspace,
   Note(std::move(decoded.last.quarantined), known, outcome);
   outcome.record_count = decoded.last.record_count;
   outcome.valid_count = decoded.valid_count;
+  if (contract->violation_policy() == contract::ViolationPolicy::kRejectObject)
+    RefuseAll(known, outcome);
   return outcome;
 }
 
@@ -212,6 +226,7 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
   scope.run_time = workspace.clock().Now();
   scope.may_stand = TablesOfModeFull(workspace.project());
   WEIRHOUSE_TRY(const auto state, PipelineState::Make(workspace, progress));
+  state->records.ReadBy(reading.read_by_now);
   WEIRHOUSE_TRY(const std::unique_ptr<Rebuilt> rebuilt, Rebuild(*state, scope));
   std::erase_if(rebuilt->work, [&](const auto& work) {
     return scope.tables.count(work->transform().definition.name()) == 0;
