@@ -305,6 +305,9 @@ Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& objec
 }
 
 namespace {
+constexpr std::int64_t kToldBytes = 512;  // of a refused record, beside its own
+constexpr std::int64_t kBuildingBytesMax = 8 << 20;
+
 void NoteReason(SourceRecords& records, const std::string& reason, std::int64_t count,
                 const std::string& place, const std::string& found) {
   QuarantineReason& known = records.reasons[reason];
@@ -378,7 +381,10 @@ class SourceReading {
   }
 
  private:
-  void Renew() { building_ = std::make_unique<RowBuilder>(QuarantineSchema()); }
+  void Renew() {
+    building_ = std::make_unique<RowBuilder>(QuarantineSchema());
+    building_bytes_ = 0;
+  }
   Status FlushRefused() {
     if (building_->row_count() == 0) return Status();
     WEIRHOUSE_TRY(const auto rows, building_->Finish());
@@ -398,6 +404,7 @@ class SourceReading {
   Status TakeRefused(const std::vector<contract::QuarantinedRecord>& refused) {
     for (const contract::QuarantinedRecord& record : refused) {
       AddQuarantined(*building_, *object_, *contract_, record);
+      building_bytes_ += static_cast<std::int64_t>(record.raw.size()) + kToldBytes;
       if (record.violations.empty()) continue;
       const contract::Violation& violation = record.violations.front();
       const std::string text = violation.Reason();
@@ -407,7 +414,7 @@ class SourceReading {
       reason.first = fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
       reason.found = violation.found;
     }
-    return in_pieces_ ? FlushRefused() : Status();
+    return in_pieces_ || building_bytes_ > kBuildingBytesMax ? FlushRefused() : Status();
   }
   // What was decoded of the object, for those whom it concerns.
   void NoteDecoded(const contract::DecodedPieces& decoded) {
@@ -434,6 +441,7 @@ class SourceReading {
   platform::RowStore rows_;
   platform::RowStore refused_;
   std::unique_ptr<RowBuilder> building_;  // of rows for quarantine
+  std::int64_t building_bytes_ = 0;       // about how many
   // Of the object that is read.
   const catalog::ObjectRecord* object_ = nullptr;
   const contract::Contract* contract_ = nullptr;
