@@ -201,9 +201,9 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
     return node;
   }
   const bool too_large = range->byte_length > contract::kRecordBytesMax;
-  node.title += fmt::format(", bytes {}–{}: {}", range->byte_offset,
-                            range->byte_offset + range->byte_length,
-                            too_large ? "larger than a record may be" : Excerpt(range->bytes));
+  node.title +=
+      fmt::format(", bytes {}–{}: {}", range->byte_offset, range->byte_offset + range->byte_length,
+                  too_large ? "larger than a record may be" : Excerpt(range->bytes));
   node.detail["byte_offset"] = range->byte_offset;
   node.detail["byte_length"] = range->byte_length;
   if (too_large) return node;

@@ -33,9 +33,7 @@ json FloatAsJson(double value) {
 
 json HexAsJson(std::string_view bytes) { return "0x" + ToHex(bytes); }
 
-json TextAsJson(std::string_view text) {
-  return IsValidUtf8(text) ? json(text) : HexAsJson(text);
-}
+json TextAsJson(std::string_view text) { return IsValidUtf8(text) ? json(text) : HexAsJson(text); }
 
 // Bytes that spell a text are shown as that, unless it would read like other bytes.
 json BytesAsJson(std::string_view bytes) {

@@ -1,7 +1,6 @@
 #include "ground/iceberg/update/metadata_update.h"
 
 #include "ground/iceberg/table_fixture_test.h"
-#include "ground/iceberg/type/update_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -149,51 +148,6 @@ TEST_F(MetadataUpdateTest, NestedColumnsRaiseTheLastColumnId) {
   // The same with other blanks and another order of members is the same.
   const auto again = Try({{{"action", "add-schema"}, {"schema", SchemaOf(fields)}}});
   EXPECT_FALSE(again->changed);
-}
-
-TEST_F(MetadataUpdateTest, NewColumnsAreNumberedFromTheLastOne) {
-  const auto with = [&](int id) {
-    Json fields = base_.schema().ToJson()["fields"];
-    fields.push_back(ColumnOf(id, "gate", "string"));
-    return Json{{"action", "add-schema"}, {"schema", SchemaOf(fields)}};
-  };
-  // The owner of the table must find ids for columns of its own.
-  ExpectRefused({with(2'147'483'447)},
-                "\"schema\" has the column id 2147483447; the last one given is 4: number new "
-                "columns from 5");
-  ExpectRefused({with(100'000)}, "number new columns from 5");
-  // Ids that somebody left out before are nobody's fault.
-  Apply({with(900)});
-  EXPECT_EQ(base_.last_column_id, 900);
-}
-
-TEST_F(MetadataUpdateTest, SequenceNumbersAndFieldsOfPartitionsAreNotSkippedEither) {
-  const Json field = {{"source-id", 1},
-                      {"field-id", 2'147'483'000},
-                      {"name", "far"},
-                      {"transform", "identity"}};
-  const Json spec = {{"fields", Json::array({field})}};
-  ExpectRefused({Json{{"action", "add-spec"}, {"spec", spec}}},
-                "has the field id 2147483000; the last one given is");
-  Json far = SnapshotJson(50);
-  far["sequence-number"] = std::int64_t{1} << 61;
-  ExpectRefused({AddSnapshot(far)}, "far beyond");
-}
-
-TEST(EvolveSchema, NeverGivesAnIdThatMetadataColumnsHave) {
-  Schema now;
-  now.fields.resize(1);
-  now.fields[0].id = 1;
-  now.fields[0].name = "a";
-  now.fields[0].type.name = "long";
-  Schema wanted = now;
-  wanted.fields.push_back(now.fields[0]);
-  wanted.fields[1].name = "b";
-  ASSERT_OK_AND(const Schema last, EvolveSchema(now, wanted, kColumnIdMax - 1));
-  EXPECT_EQ(last.fields.back().id, kColumnIdMax);
-  const auto refused = EvolveSchema(now, wanted, kColumnIdMax);
-  EXPECT_EQ(refused.status().error_code(), "WH7054");
-  EXPECT_THAT(refused.status().message(), HasSubstr("\"b\" has no id left"));
 }
 
 TEST_F(MetadataUpdateTest, SchemasAreCheckedMemberByMember) {

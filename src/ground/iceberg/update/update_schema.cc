@@ -248,8 +248,9 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
     if (!IsNear(field.field_id, next_.last_partition_id, spec.fields.size())) {
       update.place().Refuse(
           update.Path("spec"),
-          fmt::format("has the field id {}; the last one given is {}: leave ids out, or go on there",
-                      field.field_id, next_.last_partition_id));
+          fmt::format(
+              "has the field id {}; the last one given is {}: leave ids out, or go on there",
+              field.field_id, next_.last_partition_id));
       return;
     }
     next_.last_partition_id = std::max(next_.last_partition_id, field.field_id);

@@ -1,10 +1,9 @@
 #include "rules/contract/decode/long_record.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <string>
 
+#include "ground/base/running_digest.h"
 #include "rules/contract/contract.h"
 
 namespace weirhouse::contract {
@@ -16,32 +15,6 @@ std::size_t WithoutBlanks(std::string_view bytes) {
   const std::size_t last = bytes.find_last_not_of(" \t\r\n");
   return last == std::string_view::npos ? 0 : last + 1;
 }
-
-// SHA-256 that may stop at a place which only what follows tells to be the end.
-class RunningDigest {
- public:
-  RunningDigest() : context_(EVP_MD_CTX_new()) {
-    WEIRHOUSE_CHECK(EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1);
-  }
-  ~RunningDigest() { EVP_MD_CTX_free(context_); }
-  RunningDigest(const RunningDigest&) = delete;
-  RunningDigest& operator=(const RunningDigest& other) {
-    if (this != &other) WEIRHOUSE_CHECK(EVP_MD_CTX_copy_ex(context_, other.context_) == 1);
-    return *this;
-  }
-  void Update(std::string_view bytes) {
-    WEIRHOUSE_CHECK(EVP_DigestUpdate(context_, bytes.data(), bytes.size()) == 1);
-  }
-  Digest Finish() {
-    Digest digest;
-    unsigned length = 0;
-    WEIRHOUSE_CHECK(EVP_DigestFinal_ex(context_, digest.bytes.data(), &length) == 1);
-    return digest;
-  }
-
- private:
-  EVP_MD_CTX* context_;
-};
 }  // namespace
 
 struct RecordScan::Passed {

@@ -60,8 +60,7 @@ Result<bool> SkipBlanks(Window& window) {
 Result<std::size_t> LineLength(const Window& window, RecordScan& scan) {
   while (true) {
     const std::string_view bytes = window.view();
-    if (const auto found = bytes.find('\n', scan.at); found != std::string_view::npos)
-      return found;
+    if (const auto found = bytes.find('\n', scan.at); found != std::string_view::npos) return found;
     if (window.ended()) return bytes.size();
     scan.at = bytes.size();
     WEIRHOUSE_TRY_STATUS(scan.More());

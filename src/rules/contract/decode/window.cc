@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "rules/contract/decode/decode_pieces.h"
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::size_t kPieceBytes = 1 << 20;
-constexpr std::size_t kPieceBytesMax = 16 << 20;
+constexpr std::size_t kPieceBytesMax = 1 << 20;
 }  // namespace
 
 Status TooLarge() {
@@ -26,22 +26,14 @@ Status Window::More() {
     counted_ -= begin_;
     begin_ = 0;
   }
-  // As much again as is there, so that a long record is moved a few times only; little at first,
-  // because most objects are small.
+  // Little at first, because most objects are small.
   const std::size_t had = bytes_.size();
-  const std::size_t room = std::clamp(had, next_piece_, kPieceBytesMax);
-  next_piece_ = std::min(2 * next_piece_, kPieceBytes);
+  const std::size_t room = std::exchange(next_piece_, std::min(2 * next_piece_, kPieceBytesMax));
   bytes_.resize(had + room);
-  std::size_t filled = 0;
-  Result<std::size_t> got = std::size_t{0};
-  while (filled < room) {
-    got = stream_->Read(bytes_.data() + had + filled, room - filled);
-    ended_ = got.ok() && *got == 0;
-    if (!got.ok() || ended_) break;
-    filled += *got;
-  }
-  bytes_.resize(had + filled);
+  const Result<std::size_t> got = stream_->Read(bytes_.data() + had, room);
+  bytes_.resize(had + (got.ok() ? *got : 0));
   WEIRHOUSE_TRY_STATUS(got.status());
+  ended_ = *got == 0;
   if (dropped_ + static_cast<std::int64_t>(bytes_.size()) > kStreamBytesMax) {
     return TooLarge();
   }
