@@ -27,7 +27,7 @@ struct RecordScan::Passed {
   RunningDigest of_kept;
 };
 
-RecordScan::RecordScan(Window& window, Trim trim) : window_(window), trim_(trim) {}
+RecordScan::RecordScan(Window& window, RecordEnd end) : window_(window), end_(end) {}
 RecordScan::~RecordScan() = default;
 
 void RecordScan::Pass(std::string_view bytes) {
@@ -36,9 +36,9 @@ void RecordScan::Pass(std::string_view bytes) {
   passed.beginning.append(
       bytes.substr(0, std::min(bytes.size(), kHeldBytesMax - passed.beginning.size())));
   std::size_t kept = bytes.size() - (bytes.back() == '\r' ? 1 : 0);
-  if (trim_ == Trim::kBlanks) kept = WithoutBlanks(bytes);
+  if (end_ == RecordEnd::kBlanks) kept = WithoutBlanks(bytes);
   passed.all.Update(bytes.substr(0, kept));
-  if (kept > 0 || trim_ == Trim::kCarriageReturn) {
+  if (kept > 0 || end_ == RecordEnd::kCarriageReturn) {
     passed.of_kept = passed.all;
     passed.kept = passed.length + static_cast<std::int64_t>(kept);
   }
@@ -71,7 +71,7 @@ RecordScan::Record RecordScan::End(std::size_t end, bool trimmed) {
     return {{passed_->offset, length, &told_},
             text.substr(0, static_cast<std::size_t>(std::min(length, kRecordBytesMax)))};
   }
-  if (trimmed && trim_ == Trim::kBlanks) {
+  if (trimmed && end_ == RecordEnd::kBlanks) {
     text = text.substr(0, WithoutBlanks(text));
   } else if (trimmed && text.ends_with('\r')) {
     text.remove_suffix(1);

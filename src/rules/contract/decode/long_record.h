@@ -31,14 +31,14 @@ struct RecordSpan {
 };
 
 // What is no part of a record before its end.
-enum class Trim : std::uint8_t { kCarriageReturn, kBlanks };
+enum class RecordEnd : std::uint8_t { kCarriageReturn, kBlanks };
 
 // Looks through one record after the other, each from where the view begins. Threads: one.
 // Memory: kRecordBytesMax twice, and a piece.
 class RecordScan {
  public:
   // `window` must outlive it.
-  RecordScan(Window& window, Trim trim);
+  RecordScan(Window& window, RecordEnd end);
   ~RecordScan();
   RecordScan(const RecordScan&) = delete;
   RecordScan& operator=(const RecordScan&) = delete;
@@ -65,7 +65,7 @@ class RecordScan {
   void Pass(std::string_view bytes);
 
   Window& window_;
-  const Trim trim_;
+  const RecordEnd end_;
   std::unique_ptr<Passed> passed_;
   PassedRecord told_;
 };

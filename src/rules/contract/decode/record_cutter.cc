@@ -68,7 +68,7 @@ Result<std::size_t> LineLength(const Window& window, RecordScan& scan) {
 }
 
 Status CutLines(Window& window, Emitter& emitter) {
-  RecordScan scan(window, Trim::kCarriageReturn);
+  RecordScan scan(window, RecordEnd::kCarriageReturn);
   while (true) {
     WEIRHOUSE_TRY(const bool any, SkipBlanks(window));
     if (!any) return Status();
@@ -87,7 +87,7 @@ bool IsJsonStructure(char c) {
 class ArrayCutter {
  public:
   ArrayCutter(Window& window, Emitter& emitter)
-      : window_(window), emitter_(emitter), scan_(window, Trim::kBlanks) {}
+      : window_(window), emitter_(emitter), scan_(window, RecordEnd::kBlanks) {}
 
   Status Run() {
     WEIRHOUSE_TRY_STATUS(SkipBlanks(window_).status());
@@ -177,7 +177,7 @@ Status CutDocument(Window& window, Emitter& emitter) {
     return Unreadable("it is neither a JSON array nor an object",
                       static_cast<std::size_t>(window.offset()));
   }
-  RecordScan scan(window, Trim::kBlanks);
+  RecordScan scan(window, RecordEnd::kBlanks);
   while (!window.ended()) {
     scan.at = window.view().size();
     WEIRHOUSE_TRY_STATUS(scan.More());
@@ -189,7 +189,7 @@ Status CutDocument(Window& window, Emitter& emitter) {
 class CsvCutter {
  public:
   CsvCutter(Window& window, char delimiter)
-      : window_(window), delimiter_(delimiter), scan_(window, Trim::kCarriageReturn) {}
+      : window_(window), delimiter_(delimiter), scan_(window, RecordEnd::kCarriageReturn) {}
 
   // The record that the view begins with; the object's last one need not have a line end. Nothing
   // where the object ends here.
