@@ -14,14 +14,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::shared_ptr<const Contract> Parsed(std::string_view yaml) {
+std::shared_ptr<const Contract> ParsedContract(std::string_view yaml) {
   Result<Contract> contract = ParseContract(yaml, "contracts/t.odcs.yaml");
   EXPECT_TRUE(contract.ok()) << contract.status().ToString();
   return std::make_shared<const Contract>(std::move(contract).value());
 }
 std::shared_ptr<const Contract> ContractWith(const std::string& fields,
                                              const std::string& unknown = "keep") {
-  return Parsed(
+  return ParsedContract(
       "{apiVersion: v3.1.0, kind: DataContract, id: t, version: 1.0.0, status: active, "
       "customProperties: [{property: whUnknownFields, value: " +
       unknown + "}], schema: [{name: t, properties: [" + fields + "]}]}");
@@ -72,7 +72,7 @@ std::string Gzip(std::string_view bytes) {
 
 TEST(DecodeJsonLines, ReadsAnArrivalWithItsHiddenColumns) {
   const Decoded decoded = DecodeObject(
-      Parsed(kArrivalContract),
+      ParsedContract(kArrivalContract),
       R"({"flight_id":"UA1-EWR-20130101","carrier":"UA","tailnum":"N14228","origin":"EWR",)"
       R"("dest":"IAH","arrived_at":"2013-01-01T14:30:00Z","arr_delay":11,"air_time":227,)"
       R"("reported_at":"2013-01-01T15:30:00+01:00","z":[1, {"b":null}],"gate":"A\u00e9"})"
@@ -86,7 +86,7 @@ TEST(DecodeJsonLines, ReadsAnArrivalWithItsHiddenColumns) {
   EXPECT_EQ(rows.GetColumnByName("_record")->GetScalar(0).ValueOrDie()->ToString(), "100");
   EXPECT_EQ(rows.GetColumnByName("_unknown")->GetScalar(0).ValueOrDie()->ToString(),
             R"({"gate":"A\u00e9","z":[1, {"b":null}]})");
-  EXPECT_TRUE(rows.schema()->Equals(*RecordsSchema(*Parsed(kArrivalContract))));
+  EXPECT_TRUE(rows.schema()->Equals(*RecordsSchema(*ParsedContract(kArrivalContract))));
   EXPECT_TRUE(rows.ValidateFull().ok());
 }
 
@@ -97,7 +97,7 @@ TEST(DecodeJsonLines, ListsEveryViolationOfARecordWithItsPlace) {
   const std::string bad = R"({"flight_id":"nonsense","carrier":"UAL","origin":null,"dest":7,)"
                           R"("arrived_at":"yesterday","arr_delay":9999,"air_time":0})";
   const Decoded decoded =
-      DecodeObject(Parsed(kArrivalContract), good + "\n\n" + bad + "\r\n" + good + "\n");
+      DecodeObject(ParsedContract(kArrivalContract), good + "\n\n" + bad + "\r\n" + good + "\n");
   EXPECT_EQ(decoded.record_count, 3);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   const QuarantinedRecord& record = decoded.quarantined[0];
@@ -321,7 +321,8 @@ TEST(DecodeCsv, FindsTheRealWindOf12February) {
       "origin,time_hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib\n"
       "EWR,2013-02-12T07:00:00Z,39.02,26.96,61.63,260,8.05546,NA,0,1008.3,10\n"
       "EWR,2013-02-12T08:00:00Z,39.02,26.96,61.63,260,1048.36058,NA,0,1008.3,10\n";
-  const Decoded decoded = DecodeObject(Parsed(kWeatherContract), text, Csv(), "2013-02-12.csv");
+  const Decoded decoded =
+      DecodeObject(ParsedContract(kWeatherContract), text, Csv(), "2013-02-12.csv");
   EXPECT_EQ(decoded.rows->num_rows(), 1);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
   const QuarantinedRecord& record = decoded.quarantined[0];
