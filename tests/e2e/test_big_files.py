@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -57,6 +58,55 @@ def test_a_csv_file_takes_the_memory_of_its_records_not_of_its_bytes(tmp_path):
     project.land("s", "a.csv", b"id,temp\n" + b"".join(b"r%d,%d\n" % (n, n) + lines for n in range(10)))
     assert peak_mb(project, "ingest") < 150
     assert states(project) == {"processed": 10}
+
+
+def gzipped(parts):
+    packed = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return b"".join([packed.compress(part) for part in parts]) + packed.flush()
+
+
+def one(n):
+    return json.dumps({"id": f"r{n}", "temp": n}).encode()
+
+
+LONG = [os.urandom(MB // 128).hex().encode()] * (64 * 200)     # 200 MB without a quote or a line end
+
+
+@pytest.mark.parametrize("source, name, parts", [
+    ("format: jsonl", "a.jsonl.gz", [one(0), b"\n", *LONG, b"\n", one(1), b"\n"]),
+    ("format: json", "a.json.gz", [b"[", one(0), b",", b'{"id":"', *LONG, b'"},', one(1), b"]"]),
+    ("format: csv", "a.csv.gz", [b"id,temp\nr0,0\n\"", *LONG, b'",1\nr1,1\n']),
+    ("format: jsonl", "a.jsonl", [one(0), b"\n", *LONG, b"\n", one(1), b"\n"]),
+])
+def test_a_line_longer_than_a_record_may_be_takes_no_more_memory_than_one(tmp_path, source, name, parts):
+    project = make(tmp_path / "p", source=source)
+    project.apply()
+    project.land("s", name, gzipped(parts) if name.endswith(".gz") else b"".join(parts))
+    assert peak_mb(project, "ingest") < 200
+    assert states(project) == {"processed": 2, "quarantined": 1}
+    bad, = project.rows("select ordinal, line, byte_length, bytes, reason from quarantine.s")
+    assert bad["ordinal"] == 1 and bad["byte_length"] >= 200 * MB and bad["bytes"] in (None, "")
+    assert bad["reason"] == "WH1211 record too large, record_bytes above 16,777,216"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_refused_records_take_the_memory_of_a_piece(tmp_path, name):
+    project = make(tmp_path / "p", source="format: jsonl")
+    project.apply()
+    data = b'{"id":1,"temp":1}\n' * 300_000
+    project.land("s", name, gzip.compress(data, 6) if name.endswith(".gz") else data)
+    assert peak_mb(project, "ingest") < 350     # it was 500 and more
+    assert states(project) == {"quarantined": 300_000}
+
+
+def test_a_small_file_that_inflates_to_a_large_one_is_read_piece_by_piece(tmp_path):
+    project = make(tmp_path / "p", source="format: jsonl")
+    project.apply()
+    blanks = b" " * 100_000
+    project.land("s", "a.jsonl.gz", gzipped(b'{"id":"r%d",%s"temp":1}\n' % (n, blanks) for n in range(2000)))
+    assert peak_mb(project, "ingest") < 200
+    assert peak_mb(project, "trace", "processed.s:r1999", "--records") < 200
+    assert "DIFFERS" not in project.wh("trace", "processed.s:r1999", "--records").stdout
 
 
 def test_a_large_file_is_stored_as_it_came_and_known_again(tmp_path):

@@ -195,7 +195,19 @@ def test_an_empty_list_of_nulls_makes_no_text_null(tmp_path):
     ("'infinity'::timestamp", "infinity"), ("timestamp '290000-02-28 01:02:03.5'", "290000-02-28T01:02:03.5"),
     ("timestamp_s '290000-01-01 00:00:01'", "290000-01-01T00:00:01"), ("timestamp_ms '1969-12-31 23:59:59.999'", "1969-12-31T23:59:59.999"),
     ("timestamp_ns '1969-12-31 23:59:59.999999999'", "1969-12-31T23:59:59.999999999"),
+    ("time '24:00:00'", "24:00:00"), ("time '23:59:59.25'", "23:59:59.25"), ("time '00:00:00'", "00:00:00"),
+    ("date '0044-03-15 (BC)'", "-0043-03-15"), ("date '0001-12-31 (BC)'", "0000-12-31"),
+    ("timestamp '0044-03-15 (BC) 12:00:00'", "-0043-03-15T12:00:00"), ("date '20000-12-31 (BC)'", "-19999-12-31"),
     ("timestamptz '2024-02-29 00:00:00.000001+00'", "2024-02-29T00:00:00.000001Z")])
 def test_a_time_is_shown_as_it_is(tmp_path, value, shown):
     project = make(tmp_path, ["{ name: id, logicalType: string }"], "-- wh: table processed.a; key id\nSELECT r.id FROM records.a AS r\n")
     assert project.rows(f"select {value} as v") == [{"v": shown}]
+
+
+def test_two_blobs_are_never_shown_alike(tmp_path):
+    project = make(tmp_path, ["{ name: id, logicalType: string }"], "-- wh: table processed.a; key id\nSELECT r.id FROM records.a AS r\n")
+    blobs = "select '\\x05\\xFD'::blob as bytes, '0x05fd'::blob as spelt, 'abc'::blob as text, '0x05fd' as string"
+    shown = {"bytes": "0x05fd", "spelt": "0x307830356664", "text": "abc", "string": "0x05fd"}
+    assert project.rows(blobs) == [shown]
+    said = project.wh("sql", blobs).stdout
+    assert all(value in said for value in shown.values())

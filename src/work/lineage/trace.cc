@@ -103,7 +103,7 @@ std::string ShortDigest(std::string_view hex) {
 }
 
 namespace {
-constexpr std::int64_t kBytesKept = 16 << 20;  // larger objects are read each time
+constexpr std::int64_t kBytesKept = 1 << 20;  // larger objects are read each time
 }  // namespace
 
 const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
@@ -154,6 +154,20 @@ TraceNode RawObjects::Object(const catalog::ObjectRecord& object) {
   return node;
 }
 
+namespace {
+// `kept`: the bytes of an object that is not larger than kBytesKept.
+Result<contract::RecordRange> Locate(platform::Disk& disk, const catalog::ObjectRecord& object,
+                                     const std::string& kept, const contract::SourceFormat& format,
+                                     std::int64_t ordinal) {
+  StreamOfBytes in_memory(kept);
+  platform::FileStream file(disk, object.path, object.size_bytes);
+  ByteStream& bytes = object.size_bytes <= kBytesKept ? static_cast<ByteStream&>(in_memory) : file;
+  WEIRHOUSE_TRY(auto found, contract::LocateRecords(bytes, object.size_bytes, format, object.name,
+                                                    {&ordinal, 1}));
+  return std::move(found.front());
+}
+}  // namespace
+
 Result<TraceNode> RawObjects::Record(RecordId record) {
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> object, catalog_.ObjectOfRecord(record));
   if (!object) {
@@ -178,24 +192,21 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
     node.checked = format.has_value();
     return node;
   }
-  const auto locate = [&]() -> Result<contract::RecordRange> {
-    if (object->size_bytes <= kBytesKept)
-      return contract::LocateRecord(held.bytes, *format, object->name, ordinal);
-    platform::FileStream stream(disk_, object->path, object->size_bytes);
-    WEIRHOUSE_TRY(auto found, contract::LocateRecords(stream, object->size_bytes, *format,
-                                                      object->name, {&ordinal, 1}));
-    return std::move(found.front());
-  };
-  const auto range = locate();
-  if (!range.ok()) {  // its object has other bytes than it had when it arrived
-    node.intact = false;
+  const auto range = Locate(disk_, *object, held.bytes, *format, ordinal);
+  if (range.status().code() == Code::kUnavailable) return range.status();
+  if (!range.ok()) {
+    // Of bytes that are those that arrived nothing differs, whatever else is in the way.
+    node.checked = !held.intact;
     node.title += ", not found in its object: " + range.status().message();
     return node;
   }
-  node.title += fmt::format(", bytes {}–{}: {}", range->byte_offset,
-                            range->byte_offset + range->byte_length, Excerpt(range->bytes));
+  const bool too_large = range->byte_length > contract::kRecordBytesMax;
+  node.title +=
+      fmt::format(", bytes {}–{}: {}", range->byte_offset, range->byte_offset + range->byte_length,
+                  too_large ? "larger than a record may be" : Excerpt(range->bytes));
   node.detail["byte_offset"] = range->byte_offset;
   node.detail["byte_length"] = range->byte_length;
+  if (too_large) return node;
   node.detail["bytes"] = PrintableBytes(range->bytes);
   node.detail["sha256"] = Sha256Of(range->bytes).ToHex();
   return node;

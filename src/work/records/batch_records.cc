@@ -309,6 +309,8 @@ Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& objec
 namespace {
 // Of objects that are read at once: what many of them refuse goes where pieces of large ones go.
 constexpr std::int64_t kRefusedRowsBuilt = 4096;
+constexpr std::int64_t kToldBytes = 512;  // of a refused record, beside its own
+constexpr std::int64_t kBuildingBytesMax = 8 << 20;
 
 void NoteReason(std::map<std::string, QuarantineReason>& reasons, const QuarantineReason& reason) {
   const auto [known, added] = reasons.emplace(reason.reason, reason);
@@ -393,7 +395,10 @@ class SourceReading {
   }
 
  private:
-  void Renew() { building_ = std::make_unique<RowBuilder>(QuarantineSchema()); }
+  void Renew() {
+    building_ = std::make_unique<RowBuilder>(QuarantineSchema());
+    building_bytes_ = 0;
+  }
   Status FlushRefused() {
     if (building_->row_count() == 0) return Status();
     WEIRHOUSE_TRY(const auto rows, building_->Finish());
@@ -413,9 +418,10 @@ class SourceReading {
   Status TakeRefused(const std::vector<contract::QuarantinedRecord>& refused) {
     for (const contract::QuarantinedRecord& record : refused) {
       AddQuarantined(*building_, *object_, *contract_, record);
+      building_bytes_ += static_cast<std::int64_t>(record.raw.size()) + kToldBytes;
       NoteRefused(record);
     }
-    return in_pieces_ ? FlushRefused() : Status();
+    return in_pieces_ || building_bytes_ > kBuildingBytesMax ? FlushRefused() : Status();
   }
   // Refused records come in the order of the object.
   void NoteRefused(const contract::QuarantinedRecord& record) {
@@ -464,6 +470,7 @@ class SourceReading {
   platform::RowStore rows_;
   platform::RowStore refused_;
   std::unique_ptr<RowBuilder> building_;  // of rows for quarantine
+  std::int64_t building_bytes_ = 0;       // about how many
   // Of the object that is read.
   const catalog::ObjectRecord* object_ = nullptr;
   const contract::Contract* contract_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -30,9 +31,13 @@ json FloatAsJson(double value) {
   return value;
 }
 
-json TextAsJson(std::string_view bytes) {
-  if (IsValidUtf8(bytes)) return bytes;
-  return "0x" + ToHex(bytes);
+json HexAsJson(std::string_view bytes) { return "0x" + ToHex(bytes); }
+
+json TextAsJson(std::string_view text) { return IsValidUtf8(text) ? json(text) : HexAsJson(text); }
+
+// Bytes that spell a text are shown as that, unless it would read like other bytes.
+json BytesAsJson(std::string_view bytes) {
+  return bytes.starts_with("0x") ? HexAsJson(bytes) : TextAsJson(bytes);
 }
 
 constexpr std::int64_t kDayUs = 86'400'000'000;
@@ -50,7 +55,8 @@ std::string TextOfDay(std::int64_t days) {
   const std::string day = FormatDate((days - cycles * kCycleDays) * kDayUs);
   const std::size_t year_end = day.find('-');
   const std::int64_t year = std::stoll(day.substr(0, year_end)) + 400 * cycles;
-  return fmt::format("{:04}{}", year, day.substr(year_end));
+  // ISO 8601: the year 0 came before the year 1, and has four digits beside a sign.
+  return fmt::format("{}{:04}{}", year < 0 ? "-" : "", std::abs(year), day.substr(year_end));
 }
 
 json DateAsJson(std::int32_t days) {
@@ -73,6 +79,27 @@ std::int64_t UnitsPerSecond(arrow::TimeUnit::type unit) {
   return 1'000'000;
 }
 
+// A time of day; the end of the day is 24:00:00.
+std::string TextOfTime(std::int64_t in_day, std::int64_t per_second) {
+  const std::int64_t second = in_day / per_second;
+  std::string text =
+      fmt::format("{:02}:{:02}:{:02}", second / 3'600, second / 60 % 60, second % 60);
+  if (const std::int64_t fraction = in_day % per_second; fraction != 0) {
+    std::string digits = fmt::format("{:09}", fraction * (1'000'000'000 / per_second));
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
+  return text;
+}
+
+json TimeAsJson(const arrow::Array& column, std::int64_t row) {
+  const auto& type = static_cast<const arrow::TimeType&>(*column.type());
+  const std::int64_t value = type.id() == arrow::Type::TIME32
+                                 ? ValueOf<arrow::Time32Array>(column, row)
+                                 : ValueOf<arrow::Time64Array>(column, row);
+  return TextOfTime(value, UnitsPerSecond(type.unit()));
+}
+
 json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
   const auto& type = static_cast<const arrow::TimestampType&>(*column.type());
   const std::int64_t value = ValueOf<arrow::TimestampArray>(column, row);
@@ -80,14 +107,7 @@ json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
   const std::int64_t per_second = UnitsPerSecond(type.unit());
   const std::int64_t days = FloorDivide(value, per_second * 86'400);
   const std::int64_t in_day = value - days * per_second * 86'400;
-  const std::int64_t second = in_day / per_second;
-  std::string text = fmt::format("{}T{:02}:{:02}:{:02}", TextOfDay(days), second / 3'600,
-                                 second / 60 % 60, second % 60);
-  if (const std::int64_t fraction = in_day % per_second; fraction != 0) {
-    std::string digits = fmt::format("{:09}", fraction * (1'000'000'000 / per_second));
-    digits.erase(digits.find_last_not_of('0') + 1);
-    text += "." + digits;
-  }
+  const std::string text = TextOfDay(days) + "T" + TextOfTime(in_day, per_second);
   // A time without zone must not read like one in UTC.
   return type.timezone().empty() ? text : text + "Z";
 }
@@ -193,13 +213,16 @@ json CellAsJson(const arrow::Array& column, std::int64_t row) {
     case arrow::Type::LARGE_STRING:
       return TextAsJson(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
     case arrow::Type::BINARY:
-      return TextAsJson(static_cast<const arrow::BinaryArray&>(column).GetView(row));
+      return BytesAsJson(static_cast<const arrow::BinaryArray&>(column).GetView(row));
     case arrow::Type::LARGE_BINARY:
-      return TextAsJson(static_cast<const arrow::LargeBinaryArray&>(column).GetView(row));
+      return BytesAsJson(static_cast<const arrow::LargeBinaryArray&>(column).GetView(row));
     case arrow::Type::DECIMAL128:
       return DecimalAsText(static_cast<const arrow::Decimal128Array&>(column), row);
     case arrow::Type::TIMESTAMP:
       return TimestampAsJson(column, row);
+    case arrow::Type::TIME32:
+    case arrow::Type::TIME64:
+      return TimeAsJson(column, row);
     case arrow::Type::DATE32:
       return DateAsJson(ValueOf<arrow::Date32Array>(column, row));
     default:

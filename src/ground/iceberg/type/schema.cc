@@ -7,6 +7,7 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/json_number.h"
 #include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -286,6 +287,12 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
     if (wanted.required) {
       return RefusedSchema(fmt::format("new field \"{}\" is required", wanted.name),
                            "rows written before have no value for it: declare it optional");
+    }
+    if (next_id >= kColumnIdMax) {
+      return RefusedSchema(
+          fmt::format("new field \"{}\" has no id left: the table's last one is {}", wanted.name,
+                      last_column_id),
+          "another engine gave a column an id at the end of their range: make the table anew");
     }
     Field field = wanted;
     field.id = ++next_id;

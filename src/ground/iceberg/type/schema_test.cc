@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/update_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -16,6 +17,16 @@ Field NewField(const char* name, const char* type, bool required = false) {
   field.type = {type};
   field.required = required;
   return field;
+}
+
+TEST(EvolveSchema, NeverGivesAnIdThatMetadataColumnsHave) {
+  Schema wanted = Flights();
+  wanted.fields.push_back(NewField("gate", "string"));
+  ASSERT_OK_AND(const Schema last, EvolveSchema(Flights(), wanted, kColumnIdMax - 1));
+  EXPECT_EQ(last.fields.back().id, kColumnIdMax);
+  const Status refused = EvolveSchema(Flights(), wanted, kColumnIdMax).status();
+  EXPECT_EQ(refused.error_code(), "WH7054");
+  EXPECT_THAT(refused.message(), HasSubstr("\"gate\" has no id left"));
 }
 
 TEST(Schema, JsonRoundTrips) {

@@ -7,6 +7,14 @@ namespace weirhouse::iceberg {
 namespace {
 
 constexpr int kLastAdded = -1;
+// Clients number what is new from the last id on. More than this beyond it, and beyond what they
+// add, would leave the table's owner without ids.
+constexpr int kIdsSkippedMax = 1000;
+
+// Whether a request that adds `count` columns or partition fields may name `id`.
+bool IsNear(int id, int last_id, std::size_t count) {
+  return id <= std::int64_t{last_id} + kIdsSkippedMax + static_cast<std::int64_t>(count);
+}
 
 // The index of the element whose id (as `id_of` tells) is `id`, or -1.
 template <typename T, typename IdOf>
@@ -143,7 +151,15 @@ void MetadataBuilder::AddSchema(JsonFields& update) {
     update.place().Refuse(update.Path("schema"), why);
     return;
   }
-  const int greatest_id = std::max(next_.last_column_id, SchemaIndex(schema).greatest_id());
+  const SchemaIndex index(schema);
+  if (!IsNear(index.greatest_id(), next_.last_column_id, index.columns().size())) {
+    update.place().Refuse(
+        update.Path("schema"),
+        fmt::format("has the column id {}; the last one given is {}: number new columns from {}",
+                    index.greatest_id(), next_.last_column_id, next_.last_column_id + 1));
+    return;
+  }
+  const int greatest_id = std::max(next_.last_column_id, index.greatest_id());
   if (greatest_id != next_.last_column_id) {
     next_.last_column_id = greatest_id;
     changed_ = true;
@@ -228,6 +244,14 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
       const auto it = known_ids.find({field.source_id, field.transform});
       field.field_id = it != known_ids.end() ? it->second : next_.last_partition_id + 1;
       if (it != known_ids.end()) known_ids.erase(it);
+    }
+    if (!IsNear(field.field_id, next_.last_partition_id, spec.fields.size())) {
+      update.place().Refuse(
+          update.Path("spec"),
+          fmt::format(
+              "has the field id {}; the last one given is {}: leave ids out, or go on there",
+              field.field_id, next_.last_partition_id));
+      return;
     }
     next_.last_partition_id = std::max(next_.last_partition_id, field.field_id);
     if (next_.format_version == 1 && field.field_id != kPartitionFieldIdMin + static_cast<int>(i)) {

@@ -11,6 +11,8 @@ using Json = nlohmann::json;
 constexpr std::int64_t kMinuteMs = 60'000;  // how far clocks of different machines may differ
 // Beyond it nobody could count on; honest clients are one ahead of the table.
 constexpr std::int64_t kSequenceNumberMax = std::int64_t{1} << 62;
+// Each snapshot takes the next one; who skipped many would leave others none.
+constexpr std::int64_t kSequenceNumbersSkippedMax = 1'000'000;
 constexpr std::int64_t kRowIdMax = std::int64_t{1} << 62;
 
 Status Conflict(const JsonPlace& place, std::string_view why) {
@@ -92,6 +94,10 @@ void MetadataBuilder::AddSnapshot(JsonFields& update) {
   } else if (snapshot.sequence_number <= next_.last_sequence_number && snapshot.parent) {
     place.Fail(Conflict(place, fmt::format("sequence number {} is not above the last one, {}",
                                            snapshot.sequence_number, next_.last_sequence_number)));
+  } else if (snapshot.sequence_number - next_.last_sequence_number > kSequenceNumbersSkippedMax) {
+    place.Refuse(json.Path("sequence-number"),
+                 fmt::format("is {}, far beyond {}, the last one", snapshot.sequence_number,
+                             next_.last_sequence_number));
   }
   if (next_.format_version >= 3) AddRowLineage(json);
   if (!place.ok()) return;

@@ -1,7 +1,11 @@
 #include "ground/iceberg/write/reshape.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
+
+#include "ground/iceberg/type/update_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -72,6 +76,15 @@ void TakeSpec(TableMetadata& next, PartitionSpec spec) {
 
 Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
                           const std::vector<std::string>& partition) {
+  const int count = static_cast<int>(proposed.fields.size() + partition.size());
+  if (std::max(base->last_column_id, base->last_partition_id) > kColumnIdMax - count) {
+    return Status(Code::kContractRefused,
+                  fmt::format("table \"{}\" has no ids left for other columns or partitions: its "
+                              "last ones are {} and {}",
+                              base->name, base->last_column_id, base->last_partition_id))
+        .WithError("WH7054")
+        .WithHint("another engine took ids at the end of their range: make the table anew");
+  }
   Schema schema = InPlaceOf(base->schema(), proposed, base->last_column_id);
   WEIRHOUSE_TRY(PartitionSpec spec, ParsePartitioning(partition, schema));
   if (schema.fields == base->schema().fields && SameSpec(spec, base->spec())) return base;

@@ -147,8 +147,8 @@ class ObjectDecoding {
     record.ordinal = ordinal;
     record.byte_offset = span.offset;
     record.byte_length = span.length;
-    record.digest = Sha256Of(text);
-    record.line = window_.LineAt(span.offset);
+    record.digest = span.passed != nullptr ? span.passed->digest : Sha256Of(text);
+    record.line = span.passed != nullptr ? span.passed->line : window_.LineAt(span.offset);
     ViolationSink sink;
     if (span.length > kRecordBytesMax) {
       const std::string found = fmt::format("{} bytes", WithThousands(span.length));
@@ -262,7 +262,6 @@ Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectConte
     StreamOfBytes stream(object_bytes);
     return Decode(stream, static_cast<std::int64_t>(object_bytes.size()), context);
   }
-  if (static_cast<std::int64_t>(object_bytes.size()) > kObjectBytesMax) return TooLarge();
   Window window(object_bytes);
   return DecodeIn(window, context);
 }
@@ -273,21 +272,32 @@ Result<Decoded> Decoder::Decode(ByteStream& object, std::int64_t size_bytes,
   return std::move(decoded.last);
 }
 
+namespace {
+// Many small objects are read under one contract, one after the other.
+Result<std::shared_ptr<const RecordProgram>> ProgramOf(const Contract& contract) {
+  thread_local std::pair<Digest, std::shared_ptr<const RecordProgram>> last;
+  if (last.second == nullptr || last.first != contract.digest()) {
+    WEIRHOUSE_TRY(last.second, RecordProgram::Compile(contract));
+    last.first = contract.digest();
+  }
+  return last.second;
+}
+}  // namespace
+
 Result<DecodedPieces> DecodePieces(const Decoder& decoder, ByteStream& object,
                                    std::int64_t size_bytes, const ObjectContext& context,
                                    const RowSink& sink) {
-  WEIRHOUSE_TRY(const auto program, RecordProgram::Compile(decoder.contract()));
-  if (!IsCompressed(context.object_name)) {
-    if (size_bytes > kStreamBytesMax) return TooLarge();
-    Window window(object);
+  WEIRHOUSE_TRY(const auto program, ProgramOf(decoder.contract()));
+  const auto decode = [&](Window window) {
     return ObjectDecoding(decoder.contract(), *program, decoder.format(), window, context, sink)
         .Run();
+  };
+  if (!IsCompressed(context.object_name)) {
+    if (size_bytes > kStreamBytesMax) return TooLarge();
+    return decode(Window(object));
   }
   InflatingStream inflated(object, size_bytes);
-  Window window(inflated);
-  WEIRHOUSE_TRY(
-      DecodedPieces decoded,
-      ObjectDecoding(decoder.contract(), *program, decoder.format(), window, context, sink).Run());
+  WEIRHOUSE_TRY(DecodedPieces decoded, decode(Window(inflated)));
   decoded.last.inflated = true;
   return decoded;
 }

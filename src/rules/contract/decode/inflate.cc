@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <string>
 
 #include "rules/contract/decode/decode_pieces.h"
 
@@ -98,23 +99,6 @@ Result<std::size_t> InflatingStream::Read(char* into, std::size_t room) {
       return Damaged("is cut short", state.consumed);
     }
     if (made > 0) return made;
-  }
-}
-
-Result<OpenedObject> OpenObject(std::string_view bytes, std::string_view object_name) {
-  OpenedObject object;
-  object.given = bytes;
-  if (!IsCompressed(object_name)) return object;
-  StreamOfBytes compressed(bytes);
-  InflatingStream inflating(compressed, static_cast<std::int64_t>(bytes.size()));
-  object.inflated = true;
-  while (true) {
-    const std::size_t before = object.inflated_bytes.size();
-    object.inflated_bytes.resize(before + kChunkBytes);
-    WEIRHOUSE_TRY(const std::size_t got,
-                  inflating.Read(object.inflated_bytes.data() + before, kChunkBytes));
-    object.inflated_bytes.resize(before + got);
-    if (got == 0) return object;
   }
 }
 }  // namespace weirhouse::contract

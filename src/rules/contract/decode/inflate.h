@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "ground/base/byte_stream.h"
@@ -13,20 +12,9 @@ namespace weirhouse::contract {
 
 inline bool IsCompressed(std::string_view object_name) { return object_name.ends_with(".gz"); }
 
-// A view of the given bytes, or of what they inflate to. Valid while the given bytes live; movable
-// only before view() is taken.
-struct OpenedObject {
-  std::string inflated_bytes;
-  std::string_view given;
-  bool inflated = false;
-  std::string_view view() const { return inflated ? std::string_view(inflated_bytes) : given; }
-};
-
-// kInvalidInput WH1311 above the caps (1 GiB; ratio 1000:1 beyond 1 MiB), WH1312 where the gzip
-// stream is damaged or cut short, with the offset in the compressed bytes.
-Result<OpenedObject> OpenObject(std::string_view bytes, std::string_view object_name);
-
-// Inflates what another stream holds. Its errors are those of OpenObject.
+// Inflates what another stream holds. kInvalidInput WH1311 above the caps (kStreamBytesMax; ratio
+// 1000:1 beyond 1 MiB), WH1312 where the gzip stream is damaged or cut short, with the offset in
+// the compressed bytes.
 class InflatingStream final : public ByteStream {
  public:
   // `compressed` must outlive it. `compressed_bytes`: all of them, for the greatest ratio.

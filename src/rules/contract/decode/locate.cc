@@ -25,8 +25,12 @@ Result<std::vector<RecordRange>> LocateIn(Window& window, const SourceFormat& fo
       [&](RecordSpan span, std::string_view text) {
         const std::int64_t ordinal = next++;
         while (found.size() < ordinals.size() && ordinals[found.size()] == ordinal) {
-          found.push_back(
-              {span.offset, span.length, window.LineAt(span.offset), std::string(text)});
+          RecordRange range;
+          range.byte_offset = span.offset;
+          range.byte_length = span.length;
+          range.line = span.passed != nullptr ? span.passed->line : window.LineAt(span.offset);
+          if (span.length <= kRecordBytesMax) range.bytes = text;
+          found.push_back(std::move(range));
         }
         return found.size() < ordinals.size() ? Status()
                                               : Status(Code::kNotFound, std::string(kFound));
@@ -43,10 +47,9 @@ Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
                                                const SourceFormat& format,
                                                std::string_view object_name,
                                                std::span<const std::int64_t> ordinals) {
-  WEIRHOUSE_TRY(const OpenedObject opened, OpenObject(object_bytes, object_name));
-  if (static_cast<std::int64_t>(opened.view().size()) > kObjectBytesMax) return TooLarge();
-  Window window(opened.view());
-  return LocateIn(window, format, object_name, ordinals);
+  StreamOfBytes stream(object_bytes);
+  return LocateRecords(stream, static_cast<std::int64_t>(object_bytes.size()), format, object_name,
+                       ordinals);
 }
 
 Result<std::vector<RecordRange>> LocateRecords(ByteStream& object, std::int64_t size_bytes,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <set>
 
@@ -29,50 +28,53 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 // Counts records and refuses more than an object may have.
 class Emitter {
  public:
-  Emitter(Window& window, const RecordVisitor& visit) : window_(window), visit_(visit) {}
-  // `begin` and `end` count in the view.
-  Status Emit(std::size_t begin, std::size_t end) {
+  explicit Emitter(const RecordVisitor& visit) : visit_(visit) {}
+  Status Emit(const RecordScan::Record& record) {
     if (++count_ > kRecordsMax) {
       return Status(Code::kInvalidInput,
                     fmt::format("object has more than {} records", WithThousands(kRecordsMax)))
           .WithError("WH1311")
           .WithHint("split the file");
     }
-    return visit_({window_.offset() + static_cast<std::int64_t>(begin),
-                   static_cast<std::int64_t>(end - begin)},
-                  window_.view().substr(begin, end - begin));
+    return visit_(record.span, record.text);
   }
 
  private:
-  Window& window_;
   const RecordVisitor& visit_;
   std::int64_t count_ = 0;
 };
 
-// How long the line is that the view begins with, without its line end.
-Result<std::size_t> LineLength(Window& window) {
-  std::size_t looked_at = 0;
+// Moves the window to the first character that is no blank; false where none follows.
+Result<bool> SkipBlanks(Window& window) {
   while (true) {
     const std::string_view bytes = window.view();
-    if (const auto found = bytes.find('\n', looked_at); found != std::string_view::npos)
-      return found;
-    if (window.ended()) return bytes.size();
-    looked_at = bytes.size();
+    const auto text = std::find_if_not(bytes.begin(), bytes.end(), IsBlank);
+    window.Consume(static_cast<std::size_t>(text - bytes.begin()));
+    if (text != bytes.end()) return true;
+    if (window.ended()) return false;
     WEIRHOUSE_TRY_STATUS(window.More());
   }
 }
 
-Status CutLines(Window& window, Emitter& emitter) {
+// How long the line is that the view begins with, without its line end.
+Result<std::size_t> LineLength(const Window& window, RecordScan& scan) {
   while (true) {
-    WEIRHOUSE_TRY(const std::size_t line_end, LineLength(window));
     const std::string_view bytes = window.view();
-    if (bytes.empty()) return Status();
-    std::size_t begin = 0;
-    std::size_t end = line_end;
-    if (end > begin && bytes[end - 1] == '\r') --end;
-    while (begin < end && IsBlank(bytes[begin])) ++begin;
-    if (begin < end) WEIRHOUSE_TRY_STATUS(emitter.Emit(begin, end));
-    window.Consume(std::min(line_end + 1, bytes.size()));
+    if (const auto found = bytes.find('\n', scan.at); found != std::string_view::npos) return found;
+    if (window.ended()) return bytes.size();
+    scan.at = bytes.size();
+    WEIRHOUSE_TRY_STATUS(scan.More());
+  }
+}
+
+Status CutLines(Window& window, Emitter& emitter) {
+  RecordScan scan(window, RecordEnd::kCarriageReturn);
+  while (true) {
+    WEIRHOUSE_TRY(const bool any, SkipBlanks(window));
+    if (!any) return Status();
+    WEIRHOUSE_TRY(const std::size_t end, LineLength(window, scan));
+    WEIRHOUSE_TRY_STATUS(emitter.Emit(scan.End(end)));
+    scan.Next(std::min(end + 1, window.view().size()));
   }
 }
 
@@ -81,44 +83,30 @@ bool IsJsonStructure(char c) {
   return c == '"' || c == '[' || c == ']' || c == '{' || c == '}' || c == ',';
 }
 
-// The end of the string that opens at `at`, one past its closing quote, or npos.
-std::size_t EndOfString(std::string_view bytes, std::size_t at) {
-  for (++at; at < bytes.size(); ++at) {
-    if (bytes[at] == '\\') {
-      ++at;
-    } else if (bytes[at] == '"') {
-      return at + 1;
-    }
-  }
-  return std::string_view::npos;
-}
-
 // Cuts what follows the opening bracket of an array.
 class ArrayCutter {
  public:
-  ArrayCutter(Window& window, Emitter& emitter) : window_(window), emitter_(emitter) {}
+  ArrayCutter(Window& window, Emitter& emitter)
+      : window_(window), emitter_(emitter), scan_(window, RecordEnd::kBlanks) {}
 
   Status Run() {
-    std::string_view bytes = window_.view();
+    WEIRHOUSE_TRY_STATUS(SkipBlanks(window_).status());
     while (true) {
-      while (at_ < bytes.size() && !IsJsonStructure(bytes[at_])) ++at_;
-      if (at_ == bytes.size()) {
-        if (window_.ended()) return Unreadable("the array is never closed", Offset(at_));
-        WEIRHOUSE_TRY_STATUS(window_.More());
-        bytes = window_.view();
-        continue;
+      if (PassContent(window_.view())) {
+        const char c = window_.view()[scan_.at];
+        if (c == ',') {
+          WEIRHOUSE_TRY_STATUS(Element());
+          scan_.Next(scan_.at + 1);
+          WEIRHOUSE_TRY_STATUS(SkipBlanks(window_).status());
+          continue;
+        }
+        return Close(c);
       }
-      const char c = bytes[at_];
-      if (c == '[' || c == '{') ++depth_;
-      if ((c == ']' || c == '}') && --depth_ == 0) return Close(c);
-      if (c == '"') {
-        WEIRHOUSE_TRY_STATUS(SkipString());
-      } else if (c == ',' && depth_ == 1) {
-        WEIRHOUSE_TRY_STATUS(Element());
-      } else {
-        ++at_;
+      if (window_.ended()) {
+        return in_text_ ? Unreadable("a text is never closed", text_offset_)
+                        : Unreadable("the array is never closed", Offset(scan_.at));
       }
-      bytes = window_.view();
+      WEIRHOUSE_TRY_STATUS(scan_.More());
     }
   }
 
@@ -127,70 +115,60 @@ class ArrayCutter {
     return static_cast<std::size_t>(window_.offset()) + at;
   }
 
-  Status SkipString() {
-    while (true) {
-      const std::size_t end = EndOfString(window_.view(), at_);
-      if (end != std::string_view::npos) {
-        at_ = end;
-        return Status();
+  // Goes on to what ends the element; false where the view ends before.
+  bool PassContent(std::string_view bytes) {
+    std::size_t at = scan_.at;
+    bool found = false;
+    while (at < bytes.size() && !found) {
+      const char c = bytes[at];
+      if (in_text_) {
+        in_text_ = escaped_ || c != '"';
+        escaped_ = !escaped_ && c == '\\';
+      } else if (c == '"') {
+        in_text_ = true;
+        text_offset_ = Offset(at);
+      } else if (IsJsonStructure(c)) {
+        if (c == '[' || c == '{') ++depth_;
+        if (c == ']' || c == '}') --depth_;
+        found = depth_ == 0 || (c == ',' && depth_ == 1);
       }
-      if (window_.ended()) return Unreadable("a text is never closed", Offset(at_));
-      WEIRHOUSE_TRY_STATUS(window_.More());
+      if (!found) ++at;
     }
+    scan_.at = at;
+    return found;
   }
 
-  // What stands before at_; the window goes on behind it.
+  // What stands before what was found.
   Status Element() {
-    const std::string_view bytes = window_.view();
-    std::size_t begin = 0;
-    std::size_t end = at_;
-    while (begin < end && IsBlank(bytes[begin])) ++begin;
-    while (end > begin && IsBlank(bytes[end - 1])) --end;
-    if (begin == end) return Unreadable("an element of the array is empty", Offset(begin));
+    const RecordScan::Record record = scan_.End(scan_.at);
+    if (record.span.length == 0)
+      return Unreadable("an element of the array is empty", Offset(scan_.at));
     empty_so_far_ = false;
-    WEIRHOUSE_TRY_STATUS(emitter_.Emit(begin, end));
-    window_.Consume(at_ + 1);
-    at_ = 0;
-    return Status();
+    return emitter_.Emit(record);
   }
 
   Status Close(char c) {
-    if (c != ']') return Unreadable("the array is closed by a brace", Offset(at_));
-    const std::string_view before = window_.view().substr(0, at_);
-    if (empty_so_far_ && std::all_of(before.begin(), before.end(), IsBlank)) {
-      window_.Consume(at_ + 1);
-    } else {
-      WEIRHOUSE_TRY_STATUS(Element());
-    }
-    while (true) {
-      const std::string_view rest = window_.view();
-      const auto text = std::find_if_not(rest.begin(), rest.end(), IsBlank);
-      if (text != rest.end()) {
-        return Unreadable("text follows the array",
-                          Offset(static_cast<std::size_t>(text - rest.begin())));
-      }
-      if (window_.ended()) return Status();
-      window_.Consume(rest.size());
-      WEIRHOUSE_TRY_STATUS(window_.More());
-    }
+    if (c != ']') return Unreadable("the array is closed by a brace", Offset(scan_.at));
+    const bool nothing = empty_so_far_ && scan_.at == 0 && !scan_.passed();
+    if (!nothing) WEIRHOUSE_TRY_STATUS(Element());
+    scan_.Next(scan_.at + 1);
+    WEIRHOUSE_TRY(const bool more, SkipBlanks(window_));
+    return more ? Unreadable("text follows the array", Offset(0)) : Status();
   }
 
   Window& window_;
   Emitter& emitter_;
-  std::size_t at_ = 0;  // in the view
+  RecordScan scan_;
   std::size_t depth_ = 1;
+  bool in_text_ = false;
+  bool escaped_ = false;         // by a backslash, in a text
+  std::size_t text_offset_ = 0;  // of its opening quote
   bool empty_so_far_ = true;
 };
 
 Status CutDocument(Window& window, Emitter& emitter) {
-  while (true) {
-    const std::string_view bytes = window.view();
-    const auto text = std::find_if_not(bytes.begin(), bytes.end(), IsBlank);
-    window.Consume(static_cast<std::size_t>(text - bytes.begin()));
-    if (text != bytes.end()) break;
-    if (window.ended()) return Unreadable("it is empty", static_cast<std::size_t>(window.offset()));
-    WEIRHOUSE_TRY_STATUS(window.More());
-  }
+  WEIRHOUSE_TRY(const bool any, SkipBlanks(window));
+  if (!any) return Unreadable("it is empty", static_cast<std::size_t>(window.offset()));
   if (window.view()[0] == '[') {
     window.Consume(1);
     return ArrayCutter(window, emitter).Run();
@@ -199,76 +177,95 @@ Status CutDocument(Window& window, Emitter& emitter) {
     return Unreadable("it is neither a JSON array nor an object",
                       static_cast<std::size_t>(window.offset()));
   }
-  while (!window.ended()) WEIRHOUSE_TRY_STATUS(window.More());
-  std::size_t end = window.view().size();
-  while (IsBlank(window.view()[end - 1])) --end;
-  return emitter.Emit(0, end);
+  RecordScan scan(window, RecordEnd::kBlanks);
+  while (!window.ended()) {
+    scan.at = window.view().size();
+    WEIRHOUSE_TRY_STATUS(scan.More());
+  }
+  return emitter.Emit(scan.End(window.view().size()));
 }
 
-// One past the last byte of the CSV record that `bytes` begin with, its line end excluded; `next`
-// is where the following record begins. Nothing if `bytes` end within it.
-std::optional<std::size_t> EndOfCsvRecord(std::string_view bytes, char delimiter,
-                                          std::size_t* next) {
-  std::size_t at = 0;
-  bool at_field_start = true;
-  while (at < bytes.size()) {
-    const char c = bytes[at];
-    if (c == '"' && at_field_start) {
-      // Inside quotes everything is data but a quote that is not doubled.
-      for (++at; at < bytes.size(); ++at) {
-        const void* quote = std::memchr(bytes.data() + at, '"', bytes.size() - at);
-        if (quote == nullptr) {
-          at = bytes.size();
-          break;
-        }
-        at = static_cast<std::size_t>(static_cast<const char*>(quote) - bytes.data());
-        if (at + 1 < bytes.size() && bytes[at + 1] == '"') {
-          ++at;
-          continue;
-        }
-        ++at;
-        break;
+// Finds the ends of CSV records: line ends outside quotes.
+class CsvCutter {
+ public:
+  CsvCutter(Window& window, char delimiter)
+      : window_(window), delimiter_(delimiter), scan_(window, RecordEnd::kCarriageReturn) {}
+
+  // The record that the view begins with; the object's last one need not have a line end. Nothing
+  // where the object ends here.
+  Result<std::optional<RecordScan::Record>> Next() {
+    scan_.Next(next_);
+    next_ = 0;
+    at_field_start_ = true;
+    place_ = Place::kPlain;
+    while (true) {
+      const std::string_view bytes = window_.view();
+      if (PassFields(bytes)) {
+        next_ = scan_.at + 1;
+        return std::optional(scan_.End(scan_.at));
       }
-      at_field_start = false;
-      continue;
+      if (window_.ended()) {
+        next_ = bytes.size();
+        const RecordScan::Record last = scan_.End(next_, /*trimmed=*/false);
+        if (last.span.length == 0) return std::optional<RecordScan::Record>();
+        return std::optional(last);
+      }
+      WEIRHOUSE_TRY_STATUS(scan_.More());
     }
-    if (c == '\n') {
-      *next = at + 1;
-      return at > 0 && bytes[at - 1] == '\r' ? at - 1 : at;
-    }
-    at_field_start = c == delimiter;
-    ++at;
   }
-  return std::nullopt;
-}
 
-// The CSV record that the view begins with; the object's last one need not have a line end.
-Result<std::size_t> CsvRecord(Window& window, char delimiter, std::size_t* next) {
-  while (true) {
-    if (const auto end = EndOfCsvRecord(window.view(), delimiter, next)) return *end;
-    if (window.ended()) {
-      *next = window.view().size();
-      return window.view().size();
+ private:
+  enum class Place : std::uint8_t { kPlain, kQuoted, kQuote };  // the last: behind one in quotes
+
+  // Goes on to the line end that ends the record; false where the view ends before.
+  bool PassFields(std::string_view bytes) {
+    std::size_t& at = scan_.at;
+    for (; at < bytes.size(); ++at) {
+      if (place_ == Place::kQuoted) {
+        // Everything is data but a quote that is not doubled.
+        at = std::min(bytes.find('"', at), bytes.size());
+        if (at == bytes.size()) return false;
+        place_ = Place::kQuote;
+        continue;
+      }
+      const char c = bytes[at];
+      if (c == '"' && (place_ == Place::kQuote || at_field_start_)) {
+        place_ = Place::kQuoted;
+        at_field_start_ = false;
+        continue;
+      }
+      place_ = Place::kPlain;
+      if (c == '\n') return true;
+      at_field_start_ = c == delimiter_;
     }
-    WEIRHOUSE_TRY_STATUS(window.More());
+    return false;
   }
-}
+
+  Window& window_;
+  const char delimiter_;
+  RecordScan scan_;
+  std::size_t next_ = 0;  // where the following record begins in the view
+  bool at_field_start_ = true;
+  Place place_ = Place::kPlain;
+};
 
 Status CutCsv(Window& window, char delimiter, const RecordVisitor& header, Emitter& emitter) {
-  std::size_t next = 0;
-  WEIRHOUSE_TRY(std::size_t end, CsvRecord(window, delimiter, &next));
-  if (window.view().empty()) {
+  CsvCutter cutter(window, delimiter);
+  WEIRHOUSE_TRY(std::optional<RecordScan::Record> record, cutter.Next());
+  if (!record)
     return Unreadable("it has no CSV header row", static_cast<std::size_t>(window.offset()));
+  if (record->span.length > kRecordBytesMax) {
+    return Unreadable(
+        fmt::format("its header is larger than {} bytes", WithThousands(kRecordBytesMax)),
+        static_cast<std::size_t>(record->span.offset));
   }
-  const std::string_view header_text = window.view().substr(0, end);
-  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(header_text, delimiter));
-  WEIRHOUSE_TRY_STATUS(header({window.offset(), static_cast<std::int64_t>(end)}, header_text));
+  WEIRHOUSE_TRY(const std::vector<std::string> columns, ParseCsvHeader(record->text, delimiter));
+  WEIRHOUSE_TRY_STATUS(header(record->span, record->text));
   while (true) {
-    window.Consume(next);
-    WEIRHOUSE_TRY(end, CsvRecord(window, delimiter, &next));
-    if (window.view().empty()) return Status();
-    if (end == 0 && columns.size() > 1) continue;
-    WEIRHOUSE_TRY_STATUS(emitter.Emit(0, end));
+    WEIRHOUSE_TRY(record, cutter.Next());
+    if (!record) return Status();
+    if (record->span.length == 0 && columns.size() > 1) continue;
+    WEIRHOUSE_TRY_STATUS(emitter.Emit(*record));
   }
 }
 }  // namespace
@@ -278,7 +275,7 @@ Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVis
   while (window.view().size() < kByteOrderMark.size() && !window.ended())
     WEIRHOUSE_TRY_STATUS(window.More());
   if (window.view().starts_with(kByteOrderMark)) window.Consume(kByteOrderMark.size());
-  Emitter emitter(window, visit);
+  Emitter emitter(visit);
   switch (format.format) {
     case RecordFormat::kJsonLines:
       return CutLines(window, emitter);
@@ -293,7 +290,6 @@ Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVis
 Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit) {
-  if (static_cast<std::int64_t>(bytes.size()) > kObjectBytesMax) return TooLarge();
   Window window(bytes);
   return ForEachRecord(
       window, format, [&](RecordSpan span, std::string_view) { return header(span); },

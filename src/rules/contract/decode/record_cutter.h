@@ -16,24 +16,20 @@
 
 #include "ground/base/status.h"
 #include "rules/contract/contract.h"
+#include "rules/contract/decode/long_record.h"
 #include "rules/contract/decode/window.h"
 
 namespace weirhouse::contract {
 
-// Offsets count from the object's first byte, a byte-order mark included.
-struct RecordSpan {
-  std::int64_t offset = 0;
-  std::int64_t length = 0;
-};
-
 inline constexpr std::int64_t kRecordsMax = 50'000'000;  // of one object
 
-// One record: where it lies, and its bytes, which are valid during the call.
+// One record: where it lies, and its bytes, which are valid during the call; of one that is larger
+// than kRecordBytesMax the first of them.
 using RecordVisitor = std::function<Status(RecordSpan, std::string_view)>;
 
 // Calls `visit` for each record in order; stops at the first failure of `visit`. For CSV the header
 // comes first, through `header`. A failure of the object itself (WH1310, WH1311) may come after
-// records were visited: the caller then drops what it has. Memory: the longest record.
+// records were visited: the caller then drops what it has. Memory: kRecordBytesMax, twice.
 Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVisitor& header,
                      const RecordVisitor& visit);
 // The same of bytes in memory.

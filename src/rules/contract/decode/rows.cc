@@ -71,7 +71,8 @@ struct RowCollector::Columns {
   std::int64_t full_rows = 0;
   std::vector<std::int64_t> nulls;  // by column, of all rows
   std::int64_t rows = 0;
-  std::int64_t bytes = 0;  // of texts, since the last chunk
+  std::int64_t bytes = 0;      // since the last chunk
+  std::int64_t row_bytes = 8;  // of each row, without its texts
 };
 
 RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at, RowSink sink)
@@ -81,6 +82,7 @@ RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at, Ro
   columns_->full.resize(static_cast<std::size_t>(columns_->schema->num_fields()));
   columns_->nulls.resize(columns_->full.size());
   for (const ContractField& field : contract.fields()) {
+    columns_->row_bytes += field.decimal ? 16 : 8;
     columns_->types.push_back(field.type);
     columns_->decimal.push_back(field.decimal.has_value());
     if (field.decimal) {
@@ -151,7 +153,7 @@ Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_
     if (slot.state == Slot::State::kValue)
       columns_->bytes += static_cast<std::int64_t>(slot.text.size());
   }
-  columns_->bytes += static_cast<std::int64_t>(unknown.size());
+  columns_->bytes += columns_->row_bytes + static_cast<std::int64_t>(unknown.size());
   if (columns_->keeps_unknown) {
     const arrow::Status appended =
         unknown.empty() ? columns_->unknown.AppendNull() : columns_->unknown.Append(unknown);

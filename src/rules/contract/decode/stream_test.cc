@@ -1,6 +1,11 @@
 // Objects that are read piece by piece are what they are in memory.
 #include <arrow/api.h>
+#include <unistd.h>
 #include <zlib.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
 
 #include "rules/contract/contract.h"
 #include "rules/contract/decode/decode_pieces.h"
@@ -133,6 +138,113 @@ TEST(Streams, AreDecodedCountedAndLocatedAsBytesInMemory) {
       }
     }
   }
+}
+
+// Records around the greatest size, with the faults that an object as a whole may have behind them.
+struct LongCase {
+  const char* what;
+  RecordFormat format;
+  std::function<std::string()> bytes;  // made one at a time: each is large
+};
+
+std::vector<LongCase> LongCases() {
+  using enum RecordFormat;
+  constexpr auto kMost = static_cast<std::size_t>(kRecordBytesMax);
+  static const std::string good = "{\"id\":\"a\"}";
+  static const std::string blanks(kMost + (3 << 20), ' ');
+  static const std::string open(kMost + (2 << 20), 'x');
+  static const std::string text = "{\"id\":\"" + std::string(kMost / 2 - 1, '\\') + open + "\"}";
+  // `size` bytes, with blanks within.
+  const auto sized = [](std::size_t size) {
+    return "{" + std::string(size - good.size(), ' ') + good.substr(1);
+  };
+  return {
+      {"lines", kJsonLines,
+       [=] {
+         return good + "\n" + blanks + sized(kMost) + "\r\n" + sized(kMost + 1) + "\r\n" + good +
+                blanks + "\r\n" + open + "\r\r\n" + good;
+       }},
+      {"a last line", kJsonLines, [] { return good + "\n" + open + "\r"; }},
+      {"an array", kJson,
+       [=] {
+         return "[" + good + blanks + "\n," + blanks + sized(kMost) + "," + sized(kMost + 1) +
+                blanks + ", " + text + "\n," + good + blanks + "]" + blanks;
+       }},
+      {"an array of one", kJson, [=] { return "[" + sized(kMost + 5) + blanks + "]"; }},
+      {"a text never closed", kJson, [] { return "[" + good + ",\n{\"id\":\"" + open; }},
+      {"an array never closed", kJson, [] { return "[" + good + ",[" + blanks; }},
+      {"text behind", kJson, [] { return "[" + text + "]" + blanks + "x"; }},
+      {"an object", kJson, [=] { return sized(kMost + 1) + blanks; }},
+      {"an object before blanks", kJson, [] { return good + blanks + "\n"; }},
+      {"rows", kCsv,
+       [] {
+         return "id,amount\r\n\"" + open + "\n\"\"" + open + "\"\r\na,1\r\n" + open + ",1\nb,2\n";
+       }},
+      {"an open quote", kCsv, [] { return "id,amount\na,1\n\"" + open + "\n" + open + "\r"; }},
+      {"a long header", kCsv, [] { return "id,amount," + open + "\na,1\n"; }},
+  };
+}
+
+TEST(Streams, WithRecordsLongerThanTheyMayBeAreDecodedAsBytesInMemory) {
+  ASSERT_OK_AND(const Contract contract, ParseContract(kContract, "sale.odcs.yaml"));
+  for (const LongCase& one : LongCases()) {
+    SCOPED_TRACE(one.what);
+    const std::string bytes = one.bytes();
+    SourceFormat format;
+    format.format = one.format;
+    ASSERT_OK_AND(const Decoder decoder,
+                  Decoder::Make(std::make_shared<const Contract>(contract), format));
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    const ObjectContext context{"sale", "x", RecordId(7), {}};
+    const Result<Decoded> whole = decoder.Decode(bytes, context);
+    for (const std::size_t most : {std::size_t{777'777}, std::size_t{64} << 20}) {
+      Trickle decoded(bytes, most);
+      ExpectSame(whole, decoder.Decode(decoded, size, context));
+    }
+    if (!whole.ok()) continue;
+    for (const QuarantinedRecord& record : whole->quarantined) {
+      const auto found =
+          std::string_view(bytes).substr(static_cast<std::size_t>(record.byte_offset),
+                                         static_cast<std::size_t>(record.byte_length));
+      EXPECT_EQ(record.digest, Sha256Of(found));
+      EXPECT_EQ(record.raw.empty(), record.byte_length > kRecordBytesMax);
+      EXPECT_EQ(record.violations.front().error_code,
+                record.byte_length > kRecordBytesMax ? "WH1211" : "WH1208");
+    }
+  }
+}
+
+// Of this process, now.
+std::int64_t ResidentMb() {
+  std::ifstream told("/proc/self/statm");
+  std::int64_t pages = 0;
+  told >> pages >> pages;
+  return pages * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+TEST(Streams, OfOneEndlessLineTakeTheMemoryOfARecord) {
+  struct Endless final : ByteStream {
+    Result<std::size_t> Read(char* into, std::size_t room) override {
+      most_mb = std::max(most_mb, ResidentMb());
+      const std::size_t count = std::min(room, left);
+      std::fill_n(into, count, 'x');
+      left -= count;
+      return count;
+    }
+    std::size_t left = std::size_t{400} << 20;
+    std::int64_t most_mb = 0;
+  };
+  constexpr std::int64_t kLineBytes = std::int64_t{400} << 20;
+  ASSERT_OK_AND(const Contract contract, ParseContract(kContract, "sale.odcs.yaml"));
+  ASSERT_OK_AND(const Decoder decoder,
+                Decoder::Make(std::make_shared<const Contract>(contract), SourceFormat()));
+  Endless line;
+  const std::int64_t before_mb = ResidentMb();
+  ASSERT_OK_AND(const Decoded decoded,
+                decoder.Decode(line, kLineBytes, {"sale", "x", RecordId(1), {}}));
+  ASSERT_EQ(decoded.quarantined.size(), 1U);
+  EXPECT_EQ(decoded.quarantined[0].byte_length, kLineBytes);
+  EXPECT_LT(line.most_mb - before_mb, 100);
 }
 
 TEST(Streams, OfSeveralGzipMembersAndCutShortAreToldApart) {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "rules/contract/decode/decode_pieces.h"
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::size_t kPieceBytes = 1 << 20;
-constexpr std::size_t kPieceBytesMax = 64 << 20;
+constexpr std::size_t kPieceBytesMax = 1 << 20;
 }  // namespace
 
 Status TooLarge() {
@@ -26,9 +26,9 @@ Status Window::More() {
     counted_ -= begin_;
     begin_ = 0;
   }
-  // As much again as is there, so that a long record is looked through a few times only.
+  // Little at first, because most objects are small.
   const std::size_t had = bytes_.size();
-  const std::size_t room = std::clamp(had, kPieceBytes, kPieceBytesMax);
+  const std::size_t room = std::exchange(next_piece_, std::min(2 * next_piece_, kPieceBytesMax));
   bytes_.resize(had + room);
   const Result<std::size_t> got = stream_->Read(bytes_.data() + had, room);
   bytes_.resize(had + (got.ok() ? *got : 0));

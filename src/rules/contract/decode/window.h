@@ -14,7 +14,7 @@ namespace weirhouse::contract {
 Status TooLarge();
 
 // Slides over a stream: what was consumed is forgotten, so that an object of any size takes the
-// memory of its longest record. Threads: one.
+// memory of its longest record, and a piece. Threads: one.
 class Window {
  public:
   // `stream` must outlive it.
@@ -44,6 +44,7 @@ class Window {
   ByteStream* stream_ = nullptr;  // null: `whole_` is all there is
   std::string_view whole_;
   std::string bytes_;
+  std::size_t next_piece_ = 64 << 10;
   std::size_t begin_ = 0;     // of the view
   std::int64_t dropped_ = 0;  // bytes of the object before bytes_
   std::size_t counted_ = 0;   // up to there line ends are in line_

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "ground/base/text.h"
 #include "ground/iceberg/table.h"
@@ -398,6 +400,29 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
 }
 
 namespace {
+// Records, each once. Memory: a bit for each of those that arrived near them.
+class SetOfRecords {
+ public:
+  // False: it was there.
+  bool Add(RecordId record) {
+    const auto number = static_cast<std::uint64_t>(record.value());
+    Bits& bits = blocks_[number / kBlock];
+    const std::uint64_t bit = std::uint64_t{1} << (number % 64);
+    std::uint64_t& word = bits[number % kBlock / 64];
+    if ((word & bit) != 0) return false;
+    word |= bit;
+    ++count_;
+    return true;
+  }
+  std::int64_t count() const { return count_; }
+
+ private:
+  static constexpr std::uint64_t kBlock = 4096;
+  using Bits = std::array<std::uint64_t, kBlock / 64>;
+  std::unordered_map<std::uint64_t, Bits> blocks_;
+  std::int64_t count_ = 0;
+};
+
 // Records of one source that join its quarantine, and those that arrived with them. Threads: one.
 class Tally {
  public:
@@ -412,24 +437,17 @@ class Tally {
   }
 
   Status Add(const arrow::Table& joined) {
-    const auto whole = joined.CombineChunks();
-    if (!whole.ok()) return Status(Code::kInternal, whole.status().ToString());
-    const auto column = [&](const char* name) { return (*whole)->GetColumnByName(name)->chunk(0); };
-    const auto& ids = static_cast<const arrow::Int64Array&>(*column("_record"));
-    const auto& ordinals = static_cast<const arrow::Int64Array&>(*column("ordinal"));
-    const auto& objects = static_cast<const arrow::StringArray&>(*column("object"));
-    const auto& digests = static_cast<const arrow::StringArray&>(*column("object_digest"));
-    for (std::int64_t row = 0; row < joined.num_rows(); ++row) {
-      if (ordinals.IsValid(row) && ids.IsValid(row)) {
-        WEIRHOUSE_TRY_STATUS(AddRecord(RecordId(ids.Value(row))));
-      } else if (objects_.emplace(objects.GetView(row), digests.GetView(row)).second) {
-        whole_ += RecordsOf(objects.GetView(row), digests.GetView(row));
-      }
+    arrow::TableBatchReader pieces(joined);
+    while (true) {
+      std::shared_ptr<arrow::RecordBatch> piece;
+      const arrow::Status read = pieces.ReadNext(&piece);
+      if (!read.ok()) return Status(Code::kInternal, read.ToString());
+      if (piece == nullptr) return Status();
+      WEIRHOUSE_TRY_STATUS(AddPiece(*piece));
     }
-    return Status();
   }
 
-  std::int64_t quarantined() const { return whole_ + static_cast<std::int64_t>(records_.size()); }
+  std::int64_t quarantined() const { return whole_ + records_.count(); }
   Result<std::int64_t> Arrived() const {
     std::int64_t arrived = batch_ == nullptr ? 0 : batch_->record_count;
     for (const CommitSeq seq : earlier_) {
@@ -443,8 +461,23 @@ class Tally {
   }
 
  private:
+  Status AddPiece(const arrow::RecordBatch& piece) {
+    const auto column = [&](const char* name) { return piece.GetColumnByName(name); };
+    const auto& ids = static_cast<const arrow::Int64Array&>(*column("_record"));
+    const auto& ordinals = static_cast<const arrow::Int64Array&>(*column("ordinal"));
+    const auto& objects = static_cast<const arrow::StringArray&>(*column("object"));
+    const auto& digests = static_cast<const arrow::StringArray&>(*column("object_digest"));
+    for (std::int64_t row = 0; row < piece.num_rows(); ++row) {
+      if (ordinals.IsValid(row) && ids.IsValid(row)) {
+        WEIRHOUSE_TRY_STATUS(AddRecord(RecordId(ids.Value(row))));
+      } else if (objects_.emplace(objects.GetView(row), digests.GetView(row)).second) {
+        whole_ += RecordsOf(objects.GetView(row), digests.GetView(row));
+      }
+    }
+    return Status();
+  }
   Status AddRecord(RecordId record) {
-    if (!records_.insert(record).second) return Status();
+    if (!records_.Add(record)) return Status();
     const auto after = objects_of_batch_.upper_bound(record);
     if (after != objects_of_batch_.begin()) {
       const catalog::ObjectRecord& object = *std::prev(after)->second;
@@ -468,7 +501,7 @@ class Tally {
   const std::string source_;
   const SourceRecords* batch_;  // null: none of it came with this batch
   std::multimap<RecordId, const catalog::ObjectRecord*> objects_of_batch_;  // by first record
-  std::set<RecordId> records_;
+  SetOfRecords records_;
   std::set<std::pair<std::string, std::string>> objects_;  // whole ones, by name and digest
   std::int64_t whole_ = 0;                                 // their records
   std::set<CommitSeq> earlier_;                            // that brought others
