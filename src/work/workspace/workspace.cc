@@ -91,7 +91,7 @@ Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, Process
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
-                                                   Access access) {
+                                                   Access access, const Choose& choose) {
   std::unique_ptr<Workspace> workspace(new Workspace());
   workspace->project_ = std::move(project);
   workspace->disk_ = &platform::LocalDisk();
@@ -120,6 +120,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(workspace->catalog_, OpenProjectCatalog(*workspace->disk_, *workspace->project_,
                                                         workspace->state_folder_, !writes));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  if (choose) {
+    WEIRHOUSE_TRY(workspace->project_, choose(*workspace));
+  }
   WEIRHOUSE_TRY(workspace->other_lives_,
                 OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
   if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
@@ -144,6 +147,26 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
     WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us
   }
   return workspace;
+}
+
+std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefinition> project) const {
+  std::unique_ptr<Workspace> other(new Workspace());
+  other->project_ = std::move(project);
+  other->catalog_ = catalog_;
+  other->disk_ = disk_;
+  other->kv_ = kv_;
+  other->sql_ = sql_;
+  other->parsing_mark_ = parsing_mark_;
+  other->request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
+  other->online_ = online_;
+  other->other_lives_ = other_lives_;
+  other->clock_ = clock_;
+  other->random_ = random_;
+  other->state_folder_ = state_folder_;
+  other->lake_ = lake_;
+  other->clock_went_back_ = clock_went_back_;
+  other->lock_ = lock_;
+  return other;
 }
 
 Workspace::Workspace() = default;
