@@ -166,9 +166,11 @@ void SayMended(Context& context) {
 // replaced them: then the verb is handed to it, or only begun again.
 int RunMended(const Invocation& invocation, Streams& streams, const Status& damage) {
   Context context(invocation, streams, nullptr);
-  const auto project = context.Project();
-  if (!project.ok()) return Print(context, project.status());
-  const Status mended = work::MendCaches(*project, damage);
+  const auto root = context.Root();
+  if (!root.ok()) return Print(context, root.status());
+  const auto files = work::LoadProjectFiles(*root, invocation.profile);
+  if (!files.ok()) return Print(context, files.status());
+  const Status mended = work::MendCaches(*files, damage);
   SayMended(context);
   if (mended.error_code() == "WH8001") {
     if (const std::optional<int> handed = HandOver(context, mended)) return *handed;

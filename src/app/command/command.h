@@ -2,10 +2,12 @@
 // commands that come over its socket.
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "app/command/invocation.h"
 #include "work/serving/predictions.h"
+#include "work/workspace/project_applied.h"
 
 namespace weirhouse::work {
 class Workspace;
@@ -25,8 +27,11 @@ class Streams {
 
 // A project that is open already: the daemon's. Both live as long as the call.
 struct Host {
-  work::Workspace* workspace = nullptr;
+  work::Workspace* workspace = nullptr;  // as it was applied last
   work::PredictionService* predictions = nullptr;
+  work::Workspace* files = nullptr;  // by the files as they stand, where they say something else
+  work::Draft draft;                 // how they do
+  std::function<void()> registered;  // called when `files` has become what was applied last
 };
 
 // Runs a verb to its end and returns the exit code (0 ok, 1 internal error, 2 invalid input, 3 gate

@@ -18,11 +18,7 @@ constexpr std::chrono::seconds kDeliveryBound{5};
 constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
 constexpr std::chrono::milliseconds kLockLookEvery{100};
 
-std::string Placed(const std::optional<SourceSpan>& span, const std::string& message) {
-  const std::string said = EscapeControl(message);
-  if (!span) return said;
-  return fmt::format("{}:{}:{}: {}", EscapeControl(span->path), span->line, span->column, said);
-}
+constexpr std::string_view kNoState = "WH8004";
 }  // namespace
 
 Context::Context(const Invocation& invocation, Streams& streams, Host* host)
@@ -43,44 +39,105 @@ std::string Context::PathOf(const std::string& path) const {
   return path.starts_with("/") ? path : invocation_.cwd + "/" + path;
 }
 
-Result<std::shared_ptr<const work::ProjectDefinition>> Context::Project() {
-  if (host_ != nullptr) return host_->workspace->shared_project();
-  if (project_ == nullptr) {
+Result<const work::ProjectFiles*> Context::Files() {
+  if (!files_) {
     WEIRHOUSE_TRY(const std::string root, Root());
-    WEIRHOUSE_TRY(project_, work::LoadProject(root, invocation_.profile));
+    WEIRHOUSE_TRY(files_, work::LoadProjectFiles(root, invocation_.profile));
   }
-  return project_;
+  return &*files_;
 }
 
-Result<work::Workspace*> Context::Reading() {
+Result<std::shared_ptr<const work::ProjectDefinition>> Context::Project() {
+  if (host_ != nullptr)
+    return (host_->files != nullptr ? host_->files : host_->workspace)->shared_project();
+  WEIRHOUSE_TRY(const work::ProjectFiles* files, Files());
+  WEIRHOUSE_TRY_STATUS(files->refused);
+  return files->project;
+}
+
+Result<work::Workspace*> Context::OpenedToRead() {
   if (host_ != nullptr) return host_->workspace;
   if (workspace_ == nullptr) {
-    auto project = Project();
-    if (!project.ok() && !root_.empty()) project = AppliedInstead(project.status());
-    if (!project.ok()) return project.status();
-    WEIRHOUSE_TRY(workspace_, work::Workspace::Open(*project, work::Access::kRead));
+    WEIRHOUSE_TRY(const work::ProjectFiles* files, Files());
+    WEIRHOUSE_TRY(workspace_, work::OpenAsApplied(*files, work::Access::kRead, &draft_));
   }
   return workspace_.get();
 }
 
-Result<work::Workspace*> Context::ReadingFiles() {
+Result<work::Workspace*> Context::Reading() {
+  WEIRHOUSE_TRY(work::Workspace * workspace, OpenedToRead());
+  WEIRHOUSE_TRY_STATUS(SayDraft());
+  return workspace;
+}
+
+Result<std::shared_ptr<const work::ProjectDefinition>> Context::Definitions() {
+  const auto workspace = Reading();
+  if (workspace.ok()) return (*workspace)->shared_project();
+  if (workspace.status().error_code() == kNoState) return Project();
+  return workspace.status();
+}
+
+Result<work::Workspace*> Context::Rehearsing() {
   WEIRHOUSE_TRY_STATUS(Project().status());
   return Reading();
 }
 
-Result<std::shared_ptr<const work::ProjectDefinition>> Context::AppliedInstead(const Status& why) {
-  auto applied = work::LoadAppliedProject(root_, invocation_.profile);
-  if (!applied.ok()) return why;  // what must be mended first
-  shows_applied_ = Placed(why.span(), why.message());
-  for (const Diagnostic& one : why.diagnostics())
-    shows_applied_ += "\n  " + Placed(one.span, one.message);
-  Say("warning: shown is the project as it was applied last; its files have errors (`wh validate` "
-      "tells more): " +
-      shows_applied_);
-  return std::move(applied).value();
+Result<work::Workspace*> Context::ReadingFiles() {
+  WEIRHOUSE_TRY_STATUS(Project().status());
+  WEIRHOUSE_TRY(work::Workspace * workspace, OpenedToRead());
+  return ByFiles(workspace);
+}
+
+Result<work::Workspace*> Context::ByFiles(work::Workspace* as_applied) {
+  if (host_ != nullptr) return host_->files != nullptr ? host_->files : as_applied;
+  WEIRHOUSE_TRY(const auto project, Project());
+  if (as_applied->shared_project() == project) return as_applied;
+  if (by_files_ == nullptr) by_files_ = as_applied->With(project);
+  return by_files_.get();
+}
+
+Status Context::SayDraft() {
+  WEIRHOUSE_TRY_STATUS(draft().Damage());
+  if (said_draft_ || !draft().any()) return Status();
+  said_draft_ = true;
+  if (!draft().refused.ok()) {
+    Say("warning: shown is the project as it was applied last; its files have errors (`wh "
+        "validate` tells more): " +
+        draft().Story());
+  } else if (draft().lost.ok()) {
+    Say("warning: this goes by the project as it was applied last; its files differ from that "
+        "(`wh plan` tells more): " +
+        draft().Story());
+  } else {
+    Say("warning: the project's files differ from what was applied last, and " + draft().Story());
+  }
+  return Status();
 }
 
 Result<work::Workspace*> Context::Writing() {
+  WEIRHOUSE_TRY(work::Workspace * workspace, OpenedToWrite());
+  WEIRHOUSE_TRY_STATUS(SayDraft());
+  return workspace;
+}
+
+Result<work::Workspace*> Context::WritingIfApplied() {
+  WEIRHOUSE_TRY(work::Workspace * workspace, OpenedToWrite());
+  WEIRHOUSE_TRY_STATUS(RequireFilesApplied());
+  return workspace;
+}
+
+Status Context::RequireFilesApplied() const { return draft().differs; }
+
+Result<work::Workspace*> Context::WritingFiles() {
+  WEIRHOUSE_TRY(work::Workspace * workspace, OpenedToWrite());
+  return ByFiles(workspace);
+}
+
+std::function<void()> Context::Registered() const {
+  return host_ != nullptr ? host_->registered : nullptr;
+}
+
+Result<work::Workspace*> Context::OpenedToWrite() {
   if (host_ != nullptr) {
     const std::string& profile = host_->workspace->project().profile.name;
     if (!invocation_.profile.empty() && invocation_.profile != profile) {
@@ -109,14 +166,15 @@ Result<work::Workspace*> Context::Writing() {
 }
 
 Result<std::unique_ptr<work::Workspace>> Context::OpenToWrite() {
-  WEIRHOUSE_TRY(auto project, Project());
+  WEIRHOUSE_TRY(const work::ProjectFiles* files, Files());
+  WEIRHOUSE_TRY_STATUS(files->refused);
   const std::chrono::nanoseconds last = SystemClock().Monotonic() + kLockWait;
   while (true) {
-    auto opened = work::Workspace::Open(project, work::Access::kWrite);
+    auto opened = work::OpenAsApplied(*files, work::Access::kWrite, &draft_);
     if (opened.ok() || opened.status().error_code() != "WH8001" ||
         opened.status().code() != Code::kUnavailable)
       return opened;
-    const int daemon = ConnectToDaemon(project->root);
+    const int daemon = ConnectToDaemon(files->project->root);
     if (daemon >= 0) close(daemon);
     if (daemon >= 0 || streams_.Cancelled() || SystemClock().Monotonic() > last) return opened;
     std::this_thread::sleep_for(kLockLookEvery);
@@ -146,8 +204,17 @@ void Context::Answer(json document) {
   if (!wants_json()) return;
   progress_.Finish();
   document["schema_version"] = 1;
-  if (!shows_applied_.empty()) document["files_refused"] = shows_applied_;
+  if (said_draft_) document[DraftName()] = draft().Story();
   streams_.Out(Dump(document) + "\n");
+}
+
+std::string Context::DraftName() const {
+  return draft().refused.ok() ? "files_differ" : "files_refused";
+}
+
+std::string Context::DraftMember() const {
+  if (!said_draft_) return "";
+  return fmt::format(",\"{}\":{}", DraftName(), Dump(draft().Story()));
 }
 
 void Context::Print(const Listing& listing) {

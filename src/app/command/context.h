@@ -2,6 +2,7 @@
 // first use.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 #include "ground/base/time.h"
 #include "work/events/courier.h"
 #include "work/project/project.h"
+#include "work/workspace/project_applied.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::command {
@@ -36,18 +38,29 @@ class Context {
 
   // The project's folder: --project, or found from the folder one stands in.
   Result<std::string> Root();
-  // Reads and checks every file of the project.
+  // Reads and checks every file of the project, as it stands.
   Result<std::shared_ptr<const work::ProjectDefinition>> Project();
-  // The project's state for reading, whoever writes meanwhile. Where definition files have errors,
-  // the project is shown as it was applied last, and that is said: what is in production can be
-  // looked at while somebody writes a draft.
+  // The project's state for reading, whoever writes meanwhile, by the definitions that were applied
+  // last. Where the files have errors, or say something else, that is said: what is in production
+  // can be looked at while somebody writes a draft.
   Result<work::Workspace*> Reading();
-  // The same for verbs whose answer is about the files as they stand, which must be right then.
+  // Its definitions alone, which are the files' where the project has no state yet.
+  Result<std::shared_ptr<const work::ProjectDefinition>> Definitions();
+  // For what a writing verb would do: as Reading, but the files must be right, as for Writing.
+  Result<work::Workspace*> Rehearsing();
+  // By the files as they stand, which must be right: for verbs whose answer is about them.
   Result<work::Workspace*> ReadingFiles();
-  // … for writing: takes the project's lock. The first act of every verb that writes, so that what
-  // another process must do can be handed over whole (kUnavailable WH8001). Where no daemon has the
-  // lock, it waits a few seconds for it: most verbs are short.
+  // … for writing, by what was applied last: takes the project's lock. The first act of every verb
+  // that writes, so that what another process must do can be handed over whole (kUnavailable
+  // WH8001). Where no daemon has the lock, it waits a few seconds for it: most verbs are short.
   Result<work::Workspace*> Writing();
+  // The same for what must not go on by definitions that somebody is about to change: kInvalidInput
+  // WH2020 where the files differ from what was applied.
+  Result<work::Workspace*> WritingIfApplied();
+  Status RequireFilesApplied() const;
+  // By the files as they stand, to apply them; `registered` of work::Apply is Registered().
+  Result<work::Workspace*> WritingFiles();
+  std::function<void()> Registered() const;
   bool writes() const { return writes_; }
   // The last act of a verb: what it has to tell by alerts and notify rules is told, as far as that
   // goes within a few seconds. The rest is left for the next verb, or the daemon.
@@ -64,6 +77,8 @@ class Context {
   void Answer(nlohmann::json document);
   // The rows in the form that was asked for.
   void Print(const Listing& listing);
+  // Of a document that is not made by Answer: `,"files_differ":"…"` where that was said, or nothing.
+  std::string DraftMember() const;
   bool wants_json() const { return invocation_.json || invocation_.jsonl; }
 
   // ---- Options
@@ -82,17 +97,26 @@ class Context {
   Status Confirm(std::string_view question);
 
  private:
+  Result<const work::ProjectFiles*> Files();
   Result<std::unique_ptr<work::Workspace>> OpenToWrite();
-  // The project of the last apply, in the place of one whose files are refused with `why`.
-  Result<std::shared_ptr<const work::ProjectDefinition>> AppliedInstead(const Status& why);
+  Result<work::Workspace*> OpenedToRead();
+  Result<work::Workspace*> OpenedToWrite();
+  // `as_applied`, or the same by the files.
+  Result<work::Workspace*> ByFiles(work::Workspace* as_applied);
+  const work::Draft& draft() const { return host_ != nullptr ? host_->draft : draft_; }
+  std::string DraftName() const;  // of the member that tells of it
+  // Says, once, that the files are not what is worked by. Errors: what was applied is damaged.
+  Status SayDraft();
   const Invocation& invocation_;
   Streams& streams_;
   Host* host_;
   ProgressPrinter progress_;
   std::string root_;
-  std::shared_ptr<const work::ProjectDefinition> project_;
-  std::string shows_applied_;  // why the files are not what is shown; empty if they are
-  std::unique_ptr<work::Workspace> workspace_;
+  std::optional<work::ProjectFiles> files_;
+  work::Draft draft_;  // of workspace_
+  bool said_draft_ = false;
+  std::unique_ptr<work::Workspace> workspace_;  // as it was applied last
+  std::unique_ptr<work::Workspace> by_files_;   // where the files differ
   std::mutex told_mutex_;
   std::vector<std::string> told_;           // by the courier, from its thread
   std::unique_ptr<work::Courier> courier_;  // of workspace_: it goes first

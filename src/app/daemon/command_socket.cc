@@ -98,12 +98,13 @@ void TurnAway(int client, const std::atomic<int>& signals, const Status& why) {
 
 int RunOnce(const command::Invocation& invocation, ProjectHost& host, command::Streams& streams,
             bool mends, command::Aftermath* aftermath) {
-  auto lease = host.Take();
-  if (!lease.ok()) return command::PrintError(invocation, streams, lease.status());
-  return command::RunInHost(invocation, streams, *lease->host(), mends, aftermath);
+  auto held = host.HostOfCommand();
+  if (!held.ok()) return command::PrintError(invocation, streams, held.status());
+  return command::RunInHost(invocation, streams, *held, mends, aftermath);
 }
 
-int RunFor(const command::Invocation& invocation, ProjectHost& host, command::Streams& streams) {
+int RunRefreshed(const command::Invocation& invocation, ProjectHost& host,
+                 command::Streams& streams) {
   try {
     if (const Status status = host.Refresh(); !status.ok())
       return command::PrintError(invocation, streams, status);
@@ -114,13 +115,20 @@ int RunFor(const command::Invocation& invocation, ProjectHost& host, command::St
       host.NoteReplaced();
       return code;
     }
-    const Status renewed = host.Renew();
+    Status renewed = host.Renew();
     if (aftermath == command::Aftermath::kThrown) return code;
+    if (renewed.ok()) renewed = host.Refresh();
     if (!renewed.ok()) return command::PrintError(invocation, streams, renewed);
     return RunOnce(invocation, host, streams, /*mends=*/false, &aftermath);
   } catch (...) {
     return command::PrintError(invocation, streams, StatusOfException());
   }
+}
+
+int RunFor(const command::Invocation& invocation, ProjectHost& host, command::Streams& streams) {
+  const int code = RunRefreshed(invocation, host, streams);
+  host.EndCommand();
+  return code;
 }
 
 // What `work` throws is thrown where the promise is asked.

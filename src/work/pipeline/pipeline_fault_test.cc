@@ -24,7 +24,7 @@ struct PipelineFaultTest : ShopTest {
   void ReopenOn(platform::Disk& disk) {
     workspace.reset();
     ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {.disk = disk}));
+    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {}, {.disk = disk}));
   }
 };
 
@@ -42,7 +42,7 @@ TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
                                 nth % 2 == 0 ? Code::kUnavailable : Code::kCorruption);
     workspace.reset();
     ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-    auto opened = Workspace::Open(project, Access::kWrite, {.disk = faulty});
+    auto opened = Workspace::Open(project, Access::kWrite, {}, {.disk = faulty});
     if (opened.ok()) {
       workspace = std::move(*opened);
       if (!RunPending(*workspace, NoProgress()).ok()) ++refused;
@@ -79,7 +79,7 @@ TEST_F(PipelineFaultTest, TheClockIsTheOneThatItWasGiven) {
   ManualClock clock(ProcessTimeOfMicros(1'900'000'000'000'000));
   workspace.reset();
   ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-  ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {.clock = clock}));
+  ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {}, {.clock = clock}));
   LandDay(0);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   ASSERT_OK_AND(const CommitSeq last, workspace->catalog().LastSeq());

@@ -159,17 +159,26 @@ json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
   return readings;
 }
 
-Status RequireApplied(Workspace& workspace) {
+Result<Standing> StandingOf(Workspace& workspace, const ProjectDefinition& project) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
+  if (applied.empty()) return Standing::kNothingApplied;
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   // A catalog of an earlier release holds no readings until the next `apply`.
-  const bool read_alike =
-      readings.empty() || readings == ReadingsToApply(readings, workspace.project());
-  if (applied == DefinitionDigests(workspace.project()) && read_alike) return Status();
-  return Status(Code::kInvalidInput, applied.empty()
+  const bool read_alike = readings.empty() || readings == ReadingsToApply(readings, project);
+  return applied == DefinitionDigests(project) && read_alike ? Standing::kApplied
+                                                             : Standing::kDiffers;
+}
+
+Status NotApplied(Standing standing) {
+  return Status(Code::kInvalidInput, standing == Standing::kNothingApplied
                                          ? "nothing has been applied yet"
                                          : "the project's files differ from what was applied")
       .WithError("WH2020")
       .WithHint("look at `wh plan`, then `wh apply`");
+}
+
+Status RequireApplied(Workspace& workspace) {
+  WEIRHOUSE_TRY(const Standing standing, StandingOf(workspace, workspace.project()));
+  return standing == Standing::kApplied ? Status() : NotApplied(standing);
 }
 }  // namespace weirhouse::work

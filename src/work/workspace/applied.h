@@ -1,6 +1,7 @@
 // What was applied: digests of definitions, registered contracts, the code kept for reproduction.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -30,8 +31,12 @@ Result<nlohmann::json> AppliedReadings(Workspace& workspace);
 // Those to register: of the project's sources, and of sources that it defined once, whose objects
 // are kept.
 nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
-// kInvalidInput with a hint if the files differ from what was applied.
+// kInvalidInput (WH2020) with a hint if what the workspace is worked by is not what was applied.
 Status RequireApplied(Workspace& workspace);
+// The same of any definitions of the project.
+enum class Standing : std::uint8_t { kApplied, kDiffers, kNothingApplied };
+Result<Standing> StandingOf(Workspace& workspace, const ProjectDefinition& project);
+Status NotApplied(Standing standing);
 
 // The definition files as one write-once object, so that any past state of the project can be laid
 // out again.

@@ -78,10 +78,11 @@ Status WhyNoCache(Workspace& workspace) {
       .WithHint("`wh run` fills it");
 }
 
-Status MendCaches(std::shared_ptr<const ProjectDefinition> project, const Status& damage) {
-  const std::string state_folder = project->root + "/.weirhouse";
+Status MendCaches(const ProjectFiles& files, const Status& damage) {
+  const std::string state_folder = files.project->root + "/.weirhouse";
   WEIRHOUSE_TRY_STATUS(NoteCacheDamage(state_folder, damage));
-  auto workspace = Workspace::Open(std::move(project), Access::kWrite);
+  Draft draft;
+  auto workspace = OpenAsApplied(files, Access::kWrite, &draft);
   if (workspace.status().error_code() == "WH8001") ForgetCacheDamage(state_folder);
   return workspace.status();
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ground/base/status.h"
+#include "work/workspace/project_applied.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::work {
@@ -29,7 +30,8 @@ std::string TakeMendedLine(const std::string& state_folder);
 // Why a reader found no cache (WH7027); OK if there is one, or nothing that it could hold.
 Status WhyNoCache(Workspace& workspace);
 
-// Opens the project for writing, has the caches emptied and filled from the tables, and closes it.
+// Opens the project for writing, as it was applied last, has the caches emptied and filled from the
+// tables, and closes it.
 //   kUnavailable  another process writes to the project (WH8001)
-Status MendCaches(std::shared_ptr<const ProjectDefinition> project, const Status& damage);
+Status MendCaches(const ProjectFiles& files, const Status& damage);
 }  // namespace weirhouse::work

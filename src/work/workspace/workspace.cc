@@ -91,7 +91,8 @@ Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, Process
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
-                                                   Access access, const Environment& environment) {
+                                                   Access access, const Choose& choose,
+                                                   const Environment& environment) {
   std::unique_ptr<Workspace> workspace(new Workspace(environment));
   workspace->project_ = std::move(project);
   workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
@@ -119,6 +120,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
       OpenProjectCatalog(*workspace->disk_, *workspace->project_, workspace->state_folder_, !writes,
                          {.clock = workspace->clock_, .random = workspace->random_}));
   WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
+  if (choose) {
+    WEIRHOUSE_TRY(workspace->project_, choose(*workspace));
+  }
   WEIRHOUSE_TRY(workspace->other_lives_,
                 OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
   if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
@@ -143,6 +147,23 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
     WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us
   }
   return workspace;
+}
+
+std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefinition> project) const {
+  std::unique_ptr<Workspace> other(new Workspace({*disk_, *clock_, *random_}));
+  other->project_ = std::move(project);
+  other->catalog_ = catalog_;
+  other->kv_ = kv_;
+  other->sql_ = sql_;
+  other->parsing_mark_ = parsing_mark_;
+  other->request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
+  other->online_ = online_;
+  other->other_lives_ = other_lives_;
+  other->state_folder_ = state_folder_;
+  other->lake_ = lake_;
+  other->clock_went_back_ = clock_went_back_;
+  other->lock_ = lock_;
+  return other;
 }
 
 Workspace::Workspace(const Environment& environment)

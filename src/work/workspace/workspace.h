@@ -60,10 +60,16 @@ struct Environment {
 // any.
 class Workspace {
  public:
+  // Which definitions are worked by, asked as soon as the catalog is open (and the lock is taken).
+  using Choose = std::function<Result<std::shared_ptr<const ProjectDefinition>>(Workspace&)>;
+  // `project` says where the state is, and what is worked by unless `choose` says otherwise.
   static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
-                                                 Access access,
+                                                 Access access, const Choose& choose = {},
                                                  const Environment& environment = {});
   ~Workspace();
+  // The same state by other definitions of the same project. What is open is shared; indexes and
+  // sessions are its own, so two of them must not run steps at once.
+  std::unique_ptr<Workspace> With(std::shared_ptr<const ProjectDefinition> project) const;
 
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
@@ -114,20 +120,20 @@ class Workspace {
  private:
   explicit Workspace(const Environment& environment);
   std::shared_ptr<const ProjectDefinition> project_;
-  std::unique_ptr<catalog::Catalog> catalog_;
+  std::shared_ptr<catalog::Catalog> catalog_;
   platform::Disk* disk_;
-  std::unique_ptr<platform::KvStore> kv_;
-  std::unique_ptr<platform::SqlEngine> sql_;
-  std::unique_ptr<ParsingMark> parsing_mark_;
+  std::shared_ptr<platform::KvStore> kv_;
+  std::shared_ptr<platform::SqlEngine> sql_;
+  std::shared_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<feature::RequestSessions> request_sessions_;
-  std::unique_ptr<feature::OnlineStore> online_;
+  std::shared_ptr<feature::OnlineStore> online_;
   std::vector<std::string> other_lives_;
   Clock* clock_;
   Random* random_;
   std::string state_folder_;
   std::string lake_;
   std::optional<std::string> clock_went_back_;
-  std::unique_ptr<ProjectLock> lock_;
+  std::shared_ptr<ProjectLock> lock_;
   std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time
   std::map<std::string, std::unique_ptr<iceberg::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;

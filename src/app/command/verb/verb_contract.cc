@@ -109,7 +109,7 @@ Result<int> RunContractList(Context& context) {
 }
 
 Result<int> RunContractShow(Context& context) {
-  WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY(auto project, context.Definitions());
   WEIRHOUSE_TRY(const ContractPtr contract, Find(*project, context.invocation().Word(0)));
   if (context.wants_json()) {
     context.Answer(
@@ -188,7 +188,8 @@ Result<int> RunContractHistory(Context& context) {
 
 Result<int> RunContractPublish(Context& context) {
   const bool dry_run = context.invocation().dry_run;
-  WEIRHOUSE_TRY(work::Workspace * workspace, dry_run ? context.ReadingFiles() : context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace,
+                dry_run ? context.ReadingFiles() : context.WritingFiles());
   WEIRHOUSE_TRY(const ContractPtr contract,
                 Find(workspace->project(), context.invocation().Word(0)));
   WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, contract->id()));
@@ -211,7 +212,7 @@ Result<int> RunContractPublish(Context& context) {
     return kExitOk;
   }
   WEIRHOUSE_TRY(const work::RunSummary summary,
-                work::Apply(*workspace, plan.digest, context.progress()));
+                work::Apply(*workspace, plan.digest, context.progress(), context.Registered()));
   context.Line("registered " + EscapeControl(contract->Title()));
   return ReportRun(context, *workspace, summary);
 }

@@ -71,7 +71,7 @@ Result<work::OnlineRequest> RequestOf(const Context& context) {
 }  // namespace
 
 Result<int> RunFeatureList(Context& context) {
-  WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY(auto project, context.Definitions());
   Listing listing("views", {"view", "keys", "source", "columns", "known_time", "digest"});
   for (const feature::FeatureView& view : project->views) {
     listing.Add({view.id(), EntityText(view), view.is_request() ? json() : json(view.source),
@@ -84,7 +84,7 @@ Result<int> RunFeatureList(Context& context) {
 }
 
 Result<int> RunFeatureShow(Context& context) {
-  WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY(auto project, context.Definitions());
   WEIRHOUSE_TRY(const feature::FeatureView* view,
                 feature::FindView(project->views, context.invocation().Word(0)));
   const json document = ViewAsJson(*view);

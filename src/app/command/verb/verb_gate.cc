@@ -88,13 +88,14 @@ Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_vi
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
-    WEIRHOUSE_TRY(work::Workspace * reading, context.ReadingFiles());
+    WEIRHOUSE_TRY(work::Workspace * reading, context.Rehearsing());
+    WEIRHOUSE_TRY_STATUS(context.RequireFilesApplied());
     WEIRHOUSE_TRY_STATUS(work::RequireDecidable(*reading, run, reason).status());
     context.Line(fmt::format("would be {}: {}", done, ToString(run)));
     context.Answer({{"run", ToString(run)}, {"decision", done}});
     return kExitOk;
   }
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const std::string more, decide(*workspace, run, reason));
   context.Line(fmt::format("{} {}: {}{}", ToString(run), done, EscapeControl(reason), more));
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));

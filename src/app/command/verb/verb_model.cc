@@ -79,7 +79,7 @@ std::string BoundText(const work::ProjectDefinition& project, const std::string&
 }  // namespace
 
 Result<int> RunTrainSetBuild(Context& context) {
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(
       const work::TrainingSetBuilt built,
       work::BuildTrainingSet(*workspace, context.invocation().Word(0), context.progress()));
@@ -128,7 +128,7 @@ Result<int> RunTrainSetShow(Context& context) {
 
 Result<int> RunModelTrain(Context& context) {
   WEIRHOUSE_TRY(const json parameters, context.Assignments(context.invocation().Options("param")));
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   const std::string name = context.invocation().Word(0);
   WEIRHOUSE_TRY(const work::ModelTrained trained,
                 work::TrainModel(*workspace, name, parameters, context.progress()));

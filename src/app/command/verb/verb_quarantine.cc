@@ -192,7 +192,8 @@ class RowPrinter {
     if (!context_.wants_json()) return context_.Print(listing_);
     Flush();
     if (!context_.invocation().jsonl) {
-      context_.streams().Out(fmt::format("{}],\"schema_version\":1}}\n", begun_ ? "" : Opening()));
+      context_.streams().Out(fmt::format("{}],\"schema_version\":1{}}}\n", begun_ ? "" : Opening(),
+                                         context_.DraftMember()));
     }
   }
 
@@ -342,7 +343,7 @@ Result<int> RunQuarantineRetry(Context& context) {
     context.Answer({{"object", word}});
     return kExitOk;
   }
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::RunSummary summary,
                 work::RetryObject(*workspace, word.substr(0, slash), word.substr(slash + 1),
                                   context.progress()));

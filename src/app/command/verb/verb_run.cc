@@ -177,7 +177,7 @@ Result<int> RunPlan(Context& context) {
 
 Result<int> RunApply(Context& context) {
   if (context.invocation().dry_run) return RunPlan(context);
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingFiles());
   std::string digest = context.invocation().Word(0);
   // Who names the plan has seen it.
   if (digest.empty()) {
@@ -193,13 +193,13 @@ Result<int> RunApply(Context& context) {
     digest = plan.digest;
   }
   WEIRHOUSE_TRY(const work::RunSummary summary,
-                work::Apply(*workspace, digest, context.progress()));
+                work::Apply(*workspace, digest, context.progress(), context.Registered()));
   return ReportRun(context, *workspace, summary);
 }
 
 Result<int> RunIngest(Context& context) {
   if (context.invocation().dry_run) return ShowWaiting(context);
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }
@@ -207,7 +207,7 @@ Result<int> RunIngest(Context& context) {
 Result<int> RunRun(Context& context) {
   if (!context.invocation().Has("full")) return RunIngest(context);
   if (context.invocation().dry_run) return ShowWaiting(context);
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunFull(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
 }

@@ -109,7 +109,7 @@ Result<int> RunRunViewShow(Context& context) {
 
 Result<int> RunRunViewPublish(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
-  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::ViewVerdict verdict,
                 work::PublishRunView(*workspace, run, context.invocation().user));
   if (!verdict.published) {

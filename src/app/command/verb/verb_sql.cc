@@ -243,7 +243,9 @@ Result<int> RunSql(Context& context) {
   }
   if (context.wants_json()) {
     context.progress().Finish();
-    context.streams().Out(context.invocation().jsonl ? RowsAsJsonLines(*rows) : RowsAsJson(*rows));
+    std::string text = context.invocation().jsonl ? RowsAsJsonLines(*rows) : RowsAsJson(*rows);
+    if (!context.invocation().jsonl) text.insert(text.rfind('}'), context.DraftMember());
+    context.streams().Out(text);
     return kExitOk;
   }
   context.Print(ListingOf(*rows, "rows", limit));

@@ -234,7 +234,7 @@ Result<work::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
 Result<int> RunTableExpire(Context& context) {
   WEIRHOUSE_TRY(const work::ExpiryOptions options, ExpiryOptionsOf(context));
   WEIRHOUSE_TRY(work::Workspace * workspace,
-                options.dry_run ? context.ReadingFiles() : context.Writing());
+                options.dry_run ? context.Rehearsing() : context.Writing());
   const std::string name = context.invocation().Word(0);
   WEIRHOUSE_TRY(const work::ExpiryReport report, work::ExpireTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}{}", EscapeControl(name), options.dry_run ? "would be: " : "",
@@ -285,7 +285,7 @@ Result<int> RunGc(Context& context) {
   WEIRHOUSE_TRY(const std::chrono::seconds orphan_age,
                 DurationOption(context, "orphan-age", work::kOrphanAge));
   WEIRHOUSE_TRY(work::Workspace * workspace,
-                options.dry_run ? context.ReadingFiles() : context.Writing());
+                options.dry_run ? context.Rehearsing() : context.Writing());
   WEIRHOUSE_TRY(const auto tables, workspace->catalog().Tables());
   json list = json::array();
   std::int64_t done = 0;

@@ -95,7 +95,7 @@ Result<int> RunTableShow(Context& context) {
 // One name a line, so that a shell can read it. A project that cannot be read has no names.
 Result<int> RunNames(Context& context) {
   const std::string kind = context.invocation().Word(0);
-  WEIRHOUSE_TRY(auto project, context.Project());
+  WEIRHOUSE_TRY(auto project, context.Definitions());
   std::vector<std::string> names;
   if (kind == "contract") {
     for (const auto& [id, contract] : project->contracts) names.push_back(id);

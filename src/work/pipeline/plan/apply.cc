@@ -161,7 +161,8 @@ Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, boo
       .WithHint("`wh gate override` or `wh gate discard` it first");
 }
 
-Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress) {
+Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress,
+                         const std::function<void()>& registered) {
   WEIRHOUSE_TRY(const Plan plan, MakePlan(workspace));
   if (!plan_digest.empty() && plan.digest != plan_digest) {
     return Status(Code::kConflict, fmt::format("the plan is stale: asked for {}, now it is {}",
@@ -187,6 +188,7 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   } else if (changed) {
     WEIRHOUSE_TRY_STATUS(Register(workspace, plan));
   }
+  if (changed && registered) registered();
   WEIRHOUSE_TRY(RunSummary summary, RunPending(workspace, progress));
   // What was computed anew, and what the new tables cannot keep, is told with what waited.
   summary.commits += rebuilt.commits;

@@ -1,6 +1,7 @@
 // What the project's files would change in what was applied, and applying it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ Result<Plan> MakePlan(Workspace& workspace);
 Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, bool rehearses);
 // Registers the definitions (refuses a stale digest with kConflict), with the tables computed anew
 // in the same commit where that is due; then runs what waits. Either all of it is applied or
-// nothing.
-Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress);
+// nothing. `registered` is called between the two.
+Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress,
+                         const std::function<void()>& registered = {});
 }  // namespace weirhouse::work
