@@ -500,9 +500,8 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
                 platform::SqlEngine::Open(options));
   WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, engine->Connect());
   ParseContracts(*project, findings);
-  for (const auto& [id, contract] : project->contracts) {
+  for (const auto& [id, contract] : project->contracts)
     if (as_written) findings.Add(CheckFormats(*contract));
-  }
   WEIRHOUSE_TRY(transform::SchemaCatalog schemas, BaseSchemas(*project));
   ParseTransforms(*project, *session, schemas, findings);
   ParseGateFiles(*project, *session, schemas, findings);
@@ -517,9 +516,8 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
     findings.Add(CheckSpine(*project, set, checked->output, *session));
   }
   ParseModelFiles(*project, findings);
-  for (const model::ModelDefinition& model : project->models) {
+  for (const model::ModelDefinition& model : project->models)
     if (as_written) findings.Add(CheckServedFields(*project, model));
-  }
   if (as_written && !findings.any_broken()) findings.Add(CheckNotified(*project));
   if (!findings.empty()) return findings.ToStatus();
   NoteLostVersions(*project);

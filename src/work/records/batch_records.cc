@@ -431,19 +431,18 @@ class SourceReading {
     if (first_reason_.empty()) first_reason_ = text;
     QuarantineReason& reason = reasons_[text];
     if (reason.records++ > 0) return;
-    const std::string place =
-        fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
+    const std::string place = fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
     reason = {records_.source, text, 1, place, violation.found};
   }
   // `whViolation: reject_object`. The reason holds no place: equal ones are grouped.
   void RejectWhole(const contract::DecodedPieces& decoded) {
     const QuarantineReason& first = reasons_[first_reason_];
-    RefuseWhole(std::string(kRejectedObjectError),
-                "the contract rejects an object with a bad record, the first for " + first_reason_,
-                fmt::format("{} of {} records, the first {}{}{}",
-                            WithThousands(decoded.quarantined_count),
-                            WithThousands(object_->record_count), first.first,
-                            first.found.empty() ? "" : ", found ", first.found));
+    RefuseWhole(
+        std::string(kRejectedObjectError),
+        "the contract rejects an object with a bad record, the first for " + first_reason_,
+        fmt::format("{} of {} records, the first {}{}{}", WithThousands(decoded.quarantined_count),
+                    WithThousands(object_->record_count), first.first,
+                    first.found.empty() ? "" : ", found ", first.found));
   }
   // What was decoded of the object, for those whom it concerns.
   void NoteDecoded(const contract::DecodedPieces& decoded) {

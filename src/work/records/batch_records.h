@@ -90,8 +90,8 @@ class RecordReader {
     return project_ != nullptr ? *project_ : workspace_.project();
   }
   Workspace& workspace_;
-  std::shared_ptr<const ProjectDefinition> project_;      // null: the workspace's
-  std::shared_ptr<const nlohmann::json> read_by_;  // null until it is asked for
+  std::shared_ptr<const ProjectDefinition> project_;  // null: the workspace's
+  std::shared_ptr<const nlohmann::json> read_by_;     // null until it is asked for
   std::map<std::pair<std::string, std::string>, contract::Decoder>
       decoders_;  // by (source, version)
 };

@@ -183,9 +183,8 @@ std::string BatchRun::TellBrokenContracts(catalog::CommitRequest& request) const
     catalog::OutboxEvent event;
     event.type = "weirhouse.gate.failed";
     event.subject = verdict.gate;
-    event.data = {{"gate", verdict.gate},   {"table", verdict.table},
-                  {"batch", verdict.batch}, {"run", ToString(run_.id)},
-                  {"owner", broken.owner},  {"state", verdict.state},
+    event.data = {{"gate", verdict.gate},     {"table", verdict.table}, {"batch", verdict.batch},
+                  {"run", ToString(run_.id)}, {"owner", broken.owner},  {"state", verdict.state},
                   {"reasons", broken.story}};
     request.events.push_back(std::move(event));
   }

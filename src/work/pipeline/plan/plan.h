@@ -36,8 +36,8 @@ struct Plan {
   std::optional<BehindHalt> behind_halt;       // a halted run waits for a decision
   // Views that do not hold yet what their source published: the next run fills them.
   std::vector<std::string> waiting_views;
-  std::string digest;                          // 8 hex digits; apply takes it
-  bool rebuilds = false;                       // apply computes all tables anew
+  std::string digest;     // 8 hex digits; apply takes it
+  bool rebuilds = false;  // apply computes all tables anew
   bool empty() const { return items.empty(); }
 };
 
