@@ -201,7 +201,6 @@ Status CheckPublishable(const Contract& registered, const Contract& proposed);
 
 inline constexpr std::int64_t kRecordBytesMax = 16 << 20;
 inline constexpr std::int64_t kStringBytesMax = 8 << 20;
-inline constexpr std::int64_t kObjectBytesMax = 1 << 30;  // also after inflating
 inline constexpr int kKeysMax = 10'000;
 inline constexpr int kArrayItemsMax = 1'000'000;
 inline constexpr int kCsvColumnsMax = 10'000;

@@ -12,7 +12,7 @@
 
 namespace weirhouse::contract {
 
-// Of an object that is read as a stream, also after inflating; one in memory: kObjectBytesMax.
+// Of an object, also after inflating.
 inline constexpr std::int64_t kStreamBytesMax = std::int64_t{16} << 30;
 
 // Takes rows and refused records of an object while it is still being read. They count only if the
