@@ -147,15 +147,15 @@ Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
 }
 
 // What stands in quarantine before it is made anew.
-struct Standing {
+struct StandingQuarantine {
   std::vector<Digest> replaced;  // rows of the objects that were read
   RowsPtr kept;                  // all others; may be null
 };
-Result<Standing> StandingRows(Workspace& workspace, const std::string& name,
-                              const ObjectKeys& read) {
+Result<StandingQuarantine> StandingRows(Workspace& workspace, const std::string& name,
+                                        const ObjectKeys& read) {
   const platform::Scratch scratch = ScratchOf(workspace);
   platform::RowStore kept(scratch);
-  Standing standing;
+  StandingQuarantine standing;
   WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
   if (existing && (*existing)->current_snapshot() != nullptr) {
     iceberg::ScanOptions told;
@@ -219,7 +219,7 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     WEIRHOUSE_TRY(const ObjectKeys read, ReadObjects(workspace, records));
     WEIRHOUSE_TRY(const RowsPtr now, RebuiltRows(workspace, records, AllRejected(work), read,
                                                  /*with_bytes=*/true));
-    WEIRHOUSE_TRY(const Standing standing, StandingRows(workspace, name, read));
+    WEIRHOUSE_TRY(const StandingQuarantine standing, StandingRows(workspace, name, read));
     std::vector<Digest> marks;
     WEIRHOUSE_TRY_STATUS(AddMarks(now, ScratchOf(workspace), marks));
     std::sort(marks.begin(), marks.end());
