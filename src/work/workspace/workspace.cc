@@ -174,7 +174,7 @@ Workspace::~Workspace() {
   versions_.clear();
   online_.reset();
   kv_.reset();
-  if (catalog_ != nullptr && lock_ >= 0) RememberCatalog(*disk_, state_folder_, *catalog_);
+  if (catalog_ != nullptr && lock_ != nullptr) RememberCatalog(*disk_, state_folder_, *catalog_);
   catalog_.reset();
   lock_.reset();
 }

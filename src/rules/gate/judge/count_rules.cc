@@ -74,7 +74,7 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
                               FamilyName(family)))
         .WithError("WH3005");
   }
-  constexpr std::int64_t kDayUs = 86'400'000'000;
+  constexpr std::int64_t kFreshDayUs = 86'400'000'000;
   Finding finding;
   std::optional<std::int64_t> newest;
   WEIRHOUSE_TRY_STATUS(VisitColumn(
@@ -91,7 +91,7 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
     finding.reason = fmt::format("{} no value to judge", check.name);
     return finding;
   }
-  const std::int64_t at = family == Family::kDate ? *newest * kDayUs : *newest;
+  const std::int64_t at = family == Family::kDate ? *newest * kFreshDayUs : *newest;
   const std::int64_t now = Micros(evaluation.input().now);
   const std::int64_t age = now - at;
   finding.observed = {{"newest", FormatTime(at)}, {"age_us", age}, {"now", FormatTime(now)}};
