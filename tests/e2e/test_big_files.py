@@ -27,14 +27,14 @@ def padded(size_mb, before=b"", record=b"%s\n", between=b"", after=b""):
     return b"".join([*parts, after])
 
 
-def peak_mb(project, *arguments):
+def peak_mb(project, *arguments, code=0):
     """The most memory that a command had, in MB."""
     script = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]);"
               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, file=sys.stderr);"
               "sys.exit(done.returncode)")
     done = subprocess.run([sys.executable, "-c", script, WH, *arguments], cwd=project.folder,
                           env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return int(done.stderr.split()[-1])
 
 
@@ -95,7 +95,7 @@ def test_refused_records_take_the_memory_of_a_piece(tmp_path, name):
     project.apply()
     data = b'{"id":1,"temp":1}\n' * 300_000
     project.land("s", name, gzip.compress(data, 6) if name.endswith(".gz") else data)
-    assert peak_mb(project, "ingest") < 350     # it was 500 and more
+    assert peak_mb(project, "ingest", code=3) < 290    # a million take 250; 500,000 took 373
     assert states(project) == {"quarantined": 300_000}
 
 
