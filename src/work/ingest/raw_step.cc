@@ -201,6 +201,7 @@ Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const landing::La
   const bool hold = file.entry.size_bytes <= kHeldFileBytesMax &&
                     held_bytes + file.entry.size_bytes <= kHeldBatchBytesMax;
   Result<std::int64_t> count = std::int64_t{0};
+  WEIRHOUSE_FAILPOINT("raw.read");
   const Result<Measured> measured = Measure(arriving, hold, count);
   if (!measured.ok()) return NotTaken(file, measured.status(), told);
   if (*measured != Measured::kWhole) {
