@@ -233,7 +233,7 @@ def test_a_commit_of_then_is_read_by_what_was_applied(shop):
 def test_what_must_not_go_on_by_a_draft_is_refused_and_leaves_nothing(shop):
     before = shop.status()["commit"]
     with draft(shop, "spine"):
-        for words in ("ingest", "run", "run --full", "train-set build d", "gate override r1 --reason x"):
+        for words in ("ingest", "run", "run --full", "train-set build d"):
             assert "WH2020" in shop.wh(*words.split(), code=2).stderr, words
         assert "training_sets/d.yaml" in shop.wh("gc", "--dry-run").stderr
     assert shop.status()["commit"] == before

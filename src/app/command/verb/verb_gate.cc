@@ -83,27 +83,18 @@ Result<std::string> ReasonOf(const Context& context) {
 // Carries a decision out; what it answers is added to the line of the decision.
 using Decide = std::function<Result<std::string>(work::Workspace&, RunId, const std::string&)>;
 
-// What the decision leads to is computed by what was applied.
-Status NothingDecided(Status why) {
-  if (why.error_code() != "WH2020") return why;
-  return std::move(why).WithHint(std::string(work::kNothingDecidedHint));
-}
-
-// Decides about a halted run, then runs the backlog.
+// Decides about a halted run, then runs the backlog: both by what was applied, whatever the files say meanwhile.
 Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_view done) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
   if (context.invocation().dry_run) {
     WEIRHOUSE_TRY(work::Workspace * reading, context.Rehearsing());
-    WEIRHOUSE_TRY_STATUS(NothingDecided(context.RequireFilesApplied()));
     WEIRHOUSE_TRY_STATUS(work::RequireDecidable(*reading, run, reason).status());
     context.Line(fmt::format("would be {}: {}", done, ToString(run)));
     context.Answer({{"run", ToString(run)}, {"decision", done}});
     return kExitOk;
   }
-  const Result<work::Workspace*> opened = context.WritingIfApplied();
-  if (!opened.ok()) return NothingDecided(opened.status());
-  work::Workspace* workspace = *opened;
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(const std::string more, decide(*workspace, run, reason));
   context.Line(fmt::format("{} {}: {}{}", ToString(run), done, EscapeControl(reason), more));
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));

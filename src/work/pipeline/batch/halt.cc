@@ -43,7 +43,9 @@ Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std
   // What the decision leads to is computed by what was applied: else it would stop half way.
   Status applied = RequireApplied(workspace);
   if (!applied.ok()) {
-    return std::move(applied).WithHint(std::string(kNothingDecidedHint));
+    return std::move(applied).WithHint(
+        "nothing was decided: `wh apply` the change, or put the files back where it cannot be "
+        "applied before the decision (`wh plan` says so), and apply it afterwards");
   }
   return found;
 }

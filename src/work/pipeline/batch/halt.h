@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "ground/base/status.h"
@@ -46,10 +45,6 @@ Result<std::set<CommitSeq>> DiscardedCommits(Workspace& workspace);
 //   kNotFound           no such run
 //   kConflict (WH3020)  it waits for none
 Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run);
-// What to do where the files are not what was applied.
-inline constexpr std::string_view kNothingDecidedHint =
-    "nothing was decided: `wh apply` the change, or put the files back where it cannot be "
-    "applied before the decision (`wh plan` says so), and apply it afterwards";
 // The same, with a reason to decide it (WH3021), while the files are what was applied (WH2020): what
 // follows a decision is computed by them.
 Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std::string& reason);
