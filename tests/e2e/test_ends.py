@@ -208,7 +208,7 @@ def test_a_batch_that_runs_out_of_memory_holds_nobody_up_for_ever(tmp_path):
     project = filled(tmp_path / "p")
     project.land("t", "2024-01-02.jsonl", day(2, LARGE))
     project.land("t", "2024-01-03.jsonl", day(3))
-    with project.serve(env={"WEIRHOUSE_PLANT": "no_memory"}) as daemon:
+    with project.serve(env={"WEIRHOUSE_PLANT": "no_memory"}, wh=PLANTED_WH) as daemon:
         def third_day_is_in():
             return project.rows("select count(*) as n from processed.t")[0]["n"] == 200
         wait_until(third_day_is_in, 40, "the batch behind")
