@@ -1,5 +1,7 @@
 #include "ground/base/failpoint.h"
 
+#include <functional>
+
 #ifdef WEIRHOUSE_FAILPOINTS
 #include <fcntl.h>
 #include <unistd.h>
