@@ -138,10 +138,24 @@ class Project:
                     process.wait()
 
 
+def _ports():
+    """Ports that no connection is given by itself, so that none of a test beside this one takes them; each process begins elsewhere."""
+    first, count = 10_000, 20_000
+    while True:
+        for number in range(count):
+            yield first + (os.getpid() * 61 + number) % count
+
+
+PORTS = _ports()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 def answers(port):
