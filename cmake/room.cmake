@@ -1,6 +1,5 @@
-# What is compiled of `sources`: themselves, or files that include eight of them each (WEIRHOUSE_UNITY_FILES). Headers then
-# cost an eighth, and a build from nothing takes a third of the time. Builds in which nobody edits take more at once: 27 files
-# of gate took 31 s as one, 41 s by eight. Their text names no folder of this machine, so that ccache finds the
+# What is compiled of `sources`: themselves, or files that include eight of them each. Headers then cost an eighth, and a
+# build from nothing takes a third of the time. Their text names no folder of this machine, so that ccache finds the
 # objects from another clone.
 function(weirhouse_compiled out name sources)
   if(NOT WEIRHOUSE_UNITY)
@@ -14,7 +13,7 @@ function(weirhouse_compiled out name sources)
   foreach(source IN LISTS sources)
     string(APPEND text "#include \"${source}\"\n")
     math(EXPR count "${count} + 1")
-    if(count EQUAL WEIRHOUSE_UNITY_FILES)
+    if(count EQUAL 8)
       list(APPEND compiled ${name}_${number})
       set(text_${number} "${text}")
       math(EXPR number "${number} + 1")
