@@ -17,6 +17,7 @@ test: setup      ## build and run every test
 	@tools/test
 
 crash-test: build ## kill the daemon and the runner at every failpoint and at random; check what is left
+	@tools/build wh_planted
 	@.deps/venv/bin/python tests/crash/crash_test.py
 
 fault-test: build ## kills, bit flips, failing calls and edits of the catalog, by the hundred; every outcome counted
@@ -43,7 +44,7 @@ bench: setup     ## measure, beside named peers, in one run
 fuzz: setup      ## ten seconds of every fuzz target
 	@tools/fuzz 10
 
-ci-full: setup   ## the long run: Clang build, thread sanitizer, long fuzzing
+ci-full: setup   ## the long run: Clang, plain and release builds, clang-tidy, sanitizers, long fuzzing
 	@tools/ci-full
 
 tidy:            ## check format, sizes and layers (tools/tidy --fix mends the format)

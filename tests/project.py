@@ -12,6 +12,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WH = os.environ.get("WEIRHOUSE_WH", str(ROOT / "build/dev/bin/wh"))
+# The same command with a library in which WEIRHOUSE_PLANT plants bugs (the target wh_planted): the product has no such switch.
+PLANTED_WH = str(pathlib.Path(WH).parent.parent / "planted/bin/wh")
 # Views that declare no known time: theirs is the moment of ingestion, which no two runs share.
 KNOWN_WHEN_INGESTED = ("feature.plane_facts_v1",)
 SOURCES = ("plane", "departure", "arrival", "weather")
@@ -111,11 +113,11 @@ class Project:
         return {name: self.digest(name) for name in self.tables(*(namespaces or ("processed", "feature")))}
 
     @contextlib.contextmanager
-    def serve(self, *arguments, env=None, ready=30):
+    def serve(self, *arguments, env=None, ready=30, wh=WH):
         """The daemon, ended at the end; yields its process with `port` set."""
         port = free_port()
         log = open(self.folder / "serve.log", "ab")
-        process = subprocess.Popen([WH, "serve", "--port", str(port), *arguments], cwd=self.folder,
+        process = subprocess.Popen([wh, "serve", "--port", str(port), *arguments], cwd=self.folder,
                                    env=environment(env), stdout=log, stderr=log, start_new_session=True)
         process.port = port
         try:
@@ -136,10 +138,24 @@ class Project:
                     process.wait()
 
 
+def _ports():
+    """Ports that no connection is given by itself, so that none of a test beside this one takes them; each process begins elsewhere."""
+    first, count = 10_000, 20_000
+    while True:
+        for number in range(count):
+            yield first + (os.getpid() * 61 + number) % count
+
+
+PORTS = _ports()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 def answers(port):

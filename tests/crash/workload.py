@@ -10,7 +10,7 @@ import time
 
 from checker import Landed, check
 from lake import Catalog
-from project import SOURCES, WH, Project, environment, free_port
+from project import PLANTED_WH, SOURCES, WH, Project, environment, free_port
 
 KEEP = {"plane": 20, "departure": 12, "arrival": 12, "weather": 4}    # one record of so many
 BAD_DAY = "2013-01-11"
@@ -77,6 +77,7 @@ class Case:
         self.days = days
         self.arm = dict(arm or {})
         self.kill_after = kill_after
+        self.wh = PLANTED_WH if plant else WH
         self.plant = {"WEIRHOUSE_PLANT": plant} if plant else {}
         self.then = list(then)    # the command that follows a kill, before what was killed is tried again
         self.landed = []
@@ -99,7 +100,7 @@ class Case:
 
     def start(self, *arguments):
         log = open(self.project.folder / "wh.log", "ab")
-        process = subprocess.Popen([WH, *arguments], cwd=self.project.folder, env=self.environment(), stdout=log,
+        process = subprocess.Popen([self.wh, *arguments], cwd=self.project.folder, env=self.environment(), stdout=log,
                                    stderr=log, start_new_session=True)
         log.close()
         return process

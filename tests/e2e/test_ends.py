@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from project import wait_until
+from project import PLANTED_WH, WH, wait_until
 from test_online import FIELDS, HISTORY, SUMS, answers, day, make, view
 
 REQUEST = "--- { feature_view: rq, version: 1, request: { x: number }, features: { x: request.x } }\n"
@@ -208,7 +208,7 @@ def test_a_batch_that_runs_out_of_memory_holds_nobody_up_for_ever(tmp_path):
     project = filled(tmp_path / "p")
     project.land("t", "2024-01-02.jsonl", day(2, LARGE))
     project.land("t", "2024-01-03.jsonl", day(3))
-    with project.serve(env={"WEIRHOUSE_PLANT": "no_memory"}) as daemon:
+    with project.serve(env={"WEIRHOUSE_PLANT": "no_memory"}, wh=PLANTED_WH) as daemon:
         def third_day_is_in():
             return project.rows("select count(*) as n from processed.t")[0]["n"] == 200
         wait_until(third_day_is_in, 40, "the batch behind")
@@ -220,3 +220,13 @@ def test_a_batch_that_runs_out_of_memory_holds_nobody_up_for_ever(tmp_path):
     project.wh("quarantine", "retry", "t/2024-01-02.jsonl")
     assert project.rows("select count(*) as n from processed.t")[0]["n"] == 200 + LARGE
     project.wh("verify", "--deep")
+
+
+def test_no_variable_of_the_environment_plants_a_bug_in_the_product(tmp_path):
+    core = pathlib.Path("../lib/libweirhouse_core.so")
+    assert b"WEIRHOUSE_PLANT" not in (pathlib.Path(WH).parent / core).read_bytes()
+    assert b"WEIRHOUSE_PLANT" in (pathlib.Path(PLANTED_WH).parent / core).read_bytes()
+    project = filled(tmp_path / "p")
+    project.land("t", "2024-01-02.jsonl", day(2, LARGE))
+    project.wh("run", env={"WEIRHOUSE_PLANT": "no_memory"})    # with which a daemon of wh_planted sets the batch aside
+    assert project.rows("select count(*) as n from processed.t")[0]["n"] == 100 + LARGE

@@ -8,7 +8,7 @@
 
 As it is served (rules: policy): some tests of the kit put tables outside the warehouse, or commit data files that nobody wrote. The design
 refuses that; tests/rck/excluded.json names these tests under "policy" with the reason, and they must fail with the very code that it begins
-with. With rules "any", a switch of test builds (WEIRHOUSE_PLANT=any_location) lets such places pass, and every test must pass, so that no
+with. With rules "any", a bug that is planted (WEIRHOUSE_PLANT=any_location, in the library of wh_planted) lets such places pass, and every test must pass, so that no
 mistake in the protocol hides behind an exclusion. A test that can pass on no server of this kind is named under "always". One that is named
 and passes is an error too: the list stays true.
 """
@@ -26,7 +26,7 @@ import xml.etree.ElementTree as xml
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from project import ROOT, Project, environment
+from project import PLANTED_WH, ROOT, Project, environment
 
 PACKAGE = "org.apache.iceberg.rest"
 # MoreNames.java: tests that the kit leaves out of its own accord, and that pass here.
@@ -63,8 +63,8 @@ def run_kit(project, rules, only, classes, reports, log):
                   ["--select-class", f"{PACKAGE}.RESTCompatibilityKitSuite"]]
     if only:
         selections = [["--select-method" if "#" in only else "--select-class", f"{PACKAGE}.{only}"]]
-    plant = {"WEIRHOUSE_PLANT": "any_location"} if rules == "any" else {}
-    with project.serve("--no-watch", env=plant) as daemon:
+    planted = {"env": {"WEIRHOUSE_PLANT": "any_location"}, "wh": PLANTED_WH} if rules == "any" else {}
+    with project.serve("--no-watch", **planted) as daemon:
         uri = f"http://127.0.0.1:{daemon.port}/iceberg"
         settings = {"rck.local": "false", "rck.uri": uri, "uri": uri, "token": project.token, "rck.token": project.token,
                     "warehouse": "rck_warehouse", "rck.warehouse": "rck_warehouse", "rck.requires-namespace-create": "true",

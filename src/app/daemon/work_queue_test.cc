@@ -15,6 +15,7 @@
 #include "app/command/daemon_link.h"
 #include "app/daemon/landing_watch.h"
 #include "testing/testing.h"
+#include "testing/wait.h"
 
 namespace weirhouse::daemon {
 namespace {
@@ -90,9 +91,7 @@ TEST(LandingWatch, TellsAtTheBeginningAndWhenAFileIsRenamedIntoPlace) {
   std::atomic<int> calls{0};
   ASSERT_OK_AND(auto watch, LandingWatch::Start({folder / "landing"}, [&] { ++calls; }));
   const auto wait_for = [&](int wanted, std::chrono::milliseconds longest) {
-    for (auto waited = std::chrono::milliseconds(0); waited < longest && calls < wanted;
-         waited += std::chrono::milliseconds(10))
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    testing::WaitUntil([&] { return calls >= wanted; }, longest);
     return calls.load();
   };
   EXPECT_EQ(wait_for(1, std::chrono::seconds(2)), 1);

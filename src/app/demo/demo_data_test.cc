@@ -1,5 +1,6 @@
 #include "app/demo/demo_data.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

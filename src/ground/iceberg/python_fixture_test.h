@@ -1,6 +1,7 @@
 // What tests share that have another engine on the other side: the scripts of testdata/.
 #pragma once
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 
 #include <cstdlib>

@@ -1,5 +1,7 @@
 #include "rules/model/inputs.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "rules/model/train.h"

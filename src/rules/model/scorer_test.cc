@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "testing/testing.h"
+#include "testing/wait.h"
 
 namespace weirhouse::model {
 namespace {
@@ -124,8 +125,7 @@ TEST_F(ScorerTest, StartsAChildAgainThatWasKilledInAPause) {
   const int pid = scorer->health().pid;
   ASSERT_GT(pid, 0);
   kill(pid, SIGKILL);
-  for (int i = 0; i < 200 && scorer->health().pid != 0; ++i)
-    std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(weirhouse::testing::WaitUntil([&] { return scorer->health().pid == 0; }));
   EXPECT_EQ(scorer->health().state, ScorerHealth::State::kBackingOff);
   ASSERT_OK(scorer->Score(*Rows("1")));
   EXPECT_NE(scorer->health().pid, pid);
@@ -163,8 +163,7 @@ TEST_F(ScorerTest, StopsAChildAboveItsMemory) {
   options_.rss_bytes_max = 250 << 20;
   ASSERT_OK_AND(auto scorer, Scorer::Create(options_));
   ASSERT_OK(scorer->Score(*Rows("-8")));  // answered, then stopped
-  for (int i = 0; i < 200 && scorer->health().pid != 0; ++i)
-    std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(weirhouse::testing::WaitUntil([&] { return scorer->health().pid == 0; }));
   EXPECT_THAT(scorer->health().last_error, HasSubstr("WH5016"));
   ASSERT_OK(scorer->Score(*Rows("1")));
 }

@@ -1,6 +1,7 @@
 #include "rules/model/train.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <filesystem>

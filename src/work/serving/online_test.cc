@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 
 #include "rules/feature/online/online_store.h"
+#include "testing/plants.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/serving/online_query.h"
 
@@ -141,18 +142,8 @@ TEST_F(OnlineTest, OnlineAndOfflineDifferInNoBit) {
 }
 
 TEST_F(OnlineTest, ABugInTheOrderOfTiesIsCaught) {
-  SkewReport report;
-  // As WEIRHOUSE_PLANT=tie_order does for a whole process.
-  auto planted = std::make_shared<ProjectDefinition>(workspace->project());
-  for (feature::ViewPlan& plan : planted->view_plans) plan.faults.tie_order = true;
-  workspace.reset();
-  {
-    ASSERT_OK_AND(const auto faulty, Workspace::Open(planted, Access::kWrite));
-    const auto measured = MeasureSkew(*faulty, 1000, 7);
-    ASSERT_OK(measured);
-    report = *measured;
-  }
-  shop->Reopen();
+  const weirhouse::testing::Planting planted("tie_order");
+  ASSERT_OK_AND(const SkewReport report, MeasureSkew(*workspace, 1000, 7));
   EXPECT_GT(report.differing, 0);
   ASSERT_FALSE(report.first.empty());
   EXPECT_THAT(report.first[0], HasSubstr("shop_recent.last_24h of"));

@@ -1,7 +1,9 @@
 #include "ground/iceberg/format/deletion_vector.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 

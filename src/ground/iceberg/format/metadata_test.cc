@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "ground/base/text.h"
 #include "ground/iceberg/format/metadata_json.h"
 #include "ground/iceberg/table_fixture_test.h"

@@ -1,6 +1,7 @@
 #include "ground/iceberg/format/table_cache.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <list>
 #include <mutex>

@@ -12,6 +12,7 @@
 #include "ground/iceberg/index/key_index.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,7 @@
 #include "ground/iceberg/index/key_index.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <filesystem>
 #include <limits>

@@ -2,6 +2,7 @@
 
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,6 @@
 #include "ground/iceberg/read/file_columns.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include "ground/iceberg/format/table_cache.h"

@@ -2,6 +2,7 @@
 // without field ids. pyiceberg is the other side, row by row and member by member.
 #include <arrow/io/file.h>
 #include <arrow/ipc/writer.h>
+#include <fmt/format.h>
 
 #include "ground/iceberg/format/deletion_vector.h"
 #include "ground/iceberg/format/table_cache.h"

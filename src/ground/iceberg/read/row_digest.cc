@@ -18,6 +18,7 @@
 #include "ground/iceberg/read/row_digest.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <bit>
 #include <cmath>

@@ -1,6 +1,7 @@
 #include "ground/iceberg/read/scan.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

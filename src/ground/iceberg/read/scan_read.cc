@@ -1,5 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
+#include <fmt/format.h>
 
 #include <atomic>
 #include <thread>

@@ -1,4 +1,5 @@
 #include <arrow/util/key_value_metadata.h>
+#include <fmt/format.h>
 
 #include "ground/iceberg/format/avro.h"
 #include "ground/iceberg/format/manifest.h"

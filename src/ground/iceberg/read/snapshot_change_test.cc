@@ -1,5 +1,7 @@
 #include "ground/iceberg/read/snapshot_change.h"
 
+#include <fmt/format.h>
+
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"

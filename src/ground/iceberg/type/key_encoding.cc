@@ -13,6 +13,7 @@
 #include "ground/iceberg/type/key_encoding.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <bit>
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "ground/iceberg/type/nested_type.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,7 @@
 #include "ground/iceberg/type/schema.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,10 @@
 #include "ground/iceberg/type/schema_index.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
 #include "ground/iceberg/type/nested_type.h"
 #include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"

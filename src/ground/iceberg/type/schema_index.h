@@ -1,6 +1,7 @@
 // The columns of a schema by id and name, those inside structs, lists and maps included.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>

@@ -1,5 +1,7 @@
 #include "ground/iceberg/type/schema.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"

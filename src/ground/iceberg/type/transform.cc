@@ -1,4 +1,6 @@
 // Partition transforms (Iceberg spec, "Partition Transforms", appendix B for the hash).
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>

@@ -1,5 +1,7 @@
 #include "ground/iceberg/type/update_json.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/base/text.h"

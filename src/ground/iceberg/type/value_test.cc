@@ -1,5 +1,7 @@
 #include "ground/iceberg/type/value.h"
 
+#include <fmt/format.h>
+
 #include "ground/base/digest.h"
 #include "ground/iceberg/table_fixture_test.h"
 

@@ -1,4 +1,6 @@
 // Metadata of a table as `POST …/tables` asks for it: metadata_update.h.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 

@@ -4,6 +4,8 @@
 //   WEIRHOUSE_HISTORIES=FOLDER        keep the tables there, one folder a seed, and list their last
 //                                     metadata files in FOLDER/list
 //   WEIRHOUSE_HISTORY_COUNT=N         so many histories (default 40)
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 #include "ground/iceberg/table_fixture_test.h"

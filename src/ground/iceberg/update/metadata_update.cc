@@ -1,5 +1,7 @@
 #include "ground/iceberg/update/metadata_update.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/format/table_cache.h"

@@ -1,5 +1,7 @@
 #include "ground/iceberg/update/metadata_update.h"
 
+#include <fmt/format.h>
+
 #include "ground/iceberg/table_fixture_test.h"
 
 namespace weirhouse::iceberg {

@@ -1,4 +1,6 @@
 // What a client wants to be true of a table before its updates apply: metadata_update.h.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/type/update_json.h"

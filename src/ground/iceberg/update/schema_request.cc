@@ -1,5 +1,8 @@
 // Schemas, specs and orders as clients send them: update_json.h.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "ground/iceberg/type/default_value.h"
 #include "ground/iceberg/type/schema_index.h"

@@ -1,4 +1,6 @@
 // Updates of schemas, partition specs and sort orders: metadata_builder.h.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/update/metadata_builder.h"

@@ -1,4 +1,6 @@
 // Other engines read what we write, and we read what they write.
+#include <fmt/format.h>
+
 #include "ground/base/text.h"
 #include "ground/iceberg/python_fixture_test.h"
 

@@ -1,5 +1,6 @@
 // Rows of every type, split by every transform: written, pruned, read back.
 #include <arrow/util/decimal.h>
+#include <fmt/format.h>
 
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"

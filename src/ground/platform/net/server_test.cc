@@ -1,6 +1,7 @@
 #include <thread>
 
 #include "ground/platform/net/server_fixture_test.h"
+#include "testing/wait.h"
 
 namespace weirhouse::http {
 namespace {
@@ -239,8 +240,7 @@ TEST_F(ServerTest, TurnsAwayMoreConnectionsThanItsLimit) {
   }
   EXPECT_THAT(Client(server_->port()).Receive(), StartsWith("HTTP/1.1 429"));
   clients.pop_back();
-  for (int i = 0; i < 200 && server_->connection_count() > 2; ++i)
-    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_TRUE(weirhouse::testing::WaitUntil([&] { return server_->connection_count() <= 2; }));
   EXPECT_THAT(Get("/hello"), StartsWith("HTTP/1.1 200"));
 }
 
@@ -254,11 +254,10 @@ TEST_F(ServerTest, TurnsAwayMoreRequestsThanTheWorkersMayHaveWaiting) {
   WaitUntilBlocked(1);
   second.Send("GET /hello HTTP/1.1\r\n" + kHost + "\r\n");
   std::string third;
-  for (int i = 0; i < 100 && !third.starts_with("HTTP/1.1 429"); ++i) {
-    std::this_thread::sleep_for(milliseconds(10));  // until the second has reached the queue
+  weirhouse::testing::WaitUntil([&] {  // until the second has reached the queue
     third = Get("/hello", "Connection: close\r\n").substr(0, 12);
-    if (third.starts_with("HTTP/1.1 200")) break;
-  }
+    return third.starts_with("HTTP/1.1 429") || third.starts_with("HTTP/1.1 200");
+  });
   EXPECT_EQ(third, "HTTP/1.1 429");
   Release();
   EXPECT_THAT(first.Receive(), HasSubstr("done"));

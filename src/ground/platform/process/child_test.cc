@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "testing/testing.h"
+#include "testing/wait.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -39,8 +40,7 @@ bool Runs(pid_t pid) {
 }
 
 bool StopsSoon(pid_t pid) {
-  for (int i = 0; i < 200 && Runs(pid); ++i) std::this_thread::sleep_for(milliseconds(10));
-  return !Runs(pid);
+  return weirhouse::testing::WaitUntil([&] { return !Runs(pid); });
 }
 
 TEST(Child, ReportsHowItEnded) {
@@ -101,11 +101,12 @@ TEST(Child, IsKilledWithItsGrandchildrenWhenItIsToldToStop) {
 TEST(Child, GoesWithAllOthersWhenTheProcessEndsItself) {
   ScratchFolder folder;
   ASSERT_OK_AND(const auto child, ChildProcess::Start(Shell("sleep 300 & echo $!; wait", folder)));
-  for (int i = 0; i < 500 && !child->Ended(); ++i) {
+  int looks = 0;
+  EXPECT_TRUE(weirhouse::testing::WaitUntil([&] {
     child->PumpOutput();
-    std::this_thread::sleep_for(milliseconds(10));
-    if (i == 20) KillAllChildren();
-  }
+    if (++looks == 40) KillAllChildren();
+    return child->Ended();
+  }));
   const ChildExit exit = child->Finish();
   EXPECT_EQ(exit.reason, ChildExit::Reason::kSignalled);
   ASSERT_EQ(exit.last_lines.size(), 1u);

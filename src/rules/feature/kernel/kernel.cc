@@ -59,13 +59,9 @@ class Sweep {
     lefts_.assign(plan_.windows_us.size(), row);
   }
   std::int64_t LowOf(std::int64_t at, std::int64_t window_us) const {
-    const bool closed = plan_.view.closed_end && !plan_.faults.window_closed;
-    return Minus(at, window_us) + (closed ? 1 : 0);
+    return Minus(at, window_us) + (plan_.view.closed_end ? 1 : 0);
   }
-  std::int64_t HighOf(std::int64_t at) const {
-    const bool closed = plan_.view.closed_end || plan_.faults.window_closed;
-    return closed ? at : Minus(at, 1);
-  }
+  std::int64_t HighOf(std::int64_t at) const { return plan_.view.closed_end ? at : Minus(at, 1); }
   // Known, not hidden, not a delete: the collapse, as an interval on the known axis.
   bool Survives(std::size_t row) const {
     return rows_.known_time[row] <= known_ && known_ < rows_.hidden_at[row] &&
@@ -141,7 +137,7 @@ void Sweep::MoveStarts() {
 void Sweep::Advance(Label label) {
   at_ = label.at;
   known_ = std::min(label.known, kLatest);
-  if (plan_.view.as_of_latest || plan_.faults.ignore_known) known_ = kLatest;
+  if (plan_.view.as_of_latest) known_ = kLatest;
   while (!hiding_.empty() && hiding_.top().first <= known_) {
     Hide(hiding_.top().second);
     hiding_.pop();
@@ -311,8 +307,7 @@ Status Evaluate(const ViewPlan& plan, const EntityRowsView& rows, Label label,
 Status EvaluateMany(const ViewPlan& plan, const EntityRowsView& rows, std::span<const Label> labels,
                     const std::function<void(std::size_t, std::span<const Cell>)>& take) {
   std::vector<Cell> cells(plan.outputs.size());
-  const bool latest = plan.view.as_of_latest || plan.faults.ignore_known;
-  if (!latest && !KnownNeverFalls(labels)) {
+  if (!plan.view.as_of_latest && !KnownNeverFalls(labels)) {
     for (std::size_t i = 0; i < labels.size(); ++i) {
       WEIRHOUSE_TRY_STATUS(Evaluate(plan, rows, labels[i], cells));
       take(i, cells);

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "ground/base/failpoint.h"
-
 namespace weirhouse::feature {
 namespace {
 Status CannotTake(const FeatureView& view, const Feature& feature, ValueType type) {
@@ -86,10 +84,6 @@ std::vector<std::int64_t> DistinctWindows(const FeatureView& view) {
 }
 }  // namespace
 
-PlantedFaults PlantedFaults::FromEnvironment() {
-  return {Planted("tie_order"), Planted("window_closed"), Planted("ignore_known")};
-}
-
 std::vector<RowExpression> RowExpressionsOf(const FeatureView& view) {
   std::vector<RowExpression> expressions;
   if (view.is_request()) return expressions;
@@ -126,7 +120,6 @@ Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_
       plan.expressions[i].column = DecimalColumn(plan.expressions[i].column);
   }
   plan.windows_us = DistinctWindows(view);
-  plan.faults = PlantedFaults::FromEnvironment();
   WEIRHOUSE_CHECK(plan.value_types.size() ==
                   (view.is_request() ? view.features.size() : plan.expressions.size()));
   for (OutputColumn& column : OutputColumnsOf(view)) {

@@ -27,14 +27,6 @@ struct RowExpression {
 // In the order of the definition. Features with equal text share one.
 std::vector<RowExpression> RowExpressionsOf(const FeatureView& view);
 
-// Bugs planted on purpose, so that tests can show that they are caught (see ground/base/failpoint.h).
-struct PlantedFaults {
-  bool tie_order = false;      // the online fold orders by (event time, known time) alone
-  bool window_closed = false;  // windows are [t - w, t]
-  bool ignore_known = false;   // rows count before they were known
-  static PlantedFaults FromEnvironment();
-};
-
 // What a window keeps while it slides; answers that need the same share it.
 struct Slot {
   enum class Kind : std::uint8_t { kRows, kNotNull, kIntegers, kNumbers, kDecimals, kOrdered };
@@ -60,7 +52,6 @@ struct ViewPlan {
   std::vector<PlannedOutput> outputs;
   std::vector<std::int64_t> windows_us;  // distinct, ascending
   std::vector<Slot> slots;               // by window
-  PlantedFaults faults;
 
   std::int64_t window_us_max() const { return windows_us.empty() ? 0 : windows_us.back(); }
   // How far back a value may come from: the longest window or the ttl. Absent: without bound.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ground/base/failpoint.h"
 #include "ground/base/time.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/online/online_layout.h"
@@ -52,15 +53,16 @@ class EntityScan {
 
   // Rows ascending in the full order. Reversed first, they nearly are: the scan gives event and
   // known time descending and, among equals, keys ascending.
-  std::vector<ScannedRow>& Ordered(bool planted_tie_order) {
+  std::vector<ScannedRow>& Ordered() {
     std::reverse(rows_.begin(), rows_.end());
     for (ScannedRow& row : rows_) row.parts = *Parse(row.key);
-    const auto before = [planted_tie_order](const ScannedRow& a, const ScannedRow& b) {
+    const bool forgets_ties = Planted("tie_order");
+    const auto before = [forgets_ties](const ScannedRow& a, const ScannedRow& b) {
       const RowKeyParts& x = a.parts;
       const RowKeyParts& y = b.parts;
       if (x.event_time != y.event_time) return x.event_time < y.event_time;
       if (x.known_time != y.known_time) return x.known_time < y.known_time;
-      if (planted_tie_order) return false;
+      if (forgets_ties) return false;
       if (x.row_key != y.row_key) return x.row_key < y.row_key;
       return x.digest < y.digest;
     };
@@ -164,7 +166,7 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
     }));
   }
   WEIRHOUSE_TRY_STATUS(scan.problem());
-  for (const ScannedRow& row : scan.Ordered(plan.faults.tie_order)) {
+  for (const ScannedRow& row : scan.Ordered()) {
     WEIRHOUSE_TRY_STATUS(DecodeRow(plan, row.parts, row.value, rows));
   }
   return Status();

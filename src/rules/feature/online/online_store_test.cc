@@ -9,6 +9,7 @@
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/online/skew.h"
 #include "rules/feature/oracle/sample_rows_test.h"
+#include "testing/plants.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {
@@ -418,15 +419,14 @@ TEST_F(OnlineStoreTest, DecidesTiesByTheFullOrder) {
 }
 
 TEST_F(OnlineStoreTest, IsCaughtBySkewWhenItsTiesAreOrderedOtherwise) {
-  ViewPlan planted = Latest();
-  planted.faults.tie_order = true;
-  Apply(planted, Ties(), 1);
-  EXPECT_NE(First(planted, "a", 10).value, Value(std::int64_t{3}));
-  auto report =
-      MeasureSkew({planted}, {{"v@1", {Value(std::string("a"))}, 12, 12, {}}}, online_.get(),
-                  [&](const FeatureView&) -> Result<std::shared_ptr<arrow::Table>> {
-                    return SampleTable(planted, Ties());
-                  });
+  const weirhouse::testing::Planting planted("tie_order");
+  const ViewPlan plan = Latest();
+  Apply(plan, Ties(), 1);
+  EXPECT_NE(First(plan, "a", 10).value, Value(std::int64_t{3}));
+  auto report = MeasureSkew({plan}, {{"v@1", {Value(std::string("a"))}, 12, 12, {}}}, online_.get(),
+                            [&](const FeatureView&) -> Result<std::shared_ptr<arrow::Table>> {
+                              return SampleTable(plan, Ties());
+                            });
   ASSERT_OK(report);
   EXPECT_EQ(report->differing, 1);
   EXPECT_EQ(report->first[0].offline, Value(std::int64_t{3}));

@@ -2,6 +2,7 @@
 // batches and a full run give what the definition in upsert.h gives, computed here by the
 // definition alone.
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

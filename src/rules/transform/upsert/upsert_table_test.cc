@@ -1,5 +1,6 @@
 // Upserts into real tables: files, position deletes, and indexes rebuilt from them.
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <numeric>

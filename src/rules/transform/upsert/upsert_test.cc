@@ -1,6 +1,7 @@
 #include "rules/transform/upsert/upsert.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,6 +2,8 @@
 // halted.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 #include <optional>
