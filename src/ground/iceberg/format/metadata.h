@@ -46,6 +46,7 @@ struct SnapshotRef {
   std::optional<std::int64_t> min_snapshots_to_keep;
   std::optional<std::int64_t> max_snapshot_age_ms;
   std::optional<std::int64_t> max_ref_age_ms;
+  friend bool operator==(const SnapshotRef&, const SnapshotRef&) = default;
 };
 
 // A parsed metadata.json. Immutable; shared freely between threads.

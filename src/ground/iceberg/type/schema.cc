@@ -7,7 +7,6 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/json_number.h"
 #include "ground/iceberg/type/nested_type.h"
-#include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {

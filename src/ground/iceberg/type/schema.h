@@ -40,6 +40,9 @@ struct Field {
   friend bool operator==(const Field&, const Field&) = default;
 };
 
+inline constexpr int kColumnIdMax = 2'147'483'447;  // above it lie the ids of metadata columns
+inline constexpr int kPartitionFieldIdMin = 1000;
+
 // Columns kept beside the declared ones; outside every content digest.
 inline constexpr std::string_view kRecordColumn = "_record";  // long: the raw record behind the row
 inline constexpr std::string_view kIngestedAtColumn = "_ingested_at";  // timestamptz

@@ -1,7 +1,7 @@
 #include "ground/iceberg/type/schema_index.h"
 
+#include "ground/base/text.h"
 #include "ground/iceberg/type/nested_type.h"
-#include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {

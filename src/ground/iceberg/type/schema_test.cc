@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"
-#include "ground/iceberg/type/update_json.h"
 
 namespace weirhouse::iceberg {
 namespace {

@@ -203,7 +203,7 @@ void History::Keep(StagedTable staged) {
 }
 
 void History::Commit(const std::vector<Json>& updates) {
-  auto updated = ApplyUpdates(table_.get(), table_->name, Json(updates), now());
+  auto updated = ApplyRequest(table_.get(), table_->name, Json(updates), now());
   ASSERT_TRUE(updated.ok()) << updated.status().ToString() << "\n" << Json(updates).dump();
   if (!updated->changed) return;
   auto staged = StageMetadata(platform::LocalDisk(), table_, random_, std::move(*updated), now());
@@ -228,7 +228,7 @@ void History::Create() {
   }
   const auto version = own_ ? 2 : Pick(1, 3);
   request["properties"] = {{"format-version", std::to_string(version)}, {Word(), Word()}};
-  auto made = MetadataOfCreate(request, "lake.history", folder_, random_, now());
+  auto made = MetadataOfRequest(request, "lake.history", folder_, random_, now());
   ASSERT_TRUE(made.ok()) << made.status().ToString() << "\n" << request.dump();
   UpdatedMetadata first;
   first.metadata = std::move(made).value();

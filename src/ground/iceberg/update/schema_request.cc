@@ -1,9 +1,15 @@
-// Schemas, specs and orders as clients send them: update_json.h.
-#include <nlohmann/json.hpp>
+#include "ground/iceberg/update/schema_request.h"
 
+#include <fmt/format.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ground/base/request/json_members.h"
+#include "ground/base/text.h"
 #include "ground/iceberg/type/default_value.h"
 #include "ground/iceberg/type/schema_index.h"
-#include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -14,7 +20,7 @@ using Json = nlohmann::json;
 // Reads one schema with all that is nested in it.
 class SchemaReader {
  public:
-  SchemaReader(JsonPlace& place, ColumnIds ids) : place_(place), ids_(ids) {}
+  SchemaReader(RequestPlace& place, ColumnIds ids) : place_(place), ids_(ids) {}
 
   // The type as Schema keeps it: a name, or an object with the specification's members alone.
   Json ReadType(const Json& json, const std::string& path);
@@ -27,7 +33,7 @@ class SchemaReader {
   void ReadDefault(JsonFields& field, const char* key, const Json& type, Json& read);
   int ReadId(JsonFields& fields, const char* key);
 
-  JsonPlace& place_;
+  RequestPlace& place_;
   ColumnIds ids_;
   std::set<int> seen_;
 };
@@ -137,7 +143,7 @@ void CheckIdentifiers(JsonFields& json, const Schema& schema) {
 }
 }  // namespace
 
-Schema ReadSchema(JsonPlace& place, const Json& json, const std::string& path, ColumnIds ids) {
+Schema ReadSchema(RequestPlace& place, const Json& json, const std::string& path, ColumnIds ids) {
   Schema schema;
   JsonFields fields(place, json, path);
   if (fields.Has("type")) fields.Word("type", {"struct"});
@@ -164,7 +170,7 @@ Schema ReadSchema(JsonPlace& place, const Json& json, const std::string& path, C
   return schema;
 }
 
-PartitionSpec ReadSpec(JsonPlace& place, const Json& json, const std::string& path) {
+PartitionSpec ReadSpec(RequestPlace& place, const Json& json, const std::string& path) {
   PartitionSpec spec;
   JsonFields fields(place, json, path);
   spec.spec_id = fields.OptionalInt("spec-id", std::numeric_limits<int>::min()).value_or(0);
@@ -196,7 +202,7 @@ PartitionSpec ReadSpec(JsonPlace& place, const Json& json, const std::string& pa
   return spec;
 }
 
-SortOrder ReadSortOrder(JsonPlace& place, const Json& json, const std::string& path) {
+SortOrder ReadSortOrder(RequestPlace& place, const Json& json, const std::string& path) {
   SortOrder order;
   JsonFields fields(place, json, path);
   order.order_id = fields.Int("order-id", std::numeric_limits<int>::min());
