@@ -184,7 +184,7 @@ class ManifestReader {
     file.path = *path;
     file.row_count = *rows;
     file.content = static_cast<DataFile::Content>(content);
-    file.format = TextAt(record, 101).value_or("PARQUET");
+    if (const auto name = TextAt(record, 101)) file.SetFormat(*name);
     file.spec_id = manifest_.spec_id;
     file.size_bytes = IntAt(record, 104).value_or(0);
     ReadPartition(record, *spec_, types_, file);

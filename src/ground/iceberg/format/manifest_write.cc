@@ -228,7 +228,7 @@ void PutEntry(AvroWriter& out, const ManifestDraft& draft, std::span<const Type>
   PutOptionalLong(out, added ? std::nullopt : std::optional(file.file_sequence_number));
   out.PutInt(static_cast<std::int64_t>(file.content));
   out.PutBytes(file.path);
-  out.PutBytes(file.format);
+  out.PutBytes(file.format_name());
   for (std::size_t i = 0; i < types.size(); ++i) {
     const bool has = i < file.partition.size();
     PutPartitionValue(out, types[i], has ? file.partition[i] : std::nullopt);

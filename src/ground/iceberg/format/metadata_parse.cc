@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "ground/base/json_depth.h"
@@ -249,10 +248,9 @@ Status CheckReferences(const TableMetadata& metadata) {
 }
 }  // namespace
 
-bool IsPuffin(const DataFile& file) {
-  return std::ranges::equal(file.format, std::string_view("PUFFIN"), [](char a, char b) {
-    return std::toupper(static_cast<unsigned char>(a)) == b;
-  });
+void DataFile::SetFormat(std::string_view name) {
+  format = FileFormatOf(name);
+  format_spelling = name == NameOf(format) ? std::string() : std::string(name);
 }
 
 const Schema& TableMetadata::schema() const {

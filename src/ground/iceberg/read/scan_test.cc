@@ -250,10 +250,10 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), staged.table, {}));
   Scan::Task task = scan.tasks()[0];
-  task.file.format = "ORC";
+  task.file.SetFormat("orc");
   const Status status = scan.Read(task).status();
   EXPECT_EQ(status.error_code(), "WH7065");
-  EXPECT_THAT(status.message(), HasSubstr("ORC"));
+  EXPECT_THAT(status.message(), HasSubstr("file format orc cannot be read"));
 }
 
 TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {
