@@ -26,7 +26,7 @@ struct RunViewMappingTest : ::testing::Test {
     table.name = "processed.trips";
     table.metadata_location = "/lake/processed/trips/metadata/00001-a.metadata.json";
     iceberg::Schema schema;
-    schema.fields = {{1, "id", {"string"}, true, ""}};
+    schema.fields = {{1, "id", iceberg::TypeKind::kString, true, ""}};
     table.schemas = {schema};
     table.properties = {{"owner", "ops"}};
     table.snapshots = {SnapshotOf(1, {}, 1000), SnapshotOf(2, 1, 2000)};
@@ -164,7 +164,7 @@ TEST_F(RunViewMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged) {
 
 TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
   iceberg::Schema wider = table.schemas[0];
-  wider.fields.push_back({2, "tip", {"long"}, false, ""});
+  wider.fields.push_back({2, "tip", iceberg::TypeKind::kLong, false, ""});
   Requirements requirements;
   Updates updates = {iceberg::AddSchema{wider}, iceberg::SetCurrentSchema{},
                      iceberg::SetProperties{{{"color", "red"}}},

@@ -2,7 +2,7 @@
 
 #include "ground/iceberg/format/avro.h"
 #include "ground/iceberg/format/manifest.h"
-#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -108,7 +108,7 @@ std::optional<std::string> PartitionBytes(const AvroValue& value, const std::opt
       return std::string(1, static_cast<char>(value.integer));
     case AvroType::Kind::kInt:
     case AvroType::Kind::kLong: {
-      const bool narrow = type ? type->name == "int" || type->name == "date"
+      const bool narrow = type ? type->IsOneOf({TypeKind::kInt, TypeKind::kDate})
                                : value.type->kind == AvroType::Kind::kInt;
       return narrow ? BytesOfInt(static_cast<std::int32_t>(value.integer))
                     : BytesOfLong(value.integer);

@@ -154,7 +154,7 @@ TEST_F(ScanTest, AnOldSnapshotIsReadWithItsOwnSchema) {
   Schema wider = first.table->schema();
   Field note;
   note.name = "note";
-  note.type = {"string"};
+  note.type = TypeKind::kString;
   wider.fields.push_back(note);
   ASSERT_OK(write.SetSchema(wider));
   ASSERT_OK(write.Append(*Rows(R"([{"id":2}])")));
@@ -175,8 +175,8 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
   ASSERT_OK_AND(StagedTable staged, first.Finish());
   StagedWrite second(disk(), staged.table, random_, Options("r2"));
   Schema wide = table->schema();
-  wide.fields[0].type = {"long"};
-  wide.fields[1].type = {"double"};
+  wide.fields[0].type = TypeKind::kLong;
+  wide.fields[1].type = TypeKind::kDouble;
   ASSERT_OK(second.SetSchema(wide));
   ASSERT_OK(second.Append(*TableOf(
       arrow::schema({arrow::field("id", arrow::int64()), arrow::field("x", arrow::float64())}),

@@ -2,15 +2,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/update/metadata_builder.h"
 
 namespace weirhouse::iceberg {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr int kCreatedVersionMax = 3;
 constexpr std::string_view kColumnMetrics = "write.metadata.metrics.column.";
@@ -44,13 +41,7 @@ class FreshIds {
     Schema fresh;
     fresh.schema_id = 0;
     fresh.fields = schema.fields;
-    for (Field& field : fresh.fields) field.id = Next(field.id);
-    for (Field& field : fresh.fields) {
-      if (!IsNestedType(field.type)) continue;
-      Json type = Json::parse(field.type.name);  // ReadSchema wrote it
-      RenumberInside(type);
-      field.type.name = type.dump();
-    }
+    RenumberAll(fresh.fields);
     for (const int id : schema.identifier_field_ids) {
       fresh.identifier_field_ids.push_back(of_old_.at(id));
     }
@@ -66,19 +57,21 @@ class FreshIds {
  private:
   int Next(int old_id) { return of_old_[old_id] = ++last_; }
 
-  void RenumberInside(Json& type) {
-    if (!type.is_object()) return;
-    if (type["type"] == "list") {
-      type["element-id"] = Next(type["element-id"].get<int>());
-      RenumberInside(type["element"]);
-    } else if (type["type"] == "map") {
-      type["key-id"] = Next(type["key-id"].get<int>());
-      type["value-id"] = Next(type["value-id"].get<int>());
-      RenumberInside(type["key"]);
-      RenumberInside(type["value"]);
+  void RenumberAll(std::vector<Field>& fields) {
+    for (Field& field : fields) field.id = Next(field.id);
+    for (Field& field : fields) RenumberInside(field.type);
+  }
+
+  void RenumberInside(Type& type) {
+    if (!type.is_nested()) return;
+    std::vector<Field> fields = type.fields();
+    RenumberAll(fields);
+    if (type.kind() == TypeKind::kStruct) {
+      type = Type::Struct(std::move(fields));
+    } else if (type.kind() == TypeKind::kList) {
+      type = Type::List(std::move(fields[0]));
     } else {
-      for (Json& field : type["fields"]) field["id"] = Next(field["id"].get<int>());
-      for (Json& field : type["fields"]) RenumberInside(field["type"]);
+      type = Type::Map(std::move(fields[0]), std::move(fields[1]));
     }
   }
 

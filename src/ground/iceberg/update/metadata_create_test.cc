@@ -1,5 +1,6 @@
 #include "ground/base/digest.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/update/metadata_update.h"
 
 namespace weirhouse::iceberg {
@@ -49,7 +50,7 @@ TEST_F(MetadataCreateTest, IdsAreAssignedAnewAStructsOwnBeforeThoseInside) {
   EXPECT_EQ(made.schema().fields[0].id, 1);
   EXPECT_EQ(made.schema().fields[1].id, 2);
   EXPECT_EQ(made.schema().fields[2].id, 3);
-  const Json stops = Json::parse(made.schema().fields[1].type.name);
+  const Json stops = JsonOf(made.schema().fields[1].type);
   EXPECT_EQ(stops["element-id"], 4);
   EXPECT_EQ(stops["element"]["fields"][0]["id"], 5);
   EXPECT_EQ(stops["element"]["fields"][1]["id"], 6);

@@ -164,7 +164,7 @@ Json History::RandomTransform(const std::string& type) {
 std::vector<const Field*> History::Primitives() const {
   std::vector<const Field*> found;
   for (const Field& field : table_->schema().fields) {
-    if (field.type.name[0] != '{') found.push_back(&field);
+    if (!field.type.is_nested()) found.push_back(&field);
   }
   return found;
 }
@@ -176,7 +176,7 @@ Json History::RandomSpec() {
   for (std::int64_t i = Pick(0, 3); i > 0 && !columns.empty(); --i) {
     const Field& column = *OneOf(columns);
     if (!used.insert(column.id).second) continue;
-    const Json transform = RandomTransform(column.type.name);
+    const Json transform = RandomTransform(NameOf(column.type));
     std::string name = fmt::format("p {} {}", column.id, transform.get<std::string>());
     if (transform == "identity" && Chance(2)) name = column.name;
     fields.push_back({{"source-id", column.id}, {"name", name}, {"transform", transform}});
@@ -190,7 +190,7 @@ Json History::RandomOrder() {
   for (std::int64_t i = Pick(0, 2); i > 0 && !columns.empty(); --i) {
     const Field& column = *OneOf(columns);
     fields.push_back({{"source-id", column.id},
-                      {"transform", RandomTransform(column.type.name)},
+                      {"transform", RandomTransform(NameOf(column.type))},
                       {"direction", Chance(2) ? "asc" : "desc"},
                       {"null-order", Chance(2) ? "nulls-first" : "nulls-last"}});
   }

@@ -82,7 +82,7 @@ std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema
     // Another engine's transform is kept as it is.
     if (!transform.empty() && !CanTransform(transform, source->type)) {
       return fmt::format("partition \"{}\": {} does not take column \"{}\" of type {}", field.name,
-                         field.transform, source->name, source->type.name);
+                         field.transform, source->name, NameOf(source->type));
     }
     if (!source->only_in_structs) {
       return fmt::format("partition \"{}\" is made of column \"{}\", which lies in a list or map",
@@ -100,10 +100,10 @@ std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
                          field.source_id);
     }
     const std::string transform = KnownTransform(field.transform);
-    if (IsNestedType(source->type) ||
+    if (source->type.is_nested() ||
         (!transform.empty() && !CanTransform(transform, source->type))) {
       return fmt::format("the sort order's {} does not take column \"{}\" of type {}",
-                         field.transform, source->name, source->type.name);
+                         field.transform, source->name, NameOf(source->type));
     }
   }
   return "";
@@ -112,11 +112,11 @@ std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
 std::string WhyNotInVersion(const Schema& schema, int format_version) {
   const SchemaIndex index(schema);
   for (const IndexedColumn& column : index.columns()) {
-    if (IsNestedType(column.type)) continue;
+    if (column.type.is_nested()) continue;
     const int since = FirstVersionOf(column.type);
     if (format_version < since) {
       return fmt::format("invalid type for {}: {} is not supported until v{}", column.name,
-                         column.type.name, since);
+                         NameOf(column.type), since);
     }
     if (format_version < 3 && !column.initial_default.empty()) {
       return fmt::format(
