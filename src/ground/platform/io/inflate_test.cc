@@ -5,14 +5,14 @@
 namespace weirhouse::platform {
 namespace {
 
-std::string Numbers() {
+std::string DigitsOfSquares() {
   std::string text;
   for (int i = 0; i < 2000; ++i) text += std::to_string(i * i) + ",";
   return text;
 }
 
 TEST(Inflate, IsTheReverseOfDeflateInEachForm) {
-  const std::string text = Numbers();
+  const std::string text = DigitsOfSquares();
   for (const DeflateForm form : {DeflateForm::kRaw, DeflateForm::kGzip}) {
     const std::string packed = Deflate(text, form);
     EXPECT_EQ(IsGzip(packed), form == DeflateForm::kGzip);
@@ -22,14 +22,14 @@ TEST(Inflate, IsTheReverseOfDeflateInEachForm) {
 }
 
 TEST(Inflate, HasALimit) {
-  const std::string text = Numbers();
+  const std::string text = DigitsOfSquares();
   EXPECT_FALSE(Inflate(Deflate(text, DeflateForm::kRaw), DeflateForm::kRaw, text.size() - 1));
   const std::string zeros(10'000'000, '\0');
   EXPECT_FALSE(Inflate(Deflate(zeros, DeflateForm::kRaw), DeflateForm::kRaw, 1 << 20));
 }
 
 TEST(Inflate, WhatIsDamagedOrCutIsAbsent) {
-  const std::string packed = Deflate(Numbers(), DeflateForm::kGzip);
+  const std::string packed = Deflate(DigitsOfSquares(), DeflateForm::kGzip);
   for (const std::size_t kept :
        {std::size_t{0}, std::size_t{5}, packed.size() / 2, packed.size() - 1}) {
     EXPECT_FALSE(Inflate(packed.substr(0, kept), DeflateForm::kGzip, 1 << 20)) << kept;
@@ -41,7 +41,7 @@ TEST(Inflate, WhatIsDamagedOrCutIsAbsent) {
 }
 
 TEST(Inflater, TakesAndGivesByteByByte) {
-  const std::string text = Numbers();
+  const std::string text = DigitsOfSquares();
   const std::string packed = Deflate(text, DeflateForm::kGzip);
   Inflater inflater(DeflateForm::kGzip);
   ASSERT_TRUE(inflater.started());
