@@ -10,14 +10,34 @@
 #include "ground/base/random.h"
 #include "ground/iceberg/table.h"
 #include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/update/requirement_json.h"
+#include "ground/iceberg/update/update_json.h"
 
 namespace {
 
 using Json = nlohmann::json;
 using weirhouse::Code;
 using weirhouse::iceberg::TableMetadata;
+using weirhouse::iceberg::UpdatedMetadata;
 
 constexpr auto kNow = weirhouse::ProcessTimeOfMicros(1'700'000'000'000'000);
+
+weirhouse::Result<UpdatedMetadata> Apply(const TableMetadata* base, const Json& updates) {
+  WEIRHOUSE_TRY(const auto read, weirhouse::iceberg::ParseUpdates(updates));
+  return weirhouse::iceberg::ApplyUpdates(base, "a.b", read, kNow);
+}
+
+weirhouse::Status Check(const TableMetadata* base, const Json& requirements) {
+  WEIRHOUSE_TRY(const auto read, weirhouse::iceberg::ParseRequirements(requirements));
+  return weirhouse::iceberg::CheckRequirements(base, read);
+}
+
+weirhouse::Result<TableMetadata> Make(const Json& request) {
+  WEIRHOUSE_TRY(auto wanted, weirhouse::iceberg::ParseWantedTable(request, "a.b"));
+  if (!wanted.location) wanted.location = "/t";
+  weirhouse::SeededRandom random(1);
+  return weirhouse::iceberg::MetadataOf(wanted, "a.b", random, kNow);
+}
 
 const TableMetadata& Lived() {
   static const TableMetadata table = [] {
@@ -41,7 +61,7 @@ const TableMetadata& Lived() {
         "summary": {"operation": "append"}}},
       {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 2}
     ])");
-    return weirhouse::iceberg::ApplyUpdates(nullptr, "a.b", updates, kNow).value().metadata;
+    return Apply(nullptr, updates).value().metadata;
   }();
   return table;
 }
@@ -64,8 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return 0;
   if (data[0] % 3 == 2) {
-    weirhouse::SeededRandom random(1);
-    const auto made = weirhouse::iceberg::MetadataOfCreate(json, "a.b", "/t", random, kNow);
+    const auto made = Make(json);
     made.ok() ? CheckWritable(*made) : CheckRefusal(made.status());
     return 0;
   }
@@ -73,11 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto member = [&json](const char* key) {
     return json.is_object() && json.contains(key) ? json[key] : json;
   };
-  if (const auto status = weirhouse::iceberg::CheckRequirements(base, member("requirements"));
-      !status.ok()) {
-    CheckRefusal(status);
-  }
-  const auto updated = weirhouse::iceberg::ApplyUpdates(base, "a.b", member("updates"), kNow);
+  if (const auto status = Check(base, member("requirements")); !status.ok()) CheckRefusal(status);
+  const auto updated = Apply(base, member("updates"));
   updated.ok() ? CheckWritable(updated->metadata) : CheckRefusal(updated.status());
   return 0;
 }

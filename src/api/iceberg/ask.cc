@@ -7,6 +7,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/json_depth.h"
+#include "ground/base/request/json_members.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -14,6 +15,14 @@ namespace {
 using nlohmann::json;
 
 constexpr char kLevelSeparator = '\x1f';
+constexpr RequestWords kBodyWords{.error_code = "WH7105",
+                                  .separator = "",
+                                  .text = "must be a text",
+                                  .text_array = "must be an array of texts",
+                                  .text_object = "must be an object of texts",
+                                  .mixed_array = "must be an array of texts",
+                                  .mixed_object = "must be an object of texts",
+                                  .tells_found = true};
 constexpr std::size_t kNameBytesMax = 1024;
 constexpr std::size_t kShownBytesMax = 200;
 
@@ -135,58 +144,41 @@ Result<json> ParseBody(std::string_view text) {
   return body;
 }
 
-Result<std::string> TextIn(const json& object, std::string_view key) {
-  const json* value = Find(object, key);
-  if (value == nullptr) return Malformed(fmt::format("\"{}\" is missing", key));
-  if (!value->is_string()) return WrongType(key, "a text", *value);
-  return value->get<std::string>();
+Result<std::string> TextIn(const json& object, const char* key) {
+  RequestPlace place(kBodyWords, "");
+  std::string text = JsonFields(place, object, "").AnyText(key);
+  return place.Unless(std::move(text));
 }
 
-Result<bool> FlagIn(const json& object, std::string_view key) {
-  const json* value = Find(object, key);
-  if (value == nullptr) return false;
-  if (!value->is_boolean()) return WrongType(key, "true or false", *value);
-  return value->get<bool>();
+Result<bool> FlagIn(const json& object, const char* key) {
+  RequestPlace place(kBodyWords, "");
+  const bool flag = JsonFields(place, object, "").OptionalBool(key);
+  return place.Unless(flag);
 }
 
-Result<std::map<std::string, std::string>> TextsIn(const json& object, std::string_view key) {
-  std::map<std::string, std::string> texts;
-  const json* value = Find(object, key);
-  if (value == nullptr) return texts;
-  if (!value->is_object()) return WrongType(key, "an object of texts", *value);
-  for (const auto& [name, text] : value->items()) {
-    if (!text.is_string()) return WrongType(key, "an object of texts", text);
-    texts.emplace(name, text.get<std::string>());
-  }
-  return texts;
+Result<std::map<std::string, std::string>> TextsIn(const json& object, const char* key) {
+  RequestPlace place(kBodyWords, "");
+  auto texts = JsonFields(place, object, "").OptionalTextMap(key);
+  return place.Unless(std::move(texts));
 }
 
-Result<std::vector<std::string>> ListIn(const json& object, std::string_view key) {
-  std::vector<std::string> texts;
-  const json* value = Find(object, key);
-  if (value == nullptr) return texts;
-  if (!value->is_array()) return WrongType(key, "an array of texts", *value);
-  for (const json& text : *value) {
-    if (!text.is_string()) return WrongType(key, "an array of texts", text);
-    texts.push_back(text.get<std::string>());
-  }
-  return texts;
+Result<std::vector<std::string>> ListIn(const json& object, const char* key) {
+  RequestPlace place(kBodyWords, "");
+  auto texts = JsonFields(place, object, "").OptionalTexts(key);
+  return place.Unless(std::move(texts));
 }
 
-Result<json> ArrayIn(json& object, std::string_view key) {
+Result<const json*> ArrayIn(const json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return json::array();
+  if (found == object.end() || found->is_null()) return static_cast<const json*>(nullptr);
   if (!found->is_array()) return WrongType(key, "an array", *found);
-  return std::move(*found);
+  return &*found;
 }
 
 Result<bool> FlagAsked(const Ask& ask, const std::string& name) {
   const auto found = ask.request.query.find(name);
   if (found == ask.request.query.end() || found->second.empty()) return false;
-  std::string value = found->second;
-  for (char& c : value) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string value = LowerCase(found->second);
   if (value == "true" || value == "false") return value == "true";
   return Malformed(
       fmt::format("\"{}\" must be true or false, found \"{}\"", name, Shown(found->second)));
@@ -230,9 +222,6 @@ std::string EngineOf(const http::HttpRequest& request) {
     if (version.size() > 1 && version[0] == 'v') version.erase(0, 1);
     engine = engine.substr(0, slash) + " " + version;
   }
-  for (char& c : engine) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return EscapeControl(engine);
+  return EscapeControl(LowerCase(engine));
 }
 }  // namespace weirhouse::rest

@@ -61,14 +61,13 @@ std::string OwnNameOf(std::string_view name);    // "t" of "a.b.t"
 Status Malformed(std::string what);
 // One JSON object, no deeper than kSentDepthMax; looks before it parses.
 Result<nlohmann::json> ParseBody(std::string_view text);
-Result<std::string> TextIn(const nlohmann::json& object, std::string_view key);
-Result<bool> FlagIn(const nlohmann::json& object, std::string_view key);  // absent: false
+Result<std::string> TextIn(const nlohmann::json& object, const char* key);
+Result<bool> FlagIn(const nlohmann::json& object, const char* key);  // absent: false
 // Absent or null: empty.
-Result<std::map<std::string, std::string>> TextsIn(const nlohmann::json& object,
-                                                   std::string_view key);
-Result<std::vector<std::string>> ListIn(const nlohmann::json& object, std::string_view key);
-// An array, by reference into `object`; absent or null: an empty one.
-Result<nlohmann::json> ArrayIn(nlohmann::json& object, std::string_view key);
+Result<std::map<std::string, std::string>> TextsIn(const nlohmann::json& object, const char* key);
+Result<std::vector<std::string>> ListIn(const nlohmann::json& object, const char* key);
+// An array in `object`; absent or null: nullptr.
+Result<const nlohmann::json*> ArrayIn(const nlohmann::json& object, const char* key);
 
 // ---- Queries
 // Absent: `if_absent`. Anything but true and false is refused.

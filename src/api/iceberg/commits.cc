@@ -3,19 +3,28 @@
 
 #include <algorithm>
 #include <set>
+#include <variant>
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/iceberg/update/requirement_json.h"
+#include "ground/iceberg/update/update_json.h"
 
 namespace weirhouse::rest {
 namespace {
 using nlohmann::json;
 
-Result<work::ForeignChange> ChangeOf(std::string table, json& request) {
+Result<work::ForeignChange> ChangeOf(std::string table, const json& request) {
   work::ForeignChange change;
   change.table = std::move(table);
-  WEIRHOUSE_TRY(change.requirements, ArrayIn(request, "requirements"));
-  WEIRHOUSE_TRY(change.updates, ArrayIn(request, "updates"));
+  WEIRHOUSE_TRY(const json* requirements, ArrayIn(request, "requirements"));
+  WEIRHOUSE_TRY(const json* updates, ArrayIn(request, "updates"));
+  if (requirements != nullptr) {
+    WEIRHOUSE_TRY(change.requirements, iceberg::ParseRequirements(*requirements));
+  }
+  if (updates != nullptr) {
+    WEIRHOUSE_TRY(change.updates, iceberg::ParseUpdates(*updates));
+  }
   return change;
 }
 
@@ -24,10 +33,10 @@ Status CheckName(const Name& name) {
   return name.problem.ok() ? Status() : NotThere(name.text, catalog::PointerKind::kTable);
 }
 bool Creates(const work::ForeignChange& change) {
-  return std::any_of(
-      change.requirements.begin(), change.requirements.end(), [](const json& requirement) {
-        return requirement.is_object() && requirement.value("type", json()) == "assert-create";
-      });
+  return std::any_of(change.requirements.begin(), change.requirements.end(),
+                     [](const iceberg::Requirement& requirement) {
+                       return std::holds_alternative<iceberg::AssertCreate>(requirement);
+                     });
 }
 
 // A commit that creates says by a requirement that the table is not there yet; so that is what did
@@ -72,16 +81,17 @@ Result<Reply> CommitTable(Ask& ask) {
 }
 
 Result<Reply> CommitTransaction(Ask& ask) {
-  WEIRHOUSE_TRY(json changes, ArrayIn(ask.body, "table-changes"));
-  if (changes.empty()) return Malformed("\"table-changes\" is missing or empty");
-  if (changes.size() > kTableChangesMax) {
+  WEIRHOUSE_TRY(const json* changes, ArrayIn(ask.body, "table-changes"));
+  if (changes == nullptr || changes->empty())
+    return Malformed("\"table-changes\" is missing or empty");
+  if (changes->size() > kTableChangesMax) {
     return Malformed(fmt::format("\"table-changes\" has {} tables, at most {} are taken",
-                                 changes.size(), kTableChangesMax));
+                                 changes->size(), kTableChangesMax));
   }
   work::ForeignCommit commit;
   commit.caller = ask.caller;
   std::set<std::string> seen;
-  for (json& request : changes) {
+  for (const json& request : *changes) {
     if (!request.is_object()) return Malformed("\"table-changes\" must be an array of objects");
     const auto identifier = request.find("identifier");
     if (identifier == request.end()) return Malformed("a change of a table lacks \"identifier\"");

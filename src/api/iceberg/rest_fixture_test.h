@@ -107,7 +107,7 @@ struct RestTest : work::ForeignTest {
     ASSERT_EQ(Post("/v1/namespaces/" + name_space + "/tables", CreateBody(name)).status, 200);
   }
   static Json BodyOf(const Written& written) {
-    return {{"requirements", written.change.requirements}, {"updates", written.change.updates}};
+    return {{"requirements", written.requirements}, {"updates", written.updates}};
   }
 
   Options options;

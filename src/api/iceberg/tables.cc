@@ -4,6 +4,7 @@
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
 #include "ground/base/text.h"
+#include "ground/iceberg/update/update_json.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -13,10 +14,7 @@ using nlohmann::json;
 Result<Snapshots> SnapshotsAsked(const Ask& ask) {
   const auto found = ask.request.query.find("snapshots");
   if (found == ask.request.query.end() || found->second.empty()) return Snapshots::kAll;
-  std::string mode = found->second;
-  for (char& c : mode) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string mode = LowerCase(found->second);
   if (mode == "all") return Snapshots::kAll;
   if (mode == "refs") return Snapshots::kRefs;
   return Malformed(
@@ -99,9 +97,15 @@ Result<Reply> CreateTable(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const bool stage, FlagIn(ask.body, "stage-create"));
+  const auto location = ask.body.find("location");
+  if (location != ask.body.end() && !location->is_null() && !location->is_string()) {
+    return Malformed("the location of a table is a text");
+  }
+  WEIRHOUSE_TRY(iceberg::WantedTable wanted, iceberg::ParseWantedTable(ask.body, name.text));
   WEIRHOUSE_TRY(
       const iceberg::TablePtr table,
-      work::CreateForeign(ask.workspace, {ask.caller, name_space.text, std::move(ask.body), stage},
+      work::CreateForeign(ask.workspace,
+                          {ask.caller, name_space.text, own_name, std::move(wanted), stage},
                           stage ? work::ReplyOf() : StoredAsLoad(ask)));
   if (stage) return Reply{LoadReply(*table, Snapshots::kAll)};
   ask.committed = true;

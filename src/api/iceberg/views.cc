@@ -3,6 +3,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/iceberg/view/view_update_json.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -26,8 +27,9 @@ Result<Reply> CreateView(Ask& ask) {
   ask.tables = {name.text};
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
-  WEIRHOUSE_TRY(const work::ForeignView view, work::CreateView(ask.workspace, ask.caller, name.text,
-                                                               ask.body, StoredAsView(ask)));
+  WEIRHOUSE_TRY(const iceberg::WantedView wanted, iceberg::ParseWantedView(ask.body));
+  WEIRHOUSE_TRY(const work::ForeignView view,
+                work::CreateView(ask.workspace, ask.caller, name.text, wanted, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
@@ -59,11 +61,18 @@ Result<Reply> ViewExists(Ask& ask) {
 
 Result<Reply> ReplaceView(Ask& ask) {
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
-  WEIRHOUSE_TRY(const json requirements, ArrayIn(ask.body, "requirements"));
-  WEIRHOUSE_TRY(const json updates, ArrayIn(ask.body, "updates"));
-  WEIRHOUSE_TRY(const work::ForeignView view,
-                work::ReplaceView(ask.workspace, ask.caller, pointer.name, requirements, updates,
-                                  StoredAsView(ask)));
+  WEIRHOUSE_TRY(const json* requirements, ArrayIn(ask.body, "requirements"));
+  WEIRHOUSE_TRY(const json* updates, ArrayIn(ask.body, "updates"));
+  work::ViewChange change;
+  if (requirements != nullptr) {
+    WEIRHOUSE_TRY(change.requirements, iceberg::ParseViewRequirements(*requirements));
+  }
+  if (updates != nullptr) {
+    WEIRHOUSE_TRY(change.updates, iceberg::ParseViewUpdates(*updates));
+  }
+  WEIRHOUSE_TRY(
+      const work::ForeignView view,
+      work::ReplaceView(ask.workspace, ask.caller, pointer.name, change, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 

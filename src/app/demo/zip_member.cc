@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "app/demo/package.h"
+#include "ground/platform/io/inflate.h"
 
 namespace weirhouse::demo {
 namespace {
@@ -31,21 +32,6 @@ std::uint32_t Little(std::string_view bytes, std::size_t at, int width) {
     value = value << 8 | static_cast<unsigned char>(bytes[at + static_cast<std::size_t>(i)]);
   }
   return value;
-}
-
-Result<std::string> Inflate(std::string_view data, std::size_t size) {
-  std::string out(size, '\0');
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return Damaged("zlib did not start");
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int rc = inflate(&stream, Z_FINISH);
-  const std::size_t made = stream.total_out;
-  inflateEnd(&stream);
-  if (rc != Z_STREAM_END || made != size) return Damaged("its data is cut short or too long");
-  return out;
 }
 }  // namespace
 
@@ -75,7 +61,11 @@ Result<std::string> InflateOnlyMember(std::string_view archive) {
   const std::string_view body = archive.substr(data, packed);
   std::string out;
   if (method == 8) {
-    WEIRHOUSE_TRY(out, Inflate(body, size));
+    auto inflated = platform::Inflate(body, platform::DeflateForm::kRaw, size);
+    if (!inflated || inflated->size() != size) {
+      return Damaged("its data is cut short or too long");
+    }
+    out = *std::move(inflated);
   } else if (method == 0 && packed == size) {
     out = std::string(body);
   } else {

@@ -8,6 +8,9 @@
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/update/requirement_json.h"
+#include "ground/iceberg/update/update_json.h"
 #include "testing/testing.h"
 
 namespace weirhouse::iceberg {
@@ -20,6 +23,24 @@ inline std::shared_ptr<arrow::Schema> FlightSchema() {
                         arrow::field("origin", arrow::utf8()),
                         arrow::field("at", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
                         arrow::field("delay", arrow::float64())});
+}
+
+// What a REST client's request does, from its JSON on.
+inline Result<UpdatedMetadata> ApplyRequest(const TableMetadata* base, const std::string& name,
+                                            const nlohmann::json& updates, ProcessTime now) {
+  WEIRHOUSE_TRY(const std::vector<Update> read, ParseUpdates(updates));
+  return ApplyUpdates(base, name, read, now);
+}
+inline Status CheckRequest(const TableMetadata* current, const nlohmann::json& requirements) {
+  WEIRHOUSE_TRY(const std::vector<Requirement> read, ParseRequirements(requirements));
+  return CheckRequirements(current, read);
+}
+inline Result<TableMetadata> MetadataOfRequest(const nlohmann::json& request,
+                                               const std::string& name, const std::string& location,
+                                               Random& random, ProcessTime now) {
+  WEIRHOUSE_TRY(WantedTable wanted, ParseWantedTable(request, name));
+  if (!wanted.location) wanted.location = location;
+  return MetadataOf(wanted, name, random, now);
 }
 
 class TableTest : public ::testing::Test {

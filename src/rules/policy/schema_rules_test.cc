@@ -1,5 +1,8 @@
 #include "rules/policy/schema_rules.h"
 
+#include <nlohmann/json.hpp>
+
+#include "ground/iceberg/type/type_json.h"
 #include "rules/policy/judge_fixture.h"
 
 namespace weirhouse::policy {
@@ -8,6 +11,13 @@ namespace {
 using iceberg::Field;
 using iceberg::TableMetadata;
 using iceberg::Type;
+using iceberg::TypeKind;
+
+// "long", or the JSON of a nested type.
+Type TypeNamed(const std::string& name) {
+  if (name[0] != '{') return iceberg::PrimitiveOf(name).value();
+  return iceberg::TypeOfJson(nlohmann::json::parse(name)).value();
+}
 
 class SchemaRulesTest : public JudgeTest {
  protected:
@@ -31,11 +41,11 @@ class SchemaRulesTest : public JudgeTest {
     Field field;
     field.id = id;
     field.name = name;
-    field.type = Type{type};
+    field.type = TypeNamed(type);
     return field;
   }
   void SetType(std::size_t column, const std::string& type) {
-    before_.schemas[0].fields[column].type = Type{type};
+    before_.schemas[0].fields[column].type = TypeNamed(type);
   }
   static contract::Contract ContractOf(const std::string& version, const std::string& fields) {
     return contract::ParseContract(
@@ -56,13 +66,13 @@ TEST_F(SchemaRulesTest, AdditiveChangesPass) {
   EXPECT_EQ(After([](auto& s) { s.fields[1].doc = "where"; }), "ok");
   EXPECT_EQ(After([](auto& s) { std::swap(s.fields[1], s.fields[2]); }), "ok");
   SetType(1, "int");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"long"}; }), "ok");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kLong; }), "ok");
   SetType(1, "float");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"double"}; }), "ok");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kDouble; }), "ok");
   SetType(1, "decimal(9,2)");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"decimal(12,2)"}; }), "ok");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type::Decimal(12, 2); }), "ok");
   SetType(1, "date");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"timestamp"}; }, 3), "ok");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kTimestamp; }, 3), "ok");
 }
 
 TEST_F(SchemaRulesTest, BreakingChangesAreRefusedAndNamed) {
@@ -72,13 +82,14 @@ TEST_F(SchemaRulesTest, BreakingChangesAreRefusedAndNamed) {
   EXPECT_EQ(After([](auto& s) { s.fields[1].required = true; }), "WH7073");
   EXPECT_EQ(After([](auto& s) { s.fields[0].required = false; }), "WH7073");
   EXPECT_EQ(After([](auto& s) { s.identifier_field_ids = {1}; }), "WH7073");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"long"}; }), "WH7073");
-  EXPECT_EQ(After([](auto& s) { s.fields[0].type = Type{"int"}; }), "WH7073");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kLong; }), "WH7073");
+  EXPECT_EQ(After([](auto& s) { s.fields[0].type = TypeKind::kInt; }), "WH7073");
   SetType(1, "decimal(9,2)");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"decimal(12,3)"}; }), "WH7073");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"decimal(8,2)"}; }), "WH7073");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type::Decimal(12, 3); }), "WH7073");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type::Decimal(8, 2); }), "WH7073");
   SetType(1, "date");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"timestamp"}; }), "WH7073");  // version 2
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kTimestamp; }),
+            "WH7073");  // version 2
 }
 
 TEST_F(SchemaRulesTest, ADroppedColumnThatComesBackUnderAnotherIdIsADrop) {
@@ -110,8 +121,8 @@ TEST_F(SchemaRulesTest, NestedFieldsAreComparedById) {
       R"({"fields":[{"id":5,"name":"z","required":false,"type":"int"}],"type":"struct"})";
   SetType(1, was);
   before_.last_column_id = 6;
-  EXPECT_EQ(After([&](auto& s) { s.fields[1].type = Type{wider}; }), "ok");
-  EXPECT_EQ(After([&](auto& s) { s.fields[1].type = Type{renamed}; }), "WH7073");
+  EXPECT_EQ(After([&](auto& s) { s.fields[1].type = TypeNamed(wider); }), "ok");
+  EXPECT_EQ(After([&](auto& s) { s.fields[1].type = TypeNamed(renamed); }), "WH7073");
   EXPECT_THAT(last_.message(), ::testing::HasSubstr("place.x"));
 }
 
@@ -137,7 +148,7 @@ TEST_F(SchemaRulesTest, AMajorVersionOfTheContractMayAskForABreak) {
   EXPECT_EQ(After([](auto& s) { s.fields.pop_back(); }), "ok");  // it has no fare any more
   EXPECT_EQ(After([](auto& s) { s.fields.erase(s.fields.begin() + 1); }), "WH7073");
   SetType(1, "long");
-  EXPECT_EQ(After([](auto& s) { s.fields[1].type = Type{"string"}; }), "ok");
+  EXPECT_EQ(After([](auto& s) { s.fields[1].type = TypeKind::kString; }), "ok");
 }
 
 TEST_F(SchemaRulesTest, ANewTableHasItsContractsColumns) {

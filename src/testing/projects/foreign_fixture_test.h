@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/requirement_json.h"
+#include "ground/iceberg/update/update_json.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
@@ -48,8 +50,16 @@ struct ForeignTest : ShopTest {
                    {{{"id", 1}, {"name", "id"}, {"type", "long"}, {"required", true}},
                     {{"id", 2}, {"name", "city"}, {"type", "string"}, {"required", false}}})}}}};
   }
+  // What `body`, a CreateTableRequest, asks for.
+  Result<iceberg::TablePtr> CreateFrom(const Caller& caller, const std::string& name_space,
+                                       const Json& body, bool stage = false) {
+    const auto name = body["name"].get<std::string>();
+    WEIRHOUSE_TRY(iceberg::WantedTable wanted,
+                  iceberg::ParseWantedTable(body, name_space + "." + name));
+    return CreateForeign(*workspace, {caller, name_space, name, std::move(wanted), stage});
+  }
   Result<iceberg::TablePtr> Create(const std::string& name_space, const std::string& name) {
-    return CreateForeign(*workspace, {Writer(), name_space, CreateBody(name)});
+    return CreateFrom(Writer(), name_space, CreateBody(name));
   }
 
   static std::shared_ptr<arrow::Table> RowsOf(std::int64_t first, std::int64_t count) {
@@ -65,10 +75,20 @@ struct ForeignTest : ShopTest {
   // Files of one snapshot, written as a client does, and the requirements and updates that ask for
   // it.
   struct Written {
-    ForeignChange change;
+    std::string table;
+    Json requirements;
+    Json updates;
     SnapshotId snapshot;
     std::vector<std::string> files;  // data, manifests, list
+
+    ForeignChange change() const { return ChangeOf(table, requirements, updates); }
   };
+  // As a CommitTableRequest says it.
+  static ForeignChange ChangeOf(const std::string& table, const Json& requirements,
+                                const Json& updates) {
+    return {table, iceberg::ParseRequirements(requirements).value(),
+            iceberg::ParseUpdates(updates).value()};
+  }
   Written WriteSnapshot(const iceberg::TablePtr& base,
                         const std::function<Status(iceberg::StagedWrite&)>& write) {
     iceberg::StageOptions options;
@@ -80,7 +100,7 @@ struct ForeignTest : ShopTest {
     auto finished = staged.Finish();
     EXPECT_OK(finished);
     Written written;
-    written.change.table = base->name;
+    written.table = base->name;
     const iceberg::Snapshot& added = *finished->table->current_snapshot();
     written.snapshot = added.id;
     for (const catalog::FileRecord& file : finished->files) {
@@ -92,16 +112,16 @@ struct ForeignTest : ShopTest {
       if (one["snapshot-id"] == added.id.value()) snapshot = one;
     }
     const iceberg::Snapshot* before = base->current_snapshot();
-    written.change.requirements =
+    written.requirements =
         Json::array({{{"type", "assert-table-uuid"}, {"uuid", base->uuid}},
                      {{"type", "assert-ref-snapshot-id"},
                       {"ref", "main"},
                       {"snapshot-id", before == nullptr ? Json() : Json(before->id.value())}}});
-    written.change.updates = Json::array({{{"action", "add-snapshot"}, {"snapshot", snapshot}},
-                                          {{"action", "set-snapshot-ref"},
-                                           {"ref-name", "main"},
-                                           {"type", "branch"},
-                                           {"snapshot-id", added.id.value()}}});
+    written.updates = Json::array({{{"action", "add-snapshot"}, {"snapshot", snapshot}},
+                                   {{"action", "set-snapshot-ref"},
+                                    {"ref-name", "main"},
+                                    {"type", "branch"},
+                                    {"snapshot-id", added.id.value()}}});
     return written;
   }
   Written WriteAppend(const iceberg::TablePtr& base, std::int64_t first, std::int64_t count) {
@@ -112,7 +132,7 @@ struct ForeignTest : ShopTest {
 
   Result<ForeignAnswer> Commit(const std::vector<Written>& written, const Caller& caller) {
     ForeignCommit commit{caller, {}};
-    for (const Written& one : written) commit.changes.push_back(one.change);
+    for (const Written& one : written) commit.changes.push_back(one.change());
     return CommitForeign(*workspace, commit);
   }
   Result<ForeignAnswer> Commit(const Written& written) {

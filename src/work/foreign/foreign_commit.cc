@@ -24,14 +24,12 @@ using nlohmann::json;
 constexpr int kCommitAttemptsMax = 8;  // Java's server tries 5 times; a round here is a few ms
 constexpr std::size_t kTablesPerCommitMax = 100;
 
-bool AssertsCreate(const json& requirements) {
-  return std::any_of(requirements.begin(), requirements.end(), [](const json& requirement) {
-    return requirement.is_object() && requirement.contains("type") &&
-           requirement["type"] == "assert-create";
-  });
+bool AssertsCreate(const ForeignChange& change) {
+  return std::any_of(change.requirements.begin(), change.requirements.end(),
+                     [](const iceberg::Requirement& requirement) {
+                       return std::holds_alternative<iceberg::AssertCreate>(requirement);
+                     });
 }
-
-json ListOf(const json& value) { return value.is_null() ? json::array() : value; }
 
 Status CheckShape(const ForeignCommit& commit) {
   if (commit.changes.size() > kTablesPerCommitMax) {
@@ -44,10 +42,6 @@ Status CheckShape(const ForeignCommit& commit) {
     if (!names.insert(change.table).second) {
       return MalformedRequest(fmt::format("a commit names a table twice: \"{}\"", change.table));
     }
-    if (!ListOf(change.requirements).is_array() || !ListOf(change.updates).is_array()) {
-      return MalformedRequest(
-          fmt::format("requirements and updates are lists: table \"{}\"", change.table));
-    }
   }
   return Status();
 }
@@ -55,9 +49,9 @@ Status CheckShape(const ForeignCommit& commit) {
 // One table's part of a commit.
 struct TableWork {
   const ForeignChange* asked = nullptr;
-  json requirements;
-  json updates;
-  iceberg::TablePtr before;  // nullptr: it is created
+  std::vector<iceberg::Requirement> requirements;  // as they are meant of the table itself
+  std::vector<iceberg::Update> updates;            // the same
+  iceberg::TablePtr before;                        // nullptr: it is created
   policy::TableRules rules;
   iceberg::UpdatedMetadata next;
   std::vector<catalog::FileRecord> client_files;
@@ -137,9 +131,9 @@ Status CommitAttempt::CheckView(const std::string& table) const {
 Status CommitAttempt::Load(TableWork& work) {
   const std::string& name = work.asked->table;
   const policy::Principal& who = commit_.caller.who;
-  work.requirements = ListOf(work.asked->requirements);
-  work.updates = ListOf(work.asked->updates);
-  const bool creates = AssertsCreate(work.requirements);
+  work.requirements = work.asked->requirements;
+  work.updates = work.asked->updates;
+  const bool creates = AssertsCreate(*work.asked);
   if (!policy::MayAct(who, policy::Action::kRead, name).ok()) return NoSuchTable(name);
   WEIRHOUSE_TRY(const auto pointer, workspace_.catalog().FindTable(name));
   if (pointer && creates) return NameTaken(name, pointer->kind, catalog::PointerKind::kTable);
@@ -209,8 +203,6 @@ Status CommitAttempt::Stage(TableWork& work) {
   publication_.AddOwnFiles(staged.files);
   publication_.AddClientFiles(work.client_files);
   publication_.Describe(name, staged.change.expected_metadata_location, work.described);
-  publication_.Identify(
-      Sha256Of(work.updates.dump(-1, ' ', false, json::error_handler_t::replace)).ToHex());
   publication_.Identify(staged.change.metadata_location);
   catalog::CommitRequest& request = publication_.request();
   request.tables.push_back(staged.change);

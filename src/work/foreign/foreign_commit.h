@@ -29,6 +29,8 @@
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/update.h"
+#include "ground/iceberg/view/view_update.h"
 #include "rules/policy/policy.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/workspace.h"
@@ -48,8 +50,8 @@ struct Caller {
 
 struct ForeignChange {
   std::string table;
-  nlohmann::json requirements;
-  nlohmann::json updates;
+  std::vector<iceberg::Requirement> requirements;
+  std::vector<iceberg::Update> updates;
 };
 struct ForeignCommit {
   Caller caller;
@@ -76,8 +78,9 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
 struct ForeignCreate {
   Caller caller;
   std::string name_space;
-  nlohmann::json request;  // the body of `POST …/tables`
-  bool stage = false;      // stage-create: answered with metadata, nothing kept but two folders
+  std::string own_name;
+  iceberg::WantedTable table;
+  bool stage = false;  // stage-create: answered with metadata, nothing kept but two folders
 };
 Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
                                         const ReplyOf& reply = {});
@@ -103,13 +106,14 @@ struct ForeignView {
   nlohmann::json metadata;
 };
 using ViewReplyOf = std::function<catalog::StoredReply(const ForeignView&)>;
-// `request` is the body of `POST …/views`: {name, location?, schema, view-version, properties?}.
 Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
-                               const nlohmann::json& request, const ViewReplyOf& reply = {});
-// `requirements` and `updates` as in `POST …/views/{view}`.
+                               const iceberg::WantedView& wanted, const ViewReplyOf& reply = {});
+struct ViewChange {
+  std::vector<iceberg::AssertViewUuid> requirements;
+  std::vector<iceberg::ViewUpdate> updates;
+};
 Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const nlohmann::json& requirements, const nlohmann::json& updates,
-                                const ViewReplyOf& reply = {});
+                                const ViewChange& change, const ViewReplyOf& reply = {});
 Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
                                  const std::string& name, const std::string& metadata_location,
                                  const ViewReplyOf& reply = {});

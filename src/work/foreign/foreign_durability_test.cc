@@ -30,7 +30,7 @@ TEST_F(ForeignDurabilityTest, FoldersThatAClientMadeAnywhereBelowTheLakeAreKept)
   const std::string apart = workspace->lake() + "/lab/apart/deep";
   Json body = CreateBody("trip");
   body["properties"] = {{"write.data.path", apart}};
-  ASSERT_OK_AND(const auto trip, CreateForeign(*workspace, {Writer(), "lab", body}));
+  ASSERT_OK_AND(const auto trip, CreateFrom(Writer(), "lab", body));
   const Written written = WriteAppend(trip, 1, 5);
   weirhouse::testing::FsyncProbe probe;
   ASSERT_OK(Commit(written));
@@ -51,14 +51,14 @@ TEST_F(ForeignDurabilityTest, ALocationIsKeptInOneSpelling) {
   for (const auto& [name, spelling] : spellings) {
     Json body = CreateBody(name);
     body["location"] = spelling;
-    ASSERT_OK_AND(const auto table, CreateForeign(*workspace, {Writer(), "lab", body}));
+    ASSERT_OK_AND(const auto table, CreateFrom(Writer(), "lab", body));
     EXPECT_EQ(table->location, lake + "/lab/" + name);
     ASSERT_OK(Commit(WriteAppend(table, 1, 5)));
   }
   // And no second table finds the place of the first one free under another spelling.
   Json body = CreateBody("e");
   body["location"] = lake + "/lab///a";
-  EXPECT_FALSE(CreateForeign(*workspace, {Writer(), "lab", body}).ok());
+  EXPECT_FALSE(CreateFrom(Writer(), "lab", body).ok());
 }
 
 TEST_F(ForeignDurabilityTest, ATableMadeWhereOneIsBeingPurgedLosesNothing) {
@@ -73,7 +73,7 @@ TEST_F(ForeignDurabilityTest, ATableMadeWhereOneIsBeingPurgedLosesNothing) {
   body["location"] = trip->location;
   Result<iceberg::TablePtr> made = Status(Code::kConflict, "not yet");
   while (!made.ok() && made.status().code() == Code::kConflict) {
-    made = CreateForeign(*workspace, {Writer(), "lab", body});
+    made = CreateFrom(Writer(), "lab", body);
   }
   purge.join();
   ASSERT_OK(dropped);

@@ -97,7 +97,8 @@ std::vector<catalog::SnapshotRecord> SnapshotsGained(const TableMetadata* before
   return records;
 }
 
-nlohmann::json DescribeChange(const policy::Judgement& judgement, const nlohmann::json& updates) {
+nlohmann::json DescribeChange(const policy::Judgement& judgement,
+                              std::span<const iceberg::Update> updates) {
   nlohmann::json refs = nlohmann::json::object();
   for (const policy::JudgedRef& moved : judgement.refs) {
     nlohmann::json one = nlohmann::json::object();
@@ -114,11 +115,7 @@ nlohmann::json DescribeChange(const policy::Judgement& judgement, const nlohmann
     refs[moved.ref] = std::move(one);
   }
   std::set<std::string> actions;
-  for (const nlohmann::json& update : updates) {
-    if (!update.is_object()) continue;
-    const auto action = update.find("action");
-    if (action != update.end() && action->is_string()) actions.insert(action->get<std::string>());
-  }
+  for (const iceberg::Update& update : updates) actions.emplace(iceberg::ActionOf(update));
   return {{"refs", std::move(refs)},
           {"schema_changed", judgement.schema_changed},
           {"files", judgement.files.size()},

@@ -4,12 +4,14 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/update.h"
 #include "rules/policy/policy.h"
 #include "work/workspace/workspace.h"
 
@@ -28,7 +30,8 @@ std::vector<catalog::SnapshotRecord> SnapshotsGained(const iceberg::TableMetadat
                                                      const policy::Judgement& judgement);
 
 // For the run's record: per moved ref its operation, snapshot, parent and rows.
-nlohmann::json DescribeChange(const policy::Judgement& judgement, const nlohmann::json& updates);
+nlohmann::json DescribeChange(const policy::Judgement& judgement,
+                              std::span<const iceberg::Update> updates);
 
 // Edges snapshot → run: what the client says it read, and the former rows of a table that it
 // overwrote. Only nodes that exist.

@@ -84,8 +84,7 @@ TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
   caller.who.scopes = {"*"};  // reads all
   EXPECT_OK(LoadForeign(*workspace, caller, "lab.stop"));
   EXPECT_EQ(Commit({WriteAppend(stop, 1, 3)}, caller).status().code(), Code::kPermissionDenied);
-  EXPECT_EQ(CreateForeign(*workspace, {caller, "lab", CreateBody("mine")}).status().code(),
-            Code::kPermissionDenied);
+  EXPECT_EQ(CreateFrom(caller, "lab", CreateBody("mine")).status().code(), Code::kPermissionDenied);
   EXPECT_EQ(DropForeign(*workspace, caller, "lab.trip", false).code(), Code::kPermissionDenied);
   ASSERT_OK_AND(const auto seen, LoadForeign(*workspace, caller, "lab.trip"));
   const Written written = WriteAppend(seen, 1, 3);

@@ -18,30 +18,21 @@
 namespace weirhouse::work {
 namespace {
 using catalog::PointerKind;
-using nlohmann::json;
 
 constexpr int kDropAttemptsMax = 8;
 
 // ---- Create
 // -----------------------------------------------------------------------------------------------
 
-Result<std::string> NameIn(const json& request, std::string_view name_space) {
-  const auto name = request.is_object() ? request.find("name") : request.end();
-  if (!request.is_object() || name == request.end() || !name->is_string()) {
-    return MalformedRequest("a table to be created has no name");
+// The table with its location as we write locations; one of our own if it has none.
+Result<iceberg::WantedTable> Locate(Workspace& workspace, const std::string& name,
+                                    iceberg::WantedTable table) {
+  if (table.location) {
+    table.location = PlainLocation(*table.location);
+  } else {
+    WEIRHOUSE_TRY(table.location, NewLocation(workspace, name));
   }
-  WEIRHOUSE_TRY_STATUS(CheckNameLevel(name->get<std::string>()));
-  return fmt::format("{}.{}", name_space, name->get<std::string>());
-}
-
-// The request with its location as we write locations; one of our own if it has none.
-Result<std::string> Locate(Workspace& workspace, const std::string& name, json& request) {
-  const auto given = request.find("location");
-  if (given == request.end() || given->is_null()) return NewLocation(workspace, name);
-  if (!given->is_string()) return MalformedRequest("the location of a table is a text");
-  const std::string location = PlainLocation(given->get<std::string>());
-  request["location"] = location;
-  return location;
+  return table;
 }
 
 // What everyone who brings a new table must pass, before anything is written.
@@ -68,19 +59,19 @@ Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Statu
 Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
                                         const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckNamespaceName(create.name_space));
-  WEIRHOUSE_TRY(const std::string name, NameIn(create.request, create.name_space));
+  WEIRHOUSE_TRY_STATUS(CheckNameLevel(create.own_name));
+  const std::string name = fmt::format("{}.{}", create.name_space, create.own_name);
   WEIRHOUSE_TRY_STATUS(policy::MayAct(create.caller.who, policy::Action::kCreateTable, name));
   WEIRHOUSE_TRY_STATUS(CheckNamespaceExists(workspace, create.name_space));
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
   const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
-  json request = create.request;
   const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
-  WEIRHOUSE_TRY(const std::string location, Locate(workspace, name, request));
+  WEIRHOUSE_TRY(const iceberg::WantedTable wanted, Locate(workspace, name, create.table));
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(iceberg::TableMetadata metadata,
-                iceberg::MetadataOfCreate(request, name, location, workspace.random(), now));
+                iceberg::MetadataOf(wanted, name, workspace.random(), now));
   WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace.project(), rules, metadata));
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 JudgeNew(workspace, create.caller, rules, metadata));
@@ -171,9 +162,9 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   }
   request.settings = PlacesSetting(before.get(), table.get());
   request.snapshots = SnapshotsGained(nullptr, *table, judgement);
-  publication.Describe(name, former ? std::optional(former->metadata_location) : std::nullopt,
-                       {{"metadata", table->metadata_location},
-                        {"change", DescribeChange(judgement, json::array())}});
+  publication.Describe(
+      name, former ? std::optional(former->metadata_location) : std::nullopt,
+      {{"metadata", table->metadata_location}, {"change", DescribeChange(judgement, {})}});
   publication.Identify(table->metadata_location);
   publication.Identify(workspace.random().Uuid4());
   if (MovesMain(judgement)) {

@@ -49,8 +49,8 @@ TEST_F(ForeignTableTest, LocationsOutsideOrOverAnotherTableAreRefused) {
     json body = CreateBody("other");
     if (!location.empty()) body["location"] = location;
     body["properties"] = properties;
-    const auto made = CreateForeign(*workspace, {Admin(), "lab", body});
-    const auto staged = CreateForeign(*workspace, {Admin(), "lab", body, /*stage=*/true});
+    const auto made = CreateFrom(Admin(), "lab", body);
+    const auto staged = CreateFrom(Admin(), "lab", body, /*stage=*/true);
     EXPECT_EQ(made.ok(), staged.ok()) << location;
     return made.status().error_code();
   };
@@ -68,14 +68,14 @@ TEST_F(ForeignTableTest, PlacesThatPropertiesNameBelongToTheirTable) {
   MakeNamespace("lab");
   json body = CreateBody("trip");
   body["properties"] = {{"write.data.path", workspace->lake() + "/lab/wide"}};
-  ASSERT_OK(CreateForeign(*workspace, {Writer(), "lab", body}));
+  ASSERT_OK(CreateFrom(Writer(), "lab", body));
   json other = CreateBody("other");
   other["location"] = workspace->lake() + "/lab/wide/other";
-  EXPECT_EQ(CreateForeign(*workspace, {Writer(), "lab", other}).status().error_code(), "WH7071");
+  EXPECT_EQ(CreateFrom(Writer(), "lab", other).status().error_code(), "WH7071");
   ASSERT_OK(RenameForeign(*workspace, Admin(), "lab.trip", "lab.tour"));
-  EXPECT_EQ(CreateForeign(*workspace, {Writer(), "lab", other}).status().error_code(), "WH7071");
+  EXPECT_EQ(CreateFrom(Writer(), "lab", other).status().error_code(), "WH7071");
   ASSERT_OK(DropForeign(*workspace, Admin(), "lab.tour", false));
-  EXPECT_OK(CreateForeign(*workspace, {Writer(), "lab", other}));
+  EXPECT_OK(CreateFrom(Writer(), "lab", other));
 }
 
 TEST_F(ForeignTableTest, OfTwoThatWantOneFolderOneGetsIt) {
@@ -87,7 +87,7 @@ TEST_F(ForeignTableTest, OfTwoThatWantOneFolderOneGetsIt) {
       threads.emplace_back([&, thread] {
         json body = CreateBody(fmt::format("t{}", thread));
         body["location"] = workspace->lake() + "/lab/shared";
-        if (CreateForeign(*workspace, {Writer(), "lab", body}).ok()) ++made;
+        if (CreateFrom(Writer(), "lab", body).ok()) ++made;
       });
     }
   }
@@ -188,7 +188,7 @@ schema:
   json optional_key = CreateBody("trip");
   optional_key["schema"]["fields"][0]["required"] = false;
   ASSERT_OK(DropForeign(*workspace, Admin(), "processed.trip", true));
-  EXPECT_FALSE(CreateForeign(*workspace, {Writer(), "processed", optional_key}).ok());
+  EXPECT_FALSE(CreateFrom(Writer(), "processed", optional_key).ok());
   ASSERT_OK_AND(const auto again, Create("processed", "trip"));
   ASSERT_OK_AND(const ForeignAnswer answer, Commit(WriteAppend(again, 1, 5)));
   EXPECT_EQ(Rows("processed.trip"), 5);
@@ -256,8 +256,9 @@ TEST_F(ForeignTableTest, ALocationThatIsSpelledAsAUriIsThePlaceItself) {
   // As Java's clients say it when they replace a table.
   const std::string moved = workspace->lake() + "/lab/moved";
   const json updates = {{{"action", "set-location"}, {"location", "file:" + moved}}};
-  ASSERT_OK_AND(const ForeignAnswer answer,
-                CommitForeign(*workspace, {Writer(), {{"lab.back", json::array(), updates}}}));
+  ASSERT_OK_AND(
+      const ForeignAnswer answer,
+      CommitForeign(*workspace, {Writer(), {ChangeOf("lab.back", json::array(), updates)}}));
   EXPECT_EQ(answer.tables.at(0)->location, moved);
   EXPECT_TRUE(answer.tables.at(0)->metadata_location.starts_with(moved + "/metadata/"));
   EXPECT_EQ(Rows("lab.back"), 10);

@@ -6,6 +6,7 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/json_depth.h"
 #include "ground/iceberg/view/view_metadata.h"
+#include "ground/iceberg/view/view_update_json.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/foreign/foreign_location.h"
@@ -129,13 +130,13 @@ Status CheckMayBeMade(Workspace& workspace, const Caller& caller, const std::str
 
 // Once, on the state that stands now.
 Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const json& requirements, const json& updates,
-                                const ViewReplyOf& reply) {
+                                const ViewChange& change, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kReplaceView, name));
   WEIRHOUSE_TRY(const json base, ReadViewFile(workspace, pointer.metadata_location));
-  WEIRHOUSE_TRY_STATUS(iceberg::CheckViewRequirements(base, requirements));
-  WEIRHOUSE_TRY(json next, iceberg::ApplyViewUpdates(base, updates, workspace.clock().Now()));
+  WEIRHOUSE_TRY_STATUS(iceberg::CheckViewRequirements(base, change.requirements));
+  WEIRHOUSE_TRY(json next,
+                iceberg::ApplyViewUpdates(base, change.updates, workspace.clock().Now()));
   if (next == base) {
     ForeignView view{pointer.metadata_location, base};
     if (reply) workspace.catalog().KeepReply(reply(view)).Ignore("the first reply stays");
@@ -152,19 +153,18 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
 }  // namespace
 
 Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
-                               const json& request, const ViewReplyOf& reply) {
+                               const iceberg::WantedView& wanted, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
   const LakeUse lake;  // before the lock of locations, always
   const auto locations = LockLocations();
-  const auto given = request.is_object() ? request.find("location") : request.end();
   std::string location;
-  if (given != request.end() && given->is_string()) {
-    location = PlainLocation(given->get<std::string>());
+  if (wanted.location) {
+    location = PlainLocation(*wanted.location);
   } else {
     WEIRHOUSE_TRY(location, NewLocation(workspace, name));
   }
   WEIRHOUSE_TRY(json metadata,
-                iceberg::NewViewMetadata(request, location, workspace.random().Uuid4(),
+                iceberg::NewViewMetadata(wanted, location, workspace.random().Uuid4(),
                                          workspace.clock().Now()));
   WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, metadata));
   auto view = PublishView(workspace, caller, name, std::nullopt, std::move(metadata), reply);
@@ -173,11 +173,10 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
 }
 
 Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const json& requirements, const json& updates,
-                                const ViewReplyOf& reply) {
+                                const ViewChange& change, const ViewReplyOf& reply) {
   const LakeUse lake;  // before the lock of locations, always
   for (int attempt = 1;; ++attempt) {
-    auto view = ReplaceOnce(workspace, caller, name, requirements, updates, reply);
+    auto view = ReplaceOnce(workspace, caller, name, change, reply);
     if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
       return view;
     }

@@ -199,7 +199,7 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
   for (const std::string& name : view.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
-    const json updates = ForgettingUpdates(run, HeldBy(run, **table));
+    const std::vector<iceberg::Update> updates = ForgettingUpdates(run, HeldBy(run, **table));
     if (updates.empty()) continue;
     const ProcessTime now = workspace.clock().Now();
     WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
@@ -222,14 +222,10 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
   return Status();
 }
 
-json ForgettingUpdates(RunId run, const HeldChange& held) {
-  json updates = json::array();
-  if (held.head != nullptr) {
-    updates.push_back({{"action", "remove-snapshot-ref"}, {"ref-name", ViewStagingRef(run)}});
-  }
-  if (!held.keys.empty()) {
-    updates.push_back({{"action", "remove-properties"}, {"removals", held.keys}});
-  }
+std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held) {
+  std::vector<iceberg::Update> updates;
+  if (held.head != nullptr) updates.push_back(iceberg::RemoveSnapshotRef{ViewStagingRef(run)});
+  if (!held.keys.empty()) updates.push_back(iceberg::RemoveProperties{held.keys});
   return updates;
 }
 

@@ -14,6 +14,7 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/update/update.h"
 #include "rules/policy/policy.h"
 #include "work/workspace/workspace.h"
 
@@ -71,6 +72,8 @@ iceberg::TableMetadata AsSeenThrough(const RunView& view, const iceberg::TableMe
 iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table);
 // What a client of the view asked for, in terms of the table: main → staging in set-snapshot-ref
 // and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
+// Both stay as they are where it is refused.
 Status MapThrough(const RunView& view, const iceberg::TableMetadata& table,
-                  nlohmann::json& requirements, nlohmann::json& updates);
+                  std::vector<iceberg::Requirement>& requirements,
+                  std::vector<iceberg::Update>& updates);
 }  // namespace weirhouse::work

@@ -7,8 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
+#include <type_traits>
+#include <variant>
 
 #include "ground/base/text.h"
 #include "work/foreign/run_view.h"
@@ -18,14 +19,6 @@
 namespace weirhouse::work {
 namespace {
 using iceberg::TableMetadata;
-using nlohmann::json;
-
-std::string Lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 Status Refuse(const RunView& view, const TableMetadata& table, std::string what, std::string hint) {
   return Status(Code::kPermissionDenied, fmt::format("{} not through the run view {}: table \"{}\"",
@@ -34,74 +27,71 @@ Status Refuse(const RunView& view, const TableMetadata& table, std::string what,
       .WithHint(std::move(hint));
 }
 
-Status Malformed(const json::exception& error) {
-  return Status(Code::kInvalidInput,
-                fmt::format("the change of a table is malformed: {}", error.what()))
-      .WithError("WH7061");
-}
-
 bool SameShape(const iceberg::Schema& a, const iceberg::Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
-constexpr std::size_t kActionShownMax = 60;
 constexpr std::string_view kStagingRefs = "staging-r";  // of run views and of halted batches
 
-// Translates the updates of one request. Throws what nlohmann throws at malformed ones.
+// Translates the updates of one request.
 class UpdateMapper {
  public:
   UpdateMapper(const RunView& view, const TableMetadata& table)
       : view_(view), table_(table), prefix_(StagedPrefix(view.run)), schemas_(table.schemas) {}
 
-  Status Map(json& updates) {
-    json mapped = json::array();
-    for (const json& update : updates) WEIRHOUSE_TRY_STATUS(Add(update, mapped));
-    if (!held_.empty()) mapped.push_back({{"action", "set-properties"}, {"updates", held_}});
-    if (!dropped_.empty()) {
-      mapped.push_back({{"action", "remove-properties"}, {"removals", dropped_}});
+  Result<std::vector<iceberg::Update>> Map(const std::vector<iceberg::Update>& updates) {
+    for (const iceberg::Update& update : updates) {
+      WEIRHOUSE_TRY_STATUS(std::visit([this](const auto& one) { return Add(one); }, update));
     }
-    updates = std::move(mapped);
-    return Status();
+    if (!held_.empty()) mapped_.push_back(iceberg::SetProperties{held_});
+    if (!dropped_.empty()) mapped_.push_back(iceberg::RemoveProperties{dropped_});
+    return std::move(mapped_);
   }
 
  private:
-  Status Add(const json& update, json& mapped) {
-    // Clients spell actions in any case.
-    const std::string action = Lower(update.at("action").get<std::string>());
-    static const std::set<std::string> kInvisible = {
-        "assign-uuid",       "add-spec",       "add-sort-order",
-        "add-snapshot",      "set-statistics", "set-partition-statistics",
-        "add-encryption-key"};
-    if (action == "set-snapshot-ref") return MapRef(update, mapped);
-    if (action == "set-current-schema") return HoldSchema(update);
-    if (action == "set-properties") return HoldProperties(update.at("updates"));
-    if (action == "remove-properties") return HoldRemovals(update.at("removals"));
-    if (action == "add-schema") NoteSchema(update);
-    if (action == "set-default-spec" && update.at("spec-id") == table_.default_spec_id) {
+  // What nobody sees before something refers to it.
+  template <typename Invisible>
+  static constexpr bool kIsInvisible = std::is_same_v<Invisible, iceberg::AssignUuid> ||
+                                       std::is_same_v<Invisible, iceberg::AddSpec> ||
+                                       std::is_same_v<Invisible, iceberg::AddSortOrder> ||
+                                       std::is_same_v<Invisible, iceberg::AddSnapshot> ||
+                                       std::is_same_v<Invisible, iceberg::SetStatistics> ||
+                                       std::is_same_v<Invisible, iceberg::SetPartitionStatistics> ||
+                                       std::is_same_v<Invisible, iceberg::AddEncryptionKey>;
+
+  template <typename Other>
+  Status PassIfInvisible(const Other& update) {
+    if constexpr (!kIsInvisible<Other>) {
+      return Refuse(view_, table_,
+                    fmt::format("\"{}\" would reach all readers at once, and goes",
+                                iceberg::ActionOf(update)),
+                    "stage rows here; change the table itself at the normal address");
+    } else {
+      mapped_.push_back(update);
       return Status();
     }
-    if (action == "set-default-sort-order" &&
-        update.at("sort-order-id") == table_.default_sort_order_id) {
-      return Status();
-    }
-    if (action == "set-location" && update.at("location") == table_.location) return Status();
-    if (action == "add-schema" || kInvisible.count(action) != 0) {
-      mapped.push_back(update);
-      return Status();
-    }
-    return Refuse(view_, table_,
-                  fmt::format("\"{}\" would reach all readers at once, and goes",
-                              EscapeControl(action.substr(0, kActionShownMax))),
-                  "stage rows here; change the table itself at the normal address");
+  }
+  template <typename Other>
+  Status Add(const Other& update) {
+    return PassIfInvisible(update);
   }
 
-  Status MapRef(const json& update, json& mapped) {
-    if (update.at("ref-name") != "main") {
+  // What stands already is no change.
+  Status Add(const iceberg::SetDefaultSpec& update) {
+    return update.spec_id == table_.default_spec_id ? Status() : PassIfInvisible(update);
+  }
+  Status Add(const iceberg::SetDefaultSortOrder& update) {
+    return update.order_id == table_.default_sort_order_id ? Status() : PassIfInvisible(update);
+  }
+  Status Add(const iceberg::SetLocation& update) {
+    return update.location == table_.location ? Status() : PassIfInvisible(update);
+  }
+
+  Status Add(const iceberg::SetSnapshotRef& update) {
+    if (update.name != "main") {
       return Refuse(view_, table_, "branches and tags are set", "write to main: it is staged");
     }
-    json staged = update;
-    staged["ref-name"] = ViewStagingRef(view_.run);
-    mapped.push_back(std::move(staged));
+    mapped_.push_back(iceberg::SetSnapshotRef{ViewStagingRef(view_.run), update.ref});
     if (table_.FindRef(ViewStagingRef(view_.run)) == nullptr) {
       const iceberg::Snapshot* main = table_.current_snapshot();
       held_[prefix_ + kStagedBase] = main == nullptr ? "0" : std::to_string(main->id.value());
@@ -109,26 +99,26 @@ class UpdateMapper {
     return Status();
   }
 
-  // The id that the schema will have: that of an equal one, else the next.
-  void NoteSchema(const json& update) {
-    auto schema = iceberg::Schema::FromJson(update.at("schema"));
-    if (!schema.ok()) return;  // whoever applies it says what is wrong
+  // Notes the id that the schema will have: that of an equal one, else the next.
+  Status Add(const iceberg::AddSchema& update) {
+    mapped_.push_back(update);
     int next = 0;
     for (const iceberg::Schema& known : schemas_) {
-      if (SameShape(known, *schema)) {
+      if (SameShape(known, update.schema)) {
         last_added_ = known.schema_id;
-        return;
+        return Status();
       }
       next = std::max(next, known.schema_id + 1);
     }
-    schema->schema_id = next;
+    schemas_.push_back(update.schema);
+    schemas_.back().schema_id = next;
     last_added_ = next;
-    schemas_.push_back(std::move(schema).value());
+    return Status();
   }
 
-  Status HoldSchema(const json& update) {
-    int id = update.at("schema-id").get<int>();
-    if (id == -1) {
+  Status Add(const iceberg::SetCurrentSchema& update) {
+    int id = update.schema_id;
+    if (id == iceberg::kLastAdded) {
       if (!last_added_) {
         return Status(Code::kInvalidInput,
                       "set-current-schema asks for the last schema added, and none was")
@@ -140,15 +130,15 @@ class UpdateMapper {
     return Status();
   }
 
-  Status HoldProperties(const json& updates) {
-    for (const auto& [key, value] : updates.items()) {
-      WEIRHOUSE_TRY_STATUS(Hold(kStagedSet, key, value.get<std::string>(), kStagedRemove));
+  Status Add(const iceberg::SetProperties& update) {
+    for (const auto& [key, value] : update.updates) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedSet, key, value, kStagedRemove));
     }
     return Status();
   }
-  Status HoldRemovals(const json& removals) {
-    for (const json& key : removals) {
-      WEIRHOUSE_TRY_STATUS(Hold(kStagedRemove, key.get<std::string>(), "", kStagedSet));
+  Status Add(const iceberg::RemoveProperties& update) {
+    for (const std::string& key : update.removals) {
+      WEIRHOUSE_TRY_STATUS(Hold(kStagedRemove, key, "", kStagedSet));
     }
     return Status();
   }
@@ -176,6 +166,7 @@ class UpdateMapper {
   std::optional<int> last_added_;
   std::map<std::string, std::string> held_;
   std::vector<std::string> dropped_;
+  std::vector<iceberg::Update> mapped_;
 };
 
 // The log as if the staged rows had been committed to main: the chain of parents, oldest first.
@@ -267,38 +258,31 @@ TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
   return seen;
 }
 
-Status MapThrough(const RunView& view, const TableMetadata& table, json& requirements,
-                  json& updates) {
-  try {
-    const HeldChange held = HeldBy(view.run, table);
-    json mapped = json::array();
-    for (const json& requirement : requirements) {
-      json one = requirement;
-      const std::string type = Lower(requirement.at("type").get<std::string>());
-      if (type == "assert-ref-snapshot-id" && requirement.at("ref") == "main" &&
-          held.head != nullptr) {
-        one["ref"] = ViewStagingRef(view.run);
-      }
-      if (type == "assert-current-schema-id" && held.schema_id) {
-        // The real one is not what the client saw. What it saw is judged here, on the same base.
-        if (requirement.at("current-schema-id") != *held.schema_id) {
-          return Status(Code::kConflict,
-                        fmt::format("current schema id changed: expected {}, found {}",
-                                    requirement.at("current-schema-id").dump(), *held.schema_id))
-              .WithError("WH7060");
-        }
-        continue;
-      }
-      mapped.push_back(std::move(one));
+Status MapThrough(const RunView& view, const TableMetadata& table,
+                  std::vector<iceberg::Requirement>& requirements,
+                  std::vector<iceberg::Update>& updates) {
+  const HeldChange held = HeldBy(view.run, table);
+  std::vector<iceberg::Requirement> mapped;
+  for (iceberg::Requirement requirement : requirements) {
+    if (auto* ref = std::get_if<iceberg::AssertRefSnapshotId>(&requirement);
+        ref != nullptr && ref->ref == "main" && held.head != nullptr) {
+      ref->ref = ViewStagingRef(view.run);
     }
-    UpdateMapper mapper(view, table);
-    json mapped_updates = updates;
-    WEIRHOUSE_TRY_STATUS(mapper.Map(mapped_updates));
-    requirements = std::move(mapped);
-    updates = std::move(mapped_updates);
-    return Status();
-  } catch (const json::exception& error) {
-    return Malformed(error);
+    if (const auto* current = std::get_if<iceberg::AssertCurrentSchemaId>(&requirement);
+        current != nullptr && held.schema_id) {
+      // The real one is not what the client saw. What it saw is judged here, on the same base.
+      if (current->id != *held.schema_id) {
+        return Status(Code::kConflict,
+                      fmt::format("current schema id changed: expected {}, found {}", current->id,
+                                  *held.schema_id))
+            .WithError("WH7060");
+      }
+      continue;
+    }
+    mapped.push_back(std::move(requirement));
   }
+  WEIRHOUSE_TRY(updates, UpdateMapper(view, table).Map(updates));
+  requirements = std::move(mapped);
+  return Status();
 }
 }  // namespace weirhouse::work

@@ -1,11 +1,15 @@
 #include <nlohmann/json.hpp>
 
+#include "ground/iceberg/update/requirement_json.h"
+#include "ground/iceberg/update/update_json.h"
 #include "testing/testing.h"
 #include "work/foreign/run_view.h"
 
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
+using Requirements = std::vector<iceberg::Requirement>;
+using Updates = std::vector<iceberg::Update>;
 
 iceberg::Snapshot SnapshotOf(std::int64_t id, std::optional<std::int64_t> parent, std::int64_t at) {
   iceberg::Snapshot snapshot;
@@ -22,7 +26,7 @@ struct RunViewMappingTest : ::testing::Test {
     table.name = "processed.trips";
     table.metadata_location = "/lake/processed/trips/metadata/00001-a.metadata.json";
     iceberg::Schema schema;
-    schema.fields = {{1, "id", {"string"}, true, ""}};
+    schema.fields = {{1, "id", iceberg::TypeKind::kString, true, ""}};
     table.schemas = {schema};
     table.properties = {{"owner", "ops"}};
     table.snapshots = {SnapshotOf(1, {}, 1000), SnapshotOf(2, 1, 2000)};
@@ -30,16 +34,14 @@ struct RunViewMappingTest : ::testing::Test {
     table.snapshot_log = {{1000, SnapshotId(1)}, {2000, SnapshotId(2)}};
   }
   // As the catalog does once a mapped request was let through.
-  void Apply(const json& updates) {
-    for (const json& update : updates) {
-      const std::string action = update.at("action");
-      if (action == "set-snapshot-ref") {
-        table.refs[update.at("ref-name")] = {
-            SnapshotId(update.at("snapshot-id").get<std::int64_t>()), "branch", {}, {}, {}};
-      } else if (action == "set-properties") {
-        for (const auto& [key, value] : update.at("updates").items()) table.properties[key] = value;
-      } else if (action == "remove-properties") {
-        for (const json& key : update.at("removals")) table.properties.erase(key);
+  void Apply(const Updates& updates) {
+    for (const iceberg::Update& update : updates) {
+      if (const auto* ref = std::get_if<iceberg::SetSnapshotRef>(&update)) {
+        table.refs[ref->name] = ref->ref;
+      } else if (const auto* set = std::get_if<iceberg::SetProperties>(&update)) {
+        for (const auto& [key, value] : set->updates) table.properties[key] = value;
+      } else if (const auto* removed = std::get_if<iceberg::RemoveProperties>(&update)) {
+        for (const std::string& key : removed->removals) table.properties.erase(key);
       }
     }
   }
@@ -47,16 +49,21 @@ struct RunViewMappingTest : ::testing::Test {
   iceberg::TableMetadata table;
 };
 
-json Writes(std::int64_t snapshot) {
-  return json::array({{{"action", "add-snapshot"}, {"snapshot", {{"snapshot-id", snapshot}}}},
-                      {{"action", "set-snapshot-ref"},
-                       {"ref-name", "main"},
-                       {"type", "branch"},
-                       {"snapshot-id", snapshot}}});
+iceberg::SetSnapshotRef SetRef(const std::string& name, std::int64_t snapshot) {
+  return {name, {SnapshotId(snapshot), "branch", {}, {}, {}}};
 }
-json AssertsMain(const json& snapshot) {
-  return json::array(
-      {{{"type", "assert-ref-snapshot-id"}, {"ref", "main"}, {"snapshot-id", snapshot}}});
+Updates Writes(std::int64_t snapshot) {
+  iceberg::AddSnapshot added;
+  added.id = SnapshotId(snapshot);
+  return {added, SetRef("main", snapshot)};
+}
+Requirements AssertsMain(std::optional<std::int64_t> snapshot) {
+  iceberg::AssertRefSnapshotId main{"main", {}};
+  if (snapshot) main.snapshot = SnapshotId(*snapshot);
+  return {main};
+}
+iceberg::AssertRefSnapshotId RefOf(const Requirements& requirements) {
+  return std::get<iceberg::AssertRefSnapshotId>(requirements.at(0));
 }
 
 TEST_F(RunViewMappingTest, BeforeAnythingIsStagedClientsSeeMain) {
@@ -68,12 +75,12 @@ TEST_F(RunViewMappingTest, BeforeAnythingIsStagedClientsSeeMain) {
 }
 
 TEST_F(RunViewMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideIt) {
-  json requirements = AssertsMain(2);
-  json updates = Writes(3);
+  Requirements requirements = AssertsMain(2);
+  Updates updates = Writes(3);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(requirements[0]["ref"], "main");
+  EXPECT_EQ(RefOf(requirements).ref, "main");
   ASSERT_EQ(updates.size(), 3U);
-  EXPECT_EQ(updates[1]["ref-name"], "staging-r12");
+  EXPECT_EQ(std::get<iceberg::SetSnapshotRef>(updates[1]).name, "staging-r12");
   Apply(updates);
   table.snapshots.push_back(SnapshotOf(3, 2, 3000));
 
@@ -91,48 +98,50 @@ TEST_F(RunViewMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideIt) {
 }
 
 TEST_F(RunViewMappingTest, NoSpellingOfAnActionReachesMain) {
-  json requirements = {
-      {{"type", "Assert-Ref-Snapshot-Id"}, {"ref", "main"}, {"snapshot-id", nullptr}}};
-  json updates = {{{"action", "SET-snapshot-REF"},
-                   {"ref-name", "main"},
-                   {"type", "branch"},
-                   {"snapshot-id", 2}}};
+  const json asked = json::array(
+      {{{"type", "Assert-Ref-Snapshot-Id"}, {"ref", "main"}, {"snapshot-id", nullptr}}});
+  const json sent = json::array({{{"action", "SET-snapshot-REF"},
+                                  {"ref-name", "main"},
+                                  {"type", "branch"},
+                                  {"snapshot-id", 2}}});
+  ASSERT_OK_AND(Requirements requirements, iceberg::ParseRequirements(asked));
+  ASSERT_OK_AND(Updates updates, iceberg::ParseUpdates(sent));
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(updates[0]["ref-name"], "staging-r12");
+  EXPECT_EQ(std::get<iceberg::SetSnapshotRef>(updates[0]).name, "staging-r12");
   table.refs["staging-r12"] = {SnapshotId(2), "branch", {}, {}, {}};
-  updates = json::array();
+  updates.clear();
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(requirements[0]["ref"], "staging-r12");
+  EXPECT_EQ(RefOf(requirements).ref, "staging-r12");
 }
 
 TEST_F(RunViewMappingTest, LaterWritesAreCheckedAgainstWhatIsStaged) {
-  json requirements = AssertsMain(2);
-  json updates = Writes(3);
+  Requirements requirements = AssertsMain(2);
+  Updates updates = Writes(3);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
   Apply(updates);
   table.snapshots.push_back(SnapshotOf(3, 2, 3000));
   requirements = AssertsMain(3);
   updates = Writes(4);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(requirements[0]["ref"], "staging-r12");
-  EXPECT_EQ(requirements[0]["snapshot-id"], 3);
+  EXPECT_EQ(RefOf(requirements).ref, "staging-r12");
+  EXPECT_EQ(RefOf(requirements).snapshot, SnapshotId(3));
   EXPECT_EQ(updates.size(), 2U) << "where it was staged from is remembered once";
 }
 
 TEST_F(RunViewMappingTest, AnEmptyTableIsAssertedByNull) {
   table.refs.clear();
   table.snapshots.clear();
-  json requirements = AssertsMain(nullptr);
-  json updates = Writes(3);
+  Requirements requirements = AssertsMain({});
+  Updates updates = Writes(3);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(requirements[0]["ref"], "main");
-  EXPECT_TRUE(requirements[0]["snapshot-id"].is_null());
+  EXPECT_EQ(RefOf(requirements).ref, "main");
+  EXPECT_FALSE(RefOf(requirements).snapshot.has_value());
   Apply(updates);
   table.snapshots.push_back(SnapshotOf(3, {}, 3000));
-  requirements = AssertsMain(nullptr);
+  requirements = AssertsMain({});
   updates = Writes(4);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
-  EXPECT_EQ(requirements[0]["ref"], "staging-r12") << "another writer came first: must not hold";
+  EXPECT_EQ(RefOf(requirements).ref, "staging-r12") << "another writer came first: must not hold";
 }
 
 TEST_F(RunViewMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged) {
@@ -154,20 +163,16 @@ TEST_F(RunViewMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged) {
 }
 
 TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
-  const json wider = {{"type", "struct"},
-                      {"fields",
-                       {{{"id", 1}, {"name", "id"}, {"type", "string"}, {"required", true}},
-                        {{"id", 2}, {"name", "tip"}, {"type", "long"}, {"required", false}}}}};
-  json requirements = json::array();
-  json updates = {{{"action", "add-schema"}, {"schema", wider}},
-                  {{"action", "set-current-schema"}, {"schema-id", -1}},
-                  {{"action", "set-properties"}, {"updates", {{"color", "red"}}}},
-                  {{"action", "remove-properties"}, {"removals", {"owner"}}}};
+  iceberg::Schema wider = table.schemas[0];
+  wider.fields.push_back({2, "tip", iceberg::TypeKind::kLong, false, ""});
+  Requirements requirements;
+  Updates updates = {iceberg::AddSchema{wider}, iceberg::SetCurrentSchema{},
+                     iceberg::SetProperties{{{"color", "red"}}},
+                     iceberg::RemoveProperties{{"owner"}}};
   ASSERT_OK(MapThrough(view, table, requirements, updates));
   Apply(updates);
-  ASSERT_OK_AND(iceberg::Schema schema, iceberg::Schema::FromJson(wider));
-  schema.schema_id = 1;
-  table.schemas.push_back(schema);
+  wider.schema_id = 1;
+  table.schemas.push_back(wider);
 
   EXPECT_EQ(table.current_schema_id, 0);
   EXPECT_EQ(table.properties.at("owner"), "ops");
@@ -175,18 +180,17 @@ TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
   EXPECT_EQ(seen.current_schema_id, 1);
   EXPECT_EQ(seen.properties, (std::map<std::string, std::string>{{"color", "red"}}));
 
-  requirements = {{{"type", "assert-current-schema-id"}, {"current-schema-id", 1}}};
+  requirements = {iceberg::AssertCurrentSchemaId{1}};
   updates = Writes(3);
   ASSERT_OK(MapThrough(view, table, requirements, updates));
   EXPECT_TRUE(requirements.empty());
-  requirements = {{{"type", "assert-current-schema-id"}, {"current-schema-id", 0}}};
+  requirements = {iceberg::AssertCurrentSchemaId{0}};
   updates = Writes(3);
   EXPECT_EQ(MapThrough(view, table, requirements, updates).code(), Code::kConflict);
 
   // Undone again: the later word counts.
-  requirements = json::array();
-  updates = {{{"action", "set-properties"}, {"updates", {{"owner", "me"}}}},
-             {{"action", "remove-properties"}, {"removals", {"color"}}}};
+  requirements.clear();
+  updates = {iceberg::SetProperties{{{"owner", "me"}}}, iceberg::RemoveProperties{{"color"}}};
   ASSERT_OK(MapThrough(view, table, requirements, updates));
   Apply(updates);
   EXPECT_EQ(AsSeenThrough(view, table).properties,
@@ -194,35 +198,38 @@ TEST_F(RunViewMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
 }
 
 TEST_F(RunViewMappingTest, WhatWouldReachReadersIsRefused) {
-  const json refused = {
-      {{"action", "set-snapshot-ref"}, {"ref-name", "dev"}, {"type", "branch"}, {"snapshot-id", 2}},
-      {{"action", "remove-snapshot-ref"}, {"ref-name", "main"}},
-      {{"action", "Set-Default-Spec"}, {"spec-id", 1}},
-      {{"action", "unheard-of"}},
-      {{"action", "remove-snapshots"}, {"snapshot-ids", {1}}},
-      {{"action", "set-location"}, {"location", "/elsewhere"}},
-      {{"action", "upgrade-format-version"}, {"format-version", 3}},
-      {{"action", "set-default-spec"}, {"spec-id", 1}},
-      {{"action", "set-properties"}, {"updates", {{"weirhouse.staged.r12.base", "1"}}}}};
-  for (const json& update : refused) {
-    json requirements = json::array();
-    json updates = json::array({update});
+  const Updates refused = {SetRef("dev", 2),
+                           iceberg::RemoveSnapshotRef{"main"},
+                           iceberg::SetDefaultSpec{1},
+                           iceberg::SetDefaultSortOrder{1},
+                           iceberg::RemoveSnapshots{{SnapshotId(1)}},
+                           iceberg::RemoveSchemas{{0}},
+                           iceberg::SetLocation{"/elsewhere"},
+                           iceberg::UpgradeFormatVersion{3},
+                           iceberg::SetProperties{{{"weirhouse.staged.r12.base", "1"}}}};
+  for (const iceberg::Update& update : refused) {
+    Requirements requirements = AssertsMain(2);
+    Updates updates = {update};
     const Status status = MapThrough(view, table, requirements, updates);
-    EXPECT_EQ(status.error_code(), "WH7112") << update;
-    EXPECT_EQ(updates, json::array({update})) << "left as it was";
+    EXPECT_EQ(status.error_code(), "WH7112") << iceberg::ActionOf(update);
+    EXPECT_EQ(requirements.size(), 1U) << "left as it was";
+    EXPECT_EQ(updates.size(), 1U) << "left as it was";
   }
 }
 
-TEST_F(RunViewMappingTest, MalformedRequestsAreRefusedNotThrown) {
-  for (const json& bad : {json(1), json::array({1}), json::array({{{"action", 7}}}),
-                          json::array({{{"action", "set-snapshot-ref"}}})}) {
-    json requirements = json::array();
-    json updates = bad;
-    EXPECT_EQ(MapThrough(view, table, requirements, updates).code(), Code::kInvalidInput) << bad;
-  }
-  json requirements = json::array({{{"ref", "main"}}});
-  json updates = json::array();
-  EXPECT_EQ(MapThrough(view, table, requirements, updates).code(), Code::kInvalidInput);
+TEST_F(RunViewMappingTest, WhatStandsAlreadyIsNoChange) {
+  table.location = "/lake/processed/trips";
+  Requirements requirements;
+  Updates updates = {iceberg::SetDefaultSpec{0}, iceberg::SetDefaultSortOrder{0},
+                     iceberg::SetLocation{"/lake/processed/trips"}};
+  ASSERT_OK(MapThrough(view, table, requirements, updates));
+  EXPECT_TRUE(updates.empty());
+}
+
+TEST_F(RunViewMappingTest, TheLastSchemaAddedMustHaveBeenAdded) {
+  Requirements requirements;
+  Updates updates = {iceberg::SetCurrentSchema{}};
+  EXPECT_EQ(MapThrough(view, table, requirements, updates).error_code(), "WH7061");
 }
 }  // namespace
 }  // namespace weirhouse::work

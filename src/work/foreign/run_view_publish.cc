@@ -276,27 +276,20 @@ std::string ViewPublisher::Problem() const {
 
 // Moves main of one table to what is staged, with the schema and properties held back.
 Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) const {
-  json updates = json::array();
-  if (part.held.schema_id) {
-    updates.push_back({{"action", "set-current-schema"}, {"schema-id", *part.held.schema_id}});
-  }
-  if (!part.held.set.empty()) {
-    updates.push_back({{"action", "set-properties"}, {"updates", part.held.set}});
-  }
+  std::vector<iceberg::Update> updates;
+  if (part.held.schema_id) updates.push_back(iceberg::SetCurrentSchema{*part.held.schema_id});
+  if (!part.held.set.empty()) updates.push_back(iceberg::SetProperties{part.held.set});
   std::vector<std::string> removed;
   for (const std::string& key : part.held.removed) {
     if (part.table->properties.count(key) != 0) removed.push_back(key);
   }
-  if (!removed.empty()) {
-    updates.push_back({{"action", "remove-properties"}, {"removals", removed}});
-  }
+  if (!removed.empty()) updates.push_back(iceberg::RemoveProperties{std::move(removed)});
   if (part.held.head != nullptr) {
-    updates.push_back({{"action", "set-snapshot-ref"},
-                       {"ref-name", "main"},
-                       {"type", "branch"},
-                       {"snapshot-id", part.held.head->id.value()}});
+    updates.push_back(iceberg::SetSnapshotRef{"main", {part.held.head->id, "branch", {}, {}, {}}});
   }
-  for (json& update : ForgettingUpdates(view_.run, part.held)) updates.push_back(std::move(update));
+  for (iceberg::Update& update : ForgettingUpdates(view_.run, part.held)) {
+    updates.push_back(std::move(update));
+  }
   const ProcessTime now = workspace_.clock().Now();
   WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
                 iceberg::ApplyUpdates(part.table.get(), part.name, updates, now));

@@ -34,7 +34,7 @@ struct HeldChange {
 };
 HeldChange HeldBy(RunId run, const iceberg::TableMetadata& table);
 // Updates that take a view's traces from a table: its ref and its properties.
-nlohmann::json ForgettingUpdates(RunId run, const HeldChange& held);
+std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held);
 
 // ---- The view's own record
 std::string RunViewKey(RunId run);  // the catalog setting that keeps it

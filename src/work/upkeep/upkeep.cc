@@ -97,7 +97,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
 
 // Which snapshots go, and the refs that hold some which would have gone.
 struct Choice {
-  std::vector<std::int64_t> expired;
+  std::vector<SnapshotId> expired;
   std::set<std::string> spared_by;
 };
 Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMetadata& table,
@@ -133,7 +133,7 @@ Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMe
       choice.spared_by.insert(ref->second);
       continue;
     }
-    choice.expired.push_back(snapshot.id.value());
+    choice.expired.push_back(snapshot.id);
   }
   return choice;
 }
@@ -155,6 +155,12 @@ Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds g
   return static_cast<std::int64_t>(removed.gone.size());
 }
 
+json JsonOfIds(const std::vector<SnapshotId>& ids) {
+  json list = json::array();
+  for (const SnapshotId id : ids) list.push_back(id.value());
+  return list;
+}
+
 Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                const ExpiryOptions& options) {
   WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(name));
@@ -174,10 +180,8 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   iceberg::TableMetadata left = *base;
   iceberg::UpdatedMetadata updated;
   if (!choice.expired.empty()) {
-    WEIRHOUSE_TRY(updated, iceberg::ApplyUpdates(base.get(), name,
-                                                 json::array({{{"action", "remove-snapshots"},
-                                                               {"snapshot-ids", choice.expired}}}),
-                                                 now));
+    const iceberg::Update update = iceberg::RemoveSnapshots{choice.expired};
+    WEIRHOUSE_TRY(updated, iceberg::ApplyUpdates(base.get(), name, {&update, 1}, now));
     left = updated.metadata;
   }
   WEIRHOUSE_TRY(const std::set<std::string> needed,
@@ -193,7 +197,7 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   if (options.dry_run || (released.empty() && choice.expired.empty())) return report;
   WEIRHOUSE_TRY(const catalog::Run run, PlanUpkeep(workspace, "expiry", *base,
                                                    {{"keep", options.keep},
-                                                    {"snapshots", choice.expired},
+                                                    {"snapshots", JsonOfIds(choice.expired)},
                                                     {"files", Sha256OfPieces(released).ToHex()}}));
   Publication publication(workspace, run, "maintenance", name);
   if (!choice.expired.empty()) {

@@ -25,7 +25,7 @@ json SnapshotAsJson(const catalog::SnapshotRecord& snapshot) {
 Listing ColumnListing(const iceberg::TableMetadata& table) {
   Listing listing("columns", {"id", "column", "type", "required"});
   for (const iceberg::Field& field : table.schema().fields)
-    listing.Add({field.id, field.name, field.type.name, field.required});
+    listing.Add({field.id, field.name, NameOf(field.type), field.required});
   return listing;
 }
 

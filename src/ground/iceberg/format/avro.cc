@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "ground/base/digest.h"
-#include "ground/iceberg/format/inflate.h"
+#include "ground/platform/io/inflate.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -213,8 +213,8 @@ Result<bool> AvroReader::OpenBlock() {
     if (sync != sync_) return Malformed("a block without its sync marker");
     if (deflate_ && records_left_ > 0) {
       // One budget for all blocks: any number of them may each be a bomb.
-      std::optional<std::string> inflated =
-          Inflate(block_, DeflateForm::kRaw, kInflatedBytesMax - inflated_before_);
+      std::optional<std::string> inflated = platform::Inflate(block_, platform::DeflateForm::kRaw,
+                                                              kInflatedBytesMax - inflated_before_);
       if (!inflated) return Malformed("a block does not inflate, or all of them to over 256 MiB");
       inflated_ = *std::move(inflated);
       inflated_before_ += inflated_.size();
@@ -275,7 +275,7 @@ std::string AvroWriter::Finish() {
     const std::string_view bytes = std::string_view(body_).substr(block.begin, block.size);
     AppendLong(out, block.records);
     if (deflate) {
-      AppendBytes(out, Deflate(bytes, DeflateForm::kRaw));
+      AppendBytes(out, platform::Deflate(bytes, platform::DeflateForm::kRaw));
     } else {
       AppendBytes(out, bytes);
     }

@@ -4,7 +4,7 @@
 
 #include "ground/iceberg/format/avro.h"
 #include "ground/iceberg/format/manifest.h"
-#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -110,7 +110,7 @@ std::optional<std::string> PartitionBytes(const AvroValue& value, const std::opt
       return std::string(1, static_cast<char>(value.integer));
     case AvroType::Kind::kInt:
     case AvroType::Kind::kLong: {
-      const bool narrow = type ? type->name == "int" || type->name == "date"
+      const bool narrow = type ? type->IsOneOf({TypeKind::kInt, TypeKind::kDate})
                                : value.type->kind == AvroType::Kind::kInt;
       return narrow ? BytesOfInt(static_cast<std::int32_t>(value.integer))
                     : BytesOfLong(value.integer);
@@ -186,7 +186,7 @@ class ManifestReader {
     file.path = *path;
     file.row_count = *rows;
     file.content = static_cast<DataFile::Content>(content);
-    file.format = TextAt(record, 101).value_or("PARQUET");
+    if (const auto name = TextAt(record, 101)) file.SetFormat(*name);
     file.spec_id = manifest_.spec_id;
     file.size_bytes = IntAt(record, 104).value_or(0);
     ReadPartition(record, *spec_, types_, file);

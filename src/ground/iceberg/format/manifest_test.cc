@@ -58,7 +58,7 @@ TEST_F(ManifestTest, EveryFieldOfAFileRoundTrips) {
   ASSERT_EQ(manifest->entries.size(), 3u);
   const DataFile& file = *manifest->entries[0].file;
   EXPECT_EQ(file.path, "/d/a.parquet");
-  EXPECT_EQ(file.format, "PARQUET");
+  EXPECT_EQ(file.format, FileFormat::kParquet);
   EXPECT_EQ(LongOfBytes(*file.partition[0]), 516);
   EXPECT_EQ(file.partition[1], "EWR");
   EXPECT_EQ(file.row_count, 10);
@@ -72,6 +72,24 @@ TEST_F(ManifestTest, EveryFieldOfAFileRoundTrips) {
   EXPECT_EQ(file.columns.at(4).null_count, 3);
   EXPECT_EQ(manifest->live_by_path.size(), 2u);
   EXPECT_EQ(manifest->entries[1].file->partition[1], std::nullopt);
+}
+
+TEST_F(ManifestTest, AFormatIsKnownInEitherCaseAndWrittenAsItWasRead) {
+  ManifestDraft draft = Draft();
+  const auto rename = [&draft](std::size_t i, std::string_view name) {
+    auto file = std::make_shared<DataFile>(*draft.entries[i].file);
+    file->SetFormat(name);
+    draft.entries[i].file = std::move(file);
+  };
+  rename(0, "parquet");
+  rename(1, "vortex");
+  ASSERT_OK_AND(const WrittenManifest written, WriteManifest(draft, *table_));
+  ASSERT_OK_AND(const auto manifest, ParseManifest(written.bytes, *table_, written.file));
+  EXPECT_EQ(manifest->entries[0].file->format, FileFormat::kParquet);
+  EXPECT_EQ(manifest->entries[0].file->format_name(), "parquet");
+  EXPECT_EQ(manifest->entries[1].file->format, FileFormat::kOther);
+  EXPECT_EQ(manifest->entries[1].file->format_name(), "vortex");
+  EXPECT_EQ(manifest->entries[2].file->format_name(), "PARQUET");
 }
 
 TEST_F(ManifestTest, AddedEntriesInheritTheNumbersOfTheirManifest) {

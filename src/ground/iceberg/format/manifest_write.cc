@@ -89,20 +89,20 @@ std::string AvroName(std::string_view name) {
 }
 
 std::string AvroTypeOf(const Type& type, int field_id) {
-  if (type.name == "date") return R"({"type":"int","logicalType":"date"})";
-  if (type.name == "time") return R"({"type":"long","logicalType":"time-micros"})";
+  if (type.kind() == TypeKind::kDate) return R"({"type":"int","logicalType":"date"})";
+  if (type.kind() == TypeKind::kTime) return R"({"type":"long","logicalType":"time-micros"})";
   if (IsNanos(type)) {
     return fmt::format(R"({{"type":"long","logicalType":"timestamp-nanos","adjust-to-utc":{}}})",
-                       type.name == "timestamptz_ns");
+                       type.kind() == TypeKind::kTimestampTzNs);
   }
   if (IsTimestamp(type)) {
     return fmt::format(R"({{"type":"long","logicalType":"timestamp-micros","adjust-to-utc":{}}})",
-                       type.name == "timestamptz");
+                       type.kind() == TypeKind::kTimestampTz);
   }
-  if (type.name == "uuid") {
+  if (type.kind() == TypeKind::kUuid) {
     return R"({"type":"fixed","size":16,"logicalType":"uuid","name":"uuid_fixed"})";
   }
-  if (type.name == "binary") return "\"bytes\"";
+  if (type.kind() == TypeKind::kBinary) return "\"bytes\"";
   if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
     return fmt::format(
         R"({{"type":"fixed","size":{},"logicalType":"decimal","precision":{},"scale":{},"name":)"
@@ -112,7 +112,7 @@ std::string AvroTypeOf(const Type& type, int field_id) {
   if (const int length = FixedLength(type); length > 0) {
     return fmt::format(R"({{"type":"fixed","size":{},"name":"fixed_{}"}})", length, field_id);
   }
-  return fmt::format("\"{}\"", type.name);
+  return fmt::format("\"{}\"", NameOf(type));
 }
 
 std::string EntrySchema(const PartitionSpec& spec, std::span<const Type> types) {
@@ -187,12 +187,12 @@ std::string FixedUnscaled(std::string_view bytes, int size) {
 void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<std::string>& value) {
   out.PutBranch(value ? 1 : 0);
   if (!value) return;
-  if (type.name == "string" || type.name == "binary") {
+  if (type.kind() == TypeKind::kString || type.kind() == TypeKind::kBinary) {
     out.PutBytes(*value);
-  } else if (type.name == "boolean") {
+  } else if (type.kind() == TypeKind::kBoolean) {
     out.PutBoolean(!value->empty() && (*value)[0] != 0);
-  } else if (type.name == "float" || type.name == "double") {
-    const std::size_t size = type.name == "float" ? 4 : 8;
+  } else if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
+    const std::size_t size = type.kind() == TypeKind::kFloat ? 4 : 8;
     double real = DoubleOfBytes(*value).value_or(0);
     if (value->size() == size) {
       out.PutRaw(*value);
@@ -201,9 +201,9 @@ void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<st
     }
   } else if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
     out.PutRaw(FixedUnscaled(*value, DecimalBytes(shape.precision)));
-  } else if (type.name == "uuid" || FixedLength(type) > 0) {
+  } else if (type.kind() == TypeKind::kUuid || FixedLength(type) > 0) {
     std::string fixed = *value;
-    fixed.resize(type.name == "uuid" ? 16 : static_cast<std::size_t>(FixedLength(type)));
+    fixed.resize(type.kind() == TypeKind::kUuid ? 16 : static_cast<std::size_t>(FixedLength(type)));
     out.PutRaw(fixed);
   } else {
     out.PutInt(LongOfBytes(*value).value_or(0));
@@ -231,7 +231,7 @@ void PutEntry(AvroWriter& out, const ManifestDraft& draft, std::span<const Type>
   PutOptionalLong(out, added ? std::nullopt : std::optional(file.file_sequence_number));
   out.PutInt(static_cast<std::int64_t>(file.content));
   out.PutBytes(file.path);
-  out.PutBytes(file.format);
+  out.PutBytes(file.format_name());
   for (std::size_t i = 0; i < types.size(); ++i) {
     const bool has = i < file.partition.size();
     PutPartitionValue(out, types[i], has ? file.partition[i] : std::nullopt);
@@ -254,7 +254,7 @@ void Summarize(const Type& type, const std::optional<std::string>& value,
     summary.contains_null = true;
     return;
   }
-  if (type.name == "float" || type.name == "double") {
+  if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
     if (std::isnan(DoubleOfBytes(*value).value_or(0))) {
       summary.contains_nan = true;
       return;
@@ -307,7 +307,7 @@ Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMet
   for (const PartitionField& field : spec->fields) {
     std::optional<Type> source = TypeOfColumn(metadata, field.source_id);
     // Its column may be gone from every schema; there is no value to write either.
-    if (!source && field.transform == "void") source = Type{"string"};
+    if (!source && field.transform == "void") source = Type(TypeKind::kString);
     if (!source) {
       return Status(Code::kCorruption,
                     fmt::format("partition field \"{}\" has no source column: table \"{}\"",

@@ -15,6 +15,7 @@
 #include "ground/base/random.h"
 #include "ground/base/status.h"
 #include "ground/base/time.h"
+#include "ground/iceberg/format/file_format.h"
 #include "ground/iceberg/format/shared_text_map.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/columnar/parquet.h"
@@ -46,6 +47,7 @@ struct SnapshotRef {
   std::optional<std::int64_t> min_snapshots_to_keep;
   std::optional<std::int64_t> max_snapshot_age_ms;
   std::optional<std::int64_t> max_ref_age_ms;
+  friend bool operator==(const SnapshotRef&, const SnapshotRef&) = default;
 };
 
 // A parsed metadata.json. Immutable; shared freely between threads.
@@ -111,7 +113,10 @@ struct DataFile {
   enum class Content : std::uint8_t { kData = 0, kPositionDeletes = 1, kEqualityDeletes = 2 };
   Content content = Content::kData;
   std::string path;
-  std::string format = "PARQUET";
+  FileFormat format = FileFormat::kParquet;
+  // As its manifest spells the format, where that is not in capitals or is none we know: what is
+  // written again keeps it.
+  std::string format_spelling = {};
   int spec_id = 0;
   std::vector<std::optional<std::string>> partition;  // single-value bytes, in spec order
   std::int64_t row_count = 0;
@@ -127,7 +132,10 @@ struct DataFile {
   std::int64_t data_sequence_number = 0;
   std::int64_t file_sequence_number = 0;
   SnapshotId added_by;
+
+  void SetFormat(std::string_view name);
+  std::string_view format_name() const {
+    return format_spelling.empty() ? NameOf(format) : std::string_view(format_spelling);
+  }
 };
-// Puffin files hold deletion vectors. Engines write the name of a format in either case.
-bool IsPuffin(const DataFile& file);
 }  // namespace weirhouse::iceberg

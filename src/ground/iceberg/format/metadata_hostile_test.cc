@@ -51,7 +51,7 @@ class MetadataHostileTest : public TableTest {
       {"action": "add-snapshot", "snapshot": {"snapshot-id": 1, "sequence-number": 1,
         "timestamp-ms": 1, "manifest-list": "/m", "summary": {"operation": "append"}}},
       {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 1}])");
-    base_ = ApplyUpdates(NewFlights().get(), "processed.flight", updates, now()).value().metadata;
+    base_ = ApplyRequest(NewFlights().get(), "processed.flight", updates, now()).value().metadata;
   }
 
   template <typename T>
@@ -72,7 +72,7 @@ class MetadataHostileTest : public TableTest {
   // Tries one body, as the first byte of its file says.
   void Try(char kind, const Json& body) {
     if (kind % 3 == 2) {
-      const auto made = MetadataOfCreate(body, "a.b", "/t", random_, now());
+      const auto made = MetadataOfRequest(body, "a.b", "/t", random_, now());
       ExpectRefusal(made);
       if (made.ok()) ExpectReadable(*made);
       return;
@@ -81,9 +81,9 @@ class MetadataHostileTest : public TableTest {
     const auto member = [&body](const char* key) {
       return body.is_object() && body.contains(key) ? body[key] : body;
     };
-    const Status met = CheckRequirements(base, member("requirements"));
+    const Status met = CheckRequest(base, member("requirements"));
     EXPECT_NE(met.code(), Code::kInternal) << met.ToString();
-    const auto updated = ApplyUpdates(base, "a.b", member("updates"), now());
+    const auto updated = ApplyRequest(base, "a.b", member("updates"), now());
     ExpectRefusal(updated);
     if (updated.ok()) ExpectReadable(updated->metadata);
   }

@@ -1,15 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "ground/base/json_depth.h"
-#include "ground/iceberg/format/inflate.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/json_number.h"
+#include "ground/platform/io/inflate.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -252,10 +251,9 @@ Status CheckReferences(const TableMetadata& metadata) {
 }
 }  // namespace
 
-bool IsPuffin(const DataFile& file) {
-  return std::ranges::equal(file.format, std::string_view("PUFFIN"), [](char a, char b) {
-    return std::toupper(static_cast<unsigned char>(a)) == b;
-  });
+void DataFile::SetFormat(std::string_view name) {
+  format = FileFormatOf(name);
+  format_spelling = name == NameOf(format) ? std::string() : std::string(name);
 }
 
 const Schema& TableMetadata::schema() const {
@@ -300,8 +298,8 @@ const Snapshot* TableMetadata::FindRef(std::string_view ref) const {
 Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string name,
                                          std::string metadata_location) {
   std::optional<std::string> inflated;
-  if (IsGzip(json_text)) {  // "….gz.metadata.json"
-    inflated = Inflate(json_text, DeflateForm::kGzip, kMetadataBytesMax);
+  if (platform::IsGzip(json_text)) {  // "….gz.metadata.json"
+    inflated = platform::Inflate(json_text, platform::DeflateForm::kGzip, kMetadataBytesMax);
     if (!inflated) {
       return MalformedMetadata(metadata_location, "it does not inflate, or to more than 64 MiB");
     }

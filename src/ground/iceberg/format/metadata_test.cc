@@ -20,7 +20,7 @@ TableMetadata Large(int columns, int snapshots) {
     Field field;
     field.id = i;
     field.name = fmt::format("column_{}", i);
-    field.type = {"string"};
+    field.type = TypeKind::kString;
     schema.fields.push_back(field);
   }
   metadata.schemas = {schema};

@@ -2,7 +2,7 @@
 
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/format/metadata_json.h"
-#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/type_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -212,10 +212,10 @@ void AppendSchemaJson(std::string& out, const Schema& schema) {
     AppendMember(out, "name", field.name);
     out += field.required ? ",\"required\":true" : ",\"required\":false";
     AppendKey(out, "type");
-    if (IsNestedType(field.type)) {
-      out += field.type.name;  // a nested type is kept as its JSON
+    if (field.type.is_nested()) {
+      out += NameOf(field.type);  // its JSON
     } else {
-      AppendJsonText(out, field.type.name);
+      AppendJsonText(out, NameOf(field.type));
     }
     if (!field.doc.empty()) AppendMember(out, "doc", field.doc);
     if (!field.initial_default.empty()) {

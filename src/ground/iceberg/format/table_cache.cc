@@ -117,7 +117,7 @@ std::shared_ptr<arrow::Schema> PositionDeleteSchema() {
 
 // Several deletion vectors may share one file.
 std::string DeletesKey(const DataFile& file) {
-  return IsPuffin(file) && file.content_offset
+  return file.format == FileFormat::kPuffin && file.content_offset
              ? fmt::format("{}@{}", file.path, *file.content_offset)
              : file.path;
 }
@@ -141,7 +141,8 @@ Result<PositionDeletes> ReadDeletionVector(platform::Disk& disk, const DataFile&
 }
 
 Result<PositionDeletes> ReadPositionDeletes(platform::Disk& disk, const DataFile& file) {
-  if (IsPuffin(file) && file.content_offset) return ReadDeletionVector(disk, file);
+  if (file.format == FileFormat::kPuffin && file.content_offset)
+    return ReadDeletionVector(disk, file);
   platform::ParquetReadOptions options;
   options.schema = PositionDeleteSchema();
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,

@@ -209,7 +209,8 @@ Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::Disk& disk,
                                                         const Scan::Task& task) {
   std::vector<std::int64_t> mask;
   for (const auto& deletes : task.deletes) {
-    if (deletes->content != DataFile::Content::kPositionDeletes || deletes->format != "PARQUET")
+    if (deletes->content != DataFile::Content::kPositionDeletes ||
+        deletes->format != FileFormat::kParquet)
       return std::optional<std::vector<std::int64_t>>();
     WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
                   LoadPositionDeletes(disk, *deletes));

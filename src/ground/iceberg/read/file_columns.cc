@@ -25,7 +25,7 @@ Status NotADefault(const std::string& json, const Field& field) {
   return Status(Code::kCorruption,
                 fmt::format("table metadata is malformed: column \"{}\" of type {} has the default "
                             "{}",
-                            field.name, field.type.name, json.substr(0, 200)))
+                            field.name, NameOf(field.type), json.substr(0, 200)))
       .WithError("WH7050");
 }
 
@@ -54,10 +54,10 @@ std::optional<std::int64_t> TimestampOf(std::string text, const Type& type) {
 }
 
 std::optional<std::string> BytesOfText(const std::string& text, const Type& type) {
-  if (type.name == "string") return text;
+  if (type.kind() == TypeKind::kString) return text;
   std::string hex;
   for (const char c : text) {
-    if (c != '-' || type.name != "uuid") hex += c;
+    if (c != '-' || type.kind() != TypeKind::kUuid) hex += c;
   }
   if (hex.size() % 2 != 0) return std::nullopt;
   std::string bytes;
@@ -72,7 +72,7 @@ std::optional<std::string> BytesOfText(const std::string& text, const Type& type
     if (high < 0 || low < 0) return std::nullopt;
     bytes += static_cast<char>(high * 16 + low);
   }
-  const int length = type.name == "uuid" ? 16 : FixedLength(type);
+  const int length = type.kind() == TypeKind::kUuid ? 16 : FixedLength(type);
   if (length > 0 && bytes.size() != static_cast<std::size_t>(length)) return std::nullopt;
   return bytes;
 }
@@ -82,18 +82,18 @@ std::optional<ScalarPtr> ScalarOfText(const std::string& text, const Type& type,
                                       const std::shared_ptr<arrow::DataType>& arrow_type) {
   const auto of_integer = [&](std::optional<std::int64_t> value) -> std::optional<ScalarPtr> {
     if (!value) return std::nullopt;
-    const bool narrow = type.name == "date";
+    const bool narrow = type.kind() == TypeKind::kDate;
     if (narrow)
       return ScalarPtr(std::make_shared<arrow::Date32Scalar>(static_cast<std::int32_t>(*value)));
     auto scalar = arrow::MakeScalar(arrow_type, *value);
     return scalar.ok() ? std::optional<ScalarPtr>(*scalar) : std::nullopt;
   };
-  if (type.name == "date") {
+  if (type.kind() == TypeKind::kDate) {
     const Result<std::int64_t> micros = ParseTimeMicros(text, /*zoneless_is_utc=*/true);
     if (!micros.ok() || text.size() != 10) return std::nullopt;
     return of_integer(micros.value() / 86'400'000'000);
   }
-  if (type.name == "time") return of_integer(TimeOfDay(text));
+  if (type.kind() == TypeKind::kTime) return of_integer(TimeOfDay(text));
   if (IsTimestamp(type)) return of_integer(TimestampOf(text, type));
   if (ShapeOf(type).precision > 0) {
     arrow::Decimal128 value;
@@ -105,42 +105,47 @@ std::optional<ScalarPtr> ScalarOfText(const std::string& text, const Type& type,
   }
   const std::optional<std::string> bytes = BytesOfText(text, type);
   if (!bytes) return std::nullopt;
-  if (type.name == "string") return ScalarPtr(std::make_shared<arrow::StringScalar>(*bytes));
+  if (type.kind() == TypeKind::kString)
+    return ScalarPtr(std::make_shared<arrow::StringScalar>(*bytes));
   const auto buffer = arrow::Buffer::FromString(*bytes);
-  if (type.name == "binary") return ScalarPtr(std::make_shared<arrow::BinaryScalar>(buffer));
+  if (type.kind() == TypeKind::kBinary)
+    return ScalarPtr(std::make_shared<arrow::BinaryScalar>(buffer));
   return ScalarPtr(std::make_shared<arrow::FixedSizeBinaryScalar>(buffer, arrow_type));
 }
 
 std::optional<ScalarPtr> ScalarOfPrimitive(const Json& json, const Type& type,
                                            const std::shared_ptr<arrow::DataType>& arrow_type) {
-  if (json.is_boolean() && type.name == "boolean") {
+  if (json.is_boolean() && type.kind() == TypeKind::kBoolean) {
     return ScalarPtr(std::make_shared<arrow::BooleanScalar>(json.get<bool>()));
   }
-  if (json.is_number_integer() && (type.name == "int" || type.name == "long")) {
+  if (json.is_number_integer() &&
+      (type.kind() == TypeKind::kInt || type.kind() == TypeKind::kLong)) {
     const auto value = json.get<std::int64_t>();
-    if (type.name == "long") return ScalarPtr(std::make_shared<arrow::Int64Scalar>(value));
+    if (type.kind() == TypeKind::kLong)
+      return ScalarPtr(std::make_shared<arrow::Int64Scalar>(value));
     if (value != static_cast<std::int32_t>(value)) return std::nullopt;
     return ScalarPtr(std::make_shared<arrow::Int32Scalar>(static_cast<std::int32_t>(value)));
   }
-  if (json.is_number() && type.name == "double") {
+  if (json.is_number() && type.kind() == TypeKind::kDouble) {
     return ScalarPtr(std::make_shared<arrow::DoubleScalar>(json.get<double>()));
   }
-  if (json.is_number() && type.name == "float") {
+  if (json.is_number() && type.kind() == TypeKind::kFloat) {
     return ScalarPtr(std::make_shared<arrow::FloatScalar>(json.get<float>()));
   }
-  const bool by_text = type.name == "string" || type.name == "binary" || type.name == "uuid" ||
-                       type.name == "date" || type.name == "time" || IsTimestamp(type) ||
+  const bool by_text = type.kind() == TypeKind::kString || type.kind() == TypeKind::kBinary ||
+                       type.kind() == TypeKind::kUuid || type.kind() == TypeKind::kDate ||
+                       type.kind() == TypeKind::kTime || IsTimestamp(type) ||
                        FixedLength(type) > 0 || ShapeOf(type).precision > 0;
   if (!json.is_string() || !by_text) return std::nullopt;
   return ScalarOfText(json.get<std::string>(), type, arrow_type);
 }
 
 // {} is a struct whose fields have their own defaults.
-Result<ScalarPtr> ScalarOfStruct(const NestedType& nested,
+Result<ScalarPtr> ScalarOfStruct(const std::vector<Field>& fields,
                                  const std::shared_ptr<arrow::DataType>& type) {
   arrow::ScalarVector values;
-  for (std::size_t i = 0; i < nested.fields.size(); ++i) {
-    const Field& field = nested.fields[i];
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field& field = fields[i];
     if (field.initial_default.empty()) {
       values.push_back(arrow::MakeNullScalar(type->field(static_cast<int>(i))->type()));
       continue;
@@ -157,9 +162,7 @@ Status CollectDefaults(const std::vector<Field>& fields,
     if (!field.initial_default.empty()) {
       WEIRHOUSE_TRY(defaults[field.id], ScalarOfDefault(field.initial_default, field));
     }
-    if (!IsNestedType(field.type)) continue;
-    WEIRHOUSE_TRY(const NestedType nested, TakeApart(field.type));
-    WEIRHOUSE_TRY_STATUS(CollectDefaults(nested.fields, defaults));
+    WEIRHOUSE_TRY_STATUS(CollectDefaults(field.type.fields(), defaults));
   }
   return Status::Ok();
 }
@@ -182,12 +185,11 @@ Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& text,
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
   if (json.is_null()) return arrow::MakeNullScalar(type);
-  if (IsNestedType(field.type)) {
-    WEIRHOUSE_TRY(const NestedType nested, TakeApart(field.type));
+  if (field.type.is_nested()) {
     const bool empty_struct =
-        nested.kind == NestedType::Kind::kStruct && json.is_object() && json.empty();
+        field.type.kind() == TypeKind::kStruct && json.is_object() && json.empty();
     if (!empty_struct) return NotADefault(text, field);
-    return ScalarOfStruct(nested, type);
+    return ScalarOfStruct(field.type.fields(), type);
   }
   const std::optional<ScalarPtr> scalar = ScalarOfPrimitive(json, field.type, type);
   if (!scalar) return NotADefault(text, field);

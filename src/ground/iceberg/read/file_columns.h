@@ -9,7 +9,7 @@
 
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
-#include "ground/iceberg/type/nested_type.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/platform/columnar/parquet.h"
 
 namespace weirhouse::iceberg {

@@ -5,6 +5,7 @@
 
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/type_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -15,7 +16,8 @@ Field FieldOf(const char* type) {
   Field field;
   field.id = 9;
   field.name = "x";
-  field.type = {type};
+  field.type =
+      type[0] == '{' ? TypeOfJson(nlohmann::json::parse(type)).value() : PrimitiveOf(type).value();
   return field;
 }
 

@@ -95,7 +95,7 @@ TEST_F(ForeignTableTest, ADeletionVectorMasksWhatItsWriterMeant) {
     DataFile file;
     file.content = DataFile::Content::kPositionDeletes;
     file.path = scratch_ / "deletes.puffin";
-    file.format = "PUFFIN";
+    file.format = FileFormat::kPuffin;
     file.row_count = static_cast<std::int64_t>(positions.size());
     file.referenced_data_file = "/t/data/a.parquet";
     file.content_offset = static_cast<std::int64_t>(puffin.size());

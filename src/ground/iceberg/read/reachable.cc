@@ -69,8 +69,9 @@ std::string PartitionOf(const TableMetadata& table, const DataFile& file) {
     const PartitionField& field = spec->fields[i];
     const std::optional<Type> source = TypeOfColumn(table, field.source_id);
     if (!text.empty()) text += ", ";
-    text += field.name + "=" +
-            PartitionText(field.transform, source.value_or(Type{"string"}), file.partition[i]);
+    text +=
+        field.name + "=" +
+        PartitionText(field.transform, source.value_or(Type(TypeKind::kString)), file.partition[i]);
   }
   return text;
 }

@@ -25,6 +25,8 @@
 #include <cstring>
 #include <limits>
 
+#include "ground/iceberg/type/schema.h"
+
 namespace weirhouse::iceberg {
 namespace {
 

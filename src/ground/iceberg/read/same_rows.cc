@@ -171,7 +171,7 @@ Result<bool> HoldSameRows(platform::Disk& disk, const TableMetadata& table, cons
   for (const Field& field : table.schema().fields) {
     if (!ArrowTypeOf(field.type).ok()) {
       return CannotCompare(table, fmt::format("column \"{}\" of type {} cannot be read here",
-                                              field.name, field.type.name));
+                                              field.name, NameOf(field.type)));
     }
     if (!IsHidden(field.name)) options.columns.push_back(field.name);
   }

@@ -69,11 +69,9 @@ class RowMask {
 };
 
 Status CheckFormat(const DataFile& file) {
-  std::string format = file.format;
-  for (char& c : format) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  if (format == "PARQUET") return Status::Ok();
+  if (file.format == FileFormat::kParquet) return Status::Ok();
   return Status(Code::kInvalidInput,
-                fmt::format("file format {} cannot be read: {}", file.format, file.path))
+                fmt::format("file format {} cannot be read: {}", file.format_name(), file.path))
       .WithError("WH7065")
       .WithHint("rewrite the table's files as Parquet with the engine that wrote them");
 }

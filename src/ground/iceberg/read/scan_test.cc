@@ -155,7 +155,7 @@ TEST_F(ScanTest, AnOldSnapshotIsReadWithItsOwnSchema) {
   Schema wider = first.table->schema();
   Field note;
   note.name = "note";
-  note.type = {"string"};
+  note.type = TypeKind::kString;
   wider.fields.push_back(note);
   ASSERT_OK(write.SetSchema(wider));
   ASSERT_OK(write.Append(*Rows(R"([{"id":2}])")));
@@ -176,8 +176,8 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
   ASSERT_OK_AND(StagedTable staged, first.Finish());
   StagedWrite second(disk(), staged.table, random_, Options("r2"));
   Schema wide = table->schema();
-  wide.fields[0].type = {"long"};
-  wide.fields[1].type = {"double"};
+  wide.fields[0].type = TypeKind::kLong;
+  wide.fields[1].type = TypeKind::kDouble;
   ASSERT_OK(second.SetSchema(wide));
   ASSERT_OK(second.Append(*TableOf(
       arrow::schema({arrow::field("id", arrow::int64()), arrow::field("x", arrow::float64())}),
@@ -251,10 +251,10 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), staged.table, {}));
   Scan::Task task = scan.tasks()[0];
-  task.file.format = "ORC";
+  task.file.SetFormat("orc");
   const Status status = scan.Read(task).status();
   EXPECT_EQ(status.error_code(), "WH7065");
-  EXPECT_THAT(status.message(), HasSubstr("ORC"));
+  EXPECT_THAT(status.message(), HasSubstr("file format orc cannot be read"));
 }
 
 TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {

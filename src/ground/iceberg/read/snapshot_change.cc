@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ground/base/text.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"
 
@@ -22,14 +23,9 @@ Status Contradiction(std::string message) {
       .WithHint("nothing was committed; report it to the makers of the engine that wrote it");
 }
 
-std::string UpperCase(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // One Puffin file holds the deletion vectors of several data files; any other file is itself.
 std::string IdentityOf(const DataFile& file) {
-  if (!IsPuffin(file)) return file.path;
+  if (file.format != FileFormat::kPuffin) return file.path;
   return file.path + "\n" + file.referenced_data_file.value_or("");
 }
 
@@ -62,10 +58,16 @@ bool SameBounds(const DataFile& was, const DataFile& is) {
   return true;
 }
 
+bool SameFormat(const DataFile& was, const DataFile& is) {
+  if (was.format != is.format) return false;
+  return was.format != FileFormat::kOther ||
+         LowerCase(was.format_spelling) == LowerCase(is.format_spelling);
+}
+
 bool SameDescription(const DataFile& was, const DataFile& is) {
   return was.content == is.content && was.spec_id == is.spec_id && was.partition == is.partition &&
-         was.row_count == is.row_count && was.size_bytes == is.size_bytes &&
-         UpperCase(was.format) == UpperCase(is.format) && was.equality_ids == is.equality_ids &&
+         was.row_count == is.row_count && was.size_bytes == is.size_bytes && SameFormat(was, is) &&
+         was.equality_ids == is.equality_ids &&
          was.referenced_data_file == is.referenced_data_file && SameBounds(was, is);
 }
 
@@ -136,7 +138,7 @@ class RowCount {
   }
 
   Status Add(const DataFile& deletes) {
-    if (IsPuffin(deletes)) {
+    if (deletes.format == FileFormat::kPuffin) {
       if (!deletes.referenced_data_file) return Status::Ok();
       const DataFile* file = Find(*deletes.referenced_data_file);
       if (file == nullptr || file->data_sequence_number > deletes.data_sequence_number) {
@@ -359,7 +361,7 @@ class Comparison {
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
                     LoadManifest(disk_, table_, *file));
       for (const auto& [identity, added] : new_files_) {
-        if (!IsPuffin(*added) && manifest->live_by_path.contains(added->path)) {
+        if (added->format != FileFormat::kPuffin && manifest->live_by_path.contains(added->path)) {
           return Twice(added->path);
         }
       }

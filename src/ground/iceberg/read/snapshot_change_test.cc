@@ -290,9 +290,9 @@ TEST_F(SnapshotChangeTest, NestedColumnsAreComparedToo) {
   wanted.name = "lab.nested";
   wanted.location = scratch_ / "lab/nested";
   wanted.schema = Schema::FromArrow(*schema).value();
-  wanted.schema.fields[1].type = Type{
-      R"({"fields":[{"id":5,"name":"x","required":false,"type":"int"},)"
-      R"({"id":6,"name":"l","required":false,"type":{"element":"string","element-id":7,"element-required":false,"type":"list"}}],"type":"struct"})"};
+  wanted.schema.fields[1].type =
+      Type::Struct({{5, "x", TypeKind::kInt, false, ""},
+                    {6, "l", Type::List({7, "", TypeKind::kString, false, ""}), false, ""}});
   ManualClock clock(now_);
   const TablePtr base = MakeTable(wanted, random_, clock).value();
   const auto nested = base->schema().ToArrow().value();

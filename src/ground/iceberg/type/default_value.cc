@@ -91,28 +91,28 @@ bool IsWhole(const Json& json, std::int64_t minimum, std::int64_t maximum) {
 }  // namespace
 
 bool IsValueOf(const Type& type, const Json& json) {
-  const std::string& name = type.name;
-  if (name == "boolean") return json.is_boolean();
-  if (name == "int") {
+  const TypeKind kind = type.kind();
+  if (kind == TypeKind::kBoolean) return json.is_boolean();
+  if (kind == TypeKind::kInt) {
     return IsWhole(json, std::numeric_limits<std::int32_t>::min(),
                    std::numeric_limits<std::int32_t>::max());
   }
-  if (name == "long") {
+  if (kind == TypeKind::kLong) {
     return IsWhole(json, std::numeric_limits<std::int64_t>::min(),
                    std::numeric_limits<std::int64_t>::max());
   }
-  if (name == "float" || name == "double") return json.is_number();
+  if (kind == TypeKind::kFloat || kind == TypeKind::kDouble) return json.is_number();
   if (!json.is_string()) return false;
   const auto text = json.get<std::string>();
-  if (name == "string") return true;
-  if (name == "date") return IsDate(text);
-  if (name == "time") return IsTime(text, false);
-  if (name == "timestamp") return IsTimestamp(text, false, false);
-  if (name == "timestamptz") return IsTimestamp(text, true, false);
-  if (name == "timestamp_ns") return IsTimestamp(text, false, true);
-  if (name == "timestamptz_ns") return IsTimestamp(text, true, true);
-  if (name == "uuid") return IsUuid(text);
-  if (name == "binary") return IsHex(text);
+  if (kind == TypeKind::kString) return true;
+  if (kind == TypeKind::kDate) return IsDate(text);
+  if (kind == TypeKind::kTime) return IsTime(text, false);
+  if (kind == TypeKind::kTimestamp) return IsTimestamp(text, false, false);
+  if (kind == TypeKind::kTimestampTz) return IsTimestamp(text, true, false);
+  if (kind == TypeKind::kTimestampNs) return IsTimestamp(text, false, true);
+  if (kind == TypeKind::kTimestampTzNs) return IsTimestamp(text, true, true);
+  if (kind == TypeKind::kUuid) return IsUuid(text);
+  if (kind == TypeKind::kBinary) return IsHex(text);
   if (const int length = FixedLength(type); length > 0) {
     return IsHex(text) && text.size() == 2 * static_cast<std::size_t>(length);
   }

@@ -76,8 +76,9 @@ Result<PartitionField> FieldOf(std::string_view text, const Schema& schema) {
                    DidYouMean(expression->column, names));
   }
   if (!CanApply(expression->transform, field->type)) {
-    return Refused(text, fmt::format("column \"{}\" is of type {}", field->name, field->type.name),
-                   NeededBy(expression->transform));
+    return Refused(
+        text, fmt::format("column \"{}\" is of type {}", field->name, iceberg::NameOf(field->type)),
+        NeededBy(expression->transform));
   }
   PartitionField made;
   made.source_id = field->id;

@@ -7,8 +7,7 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/json_number.h"
-#include "ground/iceberg/type/nested_type.h"
-#include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -29,8 +28,8 @@ Status MalformedField(std::string why) {
 
 bool CanPromote(const Type& from, const Type& to) {
   if (from == to) return true;
-  if (from.name == "int" && to.name == "long") return true;
-  if (from.name == "float" && to.name == "double") return true;
+  if (from.kind() == TypeKind::kInt && to.kind() == TypeKind::kLong) return true;
+  if (from.kind() == TypeKind::kFloat && to.kind() == TypeKind::kDouble) return true;
   const DecimalShape a = ShapeOf(from);
   const DecimalShape b = ShapeOf(to);
   return a.precision > 0 && b.precision >= a.precision && a.scale == b.scale;
@@ -43,20 +42,20 @@ Status RefusedSchema(std::string message, std::string hint) {
 }
 
 std::string WideningsOf(const Type& type) {
-  if (type.name == "int") return "it may become long";
-  if (type.name == "float") return "it may become double";
+  if (type.kind() == TypeKind::kInt) return "it may become long";
+  if (type.kind() == TypeKind::kFloat) return "it may become double";
   if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
     return fmt::format("it may become a decimal of scale {} and precision above {}", shape.scale,
                        shape.precision);
   }
-  return fmt::format("type {} cannot change; add a new optional field instead", type.name);
+  return fmt::format("type {} cannot change; add a new optional field instead", NameOf(type));
 }
 
 // The field of the evolved schema for `now`, or why readers would break.
 Result<Field> EvolveField(const Field& now, const Field& wanted) {
   if (!CanPromote(now.type, wanted.type)) {
     return RefusedSchema(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
-                                     now.type.name, wanted.type.name),
+                                     NameOf(now.type), NameOf(wanted.type)),
                          WideningsOf(now.type));
   }
   if (wanted.required && !now.required) {
@@ -93,18 +92,7 @@ const Field* Schema::FindById(int id) const {
 
 nlohmann::json Schema::ToJson() const {
   nlohmann::json list = nlohmann::json::array();
-  for (const Field& field : fields) {
-    nlohmann::json json = {{"id", field.id}, {"name", field.name}, {"required", field.required}};
-    json["type"] = IsNestedType(field.type) ? nlohmann::json::parse(field.type.name, nullptr, false)
-                                            : nlohmann::json(field.type.name);
-    if (!field.doc.empty()) json["doc"] = field.doc;
-    const auto add_default = [&json](const char* key, const std::string& text) {
-      if (!text.empty()) json[key] = nlohmann::json::parse(text, nullptr, false);
-    };
-    add_default("initial-default", field.initial_default);
-    add_default("write-default", field.write_default);
-    list.push_back(std::move(json));
-  }
+  for (const Field& field : fields) list.push_back(JsonOf(field));
   nlohmann::json json = {{"type", "struct"}, {"schema-id", schema_id}, {"fields", list}};
   if (!identifier_field_ids.empty()) json["identifier-field-ids"] = identifier_field_ids;
   return json;
@@ -140,92 +128,103 @@ Result<std::shared_ptr<arrow::Field>> ArrowFieldOf(const Field& field) {
 }
 
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOfNested(const Type& type) {
-  WEIRHOUSE_TRY(const NestedType nested, TakeApart(type));
   arrow::FieldVector fields;
-  for (const Field& inner : nested.fields) {
+  for (const Field& inner : type.fields()) {
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Field> field, ArrowFieldOf(inner));
     fields.push_back(std::move(field));
   }
-  switch (nested.kind) {
-    case NestedType::Kind::kStruct:
-      return arrow::struct_(std::move(fields));
-    case NestedType::Kind::kList:
-      return arrow::list(fields[0]);
-    case NestedType::Kind::kMap:
-      break;
-  }
+  if (type.kind() == TypeKind::kStruct) return arrow::struct_(std::move(fields));
+  if (type.kind() == TypeKind::kList) return arrow::list(fields[0]);
   return std::shared_ptr<arrow::DataType>(std::make_shared<arrow::MapType>(fields[0], fields[1]));
 }
 }  // namespace
 
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type) {
-  static const std::map<std::string, std::shared_ptr<arrow::DataType>, std::less<>> types = {
-      {"boolean", arrow::boolean()},
-      {"int", arrow::int32()},
-      {"long", arrow::int64()},
-      {"float", arrow::float32()},
-      {"double", arrow::float64()},
-      {"date", arrow::date32()},
-      {"time", arrow::time64(arrow::TimeUnit::MICRO)},
-      {"timestamp", arrow::timestamp(arrow::TimeUnit::MICRO)},
-      {"timestamptz", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")},
-      {"string", arrow::utf8()},
-      {"binary", arrow::binary()},
-      {"uuid", arrow::fixed_size_binary(16)},
-      {"timestamp_ns", arrow::timestamp(arrow::TimeUnit::NANO)},
-      {"timestamptz_ns", arrow::timestamp(arrow::TimeUnit::NANO, "UTC")},
-      {"unknown", arrow::null()}};
-  if (const auto it = types.find(type.name); it != types.end()) return it->second;
-  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
-    return arrow::decimal128(shape.precision, shape.scale);
+  switch (type.kind()) {
+    case TypeKind::kUnknown:
+      return arrow::null();
+    case TypeKind::kBoolean:
+      return arrow::boolean();
+    case TypeKind::kInt:
+      return arrow::int32();
+    case TypeKind::kLong:
+      return arrow::int64();
+    case TypeKind::kFloat:
+      return arrow::float32();
+    case TypeKind::kDouble:
+      return arrow::float64();
+    case TypeKind::kDecimal:
+      return arrow::decimal128(type.precision(), type.scale());
+    case TypeKind::kDate:
+      return arrow::date32();
+    case TypeKind::kTime:
+      return arrow::time64(arrow::TimeUnit::MICRO);
+    case TypeKind::kTimestamp:
+      return arrow::timestamp(arrow::TimeUnit::MICRO);
+    case TypeKind::kTimestampTz:
+      return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case TypeKind::kTimestampNs:
+      return arrow::timestamp(arrow::TimeUnit::NANO);
+    case TypeKind::kTimestampTzNs:
+      return arrow::timestamp(arrow::TimeUnit::NANO, "UTC");
+    case TypeKind::kString:
+      return arrow::utf8();
+    case TypeKind::kUuid:
+      return arrow::fixed_size_binary(16);
+    case TypeKind::kFixed:
+      return arrow::fixed_size_binary(type.length());
+    case TypeKind::kBinary:
+    case TypeKind::kGeometry:  // well-known binary
+    case TypeKind::kGeography:
+      return arrow::binary();
+    case TypeKind::kVariant:
+      break;
+    case TypeKind::kStruct:
+    case TypeKind::kList:
+    case TypeKind::kMap:
+      return ArrowTypeOfNested(type);
   }
-  if (const int length = FixedLength(type); length > 0) return arrow::fixed_size_binary(length);
-  if (IsNestedType(type)) return ArrowTypeOfNested(type);
-  if (type.name.starts_with("geometry") || type.name.starts_with("geography")) {
-    return arrow::binary();  // well-known binary
-  }
-  return NotStorable(type.name);
+  return NotStorable(NameOf(type));
 }
 
 Result<Type> TypeOfArrow(const arrow::DataType& type) {
   switch (type.id()) {
     case arrow::Type::BOOL:
-      return Type{"boolean"};
+      return Type(TypeKind::kBoolean);
     case arrow::Type::INT8:
     case arrow::Type::INT16:
     case arrow::Type::INT32:
     case arrow::Type::UINT8:
     case arrow::Type::UINT16:
-      return Type{"int"};
+      return Type(TypeKind::kInt);
     case arrow::Type::INT64:
     case arrow::Type::UINT32:
-      return Type{"long"};
+      return Type(TypeKind::kLong);
     case arrow::Type::FLOAT:
-      return Type{"float"};
+      return Type(TypeKind::kFloat);
     case arrow::Type::DOUBLE:
-      return Type{"double"};
+      return Type(TypeKind::kDouble);
     case arrow::Type::DATE32:
-      return Type{"date"};
+      return Type(TypeKind::kDate);
     case arrow::Type::TIME64:
-      return Type{"time"};
+      return Type(TypeKind::kTime);
     case arrow::Type::STRING:
     case arrow::Type::LARGE_STRING:
     case arrow::Type::STRING_VIEW:
-      return Type{"string"};
+      return Type(TypeKind::kString);
     case arrow::Type::BINARY:
     case arrow::Type::LARGE_BINARY:
-      return Type{"binary"};
+      return Type(TypeKind::kBinary);
     case arrow::Type::FIXED_SIZE_BINARY:
-      return Type{fmt::format("fixed[{}]",
-                              static_cast<const arrow::FixedSizeBinaryType&>(type).byte_width())};
+      return Type::Fixed(static_cast<const arrow::FixedSizeBinaryType&>(type).byte_width());
     case arrow::Type::TIMESTAMP:
-      return Type{static_cast<const arrow::TimestampType&>(type).timezone().empty()
-                      ? "timestamp"
-                      : "timestamptz"};
+      return Type(static_cast<const arrow::TimestampType&>(type).timezone().empty()
+                      ? TypeKind::kTimestamp
+                      : TypeKind::kTimestampTz);
     case arrow::Type::DECIMAL128: {
       const auto& decimal = static_cast<const arrow::Decimal128Type&>(type);
       if (decimal.scale() < 0 || decimal.scale() > decimal.precision()) break;
-      return Type{fmt::format("decimal({},{})", decimal.precision(), decimal.scale())};
+      return Type::Decimal(decimal.precision(), decimal.scale());
     }
     case arrow::Type::DICTIONARY:
       return TypeOfArrow(*static_cast<const arrow::DictionaryType&>(type).value_type());
@@ -242,6 +241,22 @@ Result<std::shared_ptr<arrow::Schema>> Schema::ToArrow() const {
     out.push_back(std::move(made));
   }
   return arrow::schema(std::move(out));
+}
+
+namespace {
+std::optional<Field> FindIn(const std::vector<Field>& fields, int id) {
+  for (const Field& field : fields) {
+    if (field.id == id) return field;
+  }
+  for (const Field& field : fields) {
+    if (std::optional<Field> found = FindIn(field.type.fields(), id)) return found;
+  }
+  return std::nullopt;
+}
+}  // namespace
+
+std::optional<Field> FindAtAnyDepth(const Schema& schema, int id) {
+  return FindIn(schema.fields, id);
 }
 
 Result<Schema> Schema::FromArrow(const arrow::Schema& schema) {

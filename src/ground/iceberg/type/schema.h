@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/iceberg/type/type.h"
 
 namespace arrow {
 class Schema;
@@ -18,14 +19,6 @@ class DataType;
 }  // namespace arrow
 
 namespace weirhouse::iceberg {
-
-// A primitive type by its Iceberg name: boolean int long float double decimal(p,s) date time
-// timestamp timestamptz string uuid fixed[n] binary. A nested type (struct, list, map) has its JSON
-// as its name, keys sorted, so that equal types have equal names.
-struct Type {
-  std::string name;
-  friend bool operator==(const Type&, const Type&) = default;
-};
 
 struct Field {
   int id = 0;
@@ -39,6 +32,9 @@ struct Field {
   std::string write_default = {};
   friend bool operator==(const Field&, const Field&) = default;
 };
+
+inline constexpr int kColumnIdMax = 2'147'483'447;  // above it lie the ids of metadata columns
+inline constexpr int kPartitionFieldIdMin = 1000;
 
 // Columns kept beside the declared ones; outside every content digest.
 inline constexpr std::string_view kRecordColumn = "_record";  // long: the raw record behind the row
@@ -63,6 +59,8 @@ struct Schema {
   // Ids 1, 2, … in order. timestamp[us, UTC] → timestamptz. Refuses types Iceberg v2 does not know.
   static Result<Schema> FromArrow(const arrow::Schema& schema);
 };
+// The field with `id` at any depth.
+std::optional<Field> FindAtAnyDepth(const Schema& schema, int id);
 Result<Type> TypeOfArrow(const arrow::DataType& type);
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type);
 

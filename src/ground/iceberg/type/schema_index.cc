@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "ground/iceberg/type/nested_type.h"
-#include "ground/iceberg/type/update_json.h"
+#include "ground/base/text.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -25,12 +24,10 @@ IndexedColumn ColumnOf(const Field& field) {
 // The columns directly inside the nested type of `parent`.
 std::vector<IndexedColumn> ColumnsInside(const IndexedColumn& parent) {
   std::vector<IndexedColumn> columns;
-  const Result<NestedType> nested = TakeApart(parent.type);
-  if (!nested.ok()) return columns;
-  for (const Field& field : nested->fields) {
+  for (const Field& field : parent.type.fields()) {
     IndexedColumn column = ColumnOf(field);
     column.name = fmt::format("{}.{}", parent.name, field.name);
-    column.only_in_structs = parent.only_in_structs && nested->kind == NestedType::Kind::kStruct;
+    column.only_in_structs = parent.only_in_structs && parent.type.kind() == TypeKind::kStruct;
     column.ancestors_required = parent.ancestors_required && parent.required;
     columns.push_back(std::move(column));
   }
@@ -58,7 +55,7 @@ SchemaIndex::SchemaIndex(const Schema& schema) {
   while (!open.empty()) {
     IndexedColumn column = std::move(open.back());
     open.pop_back();
-    if (IsNestedType(column.type)) {
+    if (column.type.is_nested()) {
       std::vector<IndexedColumn> inside = ColumnsInside(column);
       std::move(inside.rbegin(), inside.rend(), std::back_inserter(open));
     }
@@ -88,21 +85,10 @@ int SchemaIndex::greatest_id() const {
 }
 
 int FirstVersionOf(const Type& type) {
-  const std::string_view name = type.name;
-  if (OneOf(name, {"boolean", "int", "long", "float", "double", "date", "time", "timestamp",
-                   "timestamptz", "string", "binary", "uuid"}) ||
-      ShapeOf(type).precision > 0 || FixedLength(type) > 0) {
-    return 1;
-  }
-  const auto starts = [&](std::string_view prefix) {
-    return name == prefix ||
-           (name.substr(0, prefix.size() + 1) == fmt::format("{}(", prefix) && name.back() == ')');
-  };
-  if (OneOf(name, {"timestamp_ns", "timestamptz_ns", "unknown", "variant"}) || starts("geometry") ||
-      starts("geography")) {
-    return 3;
-  }
-  return 0;
+  return type.IsOneOf({TypeKind::kTimestampNs, TypeKind::kTimestampTzNs, TypeKind::kUnknown,
+                       TypeKind::kVariant, TypeKind::kGeometry, TypeKind::kGeography})
+             ? 3
+             : 1;
 }
 
 bool SameSchema(const Schema& a, const Schema& b) {
@@ -125,20 +111,24 @@ std::string KnownTransform(std::string_view transform) {
 }
 
 bool CanTransform(std::string_view transform, const Type& type) {
-  const std::string_view name = type.name;
   if (transform == "void") return true;
-  if (IsNestedType(type) || FirstVersionOf(type) == 0) return false;
-  const bool is_decimal = ShapeOf(type).precision > 0;
-  const bool is_time = OneOf(name, {"timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns"});
+  if (type.is_nested()) return false;
+  const bool is_decimal = type.kind() == TypeKind::kDecimal;
+  const bool is_time = IsTimestamp(type);
   if (transform == "identity") {
-    return !OneOf(name, {"variant", "unknown"}) && name.substr(0, 3) != "geo";
+    return !type.IsOneOf(
+        {TypeKind::kVariant, TypeKind::kUnknown, TypeKind::kGeometry, TypeKind::kGeography});
   }
   if (transform == "hour") return is_time;
-  if (OneOf(transform, {"year", "month", "day"})) return is_time || name == "date";
-  if (transform.substr(0, 8) == "truncate") {
-    return is_decimal || OneOf(name, {"int", "long", "string", "binary"});
+  if (OneOf(transform, {"year", "month", "day"})) {
+    return is_time || type.kind() == TypeKind::kDate;
   }
-  return is_decimal || is_time || FixedLength(type) > 0 ||
-         OneOf(name, {"int", "long", "date", "time", "string", "uuid", "binary"});
+  if (transform.substr(0, 8) == "truncate") {
+    return is_decimal ||
+           type.IsOneOf({TypeKind::kInt, TypeKind::kLong, TypeKind::kString, TypeKind::kBinary});
+  }
+  return is_decimal || is_time ||
+         type.IsOneOf({TypeKind::kFixed, TypeKind::kInt, TypeKind::kLong, TypeKind::kDate,
+                       TypeKind::kTime, TypeKind::kString, TypeKind::kUuid, TypeKind::kBinary});
 }
 }  // namespace weirhouse::iceberg

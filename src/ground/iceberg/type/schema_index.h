@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ground/iceberg/type/nested_type.h"
 #include "ground/iceberg/type/schema.h"
 
 namespace weirhouse::iceberg {
@@ -42,8 +41,7 @@ class SchemaIndex {
   bool has_duplicates_ = false;
 };
 
-// The first format version whose tables may have a column of this primitive type; 0 if no version
-// knows it.
+// The first format version whose tables may have a column of this primitive type.
 int FirstVersionOf(const Type& type);
 // Equal but for the schema's id and the order of its identifier fields.
 bool SameSchema(const Schema& a, const Schema& b);

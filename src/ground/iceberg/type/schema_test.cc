@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"
-#include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/type/type_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -16,7 +16,7 @@ Schema Flights() { return Schema::FromArrow(*FlightSchema()).value(); }
 Field NewField(const char* name, const char* type, bool required = false) {
   Field field;
   field.name = name;
-  field.type = {type};
+  field.type = PrimitiveOf(type).value();
   field.required = required;
   return field;
 }
@@ -75,21 +75,43 @@ TEST(Schema, NestedTypesKeepTheirJsonAndBecomeArrows) {
       arrow::map(arrow::utf8(), arrow::field("value", arrow::float64(), /*nullable=*/false))));
 }
 
-TEST(Schema, EqualNestedTypesHaveEqualNamesHoweverTheyWereSpelled) {
-  const auto name_of = [](const char* type) {
+TEST(Schema, EqualTypesHaveEqualNamesHoweverTheyWereSpelled) {
+  const auto type_of = [](const char* type) {
     const std::string field =
         fmt::format(R"({{"id":1,"name":"x","required":false,"type":{}}})", type);
     return Schema::FromJson(nlohmann::json::parse(fmt::format(R"({{"fields":[{}]}})", field)))
         .value()
         .fields[0]
-        .type.name;
+        .type;
   };
   const char* const spaced =
       R"json({"type":"list","element-id":2,"element":"decimal(9, 2)","element-required":true})json";
   const char* const turned =
       R"json({"element":"decimal(9,2)","element-required":true,"element-id":2,"type":"list"})json";
-  EXPECT_EQ(name_of(spaced), name_of(turned));
-  EXPECT_EQ(name_of("\"decimal( 9 , 2 )\""), "decimal(9,2)");
+  EXPECT_EQ(type_of(spaced), type_of(turned));
+  EXPECT_EQ(NameOf(type_of(spaced)), NameOf(type_of(turned)));
+  EXPECT_EQ(type_of("\"decimal( 9 , 2 )\""), Type::Decimal(9, 2));
+  EXPECT_EQ(NameOf(Type::Decimal(9, 2)), "decimal(9,2)");
+}
+
+TEST(Schema, ATypeIsWrittenInOneWay) {
+  const Type list = Type::List({2, "", Type::Decimal(9, 2), true, ""});
+  EXPECT_EQ(NameOf(list),
+            R"({"element":"decimal(9,2)","element-id":2,"element-required":true,"type":"list"
+})");
+  const Type map = Type::Map({3, "", TypeKind::kString, false, ""}, {4, "", list, false, ""});
+EXPECT_EQ(NameOf(map), R"({"key":"string","key-id":3,"type":"map","value":)" + NameOf(list) +
+                           R"(,"value-id":4,"value-required":false})");
+const Type inside = Type::Struct({{5, "a", Type::Fixed(4), true, "four", "", "\"00000000\""}});
+EXPECT_EQ(NameOf(inside), R"({"fields":[{"doc":"four","id":5,"name":"a","required":true,)"
+                          R"("type":"fixed[4]","write-default":"00000000"}],"type":"struct"})");
+for (const Type& type : {list, map, inside, Type(TypeKind::kUuid),
+                         PrimitiveOf("geography(srid:4326, spherical)").value()}) {
+  ASSERT_OK_AND(const Type again, TypeOfJson(JsonOf(type)));
+  EXPECT_EQ(again, type) << NameOf(type);
+}
+EXPECT_NE(list, Type::List({2, "", Type::Decimal(9, 3), true, ""}));
+EXPECT_NE(list, Type::List({8, "", Type::Decimal(9, 2), true, ""}));
 }
 
 TEST(Schema, TypesOfVersionThreeAreKnownAndNonsenseIsNot) {
@@ -119,17 +141,17 @@ TEST(EvolveSchema, AddsOptionalFieldsAndWidensTypes) {
   current.fields.push_back(NewField("price", "decimal(9,2)"));
   current.fields.back().id = 6;
   Schema proposed = current;
-  proposed.fields[4].type = {"long"};
-  proposed.fields[5].type = {"decimal(12,2)"};
+  proposed.fields[4].type = TypeKind::kLong;
+  proposed.fields[5].type = Type::Decimal(12, 2);
   proposed.fields[1].doc = "where it left";
   proposed.fields.insert(proposed.fields.begin(), NewField("note", "string"));
   ASSERT_OK_AND(const Schema evolved, EvolveSchema(current, proposed, 9));
   EXPECT_EQ(evolved.schema_id, current.schema_id + 1);
   EXPECT_EQ(evolved.Find("note")->id, 10);
   EXPECT_EQ(evolved.fields.back().name, "note");  // new fields follow the old ones
-  EXPECT_EQ(evolved.Find("count")->type.name, "long");
+  EXPECT_EQ(evolved.Find("count")->type, TypeKind::kLong);
   EXPECT_EQ(evolved.Find("count")->id, 5);
-  EXPECT_EQ(evolved.Find("price")->type.name, "decimal(12,2)");
+  EXPECT_EQ(evolved.Find("price")->type, Type::Decimal(12, 2));
   EXPECT_EQ(evolved.Find("origin")->doc, "where it left");
 }
 
@@ -148,7 +170,7 @@ TEST(EvolveSchema, RefusesWhatWouldBreakReadersAndNamesTheField) {
             "field \"origin\" is missing from the proposed schema");
   EXPECT_EQ(refusal([](Schema& s) { s.fields[1].name = "orign"; }),
             "field \"origin\" is missing from the proposed schema");
-  EXPECT_EQ(refusal([](Schema& s) { s.fields[3].type = {"float"}; }),
+  EXPECT_EQ(refusal([](Schema& s) { s.fields[3].type = TypeKind::kFloat; }),
             "field \"delay\" changes its type from double to float");
   EXPECT_EQ(refusal([](Schema& s) { s.fields[1].required = true; }),
             "field \"origin\" changes from optional to required");
@@ -160,9 +182,9 @@ TEST(EvolveSchema, RefusesWhatWouldBreakReadersAndNamesTheField) {
 
 TEST(EvolveSchema, TheHintSaysWhatIsAllowed) {
   Schema current = Flights();
-  current.fields[3].type = {"int"};
+  current.fields[3].type = TypeKind::kInt;
   Schema proposed = current;
-  proposed.fields[3].type = {"string"};
+  proposed.fields[3].type = TypeKind::kString;
   EXPECT_THAT(EvolveSchema(current, proposed, 4).status().hint(), HasSubstr("may become long"));
   proposed = current;
   proposed.fields[1].name = "orign";

@@ -52,15 +52,16 @@ std::string DecimalText(const DecimalShape& shape, std::string_view bytes) {
 }
 
 std::string IdentityText(const Type& source, std::string_view bytes) {
-  if (source.name == "boolean") return !bytes.empty() && bytes[0] != 0 ? "true" : "false";
-  if (source.name == "string") return UrlEncoded(bytes);
-  if (source.name == "float" || source.name == "double") {
+  if (source.kind() == TypeKind::kBoolean)
+    return !bytes.empty() && bytes[0] != 0 ? "true" : "false";
+  if (source.kind() == TypeKind::kString) return UrlEncoded(bytes);
+  if (source.kind() == TypeKind::kFloat || source.kind() == TypeKind::kDouble) {
     return UrlEncoded(fmt::format("{}", DoubleOfBytes(bytes).value_or(0)));
   }
-  if (source.name == "int" || source.name == "long") {
+  if (source.kind() == TypeKind::kInt || source.kind() == TypeKind::kLong) {
     return fmt::format("{}", LongOfBytes(bytes).value_or(0));
   }
-  if (source.name == "date") {
+  if (source.kind() == TypeKind::kDate) {
     return FormatDate(Clamped(LongOfBytes(bytes).value_or(0)) * kDayMicros);
   }
   if (IsTimestamp(source)) {
@@ -131,8 +132,8 @@ std::string FirstCodePoints(std::string_view text, int count) {
 }
 
 std::optional<std::string> Truncate(int width, const Type& source, const std::string& value) {
-  if (source.name == "string") return FirstCodePoints(value, width);
-  if (source.name == "binary") return value.substr(0, static_cast<std::size_t>(width));
+  if (source.kind() == TypeKind::kString) return FirstCodePoints(value, width);
+  if (source.kind() == TypeKind::kBinary) return value.substr(0, static_cast<std::size_t>(width));
   if (ShapeOf(source).precision > 0) {
     if (value.empty() || value.size() > 16) return std::nullopt;
     return BytesOfUnscaled(Truncated(UnscaledOfBytes(value), width));
@@ -140,12 +141,8 @@ std::optional<std::string> Truncate(int width, const Type& source, const std::st
   const std::optional<std::int64_t> number = LongOfBytes(value);
   if (!number) return std::nullopt;
   const Int128 truncated = Truncated(*number, width);
-  return source.name == "int" ? BytesOfInt(static_cast<std::int32_t>(truncated))
-                              : BytesOfLong(static_cast<std::int64_t>(truncated));
-}
-
-bool IsOneOf(const Type& type, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), type.name) != names.end();
+  return source.kind() == TypeKind::kInt ? BytesOfInt(static_cast<std::int32_t>(truncated))
+                                         : BytesOfLong(static_cast<std::int64_t>(truncated));
 }
 }  // namespace
 
@@ -156,10 +153,10 @@ Result<Type> ResultType(std::string_view transform, const Type& source) {
   if (transform == "identity" || transform == "void" || TruncateWidth(transform) > 0) {
     return source;
   }
-  if (transform == "day") return Type{"date"};
+  if (transform == "day") return Type(TypeKind::kDate);
   if (transform == "year" || transform == "month" || transform == "hour" ||
       BucketCount(transform) > 0) {
-    return Type{"int"};
+    return Type(TypeKind::kInt);
   }
   return Status(Code::kInvalidInput,
                 fmt::format("partition transform \"{}\" is not known", transform))
@@ -179,18 +176,21 @@ bool CanApply(std::string_view transform, const Type& source) {
   const bool decimal = ShapeOf(source).precision > 0;
   if (transform == "identity") {
     return decimal || FixedLength(source) > 0 || IsTimestamp(source) ||
-           IsOneOf(source, {"boolean", "int", "long", "float", "double", "date", "time", "string",
-                            "binary", "uuid"});
+           source.IsOneOf({TypeKind::kBoolean, TypeKind::kInt, TypeKind::kLong, TypeKind::kFloat,
+                           TypeKind::kDouble, TypeKind::kDate, TypeKind::kTime, TypeKind::kString,
+                           TypeKind::kBinary, TypeKind::kUuid});
   }
   if (BucketCount(transform) > 0)
-    return IsNanos(source)
-               ? false
-               : decimal || FixedLength(source) > 0 || IsTimestamp(source) ||
-                     IsOneOf(source, {"int", "long", "date", "time", "string", "binary", "uuid"});
+    return IsNanos(source) ? false
+                           : decimal || FixedLength(source) > 0 || IsTimestamp(source) ||
+                                 source.IsOneOf({TypeKind::kInt, TypeKind::kLong, TypeKind::kDate,
+                                                 TypeKind::kTime, TypeKind::kString,
+                                                 TypeKind::kBinary, TypeKind::kUuid});
   if (TruncateWidth(transform) > 0) {
-    return decimal || IsOneOf(source, {"int", "long", "string", "binary"});
+    return decimal ||
+           source.IsOneOf({TypeKind::kInt, TypeKind::kLong, TypeKind::kString, TypeKind::kBinary});
   }
-  return IsTimestamp(source) || (source.name == "date" && transform != "hour");
+  return IsTimestamp(source) || (source.kind() == TypeKind::kDate && transform != "hour");
 }
 
 std::int64_t TransformOrdinal(std::string_view transform, const Type& source, std::int64_t value) {
@@ -205,7 +205,8 @@ std::int64_t TransformOrdinal(std::string_view transform, const Type& source, st
 
 std::optional<std::int32_t> BucketHash(const Type& source, std::string_view value) {
   if (!CanApply("bucket[1]", source)) return std::nullopt;
-  const bool whole = IsTimestamp(source) || IsOneOf(source, {"int", "long", "date", "time"});
+  const bool whole = IsTimestamp(source) || source.IsOneOf({TypeKind::kInt, TypeKind::kLong,
+                                                            TypeKind::kDate, TypeKind::kTime});
   if (!whole) return Murmur3(value);
   const std::optional<std::int64_t> number = LongOfBytes(value);
   if (!number) return std::nullopt;

@@ -5,25 +5,6 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// "name[12]" or "name(9, 2)" → the text between the brackets.
-std::string_view Inside(std::string_view text, std::string_view name, char open, char close) {
-  if (text.size() < name.size() + 2 || text.substr(0, name.size()) != name) return {};
-  if (text[name.size()] != open || text.back() != close) return {};
-  return text.substr(name.size() + 1, text.size() - name.size() - 2);
-}
-
-int NumberOf(std::string_view text) {
-  int value = 0;
-  bool any = false;
-  for (const char c : text) {
-    if (c == ' ') continue;
-    if (c < '0' || c > '9' || value > 100'000'000) return -1;
-    value = value * 10 + (c - '0');
-    any = true;
-  }
-  return any ? value : -1;
-}
-
 template <typename Number>
 int Order(Number a, Number b) {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -32,26 +13,18 @@ int Order(Number a, Number b) {
 }  // namespace
 
 bool IsTimestamp(const Type& type) {
-  return type.name == "timestamp" || type.name == "timestamptz" || IsNanos(type);
+  return type.IsOneOf({TypeKind::kTimestamp, TypeKind::kTimestampTz}) || IsNanos(type);
 }
 bool IsNanos(const Type& type) {
-  return type.name == "timestamp_ns" || type.name == "timestamptz_ns";
+  return type.IsOneOf({TypeKind::kTimestampNs, TypeKind::kTimestampTzNs});
 }
 
 DecimalShape ShapeOf(const Type& type) {
-  const std::string_view inside = Inside(type.name, "decimal", '(', ')');
-  const auto comma = inside.find(',');
-  if (comma == std::string_view::npos) return {};
-  const int precision = NumberOf(inside.substr(0, comma));
-  const int scale = NumberOf(inside.substr(comma + 1));
-  if (precision < 1 || precision > 38 || scale < 0 || scale > precision) return {};
-  return {precision, scale};
+  if (type.kind() != TypeKind::kDecimal) return {};
+  return {type.precision(), type.scale()};
 }
 
-int FixedLength(const Type& type) {
-  const int length = NumberOf(Inside(type.name, "fixed", '[', ']'));
-  return length < 0 ? 0 : length;
-}
+int FixedLength(const Type& type) { return type.length(); }
 
 int DecimalBytes(int precision) {
   Int128 greatest = 1;
@@ -118,8 +91,8 @@ Int128 UnscaledOfBytes(std::string_view bytes) {
 
 std::string Widened(const Type& type, std::string bytes) {
   if (bytes.size() != 4) return bytes;
-  if (type.name == "long") return BytesOfLong(*LongOfBytes(bytes));
-  if (type.name != "double") return bytes;
+  if (type.kind() == TypeKind::kLong) return BytesOfLong(*LongOfBytes(bytes));
+  if (type.kind() != TypeKind::kDouble) return bytes;
   const double value = *DoubleOfBytes(bytes);
   std::string wide(sizeof value, '\0');
   std::memcpy(wide.data(), &value, sizeof value);
@@ -127,15 +100,15 @@ std::string Widened(const Type& type, std::string bytes) {
 }
 
 std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b) {
-  if (type.name == "string" || type.name == "binary" || type.name == "uuid" ||
-      FixedLength(type) > 0) {
+  if (type.kind() == TypeKind::kString || type.kind() == TypeKind::kBinary ||
+      type.kind() == TypeKind::kUuid || FixedLength(type) > 0) {
     return Order(a.compare(b), 0);
   }
-  if (type.name == "boolean") {
+  if (type.kind() == TypeKind::kBoolean) {
     if (a.size() != 1 || b.size() != 1) return std::nullopt;
     return Order(a[0] != 0, b[0] != 0);
   }
-  if (type.name == "float" || type.name == "double") {
+  if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
     const auto x = DoubleOfBytes(a);
     const auto y = DoubleOfBytes(b);
     if (!x || !y) return std::nullopt;
@@ -145,8 +118,9 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
     if (a.empty() || b.empty() || a.size() > 16 || b.size() > 16) return std::nullopt;
     return Order(UnscaledOfBytes(a), UnscaledOfBytes(b));
   }
-  const bool whole = type.name == "int" || type.name == "long" || type.name == "date" ||
-                     type.name == "time" || IsTimestamp(type);
+  const bool whole = type.kind() == TypeKind::kInt || type.kind() == TypeKind::kLong ||
+                     type.kind() == TypeKind::kDate || type.kind() == TypeKind::kTime ||
+                     IsTimestamp(type);
   if (!whole) return std::nullopt;
   // A date that was promoted to a timestamp has days in its bound; such bounds prune nothing.
   const bool mixed = IsTimestamp(type) && a.size() != b.size();

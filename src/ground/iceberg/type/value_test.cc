@@ -4,6 +4,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/type_json.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -54,16 +55,17 @@ TEST(Value, UnscaledValuesRoundTrip) {
 }
 
 TEST(Value, ComparesByTypeNotByBytes) {
-  EXPECT_EQ(CompareValues({"long"}, BytesOfLong(-1), BytesOfLong(1)), -1);
-  EXPECT_EQ(CompareValues({"long"}, BytesOfInt(5), BytesOfLong(4)), 1);  // before a promotion
-  EXPECT_EQ(CompareValues({"string"}, "a", "b"), -1);
-  EXPECT_EQ(CompareValues({"decimal(4,2)"}, BytesOfUnscaled(-1420), BytesOfUnscaled(5)), -1);
-  EXPECT_EQ(CompareValues({"long"}, "x", BytesOfLong(1)), std::nullopt);
-  EXPECT_EQ(CompareValues({"timestamptz"}, BytesOfInt(1), BytesOfLong(1)), std::nullopt);
+  EXPECT_EQ(CompareValues(TypeKind::kLong, BytesOfLong(-1), BytesOfLong(1)), -1);
+  EXPECT_EQ(CompareValues(TypeKind::kLong, BytesOfInt(5), BytesOfLong(4)),
+            1);  // before a promotion
+  EXPECT_EQ(CompareValues(TypeKind::kString, "a", "b"), -1);
+  EXPECT_EQ(CompareValues(Type::Decimal(4, 2), BytesOfUnscaled(-1420), BytesOfUnscaled(5)), -1);
+  EXPECT_EQ(CompareValues(TypeKind::kLong, "x", BytesOfLong(1)), std::nullopt);
+  EXPECT_EQ(CompareValues(TypeKind::kTimestampTz, BytesOfInt(1), BytesOfLong(1)), std::nullopt);
 }
 
 TEST(Value, TransformsFloorForTimesBeforeTheEpoch) {
-  const Type time{"timestamptz"};
+  const Type time(TypeKind::kTimestampTz);
   const auto of = [&](const char* transform, std::int64_t us) {
     return LongOfBytes(*ApplyTransform(transform, time, BytesOfLong(us)));
   };
@@ -80,7 +82,7 @@ TEST(Value, TransformsFloorForTimesBeforeTheEpoch) {
 // Iceberg specification, appendix B: hash values that every engine must agree on.
 TEST(Value, BucketsHashAsTheSpecificationSays) {
   const auto hash = [](const char* type, const std::string& bytes) {
-    return BucketHash({type}, bytes).value_or(0);
+    return BucketHash(PrimitiveOf(type).value(), bytes).value_or(0);
   };
   EXPECT_EQ(hash("int", BytesOfInt(34)), 2'017'239'379);
   EXPECT_EQ(hash("long", BytesOfLong(34)), 2'017'239'379);
@@ -96,14 +98,14 @@ TEST(Value, BucketsHashAsTheSpecificationSays) {
             1'488'055'340);
   EXPECT_EQ(hash("binary", std::string("\0\1\2\3", 4)), -188'683'207);
   EXPECT_EQ(hash("fixed[4]", std::string("\0\1\2\3", 4)), -188'683'207);
-  EXPECT_EQ(BucketHash({"double"}, BytesOfLong(0)), std::nullopt);
-  EXPECT_EQ(ApplyTransform("bucket[16]", {"long"}, BytesOfLong(34)), BytesOfInt(3));
-  EXPECT_EQ(ApplyTransform("bucket[16]", {"string"}, "iceberg"), BytesOfInt(9));
+  EXPECT_EQ(BucketHash(TypeKind::kDouble, BytesOfLong(0)), std::nullopt);
+  EXPECT_EQ(ApplyTransform("bucket[16]", TypeKind::kLong, BytesOfLong(34)), BytesOfInt(3));
+  EXPECT_EQ(ApplyTransform("bucket[16]", TypeKind::kString, "iceberg"), BytesOfInt(9));
 }
 
 TEST(Value, TruncateFloorsNumbersAndCutsTexts) {
   const auto of = [](int width, const char* type, const std::string& value) {
-    return ApplyTransform(fmt::format("truncate[{}]", width), {type}, value);
+    return ApplyTransform(fmt::format("truncate[{}]", width), PrimitiveOf(type).value(), value);
   };
   EXPECT_EQ(of(10, "int", BytesOfInt(1)), BytesOfInt(0));
   EXPECT_EQ(of(10, "int", BytesOfInt(-1)), BytesOfInt(-10));
@@ -121,24 +123,24 @@ TEST(Value, TransformsThatAreNotWellFormedAreNotApplied) {
   for (const char* transform : {"bucket", "bucket[]", "bucket[0]", "bucket[-1]", "bucket[x]",
                                 "truncate[99999999999]", "truncate[4", "week", ""}) {
     EXPECT_FALSE(CanApply(transform)) << transform;
-    EXPECT_FALSE(ResultType(transform, {"long"}).ok()) << transform;
+    EXPECT_FALSE(ResultType(transform, TypeKind::kLong).ok()) << transform;
   }
-  EXPECT_FALSE(CanApply("month", {"long"}));
-  EXPECT_FALSE(CanApply("hour", {"date"}));
-  EXPECT_FALSE(CanApply("bucket[4]", {"boolean"}));
-  EXPECT_FALSE(CanApply("identity", {"{\"type\":\"list\"}"}));
+  EXPECT_FALSE(CanApply("month", TypeKind::kLong));
+  EXPECT_FALSE(CanApply("hour", TypeKind::kDate));
+  EXPECT_FALSE(CanApply("bucket[4]", TypeKind::kBoolean));
+  EXPECT_FALSE(CanApply("identity", Type::List({2, "", TypeKind::kInt, false, ""})));
 }
 
 TEST(Value, PartitionsShowAsPeopleWriteThem) {
-  EXPECT_EQ(PartitionText("bucket[16]", {"string"}, BytesOfInt(9)), "9");
-  EXPECT_EQ(PartitionText("truncate[3]", {"string"}, "i/e"), "i%2Fe");
-  EXPECT_EQ(PartitionText("identity", {"decimal(9,2)"}, BytesOfUnscaled(-5)), "-0.05");
+  EXPECT_EQ(PartitionText("bucket[16]", TypeKind::kString, BytesOfInt(9)), "9");
+  EXPECT_EQ(PartitionText("truncate[3]", TypeKind::kString, "i/e"), "i%2Fe");
+  EXPECT_EQ(PartitionText("identity", Type::Decimal(9, 2), BytesOfUnscaled(-5)), "-0.05");
 
-  EXPECT_EQ(PartitionText("month", {"timestamptz"}, BytesOfInt(516)), "2013-01");
-  EXPECT_EQ(PartitionText("month", {"timestamptz"}, BytesOfInt(-1)), "1969-12");
-  EXPECT_EQ(PartitionText("day", {"date"}, BytesOfInt(15'706)), "2013-01-01");
-  EXPECT_EQ(PartitionText("identity", {"string"}, "a b/c"), "a%20b%2Fc");
-  EXPECT_EQ(PartitionText("identity", {"string"}, std::nullopt), "null");
+  EXPECT_EQ(PartitionText("month", TypeKind::kTimestampTz, BytesOfInt(516)), "2013-01");
+  EXPECT_EQ(PartitionText("month", TypeKind::kTimestampTz, BytesOfInt(-1)), "1969-12");
+  EXPECT_EQ(PartitionText("day", TypeKind::kDate, BytesOfInt(15'706)), "2013-01-01");
+  EXPECT_EQ(PartitionText("identity", TypeKind::kString, "a b/c"), "a%20b%2Fc");
+  EXPECT_EQ(PartitionText("identity", TypeKind::kString, std::nullopt), "null");
 }
 }  // namespace
 }  // namespace weirhouse::iceberg

@@ -5,15 +5,16 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "ground/base/request/request_place.h"
 #include "ground/iceberg/type/schema_index.h"
-#include "ground/iceberg/type/update_json.h"
 #include "ground/iceberg/update/metadata_update.h"
+#include "ground/iceberg/update/update.h"
 
 namespace weirhouse::iceberg {
 
@@ -23,51 +24,53 @@ class MetadataBuilder {
   MetadataBuilder(const TableMetadata* base, const std::string& name, int format_version,
                   ProcessTime now);
 
-  // Applies one update, {action, …}; what it refuses is said to `update`'s place.
-  void Apply(const std::string& action, JsonFields& update);
-  static bool IsKnown(std::string_view action);
+  // Applies one update; what is wrong with it is refused by its place in the request.
+  void Apply(const Update& update, RequestPlace& place) {
+    std::visit([&](const auto& one) { Apply(one, place); }, update);
+  }
   // Checks the whole. The builder is spent.
   Result<UpdatedMetadata> Finish();
 
  private:
-  using Handler = void (MetadataBuilder::*)(JsonFields&);
-  static const std::map<std::string_view, Handler>& Handlers();
-
   // metadata_update.cc
-  void AssignUuid(JsonFields& update);
-  void UpgradeFormatVersion(JsonFields& update);
-  void SetLocation(JsonFields& update);
-  void SetProperties(JsonFields& update);
-  void RemoveProperties(JsonFields& update);
-  void RefuseEncryptionKey(JsonFields& update);
-  void CompleteNewTable(JsonPlace& place);
+  void Apply(const AssignUuid& update, RequestPlace& place);
+  void Apply(const UpgradeFormatVersion& update, RequestPlace& place);
+  void Apply(const SetLocation& update, RequestPlace& place);
+  void Apply(const SetProperties& update, RequestPlace& place);
+  void Apply(const RemoveProperties& update, RequestPlace& place);
+  void Apply(const AddEncryptionKey& update, RequestPlace& place);
+  void Apply(const RemoveEncryptionKey& update, RequestPlace& place);
+  void CompleteNewTable(RequestPlace& place);
 
   // update_schema.cc
-  void AddSchema(JsonFields& update);
-  void SetCurrentSchema(JsonFields& update);
-  void RemoveSchemas(JsonFields& update);
-  void AddSpec(JsonFields& update);
-  void SetDefaultSpec(JsonFields& update);
-  void RemoveSpecs(JsonFields& update);
-  void AddSortOrder(JsonFields& update);
-  void SetDefaultSortOrder(JsonFields& update);
+  void Apply(const AddSchema& update, RequestPlace& place);
+  void Apply(const SetCurrentSchema& update, RequestPlace& place);
+  void Apply(const RemoveSchemas& update, RequestPlace& place);
+  void Apply(const AddSpec& update, RequestPlace& place);
+  void Apply(const SetDefaultSpec& update, RequestPlace& place);
+  void Apply(const RemovePartitionSpecs& update, RequestPlace& place);
+  void Apply(const AddSortOrder& update, RequestPlace& place);
+  void Apply(const SetDefaultSortOrder& update, RequestPlace& place);
   const Schema* current_schema() const;
-  void CheckDefaults(JsonPlace& place) const;
+  void CheckDefaults(RequestPlace& place) const;
 
   // update_snapshot.cc
-  void AddSnapshot(JsonFields& update);
-  void AddRowLineage(JsonFields& snapshot);
-  void SetSnapshotRef(JsonFields& update);
+  void Apply(const AddSnapshot& update, RequestPlace& place);
+  void Apply(const SetSnapshotRef& update, RequestPlace& place);
+  void Apply(const RemoveSnapshotRef& update, RequestPlace& place);
+  void Apply(const RemoveSnapshots& update, RequestPlace& place);
+  void CheckSequence(const AddSnapshot& snapshot, RequestPlace& place) const;
+  void AddRowLineage(const AddSnapshot& snapshot, RequestPlace& place);
   void MoveMain(const Snapshot& snapshot);
-  void RemoveSnapshotRef(JsonFields& update);
-  void RemoveSnapshots(JsonFields& update);
-  void SetStatistics(JsonFields& update);
-  void RemoveStatistics(JsonFields& update);
-  void SetPartitionStatistics(JsonFields& update);
-  void RemovePartitionStatistics(JsonFields& update);
-  void CheckStatistics(JsonFields& file) const;
-  void DropStatistics(const std::string& key, std::int64_t snapshot_id);
   void CorrectSnapshotLog();
+
+  // update_statistics.cc
+  void Apply(const SetStatistics& update, RequestPlace& place);
+  void Apply(const RemoveStatistics& update, RequestPlace& place);
+  void Apply(const SetPartitionStatistics& update, RequestPlace& place);
+  void Apply(const RemovePartitionStatistics& update, RequestPlace& place);
+  void PutStatistics(const std::string& key, const StatisticsFile& file, RequestPlace& place);
+  void DropStatistics(const std::string& key, std::int64_t snapshot_id);
   void WriteStatistics();
 
   // Statistics files of a table by snapshot, as JSON text; under "statistics" and

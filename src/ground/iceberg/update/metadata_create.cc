@@ -1,16 +1,13 @@
-// Metadata of a table as `POST …/tables` asks for it: metadata_update.h.
+// The metadata of a new table: metadata_update.h.
 #include <fmt/format.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/update/metadata_builder.h"
 
 namespace weirhouse::iceberg {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr int kCreatedVersionMax = 3;
 constexpr std::string_view kColumnMetrics = "write.metadata.metrics.column.";
@@ -44,13 +41,7 @@ class FreshIds {
     Schema fresh;
     fresh.schema_id = 0;
     fresh.fields = schema.fields;
-    for (Field& field : fresh.fields) field.id = Next(field.id);
-    for (Field& field : fresh.fields) {
-      if (!IsNestedType(field.type)) continue;
-      Json type = Json::parse(field.type.name);  // ReadSchema wrote it
-      RenumberInside(type);
-      field.type.name = type.dump();
-    }
+    RenumberAll(fresh.fields);
     for (const int id : schema.identifier_field_ids) {
       fresh.identifier_field_ids.push_back(of_old_.at(id));
     }
@@ -66,19 +57,21 @@ class FreshIds {
  private:
   int Next(int old_id) { return of_old_[old_id] = ++last_; }
 
-  void RenumberInside(Json& type) {
-    if (!type.is_object()) return;
-    if (type["type"] == "list") {
-      type["element-id"] = Next(type["element-id"].get<int>());
-      RenumberInside(type["element"]);
-    } else if (type["type"] == "map") {
-      type["key-id"] = Next(type["key-id"].get<int>());
-      type["value-id"] = Next(type["value-id"].get<int>());
-      RenumberInside(type["key"]);
-      RenumberInside(type["value"]);
+  void RenumberAll(std::vector<Field>& fields) {
+    for (Field& field : fields) field.id = Next(field.id);
+    for (Field& field : fields) RenumberInside(field.type);
+  }
+
+  void RenumberInside(Type& type) {
+    if (!type.is_nested()) return;
+    std::vector<Field> fields = type.fields();
+    RenumberAll(fields);
+    if (type.kind() == TypeKind::kStruct) {
+      type = Type::Struct(std::move(fields));
+    } else if (type.kind() == TypeKind::kList) {
+      type = Type::List(std::move(fields[0]));
     } else {
-      for (Json& field : type["fields"]) field["id"] = Next(field["id"].get<int>());
-      for (Json& field : type["fields"]) RenumberInside(field["type"]);
+      type = Type::Map(std::move(fields[0]), std::move(fields[1]));
     }
   }
 
@@ -86,23 +79,23 @@ class FreshIds {
   int last_ = 0;
 };
 
-int ReadFormatVersion(JsonFields& request, const std::map<std::string, std::string>& properties) {
+int FormatVersionIn(const std::map<std::string, std::string>& properties, RequestPlace& place) {
   const auto it = properties.find("format-version");
   if (it == properties.end()) return 2;
   const std::optional<int> version = WholeNumber(it->second);
   if (!version || *version < 1) {
-    request.place().Refuse("properties.format-version", "must be 1, 2 or 3");
+    place.Refuse("properties.format-version", "must be 1, 2 or 3");
   } else if (*version > kCreatedVersionMax) {
-    request.place().Fail(
+    place.Fail(
         Status(Code::kInvalidInput, fmt::format("{}: tables of format version {} are not supported",
-                                                request.place().context, *version))
+                                                place.context, *version))
             .WithError("WH7068")
             .WithHint("use format version 2"));
   }
   return version.value_or(2);
 }
 
-void CheckProperties(JsonPlace& place, const std::map<std::string, std::string>& properties,
+void CheckProperties(RequestPlace& place, const std::map<std::string, std::string>& properties,
                      const Schema& schema) {
   for (const std::string_view key : kWholeNumbers) {
     const auto it = properties.find(std::string(key));
@@ -110,10 +103,7 @@ void CheckProperties(JsonPlace& place, const std::map<std::string, std::string>&
     place.Refuse(fmt::format("properties.{}", key), "must be a whole number that is not negative");
   }
   if (properties.contains("encryption.key-id")) {
-    place.Fail(
-        Status(Code::kInvalidInput, fmt::format("{}: tables are not encrypted here", place.context))
-            .WithError("WH7068")
-            .WithHint("encrypt the disk that holds the warehouse"));
+    place.Fail(NotEncryptedHere(place));
   }
   const SchemaIndex index(schema);
   for (const auto& [key, value] : properties) {
@@ -126,7 +116,7 @@ void CheckProperties(JsonPlace& place, const std::map<std::string, std::string>&
   }
 }
 
-void RemapSources(JsonPlace& place, const FreshIds& ids, PartitionSpec& spec, SortOrder& order) {
+void RemapSources(RequestPlace& place, const FreshIds& ids, PartitionSpec& spec, SortOrder& order) {
   int field_id = kPartitionFieldIdMin;
   for (PartitionField& field : spec.fields) {
     const std::optional<int> source = ids.Of(field.source_id);
@@ -147,22 +137,13 @@ void RemapSources(JsonPlace& place, const FreshIds& ids, PartitionSpec& spec, So
   }
 }
 
-// The schema, spec and order of the request, numbered anew.
-void ReadShape(JsonFields& request, TableMetadata& metadata) {
-  JsonPlace& place = request.place();
-  const Schema asked = ReadSchema(place, request.Any("schema"), "schema", ColumnIds::kAnyOf);
-  PartitionSpec spec;
-  if (request.Has("partition-spec")) {
-    spec = ReadSpec(place, request.Any("partition-spec"), "partition-spec");
-  }
-  SortOrder order;
-  if (request.Has("write-order")) {
-    order = ReadSortOrder(place, request.Any("write-order"), "write-order");
-  }
-  if (!place.ok()) return;
-  CheckProperties(place, metadata.properties, asked);
+// The schema, spec and order that are wanted, numbered anew.
+void NumberShape(const WantedTable& wanted, TableMetadata& metadata, RequestPlace& place) {
+  PartitionSpec spec = wanted.spec;
+  SortOrder order = wanted.order;
+  CheckProperties(place, metadata.properties, wanted.schema);
   FreshIds ids;
-  Schema schema = ids.Renumber(asked);
+  Schema schema = ids.Renumber(wanted.schema);
   RemapSources(place, ids, spec, order);
   if (const std::string why = WhyNotInVersion(schema, metadata.format_version); !why.empty()) {
     place.Refuse("schema", why);
@@ -184,44 +165,27 @@ void ReadShape(JsonFields& request, TableMetadata& metadata) {
   metadata.default_sort_order_id = order.order_id;
   metadata.sort_orders = {std::move(order)};
 }
+}  // namespace
 
-Result<TableMetadata> ReadCreate(const Json& request, const std::string& name,
-                                 const std::string& location) {
-  JsonPlace place{fmt::format("new table \"{}\"", name)};
-  if (IsTooDeep(request)) {
-    place.Refuse("", fmt::format("the request is nested deeper than {} levels", kRequestDepthMax));
-    return place.status;
-  }
-  JsonFields fields(place, request, "");
+Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& name, Random& random,
+                                 ProcessTime now) {
+  WEIRHOUSE_CHECK(wanted.location.has_value());
+  RequestPlace place(kTableWords, fmt::format("new table \"{}\"", name));
   TableMetadata metadata;
   metadata.name = name;
-  metadata.location = LocalPath(fields.Has("location") ? fields.Text("location") : location);
+  metadata.location = LocalPath(*wanted.location);
   while (metadata.location.size() > 1 && metadata.location.back() == '/') {
     metadata.location.pop_back();
   }
   metadata.properties["write.parquet.compression-codec"] = "zstd";
-  if (fields.Has("properties")) {
-    for (auto& [key, value] : fields.TextMap("properties")) metadata.properties[key] = value;
-  }
-  metadata.format_version = ReadFormatVersion(fields, metadata.properties);
-  if (place.ok()) ReadShape(fields, metadata);
+  for (const auto& [key, value] : wanted.properties) metadata.properties[key] = value;
+  metadata.format_version = FormatVersionIn(metadata.properties, place);
+  if (place.ok()) NumberShape(wanted, metadata, place);
   WEIRHOUSE_TRY_STATUS(place.status);
   for (const std::string_view key : kReserved) metadata.properties.erase(std::string(key));
   if (metadata.format_version >= 3) metadata.other_keys["next-row-id"] = "0";
+  metadata.uuid = random.Uuid4();
+  metadata.last_updated_ms = Micros(now) / 1000;
   return metadata;
-}
-}  // namespace
-
-Result<TableMetadata> MetadataOfCreate(const Json& request, const std::string& name,
-                                       const std::string& location, Random& random,
-                                       ProcessTime now) {
-  try {
-    WEIRHOUSE_TRY(TableMetadata metadata, ReadCreate(request, name, location));
-    metadata.uuid = random.Uuid4();
-    metadata.last_updated_ms = Micros(now) / 1000;
-    return metadata;
-  } catch (const Json::exception& error) {
-    return Status(Code::kInternal, fmt::format("a new table could not be read: {}", error.what()));
-  }
 }
 }  // namespace weirhouse::iceberg

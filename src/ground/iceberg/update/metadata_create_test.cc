@@ -1,5 +1,6 @@
 #include "ground/base/digest.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/update/metadata_update.h"
 
 namespace weirhouse::iceberg {
@@ -14,7 +15,7 @@ using ::testing::IsEmpty;
 class MetadataCreateTest : public TableTest {
  protected:
   Result<TableMetadata> Create(const Json& request) {
-    return MetadataOfCreate(request, "lake.trip", scratch_ / "lake/trip", random_, now());
+    return MetadataOfRequest(request, "lake.trip", scratch_ / "lake/trip", random_, now());
   }
   static Json Request() {
     return Json::parse(R"({"name": "trip",
@@ -49,7 +50,7 @@ TEST_F(MetadataCreateTest, IdsAreAssignedAnewAStructsOwnBeforeThoseInside) {
   EXPECT_EQ(made.schema().fields[0].id, 1);
   EXPECT_EQ(made.schema().fields[1].id, 2);
   EXPECT_EQ(made.schema().fields[2].id, 3);
-  const Json stops = Json::parse(made.schema().fields[1].type.name);
+  const Json stops = JsonOf(made.schema().fields[1].type);
   EXPECT_EQ(stops["element-id"], 4);
   EXPECT_EQ(stops["element"]["fields"][0]["id"], 5);
   EXPECT_EQ(stops["element"]["fields"][1]["id"], 6);
@@ -137,7 +138,7 @@ TEST_F(MetadataCreateTest, BadRequestsAreRefusedByMember) {
 class MetadataStageTest : public MetadataCreateTest {
  protected:
   StagedTable Stage(const TablePtr& base, const std::vector<Json>& updates) {
-    auto updated = ApplyUpdates(base.get(), base->name, Json(updates), now());
+    auto updated = ApplyRequest(base.get(), base->name, Json(updates), now());
     EXPECT_OK(updated.status());
     return StageMetadata(disk(), base, random_, std::move(updated).value(), now()).value();
   }
@@ -230,7 +231,7 @@ TEST_F(MetadataStageTest, AnyDiskFaultIsSaid) {
   const Json updates = Json::parse(R"([{"action":"set-properties","updates":{"a":"b"}}])");
   for (int fail_at = 1;; ++fail_at) {
     platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
-    auto updated = ApplyUpdates(base.get(), base->name, updates, now());
+    auto updated = ApplyRequest(base.get(), base->name, updates, now());
     const auto staged = StageMetadata(faulty, base, random_, std::move(updated).value(), now());
     if (!faulty.fault_fired()) {
       EXPECT_OK(staged.status());
@@ -249,7 +250,7 @@ class MetadataIdsTest : public TableTest {
   MetadataIdsTest() : base_(*NewFlights()) {}
 
   Result<UpdatedMetadata> Try(const Json& update) {
-    return ApplyUpdates(&base_, base_.name, Json::array({update}), now());
+    return ApplyRequest(&base_, base_.name, Json::array({update}), now());
   }
   void ExpectRefused(const Json& update, const std::string& message) {
     const auto updated = Try(update);

@@ -166,7 +166,7 @@ Json History::RandomTransform(const std::string& type) {
 std::vector<const Field*> History::Primitives() const {
   std::vector<const Field*> found;
   for (const Field& field : table_->schema().fields) {
-    if (field.type.name[0] != '{') found.push_back(&field);
+    if (!field.type.is_nested()) found.push_back(&field);
   }
   return found;
 }
@@ -178,7 +178,7 @@ Json History::RandomSpec() {
   for (std::int64_t i = Pick(0, 3); i > 0 && !columns.empty(); --i) {
     const Field& column = *OneOf(columns);
     if (!used.insert(column.id).second) continue;
-    const Json transform = RandomTransform(column.type.name);
+    const Json transform = RandomTransform(NameOf(column.type));
     std::string name = fmt::format("p {} {}", column.id, transform.get<std::string>());
     if (transform == "identity" && Chance(2)) name = column.name;
     fields.push_back({{"source-id", column.id}, {"name", name}, {"transform", transform}});
@@ -192,7 +192,7 @@ Json History::RandomOrder() {
   for (std::int64_t i = Pick(0, 2); i > 0 && !columns.empty(); --i) {
     const Field& column = *OneOf(columns);
     fields.push_back({{"source-id", column.id},
-                      {"transform", RandomTransform(column.type.name)},
+                      {"transform", RandomTransform(NameOf(column.type))},
                       {"direction", Chance(2) ? "asc" : "desc"},
                       {"null-order", Chance(2) ? "nulls-first" : "nulls-last"}});
   }
@@ -205,7 +205,7 @@ void History::Keep(StagedTable staged) {
 }
 
 void History::Commit(const std::vector<Json>& updates) {
-  auto updated = ApplyUpdates(table_.get(), table_->name, Json(updates), now());
+  auto updated = ApplyRequest(table_.get(), table_->name, Json(updates), now());
   ASSERT_TRUE(updated.ok()) << updated.status().ToString() << "\n" << Json(updates).dump();
   if (!updated->changed) return;
   auto staged = StageMetadata(platform::LocalDisk(), table_, random_, std::move(*updated), now());
@@ -230,7 +230,7 @@ void History::Create() {
   }
   const auto version = own_ ? 2 : Pick(1, 3);
   request["properties"] = {{"format-version", std::to_string(version)}, {Word(), Word()}};
-  auto made = MetadataOfCreate(request, "lake.history", folder_, random_, now());
+  auto made = MetadataOfRequest(request, "lake.history", folder_, random_, now());
   ASSERT_TRUE(made.ok()) << made.status().ToString() << "\n" << request.dump();
   UpdatedMetadata first;
   first.metadata = std::move(made).value();

@@ -32,7 +32,7 @@ class MetadataUpdateTest : public TableTest {
   MetadataUpdateTest() : base_(*NewFlights()) { base_.last_updated_ms = kNowMs; }
 
   Result<UpdatedMetadata> Try(const Updates& updates) {
-    return ApplyUpdates(&base_, base_.name, Json(updates), now());
+    return ApplyRequest(&base_, base_.name, Json(updates), now());
   }
   // Applies and keeps, as a commit would.
   void Apply(const Updates& updates) {
@@ -479,7 +479,7 @@ TEST_F(MetadataUpdateTest, TheUpdateAtFaultIsNamedByItsPlace) {
   ExpectRefused({{{"action", "set-properties"}, {"updates", {{"a", "b"}}}},
                  {{"action", "set-properties"}, {"updates", {{"a", 1}}}}},
                 "update 2 (set-properties): \"updates.a\" must be a string");
-  EXPECT_EQ(ApplyUpdates(&base_, base_.name, Json::object(), now()).status().message(),
+  EXPECT_EQ(ApplyRequest(&base_, base_.name, Json::object(), now()).status().message(),
             "updates: must be an array");
   ExpectRefused({5}, "update 1: must be an object");
   ExpectRefused({Json::object()}, "\"action\" is missing");
@@ -494,7 +494,7 @@ TEST_F(MetadataUpdateTest, DepthIsLimited) {
   constexpr int kLevels = 100'000;
   const Json deep = Json::parse(R"([{"action":"add-schema","schema":)" + std::string(kLevels, '[') +
                                 std::string(kLevels, ']') + "}]");
-  const auto updated = ApplyUpdates(&base_, base_.name, deep, now());
+  const auto updated = ApplyRequest(&base_, base_.name, deep, now());
   EXPECT_EQ(updated.status().code(), Code::kInvalidInput);
   EXPECT_THAT(updated.status().message(), HasSubstr("nested deeper than"));
   Json type = "long";
@@ -519,7 +519,7 @@ TEST_F(MetadataUpdateTest, ATableIsBuiltFromItsUpdatesAlone) {
        {"spec", {{"fields", {{{"source-id", 3}, {"name", "m"}, {"transform", "month"}}}}}}},
       {{"action", "set-default-spec"}, {"spec-id", -1}},
       {{"action", "set-location"}, {"location", made.location}}};
-  const auto created = ApplyUpdates(nullptr, "a.b", updates, now());
+  const auto created = ApplyRequest(nullptr, "a.b", updates, now());
   ASSERT_OK(created);
   EXPECT_TRUE(created->changed);
   EXPECT_EQ(created->metadata.format_version, 1);  // not two and then down
@@ -527,17 +527,17 @@ TEST_F(MetadataUpdateTest, ATableIsBuiltFromItsUpdatesAlone) {
   EXPECT_EQ(created->metadata.spec().fields[0].field_id, 1000);
   EXPECT_EQ(created->metadata.default_sort_order_id, 0);
   updates.erase(0);
-  const auto without = ApplyUpdates(nullptr, "a.b", updates, now());
+  const auto without = ApplyRequest(nullptr, "a.b", updates, now());
   EXPECT_THAT(without.status().message(), HasSubstr("a new table needs an assign-uuid"));
-  EXPECT_FALSE(ApplyUpdates(nullptr, "a.b", Json::array(), now()).ok());
+  EXPECT_FALSE(ApplyRequest(nullptr, "a.b", Json::array(), now()).ok());
 }
 
 // ---- Requirements
 
 TEST_F(MetadataUpdateTest, RequirementsHoldOrSayWhyNot) {
   Commit(1);
-  const auto check = [&](const Json& one) { return CheckRequirements(&base_, Json::array({one})); };
-  EXPECT_OK(CheckRequirements(&base_, Json::array()));
+  const auto check = [&](const Json& one) { return CheckRequest(&base_, Json::array({one})); };
+  EXPECT_OK(CheckRequest(&base_, Json::array()));
   EXPECT_OK(check({{"type", "assert-table-uuid"}, {"uuid", base_.uuid}}));
   EXPECT_OK(check({{"type", "assert-ref-snapshot-id"}, {"ref", "main"}, {"snapshot-id", 1}}));
   EXPECT_OK(check({{"type", "assert-ref-snapshot-id"}, {"ref", "x"}, {"snapshot-id", nullptr}}));
@@ -571,11 +571,11 @@ TEST_F(MetadataUpdateTest, RequirementsHoldOrSayWhyNot) {
 TEST_F(MetadataUpdateTest, MalformedRequirementsAreRefusedBeforeUnmetOnes) {
   const Json unmet = {{"type", "assert-current-schema-id"}, {"current-schema-id", 3}};
   const auto refused = [&](const Updates& list, const std::string& message) {
-    const Status status = CheckRequirements(&base_, Json(list));
+    const Status status = CheckRequest(&base_, Json(list));
     EXPECT_EQ(status.code(), Code::kInvalidInput) << Json(list).dump();
     EXPECT_THAT(status.message(), HasSubstr(message));
   };
-  EXPECT_EQ(CheckRequirements(&base_, Json::object()).code(), Code::kInvalidInput);
+  EXPECT_EQ(CheckRequest(&base_, Json::object()).code(), Code::kInvalidInput);
   refused({unmet, {{"type", "assert-weather"}}}, "requirement 2: \"type\" is no requirement");
   refused({unmet, {{"type", "assert-default-spec-id"}, {"default-spec-id", "0"}}}, "an integer");
   refused({unmet, {{"type", "assert-table-uuid"}}}, "\"uuid\" is missing");
@@ -584,9 +584,9 @@ TEST_F(MetadataUpdateTest, MalformedRequirementsAreRefusedBeforeUnmetOnes) {
 }
 
 TEST_F(MetadataUpdateTest, OfATableThatIsNotThereOnlyCreationHolds) {
-  EXPECT_OK(CheckRequirements(nullptr, Json(Updates{{{"type", "assert-create"}}})));
-  const Status status = CheckRequirements(
-      nullptr, Json(Updates{{{"type", "assert-ref-snapshot-id"}, {"ref", "main"}}}));
+  EXPECT_OK(CheckRequest(nullptr, Json(Updates{{{"type", "assert-create"}}})));
+  const Status status =
+      CheckRequest(nullptr, Json(Updates{{{"type", "assert-ref-snapshot-id"}, {"ref", "main"}}}));
   EXPECT_EQ(status.code(), Code::kConflict);
   EXPECT_THAT(status.message(), HasSubstr("table does not exist"));
 }

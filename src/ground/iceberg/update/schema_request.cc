@@ -1,12 +1,16 @@
-// Schemas, specs and orders as clients send them: update_json.h.
+#include "ground/iceberg/update/schema_request.h"
+
 #include <fmt/format.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/request/json_members.h"
+#include "ground/base/text.h"
 #include "ground/iceberg/type/default_value.h"
 #include "ground/iceberg/type/schema_index.h"
-#include "ground/iceberg/type/update_json.h"
+#include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/type/value.h"
 
 namespace weirhouse::iceberg {
@@ -17,20 +21,21 @@ using Json = nlohmann::json;
 // Reads one schema with all that is nested in it.
 class SchemaReader {
  public:
-  SchemaReader(JsonPlace& place, ColumnIds ids) : place_(place), ids_(ids) {}
+  SchemaReader(RequestPlace& place, ColumnIds ids) : place_(place), ids_(ids) {}
 
-  // The type as Schema keeps it: a name, or an object with the specification's members alone.
-  Json ReadType(const Json& json, const std::string& path);
   // The fields of a struct.
-  Json ReadFields(JsonFields& type);
+  std::vector<Field> ReadFields(JsonFields& type);
 
  private:
-  Json ReadField(JsonFields field);
-  std::string ReadPrimitive(const std::string& name, const std::string& path);
-  void ReadDefault(JsonFields& field, const char* key, const Json& type, Json& read);
+  Type ReadType(const Json& json, const std::string& path);
+  Field ReadField(JsonFields field);
+  // The "element" of a list, the "key" or "value" of a map.
+  Field ReadPart(JsonFields& type, const std::string& name);
+  Type ReadPrimitive(const std::string& name, const std::string& path);
+  std::string ReadDefault(JsonFields& field, const char* key, const Type& type);
   int ReadId(JsonFields& fields, const char* key);
 
-  JsonPlace& place_;
+  RequestPlace& place_;
   ColumnIds ids_;
   std::set<int> seen_;
 };
@@ -45,79 +50,75 @@ int SchemaReader::ReadId(JsonFields& fields, const char* key) {
   return id;
 }
 
-std::string SchemaReader::ReadPrimitive(const std::string& name, const std::string& path) {
-  Type type{LowerCase(name)};
-  if (const DecimalShape shape = ShapeOf(type); shape.precision > 0) {
-    return fmt::format("decimal({},{})", shape.precision, shape.scale);
-  }
-  if (const int length = FixedLength(type); length > 0) return fmt::format("fixed[{}]", length);
+Type SchemaReader::ReadPrimitive(const std::string& name, const std::string& path) {
+  const std::string lower = LowerCase(name);
   // Coordinate systems are written in capitals.
-  if (type.name.substr(0, 3) == "geo") type.name = name;
-  if (FirstVersionOf(type) == 0) {
-    place_.Refuse(path, fmt::format("is no type of Iceberg: \"{}\"", name));
-  }
-  return type.name;
+  if (const auto type = PrimitiveOf(lower.starts_with("geo") ? name : lower)) return *type;
+  place_.Refuse(path, fmt::format("is no type of Iceberg: \"{}\"", name));
+  return {};
 }
 
-Json SchemaReader::ReadType(const Json& json, const std::string& path) {
+Field SchemaReader::ReadPart(JsonFields& type, const std::string& name) {
+  Field part;
+  part.id = ReadId(type, (name + "-id").c_str());
+  if (name != "key") part.required = type.Bool((name + "-required").c_str());
+  part.type = ReadType(type.Any(name.c_str()), type.Path(name));
+  return part;
+}
+
+Type SchemaReader::ReadType(const Json& json, const std::string& path) {
   if (json.is_string()) return ReadPrimitive(json.get<std::string>(), path);
   JsonFields type(place_, json, path);
-  if (!json.is_object()) return "string";  // refused
+  if (!json.is_object()) return {};  // refused
   const std::string kind = type.Word("type", {"struct", "list", "map"});
-  Json read = {{"type", kind}};
-  if (kind == "list") {
-    read["element-id"] = ReadId(type, "element-id");
-    read["element-required"] = type.Bool("element-required");
-    read["element"] = ReadType(type.Any("element"), type.Path("element"));
-  } else if (kind == "map") {
-    read["key-id"] = ReadId(type, "key-id");
-    read["key"] = ReadType(type.Any("key"), type.Path("key"));
-    read["value-id"] = ReadId(type, "value-id");
-    read["value-required"] = type.Bool("value-required");
-    read["value"] = ReadType(type.Any("value"), type.Path("value"));
-  } else if (kind == "struct") {
-    read["fields"] = ReadFields(type);
+  if (kind == "list") return Type::List(ReadPart(type, "element"));
+  if (kind == "map") {
+    Field key = ReadPart(type, "key");
+    return Type::Map(std::move(key), ReadPart(type, "value"));
   }
-  return read;
+  return kind == "struct" ? Type::Struct(ReadFields(type)) : Type();
 }
 
-Json SchemaReader::ReadFields(JsonFields& type) {
-  Json fields = Json::array();
+std::vector<Field> SchemaReader::ReadFields(JsonFields& type) {
+  std::vector<Field> fields;
   std::set<std::string> names;
   for (const auto& [json, path] : type.Array("fields")) {
-    Json field = ReadField(JsonFields(place_, *json, path));
-    if (!names.insert(field["name"].get<std::string>()).second) {
+    fields.push_back(ReadField(JsonFields(place_, *json, path)));
+    if (!names.insert(fields.back().name).second) {
       place_.Refuse(path, fmt::format("has a name that another field of the struct has: \"{}\"",
-                                      field["name"].get<std::string>()));
+                                      fields.back().name));
     }
-    fields.push_back(std::move(field));
   }
   return fields;
 }
 
-Json SchemaReader::ReadField(JsonFields field) {
-  Json read;
-  read["id"] = ReadId(field, "id");
-  read["name"] = field.Text("name");
-  read["required"] = field.Bool("required");
-  read["type"] = ReadType(field.Any("type"), field.Path("type"));
-  if (const std::string doc = field.OptionalText("doc"); !doc.empty()) read["doc"] = doc;
-  ReadDefault(field, "initial-default", read["type"], read);
-  ReadDefault(field, "write-default", read["type"], read);
-  if (read["type"] == "unknown" && read["required"] == true) {
-    place_.Refuse(field.Path("required"), "must be false: a column of unknown type holds nulls");
+Field SchemaReader::ReadField(JsonFields json) {
+  Field field;
+  field.id = ReadId(json, "id");
+  field.name = json.Text("name");
+  field.required = json.Bool("required");
+  field.type = ReadType(json.Any("type"), json.Path("type"));
+  field.doc = json.OptionalText("doc");
+  field.initial_default = ReadDefault(json, "initial-default", field.type);
+  field.write_default = ReadDefault(json, "write-default", field.type);
+  if (field.type.kind() == TypeKind::kUnknown && field.required) {
+    place_.Refuse(json.Path("required"), "must be false: a column of unknown type holds nulls");
   }
-  return read;
+  return field;
 }
 
-void SchemaReader::ReadDefault(JsonFields& field, const char* key, const Json& type, Json& read) {
-  if (!field.Has(key)) return;
+std::string SchemaReader::ReadDefault(JsonFields& field, const char* key, const Type& type) {
+  if (!field.Has(key)) return "";
   const Json& value = field.Any(key);
-  if (!type.is_string() || !IsValueOf(Type{type.get<std::string>()}, value)) {
-    place_.Refuse(field.Path(key), fmt::format("is no value of type {}", type.dump()));
-    return;
-  }
-  read[key] = value;
+  if (!type.is_nested() && IsValueOf(type, value)) return value.dump();
+  place_.Refuse(field.Path(key), fmt::format("is no value of type {}", JsonOf(type).dump()));
+  return "";
+}
+
+int DepthOf(const Type& type) {
+  int depth = 0;
+  for (const Field& field : type.fields()) depth = std::max(depth, 1 + DepthOf(field.type));
+  return depth;
 }
 
 // An identifier must be there in every row and equal to itself.
@@ -130,31 +131,30 @@ void CheckIdentifiers(JsonFields& json, const Schema& schema) {
     };
     const IndexedColumn* column = index.ById(id);
     if (column == nullptr) return refuse("which is no column");
-    if (IsNestedType(column->type)) return refuse("whose type is nested");
+    if (column->type.is_nested()) return refuse("whose type is nested");
     if (!column->required || !column->ancestors_required) return refuse("which may be null");
     if (!column->only_in_structs) return refuse("which lies in a list or map");
-    if (column->type.name == "float" || column->type.name == "double") {
+    if (column->type.kind() == TypeKind::kFloat || column->type.kind() == TypeKind::kDouble) {
       return refuse("whose type is a floating one");
     }
   }
 }
 }  // namespace
 
-Schema ReadSchema(JsonPlace& place, const Json& json, const std::string& path, ColumnIds ids) {
+Schema ReadSchema(RequestPlace& place, const Json& json, const std::string& path, ColumnIds ids) {
   Schema schema;
   JsonFields fields(place, json, path);
   if (fields.Has("type")) fields.Word("type", {"struct"});
   schema.schema_id = fields.OptionalInt("schema-id", std::numeric_limits<int>::min()).value_or(0);
   SchemaReader reader(place, ids);
-  const Json read = reader.ReadFields(fields);
+  schema.fields = reader.ReadFields(fields);
   if (!place.ok()) return schema;
-  for (const Json& item : read) {
-    Result<Field> field = FieldOfJson(item);
-    if (!field.ok()) {  // nested too deep
-      place.Refuse(path, field.status().message());
-      return schema;
-    }
-    schema.fields.push_back(std::move(field).value());
+  for (const Field& field : schema.fields) {
+    if (DepthOf(field.type) <= kTypeDepthMax) continue;
+    place.Refuse(path, fmt::format("field \"{}\": table schema is malformed: types are nested "
+                                   "deeper than {} levels",
+                                   field.name, kTypeDepthMax));
+    return schema;
   }
   if (fields.Has("identifier-field-ids")) {
     for (const std::int64_t id :
@@ -167,7 +167,7 @@ Schema ReadSchema(JsonPlace& place, const Json& json, const std::string& path, C
   return schema;
 }
 
-PartitionSpec ReadSpec(JsonPlace& place, const Json& json, const std::string& path) {
+PartitionSpec ReadSpec(RequestPlace& place, const Json& json, const std::string& path) {
   PartitionSpec spec;
   JsonFields fields(place, json, path);
   spec.spec_id = fields.OptionalInt("spec-id", std::numeric_limits<int>::min()).value_or(0);
@@ -199,7 +199,7 @@ PartitionSpec ReadSpec(JsonPlace& place, const Json& json, const std::string& pa
   return spec;
 }
 
-SortOrder ReadSortOrder(JsonPlace& place, const Json& json, const std::string& path) {
+SortOrder ReadSortOrder(RequestPlace& place, const Json& json, const std::string& path) {
   SortOrder order;
   JsonFields fields(place, json, path);
   order.order_id = fields.Int("order-id", std::numeric_limits<int>::min());

@@ -1,14 +1,12 @@
 // Updates of schemas, partition specs and sort orders: metadata_builder.h.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "ground/base/text.h"
 #include "ground/iceberg/update/metadata_builder.h"
 
 namespace weirhouse::iceberg {
 namespace {
 
-constexpr int kLastAdded = -1;
 // Clients number what is new from the last id on. More than this beyond it, and beyond what they
 // add, would leave the table's owner without ids.
 constexpr int kIdsSkippedMax = 1000;
@@ -47,25 +45,13 @@ bool HasSameFields(const PartitionSpec& a, const PartitionSpec& b) {
                     });
 }
 
-// The id under `key`, where -1 means `last_added`.
-std::optional<int> WantedId(JsonFields& update, const char* key,
-                            const std::optional<int>& last_added, std::string_view what) {
-  const int id = update.Int(key, kLastAdded);
-  if (!update.place().ok()) return std::nullopt;
+// `id`, which stands under `key`, or what -1 means.
+std::optional<int> WantedId(int id, std::string_view key, const std::optional<int>& last_added,
+                            std::string_view what, RequestPlace& place) {
   if (id != kLastAdded) return id;
-  if (!last_added) {
-    update.place().Refuse(update.Path(key),
-                          fmt::format("is -1, but no {} was added in this request", what));
-  }
+  if (!last_added)
+    place.Refuse(key, fmt::format("is -1, but no {} was added in this request", what));
   return last_added;
-}
-
-std::set<int> IdsIn(JsonFields& update, const char* key) {
-  std::set<int> ids;
-  for (const std::int64_t id : update.Longs(key, 0, std::numeric_limits<int>::max())) {
-    ids.insert(static_cast<int>(id));
-  }
-  return ids;
 }
 
 template <typename T, typename IdOf>
@@ -96,7 +82,7 @@ std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema
     // Another engine's transform is kept as it is.
     if (!transform.empty() && !CanTransform(transform, source->type)) {
       return fmt::format("partition \"{}\": {} does not take column \"{}\" of type {}", field.name,
-                         field.transform, source->name, source->type.name);
+                         field.transform, source->name, NameOf(source->type));
     }
     if (!source->only_in_structs) {
       return fmt::format("partition \"{}\" is made of column \"{}\", which lies in a list or map",
@@ -114,10 +100,10 @@ std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
                          field.source_id);
     }
     const std::string transform = KnownTransform(field.transform);
-    if (IsNestedType(source->type) ||
+    if (source->type.is_nested() ||
         (!transform.empty() && !CanTransform(transform, source->type))) {
       return fmt::format("the sort order's {} does not take column \"{}\" of type {}",
-                         field.transform, source->name, source->type.name);
+                         field.transform, source->name, NameOf(source->type));
     }
   }
   return "";
@@ -126,11 +112,11 @@ std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
 std::string WhyNotInVersion(const Schema& schema, int format_version) {
   const SchemaIndex index(schema);
   for (const IndexedColumn& column : index.columns()) {
-    if (IsNestedType(column.type)) continue;
+    if (column.type.is_nested()) continue;
     const int since = FirstVersionOf(column.type);
     if (format_version < since) {
       return fmt::format("invalid type for {}: {} is not supported until v{}", column.name,
-                         column.type.name, since);
+                         NameOf(column.type), since);
     }
     if (format_version < 3 && !column.initial_default.empty()) {
       return fmt::format(
@@ -145,18 +131,16 @@ const Schema* MetadataBuilder::current_schema() const {
   return FindById(next_.schemas, next_.current_schema_id, IdOfSchema);
 }
 
-void MetadataBuilder::AddSchema(JsonFields& update) {
-  Schema schema =
-      ReadSchema(update.place(), update.Any("schema"), update.Path("schema"), ColumnIds::kKept);
-  if (!update.place().ok()) return;
+void MetadataBuilder::Apply(const AddSchema& update, RequestPlace& place) {
+  Schema schema = update.schema;
   if (const std::string why = WhyNotInVersion(schema, next_.format_version); !why.empty()) {
-    update.place().Refuse(update.Path("schema"), why);
+    place.Refuse("schema", why);
     return;
   }
   const SchemaIndex index(schema);
   if (!IsNear(index.greatest_id(), next_.last_column_id, index.columns().size())) {
-    update.place().Refuse(
-        update.Path("schema"),
+    place.Refuse(
+        "schema",
         fmt::format("has the column id {}; the last one given is {}: number new columns from {}",
                     index.greatest_id(), next_.last_column_id, next_.last_column_id + 1));
     return;
@@ -177,12 +161,13 @@ void MetadataBuilder::AddSchema(JsonFields& update) {
   changed_ = true;
 }
 
-void MetadataBuilder::SetCurrentSchema(JsonFields& update) {
-  const std::optional<int> id = WantedId(update, "schema-id", last_schema_id_, "schema");
+void MetadataBuilder::Apply(const SetCurrentSchema& update, RequestPlace& place) {
+  const std::optional<int> id =
+      WantedId(update.schema_id, "schema-id", last_schema_id_, "schema", place);
   if (!id) return;
   const Schema* schema = FindById(next_.schemas, *id, IdOfSchema);
   if (schema == nullptr) {
-    update.place().Refuse(update.Path("schema-id"), fmt::format("is {}, which is no schema", *id));
+    place.Refuse("schema-id", fmt::format("is {}, which is no schema", *id));
     return;
   }
   if (next_.current_schema_id == *id) return;
@@ -191,7 +176,7 @@ void MetadataBuilder::SetCurrentSchema(JsonFields& update) {
   for (const PartitionSpec& spec : next_.specs) {
     for (const PartitionField& field : spec.fields) {
       if (const std::string why = WhyNotName(field, index); !why.empty()) {
-        update.place().Refuse(update.Path("schema-id"), why);
+        place.Refuse("schema-id", why);
         return;
       }
     }
@@ -200,32 +185,30 @@ void MetadataBuilder::SetCurrentSchema(JsonFields& update) {
   changed_ = true;
 }
 
-void MetadataBuilder::RemoveSchemas(JsonFields& update) {
-  const std::set<int> ids = IdsIn(update, "schema-ids");
+void MetadataBuilder::Apply(const RemoveSchemas& update, RequestPlace& place) {
+  const std::set<int> ids(update.schema_ids.begin(), update.schema_ids.end());
   if (ids.contains(next_.current_schema_id)) {
-    update.place().Refuse(update.Path("schema-ids"), "names the current schema");
+    place.Refuse("schema-ids", "names the current schema");
   }
   for (const Snapshot& snapshot : next_.snapshots) {
     if (!ids.contains(snapshot.schema_id)) continue;
-    update.place().Refuse(update.Path("schema-ids"),
-                          fmt::format("names schema {}, with which snapshot {} was written",
-                                      snapshot.schema_id, snapshot.id.value()));
+    place.Refuse("schema-ids", fmt::format("names schema {}, with which snapshot {} was written",
+                                           snapshot.schema_id, snapshot.id.value()));
     break;
   }
-  if (!update.place().ok()) return;
+  if (!place.ok()) return;
   changed_ = EraseIds(next_.schemas, ids, IdOfSchema) || changed_;
 }
 
-void MetadataBuilder::AddSpec(JsonFields& update) {
-  PartitionSpec spec = ReadSpec(update.place(), update.Any("spec"), update.Path("spec"));
-  if (!update.place().ok()) return;
+void MetadataBuilder::Apply(const AddSpec& update, RequestPlace& place) {
+  PartitionSpec spec = update.spec;
   const Schema* schema = current_schema();
   if (schema == nullptr) {
-    update.place().Refuse(update.Path("spec"), "needs a current schema to refer to");
+    place.Refuse("spec", "needs a current schema to refer to");
     return;
   }
   if (const std::string why = WhyNotPartition(spec, SchemaIndex(*schema)); !why.empty()) {
-    update.place().Refuse(update.Path("spec"), why);
+    place.Refuse("spec", why);
     return;
   }
   for (const PartitionSpec& known : next_.specs) {
@@ -248,8 +231,8 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
       if (it != known_ids.end()) known_ids.erase(it);
     }
     if (!IsNear(field.field_id, next_.last_partition_id, spec.fields.size())) {
-      update.place().Refuse(
-          update.Path("spec"),
+      place.Refuse(
+          "spec",
           fmt::format(
               "has the field id {}; the last one given is {}: leave ids out, or go on there",
               field.field_id, next_.last_partition_id));
@@ -257,11 +240,10 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
     }
     next_.last_partition_id = std::max(next_.last_partition_id, field.field_id);
     if (next_.format_version == 1 && field.field_id != kPartitionFieldIdMin + static_cast<int>(i)) {
-      update.place().Refuse(update.Path("spec"),
-                            "must number its fields from 1000, as a table of version 1 requires");
+      place.Refuse("spec", "must number its fields from 1000, as a table of version 1 requires");
     }
     if (next_.last_partition_id >= kColumnIdMax) {
-      update.place().Refuse(update.Path("spec"), "has field ids at the end of their range");
+      place.Refuse("spec", "has field ids at the end of their range");
     }
   }
   spec.spec_id = NextId(next_.specs, 0, IdOfSpec);
@@ -270,12 +252,12 @@ void MetadataBuilder::AddSpec(JsonFields& update) {
   changed_ = true;
 }
 
-void MetadataBuilder::SetDefaultSpec(JsonFields& update) {
-  const std::optional<int> id = WantedId(update, "spec-id", last_spec_id_, "partition spec");
+void MetadataBuilder::Apply(const SetDefaultSpec& update, RequestPlace& place) {
+  const std::optional<int> id =
+      WantedId(update.spec_id, "spec-id", last_spec_id_, "partition spec", place);
   if (!id) return;
   if (FindById(next_.specs, *id, IdOfSpec) == nullptr) {
-    update.place().Refuse(update.Path("spec-id"),
-                          fmt::format("is {}, which is no partition spec", *id));
+    place.Refuse("spec-id", fmt::format("is {}, which is no partition spec", *id));
     return;
   }
   if (next_.default_spec_id == *id) return;
@@ -283,26 +265,24 @@ void MetadataBuilder::SetDefaultSpec(JsonFields& update) {
   changed_ = true;
 }
 
-void MetadataBuilder::RemoveSpecs(JsonFields& update) {
-  const std::set<int> ids = IdsIn(update, "spec-ids");
+void MetadataBuilder::Apply(const RemovePartitionSpecs& update, RequestPlace& place) {
+  const std::set<int> ids(update.spec_ids.begin(), update.spec_ids.end());
   if (ids.contains(next_.default_spec_id)) {
-    update.place().Refuse(update.Path("spec-ids"), "names the default partition spec");
+    place.Refuse("spec-ids", "names the default partition spec");
   }
-  if (!update.place().ok()) return;
+  if (!place.ok()) return;
   changed_ = EraseIds(next_.specs, ids, IdOfSpec) || changed_;
 }
 
-void MetadataBuilder::AddSortOrder(JsonFields& update) {
-  SortOrder order =
-      ReadSortOrder(update.place(), update.Any("sort-order"), update.Path("sort-order"));
-  if (!update.place().ok()) return;
+void MetadataBuilder::Apply(const AddSortOrder& update, RequestPlace& place) {
+  SortOrder order = update.order;
   const Schema* schema = current_schema();
   if (schema == nullptr) {
-    update.place().Refuse(update.Path("sort-order"), "needs a current schema to refer to");
+    place.Refuse("sort-order", "needs a current schema to refer to");
     return;
   }
   if (const std::string why = WhyNotSort(order, SchemaIndex(*schema)); !why.empty()) {
-    update.place().Refuse(update.Path("sort-order"), why);
+    place.Refuse("sort-order", why);
     return;
   }
   for (const SortOrder& known : next_.sort_orders) {
@@ -316,12 +296,12 @@ void MetadataBuilder::AddSortOrder(JsonFields& update) {
   changed_ = true;
 }
 
-void MetadataBuilder::SetDefaultSortOrder(JsonFields& update) {
-  const std::optional<int> id = WantedId(update, "sort-order-id", last_order_id_, "sort order");
+void MetadataBuilder::Apply(const SetDefaultSortOrder& update, RequestPlace& place) {
+  const std::optional<int> id =
+      WantedId(update.order_id, "sort-order-id", last_order_id_, "sort order", place);
   if (!id) return;
   if (FindById(next_.sort_orders, *id, IdOfOrder) == nullptr) {
-    update.place().Refuse(update.Path("sort-order-id"),
-                          fmt::format("is {}, which is no sort order", *id));
+    place.Refuse("sort-order-id", fmt::format("is {}, which is no sort order", *id));
     return;
   }
   if (next_.default_sort_order_id == *id) return;
@@ -330,7 +310,7 @@ void MetadataBuilder::SetDefaultSortOrder(JsonFields& update) {
 }
 
 // The default spec and order must fit the current schema, or nobody could write.
-void MetadataBuilder::CheckDefaults(JsonPlace& place) const {
+void MetadataBuilder::CheckDefaults(RequestPlace& place) const {
   const Schema* schema = current_schema();
   const PartitionSpec* spec = FindById(next_.specs, next_.default_spec_id, IdOfSpec);
   const SortOrder* order = FindById(next_.sort_orders, next_.default_sort_order_id, IdOfOrder);

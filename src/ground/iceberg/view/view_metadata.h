@@ -1,4 +1,7 @@
-// An Iceberg view's metadata and how updates change it. Pure: JSON in, JSON out.
+// An Iceberg view's metadata and how updates change it. Pure.
+//
+// The metadata itself is kept as its JSON: what other engines say there beside what is known is written
+// back as it was.
 //
 // Source: Iceberg view specification version 1; the REST specification's CommitViewRequest; what
 // is reused, kept and forgotten follows Java's ViewMetadata.Builder, because its clients rely on
@@ -6,28 +9,28 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include "ground/base/status.h"
 #include "ground/base/time.h"
+#include "ground/iceberg/view/view_update.h"
 
 namespace weirhouse::iceberg {
 
+inline constexpr int kViewFormatVersion = 1;
 inline constexpr int kViewVersionsKept = 10;  // unless `version.history.num-entries` says more
 inline constexpr std::size_t kViewVersionsMax = 1'000;
 
-// Whether `metadata` has all that the specification requires, and agrees with itself.
+// The first metadata of a view, which lies at `location`.
 //   kInvalidInput  WH7108
-Status CheckViewMetadata(const nlohmann::json& metadata);
-// The first metadata of a view: `request` is the body of `POST …/views`.
-//   kInvalidInput  WH7108
-Result<nlohmann::json> NewViewMetadata(const nlohmann::json& request, const std::string& location,
+Result<nlohmann::json> NewViewMetadata(const WantedView& wanted, const std::string& location,
                                        const std::string& uuid, ProcessTime now);
 //   kConflict      WH7109: another uuid
-//   kInvalidInput  WH7108: not a requirement of views
-Status CheckViewRequirements(const nlohmann::json& base, const nlohmann::json& requirements);
+Status CheckViewRequirements(const nlohmann::json& base,
+                             std::span<const AssertViewUuid> requirements);
 // Applies `updates` in their order; any failure drops all. Equal to `base` if nothing changed.
 //   kInvalidInput  WH7108
-Result<nlohmann::json> ApplyViewUpdates(const nlohmann::json& base, const nlohmann::json& updates,
-                                        ProcessTime now);
+Result<nlohmann::json> ApplyViewUpdates(const nlohmann::json& base,
+                                        std::span<const ViewUpdate> updates, ProcessTime now);
 }  // namespace weirhouse::iceberg

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ground/iceberg/view/view_update_json.h"
 #include "testing/testing.h"
 
 namespace weirhouse::iceberg {
@@ -27,12 +28,20 @@ json VersionWith(const std::string& sql, const std::string& dialect = "spark", i
       {"representations", json::array({{{"type", "sql"}, {"sql", sql}, {"dialect", dialect}}})}};
 }
 json NewView(const json& properties = json::object()) {
-  return NewViewMetadata({{"name", "v"},
-                          {"schema", SchemaWith("a")},
-                          {"view-version", VersionWith("select 1")},
-                          {"properties", properties}},
-                         "/lake/lab/v", "u1", kNow)
-      .value();
+  const json request = {{"name", "v"},
+                        {"schema", SchemaWith("a")},
+                        {"view-version", VersionWith("select 1")},
+                        {"properties", properties}};
+  return NewViewMetadata(ParseWantedView(request).value(), "/lake/lab/v", "u1", kNow).value();
+}
+// What a REST client's request does, from its JSON on.
+Result<json> ApplyRequest(const json& view, const json& updates) {
+  WEIRHOUSE_TRY(const std::vector<ViewUpdate> read, ParseViewUpdates(updates));
+  return ApplyViewUpdates(view, read, kNow);
+}
+Status CheckRequest(const json& view, const json& requirements) {
+  WEIRHOUSE_TRY(const std::vector<AssertViewUuid> read, ParseViewRequirements(requirements));
+  return CheckViewRequirements(view, read);
 }
 json Add(const json& version) {
   return {{"action", "add-view-version"}, {"view-version", version}};
@@ -56,11 +65,9 @@ TEST(ViewMetadata, ANewViewHasOneVersionAndItsLog) {
 TEST(ViewMetadata, AReplacementAddsSchemaVersionAndLogEntry) {
   const json view = NewView();
   ASSERT_OK_AND(const json next,
-                ApplyViewUpdates(view,
-                                 {{{"action", "add-schema"}, {"schema", SchemaWith("b")}},
-                                  Add(VersionWith("select 2", "spark", -1)),
-                                  SetCurrent(-1)},
-                                 kNow));
+                ApplyRequest(view, {{{"action", "add-schema"}, {"schema", SchemaWith("b")}},
+                                    Add(VersionWith("select 2", "spark", -1)),
+                                    SetCurrent(-1)}));
   EXPECT_EQ(next["current-version-id"], 2);
   EXPECT_EQ(next["versions"][1]["schema-id"], 1);
   EXPECT_EQ(next["schemas"].size(), 2U);
@@ -71,19 +78,16 @@ TEST(ViewMetadata, AReplacementAddsSchemaVersionAndLogEntry) {
 TEST(ViewMetadata, EqualVersionsAndSchemasAreReused) {
   const json view = NewView();
   ASSERT_OK_AND(const json same,
-                ApplyViewUpdates(view,
-                                 {{{"action", "add-schema"}, {"schema", SchemaWith("a")}},
-                                  Add(VersionWith("select 1", "spark", -1)),
-                                  SetCurrent(-1)},
-                                 kNow));
+                ApplyRequest(view, {{{"action", "add-schema"}, {"schema", SchemaWith("a")}},
+                                    Add(VersionWith("select 1", "spark", -1)),
+                                    SetCurrent(-1)}));
   EXPECT_EQ(same, view);
 }
 
 TEST(ViewMetadata, AnOldVersionSetAgainIsLoggedNow) {
   const json view = NewView();
-  ASSERT_OK_AND(const json two,
-                ApplyViewUpdates(view, {Add(VersionWith("select 2")), SetCurrent(-1)}, kNow));
-  ASSERT_OK_AND(const json back, ApplyViewUpdates(two, json::array({SetCurrent(1)}), kNow));
+  ASSERT_OK_AND(const json two, ApplyRequest(view, {Add(VersionWith("select 2")), SetCurrent(-1)}));
+  ASSERT_OK_AND(const json back, ApplyRequest(two, json::array({SetCurrent(1)})));
   EXPECT_EQ(back["current-version-id"], 1);
   EXPECT_EQ(back["version-log"].size(), 3U);
   EXPECT_EQ(back["version-log"][2]["timestamp-ms"], 1'700'000'000'000);
@@ -92,16 +96,15 @@ TEST(ViewMetadata, AnOldVersionSetAgainIsLoggedNow) {
 TEST(ViewMetadata, HistoryEndsWhereVersionsWereForgotten) {
   json view = NewView({{"version.history.num-entries", "2"}});
   for (int i = 2; i <= 5; ++i) {
-    ASSERT_OK_AND(view,
-                  ApplyViewUpdates(
-                      view, {Add(VersionWith(fmt::format("select {}", i))), SetCurrent(-1)}, kNow));
+    ASSERT_OK_AND(
+        view, ApplyRequest(view, {Add(VersionWith(fmt::format("select {}", i))), SetCurrent(-1)}));
   }
   EXPECT_EQ(view["versions"].size(), 2U);
   EXPECT_EQ(view["versions"][0]["version-id"], 4);
   EXPECT_EQ(view["version-log"].size(), 2U);
   // Setting the older one again keeps it, whatever comes.
-  ASSERT_OK_AND(view, ApplyViewUpdates(view, json::array({SetCurrent(4)}), kNow));
-  ASSERT_OK_AND(view, ApplyViewUpdates(view, json::array({Add(VersionWith("select 6"))}), kNow));
+  ASSERT_OK_AND(view, ApplyRequest(view, json::array({SetCurrent(4)})));
+  ASSERT_OK_AND(view, ApplyRequest(view, json::array({Add(VersionWith("select 6"))})));
   EXPECT_EQ(view["current-version-id"], 4);
   EXPECT_EQ(view["versions"].size(), 2U);
   EXPECT_OK(CheckViewMetadata(view));
@@ -109,21 +112,20 @@ TEST(ViewMetadata, HistoryEndsWhereVersionsWereForgotten) {
 
 TEST(ViewMetadata, ADialectIsNotLostUnlessAllowed) {
   const json version = VersionWith("select 2", "trino");
-  const auto refused = ApplyViewUpdates(NewView(), {Add(version), SetCurrent(-1)}, kNow);
+  const auto refused = ApplyRequest(NewView(), {Add(version), SetCurrent(-1)});
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.status().message(), HasSubstr("loss of view dialects"));
-  EXPECT_OK(ApplyViewUpdates(NewView(kAnyDialect), {Add(version), SetCurrent(-1)}, kNow));
+  EXPECT_OK(ApplyRequest(NewView(kAnyDialect), {Add(version), SetCurrent(-1)}));
 }
 
 TEST(ViewMetadata, PropertiesAndLocationChange) {
   ASSERT_OK_AND(const json next,
-                ApplyViewUpdates(NewView({{"a", "1"}, {"b", "2"}}),
-                                 {{{"action", "set-properties"}, {"updates", {{"c", "3"}}}},
-                                  {{"action", "remove-properties"}, {"removals", {"a", "zz"}}},
-                                  {{"action", "set-location"}, {"location", "/lake/lab/w"}},
-                                  {{"action", "assign-uuid"}, {"uuid", "u1"}},
-                                  {{"action", "upgrade-format-version"}, {"format-version", 1}}},
-                                 kNow));
+                ApplyRequest(NewView({{"a", "1"}, {"b", "2"}}),
+                             {{{"action", "set-properties"}, {"updates", {{"c", "3"}}}},
+                              {{"action", "remove-properties"}, {"removals", {"a", "zz"}}},
+                              {{"action", "set-location"}, {"location", "/lake/lab/w"}},
+                              {{"action", "assign-uuid"}, {"uuid", "u1"}},
+                              {{"action", "upgrade-format-version"}, {"format-version", 1}}}));
   EXPECT_EQ(next["properties"], (json{{"b", "2"}, {"c", "3"}}));
   EXPECT_EQ(next["location"], "/lake/lab/w");
 }
@@ -157,23 +159,20 @@ TEST(ViewMetadata, WhatCannotBeAppliedChangesNothing) {
       {{"action", "set-location"}},
   };
   for (const json& update : bad) {
-    const auto refused = ApplyViewUpdates(view, json::array({update}), kNow);
+    const auto refused = ApplyRequest(view, json::array({update}));
     EXPECT_EQ(refused.status().error_code(), "WH7108") << update.dump();
   }
-  EXPECT_FALSE(ApplyViewUpdates(view, json::object(), kNow).ok());
+  EXPECT_FALSE(ApplyRequest(view, json::object()).ok());
 }
 
 TEST(ViewMetadata, TheUuidIsTheOneRequirement) {
   const json view = NewView();
-  EXPECT_OK(
-      CheckViewRequirements(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "U1"}}})));
+  EXPECT_OK(CheckRequest(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "U1"}}})));
   EXPECT_EQ(
-      CheckViewRequirements(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "u2"}}}))
-          .code(),
+      CheckRequest(view, json::array({{{"type", "assert-view-uuid"}, {"uuid", "u2"}}})).code(),
       Code::kConflict);
-  EXPECT_EQ(CheckViewRequirements(view, json::array({{{"type", "assert-create"}}})).error_code(),
-            "WH7108");
-  EXPECT_EQ(CheckViewRequirements(view, 3).error_code(), "WH7108");
+  EXPECT_EQ(CheckRequest(view, json::array({{{"type", "assert-create"}}})).error_code(), "WH7108");
+  EXPECT_EQ(CheckRequest(view, 3).error_code(), "WH7108");
 }
 
 TEST(ViewMetadata, MetadataThatContradictsItselfIsFound) {

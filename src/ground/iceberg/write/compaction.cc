@@ -235,7 +235,7 @@ Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random&
     Schema wider = base->schema();
     Field commit;
     commit.name = kCommitSeqColumn;
-    commit.type.name = "long";
+    commit.type = TypeKind::kLong;
     wider.fields.push_back(std::move(commit));
     WEIRHOUSE_TRY_STATUS(write.SetSchema(wider));
   }

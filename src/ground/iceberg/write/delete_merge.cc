@@ -49,7 +49,8 @@ Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::Disk& disk,
     for (const ManifestEntry& entry : manifest->entries) {
       const DataFile& deletes = *entry.file;
       if (!entry.live() || deletes.content != DataFile::Content::kPositionDeletes) continue;
-      if (deletes.format != "PARQUET") continue;  // deletion vectors, one for each data file
+      if (deletes.format != FileFormat::kParquet)
+        continue;  // deletion vectors, one for each data file
       groups[{deletes.spec_id, deletes.partition}].push_back(entry.file);
     }
   }

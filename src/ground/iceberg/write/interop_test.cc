@@ -69,7 +69,7 @@ class InteropTest : public PythonTest {
   static Schema Wider(Schema schema) {
     Field note;
     note.name = "note";
-    note.type = {"string"};
+    note.type = TypeKind::kString;
     schema.fields.push_back(note);
     return schema;
   }

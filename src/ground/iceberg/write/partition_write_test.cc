@@ -66,7 +66,7 @@ class PartitionWriteTest : public TableTest {
     table.location = scratch_ / "processed/every_type";
     table.schema = Schema::FromArrow(*EveryType()).value();
     for (Field& field : table.schema.fields) {
-      if (field.name == "key") field.type = {"uuid"};
+      if (field.name == "key") field.type = TypeKind::kUuid;
     }
     auto spec = ParsePartitioning(partitioning, table.schema);
     EXPECT_OK(spec.status());
@@ -177,7 +177,8 @@ TEST_F(PartitionWriteTest, AScanOpensOnlyTheBucketOfAValue) {
   options.ranges = {{"name", "näme-7", "näme-7"}};
   const Scan scan = Scan::Plan(disk(), table, options).value();
   ASSERT_EQ(scan.tasks().size(), 1u);
-  EXPECT_EQ(scan.tasks()[0].file.partition[0], ApplyTransform("bucket[4]", {"string"}, "näme-7"));
+  EXPECT_EQ(scan.tasks()[0].file.partition[0],
+            ApplyTransform("bucket[4]", TypeKind::kString, "näme-7"));
   // A range of values may be in any bucket: what bounds do not exclude is read.
   options.ranges = {{"name", "näme-0", "näme-9"}};
   EXPECT_GT(Scan::Plan(disk(), table, options).value().tasks().size(), 2u);

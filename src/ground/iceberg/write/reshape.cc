@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "ground/iceberg/type/update_json.h"
-
 namespace weirhouse::iceberg {
 namespace {
 

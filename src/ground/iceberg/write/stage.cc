@@ -6,9 +6,9 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "ground/iceberg/format/inflate.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/write/stage_state.h"
+#include "ground/platform/io/inflate.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -222,7 +222,7 @@ Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base
   }
   std::string bytes = SerializeTableMetadata(next);
   const bool gzip = WantsGzip(next, bytes);
-  if (gzip) bytes = Deflate(bytes, DeflateForm::kGzip);
+  if (gzip) bytes = platform::Deflate(bytes, platform::DeflateForm::kGzip);
   // Readers tell the form by the name.
   next.metadata_location =
       fmt::format("{}/metadata/{:05}-{}{}.metadata.json", next.location,

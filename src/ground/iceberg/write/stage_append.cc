@@ -74,14 +74,15 @@ Result<std::shared_ptr<arrow::ChunkedArray>> ConformColumn(
     return Mismatch(
         fmt::format("column has another type: table \"{}\", column \"{}\" is {}, "
                     "rows have {}",
-                    table_name, field.name, field.type.name, column->type()->ToString()),
-        fmt::format("cast it to {}", field.type.name));
+                    table_name, field.name, NameOf(field.type), column->type()->ToString()),
+        fmt::format("cast it to {}", NameOf(field.type)));
   }
   const auto cast = arrow::compute::Cast(column, type);
   if (!cast.ok()) {
-    return Mismatch(fmt::format("a value does not fit: table \"{}\", column \"{}\" of type {}: {}",
-                                table_name, field.name, field.type.name, cast.status().message()),
-                    "cast it explicitly, or widen the column");
+    return Mismatch(
+        fmt::format("a value does not fit: table \"{}\", column \"{}\" of type {}: {}", table_name,
+                    field.name, NameOf(field.type), cast.status().message()),
+        "cast it explicitly, or widen the column");
   }
   return cast->chunked_array();
 }
@@ -101,8 +102,9 @@ Status CheckColumns(const arrow::Table& rows, const Schema& schema, const std::s
 
 // A column whose partition value comes from a 64-bit integer.
 bool IsWholeNumber(const Type& type) {
-  return type.name == "int" || type.name == "long" || type.name == "date" ||
-         type.name == "timestamp" || type.name == "timestamptz" || type.name == "time";
+  return type.kind() == TypeKind::kInt || type.kind() == TypeKind::kLong ||
+         type.kind() == TypeKind::kDate || type.kind() == TypeKind::kTimestamp ||
+         type.kind() == TypeKind::kTimestampTz || type.kind() == TypeKind::kTime;
 }
 
 // Splits groups by one more value: ids are given in order of first appearance.
@@ -188,7 +190,8 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
   }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Int64Array> longs, AsLongs(*rows.column(index)));
   const bool identity = field.transform == "identity";
-  const bool narrow = !identity || source.type.name == "int" || source.type.name == "date";
+  const bool narrow =
+      !identity || source.type.kind() == TypeKind::kInt || source.type.kind() == TypeKind::kDate;
   return Split<std::int64_t>(
       groups,
       [&](std::int64_t row) -> Result<std::optional<std::int64_t>> {
@@ -313,7 +316,7 @@ std::string StagedWrite::State::NewDataPath(
   std::string path = next.location + "/data/";
   for (std::size_t i = 0; i < spec.fields.size(); ++i) {
     const PartitionField& field = spec.fields[i];
-    const Type source = TypeOfColumn(next, field.source_id).value_or(Type{"string"});
+    const Type source = TypeOfColumn(next, field.source_id).value_or(Type(TypeKind::kString));
     path += fmt::format("{}={}/", field.name, PartitionText(field.transform, source, partition[i]));
   }
   path += fmt::format("{}-{:05}-{:08x}{}.parquet", options.run_name, ordinal, random.Next() >> 32,

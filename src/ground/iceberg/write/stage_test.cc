@@ -170,7 +170,7 @@ TEST_F(StageTest, AStagingRefLeavesMainWhereItIs) {
   Schema wider = staged.table->schema();
   Field note;
   note.name = "note";
-  note.type = {"string"};
+  note.type = TypeKind::kString;
   wider.fields.push_back(note);
   ASSERT_OK(write.SetSchema(wider));
   ASSERT_OK(write.Append(*Rows(R"([{"id":4,"at":"2013-01-01T00:00:00Z"}])")));
@@ -376,8 +376,8 @@ TEST_F(StageTest, AStructThatRowsLackIsNullThoughItsMembersAreRequired) {
   Field place;
   place.id = 5;
   place.name = "place";
-  place.type.name = R"({"fields":[{"id":6,"name":"lat","required":true,"type":"double"},)"
-                    R"({"id":7,"name":"code","required":true,"type":"string"}],"type":"struct"})";
+  place.type = Type::Struct(
+      {{6, "lat", TypeKind::kDouble, true, ""}, {7, "code", TypeKind::kString, true, ""}});
   schema.fields.push_back(place);
   metadata.schemas.push_back(schema);
   metadata.current_schema_id = 1;

@@ -1,11 +1,13 @@
 #include "rules/contract/decode/inflate.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "ground/platform/io/inflate.h"
 #include "rules/contract/decode/decode_pieces.h"
 
 namespace weirhouse::contract {
@@ -30,9 +32,8 @@ struct InflatingStream::State {
   std::size_t consumed = 0;
   std::size_t produced = 0;
   bool ended = false;  // no more compressed bytes
-  bool in_member = false;
   bool had_member = false;
-  z_stream stream{};
+  std::optional<platform::Inflater> member = {};  // the one that is read
 };
 
 InflatingStream::InflatingStream(ByteStream& compressed, std::int64_t compressed_bytes)
@@ -42,9 +43,7 @@ InflatingStream::InflatingStream(ByteStream& compressed, std::int64_t compressed
   state_->limit = std::min(static_cast<std::size_t>(kStreamBytesMax), by_ratio);
 }
 
-InflatingStream::~InflatingStream() {
-  if (state_->in_member) inflateEnd(&state_->stream);
-}
+InflatingStream::~InflatingStream() = default;
 
 // More compressed bytes, if there are any.
 Status InflatingStream::Fill() {
@@ -62,39 +61,29 @@ Result<std::size_t> InflatingStream::Read(char* into, std::size_t room) {
   State& state = *state_;
   while (true) {
     WEIRHOUSE_TRY_STATUS(Fill());
-    if (!state.in_member) {
+    if (!state.member) {
       if (state.ended && state.had_member) return std::size_t{0};
-      state.stream = z_stream{};
       // A gzip file is one or more members.
-      if (inflateInit2(&state.stream, 15 + 16) != Z_OK) {
-        return Status(Code::kInternal, "could not start zlib");
-      }
-      state.in_member = state.had_member = true;
+      state.member.emplace(platform::DeflateForm::kGzip);
+      if (!state.member->started()) return Status(Code::kInternal, "could not start zlib");
+      state.had_member = true;
     }
-    const std::size_t given = state.piece.size() - state.at;
-    const std::size_t wanted = std::min<std::size_t>(room, 1U << 30);
-    state.stream.next_in = reinterpret_cast<Bytef*>(state.piece.data() + state.at);
-    state.stream.avail_in = static_cast<uInt>(given);
-    state.stream.next_out = reinterpret_cast<Bytef*>(into);
-    state.stream.avail_out = static_cast<uInt>(wanted);
-    const int outcome = inflate(&state.stream, Z_NO_FLUSH);
-    state.at += given - state.stream.avail_in;
-    state.consumed += given - state.stream.avail_in;
-    const std::size_t made = wanted - state.stream.avail_out;
+    const auto [outcome, taken, made] =
+        state.member->Next(std::string_view(state.piece).substr(state.at), into, room);
+    state.at += taken;
+    state.consumed += taken;
     state.produced += made;
-    if (outcome == Z_DATA_ERROR || outcome == Z_NEED_DICT || outcome == Z_STREAM_ERROR) {
-      return Damaged("is damaged", state.consumed);
-    }
-    if (outcome == Z_MEM_ERROR) return OutOfMemory();
+    using Outcome = platform::Inflater::Outcome;
+    if (outcome == Outcome::kDamaged) return Damaged("is damaged", state.consumed);
+    if (outcome == Outcome::kOutOfMemory) return OutOfMemory();
     if (state.produced > state.limit) {
       return Status(Code::kInvalidInput, "object inflates to more than may be")
           .WithError("WH1311")
           .WithHint(
               fmt::format("{} bytes become more than {}", state.compressed_bytes, state.limit));
     }
-    if (outcome == Z_STREAM_END) {
-      inflateEnd(&state.stream);
-      state.in_member = false;
+    if (outcome == Outcome::kEnd) {
+      state.member.reset();
     } else if (state.ended && made == 0) {
       return Damaged("is cut short", state.consumed);
     }

@@ -102,9 +102,9 @@ TEST_F(ExternalTest, ApplyMakesTheTableOfItsContractInOneCommit) {
   EXPECT_EQ(table->current_snapshot(), nullptr);
   ASSERT_EQ(table->schema().fields.size(), 5U);
   EXPECT_EQ(table->schema().fields[0].name, "trip_id");
-  EXPECT_EQ(table->schema().fields[2].type.name, "long");
+  EXPECT_EQ(table->schema().fields[2].type.kind(), iceberg::TypeKind::kLong);
   EXPECT_TRUE(table->schema().fields[2].required);
-  EXPECT_EQ(table->schema().fields[3].type.name, "timestamptz");
+  EXPECT_EQ(table->schema().fields[3].type.kind(), iceberg::TypeKind::kTimestampTz);
   EXPECT_EQ(table->schema().identifier_field_ids, std::vector<int>{1});
   EXPECT_EQ(table->spec().fields.at(0).transform, "day");
   EXPECT_EQ(table->properties.at("weirhouse.contract"), "trips 1.0.0");

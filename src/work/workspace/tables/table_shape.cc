@@ -11,7 +11,7 @@
 namespace weirhouse::work {
 namespace {
 std::string TypeText(const iceberg::Field& field) {
-  return field.type.name + (field.required ? " required" : "");
+  return NameOf(field.type) + (field.required ? " required" : "");
 }
 
 std::vector<std::string> NamesIn(const iceberg::Schema& schema, const iceberg::Schema& other) {

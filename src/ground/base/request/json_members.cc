@@ -1,4 +1,6 @@
-#include "ground/iceberg/type/update_json.h"
+#include "ground/base/request/json_members.h"
+
+#include <fmt/format.h>
 
 #include <fmt/format.h>
 
@@ -6,7 +8,7 @@
 
 #include "ground/base/text.h"
 
-namespace weirhouse::iceberg {
+namespace weirhouse {
 namespace {
 
 using Json = nlohmann::json;
@@ -21,21 +23,10 @@ const Json& Null() {
 }
 }  // namespace
 
-void JsonPlace::Refuse(std::string_view path, std::string_view why) {
-  Fail(Status(Code::kInvalidInput,
-              Clipped(path.empty() ? fmt::format("{}: {}", context, why)
-                                   : fmt::format("{}: \"{}\" {}", context, path, why)))
-           .WithError("WH7067"));
-}
-
-void JsonPlace::Fail(Status refusal) {
-  if (status.ok()) status = std::move(refusal);
-}
-
-JsonFields::JsonFields(JsonPlace& place, const Json& object, std::string path)
+JsonFields::JsonFields(RequestPlace& place, const Json& object, std::string path)
     : place_(place), object_(&object), path_(std::move(path)) {
   if (object.is_object()) return;
-  place_.Refuse(path_, object.is_null() ? "is missing" : "must be an object");
+  RefuseType(object, path_, place_.words->object);
   object_ = &EmptyObject();
 }
 
@@ -50,14 +41,25 @@ const Json& JsonFields::Any(const char* key) const {
 
 bool JsonFields::Has(const char* key) const { return !Any(key).is_null(); }
 
+void JsonFields::RefuseType(const Json& found, const std::string& path, std::string_view why) {
+  const RequestWords& words = *place_.words;
+  if (words.tells_missing && found.is_null()) return place_.Refuse(path, "is missing");
+  place_.Refuse(path, words.tells_found ? fmt::format("{}, found {}", why, found.type_name())
+                                        : std::string(why));
+}
+
+// A null among texts is not missing.
+void JsonFields::RefuseElement(const Json& found, const std::string& path, std::string_view mixed) {
+  const std::string_view why = mixed.empty() ? place_.words->text : mixed;
+  place_.Refuse(path, place_.words->tells_found
+                          ? fmt::format("{}, found {}", why, found.type_name())
+                          : std::string(why));
+}
+
 std::optional<std::int64_t> JsonFields::IntegerAt(const Json& value, const std::string& path,
                                                   std::int64_t minimum, std::int64_t maximum) {
-  if (value.is_null()) {
-    place_.Refuse(path, "is missing");
-    return std::nullopt;
-  }
   if (!value.is_number_integer()) {
-    place_.Refuse(path, "must be an integer");
+    RefuseType(value, path, place_.words->integer);
     return std::nullopt;
   }
   // An unsigned number beyond int64 would come out negative.
@@ -65,6 +67,10 @@ std::optional<std::int64_t> JsonFields::IntegerAt(const Json& value, const std::
   const bool fits = !value.is_number_unsigned() || value.get<std::uint64_t>() <= kLongMax;
   const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
   if (fits && number >= minimum && number <= maximum) return number;
+  if (!fits && !place_.words->beyond_int64.empty()) {
+    place_.Refuse(path, place_.words->beyond_int64);
+    return std::nullopt;
+  }
   place_.Refuse(path, fmt::format("must be from {} to {}, not {}", minimum, maximum, value.dump()));
   return std::nullopt;
 }
@@ -91,28 +97,27 @@ std::optional<int> JsonFields::OptionalInt(const char* key, int minimum, int max
 bool JsonFields::Bool(const char* key) {
   const Json& value = Any(key);
   if (value.is_boolean()) return value.get<bool>();
-  place_.Refuse(Path(key), value.is_null() ? "is missing" : "must be true or false");
+  RefuseType(value, Path(key), place_.words->flag);
   return false;
 }
 
-std::string JsonFields::Text(const char* key) {
+bool JsonFields::OptionalBool(const char* key) { return Has(key) && Bool(key); }
+
+std::string JsonFields::AnyText(const char* key) {
   const Json& value = Any(key);
-  if (!value.is_string()) {
-    place_.Refuse(Path(key), value.is_null() ? "is missing" : "must be a string");
-    return "";
-  }
-  auto text = value.get<std::string>();
-  if (text.empty()) place_.Refuse(Path(key), "must not be empty");
+  if (value.is_string()) return value.get<std::string>();
+  RefuseType(value, Path(key), place_.words->text);
+  return "";
+}
+
+std::string JsonFields::Text(const char* key) {
+  std::string text = AnyText(key);
+  if (text.empty())
+    place_.Refuse(Path(key), "must not be empty");  // where it was none, that is said
   return text;
 }
 
-std::string JsonFields::OptionalText(const char* key) {
-  const Json& value = Any(key);
-  if (value.is_null()) return "";
-  if (value.is_string()) return value.get<std::string>();
-  place_.Refuse(Path(key), "must be a string");
-  return "";
-}
+std::string JsonFields::OptionalText(const char* key) { return Has(key) ? AnyText(key) : ""; }
 
 std::string JsonFields::Word(const char* key, std::initializer_list<std::string_view> known) {
   const std::string text = Text(key);
@@ -128,10 +133,15 @@ std::string JsonFields::Word(const char* key, std::initializer_list<std::string_
 JsonFields JsonFields::Object(const char* key) { return {place_, Any(key), Path(key)}; }
 
 std::vector<std::pair<const Json*, std::string>> JsonFields::Array(const char* key) {
+  return ArrayAt(key, place_.words->array);
+}
+
+std::vector<std::pair<const Json*, std::string>> JsonFields::ArrayAt(const char* key,
+                                                                     std::string_view why_not) {
   std::vector<std::pair<const Json*, std::string>> elements;
   const Json& value = Any(key);
   if (!value.is_array()) {
-    place_.Refuse(Path(key), value.is_null() ? "is missing" : "must be an array");
+    RefuseType(value, Path(key), why_not);
     return elements;
   }
   if (value.size() > static_cast<std::size_t>(kRequestItemsMax)) {
@@ -155,31 +165,41 @@ std::vector<std::int64_t> JsonFields::Longs(const char* key, std::int64_t minimu
 
 std::vector<std::string> JsonFields::Texts(const char* key) {
   std::vector<std::string> texts;
-  for (const auto& [element, path] : Array(key)) {
+  const std::string_view mixed = place_.words->mixed_array;
+  for (const auto& [element, path] : ArrayAt(key, place_.words->text_array)) {
     if (element->is_string()) {
       texts.push_back(element->get<std::string>());
     } else {
-      place_.Refuse(path, "must be a string");
+      RefuseElement(*element, mixed.empty() ? path : Path(key), mixed);
     }
   }
   return texts;
+}
+
+std::vector<std::string> JsonFields::OptionalTexts(const char* key) {
+  return Has(key) ? Texts(key) : std::vector<std::string>();
 }
 
 std::map<std::string, std::string> JsonFields::TextMap(const char* key) {
   std::map<std::string, std::string> map;
   const Json& value = Any(key);
   if (!value.is_object()) {
-    place_.Refuse(Path(key), value.is_null() ? "is missing" : "must be an object");
+    RefuseType(value, Path(key), place_.words->text_object);
     return map;
   }
+  const std::string_view mixed = place_.words->mixed_object;
   for (const auto& [name, text] : value.items()) {
     if (text.is_string()) {
       map[name] = text.get<std::string>();
     } else {
-      place_.Refuse(fmt::format("{}.{}", Path(key), name), "must be a string");
+      RefuseElement(text, mixed.empty() ? fmt::format("{}.{}", Path(key), name) : Path(key), mixed);
     }
   }
   return map;
+}
+
+std::map<std::string, std::string> JsonFields::OptionalTextMap(const char* key) {
+  return Has(key) ? TextMap(key) : std::map<std::string, std::string>();
 }
 
 bool IsTooDeep(const Json& json) {
@@ -196,23 +216,4 @@ bool IsTooDeep(const Json& json) {
   }
   return false;
 }
-
-std::string Clipped(std::string message) {
-  constexpr std::size_t kMessageBytesMax = 600;
-  if (message.size() > kMessageBytesMax) {
-    std::size_t end = kMessageBytesMax;
-    while ((static_cast<std::uint8_t>(message[end]) & 0xC0) == 0x80) --end;  // whole characters
-    message.resize(end);
-    message += "…";
-  }
-  return EscapeControl(message);
-}
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-}  // namespace weirhouse::iceberg
+}  // namespace weirhouse

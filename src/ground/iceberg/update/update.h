@@ -1,0 +1,170 @@
+// Changes of a table's metadata, and what must be true of it before they apply, as values.
+//
+// Source: Iceberg REST catalog specification, TableUpdate and TableRequirement: all 23 and all 8. Each is
+// called as it is there; update_json.h and requirement_json.h read them from a request.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ground/base/id.h"
+#include "ground/base/request/request_place.h"
+#include "ground/base/status.h"
+#include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/type/schema.h"
+
+namespace weirhouse::iceberg {
+
+// How it is told what is wrong with a request that concerns a table.
+inline constexpr RequestWords kTableWords{"WH7067"};
+
+// As the id of a schema, spec or order: the one that was added last by the updates before it.
+inline constexpr int kLastAdded = -1;
+
+inline constexpr std::int64_t kRowIdMax = std::int64_t{1} << 62;
+
+// Of a request that wants encryption (WH7068).
+Status NotEncryptedHere(const RequestPlace& place);
+
+// ---- Updates
+struct AssignUuid {
+  std::string uuid;  // 36 characters, in lower case
+};
+struct UpgradeFormatVersion {
+  std::int64_t format_version = 0;  // from 1
+};
+struct SetLocation {
+  std::string location;  // in any spelling of the place
+};
+struct SetProperties {
+  std::map<std::string, std::string> updates;
+};
+struct RemoveProperties {
+  std::vector<std::string> removals;
+};
+
+// Ids of schemas, specs and orders are given out here: what these say of their own id is not looked at.
+struct AddSchema {
+  Schema schema;
+};
+struct SetCurrentSchema {
+  int schema_id = kLastAdded;
+};
+struct RemoveSchemas {
+  std::vector<int> schema_ids;
+};
+struct AddSpec {
+  PartitionSpec spec;  // a field whose id is 0 is given one
+};
+struct SetDefaultSpec {
+  int spec_id = kLastAdded;
+};
+struct RemovePartitionSpecs {
+  std::vector<int> spec_ids;
+};
+struct AddSortOrder {
+  SortOrder order;
+};
+struct SetDefaultSortOrder {
+  int order_id = kLastAdded;
+};
+
+struct AddSnapshot {
+  SnapshotId id;
+  std::optional<SnapshotId> parent;
+  std::optional<std::int64_t> sequence_number;  // tables from version 2 on require it
+  std::int64_t timestamp_ms = 0;
+  std::string manifest_list;
+  std::optional<int> schema_id;
+  std::map<std::string, std::string> summary;  // with "operation"
+  // Tables of version 3 require both.
+  std::optional<std::int64_t> first_row_id;
+  std::optional<std::int64_t> added_rows;
+};
+struct SetSnapshotRef {
+  std::string name;
+  SnapshotRef ref;
+};
+struct RemoveSnapshotRef {
+  std::string name;
+};
+struct RemoveSnapshots {
+  std::vector<SnapshotId> snapshot_ids;
+};
+
+// What the metadata says of a statistics file, as JSON text: kept as the client described it.
+struct StatisticsFile {
+  SnapshotId snapshot;
+  std::string json;
+};
+struct SetStatistics {
+  StatisticsFile file;
+};
+struct RemoveStatistics {
+  SnapshotId snapshot;
+};
+struct SetPartitionStatistics {
+  StatisticsFile file;
+};
+struct RemovePartitionStatistics {
+  SnapshotId snapshot;
+};
+
+// Known, and refused: tables are not encrypted here.
+struct AddEncryptionKey {};
+struct RemoveEncryptionKey {};
+
+using Update = std::variant<AssignUuid, UpgradeFormatVersion, SetLocation, SetProperties,
+                            RemoveProperties, AddSchema, SetCurrentSchema, RemoveSchemas, AddSpec,
+                            SetDefaultSpec, RemovePartitionSpecs, AddSortOrder, SetDefaultSortOrder,
+                            AddSnapshot, SetSnapshotRef, RemoveSnapshotRef, RemoveSnapshots,
+                            SetStatistics, RemoveStatistics, SetPartitionStatistics,
+                            RemovePartitionStatistics, AddEncryptionKey, RemoveEncryptionKey>;
+
+// As the specification calls it: "add-schema". Valid for ever.
+std::string_view ActionOf(const Update& update);
+
+// ---- Requirements
+struct AssertCreate {};
+struct AssertTableUuid {
+  std::string uuid;
+};
+struct AssertRefSnapshotId {
+  std::string ref;
+  std::optional<SnapshotId> snapshot;  // absent: there must be no such ref
+};
+struct AssertLastAssignedFieldId {
+  int id = 0;
+};
+struct AssertCurrentSchemaId {
+  int id = 0;
+};
+struct AssertLastAssignedPartitionId {
+  int id = 0;
+};
+struct AssertDefaultSpecId {
+  int id = 0;
+};
+struct AssertDefaultSortOrderId {
+  int id = 0;
+};
+using Requirement =
+    std::variant<AssertCreate, AssertTableUuid, AssertRefSnapshotId, AssertLastAssignedFieldId,
+                 AssertCurrentSchemaId, AssertLastAssignedPartitionId, AssertDefaultSpecId,
+                 AssertDefaultSortOrderId>;
+
+// ---- Creation
+// A table as somebody wants it: ids of columns say only what belongs together, and are given anew.
+struct WantedTable {
+  std::optional<std::string> location;  // absent: whoever makes it finds a place
+  Schema schema;
+  PartitionSpec spec;
+  SortOrder order;
+  std::map<std::string, std::string> properties;
+};
+}  // namespace weirhouse::iceberg

@@ -1,0 +1,25 @@
+// What REST clients send to make and change views, as values: view_update.h.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/iceberg/view/view_update.h"
+
+namespace weirhouse::iceberg {
+
+// All errors: kInvalidInput (WH7108).
+// The arrays "updates" and "requirements" of a CommitViewRequest.
+Result<std::vector<ViewUpdate>> ParseViewUpdates(const nlohmann::json& updates);
+Result<std::vector<AssertViewUuid>> ParseViewRequirements(const nlohmann::json& requirements);
+// A CreateViewRequest: {schema, view-version, location?, properties?}.
+Result<WantedView> ParseWantedView(const nlohmann::json& request);
+
+// Whether `metadata` has all that the specification requires, and agrees with itself.
+Status CheckViewMetadata(const nlohmann::json& metadata);
+
+// A version as a view's metadata keeps it.
+nlohmann::json JsonOf(const ViewVersion& version);
+Result<Schema> ViewSchemaOfJson(const nlohmann::json& json);
+}  // namespace weirhouse::iceberg
