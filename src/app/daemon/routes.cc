@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/command/print/listing.h"
-#include "app/command/sent_object.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/policy/token.h"
+#include "work/answers/sent_object.h"
 #include "work/serving/online.h"
 #include "work/workspace/cache_damage.h"
 
@@ -98,8 +98,8 @@ Result<std::optional<EventTime>> TimeOf(const json& value) {
   return std::optional<EventTime>(EventTimeOfMicros(*time));
 }
 
-Result<command::SentObject> BodyOf(const HttpRequest& request) {
-  return command::ParseSent(request.body, "the body");
+Result<answers::SentObject> BodyOf(const HttpRequest& request) {
+  return answers::ParseSent(request.body, "the body");
 }
 
 Status Unusable(std::string message) {
@@ -168,7 +168,7 @@ Status CheckMembers(const json& members) {
 
 // The entity keys and the fields of the request, as one. Numbers are compared as they are spelt:
 // two that differ may be the same double.
-Result<json> FieldsOf(const command::SentObject& body, command::Texts* numbers) {
+Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) {
   json fields = json::object();
   for (const char* part : {"keys", "request"}) {
     const json sent = body.members.value(part, json());
@@ -203,7 +203,7 @@ HttpResponse PostFeatures(ProjectHost& host, const HttpRequest& request) {
     if (!texts.ok()) return ErrorResponse(texts.status());
     wanted.insert(wanted.end(), texts->begin(), texts->end());
   }
-  command::Texts numbers;
+  answers::Texts numbers;
   auto fields = FieldsOf(*body, &numbers);
   if (!fields.ok()) return ErrorResponse(fields.status());
   auto lease = host.Take();

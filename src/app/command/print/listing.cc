@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "ground/base/json_line.h"
 #include "ground/base/status.h"
 #include "ground/base/text.h"
 
@@ -28,9 +29,7 @@ std::size_t DisplayWidth(std::string_view text) {
   }));
 }
 
-std::string Dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
+std::string Dump(const json& value) { return JsonLine(value); }
 
 std::string DisplayText(const json& value) {
   if (value.is_null()) return "-";

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "app/command/sent_object.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/sent_object.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
 
@@ -185,7 +185,7 @@ Result<int> RunPredict(Context& context) {
   WEIRHOUSE_TRY(auto texts, context.NamedTexts(assignments));
   json request = json::object();
   if (const std::optional<std::string> text = invocation.Option("request")) {
-    auto sent = ParseSent(*text, "--request");
+    auto sent = answers::ParseSent(*text, "--request");
     if (!sent.ok()) return UsageError(sent.status().message());
     request = std::move(sent->members);
     for (const auto& [name, value] : request.items()) texts.erase(name);

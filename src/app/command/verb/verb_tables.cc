@@ -1,11 +1,11 @@
 // table list, show; names: what is there.
 #include <fmt/format.h>
 
-#include "app/command/query_tables.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/catalog/moment.h"
 #include "ground/iceberg/table.h"
+#include "work/answers/query_tables.h"
 
 namespace weirhouse::command {
 namespace {
@@ -108,7 +108,7 @@ Result<int> RunNames(Context& context) {
   } else {
     WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
     if (kind == "table") {
-      WEIRHOUSE_TRY(names, QueryTableNames(*workspace));
+      WEIRHOUSE_TRY(names, answers::QueryTableNames(*workspace));
     } else if (kind == "run") {
       WEIRHOUSE_TRY(const auto runs, workspace->catalog().Runs({}));
       for (const catalog::Run& run : runs) names.push_back(ToString(run.id));
