@@ -1,35 +1,25 @@
 // trace, reproduce, verify.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/trace_answer.h"
 #include "work/lineage/lineage.h"
-#include "work/lineage/tracing.h"
 #include "work/training/modeling.h"
 
 namespace weirhouse::command {
-namespace {
 using nlohmann::json;
-
-// A trace that reached bytes which are not what they were is a difference, whatever else it shows.
-bool Intact(const lineage::TraceNode& node) {
-  if (!node.intact) return false;
-  return std::all_of(node.parents.begin(), node.parents.end(), Intact);
-}
-}  // namespace
 
 Result<int> RunTrace(Context& context) {
   lineage::TraceOptions options;
   options.all_records = context.invocation().Has("records");
   options.feature = context.invocation().Option("feature");
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const lineage::TraceNode node,
-                work::Trace(*workspace, context.invocation().Word(0), options));
-  if (!context.wants_json()) context.streams().Out(lineage::ToText(node));
-  context.Answer({{"trace", lineage::ToJson(node)}, {"intact", Intact(node)}});
-  return Intact(node) ? kExitOk : kExitDiffers;
+  WEIRHOUSE_TRY(const answers::TraceAnswer answer,
+                answers::ReadTrace(*workspace, context.invocation().Word(0), options));
+  if (!context.wants_json()) context.streams().Out(lineage::ToText(answer.root));
+  context.Answer(answers::ToJson(answer));
+  return answer.intact() ? kExitOk : kExitDiffers;
 }
 
 Result<int> RunReproduce(Context& context) {

@@ -3,9 +3,9 @@
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/moment.h"
 #include "ground/iceberg/table.h"
 #include "work/answers/query_tables.h"
+#include "work/answers/table_answer.h"
 
 namespace weirhouse::command {
 namespace {
@@ -42,22 +42,11 @@ Listing SnapshotListing(const std::vector<catalog::SnapshotRecord>& snapshots, s
 
 Result<int> RunTableList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  catalog::Catalog& catalog = workspace->catalog();
+  WEIRHOUSE_TRY(const answers::TablesAnswer answer, answers::ListTables(*workspace));
   Listing listing("tables", {"table", "rows", "commit"});
-  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
-    WEIRHOUSE_TRY(const auto tables, catalog.Tables());
-    WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
-    for (const catalog::TablePointer& table : tables) {
-      WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
-      listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(std::int64_t{0}),
-                   fmt::format("@{}", table.seq.value())});
-      listing.Detail("uuid", table.uuid);
-      listing.Detail("metadata_location", table.metadata_location);
-      listing.Detail("iceberg_snapshot", snapshot ? json(snapshot->snapshot.value()) : json());
-    }
-    return Status();
-  }));
-  context.Print(listing);
+  for (const answers::TableRow& row : answer.tables)
+    listing.Add({row.table, row.rows, answers::CommitText(row.commit)});
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 

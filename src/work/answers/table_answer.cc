@@ -1,0 +1,52 @@
+#include "work/answers/table_answer.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/catalog/moment.h"
+
+namespace weirhouse::answers {
+using nlohmann::json;
+
+std::string CommitText(CommitSeq seq) { return fmt::format("@{}", seq.value()); }
+
+Result<std::vector<TableRow>> TableRowsAsOf(catalog::Catalog& catalog, CommitSeq last) {
+  std::vector<TableRow> rows;
+  WEIRHOUSE_TRY(const auto pointers, catalog.Tables());
+  for (const catalog::TablePointer& pointer : pointers) {
+    WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(pointer.name, last));
+    TableRow row{pointer.name, 0, pointer.seq, pointer.uuid, pointer.metadata_location, {}};
+    if (snapshot) {
+      row.rows = snapshot->total_rows;
+      row.snapshot = snapshot->snapshot;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Result<TablesAnswer> ListTables(work::Workspace& workspace) {
+  catalog::Catalog& catalog = workspace.catalog();
+  TablesAnswer answer;
+  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
+    WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
+    WEIRHOUSE_TRY(answer.tables, TableRowsAsOf(catalog, last));
+    return Status();
+  }));
+  return answer;
+}
+
+json ToJson(const TablesAnswer& answer) {
+  json list = json::array();
+  for (const TableRow& row : answer.tables) {
+    list.push_back({{"table", row.table},
+                    {"rows", row.rows},
+                    {"commit", CommitText(row.commit)},
+                    {"uuid", row.uuid},
+                    {"metadata_location", row.metadata_location},
+                    {"iceberg_snapshot", row.snapshot ? json(row.snapshot->value()) : json()}});
+  }
+  return {{"tables", std::move(list)}};
+}
+}  // namespace weirhouse::answers
