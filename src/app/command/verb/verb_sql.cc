@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <set>
 
-#include "app/command/print/cell.h"
+#include "app/command/print/row_listing.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/check.h"
 #include "work/answers/query_tables.h"
+#include "work/answers/rows_json.h"
 
 namespace weirhouse::command {
 namespace {
@@ -244,7 +245,8 @@ Result<int> RunSql(Context& context) {
   }
   if (context.wants_json()) {
     context.progress().Finish();
-    std::string text = context.invocation().jsonl ? RowsAsJsonLines(*rows) : RowsAsJson(*rows);
+    std::string text =
+        context.invocation().jsonl ? answers::RowsAsJsonLines(*rows) : answers::RowsAsJson(*rows);
     if (!context.invocation().jsonl) text.insert(text.rfind('}'), context.DraftMember());
     context.streams().Out(text);
     return kExitOk;
