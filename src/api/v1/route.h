@@ -11,6 +11,7 @@
 #include "ground/platform/net/message.h"
 #include "work/answers/gate_answer.h"
 #include "work/answers/model_answer.h"
+#include "work/answers/quarantine_answer.h"
 #include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"
 #include "work/answers/table_answer.h"
@@ -58,12 +59,14 @@ Result<answers::RunsAnswer> GetRuns(Ask& ask);
 Result<answers::GatesAnswer> GetGates(Ask& ask);
 Result<answers::ModelsAnswer> GetModels(Ask& ask);
 Result<answers::TraceAnswer> GetTrace(Ask& ask);
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask);  // quarantine.cc
 
 // ---- What models and their callers ask (serving.cc)
 Result<work::OnlineVector> GetFeatures(Ask& ask);
 Result<work::OnlineVector> PostFeatures(Ask& ask);
 Result<work::Prediction> PostPrediction(Ask& ask);
-// ---- GET /v1/events (events.cc)
+// ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
+http::HttpResponse GetQuarantine(const Options& options, const http::HttpRequest& request);
 // Commits as server-sent events, from Last-Event-ID or `after` on, without an end.
 http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
                              const http::HttpRequest& request);

@@ -22,6 +22,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/gates", Role::kReader, Answered<GetGates>, "\n"},
     {"GET", "/v1/models", Role::kReader, Answered<GetModels>, "\n"},
     {"GET", "/v1/trace/{id}", Role::kReader, Answered<GetTrace>, "\n"},
+    {"GET", "/v1/quarantine/reasons", Role::kReader, Answered<GetQuarantineReasons>, "\n"},
     {"GET", "/v1/runs", Role::kReader, Answered<GetRuns>},
     {"GET", "/v1/features", Role::kReader, Answered<GetFeatures>},
     {"POST", "/v1/features", Role::kOwner, Answered<PostFeatures>},
@@ -94,6 +95,8 @@ void AddRoutes(http::Router& router, Options options) {
         [shared, &route](const HttpRequest& request) { return Serve(*shared, route, request); },
         {.requires_token = route.role == Role::kOwner});
   }
+  router.Add("GET", "/v1/quarantine",
+             [shared](const HttpRequest& request) { return GetQuarantine(*shared, request); });
   router.Add("GET", "/v1/events",
              [shared](const HttpRequest& request) { return GetEvents(shared, request); });
 }

@@ -79,8 +79,9 @@ struct V1Test : work::ShopTest {
 TEST_F(V1Test, EachReadAnswersOneDocument) {
   ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
   Ingest("2024-01-01");
-  for (const std::string path : {"/v1/status", "/v1/tables", "/v1/gates", "/v1/models",
-                                 "/v1/runs?limit=2", "/v1/trace/o1?records"}) {
+  for (const std::string path :
+       {"/v1/status", "/v1/tables", "/v1/gates", "/v1/models", "/v1/runs?limit=2",
+        "/v1/quarantine/reasons", "/v1/trace/o1?records"}) {
     const http::HttpResponse response = Get(path);
     EXPECT_EQ(response.status, 200) << path << response.body;
     const auto document = nlohmann::json::parse(response.body);
@@ -156,6 +157,40 @@ TEST_F(V1Test, TellsCommitsAsTheyHappenAndGoesOnWhereAClientWas) {
   const http::HttpResponse all = Get("/v1/events?after=0");
   ASSERT_NE(all.stream, nullptr);
   EXPECT_THAT(NextOf(*all.stream), HasSubstr("\n\nid: 1\nevent: run\n"));
+}
+
+TEST_F(V1Test, SendsTheQuarantineFileByFileAsItStoodWhenItWasAsked) {
+  ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
+  const http::HttpResponse none = Get("/v1/quarantine");
+  ASSERT_NE(none.stream, nullptr);
+  EXPECT_EQ(NextOf(*none.stream), "{\"quarantine\":[],\"schema_version\":1}\n");
+  for (const std::string day : {"2024-01-01", "2024-01-02"}) {
+    Land(day + ".jsonl", work::Order("good" + day, 1, day + "T01:00:00Z", day + "T01:00:00Z") +
+                             work::Order("bad" + day, -1, day + "T01:00:00Z", day + "T01:00:00Z"));
+    ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
+  }
+  const http::HttpResponse response = Get("/v1/quarantine?source=order");
+  ASSERT_NE(response.stream, nullptr);
+  Land("2024-01-03.jsonl", work::Order("late", -2, "2024-01-03T01:00:00Z", "2024-01-03T01:00:00Z"));
+  ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
+  std::string body;
+  int pieces = 0;
+  while (true) {
+    const auto piece = response.stream->Next();
+    ASSERT_OK(piece);
+    body += piece->bytes;
+    ++pieces;
+    if (piece->is_last) break;
+  }
+  EXPECT_EQ(pieces, 3);  // two files, and the end
+  const auto document = nlohmann::json::parse(body);
+  EXPECT_EQ(document["schema_version"], 1);
+  ASSERT_EQ(document["quarantine"].size(), 2u);
+  EXPECT_THAT(document["quarantine"][0]["place"].get<std::string>(), StartsWith("order/2024-01-0"));
+  EXPECT_THAT(document["quarantine"][0]["reason"].get<std::string>(), HasSubstr("minimum"));
+  EXPECT_THAT(Get("/v1/quarantine/reasons?source=order").body,
+              AllOf(HasSubstr("\"records\":3"), EndsWith("\"schema_version\":1}\n")));
+  EXPECT_EQ(Get("/v1/quarantine?source=none").status, 404);
 }
 
 TEST_F(V1Test, AnIdThatNoCommitHasIsRefused) {
