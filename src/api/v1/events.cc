@@ -5,8 +5,8 @@
 #include <chrono>
 
 #include "api/v1/route.h"
-#include "ground/base/json_line.h"
 #include "ground/base/time.h"
+#include "work/answers/json_line.h"
 
 namespace weirhouse::v1 {
 namespace {
@@ -36,7 +36,7 @@ class CommitStream : public http::BodyStream {
     WEIRHOUSE_TRY(const auto committed, Look());
     for (const answers::CommittedRun& run : committed) {
       piece.bytes += fmt::format("id: {}\nevent: run\ndata: {}\n\n", run.entry.seq.value(),
-                                 JsonLine(answers::ToJson(run)));
+                                 answers::JsonLine(answers::ToJson(run)));
       after_ = run.entry.seq;
     }
     const std::chrono::nanoseconds now = SystemClock().Monotonic();

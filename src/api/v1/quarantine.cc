@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "api/v1/route.h"
-#include "ground/base/json_line.h"
+#include "work/answers/json_line.h"
 #include "work/answers/quarantine_answer.h"
 
 namespace weirhouse::v1 {
@@ -32,7 +32,7 @@ class QuarantineStream : public http::BodyStream {
       return piece;
     }
     for (const answers::QuarantinedRecord& record : page->records) {
-      piece.bytes += (any_ ? "," : "") + JsonLine(answers::ToJson(record));
+      piece.bytes += (any_ ? "," : "") + answers::JsonLine(answers::ToJson(record));
       any_ = true;
     }
     return piece;

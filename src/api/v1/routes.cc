@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "api/v1/route.h"
-#include "ground/base/json_line.h"
+#include "work/answers/json_line.h"
 #include "work/workspace/cache_damage.h"
 
 namespace weirhouse::v1 {
@@ -37,7 +37,7 @@ HttpResponse Serve(const Options& options, const Route& route, const HttpRequest
   auto document = route.handler(ask);
   if (!document.ok()) return ErrorReply(options, document.status());
   (*document)["schema_version"] = 1;
-  return http::JsonResponse(200, JsonLine(*document) + std::string(route.end));
+  return http::JsonResponse(200, answers::JsonLine(*document) + std::string(route.end));
 }
 }  // namespace
 

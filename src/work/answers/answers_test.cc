@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
-#include "ground/base/json_line.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/answers/gate_answer.h"
+#include "work/answers/json_line.h"
 #include "work/answers/model_answer.h"
 #include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"

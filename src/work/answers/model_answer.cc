@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "ground/base/json_line.h"
 #include "ground/base/text.h"
+#include "work/answers/json_line.h"
 #include "work/answers/table_answer.h"
 
 namespace weirhouse::answers {

@@ -13,9 +13,9 @@
 #include <set>
 
 #include "ground/base/digest.h"
-#include "ground/base/json_line.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "work/answers/json_line.h"
 
 namespace weirhouse::answers {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ground/base/json_line.h"
+#include "work/answers/json_line.h"
 #include "work/answers/query_tables.h"
 
 namespace weirhouse::answers {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "ground/base/json_line.h"
 #include "ground/base/status.h"
 #include "ground/base/text.h"
+#include "work/answers/json_line.h"
 
 namespace weirhouse::command {
 namespace {
@@ -29,7 +29,7 @@ std::size_t DisplayWidth(std::string_view text) {
   }));
 }
 
-std::string Dump(const json& value) { return JsonLine(value); }
+std::string Dump(const json& value) { return answers::JsonLine(value); }
 
 std::string DisplayText(const json& value) {
   if (value.is_null()) return "-";

@@ -4,8 +4,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-namespace weirhouse {
+namespace weirhouse::answers {
 
 // On one line, members by name. Bytes that are not UTF-8 are replaced, so it never fails.
 std::string JsonLine(const nlohmann::json& value);
-}  // namespace weirhouse
+}  // namespace weirhouse::answers
