@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "testing/projects/shop_fixture.h"
+#include "work/answers/check_answer.h"
 #include "work/answers/gate_answer.h"
 #include "work/answers/json_line.h"
 #include "work/answers/model_answer.h"
@@ -168,6 +169,33 @@ TEST(AnswerJson, OfTheStatus) {
   EXPECT_EQ(JsonLine(ToJson(status)["waiting"]), R"({"refused":"breaking"})");
   EXPECT_EQ(ToJson(status)["clock_went_back"], "by a day");
   EXPECT_EQ(ToJson(status)["adds_up"], false);
+}
+
+TEST(AnswerJson, OfWhatWasCompared) {
+  VerifyAnswer verify;
+  verify.deep = true;
+  verify.report.files = 2;
+  verify.report.problems = {"gone: a.parquet"};
+  EXPECT_FALSE(verify.same());
+  EXPECT_EQ(JsonLine(ToJson(verify)),
+            R"({"bytes":0,"commits":0,"deep":true,"files":2,"first_orphans":[],"objects":0,)"
+            R"("orphan_bytes":0,"orphans":0,"other_lives":[],"problems":["gone: a.parquet"],)"
+            R"("snapshots":0})");
+  work::Reproduction again;
+  again.id = "late#1";
+  again.digests = {{"model", "d7"}};
+  again.differences = {{"model.joblib", "99", "98"}};
+  again.metrics = {{"auc", 0.75}};
+  again.same = false;
+  EXPECT_EQ(JsonLine(ToJson(again)),
+            R"({"differences":[{"found":"98","recorded":"99","what":"model.joblib"}],)"
+            R"("digests":[{"digest":"d7","what":"model"}],"id":"late#1",)"
+            R"("metrics":{"auc":0.75},"same":false,"unproven":[]})");
+  work::SkewReport skew;
+  skew.pairs = 3;
+  EXPECT_EQ(JsonLine(ToJson(skew)),
+            R"({"differing":0,"first":[],"not_asked":[],"pairs":3,"status_differing":0,)"
+            R"("values":0})");
 }
 
 using AnswersTest = work::ShopTest;

@@ -4,6 +4,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/answers/check_answer.h"
 #include "work/serving/online.h"
 
 namespace weirhouse::command {
@@ -145,12 +146,7 @@ Result<int> RunSkew(Context& context) {
   for (const std::string& one : report.first) context.Line("  " + EscapeControl(one));
   for (const std::string& view : report.not_asked)
     context.Line("not asked: " + EscapeControl(view));
-  context.Answer({{"pairs", report.pairs},
-                  {"values", report.values},
-                  {"differing", report.differing},
-                  {"status_differing", report.status_differing},
-                  {"first", report.first},
-                  {"not_asked", report.not_asked}});
+  context.Answer(answers::ToJson(report));
   if (!report.same()) return kExitDiffers;
   return report.not_asked.empty() ? kExitOk : ExitCode(Code::kUnavailable);
 }
