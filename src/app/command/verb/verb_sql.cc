@@ -10,8 +10,8 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/check.h"
-#include "work/answers/query_tables.h"
 #include "work/answers/rows_json.h"
+#include "work/answers/sql/query_tables.h"
 
 namespace weirhouse::command {
 namespace {

@@ -4,7 +4,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/table.h"
-#include "work/answers/query_tables.h"
+#include "work/answers/sql/query_tables.h"
 #include "work/answers/table_answer.h"
 
 namespace weirhouse::command {

@@ -1,4 +1,4 @@
-#include "work/answers/query_tables.h"
+#include "work/answers/sql/query_tables.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "work/answers/json_line.h"
-#include "work/answers/query_tables.h"
+#include "work/answers/sql/query_tables.h"
 
 namespace weirhouse::answers {
 namespace {
