@@ -49,4 +49,46 @@ json ToJson(const TablesAnswer& answer) {
   }
   return {{"tables", std::move(list)}};
 }
+
+std::vector<std::string> TableAnswer::partition() const {
+  std::vector<std::string> names;
+  for (const iceberg::PartitionField& field : table->spec().fields) names.push_back(field.name);
+  return names;
+}
+
+Result<TableAnswer> ReadTable(work::Workspace& workspace, const std::string& name) {
+  TableAnswer answer;
+  WEIRHOUSE_TRY(answer.table, workspace.LoadTable(name));
+  WEIRHOUSE_TRY(answer.snapshots, workspace.catalog().Snapshots(name));
+  WEIRHOUSE_TRY(const auto rows, workspace.ReadTable(name));
+  WEIRHOUSE_TRY(answer.content, iceberg::ContentDigest(*rows));
+  return answer;
+}
+
+json ToJson(const TableAnswer& answer) {
+  json columns = json::array();
+  for (const iceberg::Field& field : answer.table->schema().fields) {
+    columns.push_back({{"id", field.id},
+                       {"column", field.name},
+                       {"type", field.type.name},
+                       {"required", field.required}});
+  }
+  json snapshots = json::array();
+  for (const catalog::SnapshotRecord& snapshot : answer.snapshots) {
+    snapshots.push_back({{"snapshot", snapshot.table + CommitText(snapshot.seq)},
+                         {"iceberg_id", snapshot.snapshot.value()},
+                         {"operation", snapshot.operation},
+                         {"ref", snapshot.ref},
+                         {"added_rows", snapshot.added_rows},
+                         {"deleted_rows", snapshot.deleted_rows},
+                         {"total_rows", snapshot.total_rows},
+                         {"run", ToString(snapshot.run)}});
+  }
+  return {{"table", answer.table->name},
+          {"content", answer.content.ToHex()},
+          {"metadata_location", answer.table->metadata_location},
+          {"partition", answer.partition()},
+          {"columns", std::move(columns)},
+          {"snapshots", std::move(snapshots)}};
+}
 }  // namespace weirhouse::answers

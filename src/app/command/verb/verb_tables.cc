@@ -9,19 +9,6 @@
 
 namespace weirhouse::command {
 namespace {
-using nlohmann::json;
-
-json SnapshotAsJson(const catalog::SnapshotRecord& snapshot) {
-  return {{"snapshot", fmt::format("{}@{}", snapshot.table, snapshot.seq.value())},
-          {"iceberg_id", snapshot.snapshot.value()},
-          {"operation", snapshot.operation},
-          {"ref", snapshot.ref},
-          {"added_rows", snapshot.added_rows},
-          {"deleted_rows", snapshot.deleted_rows},
-          {"total_rows", snapshot.total_rows},
-          {"run", ToString(snapshot.run)}};
-}
-
 Listing ColumnListing(const iceberg::TableMetadata& table) {
   Listing listing("columns", {"id", "column", "type", "required"});
   for (const iceberg::Field& field : table.schema().fields)
@@ -54,30 +41,17 @@ Result<int> RunTableShow(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 10, 1, 1'000'000));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
-  WEIRHOUSE_TRY(const auto snapshots, workspace->catalog().Snapshots(name));
-  WEIRHOUSE_TRY(const auto rows, workspace->ReadTable(name));
-  WEIRHOUSE_TRY(const Digest content, iceberg::ContentDigest(*rows));
-  std::vector<std::string> partitions;
-  for (const iceberg::PartitionField& field : table->spec().fields)
-    partitions.push_back(field.name);
-  if (!context.wants_json()) {
-    context.Line(fmt::format("{}  content {}", EscapeControl(name), content.ToHex()));
-    context.Line("metadata   " + EscapeControl(table->metadata_location));
-    if (!partitions.empty()) context.Line("partition  " + EscapeControl(Join(partitions, ", ")));
-    context.streams().Out("\n" + ColumnListing(*table).AsText() + "\n" +
-                          SnapshotListing(snapshots, limit).AsText());
+  WEIRHOUSE_TRY(const answers::TableAnswer answer, answers::ReadTable(*workspace, name));
+  if (context.wants_json()) {
+    context.Answer(answers::ToJson(answer));
     return kExitOk;
   }
-  json list = json::array();
-  for (const catalog::SnapshotRecord& snapshot : snapshots)
-    list.push_back(SnapshotAsJson(snapshot));
-  context.Answer({{"table", name},
-                  {"content", content.ToHex()},
-                  {"metadata_location", table->metadata_location},
-                  {"partition", partitions},
-                  {"columns", ColumnListing(*table).AsJson()},
-                  {"snapshots", std::move(list)}});
+  context.Line(fmt::format("{}  content {}", EscapeControl(name), answer.content.ToHex()));
+  context.Line("metadata   " + EscapeControl(answer.table->metadata_location));
+  const std::vector<std::string> partition = answer.partition();
+  if (!partition.empty()) context.Line("partition  " + EscapeControl(Join(partition, ", ")));
+  context.streams().Out("\n" + ColumnListing(*answer.table).AsText() + "\n" +
+                        SnapshotListing(answer.snapshots, limit).AsText());
   return kExitOk;
 }
 
