@@ -88,7 +88,9 @@ def next_event(stream):
     """The lines up to the next empty one; those without meaning are passed over."""
     lines = []
     while True:
-        line = stream.readline().decode().rstrip("\n")
+        raw = stream.readline()
+        assert raw, "the stream has ended"
+        line = raw.decode().rstrip("\n")
         if not line and lines and lines != [":"]:
             return lines
         lines = [] if not line else lines + [line]
