@@ -101,7 +101,7 @@ class Campaign:
         seen = self.project.wh("verify", "--deep", code=None)
         self.restore()
         self.done[kind] += 1
-        if seen.returncode in (2, 9):    # 2: it is not opened at all
+        if seen.returncode in (2, 9, 11):    # 2 and 11: it is not opened at all
             return
         column = what.split("[")[0]
         if column in DECIDES_NOTHING:

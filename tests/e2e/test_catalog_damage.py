@@ -47,7 +47,7 @@ def test_an_index_that_lost_a_bit_is_told_and_takes_no_arrival_in_twice(lab):
     assert "object_arrival" in found.stdout
     assert "fail" in lab.wh("doctor", code=None).stdout
     (lab.folder / "landing/a/2026-03-02.jsonl").touch()
-    assert "WH7009" in lab.wh("ingest", code=9).stderr
+    assert "WH7009" in lab.wh("ingest", code=11).stderr
     db = sqlite3.connect(lab.path)
     assert db.execute("select count(*) from object not indexed where name = '2026-03-02.jsonl'").fetchone() == (1,)
     db.execute("reindex")
@@ -125,7 +125,7 @@ def test_a_log_that_lost_a_bit_is_told_before_anything_is_lost(lab, tmp_path):
     hurt[len(hurt) // 3] ^= 16
     log.write_bytes(hurt)
     for verb in (["verify", "--deep"], ["status"], ["ingest"], ["sql", "select 1"]):
-        done = lab.wh(*verb, code=9)
+        done = lab.wh(*verb, code=11)
         assert "WH7021" in done.stderr and "catalog.db-wal" in done.stderr, done.stderr
     assert log.read_bytes() == hurt
     log.write_bytes(whole)

@@ -88,7 +88,7 @@ def test_no_empty_catalog_takes_the_place_of_one_that_is_gone(lab):
     for name in kept:
         (lab.folder / ".weirhouse" / name).unlink()
     for words in (("status",), ("init",), ("sql", "select 1")):
-        told = lab.wh(*words, code=9).stderr
+        told = lab.wh(*words, code=11).stderr
         assert "WH8007" in told and "put it back from a copy" in told
     for name, data in kept.items():
         (lab.folder / ".weirhouse" / name).write_bytes(data)

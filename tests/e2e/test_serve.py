@@ -69,3 +69,51 @@ def test_online_serves_the_last_good_values_through_a_halt(tmp_path, clean_days)
         project.wh("gate", "discard", run, "--reason", "wrong time zone")
         wait_until(lambda: not project.status()["halted"] and drained(project), 30, "the backlog")
         assert project.json(*FEATURES)["features"] == before
+
+
+def test_a_route_answers_with_the_document_of_the_verb_to_the_byte(project, clean_days):
+    project.land_all(clean_days, days=("2013-01-01", "2013-01-02"))
+    project.land("arrival", "2013-01-03.jsonl", b'{"flight_id": 7}\n')    # in quarantine
+    project.wh("run", code=3)
+    with project.serve("--no-watch") as daemon:
+        for path, verb in (("/v1/status", ("status",)), ("/v1/tables", ("table", "list")), ("/v1/gates", ("gate", "list")),
+                           ("/v1/models", ("model", "list")), ("/v1/trace/o1", ("trace", "o1")),
+                           ("/v1/quarantine", ("quarantine", "list")),
+                           ("/v1/quarantine/reasons", ("quarantine", "list", "--by", "reason"))):
+            with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}{path}", timeout=10) as answer:
+                assert answer.read().decode() == project.wh(*verb, "--json").stdout, path
+
+
+def next_event(stream):
+    """The lines up to the next empty one; those without meaning are passed over."""
+    lines = []
+    while True:
+        raw = stream.readline()
+        assert raw, "the stream has ended"
+        line = raw.decode().rstrip("\n")
+        if not line and lines and lines != [":"]:
+            return lines
+        lines = [] if not line else lines + [line]
+
+
+def test_commits_are_told_as_they_happen_and_again_to_who_was_away(project, clean_days):
+    with project.serve() as daemon:
+        events = f"http://127.0.0.1:{daemon.port}/v1/events"
+        with urllib.request.urlopen(events, timeout=30) as stream:
+            assert stream.headers["content-type"] == "text/event-stream"
+            assert next_event(stream)[0].startswith("retry: ")
+            project.land_all(clean_days, days=("2013-01-01", "2013-01-01"))
+            told = [next_event(stream) for _ in range(3)]
+        first = int(told[0][0].removeprefix("id: "))
+        assert [event[:2] for event in told] == [[f"id: {first + i}", "event: run"] for i in range(3)]
+        runs = [json.loads(event[2].removeprefix("data: ")) for event in told]
+        assert runs[0]["kind"] == "raw" and [run["commit"] for run in runs] == [first, first + 1, first + 2]
+        wait_until(lambda: drained(project), 30, "the day")
+        asked = urllib.request.Request(events, headers={"Last-Event-ID": str(first)})
+        with urllib.request.urlopen(asked, timeout=30) as stream:
+            assert next_event(stream)[1] == f"id: {first}"
+            assert next_event(stream) == told[1]
+            daemon.send_signal(signal.SIGTERM)
+            while stream.readline():    # ends as a whole, not in the midst
+                pass
+        assert daemon.wait(30) == 0

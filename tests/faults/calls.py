@@ -196,7 +196,7 @@ def judge(world, spec):
         problems.append(f"it hung for {SECONDS} s")
     elif code < 0:
         problems.append(f"it was ended by signal {-code}")
-    elif code not in (0, 7, 8, 9) and (verb, code) not in EXPECTED:
+    elif code not in (0, 7, 8, 9, 11) and (verb, code) not in EXPECTED:
         problems.append(f"it ended with {code}")
     if code not in (None, 0, 130) and not re.search(r"WH\d{4}", said):
         problems.append("it ended without a code of an error")

@@ -53,8 +53,8 @@ std::string Everything() {
   text +=
       "\nExit codes: 0 ok, 1 internal error, 2 invalid input, 3 gate failed, or a file or a whole\n"
       "batch was refused, 4 contract refused, 5 conflict, 6 not found, 7 permission denied,\n"
-      "8 unavailable, 9 corruption or difference, 10 changes (plan --detailed-exitcode),\n"
-      "130 interrupted.\n"
+      "8 unavailable, 9 a difference was found, 10 changes (plan --detailed-exitcode),\n"
+      "11 corruption, 130 interrupted.\n"
       "`wh VERB --help` says more; `wh explain CODE` explains an error.\n";
   return text;
 }

@@ -36,7 +36,8 @@ struct Host {
 
 // Runs a verb to its end and returns the exit code (0 ok, 1 internal error, 2 invalid input, 3 gate
 // failed or a file or a whole batch refused, 4 contract refused, 5 conflict, 6 not found, 7
-// permission denied, 8 unavailable, 9 corruption or difference, 10 changes, 130 interrupted).
+// permission denied, 8 unavailable, 9 a difference was found, 10 changes, 11 corruption,
+// 130 interrupted).
 // Errors are printed, nothing is thrown. Where another process holds the project and listens (a
 // daemon), a verb that writes is handed to it.
 int RunCommand(const Invocation& invocation, Streams& streams, Host* host = nullptr);

@@ -228,6 +228,16 @@ void Context::Print(const Listing& listing) {
   }
 }
 
+void Context::Print(const Listing& listing, json document) {
+  if (!wants_json()) return Print(listing);
+  if (!invocation_.jsonl) return Answer(std::move(document));
+  progress_.Finish();
+  for (json& row : document[listing.name()]) {
+    row["schema_version"] = 1;
+    streams_.Out(Dump(row) + "\n");
+  }
+}
+
 Result<std::int64_t> Context::IntOption(std::string_view name, std::int64_t fallback,
                                         std::int64_t minimum, std::int64_t maximum) const {
   const std::optional<std::string> text = invocation_.Option(name);

@@ -77,6 +77,8 @@ class Context {
   void Answer(nlohmann::json document);
   // The rows in the form that was asked for.
   void Print(const Listing& listing);
+  // The same, with the JSON of a typed answer: its rows are the member of the listing's name.
+  void Print(const Listing& listing, nlohmann::json document);
   // Of a document that is not made by Answer: `,"files_differ":"…"` where that was said, or nothing.
   std::string DraftMember() const;
   bool wants_json() const { return invocation_.json || invocation_.jsonl; }

@@ -1,7 +1,6 @@
 // What is owed to alerts and notify rules, as `wh status` shows it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -9,9 +8,6 @@
 
 namespace weirhouse::command {
 
-// {"targets": [{target, pending, given_up}], "pending": [{event, type, subject, target, state,
-// tries, next_try, error}], "given_up": […], "recent": […]}
-nlohmann::json DeliveriesAsJson(const work::OutboxStory& outbox);
 // A line for each target that something is pending for, or was given up.
-std::vector<std::string> DeliveryLines(const nlohmann::json& deliveries);
+std::vector<std::string> DeliveryLines(const work::OutboxStory& deliveries);
 }  // namespace weirhouse::command

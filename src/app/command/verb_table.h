@@ -15,11 +15,11 @@ struct OptionSpec {
 };
 
 struct VerbSpec {
-  std::string_view name;   // "gate override"
-  std::string_view words;  // "RUN", "[PLAN]"; as shown in usage
+  std::string_view name{};   // "gate override"
+  std::string_view words{};  // "RUN", "[PLAN]"; as shown in usage; empty: takes none
   int words_min = 0;
   int words_max = 0;  // -1 = as many as one likes
-  std::string_view summary;
+  std::string_view summary{};
   std::vector<OptionSpec> options{};
   std::vector<std::string_view> examples{};
   // What the words name, for completion: run table contract gate view training_set model code file

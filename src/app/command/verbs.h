@@ -17,7 +17,7 @@ VerbFunction FindVerbFunction(std::string_view name);
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitGateFailed = 3;  // also: an object or a whole batch was refused
 inline constexpr int kExitUnavailable = 8;
-inline constexpr int kExitDiffers = 9;
+inline constexpr int kExitDiffers = 9;  // what was looked for; corruption is an error, with 11
 inline constexpr int kExitChanges = 10;
 inline constexpr int kExitInterrupted = 130;
 

@@ -14,12 +14,13 @@
 #include <thread>
 
 #include "api/iceberg/rest.h"
+#include "api/v1/v1.h"
 #include "app/command/stop_limit.h"
 #include "app/daemon/audit_log.h"
 #include "app/daemon/command_socket.h"
 #include "app/daemon/landing_watch.h"
 #include "app/daemon/project_host.h"
-#include "app/daemon/routes.h"
+#include "app/daemon/project_lease.h"
 #include "app/daemon/work_queue.h"
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
@@ -293,12 +294,17 @@ Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, Projec
   options.port = port;
   options.workers = kHttpWorkers;
   options.slow_workers = kCommitWorkers;
-  options.check_token = [&host](std::string_view token) { return CheckToken(host, token); };
+  options.authenticator = std::make_shared<http::BearerAuthenticator>(
+      [&host](std::string_view token) { return CheckToken(host, token); });
   options.on_refusal = [&talk](const http::Refusal& refusal) {
     talk.Say(fmt::format("refused {} {} {} from {}: {}", refusal.status, refusal.method,
                          refusal.target, refusal.remote, refusal.code));
   };
-  http::Router router = MakeRoutes(host);
+  http::Router router;
+  v1::Options own;
+  own.take = [&host] { return ServedLease::Take(host); };
+  own.on_error = [&host](const Status& status) { NoteTrouble(host, status); };
+  v1::AddRoutes(router, std::move(own));
   rest::AddRoutes(router, catalog);
   return http::HttpServer::Start(std::move(options), std::move(router));
 }

@@ -57,7 +57,7 @@ int ExitCode(Code code) {
     case Code::kUnavailable:
       return 8;
     case Code::kCorruption:
-      return 9;
+      return 11;  // 9 is a difference that was looked for, 10 changes of a plan
   }
   return 1;
 }

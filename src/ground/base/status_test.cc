@@ -32,10 +32,10 @@ TEST(Status, CopiesAreNotChangedByWhatIsBuiltFromThem) {
 
 TEST(Status, MapsEachCodeToItsExitCode) {
   const std::pair<Code, int> expected[] = {
-      {Code::kOk, 0},        {Code::kInvalidInput, 2},     {Code::kGateFailed, 3},
-      {Code::kConflict, 5},  {Code::kContractRefused, 4},  {Code::kNotFound, 6},
-      {Code::kInternal, 1},  {Code::kPermissionDenied, 7}, {Code::kUnavailable, 8},
-      {Code::kCorruption, 9}};
+      {Code::kOk, 0},         {Code::kInvalidInput, 2},     {Code::kGateFailed, 3},
+      {Code::kConflict, 5},   {Code::kContractRefused, 4},  {Code::kNotFound, 6},
+      {Code::kInternal, 1},   {Code::kPermissionDenied, 7}, {Code::kUnavailable, 8},
+      {Code::kCorruption, 11}};
   for (const auto& [code, exit_code] : expected) EXPECT_EQ(ExitCode(code), exit_code);
 }
 

@@ -7,6 +7,7 @@
 
 #include "ground/base/status.h"
 #include "ground/base/text.h"
+#include "work/answers/json_line.h"
 
 namespace weirhouse::command {
 namespace {
@@ -28,9 +29,7 @@ std::size_t DisplayWidth(std::string_view text) {
   }));
 }
 
-std::string Dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
+std::string Dump(const json& value) { return answers::JsonLine(value); }
 
 std::string DisplayText(const json& value) {
   if (value.is_null()) return "-";

@@ -6,6 +6,7 @@
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/status_answer.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
@@ -175,11 +176,6 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
-json ToJson(const std::optional<work::BehindHalt>& behind) {
-  if (!behind) return json();
-  return {{"run", ToString(behind->run)}, {"records", behind->records}};
-}
-
 std::string Story(const work::BehindHalt& behind) {
   return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
                      WithThousands(behind.records), behind.records == 1 ? "record" : "records",
@@ -190,21 +186,6 @@ std::string StoryOfViews(const std::vector<std::string>& views) {
   return fmt::format("features wait: {} {} not hold yet what {} source published; `wh run` goes on",
                      EscapeControl(Join(views, ", ")), views.size() == 1 ? "does" : "do",
                      views.size() == 1 ? "its" : "their");
-}
-
-json ToJson(const std::vector<work::OverdueCheck>& overdue) {
-  json list = json::array();
-  for (const work::OverdueCheck& check : overdue) {
-    list.push_back({{"gate", check.gate},
-                    {"table", check.table},
-                    {"owner", check.owner.empty() ? json() : json(check.owner)},
-                    {"check", check.check},
-                    {"state", check.warns ? "warned" : "failed"},
-                    {"newest", FormatTime(check.newest)},
-                    {"since", FormatTime(check.since)},
-                    {"max", check.max_text}});
-  }
-  return list;
 }
 
 json ToJson(const work::RunSummary& summary) {
@@ -223,7 +204,7 @@ json ToJson(const work::RunSummary& summary) {
                    {"refused", json::array()},
                    {"refused_batches", json::array()},
                    {"quarantined", json::array()},
-                   {"overdue", ToJson(summary.overdue)},
+                   {"overdue", answers::ToJson(summary.overdue)},
                    {"halted", nullptr}};
   for (const work::RefusedObject& refused : summary.refused) {
     document["refused"].push_back({{"object", refused.object},

@@ -19,8 +19,6 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
 nlohmann::json ToJson(const work::RunSummary& summary);
-nlohmann::json ToJson(const std::vector<work::OverdueCheck>& overdue);
-nlohmann::json ToJson(const std::optional<work::BehindHalt>& behind);  // null: nothing halted
 std::string Story(const work::BehindHalt& behind);
 // Of Plan::waiting_views, at least one.
 std::string StoryOfViews(const std::vector<std::string>& views);

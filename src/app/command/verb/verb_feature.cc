@@ -4,53 +4,13 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/answers/check_answer.h"
+#include "work/answers/feature_answer.h"
 #include "work/serving/online.h"
 
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
-
-std::string EntityText(const feature::FeatureView& view) {
-  std::vector<std::string> names;
-  for (const feature::TypedName& key : view.is_request() ? view.request : view.entity)
-    names.push_back(key.name);
-  return Join(names, ", ");
-}
-
-std::string KnownText(const feature::FeatureView& view) {
-  if (view.as_of_latest) return "latest";
-  switch (view.known_time.kind) {
-    case feature::KnownTime::Kind::kIngestion:
-      return "ingestion";
-    case feature::KnownTime::Kind::kColumn:
-      return view.known_time.column;
-    case feature::KnownTime::Kind::kDelay:
-      return "event time + " + FormatDuration(view.known_time.delay_us);
-  }
-  return "";
-}
-
-json ViewAsJson(const feature::FeatureView& view) {
-  json columns = json::array();
-  for (const feature::OutputColumn& column : feature::OutputColumnsOf(view)) {
-    const feature::Feature& definition = view.features[column.feature];
-    columns.push_back(
-        {{"column", column.qualified},
-         {"aggregate", feature::AggregateName(definition.aggregate)},
-         {"of", definition.of},
-         {"window", column.window_us ? json(FormatDuration(*column.window_us)) : json()}});
-  }
-  return {{"view", view.id()},
-          {"table", view.is_request() ? json() : json(view.table_name())},
-          {"source", view.source},
-          {"keys", EntityText(view)},
-          {"event_time", view.event_time ? json(*view.event_time) : json()},
-          {"known_time", KnownText(view)},
-          {"ttl", view.ttl_us ? json(FormatDuration(*view.ttl_us)) : json()},
-          {"description", view.description},
-          {"digest", view.digest.ToHex()},
-          {"columns", std::move(columns)}};
-}
 
 // "carrier_delay@1:*" and the like, and NAME=VALUE.
 Result<work::OnlineRequest> RequestOf(const Context& context) {
@@ -74,9 +34,10 @@ Result<int> RunFeatureList(Context& context) {
   WEIRHOUSE_TRY(auto project, context.Definitions());
   Listing listing("views", {"view", "keys", "source", "columns", "known_time", "digest"});
   for (const feature::FeatureView& view : project->views) {
-    listing.Add({view.id(), EntityText(view), view.is_request() ? json() : json(view.source),
+    listing.Add({view.id(), answers::EntityKeysOf(view),
+                 view.is_request() ? json() : json(view.source),
                  static_cast<std::int64_t>(feature::OutputColumnsOf(view).size()),
-                 view.is_request() ? json() : json(KnownText(view)),
+                 view.is_request() ? json() : json(answers::KnownTimeOf(view)),
                  view.digest.ToHex().substr(0, 12)});
   }
   context.Print(listing);
@@ -87,25 +48,26 @@ Result<int> RunFeatureShow(Context& context) {
   WEIRHOUSE_TRY(auto project, context.Definitions());
   WEIRHOUSE_TRY(const feature::FeatureView* view,
                 feature::FindView(project->views, context.invocation().Word(0)));
-  const json document = ViewAsJson(*view);
+  const json document = answers::ToJson(*view);
+  const json& shown = document["view"];
   if (!context.wants_json()) {
     context.Line(fmt::format("{}  keys {}  source {}  digest {}", EscapeControl(view->id()),
-                             EscapeControl(EntityText(*view)),
+                             EscapeControl(answers::EntityKeysOf(*view)),
                              view->is_request() ? "the request" : EscapeControl(view->source),
                              view->digest.ToHex().substr(0, 16)));
     if (!view->is_request()) {
-      context.Line(fmt::format("event time {}, known time {}, ttl {}",
-                               DisplayText(document["event_time"]), EscapeControl(KnownText(*view)),
-                               DisplayText(document["ttl"])));
+      context.Line(
+          fmt::format("event time {}, known time {}, ttl {}", DisplayText(shown["event_time"]),
+                      EscapeControl(answers::KnownTimeOf(*view)), DisplayText(shown["ttl"])));
     }
     Listing columns("columns", {"column", "aggregate", "of", "window"});
-    for (const json& column : document["columns"]) {
+    for (const json& column : shown["columns"]) {
       columns.Add({column["column"], column["aggregate"],
                    column["of"] == "" ? json() : column["of"], column["window"]});
     }
     context.Print(columns);
   }
-  context.Answer({{"view", document}});
+  context.Answer(document);
   return kExitOk;
 }
 
@@ -145,12 +107,7 @@ Result<int> RunSkew(Context& context) {
   for (const std::string& one : report.first) context.Line("  " + EscapeControl(one));
   for (const std::string& view : report.not_asked)
     context.Line("not asked: " + EscapeControl(view));
-  context.Answer({{"pairs", report.pairs},
-                  {"values", report.values},
-                  {"differing", report.differing},
-                  {"status_differing", report.status_differing},
-                  {"first", report.first},
-                  {"not_asked", report.not_asked}});
+  context.Answer(answers::ToJson(report));
   if (!report.same()) return kExitDiffers;
   return report.not_asked.empty() ? kExitOk : ExitCode(Code::kUnavailable);
 }

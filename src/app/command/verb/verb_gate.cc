@@ -6,6 +6,7 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/gate_answer.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
@@ -13,27 +14,6 @@
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
-
-json VerdictAsJson(const catalog::VerdictRecord& verdict) {
-  json object = {{"gate", verdict.gate},          {"table", verdict.table},
-                 {"run", ToString(verdict.run)},  {"state", verdict.state},
-                 {"batch", verdict.batch},        {"batch_end", FormatTime(verdict.batch_end)},
-                 {"commit", verdict.seq.value()}, {"checks", verdict.checks}};
-  if (!verdict.override_reason.empty()) {
-    object["override"] = {{"reason", verdict.override_reason}, {"by", verdict.override_by}};
-  }
-  return object;
-}
-
-std::string Reasons(const catalog::VerdictRecord& verdict) {
-  std::string reasons;
-  for (const json& check : verdict.checks) {
-    const std::string state = check.value("state", "");
-    if (state == "passed" || state == "skipped" || state == "warming") continue;
-    reasons += (reasons.empty() ? "" : "; ") + check.value("reason", check.value("name", ""));
-  }
-  return reasons;
-}
 
 // A value in a cell: six digits, "max 5000, min 1" for an object.
 std::string ShortText(const json& value) {
@@ -63,9 +43,9 @@ void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   }
   context.streams().Out(checks.AsText());
   for (const json& check : verdict.checks) {
-    const std::string state = check.value("state", "");
-    if (state == "passed" || state == "skipped" || state == "warming") continue;
-    context.Line(fmt::format("{}: {}", state, EscapeControl(check.value("reason", ""))));
+    if (!answers::IsTrouble(check)) continue;
+    context.Line(
+        fmt::format("{}: {}", check.value("state", ""), EscapeControl(check.value("reason", ""))));
     const auto examples = check.find("examples");
     if (examples == check.end() || !examples->is_array()) continue;
     for (const json& row : *examples) context.Line("  " + EscapeControl(Dump(row)));
@@ -104,22 +84,18 @@ Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_vi
 
 Result<int> RunGateList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const answers::GatesAnswer answer, answers::ListGates(*workspace));
   Listing listing("gates", {"gate", "table", "checks", "owner", "last_run", "batch", "state"});
-  for (const gate::GateDefinition& gate : workspace->project().gates) {
-    WEIRHOUSE_TRY(const auto last, workspace->catalog().Verdicts({gate.name, std::nullopt, 1}));
-    const bool judged = !last.empty();
-    listing.Add({gate.name, gate.table, static_cast<std::int64_t>(gate.checks.size()),
-                 gate.owner.empty() ? json() : json(gate.owner),
-                 judged ? json(ToString(last[0].run)) : json(),
-                 judged ? json(last[0].batch) : json(), judged ? json(last[0].state) : json()});
+  for (const answers::GateRow& row : answer.gates) {
+    listing.Add({row.gate, row.table, row.checks, row.owner.empty() ? json() : json(row.owner),
+                 row.last ? json(ToString(row.last->run)) : json(),
+                 row.last ? json(row.last->batch) : json(),
+                 row.last ? json(row.last->state) : json()});
   }
-  context.Print(listing);
-  WEIRHOUSE_TRY(
-      const auto halted,
-      workspace->catalog().Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
-  for (const catalog::Run& run : halted) {
+  context.Print(listing, answers::ToJson(answer));
+  for (const answers::HaltedBatch& halted : answer.halted) {
     context.Say(fmt::format("{} (batch {}) waits for `wh gate override` or `wh gate discard`",
-                            ToString(run.id), EscapeControl(run.plan.name)));
+                            ToString(halted.run), EscapeControl(halted.batch)));
   }
   return kExitOk;
 }
@@ -127,61 +103,35 @@ Result<int> RunGateList(Context& context) {
 Result<int> RunGateShow(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const catalog::Run found, workspace->catalog().GetRun(run));
-  WEIRHOUSE_TRY(const auto verdicts, workspace->catalog().Verdicts({std::nullopt, run, 1000}));
-  if (verdicts.empty()) {
-    return Status(Code::kNotFound, fmt::format("no gate judged run {} ({} {})", ToString(run),
-                                               found.plan.kind, found.plan.name))
-        .WithError("WH8037")
-        .WithHint("`wh gate history` lists the runs that were judged");
+  WEIRHOUSE_TRY(const answers::RunVerdictsAnswer answer, answers::ReadVerdicts(*workspace, run));
+  if (!context.wants_json()) {
+    for (const catalog::VerdictRecord& verdict : answer.verdicts) PrintVerdict(context, verdict);
   }
-  json list = json::array();
-  for (auto verdict = verdicts.rbegin(); verdict != verdicts.rend(); ++verdict) {
-    list.push_back(VerdictAsJson(*verdict));
-    if (!context.wants_json()) PrintVerdict(context, *verdict);
-  }
-  if (found.state == catalog::RunState::kHalted) {
-    // Its story tells what the checks do not see: what of the batch is in quarantine.
-    WEIRHOUSE_TRY(const auto story, workspace->catalog().Setting("halted/" + ToString(run)));
-    if (story && story->is_object()) context.Line(EscapeControl(story->value("message", "")));
+  if (answer.halted()) {
+    if (!answer.story.empty()) context.Line(EscapeControl(answer.story));
     context.Line(
         fmt::format("halted: publish anyway, wh gate override {0} --reason TEXT; or leave "
                     "the batch out, wh gate discard {0} --reason TEXT",
                     ToString(run)));
   }
-  context.Answer({{"run", ToString(run)},
-                  {"run_state", catalog::RunStateName(found.state)},
-                  {"verdicts", std::move(list)}});
+  context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunGateHistory(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 40, 1, 1'000'000));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  catalog::VerdictFilter filter;
-  filter.limit = limit;
-  if (!context.invocation().words.empty()) filter.gate = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const auto verdicts, workspace->catalog().Verdicts(filter));
-  if (verdicts.empty() && filter.gate) {
-    std::vector<std::string> known;
-    for (const gate::GateDefinition& gate : workspace->project().gates) known.push_back(gate.name);
-    if (std::find(known.begin(), known.end(), *filter.gate) == known.end()) {
-      return Status(Code::kNotFound, fmt::format("no such gate: \"{}\"", *filter.gate))
-          .WithError("WH8037")
-          .WithHint(DidYouMean(*filter.gate, known));
-    }
-  }
+  std::optional<std::string> gate;
+  if (!context.invocation().words.empty()) gate = context.invocation().Word(0);
+  WEIRHOUSE_TRY(const answers::VerdictsAnswer answer,
+                answers::ListVerdicts(*workspace, gate, limit));
   Listing listing("verdicts", {"gate", "run", "batch", "state", "reasons"});
-  for (const catalog::VerdictRecord& verdict : verdicts) {
-    const std::string reasons = Reasons(verdict);
+  for (const catalog::VerdictRecord& verdict : answer.verdicts) {
+    const std::string reasons = answers::ReasonsOf(verdict);
     listing.Add({verdict.gate, ToString(verdict.run), verdict.batch, verdict.state,
                  reasons.empty() ? json() : json(reasons)});
-    if (!verdict.override_reason.empty()) {
-      listing.Detail("override",
-                     {{"reason", verdict.override_reason}, {"by", verdict.override_by}});
-    }
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
-#include "app/command/sent_object.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/model_answer.h"
+#include "work/answers/sent_object.h"
+#include "work/answers/table_answer.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
 
@@ -13,51 +15,15 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-// A field of a node's record as it is, or null.
-json FieldOf(const json& record, std::string_view name) {
-  if (!record.is_object()) return nullptr;
-  const auto found = record.find(name);
-  return found == record.end() ? json() : *found;
-}
-
-// How many a record lists.
-json CountOf(const json& list) {
-  return list.is_array() ? json(static_cast<std::int64_t>(list.size())) : json();
-}
-
-std::string MetricsText(const json& metrics) {
-  if (!metrics.is_object()) return "";
-  std::string text;
-  for (const auto& [name, value] : metrics.items()) {
-    text +=
-        fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
-                    value.is_number() ? fmt::format("{:.4g}", value.get<double>()) : Dump(value));
-  }
-  return text;
-}
-
-Result<catalog::Node> FindNode(catalog::Catalog& catalog, const std::string& kind,
-                               const std::string& what, const std::string& key) {
-  WEIRHOUSE_TRY(const std::optional<catalog::Node> node, catalog.FindNode({kind, key}));
-  if (node) return *node;
-  WEIRHOUSE_TRY(const auto nodes, catalog.Nodes(kind));
-  std::vector<std::string> known;
-  for (const catalog::Node& one : nodes) known.push_back(one.node.key);
-  return Status(Code::kNotFound, fmt::format("no such {}: \"{}\"", what, key))
-      .WithError("WH8037")
-      .WithHint(known.empty() ? fmt::format("none has been made yet") : DidYouMean(key, known));
-}
-
-void ShowNode(Context& context, const std::string& name, const catalog::Node& node) {
+void ShowRecord(Context& context, const answers::RecordAnswer& answer) {
+  const catalog::Node& node = answer.node;
   context.Line(fmt::format("{}  commit {}", EscapeControl(node.node.key), node.seq.value()));
   if (!context.wants_json() && node.node.record.is_object()) {
     Listing listing("fields", {"field", "value"});
     for (const auto& [key, value] : node.node.record.items()) listing.Add({key, value});
     context.Print(listing);
   }
-  context.Answer(
-      {{name,
-        {{"id", node.node.key}, {"commit", node.seq.value()}, {"record", node.node.record}}}});
+  context.Answer(answers::ToJson(answer));
 }
 
 // The metrics that the definition bounds: "roc_auc 0.756 (min 0.65)".
@@ -100,29 +66,21 @@ Result<int> RunTrainSetBuild(Context& context) {
 
 Result<int> RunTrainSetList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const answers::TrainingSetsAnswer answer, answers::ListTrainingSets(*workspace));
   Listing listing("training_sets", {"training_set", "rows", "features", "content", "commit"});
-  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("training_set"));
-  for (const catalog::Node& node : nodes) {
-    const json& record = node.node.record;
-    listing.Add({node.node.key, FieldOf(record, "rows"), CountOf(FieldOf(record, "features")),
-                 FieldOf(record, "content"), fmt::format("@{}", node.seq.value())});
-    listing.Detail("record", record);
+  for (const answers::TrainingSetRow& row : answer.training_sets) {
+    listing.Add({row.training_set, row.rows(), row.features(), row.content(),
+                 row.commit ? json(answers::CommitText(*row.commit)) : json()});
   }
-  for (const feature::TrainingSetDefinition& set : workspace->project().training_sets) {
-    const bool built = std::any_of(nodes.begin(), nodes.end(), [&](const catalog::Node& node) {
-      return node.node.key.starts_with(set.name + "#");
-    });
-    if (!built) listing.Add({set.name, nullptr, nullptr, nullptr, nullptr});
-  }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunTrainSetShow(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const catalog::Node node, FindNode(workspace->catalog(), "training_set",
-                                                   "training set", context.invocation().Word(0)));
-  ShowNode(context, "training_set", node);
+  WEIRHOUSE_TRY(const answers::RecordAnswer answer,
+                answers::ReadTrainingSet(*workspace, context.invocation().Word(0)));
+  ShowRecord(context, answer);
   return kExitOk;
 }
 
@@ -154,28 +112,22 @@ Result<int> RunModelDeploy(Context& context) {
 
 Result<int> RunModelList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const answers::ModelsAnswer answer, answers::ListModels(*workspace));
   Listing listing("models", {"model", "training_set", "metrics", "commit", "deployed"});
-  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("model"));
-  for (const catalog::Node& node : nodes) {
-    const json& record = node.node.record;
-    const std::string name = node.node.key.substr(0, node.node.key.find('#'));
-    WEIRHOUSE_TRY(const auto serving, workspace->catalog().Setting("deployed/" + name));
-    const bool deployed = serving && *serving == node.node.key;
-    const std::string metrics = MetricsText(FieldOf(record, "metrics"));
-    listing.Add({node.node.key, FieldOf(record, "training_set"),
-                 metrics.empty() ? json() : json(metrics), fmt::format("@{}", node.seq.value()),
-                 deployed});
-    listing.Detail("record", record);
+  for (const answers::ModelRow& row : answer.models) {
+    const std::string metrics = row.metrics();
+    listing.Add({row.model, row.training_set(), metrics.empty() ? json() : json(metrics),
+                 answers::CommitText(row.commit), row.deployed});
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunModelShow(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const catalog::Node node,
-                FindNode(workspace->catalog(), "model", "model", context.invocation().Word(0)));
-  ShowNode(context, "model", node);
+  WEIRHOUSE_TRY(const answers::RecordAnswer answer,
+                answers::ReadModel(*workspace, context.invocation().Word(0)));
+  ShowRecord(context, answer);
   return kExitOk;
 }
 
@@ -185,7 +137,7 @@ Result<int> RunPredict(Context& context) {
   WEIRHOUSE_TRY(auto texts, context.NamedTexts(assignments));
   json request = json::object();
   if (const std::optional<std::string> text = invocation.Option("request")) {
-    auto sent = ParseSent(*text, "--request");
+    auto sent = answers::ParseSent(*text, "--request");
     if (!sent.ok()) return UsageError(sent.status().message());
     request = std::move(sent->members);
     for (const auto& [name, value] : request.items()) texts.erase(name);

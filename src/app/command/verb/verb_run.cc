@@ -7,6 +7,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/answers/status_answer.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
@@ -150,7 +151,7 @@ json SummaryJson(const work::Plan& plan) {
           {"waiting_objects", plan.waiting_objects},
           {"waiting_batches", plan.waiting_batches},
           {"waiting_views", plan.waiting_views},
-          {"behind_halted", command::ToJson(plan.behind_halt)}};
+          {"behind_halted", answers::ToJson(plan.behind_halt)}};
 }
 
 // `run --dry-run` and the like: what would be run.

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <set>
 
-#include "app/command/print/cell.h"
-#include "app/command/query_tables.h"
+#include "app/command/print/row_listing.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/check.h"
+#include "work/answers/rows_json.h"
+#include "work/answers/sql/query_tables.h"
 
 namespace weirhouse::command {
 namespace {
@@ -163,14 +164,15 @@ class Query {
   Query(work::Workspace& workspace, platform::SqlSession& session, std::string text)
       : workspace_(workspace), session_(session), text_(std::move(text)), sql_(text_) {}
 
-  Result<std::shared_ptr<arrow::Table>> Run(const AsOf& at) {
+  Result<std::shared_ptr<arrow::Table>> Run(const answers::AsOf& at) {
     auto tree = session_.ParseToJson(text_);
     if (!tree.ok()) return WithPlace(text_, tree.status());
     json parsed = json::parse(*tree);
-    WEIRHOUSE_TRY(const QueryTables tables,
-                  QueryTables::Open(workspace_, at, [&](const std::vector<std::string>& known) {
-                    return ResolveTables(known, parsed, text_);
-                  }));
+    WEIRHOUSE_TRY(
+        const answers::QueryTables tables,
+        answers::QueryTables::Open(workspace_, at, [&](const std::vector<std::string>& known) {
+          return ResolveTables(known, parsed, text_);
+        }));
     if (RenameSystem(parsed)) {
       WEIRHOUSE_TRY(sql_, session_.JsonToSql(parsed.dump()));
     }
@@ -189,7 +191,7 @@ class Query {
  private:
   // Which columns of each table are needed; all that are offered where that cannot be told, since
   // the engine may know what the check does not.
-  Status Check(const QueryTables& tables) {
+  Status Check(const answers::QueryTables& tables) {
     transform::SchemaCatalog schemas;
     for (const std::string& name : tables.chosen()) {
       WEIRHOUSE_TRY(const auto schema, tables.Schema(name));
@@ -230,7 +232,7 @@ Result<int> RunSql(Context& context) {
   const std::string query = context.invocation().Word(0);
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", kTextRows, 1, 1LL << 40));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const AsOf at, ParseAsOf(*workspace, context.invocation().at));
+  WEIRHOUSE_TRY(const answers::AsOf at, answers::ParseAsOf(*workspace, context.invocation().at));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
   platform::SqlBounds bounds;
   bounds.told_to_stop = [&context] { return context.streams().Cancelled(); };
@@ -243,7 +245,8 @@ Result<int> RunSql(Context& context) {
   }
   if (context.wants_json()) {
     context.progress().Finish();
-    std::string text = context.invocation().jsonl ? RowsAsJsonLines(*rows) : RowsAsJson(*rows);
+    std::string text =
+        context.invocation().jsonl ? answers::RowsAsJsonLines(*rows) : answers::RowsAsJson(*rows);
     if (!context.invocation().jsonl) text.insert(text.rfind('}'), context.DraftMember());
     context.streams().Out(text);
     return kExitOk;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "app/command/print/cell.h"
+#include "app/command/print/row_listing.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/read/reachable.h"

@@ -1,27 +1,14 @@
 // table list, show; names: what is there.
 #include <fmt/format.h>
 
-#include "app/command/query_tables.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/moment.h"
 #include "ground/iceberg/table.h"
+#include "work/answers/sql/query_tables.h"
+#include "work/answers/table_answer.h"
 
 namespace weirhouse::command {
 namespace {
-using nlohmann::json;
-
-json SnapshotAsJson(const catalog::SnapshotRecord& snapshot) {
-  return {{"snapshot", fmt::format("{}@{}", snapshot.table, snapshot.seq.value())},
-          {"iceberg_id", snapshot.snapshot.value()},
-          {"operation", snapshot.operation},
-          {"ref", snapshot.ref},
-          {"added_rows", snapshot.added_rows},
-          {"deleted_rows", snapshot.deleted_rows},
-          {"total_rows", snapshot.total_rows},
-          {"run", ToString(snapshot.run)}};
-}
-
 Listing ColumnListing(const iceberg::TableMetadata& table) {
   Listing listing("columns", {"id", "column", "type", "required"});
   for (const iceberg::Field& field : table.schema().fields)
@@ -42,22 +29,11 @@ Listing SnapshotListing(const std::vector<catalog::SnapshotRecord>& snapshots, s
 
 Result<int> RunTableList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  catalog::Catalog& catalog = workspace->catalog();
+  WEIRHOUSE_TRY(const answers::TablesAnswer answer, answers::ListTables(*workspace));
   Listing listing("tables", {"table", "rows", "commit"});
-  WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog, [&]() -> Status {
-    WEIRHOUSE_TRY(const auto tables, catalog.Tables());
-    WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
-    for (const catalog::TablePointer& table : tables) {
-      WEIRHOUSE_TRY(const auto snapshot, catalog.SnapshotAsOf(table.name, last));
-      listing.Add({table.name, snapshot ? json(snapshot->total_rows) : json(std::int64_t{0}),
-                   fmt::format("@{}", table.seq.value())});
-      listing.Detail("uuid", table.uuid);
-      listing.Detail("metadata_location", table.metadata_location);
-      listing.Detail("iceberg_snapshot", snapshot ? json(snapshot->snapshot.value()) : json());
-    }
-    return Status();
-  }));
-  context.Print(listing);
+  for (const answers::TableRow& row : answer.tables)
+    listing.Add({row.table, row.rows, answers::CommitText(row.commit)});
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
@@ -65,30 +41,17 @@ Result<int> RunTableShow(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 10, 1, 1'000'000));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string name = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace->LoadTable(name));
-  WEIRHOUSE_TRY(const auto snapshots, workspace->catalog().Snapshots(name));
-  WEIRHOUSE_TRY(const auto rows, workspace->ReadTable(name));
-  WEIRHOUSE_TRY(const Digest content, iceberg::ContentDigest(*rows));
-  std::vector<std::string> partitions;
-  for (const iceberg::PartitionField& field : table->spec().fields)
-    partitions.push_back(field.name);
-  if (!context.wants_json()) {
-    context.Line(fmt::format("{}  content {}", EscapeControl(name), content.ToHex()));
-    context.Line("metadata   " + EscapeControl(table->metadata_location));
-    if (!partitions.empty()) context.Line("partition  " + EscapeControl(Join(partitions, ", ")));
-    context.streams().Out("\n" + ColumnListing(*table).AsText() + "\n" +
-                          SnapshotListing(snapshots, limit).AsText());
+  WEIRHOUSE_TRY(const answers::TableAnswer answer, answers::ReadTable(*workspace, name));
+  if (context.wants_json()) {
+    context.Answer(answers::ToJson(answer));
     return kExitOk;
   }
-  json list = json::array();
-  for (const catalog::SnapshotRecord& snapshot : snapshots)
-    list.push_back(SnapshotAsJson(snapshot));
-  context.Answer({{"table", name},
-                  {"content", content.ToHex()},
-                  {"metadata_location", table->metadata_location},
-                  {"partition", partitions},
-                  {"columns", ColumnListing(*table).AsJson()},
-                  {"snapshots", std::move(list)}});
+  context.Line(fmt::format("{}  content {}", EscapeControl(name), answer.content.ToHex()));
+  context.Line("metadata   " + EscapeControl(answer.table->metadata_location));
+  const std::vector<std::string> partition = answer.partition();
+  if (!partition.empty()) context.Line("partition  " + EscapeControl(Join(partition, ", ")));
+  context.streams().Out("\n" + ColumnListing(*answer.table).AsText() + "\n" +
+                        SnapshotListing(answer.snapshots, limit).AsText());
   return kExitOk;
 }
 
@@ -108,7 +71,7 @@ Result<int> RunNames(Context& context) {
   } else {
     WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
     if (kind == "table") {
-      WEIRHOUSE_TRY(names, QueryTableNames(*workspace));
+      WEIRHOUSE_TRY(names, answers::QueryTableNames(*workspace));
     } else if (kind == "run") {
       WEIRHOUSE_TRY(const auto runs, workspace->catalog().Runs({}));
       for (const catalog::Run& run : runs) names.push_back(ToString(run.id));

@@ -2,9 +2,9 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "app/command/print/cell.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/rows_json.h"
 #include "work/lineage/rebuild_check.h"
 
 namespace weirhouse::command {
@@ -14,7 +14,7 @@ using nlohmann::json;
 json RowAsJson(const arrow::Table& row) {
   json cells = json::object();
   for (int i = 0; i < row.num_columns(); ++i)
-    cells[row.field(i)->name()] = CellAsJson(*row.column(i), 0);
+    cells[row.field(i)->name()] = answers::CellAsJson(*row.column(i), 0);
   return cells;
 }
 json RowAsJson(const std::shared_ptr<arrow::Table>& row) {
@@ -25,7 +25,8 @@ json KeyOf(const work::TableDifference& table, const work::RowDifference& differ
   const auto& row = difference.stored != nullptr ? difference.stored : difference.rebuilt;
   json key = json::object();
   for (const std::string& column : table.key) {
-    if (const auto cells = row->GetColumnByName(column)) key[column] = CellAsJson(*cells, 0);
+    if (const auto cells = row->GetColumnByName(column))
+      key[column] = answers::CellAsJson(*cells, 0);
   }
   return key;
 }

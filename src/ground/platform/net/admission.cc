@@ -17,13 +17,6 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-const std::string* Find(const RequestHead& head, std::string_view name) {
-  for (const auto& [field, value] : head.fields) {
-    if (field == name) return &value;
-  }
-  return nullptr;
-}
-
 std::size_t Count(const RequestHead& head, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(head.fields.begin(), head.fields.end(),
@@ -60,28 +53,28 @@ std::optional<Fault> RefuseSyntax(const RequestHead& head) {
       return Fault{400, "WH8070",
                    fmt::format("the request has the header field \"{}\" twice", name)};
   }
-  const std::string* encoding = Find(head, "transfer-encoding");
+  const std::string* encoding = FindField(head, "transfer-encoding");
   if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
-                              Find(head, "content-length") != nullptr || head.is_http_1_0)) {
+                              FindField(head, "content-length") != nullptr || head.is_http_1_0)) {
     return Fault{400, "WH8070",
                  "the request's length is ambiguous: transfer-encoding other than a lone "
                  "\"chunked\", or together with content-length"};
   }
-  const std::string* expect = Find(head, "expect");
+  const std::string* expect = FindField(head, "expect");
   if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
     return Fault{400, "WH8070", "the request expects what is not known here"};
   return std::nullopt;
 }
 
 std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRules& rules) {
-  const std::string* authority = Find(head, "host");
+  const std::string* authority = FindField(head, "host");
   if (authority == nullptr) return Fault{400, "WH8070", "the request has no header field \"host\""};
   const std::optional<std::string> host = HostOf(Trim(*authority));
   if (!host || !IsAccepted(*host, rules)) {
     return Fault{403, "WH8071", "the request names a host that is not this one",
                  "use localhost or 127.0.0.1, or configure the name you use"};
   }
-  const std::string* origin = Find(head, "origin");
+  const std::string* origin = FindField(head, "origin");
   if (origin == nullptr) return std::nullopt;
   // Our own pages are served from here, so their origin is the very authority they ask.
   const std::string lower = Lower(Trim(*origin));
@@ -90,56 +83,46 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
   return Fault{403, "WH8072", "the request comes from a page of another origin"};
 }
 
-Fault NoToken(std::string why, std::string code = "WH8073") {
+Fault NoToken(std::string why, std::string code = "WH8073",
+              std::string challenge = kBearerChallenge) {
   return Fault{401,
                std::move(code),
                std::move(why),
                "send `authorization: Bearer TOKEN`; `wh token` makes a new one",
-               {{"WWW-Authenticate", "Bearer realm=\"weirhouse\""}}};
+               {{"WWW-Authenticate", std::move(challenge)}}};
 }
 
-// What follows "Bearer "; nothing where no such thing was sent.
-std::optional<std::string_view> BearerOf(const RequestHead& head) {
-  constexpr std::size_t kSchemeBytes = 7;
-  const std::string* authorization = Find(head, "authorization");
-  if (authorization == nullptr) return std::nullopt;
-  const std::string_view value = Trim(*authorization);
-  if (Lower(value.substr(0, kSchemeBytes)) != "bearer ") return std::nullopt;
-  return Trim(value.substr(kSchemeBytes));
-}
-
-std::optional<Fault> RefuseWithoutToken(const RequestHead& head, const TokenCheck& check,
-                                        bool takes_guests) {
-  if (Find(head, "authorization") == nullptr) {
-    return NoToken(takes_guests ? "this needs a token of the project"
-                                : "this needs the project's token");
+std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator* authenticator,
+                                   const Identify& identify, bool takes_guests,
+                                   Principal* principal) {
+  const std::string missing =
+      takes_guests ? "this needs a token of the project" : "this needs the project's token";
+  if (authenticator == nullptr) return NoToken(missing);
+  const std::string challenge = authenticator->Challenge();
+  const Result<bool> brought = authenticator->Brings(head);
+  if (!brought.ok()) return NoToken(brought.status().message(), "WH8073", challenge);
+  if (!*brought) return NoToken(missing, "WH8073", challenge);
+  auto identified = identify();
+  if (identified.ok()) {
+    *principal = std::move(identified).value();
+    if (takes_guests || principal->standing == Principal::Standing::kOwner) return std::nullopt;
+    return NoToken("the token is good for the catalog only: this needs the project's own", "WH8073",
+                   challenge);
   }
-  const std::optional<std::string_view> token = BearerOf(head);
-  if (!token) return NoToken("the authorization is not a bearer token");
-  const TokenVerdict verdict = check(*token);
-  switch (verdict.standing) {
-    case TokenVerdict::Standing::kOwner:
-      return std::nullopt;
-    case TokenVerdict::Standing::kGuest:
-      if (takes_guests) return std::nullopt;
-      return NoToken("the token is good for the catalog only: this needs the project's own");
-    case TokenVerdict::Standing::kUnknown:
-      return Fault{503,
-                   verdict.code.empty() ? "WH8046" : verdict.code,
-                   "tokens cannot be checked now: " + verdict.why,
-                   "try again a little later",
-                   {{"Retry-After", "1"}}};
-    case TokenVerdict::Standing::kRefused:
-      break;
-  }
-  if (verdict.why.empty()) return NoToken("the token is not this project's");
-  return NoToken(verdict.why, verdict.code);
+  const Status& why = identified.status();
+  if (why.code() != Code::kUnavailable) return NoToken(why.message(), why.error_code(), challenge);
+  return Fault{503,
+               why.error_code().empty() ? "WH8046" : why.error_code(),
+               "tokens cannot be checked now: " + why.message(),
+               "try again a little later",
+               {{"Retry-After", "1"}}};
 }
 
 // The length of a body; the longest there may be where it is not declared.
 std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64_t body_bytes_max) {
-  const std::string* length = Find(head, "content-length");
-  if (length == nullptr) return Find(head, "transfer-encoding") == nullptr ? 0 : body_bytes_max;
+  const std::string* length = FindField(head, "content-length");
+  if (length == nullptr)
+    return FindField(head, "transfer-encoding") == nullptr ? 0 : body_bytes_max;
   const std::string_view text = Trim(*length);
   std::uint64_t bytes = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
@@ -151,10 +134,10 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
 }
 
 std::optional<Fault> RefuseType(const RequestHead& head) {
-  const std::string* encoding = Find(head, "content-encoding");
+  const std::string* encoding = FindField(head, "content-encoding");
   if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
     return Fault{415, "WH8080", "the body is compressed", "send it as it is"};
-  const std::string* type = Find(head, "content-type");
+  const std::string* type = FindField(head, "content-type");
   const std::string media =
       type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
   if (media == "application/json") return std::nullopt;
@@ -190,7 +173,8 @@ HttpRequest RequestOf(const RequestHead& head, Target target, Router::Match& mat
 }  // namespace
 
 std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
-                                     const Router& router, const TokenCheck& check) {
+                                     const Router& router, const Authenticator* authenticator,
+                                     const Identify& identify) {
   if (head.target.size() > kTargetBytesMax)
     return Fault{414, "WH8078", "the request's target is longer than 8 KiB"};
   if (auto refusal = RefuseSyntax(head)) return *std::move(refusal);
@@ -202,10 +186,12 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
   Router::Match match = router.Find(head.method, *target);
   const Area* area = router.AreaOf(target->path);
   const bool takes_guests = area != nullptr && area->hands_over_token;
+  Principal principal;
   // Before the route is told: who has no token learns nothing of what there is to write to.
   if (!is_read || rules.reads_need_token || match.options.requires_token ||
       (area != nullptr && area->requires_token)) {
-    if (auto refusal = RefuseWithoutToken(head, check, takes_guests)) return *std::move(refusal);
+    if (auto refusal = RefuseUnknown(head, authenticator, identify, takes_guests, &principal))
+      return *std::move(refusal);
   }
   if (match.handler == nullptr) return RefuseRoute(match, head, *target);
   Admission admission;
@@ -214,15 +200,15 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
   if (auto* refusal = std::get_if<Fault>(&length)) return std::move(*refusal);
   admission.body_bytes_expected = std::get<std::uint64_t>(length);
   if (!is_read &&
-      (admission.body_bytes_expected > 0 || Find(head, "transfer-encoding") != nullptr)) {
+      (admission.body_bytes_expected > 0 || FindField(head, "transfer-encoding") != nullptr)) {
     if (auto refusal = RefuseType(head)) return *std::move(refusal);
   }
   admission.handler = match.handler;
   admission.is_slow = match.options.is_slow;
   admission.is_instant = match.options.is_instant;
-  admission.expects_continue = Find(head, "expect") != nullptr;
+  admission.expects_continue = FindField(head, "expect") != nullptr;
   admission.request = RequestOf(head, std::move(target).value(), match);
-  if (takes_guests) admission.request.token = BearerOf(head).value_or("");
+  if (takes_guests) admission.request.token = std::move(principal.secret);
   return admission;
 }
 }  // namespace weirhouse::http

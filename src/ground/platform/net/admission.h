@@ -11,21 +11,13 @@
 #include <variant>
 #include <vector>
 
+#include "ground/platform/net/authenticator.h"
 #include "ground/platform/net/message.h"
 #include "ground/platform/net/router.h"
 
 namespace weirhouse::http {
 
 inline constexpr std::size_t kFieldsMax = 100;
-
-// A request line and header fields, as they came.
-struct RequestHead {
-  std::string method;
-  std::string target;
-  bool is_http_1_0 = false;
-  std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
-  std::string remote;
-};
 
 struct AdmissionRules {
   std::vector<std::string> hosts;  // in lower case, without port
@@ -43,7 +35,9 @@ struct Admission {
 };
 
 // An Admission, or why it is refused. After a refusal the connection is closed: what would follow
-// on it is not to be trusted. `check` says what the token is worth, once, if that decides.
+// on it is not to be trusted. `identify` is called once, if it decides who asks.
+using Identify = std::function<Result<Principal>()>;
 std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
-                                     const Router& router, const TokenCheck& check);
+                                     const Router& router, const Authenticator* authenticator,
+                                     const Identify& identify);
 }  // namespace weirhouse::http

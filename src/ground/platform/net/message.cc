@@ -4,6 +4,13 @@
 
 namespace weirhouse::http {
 
+const std::string* FindField(const RequestHead& head, std::string_view name) {
+  for (const auto& [field, value] : head.fields) {
+    if (field == name) return &value;
+  }
+  return nullptr;
+}
+
 int HttpStatusOf(Code code) {
   switch (code) {
     case Code::kOk:

@@ -1,9 +1,10 @@
 // Requests and responses as handlers see them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,17 @@
 #include "ground/base/status.h"
 
 namespace weirhouse::http {
+
+// A request line and header fields, as they came.
+struct RequestHead {
+  std::string method;
+  std::string target;
+  bool is_http_1_0 = false;
+  std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
+  std::string remote;
+};
+// The first field of that name, which is in lower case; null: none.
+const std::string* FindField(const RequestHead& head, std::string_view name);
 
 // A request that has passed every check of the server: host, origin, token, size, type.
 struct HttpRequest {
@@ -26,10 +38,29 @@ struct HttpRequest {
   std::string token;   // the bearer's secret, only where Area::hands_over_token; never log it
 };
 
+// A body that is made while it is sent: a large one piece by piece, or one without an end.
+//
+// The server asks for a piece when the one before it has gone out, so that a slow reader holds up
+// its own stream alone, and no worker. It lets go of the stream when that has ended, when the client
+// has gone, or when the server stops while the stream waits. Threads: Next is called on a worker, by
+// one thread at a time; it may block, but must not wait for what may never come.
+class BodyStream {
+ public:
+  struct Piece {
+    std::string bytes;                      // may be empty
+    bool is_last = false;                   // nothing follows `bytes`
+    std::chrono::milliseconds again_in{0};  // after `bytes`: how long to wait before the next Next
+  };
+  virtual ~BodyStream() = default;
+  // After an error the connection is cut, so that nobody takes what came for the whole.
+  virtual Result<Piece> Next() = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::shared_ptr<BodyStream> stream = nullptr;              // instead of `body`
   std::vector<std::pair<std::string, std::string>> headers;  // beside type and length
 };
 
@@ -52,21 +83,6 @@ HttpResponse ErrorResponse(int status, std::string_view code, std::string_view m
 HttpResponse ErrorResponse(const Status& status);
 // Its HTTP status alone.
 int HttpStatusOf(Code code);
-
-// What a bearer token is worth.
-struct TokenVerdict {
-  enum class Standing : std::uint8_t {
-    kRefused,
-    kUnknown,  // it cannot be told now
-    kGuest,    // somebody's, live: good where Area::hands_over_token
-    kOwner,    // the project's own: good everywhere
-  };
-  Standing standing = Standing::kRefused;
-  std::string why = {};   // of a refusal: "the token \"etl\" has expired"; empty: no such token
-  std::string code = {};  // beside `why`
-};
-// Any thread; may block.
-using TokenCheck = std::function<TokenVerdict(std::string_view token)>;
 
 // Whether `token` is the one whose SHA-256 was kept; takes the same time wherever they differ.
 bool TokenMatches(std::string_view token, const Digest& kept);

@@ -51,7 +51,7 @@ struct HttpServer::Impl {
         quick(options.workers),
         slow(options.slow_workers),
         token_lane(options.token_workers),
-        context{options, rules, router, quick, slow, token_lane, stopping, body_bytes},
+        context{options, rules, router, quick, slow, token_lane, stopping, body_bytes, streams},
         io(std::max(1, options.threads)),
         acceptor(io) {}
 
@@ -77,6 +77,7 @@ struct HttpServer::Impl {
   const AdmissionRules rules;
   std::atomic<bool> stopping{false};
   std::atomic<std::uint64_t> body_bytes{0};
+  std::atomic<std::size_t> streams{0};
   std::uint16_t port = 0;
 
   mutable std::mutex mutex;
@@ -220,7 +221,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
         .WithError("WH8061")
         .WithHint("for example 127.0.0.1");
   }
-  if (!address.is_loopback() && !options.check_token) {
+  if (!address.is_loopback() && options.authenticator == nullptr) {
     return Status(Code::kPermissionDenied,
                   fmt::format("will not listen on {} without a token", options.address))
         .WithError("WH8060")

@@ -3,9 +3,10 @@
 // In this order, each with its answer and before anything costs much: size of the header (431) and
 // target (414), syntax (400), Host (403) and Origin (403) against rebinding and foreign pages, the
 // token (401) for everything but open reads, the route (404, 405), type (415) and size (413) of the
-// body, slowness (408), numbers (429). Handlers and the check of tokens run on pools of their own;
-// the threads that speak to sockets never block. Each response is one write; connections are kept
-// and may be pipelined.
+// body, slowness (408), numbers (429). Handlers and the authenticator run on pools of their own; the
+// threads that speak to sockets never block. A response is one write, or a stream of pieces, each
+// made when the one before it has gone out (message.h: BodyStream); a client of HTTP/1.0 gets them
+// without chunks, up to the end of the connection. Connections are kept and may be pipelined.
 #pragma once
 
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/platform/net/authenticator.h"
 #include "ground/platform/net/message.h"
 #include "ground/platform/net/router.h"
 
@@ -32,28 +34,30 @@ struct Refusal {
 };
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";  // anything but loopback needs check_token
+  std::string address = "127.0.0.1";  // anything but loopback needs an authenticator
   std::uint16_t port = 8642;          // 0 = any free one, see port()
   int threads = 2;                    // for sockets: they only move bytes
   int workers = 4;                    // for handlers
   int slow_workers = 4;               // for those of routes that say is_slow
-  int token_workers = 2;              // for check_token
+  int token_workers = 2;              // for the authenticator
   std::vector<std::string> hosts;     // names accepted in Host beside localhost, 127.0.0.1, [::1]
 
-  // What a bearer token is worth. Empty: no token exists, so whatever needs one is refused. Runs on
-  // a thread of its own; what it does not say in time is not known (503).
-  TokenCheck check_token;
+  // Who asks. Null: nobody can prove it, so whatever needs it is refused. It runs on threads of its
+  // own; what it does not say in time is not known (503).
+  std::shared_ptr<const Authenticator> authenticator;
   std::function<void(const Refusal&)> on_refusal;  // any thread; must be quick
 
   std::uint32_t header_bytes_max = 16 << 10;
   std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
-  // For one whole request to come, and for its response to go; a handler has what time it needs.
+  // For one whole request to come, and for its response to go, or a piece of one that is a stream;
+  // a handler has what time it needs.
   std::chrono::milliseconds total_max{60'000};
-  std::chrono::milliseconds token_max{5'000};  // for check_token
+  std::chrono::milliseconds token_max{5'000};  // for the authenticator
   // Until a worker is free; after it 503. What has begun has what time it needs.
   std::chrono::milliseconds begin_max{10'000};
   std::size_t connections_max = 1024;  // more are told 429 and closed
   std::size_t queue_max = 256;         // requests with or before either kind of workers; more: 429
+  std::size_t streams_max = 64;        // responses that are streams; more: 429
   std::uint64_t body_bytes_total_max = 512 << 20;  // of all requests at hand together; more: 429
   std::chrono::milliseconds stop_grace{5'000};     // for requests in flight when it stops
 };
@@ -74,7 +78,8 @@ class HttpServer {
   std::size_t connection_count() const;
 
   // Takes no more connections, closes idle ones, lets requests in flight finish (at most
-  // stop_grace), then closes the rest. Idempotent. A handler that never returns makes it wait.
+  // stop_grace), then closes the rest. A stream that waits for more ends at once. Idempotent. A
+  // handler that never returns makes it wait.
   void Stop();
 
  private:

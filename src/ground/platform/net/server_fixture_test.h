@@ -73,6 +73,17 @@ class Client {
       if (!Fill(longest)) return std::exchange(rest_, "");
     }
   }
+  // What comes up to `end` and with it; all there is where it does not come within `longest`.
+  std::string ReceiveUntil(std::string_view end, milliseconds longest = milliseconds(5'000)) {
+    while (true) {
+      if (const std::size_t at = rest_.find(end); at != std::string::npos) {
+        std::string text = rest_.substr(0, at + end.size());
+        rest_.erase(0, at + end.size());
+        return text;
+      }
+      if (!Fill(longest)) return std::exchange(rest_, "");
+    }
+  }
   // Whether the server closes within `longest` without another byte.
   bool Closes(milliseconds longest = milliseconds(5'000)) {
     pollfd wait{fd_, POLLIN, 0};
@@ -102,20 +113,22 @@ class ServerTest : public ::testing::Test {
     options_.idle_max = milliseconds(400);
     options_.total_max = milliseconds(1'500);
     const Digest kept = Sha256Of(kToken);
-    options_.check_token = [this, kept](std::string_view token) {
-      using Standing = TokenVerdict::Standing;
+    using Standing = Principal::Standing;
+    const auto check = [this, kept](std::string_view token) -> Result<Standing> {
       if (token == kHanging) {
         std::unique_lock lock(mutex_);
         ++hanging_;
         changed_.wait(lock, [this] { return released_; });
-        return TokenVerdict{Standing::kOwner};
+        return Standing::kOwner;
       }
-      if (TokenMatches(token, kept)) return TokenVerdict{Standing::kOwner};
-      if (token == kGuest) return TokenVerdict{Standing::kGuest};
-      if (token == kExpired)
-        return TokenVerdict{Standing::kRefused, "the token \"etl\" has expired", "WH7092"};
-      return TokenVerdict();
+      if (TokenMatches(token, kept)) return Standing::kOwner;
+      if (token == kGuest) return Standing::kGuest;
+      if (token == kExpired) {
+        return Status(Code::kPermissionDenied, "the token \"etl\" has expired").WithError("WH7092");
+      }
+      return UnknownToken();
     };
+    options_.authenticator = std::make_shared<BearerAuthenticator>(check);
     options_.on_refusal = [this](const Refusal& refusal) {
       const std::lock_guard lock(mutex_);
       refusals_.push_back(refusal);
@@ -185,6 +198,7 @@ class ServerTest : public ::testing::Test {
       changed_.wait(lock, [this] { return released_; });
       return JsonResponse(200, "\"done\"");
     });
+    if (more_routes_) more_routes_(router);
     auto server = HttpServer::Start(options_, std::move(router));
     ASSERT_OK(server);
     server_ = std::move(server).value();
@@ -212,6 +226,7 @@ class ServerTest : public ::testing::Test {
   }
 
   ServerOptions options_;
+  std::function<void(Router&)> more_routes_;
   std::atomic<int> handled_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;

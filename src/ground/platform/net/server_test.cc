@@ -303,7 +303,7 @@ TEST_F(ServerTest, SaysWhenThePortIsInUse) {
 TEST_F(ServerTest, ListensBeyondLoopbackOnlyWithAToken) {
   options_.address = "0.0.0.0";
   ServerOptions open = options_;
-  open.check_token = nullptr;
+  open.authenticator = nullptr;
   EXPECT_EQ(HttpServer::Start(open, Router()).status().error_code(), "WH8060");
   Start();
   EXPECT_THAT(Get("/hello"), StartsWith("HTTP/1.1 401"));  // reads need it there too
@@ -313,7 +313,7 @@ TEST_F(ServerTest, ListensBeyondLoopbackOnlyWithAToken) {
 }
 
 TEST_F(ServerTest, RefusesEveryWriteWhereNoTokenExists) {
-  options_.check_token = nullptr;
+  options_.authenticator = nullptr;
   Start();
   EXPECT_THAT(Post("/sum", kBearer + kJson, "1"), StartsWith("HTTP/1.1 401"));
   EXPECT_THAT(Get("/hello"), StartsWith("HTTP/1.1 200"));

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/span_body.hpp>
+#include <boost/beast/http/write.hpp>
 #include <thread>
 #include <tuple>
 
@@ -19,6 +18,7 @@
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
 #include "ground/base/time.h"
+#include "ground/platform/net/response_head.h"
 
 namespace weirhouse::http {
 namespace asio = boost::asio;
@@ -26,13 +26,10 @@ namespace beast = boost::beast;
 using boost::system::error_code;
 
 namespace {
-// Every operation gives its error as a value; none throws.
-constexpr auto kAwaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBufferBytesMax = 128 << 10;  // a header, or a chunk's first line
 constexpr std::size_t kFirstReadBytes = 4 << 10;
 constexpr std::size_t kLingerBytesMax = 1 << 20;
 constexpr auto kLingerMax = std::chrono::seconds(2);
-constexpr auto kShortestTick = std::chrono::milliseconds(10);
 constexpr auto kLongestTick = std::chrono::seconds(1);
 constexpr std::size_t kAuditBytesMax = 256;
 
@@ -58,20 +55,6 @@ class Reservation {
   const std::uint64_t before_;
 };
 
-// One of those in a lane while it lives.
-class Place {
- public:
-  explicit Place(std::atomic<std::size_t>& count) : count_(count), before_(count.fetch_add(1)) {}
-  ~Place() { count_.fetch_sub(1); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  std::size_t before() const { return before_; }
-
- private:
-  std::atomic<std::size_t>& count_;
-  const std::size_t before_;
-};
-
 enum class Stage : std::uint8_t { kTarget, kFields, kBody };
 
 // The answer to what the parser could not read; nothing where the connection is gone.
@@ -93,36 +76,6 @@ std::optional<Fault> FaultOfParseError(const error_code& error, Stage stage, boo
   return Fault{400, "WH8070", fmt::format("the request is not HTTP/1.1: {}", error.message())};
 }
 
-// A header value cannot begin a new line, whatever a handler puts into it.
-void AppendField(std::string& head, std::string_view name, std::string_view value) {
-  head += name;
-  head += ": ";
-  for (const char c : value) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) head += c;
-  }
-  head += "\r\n";
-}
-
-std::string FormatHead(const HttpResponse& response, bool keep_alive) {
-  const auto reason = beast::http::obsolete_reason(
-      beast::http::int_to_status(static_cast<unsigned>(response.status)));
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status,
-                                 std::string_view(reason.data(), reason.size()));
-  if (!response.body.empty()) AppendField(head, "Content-Type", response.content_type);
-  if (response.status != 204 && response.status != 304)
-    AppendField(head, "Content-Length", std::to_string(response.body.size()));
-  AppendField(head, "X-Content-Type-Options", "nosniff");
-  bool has_cache_rule = false;
-  for (const auto& [name, value] : response.headers) {
-    AppendField(head, name, value);
-    has_cache_rule = has_cache_rule || name == "Cache-Control";
-  }
-  if (!has_cache_rule) AppendField(head, "Cache-Control", "no-store");
-  AppendField(head, "Connection", keep_alive ? "keep-alive" : "close");
-  head += "\r\n";
-  return head;
-}
-
 // Runs on a worker.
 std::variant<HttpResponse, Fault> CallHandler(const HttpHandler& handler,
                                               const HttpRequest& request) {
@@ -137,83 +90,14 @@ std::variant<HttpResponse, Fault> CallHandler(const HttpHandler& handler,
   }
 }
 
-// What a session waits for while another thread works on it. Kept by both: whoever comes second
-// finds it there.
-template <typename T>
-struct Task {
-  Task(const asio::any_io_executor& executor, std::chrono::nanoseconds longest)
-      : ready(executor, longest) {}
-  asio::steady_timer ready;        // on the session's strand; cancelled when `answer` is there
-  std::optional<T> answer;         // on the strand
-  std::atomic<bool> taken{false};  // by the thread that works on it, or by a session that left
-};
-
-// Calls `step` until it throws nothing: somebody waits for what it does, and memory comes back.
-template <typename Step>
-void UntilItSucceeds(Step step) {
-  while (true) {
-    try {
-      step();
-      return;
-    } catch (...) {
-      std::this_thread::sleep_for(kShortestTick);
-    }
-  }
-}
-
-// Has `work` done on `lane`, unless the session has left by then, and wakes the session. `failed`
-// is the answer where `work` throws.
-template <typename T, typename Work, typename Failed>
-void Dispatch(Lane& lane, const std::shared_ptr<Task<T>>& task, Work work, Failed failed) {
-  asio::post(lane.executor(), [task, work = std::move(work), failed = std::move(failed)] {
-    // Before it is taken: if there is no memory for it, the session gives up waiting.
-    auto done = std::make_shared<std::optional<T>>();
-    if (task->taken.exchange(true)) return;
-    try {
-      done->emplace(work());
-    } catch (...) {
-      UntilItSucceeds([&] { done->emplace(failed()); });
-    }
-    const auto wake = [task, done] {
-      task->answer = std::move(*done);
-      task->ready.cancel();
-    };
-    UntilItSucceeds([&] { asio::post(task->ready.get_executor(), wake); });
-  });
-}
 }  // namespace
-
-void RunAll(asio::io_context& io) {
-  while (true) {
-    try {
-      io.run();
-      return;
-    } catch (...) {
-      continue;
-    }
-  }
-}
-
-Status Lane::Start(int threads) {
-  for (int i = 0; i < std::max(1, threads); ++i) {
-    auto thread = StartThread([this] { RunAll(io_); });
-    if (thread.ok()) threads_.push_back(std::move(thread).value());
-    if (threads_.empty()) return thread.status();
-  }
-  return Status();
-}
-
-void Lane::Join() {
-  more_.reset();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-}
 
 Session::Session(asio::ip::tcp::socket socket, SessionContext& context)
     : socket_(std::move(socket)),
       timer_(socket_.get_executor()),
       buffer_(kBufferBytesMax),
-      context_(context) {
+      context_(context),
+      pause_(socket_.get_executor()) {
   error_code error;
   socket_.set_option(asio::ip::tcp::no_delay(true), error);
   const auto endpoint = socket_.remote_endpoint(error);
@@ -221,6 +105,7 @@ Session::Session(asio::ip::tcp::socket socket, SessionContext& context)
 }
 
 void Session::Close(bool force) {
+  if (waits_) pause_.cancel();
   if (busy_ && !force) return;
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
@@ -232,6 +117,7 @@ void Session::Abandon() noexcept {
   error_code ignored;
   socket_.close(ignored);
   timer_.cancel();
+  pause_.cancel();
 }
 
 void Session::ExpireAfter(std::chrono::nanoseconds time) {
@@ -246,6 +132,10 @@ asio::awaitable<void> Session::Watch() {
     timer_.expires_after(tick);
     const auto [error] = co_await timer_.async_wait(kAwaitable);
     if (error || done_) co_return;
+    if (waits_ && ClientHasGone()) {
+      gone_ = true;
+      pause_.cancel();
+    }
     if (SystemClock().Monotonic() < deadline_) continue;
     // Again with each tick: an operation made of several steps may be between two of them.
     timed_out_ = true;
@@ -313,10 +203,24 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   if (auto* refusal = std::get_if<Fault>(&body)) co_return co_await Refuse(std::move(*refusal));
   admission.request.body = std::move(parser.get().body());
 
-  const HttpResponse response = co_await Handle(admission);
-  const bool keep_alive = parser.get().keep_alive() && !context_.stopping;
-  const bool written = co_await Write(response, keep_alive);
-  co_return written&& keep_alive ? Next::kKeep : written ? Next::kLinger : Next::kClose;
+  HttpResponse response = co_await Handle(admission);
+  bool keep_alive = parser.get().keep_alive() && !context_.stopping;
+  if (response.stream == nullptr) {
+    const bool written = co_await Write(response, keep_alive);
+    co_return written&& keep_alive ? Next::kKeep : written ? Next::kLinger : Next::kClose;
+  }
+  const Place place(context_.streams);
+  if (place.before() >= context_.options.streams_max) {
+    const bool told = co_await Write(
+        context_.router.Form(target_, TooBusy("too many streams are being read")), keep_alive);
+    co_return told&& keep_alive ? Next::kKeep : told ? Next::kLinger : Next::kClose;
+  }
+  // A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+  keep_alive = keep_alive && !head.is_http_1_0;
+  Lane& lane = admission.is_slow ? context_.slow : context_.quick;
+  const Ended ended = co_await WriteStream(response, lane, !head.is_http_1_0, keep_alive);
+  if (ended == Ended::kCut) co_return Next::kClose;
+  co_return ended == Ended::kWhole&& keep_alive ? Next::kKeep : Next::kLinger;
 }
 
 RequestHead Session::HeadOf(const Parser& parser) const {
@@ -400,44 +304,43 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
 }
 
 asio::awaitable<std::variant<Admission, Fault>> Session::Decide(const RequestHead& head) {
-  std::optional<std::string> token;
-  auto decision = Admit(head, context_.rules, context_.router, [&](std::string_view given) {
-    token = given;
-    return TokenVerdict();
+  const Authenticator* authenticator = context_.options.authenticator.get();
+  bool asked = false;
+  auto decision = Admit(head, context_.rules, context_.router, authenticator, [&] {
+    asked = true;
+    return Result<Principal>(UnknownToken());
   });
-  if (!token) co_return decision;
-  const TokenVerdict verdict = co_await CheckToken(*std::move(token));
-  decision =
-      Admit(head, context_.rules, context_.router, [&](std::string_view) { return verdict; });
+  if (!asked) co_return decision;
+  const Result<Principal> principal = co_await Authenticate(head);
+  decision = Admit(head, context_.rules, context_.router, authenticator, [&] { return principal; });
   co_return decision;
 }
 
-asio::awaitable<TokenVerdict> Session::CheckToken(std::string token) {
-  using Standing = TokenVerdict::Standing;
-  if (!context_.options.check_token) co_return TokenVerdict();
+asio::awaitable<Result<Principal>> Session::Authenticate(const RequestHead& head) {
+  const auto unknown = [](std::string why, std::string_view code) {
+    return Status(Code::kUnavailable, std::move(why)).WithError(std::string(code));
+  };
   const auto place = std::make_shared<Place>(context_.token_lane.in_flight);
   if (place->before() >= context_.options.queue_max)
-    co_return TokenVerdict{Standing::kUnknown, "too many are being checked", "WH8081"};
+    co_return unknown("too many are being checked", "WH8081");
   ExpireNever();
   const auto task =
-      std::make_shared<Task<TokenVerdict>>(socket_.get_executor(), context_.options.token_max);
+      std::make_shared<Task<Result<Principal>>>(socket_.get_executor(), context_.options.token_max);
   Dispatch(
       context_.token_lane, task,
-      [place, token = std::move(token), check = &context_.options.check_token] {
+      [place, head, authenticator = context_.options.authenticator]() -> Result<Principal> {
         try {
-          return (*check)(token);
+          return authenticator->Authenticate(head);
         } catch (...) {
           const Status thrown = StatusOfException();
-          return TokenVerdict{Standing::kUnknown, thrown.message(), thrown.error_code()};
+          return Status(Code::kUnavailable, thrown.message()).WithError(thrown.error_code());
         }
       },
-      [] {
-        return TokenVerdict{Standing::kUnknown, "not enough memory", std::string(kNoMemoryError)};
-      });
+      [unknown] { return Result<Principal>(unknown("not enough memory", kNoMemoryError)); });
   co_await task->ready.async_wait(kAwaitable);
   if (task->answer) co_return *task->answer;
   task->taken = true;  // what has not begun by now need not
-  co_return TokenVerdict{Standing::kUnknown, "the catalog does not answer in time", "WH8046"};
+  co_return unknown("the catalog does not answer in time", "WH8046");
 }
 
 asio::awaitable<Session::Next> Session::Refuse(Fault fault) {
@@ -455,12 +358,13 @@ asio::awaitable<Session::Next> Session::Refuse(Fault fault) {
 }
 
 asio::awaitable<bool> Session::Write(const HttpResponse& response, bool keep_alive) {
-  const std::string head = FormatHead(response, keep_alive);
-  std::array<asio::const_buffer, 2> pieces = {asio::buffer(head), asio::const_buffer()};
-  if (!is_head_ && response.status != 204 && response.status != 304)
-    pieces[1] = asio::buffer(response.body);
+  const bool has_body = !is_head_ && HasBody(response);
+  beast::http::response<beast::http::span_body<const char>> message;
+  SetHead(message, response, keep_alive);
+  if (has_body) message.body() = {response.body.data(), response.body.size()};
+  beast::http::response_serializer<beast::http::span_body<const char>> serializer(message);
   ExpireAfter(context_.options.total_max);
-  const auto [error, bytes] = co_await asio::async_write(socket_, pieces, kAwaitable);
+  const auto [error, bytes] = co_await beast::http::async_write(socket_, serializer, kAwaitable);
   co_return !error;
 }
 

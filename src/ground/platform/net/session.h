@@ -1,11 +1,8 @@
 // One connection: reads requests, has them admitted and handled, writes responses, in order.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -15,39 +12,13 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "ground/base/status.h"
 #include "ground/platform/net/admission.h"
+#include "ground/platform/net/lane.h"
 #include "ground/platform/net/server.h"
 
 namespace weirhouse::http {
-
-// Runs what `io` has to do until there is no more. What a piece of it throws (memory that ran out)
-// ends that piece alone.
-void RunAll(boost::asio::io_context& io);
-
-// Threads for handlers, and how many requests are with them or wait for them.
-class Lane {
- public:
-  explicit Lane(int threads) : io_(std::max(1, threads)), more_(io_.get_executor()) {}
-  ~Lane() { Join(); }
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
-  // Begins the threads, fewer where the system gives no more.
-  //   kUnavailable  it gives none (WH8052)
-  Status Start(int threads);
-  // Lets them finish what they have.
-  void Join();
-  auto executor() { return io_.get_executor(); }
-  std::atomic<std::size_t> in_flight{0};
-
- private:
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> more_;
-  std::vector<std::thread> threads_;
-};
 
 // What all sessions of a server share. Outlives them.
 struct SessionContext {
@@ -59,6 +30,7 @@ struct SessionContext {
   Lane& token_lane;
   std::atomic<bool>& stopping;
   std::atomic<std::uint64_t>& body_bytes;  // of requests that are being read or handled
+  std::atomic<std::size_t>& streams;       // responses that are being made while they are sent
 };
 
 // Threads: everything runs on the executor of the socket (a strand). Owned by its own coroutine.
@@ -85,12 +57,23 @@ class Session {
   // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
   boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
       Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
-  // Admit, with the token checked on a thread of `token_lane`.
+  // Admit, with the authenticator run on a thread of `token_lane`.
   boost::asio::awaitable<std::variant<Admission, Fault>> Decide(const RequestHead& head);
-  boost::asio::awaitable<TokenVerdict> CheckToken(std::string token);
+  boost::asio::awaitable<Result<Principal>> Authenticate(const RequestHead& head);
   boost::asio::awaitable<HttpResponse> Handle(Admission& admission);
   boost::asio::awaitable<Next> Refuse(Fault fault);
+  // Whether all of it went out.
   boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
+  enum class Ended : std::uint8_t { kWhole, kStopped, kCut };
+  // The head, and each piece when the one before it has gone out. `lane`: who makes them.
+  boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response, Lane& lane, bool chunked,
+                                            bool keep_alive);
+  boost::asio::awaitable<Result<BodyStream::Piece>> NextPiece(std::shared_ptr<BodyStream> stream,
+                                                              Lane& lane);
+  boost::asio::awaitable<bool> WritePiece(std::string_view bytes, bool chunked);
+  // Whether there is somebody to go on for: the client has not gone, the server does not stop.
+  boost::asio::awaitable<bool> WaitFor(std::chrono::milliseconds time);
+  bool ClientHasGone();
   boost::asio::awaitable<void> Linger();
   RequestHead HeadOf(const Parser& parser) const;
 
@@ -109,5 +92,8 @@ class Session {
   std::string target_;
   bool is_head_ = false;
   bool busy_ = false;
+  boost::asio::steady_timer pause_;  // of a stream that waits for what comes next
+  bool waits_ = false;               // on it
+  bool gone_ = false;                // the client, while it was waited
 };
 }  // namespace weirhouse::http

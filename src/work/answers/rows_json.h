@@ -1,11 +1,9 @@
-// Values of Arrow columns as JSON.
+// Rows of a query, and values of Arrow columns, as JSON.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-
-#include "app/command/print/listing.h"
 
 namespace arrow {
 class Array;
@@ -13,7 +11,7 @@ class ChunkedArray;
 class Table;
 }  // namespace arrow
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 
 // Integers and booleans as such; floats as the shortest number that reads back, NaN and infinities
 // as text; decimals as text; times in RFC 3339, dates; bytes as text where they are UTF-8, else
@@ -28,6 +26,4 @@ std::string RowsAsJson(const arrow::Table& rows);
 // The same rows, a line each, members in the order of the query; with `schema_version` unless a
 // column is called so.
 std::string RowsAsJsonLines(const arrow::Table& rows);
-// The first `limit` rows (-1 = all).
-Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit);
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

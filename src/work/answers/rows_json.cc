@@ -1,4 +1,4 @@
-#include "app/command/print/cell.h"
+#include "work/answers/rows_json.h"
 
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
@@ -15,8 +15,9 @@
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "work/answers/json_line.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 using nlohmann::json;
 
@@ -164,13 +165,13 @@ std::vector<std::string> RowMembers(const arrow::Table& rows, Members order) {
   std::string start;
   for (const int number : numbers) {
     const bool wide = IsWideInteger(*rows.field(number)->type());
-    start = (start.empty() ? "" : ",") + Dump(key_of(number)) + ":";
+    start = (start.empty() ? "" : ",") + JsonLine(key_of(number)) + ":";
     std::size_t line = 0;
     for (const std::shared_ptr<arrow::Array>& chunk : rows.column(number)->chunks()) {
       for (std::int64_t at = 0; at < chunk->length(); ++at, ++line) {
         const json cell = CellAsJson(*chunk, at);
         lines[line] += start;
-        lines[line] += wide && cell.is_string() ? cell.get<std::string>() : Dump(cell);
+        lines[line] += wide && cell.is_string() ? cell.get<std::string>() : JsonLine(cell);
       }
     }
   }
@@ -247,7 +248,7 @@ std::string RowsAsJson(const arrow::Table& rows) {
     json column{{"name", field.name()}, {"type", field.type()->ToString()}};
     if (IsWideInteger(*field.type())) column["type"] = "int128";
     if (key != field.name()) column["key"] = key;
-    text += (number == 0 ? "" : ",") + Dump(column);
+    text += (number == 0 ? "" : ",") + JsonLine(column);
   }
   text += "],\"rows\":[";
   bool first = true;
@@ -266,19 +267,4 @@ std::string RowsAsJsonLines(const arrow::Table& rows) {
   }
   return text;
 }
-
-Listing ListingOf(const arrow::Table& rows, const std::string& name, std::int64_t limit) {
-  Listing listing(name, rows.ColumnNames(), Listing::Heading::kAsNamed);
-  const std::int64_t end = limit < 0 ? rows.num_rows() : std::min(limit, rows.num_rows());
-  std::vector<std::vector<json>> lines(static_cast<std::size_t>(end));
-  for (const std::shared_ptr<arrow::ChunkedArray>& column : rows.columns()) {
-    std::int64_t row = 0;
-    for (const std::shared_ptr<arrow::Array>& chunk : column->chunks()) {
-      for (std::int64_t at = 0; at < chunk->length() && row < end; ++at, ++row)
-        lines[static_cast<std::size_t>(row)].push_back(CellAsJson(*chunk, at));
-    }
-  }
-  for (std::vector<json>& line : lines) listing.Add(std::move(line));
-  return listing;
-}
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

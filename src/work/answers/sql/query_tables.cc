@@ -1,4 +1,4 @@
-#include "app/command/query_tables.h"
+#include "work/answers/sql/query_tables.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include "work/upkeep/upkeep.h"
 #include "work/workspace/project_then.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 constexpr std::int64_t kCommitsAtOnce = 1000;
 // Commits count from 1; Iceberg snapshot ids are random and have 60 bits or so.
@@ -298,4 +298,4 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::Rows(
     return Selected(system->second, columns);
   return CatalogRows(name, columns);
 }
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

@@ -8,7 +8,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 
 using Texts = std::map<std::string, std::string>;
 
@@ -22,4 +22,4 @@ struct SentObject {
 // Errors: kInvalidInput (WH8048: no JSON object, a name twice in one object, a number beyond all
 // doubles). `what` it is, for messages. Pure.
 Result<SentObject> ParseSent(std::string_view text, std::string_view what);
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

@@ -1,10 +1,10 @@
-#include "app/command/query_tables.h"
+#include "work/answers/sql/query_tables.h"
 
 #include <arrow/api.h>
 
 #include "testing/projects/shop_fixture.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 using ::testing::Contains;
 
@@ -59,4 +59,4 @@ TEST_F(QueryTablesTest, AnEarlierCommitIsAskedForByNumber) {
   EXPECT_EQ(Count(tables, "records.order"), 1);
 }
 }  // namespace
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

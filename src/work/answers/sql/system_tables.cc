@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "app/command/print/listing.h"
-#include "app/command/query_tables.h"
+#include "work/answers/json_line.h"
+#include "work/answers/sql/query_tables.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 using nlohmann::json;
 using TablePtr = std::shared_ptr<arrow::Table>;
@@ -44,7 +44,7 @@ class Rows {
         case Kind::kText:
           status = value.is_null() ? texts_[i].AppendNull()
                                    : texts_[i].Append(value.is_string() ? value.get<std::string>()
-                                                                        : Dump(value));
+                                                                        : JsonLine(value));
           break;
         case Kind::kInt:
           status =
@@ -285,4 +285,4 @@ Result<TablePtr> SystemTable(work::Workspace& workspace, const std::string& name
   if (name == "system.objects") return ObjectsTable(catalog);
   return Status(Code::kNotFound, fmt::format("no such table: \"{}\"", name)).WithError("WH2103");
 }
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

@@ -1,4 +1,4 @@
-#include "app/command/sent_object.h"
+#include "work/answers/sent_object.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "ground/base/json_depth.h"
 #include "ground/base/text.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 using nlohmann::json;
 
@@ -104,4 +104,4 @@ Result<SentObject> ParseSent(std::string_view text, std::string_view what) {
   if (look.twice().empty()) return sent;
   return Refused(fmt::format("{} names \"{}\" twice", what, EscapeControl(look.twice())));
 }
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

@@ -16,7 +16,7 @@
 #include "rules/transform/upsert/loser_table.h"
 #include "work/workspace/workspace.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 
 // What --at asks for: a commit, which every table has a state of, or a snapshot, branch or tag,
 // which each table named must have. Neither: as things stand.
@@ -83,4 +83,4 @@ Result<std::shared_ptr<arrow::Table>> SystemTable(work::Workspace& workspace,
 // system.losers as it stands: see rules/transform/upsert/loser_table.h.
 Result<std::shared_ptr<arrow::Table>> LosersTable(
     const std::vector<transform::StoredLoser>& losers);
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

@@ -1,8 +1,8 @@
-#include "app/command/sent_object.h"
+#include "work/answers/sent_object.h"
 
 #include "testing/testing.h"
 
-namespace weirhouse::command {
+namespace weirhouse::answers {
 namespace {
 std::string Problem(std::string_view text) {
   const auto sent = ParseSent(text, "the body");
@@ -49,4 +49,4 @@ TEST(SentObject, IsNotNestedDeep) {
   EXPECT_EQ(Problem(R"({"a":")" + std::string(500, '[') + "\"}"), "taken");
 }
 }  // namespace
-}  // namespace weirhouse::command
+}  // namespace weirhouse::answers

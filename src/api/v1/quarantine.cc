@@ -1,0 +1,64 @@
+// GET /v1/quarantine: all of it, sent file by file.
+#include <limits>
+
+#include "api/v1/route.h"
+#include "work/answers/json_line.h"
+#include "work/answers/quarantine_answer.h"
+
+namespace weirhouse::v1 {
+namespace {
+using http::HttpRequest;
+using http::HttpResponse;
+
+std::string SourceAsked(const HttpRequest& request) {
+  const auto source = request.query.find("source");
+  return source == request.query.end() ? std::string() : source->second;
+}
+
+// The document of `wh quarantine list --json`, a file of the tables at a time. Holds no lease: the
+// reader goes on with the files of the moment it was opened in.
+class QuarantineStream : public http::BodyStream {
+ public:
+  explicit QuarantineStream(answers::QuarantineReader reader) : reader_(std::move(reader)) {}
+
+  Result<Piece> Next() override {
+    Piece piece;
+    if (!begun_) piece.bytes = "{\"quarantine\":[";
+    begun_ = true;
+    WEIRHOUSE_TRY(const auto page, reader_.Next(std::numeric_limits<std::int64_t>::max()));
+    piece.is_last = !page.has_value();
+    if (piece.is_last) {
+      piece.bytes += "],\"schema_version\":1}\n";
+      return piece;
+    }
+    for (const answers::QuarantinedRecord& record : page->records) {
+      piece.bytes += (any_ ? "," : "") + answers::JsonLine(answers::ToJson(record));
+      any_ = true;
+    }
+    return piece;
+  }
+
+ private:
+  answers::QuarantineReader reader_;
+  bool begun_ = false;
+  bool any_ = false;
+};
+
+Result<answers::QuarantineReader> Open(const Options& options, const HttpRequest& request) {
+  WEIRHOUSE_TRY(const std::unique_ptr<ProjectLease> lease, options.take());
+  return answers::QuarantineReader::Open(lease->workspace(), SourceAsked(request));
+}
+}  // namespace
+
+HttpResponse GetQuarantine(const Options& options, const HttpRequest& request) {
+  auto reader = Open(options, request);
+  if (!reader.ok()) return ErrorReply(options, reader.status());
+  HttpResponse response;
+  response.stream = std::make_shared<QuarantineStream>(std::move(reader).value());
+  return response;
+}
+
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask) {
+  return answers::ListQuarantineReasons(ask.workspace(), SourceAsked(ask.request));
+}
+}  // namespace weirhouse::v1

@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "api/v1/route.h"
+#include "work/answers/json_line.h"
+#include "work/workspace/cache_damage.h"
+
+namespace weirhouse::v1 {
+namespace {
+using http::HttpRequest;
+using http::HttpResponse;
+using nlohmann::json;
+
+constexpr std::int64_t kRunsDefault = 100;
+constexpr std::int64_t kRunsMax = 10'000;
+
+constexpr Route kRoutes[] = {
+    {"GET", "/v1/status", Role::kReader, Answered<GetStatus>, "\n"},
+    {"GET", "/v1/tables", Role::kReader, Answered<GetTables>, "\n"},
+    {"GET", "/v1/gates", Role::kReader, Answered<GetGates>, "\n"},
+    {"GET", "/v1/models", Role::kReader, Answered<GetModels>, "\n"},
+    {"GET", "/v1/trace/{id}", Role::kReader, Answered<GetTrace>, "\n"},
+    {"GET", "/v1/quarantine/reasons", Role::kReader, Answered<GetQuarantineReasons>, "\n"},
+    {"GET", "/v1/runs", Role::kReader, Answered<GetRuns>},
+    {"GET", "/v1/features", Role::kReader, Answered<GetFeatures>},
+    {"POST", "/v1/features", Role::kOwner, Answered<PostFeatures>},
+    {"POST", "/v1/features/online", Role::kOwner, Answered<PostFeatures>},
+    {"POST", "/v1/models/{name}", Role::kOwner, Answered<PostPrediction>},
+};
+
+HttpResponse Serve(const Options& options, const Route& route, const HttpRequest& request) {
+  auto lease = options.take();
+  if (!lease.ok()) return http::ErrorResponse(lease.status());
+  Ask ask{**lease, request};
+  auto document = route.handler(ask);
+  if (!document.ok()) return ErrorReply(options, document.status());
+  (*document)["schema_version"] = 1;
+  return http::JsonResponse(200, answers::JsonLine(*document) + std::string(route.end));
+}
+}  // namespace
+
+std::span<const Route> Routes() { return kRoutes; }
+
+HttpResponse ErrorReply(const Options& options, const Status& status) {
+  if (options.on_error) options.on_error(status);
+  if (!work::IsCacheDamage(status)) return http::ErrorResponse(status);
+  return http::ErrorResponse(
+      Status(Code::kUnavailable, status.message())
+          .WithError(status.error_code())
+          .WithHint("the cache is being made anew from the tables: ask again"));
+}
+
+Result<std::int64_t> NumberAsked(const HttpRequest& request, std::string_view name,
+                                 std::int64_t fallback, std::int64_t least, std::int64_t most) {
+  const auto found = request.query.find(std::string(name));
+  if (found == request.query.end()) return fallback;
+  const std::string& text = found->second;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
+    return number;
+  return Status(Code::kInvalidInput, fmt::format("{} must be {} to {}", name, least, most))
+      .WithError("WH8048");
+}
+
+Result<answers::StatusAnswer> GetStatus(Ask& ask) { return answers::ReadStatus(ask.workspace()); }
+Result<answers::TablesAnswer> GetTables(Ask& ask) { return answers::ListTables(ask.workspace()); }
+Result<answers::GatesAnswer> GetGates(Ask& ask) { return answers::ListGates(ask.workspace()); }
+Result<answers::ModelsAnswer> GetModels(Ask& ask) { return answers::ListModels(ask.workspace()); }
+
+Result<answers::RunsAnswer> GetRuns(Ask& ask) {
+  WEIRHOUSE_TRY(const std::int64_t limit,
+                NumberAsked(ask.request, "limit", kRunsDefault, 1, kRunsMax));
+  return answers::ListRuns(ask.workspace(), limit);
+}
+
+Result<answers::TraceAnswer> GetTrace(Ask& ask) {
+  lineage::TraceOptions options;
+  options.all_records = ask.request.query.count("records") != 0;
+  const auto feature = ask.request.query.find("feature");
+  if (feature != ask.request.query.end()) options.feature = feature->second;
+  return answers::ReadTrace(ask.workspace(), ask.request.parameters.at("id"), options);
+}
+
+void AddRoutes(http::Router& router, Options options) {
+  const auto shared = std::make_shared<const Options>(std::move(options));
+  router.Add("GET", "/healthz",
+             [](const HttpRequest&) { return http::JsonResponse(200, R"({"status":"ok"})"); },
+             {.is_instant = true});
+  for (const Route& route : Routes()) {
+    router.Add(
+        route.method, route.path,
+        [shared, &route](const HttpRequest& request) { return Serve(*shared, route, request); },
+        {.requires_token = route.role == Role::kOwner});
+  }
+  router.Add("GET", "/v1/quarantine",
+             [shared](const HttpRequest& request) { return GetQuarantine(*shared, request); });
+  router.Add("GET", "/v1/events",
+             [shared](const HttpRequest& request) { return GetEvents(shared, request); });
+}
+}  // namespace weirhouse::v1

@@ -1,0 +1,114 @@
+// Responses that are made while they are sent.
+#include <sys/socket.h>
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+#include <cerrno>
+#include <tuple>
+
+#include "ground/base/thread.h"
+#include "ground/platform/net/response_head.h"
+#include "ground/platform/net/session.h"
+
+namespace weirhouse::http {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& response, Lane& lane,
+                                                     bool chunked, bool keep_alive) {
+  beast::http::response<beast::http::empty_body> message;
+  SetHead(message, response, keep_alive);
+  if (chunked) message.chunked(true);
+  beast::http::response_serializer<beast::http::empty_body> serializer(message);
+  ExpireAfter(context_.options.total_max);
+  const auto [error, bytes] =
+      co_await beast::http::async_write_header(socket_, serializer, kAwaitable);
+  if (error) co_return Ended::kCut;
+  Ended ended = Ended::kWhole;
+  while (!is_head_) {
+    const Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
+    if (!piece.ok() || !co_await WritePiece(piece->bytes, chunked)) co_return Ended::kCut;
+    if (piece->is_last) break;
+    if (piece->again_in.count() <= 0) continue;
+    if (co_await WaitFor(piece->again_in)) continue;
+    if (!context_.stopping) co_return Ended::kCut;
+    ended = Ended::kStopped;
+    break;
+  }
+  if (!chunked || is_head_) co_return ended;
+  ExpireAfter(context_.options.total_max);
+  const auto [last_error, last_bytes] =
+      co_await asio::async_write(socket_, beast::http::make_chunk_last(), kAwaitable);
+  co_return last_error ? Ended::kCut : ended;
+}
+
+asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<BodyStream> stream,
+                                                              Lane& lane) {
+  using Piece = Result<BodyStream::Piece>;
+  const auto no_memory = [] {
+    return Piece(
+        Status(Code::kUnavailable, "not enough memory").WithError(std::string(kNoMemoryError)));
+  };
+  const Place place(lane.in_flight);
+  ExpireNever();
+  const auto task =
+      std::make_shared<Task<Piece>>(socket_.get_executor(), context_.options.begin_max);
+  Dispatch(
+      lane, task,
+      [stream]() -> Piece {
+        try {
+          return stream->Next();
+        } catch (...) {
+          return StatusOfException();
+        }
+      },
+      no_memory);
+  auto [waited] = co_await task->ready.async_wait(kAwaitable);
+  if (!task->answer && !task->taken.exchange(true)) {
+    co_return Status(Code::kUnavailable, "all who could go on wait for something else")
+        .WithError("WH8081");
+  }
+  while (!task->answer) {  // it has begun
+    task->ready.expires_at(asio::steady_timer::time_point::max());
+    std::tie(waited) = co_await task->ready.async_wait(kAwaitable);
+  }
+  co_return *std::move(task->answer);
+}
+
+asio::awaitable<bool> Session::WritePiece(std::string_view bytes, bool chunked) {
+  if (bytes.empty()) co_return true;  // an empty chunk would be the last
+  const asio::const_buffer piece = asio::buffer(bytes.data(), bytes.size());
+  ExpireAfter(context_.options.total_max);
+  if (chunked) {
+    const auto [error, written] =
+        co_await asio::async_write(socket_, beast::http::make_chunk(piece), kAwaitable);
+    co_return !error;
+  }
+  const auto [error, written] = co_await asio::async_write(socket_, piece, kAwaitable);
+  co_return !error;
+}
+
+asio::awaitable<bool> Session::WaitFor(std::chrono::milliseconds time) {
+  if (context_.stopping) co_return false;
+  ExpireNever();
+  gone_ = false;
+  waits_ = true;
+  pause_.expires_after(time);
+  co_await pause_.async_wait(kAwaitable);
+  waits_ = false;
+  co_return !gone_ && !done_ && !context_.stopping;
+}
+
+// Nothing is read here, so that a request which was sent ahead stays: it is only looked whether the
+// other side has ended the connection. One that has shut down its half alone counts as gone.
+bool Session::ClientHasGone() {
+  char byte = 0;
+  const ssize_t got = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) return false;
+  return got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+}  // namespace weirhouse::http

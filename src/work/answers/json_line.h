@@ -1,0 +1,11 @@
+// JSON as it is sent and printed.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace weirhouse::answers {
+
+// On one line, members by name. Bytes that are not UTF-8 are replaced, so it never fails.
+std::string JsonLine(const nlohmann::json& value);
+}  // namespace weirhouse::answers

@@ -1,0 +1,54 @@
+#include "work/answers/run_answer.h"
+
+#include <nlohmann/json.hpp>
+
+namespace weirhouse::answers {
+using nlohmann::json;
+
+Result<RunsAnswer> ListRuns(work::Workspace& workspace, std::int64_t limit) {
+  catalog::RunFilter filter;
+  filter.limit = limit;
+  RunsAnswer answer;
+  WEIRHOUSE_TRY(answer.runs, workspace.catalog().Runs(filter));
+  return answer;
+}
+
+json ToJson(const RunsAnswer& answer) {
+  json list = json::array();
+  for (const catalog::Run& run : answer.runs) {
+    list.push_back({{"run", ToString(run.id)},
+                    {"kind", run.plan.kind},
+                    {"name", run.plan.name},
+                    {"state", catalog::RunStateName(run.state)},
+                    {"attempt", run.attempt},
+                    {"planned_at", FormatTime(run.planned_at)},
+                    {"finished_at", run.finished_at ? json(FormatTime(*run.finished_at)) : json()},
+                    {"commit", run.seq ? json(run.seq->value()) : json()},
+                    {"error", run.error}});
+  }
+  return {{"runs", std::move(list)}};
+}
+
+Result<std::vector<CommittedRun>> CommittedSince(catalog::Catalog& catalog, CommitSeq after,
+                                                 std::int64_t limit) {
+  std::vector<CommittedRun> committed;
+  WEIRHOUSE_TRY(auto entries, catalog.Commits(after, limit));
+  for (catalog::Catalog::CommitEntry& entry : entries) {
+    WEIRHOUSE_TRY(catalog::Run run, catalog.GetRun(entry.run));
+    committed.push_back({std::move(entry), std::move(run)});
+  }
+  return committed;
+}
+
+json ToJson(const CommittedRun& committed) {
+  const catalog::Catalog::CommitEntry& entry = committed.entry;
+  return {{"commit", entry.seq.value()},
+          {"run", ToString(entry.run)},
+          {"kind", committed.run.plan.kind},
+          {"name", committed.run.plan.name},
+          {"layer", entry.layer},
+          {"batch", entry.batch},
+          {"state", catalog::RunStateName(entry.state)},
+          {"committed_at", FormatTime(entry.committed_at)}};
+}
+}  // namespace weirhouse::answers
