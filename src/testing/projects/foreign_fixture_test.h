@@ -126,7 +126,7 @@ struct ForeignTest : ShopTest {
   CommitSeq LastSeq() { return workspace->catalog().LastSeq().value(); }
   std::vector<std::string> MetadataFiles(const std::string& location) {
     std::vector<std::string> names;
-    const auto entries = workspace->disk().List(location + "/metadata");
+    const auto entries = platform::ListFolder(location + "/metadata");
     EXPECT_OK(entries);
     for (const platform::FileInfo& entry : *entries) {
       if (entry.path.ends_with(".metadata.json")) names.push_back(entry.path);

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
-#include "ground/platform/io/piece_put.h"
 #include "work/ingest/landing_list.h"
 #include "work/ingest/unread_file.h"
 #include "work/landing/landed_file.h"
@@ -156,7 +155,7 @@ Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRe
                 landing::LandedReader::Open(*arriving.file));
   if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
   ArrivedStream stream(arriving, *opened.reader);
-  WEIRHOUSE_TRY_STATUS(platform::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
+  WEIRHOUSE_TRY_STATUS(workspace.disk().ReplaceByStream(known.path, stream, kRawMode));
   WEIRHOUSE_FAILPOINT("raw.restore.after");
   arriving.restored = known.path;
   return Status();
@@ -331,7 +330,7 @@ Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::stri
                 landing::LandedReader::Open(*arriving.file));
   if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
   ArrivedStream stream(arriving, *opened.reader);
-  return platform::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
+  return workspace.disk().PutStreamIfAbsent(path, stream, kRawMode);
 }
 
 // `changed` becomes the place of the arrival whose file is another one now, if that is why.

@@ -1,6 +1,5 @@
 #include "work/landing/stored_object.h"
 
-#include "ground/platform/io/piece_put.h"
 
 namespace weirhouse::landing {
 
@@ -37,7 +36,7 @@ Result<ObjectState> LookAtObject(platform::Disk& disk, const catalog::ObjectReco
   if (!found.ok()) return found.status();
   if (found->size_bytes != object.size_bytes) return ObjectState::kDamaged;
   if (depth == Depth::kLength) return ObjectState::kWhole;
-  const auto digest = platform::DigestOfFile(disk, object.path);
+  const auto digest = platform::DigestOfObject(disk, object.path);
   if (digest.status().code() == Code::kNotFound) return ObjectState::kMissing;
   if (digest.status().code() == Code::kCorruption) return ObjectState::kDamaged;  // cut just now
   if (!digest.ok()) return digest.status();

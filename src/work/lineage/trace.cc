@@ -4,7 +4,6 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "ground/platform/io/piece_put.h"
 #include "work/lineage/lineage.h"
 
 namespace weirhouse::lineage {
@@ -112,7 +111,7 @@ const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
   if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
   Held& held = held_[object.id.value()];
   if (object.size_bytes > kBytesKept) {
-    const auto digest = platform::DigestOfFile(disk_, object.path);
+    const auto digest = platform::DigestOfObject(disk_, object.path);
     if (!digest.ok()) held.problem = digest.status().message();
     held.intact = digest.ok() && *digest == object.digest;
     return held;
@@ -160,7 +159,7 @@ Result<contract::RecordRange> Locate(platform::Disk& disk, const catalog::Object
                                      const std::string& kept, const contract::SourceFormat& format,
                                      std::int64_t ordinal) {
   StreamOfBytes in_memory(kept);
-  platform::FileStream file(disk, object.path, object.size_bytes);
+  platform::RangeStream file(disk, object.path, 0, object.size_bytes);
   ByteStream& bytes = object.size_bytes <= kBytesKept ? static_cast<ByteStream&>(in_memory) : file;
   WEIRHOUSE_TRY(auto found, contract::LocateRecords(bytes, object.size_bytes, format, object.name,
                                                     {&ordinal, 1}));
@@ -231,7 +230,7 @@ TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,
   node.checked = true;
   node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
   const auto info = disk.Stat(path);
-  const auto found = info.ok() ? platform::DigestOfFile(disk, path) : info.status();
+  const auto found = info.ok() ? platform::DigestOfObject(disk, path) : info.status();
   if (!found.ok()) {
     node.intact = false;
     node.title =

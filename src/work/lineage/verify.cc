@@ -16,7 +16,6 @@
 #include "ground/platform/io/file_clock.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
-#include "ground/platform/io/piece_put.h"
 #include "work/lineage/lineage.h"
 #include "work/lineage/verify_views.h"
 
@@ -157,7 +156,7 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto found = platform::DigestOfFile(disk_, file.path);
+    const auto found = platform::DigestOfObject(disk_, file.path);
     if (!found.ok()) {
       if (found.status().code() == Code::kNotFound)
         return fmt::format("{} is missing: {}", file.what, file.path);

@@ -140,7 +140,7 @@ void CheckPython(Findings& findings, const std::string& folder) {
 }
 
 void CheckLeftovers(Findings& findings, const std::string& state) {
-  const auto entries = platform::LocalDisk().List(state + "/tmp");
+  const auto entries = platform::ListFolder(state + "/tmp");
   const std::size_t count = entries.ok() ? entries->size() : 0;
   findings.Add(
       "temporary files", count == 0 ? "ok" : "warn", fmt::format("{} in .weirhouse/tmp", count),

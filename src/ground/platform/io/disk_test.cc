@@ -5,10 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
 
 #include "ground/platform/io/power_loss.h"
 #include "testing/testing.h"
@@ -61,13 +59,6 @@ TEST(LocalDisk, ReadsNothingButFilesAndWaitsForNobody) {
   EXPECT_EQ(LocalDisk().ReadRange(scratch / "", 0, 1).status().error_code(), "WH7016");
 }
 
-TEST(LocalDisk, NeverWritesOverAFile) {
-  const ScratchFolder scratch;
-  ASSERT_OK(LocalDisk().Write(scratch / "f", "first"));
-  EXPECT_EQ(LocalDisk().Write(scratch / "f", "second").code(), Code::kConflict);
-  EXPECT_EQ(ReadFile(scratch / "f"), "first");
-}
-
 TEST(LocalDisk, SyncsManyFilesInManyFolders) {
   const ScratchFolder scratch;
   std::vector<std::string> paths;
@@ -98,7 +89,7 @@ TEST(LocalDisk, NamesThePathInEveryError) {
   const std::string absent = scratch / "absent";
   for (const Status& status :
        {LocalDisk().Read(absent).status(), LocalDisk().ReadRange(absent, 0, 1).status(),
-        LocalDisk().Stat(absent).status(), LocalDisk().List(absent).status()}) {
+        LocalDisk().Stat(absent).status(), ListFolder(absent).status()}) {
     EXPECT_EQ(status.code(), Code::kNotFound);
     EXPECT_THAT(status.message(), HasSubstr(absent));
     EXPECT_EQ(status.error_code(), "WH7012");
@@ -106,19 +97,6 @@ TEST(LocalDisk, NamesThePathInEveryError) {
   EXPECT_EQ(LocalDisk().Read(scratch.path().string()).status().code(), Code::kInvalidInput);
   EXPECT_EQ(LocalDisk().Write(scratch / "file/under", "x").code(), Code::kNotFound);
   EXPECT_FALSE(LocalDisk().MakeFolder(scratch / "file").ok());
-}
-
-TEST(LocalDisk, RefusesRangesBeyondTheFile) {
-  const ScratchFolder scratch;
-  WriteFile(scratch / "file", "abc");
-  for (const auto& [offset, size] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-           {0, 4}, {4, 0}, {-1, 1}, {0, -1}, {1, INT64_MAX}, {INT64_MAX, INT64_MAX}}) {
-    EXPECT_EQ(LocalDisk().ReadRange(scratch / "file", offset, size).status().code(),
-              Code::kCorruption)
-        << offset << " " << size;
-  }
-  ASSERT_OK_AND(const std::string empty, LocalDisk().ReadRange(scratch / "file", 3, 0));
-  EXPECT_EQ(empty, "");
 }
 
 TEST(LocalDisk, SaysSoWhenTheDiskIsFull) {
@@ -162,37 +140,6 @@ TEST(LocalDisk, PutsOnceWithItsMode) {
   EXPECT_THAT(NamesIn(scratch / "d"), ElementsAre("f"));
 }
 
-TEST(LocalDisk, LetsExactlyOneOfRacingPutsWin) {
-  const ScratchFolder scratch;
-  for (int round = 0; round < 20; ++round) {
-    const std::string path = scratch / ("d/f" + std::to_string(round));
-    std::atomic<int> ready{0};
-    std::atomic<int> won{0};
-    std::atomic<int> failed{0};
-    std::string winner;
-    std::vector<std::jthread> threads;
-    for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&, t] {
-        ++ready;
-        while (ready < 4) std::this_thread::yield();
-        const auto put =
-            LocalDisk().PutIfAbsent(path, std::string(5000, static_cast<char>('a' + t)), 0444);
-        if (!put.ok()) {
-          ++failed;
-        } else if (*put) {
-          ++won;
-          winner = std::string(5000, static_cast<char>('a' + t));
-        }
-      });
-    }
-    threads.clear();
-    ASSERT_EQ(won, 1);
-    ASSERT_EQ(failed, 0);
-    ASSERT_EQ(ReadFile(path), winner);
-  }
-  EXPECT_EQ(NamesIn(scratch / "d").size(), 20U);
-}
-
 TEST(LocalDisk, ListsDirectEntriesInOrder) {
   const ScratchFolder scratch;
   WriteFile(scratch / "b", "12");
@@ -200,12 +147,26 @@ TEST(LocalDisk, ListsDirectEntriesInOrder) {
   WriteFile(scratch / "c", "");
   ASSERT_EQ(symlink("/nowhere", (scratch / "dangling").c_str()), 0);
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
-  ASSERT_OK_AND(const auto entries, LocalDisk().List(scratch.path().string()));
+  ASSERT_OK_AND(const auto entries, ListFolder(scratch.path().string()));
   ASSERT_EQ(entries.size(), 3U);
   EXPECT_EQ(entries[0].path, scratch / "a");
   EXPECT_TRUE(entries[0].is_folder);
   EXPECT_EQ(entries[1].path, scratch / "b");
   EXPECT_EQ(entries[1].size_bytes, 2);
+}
+
+TEST(LocalDisk, ListsNoLinksPipesNorWhatIsBeingPut) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "d/f", "12");
+  WriteFile(scratch / "d/.g.1-1.tmp", "half");
+  ASSERT_EQ(symlink((scratch / "d").c_str(), (scratch / "link").c_str()), 0);
+  ASSERT_EQ(symlink("f", (scratch / "d/l").c_str()), 0);
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  ASSERT_OK_AND(const ObjectPage page, LocalDisk().List(scratch / "", "", 10));
+  ASSERT_EQ(page.objects.size(), 1U);
+  EXPECT_EQ(page.objects[0].path, scratch / "d/f");
+  EXPECT_NE(page.objects[0].inode, 0U);
+  EXPECT_EQ(LocalDisk().List("no/absolute/prefix", "", 1).status().error_code(), "WH7016");
 }
 
 TEST(LocalDisk, RemovesWhatIsThereAndForgivesWhatIsNot) {
@@ -268,7 +229,7 @@ TEST(FaultyDisk, FailsForEverWhenAsked) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(disk.Read(scratch / "1").status().code(), Code::kCorruption);
     EXPECT_EQ(disk.ReadRange(scratch / "1", 0, 0).status().code(), Code::kCorruption);
-    EXPECT_EQ(disk.List(scratch.path().string()).status().code(), Code::kCorruption);
+    EXPECT_EQ(disk.List(scratch.path().string(), "", 1).status().code(), Code::kCorruption);
   }
 }
 

@@ -293,7 +293,7 @@ TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
     ASSERT_OK_AND(const UpsertPlan full_in_pieces, PlanFull(checked, *rows, scratch));
     ExpectSamePlan(full_in_pieces, full, number);
   }
-  EXPECT_THAT(platform::LocalDisk().List(folder / "tmp").value(), IsEmpty());
+  EXPECT_THAT(platform::ListFolder(folder / "tmp").value(), IsEmpty());
 }
 
 TEST(RecordState, ChangesOfAWholeRunLeadFromAnyStateToItsOwn) {
