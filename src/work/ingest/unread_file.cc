@@ -1,16 +1,12 @@
 #include "work/ingest/unread_file.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
+
+#include "work/ingest/landing_arrivals.h"
 
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
-
-std::string IdentityOf(const platform::Entry& entry) {
-  return fmt::format("{}:{}:{}:{}", entry.inode, entry.size_bytes, entry.mtime_ns, entry.ctime_ns);
-}
 }  // namespace
 
 std::string UnreadFiles::Path() const { return workspace_->state_folder() + "/unread"; }
@@ -31,19 +27,20 @@ UnreadFiles UnreadFiles::Load(Workspace& workspace) {
 
 const std::string* UnreadFiles::WhyNot(const landing::LandedFile& file) const {
   const auto found = files_.find(file.path);
-  if (found == files_.end() || found->second.identity != IdentityOf(file.entry)) return nullptr;
+  if (found == files_.end() || found->second.identity != VersionOfFile(file)) return nullptr;
   return &found->second.why;
 }
 
-void UnreadFiles::Note(const landing::LandedFile& file, const std::string& why) {
-  const std::string* known = WhyNot(file);
-  if (known != nullptr && *known == why) return;
-  files_[file.path] = {IdentityOf(file.entry), why};
+void UnreadFiles::Note(const std::string& place, const std::string& version,
+                       const std::string& why) {
+  Unread& held = files_[place];
+  if (held.identity == version && held.why == why) return;
+  held = {version, why};
   changed_ = true;
 }
 
-void UnreadFiles::Forget(const landing::LandedFile& file) {
-  if (files_.erase(file.path) > 0) changed_ = true;
+void UnreadFiles::Forget(const std::string& place) {
+  if (files_.erase(place) > 0) changed_ = true;
 }
 
 void UnreadFiles::KeepOnly(std::span<const WaitingBatch> batches) {
