@@ -247,7 +247,7 @@ Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string
                 workspace.catalog().Files(std::nullopt));
   std::vector<std::string> paths;
   for (const catalog::FileRecord& file : files) {
-    if (platform::IsInFolder(platform::CanonicalPath(file.path), location)) {
+    if (platform::IsInFolder(workspace.disk().Spelling(file.path), location)) {
       paths.push_back(file.path);
     }
   }

@@ -71,9 +71,7 @@ class Checker {
     if (report_.problems.size() < kProblemsMax) report_.problems.push_back(std::move(text));
   }
 
-  bool IsKnown(const std::string& path) const {
-    return known_.contains(platform::CanonicalPath(path));
-  }
+  bool IsKnown(const std::string& path) const { return known_.contains(disk_.Spelling(path)); }
 
   Status ListExpected() {
     WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
@@ -89,11 +87,11 @@ class Checker {
     }
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
-    for (const Expected& file : expected_) known_.insert(platform::CanonicalPath(file.path));
+    for (const Expected& file : expected_) known_.insert(disk_.Spelling(file.path));
     // Released, and on the disk until the grace of readers is over: nobody's leftovers.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) released_.insert(platform::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(disk_.Spelling(path));
     WEIRHOUSE_TRY(pointers_, catalog_.Tables());
     WEIRHOUSE_TRY(seq_, catalog_.LastSeq());
     return Status();
@@ -173,11 +171,11 @@ class Checker {
   }
 
   // Raw objects are write-once: nobody may write to them, their owner included.
-  static std::string Writable(const Expected& file) {
+  std::string Writable(const Expected& file) const {
     if (!file.read_only) return {};
     using std::filesystem::perms;
     std::error_code error;
-    const perms mode = std::filesystem::status(file.path, error).permissions();
+    const perms mode = std::filesystem::status(disk_.Spelling(file.path), error).permissions();
     const perms writers = perms::owner_write | perms::group_write | perms::others_write;
     if (error || (mode & writers) == perms::none) return {};
     return fmt::format("{} can be written to (mode {:04o}): {}", file.what,
@@ -246,7 +244,7 @@ class Checker {
     }
     const auto check = [&](const iceberg::DataFile& file) {
       if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
-      const bool released = released_.contains(platform::CanonicalPath(file.path));
+      const bool released = released_.contains(disk_.Spelling(file.path));
       Problem(fmt::format("snapshot {} of {} has a file that {}: {}", snapshot.id.value(),
                           table->name, released ? "was released all the same" : "no commit wrote",
                           file.path));
@@ -294,15 +292,14 @@ class Checker {
       WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
       if (now == seq_) return Status();
       WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
-      for (const catalog::FileRecord& file : files)
-        known_.insert(platform::CanonicalPath(file.path));
+      for (const catalog::FileRecord& file : files) known_.insert(disk_.Spelling(file.path));
       WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
       for (const catalog::ObjectRecord& object : objects) {
-        if (object.seq > seq_) known_.insert(platform::CanonicalPath(object.path));
+        if (object.seq > seq_) known_.insert(disk_.Spelling(object.path));
       }
       WEIRHOUSE_TRY(const std::vector<std::string> released,
                     catalog_.ReleasedFiles(ProcessTime::max()));
-      for (const std::string& path : released) known_.insert(platform::CanonicalPath(path));
+      for (const std::string& path : released) known_.insert(disk_.Spelling(path));
       return Status();
     }));
     return before_us;

@@ -10,7 +10,6 @@
 #include "ground/iceberg/read/reachable.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/update/metadata_update.h"
-#include "ground/platform/io/location.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/state/clock_witness.h"
 #include "work/workspace/tables/live_file.h"
@@ -185,7 +184,7 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, workspace.catalog().Files(name));
   std::vector<std::string> released;
   for (const catalog::FileRecord& file : files) {
-    if (needed.contains(platform::CanonicalPath(file.path))) continue;
+    if (needed.contains(workspace.disk().Spelling(file.path))) continue;
     released.push_back(file.path);
     report.bytes_released += file.size_bytes;
   }

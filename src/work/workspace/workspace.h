@@ -45,6 +45,9 @@ class Progress {
 // Says nothing, never cancels.
 Progress& NoProgress();
 
+// The setting that names the places where the lake lay before: a list of paths.
+inline constexpr std::string_view kFormerLakesSetting = "former_lakes";
+
 enum class Access : std::uint8_t { kRead, kWrite };
 
 // What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
@@ -66,6 +69,11 @@ class Workspace {
   static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
                                                  Access access, const Choose& choose = {},
                                                  const Environment& environment = {});
+  // A project whose folder was moved, or copied, for writing: catalog and tables alone, without
+  // caches and engines. What was recorded under former places of the lake is found at the present
+  // one. For Relocate (work/upkeep/relocation.h).
+  static Result<std::unique_ptr<Workspace>> OpenMoved(
+      std::shared_ptr<const ProjectDefinition> project, const Environment& environment = {});
   ~Workspace();
   // The same state by other definitions of the same project. What is open is shared; indexes and
   // sessions are its own, so two of them must not run steps at once.
@@ -75,6 +83,7 @@ class Workspace {
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
   platform::Disk& disk() { return *disk_; }
+  const platform::Disk& disk() const { return *disk_; }
   platform::KvStore& kv() { return *kv_; }
   platform::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
@@ -87,6 +96,8 @@ class Workspace {
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
   const std::string& lake() const { return lake_; }                  // absolute
+  // Where it lay before the project was moved, canonical: books and history name files there.
+  const std::vector<std::string>& former_lakes() const { return former_lakes_; }
   // What to say where the wall clock stands before the newest commit; see ClockStory.
   const std::optional<std::string>& clock_went_back() const { return clock_went_back_; }
 
@@ -119,8 +130,11 @@ class Workspace {
 
  private:
   explicit Workspace(const Environment& environment);
+  Status OpenState(Access access, bool was_moved);
+  Status OpenEngines(Access access);
   std::shared_ptr<const ProjectDefinition> project_;
   std::shared_ptr<catalog::Catalog> catalog_;
+  std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved
   platform::Disk* disk_;
   std::shared_ptr<platform::KvStore> kv_;
   std::shared_ptr<platform::SqlEngine> sql_;
@@ -132,6 +146,7 @@ class Workspace {
   Random* random_;
   std::string state_folder_;
   std::string lake_;
+  std::vector<std::string> former_lakes_;
   std::optional<std::string> clock_went_back_;
   std::shared_ptr<ProjectLock> lock_;
   std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time

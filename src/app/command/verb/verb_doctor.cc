@@ -14,6 +14,8 @@
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
 #include "work/pipeline/pipeline.h"
+#include "work/upkeep/relocation.h"
+#include "work/workspace/project_applied.h"
 
 namespace weirhouse::command {
 namespace {
@@ -209,11 +211,29 @@ void CheckState(Context& context, Findings& findings) {
                dead == 0 ? "" : "a command failed 5 times: see .weirhouse/notify.log");
   CheckLeftovers(findings, (*workspace)->state_folder());
 }
+// Makes the project at home where it is now, if its folder was moved.
+Status MoveIn(Context& context, Findings& findings) {
+  WEIRHOUSE_TRY(const std::string root, context.Root());
+  WEIRHOUSE_TRY(const work::ProjectFiles files,
+                work::LoadProjectFiles(root, context.invocation().profile));
+  WEIRHOUSE_TRY(const work::RelocationReport report, work::Relocate(files));
+  if (!report.moved) {
+    findings.Add("place", "ok", "the project is where its catalog says: nothing was relocated");
+    return Status();
+  }
+  findings.Add("place", "ok",
+               fmt::format("relocated from {} to {} in commit {}: {} tables, {} files of metadata "
+                           "written anew, {} landed files known",
+                           report.from, report.to, report.seq.value(), report.tables,
+                           report.files_written, report.landed_known));
+  return Status();
+}
 }  // namespace
 
 Result<int> RunDoctor(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
   Findings findings;
+  if (context.invocation().Has("relocate")) WEIRHOUSE_TRY_STATUS(MoveIn(context, findings));
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;
   const std::string state = folder + "/.weirhouse";
