@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
@@ -75,7 +76,7 @@ struct ForeignTest : ShopTest {
     options.run_name = "client";
     options.idempotency_key = "none";
     options.now = workspace->clock().Now();
-    iceberg::StagedWrite staged(platform::LocalDisk(), base, SystemRandom(), options);
+    iceberg::StagedWrite staged(platform::LocalStore(), base, SystemRandom(), options);
     EXPECT_OK(write(staged));
     auto finished = staged.Finish();
     EXPECT_OK(finished);
@@ -189,8 +190,8 @@ struct SharedForeignTest : ForeignTest {
     for (const auto& [key, value] : *settings) request.settings.emplace_back(key, nullptr);
     ASSERT_OK(catalog.Commit(request));
     // The disk forgets which folders there are when one is removed through it.
-    ASSERT_OK(workspace->disk().MakeFolder(workspace->lake() + "/gone"));
-    ASSERT_OK(workspace->disk().Remove(workspace->lake() + "/gone"));
+    ASSERT_OK(workspace->store().MakeFolder(workspace->lake() + "/gone"));
+    ASSERT_OK(workspace->store().Delete(workspace->lake() + "/gone"));
     Shared().workspace = std::move(workspace);
   }
 };

@@ -4,6 +4,8 @@
 #include <map>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "work/ingest/landing_arrivals.h"
 #include "work/ingest/landing_list.h"
 #include "work/ingest/spooled_bytes.h"
@@ -149,7 +151,7 @@ struct ArrivalsConformance : ShopTest, ::testing::WithParamInterface<ArrivalsDri
     std::map<std::string, std::string> stored;
     for (const catalog::ObjectRecord& object : workspace->catalog().Objects({}).value()) {
       EXPECT_FALSE(stored.contains(object.name)) << "stored twice: " << object.name;
-      stored[object.name] = workspace->disk().Read(object.path).value();
+      stored[object.name] = workspace->store().Read(object.path).value();
       EXPECT_EQ(object.digest, Sha256Of(stored[object.name]));
       EXPECT_EQ(object.size_bytes, static_cast<std::int64_t>(stored[object.name].size()));
     }
@@ -202,7 +204,7 @@ TEST_P(ArrivalsConformance, ARepeatRestoresItsObject) {
     place->Send("2024-01-01.jsonl", bytes);
     const RunSummary summary = Take();
     EXPECT_EQ(summary.duplicate_objects, 1);
-    EXPECT_EQ(workspace->disk().Read(object.path).value(), bytes);
+    EXPECT_EQ(workspace->store().Read(object.path).value(), bytes);
   }
 }
 
@@ -235,9 +237,9 @@ TEST_P(ArrivalsConformance, WhatWasNotCommittedComesAgain) {
     place->Send(large, Orders(fmt::format("l{}-", fail_at), kLargeBytes / 90));
     {
       workspace.reset();
-      platform::FaultyDisk faulty(platform::LocalDisk(), fail_at, Code::kUnavailable);
+      platform::FaultyStore faulty(platform::LocalStore(), fail_at, Code::kUnavailable);
       ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-      auto opened = Workspace::Open(project, Access::kWrite, {}, {.disk = faulty});
+      auto opened = Workspace::Open(project, Access::kWrite, {}, {.store = faulty});
       if (opened.ok()) {
         RunSummary summary;
         const std::unique_ptr<Arrivals> arrivals = place->Look(**opened);

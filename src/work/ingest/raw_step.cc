@@ -153,7 +153,7 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
 // changed.
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
-                landing::LookAtObject(workspace.disk(), known, landing::Depth::kDigest));
+                landing::LookAtObject(workspace.store(), known, landing::Depth::kDigest));
   WEIRHOUSE_TRY(const auto begun, workspace.catalog().Setting(RestoringKey(known.path)));
   const bool noted = begun && begun->is_string();
   if (arriving.found == landing::ObjectState::kWhole) {
@@ -168,7 +168,7 @@ Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRe
   if (!noted) WEIRHOUSE_TRY_STATUS(NoteRestoring(workspace, known, arriving.found));
   WEIRHOUSE_FAILPOINT("raw.restore.before");
   WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
-  WEIRHOUSE_TRY_STATUS(workspace.disk().ReplaceByStream(known.path, *stream, kRawMode));
+  WEIRHOUSE_TRY_STATUS(workspace.store().ReplaceByStream(known.path, *stream, kRawMode));
   WEIRHOUSE_FAILPOINT("raw.restore.after");
   arriving.restored = known.path;
   return Status();
@@ -356,9 +356,9 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
 // Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
 // changed.
 Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
-  if (arriving.bytes) return workspace.disk().PutIfAbsent(path, *arriving.bytes, kRawMode);
+  if (arriving.bytes) return workspace.store().PutIfAbsent(path, *arriving.bytes, kRawMode);
   WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
-  return workspace.disk().PutStreamIfAbsent(path, *stream, kRawMode);
+  return workspace.store().PutStreamIfAbsent(path, *stream, kRawMode);
 }
 
 // `changed` becomes the place of the arrival whose file is another one now, if that is why.
@@ -410,7 +410,7 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
                   TableOrNew(workspace, "raw." + source, *rows->schema(), {}, {}));
     iceberg::StageOptions options = publication.StageAs();
     options.snapshots_kept = iceberg::kLedgerSnapshotsKept;
-    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+    iceberg::StagedWrite write(workspace.store(), base, workspace.random(), std::move(options));
     WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
     WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);

@@ -8,7 +8,7 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/training/training_set.h"
@@ -87,8 +87,8 @@ bool LooksLikeADefinition(std::string_view name) {
 }
 
 // Definitions lie in the folder itself; one in a folder below it counts for nothing.
-void NoteUnreadBelow(const std::string& root, const std::string& path,
-                     const Folder& folder, std::vector<std::string>& notes) {
+void NoteUnreadBelow(const std::string& root, const std::string& path, const Folder& folder,
+                     std::vector<std::string>& notes) {
   const auto entries = platform::ListFolder(root + "/" + path);
   if (!entries.ok()) return;
   for (const platform::FileInfo& entry : *entries) {
@@ -100,13 +100,13 @@ void NoteUnreadBelow(const std::string& root, const std::string& path,
 }
 
 Status ReadDefinitionFiles(ProjectDefinition& project) {
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   auto add = [&](const std::string& relative) -> Status {
     if (project.files.size() >= kDefinitionFilesMax) {
       return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
                                                      kDefinitionFilesMax, project.root));
     }
-    auto bytes = disk.Read(project.root + "/" + relative);
+    auto bytes = store.Read(project.root + "/" + relative);
     if (!bytes.ok())
       return std::move(bytes.status()).WithContext("could not read a definition file");
     project.files[relative] = std::move(bytes).value();

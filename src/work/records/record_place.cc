@@ -17,7 +17,7 @@ Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record) {
   const Source* source = workspace.project().FindSource(object->source);
   if (source == nullptr) return number;
   const std::vector<std::int64_t> ordinals = {record.value() - object->first_record_id.value()};
-  platform::RangeStream stream(workspace.disk(), object->path, 0, object->size_bytes);
+  platform::RangeStream stream(workspace.store(), object->path, 0, object->size_bytes);
   const auto ranges = contract::LocateRecords(stream, object->size_bytes, FormatOf(*source),
                                               object->name, ordinals);
   if (!ranges.ok() || ranges->empty()) return number;

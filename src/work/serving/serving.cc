@@ -198,9 +198,9 @@ Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& rec
   WEIRHOUSE_TRY(const auto files, LoadCode(workspace, record.code));
   for (const auto& [path, bytes] : files) {
     const std::string target = folder + "/" + path;
-    const auto there = workspace.disk().Read(target);
+    const auto there = workspace.store().Read(target);
     if (there.ok() && *there == bytes) continue;
-    WEIRHOUSE_TRY_STATUS(workspace.disk().Replace(target, bytes));
+    WEIRHOUSE_TRY_STATUS(workspace.store().Replace(target, bytes));
   }
   return folder;
 }
@@ -211,14 +211,14 @@ Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
   options.model = record.model;
   WEIRHOUSE_TRY(options.project_folder, LayOutCode(workspace, record));
   options.script = record.script;
-  options.artifacts_folder = workspace.disk().Spelling(record.folder);
+  options.artifacts_folder = workspace.store().Spelling(record.folder);
   options.output = record.output;
   options.log_path = fmt::format("{}/serve/{}/score.log", workspace.state_folder(), record.model);
   return model::Scorer::Create(std::move(options));
 }
 
 Status CheckArtifacts(const Workspace& workspace, const DeploymentRecord& record) {
-  const auto artifacts = model::ListArtifacts(workspace.disk().Spelling(record.folder));
+  const auto artifacts = model::ListArtifacts(workspace.store().Spelling(record.folder));
   if (artifacts.ok() && model::ModelDigest(*artifacts) == record.digest) return Status();
   return Status(Code::kCorruption,
                 fmt::format("the artifacts of \"{}\" do not match its digest: {}", record.model,

@@ -37,12 +37,12 @@ Status CheckMove(Workspace& workspace, const iceberg::TableMove& move,
           "move it elsewhere");
     }
   }
-  if (!workspace.disk().Stat(move.present).ok()) {
+  if (!workspace.store().Stat(move.present).ok()) {
     return CannotRelocate("its data did not come with it: nothing is at " + move.present,
                           "move the warehouse there too, or say in weirhouse.yaml where it is");
   }
   const bool on_server = !workspace.project().profile.catalog_url.empty();
-  if (on_server && environment.disk.Stat(move.former.back()).ok()) {
+  if (on_server && environment.store.Stat(move.former.back()).ok()) {
     return CannotRelocate(fmt::format("its catalog is on a server, and there is a lake at {} still",
                                       move.former.back()),
                           "one catalog has one lake: remove the other copy, or make a project of "
@@ -56,14 +56,14 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
                                            const catalog::TablePointer& pointer,
                                            const iceberg::TableMove& move) {
   iceberg::StagedTable staged;
-  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(pointer.metadata_location));
+  WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(pointer.metadata_location));
   const json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!metadata.is_object()) {
     return Status(Code::kCorruption,
                   fmt::format("view metadata is not JSON: {}", pointer.metadata_location))
         .WithError("WH7107");
   }
-  const std::string place = workspace.disk().Spelling(pointer.metadata_location);
+  const std::string place = workspace.store().Spelling(pointer.metadata_location);
   const json moved = iceberg::MovedJson(metadata, move);
   if (moved == metadata && place == pointer.metadata_location) return staged;
   const auto name = place.rfind('/') + 1;
@@ -72,7 +72,7 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
   const std::string path = fmt::format("{}{:05}-{}.metadata.json", place.substr(0, name),
                                        version + 1, workspace.random().Uuid4());
   const std::string text = moved.dump(-1, ' ', false, json::error_handler_t::replace);
-  WEIRHOUSE_TRY_STATUS(workspace.disk().Write(path, text));
+  WEIRHOUSE_TRY_STATUS(workspace.store().Write(path, text));
   staged.change = {pointer.name, pointer.uuid, pointer.metadata_location, path, pointer.kind};
   catalog::FileRecord file;
   file.path = path;
@@ -107,7 +107,7 @@ Status PutBackFilesAside(Workspace& workspace, const Source& source,
   landing::Landing settled;
   for (const std::string& aside : found.aside) {
     WEIRHOUSE_TRY_STATUS(
-        landing::SettleAside(rule, aside, workspace.catalog(), workspace.disk(), now, settled));
+        landing::SettleAside(rule, aside, workspace.catalog(), workspace.store(), now, settled));
   }
   return Status();
 }
@@ -129,7 +129,7 @@ std::optional<catalog::LandingRecord> SeenBefore(Workspace& workspace,
   if (found.st_size != record.size_bytes || micros(found.st_mtim) != record.mtime_us)
     return std::nullopt;
   if (moved.inode == record.inode && moved.ctime_us == record.ctime_us) return moved;
-  const auto digest = platform::DigestOfObject(workspace.disk(), moved.path);
+  const auto digest = platform::DigestOfObject(workspace.store(), moved.path);
   if (!digest.ok() || *digest != record.digest) return std::nullopt;
   return moved;
 }
@@ -185,9 +185,9 @@ Status StageTables(Workspace& workspace, const iceberg::TableMove& move, Publica
       continue;
     }
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
+                  iceberg::LoadTable(workspace.store(), pointer.name, pointer.metadata_location));
     WEIRHOUSE_TRY(const iceberg::StagedTable staged,
-                  iceberg::StageMove(workspace.disk(), table, workspace.random(), move,
+                  iceberg::StageMove(workspace.store(), table, workspace.random(), move,
                                      workspace.clock().Now()));
     publication.Add(staged);
   }

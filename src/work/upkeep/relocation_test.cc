@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/projects/trip_fixture.h"
 #include "work/ingest/raw_step.h"
 #include "work/lineage/lineage.h"
@@ -50,7 +52,7 @@ struct RelocationTest : TripTest {
   }
   std::vector<std::string> Problems() {
     iceberg::ClearTableCaches();
-    const auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/true,
+    const auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                         [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);
     EXPECT_EQ(report->orphans, 0) << Join(report->first_orphans, "\n");
@@ -67,7 +69,7 @@ struct RelocationTest : TripTest {
         files.insert(snapshot.manifest_list);
         iceberg::ScanOptions options;
         options.snapshot = snapshot.id;
-        const auto plan = iceberg::Scan::Plan(workspace->disk(), table, options).value();
+        const auto plan = iceberg::Scan::Plan(workspace->store(), table, options).value();
         for (const auto& task : plan.tasks()) {
           files.insert(task.file.path);
           for (const auto& deletes : task.deletes) files.insert(deletes->path);
@@ -114,7 +116,7 @@ TEST_F(RelocationTest, KeepsRowsHistoryAndBooks) {
   // What is history names where it was, and is found.
   const auto objects = workspace->catalog().Objects({}).value();
   EXPECT_TRUE(objects.at(0).path.starts_with(former)) << objects.at(0).path;
-  EXPECT_OK(workspace->disk().Read(objects.at(0).path));
+  EXPECT_OK(workspace->store().Read(objects.at(0).path));
 }
 
 TEST_F(RelocationTest, GoesOnInTheNewPlace) {
@@ -191,8 +193,8 @@ TEST_F(RelocationTest, LeavesAllOrNothingWhereverTheStoreFails) {
   bool through = false;
   for (int fail_at = 1; !through; fail_at += 1 + fail_at / 3) {
     ASSERT_LT(fail_at, 100'000);
-    platform::FaultyDisk faulty(platform::LocalDisk(), fail_at, Code::kUnavailable);
-    const auto report = Relocate(Files(), {.disk = faulty});
+    platform::FaultyStore faulty(platform::LocalStore(), fail_at, Code::kUnavailable);
+    const auto report = Relocate(Files(), {.store = faulty});
     through = report.ok() && !faulty.fault_fired();
     if (report.ok()) break;
     EXPECT_EQ(OpenHere().error_code(), "WH8003") << fail_at;

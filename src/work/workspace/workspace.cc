@@ -80,7 +80,7 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
   WEIRHOUSE_TRY(stores.kv, platform::KvStore::Open(folder, options));
   WEIRHOUSE_TRY(stores.online, feature::OnlineStore::Open(*stores.kv));
   WEIRHOUSE_TRY_STATUS(DistrustOtherLives(workspace.project(), workspace.catalog(),
-                                          workspace.disk(), *stores.online));
+                                          workspace.store(), *stores.online));
   return stores;
 }
 
@@ -88,7 +88,7 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
 // WhyNoCache.
 Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
   const std::string folder = workspace.state_folder() + "/kv";
-  if (!writes && !workspace.disk().Stat(folder + "/CURRENT").ok()) return CacheStores();
+  if (!writes && !workspace.store().Stat(folder + "/CURRENT").ok()) return CacheStores();
   Status damage;
   if (const std::string noted = writes ? NotedCacheDamage(workspace.state_folder()) : "";
       !noted.empty()) {
@@ -143,7 +143,7 @@ Result<std::unique_ptr<Workspace>> Workspace::OpenMoved(
 Status Workspace::OpenState(Access access, bool was_moved) {
   state_folder_ = project_->root + "/" + std::string(kStateFolder);
   lake_ = LakeOf(*project_);
-  if (!disk_->Stat(state_folder_).ok()) {
+  if (!store_->Stat(state_folder_).ok()) {
     return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder_))
         .WithError("WH8004")
         .WithHint("`wh init` in the project's folder makes it");
@@ -152,7 +152,7 @@ Status Workspace::OpenState(Access access, bool was_moved) {
   if (writes) {
     WEIRHOUSE_TRY(lock_, ProjectLock::Take(state_folder_));
   }
-  WEIRHOUSE_TRY(catalog_, OpenProjectCatalog(*disk_, *project_, state_folder_, !writes,
+  WEIRHOUSE_TRY(catalog_, OpenProjectCatalog(*store_, *project_, state_folder_, !writes,
                                              {.clock = clock_, .random = random_}));
   WEIRHOUSE_TRY(LakePlaces places, ReadLakePlaces(*catalog_));
   if (was_moved) {
@@ -166,19 +166,19 @@ Status Workspace::OpenState(Access access, bool was_moved) {
     if (canonical != platform::CanonicalPath(lake_)) former_lakes_.push_back(canonical);
   }
   if (former_lakes_.empty()) return Status();
-  moved_ =
-      std::make_shared<platform::MovedStore>(*disk_, former_lakes_, platform::CanonicalPath(lake_));
-  disk_ = moved_.get();
+  moved_ = std::make_shared<platform::MovedStore>(*store_, former_lakes_,
+                                                  platform::CanonicalPath(lake_));
+  store_ = moved_.get();
   return Status();
 }
 
 Status Workspace::OpenEngines(Access access) {
   const bool writes = access == Access::kWrite;
-  WEIRHOUSE_TRY(other_lives_, OtherLives(*disk_, state_folder_, *catalog_));
-  if (writes) RememberCatalog(*disk_, state_folder_, *catalog_);
+  WEIRHOUSE_TRY(other_lives_, OtherLives(*store_, state_folder_, *catalog_));
+  if (writes) RememberCatalog(*store_, state_folder_, *catalog_);
   WEIRHOUSE_TRY(clock_went_back_, ClockStory(*catalog_, clock_->Now()));
   if (writes) {
-    WatchClock(*disk_, state_folder_, *clock_);
+    WatchClock(*store_, state_folder_, *clock_);
     WEIRHOUSE_TRY(parsing_mark_, ParsingMark::Open(state_folder_ + "/parsing"));
     WEIRHOUSE_TRY_STATUS(CountEndedParsing(*parsing_mark_, *catalog_));
   }
@@ -198,7 +198,7 @@ Status Workspace::OpenEngines(Access access) {
 }
 
 std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefinition> project) const {
-  std::unique_ptr<Workspace> other(new Workspace({*disk_, *clock_, *random_}));
+  std::unique_ptr<Workspace> other(new Workspace({*store_, *clock_, *random_}));
   other->project_ = std::move(project);
   other->moved_ = moved_;
   other->former_lakes_ = former_lakes_;
@@ -217,14 +217,14 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
 }
 
 Workspace::Workspace(const Environment& environment)
-    : disk_(&environment.disk), clock_(&environment.clock), random_(&environment.random) {}
+    : store_(&environment.store), clock_(&environment.clock), random_(&environment.random) {}
 Workspace::~Workspace() {
   const UseMemoryReserve reserve;
   indexes_.clear();
   versions_.clear();
   online_.reset();
   kv_.reset();
-  if (catalog_ != nullptr && lock_ != nullptr) RememberCatalog(*disk_, state_folder_, *catalog_);
+  if (catalog_ != nullptr && lock_ != nullptr) RememberCatalog(*store_, state_folder_, *catalog_);
   catalog_.reset();
   lock_.reset();
 }
@@ -233,7 +233,7 @@ Result<std::optional<iceberg::TablePtr>> Workspace::FindTable(const std::string&
   WEIRHOUSE_TRY(const std::optional<catalog::TablePointer> pointer, catalog_->FindTable(name));
   if (!pointer) return std::optional<iceberg::TablePtr>();
   WEIRHOUSE_TRY(iceberg::TablePtr table,
-                iceberg::LoadTable(*disk_, name, pointer->metadata_location));
+                iceberg::LoadTable(*store_, name, pointer->metadata_location));
   return std::optional<iceberg::TablePtr>(std::move(table));
 }
 
@@ -260,7 +260,7 @@ Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& na
       if (!iceberg::IsHidden(field.name)) options.columns.push_back(field.name);
     }
   }
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(*disk_, table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(*store_, table, options));
   return scan.ReadAll();
 }
 
@@ -284,7 +284,7 @@ Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
     index = slot.get();
   }
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, FindTable(name));
-  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
+  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*store_, *table));
   return index;
 }
 
@@ -309,7 +309,7 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
   WEIRHOUSE_TRY(
       const std::optional<iceberg::TablePtr> source,
       FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
-  WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
+  WEIRHOUSE_TRY_STATUS(versions->Refresh(*store_, source.value_or(nullptr)));
   return versions.get();
 }
 
@@ -331,12 +331,12 @@ Result<EventTime> Workspace::Now() {
 
 Result<std::string> InitializeState(const ProjectDefinition& project,
                                     const Environment& environment) {
-  platform::Disk& disk = environment.disk;
+  platform::ObjectStore& store = environment.store;
   const std::string state = project.root + "/" + std::string(kStateFolder);
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(state + "/tmp"));
   const std::string lake = LakeOf(project);
   WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
-                MakeProjectCatalog(disk, project, state,
+                MakeProjectCatalog(store, project, state,
                                    {.clock = &environment.clock, .random = &environment.random}));
   Sha256 entropy;
   for (int i = 0; i < 4; ++i) entropy.UpdateInt(environment.random.PositiveId());

@@ -16,7 +16,8 @@
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/kv/kv.h"
 #include "ground/platform/sql/sql.h"
 #include "work/project/project.h"
@@ -53,7 +54,7 @@ enum class Access : std::uint8_t { kRead, kWrite };
 // What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
 // workspace. Tests and simulations give their own.
 struct Environment {
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   Clock& clock = SystemClock();
   Random& random = SystemRandom();
 };
@@ -82,8 +83,8 @@ class Workspace {
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
-  platform::Disk& disk() { return *disk_; }
-  const platform::Disk& disk() const { return *disk_; }
+  platform::ObjectStore& store() { return *store_; }
+  const platform::ObjectStore& store() const { return *store_; }
   platform::KvStore& kv() { return *kv_; }
   platform::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
@@ -135,7 +136,7 @@ class Workspace {
   std::shared_ptr<const ProjectDefinition> project_;
   std::shared_ptr<catalog::Catalog> catalog_;
   std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved
-  platform::Disk* disk_;
+  platform::ObjectStore* store_;
   std::shared_ptr<platform::KvStore> kv_;
   std::shared_ptr<platform::SqlEngine> sql_;
   std::shared_ptr<ParsingMark> parsing_mark_;

@@ -10,7 +10,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/random.h"
 #include "ground/base/text.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
 #include "work/pipeline/pipeline.h"
@@ -200,7 +200,8 @@ void CheckState(Context& context, Findings& findings) {
                  "landed files of then that are still there can be taken in again");
   }
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
-  const bool online = platform::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
+  const bool online =
+      platform::LocalStore().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
   findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");
   const auto events = catalog.EventCounts();
   std::int64_t dead = 0;
@@ -237,7 +238,7 @@ Result<int> RunDoctor(Context& context) {
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;
   const std::string state = folder + "/.weirhouse";
-  const bool has_state = platform::LocalDisk().Stat(state).ok();
+  const bool has_state = platform::LocalStore().Stat(state).ok();
   CheckClock(findings);
   CheckDisk(findings, has_state ? state : folder);
   CheckFsync(findings, has_state ? state : folder);

@@ -78,7 +78,7 @@ Result<int> RunVerify(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const bool deep = context.invocation().Has("deep");
   WEIRHOUSE_TRY(const lineage::VerifyReport report,
-                lineage::Verify(workspace->catalog(), workspace->disk(), deep,
+                lineage::Verify(workspace->catalog(), workspace->store(), deep,
                                 [&](std::int64_t done, std::int64_t total) {
                                   context.progress().Update("verify", done, total);
                                 }));

@@ -69,7 +69,7 @@ class Quarantine {
   Result<iceberg::Scan> Plan(const std::vector<std::string>& columns) const {
     iceberg::ScanOptions options;
     options.columns = columns;
-    return iceberg::Scan::Plan(workspace_->disk(), table_, options);
+    return iceberg::Scan::Plan(workspace_->store(), table_, options);
   }
   RefusedObject At(const arrow::Table& rows, std::int64_t row) const {
     json object = json::object();

@@ -21,7 +21,7 @@ constexpr char kAllKinds[] = R"({"type":"record","name":"r","fields":[
       {"name":"value","type":"bytes","field-id":127}]}}],"field-id":125},
     {"name":"n","type":["null","string"],"field-id":8}]})";
 
-std::string FileOf(const std::string& path, std::int64_t size, const std::string& bound) {
+std::string AllKindsFile(const std::string& path, std::int64_t size, const std::string& bound) {
   AvroWriter out(kAllKinds, {{"content", "deletes"}, {"z", "of another writer"}});
   for (int record = 0; record < 2; ++record) {
     out.PutBytes(path);
@@ -62,7 +62,7 @@ AvroEdit Unchanged() {
 }
 
 TEST(AvroEdit, WithoutAChangeGivesTheSameBytes) {
-  const std::string file = FileOf("/a", 5, "b");
+  const std::string file = AllKindsFile("/a", 5, "b");
   EXPECT_EQ(EditAvro(file, Unchanged()).value(), file);
 }
 
@@ -73,8 +73,8 @@ TEST(AvroEdit, ChangesValuesByTheirIdsAndTheKeysOfMaps) {
     return id == 127 && key == 9 ? std::string("changed") : std::string(value);
   };
   edit.number = [](int id, std::int64_t value) { return id == 104 ? value * 1000 : value; };
-  EXPECT_EQ(EditAvro(FileOf("/a", 5, "b"), edit).value(),
-            FileOf("/a/longer/path", 5000, "changed"));
+  EXPECT_EQ(EditAvro(AllKindsFile("/a", 5, "b"), edit).value(),
+            AllKindsFile("/a/longer/path", 5000, "changed"));
 }
 
 TEST(AvroEdit, EndsWithTheFirstErrorAndRefusesWhatIsNoAvro) {
@@ -84,9 +84,9 @@ TEST(AvroEdit, EndsWithTheFirstErrorAndRefusesWhatIsNoAvro) {
     EXPECT_EQ(record.Find(100)->bytes, "/a");
     return ++records == 2 ? Status(Code::kNotFound, "no such file") : Status();
   };
-  EXPECT_EQ(EditAvro(FileOf("/a", 5, "b"), edit).status().code(), Code::kNotFound);
+  EXPECT_EQ(EditAvro(AllKindsFile("/a", 5, "b"), edit).status().code(), Code::kNotFound);
   EXPECT_EQ(EditAvro("no avro", Unchanged()).status().error_code(), "WH7052");
-  const std::string file = FileOf("/a", 5, "b");
+  const std::string file = AllKindsFile("/a", 5, "b");
   for (std::size_t cut = 1; cut < file.size(); cut += 7) {
     const auto edited = EditAvro(std::string_view(file).substr(0, cut), Unchanged());
     EXPECT_TRUE(!edited.ok() || *edited != file) << cut;

@@ -25,37 +25,38 @@ void AddStatistics(const platform::ObjectStore& store, const TableMetadata& tabl
 }
 }  // namespace
 
-Result<std::set<std::string>> ReachableFiles(platform::Disk& disk, const TableMetadata& table) {
+Result<std::set<std::string>> ReachableFiles(platform::ObjectStore& store,
+                                             const TableMetadata& table) {
   std::set<std::string> files;
-  files.insert(disk.Spelling(table.metadata_location));
-  for (const auto& [time, location] : table.metadata_log) files.insert(disk.Spelling(location));
-  AddStatistics(disk, table, files);
+  files.insert(store.Spelling(table.metadata_location));
+  for (const auto& [time, location] : table.metadata_log) files.insert(store.Spelling(location));
+  AddStatistics(store, table, files);
   std::set<std::string> seen;
   for (const Snapshot& snapshot : table.snapshots) {
-    files.insert(disk.Spelling(snapshot.manifest_list));
+    files.insert(store.Spelling(snapshot.manifest_list));
     WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                  LoadManifestList(disk, snapshot.manifest_list));
+                  LoadManifestList(store, snapshot.manifest_list));
     for (const ManifestFile& manifest_file : *list) {
       if (!seen.insert(manifest_file.path).second) continue;
-      files.insert(disk.Spelling(manifest_file.path));
+      files.insert(store.Spelling(manifest_file.path));
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk, table, manifest_file));
+                    LoadManifest(store, table, manifest_file));
       for (const ManifestEntry& entry : manifest->entries)
-        if (entry.live()) files.insert(disk.Spelling(entry.file->path));
+        if (entry.live()) files.insert(store.Spelling(entry.file->path));
     }
   }
   return files;
 }
 
-Result<std::vector<DataFile>> LiveFiles(platform::Disk& disk, const TableMetadata& table,
+Result<std::vector<DataFile>> LiveFiles(platform::ObjectStore& store, const TableMetadata& table,
                                         const Snapshot& snapshot) {
   std::vector<DataFile> files;
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                LoadManifestList(disk, snapshot.manifest_list));
+                LoadManifestList(store, snapshot.manifest_list));
   for (const ManifestFile& manifest_file : *list) {
     if (!manifest_file.has_live_files()) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                  LoadManifest(disk, table, manifest_file));
+                  LoadManifest(store, table, manifest_file));
     for (const ManifestEntry& entry : manifest->entries)
       if (entry.live()) files.push_back(*entry.file);
   }

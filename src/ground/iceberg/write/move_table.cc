@@ -23,7 +23,7 @@ constexpr int kManifestLengthId = 501;
 constexpr int kStatusId = 0;
 constexpr int kDataFileId = 2;
 constexpr int kContentId = 134;
-constexpr int kFilePathId = 100;
+constexpr int kEntryPathId = 100;
 constexpr int kFormatId = 101;
 constexpr int kFileSizeId = 104;
 constexpr int kReferencedFileId = 143;
@@ -138,8 +138,8 @@ class TableMover {
       const bool bound = (id == kLowerBoundId || id == kUpperBoundId) && key == kMaskedPathId;
       if (bound && deletes != nullptr && !deletes->first_masked.empty())
         return id == kLowerBoundId ? deletes->first_masked : deletes->last_masked;
-      if (id == kFilePathId && deletes != nullptr) return deletes->path;
-      return id == kFilePathId || id == kReferencedFileId ? Moved(value) : std::string(value);
+      if (id == kEntryPathId && deletes != nullptr) return deletes->path;
+      return id == kEntryPathId || id == kReferencedFileId ? Moved(value) : std::string(value);
     };
     edit.number = [&](int id, std::int64_t value) {
       return id == kFileSizeId && deletes != nullptr ? deletes->size_bytes : value;
@@ -160,7 +160,7 @@ class TableMover {
     const Rewritten* none = nullptr;
     if (content == nullptr || content->integer != kPositionDeleteContent) return none;
     if (status == nullptr || status->integer == kDeletedEntry) return none;
-    const AvroValue* path = file->Find(kFilePathId);
+    const AvroValue* path = file->Find(kEntryPathId);
     const AvroValue* format = file->Find(kFormatId);
     if (path == nullptr || format == nullptr) return none;
     const auto [place, is_new] = deletes_.try_emplace(std::string(path->bytes));

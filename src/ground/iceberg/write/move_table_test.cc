@@ -23,7 +23,7 @@ struct MoveTableTest : TableTest {
                    {"id":2,"origin":"LGA","at":"2013-01-02T00:00:00Z","delay":null},
                    {"id":3,"origin":"EWR","at":"2013-02-01T00:00:00Z","delay":-2}])")
                          .table;
-    StagedWrite write(disk(), table, random_, Options("r2"));
+    StagedWrite write(store(), table, random_, Options("r2"));
     EXPECT_OK(write.DeleteRows(Find(table, {2})));
     EXPECT_OK(write.Append(*Rows(R"([{"id":4,"at":"2013-02-02T00:00:00Z"}])")));
     return write.Finish().value().table;
@@ -46,7 +46,7 @@ TEST_F(MoveTableTest, NamesNothingThatIsElsewhere) {
   ClearTableCaches();
   // By the plain store: nothing leads to the former place.
   ASSERT_OK_AND(const TablePtr loaded,
-                LoadTable(disk(), table->name, moved.change.metadata_location));
+                LoadTable(store(), table->name, moved.change.metadata_location));
   EXPECT_EQ(RowsAsJson(*Read(loaded)), before);
   const std::string text = SerializeTableMetadata(*loaded);
   EXPECT_EQ(text.find(scratch_ / "processed"), std::string::npos) << text;
@@ -94,18 +94,18 @@ TEST_F(MoveTableTest, EntriesKeepTheirPlaceInHistory) {
     }
     return entries;
   };
-  const auto before = entries_of(disk(), table);
+  const auto before = entries_of(store(), table);
   MoveFolder();
   ASSERT_OK_AND(const StagedTable moved, StageMove(store, table, random_, move, now()));
   ClearTableCaches();
-  EXPECT_EQ(entries_of(disk(), moved.table), before);
+  EXPECT_EQ(entries_of(store(), moved.table), before);
 }
 
 TEST_F(MoveTableTest, RowsAreDeletedAndWrittenAfterTheMove) {
   const TablePtr table = Flights();
   MoveFolder();
   ASSERT_OK_AND(const StagedTable moved, StageMove(store, table, random_, move, now()));
-  StagedWrite write(disk(), moved.table, random_, Options("r3"));
+  StagedWrite write(store(), moved.table, random_, Options("r3"));
   ASSERT_OK(write.DeleteRows(Find(moved.table, {1})));
   ASSERT_OK_AND(const StagedTable after, write.Finish());
   ClearTableCaches();
@@ -115,7 +115,7 @@ TEST_F(MoveTableTest, RowsAreDeletedAndWrittenAfterTheMove) {
 TEST_F(MoveTableTest, ATableOfAnotherPlaceIsLeftAlone) {
   const TablePtr table = Flights();
   const TableMove other{{scratch_ / "other"}, scratch_ / "elsewhere"};
-  ASSERT_OK_AND(const StagedTable moved, StageMove(disk(), table, random_, other, now()));
+  ASSERT_OK_AND(const StagedTable moved, StageMove(store(), table, random_, other, now()));
   EXPECT_TRUE(moved.files.empty());
   EXPECT_EQ(moved.table, nullptr);
 }

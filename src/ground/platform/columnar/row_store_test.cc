@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::platform {

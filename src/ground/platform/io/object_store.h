@@ -90,10 +90,6 @@ class ObjectStore {
   // Prepares a place for engines that write there themselves: on a disk, the folder with its
   // parents. A store without folders has nothing to do.
   virtual Status MakeFolder(const std::string& location) = 0;
-
-  // Former names, until their callers are moved.
-  Status SyncAll(std::span<const std::string> locations) { return Flush(locations); }
-  Status Remove(const std::string& location) { return Delete(location); }
 };
 
 // A range of an object, read by ReadRange piece by piece: kCorruption (WH7017) where it is shorter.

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "ground/base/random.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/kv/kv.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/upsert/loser_table.h"
@@ -331,7 +331,7 @@ class LoserFiles : public ::testing::Test {
     iceberg::StageOptions options;
     options.run_name = "r" + std::to_string(++run_);
     options.idempotency_key = options.run_name;
-    iceberg::StagedWrite write(platform::LocalDisk(), table_, random_, options);
+    iceberg::StagedWrite write(platform::LocalStore(), table_, random_, options);
     if (replace) ASSERT_OK(write.RemoveAllFiles());
     if (!losers.empty()) ASSERT_OK(write.Append(*LoserRows(losers).value()));
     table_ = write.Finish().value().table;
@@ -381,11 +381,11 @@ TEST_F(LoserFiles, AnIndexThatCatchesUpOrIsRebuiltKnowsWhatOneThatWasKeptKnows) 
       kept.Add(batch);
       if (kept.log.size() == told) continue;
       Append({kept.log.begin() + static_cast<std::ptrdiff_t>(told), kept.log.end()});
-      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
+      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(platform::LocalStore(), table_));
     }
-    ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
+    ASSERT_OK(lagging->Refresh(platform::LocalStore(), table_));
     const auto rebuilt = Index(fmt::format("new{}", number), "processed.event");
-    ASSERT_OK(rebuilt->Refresh(platform::LocalDisk(), table_));
+    ASSERT_OK(rebuilt->Refresh(platform::LocalStore(), table_));
     std::string wanted;
     for (const StoredLoser& loser : LatestLosers(kept.log)) {
       if (!loser.version) continue;
@@ -405,7 +405,7 @@ StoredLoser Superseded(std::int64_t record, const std::string& table, const std:
 TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   Append({Superseded(1, "processed.event", "a"), Superseded(2, "processed.other", "b")});
   const auto index = Index("kv2", "processed.event");
-  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalStore(), table_));
   const auto known = [&](const std::string& key) {
     const auto best = index->FindBest({VersionGroup(key, "1")}).value()[0];
     return best ? best->record.value() : -1;
@@ -413,7 +413,7 @@ TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   EXPECT_EQ(known("a"), 1);
   EXPECT_EQ(known("b"), -1);
   Append({Superseded(3, "processed.event", "c")}, /*replace=*/true);
-  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalStore(), table_));
   EXPECT_EQ(known("a"), -1);
   EXPECT_EQ(known("c"), 3);
 }

@@ -59,7 +59,7 @@ Result<LiveFiles> LiveFiles::Load(Workspace& workspace) {
 
 Result<LiveFiles> LiveFiles::LoadFor(Workspace& workspace, const std::vector<std::string>& paths) {
   return LoadSome(workspace, std::ranges::any_of(paths, [&](const std::string& path) {
-                    return MayBeObject(workspace.disk(), path);
+                    return MayBeObject(workspace.store(), path);
                   }));
 }
 
@@ -67,7 +67,7 @@ Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
   catalog::Catalog& catalog = workspace.catalog();
   // Asked first: what is committed meanwhile is looked at again rather than missed.
   WEIRHOUSE_TRY(const CommitSeq seq, catalog.LastSeq());
-  LiveFiles live(workspace.disk(), seq);
+  LiveFiles live(workspace.store(), seq);
   WEIRHOUSE_TRY(const auto files, catalog.Files(std::nullopt));
   for (const catalog::FileRecord& file : files) live.Add(file.path);
   if (with_objects) {
@@ -79,8 +79,8 @@ Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
     live.Add(pointer.metadata_location);
     if (pointer.kind != catalog::PointerKind::kTable) continue;
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
-    WEIRHOUSE_TRY(const auto reachable, iceberg::ReachableFiles(workspace.disk(), *table));
+                  iceberg::LoadTable(workspace.store(), pointer.name, pointer.metadata_location));
+    WEIRHOUSE_TRY(const auto reachable, iceberg::ReachableFiles(workspace.store(), *table));
     for (const std::string& path : reachable) live.Add(path);
   }
   return live;
@@ -131,14 +131,14 @@ Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
     WEIRHOUSE_TRY_STATUS(live.CatchUp(workspace));
     const std::size_t end = std::min(paths.size(), first + kRemovedAtOnce);
     for (std::size_t i = first; i < end; ++i) {
-      const std::string path = workspace.disk().Spelling(paths[i]);
+      const std::string path = workspace.store().Spelling(paths[i]);
       WEIRHOUSE_TRY(const std::optional<platform::Entry> entry, LookAt(path));
       if (entry && live.Holds(path, *entry)) {
         removed.spared.push_back(paths[i]);
         continue;
       }
       WEIRHOUSE_FAILPOINT("upkeep.remove");
-      if (entry) WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));
+      if (entry) WEIRHOUSE_TRY_STATUS(workspace.store().Delete(path));
       removed.gone.push_back(paths[i]);
     }
   }
