@@ -13,7 +13,7 @@ std::string UnreadFiles::Path() const { return workspace_->state_folder() + "/un
 
 UnreadFiles UnreadFiles::Load(Workspace& workspace) {
   UnreadFiles unread(workspace);
-  const auto bytes = workspace.store().Read(unread.Path());
+  const auto bytes = workspace.local_store().Read(unread.Path());
   if (!bytes.ok()) return unread;
   const json note = json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
   if (!note.is_object()) return unread;
@@ -60,12 +60,13 @@ void UnreadFiles::Save() {
   changed_ = false;
   const std::string path = Path();
   if (files_.empty()) {
-    workspace_->store().Delete(path).Ignore("it says nothing of files that are gone or changed");
+    workspace_->local_store().Delete(path).Ignore(
+        "it says nothing of files that are gone or changed");
     return;
   }
   json note = json::object();
   for (const auto& [name, file] : files_) note[name] = {file.identity, file.why};
-  workspace_->store()
+  workspace_->local_store()
       .Replace(path, note.dump(-1, ' ', false, json::error_handler_t::replace))
       .Ignore("the run itself tells what it could not read");
 }

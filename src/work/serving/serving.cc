@@ -198,9 +198,9 @@ Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& rec
   WEIRHOUSE_TRY(const auto files, LoadCode(workspace, record.code));
   for (const auto& [path, bytes] : files) {
     const std::string target = folder + "/" + path;
-    const auto there = workspace.store().Read(target);
+    const auto there = workspace.local_store().Read(target);
     if (there.ok() && *there == bytes) continue;
-    WEIRHOUSE_TRY_STATUS(workspace.store().Replace(target, bytes));
+    WEIRHOUSE_TRY_STATUS(workspace.local_store().Replace(target, bytes));
   }
   return folder;
 }

@@ -49,13 +49,14 @@ Status CompareInputFiles(Workspace& workspace, const PinnedTables& inputs,
   for (const auto& [name, pinned] : inputs) {
     WEIRHOUSE_TRY(const auto files, workspace.catalog().Files(name));
     std::map<std::string, Digest> recorded;
-    for (const catalog::FileRecord& file : files) recorded[file.path] = file.sha256;
+    for (const catalog::FileRecord& file : files)
+      recorded[workspace.store().Spelling(file.path)] = file.sha256;
     iceberg::ScanOptions options;
     options.snapshot = pinned.at.snapshot;
     WEIRHOUSE_TRY(const iceberg::Scan scan,
                   iceberg::Scan::Plan(workspace.store(), pinned.table, options));
     const auto compare = [&](const iceberg::DataFile& file) {
-      const auto known = recorded.find(file.path);
+      const auto known = recorded.find(workspace.store().Spelling(file.path));
       if (known == recorded.end()) return;
       const auto bytes = workspace.store().Read(file.path);
       const std::string found = bytes.ok() ? Sha256Of(*bytes).ToHex() : bytes.status().message();
@@ -216,7 +217,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LayOutProject(Workspace& worksp
                                 EscapeControl(path)))
           .WithError("WH2024");
     }
-    WEIRHOUSE_TRY_STATUS(workspace.store().Write(folder + "/" + path, bytes));
+    WEIRHOUSE_TRY_STATUS(workspace.local_store().Write(folder + "/" + path, bytes));
   }
   WEIRHOUSE_TRY(auto project, LoadProject(folder, ""));
   if (CodeKey(project->code) != key) {

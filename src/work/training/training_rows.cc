@@ -216,8 +216,8 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                          const std::string& path) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 workspace.ReadTable(record.table, record.columns, record.snapshot));
-  WEIRHOUSE_TRY_STATUS(workspace.store().Delete(path));  // of an attempt that was cut short
-  return platform::WriteParquet(workspace.store(), path, *PlainRows(rows)).status();
+  WEIRHOUSE_TRY_STATUS(workspace.local_store().Delete(path));  // of an attempt that was cut short
+  return platform::WriteParquet(workspace.local_store(), path, *PlainRows(rows)).status();
 }
 
 namespace {

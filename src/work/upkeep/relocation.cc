@@ -129,7 +129,7 @@ std::optional<catalog::LandingRecord> SeenBefore(Workspace& workspace,
   if (found.st_size != record.size_bytes || micros(found.st_mtim) != record.mtime_us)
     return std::nullopt;
   if (moved.inode == record.inode && moved.ctime_us == record.ctime_us) return moved;
-  const auto digest = platform::DigestOfObject(workspace.store(), moved.path);
+  const auto digest = platform::DigestOfObject(workspace.local_store(), moved.path);
   if (!digest.ok() || *digest != record.digest) return std::nullopt;
   return moved;
 }

@@ -227,8 +227,8 @@ Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& t
 }
 
 std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age) {
-  return AgeInDoubt(WatchClock(workspace.store(), workspace.state_folder(), workspace.clock()),
-                    age);
+  return AgeInDoubt(
+      WatchClock(workspace.local_store(), workspace.state_folder(), workspace.clock()), age);
 }
 
 Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,

@@ -110,7 +110,8 @@ Result<CodeObject> StoreCode(Workspace& workspace) {
   json files = json::object();
   for (const auto& [path, bytes] : project.files) files[path] = JsonOfBytes(bytes);
   for (const Seed& seed : project.seeds) {
-    WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(project.root + "/" + seed.path));
+    WEIRHOUSE_TRY(const std::string bytes,
+                  workspace.local_store().Read(project.root + "/" + seed.path));
     files[seed.path] = JsonOfBytes(bytes);
   }
   const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -88,7 +88,7 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
 // WhyNoCache.
 Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
   const std::string folder = workspace.state_folder() + "/kv";
-  if (!writes && !workspace.store().Stat(folder + "/CURRENT").ok()) return CacheStores();
+  if (!writes && !workspace.local_store().Stat(folder + "/CURRENT").ok()) return CacheStores();
   Status damage;
   if (const std::string noted = writes ? NotedCacheDamage(workspace.state_folder()) : "";
       !noted.empty()) {
@@ -143,7 +143,7 @@ Result<std::unique_ptr<Workspace>> Workspace::OpenMoved(
 Status Workspace::OpenState(Access access, bool was_moved) {
   state_folder_ = project_->root + "/" + std::string(kStateFolder);
   lake_ = LakeOf(*project_);
-  if (!store_->Stat(state_folder_).ok()) {
+  if (!local_store_->Stat(state_folder_).ok()) {
     return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder_))
         .WithError("WH8004")
         .WithHint("`wh init` in the project's folder makes it");
@@ -152,7 +152,7 @@ Status Workspace::OpenState(Access access, bool was_moved) {
   if (writes) {
     WEIRHOUSE_TRY(lock_, ProjectLock::Take(state_folder_));
   }
-  WEIRHOUSE_TRY(catalog_, OpenProjectCatalog(*store_, *project_, state_folder_, !writes,
+  WEIRHOUSE_TRY(catalog_, OpenProjectCatalog(*local_store_, *project_, state_folder_, !writes,
                                              {.clock = clock_, .random = random_}));
   WEIRHOUSE_TRY(LakePlaces places, ReadLakePlaces(*catalog_));
   if (was_moved) {
@@ -174,11 +174,11 @@ Status Workspace::OpenState(Access access, bool was_moved) {
 
 Status Workspace::OpenEngines(Access access) {
   const bool writes = access == Access::kWrite;
-  WEIRHOUSE_TRY(other_lives_, OtherLives(*store_, state_folder_, *catalog_));
-  if (writes) RememberCatalog(*store_, state_folder_, *catalog_);
+  WEIRHOUSE_TRY(other_lives_, OtherLives(*local_store_, state_folder_, *catalog_));
+  if (writes) RememberCatalog(*local_store_, state_folder_, *catalog_);
   WEIRHOUSE_TRY(clock_went_back_, ClockStory(*catalog_, clock_->Now()));
   if (writes) {
-    WatchClock(*store_, state_folder_, *clock_);
+    WatchClock(*local_store_, state_folder_, *clock_);
     WEIRHOUSE_TRY(parsing_mark_, ParsingMark::Open(state_folder_ + "/parsing"));
     WEIRHOUSE_TRY_STATUS(CountEndedParsing(*parsing_mark_, *catalog_));
   }
@@ -198,7 +198,7 @@ Status Workspace::OpenEngines(Access access) {
 }
 
 std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefinition> project) const {
-  std::unique_ptr<Workspace> other(new Workspace({*store_, *clock_, *random_}));
+  std::unique_ptr<Workspace> other(new Workspace({*store_, *clock_, *random_, local_store_}));
   other->project_ = std::move(project);
   other->moved_ = moved_;
   other->former_lakes_ = former_lakes_;
@@ -217,14 +217,19 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
 }
 
 Workspace::Workspace(const Environment& environment)
-    : store_(&environment.store), clock_(&environment.clock), random_(&environment.random) {}
+    : store_(&environment.store),
+      local_store_(environment.local_store != nullptr ? environment.local_store
+                                                      : &environment.store),
+      clock_(&environment.clock),
+      random_(&environment.random) {}
 Workspace::~Workspace() {
   const UseMemoryReserve reserve;
   indexes_.clear();
   versions_.clear();
   online_.reset();
   kv_.reset();
-  if (catalog_ != nullptr && lock_ != nullptr) RememberCatalog(*store_, state_folder_, *catalog_);
+  if (catalog_ != nullptr && lock_ != nullptr)
+    RememberCatalog(*local_store_, state_folder_, *catalog_);
   catalog_.reset();
   lock_.reset();
 }
@@ -331,7 +336,8 @@ Result<EventTime> Workspace::Now() {
 
 Result<std::string> InitializeState(const ProjectDefinition& project,
                                     const Environment& environment) {
-  platform::ObjectStore& store = environment.store;
+  platform::ObjectStore& store =
+      environment.local_store != nullptr ? *environment.local_store : environment.store;
   const std::string state = project.root + "/" + std::string(kStateFolder);
   WEIRHOUSE_TRY_STATUS(store.MakeFolder(state + "/tmp"));
   const std::string lake = LakeOf(project);

@@ -51,12 +51,15 @@ inline constexpr std::string_view kFormerLakesSetting = "former_lakes";
 
 enum class Access : std::uint8_t { kRead, kWrite };
 
-// What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
+// What a project is opened in: the store that its lake is in, the clock, chance. They outlive the
 // workspace. Tests and simulations give their own.
 struct Environment {
   platform::ObjectStore& store = platform::LocalStore();
   Clock& clock = SystemClock();
   Random& random = SystemRandom();
+  // Of the files of the state folder and of the project itself, which are the machine's whatever
+  // store the lake is in. Null: `store`.
+  platform::ObjectStore* local_store = nullptr;
 };
 
 // An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
@@ -83,8 +86,11 @@ class Workspace {
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
+  // Of the lake.
   platform::ObjectStore& store() { return *store_; }
   const platform::ObjectStore& store() const { return *store_; }
+  // Of the state folder and the project's own files, on this machine.
+  platform::ObjectStore& local_store() { return *local_store_; }
   platform::KvStore& kv() { return *kv_; }
   platform::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
@@ -137,6 +143,7 @@ class Workspace {
   std::shared_ptr<catalog::Catalog> catalog_;
   std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved
   platform::ObjectStore* store_;
+  platform::ObjectStore* local_store_;
   std::shared_ptr<platform::KvStore> kv_;
   std::shared_ptr<platform::SqlEngine> sql_;
   std::shared_ptr<ParsingMark> parsing_mark_;
