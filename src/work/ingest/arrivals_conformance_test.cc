@@ -230,7 +230,7 @@ TEST_P(ArrivalsConformance, WhatCannotBeCutIsStoredAndQuarantinedWhole) {
 TEST_P(ArrivalsConformance, WhatWasNotCommittedComesAgain) {
   bool fired = true;
   for (int fail_at = 1; fired; ++fail_at) {
-    ASSERT_LT(fail_at, 60);
+    ASSERT_LT(fail_at, 300);
     const std::string small = fmt::format("2024-01-01-{}-small.jsonl", fail_at);
     const std::string large = fmt::format("2024-01-01-{}-large.jsonl", fail_at);
     place->Send(small, Orders(fmt::format("s{}-", fail_at), 2));
