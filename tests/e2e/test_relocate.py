@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from project import WH, Project, environment
+from test_interop import load_extensions
 
 FILES = {
     "weirhouse.yaml": "name: lab\nversion: 1\nclock: replay\nsources:\n  t:\n    landing: landing/t/\n    contract: t\n"
@@ -59,8 +60,8 @@ def pointers(project):
 
 def by_duckdb(project, table):
     with duckdb.connect() as engine:
-        engine.load_extension("iceberg")
-        return sorted(engine.execute("select id, value from iceberg_scan(?)", [pointers(project)[table]]).fetchall())
+        load_extensions(engine)
+        return sorted(engine.execute(f"select id, value from iceberg_scan('{pointers(project)[table]}')").fetchall())
 
 
 def by_pyiceberg(project, table, snapshot=None):
@@ -105,7 +106,7 @@ def test_a_moved_project_is_refused_then_made_at_home(project, tmp_path):
     after = here.wh("trace", "processed.t:i3", "--records").stdout
     assert "✓" in trace and after == trace
     # It goes on: nothing that landed before is taken in again, rows of before are corrected.
-    assert here.status()["waiting"]["files"] == 0
+    assert here.status()["waiting"]["objects"] == 0
     here.land("t", "2024-01-04.jsonl", lines(4, [1000] * 5))
     here.wh("run")
     assert dict(ours(here))["i3"] == 1000
