@@ -14,7 +14,7 @@ using nlohmann::json;
 struct MoveTableTest : TableTest {
   const std::string place = scratch_ / "elsewhere/flight";
   const TableMove move{{scratch_ / "processed"}, scratch_ / "elsewhere"};
-  platform::MovedStore store{platform::LocalStore(), move.former, move.present};
+  platform::MovedStore moved_store{platform::LocalStore(), move.former, move.present};
 
   // Two months, rows deleted from the first, a column of statistics of some other engine.
   TablePtr Flights() {
@@ -39,7 +39,7 @@ TEST_F(MoveTableTest, NamesNothingThatIsElsewhere) {
   const TablePtr table = Flights();
   const std::string before = RowsAsJson(*Read(table));
   MoveFolder();
-  ASSERT_OK_AND(const StagedTable moved, StageMove(store, table, random_, move, now()));
+  ASSERT_OK_AND(const StagedTable moved, StageMove(moved_store, table, random_, move, now()));
   EXPECT_EQ(moved.change.expected_metadata_location, table->metadata_location);
   EXPECT_TRUE(moved.change.metadata_location.starts_with(place + "/metadata/00002-"))
       << moved.change.metadata_location;
@@ -96,7 +96,7 @@ TEST_F(MoveTableTest, EntriesKeepTheirPlaceInHistory) {
   };
   const auto before = entries_of(store(), table);
   MoveFolder();
-  ASSERT_OK_AND(const StagedTable moved, StageMove(store, table, random_, move, now()));
+  ASSERT_OK_AND(const StagedTable moved, StageMove(moved_store, table, random_, move, now()));
   ClearTableCaches();
   EXPECT_EQ(entries_of(store(), moved.table), before);
 }
@@ -104,7 +104,7 @@ TEST_F(MoveTableTest, EntriesKeepTheirPlaceInHistory) {
 TEST_F(MoveTableTest, RowsAreDeletedAndWrittenAfterTheMove) {
   const TablePtr table = Flights();
   MoveFolder();
-  ASSERT_OK_AND(const StagedTable moved, StageMove(store, table, random_, move, now()));
+  ASSERT_OK_AND(const StagedTable moved, StageMove(moved_store, table, random_, move, now()));
   StagedWrite write(store(), moved.table, random_, Options("r3"));
   ASSERT_OK(write.DeleteRows(Find(moved.table, {1})));
   ASSERT_OK_AND(const StagedTable after, write.Finish());
