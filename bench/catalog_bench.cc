@@ -14,7 +14,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/catalog/catalog.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "measure.h"
 
 namespace weirhouse::bench {

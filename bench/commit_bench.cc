@@ -20,7 +20,7 @@
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "measure.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
@@ -28,7 +28,7 @@
 
 namespace weirhouse::bench {
 namespace {
-constexpr double kSyncsAtOnce = 8;  // platform::LocalDisk's SyncAll
+constexpr double kSyncsAtOnce = 8;  // platform::LocalStore's Flush
 constexpr std::int64_t kDayRows = 900;
 
 struct Layer {
@@ -74,7 +74,7 @@ struct DayTimes {
   double objects = 0, plan = 0, write = 0, metadata = 0, sync = 0, commit = 0, total = 0, cpu = 0;
   FsyncCount fsyncs;  // all of them
   std::int64_t table_files = 0;
-  std::int64_t sync_calls = 0;  // of them inside SyncAll …
+  std::int64_t sync_calls = 0;  // of them inside Flush …
   std::int64_t sync_waits = 0;  // … and how many follow one another, 8 at once
 };
 
@@ -126,7 +126,7 @@ class TableBatches {
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       const std::string path =
           fmt::format("{}/lake/raw/s{}/dt={}/{}", folder_, i, day, Sha256Of(bodies[i]).ToHex());
-      Must(platform::LocalDisk().PutIfAbsent(path, bodies[i], 0444));
+      Must(platform::LocalStore().PutIfAbsent(path, bodies[i], 0444));
     }
     times.objects = watch.WallMs();
   }
@@ -154,7 +154,7 @@ class TableBatches {
     }
     const std::int64_t before = FsyncsSoFar().calls;
     const Stopwatch syncing;
-    Must(platform::LocalDisk().SyncAll(paths));
+    Must(platform::LocalStore().Flush(paths));
     times.sync += syncing.WallMs();
     const std::int64_t calls = FsyncsSoFar().calls - before;
     times.sync_calls += calls;
@@ -174,7 +174,7 @@ class TableBatches {
     stage.idempotency_key = key;
     stage.now = SystemClock().Now();
     const Stopwatch writing;
-    iceberg::StagedWrite write(platform::LocalDisk(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(platform::LocalStore(), tables_[name], random_, stage);
     Must(write.Append(*rows));
     times.write += writing.WallMs();
     const Stopwatch finishing;
@@ -213,7 +213,7 @@ void BenchTables(const std::string& folder, std::int64_t rounds) {
     probe.Ask();
     days.push_back(batches.Day(day));
     const DayTimes& last = days.back();
-    // What SyncAll does 8 at a time, and every other fsync (objects, catalog) one by one.
+    // What Flush does 8 at a time, and every other fsync (objects, catalog) one by one.
     waits.push_back(static_cast<double>(last.fsyncs.calls - last.sync_calls + last.sync_waits));
     calls.push_back(static_cast<double>(last.fsyncs.calls));
   }

@@ -16,7 +16,7 @@
 #include "ground/base/time.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/columnar/parquet.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
 #include "rules/contract/contract.h"
@@ -47,8 +47,8 @@ void BM_WriteParquetDay(benchmark::State& state) {
   const auto typed = arrow::Table::Make(schema, rows->columns());
   const std::string path = Folder() + "/day.parquet";
   for (auto _ : state) {
-    Must(platform::LocalDisk().Remove(path));
-    benchmark::DoNotOptimize(Must(platform::WriteParquet(platform::LocalDisk(), path, *typed)));
+    Must(platform::LocalStore().Delete(path));
+    benchmark::DoNotOptimize(Must(platform::WriteParquet(platform::LocalStore(), path, *typed)));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -72,7 +72,7 @@ iceberg::TablePtr YearTable() {
       stage.run_name = fmt::format("r{}", day);
       stage.idempotency_key = stage.run_name;
       stage.now = ProcessTimeOfMicros(kYearBegin + (day + 1) * kDayMicros);
-      iceberg::StagedWrite write(platform::LocalDisk(), now, random, stage);
+      iceberg::StagedWrite write(platform::LocalStore(), now, random, stage);
       Must(write.Append(
           *ArrivalRows(20, kYearBegin + day * kDayMicros, kDayMicros, day * kDayRows, 7)));
       now = Must(write.Finish()).table;
@@ -89,8 +89,8 @@ void BM_PlanScanOfYear(benchmark::State& state) {
   for (auto _ : state) {
     iceberg::ClearTableCaches();
     const auto table =
-        Must(iceberg::LoadTable(platform::LocalDisk(), "processed.arrival", location));
-    const auto scan = Must(iceberg::Scan::Plan(platform::LocalDisk(), table, {}));
+        Must(iceberg::LoadTable(platform::LocalStore(), "processed.arrival", location));
+    const auto scan = Must(iceberg::Scan::Plan(platform::LocalStore(), table, {}));
     WEIRHOUSE_CHECK(scan.tasks().size() == kDays);
   }
   state.SetItemsProcessed(state.iterations() * kDays);

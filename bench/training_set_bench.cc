@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "ground/platform/columnar/parquet.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
 #include "rules/feature/rows/rows.h"
@@ -19,12 +19,12 @@
 namespace weirhouse::bench {
 namespace {
 std::shared_ptr<arrow::Table> ReadFile(const std::string& path) {
-  return Must(platform::ReadParquet(platform::LocalDisk(), path, {}));
+  return Must(platform::ReadParquet(platform::LocalStore(), path, {}));
 }
 void WriteFile(const std::string& path, const arrow::Table& rows,
                const platform::ParquetOptions& options = {}) {
-  Must(platform::LocalDisk().Remove(path));
-  Must(platform::WriteParquet(platform::LocalDisk(), path, rows, options));
+  Must(platform::LocalStore().Delete(path));
+  Must(platform::WriteParquet(platform::LocalStore(), path, rows, options));
 }
 std::string FeaturePath(const std::string& data, const feature::FeatureView& view) {
   return fmt::format("{}/{}.parquet", data, view.table_name());

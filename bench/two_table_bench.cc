@@ -16,7 +16,7 @@
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "measure.h"
 
 namespace weirhouse::bench {
@@ -60,7 +60,7 @@ class Commits {
     std::vector<std::string> paths;
     for (const char* name : kTables) Stage(name, rows, run, request, paths);
     Judge(request, number);
-    Must(platform::LocalDisk().SyncAll(paths));
+    Must(platform::LocalStore().Flush(paths));
     Must(catalog_->Commit(request));
     return watch.WallMs();
   }
@@ -73,7 +73,7 @@ class Commits {
     stage.run_name = ToString(run.id);
     stage.idempotency_key = request.idempotency_key;
     stage.now = SystemClock().Now();
-    iceberg::StagedWrite write(platform::LocalDisk(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(platform::LocalStore(), tables_[name], random_, stage);
     Must(write.Append(*rows));
     const iceberg::StagedTable staged = Must(write.Finish());
     request.tables.push_back(staged.change);

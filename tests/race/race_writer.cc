@@ -19,7 +19,7 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "http_client.h"
 
 namespace weirhouse::race {
@@ -166,7 +166,7 @@ class Writer {
   // Whether all of `rows` lie in files that are live in `base`.
   bool AreLive(const iceberg::TablePtr& base, const std::vector<iceberg::RowPosition>& rows) {
     std::set<std::string> live;
-    const iceberg::Scan scan = Must(iceberg::Scan::Plan(platform::LocalDisk(), base, {}));
+    const iceberg::Scan scan = Must(iceberg::Scan::Plan(platform::LocalStore(), base, {}));
     for (const iceberg::Scan::Task& task : scan.tasks()) live.insert(task.file.path);
     return std::all_of(rows.begin(), rows.end(),
                        [&](const iceberg::RowPosition& row) { return live.contains(row.file); });
@@ -178,7 +178,7 @@ class Writer {
     options.run_name = fmt::format("w{}", settings_.writer);
     options.idempotency_key = random_.Uuid4();
     options.now = SystemClock().Now();
-    iceberg::StagedWrite write(platform::LocalDisk(), base, random_, options);
+    iceberg::StagedWrite write(platform::LocalStore(), base, random_, options);
     const iceberg::AppendedRows appended = Must(write.Append(*RowsOf(settings_.writer, op)));
     if (replaced != nullptr) {
       const std::vector<iceberg::RowPosition>& rows = replaced->rows.at(name);
@@ -190,7 +190,8 @@ class Writer {
     }
     iceberg::StagedTable staged = Must(write.Finish());
     // The catalog writes metadata; a client's own is nobody's.
-    if (Status status = platform::LocalDisk().Remove(staged.change.metadata_location); !status.ok())
+    if (Status status = platform::LocalStore().Delete(staged.change.metadata_location);
+        !status.ok())
       Fail(status);
     const json metadata = json::parse(iceberg::SerializeTableMetadata(*staged.table));
     Staged change;

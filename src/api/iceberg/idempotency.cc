@@ -47,7 +47,7 @@ Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored)
   const std::string location = stored.body.substr(kLoad.size(), end - kLoad.size());
   const std::string name = stored.body.substr(end + 1);
   if (!location.empty()) {
-    auto table = iceberg::LoadTable(ask.workspace.disk(), name, location);
+    auto table = iceberg::LoadTable(ask.workspace.store(), name, location);
     if (table.ok()) return LoadReply(**table, Snapshots::kAll);
   }
   // The file is gone, or it was seen through a run view: a newer state is as good an answer.

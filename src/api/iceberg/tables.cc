@@ -132,7 +132,7 @@ Result<Reply> LoadTable(Ask& ask) {
   WEIRHOUSE_TRY(const Snapshots snapshots, SnapshotsAsked(ask));
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, TableAsked(ask), PointerKind::kTable));
   // What is cached here is of no use to a client that cannot open the file.
-  if (!ask.workspace.disk().Stat(pointer.metadata_location).ok()) {
+  if (!ask.workspace.store().Stat(pointer.metadata_location).ok()) {
     return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
                                                pointer.metadata_location))
         .WithError("WH8093");

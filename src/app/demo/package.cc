@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "ground/base/environment.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/process/child.h"
 
 namespace weirhouse::demo {
@@ -43,7 +43,7 @@ Result<std::string> FindPackage() {
 }
 
 Result<std::string> ReadPackageFile(const std::string& package, std::string_view name) {
-  auto bytes = platform::LocalDisk().Read(fmt::format("{}/{}", package, name));
+  auto bytes = platform::LocalStore().Read(fmt::format("{}/{}", package, name));
   if (bytes.ok()) return bytes;
   return Status(Code::kUnavailable, fmt::format("could not read the example's data: {}/{}: {}",
                                                 package, name, bytes.status().message()))

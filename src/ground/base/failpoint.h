@@ -7,7 +7,7 @@
 //   WEIRHOUSE_FAILPOINT=name[:hit]
 //     _exit(137) when `name` is reached for the hit-th time (default 1)
 //   WEIRHOUSE_FAILPOINT_LOSE=1
-//     before ending, drop what was never fsynced (see ground/platform/io/disk.h)
+//     before ending, drop what was never fsynced (see ground/platform/io/local_store.h)
 //   WEIRHOUSE_FAILPOINT_LIST=FILE
 //     append each name on its first hit, so that a harness learns them
 //
@@ -24,7 +24,7 @@ void ReachFailpoint(std::string_view name);
 // library, is linked with it.
 [[gnu::visibility("hidden")]] bool Planted(std::string_view bug);
 // Called before the process ends at a failpoint with WEIRHOUSE_FAILPOINT_LOSE; set once by
-// ground/platform/io/disk.
+// ground/platform/io/local_store.
 void OnPowerLoss(void (*lose_unsynced)());
 #define WEIRHOUSE_FAILPOINT(name) ::weirhouse::ReachFailpoint(name)
 #else

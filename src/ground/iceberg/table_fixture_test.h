@@ -11,6 +11,7 @@
 #include "ground/iceberg/update/metadata_update.h"
 #include "ground/iceberg/update/requirement_json.h"
 #include "ground/iceberg/update/update_json.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::iceberg {
@@ -47,7 +48,7 @@ class TableTest : public ::testing::Test {
  protected:
   void TearDown() override { ClearTableCaches(); }
 
-  platform::Disk& disk() { return platform::LocalDisk(); }
+  platform::ObjectStore& store() { return platform::LocalStore(); }
   ProcessTime now() const { return now_; }
 
   TablePtr NewFlights(const std::vector<std::string>& partitioning = {"month(at)"},
@@ -77,14 +78,14 @@ class TableTest : public ::testing::Test {
   }
 
   StagedTable Append(const TablePtr& base, const std::string& json, const std::string& run = "r1") {
-    StagedWrite write(disk(), base, random_, Options(run));
+    StagedWrite write(store(), base, random_, Options(run));
     EXPECT_OK(write.Append(*Rows(json)));
     return write.Finish().value();
   }
 
   // Rows of `table` with where they are, in scan order.
   std::shared_ptr<arrow::Table> Read(const TablePtr& table, ScanOptions options = {}) {
-    return Scan::Plan(disk(), table, options).value().ReadAll().value();
+    return Scan::Plan(store(), table, options).value().ReadAll().value();
   }
 
   // The positions of rows whose `id` is in `ids`.

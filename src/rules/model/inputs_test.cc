@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "ground/platform/io/local_store.h"
 #include "rules/model/train.h"
 #include "testing/testing.h"
 
@@ -124,7 +125,7 @@ Result<TrainingOutcome> Train(const ScratchFolder& folder, const std::string& sc
   job.output_folder = folder / "job";
   job.python = testing::SourceFolder() + "/.deps/venv/bin/python";
   job.code = {"train.py"};
-  return RunTraining(platform::LocalDisk(), job);
+  return RunTraining(platform::LocalStore(), job);
 }
 
 TEST(RunTraining, NamesWhatTheCommandAndItsChildrenReadAndWhereTheyConnect) {
@@ -183,7 +184,7 @@ TEST(RunTraining, RunsOnAsManyProcessorsAsItIsTold) {
   job.output_folder = folder / "job";
   job.python = testing::SourceFolder() + "/.deps/venv/bin/python";
   job.processors_max = 1;
-  ASSERT_OK_AND(const TrainingOutcome outcome, RunTraining(platform::LocalDisk(), job));
+  ASSERT_OK_AND(const TrainingOutcome outcome, RunTraining(platform::LocalStore(), job));
   EXPECT_EQ(weirhouse::testing::ReadFile(folder / "job/model/m"), "1");
   EXPECT_EQ(outcome.environment["processors"], 1);
 }

@@ -39,7 +39,7 @@ Status UnusableArtifacts(std::string why) {
 }
 
 // Clears what an earlier attempt left. A folder that no attempt of ours made is never touched.
-Status PrepareFolder(platform::Disk& disk, const std::string& folder) {
+Status PrepareFolder(platform::ObjectStore& store, const std::string& folder) {
   std::error_code error;
   if (fs::exists(folder, error)) {
     if (!fs::is_empty(folder, error) && !fs::exists(fs::path(folder) / "job.json", error)) {
@@ -63,7 +63,7 @@ Status PrepareFolder(platform::Disk& disk, const std::string& folder) {
                   fmt::format("could not clear the job folder \"{}\": {}", folder, error.message()))
         .WithError("WH5004");
   }
-  return disk.MakeFolder(folder);
+  return store.MakeFolder(folder);
 }
 
 nlohmann::json DescribeJob(const TrainingJob& job, const nlohmann::json& parameters,
@@ -86,14 +86,14 @@ nlohmann::json DescribeJob(const TrainingJob& job, const nlohmann::json& paramet
             {"digest", set.digest.ToHex()}}}};
 }
 
-Result<nlohmann::json> ReadReport(platform::Disk& disk, const std::string& path) {
-  WEIRHOUSE_TRY(const platform::FileInfo info, disk.Stat(path));
+Result<nlohmann::json> ReadReport(platform::ObjectStore& store, const std::string& path) {
+  WEIRHOUSE_TRY(const platform::FileInfo info, store.Stat(path));
   const auto refuse = [&path](std::string_view why) {
     return Status(Code::kInvalidInput, fmt::format("could not read \"{}\": {}", path, why))
         .WithError("WH5006");
   };
   if (info.size_bytes > kReportBytesMax) return refuse("larger than 16 MiB");
-  WEIRHOUSE_TRY(const std::string text, disk.Read(path));
+  WEIRHOUSE_TRY(const std::string text, store.Read(path));
   if (JsonDepthOf(text) > kSentDepthMax) return refuse("nested too deep");
   nlohmann::json report = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object()) return refuse("not a JSON object");
@@ -102,13 +102,13 @@ Result<nlohmann::json> ReadReport(platform::Disk& disk, const std::string& path)
 
 // The environment as the command's side wrote it, with what we know ourselves: a command that never
 // calls current_job still has its interpreter, its packages and its script recorded.
-nlohmann::json RecordedEnvironment(platform::Disk& disk, const TrainingJob& job,
+nlohmann::json RecordedEnvironment(platform::ObjectStore& store, const TrainingJob& job,
                                    const nlohmann::json& asked,
                                    const std::map<std::string, std::string>& scripts,
                                    const std::map<std::string, std::string>& variables,
                                    const std::string& python) {
   nlohmann::json environment = nlohmann::json::object();
-  if (auto report = ReadReport(disk, job.output_folder + "/environment.json"); report.ok())
+  if (auto report = ReadReport(store, job.output_folder + "/environment.json"); report.ok())
     environment = std::move(report).value();
   for (const char* name : {"python", "implementation", "platform", "packages"}) {
     if (!environment.contains(name) && asked.contains(name)) environment[name] = asked[name];
@@ -130,7 +130,7 @@ nlohmann::json RecordedEnvironment(platform::Disk& disk, const TrainingJob& job,
 
 // What the interpreter is and where it looks for packages, before any script of the project could
 // change that. An object without "folders" where it could not be asked.
-nlohmann::json AskInterpreter(platform::Disk& disk, const std::string& python,
+nlohmann::json AskInterpreter(platform::ObjectStore& store, const std::string& python,
                               const std::string& folder,
                               const std::map<std::string, std::string>& variables,
                               const std::string& answer) {
@@ -156,14 +156,14 @@ with open(sys.argv[1], "w") as file:
   command.limits.wall_time = std::chrono::seconds(60);
   const auto exit = platform::RunChild(std::move(command));
   if (exit.ok() && exit->ok()) {
-    if (auto report = ReadReport(disk, answer); report.ok()) return std::move(report).value();
+    if (auto report = ReadReport(store, answer); report.ok()) return std::move(report).value();
   }
   return nlohmann::json::object();
 }
 
 // What the command's processes told that they opened, against what it was given.
-nlohmann::json JudgeOpened(platform::Disk& disk, const TrainingJob& job, const std::string& told,
-                           const nlohmann::json& asked) {
+nlohmann::json JudgeOpened(platform::ObjectStore& store, const TrainingJob& job,
+                           const std::string& told, const nlohmann::json& asked) {
   Given given;
   given.project_folder = job.project_folder;
   given.code = job.code;
@@ -180,7 +180,7 @@ nlohmann::json JudgeOpened(platform::Disk& disk, const TrainingJob& job, const s
       if (site.is_string()) sites.push_back(site.get<std::string>());
     }
   }
-  const auto log = disk.Read(told);
+  const auto log = store.Read(told);
   const Opened opened = ParseOpened(log.ok() ? *log : std::string());
   nlohmann::json judged = Undeclared(opened, given);
   judged["installed"] = Installed(opened, sites);
@@ -253,11 +253,11 @@ Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bo
       .WithHint("look at the training data and parameters, or change the bound in models/");
 }
 
-Result<std::map<std::string, double>> ReadMetrics(platform::Disk& disk,
+Result<std::map<std::string, double>> ReadMetrics(platform::ObjectStore& store,
                                                   const std::string& job_folder) {
   const std::string path = job_folder + "/metrics.json";
   std::map<std::string, double> metrics;
-  auto report = ReadReport(disk, path);
+  auto report = ReadReport(store, path);
   if (!report.ok()) {
     if (report.status().code() == Code::kNotFound) return metrics;  // none were reported
     return report.status();
@@ -350,14 +350,14 @@ Status RequireInputsUnchanged(const TrainingJob& job, const TrainingOutcome& out
 }
 }  // namespace
 
-Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job) {
+Result<TrainingOutcome> RunTraining(platform::ObjectStore& store, const TrainingJob& job) {
   const nlohmann::json& parameters =
       job.parameters.is_null() ? job.definition.params : job.parameters;
   WEIRHOUSE_TRY(const std::string python, ResolvePython(job.python));
   TrainingOutcome outcome;
   WEIRHOUSE_TRY(outcome.inputs, DigestInputs(job.inputs, job.project_folder));
   WEIRHOUSE_TRY(const auto scripts, HashScripts(job));
-  WEIRHOUSE_TRY_STATUS(PrepareFolder(disk, job.output_folder));
+  WEIRHOUSE_TRY_STATUS(PrepareFolder(store, job.output_folder));
   const std::string job_folder = Absolute(job.output_folder);
   platform::ChildCommand command = CommandOf(job, job_folder, python);
   const auto variables = command.environment;
@@ -366,11 +366,11 @@ Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job
   const std::string description =
       DescribeJob(job, parameters, variables)
           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
-  WEIRHOUSE_TRY_STATUS(disk.Write(job_folder + "/job.json", description + "\n"));
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(job_folder + "/model"));
+  WEIRHOUSE_TRY_STATUS(store.Write(job_folder + "/job.json", description + "\n"));
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(job_folder + "/model"));
   const bool is_python = fs::path(command.argv[0]).filename().string().starts_with("python");
   const nlohmann::json asked =
-      AskInterpreter(disk, is_python ? command.argv[0] : python, job.project_folder, variables,
+      AskInterpreter(store, is_python ? command.argv[0] : python, job.project_folder, variables,
                      job_folder + "/interpreter.json");
   if (const std::string library = OpenedFilesLibrary(); !library.empty()) {
     command.environment["LD_PRELOAD"] = library;
@@ -382,16 +382,16 @@ Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job
   WEIRHOUSE_TRY(outcome.artifacts, ListArtifacts(job_folder + "/model"));
   if (outcome.artifacts.empty()) return UnusableArtifacts("there are none");
   outcome.model_digest = ModelDigest(outcome.artifacts);
-  WEIRHOUSE_TRY(outcome.metrics, ReadMetrics(disk, job_folder));
+  WEIRHOUSE_TRY(outcome.metrics, ReadMetrics(store, job_folder));
   WEIRHOUSE_TRY_STATUS(RequireInputsUnchanged(job, outcome));
-  outcome.environment = RecordedEnvironment(disk, job, asked, scripts, variables, python);
-  outcome.environment.update(JudgeOpened(disk, job, job_folder + "/opened", asked));
+  outcome.environment = RecordedEnvironment(store, job, asked, scripts, variables, python);
+  outcome.environment.update(JudgeOpened(store, job, job_folder + "/opened", asked));
   WEIRHOUSE_TRY_STATUS(JudgeMetrics(job.definition.name, job.definition.metrics, outcome.metrics));
 
   std::vector<std::string> paths;
   for (const Artifact& artifact : outcome.artifacts)
     paths.push_back(job_folder + "/model/" + artifact.name);
-  WEIRHOUSE_TRY_STATUS(disk.SyncAll(paths));
+  WEIRHOUSE_TRY_STATUS(store.Flush(paths));
   return outcome;
 }
 }  // namespace weirhouse::model

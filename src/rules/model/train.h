@@ -22,7 +22,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/definition.h"
 
@@ -85,7 +85,7 @@ struct TrainingOutcome {
 //   folder
 //                  stays as it is
 //   kUnavailable   disk full, no process to be had
-Result<TrainingOutcome> RunTraining(platform::Disk& disk, const TrainingJob& job);
+Result<TrainingOutcome> RunTraining(platform::ObjectStore& store, const TrainingJob& job);
 
 // OK, or kGateFailed (WH5005) with every bound that does not hold. A metric that is missing or not
 // a finite number holds no bound.
@@ -93,7 +93,7 @@ Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bo
                     const std::map<std::string, double>& metrics);
 
 // metrics.json of a job folder; also after a kGateFailed. Values that are not finite are left out.
-Result<std::map<std::string, double>> ReadMetrics(platform::Disk& disk,
+Result<std::map<std::string, double>> ReadMetrics(platform::ObjectStore& store,
                                                   const std::string& job_folder);
 
 // Every file below `folder`, hashed, sorted by name. Links and special files are refused (WH5004).

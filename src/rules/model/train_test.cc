@@ -7,6 +7,8 @@
 #include <filesystem>
 
 #include "ground/platform/columnar/parquet.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::model {
@@ -48,7 +50,7 @@ std::string WriteTrainingSet(const ScratchFolder& folder) {
   }
   const auto table = weirhouse::testing::TableOf(arrow::schema(fields), rows + "]");
   const std::string path = folder / "set.parquet";
-  EXPECT_OK(platform::WriteParquet(platform::LocalDisk(), path, *table));
+  EXPECT_OK(platform::WriteParquet(platform::LocalStore(), path, *table));
   return path;
 }
 
@@ -75,7 +77,7 @@ TEST(RunTraining, TrainsARealModelAndGivesTheSameBytesAgain) {
   TrainingJob job = JobOf(folder, kTrain);
   std::vector<std::string> lines;
   job.on_line = [&lines](std::string_view line) { lines.emplace_back(line); };
-  ASSERT_OK_AND(TrainingOutcome first, RunTraining(platform::LocalDisk(), job));
+  ASSERT_OK_AND(TrainingOutcome first, RunTraining(platform::LocalStore(), job));
   EXPECT_THAT(lines, ElementsAre("rows 300 100"));
   EXPECT_GT(first.metrics.at("roc_auc"), 0.9);
   ASSERT_EQ(first.artifacts.size(), 1u);
@@ -86,11 +88,11 @@ TEST(RunTraining, TrainsARealModelAndGivesTheSameBytesAgain) {
   EXPECT_EQ(first.environment["scripts"]["train.py"], Sha256Of(kTrain).ToHex());
 
   job.output_folder = folder / "elsewhere";  // the place must not show in the bytes
-  ASSERT_OK_AND(TrainingOutcome second, RunTraining(platform::LocalDisk(), job));
+  ASSERT_OK_AND(TrainingOutcome second, RunTraining(platform::LocalStore(), job));
   EXPECT_EQ(first.model_digest, second.model_digest);
   job.parameters = {{"max_depth", 2}, {"seed", 7}};
   ASSERT_OK_AND(TrainingOutcome other,
-                RunTraining(platform::LocalDisk(), job));  // a second attempt
+                RunTraining(platform::LocalStore(), job));  // a second attempt
   EXPECT_NE(first.model_digest, other.model_digest);
 }
 
@@ -105,11 +107,11 @@ open(job.path("a.bin"), "w").write("a")
 
 TEST(RunTraining, FailsTheGateBelowTheMinimumAndKeepsTheMetrics) {
   ScratchFolder folder;
-  const Status status = RunTraining(platform::LocalDisk(), JobOf(folder, kQuick)).status();
+  const Status status = RunTraining(platform::LocalStore(), JobOf(folder, kQuick)).status();
   EXPECT_EQ(status.code(), Code::kGateFailed);
   EXPECT_EQ(status.error_code(), "WH5005");
   EXPECT_THAT(status.message(), HasSubstr("roc_auc is 0.5, below min 0.65"));
-  ASSERT_OK_AND(auto metrics, ReadMetrics(platform::LocalDisk(), folder / "job"));
+  ASSERT_OK_AND(auto metrics, ReadMetrics(platform::LocalStore(), folder / "job"));
   EXPECT_EQ(metrics.at("roc_auc"), 0.5);
 }
 
@@ -117,7 +119,7 @@ TEST(RunTraining, ListsArtifactsByNameWithTheirDigests) {
   ScratchFolder folder;
   TrainingJob job = JobOf(folder, kQuick);
   job.definition.metrics.clear();
-  ASSERT_OK_AND(TrainingOutcome outcome, RunTraining(platform::LocalDisk(), job));
+  ASSERT_OK_AND(TrainingOutcome outcome, RunTraining(platform::LocalStore(), job));
   ASSERT_EQ(outcome.artifacts.size(), 2u);
   EXPECT_EQ(outcome.artifacts[0].name, "a.bin");
   EXPECT_EQ(outcome.artifacts[1].name, "b/model.bin");
@@ -128,7 +130,7 @@ TEST(RunTraining, ListsArtifactsByNameWithTheirDigests) {
 TEST(RunTraining, ShowsTheLastLinesOfACommandThatFails) {
   ScratchFolder folder;
   const Status status =
-      RunTraining(platform::LocalDisk(), JobOf(folder, "raise ValueError('no rows today')"))
+      RunTraining(platform::LocalStore(), JobOf(folder, "raise ValueError('no rows today')"))
           .status();
   EXPECT_EQ(status.code(), Code::kInvalidInput);
   EXPECT_EQ(status.error_code(), "WH5002");
@@ -140,16 +142,16 @@ TEST(RunTraining, StopsACommandThatHangs) {
   ScratchFolder folder;
   TrainingJob job = JobOf(folder, "import time; time.sleep(60)");
   job.timeout = std::chrono::milliseconds(500);
-  EXPECT_EQ(RunTraining(platform::LocalDisk(), job).status().error_code(), "WH5003");
+  EXPECT_EQ(RunTraining(platform::LocalStore(), job).status().error_code(), "WH5003");
 }
 
 TEST(RunTraining, RefusesATrainingWithoutArtifactsOrWithLinks) {
   ScratchFolder folder;
   TrainingJob job = JobOf(folder, "import weirhouse as wh; wh.current_job().metric('roc_auc', 1)");
-  EXPECT_EQ(RunTraining(platform::LocalDisk(), job).status().error_code(), "WH5004");
+  EXPECT_EQ(RunTraining(platform::LocalStore(), job).status().error_code(), "WH5004");
   job = JobOf(folder,
               "import os, weirhouse as wh; os.symlink('/etc/passwd', wh.current_job().path('m'))");
-  EXPECT_EQ(RunTraining(platform::LocalDisk(), job).status().error_code(), "WH5004");
+  EXPECT_EQ(RunTraining(platform::LocalStore(), job).status().error_code(), "WH5004");
 }
 
 TEST(RunTraining, RefusesMetricsThatAreNoNumbers) {
@@ -159,14 +161,14 @@ TEST(RunTraining, RefusesMetricsThatAreNoNumbers) {
                                                 "open(d + '/model/m', 'w').write('m'); "
                                                 "open(d + '/metrics.json', 'w').write('''{}''')",
                                                 text));
-    EXPECT_EQ(RunTraining(platform::LocalDisk(), job).status().error_code(), "WH5006") << text;
+    EXPECT_EQ(RunTraining(platform::LocalStore(), job).status().error_code(), "WH5006") << text;
   }
 }
 
 TEST(RunTraining, NeverClearsAFolderThatIsNotAJobs) {
   ScratchFolder folder;
   WriteFile(folder / "job/precious.txt", "mine");
-  EXPECT_EQ(RunTraining(platform::LocalDisk(), JobOf(folder, kQuick)).status().error_code(),
+  EXPECT_EQ(RunTraining(platform::LocalStore(), JobOf(folder, kQuick)).status().error_code(),
             "WH5004");
   EXPECT_EQ(ReadFile(folder / "job/precious.txt"), "mine");
 }
@@ -178,10 +180,10 @@ TEST(RunTraining, GoesOnInTheFolderOfAnAttemptThatAnyCallEnded) {
   job.definition.metrics.clear();
   for (int fail_at = 1;; ++fail_at) {
     ASSERT_LT(fail_at, 20);
-    platform::FaultyDisk disk(platform::LocalDisk(), fail_at, Code::kUnavailable);
-    const Status status = RunTraining(disk, job).status();
+    platform::FaultyStore store(platform::LocalStore(), fail_at, Code::kUnavailable);
+    const Status status = RunTraining(store, job).status();
     if (status.ok()) break;
-    ASSERT_TRUE(disk.fault_fired()) << status.message();
+    ASSERT_TRUE(store.fault_fired()) << status.message();
     EXPECT_EQ(status.code(), Code::kUnavailable) << fail_at << ": " << status.message();
   }
 }
@@ -190,7 +192,7 @@ TEST(RunTraining, NamesAnInterpreterThatIsNotThere) {
   ScratchFolder folder;
   TrainingJob job = JobOf(folder, kQuick);
   job.python = folder / "no-python";
-  const Status status = RunTraining(platform::LocalDisk(), job).status();
+  const Status status = RunTraining(platform::LocalStore(), job).status();
   EXPECT_EQ(status.error_code(), "WH5007");
   EXPECT_THAT(status.hint(), HasSubstr("WEIRHOUSE_PYTHON"));
 }

@@ -70,8 +70,9 @@ TableMetadata AsPublished(const TableMetadata& table, RunId run) {
 
 class CommitJudge {
  public:
-  CommitJudge(platform::Disk& disk, const Warehouse& warehouse, const ProposedCommit& commit)
-      : disk_(disk),
+  CommitJudge(platform::ObjectStore& store, const Warehouse& warehouse,
+              const ProposedCommit& commit)
+      : store_(store),
         warehouse_(warehouse),
         commit_(commit),
         after_(*commit.after),
@@ -265,7 +266,7 @@ class CommitJudge {
       if (parent == snapshot) return Contradiction(commit_, "a snapshot is its own parent");
       WEIRHOUSE_TRY(const iceberg::SnapshotChange* change, ChangeBetween(parent, *snapshot));
       WEIRHOUSE_TRY_STATUS(CheckFiles(*snapshot, *change));
-      WEIRHOUSE_TRY_STATUS(JudgeStep(disk_, commit_, powers_, parent, *snapshot, *change));
+      WEIRHOUSE_TRY_STATUS(JudgeStep(store_, commit_, powers_, parent, *snapshot, *change));
     }
     return Status::Ok();
   }
@@ -276,7 +277,7 @@ class CommitJudge {
     if (it != changes_.end()) return &it->second;
     WEIRHOUSE_TRY(
         iceberg::SnapshotChange change,
-        iceberg::CompareSnapshots(disk_, after_, base, head, OpensOnly(disk_, guard_, places_)));
+        iceberg::CompareSnapshots(store_, after_, base, head, OpensOnly(store_, guard_, places_)));
     return &(changes_[key] = std::move(change));
   }
 
@@ -422,7 +423,7 @@ class CommitJudge {
     return nullptr;
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const Warehouse& warehouse_;
   const ProposedCommit& commit_;
   const TableMetadata& after_;
@@ -437,7 +438,7 @@ class CommitJudge {
 };
 }  // namespace
 
-Result<Judgement> Judge(platform::Disk& disk, const Warehouse& warehouse,
+Result<Judgement> Judge(platform::ObjectStore& store, const Warehouse& warehouse,
                         const ProposedCommit& commit) {
   WEIRHOUSE_CHECK(commit.after != nullptr);
   if (commit.who == nullptr) {
@@ -446,6 +447,6 @@ Result<Judgement> Judge(platform::Disk& disk, const Warehouse& warehouse,
         .WithError("WH7070")
         .WithHint("send a token: Authorization: Bearer wh_…");
   }
-  return CommitJudge(disk, warehouse, commit).Run();
+  return CommitJudge(store, warehouse, commit).Run();
 }
 }  // namespace weirhouse::policy

@@ -8,6 +8,7 @@
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/iceberg/table.h"
+#include "ground/platform/io/local_store.h"
 #include "rules/policy/policy.h"
 #include "testing/testing.h"
 
@@ -17,7 +18,7 @@ class JudgeTest : public ::testing::Test {
  protected:
   void TearDown() override { iceberg::ClearTableCaches(); }
 
-  platform::Disk& disk() { return platform::LocalDisk(); }
+  platform::ObjectStore& store() { return platform::LocalStore(); }
   Warehouse warehouse() const { return {scratch_ / "lake"}; }
 
   static std::shared_ptr<arrow::Schema> TripSchema() {
@@ -51,7 +52,7 @@ class JudgeTest : public ::testing::Test {
                            const std::string& ref = "main") {
     iceberg::StageOptions options = Options();
     options.ref = ref;
-    iceberg::StagedWrite write(disk(), base, random_, options);
+    iceberg::StagedWrite write(store(), base, random_, options);
     Add(write, json);
     return write.Finish().value().table;
   }
@@ -61,12 +62,12 @@ class JudgeTest : public ::testing::Test {
                   R"([{"id":3,"place":"c"}])");
   }
   iceberg::TablePtr DeleteRow(const iceberg::TablePtr& base, const std::string& operation = "") {
-    iceberg::StagedWrite write(disk(), base, random_, Options(operation));
+    iceberg::StagedWrite write(store(), base, random_, Options(operation));
     EXPECT_OK(write.DeleteRows(std::vector<iceberg::RowPosition>{{Files(base)[0], 0}}));
     return write.Finish().value().table;
   }
   iceberg::TablePtr RemoveFile(const iceberg::TablePtr& base, const std::string& operation = "") {
-    iceberg::StagedWrite write(disk(), base, random_, Options(operation));
+    iceberg::StagedWrite write(store(), base, random_, Options(operation));
     const std::vector<std::string> files = Files(base);
     EXPECT_OK(write.RemoveFiles(std::span(files).first(1)));
     return write.Finish().value().table;
@@ -74,7 +75,7 @@ class JudgeTest : public ::testing::Test {
   iceberg::TablePtr Compact(const iceberg::TablePtr& base) {
     iceberg::CompactionOptions options;
     options.all = true;
-    return StageCompaction(disk(), base, random_, Options(), options,
+    return StageCompaction(store(), base, random_, Options(), options,
                            [](std::int64_t n) { return CommitSeq(n); })
         .value()
         .table;
@@ -82,11 +83,11 @@ class JudgeTest : public ::testing::Test {
   iceberg::TablePtr SetRefs(const iceberg::TablePtr& base,
                             std::vector<iceberg::RefChange> changes) {
     now_ += std::chrono::seconds(1);
-    return StageRefs(disk(), base, random_, changes, now_).value().table;
+    return StageRefs(store(), base, random_, changes, now_).value().table;
   }
   std::vector<std::string> Files(const iceberg::TablePtr& table) {
     std::vector<std::string> files;
-    const auto shares = DeletedShares(disk(), table);
+    const auto shares = DeletedShares(store(), table);
     for (const auto& share : shares.value()) files.push_back(share.file.path);
     return files;
   }
@@ -120,7 +121,7 @@ class JudgeTest : public ::testing::Test {
     commit.before = before.get();
     commit.after = after.get();
     commit.other_locations = others_;
-    return policy::Judge(disk(), warehouse(), commit);
+    return policy::Judge(store(), warehouse(), commit);
   }
   std::string CodeOf(const Principal& who, const iceberg::TablePtr& before,
                      const iceberg::TablePtr& after) {

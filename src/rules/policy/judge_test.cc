@@ -1,3 +1,4 @@
+#include "ground/platform/io/faulty_store.h"
 #include "rules/policy/judge_fixture.h"
 
 namespace weirhouse::policy {
@@ -33,7 +34,7 @@ TEST_F(JudgeTest, RawTakesNoDeletesWhateverTheSummarySays) {
 
 TEST_F(JudgeTest, RawTakesNoOverwrite) {
   const TablePtr before = Filled("raw.trip");
-  iceberg::StagedWrite write(disk(), before, random_, Options("append"));
+  iceberg::StagedWrite write(store(), before, random_, Options("append"));
   ASSERT_OK(write.RemoveAllFiles());
   Add(write, R"([{"id":1},{"id":2},{"id":3}])");
   const Status status = Judge(Who(Role::kWriter), before, write.Finish().value().table).status();
@@ -93,11 +94,11 @@ TEST_F(JudgeTest, OnlyAMaintainerCompactsALayer) {
 TEST_F(JudgeTest, AReplaceThatChangesRowsIsRefusedEverywhere) {
   for (const char* name : {"raw.trip", "processed.trip", "lab.trip"}) {
     const TablePtr before = Filled(name);
-    iceberg::StagedWrite fewer(disk(), before, random_, Options("replace"));
+    iceberg::StagedWrite fewer(store(), before, random_, Options("replace"));
     ASSERT_OK(fewer.RemoveAllFiles());
     Add(fewer, R"([{"id":1,"place":"a"}])");
     EXPECT_EQ(CodeOf(Who(Role::kAdmin), before, fewer.Finish().value().table), "WH7076");
-    iceberg::StagedWrite other(disk(), before, random_, Options("replace"));
+    iceberg::StagedWrite other(store(), before, random_, Options("replace"));
     ASSERT_OK(other.RemoveAllFiles());
     Add(other, R"([{"id":1,"place":"a"},{"id":2,"place":"b"},{"id":3,"place":"CHANGED"}])");
     const Status status =
@@ -256,7 +257,7 @@ TEST_F(JudgeTest, RawStaysAppendOnlyThroughAView) {
   const TablePtr before = Filled("raw.trip");
   iceberg::StageOptions options = Options();
   options.ref = "staging-r12";
-  iceberg::StagedWrite write(disk(), before, random_, options);
+  iceberg::StagedWrite write(store(), before, random_, options);
   ASSERT_OK(write.RemoveAllFiles());
   EXPECT_EQ(CodeOf(view, before, write.Finish().value().table), "WH7072");
 }
@@ -296,7 +297,7 @@ TEST_F(JudgeTest, ADiskThatFailsIsNoJudgement) {
   int fail_at = 1;
   for (;; ++fail_at) {
     iceberg::ClearTableCaches();
-    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    platform::FaultyStore faulty(store(), fail_at, Code::kUnavailable);
     const auto judged = policy::Judge(faulty, warehouse(), commit);
     if (judged.ok() && !faulty.fault_fired()) break;
     EXPECT_EQ(judged.status().code(), Code::kUnavailable) << "fail_at=" << fail_at;
@@ -308,7 +309,7 @@ TEST_F(JudgeTest, NobodyIsRefused) {
   const TablePtr before = Filled("lab.trip");
   ProposedCommit commit;
   commit.after = before.get();
-  EXPECT_EQ(policy::Judge(disk(), warehouse(), commit).status().error_code(), "WH7070");
+  EXPECT_EQ(policy::Judge(store(), warehouse(), commit).status().error_code(), "WH7070");
 }
 }  // namespace
 }  // namespace weirhouse::policy

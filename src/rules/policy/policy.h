@@ -14,7 +14,7 @@
 #include "ground/base/time.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "rules/contract/contract.h"
 
 namespace weirhouse::policy {
@@ -146,6 +146,6 @@ struct Judgement {
 //                      WH7076 rows change in a `replace`, WH7077 a ref that does not descend
 //   kInvalidInput      evidence that contradicts itself (WH7078), rows that cannot be compared
 //                      (WH7079)
-Result<Judgement> Judge(platform::Disk& disk, const Warehouse& warehouse,
+Result<Judgement> Judge(platform::ObjectStore& store, const Warehouse& warehouse,
                         const ProposedCommit& commit);
 }  // namespace weirhouse::policy

@@ -42,9 +42,9 @@ std::string WhatItDoes(const SnapshotChange& change) {
   return parts.empty() ? "only adds data" : Join(parts, ", ");
 }
 
-Status JudgeReplace(platform::Disk& disk, const ProposedCommit& commit, const Powers& powers,
-                    const iceberg::Snapshot* parent, const iceberg::Snapshot& snapshot,
-                    const SnapshotChange& change) {
+Status JudgeReplace(platform::ObjectStore& store, const ProposedCommit& commit,
+                    const Powers& powers, const iceberg::Snapshot* parent,
+                    const iceberg::Snapshot& snapshot, const SnapshotChange& change) {
   if (!powers.maintains) {
     return RoleRefused(commit, "rewrite its files (replace)", "maintainer or admin");
   }
@@ -76,7 +76,7 @@ Status JudgeReplace(platform::Disk& disk, const ProposedCommit& commit, const Po
                                    WithThousands(change.rows_before)));
   }
   WEIRHOUSE_TRY(const bool same,
-                iceberg::HoldSameRows(disk, *commit.after, *parent, snapshot, kReplaceBytesMax));
+                iceberg::HoldSameRows(store, *commit.after, *parent, snapshot, kReplaceBytesMax));
   return same ? Status::Ok() : rows_change("has rows of other content");
 }
 
@@ -112,11 +112,11 @@ Status RoleRefused(const ProposedCommit& commit, std::string_view what, std::str
       .WithHint(fmt::format("this needs role {}: ask an admin for a token", needed));
 }
 
-iceberg::MayOpen OpensOnly(platform::Disk& disk, PathGuard& guard, const Places& places) {
-  return [&disk, &guard, &places](const std::string& path, std::int64_t size_bytes) -> Status {
+iceberg::MayOpen OpensOnly(platform::ObjectStore& store, PathGuard& guard, const Places& places) {
+  return [&store, &guard, &places](const std::string& path, std::int64_t size_bytes) -> Status {
     const std::string_view what = size_bytes < 0 ? "manifest list" : "manifest";
     WEIRHOUSE_TRY_STATUS(guard.CheckFile(what, path, size_bytes, places));
-    WEIRHOUSE_TRY(const platform::FileInfo info, disk.Stat(platform::CanonicalPath(path)));
+    WEIRHOUSE_TRY(const platform::FileInfo info, store.Stat(platform::CanonicalPath(path)));
     if (info.size_bytes <= kManifestBytesMax) return Status::Ok();
     return Status(Code::kInvalidInput, fmt::format("a {} of {} bytes is too large to judge: {}",
                                                    what, info.size_bytes, path))
@@ -125,14 +125,14 @@ iceberg::MayOpen OpensOnly(platform::Disk& disk, PathGuard& guard, const Places&
   };
 }
 
-Status JudgeStep(platform::Disk& disk, const ProposedCommit& commit, const Powers& powers,
+Status JudgeStep(platform::ObjectStore& store, const ProposedCommit& commit, const Powers& powers,
                  const iceberg::Snapshot* parent, const iceberg::Snapshot& snapshot,
                  const SnapshotChange& change) {
   const auto claim = snapshot.summary.find("operation");
   const std::string operation = claim == snapshot.summary.end() ? "" : claim->second;
   const bool raw = commit.rules.layer == Layer::kRaw;
   if (operation == "replace") {
-    return JudgeReplace(disk, commit, powers, parent, snapshot, change);
+    return JudgeReplace(store, commit, powers, parent, snapshot, change);
   }
   if (raw) {
     if (!change.only_adds_data()) return AppendOnly(commit, WhatItDoes(change));

@@ -26,10 +26,10 @@ Powers PowersOver(const Principal& who, Layer layer);
 Status RoleRefused(const ProposedCommit& commit, std::string_view what, std::string_view needed);
 
 // Looks at every file that a comparison is about to open.
-iceberg::MayOpen OpensOnly(platform::Disk& disk, PathGuard& guard, const Places& places);
+iceberg::MayOpen OpensOnly(platform::ObjectStore& store, PathGuard& guard, const Places& places);
 
 // Judges `change`, which `snapshot` makes to `parent` (nullptr: the empty table).
-Status JudgeStep(platform::Disk& disk, const ProposedCommit& commit, const Powers& powers,
+Status JudgeStep(platform::ObjectStore& store, const ProposedCommit& commit, const Powers& powers,
                  const iceberg::Snapshot* parent, const iceberg::Snapshot& snapshot,
                  const iceberg::SnapshotChange& change);
 }  // namespace weirhouse::policy

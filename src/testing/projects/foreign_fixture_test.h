@@ -12,6 +12,7 @@
 #include "ground/iceberg/table.h"
 #include "ground/iceberg/update/requirement_json.h"
 #include "ground/iceberg/update/update_json.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
@@ -95,7 +96,7 @@ struct ForeignTest : ShopTest {
     options.run_name = "client";
     options.idempotency_key = "none";
     options.now = workspace->clock().Now();
-    iceberg::StagedWrite staged(platform::LocalDisk(), base, SystemRandom(), options);
+    iceberg::StagedWrite staged(platform::LocalStore(), base, SystemRandom(), options);
     EXPECT_OK(write(staged));
     auto finished = staged.Finish();
     EXPECT_OK(finished);
@@ -146,7 +147,7 @@ struct ForeignTest : ShopTest {
   CommitSeq LastSeq() { return workspace->catalog().LastSeq().value(); }
   std::vector<std::string> MetadataFiles(const std::string& location) {
     std::vector<std::string> names;
-    const auto entries = workspace->disk().List(location + "/metadata");
+    const auto entries = platform::ListFolder(location + "/metadata");
     EXPECT_OK(entries);
     for (const platform::FileInfo& entry : *entries) {
       if (entry.path.ends_with(".metadata.json")) names.push_back(entry.path);
@@ -209,8 +210,8 @@ struct SharedForeignTest : ForeignTest {
     for (const auto& [key, value] : *settings) request.settings.emplace_back(key, nullptr);
     ASSERT_OK(catalog.Commit(request));
     // The disk forgets which folders there are when one is removed through it.
-    ASSERT_OK(workspace->disk().MakeFolder(workspace->lake() + "/gone"));
-    ASSERT_OK(workspace->disk().Remove(workspace->lake() + "/gone"));
+    ASSERT_OK(workspace->store().MakeFolder(workspace->lake() + "/gone"));
+    ASSERT_OK(workspace->store().Delete(workspace->lake() + "/gone"));
     Shared().workspace = std::move(workspace);
   }
 };

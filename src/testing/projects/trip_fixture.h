@@ -148,7 +148,7 @@ struct TripTest : ::testing::Test {
                                              const std::set<std::string>& ids) {
     iceberg::ScanOptions options;
     options.with_file_position = true;
-    const auto scan = iceberg::Scan::Plan(workspace->disk(), table, options);
+    const auto scan = iceberg::Scan::Plan(workspace->store(), table, options);
     EXPECT_OK(scan);
     const auto rows = scan->ReadAll();
     EXPECT_OK(rows);
@@ -172,7 +172,7 @@ struct TripTest : ::testing::Test {
     step.inputs = {{"base", base->metadata_location}, {"id", workspace->random().Uuid4()}};
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
     Publication publication(*workspace, run, ref == "main" ? "processed" : "open", "");
-    iceberg::StagedWrite write(workspace->disk(), base, workspace->random(),
+    iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
                                publication.StageAs(ref));
     change(write, base);
     ASSERT_OK_AND(const iceberg::StagedTable staged, write.Finish());

@@ -23,8 +23,8 @@ Status BadFile(const std::string& path, const std::string& why) {
       .WithHint("write every file and close it before the commit is sent");
 }
 
-bool IsInvented(platform::Disk& disk, const std::string& path, std::int64_t size_bytes) {
-  const auto info = disk.Stat(path);
+bool IsInvented(platform::ObjectStore& store, const std::string& path, std::int64_t size_bytes) {
+  const auto info = store.Stat(path);
   return !info.ok() || (size_bytes >= 0 && info->size_bytes != size_bytes);
 }
 }  // namespace
@@ -58,7 +58,7 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::Tabl
     }
     file.path = LocalPathOf(named);
     // Iceberg's compatibility kit commits data files that nobody wrote.
-    if (Planted("any_location") && IsInvented(disk_, file.path, file.size_bytes)) continue;
+    if (Planted("any_location") && IsInvented(store_, file.path, file.size_bytes)) continue;
     if (seen.insert(file.path).second) wanted.push_back(std::move(file));
   }
   WEIRHOUSE_TRY_STATUS(HashAll(wanted));
@@ -99,7 +99,7 @@ Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
 }
 
 Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
-  auto info = disk_.Stat(wanted.path);
+  auto info = store_.Stat(wanted.path);
   if (!info.ok() && info.status().code() == Code::kNotFound) {
     return BadFile(wanted.path, "it is not there");
   }
@@ -113,7 +113,7 @@ Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
   for (std::int64_t at = 0; at < info->size_bytes; at += kHashChunkBytes) {
     WEIRHOUSE_TRY(
         const std::string chunk,
-        disk_.ReadRange(wanted.path, at, std::min(kHashChunkBytes, info->size_bytes - at)));
+        store_.ReadRange(wanted.path, at, std::min(kHashChunkBytes, info->size_bytes - at)));
     sha.Update(chunk);
   }
   catalog::FileRecord record;

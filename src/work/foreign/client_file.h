@@ -10,7 +10,7 @@
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "rules/policy/policy.h"
 
 namespace weirhouse::work {
@@ -22,7 +22,7 @@ std::string LocalPathOf(std::string_view path);
 // Threads: one; hashes in several.
 class ClientFiles {
  public:
-  explicit ClientFiles(platform::Disk& disk) : disk_(disk) {}
+  explicit ClientFiles(platform::ObjectStore& store) : store_(store) {}
 
   // Records of the files that `judgement` names, in its order, each once.
   //   kInvalidInput  WH7104: a file is not there, or has another size than its manifest says
@@ -42,7 +42,7 @@ class ClientFiles {
   Status HashAll(const std::vector<Wanted>& wanted);
   Result<catalog::FileRecord> HashOne(const Wanted& wanted) const;
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   std::map<std::string, catalog::FileRecord> known_;  // by path
 };
 }  // namespace weirhouse::work

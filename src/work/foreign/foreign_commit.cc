@@ -148,7 +148,7 @@ Status CommitAttempt::Load(TableWork& work) {
     return CheckMayExist(workspace_.project(), name, work.rules);
   }
   WEIRHOUSE_TRY(work.before,
-                iceberg::LoadTable(workspace_.disk(), name, pointer->metadata_location));
+                iceberg::LoadTable(workspace_.store(), name, pointer->metadata_location));
   return Status();
 }
 
@@ -181,7 +181,7 @@ Status CommitAttempt::Judge(TableWork& work) {
     }
   }
   WEIRHOUSE_TRY(const policy::Judgement judgement,
-                policy::Judge(workspace_.disk(), WarehouseOf(workspace_), proposed));
+                policy::Judge(workspace_.store(), WarehouseOf(workspace_), proposed));
   WEIRHOUSE_TRY(work.client_files, files_.Record(work.next.metadata, judgement));
   // The judgement points into metadata that moves on when it is staged: all that is kept is copied.
   work.snapshots = SnapshotsGained(work.before.get(), work.next.metadata, judgement);
@@ -195,7 +195,7 @@ Status CommitAttempt::Judge(TableWork& work) {
 Status CommitAttempt::Stage(TableWork& work) {
   const std::string& name = work.asked->table;
   WEIRHOUSE_TRY(const iceberg::StagedTable staged,
-                iceberg::StageMetadata(workspace_.disk(), work.before, workspace_.random(),
+                iceberg::StageMetadata(workspace_.store(), work.before, workspace_.random(),
                                        std::move(work.next), workspace_.clock().Now()));
   work.next = {};
   work.next.changed = true;
@@ -260,7 +260,7 @@ Result<ForeignAnswer> CommitAttempt::Publish(const ReplyOf& reply) {
 Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& commit,
                                     const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
-  ClientFiles files(workspace.disk());
+  ClientFiles files(workspace.store());
   const LakeUse lake;  // before the lock of locations, always
   for (int attempt = 1;; ++attempt) {
     auto answer = CommitAttempt(workspace, commit, files).Run(reply);

@@ -85,7 +85,7 @@ TEST_F(ForeignCommitTest, AStaleAppendConflictsAndLeavesNothingOfOurs) {
   EXPECT_EQ(refused.status().error_code(), "WH7066");
   EXPECT_EQ(LastSeq(), seq);
   EXPECT_EQ(MetadataFiles(table->location), metadata);
-  for (const std::string& path : second.files) EXPECT_OK(workspace->disk().Stat(path));
+  for (const std::string& path : second.files) EXPECT_OK(workspace->store().Stat(path));
   EXPECT_EQ(Rows("lab.trip"), 5);
 }
 
@@ -201,7 +201,7 @@ TEST_F(ForeignCommitTest, AFileThatIsNotThereIsRefused) {
   ASSERT_OK_AND(const auto table, Create("lab", "trip"));
   const Written written = WriteAppend(table, 1, 5);
   for (const std::string& path : written.files) {
-    if (path.ends_with(".parquet")) ASSERT_OK(workspace->disk().Remove(path));
+    if (path.ends_with(".parquet")) ASSERT_OK(workspace->store().Delete(path));
   }
   const auto metadata = MetadataFiles(table->location);
   const auto refused = Commit(written);
@@ -214,8 +214,8 @@ TEST_F(ForeignCommitTest, ACreateByUpdatesMakesTheTable) {
   MakeNamespace("lab");
   ASSERT_OK_AND(const auto staged, CreateFrom(Writer(), "lab", CreateBody("trip"), /*stage=*/true));
   EXPECT_TRUE(staged->metadata_location.empty());
-  EXPECT_OK(workspace->disk().Stat(staged->location + "/data"));
-  EXPECT_OK(workspace->disk().Stat(staged->location + "/metadata"));
+  EXPECT_OK(workspace->store().Stat(staged->location + "/data"));
+  EXPECT_OK(workspace->store().Stat(staged->location + "/metadata"));
   EXPECT_EQ(LoadForeign(*workspace, Writer(), "lab.trip").status().error_code(), "WH7101");
   Written written = WriteAppend(staged, 1, 5);
   const json metadata = json::parse(iceberg::SerializeTableMetadata(*staged));

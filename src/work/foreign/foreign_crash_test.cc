@@ -89,7 +89,7 @@ TEST_F(ForeignBytesTest, BytesThatAreNoManifestAreRefused) {
     const Written written = WriteAppend(table, 1, 5);
     for (const std::string& path : written.files) {
       if (path.ends_with(ending)) {
-        ASSERT_OK(workspace->disk().Remove(path));
+        ASSERT_OK(workspace->store().Delete(path));
         weirhouse::testing::WriteFile(path, "not what it was");
       }
     }

@@ -64,7 +64,7 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
     std::string location = LocationOfMetadata(pointer.metadata_location);
     if (location.empty() && pointer.kind == catalog::PointerKind::kTable) {
       WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                    iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
+                    iceberg::LoadTable(workspace.store(), pointer.name, pointer.metadata_location));
       location = table->location;
     }
     if (!location.empty()) locations.push_back(std::move(location));
@@ -96,7 +96,7 @@ Result<std::string> NewLocation(Workspace& workspace, const std::string& name) {
   const std::string location =
       fmt::format("{}/{}/{}", workspace.lake(), FolderNameOf(name.substr(0, dot)),
                   FolderNameOf(name.substr(dot + 1)));
-  const auto found = workspace.disk().Stat(location);
+  const auto found = workspace.store().Stat(location);
   if (!found.ok() && found.status().code() == Code::kNotFound) return location;
   if (!found.ok()) return found.status();
   return fmt::format("{}-{:08x}", location, static_cast<std::uint32_t>(workspace.random().Next()));

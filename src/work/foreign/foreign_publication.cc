@@ -122,7 +122,7 @@ Result<catalog::CommitAnswer> ForeignPublication::Commit() {
 
 Status ForeignPublication::MakeDurable() {
   if (to_sync_.empty()) return Status();
-  const Status synced = workspace_.disk().SyncAll(to_sync_);
+  const Status synced = workspace_.store().Flush(to_sync_);
   if (synced.error_code() != "WH7034") return synced;
   // The same commit would fail for ever: another file is what helps.
   return Status(Code::kInvalidInput, "a file of the commit cannot be used: " + synced.message())
@@ -132,7 +132,7 @@ Status ForeignPublication::MakeDurable() {
 
 void ForeignPublication::RemoveOwnFiles() {
   for (const std::string& path : own_) {
-    workspace_.disk().Remove(path).Ignore("an orphan that the sweep finds");
+    workspace_.store().Delete(path).Ignore("an orphan that the sweep finds");
   }
   own_.clear();
 }

@@ -21,7 +21,7 @@ struct ForeignRunViewTest : SharedForeignTest {
   std::int64_t RowsSeen(const Caller& caller, const std::string& name) {
     const auto seen = LoadForeign(*workspace, caller, name);
     EXPECT_OK(seen);
-    const auto scan = iceberg::Scan::Plan(workspace->disk(), *seen, {});
+    const auto scan = iceberg::Scan::Plan(workspace->store(), *seen, {});
     EXPECT_OK(scan);
     return scan->ReadAll().value()->num_rows();
   }

@@ -45,7 +45,7 @@ Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
   proposed.rules = rules;
   proposed.after = &metadata;
   WEIRHOUSE_TRY(proposed.other_locations, OtherLocations(workspace, metadata.name));
-  return policy::Judge(workspace.disk(), WarehouseOf(workspace), proposed);
+  return policy::Judge(workspace.store(), WarehouseOf(workspace), proposed);
 }
 
 // The pointer was taken between our look and the commit.
@@ -77,8 +77,8 @@ Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreat
                 JudgeNew(workspace, create.caller, rules, metadata));
   if (create.stage) {
     // Clients write their first files before the commit that makes the table, and make no folders.
-    WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/data"));
-    WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(metadata.location + "/metadata"));
+    WEIRHOUSE_TRY_STATUS(workspace.store().MakeFolder(metadata.location + "/data"));
+    WEIRHOUSE_TRY_STATUS(workspace.store().MakeFolder(metadata.location + "/metadata"));
     auto staged = std::make_shared<const iceberg::TableMetadata>(std::move(metadata));
     if (reply) {
       workspace.catalog().KeepReply(reply({staged})).Ignore("the first reply stays");
@@ -90,7 +90,7 @@ Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreat
                        {{"location", metadata.location}, {"uuid", metadata.uuid}});
   WEIRHOUSE_FAILPOINT("foreign.create.before_stage");
   WEIRHOUSE_TRY(const iceberg::StagedTable staged,
-                iceberg::StageMetadata(workspace.disk(), nullptr, workspace.random(),
+                iceberg::StageMetadata(workspace.store(), nullptr, workspace.random(),
                                        {std::move(metadata), {}, {}, true}, now));
   publication.AddOwnFiles(staged.files);
   publication.Identify(staged.change.metadata_location);
@@ -117,7 +117,7 @@ Result<iceberg::TablePtr> ReadMetadata(Workspace& workspace, const std::string& 
                                        const std::string& path) {
   // Before the file is opened: whether something is there outside is nobody's business.
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
-  auto table = iceberg::LoadTable(workspace.disk(), name, path);
+  auto table = iceberg::LoadTable(workspace.store(), name, path);
   if (!table.ok()) {
     if (table.status().code() == Code::kUnavailable) return table.status();
     return CannotRegister(path, table.status().message());
@@ -128,7 +128,7 @@ Result<iceberg::TablePtr> ReadMetadata(Workspace& workspace, const std::string& 
                                             (*table)->location));
   }
   for (const iceberg::Snapshot& snapshot : (*table)->snapshots) {
-    const auto found = workspace.disk().Stat(LocalPathOf(snapshot.manifest_list));
+    const auto found = workspace.store().Stat(LocalPathOf(snapshot.manifest_list));
     if (!found.ok()) {
       return CannotRegister(path, fmt::format("snapshot {} lacks its manifest list {}",
                                               snapshot.id.value(), snapshot.manifest_list));
@@ -144,7 +144,7 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   const std::string& name = table->name;
   ForeignPublication publication(workspace, caller, "register");
   catalog::CommitRequest& request = publication.request();
-  ClientFiles files(workspace.disk());
+  ClientFiles files(workspace.store());
   WEIRHOUSE_TRY(std::vector<catalog::FileRecord> records, files.Record(*table, judgement));
   WEIRHOUSE_TRY(records.emplace_back(),
                 files.RecordOne(name, table->metadata_location, "metadata"));
@@ -158,7 +158,7 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   request.tables.push_back(change);
   iceberg::TablePtr before;
   if (former) {
-    WEIRHOUSE_TRY(before, iceberg::LoadTable(workspace.disk(), name, former->metadata_location));
+    WEIRHOUSE_TRY(before, iceberg::LoadTable(workspace.store(), name, former->metadata_location));
   }
   request.settings = PlacesSetting(before.get(), table.get());
   request.snapshots = SnapshotsGained(nullptr, *table, judgement);
@@ -226,9 +226,9 @@ void PurgeBelow(const platform::OpenFolder& folder, int depth) {
     folder.RemoveEmptyFolder(entry.name).Ignore("an empty folder harms no one");
   }
 }
-void Purge(platform::Disk& disk, const std::string& location) {
+void Purge(platform::ObjectStore& store, const std::string& location) {
   if (const auto folder = platform::OpenFolder::Open(location); folder.ok()) PurgeBelow(*folder, 0);
-  disk.Remove(location).Ignore("an empty folder harms no one");
+  store.Delete(location).Ignore("an empty folder harms no one");
 }
 
 // What the catalog knows to lie in `location`: released in the commit that drops the table, so that
@@ -238,7 +238,7 @@ Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string
                 workspace.catalog().Files(std::nullopt));
   std::vector<std::string> paths;
   for (const catalog::FileRecord& file : files) {
-    if (platform::IsInFolder(platform::CanonicalPath(file.path), location)) {
+    if (platform::IsInFolder(workspace.store().Spelling(file.path), location)) {
       paths.push_back(file.path);
     }
   }
@@ -256,7 +256,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
       caller.who, purge ? policy::Action::kPurgeTable : policy::Action::kDropTable, name));
   const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
-  const auto table = iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location);
+  const auto table = iceberg::LoadTable(workspace.store(), name, pointer->metadata_location);
   std::vector<std::string> released;
   // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
   std::unique_lock<std::mutex> locations;
@@ -279,7 +279,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   if (purge) {
     WEIRHOUSE_FAILPOINT("foreign.purge.before");
-    Purge(workspace.disk(), (*table)->location);
+    Purge(workspace.store(), (*table)->location);
     WEIRHOUSE_FAILPOINT("foreign.purge.after");
     workspace.catalog().MarkRemoved(released).Ignore("the sweep finds them gone");
   }
@@ -320,7 +320,7 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
   publication.request().renames.push_back({name, new_name, pointer->metadata_location});
   if (is_table) {
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location));
+                  iceberg::LoadTable(workspace.store(), name, pointer->metadata_location));
     iceberg::TableMetadata renamed = *table;
     renamed.name = new_name;
     publication.request().settings = PlacesSetting(table.get(), nullptr);
@@ -366,7 +366,7 @@ Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller
   WEIRHOUSE_TRY(const auto pointer, workspace.catalog().FindTable(name));
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
   WEIRHOUSE_TRY(iceberg::TablePtr table,
-                iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location));
+                iceberg::LoadTable(workspace.store(), name, pointer->metadata_location));
   if (!caller.who.view) return WithoutStaged(table);
   WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, *caller.who.view));
   return iceberg::TablePtr(

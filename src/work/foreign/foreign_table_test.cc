@@ -18,7 +18,7 @@ TEST_F(ForeignTableTest, ACreatedTableHasAFolderOfItsOwn) {
   MakeNamespace("lab");
   ASSERT_OK_AND(const auto table, Create("lab", "trip"));
   EXPECT_EQ(table->location, workspace->lake() + "/lab/trip");
-  EXPECT_OK(workspace->disk().Stat(table->location + "/data"));
+  EXPECT_OK(workspace->store().Stat(table->location + "/data"));
   ASSERT_OK_AND(const auto pointer, workspace->catalog().FindTable("lab.trip"));
   EXPECT_EQ(pointer->metadata_location, table->metadata_location);
   EXPECT_EQ(Create("lab", "trip").status().error_code(), "WH7102");
@@ -102,7 +102,7 @@ TEST_F(ForeignTableTest, ADropKeepsFilesAndTheNextTableLiesBeside) {
   EXPECT_EQ(DropForeign(*workspace, Writer(), "lab.trip", false).code(), Code::kPermissionDenied);
   ASSERT_OK(DropForeign(*workspace, Admin(), "lab.trip", false));
   EXPECT_EQ(DropForeign(*workspace, Admin(), "lab.trip", false).error_code(), "WH7101");
-  for (const std::string& path : written.files) EXPECT_OK(workspace->disk().Stat(path));
+  for (const std::string& path : written.files) EXPECT_OK(workspace->store().Stat(path));
   ASSERT_OK_AND(const auto again, Create("lab", "trip"));
   EXPECT_THAT(again->location, ::testing::StartsWith(table->location + "-"));
   EXPECT_NE(again->uuid, table->uuid);
@@ -116,8 +116,8 @@ TEST_F(ForeignTableTest, APurgeTakesTheFilesOfItsOwnTableAlone) {
   const Written of_stop = WriteAppend(stop, 1, 5);
   ASSERT_OK(Commit({of_trip, of_stop}, Writer()));
   ASSERT_OK(DropForeign(*workspace, Admin(), "lab.trip", true));
-  EXPECT_FALSE(workspace->disk().Stat(trip->location).ok());
-  for (const std::string& path : of_stop.files) EXPECT_OK(workspace->disk().Stat(path));
+  EXPECT_FALSE(workspace->store().Stat(trip->location).ok());
+  for (const std::string& path : of_stop.files) EXPECT_OK(workspace->store().Stat(path));
   EXPECT_TRUE(workspace->catalog().Files("lab.trip").value().empty());
   ASSERT_OK_AND(const auto again, Create("lab", "trip"));
   EXPECT_EQ(again->location, trip->location);
@@ -301,7 +301,7 @@ TEST_F(ForeignTableTest, WhatIsNoMetadataOfThisWarehouseIsNotRegistered) {
   EXPECT_EQ(code(elsewhere), "WH7107");
   const std::string list = answer.tables.at(0)->current_snapshot()->manifest_list;
   const std::string bytes = weirhouse::testing::ReadFile(list);
-  ASSERT_OK(workspace->disk().Remove(list));
+  ASSERT_OK(workspace->store().Delete(list));
   EXPECT_EQ(code(answer.tables.at(0)->metadata_location), "WH7107");
   weirhouse::testing::WriteFile(list, bytes);
   EXPECT_EQ(code(answer.tables.at(0)->metadata_location), "");

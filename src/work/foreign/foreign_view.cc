@@ -28,9 +28,9 @@ Status MalformedView(const std::string& path, std::string_view why) {
 }
 
 Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
-  WEIRHOUSE_TRY(const platform::FileInfo info, workspace.disk().Stat(path));
+  WEIRHOUSE_TRY(const platform::FileInfo info, workspace.store().Stat(path));
   if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
-  WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(path));
+  WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(path));
   if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
@@ -91,7 +91,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
   view.metadata = std::move(metadata);
   const std::string bytes = view.metadata.dump(-1, ' ', false, json::error_handler_t::replace);
   WEIRHOUSE_FAILPOINT("foreign.view.before_write");
-  WEIRHOUSE_TRY_STATUS(workspace.disk().Write(view.metadata_location, bytes));
+  WEIRHOUSE_TRY_STATUS(workspace.store().Write(view.metadata_location, bytes));
   catalog::FileRecord file;
   file.path = view.metadata_location;
   file.table = name;
@@ -212,7 +212,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY(const catalog::FileRecord file,
-                ClientFiles(workspace.disk()).RecordOne(name, path, "metadata"));
+                ClientFiles(workspace.store()).RecordOne(name, path, "metadata"));
   publication.AddClientFiles({file});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();

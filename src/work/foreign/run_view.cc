@@ -9,7 +9,7 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/update/metadata_update.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "rules/policy/token.h"
 #include "work/foreign/foreign_commit.h"
 #include "work/foreign/run_view_state.h"
@@ -204,9 +204,9 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
     const ProcessTime now = workspace.clock().Now();
     WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
                   iceberg::ApplyUpdates(table->get(), name, updates, now));
-    WEIRHOUSE_TRY(
-        const iceberg::StagedTable staged,
-        iceberg::StageMetadata(workspace.disk(), *table, workspace.random(), std::move(next), now));
+    WEIRHOUSE_TRY(const iceberg::StagedTable staged,
+                  iceberg::StageMetadata(workspace.store(), *table, workspace.random(),
+                                         std::move(next), now));
     publication.Add(staged);
   }
   view.state = "discarded";
@@ -231,12 +231,12 @@ std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held
 
 Status NoteAddress(const std::string& root, const std::string& address) {
   const std::string path = root + std::string(kAddressFile);
-  if (address.empty()) return platform::LocalDisk().Remove(path);
-  return platform::LocalDisk().Replace(path, address);
+  if (address.empty()) return platform::LocalStore().Delete(path);
+  return platform::LocalStore().Replace(path, address);
 }
 
 std::string AddressOf(const std::string& root) {
-  const auto address = platform::LocalDisk().Read(root + std::string(kAddressFile));
+  const auto address = platform::LocalStore().Read(root + std::string(kAddressFile));
   return address.ok() && !address->empty() ? *address : kDefaultAddress;
 }
 }  // namespace weirhouse::work

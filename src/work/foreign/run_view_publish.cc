@@ -150,7 +150,7 @@ Status ViewPublisher::ReadAdded(StagedPart& part) const {
   const iceberg::Snapshot* main = part.table->current_snapshot();
   if (main != nullptr) {
     WEIRHOUSE_TRY(const SourceChange change,
-                  CompareRows(workspace_.disk(), part.seen, main->id, part.held.head->id,
+                  CompareRows(workspace_.store(), part.seen, main->id, part.held.head->id,
                               part.external->declared, EqualityDeletes::kRead));
     part.added = change.rows;
     return Status();
@@ -158,7 +158,7 @@ Status ViewPublisher::ReadAdded(StagedPart& part) const {
   iceberg::ScanOptions options;
   options.columns = part.external->declared;
   WEIRHOUSE_TRY(const iceberg::Scan scan,
-                iceberg::Scan::Plan(workspace_.disk(), part.seen, options));
+                iceberg::Scan::Plan(workspace_.store(), part.seen, options));
   WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
   part.added = PlainRows(rows);
   return Status();
@@ -176,7 +176,7 @@ Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
     options.columns = columns;
     if (columns.empty() && part.external != nullptr) options.columns = part.external->declared;
     WEIRHOUSE_TRY(const iceberg::Scan scan,
-                  iceberg::Scan::Plan(workspace_.disk(), part.seen, options));
+                  iceberg::Scan::Plan(workspace_.store(), part.seen, options));
     WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     return PlainRows(rows);
   }
@@ -299,14 +299,14 @@ Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) co
     main.ref = "main";
     main.before = part.table->current_snapshot();
     main.after = part.held.head;
-    WEIRHOUSE_TRY(main.change, iceberg::CompareSnapshots(workspace_.disk(), *part.table,
+    WEIRHOUSE_TRY(main.change, iceberg::CompareSnapshots(workspace_.store(), *part.table,
                                                          main.before, *main.after));
     moved.refs.push_back(std::move(main));
   }
   std::vector<catalog::SnapshotRecord> gained =
       SnapshotsGained(part.table.get(), *part.table, moved);
   WEIRHOUSE_TRY(iceberg::StagedTable staged,
-                iceberg::StageMetadata(workspace_.disk(), part.table, workspace_.random(),
+                iceberg::StageMetadata(workspace_.store(), part.table, workspace_.random(),
                                        std::move(next), now));
   staged.snapshots = std::move(gained);
   catalog::CommitRequest& request = publication.request();

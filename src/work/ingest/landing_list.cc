@@ -97,7 +97,7 @@ bool RemoveStored(const landing::LandingRule& rule, const landing::LandedFile& f
 std::function<Result<bool>()> IsInLake(Workspace& workspace, const landing::LandedFile& file,
                                        const Digest& digest, landing::Depth depth) {
   return [&workspace, &file, &digest, depth] {
-    return landing::IsStored(workspace.catalog(), workspace.disk(), file.source, file.name,
+    return landing::IsStored(workspace.catalog(), workspace.store(), file.source, file.name,
                              file.path, digest, depth);
   };
 }
@@ -130,7 +130,7 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   for (std::size_t i = 0; i < landings.size(); ++i) {
     const landing::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
-      WEIRHOUSE_TRY_STATUS(landing::SettleAside(rule, aside, workspace.catalog(), workspace.disk(),
+      WEIRHOUSE_TRY_STATUS(landing::SettleAside(rule, aside, workspace.catalog(), workspace.store(),
                                                 workspace.clock().Now(), aside_of[i]));
     }
     for (const landing::AcknowledgedFile& known : landings[i].acknowledged) {

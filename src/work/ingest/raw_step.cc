@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
-#include "ground/platform/io/piece_put.h"
+#include "work/ingest/landing_arrivals.h"
 #include "work/ingest/landing_list.h"
+#include "work/ingest/spooled_bytes.h"
 #include "work/ingest/unread_file.h"
-#include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
 #include "work/records/batch_records.h"
@@ -38,10 +38,12 @@ constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
 constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
 
 struct Arriving {
-  const landing::LandedFile* file = nullptr;
+  Arrival arrival;
   const Source* source = nullptr;
-  std::optional<std::string> bytes;  // absent: read them again
+  std::optional<std::string> bytes;     // absent: read them again …
+  std::shared_ptr<SpooledBytes> spool;  // … from here, where they are given once
   Digest digest;
+  std::int64_t size_bytes = 0;
   std::int64_t record_count = 0;
   bool duplicate = false;
   std::string problem;  // why the object as a whole cannot be read
@@ -57,62 +59,75 @@ struct Told {
 };
 
 // It waits in its folder, and the others do not wait for it.
-std::optional<Arriving> NotTaken(const landing::LandedFile& file, const Status& why, Told& told) {
+std::optional<Arriving> NotTaken(const Arrival& arrival, const Status& why, Told& told) {
   const std::string text = landing::TextOfName(why.message());
-  told.summary.untaken_files[file.path] = text;
-  told.unread.Note(file, text);
+  told.summary.untaken_files[arrival.place] = text;
+  told.unread.Note(arrival.place, arrival.version, text);
   return std::nullopt;
 }
 
 // Whether an arrival is known is asked of one index. What was seen at the file's own place is a
 // second witness: where it says that these bytes were stored, the index has lost them.
-Status CheckUnknown(Workspace& workspace, const landing::LandedFile& file, const Digest& digest) {
+Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& digest) {
   WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
-                workspace.catalog().FindLanding(file.path));
-  if (!seen || seen->source != file.source || seen->digest != digest) return Status();
+                workspace.catalog().FindLanding(arrival.place));
+  if (!seen || seen->source != arrival.source || seen->digest != digest) return Status();
   // The landing folder may have been another one above or below: then the object has another name.
-  WEIRHOUSE_TRY(
-      const std::optional<catalog::ObjectRecord> known,
-      landing::FindStored(workspace.catalog(), file.source, file.name, file.path, digest));
+  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
+                landing::FindStored(workspace.catalog(), arrival.source, arrival.name,
+                                    arrival.place, digest));
   if (known) return Status();
   catalog::ObjectFilter filter;
-  filter.source = file.source;
+  filter.source = arrival.source;
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
                 workspace.catalog().Objects(filter));
   const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
-    return object.name == file.name && object.digest == digest && object.state != "duplicate";
+    return object.name == arrival.name && object.digest == digest && object.state != "duplicate";
   });
   if (!there) return Status();
   return Status(Code::kCorruption,
                 fmt::format("an index of the catalog's database does not fit: it has no object of "
                             "\"{}\", whose bytes were stored before",
-                            file.path))
+                            arrival.place))
       .WithError("WH7009")
       .WithHint("nothing was taken in; `wh verify --deep` names the index");
+}
+
+Status ChangedMeanwhile(const Arrival& arrival) {
+  return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
+                                             landing::TextOfName(arrival.place)))
+      .WithError(std::string(kChangedError));
 }
 
 // What an arrival was found to hold, read again; an error if it is another file now.
 class ArrivedStream final : public ByteStream {
  public:
-  ArrivedStream(const Arriving& arriving, landing::LandedReader& reader)
-      : arriving_(arriving), reader_(reader) {}
-  static Status Changed(const landing::LandedFile& file) {
-    return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
-                                               landing::TextOfName(file.path)))
-        .WithError(std::string(kChangedError));
-  }
+  ArrivedStream(const Arriving& arriving, std::unique_ptr<ArrivalReader> reader)
+      : arriving_(arriving), reader_(std::move(reader)) {}
   Result<std::size_t> Read(char* into, std::size_t room) override {
-    WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
+    WEIRHOUSE_TRY(const std::size_t got, reader_->Read(into, room));
     if (got > 0) return got;
-    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_.Finish(arriving_.digest));
-    if (!digest || *digest != arriving_.digest) return Changed(*arriving_.file);
+    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_->Finish(arriving_.digest));
+    if (!digest || *digest != arriving_.digest) return ChangedMeanwhile(arriving_.arrival);
     return got;
   }
 
  private:
   const Arriving& arriving_;
-  landing::LandedReader& reader_;
+  std::unique_ptr<ArrivalReader> reader_;
 };
+
+// The bytes that were measured, once more. kConflict (WH1314) if they are others now.
+Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
+  if (arriving.spool != nullptr) return arriving.spool->Open();
+  if (arriving.bytes && !arriving.arrival.opens_again) {
+    return std::unique_ptr<ByteStream>(std::make_unique<StreamOfBytes>(*arriving.bytes));
+  }
+  WEIRHOUSE_TRY(OpenedArrival opened, arriving.arrival.open());
+  if (opened.reader == nullptr) return ChangedMeanwhile(arriving.arrival);
+  return std::unique_ptr<ByteStream>(
+      std::make_unique<ArrivedStream>(arriving, std::move(opened.reader)));
+}
 
 // How an object was found before it was made whole: kept from before that until the commit that
 // tells it, so that a process which ends in between leaves it to the next one.
@@ -138,7 +153,7 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
 // changed.
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
-                landing::LookAtObject(workspace.disk(), known, landing::Depth::kDigest));
+                landing::LookAtObject(workspace.store(), known, landing::Depth::kDigest));
   WEIRHOUSE_TRY(const auto begun, workspace.catalog().Setting(RestoringKey(known.path)));
   const bool noted = begun && begun->is_string();
   if (arriving.found == landing::ObjectState::kWhole) {
@@ -152,11 +167,8 @@ Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRe
   }
   if (!noted) WEIRHOUSE_TRY_STATUS(NoteRestoring(workspace, known, arriving.found));
   WEIRHOUSE_FAILPOINT("raw.restore.before");
-  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened,
-                landing::LandedReader::Open(*arriving.file));
-  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
-  ArrivedStream stream(arriving, *opened.reader);
-  WEIRHOUSE_TRY_STATUS(platform::ReplaceByStream(workspace.disk(), known.path, stream, kRawMode));
+  WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
+  WEIRHOUSE_TRY_STATUS(workspace.store().ReplaceByStream(known.path, *stream, kRawMode));
   WEIRHOUSE_FAILPOINT("raw.restore.after");
   arriving.restored = known.path;
   return Status();
@@ -164,80 +176,105 @@ Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRe
 
 enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
 
-// The digest of a landed file and the number of its records.
-// `arriving.bytes` are kept where they are to be held.
-Result<Measured> Measure(Arriving& arriving, bool hold, Result<std::int64_t>& count) {
-  const landing::LandedFile& file = *arriving.file;
-  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened, landing::LandedReader::Open(file));
-  landing::LandedReader* const reader = opened.reader.get();
+// Reads the whole of `reader`, which has `size_bytes`, into memory.
+Status Hold(ArrivalReader& reader, std::int64_t size_bytes, std::string& bytes) {
+  bytes.resize(static_cast<std::size_t>(size_bytes));
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    WEIRHOUSE_TRY(const std::size_t got, reader.Read(bytes.data() + filled, bytes.size() - filled));
+    if (got == 0) break;  // it was cut, which Finish tells
+    filled += got;
+  }
+  bytes.resize(filled);
+  return Status();
+}
+
+// Bytes that are given once, or nobody knows how many.
+Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalReader& reader,
+                             Result<std::int64_t>& count) {
+  WEIRHOUSE_TRY(arriving.spool, SpooledBytes::Take(reader, workspace.state_folder() + "/tmp"));
+  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader.Finish());
+  if (!digest) return Measured::kChanged;
+  arriving.digest = arriving.spool->digest();
+  arriving.size_bytes = arriving.spool->size_bytes();
+  const std::unique_ptr<ByteStream> stream = arriving.spool->Open();
+  count = contract::CountRecords(*stream, arriving.size_bytes, FormatOf(*arriving.source),
+                                 arriving.arrival.name);
+  return Measured::kWhole;
+}
+
+// The digest of what arrived and the number of its records. `arriving.bytes` are kept where they are
+// to be held.
+Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t held_bytes,
+                         Result<std::int64_t>& count) {
+  const Arrival& arrival = arriving.arrival;
+  WEIRHOUSE_TRY(const OpenedArrival opened, arrival.open());
+  ArrivalReader* const reader = opened.reader.get();
   if (reader == nullptr) return opened.gone ? Measured::kGone : Measured::kChanged;
+  const bool hold = arrival.size_bytes && *arrival.size_bytes <= kHeldFileBytesMax &&
+                    held_bytes + *arrival.size_bytes <= kHeldBatchBytesMax;
+  if (!arrival.size_bytes || (!hold && !arrival.opens_again))
+    return MeasureOnce(workspace, arriving, *reader, count);
+  arriving.size_bytes = *arrival.size_bytes;
   const contract::SourceFormat format = FormatOf(*arriving.source);
   if (hold) {
     std::string& bytes = arriving.bytes.emplace();
-    bytes.resize(static_cast<std::size_t>(file.entry.size_bytes));
-    std::size_t filled = 0;
-    while (filled < bytes.size()) {
-      WEIRHOUSE_TRY(const std::size_t got,
-                    reader->Read(bytes.data() + filled, bytes.size() - filled));
-      if (got == 0) break;  // it was cut, which Finish tells
-      filled += got;
-    }
-    bytes.resize(filled);
-    count = contract::CountRecords(bytes, format, file.name);
+    WEIRHOUSE_TRY_STATUS(Hold(*reader, arriving.size_bytes, bytes));
+    count = contract::CountRecords(bytes, format, arrival.name);
   } else {
-    count = contract::CountRecords(*reader, file.entry.size_bytes, format, file.name);
+    count = contract::CountRecords(*reader, arriving.size_bytes, format, arrival.name);
   }
   WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
   if (digest) arriving.digest = *digest;
   return digest ? Measured::kWhole : Measured::kChanged;
 }
 
-Result<std::optional<Arriving>> ReadFile(Workspace& workspace, const landing::LandedFile& file,
-                                         std::int64_t held_bytes, Told& told) {
+Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival& arrival,
+                                            std::int64_t held_bytes, Told& told) {
   Arriving arriving;
-  arriving.file = &file;
-  arriving.source = workspace.project().FindSource(file.source);
+  arriving.arrival = arrival;
+  arriving.source = workspace.project().FindSource(arrival.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
-  const bool hold = file.entry.size_bytes <= kHeldFileBytesMax &&
-                    held_bytes + file.entry.size_bytes <= kHeldBatchBytesMax;
   Result<std::int64_t> count = std::int64_t{0};
   WEIRHOUSE_FAILPOINT("raw.read");
-  const Result<Measured> measured = Measure(arriving, hold, count);
-  if (!measured.ok()) return NotTaken(file, measured.status(), told);
+  const Result<Measured> measured = Measure(workspace, arriving, held_bytes, count);
+  if (!measured.ok()) return NotTaken(arrival, measured.status(), told);
   if (*measured != Measured::kWhole) {
-    told.summary.untaken_files[file.path] =
+    told.summary.untaken_files[arrival.place] =
         std::string(*measured == Measured::kGone ? kGoneWhy : kChangedWhy);
     return std::optional<Arriving>();
   }
-  if (file.entry.size_bytes == 0)
-    told.summary.warnings.push_back("an empty file landed: " + file.path);
+  if (arriving.size_bytes == 0)
+    told.summary.warnings.push_back("an empty file landed: " + arrival.place);
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                workspace.catalog().FindArrival(file.source, file.name, arriving.digest));
+                workspace.catalog().FindArrival(arrival.source, arrival.name, arriving.digest));
   arriving.duplicate = known.has_value();
-  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, file, arriving.digest));
+  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, arrival, arriving.digest));
   if (known) {
-    arriving.bytes.reset();
+    // What can be read again need not be held.
+    if (arrival.opens_again) arriving.bytes.reset();
     const Status restored = Restore(workspace, arriving, *known);
-    if (!restored.ok()) return NotTaken(file, restored, told);
+    arriving.bytes.reset();
+    if (!restored.ok()) return NotTaken(arrival, restored, told);
   } else if (count.ok()) {
     arriving.record_count = *count;
   } else if (count.status().code() != Code::kInvalidInput) {
-    return NotTaken(file, count.status(), told);  // the world's fault and not the file's
+    return NotTaken(arrival, count.status(), told);  // the world's fault and not the file's
   } else {
     arriving.problem = count.status().ToString();
   }
-  told.unread.Forget(file);
+  told.unread.Forget(arrival.place);
   return std::optional<Arriving>(std::move(arriving));
 }
 
-// Reads one landed file; nothing if it changed while it was read (it is looked at again next time)
-// or cannot be read, which the summary then tells.
-Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const landing::LandedFile& file,
+// Reads one arrival; nothing if it changed while it was read (it is looked at again next time) or
+// cannot be read, which the summary then tells.
+Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const Arrival& arrival,
                                             std::int64_t held_bytes, Told& told) {
   try {
-    return ReadFile(workspace, file, held_bytes, told);
+    return TakeArrival(workspace, arrival, held_bytes, told);
   } catch (const std::bad_alloc&) {
-    return NotTaken(file, contract::OutOfMemory(), told);
+    return NotTaken(arrival, contract::OutOfMemory(), told);
   }
 }
 
@@ -275,15 +312,10 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
 }
 
 catalog::LandingRecord LandingOf(const Arriving& arriving) {
-  const landing::LandedFile& file = *arriving.file;
-  return {file.path,
-          file.entry.size_bytes,
-          file.entry.mtime_us(),
-          file.entry.inode,
-          file.source,
-          arriving.digest,
-          arriving.duplicate ? "duplicate" : "stored",
-          file.entry.ctime_us()};
+  catalog::LandingRecord record = *arriving.arrival.seen;
+  record.digest = arriving.digest;
+  record.state = arriving.duplicate ? "duplicate" : "stored";
+  return record;
 }
 
 std::string ContractOf(Workspace& workspace, const Source& source) {
@@ -299,16 +331,14 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   step.name = batch;
   step.inputs = nlohmann::json::array();
   for (const Arriving& arriving : arrivals) {
-    nlohmann::json input = {{"source", arriving.file->source},
-                            {"name", arriving.file->name},
+    nlohmann::json input = {{"source", arriving.arrival.source},
+                            {"name", arriving.arrival.name},
                             {"digest", arriving.digest.ToHex()}};
     if (!arriving.restored.empty()) input["restored"] = arriving.restored;
     if (arriving.duplicate) {
       // A repeat is an event of its own each time it lands: the file's identity tells repeats
       // apart.
-      const platform::Entry& entry = arriving.file->entry;
-      input["duplicate"] = fmt::format("{}:{}:{}:{}", arriving.file->path, entry.inode,
-                                       entry.mtime_us(), entry.ctime_us());
+      input["duplicate"] = arriving.arrival.occurrence;
     } else {
       // They decide how many records it has, and what it is said to hold.
       const Source& source = *arriving.source;
@@ -318,7 +348,7 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
     }
     step.inputs.push_back(std::move(input));
     step.record_ids_wanted += arriving.record_count;
-    if (!arriving.duplicate) step.tables.push_back("raw." + arriving.file->source);
+    if (!arriving.duplicate) step.tables.push_back("raw." + arriving.arrival.source);
   }
   return workspace.catalog().PlanRun(PlanOf(step));
 }
@@ -326,12 +356,9 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
 // Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
 // changed.
 Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
-  if (arriving.bytes) return workspace.disk().PutIfAbsent(path, *arriving.bytes, kRawMode);
-  WEIRHOUSE_TRY(const landing::LandedReader::Opened opened,
-                landing::LandedReader::Open(*arriving.file));
-  if (opened.reader == nullptr) return ArrivedStream::Changed(*arriving.file);
-  ArrivedStream stream(arriving, *opened.reader);
-  return platform::PutStreamIfAbsent(workspace.disk(), path, stream, kRawMode);
+  if (arriving.bytes) return workspace.store().PutIfAbsent(path, *arriving.bytes, kRawMode);
+  WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
+  return workspace.store().PutStreamIfAbsent(path, *stream, kRawMode);
 }
 
 // `changed` becomes the place of the arrival whose file is another one now, if that is why.
@@ -346,10 +373,10 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     Arriving& arriving = arrivals[i];
     if (arriving.duplicate) continue;
     catalog::ObjectRecord object;
-    object.source = arriving.file->source;
-    object.name = arriving.file->name;
+    object.source = arriving.arrival.source;
+    object.name = arriving.arrival.name;
     object.digest = arriving.digest;
-    object.size_bytes = arriving.file->entry.size_bytes;
+    object.size_bytes = arriving.size_bytes;
     object.record_count = arriving.record_count;
     object.first_record_id = RecordId(next_record);
     object.arrived_at = run.planned_at;  // stays the same when a crashed run is resumed
@@ -357,7 +384,7 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
         landing::ObjectPath(workspace.lake(), object.source, object.arrived_at, object.digest);
     object.batch = batch;
     object.contract_version = ContractOf(workspace, *arriving.source);
-    object.sender = "landing";
+    object.sender = arriving.arrival.sender;
     object.state = arriving.problem.empty() ? "stored" : "quarantined";
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
@@ -383,7 +410,7 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
                   TableOrNew(workspace, "raw." + source, *rows->schema(), {}, {}));
     iceberg::StageOptions options = publication.StageAs();
     options.snapshots_kept = iceberg::kLedgerSnapshotsKept;
-    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+    iceberg::StagedWrite write(workspace.store(), base, workspace.random(), std::move(options));
     WEIRHOUSE_TRY_STATUS(write.Append(*rows).status());
     WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
@@ -392,18 +419,9 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
 }
 
 // All of them were put, or looked through, just now.
-void Acknowledge(Workspace& workspace, const std::vector<Arriving>& arrivals, RunSummary& summary) {
-  for (const Arriving& arriving : arrivals) {
-    if (!arriving.source->delete_after) continue;
-    const landing::LandedFile& file = *arriving.file;
-    auto is_stored = IsInLake(workspace, file, arriving.digest, landing::Depth::kLength);
-    if (Planted("ack_before_commit")) is_stored = [] { return true; };
-    if (!RemoveStored(RuleOf(workspace, *arriving.source), file, arriving.digest,
-                      summary.untaken_files, is_stored)) {
-      summary.untaken_files[file.path] =
-          "its raw object is not whole any more: it stays, and the next run restores that from it";
-    }
-  }
+void AcknowledgeAll(Arrivals& source, const std::vector<Arriving>& arrivals, RunSummary& summary) {
+  for (const Arriving& arriving : arrivals)
+    source.Acknowledge(arriving.arrival, arriving.digest, summary.untaken_files);
 }
 
 struct Stored {
@@ -429,9 +447,9 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
     // A file that lies aside with the same bytes was to be the repeat of this one.
     const Arriving gone = arrivals[*changed];
     std::erase_if(arrivals, [&](const Arriving& one) {
-      const bool same = one.file->source == gone.file->source &&
-                        one.file->name == gone.file->name && one.digest == gone.digest;
-      if (same) summary.untaken_files[one.file->path] = std::string(kChangedWhy);
+      const bool same = one.arrival.source == gone.arrival.source &&
+                        one.arrival.name == gone.arrival.name && one.digest == gone.digest;
+      if (same) summary.untaken_files[one.arrival.place] = std::string(kChangedWhy);
       return same;
     });
   }
@@ -443,19 +461,19 @@ catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& b
   const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
   catalog::OutboxEvent event;
   event.type = "weirhouse.record.quarantined";
-  event.subject = arriving.file->source;
+  event.subject = arriving.arrival.source;
   event.data = {
-      {"source", arriving.file->source}, {"batch", batch},     {"object", arriving.file->name},
-      {"reason", arriving.problem},      {"records", records}, {"quarantined", records}};
+      {"source", arriving.arrival.source}, {"batch", batch},     {"object", arriving.arrival.name},
+      {"reason", arriving.problem},        {"records", records}, {"quarantined", records}};
   return event;
 }
 
 void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
   catalog::OutboxEvent event;
   event.type = "weirhouse.object.arrived";
-  event.subject = arriving.file->source + "/" + arriving.file->name;
-  event.data = {{"source", arriving.file->source},
-                {"name", arriving.file->name},
+  event.subject = arriving.arrival.source + "/" + arriving.arrival.name;
+  event.data = {{"source", arriving.arrival.source},
+                {"name", arriving.arrival.name},
                 {"sha256", arriving.digest.ToHex()},
                 {"records", arriving.record_count},
                 {"state", arriving.duplicate         ? "duplicate"
@@ -465,8 +483,8 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
   if (arriving.restored.empty()) return;
   request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
   event.type = "weirhouse.object.restored";
-  event.data = {{"source", arriving.file->source},
-                {"name", arriving.file->name},
+  event.data = {{"source", arriving.arrival.source},
+                {"name", arriving.arrival.name},
                 {"sha256", arriving.digest.ToHex()},
                 {"path", arriving.restored},
                 {"was", landing::ObjectStateName(arriving.found)}};
@@ -476,28 +494,38 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
 
 Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
                        Take take) {
+  LandingArrivals files(workspace, batch);
+  return StoreArrivals(workspace, batch.name, files, summary, take);
+}
+
+Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
+                           RunSummary& summary, Take take) {
   std::vector<Arriving> arrivals;
   Told told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
-  for (const landing::LandedFile& file : batch.files) {
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving, ReadArrival(workspace, file, held_bytes, told));
+  while (true) {
+    WEIRHOUSE_TRY(const std::optional<Arrival> arrival, source.Next());
+    if (!arrival) break;
+    WEIRHOUSE_TRY(std::optional<Arriving> arriving,
+                  ReadArrival(workspace, *arrival, held_bytes, told));
     if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
     // A file that lies aside and the one that has its name may hold the same bytes.
-    if (!seen.emplace(file.source, file.name, arriving->digest).second) {
+    if (!seen.emplace(arrival->source, arrival->name, arriving->digest).second) {
       arriving->duplicate = true;
       arriving->record_count = 0;
       arriving->bytes.reset();
+      arriving->spool.reset();
     }
     if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
     arrivals.push_back(*std::move(arriving));
   }
   told.unread.Save();
   if (arrivals.empty()) return false;
-  WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch.name, arrivals, summary));
+  WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch, arrivals, summary));
   if (arrivals.empty()) return false;
   const std::vector<catalog::ObjectRecord>& objects = stored.objects;
-  Publication publication(workspace, stored.run, "raw", batch.name);
+  Publication publication(workspace, stored.run, "raw", batch);
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;
@@ -506,22 +534,22 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
     // Two files of the same bytes: it was restored once.
     if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
       arriving.restored.clear();
-    request.landings.push_back(LandingOf(arriving));
+    if (arriving.arrival.seen) request.landings.push_back(LandingOf(arriving));
     AddEvents(arriving, request);
     if (!arriving.duplicate && !arriving.problem.empty())
-      request.events.push_back(RefusedWhole(arriving, batch.name));
+      request.events.push_back(RefusedWhole(arriving, batch));
     if (arriving.restored.empty()) continue;
     summary.warnings.push_back(fmt::format(
         "the raw object of {}/{} was {}, and was restored from the file that landed: {}",
-        arriving.file->source, arriving.file->name, landing::ObjectStateName(arriving.found),
+        arriving.arrival.source, arriving.arrival.name, landing::ObjectStateName(arriving.found),
         arriving.restored));
   }
   // Removing a landing file tells its sender that we have it: only after the commit. (The planted
   // bug does it before, and the crash harness must notice.)
-  if (Planted("ack_before_commit")) Acknowledge(workspace, arrivals, summary);
+  if (Planted("ack_before_commit")) AcknowledgeAll(source, arrivals, summary);
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("raw.committed");
-  Acknowledge(workspace, arrivals, summary);
+  AcknowledgeAll(source, arrivals, summary);
 
   ++summary.commits;
   bool restored = false;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "ground/base/status.h"
+#include "work/ingest/arrival.h"
 #include "work/landing/landing.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
@@ -40,6 +41,9 @@ enum class Take : std::uint8_t {
 };
 Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
                        Take take = Take::kAll);
+// The same of a batch that comes another way. Each arrival is acknowledged after the commit.
+Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
+                           RunSummary& summary, Take take = Take::kAll);
 // All that landed. For when a raw object is in the way (landing::WantsItsFile): a file among it may
 // restore that. The answer as above. Cost: reads every file that waits.
 Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress);

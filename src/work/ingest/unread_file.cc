@@ -1,23 +1,19 @@
 #include "work/ingest/unread_file.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
+
+#include "work/ingest/landing_arrivals.h"
 
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
-
-std::string IdentityOf(const platform::Entry& entry) {
-  return fmt::format("{}:{}:{}:{}", entry.inode, entry.size_bytes, entry.mtime_ns, entry.ctime_ns);
-}
 }  // namespace
 
 std::string UnreadFiles::Path() const { return workspace_->state_folder() + "/unread"; }
 
 UnreadFiles UnreadFiles::Load(Workspace& workspace) {
   UnreadFiles unread(workspace);
-  const auto bytes = workspace.disk().Read(unread.Path());
+  const auto bytes = workspace.local_store().Read(unread.Path());
   if (!bytes.ok()) return unread;
   const json note = json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
   if (!note.is_object()) return unread;
@@ -31,19 +27,20 @@ UnreadFiles UnreadFiles::Load(Workspace& workspace) {
 
 const std::string* UnreadFiles::WhyNot(const landing::LandedFile& file) const {
   const auto found = files_.find(file.path);
-  if (found == files_.end() || found->second.identity != IdentityOf(file.entry)) return nullptr;
+  if (found == files_.end() || found->second.identity != VersionOfFile(file)) return nullptr;
   return &found->second.why;
 }
 
-void UnreadFiles::Note(const landing::LandedFile& file, const std::string& why) {
-  const std::string* known = WhyNot(file);
-  if (known != nullptr && *known == why) return;
-  files_[file.path] = {IdentityOf(file.entry), why};
+void UnreadFiles::Note(const std::string& place, const std::string& version,
+                       const std::string& why) {
+  Unread& held = files_[place];
+  if (held.identity == version && held.why == why) return;
+  held = {version, why};
   changed_ = true;
 }
 
-void UnreadFiles::Forget(const landing::LandedFile& file) {
-  if (files_.erase(file.path) > 0) changed_ = true;
+void UnreadFiles::Forget(const std::string& place) {
+  if (files_.erase(place) > 0) changed_ = true;
 }
 
 void UnreadFiles::KeepOnly(std::span<const WaitingBatch> batches) {
@@ -63,12 +60,13 @@ void UnreadFiles::Save() {
   changed_ = false;
   const std::string path = Path();
   if (files_.empty()) {
-    workspace_->disk().Remove(path).Ignore("it says nothing of files that are gone or changed");
+    workspace_->local_store().Delete(path).Ignore(
+        "it says nothing of files that are gone or changed");
     return;
   }
   json note = json::object();
   for (const auto& [name, file] : files_) note[name] = {file.identity, file.why};
-  workspace_->disk()
+  workspace_->local_store()
       .Replace(path, note.dump(-1, ' ', false, json::error_handler_t::replace))
       .Ignore("the run itself tells what it could not read");
 }

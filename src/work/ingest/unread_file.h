@@ -19,8 +19,9 @@ class UnreadFiles {
 
   // Why `file`, if it is still the same, could not be read; null if nothing is known against it.
   const std::string* WhyNot(const landing::LandedFile& file) const;
-  void Note(const landing::LandedFile& file, const std::string& why);
-  void Forget(const landing::LandedFile& file);
+  // Of what arrived at `place`, in its present version (Arrival::version).
+  void Note(const std::string& place, const std::string& version, const std::string& why);
+  void Forget(const std::string& place);
   // Forgets all that are not among these.
   void KeepOnly(std::span<const WaitingBatch> batches);
   // Writes the note if it changed. A full disk is no reason to end a run.

@@ -244,12 +244,13 @@ namespace {
 class Settler {
  public:
   Settler(const LandingRule& rule, const OpenFolder& folder, std::string parent,
-          catalog::Catalog& catalog, platform::Disk& disk, ProcessTime now, Landing& landing)
+          catalog::Catalog& catalog, platform::ObjectStore& store, ProcessTime now,
+          Landing& landing)
       : rule_(rule),
         folder_(folder),
         parent_(std::move(parent)),
         catalog_(catalog),
-        disk_(disk),
+        store_(store),
         now_(now),
         landing_(landing) {}
 
@@ -301,7 +302,7 @@ class Settler {
       WEIRHOUSE_TRY(record, RecordOf(aside, landed, entry));
     }
     if (record) {
-      const auto stored = IsStored(catalog_, disk_, rule_.source, TextOfName(landed), record->path,
+      const auto stored = IsStored(catalog_, store_, rule_.source, TextOfName(landed), record->path,
                                    record->digest, Depth::kDigest);
       if (stored.ok() && *stored) return RemoveOne(aside, place, entry);
       if (!stored.ok()) {
@@ -358,14 +359,14 @@ class Settler {
   const OpenFolder& folder_;  // in which the folder aside lies
   const std::string parent_;  // its place; empty: the landing folder itself
   catalog::Catalog& catalog_;
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const ProcessTime now_;
   Landing& landing_;
 };
 }  // namespace
 
 Status SettleAside(const LandingRule& rule, const std::string& aside_place,
-                   catalog::Catalog& catalog, platform::Disk& disk, ProcessTime now,
+                   catalog::Catalog& catalog, platform::ObjectStore& store, ProcessTime now,
                    Landing& landing) {
   const auto root = OpenFolder::Open(rule.folder);
   if (!root.ok()) return Status();  // the listing says why
@@ -374,7 +375,7 @@ Status SettleAside(const LandingRule& rule, const std::string& aside_place,
   if (!folder.ok()) return Status();
   const auto looked = LookAside(*folder, rule, aside_place, landing.untaken);
   if (!looked) return Status();
-  WEIRHOUSE_TRY_STATUS(Settler(rule, *folder, parent, catalog, disk, now, landing)
+  WEIRHOUSE_TRY_STATUS(Settler(rule, *folder, parent, catalog, store, now, landing)
                            .Settle(looked->first, aside_place, looked->second));
   folder->RemoveEmptyFolder(BaseOf(aside_place)).Ignore("it holds what lies aside");
   return Status();

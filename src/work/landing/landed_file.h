@@ -11,7 +11,7 @@
 #include "ground/base/byte_stream.h"
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/io/open_folder.h"
 #include "work/landing/landing.h"
 
@@ -65,7 +65,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const
 // in from where it lies, under the name it had, and joins `landing.complete` (or `incomplete`).
 // What else stays is told in `landing.untaken`.
 Status SettleAside(const LandingRule& rule, const std::string& aside, catalog::Catalog& catalog,
-                   platform::Disk& disk, ProcessTime now, Landing& landing);
+                   platform::ObjectStore& store, ProcessTime now, Landing& landing);
 
 // Tells what lies in the folder `aside` (Landing::aside) in `untaken`, and changes nothing.
 void ListAside(const LandingRule& rule, const std::string& aside, std::vector<Untaken>& untaken);

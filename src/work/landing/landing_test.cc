@@ -11,6 +11,7 @@
 #include <set>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 #include "work/landing/landed_file.h"
 #include "work/landing/landing_name.h"
@@ -63,7 +64,7 @@ struct LandingTest : ::testing::Test {
     Landing left;
     for (const std::string& aside : listed.aside) {
       WEIRHOUSE_TRY_STATUS(
-          SettleAside(rule, aside, *catalog, platform::LocalDisk(), SystemClock().Now(), left));
+          SettleAside(rule, aside, *catalog, platform::LocalStore(), SystemClock().Now(), left));
     }
     return left;
   }

@@ -49,7 +49,7 @@ Result<std::size_t> ObjectReader::Read(char* into, std::size_t room) {
       std::min(static_cast<std::int64_t>(std::min(room, std::size_t{kHashedBytes})),
                object_.size_bytes - offset_);
   if (wanted <= 0) return std::size_t{0};
-  Result<std::string> piece = disk_.ReadRange(object_.path, offset_, wanted);
+  Result<std::string> piece = store_.ReadRange(object_.path, offset_, wanted);
   if (!piece.ok()) {
     failed_ = Told(object_, piece.status());
     return failed_;
@@ -65,7 +65,7 @@ Status ObjectReader::Finish() {
   while (got > 0) {
     WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
   }
-  const auto found = disk_.Stat(object_.path);
+  const auto found = store_.Stat(object_.path);
   if (!found.ok()) return Told(object_, found.status());
   if (found->size_bytes != object_.size_bytes)
     return Damaged(object_, "is longer than what arrived");
@@ -73,8 +73,8 @@ Status ObjectReader::Finish() {
   return Status();
 }
 
-Result<std::string> ReadObject(platform::Disk& disk, const catalog::ObjectRecord& object) {
-  Result<std::string> bytes = disk.Read(object.path);
+Result<std::string> ReadObject(platform::ObjectStore& store, const catalog::ObjectRecord& object) {
+  Result<std::string> bytes = store.Read(object.path);
   if (!bytes.ok()) return Told(object, bytes.status());
   const auto size_bytes = static_cast<std::int64_t>(bytes->size());
   if (size_bytes < object.size_bytes) return Damaged(object, "is shorter than what arrived");

@@ -10,7 +10,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::landing {
 
@@ -19,8 +19,8 @@ namespace weirhouse::landing {
 class ObjectReader final : public ByteStream {
  public:
   // Both must outlive it.
-  ObjectReader(platform::Disk& disk, const catalog::ObjectRecord& object)
-      : disk_(disk), object_(object) {}
+  ObjectReader(platform::ObjectStore& store, const catalog::ObjectRecord& object)
+      : store_(store), object_(object) {}
 
   // kNotFound (WH7012): it is missing; kCorruption (WH1305): it is shorter than what arrived.
   Result<std::size_t> Read(char* into, std::size_t room) override;
@@ -28,7 +28,7 @@ class ObjectReader final : public ByteStream {
   Status Finish();
 
  private:
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const catalog::ObjectRecord& object_;
   std::int64_t offset_ = 0;
   Sha256 sha_;
@@ -36,7 +36,7 @@ class ObjectReader final : public ByteStream {
 };
 
 // The whole of an object, with the errors of ObjectReader.
-Result<std::string> ReadObject(platform::Disk& disk, const catalog::ObjectRecord& object);
+Result<std::string> ReadObject(platform::ObjectStore& store, const catalog::ObjectRecord& object);
 
 // Whether an object is missing or holds other bytes, which a file that lands again ends.
 bool WantsItsFile(const Status& status);

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::landing {
@@ -27,7 +27,7 @@ struct ObjectReaderTest : ::testing::Test {
   }
   // Reads the first `wanted` bytes, and no more.
   Status FinishAfter(std::size_t wanted) const {
-    ObjectReader reader(platform::LocalDisk(), object);
+    ObjectReader reader(platform::LocalStore(), object);
     std::string into(wanted, '\0');
     for (std::size_t at = 0; at < wanted;) {
       const auto got = reader.Read(into.data() + at, wanted - at);
@@ -42,7 +42,7 @@ struct ObjectReaderTest : ::testing::Test {
   }
   void ExpectToldAs(const std::string& code, const std::string& how) const {
     for (const Status& status : {FinishAfter(0), FinishAfter(10), FinishAfter(bytes.size()),
-                                 ReadObject(platform::LocalDisk(), object).status()}) {
+                                 ReadObject(platform::LocalStore(), object).status()}) {
       EXPECT_EQ(status.error_code(), code) << status.ToString();
       EXPECT_THAT(status.message(), HasSubstr("order/2024-01-01.jsonl"));
       EXPECT_THAT(status.message(), HasSubstr(how));
@@ -57,7 +57,7 @@ TEST_F(ObjectReaderTest, WhatArrivedIsReadHoweverMuchOfItIsAskedFor) {
   EXPECT_OK(FinishAfter(0));
   EXPECT_OK(FinishAfter(10));
   EXPECT_OK(FinishAfter(bytes.size()));
-  ASSERT_OK_AND(const std::string whole, ReadObject(platform::LocalDisk(), object));
+  ASSERT_OK_AND(const std::string whole, ReadObject(platform::LocalStore(), object));
   EXPECT_EQ(whole, bytes);
 }
 

@@ -10,7 +10,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::landing {
 
@@ -28,11 +28,11 @@ std::string_view ObjectStateName(ObjectState state);  // "whole", "missing", "da
 enum class Depth : std::uint8_t { kLength, kDigest };
 // What lies in the place of `object`. Cost: one stat, and where all is right and `depth` says so,
 // one read. An error: it cannot be told.
-Result<ObjectState> LookAtObject(platform::Disk& disk, const catalog::ObjectRecord& object,
+Result<ObjectState> LookAtObject(platform::ObjectStore& store, const catalog::ObjectRecord& object,
                                  Depth depth);
 
 // Whether what FindStored finds is whole: only then may a landed file with these bytes go.
-Result<bool> IsStored(catalog::Catalog& catalog, platform::Disk& disk, const std::string& source,
-                      const std::string& name, const std::string& path, const Digest& digest,
-                      Depth depth);
+Result<bool> IsStored(catalog::Catalog& catalog, platform::ObjectStore& store,
+                      const std::string& source, const std::string& name, const std::string& path,
+                      const Digest& digest, Depth depth);
 }  // namespace weirhouse::landing

@@ -14,7 +14,7 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "rules/contract/contract.h"
 
 namespace weirhouse::lineage {
@@ -56,8 +56,8 @@ class RawObjects {
  public:
   static constexpr std::size_t kObjectsKept = 64;
 
-  RawObjects(catalog::Catalog& catalog, platform::Disk& disk, FormatOfSource format_of)
-      : catalog_(catalog), disk_(disk), format_of_(std::move(format_of)) {}
+  RawObjects(catalog::Catalog& catalog, platform::ObjectStore& store, FormatOfSource format_of)
+      : catalog_(catalog), store_(store), format_of_(std::move(format_of)) {}
 
   // The record: its object, byte range, bytes as they arrived. kNotFound (WH6002) if no object
   // ever held it.
@@ -73,19 +73,19 @@ class RawObjects {
   const Held& Hold(const catalog::ObjectRecord& object);
 
   catalog::Catalog& catalog_;
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   FormatOfSource format_of_;
   std::map<std::int64_t, Held> held_;
 };
 // One record, by a format that is known.
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
-                              const contract::SourceFormat& format);
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::ObjectStore& store,
+                              RecordId record, const contract::SourceFormat& format);
 // Walks recorded edges back from `start`, at most `depth` levels. Objects beyond the first three of
 // a node are counted only.
 Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth);
 
 // A file that was hashed again.
-TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,
+TraceNode CheckedFile(platform::ObjectStore& store, std::string kind, std::string key,
                       const std::string& path, const Digest& recorded);
 // The first digits of a digest, for people: "2a375d616e94…".
 std::string ShortDigest(std::string_view hex);
@@ -113,10 +113,10 @@ struct VerifyOptions {
 // feature offset says, the hash chain holds, each commit has one run. `progress` is called from the
 // calling thread.
 Result<VerifyReport> Verify(
-    catalog::Catalog& catalog, platform::Disk& disk, const VerifyOptions& options,
+    catalog::Catalog& catalog, platform::ObjectStore& store, const VerifyOptions& options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 // The lake is where the catalog says it is.
 Result<VerifyReport> Verify(
-    catalog::Catalog& catalog, platform::Disk& disk, bool deep,
+    catalog::Catalog& catalog, platform::ObjectStore& store, bool deep,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 }  // namespace weirhouse::lineage

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::lineage {
@@ -72,7 +73,7 @@ struct LineageTest : ::testing::Test {
     VerifyOptions options;
     options.deep = deep;
     options.lake = scratch / "lake";
-    auto report = Verify(*catalog, platform::LocalDisk(), options, [](auto, auto) {});
+    auto report = Verify(*catalog, platform::LocalStore(), options, [](auto, auto) {});
     EXPECT_OK(report);
     return report.ok() ? *report : VerifyReport();
   }
@@ -80,7 +81,8 @@ struct LineageTest : ::testing::Test {
 
 TEST_F(LineageTest, ARecordIsItsBytesInItsObject) {
   const RecordId second(first_record.value() + 1);
-  ASSERT_OK_AND(const TraceNode node, TraceRecord(*catalog, platform::LocalDisk(), second, format));
+  ASSERT_OK_AND(const TraceNode node,
+                TraceRecord(*catalog, platform::LocalStore(), second, format));
   EXPECT_TRUE(node.checked && node.intact);
   EXPECT_EQ(node.detail["bytes"], "{\"n\":2}");
   EXPECT_EQ(node.detail["byte_offset"], 8);
@@ -92,7 +94,7 @@ TEST_F(LineageTest, ARecordIsItsBytesInItsObject) {
 
 TEST_F(LineageTest, ARecordThatNoObjectHoldsIsNotFound) {
   const auto node =
-      TraceRecord(*catalog, platform::LocalDisk(), RecordId(first_record.value() + 3), format);
+      TraceRecord(*catalog, platform::LocalStore(), RecordId(first_record.value() + 3), format);
   ASSERT_FALSE(node.ok());
   EXPECT_EQ(node.status().error_code(), "WH6002");
 }
@@ -100,7 +102,7 @@ TEST_F(LineageTest, ARecordThatNoObjectHoldsIsNotFound) {
 TEST_F(LineageTest, ATamperedObjectIsShownAndSaidToDiffer) {
   Replace(object_path, "{\"n\":1}\n{\"n\":7}\n{\"n\":3}\n");
   ASSERT_OK_AND(const TraceNode node,
-                TraceRecord(*catalog, platform::LocalDisk(), first_record, format));
+                TraceRecord(*catalog, platform::LocalStore(), first_record, format));
   EXPECT_FALSE(node.AllIntact());
   EXPECT_THAT(ToText(node), HasSubstr("✗ DIFFERS"));
   EXPECT_EQ(ToJson(node)["intact"], false);
@@ -108,12 +110,12 @@ TEST_F(LineageTest, ATamperedObjectIsShownAndSaidToDiffer) {
 
 TEST_F(LineageTest, AnObjectCutShortOrGoneIsNoError) {
   Replace(object_path, "{\"n\":1}\n");
-  ASSERT_OK_AND(const TraceNode cut, TraceRecord(*catalog, platform::LocalDisk(),
+  ASSERT_OK_AND(const TraceNode cut, TraceRecord(*catalog, platform::LocalStore(),
                                                  RecordId(first_record.value() + 2), format));
   EXPECT_FALSE(cut.intact);
   fs::remove(object_path);
   ASSERT_OK_AND(const TraceNode gone,
-                TraceRecord(*catalog, platform::LocalDisk(), first_record, format));
+                TraceRecord(*catalog, platform::LocalStore(), first_record, format));
   EXPECT_FALSE(gone.intact);
   EXPECT_THAT(gone.title, HasSubstr("cannot be read"));
 }
@@ -214,7 +216,7 @@ TEST_F(LineageTest, WhatIsCommittedMeanwhileIsNoProblem) {
       ASSERT_OK(catalog->Commit(request));
     };
     ASSERT_OK_AND(const VerifyReport report,
-                  Verify(*catalog, platform::LocalDisk(), options, meanwhile));
+                  Verify(*catalog, platform::LocalStore(), options, meanwhile));
     EXPECT_FALSE(first_call);
     EXPECT_THAT(report.problems, IsEmpty());
     EXPECT_EQ(report.orphans, 0);
@@ -240,7 +242,7 @@ TEST_F(LineageTest, AFileThatIsMissingAndStillNeededIsTold) {
   };
   options.threads = 1;
   ASSERT_OK_AND(const VerifyReport report,
-                Verify(*catalog, platform::LocalDisk(), options, meanwhile));
+                Verify(*catalog, platform::LocalStore(), options, meanwhile));
   EXPECT_THAT(report.problems, ElementsAre(HasSubstr("is missing")));
 }
 
@@ -264,7 +266,7 @@ TEST_F(LineageTest, OneThreadAndManyReportTheSame) {
     options.deep = true;
     options.threads = threads;
     ASSERT_OK_AND(const VerifyReport report,
-                  Verify(*catalog, platform::LocalDisk(), options, [](auto, auto) {}));
+                  Verify(*catalog, platform::LocalStore(), options, [](auto, auto) {}));
     problems.push_back(report.problems);
   }
   EXPECT_EQ(problems[0], problems[1]);

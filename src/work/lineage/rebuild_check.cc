@@ -135,14 +135,14 @@ class RebuildChecker {
     const auto location = held_.metadata.find(name);
     if (location != held_.metadata.end()) {
       WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                    iceberg::LoadTable(workspace_.disk(), name, location->second));
+                    iceberg::LoadTable(workspace_.store(), name, location->second));
       iceberg::ScanOptions options;
       for (const auto& field : like.fields()) {
         if (table->schema().Find(field->name()) != nullptr)
           options.columns.push_back(field->name());
       }
       WEIRHOUSE_TRY(const iceberg::Scan scan,
-                    iceberg::Scan::Plan(workspace_.disk(), table, options));
+                    iceberg::Scan::Plan(workspace_.store(), table, options));
       return scan.ReadAll();
     }
     auto none = arrow::Table::MakeEmpty(
@@ -268,7 +268,7 @@ class RebuildChecker {
       const std::string name = "quarantine." + source;
       iceberg::TablePtr stored;
       if (const auto location = held_.metadata.find(name); location != held_.metadata.end()) {
-        WEIRHOUSE_TRY(stored, iceberg::LoadTable(workspace_.disk(), name, location->second));
+        WEIRHOUSE_TRY(stored, iceberg::LoadTable(workspace_.store(), name, location->second));
       }
       WEIRHOUSE_TRY(
           const QuarantineComparison comparison,
@@ -293,7 +293,7 @@ class RebuildChecker {
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return std::vector<transform::StoredLoser>();
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace_.disk(), name, location->second));
+                  iceberg::LoadTable(workspace_.store(), name, location->second));
     if (table->current_snapshot() == nullptr) return std::vector<transform::StoredLoser>();
     return CurrentLosers(workspace_, table->current_snapshot()->id);
   }
@@ -365,7 +365,7 @@ class RebuildChecker {
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return Status();
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace_.disk(), name, location->second));
+                  iceberg::LoadTable(workspace_.store(), name, location->second));
     if (table->current_snapshot() == nullptr) return Status();
     WEIRHOUSE_TRY(const CommitSeq stands,
                   workspace_.catalog().SeqOf(name, table->current_snapshot()->sequence_number));

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "ground/platform/io/piece_put.h"
 #include "work/lineage/lineage.h"
 
 namespace weirhouse::lineage {
@@ -112,12 +111,12 @@ const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
   if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
   Held& held = held_[object.id.value()];
   if (object.size_bytes > kBytesKept) {
-    const auto digest = platform::DigestOfFile(disk_, object.path);
+    const auto digest = platform::DigestOfObject(store_, object.path);
     if (!digest.ok()) held.problem = digest.status().message();
     held.intact = digest.ok() && *digest == object.digest;
     return held;
   }
-  auto bytes = disk_.Read(object.path);
+  auto bytes = store_.Read(object.path);
   if (bytes.ok()) {
     held.bytes = std::move(bytes).value();
     held.intact = Sha256Of(held.bytes) == object.digest;
@@ -156,11 +155,11 @@ TraceNode RawObjects::Object(const catalog::ObjectRecord& object) {
 
 namespace {
 // `kept`: the bytes of an object that is not larger than kBytesKept.
-Result<contract::RecordRange> Locate(platform::Disk& disk, const catalog::ObjectRecord& object,
-                                     const std::string& kept, const contract::SourceFormat& format,
-                                     std::int64_t ordinal) {
+Result<contract::RecordRange> Locate(platform::ObjectStore& store,
+                                     const catalog::ObjectRecord& object, const std::string& kept,
+                                     const contract::SourceFormat& format, std::int64_t ordinal) {
   StreamOfBytes in_memory(kept);
-  platform::FileStream file(disk, object.path, object.size_bytes);
+  platform::RangeStream file(store, object.path, 0, object.size_bytes);
   ByteStream& bytes = object.size_bytes <= kBytesKept ? static_cast<ByteStream&>(in_memory) : file;
   WEIRHOUSE_TRY(auto found, contract::LocateRecords(bytes, object.size_bytes, format, object.name,
                                                     {&ordinal, 1}));
@@ -192,7 +191,7 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
     node.checked = format.has_value();
     return node;
   }
-  const auto range = Locate(disk_, *object, held.bytes, *format, ordinal);
+  const auto range = Locate(store_, *object, held.bytes, *format, ordinal);
   if (range.status().code() == Code::kUnavailable) return range.status();
   if (!range.ok()) {
     // Of bytes that are those that arrived nothing differs, whatever else is in the way.
@@ -212,9 +211,9 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   return node;
 }
 
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
-                              const contract::SourceFormat& format) {
-  RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
+Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::ObjectStore& store,
+                              RecordId record, const contract::SourceFormat& format) {
+  RawObjects objects(catalog, store, [&format](const std::string&) { return format; });
   return objects.Record(record);
 }
 
@@ -223,15 +222,15 @@ Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& 
   return Walk(catalog, start, std::min(depth, kDepthMax), path);
 }
 
-TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,
+TraceNode CheckedFile(platform::ObjectStore& store, std::string kind, std::string key,
                       const std::string& path, const Digest& recorded) {
   TraceNode node;
   node.kind = std::move(kind);
   node.key = std::move(key);
   node.checked = true;
   node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
-  const auto info = disk.Stat(path);
-  const auto found = info.ok() ? platform::DigestOfFile(disk, path) : info.status();
+  const auto info = store.Stat(path);
+  const auto found = info.ok() ? platform::DigestOfObject(store, path) : info.status();
   if (!found.ok()) {
     node.intact = false;
     node.title =

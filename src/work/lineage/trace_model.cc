@@ -59,7 +59,7 @@ Result<TraceNode> Tracer::Model(const std::string& id) {
                   PhraseOfCells(record.parameters), lineage::ShortDigest(record.digest.ToHex()));
   node.detail = stored.node.record;
   for (const model::Artifact& artifact : record.artifacts) {
-    node.parents.push_back(lineage::CheckedFile(workspace_.disk(), "artifact", artifact.name,
+    node.parents.push_back(lineage::CheckedFile(workspace_.store(), "artifact", artifact.name,
                                                 record.folder + "/" + artifact.name,
                                                 artifact.digest));
   }

@@ -89,7 +89,7 @@ std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts) {
 Tracer::Tracer(Workspace& workspace, const lineage::TraceOptions& options)
     : workspace_(workspace),
       options_(options),
-      objects_(workspace.catalog(), workspace.disk(),
+      objects_(workspace.catalog(), workspace.store(),
                [&workspace](const std::string& name) -> std::optional<contract::SourceFormat> {
                  const Source* source = workspace.project().FindSource(name);
                  if (source == nullptr) return std::nullopt;
@@ -190,7 +190,7 @@ Result<TraceNode> Tracer::Code(const std::string& key, const std::vector<std::st
   const std::string suffix = "/code/" + key + ".json";
   for (const catalog::FileRecord& file : artifacts) {
     if (!file.path.ends_with(suffix)) continue;
-    TraceNode node = lineage::CheckedFile(workspace_.disk(), "code", key, file.path, file.sha256);
+    TraceNode node = lineage::CheckedFile(workspace_.store(), "code", key, file.path, file.sha256);
     const auto code = LoadCode(workspace_, key);
     if (!code.ok()) {
       node.title += ", " + code.status().message();

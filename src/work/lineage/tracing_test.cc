@@ -397,7 +397,7 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const auto verify = [&] {
     iceberg::ClearTableCaches();
-    auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/true,
+    auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                   [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);
     return report.ok() ? *report : lineage::VerifyReport();

@@ -16,7 +16,6 @@
 #include "ground/platform/io/file_clock.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
-#include "ground/platform/io/piece_put.h"
 #include "work/lineage/lineage.h"
 #include "work/lineage/verify_views.h"
 
@@ -38,8 +37,8 @@ struct Expected {
 
 class Checker {
  public:
-  Checker(catalog::Catalog& catalog, platform::Disk& disk, const VerifyOptions& options)
-      : catalog_(catalog), disk_(disk), options_(options) {}
+  Checker(catalog::Catalog& catalog, platform::ObjectStore& store, const VerifyOptions& options)
+      : catalog_(catalog), store_(store), options_(options) {}
 
   // A writer may be at work meanwhile: what is compared is of one moment, and what is missing from
   // the disk later is looked up again before it is told.
@@ -47,7 +46,7 @@ class Checker {
     std::vector<std::string> behind;
     const auto list = [&]() -> Status {
       WEIRHOUSE_TRY_STATUS(ListExpected());
-      WEIRHOUSE_TRY(behind, ViewsBehindOffset(catalog_, disk_));
+      WEIRHOUSE_TRY(behind, ViewsBehindOffset(catalog_, store_));
       return Status();
     };
     WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, list));
@@ -72,9 +71,7 @@ class Checker {
     if (report_.problems.size() < kProblemsMax) report_.problems.push_back(std::move(text));
   }
 
-  bool IsKnown(const std::string& path) const {
-    return known_.contains(platform::CanonicalPath(path));
-  }
+  bool IsKnown(const std::string& path) const { return known_.contains(store_.Spelling(path)); }
 
   Status ListExpected() {
     WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
@@ -90,11 +87,11 @@ class Checker {
     }
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
-    for (const Expected& file : expected_) known_.insert(platform::CanonicalPath(file.path));
+    for (const Expected& file : expected_) known_.insert(store_.Spelling(file.path));
     // Released, and on the disk until the grace of readers is over: nobody's leftovers.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) released_.insert(platform::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(store_.Spelling(path));
     WEIRHOUSE_TRY(pointers_, catalog_.Tables());
     WEIRHOUSE_TRY(seq_, catalog_.LastSeq());
     return Status();
@@ -147,7 +144,7 @@ class Checker {
   }
 
   std::string Look(const Expected& file) {
-    const auto info = disk_.Stat(file.path);
+    const auto info = store_.Stat(file.path);
     if (!info.ok()) return fmt::format("{} is missing: {}", file.what, file.path);
     if (info->size_bytes != file.size_bytes) {
       return fmt::format("{} has {} bytes, recorded {}: {}", file.what, info->size_bytes,
@@ -157,7 +154,7 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto found = platform::DigestOfFile(disk_, file.path);
+    const auto found = platform::DigestOfObject(store_, file.path);
     if (!found.ok()) {
       if (found.status().code() == Code::kNotFound)
         return fmt::format("{} is missing: {}", file.what, file.path);
@@ -174,11 +171,11 @@ class Checker {
   }
 
   // Raw objects are write-once: nobody may write to them, their owner included.
-  static std::string Writable(const Expected& file) {
+  std::string Writable(const Expected& file) const {
     if (!file.read_only) return {};
     using std::filesystem::perms;
     std::error_code error;
-    const perms mode = std::filesystem::status(file.path, error).permissions();
+    const perms mode = std::filesystem::status(store_.Spelling(file.path), error).permissions();
     const perms writers = perms::owner_write | perms::group_write | perms::others_write;
     if (error || (mode & writers) == perms::none) return {};
     return fmt::format("{} can be written to (mode {:04o}): {}", file.what,
@@ -217,7 +214,7 @@ class Checker {
         Problem(fmt::format("the table {} points to metadata that no commit wrote: {}",
                             pointer.name, pointer.metadata_location));
       }
-      const auto table = iceberg::LoadTable(disk_, pointer.name, pointer.metadata_location);
+      const auto table = iceberg::LoadTable(store_, pointer.name, pointer.metadata_location);
       if (!table.ok()) {
         Problem(
             fmt::format("the table {} cannot be read: {}", pointer.name, table.status().message()));
@@ -239,7 +236,7 @@ class Checker {
     }
     iceberg::ScanOptions options;
     options.snapshot = snapshot.id;
-    const auto scan = iceberg::Scan::Plan(disk_, table, options);
+    const auto scan = iceberg::Scan::Plan(store_, table, options);
     if (!scan.ok()) {
       Problem(fmt::format("snapshot {} of {} cannot be planned: {}", snapshot.id.value(),
                           table->name, scan.status().message()));
@@ -247,7 +244,7 @@ class Checker {
     }
     const auto check = [&](const iceberg::DataFile& file) {
       if (IsKnown(file.path) || !reported_.insert(file.path).second) return;
-      const bool released = released_.contains(platform::CanonicalPath(file.path));
+      const bool released = released_.contains(store_.Spelling(file.path));
       Problem(fmt::format("snapshot {} of {} has a file that {}: {}", snapshot.id.value(),
                           table->name, released ? "was released all the same" : "no commit wrote",
                           file.path));
@@ -295,15 +292,14 @@ class Checker {
       WEIRHOUSE_TRY(const CommitSeq now, catalog_.LastSeq());
       if (now == seq_) return Status();
       WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, catalog_.FilesSince(seq_));
-      for (const catalog::FileRecord& file : files)
-        known_.insert(platform::CanonicalPath(file.path));
+      for (const catalog::FileRecord& file : files) known_.insert(store_.Spelling(file.path));
       WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects, catalog_.Objects({}));
       for (const catalog::ObjectRecord& object : objects) {
-        if (object.seq > seq_) known_.insert(platform::CanonicalPath(object.path));
+        if (object.seq > seq_) known_.insert(store_.Spelling(object.path));
       }
       WEIRHOUSE_TRY(const std::vector<std::string> released,
                     catalog_.ReleasedFiles(ProcessTime::max()));
-      for (const std::string& path : released) known_.insert(platform::CanonicalPath(path));
+      for (const std::string& path : released) known_.insert(store_.Spelling(path));
       return Status();
     }));
     return before_us;
@@ -336,7 +332,7 @@ class Checker {
   }
 
   catalog::Catalog& catalog_;
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const VerifyOptions& options_;
   CommitSeq seq_;  // the last commit of the moment that is looked at
   std::vector<catalog::TablePointer> pointers_;
@@ -348,20 +344,20 @@ class Checker {
 };
 }  // namespace
 
-Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::Disk& disk,
+Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::ObjectStore& store,
                             const VerifyOptions& options,
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  Checker checker(catalog, disk, options);
+  Checker checker(catalog, store, options);
   WEIRHOUSE_TRY_STATUS(checker.Run(progress));
   return checker.TakeReport();
 }
 
-Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::Disk& disk, bool deep,
+Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::ObjectStore& store, bool deep,
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
   VerifyOptions options;
   options.deep = deep;
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
   if (lake && lake->is_string()) options.lake = lake->get<std::string>();
-  return Verify(catalog, disk, options, progress);
+  return Verify(catalog, store, options, progress);
 }
 }  // namespace weirhouse::lineage

@@ -24,13 +24,13 @@ Result<std::string> SourceOfView(catalog::Catalog& catalog, const std::string& i
 }
 
 // What is wrong with one view; empty if nothing is.
-Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::Disk& disk,
+Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::ObjectStore& store,
                                 const std::string& id, CommitSeq offset) {
   const std::string name = TableOfView(id);
   WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(name));
   WEIRHOUSE_TRY(const std::string source, SourceOfView(catalog, id));
   if (!pointer || source.empty()) return std::string();
-  const auto table = iceberg::LoadTable(disk, name, pointer->metadata_location);
+  const auto table = iceberg::LoadTable(store, name, pointer->metadata_location);
   if (!table.ok()) return std::string();  // told with the tables
   const auto held = (*table)->properties.find(feature::kSourceSnapshotProperty);
   WEIRHOUSE_TRY(const auto wanted, catalog.SnapshotAsOf(source, offset));
@@ -44,13 +44,13 @@ Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::Disk& disk,
 }  // namespace
 
 Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
-                                                   platform::Disk& disk) {
+                                                   platform::ObjectStore& store) {
   std::vector<std::string> problems;
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied, catalog.Setting("applied"));
   if (!applied || !applied->is_object() || !applied->contains("views")) return problems;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf(kFeatureConsumer));
   for (const auto& [id, digest] : applied->at("views").items()) {
-    WEIRHOUSE_TRY(std::string problem, ViewProblem(catalog, disk, id, CommitSeq(offset.position)));
+    WEIRHOUSE_TRY(std::string problem, ViewProblem(catalog, store, id, CommitSeq(offset.position)));
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
   return problems;

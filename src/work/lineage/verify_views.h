@@ -6,7 +6,7 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::lineage {
 
@@ -14,5 +14,6 @@ namespace weirhouse::lineage {
 // was current at the feature consumer's offset: commits that the offset went past never reached it.
 // Views that were removed from the project stay as they are, and tables written before they named
 // their source's snapshot cannot be told. Cost: two look-ups for each view.
-Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog, platform::Disk& disk);
+Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
+                                                   platform::ObjectStore& store);
 }  // namespace weirhouse::lineage

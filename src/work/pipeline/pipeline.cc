@@ -300,7 +300,7 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
     WEIRHOUSE_TRY_STATUS(SettleAbandoned(workspace, newest_before, state->summary));
   if (backfill) WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
-  RememberCatalog(workspace.disk(), workspace.state_folder(), workspace.catalog());
+  RememberCatalog(workspace.local_store(), workspace.state_folder(), workspace.catalog());
   return std::move(state->summary);
 }
 }  // namespace weirhouse::work

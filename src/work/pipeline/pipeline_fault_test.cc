@@ -1,4 +1,6 @@
 // A run whose N-th call to the disk fails, for N = 1, 2, 3 …: nothing is lost, nothing is there twice.
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
@@ -21,10 +23,10 @@ struct PipelineFaultTest : ShopTest {
     if (number > 0) bytes += Order(fmt::format("{}-0", number - 1), 50, at, at);
     return bytes;
   }
-  void ReopenOn(platform::Disk& disk) {
+  void ReopenOn(platform::ObjectStore& store) {
     workspace.reset();
     ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {}, {.disk = disk}));
+    ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {}, {.store = store}));
   }
 };
 
@@ -38,11 +40,11 @@ TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
     ASSERT_LT(nth, 400) << "a run of a few records does not touch the disk so often";
     SCOPED_TRACE(fmt::format("call {}", nth));
     LandDay(days);
-    platform::FaultyDisk faulty(platform::LocalDisk(), nth,
-                                nth % 2 == 0 ? Code::kUnavailable : Code::kCorruption);
+    platform::FaultyStore faulty(platform::LocalStore(), nth,
+                                 nth % 2 == 0 ? Code::kUnavailable : Code::kCorruption);
     workspace.reset();
     ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
-    auto opened = Workspace::Open(project, Access::kWrite, {}, {.disk = faulty});
+    auto opened = Workspace::Open(project, Access::kWrite, {}, {.store = faulty});
     if (opened.ok()) {
       workspace = std::move(*opened);
       if (!RunPending(*workspace, NoProgress()).ok()) ++refused;
@@ -50,7 +52,7 @@ TEST_F(PipelineFaultTest, ACallThatFailsLosesNothingAndCountsNothingTwice) {
       ++refused;
     }
     fired = faulty.fault_fired();
-    ReopenOn(platform::LocalDisk());
+    ReopenOn(platform::LocalStore());
     ASSERT_OK(RunPending(*workspace, NoProgress()));
     ASSERT_EQ(Rows("processed.order"), 3 * (days + 1));
     ASSERT_EQ(States()["superseded"], days);
@@ -63,14 +65,14 @@ TEST_F(PipelineFaultTest, ADiskThatFailsForAWhileIsNoReasonToStop) {
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   for (int attempt = 0; attempt < 4; ++attempt) {
     LandDay(attempt);
-    platform::FaultyDisk full(platform::LocalDisk(), 12 + attempt, Code::kUnavailable,
-                              /*for_ever=*/true);
+    platform::FaultyStore full(platform::LocalStore(), 12 + attempt, Code::kUnavailable,
+                               /*for_ever=*/true);
     ReopenOn(full);
     const auto summary = RunPending(*workspace, NoProgress());
     EXPECT_FALSE(summary.ok());
     EXPECT_EQ(summary.status().code(), Code::kUnavailable) << summary.status().message();
   }
-  ReopenOn(platform::LocalDisk());
+  ReopenOn(platform::LocalStore());
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_EQ(Rows("processed.order"), 12);
 }

@@ -14,8 +14,8 @@ constexpr std::string_view kHeadFile = "/head";            // see catalog_witnes
 
 bool OnServer(const ProjectDefinition& project) { return !project.profile.catalog_url.empty(); }
 
-bool Has(platform::Disk& disk, const std::string& state_folder, std::string_view file) {
-  return disk.Stat(state_folder + std::string(file)).ok();
+bool Has(platform::ObjectStore& store, const std::string& state_folder, std::string_view file) {
+  return store.Stat(state_folder + std::string(file)).ok();
 }
 
 Result<std::unique_ptr<catalog::Catalog>> OpenOnServer(const ProjectDefinition& project,
@@ -32,9 +32,9 @@ Status NoState(const std::string& state_folder, std::string hint) {
 
 // A state folder that knows of a commit had a catalog. An empty one in its place would make orphans
 // of all that the lake holds.
-bool LostItsCatalog(platform::Disk& disk, const std::string& state_folder) {
-  return !Has(disk, state_folder, kSqliteFile) && !Has(disk, state_folder, kServerFile) &&
-         Has(disk, state_folder, kHeadFile);
+bool LostItsCatalog(platform::ObjectStore& store, const std::string& state_folder) {
+  return !Has(store, state_folder, kSqliteFile) && !Has(store, state_folder, kServerFile) &&
+         Has(store, state_folder, kHeadFile);
 }
 Status CatalogLost(const std::string& state_folder) {
   return Status(Code::kCorruption,
@@ -59,9 +59,9 @@ Result<bool> IsMade(catalog::Catalog& catalog) {
 }
 
 // The folder's caches and files are of the catalog that it was made with.
-Status CheckFolderIsIts(platform::Disk& disk, const std::string& state_folder,
+Status CheckFolderIsIts(platform::ObjectStore& store, const std::string& state_folder,
                         catalog::Catalog& catalog) {
-  WEIRHOUSE_TRY(const std::string text, disk.Read(state_folder + std::string(kServerFile)));
+  WEIRHOUSE_TRY(const std::string text, store.Read(state_folder + std::string(kServerFile)));
   const auto stated = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog.Setting("project_id"));
   if (stated.is_object() && id && stated.value("project_id", nlohmann::json()) == *id) {
@@ -75,14 +75,14 @@ Status CheckFolderIsIts(platform::Disk& disk, const std::string& state_folder,
 }
 }  // namespace
 
-Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only,
                                                              catalog::CatalogOptions options) {
-  const bool sqlite = Has(disk, state_folder, kSqliteFile);
-  const bool server = Has(disk, state_folder, kServerFile);
-  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
+  const bool sqlite = Has(store, state_folder, kSqliteFile);
+  const bool server = Has(store, state_folder, kServerFile);
+  if (LostItsCatalog(store, state_folder)) return CatalogLost(state_folder);
   options.read_only = read_only;
   options.claim = !read_only;
   if (!OnServer(project)) {
@@ -102,18 +102,18 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& dis
   }
   options.create = false;  // a wrong address must not make an empty catalog
   WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog, OpenOnServer(project, options));
-  WEIRHOUSE_TRY_STATUS(CheckFolderIsIts(disk, state_folder, *catalog));
+  WEIRHOUSE_TRY_STATUS(CheckFolderIsIts(store, state_folder, *catalog));
   return catalog;
 }
 
-Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              catalog::CatalogOptions options) {
-  const bool sqlite = Has(disk, state_folder, kSqliteFile);
-  const bool server = Has(disk, state_folder, kServerFile);
+  const bool sqlite = Has(store, state_folder, kSqliteFile);
+  const bool server = Has(store, state_folder, kServerFile);
   if (OnServer(project) ? sqlite : server) return HasState(state_folder);
-  if (LostItsCatalog(disk, state_folder)) return CatalogLost(state_folder);
+  if (LostItsCatalog(store, state_folder)) return CatalogLost(state_folder);
   if (!OnServer(project)) {
     WEIRHOUSE_TRY(std::unique_ptr<catalog::Catalog> catalog,
                   catalog::OpenSqliteCatalog(state_folder + std::string(kSqliteFile), options));
@@ -130,7 +130,8 @@ Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& dis
   }
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog->Setting("project_id"));
   const nlohmann::json stated{{"project_id", id.value_or(nlohmann::json())}};
-  WEIRHOUSE_TRY_STATUS(disk.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
+  WEIRHOUSE_TRY_STATUS(
+      store.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
   return catalog;
 }
 }  // namespace weirhouse::work

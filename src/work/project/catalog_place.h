@@ -10,7 +10,7 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "work/project/project.h"
 
 namespace weirhouse::work {
@@ -18,14 +18,14 @@ namespace weirhouse::work {
 // Of `options` the clock and the source of chance are taken, of a catalog that is made or opened.
 //
 // Opens the catalog of a project that has state. kNotFound (WH8004) if it has none.
-Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only,
                                                              catalog::CatalogOptions options = {});
 // Makes the catalog of a project that has no state, or goes on with one that `wh init` did not
 // finish. kConflict (WH8005) if there is a whole one.
-Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& disk,
+Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              catalog::CatalogOptions options = {});

@@ -8,7 +8,7 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/training/training_set.h"
@@ -87,9 +87,9 @@ bool LooksLikeADefinition(std::string_view name) {
 }
 
 // Definitions lie in the folder itself; one in a folder below it counts for nothing.
-void NoteUnreadBelow(platform::Disk& disk, const std::string& root, const std::string& path,
-                     const Folder& folder, std::vector<std::string>& notes) {
-  const auto entries = disk.List(root + "/" + path);
+void NoteUnreadBelow(const std::string& root, const std::string& path, const Folder& folder,
+                     std::vector<std::string>& notes) {
+  const auto entries = platform::ListFolder(root + "/" + path);
   if (!entries.ok()) return;
   for (const platform::FileInfo& entry : *entries) {
     const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
@@ -100,13 +100,13 @@ void NoteUnreadBelow(platform::Disk& disk, const std::string& root, const std::s
 }
 
 Status ReadDefinitionFiles(ProjectDefinition& project) {
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   auto add = [&](const std::string& relative) -> Status {
     if (project.files.size() >= kDefinitionFilesMax) {
       return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
                                                      kDefinitionFilesMax, project.root));
     }
-    auto bytes = disk.Read(project.root + "/" + relative);
+    auto bytes = store.Read(project.root + "/" + relative);
     if (!bytes.ok())
       return std::move(bytes.status()).WithContext("could not read a definition file");
     project.files[relative] = std::move(bytes).value();
@@ -114,7 +114,7 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
   };
   WEIRHOUSE_TRY_STATUS(add(std::string(kProjectFile)));
   for (const Folder& folder : kFolders) {
-    auto entries = disk.List(project.root + "/" + std::string(folder.name));
+    auto entries = platform::ListFolder(project.root + "/" + std::string(folder.name));
     if (!entries.ok()) {
       if (entries.status().code() == Code::kNotFound) continue;
       return entries.status();
@@ -124,7 +124,7 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
       const std::string path = std::string(folder.name) + "/" + name;
       if (name[0] == '.') continue;
       if (entry.is_folder) {
-        NoteUnreadBelow(disk, project.root, path, folder, project.notes);
+        NoteUnreadBelow(project.root, path, folder, project.notes);
       } else if (name.ends_with(folder.ending)) {
         WEIRHOUSE_TRY_STATUS(add(path));
       } else if (LooksLikeADefinition(name)) {
@@ -133,7 +133,7 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
       }
     }
   }
-  WEIRHOUSE_TRY(const std::vector<platform::FileInfo> top, disk.List(project.root));
+  WEIRHOUSE_TRY(const std::vector<platform::FileInfo> top, platform::ListFolder(project.root));
   for (const platform::FileInfo& entry : top) {
     const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
     if (!entry.is_folder && IsCode(name)) WEIRHOUSE_TRY_STATUS(add(name));

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "ground/base/text.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "rules/model/inputs.h"
 
 namespace weirhouse::work {
@@ -112,7 +112,7 @@ class PackageReader {
           .WithHint("Python files below folders that the code names are part of it: \"" + path +
                     "\" is one too many");
     }
-    auto bytes = platform::LocalDisk().Read(root_ + "/" + path);
+    auto bytes = platform::LocalStore().Read(root_ + "/" + path);
     if (!bytes.ok()) return std::move(bytes.status()).WithContext("could not read a Python file");
     project_.files[path] = std::move(bytes).value();
     return Status();

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "work/project/project_file.h"
 
 namespace weirhouse::work {
@@ -11,7 +11,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProjectHead(const std::stri
   auto project = std::make_shared<ProjectDefinition>();
   project->root = std::filesystem::path(root + "/").lexically_normal().parent_path().string();
   const std::string name = "weirhouse.yaml";
-  WEIRHOUSE_TRY(const std::string text, platform::LocalDisk().Read(project->root + "/" + name));
+  WEIRHOUSE_TRY(const std::string text, platform::LocalStore().Read(project->root + "/" + name));
   WEIRHOUSE_TRY_STATUS(ParseProjectFile(text, name, profile, *project));
   return std::shared_ptr<const ProjectDefinition>(std::move(project));
 }

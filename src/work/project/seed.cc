@@ -13,7 +13,7 @@
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "rules/contract/contract.h"
 #include "rules/contract/decode/record_cutter.h"
 
@@ -280,7 +280,7 @@ Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& s
 
 Status LoadSeed(const std::string& root, Seed& seed) {
   const std::string path = seed.path.starts_with("/") ? seed.path : root + "/" + seed.path;
-  const auto bytes = platform::LocalDisk().Read(path);
+  const auto bytes = platform::LocalStore().Read(path);
   if (!bytes.ok()) {
     return Status(bytes.status().code(),
                   fmt::format("could not read the seed \"{}\": {}", seed.name, path))

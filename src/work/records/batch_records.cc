@@ -239,7 +239,7 @@ Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& dec
   const bool counts = reading != Reading::kAgain;
   if (counts) WEIRHOUSE_TRY_STATUS(workspace_.parsing_mark().Set(arrival, object.attempts + 1));
   WEIRHOUSE_FAILPOINT("contract.decode.before");
-  Result<contract::DecodedPieces> decoded = DecodeObject(workspace_.disk(), decoder, object, sink);
+  Result<contract::DecodedPieces> decoded = DecodeObject(workspace_.store(), decoder, object, sink);
   if (counts) workspace_.parsing_mark().Unset();
   WEIRHOUSE_FAILPOINT("contract.decode.after");
   if (decoded.status().error_code() == contract::kOutOfMemoryError) {
@@ -545,7 +545,7 @@ Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
   std::vector<std::int64_t> ordinals;
   for (const RejectedRecord& record : rejected)
     ordinals.push_back(record.record.value() - object.first_record_id.value());
-  landing::ObjectReader bytes(workspace.disk(), object);
+  landing::ObjectReader bytes(workspace.store(), object);
   auto located =
       contract::LocateRecords(bytes, object.size_bytes, FormatOf(source), object.name, ordinals);
   WEIRHOUSE_TRY_STATUS(bytes.Finish());

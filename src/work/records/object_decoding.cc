@@ -22,11 +22,12 @@ Result<contract::DecodedPieces> Decode(landing::ObjectReader& bytes,
 }
 }  // namespace
 
-Result<contract::DecodedPieces> DecodeObject(platform::Disk& disk, const contract::Decoder& decoder,
+Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
+                                             const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,
                                              const contract::RowSink& sink) {
   try {
-    landing::ObjectReader bytes(disk, object);
+    landing::ObjectReader bytes(store, object);
     Result<contract::DecodedPieces> decoded = Decode(bytes, decoder, object, sink);
     // Bytes that did not arrive come first: what they led to is no fault of the file.
     WEIRHOUSE_TRY_STATUS(bytes.Finish());

@@ -3,7 +3,7 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "rules/contract/contract.h"
 #include "rules/contract/decode/decode_pieces.h"
 
@@ -12,7 +12,8 @@ namespace weirhouse::work {
 // As contract::DecodePieces. kInvalidInput: the file, as it arrived, cannot be read. What the sink
 // was given counts only where all is well. kNotFound (WH7012), kCorruption (WH1305): its bytes are
 // gone, or are others (landing::ObjectReader). kUnavailable (WH1308): the memory does not suffice.
-Result<contract::DecodedPieces> DecodeObject(platform::Disk& disk, const contract::Decoder& decoder,
+Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
+                                             const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,
                                              const contract::RowSink& sink);
 }  // namespace weirhouse::work

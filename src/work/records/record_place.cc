@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "ground/base/text.h"
-#include "ground/platform/io/piece_put.h"
 #include "rules/contract/contract.h"
 #include "work/records/batch_records.h"
 
@@ -18,7 +17,7 @@ Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record) {
   const Source* source = workspace.project().FindSource(object->source);
   if (source == nullptr) return number;
   const std::vector<std::int64_t> ordinals = {record.value() - object->first_record_id.value()};
-  platform::FileStream stream(workspace.disk(), object->path, object->size_bytes);
+  platform::RangeStream stream(workspace.store(), object->path, 0, object->size_bytes);
   const auto ranges = contract::LocateRecords(stream, object->size_bytes, FormatOf(*source),
                                               object->name, ordinals);
   if (!ranges.ok() || ranges->empty()) return number;

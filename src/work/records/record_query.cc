@@ -77,7 +77,7 @@ Result<std::vector<StoredLoser>> CurrentLosers(Workspace& workspace,
   }
   iceberg::ScanOptions options;
   options.snapshot = snapshot;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(std::vector<StoredLoser> log, transform::ReadLosers(*rows));
   return transform::LatestLosers(std::move(log));
@@ -89,7 +89,7 @@ Result<std::vector<StoredLoser>> CurrentLosersOf(Workspace& workspace, const std
   if (!losers || (*losers)->current_snapshot() == nullptr) return log;
   iceberg::ScanOptions options;
   options.ranges = {{"table", table, table}};
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *losers, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), *losers, options));
   for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(std::vector<StoredLoser> read, transform::ReadLosers(*rows));

@@ -145,14 +145,14 @@ Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& pla
     history.scan = options;
     WEIRHOUSE_TRY(
         rows.table,
-        iceberg::ReadHistory(workspace.disk(), table, history, [&](std::int64_t sequence_number) {
+        iceberg::ReadHistory(workspace.store(), table, history, [&](std::int64_t sequence_number) {
           return workspace.catalog().SeqOf(name, sequence_number);
         }));
     return rows;
   } else {
     rows.exact = false;
   }
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   WEIRHOUSE_TRY(rows.table, scan.ReadAll());
   return rows;
 }
@@ -273,7 +273,7 @@ Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::s
   iceberg::ScanOptions options;
   options.columns = {field->name};
   const std::vector<std::int64_t> sorted = Narrow(options, records);
-  WEIRHOUSE_TRY(const iceberg::Scan plan, iceberg::Scan::Plan(workspace.disk(), loaded, options));
+  WEIRHOUSE_TRY(const iceberg::Scan plan, iceberg::Scan::Plan(workspace.store(), loaded, options));
   for (const iceberg::Scan::Task& task : plan.tasks()) {
     if (!MayHold(task.file, field->id, sorted)) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, plan.Read(task));
@@ -297,7 +297,7 @@ Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
   if (field == nullptr || records.empty()) return found;
   const std::vector<std::int64_t> sorted = Narrow(scan.options, records);
   WEIRHOUSE_TRY(const iceberg::Scan plan,
-                iceberg::Scan::Plan(workspace.disk(), scan.table, scan.options));
+                iceberg::Scan::Plan(workspace.store(), scan.table, scan.options));
   for (const iceberg::Scan::Task& task : plan.tasks()) {
     if (!MayHold(task.file, field->id, sorted)) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, plan.Read(task));
@@ -329,9 +329,9 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
   iceberg::ScanOptions keys_only;
   keys_only.columns = key_columns;
   WEIRHOUSE_TRY(const iceberg::Scan keys,
-                iceberg::Scan::Plan(workspace.disk(), scan.table, keys_only));
+                iceberg::Scan::Plan(workspace.store(), scan.table, keys_only));
   WEIRHOUSE_TRY(const iceberg::Scan whole,
-                iceberg::Scan::Plan(workspace.disk(), scan.table, scan.options));
+                iceberg::Scan::Plan(workspace.store(), scan.table, scan.options));
   for (std::size_t t = 0; t < keys.tasks().size(); ++t) {
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, keys.Read(keys.tasks()[t]));
     arrow::Datum fits;

@@ -29,7 +29,7 @@ Result<std::shared_ptr<const Serving>> MakeServing(Workspace& workspace, const s
   WEIRHOUSE_TRY(serving->deployment, LoadDeployment(workspace, key));
   const DeploymentRecord& record = serving->deployment.record;
   WEIRHOUSE_TRY(serving->query, QueryOf(workspace, record));
-  WEIRHOUSE_TRY_STATUS(CheckArtifacts(record));
+  WEIRHOUSE_TRY_STATUS(CheckArtifacts(workspace, record));
   WEIRHOUSE_TRY(serving->scorer, MakeScorer(workspace, record));
   return std::shared_ptr<const Serving>(std::move(serving));
 }

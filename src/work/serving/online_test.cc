@@ -188,7 +188,7 @@ TEST_F(OnlinePastTest, WhatTheStoreNoLongerKeepsIsReadFromTheTables) {
     const feature::ViewPlan* plan = workspace->project().FindPlan(id);
     const CommitSeq seq = workspace->online().AppliedSeq(*plan);
     ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
-    ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->disk(), table, {}));
+    ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->store(), table, {}));
     ASSERT_OK_AND(const auto rows, scan.ReadAll());
     ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, later, 0));
     const std::vector<feature::Value> shop{feature::Value(std::string("a"))};
@@ -207,7 +207,7 @@ TEST_F(OnlinePastTest, SkewAsksAtTheProjectsNowWhereTheStoreKeepsNoMore) {
   ASSERT_OK_AND(const EventTime now, workspace->Now());
   const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
   ASSERT_OK_AND(const auto table, workspace->LoadTable(plan->view.table_name()));
-  ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->disk(), table, {}));
+  ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->store(), table, {}));
   ASSERT_OK_AND(const auto rows, scan.ReadAll());
   const CommitSeq seq = workspace->online().AppliedSeq(*plan);
   ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq, Micros(now), 0));

@@ -121,7 +121,7 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
                              fmt::format("train it first: wh model train {}", id.name)));
   WEIRHOUSE_TRY(const ModelRecord model, ModelFromJson(node.node.record));
   WEIRHOUSE_TRY(const DeploymentRecord record, RecordOf(workspace, model_id, model));
-  WEIRHOUSE_TRY_STATUS(CheckArtifacts(record));
+  WEIRHOUSE_TRY_STATUS(CheckArtifacts(workspace, record));
   WEIRHOUSE_TRY_STATUS(CheckServedRequest(workspace, record));
   WEIRHOUSE_TRY_STATUS(StoreCode(workspace).status());
   WEIRHOUSE_TRY_STATUS(ScoreOnce(workspace, model, record));
@@ -198,9 +198,9 @@ Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& rec
   WEIRHOUSE_TRY(const auto files, LoadCode(workspace, record.code));
   for (const auto& [path, bytes] : files) {
     const std::string target = folder + "/" + path;
-    const auto there = workspace.disk().Read(target);
+    const auto there = workspace.local_store().Read(target);
     if (there.ok() && *there == bytes) continue;
-    WEIRHOUSE_TRY_STATUS(workspace.disk().Replace(target, bytes));
+    WEIRHOUSE_TRY_STATUS(workspace.local_store().Replace(target, bytes));
   }
   return folder;
 }
@@ -211,14 +211,14 @@ Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
   options.model = record.model;
   WEIRHOUSE_TRY(options.project_folder, LayOutCode(workspace, record));
   options.script = record.script;
-  options.artifacts_folder = record.folder;
+  options.artifacts_folder = workspace.store().Spelling(record.folder);
   options.output = record.output;
   options.log_path = fmt::format("{}/serve/{}/score.log", workspace.state_folder(), record.model);
   return model::Scorer::Create(std::move(options));
 }
 
-Status CheckArtifacts(const DeploymentRecord& record) {
-  const auto artifacts = model::ListArtifacts(record.folder);
+Status CheckArtifacts(const Workspace& workspace, const DeploymentRecord& record) {
+  const auto artifacts = model::ListArtifacts(workspace.store().Spelling(record.folder));
   if (artifacts.ok() && model::ModelDigest(*artifacts) == record.digest) return Status();
   return Status(Code::kCorruption,
                 fmt::format("the artifacts of \"{}\" do not match its digest: {}", record.model,

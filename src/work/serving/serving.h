@@ -28,7 +28,7 @@ Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
 // nothing, and returns its folder. Cheap if it lies there already.
 Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& record);
 // Hashes the stored artifacts. kCorruption WH5027.
-Status CheckArtifacts(const DeploymentRecord& record);
+Status CheckArtifacts(const Workspace& workspace, const DeploymentRecord& record);
 // The scoring child of a deployment, on its own copy of the code. Starts nothing yet.
 Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
                                                   const DeploymentRecord& record);

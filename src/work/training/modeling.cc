@@ -93,7 +93,7 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
   const arrow::Table& content = *rows.result.rows;
   WEIRHOUSE_TRY(const iceberg::TablePtr base,
                 TableOrNew(workspace, record.table, *content.schema(), {}, {}));
-  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  iceberg::StagedWrite write(workspace.store(), base, workspace.random(), publication.StageAs());
   if (!base->metadata_location.empty()) {
     WEIRHOUSE_TRY(const iceberg::Schema proposed, iceberg::Schema::FromArrow(*content.schema()));
     const Status evolved = write.SetSchema(proposed);
@@ -114,7 +114,7 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
 
   const iceberg::RefChange tag{record.tag, record.snapshot, "tag"};
   WEIRHOUSE_TRY(const iceberg::StagedTable tagged,
-                iceberg::StageRefs(workspace.disk(), staged.table, workspace.random(), {&tag, 1},
+                iceberg::StageRefs(workspace.store(), staged.table, workspace.random(), {&tag, 1},
                                    workspace.clock().Now()));
   // One pointer move for both: from what stood before to what is tagged.
   staged.table = tagged.table;
@@ -132,7 +132,7 @@ Status TagInputs(Workspace& workspace, Publication& publication, const PinnedTab
   for (const auto& [name, pinned] : inputs) {
     const iceberg::RefChange change{tag, pinned.at.snapshot, "tag"};
     WEIRHOUSE_TRY(const iceberg::StagedTable tagged,
-                  iceberg::StageRefs(workspace.disk(), pinned.table, workspace.random(),
+                  iceberg::StageRefs(workspace.store(), pinned.table, workspace.random(),
                                      {&change, 1}, workspace.clock().Now()));
     publication.Add(tagged);
   }

@@ -54,7 +54,7 @@ Status RequireFilesUnchanged(Workspace& workspace) {
   const ProjectDefinition& project = workspace.project();
   for (const auto& [path, bytes] : project.files) {
     if (path.starts_with("seed:")) continue;
-    auto now = workspace.disk().Read(project.root + "/" + path);
+    auto now = workspace.local_store().Read(project.root + "/" + path);
     if (now.ok() && *now == bytes) continue;
     if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
     return Status(Code::kConflict, fmt::format("a file of the project changed meanwhile: {}", path))
@@ -113,16 +113,17 @@ Result<model::TrainingOutcome> RunCommand(Workspace& workspace, const Training& 
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
   job.told_to_stop = [&progress] { return progress.Cancelled(); };
   progress.Update("training", 0, 0);
-  auto outcome = model::RunTraining(workspace.disk(), job);
+  auto outcome = model::RunTraining(workspace.local_store(), job);
   // The rows are in their table; the copy has done its work.
-  workspace.disk().Remove(set_path).Ignore("a left-over copy costs room, nothing else");
+  workspace.local_store().Delete(set_path).Ignore("a left-over copy costs room, nothing else");
   return outcome;
 }
 
 Status StoreArtifacts(Workspace& workspace, const std::string& from, const ModelRecord& record,
                       catalog::CommitRequest& request) {
   for (const model::Artifact& artifact : record.artifacts) {
-    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(from + "/" + artifact.name));
+    WEIRHOUSE_TRY(const std::string bytes,
+                  workspace.local_store().Read(from + "/" + artifact.name));
     if (Sha256Of(bytes) != artifact.digest) {
       return Status(Code::kConflict,
                     fmt::format("an artifact changed after training: {}", artifact.name))
@@ -131,9 +132,9 @@ Status StoreArtifacts(Workspace& workspace, const std::string& from, const Model
     }
     const std::string path = record.folder + "/" + artifact.name;
     WEIRHOUSE_FAILPOINT("model.artifact.before");
-    WEIRHOUSE_TRY(const bool created, workspace.disk().PutIfAbsent(path, bytes, kArtifactMode));
+    WEIRHOUSE_TRY(const bool created, workspace.store().PutIfAbsent(path, bytes, kArtifactMode));
     if (!created) {
-      WEIRHOUSE_TRY(const std::string stored, workspace.disk().Read(path));
+      WEIRHOUSE_TRY(const std::string stored, workspace.store().Read(path));
       if (stored != bytes) {
         return Status(Code::kCorruption,
                       fmt::format("a stored artifact does not match its digest: {}", path))
@@ -202,7 +203,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
                                   const Training& training, Progress& progress) {
   const std::string run_folder =
       fmt::format("{}/runs/{}", workspace.state_folder(), ToString(run.id));
-  WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(run_folder));
+  WEIRHOUSE_TRY_STATUS(workspace.local_store().MakeFolder(run_folder));
   WEIRHOUSE_TRY(model::TrainingOutcome outcome,
                 RunCommand(workspace, training, run_folder, progress));
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/local_store.h"
 #include "work/training/reproduction.h"
 #include "work/workspace/applied.h"
 #include "work/workspace/tables/arrow_rows.h"
@@ -48,15 +49,16 @@ Status CompareInputFiles(Workspace& workspace, const PinnedTables& inputs,
   for (const auto& [name, pinned] : inputs) {
     WEIRHOUSE_TRY(const auto files, workspace.catalog().Files(name));
     std::map<std::string, Digest> recorded;
-    for (const catalog::FileRecord& file : files) recorded[file.path] = file.sha256;
+    for (const catalog::FileRecord& file : files)
+      recorded[workspace.store().Spelling(file.path)] = file.sha256;
     iceberg::ScanOptions options;
     options.snapshot = pinned.at.snapshot;
     WEIRHOUSE_TRY(const iceberg::Scan scan,
-                  iceberg::Scan::Plan(workspace.disk(), pinned.table, options));
+                  iceberg::Scan::Plan(workspace.store(), pinned.table, options));
     const auto compare = [&](const iceberg::DataFile& file) {
-      const auto known = recorded.find(file.path);
+      const auto known = recorded.find(workspace.store().Spelling(file.path));
       if (known == recorded.end()) return;
-      const auto bytes = workspace.disk().Read(file.path);
+      const auto bytes = workspace.store().Read(file.path);
       const std::string found = bytes.ok() ? Sha256Of(*bytes).ToHex() : bytes.status().message();
       if (found == known->second.ToHex() || reproduction.differences.size() >= kDifferencesMax)
         return;
@@ -194,7 +196,7 @@ Result<std::unique_ptr<ReproductionFolder>> ReproductionFolder::Make(const std::
   fs::create_directories(path, error);
   if (error) return FolderTrouble(path.string(), error);
   WEIRHOUSE_TRY_STATUS(
-      platform::LocalDisk().Replace((path / kMarker).string(), "{\"schema_version\": 1}\n"));
+      platform::LocalStore().Replace((path / kMarker).string(), "{\"schema_version\": 1}\n"));
   return std::unique_ptr<ReproductionFolder>(new ReproductionFolder(path.string(), false));
 }
 
@@ -215,7 +217,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LayOutProject(Workspace& worksp
                                 EscapeControl(path)))
           .WithError("WH2024");
     }
-    WEIRHOUSE_TRY_STATUS(workspace.disk().Write(folder + "/" + path, bytes));
+    WEIRHOUSE_TRY_STATUS(workspace.local_store().Write(folder + "/" + path, bytes));
   }
   WEIRHOUSE_TRY(auto project, LoadProject(folder, ""));
   if (CodeKey(project->code) != key) {

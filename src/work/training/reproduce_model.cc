@@ -85,7 +85,8 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
 // The interpreter that trained it, if it is still there; else the one of this machine.
 std::string InterpreterOf(Workspace& workspace, const ModelRecord& record) {
   const json recorded = MemberOf(record.environment, "interpreter");
-  if (!recorded.is_string() || !workspace.disk().Stat(recorded.get<std::string>()).ok()) return "";
+  if (!recorded.is_string() || !workspace.local_store().Stat(recorded.get<std::string>()).ok())
+    return "";
   return recorded.get<std::string>();
 }
 
@@ -181,7 +182,8 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
     WEIRHOUSE_TRY_STATUS(LayOutProject(workspace, record.code, folder / "project").status());
   const std::string set_path = folder / "training_set.parquet";
   WEIRHOUSE_TRY_STATUS(
-      platform::WriteParquet(workspace.disk(), set_path, *PlainRows(rows.result.rows)).status());
+      platform::WriteParquet(workspace.local_store(), set_path, *PlainRows(rows.result.rows))
+          .status());
 
   model::TrainingJob job;
   job.definition.name = record.name;  // without bounds: a worse model is a difference, no error
@@ -201,7 +203,8 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
   job.on_line = [&progress](std::string_view line) { progress.Say(line); };
   job.told_to_stop = [&progress] { return progress.Cancelled(); };
   progress.Update("training", 0, 0);
-  WEIRHOUSE_TRY(const model::TrainingOutcome outcome, model::RunTraining(workspace.disk(), job));
+  WEIRHOUSE_TRY(const model::TrainingOutcome outcome,
+                model::RunTraining(workspace.local_store(), job));
 
   for (const model::Artifact& artifact : outcome.artifacts)
     reproduction.digests.emplace_back("artifact " + artifact.name, artifact.digest.ToHex());

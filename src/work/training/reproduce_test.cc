@@ -52,7 +52,7 @@ struct ReproduceTest : ::testing::Test {
     EXPECT_OK(loaded);
     iceberg::ScanOptions options;
     options.snapshot = record->inputs.at(table).snapshot;
-    const auto scan = iceberg::Scan::Plan(workspace().disk(), *loaded, options);
+    const auto scan = iceberg::Scan::Plan(workspace().store(), *loaded, options);
     EXPECT_OK(scan);
     std::map<std::string, std::string> files;
     for (const auto& task : scan->tasks())
@@ -134,7 +134,7 @@ TEST_F(ReproduceTest, AChangedValueIsNamedByItsFileItsColumnAndItsRow) {
   const auto files = FilesOfInput("feature.shop_sales_v1");
   for (const auto& [path, bytes] : files) {
     // The same rows with every amount one more: well formed, of other bytes.
-    ASSERT_OK_AND(const auto rows, platform::ReadParquet(workspace().disk(), path, {}));
+    ASSERT_OK_AND(const auto rows, platform::ReadParquet(workspace().store(), path, {}));
     const int column = rows->schema()->GetFieldIndex("v1_total");
     ASSERT_GE(column, 0) << rows->schema()->ToString();
     const auto more =
@@ -146,7 +146,7 @@ TEST_F(ReproduceTest, AChangedValueIsNamedByItsFileItsColumnAndItsRow) {
         rows->SetColumn(column, rows->schema()->field(column), cast->chunked_array());
     ASSERT_TRUE(changed.ok());
     std::filesystem::remove(path);
-    ASSERT_OK(platform::WriteParquet(workspace().disk(), path, **changed));
+    ASSERT_OK(platform::WriteParquet(workspace().store(), path, **changed));
   }
   const auto again = Again("big_v1#1");
   for (const auto& [path, bytes] : files) weirhouse::testing::WriteFile(path, bytes);

@@ -53,7 +53,7 @@ Result<std::shared_ptr<arrow::Table>> ReadPinned(Workspace& workspace, const Pin
   options.snapshot = pinned.at.snapshot;
   options.columns = std::move(columns);
   WEIRHOUSE_TRY(const iceberg::Scan scan,
-                iceberg::Scan::Plan(workspace.disk(), pinned.table, options));
+                iceberg::Scan::Plan(workspace.store(), pinned.table, options));
   return scan.ReadAll();
 }
 
@@ -216,8 +216,8 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                          const std::string& path) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 workspace.ReadTable(record.table, record.columns, record.snapshot));
-  WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));  // of an attempt that was cut short
-  return platform::WriteParquet(workspace.disk(), path, *PlainRows(rows)).status();
+  WEIRHOUSE_TRY_STATUS(workspace.local_store().Delete(path));  // of an attempt that was cut short
+  return platform::WriteParquet(workspace.local_store(), path, *PlainRows(rows)).status();
 }
 
 namespace {
@@ -233,7 +233,7 @@ Result<std::shared_ptr<arrow::Table>> FirstRows(Workspace& workspace, const Mode
   iceberg::ScanOptions options;
   options.snapshot = set.snapshot;
   options.columns = schema.field_names();
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), *table, options));
   for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
     if (rows->num_rows() > 0) return rows->Slice(0, kSampledRowsMax);

@@ -96,7 +96,7 @@ class Sweep {
   Status ReadRuns() {
     // Released files have a grace of their own; see ExpireTable.
     WEIRHOUSE_TRY(const auto released, workspace_.catalog().ReleasedFiles(ProcessTime::max()));
-    for (const std::string& path : released) released_.insert(platform::CanonicalPath(path));
+    for (const std::string& path : released) released_.insert(workspace_.store().Spelling(path));
     const ProcessTime longest_ago = workspace_.clock().Now() - kOrphanAge;
     for (const catalog::RunState state :
          {catalog::RunState::kPlanned, catalog::RunState::kHalted}) {

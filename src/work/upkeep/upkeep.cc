@@ -10,7 +10,6 @@
 #include "ground/iceberg/read/reachable.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/update/metadata_update.h"
-#include "ground/platform/io/location.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/state/clock_witness.h"
 #include "work/workspace/tables/live_file.h"
@@ -40,7 +39,7 @@ Result<FileCounts> CountFiles(Workspace& workspace, const iceberg::TableMetadata
                               const iceberg::Snapshot& snapshot) {
   FileCounts counts;
   WEIRHOUSE_TRY(const std::vector<iceberg::DataFile> files,
-                iceberg::LiveFiles(workspace.disk(), table, snapshot));
+                iceberg::LiveFiles(workspace.store(), table, snapshot));
   for (const iceberg::DataFile& file : files) {
     (file.content == iceberg::DataFile::Content::kData ? counts.data : counts.deletes) += 1;
   }
@@ -57,7 +56,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *before));
   report.files_before = report.files_after = found.data;
   report.delete_files_before = report.delete_files_after = found.deletes;
-  WEIRHOUSE_TRY(const bool has_work, iceberg::WantsCompaction(workspace.disk(), base, options));
+  WEIRHOUSE_TRY(const bool has_work, iceberg::WantsCompaction(workspace.store(), base, options));
   if (!has_work) return report;
   WEIRHOUSE_TRY(const catalog::Run run,
                 PlanUpkeep(workspace, "compaction", *base,
@@ -68,7 +67,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   Publication publication(workspace, run, "maintenance", name);
   WEIRHOUSE_TRY(
       const iceberg::StagedTable staged,
-      iceberg::StageCompaction(workspace.disk(), base, workspace.random(), publication.StageAs(),
+      iceberg::StageCompaction(workspace.store(), base, workspace.random(), publication.StageAs(),
                                options, [&](std::int64_t sequence_number) {
                                  return workspace.catalog().SeqOf(name, sequence_number);
                                }));
@@ -76,7 +75,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   if (staged.snapshots.empty()) return report;
   const iceberg::Snapshot* after = staged.table->current_snapshot();
   WEIRHOUSE_TRY(const iceberg::SnapshotChange change,
-                iceberg::CompareSnapshots(workspace.disk(), *staged.table, before, *after));
+                iceberg::CompareSnapshots(workspace.store(), *staged.table, before, *after));
   if (change.rows_after > change.rows_before) {
     return Status(Code::kInternal, fmt::format("compaction of \"{}\" would make {} rows of {}",
                                                name, change.rows_after, change.rows_before))
@@ -185,11 +184,11 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
     left = updated.metadata;
   }
   WEIRHOUSE_TRY(const std::set<std::string> needed,
-                iceberg::ReachableFiles(workspace.disk(), left));
+                iceberg::ReachableFiles(workspace.store(), left));
   WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files, workspace.catalog().Files(name));
   std::vector<std::string> released;
   for (const catalog::FileRecord& file : files) {
-    if (needed.contains(platform::CanonicalPath(file.path))) continue;
+    if (needed.contains(workspace.store().Spelling(file.path))) continue;
     released.push_back(file.path);
     report.bytes_released += file.size_bytes;
   }
@@ -202,7 +201,7 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   Publication publication(workspace, run, "maintenance", name);
   if (!choice.expired.empty()) {
     WEIRHOUSE_TRY(const iceberg::StagedTable staged,
-                  iceberg::StageMetadata(workspace.disk(), base, workspace.random(),
+                  iceberg::StageMetadata(workspace.store(), base, workspace.random(),
                                          std::move(updated), now));
     publication.Add(staged);
   } else {
@@ -232,7 +231,8 @@ Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& t
 }
 
 std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age) {
-  return AgeInDoubt(WatchClock(workspace.disk(), workspace.state_folder(), workspace.clock()), age);
+  return AgeInDoubt(
+      WatchClock(workspace.local_store(), workspace.state_folder(), workspace.clock()), age);
 }
 
 Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,

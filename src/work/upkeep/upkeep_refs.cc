@@ -74,7 +74,7 @@ Result<CommitSeq> CommitRefs(Workspace& workspace, const iceberg::TablePtr& base
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, run, layer, base->name);
   WEIRHOUSE_TRY(const iceberg::StagedTable staged,
-                iceberg::StageRefs(workspace.disk(), base, workspace.random(), {&change, 1},
+                iceberg::StageRefs(workspace.store(), base, workspace.random(), {&change, 1},
                                    workspace.clock().Now()));
   publication.Add(staged);
   if (!staged.snapshots.empty()) {

@@ -43,7 +43,8 @@ struct UpkeepTest : ShopTest {
                                                 batch * 10, batch * 10 + 1, batch * 10 + 2));
     ASSERT_OK_AND(const iceberg::TablePtr base,
                   TableOrNew(*workspace, kTable, *rows->schema(), {}, {}));
-    iceberg::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
+                               publication.StageAs());
     ASSERT_OK_AND(const iceberg::AppendedRows appended, write.Append(*rows));
     if (batch % 3 == 2) {  // one of its own rows goes again
       const std::vector<iceberg::RowPosition> gone = {{appended.files[0].path, 1}};
@@ -110,7 +111,7 @@ TEST_F(UpkeepTest, ExpirySparesTagsAndReleasesWhatNothingNeeds) {
   EXPECT_EQ(Rows(kTable), 32);
   ASSERT_OK_AND(const auto still, workspace->ReadTable(kTable, {}, first));
   EXPECT_TRUE(still->Equals(*rows_of_first));
-  ASSERT_OK_AND(const auto needed, iceberg::ReachableFiles(workspace->disk(), *Load()));
+  ASSERT_OK_AND(const auto needed, iceberg::ReachableFiles(workspace->store(), *Load()));
   EXPECT_EQ(FilesOnDisk(), needed);
   EXPECT_OK(workspace->catalog().VerifyChain());
 }
@@ -212,7 +213,7 @@ TEST_F(UpkeepTest, TheSweepFollowsNoLinkOutOfTheLake) {
 TEST_F(UpkeepTest, ALiveFileIsSparedInEverySpellingAndUnderEveryName) {
   ASSERT_OK_AND(LiveFiles live, LiveFiles::Load(*workspace));
   ASSERT_OK_AND(const auto files,
-                iceberg::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+                iceberg::LiveFiles(workspace->store(), *Load(), *Load()->current_snapshot()));
   const std::string path = files.front().path;
   const auto slash = path.rfind('/');
   const std::string folder = path.substr(0, slash);
@@ -257,7 +258,7 @@ TEST_F(UpkeepTest, AFileThatIsCommittedAfterTheLookIsSpared) {
 
 TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   ASSERT_OK_AND(const auto files,
-                iceberg::LiveFiles(workspace->disk(), *Load(), *Load()->current_snapshot()));
+                iceberg::LiveFiles(workspace->store(), *Load(), *Load()->current_snapshot()));
   const std::string path = files.front().path;
   catalog::CommitRequest request;
   StepInputs step;
@@ -269,7 +270,7 @@ TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   request.released_files = {path};
   ASSERT_OK(workspace->catalog().Commit(request));
   ASSERT_OK_AND(const lineage::VerifyReport report,
-                lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
+                lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/false,
                                 [](std::int64_t, std::int64_t) {}));
   ASSERT_THAT(report.problems, SizeIs(1));
   EXPECT_THAT(report.problems[0], ::testing::HasSubstr("was released all the same: " + path));

@@ -110,7 +110,8 @@ Result<CodeObject> StoreCode(Workspace& workspace) {
   json files = json::object();
   for (const auto& [path, bytes] : project.files) files[path] = JsonOfBytes(bytes);
   for (const Seed& seed : project.seeds) {
-    WEIRHOUSE_TRY(const std::string bytes, workspace.disk().Read(project.root + "/" + seed.path));
+    WEIRHOUSE_TRY(const std::string bytes,
+                  workspace.local_store().Read(project.root + "/" + seed.path));
     files[seed.path] = JsonOfBytes(bytes);
   }
   const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -122,12 +123,12 @@ Result<CodeObject> StoreCode(Workspace& workspace) {
   object.file.kind = "artifact";
   object.file.size_bytes = static_cast<std::int64_t>(text.size());
   object.file.sha256 = Sha256Of(text);
-  WEIRHOUSE_TRY_STATUS(workspace.disk().PutIfAbsent(object.file.path, text, kCodeMode).status());
+  WEIRHOUSE_TRY_STATUS(workspace.store().PutIfAbsent(object.file.path, text, kCodeMode).status());
   return object;
 }
 
 Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key) {
-  WEIRHOUSE_TRY(const std::string text, workspace.disk().Read(CodePath(workspace, key)));
+  WEIRHOUSE_TRY(const std::string text, workspace.store().Read(CodePath(workspace, key)));
   const json files = json::parse(text, nullptr, false);
   if (!files.is_object()) {
     return Status(Code::kCorruption, "stored code cannot be read: " + CodePath(workspace, key))

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ground/base/text.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/kv/kv_damage.h"
 #include "rules/feature/online/online_store.h"
 
@@ -15,8 +16,8 @@ std::string DamagePath(const std::string& state_folder) { return state_folder + 
 std::string MendedPath(const std::string& state_folder) { return state_folder + "/kv.mended"; }
 
 std::string ReadNote(const std::string& path) {
-  if (!platform::LocalDisk().Stat(path).ok()) return "";
-  const auto text = platform::LocalDisk().Read(path);
+  if (!platform::LocalStore().Stat(path).ok()) return "";
+  const auto text = platform::LocalStore().Read(path);
   return text.ok() ? EscapeControl(Trim(*text)) : std::string("its note cannot be read");
 }
 
@@ -41,7 +42,7 @@ bool IsCacheDamage(const Status& status) {
 }
 
 Status NoteCacheDamage(const std::string& state_folder, const Status& damage) {
-  return platform::LocalDisk().Replace(DamagePath(state_folder), damage.message());
+  return platform::LocalStore().Replace(DamagePath(state_folder), damage.message());
 }
 
 void ForgetCacheDamage(const std::string& state_folder) { RemoveNote(DamagePath(state_folder)); }
@@ -51,7 +52,7 @@ std::string NotedCacheDamage(const std::string& state_folder) {
 }
 
 void NoteMended(const std::string& state_folder, const std::string& why) {
-  platform::LocalDisk()
+  platform::LocalStore()
       .Replace(MendedPath(state_folder), why)
       .Ignore("it is mended all the same, without a word");
   ForgetCacheDamage(state_folder);

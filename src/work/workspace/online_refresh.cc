@@ -13,7 +13,7 @@ constexpr std::int64_t kAskedBackUs = 7 * 86'400'000'000;
 
 Result<std::shared_ptr<arrow::Table>> AllRows(Workspace& workspace, const std::string& name) {
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, {}));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, {}));
   return scan.ReadAll();
 }
 }  // namespace
@@ -65,7 +65,7 @@ bool HoldsTable(const feature::OnlineStore& online, const feature::ViewPlan& pla
 }  // namespace
 
 Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
-                          platform::Disk& disk, feature::OnlineStore& online) {
+                          platform::ObjectStore& store, feature::OnlineStore& online) {
   for (const feature::ViewPlan& plan : project.view_plans) {
     const CommitSeq applied = online.AppliedSeq(plan);
     if (!ServedOnline(plan) || applied.value() == 0) continue;
@@ -78,7 +78,7 @@ Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& ca
       WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(name));
       if (pointer) {
         WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                      iceberg::LoadTable(disk, name, pointer->metadata_location));
+                      iceberg::LoadTable(store, name, pointer->metadata_location));
         same = SameRows(*table, *held, at->snapshot);
       }
     }

@@ -34,7 +34,7 @@ Status RefreshOnline(Workspace& workspace);
 // Takes from service the views whose rows are of another life of the catalog: an older copy of it,
 // or of the cache, was put back. RefreshOnline brings them anew. Cost: a look-up for each view.
 Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
-                          platform::Disk& disk, feature::OnlineStore& online);
+                          platform::ObjectStore& store, feature::OnlineStore& online);
 // Brings caches (key indexes, online store) to the catalog's state after a crash or a foreign
 // commit.
 Status RefreshCaches(Workspace& workspace);

@@ -106,7 +106,7 @@ std::int64_t Publication::RowsAddedTo(const std::string& table, const std::strin
 Result<catalog::CommitAnswer> Publication::Commit() {
   if (WantsToKnow(workspace_, run_)) request_.events.push_back(RunFinished(run_, request_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_sync");
-  WEIRHOUSE_TRY_STATUS(workspace_.disk().SyncAll(paths_to_sync_));
+  WEIRHOUSE_TRY_STATUS(workspace_.store().Flush(paths_to_sync_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_commit");
   auto answer = workspace_.catalog().Commit(request_);
   if (!answer.ok() && answer.status().error_code() == "WH7003") {

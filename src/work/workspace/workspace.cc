@@ -8,6 +8,8 @@
 
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
+#include "ground/platform/io/location.h"
+#include "ground/platform/io/moved_store.h"
 #include "ground/platform/kv/kv_damage.h"
 #include "rules/feature/kernel/request_sessions.h"
 #include "rules/feature/online/online_store.h"
@@ -26,7 +28,12 @@ namespace {
 constexpr std::string_view kStateFolder = ".weirhouse";
 constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
 
-Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
+// Where the catalog says that the lake lies, and where it lay before.
+struct LakePlaces {
+  std::string recorded;
+  std::vector<std::string> former;
+};
+Result<LakePlaces> ReadLakePlaces(catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
   if (!recorded) {
     return Status(Code::kNotFound,
@@ -34,13 +41,33 @@ Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
         .WithError("WH8004")
         .WithHint("`wh init` was ended before it was done: run it again");
   }
-  if (recorded->get<std::string>() == lake) return Status();
-  return Status(Code::kInvalidInput,
-                fmt::format("the project was moved: its data names {}, now it is {}",
-                            recorded->get<std::string>(), lake))
-      .WithError("WH8003")
-      .WithHint("move it back; table metadata holds absolute locations");
+  LakePlaces places{recorded->get<std::string>(), {}};
+  WEIRHOUSE_TRY(const auto former, catalog.Setting(std::string(kFormerLakesSetting)));
+  if (former) places.former = former->get<std::vector<std::string>>();
+  return places;
 }
+
+Status CheckRoot(const std::string& recorded, const std::string& lake) {
+  if (recorded == lake) return Status();
+  return Status(Code::kInvalidInput, fmt::format("the project was moved: its data names {}, now it "
+                                                 "is {}",
+                                                 recorded, lake))
+      .WithError("WH8003")
+      .WithHint(
+          "`wh doctor --relocate` writes its tables' metadata anew for this place; or move it "
+          "back");
+}
+
+std::string LakeOf(const ProjectDefinition& project) {
+  const std::string& warehouse = project.profile.warehouse;
+  std::string lake =
+      warehouse.starts_with("/")
+          ? warehouse
+          : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
+  while (lake.ends_with('/')) lake.pop_back();
+  return lake;
+}
+
 struct CacheStores {
   std::unique_ptr<platform::KvStore> kv;
   std::unique_ptr<feature::OnlineStore> online;
@@ -53,7 +80,7 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
   WEIRHOUSE_TRY(stores.kv, platform::KvStore::Open(folder, options));
   WEIRHOUSE_TRY(stores.online, feature::OnlineStore::Open(*stores.kv));
   WEIRHOUSE_TRY_STATUS(DistrustOtherLives(workspace.project(), workspace.catalog(),
-                                          workspace.disk(), *stores.online));
+                                          workspace.store(), *stores.online));
   return stores;
 }
 
@@ -61,7 +88,7 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
 // WhyNoCache.
 Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
   const std::string folder = workspace.state_folder() + "/kv";
-  if (!writes && !workspace.disk().Stat(folder + "/CURRENT").ok()) return CacheStores();
+  if (!writes && !workspace.local_store().Stat(folder + "/CURRENT").ok()) return CacheStores();
   Status damage;
   if (const std::string noted = writes ? NotedCacheDamage(workspace.state_folder()) : "";
       !noted.empty()) {
@@ -95,63 +122,86 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
                                                    const Environment& environment) {
   std::unique_ptr<Workspace> workspace(new Workspace(environment));
   workspace->project_ = std::move(project);
-  workspace->state_folder_ = workspace->project_->root + "/" + std::string(kStateFolder);
-  const std::string& warehouse = workspace->project_->profile.warehouse;
-  workspace->lake_ = warehouse.starts_with("/")
-                         ? warehouse
-                         : workspace->project_->root + "/" +
-                               (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
-  while (workspace->lake_.ends_with('/')) workspace->lake_.pop_back();
   if (!arrow::compute::Initialize().ok())
     return Status(Code::kInternal, "could not start Arrow's compute functions");
+  WEIRHOUSE_TRY_STATUS(workspace->OpenState(access, /*was_moved=*/false));
+  if (choose) {
+    WEIRHOUSE_TRY(workspace->project_, choose(*workspace));
+  }
+  WEIRHOUSE_TRY_STATUS(workspace->OpenEngines(access));
+  return workspace;
+}
 
-  if (!workspace->disk_->Stat(workspace->state_folder_).ok()) {
-    return Status(Code::kNotFound,
-                  fmt::format("the project has no state yet: {}", workspace->state_folder_))
+Result<std::unique_ptr<Workspace>> Workspace::OpenMoved(
+    std::shared_ptr<const ProjectDefinition> project, const Environment& environment) {
+  std::unique_ptr<Workspace> workspace(new Workspace(environment));
+  workspace->project_ = std::move(project);
+  WEIRHOUSE_TRY_STATUS(workspace->OpenState(Access::kWrite, /*was_moved=*/true));
+  return workspace;
+}
+
+Status Workspace::OpenState(Access access, bool was_moved) {
+  state_folder_ = project_->root + "/" + std::string(kStateFolder);
+  lake_ = LakeOf(*project_);
+  if (!local_store_->Stat(state_folder_).ok()) {
+    return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder_))
         .WithError("WH8004")
         .WithHint("`wh init` in the project's folder makes it");
   }
   const bool writes = access == Access::kWrite;
   if (writes) {
-    WEIRHOUSE_TRY(workspace->lock_, ProjectLock::Take(workspace->state_folder_));
+    WEIRHOUSE_TRY(lock_, ProjectLock::Take(state_folder_));
   }
-  WEIRHOUSE_TRY(
-      workspace->catalog_,
-      OpenProjectCatalog(*workspace->disk_, *workspace->project_, workspace->state_folder_, !writes,
-                         {.clock = workspace->clock_, .random = workspace->random_}));
-  WEIRHOUSE_TRY_STATUS(CheckRoot(*workspace->catalog_, workspace->lake_));
-  if (choose) {
-    WEIRHOUSE_TRY(workspace->project_, choose(*workspace));
+  WEIRHOUSE_TRY(catalog_, OpenProjectCatalog(*local_store_, *project_, state_folder_, !writes,
+                                             {.clock = clock_, .random = random_}));
+  WEIRHOUSE_TRY(LakePlaces places, ReadLakePlaces(*catalog_));
+  if (was_moved) {
+    places.former.push_back(places.recorded);
+  } else {
+    WEIRHOUSE_TRY_STATUS(CheckRoot(places.recorded, lake_));
   }
-  WEIRHOUSE_TRY(workspace->other_lives_,
-                OtherLives(*workspace->disk_, workspace->state_folder_, *workspace->catalog_));
-  if (writes) RememberCatalog(*workspace->disk_, workspace->state_folder_, *workspace->catalog_);
-  WEIRHOUSE_TRY(workspace->clock_went_back_,
-                ClockStory(*workspace->catalog_, workspace->clock_->Now()));
+  former_lakes_.clear();
+  for (const std::string& place : places.former) {
+    const std::string canonical = platform::CanonicalPath(place);
+    if (canonical != platform::CanonicalPath(lake_)) former_lakes_.push_back(canonical);
+  }
+  if (former_lakes_.empty()) return Status();
+  moved_ = std::make_shared<platform::MovedStore>(*store_, former_lakes_,
+                                                  platform::CanonicalPath(lake_));
+  store_ = moved_.get();
+  return Status();
+}
+
+Status Workspace::OpenEngines(Access access) {
+  const bool writes = access == Access::kWrite;
+  WEIRHOUSE_TRY(other_lives_, OtherLives(*local_store_, state_folder_, *catalog_));
+  if (writes) RememberCatalog(*local_store_, state_folder_, *catalog_);
+  WEIRHOUSE_TRY(clock_went_back_, ClockStory(*catalog_, clock_->Now()));
   if (writes) {
-    WatchClock(*workspace->disk_, workspace->state_folder_, *workspace->clock_);
-    WEIRHOUSE_TRY(workspace->parsing_mark_,
-                  ParsingMark::Open(workspace->state_folder_ + "/parsing"));
-    WEIRHOUSE_TRY_STATUS(CountEndedParsing(*workspace->parsing_mark_, *workspace->catalog_));
+    WatchClock(*local_store_, state_folder_, *clock_);
+    WEIRHOUSE_TRY(parsing_mark_, ParsingMark::Open(state_folder_ + "/parsing"));
+    WEIRHOUSE_TRY_STATUS(CountEndedParsing(*parsing_mark_, *catalog_));
   }
   bool mended = false;
-  WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*workspace, writes, &mended));
-  workspace->kv_ = std::move(caches.kv);
-  workspace->online_ = std::move(caches.online);
+  WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*this, writes, &mended));
+  kv_ = std::move(caches.kv);
+  online_ = std::move(caches.online);
   platform::SqlOptions sql_options;
-  sql_options.temp_folder = workspace->state_folder_ + "/tmp";
-  WEIRHOUSE_TRY(workspace->sql_, platform::SqlEngine::Open(sql_options));
-  workspace->request_sessions_ = std::make_unique<feature::RequestSessions>(*workspace->sql_);
+  sql_options.temp_folder = state_folder_ + "/tmp";
+  WEIRHOUSE_TRY(sql_, platform::SqlEngine::Open(sql_options));
+  request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
   if (mended) {
-    WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));
-    WEIRHOUSE_TRY_STATUS(workspace->kv_->Flush());  // for those who read beside us
+    WEIRHOUSE_TRY_STATUS(RefreshCaches(*this));
+    WEIRHOUSE_TRY_STATUS(kv_->Flush());  // for those who read beside us
   }
-  return workspace;
+  return Status();
 }
 
 std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefinition> project) const {
-  std::unique_ptr<Workspace> other(new Workspace({*disk_, *clock_, *random_}));
+  std::unique_ptr<Workspace> other(new Workspace({*store_, *clock_, *random_, local_store_}));
   other->project_ = std::move(project);
+  other->moved_ = moved_;
+  other->former_lakes_ = former_lakes_;
   other->catalog_ = catalog_;
   other->kv_ = kv_;
   other->sql_ = sql_;
@@ -167,14 +217,19 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
 }
 
 Workspace::Workspace(const Environment& environment)
-    : disk_(&environment.disk), clock_(&environment.clock), random_(&environment.random) {}
+    : store_(&environment.store),
+      local_store_(environment.local_store != nullptr ? environment.local_store
+                                                      : &environment.store),
+      clock_(&environment.clock),
+      random_(&environment.random) {}
 Workspace::~Workspace() {
   const UseMemoryReserve reserve;
   indexes_.clear();
   versions_.clear();
   online_.reset();
   kv_.reset();
-  if (catalog_ != nullptr && lock_ != nullptr) RememberCatalog(*disk_, state_folder_, *catalog_);
+  if (catalog_ != nullptr && lock_ != nullptr)
+    RememberCatalog(*local_store_, state_folder_, *catalog_);
   catalog_.reset();
   lock_.reset();
 }
@@ -183,7 +238,7 @@ Result<std::optional<iceberg::TablePtr>> Workspace::FindTable(const std::string&
   WEIRHOUSE_TRY(const std::optional<catalog::TablePointer> pointer, catalog_->FindTable(name));
   if (!pointer) return std::optional<iceberg::TablePtr>();
   WEIRHOUSE_TRY(iceberg::TablePtr table,
-                iceberg::LoadTable(*disk_, name, pointer->metadata_location));
+                iceberg::LoadTable(*store_, name, pointer->metadata_location));
   return std::optional<iceberg::TablePtr>(std::move(table));
 }
 
@@ -210,7 +265,7 @@ Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& na
       if (!iceberg::IsHidden(field.name)) options.columns.push_back(field.name);
     }
   }
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(*disk_, table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(*store_, table, options));
   return scan.ReadAll();
 }
 
@@ -234,7 +289,7 @@ Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
     index = slot.get();
   }
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, FindTable(name));
-  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*disk_, *table));
+  if (table) WEIRHOUSE_TRY_STATUS(index->Refresh(*store_, *table));
   return index;
 }
 
@@ -259,7 +314,7 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
   WEIRHOUSE_TRY(
       const std::optional<iceberg::TablePtr> source,
       FindTable(keeps ? definition.history_table() : std::string(transform::kLosersTable)));
-  WEIRHOUSE_TRY_STATUS(versions->Refresh(*disk_, source.value_or(nullptr)));
+  WEIRHOUSE_TRY_STATUS(versions->Refresh(*store_, source.value_or(nullptr)));
   return versions.get();
 }
 
@@ -281,17 +336,13 @@ Result<EventTime> Workspace::Now() {
 
 Result<std::string> InitializeState(const ProjectDefinition& project,
                                     const Environment& environment) {
-  platform::Disk& disk = environment.disk;
+  platform::ObjectStore& store =
+      environment.local_store != nullptr ? *environment.local_store : environment.store;
   const std::string state = project.root + "/" + std::string(kStateFolder);
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(state + "/tmp"));
-  const std::string& warehouse = project.profile.warehouse;
-  std::string lake =
-      warehouse.starts_with("/")
-          ? warehouse
-          : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
-  while (lake.ends_with('/')) lake.pop_back();
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(state + "/tmp"));
+  const std::string lake = LakeOf(project);
   WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
-                MakeProjectCatalog(disk, project, state,
+                MakeProjectCatalog(store, project, state,
                                    {.clock = &environment.clock, .random = &environment.random}));
   Sha256 entropy;
   for (int i = 0; i < 4; ++i) entropy.UpdateInt(environment.random.PositiveId());

@@ -16,7 +16,8 @@
 #include "ground/catalog/catalog.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/kv/kv.h"
 #include "ground/platform/sql/sql.h"
 #include "work/project/project.h"
@@ -45,14 +46,20 @@ class Progress {
 // Says nothing, never cancels.
 Progress& NoProgress();
 
+// The setting that names the places where the lake lay before: a list of paths.
+inline constexpr std::string_view kFormerLakesSetting = "former_lakes";
+
 enum class Access : std::uint8_t { kRead, kWrite };
 
-// What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
+// What a project is opened in: the store that its lake is in, the clock, chance. They outlive the
 // workspace. Tests and simulations give their own.
 struct Environment {
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   Clock& clock = SystemClock();
   Random& random = SystemRandom();
+  // Of the files of the state folder and of the project itself, which are the machine's whatever
+  // store the lake is in. Null: `store`.
+  platform::ObjectStore* local_store = nullptr;
 };
 
 // An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
@@ -66,6 +73,11 @@ class Workspace {
   static Result<std::unique_ptr<Workspace>> Open(std::shared_ptr<const ProjectDefinition> project,
                                                  Access access, const Choose& choose = {},
                                                  const Environment& environment = {});
+  // A project whose folder was moved, or copied, for writing: catalog and tables alone, without
+  // caches and engines. What was recorded under former places of the lake is found at the present
+  // one. For Relocate (work/upkeep/relocation.h).
+  static Result<std::unique_ptr<Workspace>> OpenMoved(
+      std::shared_ptr<const ProjectDefinition> project, const Environment& environment = {});
   ~Workspace();
   // The same state by other definitions of the same project. What is open is shared; indexes and
   // sessions are its own, so two of them must not run steps at once.
@@ -74,7 +86,11 @@ class Workspace {
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
-  platform::Disk& disk() { return *disk_; }
+  // Of the lake.
+  platform::ObjectStore& store() { return *store_; }
+  const platform::ObjectStore& store() const { return *store_; }
+  // Of the state folder and the project's own files, on this machine.
+  platform::ObjectStore& local_store() { return *local_store_; }
   platform::KvStore& kv() { return *kv_; }
   platform::SqlEngine& sql() { return *sql_; }
   feature::OnlineStore& online() { return *online_; }
@@ -87,6 +103,8 @@ class Workspace {
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
   const std::string& lake() const { return lake_; }                  // absolute
+  // Where it lay before the project was moved, canonical: books and history name files there.
+  const std::vector<std::string>& former_lakes() const { return former_lakes_; }
   // What to say where the wall clock stands before the newest commit; see ClockStory.
   const std::optional<std::string>& clock_went_back() const { return clock_went_back_; }
 
@@ -119,9 +137,13 @@ class Workspace {
 
  private:
   explicit Workspace(const Environment& environment);
+  Status OpenState(Access access, bool was_moved);
+  Status OpenEngines(Access access);
   std::shared_ptr<const ProjectDefinition> project_;
   std::shared_ptr<catalog::Catalog> catalog_;
-  platform::Disk* disk_;
+  std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved
+  platform::ObjectStore* store_;
+  platform::ObjectStore* local_store_;
   std::shared_ptr<platform::KvStore> kv_;
   std::shared_ptr<platform::SqlEngine> sql_;
   std::shared_ptr<ParsingMark> parsing_mark_;
@@ -132,6 +154,7 @@ class Workspace {
   Random* random_;
   std::string state_folder_;
   std::string lake_;
+  std::vector<std::string> former_lakes_;
   std::optional<std::string> clock_went_back_;
   std::shared_ptr<ProjectLock> lock_;
   std::mutex index_mutex_;  // guards the two maps; an index itself belongs to one step at a time

@@ -10,10 +10,12 @@
 #include "app/command/verbs.h"
 #include "ground/base/random.h"
 #include "ground/base/text.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
 #include "work/pipeline/pipeline.h"
+#include "work/upkeep/relocation.h"
+#include "work/workspace/project_applied.h"
 
 namespace weirhouse::command {
 namespace {
@@ -140,7 +142,7 @@ void CheckPython(Findings& findings, const std::string& folder) {
 }
 
 void CheckLeftovers(Findings& findings, const std::string& state) {
-  const auto entries = platform::LocalDisk().List(state + "/tmp");
+  const auto entries = platform::ListFolder(state + "/tmp");
   const std::size_t count = entries.ok() ? entries->size() : 0;
   findings.Add(
       "temporary files", count == 0 ? "ok" : "warn", fmt::format("{} in .weirhouse/tmp", count),
@@ -198,7 +200,8 @@ void CheckState(Context& context, Findings& findings) {
                  "landed files of then that are still there can be taken in again");
   }
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
-  const bool online = platform::LocalDisk().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
+  const bool online =
+      platform::LocalStore().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
   findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");
   const auto events = catalog.EventCounts();
   std::int64_t dead = 0;
@@ -209,15 +212,33 @@ void CheckState(Context& context, Findings& findings) {
                dead == 0 ? "" : "a command failed 5 times: see .weirhouse/notify.log");
   CheckLeftovers(findings, (*workspace)->state_folder());
 }
+// Makes the project at home where it is now, if its folder was moved.
+Status MoveIn(Context& context, Findings& findings) {
+  WEIRHOUSE_TRY(const std::string root, context.Root());
+  WEIRHOUSE_TRY(const work::ProjectFiles files,
+                work::LoadProjectFiles(root, context.invocation().profile));
+  WEIRHOUSE_TRY(const work::RelocationReport report, work::Relocate(files));
+  if (!report.moved) {
+    findings.Add("place", "ok", "the project is where its catalog says: nothing was relocated");
+    return Status();
+  }
+  findings.Add("place", "ok",
+               fmt::format("relocated from {} to {} in commit {}: {} tables, {} files of metadata "
+                           "written anew, {} landed files known",
+                           report.from, report.to, report.seq.value(), report.tables,
+                           report.files_written, report.landed_known));
+  return Status();
+}
 }  // namespace
 
 Result<int> RunDoctor(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
   Findings findings;
+  if (context.invocation().Has("relocate")) WEIRHOUSE_TRY_STATUS(MoveIn(context, findings));
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;
   const std::string state = folder + "/.weirhouse";
-  const bool has_state = platform::LocalDisk().Stat(state).ok();
+  const bool has_state = platform::LocalStore().Stat(state).ok();
   CheckClock(findings);
   CheckDisk(findings, has_state ? state : folder);
   CheckFsync(findings, has_state ? state : folder);

@@ -8,7 +8,7 @@
 #include "app/demo/demo_data.h"
 #include "app/demo/example.h"
 #include "ground/base/text.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "work/project/project_head.h"
 #include "work/project/seed_join.h"
 
@@ -21,18 +21,18 @@ constexpr std::string_view kIgnored = ".weirhouse/\nlanding/\n__pycache__/\n";
 
 // The files of a project with nothing in it yet.
 Status WriteEmptyProject(const std::string& folder, const std::string& name) {
-  platform::Disk& disk = platform::LocalDisk();
+  platform::ObjectStore& store = platform::LocalStore();
   const std::string text = fmt::format(
       "name: {}\nversion: 1\nclock: wall     # now is the time of this machine; `replay` = the end "
       "of the latest batch\nsources: {{}}\n",
       name);
   // The project file comes last: with it the folder is a project.
   for (const char* sub : {"contracts", "processed", "gates", "features", "training_sets", "models"})
-    WEIRHOUSE_TRY_STATUS(disk.MakeFolder(folder + "/" + sub));
+    WEIRHOUSE_TRY_STATUS(store.MakeFolder(folder + "/" + sub));
   for (const auto& [path, bytes] :
        {std::pair<std::string, std::string>{folder + "/.gitignore", std::string(kIgnored)},
         {folder + "/weirhouse.yaml", text}}) {
-    WEIRHOUSE_TRY_STATUS(disk.PutIfAbsent(path, bytes, 0644).status());
+    WEIRHOUSE_TRY_STATUS(store.PutIfAbsent(path, bytes, 0644).status());
   }
   return Status();
 }

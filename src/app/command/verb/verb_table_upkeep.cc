@@ -110,7 +110,7 @@ Status RegisterSnapshot(work::Workspace& workspace, platform::SqlSession& sessio
   options.snapshot = snapshot;
   for (const iceberg::Field& field : table->schema().fields)
     if (!iceberg::IsHidden(field.name)) options.columns.push_back(field.name);
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   return session.Register(name, rows);
 }
@@ -149,7 +149,7 @@ Result<int> RunTableFiles(Context& context) {
   WEIRHOUSE_TRY(const iceberg::Snapshot* snapshot,
                 SnapshotOf(*workspace, *table, context.invocation().at));
   WEIRHOUSE_TRY(std::vector<iceberg::DataFile> files,
-                iceberg::LiveFiles(workspace->disk(), *table, *snapshot));
+                iceberg::LiveFiles(workspace->store(), *table, *snapshot));
   std::sort(files.begin(), files.end(), [](const iceberg::DataFile& a, const iceberg::DataFile& b) {
     return std::tie(a.data_sequence_number, a.path) < std::tie(b.data_sequence_number, b.path);
   });
@@ -173,7 +173,7 @@ Result<int> RunTableDiff(Context& context) {
       context.invocation().words.size() > 2 ? context.invocation().Word(2) : std::string();
   WEIRHOUSE_TRY(const iceberg::Snapshot* to, SnapshotOf(*workspace, *table, to_text));
   WEIRHOUSE_TRY(const iceberg::SnapshotChange files,
-                iceberg::CompareSnapshots(workspace->disk(), *table, from, *to));
+                iceberg::CompareSnapshots(workspace->store(), *table, from, *to));
   WEIRHOUSE_TRY(const auto session, workspace->sql().Connect());
   WEIRHOUSE_TRY_STATUS(RegisterSnapshot(*workspace, *session, table, from->id, "diff.before"));
   WEIRHOUSE_TRY_STATUS(RegisterSnapshot(*workspace, *session, table, to->id, "diff.after"));

@@ -94,7 +94,10 @@ class Decoder {
         if (branch < 0 || static_cast<std::size_t>(branch) >= type.branches.size()) {
           return Malformed("a union branch that its schema does not have");
         }
-        return Decode(*type.branches[static_cast<std::size_t>(branch)], depth + 1, value);
+        WEIRHOUSE_TRY_STATUS(
+            Decode(*type.branches[static_cast<std::size_t>(branch)], depth + 1, value));
+        value.branch = static_cast<int>(branch);
+        return Status::Ok();
       }
       case AvroType::Kind::kArray:
       case AvroType::Kind::kMap:

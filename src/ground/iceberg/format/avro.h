@@ -64,9 +64,10 @@ class AvroSchema {
 // next Next().
 struct AvroValue {
   const AvroType* type = nullptr;
+  int branch = 0;                // which one, of a union's value
   std::int64_t integer = 0;      // boolean, int, long, enum
   double real = 0;               // float, double
-  std::string_view bytes;        // bytes, string, fixed
+  std::string_view bytes;        // bytes, string, fixed; the bytes of a float or double
   std::vector<AvroValue> items;  // record fields, array elements; a map's keys and values in turn
 
   bool is_null() const { return type == nullptr || type->kind == AvroType::Kind::kNull; }
@@ -92,6 +93,7 @@ class AvroReader {
   static Result<AvroReader> Open(std::string_view file);
 
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const AvroType& schema() const { return schema_->root(); }
   // The next record, or nullptr at the end. Valid until the next call.
   Result<const AvroValue*> Next();
 

@@ -19,7 +19,7 @@
 #include "ground/iceberg/format/shared_text_map.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/columnar/parquet.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::iceberg {
 
@@ -92,7 +92,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name
 std::string SerializeTableMetadata(const TableMetadata& metadata);
 
 // Loads and caches metadata by location (they never change; the last 64 are kept). Threads: any.
-Result<TablePtr> LoadTable(platform::Disk& disk, const std::string& name,
+Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location);
 
 struct NewTable {

@@ -122,8 +122,8 @@ std::string DeletesKey(const DataFile& file) {
              : file.path;
 }
 
-Result<PositionDeletes> ReadDeletionVector(platform::Disk& disk, const DataFile& file) {
-  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
+Result<PositionDeletes> ReadDeletionVector(platform::ObjectStore& store, const DataFile& file) {
+  WEIRHOUSE_TRY(const std::string bytes, store.Read(LocalPath(file.path)));
   const std::int64_t size = file.content_size_bytes.value_or(-1);
   const std::int64_t offset = *file.content_offset;
   const auto total = static_cast<std::int64_t>(bytes.size());
@@ -140,13 +140,13 @@ Result<PositionDeletes> ReadDeletionVector(platform::Disk& disk, const DataFile&
   return deletes;
 }
 
-Result<PositionDeletes> ReadPositionDeletes(platform::Disk& disk, const DataFile& file) {
+Result<PositionDeletes> ReadPositionDeletes(platform::ObjectStore& store, const DataFile& file) {
   if (file.format == FileFormat::kPuffin && file.content_offset)
-    return ReadDeletionVector(disk, file);
+    return ReadDeletionVector(store, file);
   platform::ParquetReadOptions options;
   options.schema = PositionDeleteSchema();
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                platform::ReadParquet(disk, LocalPath(file.path), options));
+                platform::ReadParquet(store, LocalPath(file.path), options));
   const auto combined = rows->CombineChunks();
   if (!combined.ok()) return MalformedDeletes(file.path, combined.status().message());
   rows = *combined;
@@ -177,17 +177,17 @@ Result<PositionDeletes> ReadPositionDeletes(platform::Disk& disk, const DataFile
 
 std::string LocalPath(std::string_view location) { return platform::CanonicalPath(location); }
 
-Result<TablePtr> LoadTable(platform::Disk& disk, const std::string& name,
+Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location) {
   if (TablePtr known = AllCaches().tables.Find(TableKey(name, metadata_location))) return known;
-  WEIRHOUSE_TRY(const std::string json, disk.Read(LocalPath(metadata_location)));
+  WEIRHOUSE_TRY(const std::string json, store.Read(LocalPath(metadata_location)));
   WEIRHOUSE_TRY(TableMetadata metadata, ParseTableMetadata(json, name, metadata_location));
   auto table = std::make_shared<const TableMetadata>(std::move(metadata));
   KeepTable(table);
   return TablePtr(table);
 }
 
-Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectStore& store,
                                                              const std::string& path) {
   if (path.empty()) {
     return Status(Code::kInvalidInput, "a snapshot lists its manifests without a manifest list")
@@ -197,50 +197,50 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::Disk& dis
             "the engine that made it");
   }
   if (auto known = AllCaches().lists.Find(path)) return known;
-  return ReloadManifestList(disk, path);
+  return ReloadManifestList(store, path);
 }
 
-Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectStore& store,
                                                                const std::string& path) {
-  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(path)));
+  WEIRHOUSE_TRY(const std::string bytes, store.Read(LocalPath(path)));
   WEIRHOUSE_TRY(ManifestList list, ParseManifestList(bytes, path));
   auto shared = std::make_shared<const ManifestList>(std::move(list));
   KeepManifestList(path, shared);
   return shared;
 }
 
-Result<std::shared_ptr<const Manifest>> LoadManifest(platform::Disk& disk,
+Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
   if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
-  return ReloadManifest(disk, metadata, file);
+  return ReloadManifest(store, metadata, file);
 }
 
-Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::Disk& disk,
+Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& store,
                                                        const TableMetadata& metadata,
                                                        const ManifestFile& file) {
-  WEIRHOUSE_TRY(const std::string bytes, disk.Read(LocalPath(file.path)));
+  WEIRHOUSE_TRY(const std::string bytes, store.Read(LocalPath(file.path)));
   WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, ParseManifest(bytes, metadata, file));
   KeepManifest(file, manifest);
   return manifest;
 }
 
-Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file) {
   const std::string key = DeletesKey(file);
   if (auto known = AllCaches().deletes.Find(key)) return known;
-  WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(disk, file));
+  WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(store, file));
   auto shared = std::make_shared<const PositionDeletes>(std::move(deletes));
   KeepPositionDeletes(key, shared);
   return shared;
 }
 
-Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
   if (auto known = AllCaches().equality_deletes.Find(file.path)) return known;
   WEIRHOUSE_TRY(std::shared_ptr<const EqualityDeletes> deletes,
-                ReadEqualityDeletes(disk, file, keys));
+                ReadEqualityDeletes(store, file, keys));
   std::size_t weight = 64;
   for (const std::string& key : *deletes) weight += 64 + key.size();
   AllCaches().equality_deletes.Keep(file.path, deletes, weight);

@@ -12,7 +12,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/metadata.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::iceberg {
 
@@ -25,26 +25,26 @@ using PositionDeletes = std::map<std::string, std::vector<std::int64_t>, std::le
 // Encoded keys (key_encoding.h) that one equality-delete file removes.
 using EqualityDeletes = std::unordered_set<std::string>;
 
-Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectStore& store,
                                                              const std::string& path);
-Result<std::shared_ptr<const Manifest>> LoadManifest(platform::Disk& disk,
+Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file);
 // The same, read again even if cached: for files that a client has just named and could have
 // written anew after an earlier attempt was refused.
-Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::Disk& disk,
+Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectStore& store,
                                                                const std::string& path);
-Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::Disk& disk,
+Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& store,
                                                        const TableMetadata& metadata,
                                                        const ManifestFile& file);
-Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file);
 // `keys` are the columns of the file's equality ids, in that order.
-Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 // The same past the cache: scan_read.cc.
-Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 

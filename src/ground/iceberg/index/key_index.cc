@@ -205,7 +205,7 @@ Status KeyIndex::LoadFiles() {
 namespace {
 // The positions of a task's file that are masked, sorted; absent where that takes more than
 // position deletes to tell.
-Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::Disk& disk,
+Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::ObjectStore& store,
                                                         const Scan::Task& task) {
   std::vector<std::int64_t> mask;
   for (const auto& deletes : task.deletes) {
@@ -213,7 +213,7 @@ Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::Disk& disk,
         deletes->format != FileFormat::kParquet)
       return std::optional<std::vector<std::int64_t>>();
     WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                  LoadPositionDeletes(disk, *deletes));
+                  LoadPositionDeletes(store, *deletes));
     const auto mine = positions->find(task.file.path);
     if (mine != positions->end()) mask.insert(mask.end(), mine->second.begin(), mine->second.end());
   }
@@ -231,7 +231,7 @@ struct FileSteps {
 };
 
 // Absent where rows came back, or equality deletes tell which rows are there.
-Result<std::optional<FileSteps>> StepsBetween(platform::Disk& disk, const Scan& before,
+Result<std::optional<FileSteps>> StepsBetween(platform::ObjectStore& store, const Scan& before,
                                               const Scan& after) {
   std::map<std::string_view, const Scan::Task*> old;
   for (const Scan::Task& task : before.tasks()) old[task.file.path] = &task;
@@ -244,8 +244,8 @@ Result<std::optional<FileSteps>> StepsBetween(platform::Disk& disk, const Scan& 
     }
     const Scan::Task* was = known->second;
     old.erase(known);
-    WEIRHOUSE_TRY(const auto mask_before, MaskOf(disk, *was));
-    WEIRHOUSE_TRY(const auto mask_after, MaskOf(disk, task));
+    WEIRHOUSE_TRY(const auto mask_before, MaskOf(store, *was));
+    WEIRHOUSE_TRY(const auto mask_after, MaskOf(store, task));
     if (!mask_before || !mask_after ||
         !std::includes(mask_after->begin(), mask_after->end(), mask_before->begin(),
                        mask_before->end())) {
@@ -261,20 +261,21 @@ Result<std::optional<FileSteps>> StepsBetween(platform::Disk& disk, const Scan& 
 }
 }  // namespace
 
-Status KeyIndex::Refresh(platform::Disk& disk, const TablePtr& table) {
+Status KeyIndex::Refresh(platform::ObjectStore& store, const TablePtr& table) {
   const Snapshot* main = table->current_snapshot();
   const SnapshotId wanted = main != nullptr ? main->id : SnapshotId();
   WEIRHOUSE_TRY(const std::optional<SnapshotId> stands_at, StandsAt());
   if (stands_at && *stands_at == wanted) return LoadFiles();
   if (stands_at) {
-    WEIRHOUSE_TRY(const bool followed, Follow(disk, table, *stands_at));
+    WEIRHOUSE_TRY(const bool followed, Follow(store, table, *stands_at));
     if (followed) return Status::Ok();
   }
-  return Rebuild(disk, table, wanted);
+  return Rebuild(store, table, wanted);
 }
 
 // False: it cannot be done, and the index is to be rebuilt.
-Result<bool> KeyIndex::Follow(platform::Disk& disk, const TablePtr& table, SnapshotId from) {
+Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& table,
+                              SnapshotId from) {
   const Snapshot* was = table->FindSnapshot(from);
   const Snapshot* is = table->current_snapshot();
   // Entries hold digests of the declared columns: others would give others.
@@ -283,11 +284,11 @@ Result<bool> KeyIndex::Follow(platform::Disk& disk, const TablePtr& table, Snaps
     return false;
   }
   ScanOptions options = RowsToIndex(*table);
-  WEIRHOUSE_TRY(const Scan after, Scan::Plan(disk, table, options));
+  WEIRHOUSE_TRY(const Scan after, Scan::Plan(store, table, options));
   options.snapshot = from;
   options.columns = key_columns_;
-  WEIRHOUSE_TRY(const Scan before, Scan::Plan(disk, table, options));
-  WEIRHOUSE_TRY(const std::optional<FileSteps> steps, StepsBetween(disk, before, after));
+  WEIRHOUSE_TRY(const Scan before, Scan::Plan(store, table, options));
+  WEIRHOUSE_TRY(const std::optional<FileSteps> steps, StepsBetween(store, before, after));
   if (!steps) return false;
   WEIRHOUSE_TRY_STATUS(LoadFiles());
   auto mark = store_.NewBatch();
@@ -346,7 +347,7 @@ Status KeyIndex::PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWrite
   return Status::Ok();
 }
 
-Status KeyIndex::Rebuild(platform::Disk& disk, const TablePtr& table, SnapshotId wanted) {
+Status KeyIndex::Rebuild(platform::ObjectStore& store, const TablePtr& table, SnapshotId wanted) {
   auto clear = store_.NewBatch();
   clear->DeleteRange(Key('\x00', ""), Key('\xff', ""));
   WEIRHOUSE_TRY_STATUS(store_.Write(*clear, /*sync=*/false));
@@ -354,7 +355,7 @@ Status KeyIndex::Rebuild(platform::Disk& disk, const TablePtr& table, SnapshotId
     const std::scoped_lock lock(files_->mutex);
     files_->Clear();
   }
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, RowsToIndex(*table)));
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, table, RowsToIndex(*table)));
   KeyIndexWriter writer(*this, /*whole_in_one=*/false);
   for (const Scan::Task& task : scan.tasks()) {  // one file's rows in memory at a time
     WEIRHOUSE_TRY_STATUS(PutRows(scan, task, writer));

@@ -44,7 +44,7 @@ class KeyIndex {
   // that the table still knows, by the files that differ: after a compaction, by the rows it
   // rewrote. Else a rebuild from a scan (seconds per million rows; one file's rows in memory at a
   // time).
-  Status Refresh(platform::Disk& disk, const TablePtr& table);
+  Status Refresh(platform::ObjectStore& store, const TablePtr& table);
   // One answer per key (encoded by EncodeKeys), in order.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
   // After the commit of `staged`, never before (not synced: a cache may lag, not lead): entries
@@ -69,8 +69,8 @@ class KeyIndex {
   Status LoadFiles();
   static ScanOptions RowsToIndex(const TableMetadata& table);
   Status PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const;
-  Result<bool> Follow(platform::Disk& disk, const TablePtr& table, SnapshotId from);
-  Status Rebuild(platform::Disk& disk, const TablePtr& table, SnapshotId wanted);
+  Result<bool> Follow(platform::ObjectStore& store, const TablePtr& table, SnapshotId from);
+  Status Rebuild(platform::ObjectStore& store, const TablePtr& table, SnapshotId wanted);
 
   platform::KvStore& store_;
   std::string table_name_;

@@ -84,14 +84,14 @@ TEST_F(KeyIndexTest, ARebuildFindsEachLiveRowWhereItIs) {
   StagedTable staged = Append(NewFlights(), R"([
       {"id":1,"origin":"EWR","at":"2013-01-05T10:00:00Z"},
       {"id":2,"origin":"JFK","at":"2013-02-05T10:00:00Z"}])");
-  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  StagedWrite write(store(), staged.table, random_, Options("r2"));
   ASSERT_OK_AND(const AppendedRows rows, write.Append(*Rows(R"([
       {"id":1,"origin":"LGA","at":"2013-02-06T10:00:00Z"}])")));
   ASSERT_OK(write.DeleteRows(Find(staged.table, {1})));
   ASSERT_OK_AND(staged, write.Finish());
 
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), staged.table));
+  ASSERT_OK(index.Refresh(store(), staged.table));
   ASSERT_OK_AND(const auto found, index.Find(Keys(R"([{"id":1},{"id":2},{"id":3}])")));
   ASSERT_TRUE(found[0].has_value());
   EXPECT_EQ(found[0]->position.file, rows.files[0].path);
@@ -108,7 +108,7 @@ TEST_F(KeyIndexTest, ARebuildFindsEachLiveRowWhereItIs) {
 TEST_F(KeyIndexTest, ApplyMovesItToTheCommitAndSurvivesReopening) {
   const StagedTable first = Append(NewFlights({}), R"([{"id":1},{"id":2}])");
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), first.table));
+  ASSERT_OK(index.Refresh(store(), first.table));
   const StagedTable second = Append(first.table, R"([{"id":3}])", "r2");
   KeyEntry entry;
   entry.position = {"/somewhere/new.parquet", 5};
@@ -117,7 +117,7 @@ TEST_F(KeyIndexTest, ApplyMovesItToTheCommitAndSurvivesReopening) {
   const std::vector<std::pair<std::string, KeyEntry>> entries = {{Keys(R"([{"id":3}])")[0], entry}};
   ASSERT_OK(index.Apply(second.table, entries, Keys(R"([{"id":1}])")));
   KeyIndex reopened = Index();
-  ASSERT_OK(reopened.Refresh(disk(), second.table));  // stands there: no rebuild
+  ASSERT_OK(reopened.Refresh(store(), second.table));  // stands there: no rebuild
   ASSERT_OK_AND(const auto found, reopened.Find(Keys(R"([{"id":1},{"id":2},{"id":3}])")));
   EXPECT_FALSE(found[0].has_value());
   EXPECT_TRUE(found[1].has_value());
@@ -131,11 +131,11 @@ TEST_F(KeyIndexTest, ApplyMovesItToTheCommitAndSurvivesReopening) {
 TEST_F(KeyIndexTest, AnIndexAtAnotherSnapshotIsRebuilt) {
   const StagedTable first = Append(NewFlights({}), R"([{"id":1},{"id":2}])");
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), first.table));
+  ASSERT_OK(index.Refresh(store(), first.table));
   // The process ended between the commit and Apply.
   const StagedTable second = Append(first.table, R"([{"id":3}])", "r2");
   KeyIndex restarted = Index();
-  ASSERT_OK(restarted.Refresh(disk(), second.table));
+  ASSERT_OK(restarted.Refresh(store(), second.table));
   EXPECT_EQ(restarted.Count().value(), 3);
   EXPECT_TRUE(restarted.Find(Keys(R"([{"id":3}])")).value()[0].has_value());
 }
@@ -144,28 +144,28 @@ TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
   // A file that stays, and a small one of which half is replaced.
   StagedTable staged = Append(NewFlights({}), R"([{"id":1},{"id":2},{"id":3}])");
   staged = Append(staged.table, R"([{"id":4},{"id":5}])", "r2");
-  StagedWrite write(disk(), staged.table, random_, Options("r3"));
+  StagedWrite write(store(), staged.table, random_, Options("r3"));
   ASSERT_OK(write.Append(*Rows(R"([{"id":4,"origin":"LGA"}])")));
   ASSERT_OK(write.DeleteRows(Find(staged.table, {4})));
   ASSERT_OK_AND(staged, write.Finish());
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), staged.table));
+  ASSERT_OK(index.Refresh(store(), staged.table));
   const auto before = index.Find(Keys(R"([{"id":1}])")).value();
 
   CompactionOptions options;
   options.deleted_share_min = 0.4;
   ASSERT_OK_AND(const StagedTable compacted,
-                StageCompaction(disk(), staged.table, random_, Options("r4"), options, {}));
+                StageCompaction(store(), staged.table, random_, Options("r4"), options, {}));
   ASSERT_FALSE(compacted.snapshots.empty());
   // The file that stays cannot be read any more: nothing may ask for it.
   const std::string kept = before[0]->position.file;
   std::filesystem::rename(kept, kept + ".away");
-  ASSERT_OK(Index().Refresh(disk(), compacted.table));
+  ASSERT_OK(Index().Refresh(store(), compacted.table));
   std::filesystem::rename(kept + ".away", kept);
 
   KeyIndex followed = Index();
   KeyIndex rebuilt(*store_, "another", {"id"}, {"at"});
-  ASSERT_OK(rebuilt.Refresh(disk(), compacted.table));
+  ASSERT_OK(rebuilt.Refresh(store(), compacted.table));
   const auto keys = Keys(R"([{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6}])");
   ASSERT_OK_AND(const auto found, followed.Find(keys));
   ASSERT_OK_AND(const auto wanted, rebuilt.Find(keys));
@@ -182,15 +182,15 @@ TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
 TEST_F(KeyIndexTest, ItFollowsRowsThatJoinedAndLeftMeanwhile) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":1},{"id":2},{"id":3}])");
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), staged.table));
+  ASSERT_OK(index.Refresh(store(), staged.table));
   // The process ends before Apply, twice.
-  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  StagedWrite write(store(), staged.table, random_, Options("r2"));
   ASSERT_OK(write.Append(*Rows(R"([{"id":2,"origin":"LGA"},{"id":7}])")));
   ASSERT_OK(write.DeleteRows(Find(staged.table, {2, 3})));
   ASSERT_OK_AND(staged, write.Finish());
   staged = Append(staged.table, R"([{"id":8}])", "r3");
   KeyIndex followed = Index();
-  ASSERT_OK(followed.Refresh(disk(), staged.table));
+  ASSERT_OK(followed.Refresh(store(), staged.table));
   ASSERT_OK_AND(const auto found,
                 followed.Find(Keys(R"([{"id":1},{"id":2},{"id":3},{"id":7},{"id":8}])")));
   EXPECT_TRUE(found[0].has_value());
@@ -205,7 +205,7 @@ TEST_F(KeyIndexTest, ItFollowsRowsThatJoinedAndLeftMeanwhile) {
 TEST_F(KeyIndexTest, ALargeApplyGoesInBoundedBatches) {
   const StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   KeyIndex index = Index();
-  ASSERT_OK(index.Refresh(disk(), staged.table));
+  ASSERT_OK(index.Refresh(store(), staged.table));
   std::vector<std::pair<std::string, KeyEntry>> entries;
   for (int i = 0; i < 50'000; ++i) {
     KeyEntry entry;
@@ -223,10 +223,10 @@ TEST_F(KeyIndexTest, TablesDoNotSeeEachOther) {
   const StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   KeyIndex index = Index();
   KeyIndex other = Index("processed.flight2");
-  ASSERT_OK(index.Refresh(disk(), staged.table));
+  ASSERT_OK(index.Refresh(store(), staged.table));
   EXPECT_EQ(other.Count().value(), 0);
   EXPECT_FALSE(other.StandsAt().value().has_value());
-  ASSERT_OK(other.Refresh(disk(), NewFlights({})));
+  ASSERT_OK(other.Refresh(store(), NewFlights({})));
   EXPECT_EQ(index.Count().value(), 1);
   EXPECT_EQ(other.StandsAt().value(), SnapshotId());
 }

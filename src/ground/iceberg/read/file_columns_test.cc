@@ -134,7 +134,7 @@ TEST_F(FileColumnsTest, AColumnThatCannotBeReadIsRefusedUnlessItIsLeftOut) {
     json["format-version"] = 3;
     json["schemas"][0]["fields"].push_back(Column(20, "anything", "variant", nullptr));
   });
-  EXPECT_EQ(Scan::Plan(disk(), newer, {}).status().error_code(), "WH7055");
+  EXPECT_EQ(Scan::Plan(store(), newer, {}).status().error_code(), "WH7055");
   ScanOptions options;
   options.columns = {"id"};
   EXPECT_EQ(Read(newer, options)->num_rows(), 1);
@@ -145,7 +145,7 @@ TEST_F(FileColumnsTest, AMalformedNameMappingIsAnErrorThatNamesTheTable) {
   const TablePtr changed = Changed(table, [](nlohmann::json& json) {
     json["properties"]["schema.name-mapping.default"] = "[{\"field-id\":1}]";
   });
-  const Scan scan = Scan::Plan(disk(), changed, {}).value();
+  const Scan scan = Scan::Plan(store(), changed, {}).value();
   const Status status = scan.ReadAll().status();
   EXPECT_EQ(status.error_code(), "WH7050");
   EXPECT_THAT(status.message(), HasSubstr("processed.flight"));
@@ -156,20 +156,20 @@ TEST_F(FileColumnsTest, DeletesFollowTheirPartitionThroughAPromotion) {
   const auto schema = arrow::schema({arrow::field("id", arrow::int64(), /*nullable=*/false),
                                      arrow::field("part", arrow::int32())});
   const TablePtr empty = NewFlights({"part"}, schema);
-  StagedWrite write(disk(), empty, random_, Options());
+  StagedWrite write(store(), empty, random_, Options());
   ASSERT_OK(write.Append(*TableOf(schema, R"([{"id":1,"part":7},{"id":2,"part":7}])")));
   ASSERT_OK_AND(const StagedTable first, write.Finish());
-  StagedWrite deletes(disk(), first.table, random_, Options("r2"));
+  StagedWrite deletes(store(), first.table, random_, Options("r2"));
   ASSERT_OK(deletes.DeleteRows(Find(first.table, {1})));
   ASSERT_OK_AND(const StagedTable second, deletes.Finish());
   const TablePtr promoted = Changed(
       second.table, [](nlohmann::json& json) { json["schemas"][0]["fields"][1]["type"] = "long"; });
   // The data manifest is read with the old type, the manifest of deletes with the new one.
   ASSERT_OK_AND(const auto list,
-                LoadManifestList(disk(), promoted->current_snapshot()->manifest_list));
+                LoadManifestList(store(), promoted->current_snapshot()->manifest_list));
   for (const ManifestFile& file : *list) {
     const bool data = file.content == ManifestFile::Content::kData;
-    ASSERT_OK(LoadManifest(disk(), data ? *second.table : *promoted, file).status());
+    ASSERT_OK(LoadManifest(store(), data ? *second.table : *promoted, file).status());
   }
   EXPECT_EQ(Ids(promoted), "2");
 }

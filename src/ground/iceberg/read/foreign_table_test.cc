@@ -26,7 +26,7 @@ class ForeignTableTest : public PythonTest {
   // " METADATA ARROW_FILE" for compare_with_pyiceberg, of the rows as we read them.
   std::string AsArgument(const TablePtr& table) {
     const std::string path = scratch_ / fmt::format("rows-{}.arrow", ++files_);
-    const auto rows = Scan::Plan(disk(), table, {}).value().ReadAll();
+    const auto rows = Scan::Plan(store(), table, {}).value().ReadAll();
     SCOPED_TRACE(table->name);
     EXPECT_OK(rows.status());
     if (!rows.ok()) return "";
@@ -45,7 +45,7 @@ class ForeignTableTest : public PythonTest {
     EXPECT_FALSE(answers.is_discarded());
     std::map<std::string, TablePtr> tables;
     for (const auto& [name, location] : answers.items()) {
-      auto table = LoadTable(disk(), "foreign." + name, location);
+      auto table = LoadTable(store(), "foreign." + name, location);
       EXPECT_OK(table.status());
       if (table.ok()) tables[name] = std::move(table).value();
     }
@@ -68,14 +68,14 @@ TEST_F(ForeignTableTest, WeReadTheirRowsAndTheyReadOursByFieldAndByPartition) {
     metadata += fmt::format(" {} {}", table->metadata_location, path);
 
     const auto theirs = Read(table);
-    StagedWrite write(disk(), table, random_, Options());
+    StagedWrite write(store(), table, random_, Options());
     ASSERT_OK(write.Append(*theirs));
     ASSERT_OK_AND(const StagedTable staged, write.Finish());
     EXPECT_EQ(Read(staged.table)->num_rows(), 2 * theirs->num_rows());
     rows += AsArgument(staged.table);
     CompactionOptions options;
     options.all = true;
-    ASSERT_OK_AND(const StagedTable compact, StageCompaction(disk(), staged.table, random_,
+    ASSERT_OK_AND(const StagedTable compact, StageCompaction(store(), staged.table, random_,
                                                              Options("c1"), options, SameNumber));
     ClearTableCaches();  // what only the writer knows must not help the reader
     rows += AsArgument(compact.table);
@@ -102,7 +102,7 @@ TEST_F(ForeignTableTest, ADeletionVectorMasksWhatItsWriterMeant) {
     file.content_size_bytes = static_cast<std::int64_t>(blob.size());
     puffin += blob;
     testing::WriteFile(file.path, puffin);
-    ASSERT_OK_AND(const auto deletes, LoadPositionDeletes(disk(), file));
+    ASSERT_OK_AND(const auto deletes, LoadPositionDeletes(store(), file));
     EXPECT_EQ(deletes->at("/t/data/a.parquet"), positions);
     // Damage is found, never followed.
     for (std::size_t i = 0; i < blob.size(); i += 1 + blob.size() / 50) {

@@ -99,7 +99,7 @@ class HistoryReader {
 };
 }  // namespace
 
-Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::Disk& disk, TablePtr table,
+Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::ObjectStore& store, TablePtr table,
                                                   const HistoryOptions& options,
                                                   const CommitSeqOf& seq_of) {
   ScanOptions scan_options = options.scan;
@@ -108,7 +108,7 @@ Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::Disk& disk, TablePtr
   const bool asked = columns.empty() ||
                      std::find(columns.begin(), columns.end(), kCommitSeqColumn) != columns.end();
   if (commit != nullptr && !asked) columns.emplace_back(kCommitSeqColumn);
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, scan_options));
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, table, scan_options));
   HistoryReader reader(options, seq_of, commit != nullptr ? commit->id : 0);
   std::vector<std::shared_ptr<arrow::Table>> parts;
   for (const Scan::Task& task : scan.tasks()) {

@@ -10,7 +10,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace arrow {
 class Table;
@@ -30,7 +30,7 @@ struct HistoryOptions {
   CommitSeq up_to{std::numeric_limits<std::int64_t>::max()};
   ScanOptions scan;  // `columns` and `ranges` as in a scan
 };
-Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::Disk& disk, TablePtr table,
+Result<std::shared_ptr<arrow::Table>> ReadHistory(platform::ObjectStore& store, TablePtr table,
                                                   const HistoryOptions& options,
                                                   const CommitSeqOf& seq_of);
 }  // namespace weirhouse::iceberg

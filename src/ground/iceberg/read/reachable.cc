@@ -8,7 +8,8 @@
 namespace weirhouse::iceberg {
 namespace {
 // Statistics are carried as text: {"snapshot-id": …, "statistics-path": …}.
-void AddStatistics(const TableMetadata& table, std::set<std::string>& files) {
+void AddStatistics(const platform::ObjectStore& store, const TableMetadata& table,
+                   std::set<std::string>& files) {
   for (const char* key : {"statistics", "partition-statistics"}) {
     const auto found = table.other_keys.find(key);
     if (found == table.other_keys.end()) continue;
@@ -18,43 +19,44 @@ void AddStatistics(const TableMetadata& table, std::set<std::string>& files) {
       if (!item.is_object()) continue;
       const auto path = item.find("statistics-path");
       if (path != item.end() && path->is_string())
-        files.insert(LocalPath(path->get<std::string>()));
+        files.insert(store.Spelling(path->get_ref<const std::string&>()));
     }
   }
 }
 }  // namespace
 
-Result<std::set<std::string>> ReachableFiles(platform::Disk& disk, const TableMetadata& table) {
+Result<std::set<std::string>> ReachableFiles(platform::ObjectStore& store,
+                                             const TableMetadata& table) {
   std::set<std::string> files;
-  files.insert(LocalPath(table.metadata_location));
-  for (const auto& [time, location] : table.metadata_log) files.insert(LocalPath(location));
-  AddStatistics(table, files);
+  files.insert(store.Spelling(table.metadata_location));
+  for (const auto& [time, location] : table.metadata_log) files.insert(store.Spelling(location));
+  AddStatistics(store, table, files);
   std::set<std::string> seen;
   for (const Snapshot& snapshot : table.snapshots) {
-    files.insert(LocalPath(snapshot.manifest_list));
+    files.insert(store.Spelling(snapshot.manifest_list));
     WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                  LoadManifestList(disk, snapshot.manifest_list));
+                  LoadManifestList(store, snapshot.manifest_list));
     for (const ManifestFile& manifest_file : *list) {
       if (!seen.insert(manifest_file.path).second) continue;
-      files.insert(LocalPath(manifest_file.path));
+      files.insert(store.Spelling(manifest_file.path));
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk, table, manifest_file));
+                    LoadManifest(store, table, manifest_file));
       for (const ManifestEntry& entry : manifest->entries)
-        if (entry.live()) files.insert(LocalPath(entry.file->path));
+        if (entry.live()) files.insert(store.Spelling(entry.file->path));
     }
   }
   return files;
 }
 
-Result<std::vector<DataFile>> LiveFiles(platform::Disk& disk, const TableMetadata& table,
+Result<std::vector<DataFile>> LiveFiles(platform::ObjectStore& store, const TableMetadata& table,
                                         const Snapshot& snapshot) {
   std::vector<DataFile> files;
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                LoadManifestList(disk, snapshot.manifest_list));
+                LoadManifestList(store, snapshot.manifest_list));
   for (const ManifestFile& manifest_file : *list) {
     if (!manifest_file.has_live_files()) continue;
     WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                  LoadManifest(disk, table, manifest_file));
+                  LoadManifest(store, table, manifest_file));
     for (const ManifestEntry& entry : manifest->entries)
       if (entry.live()) files.push_back(*entry.file);
   }

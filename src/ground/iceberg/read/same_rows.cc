@@ -165,8 +165,8 @@ class Reader {
 };
 }  // namespace
 
-Result<bool> HoldSameRows(platform::Disk& disk, const TableMetadata& table, const Snapshot& before,
-                          const Snapshot& after, std::int64_t bytes_max) {
+Result<bool> HoldSameRows(platform::ObjectStore& store, const TableMetadata& table,
+                          const Snapshot& before, const Snapshot& after, std::int64_t bytes_max) {
   ScanOptions options;
   for (const Field& field : table.schema().fields) {
     if (!ArrowTypeOf(field.type).ok()) {
@@ -175,8 +175,8 @@ Result<bool> HoldSameRows(platform::Disk& disk, const TableMetadata& table, cons
     }
     if (!IsHidden(field.name)) options.columns.push_back(field.name);
   }
-  WEIRHOUSE_TRY(const Scan was, Scan::Plan(disk, HeadedBy(table, before), options));
-  WEIRHOUSE_TRY(const Scan is, Scan::Plan(disk, HeadedBy(table, after), options));
+  WEIRHOUSE_TRY(const Scan was, Scan::Plan(store, HeadedBy(table, before), options));
+  WEIRHOUSE_TRY(const Scan is, Scan::Plan(store, HeadedBy(table, after), options));
   std::set<std::string> states_before;
   std::set<std::string> in_both;
   for (const Scan::Task& task : was.tasks()) states_before.insert(StateOf(task));

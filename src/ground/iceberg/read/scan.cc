@@ -140,8 +140,8 @@ Status UnknownColumn(const TableMetadata& table, const Schema& schema, const std
 // Decides which files a read must open.
 class Planner {
  public:
-  Planner(platform::Disk& disk, const TableMetadata& table, const ScanOptions& options)
-      : disk_(disk), table_(table), options_(options) {}
+  Planner(platform::ObjectStore& store, const TableMetadata& table, const ScanOptions& options)
+      : store_(store), table_(table), options_(options) {}
 
   Status ResolveRanges(const Schema& schema) {
     for (const ColumnRange& range : options_.ranges) {
@@ -154,13 +154,13 @@ class Planner {
 
   Result<std::vector<Scan::Task>> Plan(const Snapshot& snapshot) {
     WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                  LoadManifestList(disk_, snapshot.manifest_list));
+                  LoadManifestList(store_, snapshot.manifest_list));
     std::vector<std::shared_ptr<const DataFile>> data;
     DeleteIndex deletes(table_);
     for (const ManifestFile& file : *list) {
       if (!file.has_live_files() || !ManifestMayMatch(file)) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk_, table_, file));
+                    LoadManifest(store_, table_, file));
       const PartitionSpec* spec = FindSpec(table_, file.spec_id);
       for (const ManifestEntry& entry : manifest->entries) {
         if (!entry.live()) continue;
@@ -218,7 +218,7 @@ class Planner {
     return true;
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const TableMetadata& table_;
   const ScanOptions& options_;
   std::vector<Range> ranges_;
@@ -233,7 +233,7 @@ const Schema& SchemaOf(const TableMetadata& table, const Snapshot* snapshot) {
 }
 }  // namespace
 
-Result<Scan> Scan::Plan(platform::Disk& disk, TablePtr table, const ScanOptions& options) {
+Result<Scan> Scan::Plan(platform::ObjectStore& store, TablePtr table, const ScanOptions& options) {
   const Snapshot* snapshot = table->current_snapshot();
   // The head of the table is read with its current schema, the past with the schema it had.
   const Schema* whole = &table->schema();
@@ -250,7 +250,7 @@ Result<Scan> Scan::Plan(platform::Disk& disk, TablePtr table, const ScanOptions&
     whole = &SchemaOf(*table, snapshot);
   }
   Scan scan;
-  scan.disk_ = &disk;
+  scan.store_ = &store;
   scan.options_ = options;
   scan.schema_ = *whole;
   if (!options.columns.empty()) {
@@ -264,7 +264,7 @@ Result<Scan> Scan::Plan(platform::Disk& disk, TablePtr table, const ScanOptions&
   if (const auto arrow_schema = scan.schema_.ToArrow(); !arrow_schema.ok()) {
     return arrow_schema.status().WithContext(fmt::format("table \"{}\"", table->name));
   }
-  Planner planner(disk, *table, options);
+  Planner planner(store, *table, options);
   WEIRHOUSE_TRY_STATUS(planner.ResolveRanges(*whole));
   if (snapshot != nullptr) {
     WEIRHOUSE_TRY(scan.tasks_, planner.Plan(*snapshot));

@@ -10,7 +10,7 @@
 
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace arrow {
 class Table;
@@ -43,7 +43,8 @@ struct ScanOptions {
 // from any.
 class Scan {
  public:
-  static Result<Scan> Plan(platform::Disk& disk, TablePtr table, const ScanOptions& options);
+  static Result<Scan> Plan(platform::ObjectStore& store, TablePtr table,
+                           const ScanOptions& options);
 
   struct Task {
     DataFile file;
@@ -58,7 +59,7 @@ class Scan {
   const Schema& schema() const { return schema_; }
 
  private:
-  platform::Disk* disk_ = nullptr;
+  platform::ObjectStore* store_ = nullptr;
   TablePtr table_;
   ScanOptions options_;
   Schema schema_;  // of the columns asked for
@@ -71,5 +72,5 @@ struct FileDeletes {
   DataFile file;
   std::int64_t deleted_rows = 0;
 };
-Result<std::vector<FileDeletes>> DeletedShares(platform::Disk& disk, TablePtr table);
+Result<std::vector<FileDeletes>> DeletedShares(platform::ObjectStore& store, TablePtr table);
 }  // namespace weirhouse::iceberg

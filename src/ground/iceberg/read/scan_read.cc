@@ -101,9 +101,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> Positions(std::int64_t rows) {
 // Reads one task: the columns asked for, then those that only equality deletes need.
 class TaskReader {
  public:
-  TaskReader(platform::Disk& disk, const TableMetadata& table, const ScanOptions& options,
+  TaskReader(platform::ObjectStore& store, const TableMetadata& table, const ScanOptions& options,
              const Schema& schema, const Scan::Task& task)
-      : disk_(disk), table_(table), options_(options), schema_(schema), task_(task) {}
+      : store_(store), table_(table), options_(options), schema_(schema), task_(task) {}
 
   Result<std::shared_ptr<arrow::Table>> Read() {
     WEIRHOUSE_TRY_STATUS(CheckFormat(task_.file));
@@ -111,7 +111,7 @@ class TaskReader {
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
     WEIRHOUSE_TRY(const platform::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                  platform::ReadParquet(disk_, LocalPath(task_.file.path), read));
+                  platform::ReadParquet(store_, LocalPath(task_.file.path), read));
     RowMask mask(rows->num_rows());
     WEIRHOUSE_TRY_STATUS(MaskPositions(mask));
     WEIRHOUSE_TRY_STATUS(MaskEqual(*rows, wanted, mask));
@@ -137,7 +137,7 @@ class TaskReader {
       const bool is_vector = deletes->content_offset.has_value();  // lies in a Puffin file
       if (!is_vector) WEIRHOUSE_TRY_STATUS(CheckFormat(*deletes));
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                    LoadPositionDeletes(disk_, *deletes));
+                    LoadPositionDeletes(store_, *deletes));
       const auto it = positions->find(task_.file.path);
       if (it == positions->end()) continue;
       for (const std::int64_t position : it->second) mask.Drop(position);
@@ -162,7 +162,7 @@ class TaskReader {
         }
       }
       WEIRHOUSE_TRY(const std::shared_ptr<const EqualityDeletes> gone,
-                    LoadEqualityDeletes(disk_, *deletes, key_schema));
+                    LoadEqualityDeletes(store_, *deletes, key_schema));
       for (std::size_t row = 0; row < keys.size(); ++row) {
         if (gone->contains(keys[row])) mask.Drop(static_cast<std::int64_t>(row));
       }
@@ -207,7 +207,7 @@ class TaskReader {
     return rows;
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const TableMetadata& table_;
   const ScanOptions& options_;
   const Schema& schema_;
@@ -215,13 +215,13 @@ class TaskReader {
 };
 }  // namespace
 
-Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Disk& disk,
+Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
   platform::ParquetReadOptions read;
   WEIRHOUSE_TRY(read.schema, keys.ToArrow());
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
-                platform::ReadParquet(disk, LocalPath(file.path), read));
+                platform::ReadParquet(store, LocalPath(file.path), read));
   WEIRHOUSE_TRY(std::vector<std::string> encoded, KeysOf(*rows, 0, rows->num_columns()));
   auto deletes = std::make_shared<EqualityDeletes>();
   for (std::string& key : encoded) deletes->insert(std::move(key));
@@ -229,7 +229,7 @@ Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Dis
 }
 
 Result<std::shared_ptr<arrow::Table>> Scan::Read(const Task& task) const {
-  return TaskReader(*disk_, *table_, options_, schema_, task).Read();
+  return TaskReader(*store_, *table_, options_, schema_, task).Read();
 }
 
 Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
@@ -267,15 +267,15 @@ Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
   return *empty;
 }
 
-Result<std::vector<FileDeletes>> DeletedShares(platform::Disk& disk, TablePtr table) {
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, table, {}));
+Result<std::vector<FileDeletes>> DeletedShares(platform::ObjectStore& store, TablePtr table) {
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, table, {}));
   std::vector<FileDeletes> shares;
   for (const Scan::Task& task : scan.tasks()) {
     std::set<std::int64_t> masked;
     for (const auto& deletes : task.deletes) {
       if (deletes->content != DataFile::Content::kPositionDeletes) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                    LoadPositionDeletes(disk, *deletes));
+                    LoadPositionDeletes(store, *deletes));
       const auto it = positions->find(task.file.path);
       if (it != positions->end()) masked.insert(it->second.begin(), it->second.end());
     }

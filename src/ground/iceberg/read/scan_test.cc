@@ -29,7 +29,7 @@ class ScanTest : public TableTest {
   std::size_t FilesFor(const TablePtr& table, std::vector<ColumnRange> ranges) {
     ScanOptions options;
     options.ranges = std::move(ranges);
-    return Scan::Plan(disk(), table, options).value().tasks().size();
+    return Scan::Plan(store(), table, options).value().tasks().size();
   }
   static std::string Time(const char* text) { return BytesOfLong(ParseTimeMicros(text).value()); }
 
@@ -50,19 +50,19 @@ class ScanTest : public TableTest {
       draft.entries.push_back(
           {ManifestEntry::Status::kAdded, std::make_shared<const DataFile>(file)});
     }
-    ManifestList list = *LoadManifestList(disk(), base->current_snapshot()->manifest_list).value();
+    ManifestList list = *LoadManifestList(store(), base->current_snapshot()->manifest_list).value();
     for (auto& [spec, draft] : drafts) {
       WrittenManifest written = WriteManifest(draft, next).value();
       written.file.path = fmt::format("{}/metadata/{}-{}.avro", next.location, id.value(), spec);
-      EXPECT_OK(disk().Write(written.file.path, written.bytes));
+      EXPECT_OK(store().Write(written.file.path, written.bytes));
       list.push_back(written.file);
     }
     Snapshot snapshot = *base->current_snapshot();
     snapshot.id = id;
     snapshot.sequence_number = number;
     snapshot.manifest_list = fmt::format("{}/metadata/snap-{}.avro", next.location, id.value());
-    EXPECT_OK(disk().Write(snapshot.manifest_list,
-                           WriteManifestList(list, id, base->current_snapshot()->id, number)));
+    EXPECT_OK(store().Write(snapshot.manifest_list,
+                            WriteManifestList(list, id, base->current_snapshot()->id, number)));
     next.snapshots.push_back(snapshot);
     next.last_sequence_number = number;
     next.refs["main"].snapshot = id;
@@ -82,7 +82,7 @@ class ScanTest : public TableTest {
     DataFile file;
     file.content = DataFile::Content::kEqualityDeletes;
     file.path = fmt::format("{}/data/eq-{}.parquet", table->location, random_.Next());
-    const auto written = platform::WriteParquet(disk(), file.path, *rows).value();
+    const auto written = platform::WriteParquet(store(), file.path, *rows).value();
     file.row_count = 1;
     file.size_bytes = written.size_bytes;
     file.partition = std::move(partition);
@@ -115,14 +115,14 @@ TEST_F(ScanTest, ReadsTheColumnsAskedForInThatOrder) {
 TEST_F(ScanTest, AnUnknownColumnIsNamedWithASuggestion) {
   ScanOptions options;
   options.columns = {"dealy"};
-  const Status status = Scan::Plan(disk(), ThreeMonths(), options).status();
+  const Status status = Scan::Plan(store(), ThreeMonths(), options).status();
   EXPECT_EQ(status.error_code(), "WH7064");
   EXPECT_THAT(status.hint(), HasSubstr("delay"));
 }
 
 TEST_F(ScanTest, TellsFilePositionAndSequenceNumberOfEachRow) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":1},{"id":2},{"id":3}])");
-  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  StagedWrite write(store(), staged.table, random_, Options("r2"));
   ASSERT_OK(write.DeleteRows(Find(staged.table, {2})));
   ASSERT_OK_AND(staged, write.Finish());
   staged = Append(staged.table, R"([{"id":4}])", "r3");
@@ -151,7 +151,7 @@ TEST_F(ScanTest, AnIncrementalReadSeesOnlyLaterFiles) {
 
 TEST_F(ScanTest, AnOldSnapshotIsReadWithItsOwnSchema) {
   const StagedTable first = Append(NewFlights(), R"([{"id":1}])");
-  StagedWrite write(disk(), first.table, random_, Options("r2"));
+  StagedWrite write(store(), first.table, random_, Options("r2"));
   Schema wider = first.table->schema();
   Field note;
   note.name = "note";
@@ -170,11 +170,11 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
   const auto narrow = arrow::schema(
       {arrow::field("id", arrow::int32(), false), arrow::field("x", arrow::float32())});
   const TablePtr table = NewFlights({"id"}, narrow);
-  StagedWrite first(disk(), table, random_, Options());
+  StagedWrite first(store(), table, random_, Options());
   ASSERT_OK(first.Append(
       *TableOf(arrow::schema({arrow::field("id", arrow::int64())}), R"([{"id":1},{"id":5}])")));
   ASSERT_OK_AND(StagedTable staged, first.Finish());
-  StagedWrite second(disk(), staged.table, random_, Options("r2"));
+  StagedWrite second(store(), staged.table, random_, Options("r2"));
   Schema wide = table->schema();
   wide.fields[0].type = TypeKind::kLong;
   wide.fields[1].type = TypeKind::kDouble;
@@ -191,7 +191,7 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
 TEST_F(ScanTest, AnUnknownSnapshotIsNotFound) {
   ScanOptions options;
   options.snapshot = SnapshotId(5);
-  EXPECT_EQ(Scan::Plan(disk(), ThreeMonths(), options).status().code(), Code::kNotFound);
+  EXPECT_EQ(Scan::Plan(store(), ThreeMonths(), options).status().code(), Code::kNotFound);
 }
 
 TEST_F(ScanTest, AnEqualityDeleteHidesOlderRowsOfItsPartitionOnly) {
@@ -241,7 +241,7 @@ TEST_F(ScanTest, APositionDeleteDoesNotReachLaterFilesOrOtherPartitions) {
   DataFile deletes;
   deletes.content = DataFile::Content::kPositionDeletes;
   deletes.path = staged.table->location + "/data/foreign-deletes.parquet";
-  ASSERT_OK(platform::WriteParquet(disk(), deletes.path, *rows));
+  ASSERT_OK(platform::WriteParquet(store(), deletes.path, *rows));
   deletes.row_count = 3;
   deletes.partition = {"EWR"};  // names a JFK file too, where it must not apply
   EXPECT_EQ(Ids(WithDeletes(staged.table, {deletes})), "2");
@@ -249,7 +249,7 @@ TEST_F(ScanTest, APositionDeleteDoesNotReachLaterFilesOrOtherPartitions) {
 
 TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
-  ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), staged.table, {}));
+  ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), staged.table, {}));
   Scan::Task task = scan.tasks()[0];
   task.file.SetFormat("orc");
   const Status status = scan.Read(task).status();
@@ -260,8 +260,8 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
 TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {
   const StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   const std::string path = Find(staged.table, {1})[0].file;
-  ASSERT_OK(disk().Remove(path));
-  const Status status = Scan::Plan(disk(), staged.table, {}).value().ReadAll().status();
+  ASSERT_OK(store().Delete(path));
+  const Status status = Scan::Plan(store(), staged.table, {}).value().ReadAll().status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_THAT(status.message(), HasSubstr(path));
 }

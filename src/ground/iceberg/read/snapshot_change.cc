@@ -74,8 +74,8 @@ bool SameDescription(const DataFile& was, const DataFile& is) {
 // Live rows of one snapshot: what its lists count, less what position deletes mask.
 class RowCount {
  public:
-  RowCount(platform::Disk& disk, const TableMetadata& table, const ManifestList& list)
-      : disk_(disk), table_(table), list_(list) {}
+  RowCount(platform::ObjectStore& store, const TableMetadata& table, const ManifestList& list)
+      : store_(store), table_(table), list_(list) {}
 
   Result<std::int64_t> Count() {
     std::int64_t rows = 0;
@@ -89,7 +89,7 @@ class RowCount {
       std::int64_t counted = file.added_rows + file.existing_rows;
       if (counted == 0) {  // lists of version 1 may leave the counts out
         WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                      LoadManifest(disk_, table_, file));
+                      LoadManifest(store_, table_, file));
         for (const ManifestEntry& entry : manifest->entries) {
           if (entry.live()) counted += entry.file->row_count;
         }
@@ -112,7 +112,7 @@ class RowCount {
     std::vector<std::shared_ptr<const Manifest>> deletes;
     for (const ManifestFile& file : list_) {
       if (!file.has_live_files()) continue;
-      WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, LoadManifest(disk_, table_, file));
+      WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, LoadManifest(store_, table_, file));
       (file.content == ManifestFile::Content::kData ? data_ : deletes)
           .push_back(std::move(manifest));
     }
@@ -150,7 +150,7 @@ class RowCount {
       return Status::Ok();
     }
     WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                  LoadPositionDeletes(disk_, deletes));
+                  LoadPositionDeletes(store_, deletes));
     for (const auto& [path, list] : *positions) {
       const DataFile* file = Find(path);
       if (file == nullptr || file->data_sequence_number > deletes.data_sequence_number ||
@@ -172,7 +172,7 @@ class RowCount {
     return nullptr;
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const TableMetadata& table_;
   const ManifestList& list_;
   std::vector<std::shared_ptr<const Manifest>> data_;
@@ -181,27 +181,27 @@ class RowCount {
 
 class Comparison {
  public:
-  Comparison(platform::Disk& disk, const TableMetadata& table, const Snapshot& after,
+  Comparison(platform::ObjectStore& store, const TableMetadata& table, const Snapshot& after,
              const MayOpen& may_open)
-      : disk_(disk), table_(table), after_(after), may_open_(may_open) {}
+      : store_(store), table_(table), after_(after), may_open_(may_open) {}
 
   Result<SnapshotChange> Run(const Snapshot* before) {
     if (before != nullptr) {
-      WEIRHOUSE_TRY(was_, LoadManifestList(disk_, before->manifest_list));
+      WEIRHOUSE_TRY(was_, LoadManifestList(store_, before->manifest_list));
     }
     if (before != nullptr && before->manifest_list == after_.manifest_list) {
       is_ = was_;
     } else {
       WEIRHOUSE_TRY_STATUS(Ask(after_.manifest_list, -1));
-      WEIRHOUSE_TRY(is_, ReloadManifestList(disk_, after_.manifest_list));
+      WEIRHOUSE_TRY(is_, ReloadManifestList(store_, after_.manifest_list));
     }
     WEIRHOUSE_TRY_STATUS(SortManifests());
     WEIRHOUSE_TRY_STATUS(ReadOld());
     WEIRHOUSE_TRY_STATUS(ReadNew());
     Compare();
     WEIRHOUSE_TRY_STATUS(RefuseDoubles());
-    WEIRHOUSE_TRY(change_.rows_before, RowCount(disk_, table_, *was_).Count());
-    WEIRHOUSE_TRY(change_.rows_after, RowCount(disk_, table_, *is_).Count());
+    WEIRHOUSE_TRY(change_.rows_before, RowCount(store_, table_, *was_).Count());
+    WEIRHOUSE_TRY(change_.rows_after, RowCount(store_, table_, *is_).Count());
     return std::move(change_);
   }
 
@@ -248,7 +248,7 @@ class Comparison {
     for (const ManifestFile* file : gone_) {
       if (!file->has_live_files()) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk_, table_, *file));
+                    LoadManifest(store_, table_, *file));
       for (const ManifestEntry& entry : manifest->entries) {
         if (entry.live()) old_files_.emplace(IdentityOf(*entry.file), entry.file);
       }
@@ -260,7 +260,7 @@ class Comparison {
     for (const ManifestFile* file : fresh_) {
       WEIRHOUSE_TRY_STATUS(Ask(file->path, file->length));
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    ReloadManifest(disk_, table_, *file));
+                    ReloadManifest(store_, table_, *file));
       WEIRHOUSE_TRY_STATUS(CheckCounts(*file, *manifest));
       for (const ManifestEntry& entry : manifest->entries) {
         WEIRHOUSE_TRY_STATUS(CheckEntry(*file, entry));
@@ -359,7 +359,7 @@ class Comparison {
     for (const ManifestFile* file : shared_) {
       if (new_files_.empty() || !file->has_live_files()) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    LoadManifest(disk_, table_, *file));
+                    LoadManifest(store_, table_, *file));
       for (const auto& [identity, added] : new_files_) {
         if (added->format != FileFormat::kPuffin && manifest->live_by_path.contains(added->path)) {
           return Twice(added->path);
@@ -369,7 +369,7 @@ class Comparison {
     return Status::Ok();
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const TableMetadata& table_;
   const Snapshot& after_;
   const MayOpen& may_open_;
@@ -381,9 +381,9 @@ class Comparison {
 };
 }  // namespace
 
-Result<SnapshotChange> CompareSnapshots(platform::Disk& disk, const TableMetadata& table,
+Result<SnapshotChange> CompareSnapshots(platform::ObjectStore& store, const TableMetadata& table,
                                         const Snapshot* before, const Snapshot& after,
                                         const MayOpen& may_open) {
-  return Comparison(disk, table, after, may_open).Run(before);
+  return Comparison(store, table, after, may_open).Run(before);
 }
 }  // namespace weirhouse::iceberg

@@ -45,7 +45,7 @@ using MayOpen = std::function<Status(const std::string& path, std::int64_t size_
 //   kCorruption, kInvalidInput  a list or manifest cannot be read (WH7052, WH7053), or contradicts
 //                               itself (WH7078: a file twice, deletes in a manifest of data, counts
 //                               that are not its entries', sequence numbers to come)
-Result<SnapshotChange> CompareSnapshots(platform::Disk& disk, const TableMetadata& table,
+Result<SnapshotChange> CompareSnapshots(platform::ObjectStore& store, const TableMetadata& table,
                                         const Snapshot* before, const Snapshot& after,
                                         const MayOpen& may_open = {});
 
@@ -54,6 +54,6 @@ Result<SnapshotChange> CompareSnapshots(platform::Disk& disk, const TableMetadat
 // are read, one at a time.
 //   kInvalidInput  WH7079: more than `bytes_max` of files would have to be read, or a column cannot
 //                  be read here
-Result<bool> HoldSameRows(platform::Disk& disk, const TableMetadata& table, const Snapshot& before,
-                          const Snapshot& after, std::int64_t bytes_max);
+Result<bool> HoldSameRows(platform::ObjectStore& store, const TableMetadata& table,
+                          const Snapshot& before, const Snapshot& after, std::int64_t bytes_max);
 }  // namespace weirhouse::iceberg

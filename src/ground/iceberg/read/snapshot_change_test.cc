@@ -17,10 +17,10 @@ class SnapshotChangeTest : public TableTest {
   }
 
   ManifestList ListOf(const TablePtr& table) {
-    return *LoadManifestList(disk(), table->current_snapshot()->manifest_list).value();
+    return *LoadManifestList(store(), table->current_snapshot()->manifest_list).value();
   }
   std::vector<ManifestEntry> EntriesOf(const TablePtr& table, const ManifestFile& file) {
-    return LoadManifest(disk(), *table, file).value()->entries;
+    return LoadManifest(store(), *table, file).value()->entries;
   }
 
   // A manifest of these entries as a foreign engine would write it.
@@ -34,7 +34,7 @@ class SnapshotChangeTest : public TableTest {
     WrittenManifest written = WriteManifest(draft, *second_).value();
     written.file.path =
         fmt::format("{}/metadata/doctored-{}.avro", second_->location, random_.Next());
-    EXPECT_OK(disk().Write(written.file.path, written.bytes));
+    EXPECT_OK(store().Write(written.file.path, written.bytes));
     return written.file;
   }
   Snapshot Doctored(const ManifestList& list) {
@@ -45,13 +45,13 @@ class SnapshotChangeTest : public TableTest {
     snapshot.manifest_list =
         fmt::format("{}/metadata/snap-{}.avro", second_->location, random_.Next());
     snapshot.summary = {{"operation", "append"}};
-    EXPECT_OK(disk().Write(
+    EXPECT_OK(store().Write(
         snapshot.manifest_list,
         WriteManifestList(list, snapshot.id, snapshot.parent, snapshot.sequence_number)));
     return snapshot;
   }
   Result<SnapshotChange> Compare(const Snapshot& after) {
-    return CompareSnapshots(disk(), *second_, second_->current_snapshot(), after);
+    return CompareSnapshots(store(), *second_, second_->current_snapshot(), after);
   }
 
   TablePtr first_;
@@ -59,9 +59,9 @@ class SnapshotChangeTest : public TableTest {
 };
 
 TEST_F(SnapshotChangeTest, AnAppendOnlyAddsData) {
-  ASSERT_OK_AND(
-      const SnapshotChange change,
-      CompareSnapshots(disk(), *second_, first_->current_snapshot(), *second_->current_snapshot()));
+  ASSERT_OK_AND(const SnapshotChange change,
+                CompareSnapshots(store(), *second_, first_->current_snapshot(),
+                                 *second_->current_snapshot()));
   EXPECT_TRUE(change.only_adds_data());
   EXPECT_EQ(change.added_data.size(), 1u);
   EXPECT_EQ(change.new_manifests.size(), 1u);
@@ -71,7 +71,7 @@ TEST_F(SnapshotChangeTest, AnAppendOnlyAddsData) {
 
 TEST_F(SnapshotChangeTest, TheFirstSnapshotIsComparedWithNothing) {
   ASSERT_OK_AND(const SnapshotChange change,
-                CompareSnapshots(disk(), *second_, nullptr, *second_->current_snapshot()));
+                CompareSnapshots(store(), *second_, nullptr, *second_->current_snapshot()));
   EXPECT_TRUE(change.only_adds_data());
   EXPECT_EQ(change.added_data.size(), 2u);
   EXPECT_EQ(change.rows_before, 0);
@@ -79,16 +79,16 @@ TEST_F(SnapshotChangeTest, TheFirstSnapshotIsComparedWithNothing) {
 }
 
 TEST_F(SnapshotChangeTest, PositionDeletesAreCountedExactlyEvenWhenTwoNameOneRow) {
-  StagedWrite once(disk(), second_, random_, Options("r3"));
+  StagedWrite once(store(), second_, random_, Options("r3"));
   const std::vector<RowPosition> rows = Find(second_, {1});
   ASSERT_OK(once.DeleteRows(rows));
   const TablePtr deleted = once.Finish().value().table;
-  StagedWrite again(disk(), deleted, random_, Options("r4"));
+  StagedWrite again(store(), deleted, random_, Options("r4"));
   ASSERT_OK(again.DeleteRows(rows));
   const TablePtr twice = again.Finish().value().table;
   ASSERT_OK_AND(
       const SnapshotChange change,
-      CompareSnapshots(disk(), *twice, deleted->current_snapshot(), *twice->current_snapshot()));
+      CompareSnapshots(store(), *twice, deleted->current_snapshot(), *twice->current_snapshot()));
   EXPECT_EQ(change.added_deletes.size(), 1u);
   EXPECT_FALSE(change.only_adds_data());
   EXPECT_EQ(change.rows_before, 2);
@@ -235,7 +235,7 @@ TEST_F(SnapshotChangeTest, NothingNewIsOpenedBeforeItMayBe) {
     asked.push_back(path);
     return asked.size() < 2 ? Status::Ok() : Status(Code::kPermissionDenied, "no");
   };
-  const auto change = CompareSnapshots(disk(), *second_, first_->current_snapshot(),
+  const auto change = CompareSnapshots(store(), *second_, first_->current_snapshot(),
                                        *second_->current_snapshot(), refuse_second);
   EXPECT_EQ(change.status().code(), Code::kPermissionDenied);
   ASSERT_EQ(asked.size(), 2u);
@@ -248,37 +248,37 @@ TEST_F(SnapshotChangeTest, AListWrittenAnewAfterARefusalIsReadAnew) {
   ASSERT_OK_AND(const SnapshotChange first, Compare(snapshot));
   EXPECT_TRUE(first.changes_nothing());
   list.pop_back();
-  ASSERT_OK(disk().Replace(snapshot.manifest_list,
-                           WriteManifestList(list, snapshot.id, snapshot.parent, 3)));
+  ASSERT_OK(store().Replace(snapshot.manifest_list,
+                            WriteManifestList(list, snapshot.id, snapshot.parent, 3)));
   ASSERT_OK_AND(const SnapshotChange second, Compare(snapshot));
   EXPECT_EQ(second.removed_data.size(), 1u);
 }
 
 TEST_F(SnapshotChangeTest, ACompactionHoldsTheSameRows) {
-  StagedWrite write(disk(), second_, random_, Options("r3"));
+  StagedWrite write(store(), second_, random_, Options("r3"));
   ASSERT_OK(write.DeleteRows(Find(second_, {2})));
   const TablePtr deleted = write.Finish().value().table;
   CompactionOptions options;
   options.all = true;
-  const TablePtr compacted = StageCompaction(disk(), deleted, random_, Options("r4"), options,
+  const TablePtr compacted = StageCompaction(store(), deleted, random_, Options("r4"), options,
                                              [](std::int64_t n) { return CommitSeq(n); })
                                  .value()
                                  .table;
-  ASSERT_OK_AND(const bool same, HoldSameRows(disk(), *compacted, *deleted->current_snapshot(),
+  ASSERT_OK_AND(const bool same, HoldSameRows(store(), *compacted, *deleted->current_snapshot(),
                                               *compacted->current_snapshot(), 1 << 20));
   EXPECT_TRUE(same);
-  ASSERT_OK_AND(const bool before, HoldSameRows(disk(), *compacted, *second_->current_snapshot(),
+  ASSERT_OK_AND(const bool before, HoldSameRows(store(), *compacted, *second_->current_snapshot(),
                                                 *compacted->current_snapshot(), 1 << 20));
   EXPECT_FALSE(before);
 }
 
 TEST_F(SnapshotChangeTest, AnEqualCountOfOtherRowsIsNotTheSame) {
-  StagedWrite write(disk(), second_, random_, Options("r3"));
+  StagedWrite write(store(), second_, random_, Options("r3"));
   ASSERT_OK(write.RemoveAllFiles());
   ASSERT_OK(write.Append(*Rows(R"([{"id":1,"origin":"EWR"},{"id":2,"origin":"JFK"},
                                    {"id":4,"origin":"LGA"}])")));
   const TablePtr other = write.Finish().value().table;
-  ASSERT_OK_AND(const bool same, HoldSameRows(disk(), *other, *second_->current_snapshot(),
+  ASSERT_OK_AND(const bool same, HoldSameRows(store(), *other, *second_->current_snapshot(),
                                               *other->current_snapshot(), 1 << 20));
   EXPECT_FALSE(same);
 }
@@ -309,7 +309,7 @@ TEST_F(SnapshotChangeTest, NestedColumnsAreComparedToo) {
     EXPECT_TRUE(numbers->Append(x).ok());
     EXPECT_TRUE(lists->Append().ok());
     EXPECT_TRUE(texts->Append(text).ok());
-    StagedWrite write(disk(), before, random_, Options());
+    StagedWrite write(store(), before, random_, Options());
     if (remove) EXPECT_OK(write.RemoveAllFiles());
     EXPECT_OK(write.Append(*arrow::Table::Make(nested, {*ids.Finish(), *places.Finish()})));
     return write.Finish().value().table;
@@ -319,7 +319,7 @@ TEST_F(SnapshotChangeTest, NestedColumnsAreComparedToo) {
   const TablePtr other_number = with(before, 8, "a", true);
   const TablePtr other_text = with(before, 7, "b", true);
   const auto holds = [&](const TablePtr& after) {
-    return HoldSameRows(disk(), *after, *before->current_snapshot(), *after->current_snapshot(),
+    return HoldSameRows(store(), *after, *before->current_snapshot(), *after->current_snapshot(),
                         1 << 20);
   };
   ASSERT_OK_AND(const bool kept, holds(same));
@@ -331,12 +331,12 @@ TEST_F(SnapshotChangeTest, NestedColumnsAreComparedToo) {
 }
 
 TEST_F(SnapshotChangeTest, ARewriteAboveTheLimitIsNotCompared) {
-  StagedWrite write(disk(), second_, random_, Options("r3"));
+  StagedWrite write(store(), second_, random_, Options("r3"));
   ASSERT_OK(write.RemoveAllFiles());
   ASSERT_OK(write.Append(*Rows(R"([{"id":1}])")));
   const TablePtr other = write.Finish().value().table;
   const auto same =
-      HoldSameRows(disk(), *other, *second_->current_snapshot(), *other->current_snapshot(), 100);
+      HoldSameRows(store(), *other, *second_->current_snapshot(), *other->current_snapshot(), 100);
   EXPECT_EQ(same.status().error_code(), "WH7079");
 }
 }  // namespace

@@ -2,6 +2,7 @@
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/type/type_json.h"
 #include "ground/iceberg/update/metadata_update.h"
+#include "ground/platform/io/faulty_store.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -140,13 +141,13 @@ class MetadataStageTest : public MetadataCreateTest {
   StagedTable Stage(const TablePtr& base, const std::vector<Json>& updates) {
     auto updated = ApplyRequest(base.get(), base->name, Json(updates), now());
     EXPECT_OK(updated.status());
-    return StageMetadata(disk(), base, random_, std::move(updated).value(), now()).value();
+    return StageMetadata(store(), base, random_, std::move(updated).value(), now()).value();
   }
   StagedTable First() {
     UpdatedMetadata first;
     first.metadata = Create(Request()).value();
     first.changed = true;
-    return StageMetadata(disk(), nullptr, random_, std::move(first), now()).value();
+    return StageMetadata(store(), nullptr, random_, std::move(first), now()).value();
   }
   static Json Snapshot(std::int64_t id, std::int64_t sequence_number, std::int64_t parent = 0) {
     Json json = {{"snapshot-id", id},
@@ -179,7 +180,7 @@ TEST_F(MetadataStageTest, TheFirstMetadataOfATableMakesItsFolders) {
   EXPECT_THAT(staged.paths_to_sync, ElementsAre(staged.files[0].path));
   ClearTableCaches();
   ASSERT_OK_AND(const TablePtr read,
-                LoadTable(disk(), "lake.trip", staged.change.metadata_location));
+                LoadTable(store(), "lake.trip", staged.change.metadata_location));
   EXPECT_EQ(SerializeTableMetadata(*read), SerializeTableMetadata(*staged.table));
 }
 
@@ -230,7 +231,7 @@ TEST_F(MetadataStageTest, AnyDiskFaultIsSaid) {
   const TablePtr base = First().table;
   const Json updates = Json::parse(R"([{"action":"set-properties","updates":{"a":"b"}}])");
   for (int fail_at = 1;; ++fail_at) {
-    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    platform::FaultyStore faulty(store(), fail_at, Code::kUnavailable);
     auto updated = ApplyRequest(base.get(), base->name, updates, now());
     const auto staged = StageMetadata(faulty, base, random_, std::move(updated).value(), now());
     if (!faulty.fault_fired()) {

@@ -10,6 +10,7 @@
 
 #include "ground/iceberg/table_fixture_test.h"
 #include "ground/iceberg/update/metadata_update.h"
+#include "ground/platform/io/local_store.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -208,7 +209,7 @@ void History::Commit(const std::vector<Json>& updates) {
   auto updated = ApplyRequest(table_.get(), table_->name, Json(updates), now());
   ASSERT_TRUE(updated.ok()) << updated.status().ToString() << "\n" << Json(updates).dump();
   if (!updated->changed) return;
-  auto staged = StageMetadata(platform::LocalDisk(), table_, random_, std::move(*updated), now());
+  auto staged = StageMetadata(platform::LocalStore(), table_, random_, std::move(*updated), now());
   ASSERT_TRUE(staged.ok()) << staged.status().ToString();
   Keep(std::move(staged).value());
 }
@@ -234,7 +235,7 @@ void History::Create() {
   ASSERT_TRUE(made.ok()) << made.status().ToString() << "\n" << request.dump();
   UpdatedMetadata first;
   first.metadata = std::move(made).value();
-  auto staged = StageMetadata(platform::LocalDisk(), nullptr, random_, std::move(first), now());
+  auto staged = StageMetadata(platform::LocalStore(), nullptr, random_, std::move(first), now());
   ASSERT_TRUE(staged.ok()) << staged.status().ToString();
   Keep(std::move(staged).value());
 }
@@ -341,7 +342,7 @@ void History::WriteRows() {
   options.run_name = fmt::format("r{}", Pick(1, 99));
   options.idempotency_key = Word();
   options.now = now();
-  StagedWrite write(platform::LocalDisk(), table_, random_, options);
+  StagedWrite write(platform::LocalStore(), table_, random_, options);
   const auto rows = testing::TableOf(
       FlightSchema(), fmt::format(R"([{{"id":{},"origin":"EWR","at":"2013-01-01T00:00:00Z"}}])",
                                   Pick(0, 1'000'000)));
@@ -474,7 +475,7 @@ TEST(MetadataHistory, EveryHistoryIsReadBackAsItWasWritten) {
     list += path + "\n";
     const std::string text = testing::ReadFile(path);
     ClearTableCaches();
-    ASSERT_OK_AND(const TablePtr read, LoadTable(platform::LocalDisk(), "lake.history", path));
+    ASSERT_OK_AND(const TablePtr read, LoadTable(platform::LocalStore(), "lake.history", path));
     ASSERT_EQ(SerializeTableMetadata(*read), text);
   }
   if (kept != nullptr) testing::WriteFile(folder + "/list", list);

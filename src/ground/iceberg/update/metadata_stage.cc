@@ -50,8 +50,8 @@ std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
   return records;
 }
 
-Result<StagedTable> StageMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
-                                  UpdatedMetadata next, ProcessTime now) {
+Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& base,
+                                  Random& random, UpdatedMetadata next, ProcessTime now) {
   TableMetadata& metadata = next.metadata;
   std::vector<catalog::SnapshotRecord> records;
   for (const std::string& ref : next.moved_refs) {
@@ -74,10 +74,10 @@ Result<StagedTable> StageMetadata(platform::Disk& disk, const TablePtr& base, Ra
   }
   // Engines write their first files without making the folders.
   WEIRHOUSE_FAILPOINT("table.stage.folders");
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(LocalPath(metadata.location + "/data")));
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(LocalPath(metadata.location + "/metadata")));
-  WEIRHOUSE_TRY(StagedTable staged,
-                WriteNextMetadata(disk, follows, random, std::move(metadata), now, /*records=*/{}));
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/data")));
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/metadata")));
+  WEIRHOUSE_TRY(StagedTable staged, WriteNextMetadata(store, follows, random, std::move(metadata),
+                                                      now, /*records=*/{}));
   staged.snapshots = std::move(records);
   return staged;
 }

@@ -43,6 +43,6 @@ Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& n
 // Writes `next` as the metadata.json that follows `base` (nullptr: the first) and makes `data/` and
 // `metadata/`. The answer's `snapshots` are those that refs moved to; `files` holds the metadata
 // file alone: what the client wrote is the caller's to record.
-Result<StagedTable> StageMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
-                                  UpdatedMetadata next, ProcessTime now);
+Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& base,
+                                  Random& random, UpdatedMetadata next, ProcessTime now);
 }  // namespace weirhouse::iceberg

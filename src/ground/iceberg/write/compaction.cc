@@ -80,9 +80,9 @@ using Group = std::vector<const Scan::Task*>;
 
 class Compaction {
  public:
-  Compaction(platform::Disk& disk, const TablePtr& base, const CompactionOptions& options,
+  Compaction(platform::ObjectStore& store, const TablePtr& base, const CompactionOptions& options,
              const CommitSeqOf& seq_of)
-      : disk_(disk), base_(base), options_(options), seq_of_(seq_of) {}
+      : store_(store), base_(base), options_(options), seq_of_(seq_of) {}
 
   // Which files to rewrite, by partition.
   Result<std::vector<Group>> Choose(const Scan& scan) {
@@ -166,7 +166,7 @@ class Compaction {
     for (const auto& deletes : task.deletes) {
       if (deletes->content != DataFile::Content::kPositionDeletes) continue;
       WEIRHOUSE_TRY(std::shared_ptr<const PositionDeletes> positions,
-                    LoadPositionDeletes(disk_, *deletes));
+                    LoadPositionDeletes(store_, *deletes));
       const auto it = positions->find(task.file.path);
       if (it == positions->end()) continue;
       named += it->second.size();
@@ -203,33 +203,33 @@ class Compaction {
     if (!group.empty()) out.push_back(std::move(group));
   }
 
-  platform::Disk& disk_;
+  platform::ObjectStore& store_;
   const TablePtr& base_;
   const CompactionOptions& options_;
   const CommitSeqOf& seq_of_;
 };
 }  // namespace
 
-Result<bool> WantsCompaction(platform::Disk& disk, const TablePtr& base,
+Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
                              const CompactionOptions& options) {
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, base, {}));
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, base, {}));
   const CommitSeqOf no_commit;
   WEIRHOUSE_TRY(const std::vector<Group> groups,
-                Compaction(disk, base, options, no_commit).Choose(scan));
+                Compaction(store, base, options, no_commit).Choose(scan));
   if (!groups.empty()) return true;
-  WEIRHOUSE_TRY(const auto deletes, DeletesToMerge(disk, *base));
+  WEIRHOUSE_TRY(const auto deletes, DeletesToMerge(store, *base));
   return !deletes.empty();
 }
 
-Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of) {
   StageOptions replace = stage;
   replace.operation = "replace";
-  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(disk, base, {}));
-  Compaction compaction(disk, base, options, seq_of);
+  WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, base, {}));
+  Compaction compaction(store, base, options, seq_of);
   WEIRHOUSE_TRY(const std::vector<Group> groups, compaction.Choose(scan));
-  StagedWrite write(disk, base, random, std::move(replace));
+  StagedWrite write(store, base, random, std::move(replace));
   const bool commits = compaction.NeedsCommitColumn(groups);
   if (commits) {
     Schema wider = base->schema();
@@ -258,7 +258,7 @@ Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random&
     // readers that have seen its parts do not see it as new.
     write.state_->added_sequence_numbers.resize(write.state_->added.size(), newest);
   }
-  WEIRHOUSE_TRY(write.state_->merged_deletes, DeletesToMerge(disk, *base));
+  WEIRHOUSE_TRY(write.state_->merged_deletes, DeletesToMerge(store, *base));
   return write.Finish();
 }
 }  // namespace weirhouse::iceberg

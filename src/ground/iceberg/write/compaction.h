@@ -9,7 +9,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/history.h"
 #include "ground/iceberg/write/stage.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::iceberg {
 
@@ -21,13 +21,13 @@ struct CompactionOptions {
   std::int64_t rows_per_file_max = 1'000'000;
 };
 // Whether a compaction would rewrite anything. Reads manifests alone.
-Result<bool> WantsCompaction(platform::Disk& disk, const TablePtr& base,
+Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
                              const CompactionOptions& options);
 // Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
 // one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
 // it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see
 // StagedWrite::Finish. Memory: one partition's rows.
-Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,
                                     const CommitSeqOf& seq_of);
 }  // namespace weirhouse::iceberg

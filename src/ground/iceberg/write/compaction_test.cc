@@ -21,24 +21,24 @@ Result<CommitSeq> SeqOf(std::int64_t sequence_number) { return CommitSeq(sequenc
 class CompactionTest : public TableTest {
  protected:
   StagedTable AppendHistory(const TablePtr& base, const std::string& json, const std::string& run) {
-    StagedWrite write(disk(), base, random_, Options(run));
+    StagedWrite write(store(), base, random_, Options(run));
     EXPECT_OK(write.Append(*TableOf(HistorySchema(), json)));
     return write.Finish().value();
   }
   StagedTable Delete(const TablePtr& base, const std::set<std::int64_t>& ids) {
-    StagedWrite write(disk(), base, random_, Options("d"));
+    StagedWrite write(store(), base, random_, Options("d"));
     EXPECT_OK(write.DeleteRows(Find(base, ids)));
     return write.Finish().value();
   }
   StagedTable Compact(const TablePtr& base, const CompactionOptions& options) {
-    return StageCompaction(disk(), base, random_, Options("c"), options, SeqOf).value();
+    return StageCompaction(store(), base, random_, Options("c"), options, SeqOf).value();
   }
   std::string History(const TablePtr& table, std::int64_t after, std::int64_t up_to) {
     HistoryOptions options;
     options.after = CommitSeq(after);
     options.up_to = CommitSeq(up_to);
     options.scan.columns = {"id"};
-    return RowsAsJson(*ReadHistory(disk(), table, options, SeqOf).value());
+    return RowsAsJson(*ReadHistory(store(), table, options, SeqOf).value());
   }
 };
 
@@ -48,7 +48,7 @@ TEST_F(CompactionTest, RewritesOnlyFilesWithMoreThanTheShareDeleted) {
                                      "r1");
   staged = AppendHistory(staged.table, R"([{"id":11},{"id":12}])", "r2");
   staged = Delete(staged.table, {1, 11});  // 10 % of the first, half of the second
-  ASSERT_OK_AND(const auto shares, DeletedShares(disk(), staged.table));
+  ASSERT_OK_AND(const auto shares, DeletedShares(store(), staged.table));
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_EQ(shares[0].deleted_rows, 1);
   EXPECT_EQ(shares[1].deleted_rows, 1);
@@ -60,7 +60,7 @@ TEST_F(CompactionTest, RewritesOnlyFilesWithMoreThanTheShareDeleted) {
   const auto& summary = compact.table->current_snapshot()->summary;
   EXPECT_EQ(summary.at("deleted-data-files"), "1");
   EXPECT_EQ(summary.at("added-data-files"), "1");
-  EXPECT_EQ(DeletedShares(disk(), compact.table).value()[0].deleted_rows, 1);
+  EXPECT_EQ(DeletedShares(store(), compact.table).value()[0].deleted_rows, 1);
 }
 
 TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
@@ -70,13 +70,13 @@ TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
   StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), thousand + "]", "r0");
   // Each batch corrects a row of the large file, and the row of the batch before.
   for (int i = 0; i < kDeleteFilesMergeAt; ++i) {
-    EXPECT_FALSE(WantsCompaction(disk(), staged.table, {.deleted_share_min = 1.0}).value()) << i;
+    EXPECT_FALSE(WantsCompaction(store(), staged.table, {.deleted_share_min = 1.0}).value()) << i;
     staged = AppendHistory(staged.table, fmt::format("[{{\"id\":{}}}]", 2000 + i), "r");
     staged = Delete(staged.table, {i, 1999 + i});
   }
   const TablePtr before = staged.table;
   const std::string ids = Ids(before);
-  EXPECT_TRUE(WantsCompaction(disk(), before, {.deleted_share_min = 1.0}).value());
+  EXPECT_TRUE(WantsCompaction(store(), before, {.deleted_share_min = 1.0}).value());
   staged = Compact(before, {});
   EXPECT_EQ(Ids(staged.table), ids);
   EXPECT_EQ(staged.snapshots[0].operation, "replace");
@@ -86,13 +86,13 @@ TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
   EXPECT_EQ(summary.at("removed-delete-files"), std::to_string(kDeleteFilesMergeAt));
   EXPECT_EQ(summary.at("total-position-deletes"), std::to_string(kDeleteFilesMergeAt));
   EXPECT_EQ(summary.at("total-data-files"), "2");
-  const SnapshotChange change = CompareSnapshots(disk(), *staged.table, before->current_snapshot(),
+  const SnapshotChange change = CompareSnapshots(store(), *staged.table, before->current_snapshot(),
                                                  *staged.table->current_snapshot())
                                     .value();
   EXPECT_EQ(change.rows_before, change.rows_after);
   ClearTableCaches();
   ASSERT_OK_AND(const TablePtr read,
-                LoadTable(disk(), before->name, staged.change.metadata_location));
+                LoadTable(store(), before->name, staged.change.metadata_location));
   EXPECT_EQ(Ids(read), ids);
   ScanOptions past;
   past.snapshot = before->current_snapshot()->id;
@@ -100,7 +100,7 @@ TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
   // Rows that are masked afterwards are masked beside what was merged.
   staged = Delete(staged.table, {500});
   EXPECT_EQ(Read(staged.table)->num_rows(), 1000 - kDeleteFilesMergeAt);
-  EXPECT_FALSE(WantsCompaction(disk(), staged.table, {}).value());
+  EXPECT_FALSE(WantsCompaction(store(), staged.table, {}).value());
 }
 
 TEST_F(CompactionTest, DeleteFilesStayFewHoweverManyBatchesCame) {
@@ -111,10 +111,10 @@ TEST_F(CompactionTest, DeleteFilesStayFewHoweverManyBatchesCame) {
   int merges = 0;
   std::int64_t positions_written = 0;
   for (int i = 0; i < 500; ++i) {
-    StagedWrite write(disk(), staged.table, random_, Options("d"));
+    StagedWrite write(store(), staged.table, random_, Options("d"));
     ASSERT_OK(write.DeleteRows(std::vector<RowPosition>{{file, i}}));
     ASSERT_OK_AND(staged, write.Finish());
-    if (!WantsCompaction(disk(), staged.table, {}).value()) continue;
+    if (!WantsCompaction(store(), staged.table, {}).value()) continue;
     staged = Compact(staged.table, {});
     ++merges;
     const auto& summary = staged.table->current_snapshot()->summary;
@@ -130,7 +130,7 @@ TEST_F(CompactionTest, ALargeFileIsNotWrittenAgainForAFewSmallOnes) {
   std::string many;
   for (int id = 0; id < 4000; ++id) many += fmt::format("{}{{\"id\":{}}}", id == 0 ? "[" : ",", id);
   StagedTable staged = AppendHistory(NewFlights({}, HistorySchema()), many + "]", "r0");
-  const std::string large = DeletedShares(disk(), staged.table).value().at(0).file.path;
+  const std::string large = DeletedShares(store(), staged.table).value().at(0).file.path;
   for (int id = 4000; id < 4004; ++id)
     staged =
         AppendHistory(staged.table, fmt::format("[{{\"id\":{}}}]", id), fmt::format("r{}", id));
@@ -138,15 +138,15 @@ TEST_F(CompactionTest, ALargeFileIsNotWrittenAgainForAFewSmallOnes) {
   options.small_file_bytes = 1 << 20;
   options.small_files_min = 4;
   const StagedTable compact = Compact(staged.table, options);
-  ASSERT_OK_AND(const auto files, DeletedShares(disk(), compact.table));
+  ASSERT_OK_AND(const auto files, DeletedShares(store(), compact.table));
   ASSERT_EQ(files.size(), 2U);  // the large one, and the small ones as one
   EXPECT_TRUE(files[0].file.path == large || files[1].file.path == large);
   EXPECT_EQ(files[0].file.row_count + files[1].file.row_count, 4004);
   // There is nothing to gain any more, until there are as many again.
-  ASSERT_OK_AND(const bool wants, WantsCompaction(disk(), compact.table, options));
+  ASSERT_OK_AND(const bool wants, WantsCompaction(store(), compact.table, options));
   EXPECT_FALSE(wants);
   options.small_files_min = 2;  // two are always made one
-  EXPECT_EQ(DeletedShares(disk(), Compact(compact.table, options).table).value().size(), 1U);
+  EXPECT_EQ(DeletedShares(store(), Compact(compact.table, options).table).value().size(), 1U);
 }
 
 TEST_F(CompactionTest, NothingToDoIsANoOp) {
@@ -189,7 +189,7 @@ TEST_F(CompactionTest, ATableOfRecordsGetsTheCommitsOfMergedRowsAndTakesRowsAfte
   StagedTable staged;
   staged.table = NewFlights({}, plain);
   const auto append = [&](const std::string& json, const std::string& run) {
-    StagedWrite write(disk(), staged.table, random_, Options(run));
+    StagedWrite write(store(), staged.table, random_, Options(run));
     EXPECT_OK(write.SetSchema(Schema::FromArrow(*plain).value()));
     EXPECT_OK(write.Append(*TableOf(plain, json)));
     staged = write.Finish().value();
@@ -213,7 +213,7 @@ TEST_F(CompactionTest, ATableWithoutRecordsKeepsItsColumns) {
   StagedTable staged;
   staged.table = NewFlights({}, plain);
   for (const char* json : {R"([{"id":1}])", R"([{"id":2}])"}) {
-    StagedWrite write(disk(), staged.table, random_, Options("r"));
+    StagedWrite write(store(), staged.table, random_, Options("r"));
     EXPECT_OK(write.Append(*TableOf(plain, json)));
     staged = write.Finish().value();
   }
@@ -229,7 +229,7 @@ TEST_F(CompactionTest, HistoryIsTheSameBeforeAndAfter) {
   CompactionOptions small;
   small.small_file_bytes = 1 << 20;
   const StagedTable compact = Compact(staged.table, small);
-  ASSERT_EQ(Scan::Plan(disk(), compact.table, {}).value().tasks().size(), 1u);
+  ASSERT_EQ(Scan::Plan(store(), compact.table, {}).value().tasks().size(), 1u);
   const TablePtr later = AppendHistory(compact.table, R"([{"id":4}])", "r5").table;
   for (const auto& [after, up_to] : {std::pair{0, 10}, {0, 25}, {10, 30}, {30, 99}, {0, 0}}) {
     EXPECT_EQ(History(compact.table, after, up_to), History(staged.table, after, up_to));
@@ -258,7 +258,7 @@ TEST_F(CompactionTest, SortedTablesStaySortedWithinAPartition) {
   CompactionOptions all;
   all.all = true;
   staged = Compact(staged.table, all);
-  ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), staged.table, {}));
+  ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), staged.table, {}));
   ASSERT_EQ(scan.tasks().size(), 2u);  // the other partition has one whole file: untouched
   for (const Scan::Task& task : scan.tasks()) {
     if (task.file.row_count == 1) continue;
@@ -277,13 +277,13 @@ TEST_F(CompactionTest, FilesAreNotMergedBeyondTheRowLimit) {
   options.small_file_bytes = 1 << 20;
   options.rows_per_file_max = 4;
   staged = Compact(staged.table, options);
-  ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), staged.table, {}));
+  ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), staged.table, {}));
   ASSERT_EQ(scan.tasks().size(), 2u);
   EXPECT_EQ(Ids(staged.table), "1 2 3 4 5 6");
 }
 
 TEST_F(CompactionTest, HistoryOfAnEmptyTableHasItsColumns) {
-  ASSERT_OK_AND(const auto rows, ReadHistory(disk(), NewFlights({}, HistorySchema()), {}, SeqOf));
+  ASSERT_OK_AND(const auto rows, ReadHistory(store(), NewFlights({}, HistorySchema()), {}, SeqOf));
   EXPECT_EQ(rows->num_rows(), 0);
   EXPECT_NE(rows->GetColumnByName("_commit_seq"), nullptr);
 }

@@ -34,18 +34,18 @@ bool CanWrite(const TableMetadata& table, int spec_id) {
 }
 }  // namespace
 
-Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::Disk& disk,
+Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::ObjectStore& store,
                                                           const TableMetadata& table) {
   std::set<std::string, std::less<>> chosen;
   const Snapshot* snapshot = table.current_snapshot();
   if (snapshot == nullptr) return chosen;
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                LoadManifestList(disk, snapshot->manifest_list));
+                LoadManifestList(store, snapshot->manifest_list));
   using Partition = std::pair<int, std::vector<std::optional<std::string>>>;
   std::map<Partition, std::vector<std::shared_ptr<const DataFile>>> groups;
   for (const ManifestFile& file : *list) {
     if (file.content != ManifestFile::Content::kDeletes || !file.has_live_files()) continue;
-    WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest, LoadManifest(disk, table, file));
+    WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest, LoadManifest(store, table, file));
     for (const ManifestEntry& entry : manifest->entries) {
       const DataFile& deletes = *entry.file;
       if (!entry.live() || deletes.content != DataFile::Content::kPositionDeletes) continue;

@@ -9,7 +9,7 @@
 
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::iceberg {
 
@@ -24,6 +24,6 @@ std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int
 
 // Paths of the position-delete files of `table`'s main that are to be made one for each partition;
 // empty if there are few. Cost: reads the manifests of deletes.
-Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::Disk& disk,
+Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::ObjectStore& store,
                                                           const TableMetadata& table);
 }  // namespace weirhouse::iceberg

@@ -49,7 +49,7 @@ class InteropTest : public PythonTest {
   TablePtr LivedInTable(int commits) {
     StagedTable staged = Append(NewFlights(), R"([{"id":0,"at":"2013-01-01T00:00:00Z"}])");
     for (int i = 1; i <= commits; ++i) {
-      StagedWrite write(disk(), staged.table, random_, Options(fmt::format("r{}", i)));
+      StagedWrite write(store(), staged.table, random_, Options(fmt::format("r{}", i)));
       if (i == commits / 2) EXPECT_OK(write.SetSchema(Wider(staged.table->schema())));
       std::string rows;
       for (int k = 0; k < 5; ++k) {
@@ -82,7 +82,7 @@ TEST_F(InteropTest, OthersReadUpsertsAnAddedColumnAndACompaction) {
   CompactionOptions options;
   options.deleted_share_min = 0;
   ASSERT_OK_AND(const StagedTable staged,
-                StageCompaction(disk(), table, random_, Options("c1"), options, CommitOfNumber));
+                StageCompaction(store(), table, random_, Options("c1"), options, CommitOfNumber));
   EXPECT_EQ(Ours(staged.table), ours);
   const std::string both = table->metadata_location + " " + staged.table->metadata_location;
   EXPECT_EQ(Run("read_with_pyiceberg", both), ours + "\n" + ours + "\n");
@@ -124,13 +124,13 @@ TEST_F(InteropTest, WeReadWhatPyicebergWroteAndGoOnWriting) {
   };
   for (const auto& [name, answer] : answers.items()) {
     SCOPED_TRACE(name);
-    ASSERT_OK_AND(const TablePtr table, LoadTable(disk(), "foreign." + name, answer["metadata"]));
+    ASSERT_OK_AND(const TablePtr table, LoadTable(store(), "foreign." + name, answer["metadata"]));
     std::string ids;
     for (const auto& id : answer["ids"]) ids += (ids.empty() ? "" : " ") + id.dump();
     EXPECT_EQ(Ids(table), ids);
     compare(table, false);
 
-    StagedWrite write(disk(), table, random_, Options("r1"));
+    StagedWrite write(store(), table, random_, Options("r1"));
     ASSERT_OK(write.Append(*Rows(R"([{"id":7,"origin":"O9"},{"id":999,"origin":null}])")));
     ASSERT_OK(write.DeleteRows(Find(table, {7})));
     ASSERT_OK_AND(const StagedTable staged, write.Finish());
@@ -140,7 +140,7 @@ TEST_F(InteropTest, WeReadWhatPyicebergWroteAndGoOnWriting) {
     options.all = true;
     ASSERT_OK_AND(
         const StagedTable compact,
-        StageCompaction(disk(), staged.table, random_, Options("c1"), options, CommitOfNumber));
+        StageCompaction(store(), staged.table, random_, Options("c1"), options, CommitOfNumber));
     EXPECT_EQ(Ours(compact.table), Ours(staged.table));
     compare(compact.table, true);
   }

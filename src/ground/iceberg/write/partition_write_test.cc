@@ -76,7 +76,7 @@ class PartitionWriteTest : public TableTest {
   }
 
   TablePtr Written(const std::vector<std::string>& partitioning) {
-    StagedWrite write(disk(), NewTableOfEveryType(partitioning), random_, Options());
+    StagedWrite write(store(), NewTableOfEveryType(partitioning), random_, Options());
     EXPECT_OK(write.Append(*RowsOfEveryType(20)));
     auto staged = write.Finish();
     EXPECT_OK(staged.status());
@@ -86,7 +86,7 @@ class PartitionWriteTest : public TableTest {
   // What is in memory only for the writer must not help the reader.
   TablePtr Reloaded(const TablePtr& table) {
     ClearTableCaches();
-    return LoadTable(disk(), table->name, table->metadata_location).value();
+    return LoadTable(store(), table->name, table->metadata_location).value();
   }
 };
 
@@ -100,11 +100,11 @@ TEST_F(PartitionWriteTest, ManyRowsAreWrittenAPieceAtATimeOnePartitionInAFile) {
                                                        {"on"}}) {
     for (const std::int64_t piece_rows : {3, 1000}) {
       const TablePtr base = NewTableOfEveryType(partitioning);
-      StagedWrite write(disk(), base, random_, Options());
+      StagedWrite write(store(), base, random_, Options());
       const platform::Scratch scratch{scratch_ / "tmp", piece_rows};
       ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch));
       ASSERT_OK_AND(const StagedTable staged, write.Finish());
-      ASSERT_OK_AND(const Scan scan, Scan::Plan(disk(), Reloaded(staged.table), {}));
+      ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), Reloaded(staged.table), {}));
       for (const Scan::Task& task : scan.tasks()) EXPECT_LE(task.file.row_count, 2 * piece_rows);
       ASSERT_OK_AND(const auto read, scan.ReadAll());
       EXPECT_EQ(ContentDigest(*read).value(), digest) << partitioning.size() << " " << piece_rows;
@@ -156,7 +156,7 @@ TEST_F(PartitionWriteTest, EveryTransformOfEveryTypeReadsBackTheSameRows) {
     // Each file's partition value is what the transform makes of each of its rows.
     const PartitionField& field = table->spec().fields[0];
     const Field& source = *table->schema().FindById(field.source_id);
-    const Scan scan = Scan::Plan(disk(), table, {}).value();
+    const Scan scan = Scan::Plan(store(), table, {}).value();
     for (const Scan::Task& task : scan.tasks()) {
       const auto part = scan.Read(task).value();
       const int column = part->schema()->GetFieldIndex(source.name);
@@ -175,13 +175,13 @@ TEST_F(PartitionWriteTest, AScanOpensOnlyTheBucketOfAValue) {
   const TablePtr table = Reloaded(Written({"bucket(4, name)"}));
   ScanOptions options;
   options.ranges = {{"name", "näme-7", "näme-7"}};
-  const Scan scan = Scan::Plan(disk(), table, options).value();
+  const Scan scan = Scan::Plan(store(), table, options).value();
   ASSERT_EQ(scan.tasks().size(), 1u);
   EXPECT_EQ(scan.tasks()[0].file.partition[0],
             ApplyTransform("bucket[4]", TypeKind::kString, "näme-7"));
   // A range of values may be in any bucket: what bounds do not exclude is read.
   options.ranges = {{"name", "näme-0", "näme-9"}};
-  EXPECT_GT(Scan::Plan(disk(), table, options).value().tasks().size(), 2u);
+  EXPECT_GT(Scan::Plan(store(), table, options).value().tasks().size(), 2u);
 }
 
 TEST_F(PartitionWriteTest, AScanPrunesByTruncatedValuesAndLosesNoRow) {
@@ -211,11 +211,11 @@ TEST_F(PartitionWriteTest, AScanPrunesByTruncatedValuesAndLosesNoRow) {
 TEST_F(PartitionWriteTest, ATableOfVersionOneBecomesVersionTwoWithOurFirstRows) {
   auto old = std::make_shared<TableMetadata>(*NewTableOfEveryType({"bucket(4, id)"}));
   old->format_version = 1;
-  StagedWrite property(disk(), old, random_, Options());
+  StagedWrite property(store(), old, random_, Options());
   property.SetProperty("a", "b");
   ASSERT_OK_AND(const StagedTable kept, property.Finish());
   EXPECT_EQ(kept.table->format_version, 1);
-  StagedWrite write(disk(), kept.table, random_, Options());
+  StagedWrite write(store(), kept.table, random_, Options());
   ASSERT_OK(write.Append(*RowsOfEveryType(5)));
   ASSERT_OK_AND(const StagedTable staged, write.Finish());
   EXPECT_EQ(Reloaded(staged.table)->format_version, 2);
@@ -225,11 +225,11 @@ TEST_F(PartitionWriteTest, ATableOfVersionOneBecomesVersionTwoWithOurFirstRows) 
 TEST_F(PartitionWriteTest, DataForVersionThreeIsRefusedAndItsPropertiesAreNot) {
   auto newer = std::make_shared<TableMetadata>(*NewTableOfEveryType({}));
   newer->format_version = 3;
-  StagedWrite property(disk(), newer, random_, Options());
+  StagedWrite property(store(), newer, random_, Options());
   property.SetProperty("a", "b");
   ASSERT_OK_AND(const StagedTable kept, property.Finish());
   EXPECT_EQ(Reloaded(kept.table)->format_version, 3);
-  StagedWrite write(disk(), kept.table, random_, Options());
+  StagedWrite write(store(), kept.table, random_, Options());
   ASSERT_OK(write.Append(*RowsOfEveryType(5)));
   const Status status = write.Finish().status();
   EXPECT_EQ(status.error_code(), "WH7051");
@@ -246,8 +246,8 @@ TEST_F(PartitionWriteTest, AnUnknownTransformIsReadAndNotWritten) {
   EXPECT_EQ(Read(table)->num_rows(), 20);
   ScanOptions options;
   options.ranges = {{"name", "näme-7", "näme-7"}};
-  EXPECT_EQ(Scan::Plan(disk(), table, options).value().tasks().size(), 1u);  // by bounds
-  StagedWrite write(disk(), table, random_, Options());
+  EXPECT_EQ(Scan::Plan(store(), table, options).value().tasks().size(), 1u);  // by bounds
+  StagedWrite write(store(), table, random_, Options());
   EXPECT_EQ(write.Append(*RowsOfEveryType(5)).status().error_code(), "WH7060");
 }
 }  // namespace

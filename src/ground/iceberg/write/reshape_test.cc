@@ -11,7 +11,7 @@ class ReshapeTest : public TableTest {
   StagedTable Rewrite(const TablePtr& base, const std::shared_ptr<arrow::Schema>& columns,
                       const std::vector<std::string>& partition, const std::string& json) {
     const TablePtr shaped = Reshaped(base, Schema::FromArrow(*columns).value(), partition).value();
-    StagedWrite write(disk(), shaped, random_, Options("r2"));
+    StagedWrite write(store(), shaped, random_, Options("r2"));
     if (shaped != base) write.SetProperty(kReshapedProperty, "r2");
     EXPECT_OK(write.RemoveAllFiles());
     if (!json.empty()) EXPECT_OK(write.Append(*TableOf(columns, json)));

@@ -52,9 +52,9 @@ bool WantsGzip(const TableMetadata& metadata, std::string_view json) {
 }
 }  // namespace
 
-StagedWrite::State::State(platform::Disk& the_disk, TablePtr the_base, Random& the_random,
+StagedWrite::State::State(platform::ObjectStore& the_store, TablePtr the_base, Random& the_random,
                           StageOptions the_options)
-    : disk(the_disk),
+    : store(the_store),
       base(std::move(the_base)),
       random(the_random),
       options(std::move(the_options)),
@@ -70,13 +70,14 @@ StagedWrite::State::State(platform::Disk& the_disk, TablePtr the_base, Random& t
 
 Status StagedWrite::State::Write(std::string_view kind, const std::string& path,
                                  std::string_view bytes) {
-  WEIRHOUSE_TRY_STATUS(disk.Write(LocalPath(path), bytes));
+  WEIRHOUSE_TRY_STATUS(store.Write(LocalPath(path), bytes));
   Remember(kind, path, static_cast<std::int64_t>(bytes.size()), Sha256Of(bytes));
   return Status::Ok();
 }
 
-StagedWrite::StagedWrite(platform::Disk& disk, TablePtr base, Random& random, StageOptions options)
-    : state_(std::make_unique<State>(disk, std::move(base), random, std::move(options))) {}
+StagedWrite::StagedWrite(platform::ObjectStore& store, TablePtr base, Random& random,
+                         StageOptions options)
+    : state_(std::make_unique<State>(store, std::move(base), random, std::move(options))) {}
 StagedWrite::~StagedWrite() = default;
 StagedWrite::StagedWrite(StagedWrite&&) noexcept = default;
 
@@ -205,8 +206,8 @@ void ExpireSnapshots(TableMetadata& metadata, int keep) {
   metadata.snapshot_log = std::move(log);
 }
 
-Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
-                                      TableMetadata next, ProcessTime now,
+Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TablePtr& base,
+                                      Random& random, TableMetadata next, ProcessTime now,
                                       std::vector<catalog::FileRecord> records) {
   const std::int64_t now_ms = Micros(now) / 1000;
   next.last_updated_ms = std::max(now_ms, base->last_updated_ms);  // times never go back
@@ -229,7 +230,7 @@ Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base
                   VersionOfFile(base->metadata_location) + 1, random.Uuid4(), gzip ? ".gz" : "");
   WEIRHOUSE_FAILPOINT("table.stage.metadata");
   const std::string path = LocalPath(next.metadata_location);
-  WEIRHOUSE_TRY_STATUS(disk.Write(path, bytes));
+  WEIRHOUSE_TRY_STATUS(store.Write(path, bytes));
   catalog::FileRecord record;
   record.path = path;
   record.table = next.name;
@@ -285,7 +286,7 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
   return TablePtr(std::move(metadata));
 }
 
-Result<StagedTable> StageRefs(platform::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageRefs(platform::ObjectStore& store, TablePtr base, Random& random,
                               std::span<const RefChange> changes, ProcessTime now) {
   TableMetadata next = *base;
   std::vector<catalog::SnapshotRecord> records;
@@ -316,7 +317,7 @@ Result<StagedTable> StageRefs(platform::Disk& disk, TablePtr base, Random& rando
   }
   ExpireSnapshots(next);
   WEIRHOUSE_TRY(StagedTable staged,
-                WriteNextMetadata(disk, base, random, std::move(next), now, {}));
+                WriteNextMetadata(store, base, random, std::move(next), now, {}));
   staged.snapshots = std::move(records);
   return staged;
 }

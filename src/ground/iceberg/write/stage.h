@@ -18,7 +18,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/history.h"
 #include "ground/platform/columnar/parquet.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace arrow {
 class Table;
@@ -55,7 +55,7 @@ struct StagedTable {
   std::vector<catalog::SnapshotRecord> snapshots;
   std::vector<catalog::FileRecord> files;  // all files written, metadata included
   std::vector<std::string>
-      paths_to_sync;  // pass those of all tables to Disk::SyncAll at once, then commit
+      paths_to_sync;  // pass those of all tables to ObjectStore::Flush at once, then commit
 };
 
 // Stages one change of one table: any of append, position deletes, whole-file removal, schema
@@ -67,7 +67,7 @@ struct StagedTable {
 class StagedWrite {
  public:
   // `base` is the state the change applies to (its metadata_location is the expected pointer).
-  StagedWrite(platform::Disk& disk, TablePtr base, Random& random, StageOptions options);
+  StagedWrite(platform::ObjectStore& store, TablePtr base, Random& random, StageOptions options);
   ~StagedWrite();
   StagedWrite(StagedWrite&&) noexcept;
 
@@ -98,8 +98,8 @@ class StagedWrite {
   struct State;  // of the files that implement it
 
  private:
-  friend Result<StagedTable> StageCompaction(platform::Disk& disk, TablePtr base, Random& random,
-                                             const StageOptions& stage,
+  friend Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base,
+                                             Random& random, const StageOptions& stage,
                                              const struct CompactionOptions& options,
                                              const CommitSeqOf& seq_of);
   std::unique_ptr<State> state_;
@@ -112,6 +112,6 @@ struct RefChange {
   std::optional<SnapshotId> snapshot;  // absent = remove the ref
   std::string type = "branch";
 };
-Result<StagedTable> StageRefs(platform::Disk& disk, TablePtr base, Random& random,
+Result<StagedTable> StageRefs(platform::ObjectStore& store, TablePtr base, Random& random,
                               std::span<const RefChange> changes, ProcessTime now);
 }  // namespace weirhouse::iceberg

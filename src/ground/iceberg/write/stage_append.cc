@@ -343,7 +343,7 @@ Result<DataFile> StagedWrite::State::WriteData(
   file.path = NewDataPath(next.spec(), partition, "");
   WEIRHOUSE_FAILPOINT("table.stage.data");
   WEIRHOUSE_TRY(platform::ParquetFile written,
-                platform::WriteParquet(disk, LocalPath(file.path), rows, parquet));
+                platform::WriteParquet(store, LocalPath(file.path), rows, parquet));
   Remember("data", file.path, written.size_bytes, written.sha256);
   file.spec_id = next.default_spec_id;
   file.partition = partition;

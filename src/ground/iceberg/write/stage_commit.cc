@@ -78,7 +78,7 @@ class SnapshotBuilder {
 Status SnapshotBuilder::LoadParent() {
   if (state_.parent == nullptr) return Status::Ok();
   WEIRHOUSE_TRY(const std::shared_ptr<const ManifestList> list,
-                LoadManifestList(state_.disk, state_.parent->manifest_list));
+                LoadManifestList(state_.store, state_.parent->manifest_list));
   parent_manifests_ = *list;
   if (state_.deleted_rows.empty() && state_.removed_files.empty() &&
       state_.merged_deletes.empty()) {
@@ -87,7 +87,7 @@ Status SnapshotBuilder::LoadParent() {
   for (const ManifestFile& file : parent_manifests_) {
     if (!file.has_live_files()) continue;
     WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest,
-                  LoadManifest(state_.disk, state_.next, file));
+                  LoadManifest(state_.store, state_.next, file));
     if (file.content == Content::kData) {
       data_manifests_.push_back(std::move(manifest));
     } else {
@@ -158,7 +158,7 @@ Result<DataFile> SnapshotBuilder::WriteDeleteFile(
   options.delta_columns = {"pos"};
   WEIRHOUSE_FAILPOINT("table.stage.deletes");
   WEIRHOUSE_TRY(platform::ParquetFile written,
-                platform::WriteParquet(state_.disk, LocalPath(file.path), *table, options));
+                platform::WriteParquet(state_.store, LocalPath(file.path), *table, options));
   state_.Remember("deletes", file.path, written.size_bytes, written.sha256);
   file.row_count = written.row_count;
   file.size_bytes = written.size_bytes;
@@ -204,7 +204,7 @@ Status SnapshotBuilder::MergePositionDeletes() {
     for (const ManifestEntry& entry : manifest->entries) {
       if (!entry.live() || !state_.merged_deletes.contains(entry.file->path)) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> deletes,
-                    LoadPositionDeletes(state_.disk, *entry.file));
+                    LoadPositionDeletes(state_.store, *entry.file));
       for (const auto& [path, positions] : *deletes) {
         const DataFile* file = FindKept(path);
         if (file == nullptr || file->spec_id != entry.file->spec_id ||
@@ -234,7 +234,7 @@ Status SnapshotBuilder::DropEverything() {
     if (!file.has_live_files()) continue;
     ++replaced_;
     WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                  LoadManifest(state_.disk, state_.next, file));
+                  LoadManifest(state_.store, state_.next, file));
     for (const ManifestEntry& entry : manifest->entries) {
       if (!entry.live()) continue;
       summary_.Remove(*entry.file);
@@ -258,7 +258,7 @@ Status SnapshotBuilder::CountMaskedRows() {
     for (const ManifestEntry& entry : manifest->entries) {
       if (!entry.live() || entry.file->content != DataFile::Content::kPositionDeletes) continue;
       WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> deletes,
-                    LoadPositionDeletes(state_.disk, *entry.file));
+                    LoadPositionDeletes(state_.store, *entry.file));
       for (const auto& [path, positions] : *deletes) {
         const auto file = going.find(path);
         if (file == going.end() || entry.file->data_sequence_number < file->second) continue;
@@ -282,7 +282,7 @@ Result<bool> SnapshotBuilder::IsDangling(const DataFile& deletes) {
   }
   if (deletes.data_sequence_number < min_data_sequence_) return true;
   WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                LoadPositionDeletes(state_.disk, deletes));
+                LoadPositionDeletes(state_.store, deletes));
   for (const auto& [path, list] : *positions) {
     if (state_.removed_files.contains(path)) continue;
     for (const auto& manifest : data_manifests_) {
@@ -418,7 +418,7 @@ Status SnapshotBuilder::MergeSmall() {
     }
     ++replaced_;
     WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                  LoadManifest(state_.disk, state_.next, file));
+                  LoadManifest(state_.store, state_.next, file));
     for (const ManifestEntry& entry : manifest->entries) {
       if (!entry.live()) continue;
       drafts_[group].push_back({ManifestEntry::Status::kExisting, entry.file});
@@ -548,7 +548,7 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state) {
     ExpireSnapshots(next, state.options.snapshots_kept);
   }
   WEIRHOUSE_TRY(StagedTable staged,
-                WriteNextMetadata(state.disk, state.base, state.random, std::move(next),
+                WriteNextMetadata(state.store, state.base, state.random, std::move(next),
                                   state.options.now, std::move(state.records)));
   staged.snapshots = std::move(records);
   return staged;

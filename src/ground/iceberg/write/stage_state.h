@@ -35,7 +35,7 @@ Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const Partiti
 bool IsPlainOrder(const SortOrder& order);
 
 struct StagedWrite::State {
-  platform::Disk& disk;
+  platform::ObjectStore& store;
   TablePtr base;
   Random& random;
   StageOptions options;
@@ -56,7 +56,8 @@ struct StagedWrite::State {
   bool remove_all = false;
   std::vector<catalog::FileRecord> records;
 
-  State(platform::Disk& the_disk, TablePtr the_base, Random& the_random, StageOptions the_options);
+  State(platform::ObjectStore& the_store, TablePtr the_base, Random& the_random,
+        StageOptions the_options);
 
   bool changes_data() const {
     return !added.empty() || !deleted_rows.empty() || !removed_files.empty() || remove_all ||
@@ -69,7 +70,7 @@ struct StagedWrite::State {
   Result<DataFile> WriteData(const arrow::Table& rows,
                              const std::vector<std::optional<std::string>>& partition,
                              const platform::ParquetOptions& parquet);
-  // Writes `bytes` and remembers the file for FileRecord and SyncAll.
+  // Writes `bytes` and remembers the file for FileRecord and Flush.
   Status Write(std::string_view kind, const std::string& path, std::string_view bytes);
   void Remember(std::string_view kind, const std::string& path, std::int64_t size_bytes,
                 const Digest& sha256);
@@ -80,8 +81,8 @@ Result<StagedTable> CommitStaged(StagedWrite::State& state);
 
 // Writes `next` as the metadata.json that follows `base`, with its log, and fills in the answer's
 // table, change and files.
-Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base, Random& random,
-                                      TableMetadata next, ProcessTime now,
+Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TablePtr& base,
+                                      Random& random, TableMetadata next, ProcessTime now,
                                       std::vector<catalog::FileRecord> records);
 // What the catalog records of a snapshot, from its summary.
 catalog::SnapshotRecord RecordOf(const TableMetadata& metadata, const Snapshot& snapshot,

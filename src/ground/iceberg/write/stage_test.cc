@@ -4,6 +4,7 @@
 
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/platform/io/faulty_store.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -18,7 +19,7 @@ constexpr char kThreeFlights[] = R"([
 using StageTest = TableTest;
 
 TEST_F(StageTest, ANewTableWithoutRowsHasMetadataAndNoSnapshot) {
-  StagedWrite write(disk(), NewFlights(), random_, Options());
+  StagedWrite write(store(), NewFlights(), random_, Options());
   ASSERT_OK_AND(const StagedTable staged, write.Finish());
   EXPECT_TRUE(staged.snapshots.empty());
   EXPECT_FALSE(staged.change.expected_metadata_location.has_value());
@@ -42,13 +43,13 @@ TEST_F(StageTest, WhatIsReadFromDiskEqualsWhatWasKeptInMemory) {
   const std::string warm = RowsAsJson(*Read(staged.table));
   ClearTableCaches();
   ASSERT_OK_AND(const TablePtr loaded,
-                LoadTable(disk(), "processed.flight", staged.change.metadata_location));
+                LoadTable(store(), "processed.flight", staged.change.metadata_location));
   EXPECT_EQ(RowsAsJson(*Read(loaded)), warm);
   EXPECT_EQ(SerializeTableMetadata(*loaded), SerializeTableMetadata(*staged.table));
 }
 
 TEST_F(StageTest, AppendSplitsByPartitionAndTellsWhereEachRowWent) {
-  StagedWrite write(disk(), NewFlights(), random_, Options("r7"));
+  StagedWrite write(store(), NewFlights(), random_, Options("r7"));
   ASSERT_OK_AND(const AppendedRows rows, write.Append(*Rows(kThreeFlights)));
   ASSERT_EQ(rows.files.size(), 2u);
   EXPECT_THAT(rows.files[0].path, HasSubstr("/data/at_month=2013-01/r7-00000-"));
@@ -74,7 +75,7 @@ TEST_F(StageTest, TheSnapshotCountsWhatItAddedAndWhatIsThereNow) {
 
 TEST_F(StageTest, AnUpsertMasksOldRowsWithOneDeleteFilePerPartition) {
   StagedTable staged = Append(NewFlights(), kThreeFlights);
-  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  StagedWrite write(store(), staged.table, random_, Options("r2"));
   ASSERT_OK(write.Append(*Rows(R"([
       {"id":1,"origin":"EWR","at":"2013-02-05T10:00:00Z","delay":9.0},
       {"id":3,"origin":"LGA","at":"2013-01-31T23:59:59Z","delay":7.0}])")));
@@ -93,7 +94,7 @@ TEST_F(StageTest, AnUpsertMasksOldRowsWithOneDeleteFilePerPartition) {
 }
 
 TEST_F(StageTest, ARowAppendedInThisWriteCanBeMaskedInIt) {
-  StagedWrite write(disk(), NewFlights(), random_, Options());
+  StagedWrite write(store(), NewFlights(), random_, Options());
   ASSERT_OK_AND(const AppendedRows rows, write.Append(*Rows(kThreeFlights)));
   ASSERT_OK(write.DeleteRows(std::vector<RowPosition>{{rows.files[0].path, 1}}));
   ASSERT_OK_AND(const StagedTable staged, write.Finish());
@@ -102,7 +103,7 @@ TEST_F(StageTest, ARowAppendedInThisWriteCanBeMaskedInIt) {
 
 TEST_F(StageTest, DeletingFromAFileThatIsNotThereIsAnError) {
   const StagedTable staged = Append(NewFlights(), kThreeFlights);
-  StagedWrite write(disk(), staged.table, random_, Options());
+  StagedWrite write(store(), staged.table, random_, Options());
   ASSERT_OK(write.DeleteRows(std::vector<RowPosition>{{"/nowhere.parquet", 0}}));
   const Status status = write.Finish().status();
   EXPECT_EQ(status.error_code(), "WH7058");
@@ -113,14 +114,14 @@ TEST_F(StageTest, DeletingARowBeyondTheEndOfItsFileIsAnError) {
   const StagedTable staged = Append(NewFlights(), kThreeFlights);
   auto rows = Find(staged.table, {2});
   rows[0].position = 1;
-  StagedWrite write(disk(), staged.table, random_, Options());
+  StagedWrite write(store(), staged.table, random_, Options());
   ASSERT_OK(write.DeleteRows(rows));
   EXPECT_EQ(write.Finish().status().error_code(), "WH7058");
 }
 
 TEST_F(StageTest, FinishWithoutAChangeIsANoOp) {
   const StagedTable staged = Append(NewFlights(), kThreeFlights);
-  StagedWrite write(disk(), staged.table, random_, Options());
+  StagedWrite write(store(), staged.table, random_, Options());
   ASSERT_OK(write.Append(*Rows("[]")));
   ASSERT_OK(write.SetSchema(staged.table->schema()));
   ASSERT_OK_AND(const StagedTable same, write.Finish());
@@ -131,12 +132,12 @@ TEST_F(StageTest, FinishWithoutAChangeIsANoOp) {
 
 TEST_F(StageTest, RemovingAFileTakesTheDeletesWithItThatOnlyItHad) {
   StagedTable staged = Append(NewFlights(), kThreeFlights);
-  StagedWrite upsert(disk(), staged.table, random_, Options("r2"));
+  StagedWrite upsert(store(), staged.table, random_, Options("r2"));
   ASSERT_OK(upsert.DeleteRows(Find(staged.table, {1})));
   ASSERT_OK_AND(staged, upsert.Finish());
   EXPECT_EQ(staged.snapshots[0].operation, "delete");
   const std::string january = Find(staged.table, {3})[0].file;
-  StagedWrite remove(disk(), staged.table, random_, Options("r3"));
+  StagedWrite remove(store(), staged.table, random_, Options("r3"));
   ASSERT_OK(remove.RemoveFiles(std::vector<std::string>{january}));
   ASSERT_OK_AND(staged, remove.Finish());
   EXPECT_EQ(Ids(staged.table), "2");
@@ -151,7 +152,7 @@ TEST_F(StageTest, RemovingAFileTakesTheDeletesWithItThatOnlyItHad) {
 
 TEST_F(StageTest, ReplacingEverythingLeavesOnlyTheNewRows) {
   StagedTable staged = Append(NewFlights(), kThreeFlights);
-  StagedWrite write(disk(), staged.table, random_, Options("r2"));
+  StagedWrite write(store(), staged.table, random_, Options("r2"));
   ASSERT_OK(write.RemoveAllFiles());
   ASSERT_OK(write.Append(*Rows(R"([{"id":9,"at":"2013-03-01T00:00:00Z"}])")));
   ASSERT_OK_AND(staged, write.Finish());
@@ -166,7 +167,7 @@ TEST_F(StageTest, AStagingRefLeavesMainWhereItIs) {
   StagedTable staged = Append(NewFlights(), kThreeFlights);
   StageOptions options = Options("r2");
   options.ref = "staging-r2";
-  StagedWrite write(disk(), staged.table, random_, options);
+  StagedWrite write(store(), staged.table, random_, options);
   Schema wider = staged.table->schema();
   Field note;
   note.name = "note";
@@ -185,7 +186,7 @@ TEST_F(StageTest, AStagingRefLeavesMainWhereItIs) {
 
   const std::vector<RefChange> publish = {{"main", of_staged.snapshot}, {"staging-r2", {}}};
   ASSERT_OK_AND(const StagedTable published,
-                StageRefs(disk(), halted.table, random_, publish, now()));
+                StageRefs(store(), halted.table, random_, publish, now()));
   EXPECT_EQ(Ids(published.table), "1 2 3 4");
   EXPECT_NE(published.table->schema().Find("note"), nullptr);
   EXPECT_EQ(published.table->FindRef("staging-r2"), nullptr);
@@ -197,7 +198,7 @@ TEST_F(StageTest, AStagingRefLeavesMainWhereItIs) {
 TEST_F(StageTest, ARefCannotNameASnapshotThatIsNotThere) {
   const StagedTable staged = Append(NewFlights(), kThreeFlights);
   const std::vector<RefChange> changes = {{"late#1", SnapshotId(12345), "tag"}};
-  const Status status = StageRefs(disk(), staged.table, random_, changes, now()).status();
+  const Status status = StageRefs(store(), staged.table, random_, changes, now()).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_EQ(status.error_code(), "WH7059");
 }
@@ -206,7 +207,7 @@ TEST_F(StageTest, KeepsTheLastHundredSnapshotsAndThoseThatTagsName) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":0}])");
   const SnapshotId tagged = staged.table->current_snapshot()->id;
   const std::vector<RefChange> tag = {{"late#1", tagged, "tag"}};
-  ASSERT_OK_AND(staged, StageRefs(disk(), staged.table, random_, tag, now()));
+  ASSERT_OK_AND(staged, StageRefs(store(), staged.table, random_, tag, now()));
   for (int i = 1; i <= kSnapshotsKept + 20; ++i) {
     staged = Append(staged.table, fmt::format(R"([{{"id":{}}}])", i), fmt::format("r{}", i));
   }
@@ -229,11 +230,11 @@ TEST_F(StageTest, MetadataOfAHundredSnapshotsIsShort) {
   }
   const std::string& location = staged.change.metadata_location;
   EXPECT_TRUE(location.ends_with(".gz.metadata.json")) << location;
-  ASSERT_OK_AND(const std::string bytes, disk().Read(LocalPath(location)));
+  ASSERT_OK_AND(const std::string bytes, store().Read(LocalPath(location)));
   EXPECT_LT(bytes.size(), 24u << 10);
   EXPECT_EQ(staged.files.back().size_bytes, static_cast<std::int64_t>(bytes.size()));
   ClearTableCaches();
-  ASSERT_OK_AND(const TablePtr read, LoadTable(disk(), staged.table->name, location));
+  ASSERT_OK_AND(const TablePtr read, LoadTable(store(), staged.table->name, location));
   EXPECT_EQ(SerializeTableMetadata(*read), SerializeTableMetadata(*staged.table));
   // Of older snapshots only what is asked of them.
   const auto& newest = read->current_snapshot()->summary;
@@ -250,7 +251,7 @@ TEST_F(StageTest, MetadataOfAHundredSnapshotsIsShort) {
 
 TEST_F(StageTest, ATableSaysItselfWhetherItsMetadataIsCompressed) {
   for (const char* codec : {"none", "gzip"}) {
-    StagedWrite write(disk(), NewFlights({}), random_, Options("r1"));
+    StagedWrite write(store(), NewFlights({}), random_, Options("r1"));
     ASSERT_OK(write.Append(*Rows(R"([{"id":0}])")));
     write.SetProperty("write.metadata.compression-codec", codec);
     // Long enough to be compressed, or short enough not to be.
@@ -260,7 +261,7 @@ TEST_F(StageTest, ATableSaysItselfWhetherItsMetadataIsCompressed) {
     EXPECT_EQ(gzip, std::string_view(codec) == "gzip");
     ClearTableCaches();
     ASSERT_OK_AND(const TablePtr read,
-                  LoadTable(disk(), staged.table->name, staged.change.metadata_location));
+                  LoadTable(store(), staged.table->name, staged.change.metadata_location));
     EXPECT_EQ(read->properties, staged.table->properties);
   }
 }
@@ -269,7 +270,7 @@ TEST_F(StageTest, SmallManifestsAreMergedBeforeThereAreMany) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":0}])");
   int most = 0;
   for (int i = 1; i <= 70; ++i) {
-    StagedWrite write(disk(), staged.table, random_, Options(fmt::format("r{}", i)));
+    StagedWrite write(store(), staged.table, random_, Options(fmt::format("r{}", i)));
     ASSERT_OK(write.Append(*Rows(fmt::format(R"([{{"id":{}}}])", i))));
     ASSERT_OK(write.DeleteRows(Find(staged.table, {i - 1})));
     ASSERT_OK_AND(staged, write.Finish());
@@ -284,10 +285,10 @@ TEST_F(StageTest, SmallManifestsAreMergedBeforeThereAreMany) {
 }
 
 // How many entries the commit of `table` wrote into manifests.
-std::int64_t EntriesWritten(platform::Disk& disk, const TablePtr& table) {
+std::int64_t EntriesWritten(platform::ObjectStore& store, const TablePtr& table) {
   const Snapshot& snapshot = *table->current_snapshot();
   std::int64_t entries = 0;
-  const auto list = LoadManifestList(disk, snapshot.manifest_list);
+  const auto list = LoadManifestList(store, snapshot.manifest_list);
   EXPECT_OK(list);
   for (const ManifestFile& file : **list) {
     if (file.added_by == snapshot.id)
@@ -314,13 +315,13 @@ TEST_F(StageTest, LateCommitsWriteAsMuchAsEarlyOnes) {
       if (file.kind == "metadata") metadata.back() = file.size_bytes;
     }
     table = staged.table;
-    entries += EntriesWritten(disk(), table);
+    entries += EntriesWritten(store(), table);
   }
   EXPECT_LT(entries, 600 * 4);  // each is written again a few times in its life
   EXPECT_LT(written[5], written[1] * 13 / 10);
   EXPECT_LT(metadata[5], metadata[1] * 11 / 10);
   ASSERT_OK_AND(const auto list,
-                LoadManifestList(disk(), table->current_snapshot()->manifest_list));
+                LoadManifestList(store(), table->current_snapshot()->manifest_list));
   EXPECT_LT(list->size(), static_cast<std::size_t>(kManifestsMergeAt));
   RecordProperty("bytes_early", static_cast<int>(written[1]));
   RecordProperty("bytes_late", static_cast<int>(written[5]));
@@ -346,7 +347,7 @@ TEST_F(StageTest, AnAppendLeavesEarlierManifestsAloneAndReadsNone) {
 TEST_F(StageTest, RefusesRowsThatDoNotFitTheTable) {
   const TablePtr table = NewFlights();
   const auto append = [&](const std::shared_ptr<arrow::Schema>& schema, const char* json) {
-    StagedWrite write(disk(), table, random_, Options());
+    StagedWrite write(store(), table, random_, Options());
     return write.Append(*TableOf(schema, json)).status();
   };
   Status status = append(
@@ -391,7 +392,7 @@ TEST_F(StageTest, AStructThatRowsLackIsNullThoughItsMembersAreRequired) {
 }
 
 TEST_F(StageTest, IdentityPartitionsOfTextAreSafeInPaths) {
-  StagedWrite write(disk(), NewFlights({"origin"}), random_, Options());
+  StagedWrite write(store(), NewFlights({"origin"}), random_, Options());
   ASSERT_OK_AND(const AppendedRows rows, write.Append(*Rows(R"([
       {"id":1,"origin":"../x"},{"id":2,"origin":".."},{"id":3,"origin":null},{"id":4,"origin":""}])")));
   ASSERT_EQ(rows.files.size(), 4u);
@@ -407,14 +408,14 @@ TEST_F(StageTest, AFailingDiskLeavesTheTableAsItWas) {
   const std::vector<RowPosition> gone = Find(staged.table, {1});
   for (int fail_at = 1;; ++fail_at) {
     ASSERT_LT(fail_at, 100);
-    platform::FaultyDisk faulty(disk(), fail_at, Code::kUnavailable);
+    platform::FaultyStore faulty(store(), fail_at, Code::kUnavailable);
     StagedWrite write(faulty, staged.table, random_, Options("r2"));
     Status status = testing::StatusOf(write.Append(*Rows(kThreeFlights)));
     if (status.ok()) status = write.DeleteRows(gone);
     if (status.ok()) status = write.Finish().status();
     ClearTableCaches();
     ASSERT_OK_AND(const TablePtr loaded,
-                  LoadTable(disk(), "processed.flight", staged.change.metadata_location));
+                  LoadTable(store(), "processed.flight", staged.change.metadata_location));
     ASSERT_EQ(Ids(loaded), "1 2 3") << "fail_at=" << fail_at;
     if (!faulty.fault_fired()) {
       EXPECT_OK(status);

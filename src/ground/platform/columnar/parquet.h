@@ -12,7 +12,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace arrow {
 class Schema;
@@ -53,8 +53,8 @@ struct ParquetOptions {
 // carries its id in the metadata key "PARQUET:field_id"; statistics are kept for fields that have
 // one. A null in a field declared not nullable is kInvalidInput. Threads: any. Cost: about 1 µs a
 // row of a dozen columns.
-Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arrow::Table& rows,
-                                 const ParquetOptions& options = {});
+Result<ParquetFile> WriteParquet(ObjectStore& store, const std::string& path,
+                                 const arrow::Table& rows, const ParquetOptions& options = {});
 
 struct ParquetReadOptions {
   // The columns wanted, in order, by their field ids; null = all columns as they are. What is
@@ -70,7 +70,7 @@ struct ParquetReadOptions {
 // Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
 // float→double, decimal precision, finer or coarser times to µs where that is exact). Checks sizes
 // before it allocates. Errors: kNotFound, kCorruption. Threads: any.
-Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string& path,
+Result<std::shared_ptr<arrow::Table>> ReadParquet(ObjectStore& store, const std::string& path,
                                                   const ParquetReadOptions& options);
 
 // Iceberg single-value bytes (spec, appendix D) of an Arrow scalar given as (type name, value)

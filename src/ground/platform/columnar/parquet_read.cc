@@ -183,9 +183,9 @@ Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string&
 }
 }  // namespace
 
-Result<std::shared_ptr<arrow::Table>> ReadParquet(Disk& disk, const std::string& path,
+Result<std::shared_ptr<arrow::Table>> ReadParquet(ObjectStore& store, const std::string& path,
                                                   const ParquetReadOptions& options) {
-  WEIRHOUSE_TRY(std::string bytes, disk.Read(path));
+  WEIRHOUSE_TRY(std::string bytes, store.Read(path));
   try {
     return Read(std::move(bytes), path, options);
   } catch (const std::exception& error) {  // ParquetException, and length_error from bad counts

@@ -13,6 +13,8 @@
 #include <limits>
 
 #include "ground/base/random.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::platform {
@@ -91,14 +93,14 @@ std::shared_ptr<arrow::Table> EveryType() {
 TEST(Parquet, GivesBackEveryType) {
   const ScratchFolder scratch;
   const auto rows = EveryType();
-  ASSERT_OK_AND(const ParquetFile file, WriteParquet(LocalDisk(), scratch / "f.parquet", *rows));
+  ASSERT_OK_AND(const ParquetFile file, WriteParquet(LocalStore(), scratch / "f.parquet", *rows));
   EXPECT_EQ(file.row_count, 3);
   EXPECT_EQ(file.size_bytes, static_cast<std::int64_t>(ReadFile(file.path).size()));
   EXPECT_EQ(file.sha256, Sha256Of(ReadFile(file.path)));
   ASSERT_OK_AND(const auto with_schema,
-                ReadParquet(LocalDisk(), file.path, {.schema = rows->schema()}));
+                ReadParquet(LocalStore(), file.path, {.schema = rows->schema()}));
   EXPECT_TRUE(with_schema->Equals(*rows, true)) << with_schema->ToString();
-  ASSERT_OK_AND(const auto without, ReadParquet(LocalDisk(), file.path, {}));
+  ASSERT_OK_AND(const auto without, ReadParquet(LocalStore(), file.path, {}));
   EXPECT_TRUE(without->Equals(*rows)) << without->ToString();
 }
 
@@ -106,12 +108,12 @@ TEST(Parquet, WritesEqualRowsAsEqualBytes) {
   const ScratchFolder scratch;
   const auto rows = EveryType();
   const ParquetOptions options{.delta_columns = {"c2", "c8"}, .key_values = {{"k", "v"}}};
-  ASSERT_OK_AND(const auto one, WriteParquet(LocalDisk(), scratch / "one", *rows, options));
-  ASSERT_OK_AND(const auto two, WriteParquet(LocalDisk(), scratch / "two", *rows, options));
+  ASSERT_OK_AND(const auto one, WriteParquet(LocalStore(), scratch / "one", *rows, options));
+  ASSERT_OK_AND(const auto two, WriteParquet(LocalStore(), scratch / "two", *rows, options));
   EXPECT_EQ(one.sha256, two.sha256);
   // The same rows in other chunks are the same rows.
   const auto chunked = *arrow::ConcatenateTables({rows->Slice(0, 1), rows->Slice(1)});
-  ASSERT_OK_AND(const auto three, WriteParquet(LocalDisk(), scratch / "three", *chunked, options));
+  ASSERT_OK_AND(const auto three, WriteParquet(LocalStore(), scratch / "three", *chunked, options));
   EXPECT_EQ(one.sha256, three.sha256);
 }
 
@@ -119,7 +121,7 @@ TEST(Parquet, StoresFieldIdsEncodingsAndPageIndex) {
   const ScratchFolder scratch;
   const ParquetOptions options{.delta_columns = {"c2", "c9", "absent"},
                                .key_values = {{"weirhouse.run", "r12"}}};
-  ASSERT_OK_AND(const auto file, WriteParquet(LocalDisk(), scratch / "f", *EveryType(), options));
+  ASSERT_OK_AND(const auto file, WriteParquet(LocalStore(), scratch / "f", *EveryType(), options));
   const auto reader = parquet::ParquetFileReader::OpenFile(file.path);
   const auto metadata = reader->metadata();
   for (int i = 0; i < metadata->num_columns(); ++i) {
@@ -148,23 +150,23 @@ TEST(Parquet, CutsRowGroupsAndNamesTheirOffsets) {
   const auto rows =
       arrow::Table::Make(arrow::schema({FieldWithId("a", 1, arrow::int64())}), {*builder.Finish()});
   ASSERT_OK_AND(const auto file,
-                WriteParquet(LocalDisk(), scratch / "f", *rows, {.row_group_rows = 300}));
+                WriteParquet(LocalStore(), scratch / "f", *rows, {.row_group_rows = 300}));
   ASSERT_EQ(file.split_offsets.size(), 4U);
   EXPECT_EQ(file.split_offsets[0], 4);  // after the magic bytes
   EXPECT_TRUE(std::is_sorted(file.split_offsets.begin(), file.split_offsets.end()));
   EXPECT_GT(file.columns.at(1).size_bytes, 0);
   EXPECT_LT(file.columns.at(1).size_bytes, file.size_bytes);
-  ASSERT_OK_AND(const auto back, ReadParquet(LocalDisk(), file.path, {}));
+  ASSERT_OK_AND(const auto back, ReadParquet(LocalStore(), file.path, {}));
   EXPECT_TRUE(back->Equals(*rows));
 }
 
 TEST(Parquet, WritesAndReadsNoRows) {
   const ScratchFolder scratch;
   const auto schema = arrow::schema({FieldWithId("a", 1, arrow::int64())});
-  ASSERT_OK_AND(const auto file, WriteParquet(LocalDisk(), scratch / "f", *TableOf(schema, "[]")));
+  ASSERT_OK_AND(const auto file, WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, "[]")));
   EXPECT_EQ(file.row_count, 0);
   EXPECT_FALSE(file.columns.at(1).lower_bound.has_value());
-  ASSERT_OK_AND(const auto back, ReadParquet(LocalDisk(), file.path, {.schema = schema}));
+  ASSERT_OK_AND(const auto back, ReadParquet(LocalStore(), file.path, {.schema = schema}));
   EXPECT_EQ(back->num_rows(), 0);
 }
 
@@ -172,11 +174,11 @@ TEST(Parquet, RefusesNullsInRequiredColumnsAndFilesThatExist) {
   const ScratchFolder scratch;
   const auto schema = arrow::schema({FieldWithId("a", 1, arrow::int64(), /*nullable=*/false)});
   const Status null =
-      WriteParquet(LocalDisk(), scratch / "f", *TableOf(schema, R"([{"a":null}])")).status();
+      WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, R"([{"a":null}])")).status();
   EXPECT_EQ(null.code(), Code::kInvalidInput);
   EXPECT_FALSE(std::filesystem::exists(scratch / "f"));
-  ASSERT_OK(WriteParquet(LocalDisk(), scratch / "f", *TableOf(schema, R"([{"a":1}])")));
-  EXPECT_EQ(WriteParquet(LocalDisk(), scratch / "f", *TableOf(schema, "[]")).status().code(),
+  ASSERT_OK(WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, R"([{"a":1}])")));
+  EXPECT_EQ(WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, "[]")).status().code(),
             Code::kConflict);
 }
 
@@ -184,7 +186,7 @@ ColumnStatistics StatisticsOf(const std::shared_ptr<arrow::Array>& values) {
   const ScratchFolder scratch;
   const auto rows =
       arrow::Table::Make(arrow::schema({FieldWithId("a", 7, values->type())}), {values});
-  auto file = WriteParquet(LocalDisk(), scratch / "f", *rows);
+  auto file = WriteParquet(LocalStore(), scratch / "f", *rows);
   EXPECT_OK(file);
   return file->columns.at(7);
 }
@@ -251,7 +253,7 @@ TEST(ColumnStatistics, RaisesTheLastCodePointThatCanBeRaised) {
 
 TEST(ColumnStatistics, BoundsEveryTypeAsIcebergWantsIt) {
   const ScratchFolder scratch;
-  ASSERT_OK_AND(const auto file, WriteParquet(LocalDisk(), scratch / "f", *EveryType()));
+  ASSERT_OK_AND(const auto file, WriteParquet(LocalStore(), scratch / "f", *EveryType()));
   const auto lower = [&](int id) { return file.columns.at(id).lower_bound.value_or("none"); };
   const auto upper = [&](int id) { return file.columns.at(id).upper_bound.value_or("none"); };
   EXPECT_EQ(lower(1), std::string(1, '\0'));
@@ -310,11 +312,11 @@ TEST(ParquetReading, FindsColumnsByIdPromotesThemAndFillsAbsentOnes) {
   const auto rows = arrow::Table::Make(
       stored, {columns->column(0), columns->column(1),
                std::make_shared<arrow::ChunkedArray>(*decimals.Finish()), columns->column(2)});
-  ASSERT_OK(WriteParquet(LocalDisk(), scratch / "f", *rows));
+  ASSERT_OK(WriteParquet(LocalStore(), scratch / "f", *rows));
   const auto wanted = arrow::schema(
       {FieldWithId("new", 9, arrow::utf8()), FieldWithId("d", 3, arrow::decimal128(20, 2)),
        FieldWithId("renamed", 1, arrow::int64()), FieldWithId("f", 2, arrow::float64())});
-  ASSERT_OK_AND(const auto table, ReadParquet(LocalDisk(), scratch / "f", {.schema = wanted}));
+  ASSERT_OK_AND(const auto table, ReadParquet(LocalStore(), scratch / "f", {.schema = wanted}));
   ASSERT_TRUE(table->schema()->Equals(wanted));
   EXPECT_EQ(table->column(0)->null_count(), 1);
   EXPECT_EQ((*table->column(1)->GetScalar(0))->ToString(), "12.34");
@@ -324,9 +326,9 @@ TEST(ParquetReading, FindsColumnsByIdPromotesThemAndFillsAbsentOnes) {
 
 TEST(ParquetReading, CountsRowsWhenNoWantedColumnIsThere) {
   const ScratchFolder scratch;
-  ASSERT_OK(WriteParquet(LocalDisk(), scratch / "f", *EveryType()));
+  ASSERT_OK(WriteParquet(LocalStore(), scratch / "f", *EveryType()));
   const auto wanted = arrow::schema({FieldWithId("new", 99, arrow::utf8())});
-  ASSERT_OK_AND(const auto table, ReadParquet(LocalDisk(), scratch / "f", {.schema = wanted}));
+  ASSERT_OK_AND(const auto table, ReadParquet(LocalStore(), scratch / "f", {.schema = wanted}));
   EXPECT_EQ(table->num_rows(), 3);
   EXPECT_EQ(table->column(0)->null_count(), 3);
 }
@@ -351,7 +353,7 @@ TEST(ParquetReading, MatchesByNameWhereThereAreNoIds) {
   WriteForeign(scratch / "f", *TableOf(plain, R"([{"a":1,"b":"x"}])"), false);
   const auto wanted =
       arrow::schema({FieldWithId("b", 5, arrow::utf8()), FieldWithId("a", 6, arrow::int64())});
-  ASSERT_OK_AND(const auto table, ReadParquet(LocalDisk(), scratch / "f", {.schema = wanted}));
+  ASSERT_OK_AND(const auto table, ReadParquet(LocalStore(), scratch / "f", {.schema = wanted}));
   EXPECT_EQ((*table->column(0)->GetScalar(0))->ToString(), "x");
   EXPECT_EQ((*table->column(1)->GetScalar(0))->ToString(), "1");
 }
@@ -379,8 +381,8 @@ TEST(ParquetReading, TakesOtherSpellingsOfTheSameType) {
                      FieldWithId("t", 2, arrow::utf8()), FieldWithId("l", 3, arrow::utf8())});
   for (const std::string name : {"ns", "ms"}) {
     for (const bool named : {true, false}) {
-      ASSERT_OK_AND(const auto table,
-                    ReadParquet(LocalDisk(), scratch / name, {.schema = named ? wanted : nullptr}));
+      ASSERT_OK_AND(const auto table, ReadParquet(LocalStore(), scratch / name,
+                                                  {.schema = named ? wanted : nullptr}));
       ASSERT_TRUE(table->schema()->Equals(wanted)) << table->schema()->ToString();
       const auto& at = static_cast<const arrow::TimestampArray&>(*table->column(0)->chunk(0));
       EXPECT_EQ(at.Value(0), 1000);
@@ -391,7 +393,7 @@ TEST(ParquetReading, TakesOtherSpellingsOfTheSameType) {
 
 TEST(ParquetReading, RefusesTypesThatDoNotFit) {
   const ScratchFolder scratch;
-  ASSERT_OK(WriteParquet(LocalDisk(), scratch / "f", *EveryType()));
+  ASSERT_OK(WriteParquet(LocalStore(), scratch / "f", *EveryType()));
   for (const auto& [id, type] : std::vector<std::pair<int, std::shared_ptr<arrow::DataType>>>{
            {3, arrow::int32()},
            {5, arrow::float32()},
@@ -399,7 +401,7 @@ TEST(ParquetReading, RefusesTypesThatDoNotFit) {
            {8, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")},
            {15, arrow::decimal128(20, 10)},
            {14, arrow::decimal128(20, 2)}}) {
-    const Status status = ReadParquet(LocalDisk(), scratch / "f",
+    const Status status = ReadParquet(LocalStore(), scratch / "f",
                                       {.schema = arrow::schema({FieldWithId("wanted", id, type)})})
                               .status();
     EXPECT_EQ(status.code(), Code::kCorruption) << id;
@@ -418,7 +420,7 @@ TEST(ParquetReading, SurvivesDamagedBytes) {
   const auto rows = arrow::Table::Make(
       arrow::schema({FieldWithId("n", 1, arrow::int64()), FieldWithId("t", 2, arrow::utf8())}),
       {*numbers.Finish(), *texts.Finish()});
-  ASSERT_OK(WriteParquet(LocalDisk(), scratch / "good", *rows));
+  ASSERT_OK(WriteParquet(LocalStore(), scratch / "good", *rows));
   const std::string good = ReadFile(scratch / "good");
   SeededRandom random(7);
   int refused = 0;
@@ -430,7 +432,7 @@ TEST(ParquetReading, SurvivesDamagedBytes) {
     }
     if (round % 10 == 0) bad.resize(random.Below(bad.size()));
     WriteFile(scratch / "bad", bad);
-    const auto table = ReadParquet(LocalDisk(), scratch / "bad", {.schema = rows->schema()});
+    const auto table = ReadParquet(LocalStore(), scratch / "bad", {.schema = rows->schema()});
     if (table.ok()) continue;  // damage to a value is for the digest to find
     ++refused;
     ASSERT_EQ(table.status().code(), Code::kCorruption);
@@ -445,20 +447,20 @@ TEST(ParquetReading, RefusesWhatIsNoParquet) {
        {std::string(), std::string("PAR1"), std::string("PAR1\xFF\xFF\xFF\x7FPAR1"),
         std::string("not a Parquet file at all"), std::string(1000, '\0')}) {
     WriteFile(scratch / "bad", bytes);
-    const Status status = ReadParquet(LocalDisk(), scratch / "bad", {}).status();
+    const Status status = ReadParquet(LocalStore(), scratch / "bad", {}).status();
     EXPECT_EQ(status.code(), Code::kCorruption) << bytes;
     EXPECT_EQ(status.error_code(), "WH7032");
   }
-  EXPECT_EQ(ReadParquet(LocalDisk(), scratch / "absent", {}).status().code(), Code::kNotFound);
+  EXPECT_EQ(ReadParquet(LocalStore(), scratch / "absent", {}).status().code(), Code::kNotFound);
 }
 
 TEST(Parquet, WritesAllOrNothingWhenTheDiskFails) {
   const ScratchFolder scratch;
-  FaultyDisk disk(LocalDisk(), 1, Code::kUnavailable);
-  EXPECT_EQ(WriteParquet(disk, scratch / "f", *EveryType()).status().code(), Code::kUnavailable);
+  FaultyStore store(LocalStore(), 1, Code::kUnavailable);
+  EXPECT_EQ(WriteParquet(store, scratch / "f", *EveryType()).status().code(), Code::kUnavailable);
   EXPECT_FALSE(std::filesystem::exists(scratch / "f"));
-  EXPECT_OK(WriteParquet(disk, scratch / "f", *EveryType()));
-  FaultyDisk reading(LocalDisk(), 1, Code::kUnavailable);
+  EXPECT_OK(WriteParquet(store, scratch / "f", *EveryType()));
+  FaultyStore reading(LocalStore(), 1, Code::kUnavailable);
   EXPECT_EQ(ReadParquet(reading, scratch / "f", {}).status().code(), Code::kUnavailable);
 }
 }  // namespace

@@ -131,7 +131,7 @@ std::vector<std::int64_t> SplitOffsetsOf(const parquet::FileMetaData& metadata) 
   return offsets;
 }
 
-Result<ParquetFile> Write(Disk& disk, const std::string& path, const arrow::Table& rows,
+Result<ParquetFile> Write(ObjectStore& store, const std::string& path, const arrow::Table& rows,
                           const ParquetOptions& options) {
   auto encoded = Encode(rows, options);
   if (!encoded.ok()) return StatusOfArrow(encoded.status(), path);
@@ -151,15 +151,15 @@ Result<ParquetFile> Write(Disk& disk, const std::string& path, const arrow::Tabl
     statistics.size_bytes = sizes[static_cast<std::size_t>(i)];
     file.columns.emplace(*id, std::move(statistics));
   }
-  WEIRHOUSE_TRY_STATUS(disk.Write(path, bytes));
+  WEIRHOUSE_TRY_STATUS(store.Write(path, bytes));
   return file;
 }
 }  // namespace
 
-Result<ParquetFile> WriteParquet(Disk& disk, const std::string& path, const arrow::Table& rows,
-                                 const ParquetOptions& options) {
+Result<ParquetFile> WriteParquet(ObjectStore& store, const std::string& path,
+                                 const arrow::Table& rows, const ParquetOptions& options) {
   try {
-    return Write(disk, path, rows, options);
+    return Write(store, path, rows, options);
   } catch (const parquet::ParquetException& error) {
     return Status(Code::kInvalidInput,
                   fmt::format("could not write Parquet: {}: {}", error.what(), path))

@@ -19,8 +19,8 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
-#include "ground/platform/io/disk.h"
 #include "ground/platform/io/disk_error.h"
+#include "ground/platform/io/local_store.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -96,7 +96,7 @@ class Descriptor {
 // A file in `folder` without a name. Not every file system makes one: then it loses its name at
 // once.
 Result<std::unique_ptr<Descriptor>> OpenNameless(const std::string& folder) {
-  WEIRHOUSE_TRY_STATUS(LocalDisk().MakeFolder(folder));
+  WEIRHOUSE_TRY_STATUS(LocalStore().MakeFolder(folder));
   int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   static std::atomic<int> number{0};
   for (int i = 0; fd < 0 && i < kNamesMax; ++i) {

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::platform {
@@ -49,9 +49,9 @@ TEST_F(RowStoreTest, GivesBackWhatWasAddedWhereverItLies) {
 TEST_F(RowStoreTest, LeavesNoFileBehind) {
   RowStore store(Of(3));
   ASSERT_OK(store.Add(Numbers(0, 10)));
-  EXPECT_THAT(LocalDisk().List(folder_ / "tmp").value(), ::testing::IsEmpty());
+  EXPECT_THAT(ListFolder(folder_ / "tmp").value(), ::testing::IsEmpty());
   ASSERT_OK_AND(const auto rows, store.Finish());
-  EXPECT_THAT(LocalDisk().List(folder_ / "tmp").value(), ::testing::IsEmpty());
+  EXPECT_THAT(ListFolder(folder_ / "tmp").value(), ::testing::IsEmpty());
 }
 
 TEST_F(RowStoreTest, ForgetsWhatWasAddedSinceTheMark) {

@@ -5,7 +5,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/fsync_probe.h"
 #include "testing/testing.h"
 
@@ -25,7 +26,7 @@ TEST(DurableFolder, AFileIsKeptWithEveryFolderAboveItWhoeverMadeThem) {
   const std::string path = scratch / "made/by/a/client/rows.parquet";
   WriteFile(path, "rows");
   const FsyncProbe probe;
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path}));
   for (const char* folder : {"made/by/a/client", "made/by/a", "made/by", "made"}) {
     EXPECT_TRUE(probe.synced().contains(scratch / folder)) << folder;
   }
@@ -36,14 +37,14 @@ TEST(DurableFolder, ALevelIsSyncedOnceAndAgainWhenItIsAnotherFolder) {
   const ScratchFolder scratch;
   const std::string path = scratch / "a/b/file";
   FsyncProbe probe;
-  ASSERT_OK(LocalDisk().Write(path, "1"));
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  ASSERT_OK(LocalStore().Write(path, "1"));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path}));
   EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
   WaitForTheKernelsClock();
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path}));
   probe.Forget();
-  ASSERT_OK(LocalDisk().Write(path + "2", "2"));
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path + "2"}));
+  ASSERT_OK(LocalStore().Write(path + "2", "2"));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path + "2"}));
   EXPECT_FALSE(probe.synced().contains(scratch / "a"));
   EXPECT_TRUE(probe.synced().contains(scratch / "a/b"));
   // Behind our back: removed, and made anew by somebody who fsyncs nothing.
@@ -51,7 +52,7 @@ TEST(DurableFolder, ALevelIsSyncedOnceAndAgainWhenItIsAnotherFolder) {
   std::filesystem::create_directories(scratch / "a/b");
   WriteFile(path, "3");
   probe.Forget();
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path}));
   EXPECT_TRUE(probe.synced().contains(scratch / "a"));
   EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
 }
@@ -62,7 +63,7 @@ TEST(DurableFolder, AnObjectThatWasThereIsKeptWithItsFoldersToo) {
   WriteFile(scratch / "lake/raw/dt=1/object", "bytes");
   const FsyncProbe probe;
   ASSERT_OK_AND(const bool created,
-                LocalDisk().PutIfAbsent(scratch / "lake/raw/dt=1/object", "bytes", 0444));
+                LocalStore().PutIfAbsent(scratch / "lake/raw/dt=1/object", "bytes", 0444));
   EXPECT_FALSE(created);
   for (const char* folder : {"lake/raw/dt=1", "lake/raw", "lake"}) {
     EXPECT_TRUE(probe.synced().contains(scratch / folder)) << folder;
@@ -75,7 +76,7 @@ TEST(DurableFolder, ThePathIsThatOfTheRealFolders) {
   std::filesystem::create_directory_symlink(scratch / "real", scratch / "link");
   WriteFile(scratch / "link/a/file", "x");
   const FsyncProbe probe;
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{scratch / "link/a/file"}));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{scratch / "link/a/file"}));
   EXPECT_TRUE(probe.synced().contains(scratch / "real/a"));
   EXPECT_TRUE(probe.synced().contains(scratch / "real"));
 }
@@ -86,16 +87,16 @@ TEST(FailedFsync, OfAFileIsNotBelievedASecondTime) {
   WriteFile(path, "rows");
   FsyncProbe probe;
   probe.FailNext("rows.parquet");
-  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
+  EXPECT_EQ(LocalStore().Flush(std::vector<std::string>{path}).error_code(), "WH7011");
   ASSERT_TRUE(probe.has_failed());
-  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7034");
+  EXPECT_EQ(LocalStore().Flush(std::vector<std::string>{path}).error_code(), "WH7034");
   // Nor under another name: it is the file, not the path.
   std::filesystem::rename(path, scratch / "other.parquet");
-  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{scratch / "other.parquet"}).error_code(),
+  EXPECT_EQ(LocalStore().Flush(std::vector<std::string>{scratch / "other.parquet"}).error_code(),
             "WH7034");
   // The same bytes, written to a new file.
   WriteFile(path, "rows");
-  EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  EXPECT_OK(LocalStore().Flush(std::vector<std::string>{path}));
 }
 
 TEST(FailedFsync, OfAFileIsForgottenWithTheFile) {
@@ -105,11 +106,11 @@ TEST(FailedFsync, OfAFileIsForgottenWithTheFile) {
   for (int i = 0; i < 5; ++i) {  // the inode's number is given away again and again
     WriteFile(path, "rows");
     probe.FailNext("rows.parquet");
-    EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
+    EXPECT_EQ(LocalStore().Flush(std::vector<std::string>{path}).error_code(), "WH7011");
     std::filesystem::remove(path);
     WaitForTheKernelsClock();
     WriteFile(path, "rows");
-    EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+    EXPECT_OK(LocalStore().Flush(std::vector<std::string>{path}));
     std::filesystem::remove(path);
   }
 }
@@ -119,20 +120,20 @@ TEST(FailedFsync, OfAnObjectLeavesNothingBehind) {
   const std::string path = scratch / "object";
   FsyncProbe probe;
   probe.FailNext(".tmp");
-  EXPECT_EQ(LocalDisk().PutIfAbsent(path, "bytes", 0444).status().error_code(), "WH7011");
+  EXPECT_EQ(LocalStore().PutIfAbsent(path, "bytes", 0444).status().error_code(), "WH7011");
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
-  ASSERT_OK_AND(const bool created, LocalDisk().PutIfAbsent(path, "bytes", 0444));
+  ASSERT_OK_AND(const bool created, LocalStore().PutIfAbsent(path, "bytes", 0444));
   EXPECT_TRUE(created);
 }
 
 TEST(FailedFsync, OfAFolderIsAnErrorOnce) {
   const ScratchFolder scratch;
   const std::string path = scratch / "a/rows.parquet";
-  ASSERT_OK(LocalDisk().Write(path, "rows"));
+  ASSERT_OK(LocalStore().Write(path, "rows"));
   FsyncProbe probe;
   probe.FailNext("/a");
-  EXPECT_EQ(LocalDisk().SyncAll(std::vector<std::string>{path}).error_code(), "WH7011");
-  EXPECT_OK(LocalDisk().SyncAll(std::vector<std::string>{path}));
+  EXPECT_EQ(LocalStore().Flush(std::vector<std::string>{path}).error_code(), "WH7011");
+  EXPECT_OK(LocalStore().Flush(std::vector<std::string>{path}));
 }
 }  // namespace
 }  // namespace weirhouse::platform

@@ -27,7 +27,7 @@ std::string LoserIndex::KeyOf(RecordId record) const {
   return prefix_ + 'r' + BytesOfId(record.value());
 }
 
-Status LoserIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& losers) {
+Status LoserIndex::Refresh(platform::ObjectStore& store, const iceberg::TablePtr& losers) {
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
   const iceberg::Snapshot* snapshot = losers == nullptr ? nullptr : losers->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
@@ -42,15 +42,15 @@ Status LoserIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& losers
     batch->DeleteRange(prefix_, end);
     WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
   }
-  if (snapshot != nullptr) WEIRHOUSE_TRY_STATUS(Read(disk, losers, stood));
+  if (snapshot != nullptr) WEIRHOUSE_TRY_STATUS(Read(store, losers, stood));
   return StandAt(wanted);
 }
 
-Status LoserIndex::Read(platform::Disk& disk, const iceberg::TablePtr& losers,
+Status LoserIndex::Read(platform::ObjectStore& store, const iceberg::TablePtr& losers,
                         std::optional<std::int64_t> after_sequence_number) {
   iceberg::ScanOptions options;
   options.after_sequence_number = after_sequence_number;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(disk, losers, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(store, losers, options));
   for (const auto& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(const std::vector<StoredLoser> log, ReadLosers(*rows));

@@ -17,7 +17,7 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/kv/kv.h"
 #include "rules/transform/upsert/loser_table.h"
 
@@ -30,13 +30,13 @@ class LoserIndex {
 
   // Brings the index to the main snapshot of `losers`, the table system.losers (null: there is
   // none). Cost: the files that came since, one in memory at a time.
-  Status Refresh(platform::Disk& disk, const iceberg::TablePtr& losers);
+  Status Refresh(platform::ObjectStore& store, const iceberg::TablePtr& losers);
   // Those of `records` that have lost and were not told otherwise since; without versions, and with
   // the winner of then. Cost: a point read each.
   Result<std::vector<StoredLoser>> Find(const std::vector<RecordId>& records);
 
  private:
-  Status Read(platform::Disk& disk, const iceberg::TablePtr& losers,
+  Status Read(platform::ObjectStore& store, const iceberg::TablePtr& losers,
               std::optional<std::int64_t> after_sequence_number);
   Status Note(const std::vector<StoredLoser>& log);
   Status StandAt(SnapshotId snapshot);

@@ -6,7 +6,7 @@
 
 #include "ground/base/random.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::transform {
@@ -44,7 +44,7 @@ class LoserIndexTest : public ::testing::Test {
     iceberg::StageOptions options;
     options.run_name = fmt::format("r{}", run_);
     options.idempotency_key = options.run_name;
-    iceberg::StagedWrite write(platform::LocalDisk(), table_, random_, options);
+    iceberg::StagedWrite write(platform::LocalStore(), table_, random_, options);
     if (anew) {
       ASSERT_OK(write.RemoveAllFiles());
       said_.clear();
@@ -66,7 +66,7 @@ class LoserIndexTest : public ::testing::Test {
   }
   std::string Found(platform::KvStore& store) {
     LoserIndex index(store, kTable);
-    const Status status = index.Refresh(platform::LocalDisk(), table_);
+    const Status status = index.Refresh(platform::LocalStore(), table_);
     if (!status.ok()) return status.ToString();
     std::vector<RecordId> records;
     for (int record = 0; record <= kRecords + 1; ++record) records.emplace_back(record);
@@ -109,7 +109,7 @@ TEST_F(LoserIndexTest, SaysWhatTheLogSaysLastWhetherKeptOrLaggingOrNew) {
 TEST_F(LoserIndexTest, KnowsNothingWhereThereIsNoLog) {
   const auto store = Store("kv");
   LoserIndex index(*store, kTable);
-  ASSERT_OK(index.Refresh(platform::LocalDisk(), nullptr));
+  ASSERT_OK(index.Refresh(platform::LocalStore(), nullptr));
   ASSERT_OK_AND(const auto found, index.Find({RecordId(1)}));
   EXPECT_TRUE(found.empty());
   Append();

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "ground/base/random.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/kv/kv.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/upsert/loser_table.h"
@@ -294,7 +294,7 @@ TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
     ASSERT_OK_AND(const UpsertPlan full_in_pieces, PlanFull(checked, *rows, scratch));
     ExpectSamePlan(full_in_pieces, full, number);
   }
-  EXPECT_THAT(platform::LocalDisk().List(folder / "tmp").value(), IsEmpty());
+  EXPECT_THAT(platform::ListFolder(folder / "tmp").value(), IsEmpty());
 }
 
 TEST(RecordState, ChangesOfAWholeRunLeadFromAnyStateToItsOwn) {
@@ -332,7 +332,7 @@ class LoserFiles : public ::testing::Test {
     iceberg::StageOptions options;
     options.run_name = "r" + std::to_string(++run_);
     options.idempotency_key = options.run_name;
-    iceberg::StagedWrite write(platform::LocalDisk(), table_, random_, options);
+    iceberg::StagedWrite write(platform::LocalStore(), table_, random_, options);
     if (replace) ASSERT_OK(write.RemoveAllFiles());
     if (!losers.empty()) ASSERT_OK(write.Append(*LoserRows(losers).value()));
     table_ = write.Finish().value().table;
@@ -382,11 +382,11 @@ TEST_F(LoserFiles, AnIndexThatCatchesUpOrIsRebuiltKnowsWhatOneThatWasKeptKnows) 
       kept.Add(batch);
       if (kept.log.size() == told) continue;
       Append({kept.log.begin() + static_cast<std::ptrdiff_t>(told), kept.log.end()});
-      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
+      if (random.Below(2) == 0) ASSERT_OK(lagging->Refresh(platform::LocalStore(), table_));
     }
-    ASSERT_OK(lagging->Refresh(platform::LocalDisk(), table_));
+    ASSERT_OK(lagging->Refresh(platform::LocalStore(), table_));
     const auto rebuilt = Index(fmt::format("new{}", number), "processed.event");
-    ASSERT_OK(rebuilt->Refresh(platform::LocalDisk(), table_));
+    ASSERT_OK(rebuilt->Refresh(platform::LocalStore(), table_));
     std::string wanted;
     for (const StoredLoser& loser : LatestLosers(kept.log)) {
       if (!loser.version) continue;
@@ -406,7 +406,7 @@ StoredLoser Superseded(std::int64_t record, const std::string& table, const std:
 TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   Append({Superseded(1, "processed.event", "a"), Superseded(2, "processed.other", "b")});
   const auto index = Index("kv2", "processed.event");
-  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalStore(), table_));
   const auto known = [&](const std::string& key) {
     const auto best = index->FindBest({VersionGroup(key, "1")}).value()[0];
     return best ? best->record.value() : -1;
@@ -414,7 +414,7 @@ TEST_F(LoserFiles, AnIndexKnowsOnlyItsOwnTableAndForgetsWhatWasReplaced) {
   EXPECT_EQ(known("a"), 1);
   EXPECT_EQ(known("b"), -1);
   Append({Superseded(3, "processed.event", "c")}, /*replace=*/true);
-  ASSERT_OK(index->Refresh(platform::LocalDisk(), table_));
+  ASSERT_OK(index->Refresh(platform::LocalStore(), table_));
   EXPECT_EQ(known("a"), -1);
   EXPECT_EQ(known("c"), 3);
 }

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "ground/base/random.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/kv/kv.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/upsert/upsert.h"
@@ -68,7 +68,7 @@ class UpsertTable : public ::testing::Test {
     iceberg::StageOptions options;
     options.run_name = "r" + std::to_string(++run_);
     options.idempotency_key = options.run_name;
-    iceberg::StagedWrite write(platform::LocalDisk(), base, random_, options);
+    iceberg::StagedWrite write(platform::LocalStore(), base, random_, options);
     if (rows.num_rows() > 0) appended = write.Append(rows).value();
     EXPECT_OK(write.DeleteRows(deletes));
     return write.Finish().value().table;
@@ -86,7 +86,7 @@ class UpsertTable : public ::testing::Test {
   }
 
   static std::shared_ptr<arrow::Table> Rows(const iceberg::TablePtr& table) {
-    return iceberg::Scan::Plan(platform::LocalDisk(), table, {}).value().ReadAll().value();
+    return iceberg::Scan::Plan(platform::LocalStore(), table, {}).value().ReadAll().value();
   }
 
   weirhouse::testing::ScratchFolder folder_;
@@ -128,8 +128,8 @@ TEST_F(UpsertTable, IndexesRebuiltFromTheTablesDecideTheSame) {
   const auto rebuilt = platform::KvStore::Open(folder_ / "kv2", {}).value();
   const auto index = IndexIn(*rebuilt);
   const auto versions = VersionsIn(*rebuilt);
-  ASSERT_OK(index->Refresh(platform::LocalDisk(), current_));
-  ASSERT_OK(versions->Refresh(platform::LocalDisk(), history_));
+  ASSERT_OK(index->Refresh(platform::LocalStore(), current_));
+  ASSERT_OK(versions->Refresh(platform::LocalStore(), history_));
   const auto next = RandomRows(checked_, random_, 60, 1000);
   ASSERT_OK_AND(const auto kept, PlanUpsert(checked_, *next, *current_index_, versions_.get()));
   ASSERT_OK_AND(const auto fresh, PlanUpsert(checked_, *next, *index, versions.get()));
@@ -146,8 +146,8 @@ TEST_F(UpsertTable, AnIndexOfVersionsLeftBehindIsRebuilt) {
   const auto before = history_;
   Upsert(*RandomRows(checked_, random_, 20, 100));
   // As after a crash between the commit and the index: back to an older state of the table.
-  ASSERT_OK(versions_->Refresh(platform::LocalDisk(), before));
-  ASSERT_OK(versions_->Refresh(platform::LocalDisk(), history_));
+  ASSERT_OK(versions_->Refresh(platform::LocalStore(), before));
+  ASSERT_OK(versions_->Refresh(platform::LocalStore(), history_));
   const auto rows = Rows(history_);
   ASSERT_OK_AND(const auto plan, PlanUpsert(checked_, *rows, *current_index_, versions_.get()));
   EXPECT_EQ(plan.states.duplicate, rows->num_rows());

@@ -57,7 +57,7 @@ std::string VersionIndex::OtherKey(const Version& version) const {
   return prefix_ + 'o' + std::string(version.group.view()) + std::string(version.content.view());
 }
 
-Status VersionIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& source) {
+Status VersionIndex::Refresh(platform::ObjectStore& store, const iceberg::TablePtr& source) {
   WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
   const iceberg::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
@@ -65,14 +65,14 @@ Status VersionIndex::Refresh(platform::Disk& disk, const iceberg::TablePtr& sour
   if (at == marker) return Status::Ok();
   const bool mine = at && at->size() == marker.size() &&
                     at->compare(kIdBytes, std::string::npos, marker, kIdBytes) == 0;
-  if (!mine || snapshot == nullptr) return Rebuild(disk, source);
+  if (!mine || snapshot == nullptr) return Rebuild(store, source);
   const auto stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(*at)));
-  if (!stood) return Rebuild(disk, source);
-  WEIRHOUSE_TRY_STATUS(Read(disk, source, stood));
+  if (!stood) return Rebuild(store, source);
+  WEIRHOUSE_TRY_STATUS(Read(store, source, stood));
   return Write({}, wanted);
 }
 
-Status VersionIndex::Rebuild(platform::Disk& disk, const iceberg::TablePtr& source) {
+Status VersionIndex::Rebuild(platform::ObjectStore& store, const iceberg::TablePtr& source) {
   auto batch = store_.NewBatch();
   std::string end = prefix_;
   end.back() = '\x01';  // right behind every key of this table
@@ -81,16 +81,16 @@ Status VersionIndex::Rebuild(platform::Disk& disk, const iceberg::TablePtr& sour
   if (source == nullptr || source->current_snapshot() == nullptr) {
     return Write({}, SnapshotId(0));
   }
-  WEIRHOUSE_TRY_STATUS(Read(disk, source, std::nullopt));
+  WEIRHOUSE_TRY_STATUS(Read(store, source, std::nullopt));
   return Write({}, source->current_snapshot()->id);
 }
 
 // Reading a row again changes nothing, in whatever order: of a group the greatest content is best.
-Status VersionIndex::Read(platform::Disk& disk, const iceberg::TablePtr& source,
+Status VersionIndex::Read(platform::ObjectStore& store, const iceberg::TablePtr& source,
                           std::optional<std::int64_t> after_sequence_number) {
   iceberg::ScanOptions options;
   options.after_sequence_number = after_sequence_number;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(disk, source, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(store, source, options));
   for (const auto& task : scan.tasks()) {
     WEIRHOUSE_TRY(const auto rows, scan.Read(task));
     WEIRHOUSE_TRY(const VersionChanges changes, VersionsOf(*rows));

@@ -28,7 +28,7 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/iceberg/table.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/kv/kv.h"
 
 namespace arrow {
@@ -69,7 +69,7 @@ class VersionIndex {
   // Brings the index to the main snapshot of `source`, which is the `<table>_history` table, or
   // system.losers (null if there is none). Nothing to do if it stands there. Where rows were only
   // added since, those are read; else all are, one file's in memory at a time.
-  Status Refresh(platform::Disk& disk, const iceberg::TablePtr& source);
+  Status Refresh(platform::ObjectStore& store, const iceberg::TablePtr& source);
 
   // One answer per group, in order; `content` and `record` are the best's.
   Result<std::vector<std::optional<Version>>> FindBest(const std::vector<Digest>& groups);
@@ -81,8 +81,8 @@ class VersionIndex {
   Status Apply(const iceberg::TablePtr& staged, const VersionChanges& changes);
 
  private:
-  Status Rebuild(platform::Disk& disk, const iceberg::TablePtr& source);
-  Status Read(platform::Disk& disk, const iceberg::TablePtr& source,
+  Status Rebuild(platform::ObjectStore& store, const iceberg::TablePtr& source);
+  Status Read(platform::ObjectStore& store, const iceberg::TablePtr& source,
               std::optional<std::int64_t> after_sequence_number);
   Result<VersionChanges> VersionsOf(const arrow::Table& rows);
   Result<VersionChanges> BestAndOthers(std::vector<Version> standing);

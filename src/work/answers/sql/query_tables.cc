@@ -196,7 +196,7 @@ Result<std::optional<iceberg::TablePtr>> QueryTables::Find(const std::string& na
   const auto location = metadata_.find(name);
   if (location == metadata_.end()) return std::optional<iceberg::TablePtr>();
   WEIRHOUSE_TRY(iceberg::TablePtr table,
-                iceberg::LoadTable(workspace_->disk(), name, location->second));
+                iceberg::LoadTable(workspace_->store(), name, location->second));
   return std::optional<iceberg::TablePtr>(std::move(table));
 }
 
@@ -238,7 +238,7 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
   iceberg::ScanOptions options;
   options.columns = columns;
   options.snapshot = then.snapshot;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_->disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_->store(), table, options));
   return scan.ReadAll();
 }
 

@@ -73,14 +73,15 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
   iceberg::ScanOptions options;
   options.columns = definition.key_columns();
   WEIRHOUSE_TRY(const iceberg::Scan key_scan,
-                iceberg::Scan::Plan(workspace.disk(), *history, options));
+                iceberg::Scan::Plan(workspace.store(), *history, options));
   options.columns.clear();
   for (const iceberg::Field& field : (*history)->schema().fields) {
     if (!iceberg::IsHidden(field.name) || field.name == iceberg::kRecordColumn)
       options.columns.push_back(field.name);
   }
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *history, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan,
+                iceberg::Scan::Plan(workspace.store(), *history, options));
   for (const iceberg::Scan::Task& task : key_scan.tasks()) {
     WEIRHOUSE_TRY(const RowsPtr held, key_scan.Read(task));
     WEIRHOUSE_TRY(const std::vector<std::string> held_keys,

@@ -479,7 +479,7 @@ TEST_F(ExternalTest, ATransactionOverTwoTablesIsSeenWholeOrNotAtAll) {
       Publication publication(*workspace, run, "processed", "");
       for (const char* name : {"processed.trips", "processed.refunds"}) {
         ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable(name));
-        iceberg::StagedWrite write(workspace->disk(), base, workspace->random(),
+        iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
                                    publication.StageAs());
         ASSERT_OK(write.Append(*TripRows({{fmt::format("t{}", i)}})));
         ASSERT_OK_AND(const iceberg::StagedTable staged, write.Finish());

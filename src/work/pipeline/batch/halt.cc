@@ -63,7 +63,7 @@ Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
     if (publish) changes.push_back({"main", staged->id, "branch"});
     changes.push_back({ref, std::nullopt, "branch"});
     WEIRHOUSE_TRY(const iceberg::StagedTable change,
-                  iceberg::StageRefs(workspace.disk(), table, workspace.random(), changes,
+                  iceberg::StageRefs(workspace.store(), table, workspace.random(), changes,
                                      workspace.clock().Now()));
     publication.Add(change);
   }

@@ -105,7 +105,7 @@ Status TakeStanding(Workspace& workspace, const std::set<std::string>& names, Ba
     WEIRHOUSE_TRY(const auto existing, workspace.FindTable(QuarantineOf(source.name)));
     if (!existing || (*existing)->current_snapshot() == nullptr) continue;
     WEIRHOUSE_TRY(const iceberg::Scan scan,
-                  iceberg::Scan::Plan(workspace.disk(), *existing, KeptOutRows()));
+                  iceberg::Scan::Plan(workspace.store(), *existing, KeptOutRows()));
     WEIRHOUSE_TRY(const RowsPtr rows, scan.ReadAll());
     EachRecord(*rows, [&](std::string_view reason, RecordId record, std::int64_t) {
       if (names.count(KeptOutBy(reason)) != 0) --balance.counts[{WithoutPlace(reason), record}];
@@ -382,13 +382,14 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
         options.columns.insert(options.columns.end(), {"object", "object_digest", "ordinal"});
       }
       options.with_file_position = true;
-      WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), base, options));
+      WEIRHOUSE_TRY(const iceberg::Scan scan,
+                    iceberg::Scan::Plan(workspace.store(), base, options));
       WEIRHOUSE_TRY(const RowsPtr parts, scan.ReadAll());
       WEIRHOUSE_TRY(const RowsPtr rows, Concatenate({parts}));
       places = PlacesOf(*rows, change);
     }
     if (places.empty() && change.joined == nullptr) continue;
-    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.store(), base, workspace.random(), publication.StageAs());
     if (!places.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(places));
     if (change.joined != nullptr)
       WEIRHOUSE_TRY_STATUS(

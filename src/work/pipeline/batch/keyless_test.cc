@@ -61,7 +61,8 @@ class KeylessTest : public ChainTest {
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
     Publication publication(*workspace, run, "quarantine", "");
     ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable("quarantine.ev"));
-    iceberg::StagedWrite write(workspace->disk(), base, workspace->random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
+                               publication.StageAs());
     ASSERT_OK(write.RemoveAllFiles());
     for (const std::int64_t ordinal : ordinals) {
       for (std::int64_t row = 0; row < stocked->num_rows(); ++row) {

@@ -73,7 +73,7 @@ Result<iceberg::TablePtr> Stage(Workspace& workspace, Publication& publication,
       TableOrNew(workspace, std::string(transform::kLosersTable), *rows->schema(), {}, {}));
   iceberg::StageOptions options = publication.StageAs(ref);
   options.snapshots_kept = iceberg::kLedgerSnapshotsKept;
-  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), std::move(options));
+  iceberg::StagedWrite write(workspace.store(), base, workspace.random(), std::move(options));
   WEIRHOUSE_TRY(const iceberg::Schema schema, iceberg::Schema::FromArrow(*rows->schema()));
   WEIRHOUSE_TRY_STATUS(write.SetSchema(schema));
   if (replace) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
@@ -94,7 +94,7 @@ Result<std::vector<StoredLoser>> SettledChanges(Workspace& workspace, const Tabl
   settled.erase(std::unique(settled.begin(), settled.end()), settled.end());
   WEIRHOUSE_TRY(const auto losers, workspace.FindTable(std::string(transform::kLosersTable)));
   transform::LoserIndex index(workspace.kv(), name);
-  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace.disk(), losers.value_or(nullptr)));
+  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace.store(), losers.value_or(nullptr)));
   WEIRHOUSE_TRY(const std::vector<StoredLoser> told, index.Find(settled));
   // One that lost and stands now is among the rows that join.
   return transform::LoserChanges(told, name, work.losers(), RecordsOf(*work.added_rows()), run);

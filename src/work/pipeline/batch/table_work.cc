@@ -376,7 +376,7 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
     }
     iceberg::StageOptions options = publication.StageAs(ref);
     if (!change.empty()) options.summary[kChangeSummary] = change;
-    iceberg::StagedWrite write(workspace_.disk(), base, workspace_.random(), std::move(options));
+    iceberg::StagedWrite write(workspace_.store(), base, workspace_.random(), std::move(options));
     if (base != held)
       write.SetProperty(iceberg::kReshapedProperty, std::to_string(base->current_schema_id) + "." +
                                                         std::to_string(base->default_spec_id));
@@ -441,13 +441,13 @@ Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
 
 // Of rows that are many the files that were written are read again, one at a time.
 Status TableWork::FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers) {
-  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.disk(), staged_current_));
+  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.store(), staged_current_));
   WEIRHOUSE_TRY(transform::VersionIndex * versions,
                 workspace_.PeekVersions(transform_->definition.name()));
   if (versions == nullptr) return Status();
   const bool keeps = versions->memory() == transform::Memory::kHistory;
   const iceberg::TablePtr& source = keeps ? staged_history_ : losers;
-  return source == nullptr ? Status() : versions->Refresh(workspace_.disk(), source);
+  return source == nullptr ? Status() : versions->Refresh(workspace_.store(), source);
 }
 
 void TableWork::CountRows(std::map<std::string, std::int64_t>& rows_by_table) const {

@@ -80,7 +80,7 @@ Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
   if (table->metadata_location.empty() || table->current_snapshot() == nullptr) return runs;
   iceberg::ScanOptions options;
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   std::map<int, std::vector<const iceberg::Scan::Task*>> classes;
   for (const iceberg::Scan::Task& task : scan.tasks())
     classes[SizeClass(task.file.row_count)].push_back(&task);
@@ -213,7 +213,7 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   }
   platform::ParquetOptions options;
   options.delta_columns = feature::FeatureDeltaColumns();
-  iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+  iceberg::StagedWrite write(workspace.store(), base, workspace.random(), publication.StageAs());
   if (work.unique_keys) {
     write.SetProperty(kUniqueKeysProperty, *work.unique_keys ? "true" : "false");
   }
@@ -257,7 +257,7 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
 static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
-  if (work.many) return index->Refresh(workspace.disk(), work.staged);
+  if (work.many) return index->Refresh(workspace.store(), work.staged);
   WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*work.rows, {"row_key"}));
   std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   for (std::size_t i = 0; i < keys.size(); ++i) {

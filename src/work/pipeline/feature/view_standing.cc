@@ -70,7 +70,7 @@ Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
   // A snapshot older than those that are kept: what is current holds its rows too, and what joined
   // or left since comes again with the commits that still wait, which changes nothing.
   if (table->FindSnapshot(snapshot->snapshot) != nullptr) options.snapshot = snapshot->snapshot;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   return scan.ReadAll();
 }
 }  // namespace weirhouse::work

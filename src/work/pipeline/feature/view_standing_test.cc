@@ -70,7 +70,7 @@ struct ViewStandingTest : ShopTest {
     return fmt::format("commit {}", last.value());
   }
   std::vector<std::string> Problems() {
-    const auto report = lineage::Verify(workspace->catalog(), workspace->disk(), /*deep=*/false,
+    const auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/false,
                                         [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);
     return report.ok() ? report->problems : std::vector<std::string>{"not verified"};

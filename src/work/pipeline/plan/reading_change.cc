@@ -93,7 +93,7 @@ Result<Outcome> DecodeAs(Workspace& workspace,
     return Status();
   };
   WEIRHOUSE_TRY(contract::DecodedPieces decoded,
-                DecodeObject(workspace.disk(), decoder, object, drop));
+                DecodeObject(workspace.store(), decoder, object, drop));
   Note(std::move(decoded.last.quarantined), known, outcome);
   outcome.record_count = decoded.last.record_count;
   outcome.valid_count = decoded.valid_count;

@@ -162,8 +162,10 @@ Result<StandingQuarantine> StandingRows(Workspace& workspace, const std::string&
     told.columns = ToldApartBy();
     iceberg::ScanOptions whole;
     whole.columns = QuarantineSchema()->field_names();
-    WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), *existing, told));
-    WEIRHOUSE_TRY(const iceberg::Scan all, iceberg::Scan::Plan(workspace.disk(), *existing, whole));
+    WEIRHOUSE_TRY(const iceberg::Scan scan,
+                  iceberg::Scan::Plan(workspace.store(), *existing, told));
+    WEIRHOUSE_TRY(const iceberg::Scan all,
+                  iceberg::Scan::Plan(workspace.store(), *existing, whole));
     for (std::size_t i = 0; i < scan.tasks().size(); ++i) {
       WEIRHOUSE_TRY(const RowsPtr rows, scan.Read(scan.tasks()[i]));
       WEIRHOUSE_TRY(const RowsPtr inside, RowsOfPiece(rows, read, /*inside=*/true));
@@ -187,7 +189,8 @@ Result<QuarantineComparison> CompareQuarantine(
   if (stored != nullptr && stored->current_snapshot() != nullptr) {
     iceberg::ScanOptions options;
     options.columns = ToldApartBy();
-    WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), stored, options));
+    WEIRHOUSE_TRY(const iceberg::Scan scan,
+                  iceberg::Scan::Plan(workspace.store(), stored, options));
     WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());
     WEIRHOUSE_TRY(held, RowsOfPiece(all, read, /*inside=*/true));
   }
@@ -226,7 +229,7 @@ Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
     if (standing.replaced == marks) continue;
     WEIRHOUSE_TRY(const iceberg::TablePtr base,
                   TableOrNew(workspace, name, *QuarantineSchema(), {}, {}));
-    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.store(), base, workspace.random(), publication.StageAs());
     WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     for (const RowsPtr& rows : {standing.kept, now}) {
       if (rows != nullptr && rows->num_rows() > 0)

@@ -20,9 +20,9 @@ struct Witness {
 };
 
 // What cannot be read is as if it were not there: it says nothing against the catalog.
-Witness ReadWitness(platform::Disk& disk, const std::string& state_folder) {
+Witness ReadWitness(platform::ObjectStore& store, const std::string& state_folder) {
   Witness witness;
-  const auto text = disk.Read(PathIn(state_folder));
+  const auto text = store.Read(PathIn(state_folder));
   if (!text.ok()) return witness;
   const json stored = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!stored.is_object()) return witness;
@@ -61,17 +61,18 @@ Result<std::optional<std::string>> NewLife(const Witness& witness, catalog::Cata
 }
 }  // namespace
 
-Result<std::vector<std::string>> OtherLives(platform::Disk& disk, const std::string& state_folder,
+Result<std::vector<std::string>> OtherLives(platform::ObjectStore& store,
+                                            const std::string& state_folder,
                                             catalog::Catalog& catalog) {
-  Witness witness = ReadWitness(disk, state_folder);
+  Witness witness = ReadWitness(store, state_folder);
   WEIRHOUSE_TRY(std::optional<std::string> life, NewLife(witness, catalog));
   if (life) witness.lives.push_back(*std::move(life));
   return std::move(witness.lives);
 }
 
-void RememberCatalog(platform::Disk& disk, const std::string& state_folder,
+void RememberCatalog(platform::ObjectStore& store, const std::string& state_folder,
                      catalog::Catalog& catalog) {
-  Witness witness = ReadWitness(disk, state_folder);
+  Witness witness = ReadWitness(store, state_folder);
   const auto last = catalog.LastSeq();
   if (!last.ok() || last->value() == 0) return;
   const auto chain = ChainAt(catalog, last->value());
@@ -83,6 +84,6 @@ void RememberCatalog(platform::Disk& disk, const std::string& state_folder,
     witness.lives.erase(witness.lives.begin(), witness.lives.end() - kLivesMax);
   }
   const json stored{{"seq", last->value()}, {"chain", *chain}, {"lives", witness.lives}};
-  disk.Replace(PathIn(state_folder), stored.dump() + "\n").Ignore("it tells nobody then");
+  store.Replace(PathIn(state_folder), stored.dump() + "\n").Ignore("it tells nobody then");
 }
 }  // namespace weirhouse::work

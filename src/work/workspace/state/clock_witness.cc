@@ -29,8 +29,8 @@ std::string DurationText(std::int64_t us) {
   return fmt::format("{} days", seconds / 86400);
 }
 
-std::optional<ClockSight> ReadSight(platform::Disk& disk, const std::string& path) {
-  const auto text = disk.Read(path);
+std::optional<ClockSight> ReadSight(platform::ObjectStore& store, const std::string& path) {
+  const auto text = store.Read(path);
   if (!text.ok()) return std::nullopt;
   const auto stored = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   const auto number = [&](const char* key) {
@@ -54,13 +54,14 @@ ClockSight ClocksNow(Clock& clock) {
   return now;
 }
 
-void Remember(platform::Disk& disk, const std::string& state_folder, const ClockSight& sight) {
+void Remember(platform::ObjectStore& store, const std::string& state_folder,
+              const ClockSight& sight) {
   const nlohmann::json stored = {{"boot", sight.boot},
                                  {"up_us", sight.up_us},
                                  {"wall_us", sight.wall_us},
                                  {"jump_us", sight.jump_us},
                                  {"jumped_up_us", sight.jumped_up_us}};
-  disk.Replace(WitnessIn(state_folder), stored.dump() + "\n")
+  store.Replace(WitnessIn(state_folder), stored.dump() + "\n")
       .Ignore("then a jump is seen later or not at all; the work itself does not need it");
 }
 }  // namespace
@@ -90,23 +91,24 @@ std::optional<std::string> AgeInDoubt(const ClockSight& sight, std::chrono::seco
       DurationText(since), DurationText(age_us), DurationText(age_us - since));
 }
 
-ClockSight LookAtClock(platform::Disk& disk, const std::string& state_folder, Clock& clock) {
+ClockSight LookAtClock(platform::ObjectStore& store, const std::string& state_folder,
+                       Clock& clock) {
   const ClockSight now = ClocksNow(clock);
-  const auto before = ReadSight(disk, WitnessIn(state_folder));
+  const auto before = ReadSight(store, WitnessIn(state_folder));
   return before ? After(*before, now) : now;
 }
 
-ClockSight WatchClock(platform::Disk& disk, const std::string& state_folder, Clock& clock) {
+ClockSight WatchClock(platform::ObjectStore& store, const std::string& state_folder, Clock& clock) {
   const ClockSight now = ClocksNow(clock);
-  const auto before = ReadSight(disk, WitnessIn(state_folder));
+  const auto before = ReadSight(store, WitnessIn(state_folder));
   if (!before) {
-    Remember(disk, state_folder, now);
+    Remember(store, state_folder, now);
     return now;
   }
   const ClockSight seen = After(*before, now);
   const bool jumped = seen.jumped_up_us != before->jumped_up_us;
   if (before->boot != seen.boot || jumped || seen.up_us - before->up_us > kRememberEveryUs)
-    Remember(disk, state_folder, seen);
+    Remember(store, state_folder, seen);
   return seen;
 }
 }  // namespace weirhouse::work

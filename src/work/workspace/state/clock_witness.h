@@ -8,7 +8,7 @@
 
 #include "ground/base/status.h"
 #include "ground/base/time.h"
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/object_store.h"
 
 namespace weirhouse::work {
 
@@ -28,7 +28,7 @@ std::optional<std::string> AgeInDoubt(const ClockSight& sight, std::chrono::seco
 
 // Both clocks now, after what the state folder remembers. A file that is missing or cannot be read
 // says nothing.
-ClockSight LookAtClock(platform::Disk& disk, const std::string& state_folder, Clock& clock);
+ClockSight LookAtClock(platform::ObjectStore& store, const std::string& state_folder, Clock& clock);
 // The same, for a writer: what was seen is remembered, at most once a minute.
-ClockSight WatchClock(platform::Disk& disk, const std::string& state_folder, Clock& clock);
+ClockSight WatchClock(platform::ObjectStore& store, const std::string& state_folder, Clock& clock);
 }  // namespace weirhouse::work

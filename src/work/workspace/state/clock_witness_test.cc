@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::work {
@@ -47,19 +48,19 @@ TEST(ClockWitness, SaysNothingAfterAStartOfTheMachine) {
 TEST(ClockWitness, RemembersWhatWritersSaw) {
   const testing::ScratchFolder scratch;
   const std::string folder = scratch / "state";
-  ASSERT_OK(platform::LocalDisk().MakeFolder(folder));
+  ASSERT_OK(platform::LocalStore().MakeFolder(folder));
   ManualClock clock(SystemClock().Now());
-  EXPECT_EQ(LookAtClock(platform::LocalDisk(), folder, clock).jump_us, 0);
-  WatchClock(platform::LocalDisk(), folder, clock);
+  EXPECT_EQ(LookAtClock(platform::LocalStore(), folder, clock).jump_us, 0);
+  WatchClock(platform::LocalStore(), folder, clock);
   clock.Advance(std::chrono::hours(24 * 365));
   // Who only looks leaves nothing behind.
-  EXPECT_NE(LookAtClock(platform::LocalDisk(), folder, clock).jump_us, 0);
-  EXPECT_NE(WatchClock(platform::LocalDisk(), folder, clock).jump_us, 0);
+  EXPECT_NE(LookAtClock(platform::LocalStore(), folder, clock).jump_us, 0);
+  EXPECT_NE(WatchClock(platform::LocalStore(), folder, clock).jump_us, 0);
   const auto doubt =
-      AgeInDoubt(WatchClock(platform::LocalDisk(), folder, clock), std::chrono::hours(1));
+      AgeInDoubt(WatchClock(platform::LocalStore(), folder, clock), std::chrono::hours(1));
   EXPECT_TRUE(doubt.has_value());
-  ASSERT_OK(platform::LocalDisk().Replace(folder + "/clock", "{ no"));
-  EXPECT_EQ(WatchClock(platform::LocalDisk(), folder, clock).jump_us, 0);
+  ASSERT_OK(platform::LocalStore().Replace(folder + "/clock", "{ no"));
+  EXPECT_EQ(WatchClock(platform::LocalStore(), folder, clock).jump_us, 0);
 }
 }  // namespace
 }  // namespace weirhouse::work

@@ -9,7 +9,7 @@
 
 #include <filesystem>
 
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 #include "testing/testing.h"
 
 namespace weirhouse::work {
@@ -38,7 +38,7 @@ TEST(ProjectLock, IsNotLostWithItsFile) {
   EXPECT_EQ(removed.error_code(), "WH8001");
   EXPECT_THAT(removed.message(), HasSubstr(fmt::format("process {}", getpid())));
   // Nor when another file stands in its place.
-  ASSERT_OK(platform::LocalDisk().Write(scratch / "lock", "1\n"));
+  ASSERT_OK(platform::LocalStore().Write(scratch / "lock", "1\n"));
   EXPECT_EQ(ProjectLock::Take(folder).status().error_code(), "WH8001");
 }
 

@@ -121,7 +121,7 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
     } else {
       WEIRHOUSE_TRY(base, MakeExternal(workspace, transform));
     }
-    iceberg::StagedWrite write(workspace.disk(), base, workspace.random(), publication.StageAs());
+    iceberg::StagedWrite write(workspace.store(), base, workspace.random(), publication.StageAs());
     if (existing) {
       WEIRHOUSE_TRY(const iceberg::Schema wanted, WantedSchema(transform, *base));
       WEIRHOUSE_TRY_STATUS(write.SetSchema(wanted));
@@ -131,7 +131,7 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
     WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     // Engines write their first files before they ask for the commit, and make no folders.
     for (const char* folder : {"/data", "/metadata"}) {
-      WEIRHOUSE_TRY_STATUS(workspace.disk().MakeFolder(base->location + folder));
+      WEIRHOUSE_TRY_STATUS(workspace.store().MakeFolder(base->location + folder));
     }
     publication.Add(staged);
   }
@@ -181,7 +181,7 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
   iceberg::ScanOptions options;
   options.columns = std::move(columns);
   WEIRHOUSE_TRY(const iceberg::Scan scan,
-                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(followed, *snapshot), options));
+                iceberg::Scan::Plan(workspace.store(), AtSnapshot(followed, *snapshot), options));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.ReadAll());
   return PlainRows(rows);
 }

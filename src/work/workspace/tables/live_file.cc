@@ -25,9 +25,9 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 // An object's own name is its digest, and only what has that name, or more names than one, can be
 // the very file.
-bool MayBeObject(std::string_view path) {
+bool MayBeObject(const platform::ObjectStore& store, std::string_view path) {
   constexpr std::size_t kDigestDigits = 64;
-  const std::string place = platform::CanonicalPath(path);
+  const std::string place = store.Spelling(path);
   if (place.size() - (place.rfind('/') + 1) == kDigestDigits) return true;
   struct stat found{};
   return lstat(place.c_str(), &found) == 0 && found.st_nlink > 1;
@@ -58,14 +58,16 @@ Result<LiveFiles> LiveFiles::Load(Workspace& workspace) {
 }
 
 Result<LiveFiles> LiveFiles::LoadFor(Workspace& workspace, const std::vector<std::string>& paths) {
-  return LoadSome(workspace, std::any_of(paths.begin(), paths.end(), MayBeObject));
+  return LoadSome(workspace, std::ranges::any_of(paths, [&](const std::string& path) {
+                    return MayBeObject(workspace.store(), path);
+                  }));
 }
 
 Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
   catalog::Catalog& catalog = workspace.catalog();
   // Asked first: what is committed meanwhile is looked at again rather than missed.
   WEIRHOUSE_TRY(const CommitSeq seq, catalog.LastSeq());
-  LiveFiles live(seq);
+  LiveFiles live(workspace.store(), seq);
   WEIRHOUSE_TRY(const auto files, catalog.Files(std::nullopt));
   for (const catalog::FileRecord& file : files) live.Add(file.path);
   if (with_objects) {
@@ -77,8 +79,8 @@ Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
     live.Add(pointer.metadata_location);
     if (pointer.kind != catalog::PointerKind::kTable) continue;
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace.disk(), pointer.name, pointer.metadata_location));
-    WEIRHOUSE_TRY(const auto reachable, iceberg::ReachableFiles(workspace.disk(), *table));
+                  iceberg::LoadTable(workspace.store(), pointer.name, pointer.metadata_location));
+    WEIRHOUSE_TRY(const auto reachable, iceberg::ReachableFiles(workspace.store(), *table));
     for (const std::string& path : reachable) live.Add(path);
   }
   return live;
@@ -90,20 +92,20 @@ Status LiveFiles::CatchUp(Workspace& workspace) {
   WEIRHOUSE_TRY(const auto files, workspace.catalog().FilesSince(seq_));
   for (const catalog::FileRecord& file : files) {
     Add(file.path);
-    if (looked_) LookAtInode(platform::CanonicalPath(file.path));
+    if (looked_) LookAtInode(store_->Spelling(file.path));
   }
   seq_ = last;
   return Status();
 }
 
 void LiveFiles::Add(std::string_view path) {
-  paths_.insert(platform::CanonicalPath(path));
+  paths_.insert(store_->Spelling(path));
   // Some clients decode what stands in a name, some do not.
   if (path.find('%') != std::string_view::npos) paths_.insert(platform::DecodedPath(path));
 }
 
 bool LiveFiles::Names(std::string_view path) const {
-  return paths_.contains(platform::CanonicalPath(path));
+  return paths_.contains(store_->Spelling(path));
 }
 
 bool LiveFiles::Holds(std::string_view path, const platform::Entry& entry) {
@@ -129,14 +131,14 @@ Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,
     WEIRHOUSE_TRY_STATUS(live.CatchUp(workspace));
     const std::size_t end = std::min(paths.size(), first + kRemovedAtOnce);
     for (std::size_t i = first; i < end; ++i) {
-      const std::string path = platform::CanonicalPath(paths[i]);
+      const std::string path = workspace.store().Spelling(paths[i]);
       WEIRHOUSE_TRY(const std::optional<platform::Entry> entry, LookAt(path));
       if (entry && live.Holds(path, *entry)) {
         removed.spared.push_back(paths[i]);
         continue;
       }
       WEIRHOUSE_FAILPOINT("upkeep.remove");
-      if (entry) WEIRHOUSE_TRY_STATUS(workspace.disk().Remove(path));
+      if (entry) WEIRHOUSE_TRY_STATUS(workspace.store().Delete(path));
       removed.gone.push_back(paths[i]);
     }
   }

@@ -46,7 +46,7 @@ class LiveFiles {
   // them may be an object.
   static Result<LiveFiles> LoadFor(Workspace& workspace, const std::vector<std::string>& paths);
 
-  // Any spelling.
+  // Any spelling, and the places where the project was before.
   bool Names(std::string_view path) const;
   // What lies at `path`, by name or as the very file that is live under another.
   bool Holds(std::string_view path, const platform::Entry& entry);
@@ -54,12 +54,13 @@ class LiveFiles {
   Status CatchUp(Workspace& workspace);
 
  private:
-  explicit LiveFiles(CommitSeq seq) : seq_(seq) {}
+  LiveFiles(const platform::ObjectStore& store, CommitSeq seq) : store_(&store), seq_(seq) {}
   static Result<LiveFiles> LoadSome(Workspace& workspace, bool with_objects);
   void Add(std::string_view path);
   void LookAtInodes();
   void LookAtInode(const std::string& path);
 
+  const platform::ObjectStore* store_;
   CommitSeq seq_;
   std::unordered_set<std::string> paths_;
   bool looked_ = false;

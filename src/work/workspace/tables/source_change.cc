@@ -106,7 +106,7 @@ Result<SourceChange> ReadExternal(Workspace& workspace,
     change = Whole("its first rows");
   } else {
     WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
-    WEIRHOUSE_TRY(change, CompareRows(workspace.disk(), table, before->snapshot, now.snapshot,
+    WEIRHOUSE_TRY(change, CompareRows(workspace.store(), table, before->snapshot, now.snapshot,
                                       transform.declared));
   }
   if (!change.whole) return change;
@@ -157,7 +157,7 @@ Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transf
     change = Whole("versions left its source");
     return Status();
   }
-  WEIRHOUSE_TRY(const SourceChange keys, CompareRows(workspace.disk(), table, before, now,
+  WEIRHOUSE_TRY(const SourceChange keys, CompareRows(workspace.store(), table, before, now,
                                                      transform.definition.key_columns()));
   if (keys.whole) {
     change = keys;
@@ -200,7 +200,7 @@ Result<std::string> WhyNotByKey(Workspace& workspace, const std::string& followe
 }
 }  // namespace
 
-Result<SourceChange> CompareRows(platform::Disk& disk, const iceberg::TablePtr& table,
+Result<SourceChange> CompareRows(platform::ObjectStore& store, const iceberg::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
                                  const std::vector<std::string>& columns, EqualityDeletes deletes) {
   if (table->FindSnapshot(before) == nullptr) {
@@ -209,9 +209,9 @@ Result<SourceChange> CompareRows(platform::Disk& disk, const iceberg::TablePtr& 
   iceberg::ScanOptions options;
   options.columns = columns;
   WEIRHOUSE_TRY(const iceberg::Scan old_scan,
-                iceberg::Scan::Plan(disk, AtSnapshot(table, before), options));
+                iceberg::Scan::Plan(store, AtSnapshot(table, before), options));
   WEIRHOUSE_TRY(const iceberg::Scan new_scan,
-                iceberg::Scan::Plan(disk, AtSnapshot(table, now), options));
+                iceberg::Scan::Plan(store, AtSnapshot(table, now), options));
   const std::set<std::string> known = PathsOfEqualityDeletes(old_scan);
   for (const std::string& path : PathsOfEqualityDeletes(new_scan)) {
     if (deletes == EqualityDeletes::kRead) break;
@@ -245,9 +245,9 @@ Result<std::optional<RowChange>> RowsBetween(Workspace& workspace, const std::st
       table->FindSnapshot(now->snapshot) == nullptr)
     return std::optional<RowChange>();
   WEIRHOUSE_TRY(const iceberg::Scan old_scan,
-                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(table, before->snapshot), {}));
+                iceberg::Scan::Plan(workspace.store(), AtSnapshot(table, before->snapshot), {}));
   WEIRHOUSE_TRY(const iceberg::Scan new_scan,
-                iceberg::Scan::Plan(workspace.disk(), AtSnapshot(table, now->snapshot), {}));
+                iceberg::Scan::Plan(workspace.store(), AtSnapshot(table, now->snapshot), {}));
   WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));
   WEIRHOUSE_TRY(const RowsPtr come, RowsNotShared(new_scan, ByPath(old_scan)));
   // Which commit wrote a row is known of those in merged files alone.
@@ -294,7 +294,7 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
         AddLosses(workspace, *transform, table, before->snapshot, *options.snapshot, change));
   }
   if (!change.whole && before) options.after_sequence_number = before->sequence_number;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   platform::RowStore rows(ScratchOf(workspace));
   for (const iceberg::Scan::Task& task : scan.tasks()) {
     WEIRHOUSE_TRY(const RowsPtr some, scan.Read(task));

@@ -49,7 +49,7 @@ enum class EqualityDeletes : std::uint8_t {
 // `whole` with its reason and no rows where that cannot be told: `before` is not kept any more, or
 // equality deletes came, which name no rows.
 // Cost: reads the files that changed, both as they were and as they are.
-Result<SourceChange> CompareRows(platform::Disk& disk, const iceberg::TablePtr& table,
+Result<SourceChange> CompareRows(platform::ObjectStore& store, const iceberg::TablePtr& table,
                                  SnapshotId before, SnapshotId now,
                                  const std::vector<std::string>& columns,
                                  EqualityDeletes deletes = EqualityDeletes::kNameNoKeys);

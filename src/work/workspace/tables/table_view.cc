@@ -76,7 +76,7 @@ Result<std::shared_ptr<arrow::Table>> TableView::Rows(
       options.columns.push_back(field.name);
   }
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.store(), table, options));
 
   const Positions masked_by_file = ByFile(masked);
   Files& known = cached_[name + "\n" + Join(options.columns, ",")];
@@ -108,7 +108,7 @@ Result<RowsPtr> TableView::RowsAt(const std::string& name, const std::vector<std
   iceberg::ScanOptions options;
   options.columns = columns;
   options.with_file_position = true;
-  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.disk(), table, options));
+  WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace_.store(), table, options));
   const Positions wanted = ByFile(positions);
   std::vector<RowsPtr> parts;
   for (const iceberg::Scan::Task& task : scan.tasks()) {

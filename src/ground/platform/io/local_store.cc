@@ -1,3 +1,5 @@
+#include "ground/platform/io/local_store.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,11 +20,10 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
 #include "ground/base/time.h"
-#include "ground/platform/io/disk.h"
 #include "ground/platform/io/disk_error.h"
 #include "ground/platform/io/durable_folder.h"
+#include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
-#include "ground/platform/io/piece_put.h"
 #include "ground/platform/io/power_loss.h"
 
 namespace weirhouse::platform {
@@ -98,9 +99,15 @@ Status ForEachInParallel(const std::vector<std::string>& paths, const Act& act) 
   return Status::Ok();
 }
 
-class LocalDiskDriver : public Disk, public PieceDisk {
+// An absolute path as it is, so that the kernel follows its links and ".."; a URI as the path it names.
+std::string PathOf(const std::string& location) {
+  return location.starts_with("file:") ? CanonicalPath(location) : location;
+}
+
+class LocalDriver final : public ObjectStore {
  public:
-  Status Write(const std::string& path, std::string_view bytes) override {
+  Status Write(const std::string& location, std::string_view bytes) override {
+    const std::string path = PathOf(location);
     WEIRHOUSE_FAILPOINT("disk.write.before");
     WEIRHOUSE_TRY(const int raw, Create(path, 0644));
     const Descriptor fd(raw);
@@ -113,10 +120,11 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return Status::Ok();
   }
 
-  Status SyncAll(std::span<const std::string> paths) override {
+  Status Flush(std::span<const std::string> locations) override {
     WEIRHOUSE_FAILPOINT("disk.sync.before");
     if (Planted("drop_fsync")) return Status::Ok();
-    const std::set<std::string> unique(paths.begin(), paths.end());
+    std::set<std::string> unique;
+    for (const std::string& location : locations) unique.insert(PathOf(location));
     const std::vector<std::string> files(unique.begin(), unique.end());
     const auto sync = [this](const std::string& path) {
       Status synced = SyncFile(path, failed_);
@@ -140,7 +148,8 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return ReplaceByStream(path, stream, 0644);
   }
 
-  Status ReplaceByStream(const std::string& path, ByteStream& bytes, unsigned mode) override {
+  Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override {
+    const std::string path = PathOf(location);
     WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
     WEIRHOUSE_FAILPOINT("disk.replace.before_rename");
     if (rename(temporary.c_str(), path.c_str()) != 0) {
@@ -160,8 +169,9 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return PutStreamIfAbsent(path, stream, mode);
   }
 
-  Result<bool> PutStreamIfAbsent(const std::string& path, ByteStream& bytes,
+  Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override {
+    const std::string path = PathOf(location);
     struct stat found{};
     if (lstat(path.c_str(), &found) == 0) return WasThere(path);
     WEIRHOUSE_TRY(const std::string temporary, WriteTemporary(path, bytes, mode));
@@ -179,7 +189,8 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return true;
   }
 
-  Result<std::string> Read(const std::string& path) override {
+  Result<std::string> Read(const std::string& location) override {
+    const std::string path = PathOf(location);
     struct stat found{};
     WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
     // One byte more than it should hold, so that the end is seen without growing the buffer.
@@ -199,8 +210,9 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return bytes;
   }
 
-  Result<std::string> ReadRange(const std::string& path, std::int64_t offset,
+  Result<std::string> ReadRange(const std::string& location, std::int64_t offset,
                                 std::int64_t size_bytes) override {
+    const std::string path = PathOf(location);
     struct stat found{};
     WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
     if (offset < 0 || size_bytes < 0 || offset > found.st_size ||
@@ -223,21 +235,25 @@ class LocalDiskDriver : public Disk, public PieceDisk {
     return bytes;
   }
 
-  Result<FileInfo> Stat(const std::string& path) override {
+  Result<FileInfo> Stat(const std::string& location) override {
+    const std::string path = PathOf(location);
     struct stat found{};
     if (stat(path.c_str(), &found) != 0) return StatusOfErrno(errno, "stat", path);
     return InfoOf(path, found);
   }
 
-  Result<std::vector<FileInfo>> List(const std::string& folder) override;
+  Result<ObjectPage> List(const std::string& prefix, const std::string& after,
+                          std::int64_t limit) override;
 
-  Status MakeFolder(const std::string& path) override {
+  Status MakeFolder(const std::string& location) override {
+    const std::string path = PathOf(location);
     // Asked for by name, so the cache must not answer for a folder that someone removed.
     folders_.Forget();
     return folders_.Make(path);
   }
 
-  Status Remove(const std::string& path) override {
+  Status Delete(const std::string& location) override {
+    const std::string path = PathOf(location);
     int rc = unlink(path.c_str());
     if (rc != 0 && errno == EISDIR) {
       folders_.Forget();
@@ -330,11 +346,95 @@ class LocalDiskDriver : public Disk, public PieceDisk {
   FailedSyncs failed_;
 };
 
+// What is being put and has not got its name yet: no object.
+bool IsTemporary(std::string_view name) { return name.starts_with('.') && name.ends_with(".tmp"); }
+
+// Walks folders so that the paths of files come in the order of their bytes.
+class Listing {
+ public:
+  Listing(std::string prefix, std::string after, std::int64_t limit)
+      : prefix_(std::move(prefix)), after_(std::move(after)), limit_(limit) {}
+
+  Result<ObjectPage> Run() {
+    const std::string folder = prefix_.substr(0, prefix_.rfind('/') + 1);
+    if (folder.empty()) return StatusOfErrno(EINVAL, "list", prefix_);
+    const auto opened = OpenFolder::Open(folder);
+    if (opened.status().code() == Code::kNotFound) return std::move(page_);
+    if (!opened.ok()) return opened.status();
+    WEIRHOUSE_TRY_STATUS(Walk(*opened, folder));
+    return std::move(page_);
+  }
+
+ private:
+  // Whether something that begins with `path` may be wanted.
+  bool MayLead(std::string_view path) const {
+    const std::size_t common = std::min(path.size(), prefix_.size());
+    if (path.substr(0, common) != std::string_view(prefix_).substr(0, common)) return false;
+    return path > after_ || std::string_view(after_).starts_with(path);
+  }
+
+  Status Walk(const OpenFolder& folder, const std::string& path) {
+    WEIRHOUSE_TRY(const std::vector<Entry> entries, folder.List());
+    std::vector<std::pair<std::string, const Entry*>> names;
+    for (const Entry& entry : entries) {
+      // As a part of the longer paths below it a folder's name ends with a slash.
+      if (entry.kind == EntryKind::kFolder) names.emplace_back(entry.name + "/", &entry);
+      if (entry.kind == EntryKind::kFile && !IsTemporary(entry.name))
+        names.emplace_back(entry.name, &entry);
+    }
+    std::sort(names.begin(), names.end());
+    for (const auto& [name, entry] : names) {
+      std::string place = path + name;
+      if (page_.more || !MayLead(place)) continue;
+      if (entry->kind == EntryKind::kFolder) {
+        const auto below = folder.Enter(entry->name);
+        if (below.status().code() == Code::kNotFound) continue;  // gone since
+        if (!below.ok()) return below.status();
+        WEIRHOUSE_TRY_STATUS(Walk(*below, place));
+      } else if (place > after_ && place.starts_with(prefix_)) {
+        Take(std::move(place), *entry);
+      }
+    }
+    return Status();
+  }
+
+  void Take(std::string place, const Entry& entry) {
+    if (static_cast<std::int64_t>(page_.objects.size()) >= limit_) {
+      page_.more = true;
+      return;
+    }
+    FileInfo info;
+    info.path = std::move(place);
+    info.size_bytes = entry.size_bytes;
+    info.mtime_us = entry.mtime_us();
+    info.inode = entry.inode;
+    page_.objects.push_back(std::move(info));
+  }
+
+  const std::string prefix_;
+  const std::string after_;
+  const std::int64_t limit_;
+  ObjectPage page_;
+};
+
+// As CanonicalPath, but a slash at the end of a prefix says something.
+std::string PrefixOf(const std::string& prefix) {
+  std::string path = CanonicalPath(prefix);
+  if (prefix.ends_with('/') && !path.ends_with('/')) path += '/';
+  return path;
+}
+
+Result<ObjectPage> LocalDriver::List(const std::string& prefix, const std::string& after,
+                                     std::int64_t limit) {
+  return Listing(PrefixOf(prefix), after.empty() ? after : PrefixOf(after), limit).Run();
+}
+
 struct CloseListing {
   void operator()(DIR* folder) const noexcept { closedir(folder); }
 };
+}  // namespace
 
-Result<std::vector<FileInfo>> LocalDiskDriver::List(const std::string& folder) {
+Result<std::vector<FileInfo>> ListFolder(const std::string& folder) {
   const std::unique_ptr<DIR, CloseListing> handle(opendir(folder.c_str()));
   if (handle == nullptr) return StatusOfErrno(errno, "list", folder);
   std::vector<FileInfo> found;
@@ -357,11 +457,10 @@ Result<std::vector<FileInfo>> LocalDiskDriver::List(const std::string& folder) {
             [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
   return found;
 }
-}  // namespace
 
-Disk& LocalDisk() {
-  static LocalDiskDriver* const disk = new LocalDiskDriver;  // outlives every thread
-  return *disk;
+ObjectStore& LocalStore() {
+  static LocalDriver* const store = new LocalDriver;  // outlives every thread
+  return *store;
 }
 
 Result<double> MeasureFsyncSeconds(const std::string& folder, int count) {

@@ -1,15 +1,14 @@
-#include "ground/platform/io/disk.h"
+#include "ground/platform/io/local_store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
 
+#include "ground/platform/io/faulty_store.h"
 #include "ground/platform/io/power_loss.h"
 #include "testing/testing.h"
 
@@ -31,106 +30,86 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   return names;
 }
 
-TEST(LocalDisk, WritesReadsAndSyncs) {
+TEST(LocalStore, WritesReadsAndSyncs) {
   const ScratchFolder scratch;
   const std::string path = scratch / "a/b/c/file";
   const std::string bytes = std::string("x\0y", 3) + std::string(100'000, 'z');
-  ASSERT_OK(LocalDisk().Write(path, bytes));
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{path, path}));
-  ASSERT_OK_AND(const std::string read, LocalDisk().Read(path));
+  ASSERT_OK(LocalStore().Write(path, bytes));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path, path}));
+  ASSERT_OK_AND(const std::string read, LocalStore().Read(path));
   EXPECT_EQ(read, bytes);
-  ASSERT_OK_AND(const std::string part, LocalDisk().ReadRange(path, 1, 3));
+  ASSERT_OK_AND(const std::string part, LocalStore().ReadRange(path, 1, 3));
   EXPECT_EQ(part, std::string("\0yz", 3));
-  ASSERT_OK_AND(const FileInfo info, LocalDisk().Stat(path));
+  ASSERT_OK_AND(const FileInfo info, LocalStore().Stat(path));
   EXPECT_EQ(info.size_bytes, static_cast<std::int64_t>(bytes.size()));
   EXPECT_FALSE(info.is_folder);
   EXPECT_NE(info.inode, 0U);
   EXPECT_GT(info.mtime_us, 1'500'000'000'000'000);
 }
 
-TEST(LocalDisk, ReadsNothingButFilesAndWaitsForNobody) {
+TEST(LocalStore, ReadsNothingButFilesAndWaitsForNobody) {
   const ScratchFolder scratch;
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
   std::filesystem::create_symlink(scratch / "pipe", scratch / "link");
   for (const std::string& path : {scratch / "pipe", scratch / "link", std::string("/dev/zero")}) {
-    const Status whole = LocalDisk().Read(path).status();
+    const Status whole = LocalStore().Read(path).status();
     EXPECT_EQ(whole.error_code(), "WH7016") << path;
     EXPECT_THAT(whole.message(), HasSubstr(path));
-    EXPECT_EQ(LocalDisk().ReadRange(path, 0, 1).status().error_code(), "WH7016") << path;
+    EXPECT_EQ(LocalStore().ReadRange(path, 0, 1).status().error_code(), "WH7016") << path;
   }
-  EXPECT_EQ(LocalDisk().ReadRange(scratch / "", 0, 1).status().error_code(), "WH7016");
+  EXPECT_EQ(LocalStore().ReadRange(scratch / "", 0, 1).status().error_code(), "WH7016");
 }
 
-TEST(LocalDisk, NeverWritesOverAFile) {
-  const ScratchFolder scratch;
-  ASSERT_OK(LocalDisk().Write(scratch / "f", "first"));
-  EXPECT_EQ(LocalDisk().Write(scratch / "f", "second").code(), Code::kConflict);
-  EXPECT_EQ(ReadFile(scratch / "f"), "first");
-}
-
-TEST(LocalDisk, SyncsManyFilesInManyFolders) {
+TEST(LocalStore, SyncsManyFilesInManyFolders) {
   const ScratchFolder scratch;
   std::vector<std::string> paths;
   for (int i = 0; i < 50; ++i) {
     paths.push_back(scratch / ("d" + std::to_string(i % 7) + "/f" + std::to_string(i)));
-    ASSERT_OK(LocalDisk().Write(paths.back(), "x"));
+    ASSERT_OK(LocalStore().Write(paths.back(), "x"));
   }
-  EXPECT_OK(LocalDisk().SyncAll(paths));
-  EXPECT_OK(LocalDisk().SyncAll({}));
+  EXPECT_OK(LocalStore().Flush(paths));
+  EXPECT_OK(LocalStore().Flush({}));
   paths.push_back(scratch / "never-written");
-  EXPECT_EQ(LocalDisk().SyncAll(paths).code(), Code::kNotFound);
+  EXPECT_EQ(LocalStore().Flush(paths).code(), Code::kNotFound);
 }
 
-TEST(LocalDisk, MakesAFolderAgainThatWasRemovedBehindIt) {
+TEST(LocalStore, MakesAFolderAgainThatWasRemovedBehindIt) {
   const ScratchFolder scratch;
-  ASSERT_OK(LocalDisk().Write(scratch / "a/b/c/one", "1"));
+  ASSERT_OK(LocalStore().Write(scratch / "a/b/c/one", "1"));
   std::filesystem::remove_all(scratch / "a");
-  ASSERT_OK(LocalDisk().Write(scratch / "a/b/c/two", "2"));
+  ASSERT_OK(LocalStore().Write(scratch / "a/b/c/two", "2"));
   EXPECT_EQ(ReadFile(scratch / "a/b/c/two"), "2");
   std::filesystem::remove_all(scratch / "a");
-  ASSERT_OK(LocalDisk().MakeFolder(scratch / "a/b"));
+  ASSERT_OK(LocalStore().MakeFolder(scratch / "a/b"));
   EXPECT_TRUE(std::filesystem::is_directory(scratch / "a/b"));
 }
 
-TEST(LocalDisk, NamesThePathInEveryError) {
+TEST(LocalStore, NamesThePathInEveryError) {
   const ScratchFolder scratch;
   WriteFile(scratch / "file", "abc");
   const std::string absent = scratch / "absent";
   for (const Status& status :
-       {LocalDisk().Read(absent).status(), LocalDisk().ReadRange(absent, 0, 1).status(),
-        LocalDisk().Stat(absent).status(), LocalDisk().List(absent).status()}) {
+       {LocalStore().Read(absent).status(), LocalStore().ReadRange(absent, 0, 1).status(),
+        LocalStore().Stat(absent).status(), ListFolder(absent).status()}) {
     EXPECT_EQ(status.code(), Code::kNotFound);
     EXPECT_THAT(status.message(), HasSubstr(absent));
     EXPECT_EQ(status.error_code(), "WH7012");
   }
-  EXPECT_EQ(LocalDisk().Read(scratch.path().string()).status().code(), Code::kInvalidInput);
-  EXPECT_EQ(LocalDisk().Write(scratch / "file/under", "x").code(), Code::kNotFound);
-  EXPECT_FALSE(LocalDisk().MakeFolder(scratch / "file").ok());
+  EXPECT_EQ(LocalStore().Read(scratch.path().string()).status().code(), Code::kInvalidInput);
+  EXPECT_EQ(LocalStore().Write(scratch / "file/under", "x").code(), Code::kNotFound);
+  EXPECT_FALSE(LocalStore().MakeFolder(scratch / "file").ok());
 }
 
-TEST(LocalDisk, RefusesRangesBeyondTheFile) {
-  const ScratchFolder scratch;
-  WriteFile(scratch / "file", "abc");
-  for (const auto& [offset, size] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-           {0, 4}, {4, 0}, {-1, 1}, {0, -1}, {1, INT64_MAX}, {INT64_MAX, INT64_MAX}}) {
-    EXPECT_EQ(LocalDisk().ReadRange(scratch / "file", offset, size).status().code(),
-              Code::kCorruption)
-        << offset << " " << size;
-  }
-  ASSERT_OK_AND(const std::string empty, LocalDisk().ReadRange(scratch / "file", 3, 0));
-  EXPECT_EQ(empty, "");
-}
-
-TEST(LocalDisk, SaysSoWhenTheDiskIsFull) {
+TEST(LocalStore, SaysSoWhenTheDiskIsFull) {
   const ScratchFolder scratch;
   ASSERT_EQ(mkdir((scratch / "small").c_str(), 0755), 0);
   const std::string mount =
       "mount -t tmpfs -o size=256k tmpfs " + scratch / "small" + " 2>/dev/null";
   if (std::system(mount.c_str()) != 0) GTEST_SKIP() << "tmpfs cannot be mounted: not tried";
   const std::string much(1 << 20, 'x');
-  const Status write = LocalDisk().Write(scratch / "small/f", much);
-  const Status replace = LocalDisk().Replace(scratch / "small/g", much);
-  const Status put = LocalDisk().PutIfAbsent(scratch / "small/h", much, 0444).status();
+  const Status write = LocalStore().Write(scratch / "small/f", much);
+  const Status replace = LocalStore().Replace(scratch / "small/g", much);
+  const Status put = LocalStore().PutIfAbsent(scratch / "small/h", much, 0444).status();
   const auto left = NamesIn(scratch / "small");
   ASSERT_EQ(std::system(("umount " + scratch / "small").c_str()), 0);
   for (const Status& status : {write, replace, put}) {
@@ -141,18 +120,18 @@ TEST(LocalDisk, SaysSoWhenTheDiskIsFull) {
   EXPECT_THAT(left, IsEmpty());
 }
 
-TEST(LocalDisk, ReplacesWhole) {
+TEST(LocalStore, ReplacesWhole) {
   const ScratchFolder scratch;
-  ASSERT_OK(LocalDisk().Replace(scratch / "d/f", "one"));
-  ASSERT_OK(LocalDisk().Replace(scratch / "d/f", "two"));
+  ASSERT_OK(LocalStore().Replace(scratch / "d/f", "one"));
+  ASSERT_OK(LocalStore().Replace(scratch / "d/f", "two"));
   EXPECT_EQ(ReadFile(scratch / "d/f"), "two");
   EXPECT_THAT(NamesIn(scratch / "d"), ElementsAre("f"));
 }
 
-TEST(LocalDisk, PutsOnceWithItsMode) {
+TEST(LocalStore, PutsOnceWithItsMode) {
   const ScratchFolder scratch;
-  ASSERT_OK_AND(const bool first, LocalDisk().PutIfAbsent(scratch / "d/f", "one", 0444));
-  ASSERT_OK_AND(const bool second, LocalDisk().PutIfAbsent(scratch / "d/f", "two", 0444));
+  ASSERT_OK_AND(const bool first, LocalStore().PutIfAbsent(scratch / "d/f", "one", 0444));
+  ASSERT_OK_AND(const bool second, LocalStore().PutIfAbsent(scratch / "d/f", "two", 0444));
   EXPECT_TRUE(first);
   EXPECT_FALSE(second);
   EXPECT_EQ(ReadFile(scratch / "d/f"), "one");
@@ -162,45 +141,14 @@ TEST(LocalDisk, PutsOnceWithItsMode) {
   EXPECT_THAT(NamesIn(scratch / "d"), ElementsAre("f"));
 }
 
-TEST(LocalDisk, LetsExactlyOneOfRacingPutsWin) {
-  const ScratchFolder scratch;
-  for (int round = 0; round < 20; ++round) {
-    const std::string path = scratch / ("d/f" + std::to_string(round));
-    std::atomic<int> ready{0};
-    std::atomic<int> won{0};
-    std::atomic<int> failed{0};
-    std::string winner;
-    std::vector<std::jthread> threads;
-    for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&, t] {
-        ++ready;
-        while (ready < 4) std::this_thread::yield();
-        const auto put =
-            LocalDisk().PutIfAbsent(path, std::string(5000, static_cast<char>('a' + t)), 0444);
-        if (!put.ok()) {
-          ++failed;
-        } else if (*put) {
-          ++won;
-          winner = std::string(5000, static_cast<char>('a' + t));
-        }
-      });
-    }
-    threads.clear();
-    ASSERT_EQ(won, 1);
-    ASSERT_EQ(failed, 0);
-    ASSERT_EQ(ReadFile(path), winner);
-  }
-  EXPECT_EQ(NamesIn(scratch / "d").size(), 20U);
-}
-
-TEST(LocalDisk, ListsDirectEntriesInOrder) {
+TEST(LocalStore, ListsDirectEntriesInOrder) {
   const ScratchFolder scratch;
   WriteFile(scratch / "b", "12");
   WriteFile(scratch / "a/inner", "");
   WriteFile(scratch / "c", "");
   ASSERT_EQ(symlink("/nowhere", (scratch / "dangling").c_str()), 0);
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
-  ASSERT_OK_AND(const auto entries, LocalDisk().List(scratch.path().string()));
+  ASSERT_OK_AND(const auto entries, ListFolder(scratch.path().string()));
   ASSERT_EQ(entries.size(), 3U);
   EXPECT_EQ(entries[0].path, scratch / "a");
   EXPECT_TRUE(entries[0].is_folder);
@@ -208,17 +156,31 @@ TEST(LocalDisk, ListsDirectEntriesInOrder) {
   EXPECT_EQ(entries[1].size_bytes, 2);
 }
 
-TEST(LocalDisk, RemovesWhatIsThereAndForgivesWhatIsNot) {
+TEST(LocalStore, ListsNoLinksPipesNorWhatIsBeingPut) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "d/f", "12");
+  WriteFile(scratch / "d/.g.1-1.tmp", "half");
+  ASSERT_EQ(symlink((scratch / "d").c_str(), (scratch / "link").c_str()), 0);
+  ASSERT_EQ(symlink("f", (scratch / "d/l").c_str()), 0);
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  ASSERT_OK_AND(const ObjectPage page, LocalStore().List(scratch / "", "", 10));
+  ASSERT_EQ(page.objects.size(), 1U);
+  EXPECT_EQ(page.objects[0].path, scratch / "d/f");
+  EXPECT_NE(page.objects[0].inode, 0U);
+  EXPECT_EQ(LocalStore().List("no/absolute/prefix", "", 1).status().error_code(), "WH7016");
+}
+
+TEST(LocalStore, RemovesWhatIsThereAndForgivesWhatIsNot) {
   const ScratchFolder scratch;
   WriteFile(scratch / "d/f", "x");
-  EXPECT_FALSE(LocalDisk().Remove(scratch / "d").ok());  // not empty
-  EXPECT_OK(LocalDisk().Remove(scratch / "d/f"));
-  EXPECT_OK(LocalDisk().Remove(scratch / "d/f"));
-  EXPECT_OK(LocalDisk().Remove(scratch / "d"));
+  EXPECT_FALSE(LocalStore().Delete(scratch / "d").ok());  // not empty
+  EXPECT_OK(LocalStore().Delete(scratch / "d/f"));
+  EXPECT_OK(LocalStore().Delete(scratch / "d/f"));
+  EXPECT_OK(LocalStore().Delete(scratch / "d"));
   EXPECT_THAT(NamesIn(scratch.path().string()), IsEmpty());
 }
 
-TEST(LocalDisk, MeasuresFsync) {
+TEST(LocalStore, MeasuresFsync) {
   const ScratchFolder scratch;
   ASSERT_OK_AND(const double seconds, MeasureFsyncSeconds(scratch.path().string(), 5));
   EXPECT_GT(seconds, 0);
@@ -228,27 +190,27 @@ TEST(LocalDisk, MeasuresFsync) {
 }
 
 // Writes two files, makes them durable and points at them: the order of every commit here.
-Status PublishPair(Disk& disk, const std::string& folder) {
-  WEIRHOUSE_TRY_STATUS(disk.MakeFolder(folder));
+Status PublishPair(ObjectStore& store, const std::string& folder) {
+  WEIRHOUSE_TRY_STATUS(store.MakeFolder(folder));
   const std::vector<std::string> paths = {folder + "/one", folder + "/two"};
   for (const std::string& path : paths) {
-    WEIRHOUSE_TRY_STATUS(disk.Remove(path));
-    WEIRHOUSE_TRY_STATUS(disk.Write(path, "content of " + path));
+    WEIRHOUSE_TRY_STATUS(store.Delete(path));
+    WEIRHOUSE_TRY_STATUS(store.Write(path, "content of " + path));
   }
-  WEIRHOUSE_TRY_STATUS(disk.SyncAll(paths));
-  WEIRHOUSE_TRY(const std::string check, disk.Read(paths[0]));
-  WEIRHOUSE_TRY(const FileInfo info, disk.Stat(paths[1]));
+  WEIRHOUSE_TRY_STATUS(store.Flush(paths));
+  WEIRHOUSE_TRY(const std::string check, store.Read(paths[0]));
+  WEIRHOUSE_TRY(const FileInfo info, store.Stat(paths[1]));
   if (check.empty() || info.size_bytes == 0) return Status(Code::kInternal, "empty");
-  return disk.Replace(folder + "/pointer", "one two");
+  return store.Replace(folder + "/pointer", "one two");
 }
 
-TEST(FaultyDisk, FailsEachCallOnceUntilNoneIsLeft) {
+TEST(FaultyStore, FailsEachCallOnceUntilNoneIsLeft) {
   for (int fail_at = 1;; ++fail_at) {
     ASSERT_LT(fail_at, 50);
     const ScratchFolder scratch;
-    FaultyDisk disk(LocalDisk(), fail_at, Code::kUnavailable);
-    const Status status = PublishPair(disk, scratch / "d");
-    EXPECT_EQ(status.ok(), !disk.fault_fired()) << fail_at;
+    FaultyStore store(LocalStore(), fail_at, Code::kUnavailable);
+    const Status status = PublishPair(store, scratch / "d");
+    EXPECT_EQ(status.ok(), !store.fault_fired()) << fail_at;
     const bool published = std::filesystem::exists(scratch / "d/pointer");
     EXPECT_EQ(published, status.ok()) << fail_at;
     if (status.ok()) {
@@ -256,30 +218,30 @@ TEST(FaultyDisk, FailsEachCallOnceUntilNoneIsLeft) {
       break;
     }
     EXPECT_EQ(status.code(), Code::kUnavailable);
-    EXPECT_OK(PublishPair(disk, scratch / "d"));  // the fault was for once: a retry gets through
+    EXPECT_OK(PublishPair(store, scratch / "d"));  // the fault was for once: a retry gets through
   }
 }
 
-TEST(FaultyDisk, FailsForEverWhenAsked) {
+TEST(FaultyStore, FailsForEverWhenAsked) {
   const ScratchFolder scratch;
-  FaultyDisk disk(LocalDisk(), 3, Code::kCorruption, /*for_ever=*/true);
-  EXPECT_OK(disk.Write(scratch / "1", ""));
-  EXPECT_OK(disk.PutIfAbsent(scratch / "2", "", 0444).status());
+  FaultyStore store(LocalStore(), 3, Code::kCorruption, /*for_ever=*/true);
+  EXPECT_OK(store.Write(scratch / "1", ""));
+  EXPECT_OK(store.PutIfAbsent(scratch / "2", "", 0444).status());
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(disk.Read(scratch / "1").status().code(), Code::kCorruption);
-    EXPECT_EQ(disk.ReadRange(scratch / "1", 0, 0).status().code(), Code::kCorruption);
-    EXPECT_EQ(disk.List(scratch.path().string()).status().code(), Code::kCorruption);
+    EXPECT_EQ(store.Read(scratch / "1").status().code(), Code::kCorruption);
+    EXPECT_EQ(store.ReadRange(scratch / "1", 0, 0).status().code(), Code::kCorruption);
+    EXPECT_EQ(store.List(scratch.path().string(), "", 1).status().code(), Code::kCorruption);
   }
 }
 
 #ifdef WEIRHOUSE_FAILPOINTS
 TEST(PowerLoss, TakesWhatWasNeverSynced) {
   const ScratchFolder scratch;
-  ASSERT_OK(LocalDisk().Write(scratch / "synced", "kept"));
-  ASSERT_OK(LocalDisk().SyncAll(std::vector<std::string>{scratch / "synced"}));
-  ASSERT_OK(LocalDisk().Replace(scratch / "replaced", "kept"));
-  ASSERT_OK(LocalDisk().PutIfAbsent(scratch / "put", "kept", 0444).status());
-  ASSERT_OK(LocalDisk().Write(scratch / "unsynced", "lost"));
+  ASSERT_OK(LocalStore().Write(scratch / "synced", "kept"));
+  ASSERT_OK(LocalStore().Flush(std::vector<std::string>{scratch / "synced"}));
+  ASSERT_OK(LocalStore().Replace(scratch / "replaced", "kept"));
+  ASSERT_OK(LocalStore().PutIfAbsent(scratch / "put", "kept", 0444).status());
+  ASSERT_OK(LocalStore().Write(scratch / "unsynced", "lost"));
   LoseUnsynced();
   EXPECT_EQ(ReadFile(scratch / "synced"), "kept");
   EXPECT_EQ(ReadFile(scratch / "replaced"), "kept");
@@ -310,8 +272,8 @@ TEST(PowerLossChild, Works) {
   const char* folder = std::getenv("WEIRHOUSE_TEST_FOLDER");
   if (folder == nullptr) return;  // it works only as a child of the tests below
   const std::string base = folder;
-  ASSERT_OK(PublishPair(LocalDisk(), base));
-  ASSERT_OK(LocalDisk().PutIfAbsent(base + "/object", "object", 0444).status());
+  ASSERT_OK(PublishPair(LocalStore(), base));
+  ASSERT_OK(LocalStore().PutIfAbsent(base + "/object", "object", 0444).status());
 }
 
 // What must hold whenever the machine stops: a pointer is whole and so is what it points at.
