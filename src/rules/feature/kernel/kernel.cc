@@ -7,16 +7,11 @@
 #include <queue>
 #include <utility>
 
+#include "rules/feature/kernel/visibility.h"
 #include "rules/feature/kernel/window_state.h"
 
 namespace weirhouse::feature {
 namespace {
-std::int64_t Minus(std::int64_t a, std::int64_t b) {
-  std::int64_t difference = 0;
-  if (__builtin_sub_overflow(a, b, &difference)) return kTimeless;  // b > 0: far below
-  return difference;
-}
-
 // (t - ev) / 10^6, rounded once.
 double SecondsBetween(std::int64_t at, std::int64_t event_time) {
   return RoundedQuotient(static_cast<WideInt>(at) - event_time, 1'000'000);
@@ -59,18 +54,13 @@ class Sweep {
     lefts_.assign(plan_.windows_us.size(), row);
   }
   std::int64_t LowOf(std::int64_t at, std::int64_t window_us) const {
-    const bool closed = plan_.view.closed_end && !plan_.faults.window_closed;
-    return Minus(at, window_us) + (closed ? 1 : 0);
+    if (plan_.faults.window_closed) return MinusTime(at, window_us);
+    return WindowLow(plan_.view, at, window_us);
   }
   std::int64_t HighOf(std::int64_t at) const {
-    const bool closed = plan_.view.closed_end || plan_.faults.window_closed;
-    return closed ? at : Minus(at, 1);
+    return plan_.faults.window_closed ? at : WindowHigh(plan_.view, at);
   }
-  // Known, not hidden, not a delete: the collapse, as an interval on the known axis.
-  bool Survives(std::size_t row) const {
-    return rows_.known_time[row] <= known_ && known_ < rows_.hidden_at[row] &&
-           rows_.deleted[row] == 0;
-  }
+  bool Survives(std::size_t row) const { return StandsAt(rows_, row, known_); }
 
   void Enter(std::size_t row);
   void Put(std::size_t row);
@@ -140,8 +130,7 @@ void Sweep::MoveStarts() {
 
 void Sweep::Advance(Label label) {
   at_ = label.at;
-  known_ = std::min(label.known, kLatest);
-  if (plan_.view.as_of_latest || plan_.faults.ignore_known) known_ = kLatest;
+  known_ = plan_.faults.ignore_known ? kLatest : KnownAt(plan_.view, label.known);
   while (!hiding_.empty() && hiding_.top().first <= known_) {
     Hide(hiding_.top().second);
     hiding_.pop();
@@ -229,7 +218,7 @@ void Sweep::EmitUnwindowed(const PlannedOutput& output, Cell* cell) {
   }
   const std::size_t row = chosen - 1;
   const std::optional<std::int64_t>& ttl = plan_.view.ttl_us;
-  if (ttl && rows_.event_time[row] < Minus(at_, *ttl)) {
+  if (ttl && rows_.event_time[row] < MinusTime(at_, *ttl)) {
     cell->status = FeatureStatus::kExpired;
     cell->has_event_time = true;
     cell->event_time = rows_.event_time[row];
