@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ground/base/ascii.h"
 #include "ground/base/digest.h"
 #include "ground/base/json_depth.h"
 #include "ground/base/text.h"
@@ -183,10 +184,7 @@ Result<json> ArrayIn(json& object, std::string_view key) {
 Result<bool> FlagAsked(const Ask& ask, const std::string& name) {
   const auto found = ask.request.query.find(name);
   if (found == ask.request.query.end() || found->second.empty()) return false;
-  std::string value = found->second;
-  for (char& c : value) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string value = LowerCase(found->second);
   if (value == "true" || value == "false") return value == "true";
   return Malformed(
       fmt::format("\"{}\" must be true or false, found \"{}\"", name, Shown(found->second)));
@@ -230,9 +228,6 @@ std::string EngineOf(const http::HttpRequest& request) {
     if (version.size() > 1 && version[0] == 'v') version.erase(0, 1);
     engine = engine.substr(0, slash) + " " + version;
   }
-  for (char& c : engine) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return EscapeControl(engine);
+  return EscapeControl(LowerCase(engine));
 }
 }  // namespace weirhouse::rest

@@ -3,6 +3,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -13,10 +14,7 @@ using nlohmann::json;
 Result<Snapshots> SnapshotsAsked(const Ask& ask) {
   const auto found = ask.request.query.find("snapshots");
   if (found == ask.request.query.end() || found->second.empty()) return Snapshots::kAll;
-  std::string mode = found->second;
-  for (char& c : mode) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string mode = LowerCase(found->second);
   if (mode == "all") return Snapshots::kAll;
   if (mode == "refs") return Snapshots::kRefs;
   return Malformed(

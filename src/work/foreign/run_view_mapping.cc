@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "work/foreign/run_view.h"
 #include "work/foreign/run_view_state.h"
@@ -19,13 +20,6 @@ namespace weirhouse::work {
 namespace {
 using iceberg::TableMetadata;
 using nlohmann::json;
-
-std::string Lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 Status Refuse(const RunView& view, const TableMetadata& table, std::string what, std::string hint) {
   return Status(Code::kPermissionDenied, fmt::format("{} not through the run view {}: table \"{}\"",
@@ -67,7 +61,7 @@ class UpdateMapper {
  private:
   Status Add(const json& update, json& mapped) {
     // Clients spell actions in any case.
-    const std::string action = Lower(update.at("action").get<std::string>());
+    const std::string action = LowerCase(update.at("action").get<std::string>());
     static const std::set<std::string> kInvisible = {
         "assign-uuid",       "add-spec",       "add-sort-order",
         "add-snapshot",      "set-statistics", "set-partition-statistics",
@@ -274,7 +268,7 @@ Status MapThrough(const RunView& view, const TableMetadata& table, json& require
     json mapped = json::array();
     for (const json& requirement : requirements) {
       json one = requirement;
-      const std::string type = Lower(requirement.at("type").get<std::string>());
+      const std::string type = LowerCase(requirement.at("type").get<std::string>());
       if (type == "assert-ref-snapshot-id" && requirement.at("ref") == "main" &&
           held.head != nullptr) {
         one["ref"] = ViewStagingRef(view.run);

@@ -206,11 +206,4 @@ std::string Clipped(std::string message) {
   return EscapeControl(message);
 }
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 }  // namespace weirhouse::iceberg

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "ground/base/ascii.h"
 #include "ground/base/status.h"
 #include "ground/iceberg/type/schema.h"
 
@@ -77,7 +78,6 @@ class JsonFields {
 // True if arrays and objects of `json` lie deeper in each other than kRequestDepthMax: what
 // recurses over it may overflow the stack.
 bool IsTooDeep(const nlohmann::json& json);
-std::string LowerCase(std::string_view text);
 // A message that quotes what a client sent, short enough for a log line and without control
 // characters.
 std::string Clipped(std::string message);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 
@@ -79,16 +80,10 @@ Result<json> RepresentationOf(const json& given) {
   return json{{"type", type}, {"sql", sql}, {"dialect", dialect}};
 }
 
-std::string Lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 std::vector<std::string> DialectsOf(const json& version) {
   std::set<std::string> dialects;
   for (const json& one : version.at("representations")) {
-    dialects.insert(Lower(one.at("dialect").get<std::string>()));
+    dialects.insert(LowerCase(one.at("dialect").get<std::string>()));
   }
   return {dialects.begin(), dialects.end()};
 }
@@ -118,7 +113,7 @@ Result<json> VersionOf(const json& given) {
   std::set<std::string> dialects;
   for (const json& one : *representations) {
     WEIRHOUSE_TRY(json representation, RepresentationOf(one));
-    const std::string dialect = Lower(representation["dialect"].get<std::string>());
+    const std::string dialect = LowerCase(representation["dialect"].get<std::string>());
     if (!dialects.insert(dialect).second) {
       return Invalid(
           fmt::format("Invalid view version: Cannot add multiple queries for dialect {}", dialect));
@@ -339,7 +334,8 @@ Status ViewBuilder::CheckDialects() const {
   if (former_.is_null()) return Status();
   const json& properties = view_["properties"];
   const auto allowed = properties.find("replace.drop-dialect.allowed");
-  if (allowed != properties.end() && Lower(allowed->get<std::string>()) == "true") return Status();
+  if (allowed != properties.end() && LowerCase(allowed->get<std::string>()) == "true")
+    return Status();
   const auto before = DialectsOf(former_);
   const auto after = DialectsOf(*FindVersion(view_["current-version-id"].get<int>()));
   if (std::includes(after.begin(), after.end(), before.begin(), before.end())) return Status();
@@ -473,7 +469,7 @@ Status CheckViewRequirements(const json& base, const json& requirements) {
     }
     WEIRHOUSE_TRY(const std::string uuid, TextIn(requirement, "uuid"));
     const std::string standing = base.value("view-uuid", "");
-    if (Lower(uuid) == Lower(standing)) continue;
+    if (LowerCase(uuid) == LowerCase(standing)) continue;
     return Status(Code::kConflict,
                   fmt::format("Requirement failed: view UUID does not match: expected {} != {}",
                               EscapeControl(uuid), standing))

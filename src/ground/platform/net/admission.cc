@@ -5,18 +5,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::http {
 namespace {
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 const std::string* Find(const RequestHead& head, std::string_view name) {
   for (const auto& [field, value] : head.fields) {
     if (field == name) return &value;
@@ -43,7 +36,7 @@ std::optional<std::string> HostOf(std::string_view authority) {
     if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
   }
   if (host.empty() || host.size() > 255) return std::nullopt;
-  return Lower(host);
+  return LowerCase(host);
 }
 
 bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
@@ -61,14 +54,14 @@ std::optional<Fault> RefuseSyntax(const RequestHead& head) {
                    fmt::format("the request has the header field \"{}\" twice", name)};
   }
   const std::string* encoding = Find(head, "transfer-encoding");
-  if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
+  if (encoding != nullptr && (LowerCase(Trim(*encoding)) != "chunked" ||
                               Find(head, "content-length") != nullptr || head.is_http_1_0)) {
     return Fault{400, "WH8070",
                  "the request's length is ambiguous: transfer-encoding other than a lone "
                  "\"chunked\", or together with content-length"};
   }
   const std::string* expect = Find(head, "expect");
-  if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
+  if (expect != nullptr && LowerCase(Trim(*expect)) != "100-continue")
     return Fault{400, "WH8070", "the request expects what is not known here"};
   return std::nullopt;
 }
@@ -84,8 +77,8 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
   const std::string* origin = Find(head, "origin");
   if (origin == nullptr) return std::nullopt;
   // Our own pages are served from here, so their origin is the very authority they ask.
-  const std::string lower = Lower(Trim(*origin));
-  const std::string own = Lower(Trim(*authority));
+  const std::string lower = LowerCase(Trim(*origin));
+  const std::string own = LowerCase(Trim(*authority));
   if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
   return Fault{403, "WH8072", "the request comes from a page of another origin"};
 }
@@ -104,7 +97,7 @@ std::optional<std::string_view> BearerOf(const RequestHead& head) {
   const std::string* authorization = Find(head, "authorization");
   if (authorization == nullptr) return std::nullopt;
   const std::string_view value = Trim(*authorization);
-  if (Lower(value.substr(0, kSchemeBytes)) != "bearer ") return std::nullopt;
+  if (LowerCase(value.substr(0, kSchemeBytes)) != "bearer ") return std::nullopt;
   return Trim(value.substr(kSchemeBytes));
 }
 
@@ -152,11 +145,11 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
 
 std::optional<Fault> RefuseType(const RequestHead& head) {
   const std::string* encoding = Find(head, "content-encoding");
-  if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
+  if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
     return Fault{415, "WH8080", "the body is compressed", "send it as it is"};
   const std::string* type = Find(head, "content-type");
   const std::string media =
-      type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
+      type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));
   if (media == "application/json") return std::nullopt;
   return Fault{415, "WH8080", "the body is not declared as JSON",
                "send `content-type: application/json`"};
