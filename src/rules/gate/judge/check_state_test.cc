@@ -41,7 +41,7 @@ constexpr std::string_view kAllKinds = R"(
   - max: { column: m, max: 900.55 }
   - median: { column: n, min: 3 }
   - median: { column: x, min: -1, allow_nan: true, name: median_x }
-  - quantile: { column: n, q: 0.9, max: 1000 }
+  - quantile: { column: n, q: 0.9, max: 900 }
   - quantile: { column: x, q: 0.25, max: 1000, allow_nan: true, name: quantile_x }
   - mean: { column: n, within: 3 sigma of 28d, warmup: 2, name: usual_mean }
   - median: { column: n, within: 3 sigma of 28d, warmup: 2, name: usual_median }
