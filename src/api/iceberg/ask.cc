@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ground/base/ascii.h"
 #include "ground/base/digest.h"
 #include "ground/base/json_depth.h"
 #include "ground/base/request/json_members.h"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ground/base/ascii.h"
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
 
@@ -82,9 +83,7 @@ Status TakeKey(const Route& route, Ask& ask) {
         .WithError("WH8091")
         .WithHint("36 characters, for example 017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
   }
-  for (char& c : key) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  key = LowerCase(key);
   ask.caller.idempotency_key = fmt::format("{}:{}", ask.who().id, key);
   ask.caller.request_digest = DigestOf(route, ask.request);
   ask.reply_kept_until = ask.workspace.clock().Now() + kReplyKept;

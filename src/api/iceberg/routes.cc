@@ -5,6 +5,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -138,8 +139,7 @@ std::string OpenApiDocument() {
   document["servers"] = {{{"url", "/iceberg"}}};
   document["security"] = {{{"token", ordered_json::array()}}};
   for (const Route& route : kRoutes) {
-    std::string method(route.method);
-    for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
+    const std::string method = LowerCase(route.method);
     ordered_json& operation = document["paths"][fmt::format("/v1{}", route.path)][method];
     operation["operationId"] = route.operation;
     operation["summary"] = route.summary;

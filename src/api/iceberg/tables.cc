@@ -3,6 +3,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/update/update_json.h"
 

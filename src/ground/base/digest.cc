@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "ground/base/ascii.h"
 #include "ground/base/status.h"
 
 namespace weirhouse {
@@ -67,8 +68,7 @@ std::string Digest::ToHex() const { return weirhouse::ToHex(view()); }
 bool ParseDigest(std::string_view hex, Digest* digest) {
   if (hex.size() != 64) return false;
   for (std::size_t i = 0; i < 64; ++i) {
-    const char c = hex[i];
-    const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    const int value = LowerHexDigit(hex[i]);
     if (value < 0) return false;
     std::uint8_t& byte = digest->bytes[i / 2];
     byte = static_cast<std::uint8_t>(i % 2 == 0 ? value << 4 : byte | value);

@@ -1,10 +1,13 @@
 // Threads that the system may refuse, and what is thrown where nobody else takes it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "ground/base/status.h"
 
@@ -21,6 +24,28 @@ Result<std::thread> StartThread(std::function<void()> work);
 // more. `work` takes its pieces off a list that all share. What one of them throws ends that one,
 // and is thrown from here when all have ended.
 void ShareWork(std::size_t threads, const std::function<void()>& work);
+
+// Calls `act` with each number below `count`, by up to `threads` threads of which this is one; on
+// fewer where the system gives no more. Each number is taken once, in ascending order of taking.
+// `act` returns a Status; once one is not OK no further number is taken. The answer is the one of
+// the least number that failed, or OK. What is thrown is thrown from here.
+template <typename Act>
+Status ForEachInParallel(std::size_t count, std::size_t threads, const Act& act) {
+  std::vector<Status> outcomes(count);
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
+  ShareWork(threads < count ? threads : count, [&] {
+    for (std::size_t i = next++; i < count && !failed; i = next++) {
+      outcomes[i] = act(i);
+      if (!outcomes[i].ok()) failed = true;
+    }
+  });
+  // All below the least that failed were taken before it, and have ended.
+  for (Status& outcome : outcomes) {
+    if (!outcome.ok()) return std::move(outcome);
+  }
+  return Status();
+}
 
 // What is being handled, as an outcome: memory that ran out (WH8050), no more threads (WH8052), or
 // a bug here (WH8035). To be called inside a `catch` only.

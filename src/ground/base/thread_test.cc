@@ -83,5 +83,37 @@ TEST(StartThread, SaysSoWhereTheSystemGivesNoMore) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
 }
+
+TEST(ForEachInParallel, TakesEachNumberOnce) {
+  for (const std::size_t threads : {0U, 1U, 3U, 40U}) {
+    std::vector<std::atomic<int>> taken(100);
+    ASSERT_OK(ForEachInParallel(taken.size(), threads, [&](std::size_t i) {
+      ++taken[i];
+      return Status();
+    }));
+    for (const auto& times : taken) EXPECT_EQ(times, 1);
+  }
+  ASSERT_OK(ForEachInParallel(0, 4, [](std::size_t) { return Status(Code::kInternal, "none"); }));
+}
+
+TEST(ForEachInParallel, AnswersWithTheLeastThatFailedAndTakesNoMore) {
+  std::atomic<int> taken{0};
+  const Status status = ForEachInParallel(10'000, 4, [&](std::size_t i) {
+    ++taken;
+    return i >= 7 ? Status(Code::kInternal, std::to_string(i)) : Status();
+  });
+  EXPECT_EQ(status.message(), "7");
+  EXPECT_LT(taken, 100);
+}
+
+TEST(ForEachInParallel, ThrowsWhatWasThrown) {
+  EXPECT_THROW(ForEachInParallel(9, 3,
+                                 [](std::size_t i) -> Status {
+                                   if (i == 4) throw std::bad_alloc();
+                                   return Status();
+                                 })
+                   .Ignore("it throws"),
+               std::bad_alloc);
+}
 }  // namespace
 }  // namespace weirhouse

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "rules/contract/pattern.h"
 
@@ -245,11 +246,8 @@ namespace {
 std::string Folded(std::string_view name) {
   std::string folded;
   for (const char c : name) {
-    if (c >= 'A' && c <= 'Z') {
-      folded.push_back(static_cast<char>(c - 'A' + 'a'));
-    } else if (std::string_view(" \t_-.").find(c) == std::string_view::npos) {
-      folded.push_back(c);
-    }
+    if (std::string_view(" \t_-.").find(c) == std::string_view::npos)
+      folded.push_back(LowerCase(c));
   }
   return folded;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <system_error>
 
+#include "ground/base/ascii.h"
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 
@@ -24,13 +25,6 @@ Status Escapes(std::string_view path, std::string_view why, std::string hint) {
   return Status(Code::kPermissionDenied, fmt::format("{}: {}", why, EscapeControl(path)))
       .WithError("WH7071")
       .WithHint(std::move(hint));
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 // Some clients decode %XX, some do not: a name that climbs in either reading is refused. (A "/" in

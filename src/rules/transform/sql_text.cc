@@ -109,14 +109,6 @@ std::size_t CountCharacters(std::string_view text) {
 
 }  // namespace
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 bool Token::Is(std::string_view word) const {
   return kind != TokenKind::kQuotedName && kind != TokenKind::kText &&
          LowerCase(text) == LowerCase(word);

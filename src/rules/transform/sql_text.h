@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ground/base/ascii.h"
 #include "ground/base/status.h"
 
 namespace weirhouse::transform {
@@ -59,6 +60,4 @@ class SqlText {
   std::vector<Token> tokens_;
 };
 
-// ASCII lower case: SQL names compare without case.
-std::string LowerCase(std::string_view text);
 }  // namespace weirhouse::transform

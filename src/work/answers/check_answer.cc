@@ -11,7 +11,7 @@ Result<VerifyAnswer> ReadVerify(
   VerifyAnswer answer;
   answer.deep = deep;
   WEIRHOUSE_TRY(answer.report,
-                lineage::Verify(workspace.catalog(), workspace.disk(), deep, progress));
+                lineage::Verify(workspace.catalog(), workspace.store(), deep, progress));
   answer.other_lives = workspace.other_lives();
   return answer;
 }

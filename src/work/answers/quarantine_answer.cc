@@ -46,7 +46,7 @@ Result<iceberg::Scan> PlanOf(work::Workspace& workspace, const iceberg::TablePtr
                              const std::vector<std::string>& columns) {
   iceberg::ScanOptions options;
   options.columns = columns;
-  return iceberg::Scan::Plan(workspace.disk(), table, options);
+  return iceberg::Scan::Plan(workspace.store(), table, options);
 }
 
 Result<iceberg::TablePtr> TableOf(work::Workspace& workspace, const std::string& source) {

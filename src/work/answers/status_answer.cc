@@ -68,7 +68,7 @@ Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::str
   iceberg::ScanOptions options;
   options.columns = {"object", "object_digest", "ordinal", "reason"};
   options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
-  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.store(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("kept_out", rows));
@@ -92,7 +92,7 @@ Result<std::vector<std::string>> RejectedObjects(work::Workspace& workspace,
   iceberg::ScanOptions options;
   options.columns = {"object", "reason"};
   options.ranges = {{"reason", code + " ", code + "!"}};
-  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.store(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   const auto cell = [&](const char* column, std::int64_t row) {
     const auto value = rows->GetColumnByName(column)->GetScalar(row);
@@ -146,7 +146,7 @@ Status AddLeftOut(work::Workspace& workspace, const std::string& source,
   iceberg::ScanOptions options;
   options.columns = {"reason"};
   options.ranges = {{"reason", "WH4006 ", "WH4015!"}};
-  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.disk(), *table, options));
+  WEIRHOUSE_TRY(const auto scan, iceberg::Scan::Plan(workspace.store(), *table, options));
   WEIRHOUSE_TRY(const auto rows, scan.ReadAll());
   WEIRHOUSE_TRY(const auto session, workspace.sql().Connect());
   WEIRHOUSE_TRY_STATUS(session->Register("left_out", rows));

@@ -1,16 +1,13 @@
 #include "work/events/courier.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -24,8 +21,9 @@
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
-#include "ground/platform/process/child.h"
+#include "work/events/command_target.h"
 #include "work/events/delivery_rule.h"
+#include "work/events/subscriber.h"
 #include "work/events/target.h"
 
 namespace weirhouse::work {
@@ -33,59 +31,25 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr std::chrono::seconds kCommandTimeout{10};
 constexpr milliseconds kLookEvery{1000};
-// A command that is begun just before the end would be ended before it had a chance.
+// A try that is begun just before the end would be ended before it had a chance.
 constexpr milliseconds kChanceLeast{2000};
 constexpr milliseconds kFinishLookEvery{50};
 constexpr milliseconds kAfterThrown{100};
 constexpr std::chrono::seconds kRestMax{60};  // of a target of which no try succeeds
 constexpr std::size_t kRunningMax = 16;
-constexpr std::int64_t kLogBytesOfOne = 64 << 10;
-constexpr std::uintmax_t kLogBytesMax = 8 << 20;
 
 nanoseconds Now() { return SystemClock().Monotonic(); }
 
-// An anonymous file that holds `bytes`, read from its start: what the command finds as its input.
-class InputFile {
- public:
-  explicit InputFile(const std::string& bytes) : file_(memfd_create("event", MFD_CLOEXEC)) {
-    std::size_t written = 0;
-    while (file_ >= 0 && written < bytes.size()) {
-      const ssize_t count = write(file_, bytes.data() + written, bytes.size() - written);
-      if (count < 0) break;
-      written += static_cast<std::size_t>(count);
-    }
-    complete_ = file_ >= 0 && written == bytes.size() && lseek(file_, 0, SEEK_SET) == 0;
-  }
-  ~InputFile() {
-    if (file_ >= 0) close(file_);
-  }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-  bool complete() const { return complete_; }
-  int file() const { return file_; }
-
- private:
-  int file_;
-  bool complete_ = false;
-};
-
-// What a project's commands write is kept, the newest of it.
-void TurnLog(const std::string& path) {
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
-  if (!error && bytes > kLogBytesMax) std::filesystem::rename(path, path + ".old", error);
-}
-
 struct Running {
   catalog::Delivery delivery;
-  std::unique_ptr<platform::ChildProcess> child;
+  std::unique_ptr<DeliveryTry> attempt;
   nanoseconds ends{0};  // when it is ended at the latest
 };
 
 struct Lane {
-  Target target;
+  Subscriber subscriber;
+  std::unique_ptr<Target> target;
   std::optional<Running> running;
   std::optional<catalog::Delivery> unnoted;  // how a try went; nothing is begun before it is noted
   nanoseconds due_at{0};                     // nothing of it is due before
@@ -94,32 +58,23 @@ struct Lane {
   nanoseconds next() const { return std::max(due_at, rests_to); }
 };
 
-Result<std::unique_ptr<platform::ChildProcess>> StartCommand(const Workspace& workspace,
-                                                             const Target& target,
-                                                             const std::string& event) {
-  const InputFile input(event);
-  if (!input.complete())
-    return Status(Code::kUnavailable, "could not hand the event over").WithError("WH8010");
-  platform::ChildCommand command;
-  // The child's own input is /dev/null; the shell puts the event there.
-  command.argv = {"/bin/sh", "-c", "exec \"$@\" <&3", "sh"};
-  command.argv.insert(command.argv.end(), target.argv.begin(), target.argv.end());
-  command.folder = workspace.project().root;
-  command.environment = platform::ChildEnvironment();
-  command.limits.log_bytes_max = kLogBytesOfOne;
-  command.log_path = workspace.state_folder() + "/notify.log";
-  TurnLog(command.log_path);
-  command.descriptors = {{input.file(), 3}};
-  return platform::ChildProcess::Start(std::move(command));
-}
 }  // namespace
+
+std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscriber& subscriber) {
+  CommandTargetOptions options;
+  options.argv = subscriber.argv;
+  options.folder = workspace.project().root;
+  options.log_path = workspace.state_folder() + "/notify.log";
+  return MakeCommandTarget(std::move(options));
+}
 
 // Of the thread, but for what is said to be shared.
 class Courier::Loop {
  public:
-  Loop(WithWorkspace with_workspace, Say say)
+  Loop(WithWorkspace with_workspace, Say say, MakeTarget make_target)
       : with_workspace_(std::move(with_workspace)),
         say_(std::move(say)),
+        make_target_(std::move(make_target)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~Loop() {
     stopping_ = true;
@@ -154,7 +109,7 @@ class Courier::Loop {
       }
       RefillMemoryReserve();
     }
-    for (auto& [id, lane] : lanes_) lane.running.reset();  // ends the command
+    for (auto& [id, lane] : lanes_) lane.running.reset();  // breaks it off
     ended_ = true;
   }
   // False once all is done that may be done before the end.
@@ -195,7 +150,7 @@ class Courier::Loop {
     return !stopping_ && (last_ == 0 || Now() + kChanceLeast <= nanoseconds(last_));
   }
 
-  // Takes note of the commands that have ended, of each whatever becomes of the others.
+  // Takes note of the tries that have ended, of each whatever becomes of the others.
   Status Settle(Workspace& workspace) {
     Status first;
     for (auto& [id, lane] : lanes_) {
@@ -206,55 +161,62 @@ class Courier::Loop {
   }
   Status SettleOne(Workspace& workspace, Lane& lane) {
     if (lane.running) {
-      const bool ended = lane.running->child->Ended();
+      const bool ended = lane.running->attempt->Ended();
       const nanoseconds limit =
           last_ == 0 ? lane.running->ends : std::min(lane.running->ends, nanoseconds(last_));
       if (!ended && Now() < limit) return Status();
-      if (!ended) lane.running->child->Kill(platform::ChildExit::Reason::kTimedOut);
-      const platform::ChildExit exit = lane.running->child->Finish();
+      DeliveryOutcome outcome =
+          ended ? lane.running->attempt->Finish() : lane.running->attempt->BreakOff();
       WEIRHOUSE_FAILPOINT("outbox.send.after");
       catalog::Delivery delivery = std::move(lane.running->delivery);
       lane.running.reset();
-      Judge(workspace, lane, std::move(delivery),
-            exit.ok() ? "" : fmt::format("the command {}", platform::Describe(exit)));
+      Judge(workspace, lane, std::move(delivery), outcome);
     }
     return Note(workspace, lane);
   }
-  // Writes down how the last try went. Where the catalog cannot be written it is kept, so that the
-  // command is not run again for that.
+  // Writes down how the last try went. Where the catalog cannot be written it is kept, so that it is
+  // not tried again for that.
   static Status Note(Workspace& workspace, Lane& lane) {
     if (!lane.unnoted) return Status();
     WEIRHOUSE_TRY_STATUS(workspace.catalog().NoteDelivery(*lane.unnoted));
     lane.unnoted.reset();
     return Status();
   }
-  // `error` empty: it was delivered.
-  void Judge(Workspace& workspace, Lane& lane, catalog::Delivery delivery, std::string error) {
+  void Judge(Workspace& workspace, Lane& lane, catalog::Delivery delivery,
+             const DeliveryOutcome& outcome) {
     ++delivery.tries;
-    delivery.error = std::move(error);
-    if (delivery.error.empty()) {
+    delivery.error.clear();
+    if (std::holds_alternative<Delivered>(outcome)) {
       delivery.state = "delivered";
       lane.failures = 0;
       lane.rests_to = nanoseconds(0);
-      if (told_.erase(lane.target.id) > 0 && say_)
-        say_(fmt::format("delivered again: {}", lane.target.name));
+      if (told_.erase(lane.subscriber.id) > 0 && say_)
+        say_(fmt::format("delivered again: {}", lane.subscriber.name));
       lane.unnoted = std::move(delivery);
       return;
     }
-    const auto wait = WaitAfter(delivery.tries, SystemRandom().Unit());
+    const auto* dead = std::get_if<Dead>(&outcome);
+    const auto* later = std::get_if<RetryAt>(&outcome);
+    delivery.error = dead != nullptr ? dead->why : later->why;
+    auto wait = WaitAfter(delivery.tries, SystemRandom().Unit());
+    if (later != nullptr) wait = std::max(wait, std::min(later->not_before, kLongestWait));
     delivery.next_try = workspace.clock().Now() + wait;
-    if (delivery.tries >= TriesMax()) delivery.state = "given_up";
+    if (dead != nullptr || delivery.tries >= TriesMax()) delivery.state = "given_up";
     ++lane.failures;
     lane.rests_to =
         Now() + std::min<nanoseconds>(WaitAfter(lane.failures, SystemRandom().Unit()), kRestMax);
     if (delivery.state == "given_up" && say_) {
       say_(fmt::format("given up after {} tries: event {} for {}: {}", delivery.tries,
-                       delivery.event, lane.target.name, delivery.error));
+                       delivery.event, lane.subscriber.name, delivery.error));
     }
-    Tell(lane.target.id, fmt::format("not delivered: event {} for {}: {}; it is tried again, its "
-                                     "output is in .weirhouse/notify.log",
-                                     delivery.event, lane.target.name, delivery.error));
+    if (dead == nullptr) TellOfFailure(lane, delivery);
     lane.unnoted = std::move(delivery);
+  }
+  void TellOfFailure(const Lane& lane, const catalog::Delivery& delivery) {
+    const std::string where = lane.target->WhereToLook();
+    Tell(lane.subscriber.id,
+         fmt::format("not delivered: event {} for {}: {}; it is tried again{}{}", delivery.event,
+                     lane.subscriber.name, delivery.error, where.empty() ? "" : ", ", where));
   }
   // The same trouble of the same target is told once until it is over.
   void Tell(const std::string& of, const std::string& line) {
@@ -264,7 +226,7 @@ class Courier::Loop {
   // Books what is new and begins what is due.
   Status Look(Workspace& workspace) {
     WEIRHOUSE_TRY_STATUS(TakeTargets(workspace));
-    WEIRHOUSE_TRY(const std::size_t routed, RouteOutbox(workspace, targets_));
+    WEIRHOUSE_TRY(const std::size_t routed, RouteOutbox(workspace, subscribers_));
     for (auto& [id, lane] : lanes_) {
       if (routed > 0) lane.due_at = nanoseconds(0);
       if (!lane.running && !lane.unnoted && MayBegin() && lane.next() <= Now() &&
@@ -276,12 +238,16 @@ class Courier::Loop {
   // The project's targets, when its files have changed.
   Status TakeTargets(Workspace& workspace) {
     if (project_ == workspace.shared_project()) return Status();
-    targets_ = TargetsOf(workspace.project());
-    WEIRHOUSE_TRY_STATUS(RouteAnew(workspace, targets_));
-    for (const Target& target : targets_) lanes_[target.id].target = target;
+    subscribers_ = SubscribersOf(workspace.project());
+    WEIRHOUSE_TRY_STATUS(RouteAnew(workspace, subscribers_));
+    for (const Subscriber& subscriber : subscribers_) {
+      Lane& lane = lanes_[subscriber.id];
+      lane.subscriber = subscriber;
+      lane.target = make_target_(workspace, subscriber);
+    }
     std::erase_if(lanes_, [&](const auto& entry) {
-      return std::none_of(targets_.begin(), targets_.end(),
-                          [&](const Target& target) { return target.id == entry.first; });
+      return std::ranges::none_of(subscribers_,
+                                  [&](const Subscriber& one) { return one.id == entry.first; });
     });
     project_ = workspace.shared_project();
     return Status();
@@ -295,7 +261,7 @@ class Courier::Loop {
     catalog::Catalog& catalog = workspace.catalog();
     const ProcessTime now = workspace.clock().Now();
     WEIRHOUSE_TRY(std::optional<catalog::Delivery> due,
-                  catalog.DueDelivery(lane.target.id, now, kLongestWaitWithJitter));
+                  catalog.DueDelivery(lane.subscriber.id, now, kLongestWaitWithJitter));
     if (!due) return Rest(workspace, lane, now);
     WEIRHOUSE_TRY(const auto event, catalog.FindEvent(due->event));
     if (!event) {
@@ -304,21 +270,21 @@ class Courier::Loop {
       return catalog.NoteDelivery(*due);
     }
     WEIRHOUSE_FAILPOINT("outbox.send.before");
-    auto child = StartCommand(workspace, lane.target, CloudEventOf(workspace.project(), *event));
-    if (!child.ok()) {
-      Judge(workspace, lane, *std::move(due), child.status().message());
+    auto attempt = lane.target->Begin(CloudEventOf(workspace.project(), *event));
+    if (!attempt.ok()) {
+      Judge(workspace, lane, *std::move(due), RetryAt{attempt.status().message(), {}});
       return Note(workspace, lane);
     }
     lane.running.emplace();
     lane.running->delivery = *std::move(due);
-    lane.running->child = std::move(child).value();
-    lane.running->ends = Now() + kCommandTimeout;
+    lane.running->attempt = std::move(attempt).value();
+    lane.running->ends = Now() + lane.target->TimeLimit();
     return Status();
   }
   // Nothing is due: until when. By the clock that does not jump.
   Status Rest(Workspace& workspace, Lane& lane, ProcessTime now) {
     WEIRHOUSE_TRY(const std::optional<ProcessTime> next,
-                  workspace.catalog().NextTry(lane.target.id));
+                  workspace.catalog().NextTry(lane.subscriber.id));
     lane.due_at = next ? Now() + std::clamp<nanoseconds>(*next - now, kFinishLookEvery,
                                                          kLongestWaitWithJitter)
                        : nanoseconds::max();
@@ -337,9 +303,8 @@ class Courier::Loop {
         continue;
       }
       until = std::min(until, lane.running->ends);
-      watched.push_back({lane.running->child->exit_descriptor(), POLLIN, 0});
-      if (lane.running->child->output_descriptor() >= 0)
-        watched.push_back({lane.running->child->output_descriptor(), POLLIN, 0});
+      for (const int descriptor : lane.running->attempt->Descriptors())
+        watched.push_back({descriptor, POLLIN, 0});
     }
     Poll(watched, until);
   }
@@ -356,18 +321,19 @@ class Courier::Loop {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof(count));
     for (auto& [id, lane] : lanes_) {
-      if (lane.running) lane.running->child->PumpOutput();
+      if (lane.running) lane.running->attempt->Pump();
     }
   }
 
   const WithWorkspace with_workspace_;
   const Say say_;
+  const MakeTarget make_target_;
   const int wake_;                     // shared
   std::atomic<bool> stopping_{false};  // shared
   std::atomic<bool> ended_{false};     // shared
   std::atomic<std::int64_t> last_{0};  // shared: when to end, 0 = not yet
   std::shared_ptr<const ProjectDefinition> project_;
-  std::vector<Target> targets_;
+  std::vector<Subscriber> subscribers_;
   std::map<std::string, Lane> lanes_;
   std::set<std::string> told_;
   std::thread thread_;
@@ -376,8 +342,10 @@ class Courier::Loop {
 Courier::Courier(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 Courier::~Courier() = default;
 
-std::unique_ptr<Courier> Courier::Start(WithWorkspace with_workspace, Say say) {
-  auto loop = std::make_unique<Loop>(std::move(with_workspace), std::move(say));
+std::unique_ptr<Courier> Courier::Start(WithWorkspace with_workspace, Say say,
+                                        MakeTarget make_target) {
+  auto loop =
+      std::make_unique<Loop>(std::move(with_workspace), std::move(say), std::move(make_target));
   if (!loop->Start().ok()) return nullptr;
   return std::unique_ptr<Courier>(new Courier(std::move(loop)));
 }

@@ -14,11 +14,17 @@
 
 namespace weirhouse::work {
 
+struct Subscriber;
+class Target;
+
+// The command of a subscriber: what a project can name today.
+std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscriber& subscriber);
+
 // Runs from its start to its end on a thread of its own. A target (work/events/target.h) gets its
 // events one at a time, the oldest first; targets do not wait for each other. What failed is tried
 // again (work/events/delivery_rule.h), and those behind it go on meanwhile. How far each delivery
-// is stands in the catalog, so nothing is forgotten; a process that dies between a command and its
-// note has it run again: at least once, with the same id. Threads: its functions are called from
+// is stands in the catalog, so nothing is forgotten; a process that dies between a try and its
+// note makes it again: at least once, with the same id. Threads: its functions are called from
 // one thread.
 class Courier {
  public:
@@ -29,18 +35,21 @@ class Courier {
   // What goes wrong, and that it goes on, a line each; once, however often it is tried. From the
   // courier's thread.
   using Say = std::function<void(std::string_view line)>;
+  // How a subscriber is reached; asked anew when the project's files change.
+  using MakeTarget = std::function<std::unique_ptr<Target>(const Workspace&, const Subscriber&)>;
 
   // Null if there is no thread to be had: everything stays for the next process.
-  static std::unique_ptr<Courier> Start(WithWorkspace with_workspace, Say say);
-  // Stops at once: commands at hand are ended, and count as not tried.
+  static std::unique_ptr<Courier> Start(WithWorkspace with_workspace, Say say,
+                                        MakeTarget make_target = CommandTargetOf);
+  // Stops at once: tries at hand are broken off, and count as not made.
   ~Courier();
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;
 
   // There may be something new. It looks by itself every second.
   void Wake();
-  // Before the process ends: delivers what is due and can be delivered within `bound`; a command
-  // that still runs then is ended, and that try has failed. The rest stays for the next process.
+  // Before the process ends: delivers what is due and can be delivered within `bound`; a try that
+  // still runs then is broken off, and has failed. The rest stays for the next process.
   // `stop` asks whether not to wait any longer.
   void Finish(std::chrono::milliseconds bound, const std::function<bool()>& stop);
 

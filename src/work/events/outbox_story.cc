@@ -5,7 +5,7 @@
 #include <map>
 
 #include "work/events/courier.h"
-#include "work/events/target.h"
+#include "work/events/subscriber.h"
 
 namespace weirhouse::work {
 namespace {
@@ -44,10 +44,10 @@ Result<std::vector<DeliveryStory>> Tell(catalog::Catalog& catalog,
 
 Result<OutboxStory> TellOutbox(Workspace& workspace) {
   catalog::Catalog& catalog = workspace.catalog();
-  const std::vector<Target> targets = TargetsOf(workspace.project());
+  const std::vector<Subscriber> targets = SubscribersOf(workspace.project());
   Names names;
   std::map<std::string, TargetStory> by_target;
-  for (const Target& target : targets) {
+  for (const Subscriber& target : targets) {
     names[target.id] = target.name;
     by_target[target.id].target = target.name;
   }
@@ -60,7 +60,7 @@ Result<OutboxStory> TellOutbox(Workspace& workspace) {
   WEIRHOUSE_TRY(auto pending, catalog.Deliveries("pending", /*newest_first=*/false, kListedMax));
   WEIRHOUSE_TRY(const auto unrouted, catalog.PendingEvents(kUnroutedMax));
   for (const catalog::OutboxEvent& event : unrouted) {
-    for (const Target& target : targets) {
+    for (const Subscriber& target : targets) {
       if (!Wants(target, event)) continue;
       ++by_target[target.id].pending;
       if (pending.size() >= static_cast<std::size_t>(kListedMax)) continue;
@@ -76,7 +76,7 @@ Result<OutboxStory> TellOutbox(Workspace& workspace) {
   WEIRHOUSE_TRY(story.pending, Tell(catalog, pending, names));
   WEIRHOUSE_TRY(story.given_up, Tell(catalog, given_up, names));
   WEIRHOUSE_TRY(story.recent, Tell(catalog, recent, names));
-  for (const Target& target : targets) {
+  for (const Subscriber& target : targets) {
     story.targets.push_back(std::move(by_target[target.id]));
     by_target.erase(target.id);
   }

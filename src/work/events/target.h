@@ -1,37 +1,62 @@
-// Who is told of what: the project's alerts and notify rules as targets that events are owed to.
+// Where events are delivered to: one interface for commands today, webhooks and queues later, and
+// one suite for all (target_conformance.h). What is owed to whom, and how often it was tried, stands
+// in the catalog; a target knows of one try alone.
 #pragma once
 
+#include <chrono>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "ground/base/status.h"
-#include "ground/catalog/record.h"
-#include "work/project/project.h"
-#include "work/workspace/workspace.h"
 
 namespace weirhouse::work {
 
-// One command and the rules that name it. The same command under several rules is one target: it
-// gets each event once.
-struct Target {
-  std::string id;  // of the command's words: the same wherever it stands in the project's file
-  std::string
-      name;  // for people, without arguments, which may hold secrets: "alert 1 (gate_failed)"
-  std::vector<std::string> argv;
-  std::vector<Alert> alerts;
-  std::vector<Notify> notifies;
+// ---- How a try ended
+struct Delivered {};
+// It may come to pass later, or it is not known whether it did: the same event is sent again, with
+// the same id.
+struct RetryAt {
+  std::string why;
+  // Not before this has gone by, where the other side asked for it. By a clock that does not jump;
+  // ten minutes (kLongestWait) at most are heeded.
+  std::chrono::microseconds not_before{0};
 };
-// In the order of the project's file, alerts first.
-std::vector<Target> TargetsOf(const ProjectDefinition& project);
-bool Wants(const Target& target, const catalog::OutboxEvent& event);
+// No later try can be different: this event is given up for this target.
+struct Dead {
+  std::string why;
+};
+using DeliveryOutcome = std::variant<Delivered, RetryAt, Dead>;
 
-// CloudEvents 1.0, structured mode, with an end of line. `id` is the event's number in the catalog:
-// the same at each try, and rising with time.
-std::string CloudEventOf(const ProjectDefinition& project, const catalog::OutboxEvent& event);
+// One try under way. Threads: one, which is the one that began it. Destroyed before its end, the
+// try is broken off and counts as not made; it may outlive its target.
+class DeliveryTry {
+ public:
+  virtual ~DeliveryTry() = default;
+  // For poll: when one of them is readable there is something for Pump, or the end is there.
+  virtual std::vector<int> Descriptors() const = 0;
+  // Takes in what the other side says, without waiting.
+  virtual void Pump() = 0;
+  // Whether the end is there; does not wait.
+  virtual bool Ended() = 0;
+  // After the end, once: how it went.
+  virtual DeliveryOutcome Finish() = 0;
+  // Its time is over, once, in place of Finish: ends it. Delivered only where that is certain.
+  virtual DeliveryOutcome BreakOff() = 0;
+};
 
-// Books who gets the events that nobody looked at yet. The answer: how many events there were.
-Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Target>& targets);
-// What is pending for commands that the project no longer has goes to those that want it now, so
-// that a command which was corrected gets what the wrong one did not; else it is dropped.
-Status RouteAnew(Workspace& workspace, const std::vector<Target>& targets);
+// Threads: one.
+class Target {
+ public:
+  virtual ~Target() = default;
+  // Begins to deliver `event`, one CloudEvent in structured mode; never waits for the other side.
+  // An error counts as a try that failed, and is made again.
+  virtual Result<std::unique_ptr<DeliveryTry>> Begin(std::string_view event) = 0;
+  // How long a try may take before it is broken off.
+  virtual std::chrono::milliseconds TimeLimit() const = 0;
+  // Where a person sees more of a try that failed: "its output is in …". May be empty.
+  virtual std::string WhereToLook() const = 0;
+};
 }  // namespace weirhouse::work

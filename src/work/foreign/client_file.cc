@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <set>
 
 #include "ground/base/digest.h"
@@ -84,17 +83,14 @@ Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
   for (const Wanted& file : wanted) {
     if (!known_.contains(file.path)) fresh.push_back(&file);
   }
-  std::vector<Result<catalog::FileRecord>> hashed(fresh.size(), catalog::FileRecord());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < fresh.size(); i = next++) hashed[i] = HashOne(*fresh[i]);
-  };
+  std::vector<catalog::FileRecord> hashed(fresh.size());
   // Below a handful of files a thread costs more than it saves.
-  ShareWork(std::min(kHashThreadsMax, fresh.size() / 4), work);
-  for (Result<catalog::FileRecord>& one : hashed) {
-    WEIRHOUSE_TRY(catalog::FileRecord record, std::move(one));
-    known_.emplace(record.path, std::move(record));
-  }
+  const std::size_t threads = std::min(kHashThreadsMax, fresh.size() / 4);
+  WEIRHOUSE_TRY_STATUS(ForEachInParallel(fresh.size(), threads, [&](std::size_t i) -> Status {
+    WEIRHOUSE_TRY(hashed[i], HashOne(*fresh[i]));
+    return Status();
+  }));
+  for (catalog::FileRecord& record : hashed) known_.emplace(record.path, std::move(record));
   return Status();
 }
 

@@ -7,6 +7,7 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
+#include "work/project/event_type.h"
 
 namespace weirhouse::work {
 namespace {
@@ -139,12 +140,12 @@ void ForeignPublication::RemoveOwnFiles() {
 
 catalog::OutboxEvent TableCommittedBy(const Caller& caller, const std::string& table,
                                       std::int64_t rows_added, const std::string& operation) {
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.table.committed";
-  event.subject = table;
-  event.data = {{"table", table},           {"batch", ""},
-                {"rows_added", rows_added}, {"by", caller.who.name},
-                {"engine", caller.engine},  {"operation", operation}};
-  return event;
+  return MakeEvent(EventKind::kTableCommitted, table,
+                   {{"table", table},
+                    {"batch", ""},
+                    {"rows_added", rows_added},
+                    {"by", caller.who.name},
+                    {"engine", caller.engine},
+                    {"operation", operation}});
 }
 }  // namespace weirhouse::work

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "work/foreign/run_view.h"
 #include "work/foreign/run_view_state.h"

@@ -19,6 +19,7 @@
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/project/event_type.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/applied.h"
 #include "work/workspace/tables/arrow_rows.h"
@@ -394,14 +395,14 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
     const gate::GateReport& report = reports_[i];
     request.metrics.push_back(gate::MakeProfileMetric(report, false));
     if (report.publishes() || !judged_[i]->on_fail.alert) continue;
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.gate.failed";
-    event.subject = report.gate;
-    event.data = {{"gate", report.gate},        {"table", report.table},
-                  {"batch", report.batch},      {"run", ToString(view_.run)},
-                  {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
-                  {"reasons", report.Reasons()}};
-    request.events.push_back(std::move(event));
+    request.events.push_back(MakeEvent(EventKind::kGateFailed, report.gate,
+                                       {{"gate", report.gate},
+                                        {"table", report.table},
+                                        {"batch", report.batch},
+                                        {"run", ToString(view_.run)},
+                                        {"owner", judged_[i]->owner},
+                                        {"state", gate::StateName(report.state)},
+                                        {"reasons", report.Reasons()}}));
   }
   RunView open = view_;
   open.problem = message;

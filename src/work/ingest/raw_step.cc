@@ -17,6 +17,7 @@
 #include "work/ingest/unread_file.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
+#include "work/project/event_type.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
@@ -459,36 +460,33 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
 // All of it is in quarantine, however many records it would have been.
 catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& batch) {
   const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.record.quarantined";
-  event.subject = arriving.arrival.source;
-  event.data = {
-      {"source", arriving.arrival.source}, {"batch", batch},     {"object", arriving.arrival.name},
-      {"reason", arriving.problem},        {"records", records}, {"quarantined", records}};
-  return event;
+  return MakeEvent(EventKind::kRecordQuarantined, arriving.arrival.source,
+                   {{"source", arriving.arrival.source},
+                    {"batch", batch},
+                    {"object", arriving.arrival.name},
+                    {"reason", arriving.problem},
+                    {"records", records},
+                    {"quarantined", records}});
 }
 
 void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.object.arrived";
-  event.subject = arriving.arrival.source + "/" + arriving.arrival.name;
-  event.data = {{"source", arriving.arrival.source},
-                {"name", arriving.arrival.name},
-                {"sha256", arriving.digest.ToHex()},
-                {"records", arriving.record_count},
-                {"state", arriving.duplicate         ? "duplicate"
-                          : arriving.problem.empty() ? "stored"
-                                                     : "quarantined"}};
-  request.events.push_back(event);
+  const std::string subject = arriving.arrival.source + "/" + arriving.arrival.name;
+  request.events.push_back(MakeEvent(EventKind::kObjectArrived, subject,
+                                     {{"source", arriving.arrival.source},
+                                      {"name", arriving.arrival.name},
+                                      {"sha256", arriving.digest.ToHex()},
+                                      {"records", arriving.record_count},
+                                      {"state", arriving.duplicate         ? "duplicate"
+                                                : arriving.problem.empty() ? "stored"
+                                                                           : "quarantined"}}));
   if (arriving.restored.empty()) return;
   request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
-  event.type = "weirhouse.object.restored";
-  event.data = {{"source", arriving.arrival.source},
-                {"name", arriving.arrival.name},
-                {"sha256", arriving.digest.ToHex()},
-                {"path", arriving.restored},
-                {"was", landing::ObjectStateName(arriving.found)}};
-  request.events.push_back(std::move(event));
+  request.events.push_back(MakeEvent(EventKind::kObjectRestored, subject,
+                                     {{"source", arriving.arrival.source},
+                                      {"name", arriving.arrival.name},
+                                      {"sha256", arriving.digest.ToHex()},
+                                      {"path", arriving.restored},
+                                      {"was", landing::ObjectStateName(arriving.found)}}));
 }
 }  // namespace
 

@@ -166,7 +166,8 @@ Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
 }
 
 // The rows that `group` stands on, each with what is behind it.
-Status Tracer::AddRows(const ServedView& view, const AnswerGroup& group, TraceNode& node) {
+Status Tracer::AddRows(const ServedView& view, const feature::ContributingRows& group,
+                       TraceNode& node) {
   if (group.rows.empty()) return Status();
   std::vector<std::size_t> shown = group.rows;
   if (!options_.all_records && shown.size() > kTraceParentsShown) {
@@ -194,7 +195,8 @@ Status Tracer::AddRows(const ServedView& view, const AnswerGroup& group, TraceNo
   return Status();
 }
 
-Result<TraceNode> Tracer::GroupNode(const ServedView& view, const AnswerGroup& group) {
+Result<TraceNode> Tracer::GroupNode(const ServedView& view,
+                                    const feature::ContributingRows& group) {
   TraceNode node;
   node.kind = "value";
   for (const std::size_t output : group.outputs) {
@@ -257,7 +259,8 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
     return std::vector<TraceNode>();  // older rows may decide: all of them
 
   std::vector<TraceNode> nodes;
-  for (const AnswerGroup& group : GroupAnswers(plan, rows, label, wanted)) {
+  for (const feature::ContributingRows& group :
+       feature::FindContributingRows(plan, rows, label, wanted)) {
     WEIRHOUSE_TRY(TraceNode node, GroupNode(view, group));
     for (const std::size_t output : group.outputs) {
       if (same[output]) continue;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "rules/feature/kernel/contributing_rows.h"
 #include "work/lineage/lineage.h"
 #include "work/records/trace_rows.h"
 #include "work/serving/predictions.h"
@@ -52,8 +53,10 @@ class Tracer {
     ViewRows rows;
     feature::LoadedView loaded;
   };
-  Result<lineage::TraceNode> GroupNode(const ServedView& view, const AnswerGroup& group);
-  Status AddRows(const ServedView& view, const AnswerGroup& group, lineage::TraceNode& node);
+  Result<lineage::TraceNode> GroupNode(const ServedView& view,
+                                       const feature::ContributingRows& group);
+  Status AddRows(const ServedView& view, const feature::ContributingRows& group,
+                 lineage::TraceNode& node);
   Result<lineage::TraceNode> RequestView(const catalog::PredictionRecord& prediction,
                                          const feature::ViewPlan& plan,
                                          const nlohmann::json& served);

@@ -101,19 +101,17 @@ class Checker {
   // report is in one order.
   Status CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
     std::vector<std::string> found(expected_.size());
-    std::atomic<std::size_t> next{0};
     std::atomic<std::int64_t> bytes{0};
     const std::thread::id reporter = std::this_thread::get_id();
-    const auto work = [&] {
-      const bool reports = std::this_thread::get_id() == reporter;
-      for (std::size_t i = next++; i < expected_.size(); i = next++) {
-        found[i] = options_.deep ? Hash(expected_[i], &bytes) : Look(expected_[i]);
-        if (reports && i % kReportEvery == 0) {
-          progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(expected_.size()));
-        }
-      }
+    const auto check = [&](std::size_t i) {
+      found[i] = options_.deep ? Hash(expected_[i], &bytes) : Look(expected_[i]);
+      if (std::this_thread::get_id() == reporter && i % kReportEvery == 0)
+        progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(expected_.size()));
+      return Status();
     };
-    ShareWork(static_cast<std::size_t>(std::clamp(options_.threads, 1, kThreadsMax)), work);
+    WEIRHOUSE_TRY_STATUS(ForEachInParallel(
+        expected_.size(), static_cast<std::size_t>(std::clamp(options_.threads, 1, kThreadsMax)),
+        check));
     report_.bytes = bytes;
     WEIRHOUSE_TRY_STATUS(ForgetReleased(found));
     for (std::string& problem : found) {

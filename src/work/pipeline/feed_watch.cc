@@ -13,6 +13,7 @@
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/pipeline.h"
+#include "work/project/event_type.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
 
@@ -208,15 +209,11 @@ catalog::VerdictRecord VerdictOf(const gate::GateDefinition& gate, const GateLoo
   return verdict;
 }
 
-catalog::OutboxEvent EventOf(const gate::GateDefinition& gate, const std::string& type,
-                             const std::string& state, const std::string& reasons) {
-  catalog::OutboxEvent event;
-  event.type = type;
-  event.subject = gate.name;
-  event.data = {{"gate", gate.name}, {"table", gate.table}, {"batch", nullptr},
-                {"run", nullptr},    {"owner", gate.owner}, {"state", state},
-                {"overdue", true},   {"reasons", reasons}};
-  return event;
+// `data` of an event about a gate for which nothing came in time.
+json OverdueData(const gate::GateDefinition& gate, const std::string& state,
+                 const std::string& reasons) {
+  return {{"gate", gate.name},   {"table", gate.table}, {"batch", nullptr}, {"run", nullptr},
+          {"owner", gate.owner}, {"state", state},      {"overdue", true},  {"reasons", reasons}};
 }
 
 // Tells the owner what changed since the last time.
@@ -250,10 +247,12 @@ Status TellChange(Workspace& workspace, const gate::GateDefinition& gate, const 
   request.batch = gate.name;
   request.verdicts.push_back(VerdictOf(gate, look, recovered, now));
   if (gate.on_fail.alert && fresh_fails)
-    request.events.push_back(EventOf(gate, "weirhouse.gate.failed", "failed", fresh));
+    request.events.push_back(
+        MakeEvent(EventKind::kGateFailed, gate.name, OverdueData(gate, "failed", fresh)));
   if (gate.on_fail.alert && !recovered.empty()) {
     const std::string state = request.verdicts.back().state;
-    request.events.push_back(EventOf(gate, "weirhouse.gate.recovered", state, back));
+    request.events.push_back(
+        MakeEvent(EventKind::kGateRecovered, gate.name, OverdueData(gate, state, back)));
   }
   request.settings.emplace_back(WatchKey(gate.name), answer);
   WEIRHOUSE_FAILPOINT("watch.found");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "ground/base/finding/findings.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/io/local_store.h"
@@ -23,23 +24,13 @@ namespace fs = std::filesystem;
 constexpr std::string_view kProjectFile = "weirhouse.yaml";
 
 // Collects what is wrong with the project, so that all of it is told at once.
-class Findings {
+class ProjectFindings {
  public:
   void Add(const Status& status) {
     if (status.ok()) return;
     if (first_.ok()) first_ = status;
     ++count_;
-    if (!status.diagnostics().empty()) {
-      diagnostics_.insert(diagnostics_.end(), status.diagnostics().begin(),
-                          status.diagnostics().end());
-      return;
-    }
-    Diagnostic diagnostic;
-    diagnostic.error_code = status.error_code();
-    diagnostic.message = status.message();
-    diagnostic.span = status.span();
-    diagnostic.hint = status.hint();
-    diagnostics_.push_back(std::move(diagnostic));
+    all_.Add(status);
   }
   bool empty() const { return count_ == 0; }
 
@@ -56,14 +47,14 @@ class Findings {
   Status ToStatus() const {
     if (count_ == 0) return Status();
     if (count_ == 1) return first_;
-    return Status(first_.code(), fmt::format("the project has {} errors", diagnostics_.size()))
+    return Status(first_.code(), fmt::format("the project has {} errors", all_.all().size()))
         .WithError(first_.error_code())
-        .WithDiagnostics(diagnostics_);
+        .WithDiagnostics(all_.all());
   }
 
  private:
   Status first_;
-  std::vector<Diagnostic> diagnostics_;
+  Findings all_;
   std::vector<std::string> broken_;
   int count_ = 0;
 };
@@ -143,8 +134,8 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
 
 // Applies `parse` to every definition file of `folder`.
 template <typename Parse>
-void ForEachFile(const ProjectDefinition& project, std::string_view folder, Findings& findings,
-                 Parse parse) {
+void ForEachFile(const ProjectDefinition& project, std::string_view folder,
+                 ProjectFindings& findings, Parse parse) {
   const std::string prefix = std::string(folder) + "/";
   const bool reads_tables = folder == "gates" || folder == "training_sets";
   for (auto at = project.files.lower_bound(prefix);
@@ -169,7 +160,7 @@ Status DefinedTwice(std::string_view kind, const std::string& name, const Source
       .WithHint("rename one of them, or remove it");
 }
 
-void ParseContracts(ProjectDefinition& project, Findings& findings) {
+void ParseContracts(ProjectDefinition& project, ProjectFindings& findings) {
   ForEachFile(project, "contracts", findings,
               [&](const std::string& path, const std::string& text) -> Status {
                 WEIRHOUSE_TRY(contract::Contract contract, contract::ParseContract(text, path));
@@ -233,7 +224,7 @@ Result<transform::CheckedTransform> CheckExternal(
 }
 
 void ParseTransforms(ProjectDefinition& project, platform::SqlSession& session,
-                     transform::SchemaCatalog& schemas, Findings& findings) {
+                     transform::SchemaCatalog& schemas, ProjectFindings& findings) {
   std::vector<transform::TransformDefinition> definitions;
   ForEachFile(project, "processed", findings,
               [&](const std::string& path, const std::string& text) -> Status {
@@ -270,7 +261,7 @@ void ParseTransforms(ProjectDefinition& project, platform::SqlSession& session,
 }
 
 void ParseGateFiles(ProjectDefinition& project, platform::SqlSession& session,
-                    const transform::SchemaCatalog& schemas, Findings& findings) {
+                    const transform::SchemaCatalog& schemas, ProjectFindings& findings) {
   gate::GateSchemas known;
   known.other = [&](const std::string& name) -> std::shared_ptr<arrow::Schema> {
     const auto* entry = schemas.Find(name);
@@ -361,7 +352,7 @@ Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureVi
 }
 
 void ParseFeatures(ProjectDefinition& project, platform::SqlSession& session,
-                   const transform::SchemaCatalog& schemas, Findings& findings) {
+                   const transform::SchemaCatalog& schemas, ProjectFindings& findings) {
   ForEachFile(project, "features", findings,
               [&](const std::string& path, const std::string& text) -> Status {
                 WEIRHOUSE_TRY(std::vector<feature::FeatureView> views,
@@ -414,7 +405,7 @@ Status CheckSpine(const ProjectDefinition& project, const feature::TrainingSetDe
   return feature::CheckSpine(set, selected, spine, session);
 }
 
-void ParseModelFiles(ProjectDefinition& project, Findings& findings) {
+void ParseModelFiles(ProjectDefinition& project, ProjectFindings& findings) {
   ForEachFile(
       project, "models", findings, [&](const std::string& path, const std::string& text) -> Status {
         WEIRHOUSE_TRY(std::vector<model::ModelDefinition> models, model::ParseModels(text, path));
@@ -475,7 +466,7 @@ std::shared_ptr<ProjectDefinition> ProjectIn(const std::string& root) {
 
 // weirhouse.yaml, which all others stand on.
 Status ParseHead(ProjectDefinition& project, const std::string& profile) {
-  Findings findings;
+  ProjectFindings findings;
   findings.Add(ParseProjectFile(project.files[std::string(kProjectFile)], std::string(kProjectFile),
                                 profile, project));
   return findings.empty() ? Status() : findings.ToStatus();
@@ -486,7 +477,7 @@ enum class Origin : std::uint8_t { kFiles, kApplied };
 
 // All but the head, whose seeds are read.
 Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
-    const std::shared_ptr<ProjectDefinition>& project, Origin origin, Findings& findings) {
+    const std::shared_ptr<ProjectDefinition>& project, Origin origin, ProjectFindings& findings) {
   const bool as_written = origin == Origin::kFiles;
   for (const Seed& seed : project->seeds) {
     project->files["seed:" + seed.path] = seed.digest.ToHex();
@@ -576,7 +567,7 @@ Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& 
   WEIRHOUSE_TRY_STATUS(ReadDefinitionFiles(*project));
   WEIRHOUSE_TRY_STATUS(ParseHead(*project, profile));
   WEIRHOUSE_TRY_STATUS(ReadPackages(*project));
-  Findings findings;
+  ProjectFindings findings;
   for (Seed& seed : project->seeds) findings.Add(LoadSeed(root, seed));
   return ParseRest(project, Origin::kFiles, findings);
 }
@@ -586,7 +577,7 @@ Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
   const std::shared_ptr<ProjectDefinition> project = ProjectIn(root);
   project->files = std::move(files);
   WEIRHOUSE_TRY_STATUS(ParseHead(*project, profile));
-  Findings findings;
+  ProjectFindings findings;
   for (Seed& seed : project->seeds) {
     const auto bytes = project->files.extract(seed.path);
     if (bytes.empty()) {

@@ -12,6 +12,7 @@
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
 #include "rules/gate/definition/check_kind.h"
+#include "work/project/event_type.h"
 #include "work/project/landing_place.h"
 #include "work/project/spelling.h"
 
@@ -232,7 +233,9 @@ std::optional<std::string> LimitOf(const std::string& text, std::string_view wha
 Status CheckWhen(const YamlNode& node, const std::string& when) {
   static const std::vector<std::string> known = {"gate_failed", "gate_recovered",
                                                  "quarantine_rate > 1%"};
-  if (when == known[0] || when == known[1]) return Status();
+  if (const auto kind = KindWaitedFor(AlertConditions(), when);
+      kind && *kind != EventKind::kRecordQuarantined)
+    return Status();
   if (const auto rate = LimitOf(when, "quarantine_rate")) {
     char* end = nullptr;
     const double percent = std::strtod(rate->c_str(), &end);
@@ -287,13 +290,14 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   Notify notify;
   WEIRHOUSE_TRY(const YamlNode* when, node.Require("when", "a notify rule"));
   WEIRHOUSE_TRY(notify.when, when->AsString("when of a notify rule"));
-  if (notify.when != "table_committed" && notify.when != "run_finished") {
+  const std::optional<EventKind> kind = KindWaitedFor(NotifyConditions(), notify.when);
+  if (!kind) {
     return when->Error(
         "WH2004", fmt::format("a notify rule knows table_committed and run_finished, found \"{}\"",
                               notify.when));
   }
   WEIRHOUSE_TRY(notify.table, Text(node, "table", "a notify rule", ""));
-  if (!notify.table.empty() && notify.when == "run_finished") {
+  if (!notify.table.empty() && kind == EventKind::kRunFinished) {
     return node.Find("table")->Error(
         "WH2004", "table of a notify rule has no effect: run_finished is told of runs");
   }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 #include "ground/platform/io/local_store.h"
@@ -133,11 +134,7 @@ struct Guess {
 Status CheckHeader(const Seed& seed, const std::vector<std::string>& columns) {
   std::set<std::string> seen;
   for (const std::string& column : columns) {
-    std::string folded = column;
-    std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    if (!seen.insert(folded).second) {
+    if (!seen.insert(LowerCase(column)).second) {
       return Unreadable(seed,
                         fmt::format("its header names a column twice: \"{}\" (SQL does not tell "
                                     "upper from lower case)",

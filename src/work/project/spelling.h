@@ -1,18 +1,13 @@
 // Names as SQL tells them apart.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
+
+#include "ground/base/ascii.h"
 
 namespace weirhouse::work {
 
 // Names that differ in the case of ASCII letters alone are one to SQL.
-inline std::string Folded(std::string_view name) {
-  std::string folded(name);
-  std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return folded;
-}
+inline std::string Folded(std::string_view name) { return LowerCase(name); }
 }  // namespace weirhouse::work

@@ -56,63 +56,7 @@ Result<std::shared_ptr<arrow::Int64Array>> Longs(const arrow::Table& table,
   if (!cast.ok()) return platform::ArrowFailed(cast.status());
   return std::static_pointer_cast<arrow::Int64Array>(*cast);
 }
-
-std::size_t Windowless(const AnswerGroup& group) {
-  return group.window ? *group.window : static_cast<std::size_t>(-1);
-}
 }  // namespace
-
-// ---- The rule -----------------------------------------------------------------------------------
-
-namespace {
-// The rows that count for `group`, newest first.
-void FillRows(const feature::ViewPlan& plan, const feature::EntityRowsView& view,
-              std::int64_t known, AnswerGroup& group) {
-  const feature::FeatureRows& rows = *view.rows;
-  if (plan.view.as_of_latest) known = feature::kLatest;
-  known = std::min(known, feature::kLatest);
-  for (std::size_t row = view.end; row-- > view.begin;) {
-    if (rows.event_time[row] > group.to) continue;
-    if (rows.event_time[row] < group.from) break;
-    const bool stands =
-        rows.known_time[row] <= known && known < rows.hidden_at[row] && rows.deleted[row] == 0;
-    if (!stands) continue;
-    group.rows.push_back(row);
-    if (group.chosen) break;
-  }
-}
-}  // namespace
-
-std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
-                                      const feature::EntityRowsView& rows, feature::Label label,
-                                      const std::vector<std::size_t>& outputs) {
-  const std::int64_t window_end = plan.view.closed_end ? label.at : label.at - 1;
-  std::vector<AnswerGroup> groups;
-  for (const std::size_t index : outputs) {
-    const feature::PlannedOutput& output = plan.outputs[index];
-    AnswerGroup group;
-    group.window = output.window;
-    group.chosen = !output.window || output.aggregate == feature::Aggregate::kLast;
-    group.to = output.aggregate == feature::Aggregate::kLatest ? label.at : window_end;
-    group.from = feature::kTimeless;
-    if (output.window)
-      group.from = label.at - plan.windows_us[*output.window] + (plan.view.closed_end ? 1 : 0);
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const AnswerGroup& other) {
-      return other.window == group.window && other.chosen == group.chosen && other.to == group.to;
-    });
-    if (same != groups.end()) {
-      same->outputs.push_back(index);
-      continue;
-    }
-    group.outputs.push_back(index);
-    groups.push_back(std::move(group));
-  }
-  for (AnswerGroup& group : groups) FillRows(plan, rows, label.known, group);
-  std::stable_sort(groups.begin(), groups.end(), [](const AnswerGroup& a, const AnswerGroup& b) {
-    return std::pair(Windowless(a), a.chosen) < std::pair(Windowless(b), b.chosen);
-  });
-  return groups;
-}
 
 Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from) {

@@ -27,22 +27,6 @@ class Table;
 
 namespace weirhouse::work {
 
-// ---- The rule, told apart: features.md section 1 as the kernel has it, but keeping the rows.
-
-// Answers of a view that stand on the same rows: a window, or the one row that was chosen.
-struct AnswerGroup {
-  std::optional<std::size_t> window;  // index into ViewPlan::windows_us; absent: not windowed
-  bool chosen = false;                // one row was chosen: the newest that counts
-  std::int64_t from = 0;              // event times that count, both ends included
-  std::int64_t to = 0;
-  std::vector<std::size_t> outputs;  // indexes into ViewPlan::outputs
-  std::vector<std::size_t> rows;     // indexes into FeatureRows, newest first
-};
-// Groups `outputs` of one entity at `label`; those of short windows first.
-std::vector<AnswerGroup> GroupAnswers(const feature::ViewPlan& plan,
-                                      const feature::EntityRowsView& rows, feature::Label label,
-                                      const std::vector<std::size_t>& outputs);
-
 // The rows of a view's feature table as of a commit.
 struct ViewRows {
   std::shared_ptr<arrow::Table> table;

@@ -219,14 +219,20 @@ Result<OnlineVector> OnlineQuery::Answer(const json& fields, EventTime at,
                                          const std::map<std::string, std::string>& texts) const {
   WEIRHOUSE_TRY_STATUS(CheckFields(fields, texts));
   // All views of one answer are of one state of the store, however it moves on meanwhile.
-  std::optional<feature::OnlineState> state;
-  if (workspace_.has_online()) state.emplace(workspace_.online().Look());
-  std::vector<feature::FeatureAnswer> answers;
-  for (const feature::ViewPlan* plan : plans_) {
-    WEIRHOUSE_TRY(feature::FeatureAnswer answer,
-                  AnswerView(state ? &*state : nullptr, *plan, fields, texts, at));
-    answers.push_back(std::move(answer));
-  }
+  const auto answer_all =
+      [&](const feature::OnlineState* state) -> Result<std::vector<feature::FeatureAnswer>> {
+    std::vector<feature::FeatureAnswer> answers;
+    for (const feature::ViewPlan* plan : plans_) {
+      WEIRHOUSE_TRY(feature::FeatureAnswer answer, AnswerView(state, *plan, fields, texts, at));
+      answers.push_back(std::move(answer));
+    }
+    return answers;
+  };
+  WEIRHOUSE_TRY(const std::vector<feature::FeatureAnswer> answers,
+                workspace_.has_online()
+                    ? workspace_.online().AtOneMoment(
+                          [&](const feature::OnlineState& state) { return answer_all(&state); })
+                    : answer_all(nullptr));
   return Assemble(answers, at);
 }
 }  // namespace weirhouse::work

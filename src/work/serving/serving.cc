@@ -6,6 +6,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
+#include "work/project/event_type.h"
 #include "work/training/modeling.h"
 #include "work/training/training_rows.h"
 #include "work/workspace/applied.h"
@@ -105,11 +106,8 @@ Status CommitDeployment(Workspace& workspace, const std::string& model,
   request.edges.push_back({{"run", ""}, deployment, "wrote", {}, {}});
   request.settings.emplace_back(DeployedKey(model), record.model);
   request.settings.emplace_back(DeploymentKey(model), key);
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.model.deployed";
-  event.subject = record.model;
-  event.data = {{"model", record.model}, {"deployment", key}};
-  request.events.push_back(std::move(event));
+  request.events.push_back(MakeEvent(EventKind::kModelDeployed, record.model,
+                                     {{"model", record.model}, {"deployment", key}}));
   return publication.Commit().status();
 }
 }  // namespace

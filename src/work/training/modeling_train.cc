@@ -7,6 +7,7 @@
 #include "ground/base/text.h"
 #include "rules/model/train.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/project/event_type.h"
 #include "work/project/project_code.h"
 #include "work/training/modeling.h"
 #include "work/training/modeling_record.h"
@@ -219,11 +220,9 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   WEIRHOUSE_TRY_STATUS(
       StoreArtifacts(workspace, run_folder + "/job/model", record, publication.request()));
   WEIRHOUSE_TRY_STATUS(AddTrainingLineage(workspace, id, record, publication.request()));
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.model.trained";
-  event.subject = id;
-  event.data = {{"model", id}, {"digest", record.digest.ToHex()}, {"metrics", record.metrics}};
-  publication.request().events.push_back(std::move(event));
+  publication.request().events.push_back(
+      MakeEvent(EventKind::kModelTrained, id,
+                {{"model", id}, {"digest", record.digest.ToHex()}, {"metrics", record.metrics}}));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("model.committed");
   if (same) progress.Say(fmt::format("the artifacts are those of {}, to the byte", id));

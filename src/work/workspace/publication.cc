@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
+#include "work/project/event_type.h"
 
 namespace weirhouse::work {
 namespace {
@@ -22,16 +23,13 @@ bool WantsToKnow(const Workspace& workspace, const catalog::Run& run) {
 catalog::OutboxEvent RunFinished(const catalog::Run& run, const catalog::CommitRequest& request) {
   std::set<std::string> tables;
   for (const catalog::TableChange& change : request.tables) tables.insert(change.name);
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.run.finished";
-  event.subject = ToString(run.id);
-  event.data = {{"run", ToString(run.id)},
-                {"kind", run.plan.kind},
-                {"name", run.plan.name},
-                {"batch", request.batch},
-                {"state", catalog::RunStateName(request.run_state)},
-                {"tables", tables}};
-  return event;
+  return MakeEvent(EventKind::kRunFinished, ToString(run.id),
+                   {{"run", ToString(run.id)},
+                    {"kind", run.plan.kind},
+                    {"name", run.plan.name},
+                    {"batch", request.batch},
+                    {"state", catalog::RunStateName(request.run_state)},
+                    {"tables", tables}});
 }
 }  // namespace
 
@@ -121,13 +119,10 @@ Result<catalog::CommitAnswer> Publication::Commit() {
 
 catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run& run,
                                     std::int64_t rows, std::string_view batch) {
-  catalog::OutboxEvent event;
-  event.type = "weirhouse.table.committed";
-  event.subject = table;
-  event.data = {{"table", table},
-                {"run", ToString(run.id)},
-                {"batch", batch.empty() ? run.plan.name : std::string(batch)},
-                {"rows_added", rows}};
-  return event;
+  return MakeEvent(EventKind::kTableCommitted, table,
+                   {{"table", table},
+                    {"run", ToString(run.id)},
+                    {"batch", batch.empty() ? run.plan.name : std::string(batch)},
+                    {"rows_added", rows}});
 }
 }  // namespace weirhouse::work

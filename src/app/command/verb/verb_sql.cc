@@ -7,6 +7,7 @@
 
 #include "app/command/print/row_listing.h"
 #include "app/command/verbs.h"
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "rules/transform/check/check.h"
@@ -19,12 +20,6 @@ using nlohmann::json;
 
 constexpr std::int64_t kTextRows = 200;
 const std::string kQueryPath = "query";
-
-std::string LowerCase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 struct Named {
   std::string name;

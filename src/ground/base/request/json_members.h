@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "ground/base/ascii.h"
 #include "ground/base/request/request_place.h"
 
 namespace weirhouse {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ground/base/ascii.h"
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
@@ -61,14 +62,9 @@ std::optional<std::string> BytesOfText(const std::string& text, const Type& type
   }
   if (hex.size() % 2 != 0) return std::nullopt;
   std::string bytes;
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-  };
   for (std::size_t i = 0; i < hex.size(); i += 2) {
-    const int high = digit(hex[i]);
-    const int low = digit(hex[i + 1]);
+    const int high = HexDigit(hex[i]);
+    const int low = HexDigit(hex[i + 1]);
     if (high < 0 || low < 0) return std::nullopt;
     bytes += static_cast<char>(high * 16 + low);
   }

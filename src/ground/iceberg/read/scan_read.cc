@@ -2,7 +2,6 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
-#include <atomic>
 #include <thread>
 
 #include "ground/base/text.h"
@@ -234,19 +233,12 @@ Result<std::shared_ptr<arrow::Table>> Scan::Read(const Task& task) const {
 
 Result<std::shared_ptr<arrow::Table>> Scan::ReadAll() const {
   std::vector<std::shared_ptr<arrow::Table>> parts(tasks_.size());
-  std::vector<Status> outcomes(tasks_.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < tasks_.size(); i = next++) {
-      Result<std::shared_ptr<arrow::Table>> part = Read(tasks_[i]);
-      outcomes[i] = part.status();
-      if (part.ok()) parts[i] = std::move(part).value();
-    }
-  };
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const std::size_t readers = std::min<std::size_t>({cores, kReadersMax, tasks_.size() / 2});
-  ShareWork(readers, work);
-  for (const Status& outcome : outcomes) WEIRHOUSE_TRY_STATUS(outcome);
+  WEIRHOUSE_TRY_STATUS(ForEachInParallel(tasks_.size(), readers, [&](std::size_t i) -> Status {
+    WEIRHOUSE_TRY(parts[i], Read(tasks_[i]));
+    return Status();
+  }));
   if (parts.size() == 1) return parts[0];
   if (!parts.empty()) {
     const auto whole = arrow::ConcatenateTables(parts);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/iceberg/view/view_update_json.h"

@@ -88,15 +88,9 @@ FileInfo InfoOf(std::string path, const struct stat& stat) {
 
 // Runs `act` on each path by up to kSyncThreadsMax threads; the first failure in order of paths.
 template <typename Act>
-Status ForEachInParallel(const std::vector<std::string>& paths, const Act& act) {
-  std::vector<Status> outcomes(paths.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < paths.size(); i = next++) outcomes[i] = act(paths[i]);
-  };
-  ShareWork(std::min(kSyncThreadsMax, paths.size()), work);
-  for (const Status& outcome : outcomes) WEIRHOUSE_TRY_STATUS(outcome);
-  return Status::Ok();
+Status ForEachPath(const std::vector<std::string>& paths, const Act& act) {
+  return ForEachInParallel(paths.size(), kSyncThreadsMax,
+                           [&](std::size_t i) { return act(paths[i]); });
 }
 
 // An absolute path as it is, so that the kernel follows its links and ".."; a URI as the path it names.
@@ -131,13 +125,13 @@ class LocalDriver final : public ObjectStore {
       if (synced.ok()) MarkBytesSynced(path);
       return synced;
     };
-    WEIRHOUSE_TRY_STATUS(ForEachInParallel(files, sync));
+    WEIRHOUSE_TRY_STATUS(ForEachPath(files, sync));
     WEIRHOUSE_FAILPOINT("disk.sync.middle");
     std::set<std::string> folders;
     for (const std::string& path : files) folders.insert(FolderOf(path));
     WEIRHOUSE_TRY_STATUS(
-        ForEachInParallel(std::vector<std::string>(folders.begin(), folders.end()),
-                          [this](const std::string& folder) { return folders_.Sync(folder); }));
+        ForEachPath(std::vector<std::string>(folders.begin(), folders.end()),
+                    [this](const std::string& folder) { return folders_.Sync(folder); }));
     for (const std::string& path : files) MarkSynced(path);
     WEIRHOUSE_FAILPOINT("disk.sync.after");
     return Status::Ok();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "ground/base/ascii.h"
+
 namespace weirhouse::platform {
 namespace {
 // "//lake/a" of "file:////lake/a": whatever number of slashes follows the scheme, the path begins
@@ -26,13 +28,6 @@ bool IsCanonical(std::string_view path) {
     if (rest == "." || rest == "..") return false;
   }
   return true;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 }  // namespace
 

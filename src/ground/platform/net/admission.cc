@@ -5,18 +5,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::http {
 namespace {
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::size_t Count(const RequestHead& head, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(head.fields.begin(), head.fields.end(),
@@ -36,7 +29,7 @@ std::optional<std::string> HostOf(std::string_view authority) {
     if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
   }
   if (host.empty() || host.size() > 255) return std::nullopt;
-  return Lower(host);
+  return LowerCase(host);
 }
 
 bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
@@ -54,14 +47,14 @@ std::optional<Fault> RefuseSyntax(const RequestHead& head) {
                    fmt::format("the request has the header field \"{}\" twice", name)};
   }
   const std::string* encoding = FindField(head, "transfer-encoding");
-  if (encoding != nullptr && (Lower(Trim(*encoding)) != "chunked" ||
+  if (encoding != nullptr && (LowerCase(Trim(*encoding)) != "chunked" ||
                               FindField(head, "content-length") != nullptr || head.is_http_1_0)) {
     return Fault{400, "WH8070",
                  "the request's length is ambiguous: transfer-encoding other than a lone "
                  "\"chunked\", or together with content-length"};
   }
   const std::string* expect = FindField(head, "expect");
-  if (expect != nullptr && Lower(Trim(*expect)) != "100-continue")
+  if (expect != nullptr && LowerCase(Trim(*expect)) != "100-continue")
     return Fault{400, "WH8070", "the request expects what is not known here"};
   return std::nullopt;
 }
@@ -77,8 +70,8 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
   const std::string* origin = FindField(head, "origin");
   if (origin == nullptr) return std::nullopt;
   // Our own pages are served from here, so their origin is the very authority they ask.
-  const std::string lower = Lower(Trim(*origin));
-  const std::string own = Lower(Trim(*authority));
+  const std::string lower = LowerCase(Trim(*origin));
+  const std::string own = LowerCase(Trim(*authority));
   if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
   return Fault{403, "WH8072", "the request comes from a page of another origin"};
 }
@@ -135,11 +128,11 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
 
 std::optional<Fault> RefuseType(const RequestHead& head) {
   const std::string* encoding = FindField(head, "content-encoding");
-  if (encoding != nullptr && Lower(Trim(*encoding)) != "identity")
+  if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
     return Fault{415, "WH8080", "the body is compressed", "send it as it is"};
   const std::string* type = FindField(head, "content-type");
   const std::string media =
-      type == nullptr ? "" : Lower(Trim(std::string_view(*type).substr(0, type->find(';'))));
+      type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));
   if (media == "application/json") return std::nullopt;
   return Fault{415, "WH8080", "the body is not declared as JSON",
                "send `content-type: application/json`"};

@@ -15,6 +15,7 @@
 #include <set>
 #include <thread>
 
+#include "ground/base/ascii.h"
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
 #include "ground/platform/net/session.h"
@@ -32,11 +33,8 @@ constexpr int kBacklog = 512;
 AdmissionRules RulesOf(const ServerOptions& options, bool loopback) {
   AdmissionRules rules;
   rules.hosts = {"localhost", "127.0.0.1", "[::1]"};
-  for (std::string host : options.hosts) {
-    for (char& c : host) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    rules.hosts.push_back(std::move(host));
+  for (const std::string& host : options.hosts) {
+    rules.hosts.push_back(LowerCase(host));
   }
   rules.reads_need_token = !loopback;
   return rules;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <tuple>
 
+#include "ground/base/ascii.h"
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
@@ -231,11 +232,8 @@ RequestHead Session::HeadOf(const Parser& parser) const {
   head.is_http_1_0 = message.version() == 10;
   head.remote = remote_;
   for (const auto& field : message) {
-    std::string name(field.name_string());
-    for (char& c : name) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    head.fields.emplace_back(std::move(name), std::string(field.value()));
+    const std::string name(field.name_string());
+    head.fields.emplace_back(LowerCase(name), std::string(field.value()));
   }
   return head;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::http {
@@ -11,13 +12,6 @@ namespace {
 Status Refused(std::string why) {
   return Status(Code::kInvalidInput, "the request's path is refused: " + std::move(why))
       .WithError("WH8070");
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -38,8 +32,8 @@ Result<std::string> Decode(std::string_view text, Writing writing) {
     } else if (text[i] != '%') {
       decoded += text[i];
     } else {
-      const int high = i + 1 < text.size() ? HexValue(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
+      const int high = i + 1 < text.size() ? HexDigit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? HexDigit(text[i + 2]) : -1;
       if (high < 0 || low < 0) return Refused("\"%\" without two hexadecimal digits");
       decoded += static_cast<char>(high * 16 + low);
       i += 2;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "rules/contract/decode/json_record.h"
 
@@ -28,13 +29,6 @@ std::uint64_t TextStops(std::uint64_t word) {
 }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Four hexadecimal digits, or -1.
 int FourDigits(const char* at, const char* end) {

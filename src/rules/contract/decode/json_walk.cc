@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "rules/contract/decode/json_record.h"
 
 namespace weirhouse::contract {
 namespace {
 constexpr std::size_t kSyntaxShownBytes = 40;
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 class JsonWalk {
  public:
@@ -243,7 +237,7 @@ bool JsonWalk::ScanEscape(std::string* out, bool* half_pair) {
     if (at_ + 4 > text_.size()) return -1;
     std::int64_t code = 0;
     for (int i = 0; i < 4; ++i) {
-      const int digit = HexValue(text_[at_ + static_cast<std::size_t>(i)]);
+      const int digit = HexDigit(text_[at_ + static_cast<std::size_t>(i)]);
       if (digit < 0) return -1;
       code = code * 16 + digit;
     }

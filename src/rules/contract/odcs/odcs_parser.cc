@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
 #include "rules/contract/contract.h"
@@ -107,7 +108,7 @@ void OdcsParser::ReadHead() {
     if (version.ok()) {
       parts_.version = *version;
     } else {
-      findings_->Add(node->span(), version.status());
+      findings_->AddAt(node->span(), version.status());
     }
   }
   if (const YamlNode* node = Need(root_, "status", "the contract"))
@@ -185,11 +186,7 @@ void OdcsParser::CheckName(const YamlNode& node, const std::string& name) {
                    fmt::format("the name \"{}\" is reserved", EscapeControl(name)),
                    "names that begin with \"_\" are hidden columns");
   }
-  std::string folded = name;
-  std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  const auto [known, added] = names_.emplace(folded, name);
+  const auto [known, added] = names_.emplace(LowerCase(name), name);
   if (!added) {
     findings_->Add(node.span(), "WH1109",
                    fmt::format("field \"{}\" is declared twice", EscapeControl(name)),
@@ -536,9 +533,9 @@ Result<Contract> ParseContract(std::string_view yaml, const std::string& path) {
   }
   Findings findings;
   CheckShape(root, &findings);
-  if (!root.is_map()) return std::move(findings).ToStatus(path);
+  if (!root.is_map()) return StatusOfContract(findings, path);
   ContractParts parts = OdcsParser(root, &findings).Run();
-  if (!findings.empty()) return std::move(findings).ToStatus(path);
+  if (!findings.empty()) return StatusOfContract(findings, path);
   return Contract(std::move(parts));
 }
 }  // namespace weirhouse::contract

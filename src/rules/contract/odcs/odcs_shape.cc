@@ -162,33 +162,12 @@ void CheckValue(const YamlNode& node, std::string_view shape, std::string_view k
 }
 }  // namespace
 
-void Findings::Add(const SourceSpan& span, std::string_view code, std::string message,
-                   std::string hint, std::string caret_note) {
-  Diagnostic diagnostic;
-  diagnostic.error_code = std::string(code);
-  diagnostic.message = std::move(message);
-  diagnostic.span = span;
-  diagnostic.hint = std::move(hint);
-  diagnostic.caret_note = std::move(caret_note);
-  diagnostics_.push_back(std::move(diagnostic));
-}
-
-void Findings::Add(const SourceSpan& span, const Status& status) {
-  Add(status.span().value_or(span), status.error_code(), status.message(), status.hint());
-}
-
-Status Findings::ToStatus(const std::string& path) && {
-  WEIRHOUSE_CHECK(!diagnostics_.empty());
-  const Diagnostic first = diagnostics_.front();
+Status StatusOfContract(const Findings& findings, const std::string& path) {
+  WEIRHOUSE_CHECK(!findings.empty());
   const std::string more =
-      diagnostics_.size() == 1 ? "" : fmt::format(" (and {} more)", diagnostics_.size() - 1);
-  Status status(Code::kInvalidInput,
-                fmt::format("contract cannot be used: {}{}: {}", first.message, more, path));
-  if (first.span) status = std::move(status).WithSpan(*first.span);
-  return std::move(status)
-      .WithError(first.error_code)
-      .WithHint(first.hint)
-      .WithDiagnostics(std::move(diagnostics_));
+      findings.all().size() == 1 ? "" : fmt::format(" (and {} more)", findings.all().size() - 1);
+  return findings.Finish(
+      fmt::format("contract cannot be used: {}{}: {}", findings.all().front().message, more, path));
 }
 
 void CheckShape(const YamlNode& document, Findings* findings) {

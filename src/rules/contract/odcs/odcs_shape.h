@@ -5,25 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "ground/base/finding/findings.h"
 #include "ground/base/status.h"
 #include "ground/base/yaml.h"
 
 namespace weirhouse::contract {
 
-// Collects errors instead of stopping at the first.
-class Findings {
- public:
-  void Add(const SourceSpan& span, std::string_view code, std::string message,
-           std::string hint = "", std::string caret_note = "");
-  // Takes over a Status made elsewhere, placed at `span` unless it has a place.
-  void Add(const SourceSpan& span, const Status& status);
-  bool empty() const { return diagnostics_.empty(); }
-  // kInvalidInput with every finding; only if not empty.
-  Status ToStatus(const std::string& path) &&;
-
- private:
-  std::vector<Diagnostic> diagnostics_;
-};
+// The contract at `path` cannot be used: every finding; only if there is one.
+Status StatusOfContract(const Findings& findings, const std::string& path);
 
 // Checks the keys of `document` at every level (WH1102, WH1105 for keys of ODCS 3.2) and the kinds
 // of its values (WH1104).

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/finding/findings.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 #include "rules/feature/definition/definition.h"
@@ -196,16 +197,9 @@ Result<std::int64_t> ReadDuration(const YamlNode& node, const std::string& what)
 
 Status JoinFailures(std::vector<Status> failures) {
   if (failures.size() == 1) return std::move(failures.front());
-  std::vector<Diagnostic> diagnostics;
-  for (const Status& failure : failures) {
-    Diagnostic diagnostic;
-    diagnostic.error_code = failure.error_code();
-    diagnostic.message = failure.message();
-    diagnostic.span = failure.span();
-    diagnostic.hint = failure.hint();
-    diagnostics.push_back(std::move(diagnostic));
-  }
-  return std::move(failures.front()).WithDiagnostics(std::move(diagnostics));
+  Findings findings;
+  for (const Status& failure : failures) findings.Add(failure);
+  return std::move(failures.front()).WithDiagnostics(findings.all());
 }
 
 Result<std::vector<TrainingSetDefinition>> ParseTrainingSets(std::string_view yaml,

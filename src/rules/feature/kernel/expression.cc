@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "rules/feature/value/arrow_columns.h"
 #include "rules/transform/check/failing_constant.h"
@@ -17,11 +18,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kBindTable = "wh_bind";
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
 
 std::string TextOf(const json& node, const char* key) {
   const auto found = node.find(key);
@@ -38,7 +34,7 @@ std::string FindForbidden(const json& node, const std::set<std::string>& repeata
     if (kind == "STAR") return "\"*\"";
     if (kind == "PARAMETER") return "a parameter";
     if (kind == "FUNCTION") {
-      const std::string name = Lower(TextOf(node, "function_name"));
+      const std::string name = LowerCase(TextOf(node, "function_name"));
       const auto children = node.find("children");
       const bool two = children != node.end() && children->size() == 2;
       // Between two times that are given, age() asks no clock.
@@ -47,7 +43,7 @@ std::string FindForbidden(const json& node, const std::set<std::string>& repeata
     }
     const auto names = node.find("column_names");
     if (kind == "COLUMN_REF" && names != node.end() && names->size() == 1 &&
-        transform::IsValueFunction(Lower(names->front().get<std::string>()))) {
+        transform::IsValueFunction(LowerCase(names->front().get<std::string>()))) {
       return fmt::format("\"{}\"", names->front().get<std::string>());
     }
   }

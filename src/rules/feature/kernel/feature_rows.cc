@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "ground/base/exact/exact_sum.h"
+#include "ground/base/exact/limbs.h"
 #include "rules/feature/value/arrow_columns.h"
-#include "rules/feature/value/exact_sum.h"
+#include "rules/feature/value/decimal_sum.h"
 
 namespace weirhouse::feature {
 namespace {

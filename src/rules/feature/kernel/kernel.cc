@@ -7,16 +7,11 @@
 #include <queue>
 #include <utility>
 
+#include "rules/feature/kernel/visibility.h"
 #include "rules/feature/kernel/window_state.h"
 
 namespace weirhouse::feature {
 namespace {
-std::int64_t Minus(std::int64_t a, std::int64_t b) {
-  std::int64_t difference = 0;
-  if (__builtin_sub_overflow(a, b, &difference)) return kTimeless;  // b > 0: far below
-  return difference;
-}
-
 // (t - ev) / 10^6, rounded once.
 double SecondsBetween(std::int64_t at, std::int64_t event_time) {
   return RoundedQuotient(static_cast<WideInt>(at) - event_time, 1'000'000);
@@ -59,39 +54,37 @@ class Sweep {
     lefts_.assign(plan_.windows_us.size(), row);
   }
   std::int64_t LowOf(std::int64_t at, std::int64_t window_us) const {
-    return Minus(at, window_us) + (plan_.view.closed_end ? 1 : 0);
+    return WindowLow(plan_.view, at, window_us);
   }
-  std::int64_t HighOf(std::int64_t at) const { return plan_.view.closed_end ? at : Minus(at, 1); }
-  // Known, not hidden, not a delete: the collapse, as an interval on the known axis.
-  bool Survives(std::size_t row) const {
-    return rows_.known_time[row] <= known_ && known_ < rows_.hidden_at[row] &&
-           rows_.deleted[row] == 0;
-  }
+  std::int64_t HighOf(std::int64_t at) const { return WindowHigh(plan_.view, at); }
+} bool Survives(std::size_t row) const {
+  return StandsAt(rows_, row, known_);
+}
 
-  void Enter(std::size_t row);
-  void Put(std::size_t row);
-  void Hide(std::size_t row);
-  void MoveStarts();
-  RowEnd ChosenAtT() const;
-  bool DeleteHidOne();
-  FeatureStatus WhyNone(std::int64_t high);
-  void EmitUnwindowed(const PlannedOutput& output, Cell* cell);
-  Status EmitWindowed(const PlannedOutput& output, Cell* cell);
-  void TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) const;
+void Enter(std::size_t row);
+void Put(std::size_t row);
+void Hide(std::size_t row);
+void MoveStarts();
+RowEnd ChosenAtT() const;
+bool DeleteHidOne();
+FeatureStatus WhyNone(std::int64_t high);
+void EmitUnwindowed(const PlannedOutput& output, Cell* cell);
+Status EmitWindowed(const PlannedOutput& output, Cell* cell);
+void TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) const;
 
-  const ViewPlan& plan_;
-  const FeatureRows& rows_;
-  std::size_t begin_;
-  std::size_t end_;
-  std::int64_t at_ = kTimeless;
-  std::int64_t known_ = kTimeless;
-  std::size_t entered_ = 0;          // rows before it have passed the end of the windows
-  RowEnd newest_end_ = 0;            // no survivor that entered lies at or beyond it
-  std::vector<std::size_t> lefts_;   // per window: its first row
-  std::vector<WindowState> states_;  // per slot
-  DueQueue unknown_;                 // entered, not yet known
-  DueQueue hiding_;                  // in the windows, to be hidden
-  std::optional<std::vector<std::size_t>> deletes_;  // delete rows, looked up when first needed
+const ViewPlan& plan_;
+const FeatureRows& rows_;
+std::size_t begin_;
+std::size_t end_;
+std::int64_t at_ = kTimeless;
+std::int64_t known_ = kTimeless;
+std::size_t entered_ = 0;          // rows before it have passed the end of the windows
+RowEnd newest_end_ = 0;            // no survivor that entered lies at or beyond it
+std::vector<std::size_t> lefts_;   // per window: its first row
+std::vector<WindowState> states_;  // per slot
+DueQueue unknown_;                 // entered, not yet known
+DueQueue hiding_;                  // in the windows, to be hidden
+std::optional<std::vector<std::size_t>> deletes_;  // delete rows, looked up when first needed
 };
 
 void Sweep::Put(std::size_t row) {
@@ -136,8 +129,7 @@ void Sweep::MoveStarts() {
 
 void Sweep::Advance(Label label) {
   at_ = label.at;
-  known_ = std::min(label.known, kLatest);
-  if (plan_.view.as_of_latest) known_ = kLatest;
+  known_ = KnownAt(plan_.view, label.known);
   while (!hiding_.empty() && hiding_.top().first <= known_) {
     Hide(hiding_.top().second);
     hiding_.pop();
@@ -225,7 +217,7 @@ void Sweep::EmitUnwindowed(const PlannedOutput& output, Cell* cell) {
   }
   const std::size_t row = chosen - 1;
   const std::optional<std::int64_t>& ttl = plan_.view.ttl_us;
-  if (ttl && rows_.event_time[row] < Minus(at_, *ttl)) {
+  if (ttl && rows_.event_time[row] < MinusTime(at_, *ttl)) {
     cell->status = FeatureStatus::kExpired;
     cell->has_event_time = true;
     cell->event_time = rows_.event_time[row];

@@ -5,11 +5,12 @@
 #include <map>
 #include <string_view>
 
+#include "ground/base/exact/exact_sum.h"
 #include "ground/base/status.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/kernel/plan.h"
-#include "rules/feature/value/exact_sum.h"
+#include "rules/feature/value/decimal_sum.h"
 
 namespace weirhouse::feature {
 

@@ -1,7 +1,6 @@
 #include <arrow/api.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <tuple>
 #include <unordered_map>
@@ -10,6 +9,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/platform/columnar/row_store.h"
+#include "rules/feature/online/kv_backend.h"
 #include "rules/feature/online/online_layout.h"
 #include "rules/feature/online/online_store.h"
 
@@ -56,15 +56,15 @@ std::optional<std::size_t> FindVersion(const std::vector<StoredVersion>& version
 // Applies one view's change to a batch of writes.
 class Writer {
  public:
-  Writer(platform::KvStore& store, const ViewPlan& plan, ViewPlace place,
-         std::optional<std::int64_t> evicted_before, std::int64_t now, platform::KvBatch& batch,
+  Writer(OnlineBackend& backend, const ViewPlan& plan, ViewPlace place,
+         std::optional<std::int64_t> evicted_before, std::int64_t now, OnlineWrites& writes,
          ApplyReport& report)
-      : store_(store),
+      : backend_(backend),
         plan_(plan),
         place_(std::move(place)),
         evicted_before_(evicted_before),
         now_(now),
-        batch_(batch),
+        writes_(writes),
         report_(report) {}
 
   Status Apply(const OnlineChange& change) {
@@ -72,19 +72,19 @@ class Writer {
       WEIRHOUSE_TRY(read_, ReadUnsorted(plan_, *change.rows));
     }
     const std::vector<KeyGroup> groups = GroupByKey(read_, change);
-    std::vector<std::string> keys;
+    std::vector<std::string_view> keys;
     keys.reserve(groups.size());
-    for (const KeyGroup& group : groups) keys.push_back(VersionListKey(place_, group.row_key));
-    WEIRHOUSE_TRY(const auto lists, store_.MultiGet(keys));
+    for (const KeyGroup& group : groups) keys.push_back(group.row_key);
+    WEIRHOUSE_TRY(const auto lists, backend_.Versions(place_, keys));
     for (std::size_t i = 0; i < groups.size(); ++i) {
       std::vector<StoredVersion> known;
       if (lists[i]) {
         WEIRHOUSE_TRY(known, DecodeVersions(*lists[i]));
       }
       if (plan_.view.source_keeps_history()) {
-        WEIRHOUSE_TRY_STATUS(AddVersions(groups[i], keys[i], std::move(known)));
+        WEIRHOUSE_TRY_STATUS(AddVersions(groups[i], std::move(known)));
       } else {
-        Replace(groups[i], keys[i], known);
+        Replace(groups[i], known);
       }
     }
     return Status();
@@ -102,7 +102,7 @@ class Writer {
     ++report_.rows;
     if (version.event_time > now_) ++report_.due_later;
     if (version.entity.empty()) return;
-    batch_.Put(RowKeyOf(place_, version, group.row_key), EncodeRow(read_.rows, row, hidden_at));
+    writes_.PutRow(place_, version.KeyFor(group.row_key), EncodeRow(read_.rows, row, hidden_at));
   }
 
   // `version`, which stood, stands no more. If others of its entity may have been left out that are
@@ -110,11 +110,10 @@ class Writer {
   void NoteGone(const StoredVersion& version) {
     if (!evicted_before_ || version.event_time >= *evicted_before_ || version.entity.empty())
       return;
-    batch_.Put(GapKey(place_, version.entity), "");
+    writes_.PutGap(place_, version.entity);
   }
 
-  void Replace(const KeyGroup& group, const std::string& list_key,
-               const std::vector<StoredVersion>& known) {
+  void Replace(const KeyGroup& group, const std::vector<StoredVersion>& known) {
     std::optional<std::size_t> newest;
     for (const std::size_t row : group.rows) {
       if (!newest || VersionOf(*newest) < VersionOf(row)) newest = row;
@@ -124,16 +123,16 @@ class Writer {
       return;
     }
     for (const StoredVersion& version : known) {
-      batch_.Delete(RowKeyOf(place_, version, group.row_key));
+      writes_.DeleteRow(place_, version.KeyFor(group.row_key));
       NoteGone(version);
     }
     if (!newest) {
-      batch_.Delete(list_key);
+      writes_.DeleteVersions(place_, group.row_key);
       return;
     }
     const StoredVersion version = VersionOf(*newest);
     PutRow(version, group, *newest, kNever);
-    batch_.Put(list_key, EncodeVersions({version}));
+    writes_.PutVersions(place_, group.row_key, EncodeVersions({version}));
   }
 
   // Versions that the store does not know yet, with the first row of each.
@@ -154,8 +153,7 @@ class Writer {
     return fresh;
   }
 
-  Status AddVersions(const KeyGroup& group, const std::string& list_key,
-                     std::vector<StoredVersion> known) {
+  Status AddVersions(const KeyGroup& group, std::vector<StoredVersion> known) {
     std::sort(known.begin(), known.end());
     std::vector<std::pair<StoredVersion, std::size_t>> fresh = FreshOf(group, known);
     if (fresh.empty()) return Status();
@@ -172,55 +170,29 @@ class Writer {
     for (std::size_t i = 0; i < known.size(); ++i) {
       const std::int64_t hidden_at = HiddenAt(all, place_of(known[i]));
       if (hidden_at == HiddenAt(known, i) || known[i].entity.empty()) continue;
-      const std::string key = RowKeyOf(place_, known[i], group.row_key);
-      WEIRHOUSE_TRY(std::optional<std::string> value, store_.Get(key));
+      const OnlineRowKey key = known[i].KeyFor(group.row_key);
+      WEIRHOUSE_TRY(std::optional<std::string> value, backend_.Row(place_, key));
       if (!value) continue;  // evicted
       WEIRHOUSE_TRY_STATUS(HiddenAtOf(*value).status());
       NoteGone(known[i]);
       SetHiddenAt(hidden_at, &*value);
-      batch_.Put(key, *value);
+      writes_.PutRow(place_, key, *value);
     }
-    batch_.Put(list_key, EncodeVersions(all));
+    writes_.PutVersions(place_, group.row_key, EncodeVersions(all));
     return Status();
   }
 
-  platform::KvStore& store_;
+  OnlineBackend& backend_;
   const ViewPlan& plan_;
   const ViewPlace place_;
   const std::optional<std::int64_t> evicted_before_;
   const std::int64_t now_;
-  platform::KvBatch& batch_;
+  OnlineWrites& writes_;
   ApplyReport& report_;
   UnsortedRows read_;
 };
 
 // ---- Changes of many rows
-constexpr std::int64_t kCopiedAtOnce = 16'384;
-
-// All of one generation of a view in another, a bounded part at a time.
-Status CopyGeneration(platform::KvStore& store, const ViewPlace& from, const ViewPlace& to) {
-  std::unique_ptr<platform::KvBatch> batch = store.NewBatch();
-  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-    const std::string stale = PlacePrefix(kind, to);  // what one that was cut short left
-    batch->DeleteRange(stale, AfterPrefix(stale));
-  }
-  Status problem;
-  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-    const std::string old = PlacePrefix(kind, from);
-    const std::string fresh = PlacePrefix(kind, to);
-    const auto copy = [&](std::string_view key, std::string_view value) {
-      batch->Put(fresh + std::string(key.substr(old.size())), value);
-      if (batch->count() < kCopiedAtOnce) return true;
-      problem = store.Write(*batch, false);
-      batch = store.NewBatch();
-      return problem.ok();
-    };
-    WEIRHOUSE_TRY_STATUS(store.Scan(old, AfterPrefix(old), copy));
-    WEIRHOUSE_TRY_STATUS(problem);
-  }
-  return store.Write(*batch, false);
-}
-
 // Keys that go and have no row in `rows`.
 Status DropKeysOf(const ViewPlan& plan, const arrow::Table& rows,
                   std::unordered_set<std::string>& keys) {
@@ -230,53 +202,31 @@ Status DropKeysOf(const ViewPlan& plan, const arrow::Table& rows,
     keys.erase(std::string(read.rows.row_key[row]));
   return Status();
 }
-
-// Where the layout without generations kept its rows, version lists and markers.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEarlierLayout = {
-    {{"M", "N"}, {"R", "S"}, {"V", "W"}}};
-
-// All generations of a view.
-Status DeleteView(platform::KvStore& store, const std::string& view_id) {
-  const std::unique_ptr<platform::KvBatch> batch = store.NewBatch();
-  for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-    const std::string prefix = ViewPrefix(kind, view_id);
-    batch->DeleteRange(prefix, AfterPrefix(prefix));
-  }
-  return store.Write(*batch, false);
-}
 }  // namespace
 
-OnlineStore::OnlineStore(platform::KvStore& store) : store_(store) {}
+OnlineStore::OnlineStore(std::unique_ptr<OnlineBackend> backend) : backend_(std::move(backend)) {}
 OnlineStore::~OnlineStore() = default;
 
 Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(platform::KvStore& store) {
-  std::unique_ptr<OnlineStore> online(new OnlineStore(store));
-  Status problem;
-  const std::string begin(1, kMarkerKind);
-  WEIRHOUSE_TRY_STATUS(
-      store.Scan(begin, AfterPrefix(begin), [&](std::string_view key, std::string_view value) {
-        const Result<OnlineMarker> marker = DecodeMarker(value);
-        if (key.size() < 3 || !marker.ok()) {
-          problem = UnreadableRow("marker");
-          return false;
-        }
-        online->markers_[std::string(key.substr(3))] = *marker;
-        return true;
-      }));
-  WEIRHOUSE_TRY_STATUS(problem);
-  for (const auto& [first, end] : kEarlierLayout) {
-    WEIRHOUSE_TRY_STATUS(store.Scan(first, end, [&](std::string_view, std::string_view) {
-      online->earlier_layout_ = true;
-      return false;
-    }));
+  return Open(MakeKvBackend(store));
+}
+
+Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(std::unique_ptr<OnlineBackend> backend) {
+  std::unique_ptr<OnlineStore> online(new OnlineStore(std::move(backend)));
+  WEIRHOUSE_TRY(const auto markers, online->backend_->Markers());
+  for (const auto& [view_id, bytes] : markers) {
+    const Result<OnlineMarker> marker = DecodeMarker(bytes);
+    if (!marker.ok()) return UnreadableRow("marker");
+    online->markers_[view_id] = *marker;
   }
   return online;
 }
 
-void OnlineStore::ForgetEarlierLayout(platform::KvBatch& batch) {
-  const std::lock_guard lock(mutex_);
-  if (!std::exchange(earlier_layout_, false)) return;
-  for (const auto& [first, end] : kEarlierLayout) batch.DeleteRange(first, end);
+// All generations of a view.
+Status OnlineStore::DropView(const std::string& view_id) {
+  const std::unique_ptr<OnlineWrites> writes = backend_->NewWrites();
+  writes->DropView(view_id);
+  return backend_->Write(*writes, false);
 }
 
 OnlineMarker OnlineStore::MarkerOf(const std::string& view_id) const {
@@ -312,7 +262,7 @@ Status OnlineStore::ApplyMany(const OnlineChange& change,
                               std::optional<std::int64_t> evicted_before, std::int64_t now,
                               ViewPlace& place, ApplyReport& report) {
   const ViewPlace next{place.view_id, place.generation + 1};
-  WEIRHOUSE_TRY_STATUS(CopyGeneration(store_, place, next));
+  WEIRHOUSE_TRY_STATUS(backend_->Copy(place, next));
   place = next;
   std::unordered_set<std::string> removed(change.removed_row_keys.begin(),
                                           change.removed_row_keys.end());
@@ -324,10 +274,10 @@ Status OnlineStore::ApplyMany(const OnlineChange& change,
     }
     if (begin + rows_at_once_ > change.rows->num_rows())
       part.removed_row_keys.assign(removed.begin(), removed.end());
-    const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
+    const std::unique_ptr<OnlineWrites> writes = backend_->NewWrites();
     WEIRHOUSE_TRY_STATUS(
-        Writer(store_, *change.plan, place, evicted_before, now, *batch, report).Apply(part));
-    WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+        Writer(*backend_, *change.plan, place, evicted_before, now, *writes, report).Apply(part));
+    WEIRHOUSE_TRY_STATUS(backend_->Write(*writes, false));
     platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_FAILPOINT("feature.online.many_written");
@@ -337,8 +287,7 @@ Status OnlineStore::ApplyMany(const OnlineChange& change,
 Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, CommitSeq applied,
                                        std::int64_t now, bool sync) {
   ApplyReport report;
-  const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
-  ForgetEarlierLayout(*batch);
+  const std::unique_ptr<OnlineWrites> writes = backend_->NewWrites();
   std::map<std::string, OnlineMarker> moved;
   for (const OnlineChange& change : changes) {
     const std::string view_id = change.plan->view.id();
@@ -346,36 +295,30 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
     OnlineMarker marker = MarkerOf(view_id);
     if (change.anew) {
       WEIRHOUSE_CHECK(change.rows == nullptr);
-      for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-        const std::string old = PlacePrefix(kind, {view_id, marker.generation});
-        batch->DeleteRange(old, AfterPrefix(old));
-      }
+      writes->DropGeneration({view_id, marker.generation});
       marker = {0, change.anew->evicted_before, change.anew->number, 0};
     } else if (marker.generation == 0) {
-      WEIRHOUSE_TRY_STATUS(DeleteView(store_, view_id));  // what a rebuild left that was cut short
+      WEIRHOUSE_TRY_STATUS(DropView(view_id));  // what a rebuild left that was cut short
       marker.generation = 1;
     }
     ViewPlace place{view_id, marker.generation};
     if (change.rows != nullptr && change.rows->num_rows() > rows_at_once_) {
-      for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-        const std::string old = PlacePrefix(kind, place);
-        batch->DeleteRange(old, AfterPrefix(old));
-      }
+      writes->DropGeneration(place);
       WEIRHOUSE_TRY_STATUS(ApplyMany(change, marker.evicted_before, now, place, report));
       marker.generation = place.generation;
     } else {
       WEIRHOUSE_TRY_STATUS(
-          Writer(store_, *change.plan, place, marker.evicted_before, now, *batch, report)
+          Writer(*backend_, *change.plan, place, marker.evicted_before, now, *writes, report)
               .Apply(change));
     }
     marker.applied = std::max(marker.applied, applied.value());
     if (change.snapshot) marker.snapshot = change.snapshot->value();
-    batch->Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
+    writes->PutMarker(view_id, EncodeMarker(marker));
     // Each view once: a second change would not see the first, which is not written yet.
     WEIRHOUSE_CHECK(moved.emplace(view_id, marker).second);
   }
   WEIRHOUSE_FAILPOINT("feature.online.before_write");
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, sync));
+  WEIRHOUSE_TRY_STATUS(backend_->Write(*writes, sync));
   const std::lock_guard lock(mutex_);
   for (const auto& [view_id, marker] : moved) {
     markers_[view_id] = marker;
@@ -386,13 +329,13 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
 
 Status OnlineStore::Reset(const ViewPlan& plan) {
   const std::string view_id = plan.view.id();
-  const std::unique_ptr<platform::KvBatch> batch = store_.NewBatch();
-  batch->Delete(ViewPrefix(kMarkerKind, view_id));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
+  const std::unique_ptr<OnlineWrites> writes = backend_->NewWrites();
+  writes->DeleteMarker(view_id);
+  WEIRHOUSE_TRY_STATUS(backend_->Write(*writes, false));
   {
     const std::lock_guard lock(mutex_);
     markers_.erase(view_id);
   }
-  return DeleteView(store_, view_id);
+  return DropView(view_id);
 }
 }  // namespace weirhouse::feature

@@ -96,31 +96,22 @@ class Keeper {
   bool by_known_ = true;
 };
 
-// Writes of one generation, a bounded part at a time: nobody reads it before its marker names it.
+// Writes in parts of bounded size: what is not read yet, or is said to be gone.
 class PartWriter {
  public:
-  explicit PartWriter(platform::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
-  Status Put(std::string_view key, std::string_view value) {
-    batch_->Put(key, value);
-    return batch_->count() < kPutsAtOnce ? Status() : Flush();
-  }
-  Status Clear(const ViewPlace& place) {
-    for (const char kind : {kRowKind, kVersionKind, kGapKind}) {
-      const std::string prefix = PlacePrefix(kind, place);
-      batch_->DeleteRange(prefix, AfterPrefix(prefix));
-    }
-    return Flush();
-  }
+  explicit PartWriter(OnlineBackend& backend) : backend_(backend), writes_(backend.NewWrites()) {}
+  OnlineWrites& writes() { return *writes_; }
+  Status FlushIfFull() { return writes_->count() < kWritesAtOnce ? Status() : Flush(); }
   Status Flush() {
-    WEIRHOUSE_TRY_STATUS(store_.Write(*batch_, false));
-    batch_ = store_.NewBatch();
+    WEIRHOUSE_TRY_STATUS(backend_.Write(*writes_, false));
+    writes_ = backend_.NewWrites();
     return Status();
   }
 
  private:
-  static constexpr std::int64_t kPutsAtOnce = 16'384;
-  platform::KvStore& store_;
-  std::unique_ptr<platform::KvBatch> batch_;
+  static constexpr std::int64_t kWritesAtOnce = 16'384;
+  OnlineBackend& backend_;
+  std::unique_ptr<OnlineWrites> writes_;
 };
 
 // Keys of rows that stay, known by a number each: of two that share one, the second stays with the
@@ -140,32 +131,13 @@ class KeptKeys {
   std::vector<std::size_t> numbers_;
 };
 
-// Deletes in parts of bounded size.
-class PartEraser {
- public:
-  explicit PartEraser(platform::KvStore& store) : store_(store), batch_(store.NewBatch()) {}
-  platform::KvBatch& batch() { return *batch_; }
-  Status FlushIfFull() { return batch_->count() < kDeletesAtOnce ? Status() : Flush(); }
-  Status Flush() {
-    WEIRHOUSE_TRY_STATUS(store_.Write(*batch_, false));
-    batch_ = store_.NewBatch();
-    return Status();
-  }
-
- private:
-  static constexpr std::int64_t kDeletesAtOnce = 16'384;
-  platform::KvStore& store_;
-  std::unique_ptr<platform::KvBatch> batch_;
-};
-
 // Drops the version lists of keys that have no row any more and whose versions all became known
 // before `from`: nothing that may still arrive can be hidden by them.
-Status DropLists(platform::KvStore& store, const ViewPlace& place, const KeptKeys& kept_keys,
-                 std::int64_t from, PartEraser& eraser) {
-  const std::string prefix = PlacePrefix(kVersionKind, place);
+Status DropLists(OnlineBackend& backend, const ViewPlace& place, const KeptKeys& kept_keys,
+                 std::int64_t from, PartWriter& eraser) {
   Status problem;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    if (kept_keys.Holds(key.substr(prefix.size()))) return true;
+  const auto visit = [&](std::string_view row_key, std::string_view value) {
+    if (kept_keys.Holds(row_key)) return true;
     const auto versions = DecodeVersions(value);
     if (!versions.ok()) {
       problem = versions.status();
@@ -174,11 +146,11 @@ Status DropLists(platform::KvStore& store, const ViewPlace& place, const KeptKey
     const bool recent = std::any_of(versions->begin(), versions->end(), [&](const auto& version) {
       return version.known_time >= from;
     });
-    if (!recent) eraser.batch().Delete(key);
+    if (!recent) eraser.writes().DeleteVersions(place, row_key);
     problem = eraser.FlushIfFull();
     return problem.ok();
   };
-  WEIRHOUSE_TRY_STATUS(store.Scan(prefix, AfterPrefix(prefix), visit));
+  WEIRHOUSE_TRY_STATUS(backend.EachVersions(place, visit));
   return problem;
 }
 }  // namespace
@@ -201,13 +173,15 @@ Status WriteRows(const UnsortedRows& read, const std::vector<std::size_t>& kept,
     const std::string_view row_key = read.rows.row_key[row];
     lists.try_emplace(row_key);
     const auto [found, fresh] =
-        puts.try_emplace(RowKeyOf(place, VersionOf(read, row), row_key), row);
+        puts.try_emplace(RowKeyOf(place, VersionOf(read, row).KeyFor(row_key)), row);
     if (fresh) continue;
     ++report.duplicates;
     if (read.rows.hidden_at[row] > read.rows.hidden_at[found->second]) found->second = row;
   }
   for (const auto& [key, row] : puts) {
-    WEIRHOUSE_TRY_STATUS(writer.Put(key, EncodeRow(read.rows, row, read.rows.hidden_at[row])));
+    writer.writes().PutRow(place, VersionOf(read, row).KeyFor(read.rows.row_key[row]),
+                           EncodeRow(read.rows, row, read.rows.hidden_at[row]));
+    WEIRHOUSE_TRY_STATUS(writer.FlushIfFull());
     ++report.rows;
     if (read.rows.event_time[row] > now) ++report.due_later;
   }
@@ -231,7 +205,8 @@ Status WriteLists(const UnsortedRows& read, std::optional<std::int64_t> from,
       return std::tie(a, a.entity) < std::tie(b, b.entity);
     });
     versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
-    WEIRHOUSE_TRY_STATUS(writer.Put(VersionListKey(place, row_key), EncodeVersions(versions)));
+    writer.writes().PutVersions(place, row_key, EncodeVersions(versions));
+    WEIRHOUSE_TRY_STATUS(writer.FlushIfFull());
   }
   return Status();
 }
@@ -245,8 +220,9 @@ Result<OnlineGeneration> OnlineStore::Prepare(const ViewPlan& plan,
   const std::string view_id = plan.view.id();
   const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
   const ViewPlace place{view_id, MarkerOf(view_id).generation + 1};
-  PartWriter writer(store_);
-  WEIRHOUSE_TRY_STATUS(writer.Clear(place));  // what one that was cut short left
+  PartWriter writer(*backend_);
+  writer.writes().DropGeneration(place);  // what one that was cut short left
+  WEIRHOUSE_TRY_STATUS(writer.Flush());
   std::vector<std::size_t> kept = Keeper(plan, read, from).Kept();
   std::sort(kept.begin(), kept.end());
   kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
@@ -286,19 +262,19 @@ class StoredEntity {
     entity_ = entity;
     rows_.clear();
   }
-  void Add(std::string_view key, const RowKeyParts& parts, std::int64_t hidden_at, bool deleted) {
-    rows_.push_back({std::string(key), std::string(parts.row_key), parts.event_time,
-                     parts.known_time, hidden_at, deleted, false});
+  void Add(const OnlineRowKey& key, std::int64_t hidden_at, bool deleted) {
+    rows_.push_back({std::string(key.row_key), std::string(key.digest), key.event_time,
+                     key.known_time, hidden_at, deleted, false});
   }
   // Removes what no question sees any more; returns how many rows that were.
-  std::int64_t Settle(platform::KvBatch& batch, KeptKeys& kept_keys) {
+  std::int64_t Settle(const ViewPlace& place, OnlineWrites& writes, KeptKeys& kept_keys) {
     MarkStaying();
     std::int64_t dropped = 0;
     for (const Row& row : rows_) {
       if (row.stays) {
         kept_keys.Add(row.row_key);
       } else {
-        batch.Delete(row.key);
+        writes.DeleteRow(place, {entity_, row.event_time, row.known_time, row.row_key, row.digest});
         ++dropped;
       }
     }
@@ -307,8 +283,8 @@ class StoredEntity {
 
  private:
   struct Row {
-    std::string key;
     std::string row_key;
+    std::string digest;
     std::int64_t event_time;
     std::int64_t known_time;
     std::int64_t hidden_at;
@@ -317,7 +293,7 @@ class StoredEntity {
   };
 
   static auto Order(const Row& row) {
-    return std::tie(row.event_time, row.known_time, row.row_key, row.key);
+    return std::tie(row.event_time, row.known_time, row.row_key, row.digest);
   }
   bool IsRecent(const Row& row) const {
     if ((row.deleted ? row.known_time : row.event_time) >= from_) return true;
@@ -379,11 +355,10 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   OnlineMarker marker = MarkerOf(view_id);
   if (marker.generation == 0) return std::int64_t{0};
   const ViewPlace place{view_id, marker.generation};
-  const std::string prefix = PlacePrefix(kRowKind, place);
   // First it is said that they may be gone: then they go a part at a time.
   marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
-  PartEraser eraser(store_);
-  eraser.batch().Put(ViewPrefix(kMarkerKind, view_id), EncodeMarker(marker));
+  PartWriter eraser(*backend_);
+  eraser.writes().PutMarker(view_id, EncodeMarker(marker));
   WEIRHOUSE_TRY_STATUS(eraser.Flush());
   {
     const std::lock_guard lock(mutex_);
@@ -394,28 +369,27 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   bool begun = false;
   std::int64_t dropped = 0;
   Status problem;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    const Result<RowKeyParts> parts = ParseRowKey(key, prefix.size());
+  const auto visit = [&](const OnlineRowKey& key, std::string_view value) {
     const Result<std::int64_t> hidden_at = HiddenAtOf(value);
-    if (!parts.ok() || !hidden_at.ok()) {
-      problem = parts.ok() ? hidden_at.status() : parts.status();
+    if (!hidden_at.ok()) {
+      problem = hidden_at.status();
       return false;
     }
-    if (!begun || entity.entity() != parts->entity) {
-      if (begun) dropped += entity.Settle(eraser.batch(), kept_keys);
+    if (!begun || entity.entity() != key.entity) {
+      if (begun) dropped += entity.Settle(place, eraser.writes(), kept_keys);
       problem = eraser.FlushIfFull();
       if (!problem.ok()) return false;
       begun = true;
-      entity.Begin(parts->entity);
+      entity.Begin(key.entity);
     }
-    entity.Add(key, *parts, *hidden_at, value[1] != 0);
+    entity.Add(key, *hidden_at, value[1] != 0);
     return true;
   };
-  WEIRHOUSE_TRY_STATUS(store_.Scan(prefix, AfterPrefix(prefix), visit));
+  WEIRHOUSE_TRY_STATUS(backend_->EachRow(place, visit));
   WEIRHOUSE_TRY_STATUS(problem);
-  if (begun) dropped += entity.Settle(eraser.batch(), kept_keys);
+  if (begun) dropped += entity.Settle(place, eraser.writes(), kept_keys);
   kept_keys.Sort();
-  WEIRHOUSE_TRY_STATUS(DropLists(store_, place, kept_keys, *from, eraser));
+  WEIRHOUSE_TRY_STATUS(DropLists(*backend_, place, kept_keys, *from, eraser));
   WEIRHOUSE_TRY_STATUS(eraser.Flush());
   return dropped;
 }

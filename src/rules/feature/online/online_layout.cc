@@ -60,13 +60,12 @@ void AppendNewestFirst(std::int64_t time, std::string* key) {
   AppendInt(~(static_cast<std::uint64_t>(time) ^ kSignBit), 8, key);
 }
 
-std::string RowKeyOf(const ViewPlace& place, const StoredVersion& version,
-                     std::string_view row_key) {
-  std::string key = EntityPrefix(place, version.entity);
-  AppendNewestFirst(version.event_time, &key);
-  AppendNewestFirst(version.known_time, &key);
-  key += row_key;
-  key += version.digest.view();
+std::string RowKeyOf(const ViewPlace& place, const OnlineRowKey& row) {
+  std::string key = EntityPrefix(place, row.entity);
+  AppendNewestFirst(row.event_time, &key);
+  AppendNewestFirst(row.known_time, &key);
+  key += row.row_key;
+  key += row.digest;
   return key;
 }
 
@@ -88,8 +87,8 @@ std::string AfterPrefix(std::string prefix) {
   return prefix;
 }
 
-Result<RowKeyParts> ParseRowKey(std::string_view key, std::size_t prefix_size) {
-  RowKeyParts parts;
+Result<OnlineRowKey> ParseRowKey(std::string_view key, std::size_t prefix_size) {
+  OnlineRowKey parts;
   if (key.size() < prefix_size + 4) return UnreadableRow("key");
   const std::size_t entity_size = ReadInt(key, prefix_size, 4);
   const std::size_t times = prefix_size + 4 + entity_size;
@@ -137,7 +136,7 @@ std::string EncodeRow(const FeatureRows& rows, std::size_t row, std::int64_t hid
   return value + present + slots + tail;
 }
 
-Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view value,
+Status DecodeRow(const ViewPlan& plan, const OnlineRowKey& key, std::string_view value,
                  FeatureRows* rows) {
   WEIRHOUSE_TRY(const std::int64_t hidden_at, HiddenAtOf(value));
   const std::size_t count = ReadInt(value, 2, 2);

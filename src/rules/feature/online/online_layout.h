@@ -44,6 +44,7 @@
 #include "ground/base/status.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/plan.h"
+#include "rules/feature/online/backend.h"
 #include "rules/feature/online/online_store.h"
 
 namespace weirhouse::feature {
@@ -62,6 +63,11 @@ struct StoredVersion {
     return a.event_time < b.event_time;
   }
   friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
+
+  // The row of it, whose table key is `row_key`; both must outlive what is returned.
+  OnlineRowKey KeyFor(std::string_view row_key) const {
+    return {entity, event_time, known_time, row_key, digest.view()};
+  }
 };
 
 inline constexpr char kRowKind = 'F';
@@ -71,31 +77,18 @@ inline constexpr char kMarkerKind = 'S';
 // Of all generations of a view; of a marker: its key.
 std::string ViewPrefix(char kind, const std::string& view_id);
 
-// Where one generation of a view lies.
-struct ViewPlace {
-  std::string view_id;
-  std::uint32_t generation = 0;
-};
 std::string PlacePrefix(char kind, const ViewPlace& place);
 std::string EntityPrefix(const ViewPlace& place, std::string_view entity);
 // Appended to an entity's prefix: the place where rows at `event_time` begin.
 void AppendNewestFirst(std::int64_t time, std::string* key);
-std::string RowKeyOf(const ViewPlace& place, const StoredVersion& version,
-                     std::string_view row_key);
+std::string RowKeyOf(const ViewPlace& place, const OnlineRowKey& key);
 std::string VersionListKey(const ViewPlace& place, std::string_view row_key);
 std::string GapKey(const ViewPlace& place, std::string_view entity);
 // The smallest string greater than all that begin with `prefix`.
 std::string AfterPrefix(std::string prefix);
 
-struct RowKeyParts {
-  std::string_view entity;
-  std::int64_t event_time = 0;
-  std::int64_t known_time = 0;
-  std::string_view row_key;
-  std::string_view digest;
-};
 // `prefix_size` = size of PlacePrefix(kRowKind, …).
-Result<RowKeyParts> ParseRowKey(std::string_view key, std::size_t prefix_size);
+Result<OnlineRowKey> ParseRowKey(std::string_view key, std::size_t prefix_size);
 
 inline constexpr std::size_t kHiddenAtOffset = 4;
 void SetHiddenAt(std::int64_t hidden_at, std::string* value);
@@ -103,7 +96,7 @@ Result<std::int64_t> HiddenAtOf(std::string_view value);
 // The value of row `row`, hidden_at included.
 std::string EncodeRow(const FeatureRows& rows, std::size_t row, std::int64_t hidden_at);
 // Appends a stored row to `rows`, whose value columns are those of `plan`. WH4014 if unreadable.
-Status DecodeRow(const ViewPlan& plan, const RowKeyParts& key, std::string_view value,
+Status DecodeRow(const ViewPlan& plan, const OnlineRowKey& key, std::string_view value,
                  FeatureRows* rows);
 
 std::string EncodeVersions(const std::vector<StoredVersion>& versions);

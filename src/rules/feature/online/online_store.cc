@@ -12,30 +12,28 @@
 namespace weirhouse::feature {
 namespace {
 struct ScannedRow {
-  std::string key;
+  std::int64_t event_time;
+  std::int64_t known_time;
+  std::string row_key;
+  std::string digest;
   std::string value;
-  RowKeyParts parts;  // into `key`
 };
 
 // The rows of one entity that a question at (t, k) needs, gathered newest first.
 class EntityScan {
  public:
-  EntityScan(const ViewPlan& plan, std::size_t prefix_size, std::int64_t at, std::int64_t known)
-      : prefix_size_(prefix_size),
-        at_(at),
-        known_(plan.view.as_of_latest ? kLatest : std::min(known, kLatest)) {
+  EntityScan(const ViewPlan& plan, std::int64_t at, std::int64_t known)
+      : at_(at), known_(plan.view.as_of_latest ? kLatest : std::min(known, kLatest)) {
     if (__builtin_sub_overflow(at, plan.window_us_max(), &low_)) low_ = kTimeless;
   }
 
   // Takes rows at or before t until all windows are covered and a survivor before t is found, so
   // that the kernel can tell an empty window from an unknown entity.
-  bool TakeOlder(std::string_view key, std::string_view value) {
-    const Result<RowKeyParts> parts = Parse(key);
-    if (!parts.ok()) return false;
-    if (parts->event_time < low_ && survivor_ && parts->event_time < *survivor_) return false;
-    const bool survives = Survives(*parts, value);
+  bool TakeOlder(const OnlineRowKey& key, std::string_view value) {
+    if (key.event_time < low_ && survivor_ && key.event_time < *survivor_) return false;
+    const bool survives = Survives(key, value);
     if (!problem_.ok()) return false;
-    if (survives && parts->event_time < at_ && !survivor_) survivor_ = parts->event_time;
+    if (survives && key.event_time < at_ && !survivor_) survivor_ = key.event_time;
     Keep(key, value);
     return true;
   }
@@ -44,8 +42,7 @@ class EntityScan {
   std::optional<std::int64_t> survivor() const { return survivor_; }
   // Takes all rows after t: nothing stands before, and why not may lie here (a later row, or one
   // that a delete hid).
-  bool TakeNewer(std::string_view key, std::string_view value) {
-    if (!Parse(key).ok()) return false;
+  bool TakeNewer(const OnlineRowKey& key, std::string_view value) {
     Keep(key, value);
     return true;
   }
@@ -55,11 +52,8 @@ class EntityScan {
   // known time descending and, among equals, keys ascending.
   std::vector<ScannedRow>& Ordered() {
     std::reverse(rows_.begin(), rows_.end());
-    for (ScannedRow& row : rows_) row.parts = *Parse(row.key);
     const bool forgets_ties = Planted("tie_order");
-    const auto before = [forgets_ties](const ScannedRow& a, const ScannedRow& b) {
-      const RowKeyParts& x = a.parts;
-      const RowKeyParts& y = b.parts;
+    const auto before = [forgets_ties](const ScannedRow& x, const ScannedRow& y) {
       if (x.event_time != y.event_time) return x.event_time < y.event_time;
       if (x.known_time != y.known_time) return x.known_time < y.known_time;
       if (forgets_ties) return false;
@@ -71,24 +65,19 @@ class EntityScan {
   }
 
  private:
-  Result<RowKeyParts> Parse(std::string_view key) {
-    Result<RowKeyParts> parts = ParseRowKey(key, prefix_size_);
-    if (!parts.ok()) problem_ = parts.status();
-    return parts;
-  }
-  bool Survives(const RowKeyParts& parts, std::string_view value) {
+  bool Survives(const OnlineRowKey& key, std::string_view value) {
     const Result<std::int64_t> hidden_at = HiddenAtOf(value);
     if (!hidden_at.ok()) {
       problem_ = hidden_at.status();
       return false;
     }
-    return value[1] == 0 && parts.known_time <= known_ && known_ < *hidden_at;
+    return value[1] == 0 && key.known_time <= known_ && known_ < *hidden_at;
   }
-  void Keep(std::string_view key, std::string_view value) {
-    rows_.push_back({std::string(key), std::string(value), {}});
+  void Keep(const OnlineRowKey& key, std::string_view value) {
+    rows_.push_back({key.event_time, key.known_time, std::string(key.row_key),
+                     std::string(key.digest), std::string(value)});
   }
 
-  std::size_t prefix_size_;
   std::int64_t at_;
   std::int64_t known_;
   std::int64_t low_ = 0;
@@ -116,13 +105,13 @@ Status CheckKept(const ViewPlan& plan, const OnlineMarker& marker, std::int64_t 
 }
 }  // namespace
 
-OnlineState::OnlineState(std::unique_ptr<platform::KvState> kv, std::set<std::string> distrusted)
-    : kv_(std::move(kv)), distrusted_(std::move(distrusted)) {}
+OnlineState::OnlineState(std::unique_ptr<OnlineMoment> moment, std::set<std::string> distrusted)
+    : moment_(std::move(moment)), distrusted_(std::move(distrusted)) {}
 
 Result<OnlineMarker> OnlineState::MarkerOf(const ViewPlan& plan) const {
   const std::string view_id = plan.view.id();
   if (distrusted_.contains(view_id)) return OnlineMarker();
-  WEIRHOUSE_TRY(const auto bytes, kv_->Get(ViewPrefix(kMarkerKind, view_id)));
+  WEIRHOUSE_TRY(const auto bytes, moment_->Marker(view_id));
   if (!bytes) return OnlineMarker();
   return DecodeMarker(*bytes);
 }
@@ -141,15 +130,12 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
                                const std::string& entity, std::int64_t at, std::int64_t known,
                                FeatureRows* rows) const {
   const ViewPlace place{plan.view.id(), marker.generation};
-  const std::string prefix = EntityPrefix(place, entity);
-  EntityScan scan(plan, PlacePrefix(kRowKind, place).size(), at, known);
-  std::string from = prefix;
-  AppendNewestFirst(at, &from);
-  WEIRHOUSE_TRY_STATUS(kv_->Scan(
-      from, AfterPrefix(prefix),
-      [&](std::string_view key, std::string_view value) { return scan.TakeOlder(key, value); }));
+  EntityScan scan(plan, at, known);
+  WEIRHOUSE_TRY_STATUS(moment_->RowsUpTo(
+      place, entity, at,
+      [&](const OnlineRowKey& key, std::string_view value) { return scan.TakeOlder(key, value); }));
   if (marker.evicted_before && scan.survivor().value_or(kTimeless) < *marker.evicted_before) {
-    WEIRHOUSE_TRY(const auto gap, kv_->Get(GapKey(place, entity)));
+    WEIRHOUSE_TRY(const bool gap, moment_->HasGap(place, entity));
     if (gap) {
       return Status(
                  Code::kInvalidInput,
@@ -161,13 +147,15 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
     }
   }
   if (scan.needs_newer()) {
-    WEIRHOUSE_TRY_STATUS(kv_->Scan(prefix, from, [&](std::string_view key, std::string_view value) {
-      return scan.TakeNewer(key, value);
-    }));
+    WEIRHOUSE_TRY_STATUS(
+        moment_->RowsAfter(place, entity, at, [&](const OnlineRowKey& key, std::string_view value) {
+          return scan.TakeNewer(key, value);
+        }));
   }
   WEIRHOUSE_TRY_STATUS(scan.problem());
   for (const ScannedRow& row : scan.Ordered()) {
-    WEIRHOUSE_TRY_STATUS(DecodeRow(plan, row.parts, row.value, rows));
+    const OnlineRowKey key{entity, row.event_time, row.known_time, row.row_key, row.digest};
+    WEIRHOUSE_TRY_STATUS(DecodeRow(plan, key, row.value, rows));
   }
   return Status();
 }
@@ -213,24 +201,25 @@ OnlineState OnlineStore::Look() const {
     distrusted = distrusted_;
   }
   // Taken after that: a view is trusted again only after its new rows were written.
-  return {store_.Look(), std::move(distrusted)};
+  return {backend_->Look(), std::move(distrusted)};
 }
 
 Result<FeatureAnswer> OnlineStore::Get(const ViewPlan& plan, std::span<const Value> entity,
                                        std::int64_t at, std::int64_t known) const {
-  return Look().Get(plan, entity, at, known);
+  return AtOneMoment([&](const OnlineState& state) { return state.Get(plan, entity, at, known); });
 }
 
 Result<std::vector<FeatureAnswer>> OnlineStore::GetMany(
     const ViewPlan& plan, std::span<const std::vector<Value>> entities, std::int64_t at,
     std::int64_t known) const {
-  const OnlineState state = Look();
-  std::vector<FeatureAnswer> answers;
-  answers.reserve(entities.size());
-  for (const std::vector<Value>& entity : entities) {
-    WEIRHOUSE_TRY(FeatureAnswer answer, state.Get(plan, entity, at, known));
-    answers.push_back(std::move(answer));
-  }
-  return answers;
+  return AtOneMoment([&](const OnlineState& state) -> Result<std::vector<FeatureAnswer>> {
+    std::vector<FeatureAnswer> answers;
+    answers.reserve(entities.size());
+    for (const std::vector<Value>& entity : entities) {
+      WEIRHOUSE_TRY(FeatureAnswer answer, state.Get(plan, entity, at, known));
+      answers.push_back(std::move(answer));
+    }
+    return answers;
+  });
 }
 }  // namespace weirhouse::feature

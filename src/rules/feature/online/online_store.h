@@ -1,4 +1,5 @@
-// Feature rows by entity in a key-value store, read at any recent t through the same kernel.
+// Feature rows by entity in a backend (backend.h: RocksDB), read at any recent t through the same
+// kernel.
 //
 // The store is a cache: it says for each view at which commit it stands, and is rebuilt from the
 // feature tables when that is not theirs. Bytes: see online_layout.h.
@@ -21,13 +22,13 @@
 #include "rules/feature/kernel/answer.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/plan.h"
+#include "rules/feature/online/backend.h"
 
 namespace arrow {
 class Table;
 }  // namespace arrow
 
 namespace weirhouse::feature {
-struct ViewPlace;  // private to this folder
 
 // All rows of a view, written beside those that are served: served from the Apply on that is given
 // it.
@@ -65,6 +66,8 @@ struct OnlineMarker {
 // written meanwhile. Must not outlive the store. Threads: any.
 class OnlineState {
  public:
+  // All of these answer kConflict where the state has gone and the backend did not keep it.
+  //
   // Answers one entity at t = `at`, given k = `known` (usually `at`). NULL keys and unknown ones
   // answer not_found, and so does a view that was never applied, at commit 0: ask Holds. Errors:
   // WH4010, the answer rests on rows that are not kept; WH4013, the values are not the view's
@@ -78,12 +81,12 @@ class OnlineState {
 
  private:
   friend class OnlineStore;
-  OnlineState(std::unique_ptr<platform::KvState> kv, std::set<std::string> distrusted);
+  OnlineState(std::unique_ptr<OnlineMoment> moment, std::set<std::string> distrusted);
   Result<OnlineMarker> MarkerOf(const ViewPlan& plan) const;
   Status ReadEntity(const ViewPlan& plan, const OnlineMarker& marker, const std::string& entity,
                     std::int64_t at, std::int64_t known, FeatureRows* rows) const;
 
-  std::unique_ptr<platform::KvState> kv_;
+  std::unique_ptr<OnlineMoment> moment_;
   std::set<std::string> distrusted_;  // by view id
 };
 
@@ -97,6 +100,7 @@ class OnlineStore {
  public:
   // Reads the markers of all views. `store` must outlive this.
   static Result<std::unique_ptr<OnlineStore>> Open(platform::KvStore& store);
+  static Result<std::unique_ptr<OnlineStore>> Open(std::unique_ptr<OnlineBackend> backend);
   ~OnlineStore();
 
   // Applies the changes of one commit and moves the markers of their views to `applied`, all in one
@@ -123,6 +127,14 @@ class OnlineStore {
 
   // What is there now, to be asked more than one question.
   OnlineState Look() const;
+  // Asks `read` of what is there now, and again of what is there then where that has gone meanwhile
+  // (kConflict), at most kLooksMax times. `read`: Result or Status of a const OnlineState&.
+  template <typename Read>
+  auto AtOneMoment(const Read& read) const {
+    auto answer = read(Look());
+    for (int i = 1; i < kLooksMax && HasGone(answer); ++i) answer = read(Look());
+    return answer;
+  }
   // One answer: Look().Get(…).
   Result<FeatureAnswer> Get(const ViewPlan& plan, std::span<const Value> entity, std::int64_t at,
                             std::int64_t known) const;
@@ -153,19 +165,25 @@ class OnlineStore {
   Status Reset(const ViewPlan& plan);
 
  private:
-  explicit OnlineStore(platform::KvStore& store);
+  // A commit takes longer than an answer: that as many come between is no coincidence.
+  static constexpr int kLooksMax = 8;
+  static bool HasGone(const Status& status) { return status.code() == Code::kConflict; }
+  template <typename T>
+  static bool HasGone(const Result<T>& result) {
+    return !result.ok() && HasGone(result.status());
+  }
+
+  explicit OnlineStore(std::unique_ptr<OnlineBackend> backend);
   OnlineMarker MarkerOf(const std::string& view_id) const;
   bool Trusts(const std::string& view_id) const;
   Status ApplyMany(const OnlineChange& change, std::optional<std::int64_t> evicted_before,
                    std::int64_t now, ViewPlace& place, ApplyReport& report);
-  // Adds the removal of what an earlier layout left, once.
-  void ForgetEarlierLayout(platform::KvBatch& batch);
+  Status DropView(const std::string& view_id);
 
-  platform::KvStore& store_;
+  const std::unique_ptr<OnlineBackend> backend_;
   mutable std::mutex mutex_;                     // guards all below
   std::map<std::string, OnlineMarker> markers_;  // as written
   std::set<std::string> distrusted_;
-  bool earlier_layout_ = false;
   std::int64_t rows_at_once_ = 64 << 10;  // about 20 MB of writes
 };
 }  // namespace weirhouse::feature

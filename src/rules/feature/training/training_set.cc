@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
-#include <mutex>
 #include <numeric>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
 #include "rules/feature/kernel/expression.h"
@@ -92,20 +91,9 @@ Status AnswerGroup(const ViewPlan& plan, const LabelGroup& group, const std::vec
 Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
                     const std::vector<Label>& labels, const std::vector<std::size_t>& columns,
                     int threads, std::vector<Output>& outputs) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  Status problem;
-  const auto work = [&] {
-    for (std::size_t g = next++; g < groups.size(); g = next++) {
-      Status status = AnswerGroup(plan, groups[g], labels, columns, outputs);
-      if (status.ok()) continue;
-      const std::lock_guard lock(mutex);
-      if (problem.ok()) problem = std::move(status);
-      return;
-    }
-  };
-  ShareWork(static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)), work);
-  return problem;
+  return ForEachInParallel(
+      groups.size(), static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)),
+      [&](std::size_t g) { return AnswerGroup(plan, groups[g], labels, columns, outputs); });
 }
 
 struct Built {
@@ -204,14 +192,6 @@ std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
   return BuildArray(ValueType::kString, {}, names, std::vector<std::uint8_t>(order.size(), 1));
 }
 
-// SQL does not tell upper from lower case.
-std::string Folded(std::string name) {
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return name;
-}
-
 Status NameTaken(const TrainingSetDefinition& definition, const std::string& column,
                  std::string_view by) {
   return Status(Code::kInvalidInput, fmt::format("the spine of \"{}\" has a column \"{}\", {}",
@@ -229,11 +209,12 @@ Status CheckSpineNames(const TrainingSetDefinition& definition,
   for (const SelectedView& view : selected) {
     const std::vector<OutputColumn> outputs = OutputColumnsOf(*view.view);
     for (const std::size_t i : view.columns)
-      taken.emplace(Folded(outputs[i].qualified), "the name of a feature that it is joined with");
+      taken.emplace(LowerCase(outputs[i].qualified),
+                    "the name of a feature that it is joined with");
   }
   if (!definition.splits.empty()) taken.emplace(kSplitColumn, "the name of the split");
   for (const std::string& column : columns) {
-    const auto [held, fresh] = taken.emplace(Folded(column), "twice");
+    const auto [held, fresh] = taken.emplace(LowerCase(column), "twice");
     if (!fresh) return NameTaken(definition, column, held->second);
   }
   return Status();

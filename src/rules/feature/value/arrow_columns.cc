@@ -7,7 +7,9 @@
 
 #include <bit>
 
-#include "rules/feature/value/exact_sum.h"
+#include "ground/base/exact/exact_sum.h"
+#include "ground/base/exact/limbs.h"
+#include "rules/feature/value/decimal_sum.h"
 
 namespace weirhouse::feature {
 namespace {

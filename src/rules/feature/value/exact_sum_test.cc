@@ -1,4 +1,4 @@
-#include "rules/feature/value/exact_sum.h"
+#include "ground/base/exact/exact_sum.h"
 
 #include <bit>
 #include <cmath>
@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "ground/base/exact/limbs.h"
 #include "ground/base/random.h"
 #include "rules/feature/oracle/naive.h"
+#include "rules/feature/value/decimal_sum.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {

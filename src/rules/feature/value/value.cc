@@ -6,6 +6,7 @@
 
 #include <bit>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 
@@ -41,12 +42,6 @@ std::string BytesOf(std::span<const Value> values) {
     }
   }
   return bytes;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 Status BadBits() { return Status(Code::kInvalidInput, "could not read the bits of a vector"); }
@@ -128,8 +123,8 @@ Result<std::vector<Value>> ParseVectorBits(std::string_view hex) {
   if (hex.size() % 2 != 0) return BadBits();
   std::string bytes;
   for (std::size_t i = 0; i < hex.size(); i += 2) {
-    const int high = HexDigit(hex[i]);
-    const int low = HexDigit(hex[i + 1]);
+    const int high = LowerHexDigit(hex[i]);
+    const int low = LowerHexDigit(hex[i + 1]);
     if (high < 0 || low < 0) return BadBits();
     bytes.push_back(static_cast<char>(high * 16 + low));
   }

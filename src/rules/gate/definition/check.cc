@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/gate/definition/definition.h"
@@ -240,12 +241,7 @@ class GateChecker {
 
   // The table's name as the project writes it: SQL is blind to case, the engine's tables are not.
   std::string CanonicalName(const std::string& name) const {
-    const auto same = [&](const std::string& known) {
-      return std::equal(known.begin(), known.end(), name.begin(), name.end(), [](char a, char b) {
-        return std::tolower(static_cast<unsigned char>(a)) ==
-               std::tolower(static_cast<unsigned char>(b));
-      });
-    };
+    const auto same = [&](const std::string& known) { return SameButForCase(known, name); };
     if (same(gate_.table)) return gate_.table;
     const auto& known = schemas_.known_tables;
     const auto found = std::find_if(known.begin(), known.end(), same);

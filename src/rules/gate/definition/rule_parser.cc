@@ -235,30 +235,4 @@ Result<Check> ParseCheck(const YamlNode& item) {
   if (check.name.empty()) check.name = DefaultName(check);
   return check;
 }
-
-void Findings::Add(const Status& status) {
-  if (status.ok()) return;
-  if (!status.diagnostics().empty()) {
-    diagnostics_.insert(diagnostics_.end(), status.diagnostics().begin(),
-                        status.diagnostics().end());
-    return;
-  }
-  Diagnostic diagnostic;
-  diagnostic.error_code = status.error_code();
-  diagnostic.message = status.message();
-  diagnostic.span = status.span();
-  diagnostic.hint = status.hint();
-  diagnostics_.push_back(std::move(diagnostic));
-}
-
-Status Findings::Finish() const {
-  if (diagnostics_.empty()) return Status();
-  const Diagnostic& first = diagnostics_.front();
-  Status status(Code::kInvalidInput, first.message);
-  if (first.span) status = std::move(status).WithSpan(*first.span);
-  return std::move(status)
-      .WithError(first.error_code)
-      .WithHint(first.hint)
-      .WithDiagnostics(diagnostics_);
-}
 }  // namespace weirhouse::gate

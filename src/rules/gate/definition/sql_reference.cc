@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/transform/function_list.h"
@@ -21,12 +22,7 @@ Status Refused(std::string message, std::string hint = "") {
       .WithHint(std::move(hint));
 }
 
-// SQL is blind to case in names.
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return lower;
-}
+// SQL is blind to case in names: they are compared in lower case.
 bool IsOwnName(const std::string& lower) { return lower == "this" || lower == "this_table"; }
 
 bool IsKnownTableFunction(const std::string& name) {
@@ -85,7 +81,7 @@ class Walk {
   SqlReads Finish() {
     SqlReads reads;
     for (const auto& [name, aliases] : tables_) {
-      if (ctes_.contains(Lower(name))) continue;
+      if (ctes_.contains(LowerCase(name))) continue;
       const bool starred = star_ || std::any_of(aliases.begin(), aliases.end(), [&](const auto& a) {
                              return starred_aliases_.contains(a);
                            });
@@ -104,7 +100,7 @@ class Walk {
     }
     if (const auto map = node.find("cte_map"); map != node.end()) {
       for (const json& entry : map->value("map", json::array())) {
-        const std::string name = Lower(TextOf(entry, "key"));
+        const std::string name = LowerCase(TextOf(entry, "key"));
         if (IsOwnName(name)) {
           return Refused(fmt::format("WITH {} hides a table of that name", TextOf(entry, "key")),
                          "give it another name");
@@ -131,12 +127,12 @@ class Walk {
       if (alias.empty()) {
         star_ = true;
       } else {
-        starred_aliases_.insert(Lower(alias));
+        starred_aliases_.insert(LowerCase(alias));
       }
     }
     if (kind == "FUNCTION" || kind == "WINDOW") {
       const json& children = node.value("children", json::array());
-      return JudgeFunction(Lower(TextOf(node, "function_name")), children.size());
+      return JudgeFunction(LowerCase(TextOf(node, "function_name")), children.size());
     }
     return Status();
   }
@@ -149,8 +145,8 @@ class Walk {
       return Refused(fmt::format("\"{}.{}\" lies in another database", schema, table));
     }
     std::string name = schema.empty() ? table : schema + "." + table;
-    if (IsOwnName(Lower(name))) name = Lower(name);
-    tables_[name].insert(Lower(alias.empty() ? table : alias));
+    if (IsOwnName(LowerCase(name))) name = LowerCase(name);
+    tables_[name].insert(LowerCase(alias.empty() ? table : alias));
     return Status();
   }
 
@@ -158,7 +154,7 @@ class Walk {
     const auto parts = node.find("column_names");
     if (parts == node.end()) return Status();
     for (const json& part : *parts) columns_.insert(part.get<std::string>());
-    const std::string first = Lower(parts->front().get<std::string>());
+    const std::string first = LowerCase(parts->front().get<std::string>());
     if (parts->size() == 1 && transform::IsValueFunction(first)) {
       const transform::FunctionRule rule = transform::RuleOfFunction(first);
       return Refused(fmt::format("{} {}", parts->front().get<std::string>(), rule.reason),
@@ -183,7 +179,7 @@ std::string NotRowWise(const json& node, bool* keeps_order) {
     if (kind == "SUBQUERY" || kind == "WINDOW") *keeps_order = false;
     if (kind == "STAR") return "\"*\" and COLUMNS() stand for several columns";
     if (kind == "FUNCTION") {
-      const std::string name = Lower(TextOf(node, "function_name"));
+      const std::string name = LowerCase(TextOf(node, "function_name"));
       switch (transform::RuleOfFunction(name).kind) {
         case transform::FunctionKind::kAggregate:
         case transform::FunctionKind::kExactSum:
@@ -245,7 +241,7 @@ void SqlReads::Resolve(TableRead& table, const std::vector<std::string>& availab
   if (table.all_columns) return;
   for (const std::string& name : available) {
     const bool named = std::any_of(columns.begin(), columns.end(), [&](const std::string& used) {
-      return Lower(used) == Lower(name);
+      return SameButForCase(used, name);
     });
     if (named) table.columns.push_back(name);
   }

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "rules/gate/value/exact_sum.h"
+#include "ground/base/exact/exact_ratio.h"
+#include "ground/base/exact/exact_sum.h"
 
 namespace weirhouse::gate {
 namespace {

@@ -6,7 +6,6 @@
 #include <map>
 #include <vector>
 
-#include "rules/gate/value/exact_sum.h"
 #include "testing/testing.h"
 
 namespace weirhouse::gate {
@@ -177,101 +176,5 @@ TEST(KolmogorovSmirnov, OfDisjointSamplesIsOne) {
   EXPECT_EQ(KolmogorovSmirnov({{0, 500}}, {{0, 3}}).p, 1);
 }
 
-TEST(ExactSum, DoesNotRound) {
-  ExactSum sum;
-  for (const double value : {1e16, 1.0, -1e16, 1e-30}) sum.Add(value);
-  EXPECT_EQ(sum.Round(), 1.0);
-  sum.Add(-1.0);
-  EXPECT_EQ(sum.Round(), 1e-30);
-}
-
-TEST(ExactSum, RoundsHalfToEvenOnce) {
-  ExactSum down;
-  down.Add(1.0);
-  down.Add(0x1p-53);
-  EXPECT_EQ(down.Round(), 1.0);
-  down.Add(0x1p-100);
-  EXPECT_EQ(down.Round(), 1.0 + 0x1p-52);
-}
-
-TEST(ExactSum, IsTheSameInAnyOrder) {
-  std::vector<double> values;
-  for (int i = 0; i < 500; ++i)
-    values.push_back(std::ldexp((i * 7919 % 1000) - 499.3, i % 90 - 45));
-  ExactSum forward;
-  ExactSum backward;
-  ExactSum parts;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    forward.AddSquare(values[i]);
-    backward.AddSquare(values[values.size() - 1 - i]);
-  }
-  EXPECT_EQ(forward.Parts(), backward.Parts());
-  EXPECT_EQ(ExactSum::FromParts(forward.Parts()), forward);
-}
-
-TEST(ExactSum, TakesIntegersBeyondTheDoublesWhole) {
-  ExactSum sum;
-  for (const std::int64_t value : {INT64_MAX, INT64_MIN, std::int64_t{1}, std::int64_t{41}}) {
-    sum.Add(value);
-  }
-  EXPECT_EQ(sum.Round(), 41);
-  ExactSum squares;
-  squares.AddSquare((std::int64_t{1} << 53) + 1);
-  squares.Add(-0x1p106);
-  squares.Add(-0x1p54);
-  EXPECT_EQ(squares.Round(), 1);
-}
-
-TEST(ExactSum, DoesNotOverflowOnTheWay) {
-  for (const auto& order :
-       {std::vector<double>{1e308, 1e308, -1e308}, std::vector<double>{1e308, -1e308, 1e308}}) {
-    ExactSum sum;
-    for (const double value : order) sum.Add(value);
-    EXPECT_EQ(sum.Round(), 1e308);
-  }
-  ExactSum twice;
-  twice.Add(1.7e308);
-  twice.Add(1.7e308);
-  EXPECT_EQ(twice.Round(), HUGE_VAL);
-  EXPECT_FALSE(twice.FitsDoubles());
-  EXPECT_EQ((ExactRatio{twice, ExactRatio::Of(2.0).over}).Round(), 1.7e308);
-  ExactSum read;
-  EXPECT_TRUE(read.AddHex(twice.Hex()));
-  EXPECT_EQ(read, twice);
-  EXPECT_FALSE(read.AddHex("zz"));
-}
-
-TEST(ExactSum, RootsReachBothEndsOfTheDoubles) {
-  for (const double value : {1.5e-160, 3.0, 1.2e200}) {
-    ExactSum square;
-    square.AddSquare(value);
-    EXPECT_EQ((ExactRatio{square, ExactRatio::Of(1.0).over}).RoundedRoot(), value);
-  }
-}
-
-TEST(ExactRatio, ReadsDecimalsAsTheyAreWritten) {
-  ExactRatio tenth;
-  ASSERT_TRUE(ParseExact("0.1", tenth));
-  EXPECT_EQ(Compare(tenth, ExactRatio::Of(0.1)), -1);  // the double is a little more
-  ExactRatio great;
-  ASSERT_TRUE(ParseExact("9007199254740993", great));
-  EXPECT_EQ(Compare(great, ExactRatio::Of(9007199254740992.0)), 1);
-  ExactRatio power;
-  ASSERT_TRUE(ParseExact("-1.5e3", power));
-  EXPECT_EQ(Compare(power, ExactRatio::Of(-1500.0)), 0);
-  for (const char* wrong : {"", "x", "1.2.3", "1e", "1e9999", "0x10", "-"}) {
-    EXPECT_FALSE(ParseExact(wrong, power)) << wrong;
-  }
-}
-
-TEST(ExactSum, RemembersInfinity) {
-  ExactSum sum;
-  sum.Add(HUGE_VAL);
-  sum.Add(1.0);
-  EXPECT_EQ(sum.Round(), HUGE_VAL);
-  sum.Add(-HUGE_VAL);
-  EXPECT_TRUE(std::isnan(sum.Round()));
-  EXPECT_FALSE(sum.finite());
-}
 }  // namespace
 }  // namespace weirhouse::gate

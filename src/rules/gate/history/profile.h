@@ -15,18 +15,16 @@
 #include <utility>
 #include <vector>
 
+#include "ground/base/exact/exact_ratio.h"
+#include "ground/base/exact/exact_sum.h"
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
-#include "rules/gate/value/exact_sum.h"
 
 namespace arrow {
 class ChunkedArray;
-class Table;
 }  // namespace arrow
 
 namespace weirhouse::gate {
-
-struct GateDefinition;
 
 inline constexpr std::string_view kProfileMetric = "profile";
 
@@ -83,8 +81,6 @@ enum class CountValues : std::uint8_t {
 };
 // Profiles one column. Cost: one pass, and a sort of the distinct values.
 Result<ColumnProfile> ProfileColumn(const arrow::ChunkedArray& column, CountValues count);
-// The profile of the columns whose history `definition` needs.
-Result<BatchProfile> ProfileBatch(const arrow::Table& rows, const GateDefinition& definition);
 // The union of both: associative and commutative.
 ColumnProfile Merge(const ColumnProfile& a, const ColumnProfile& b);
 // Merges several at once; cheaper than one by one.

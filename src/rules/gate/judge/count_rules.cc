@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <type_traits>
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
@@ -15,9 +14,9 @@
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountRule& rule) {
-  WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, {}));
-  const std::int64_t count = rows->num_rows();
+Result<Finding> Finish(const CheckState& state, const Check&, const RowCountRule& rule,
+                       const Against&) {
+  const std::int64_t count = state.rows();
   Finding finding;
   finding.population = count;
   finding.observed = count;
@@ -27,11 +26,11 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCount
   return finding;
 }
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountChangeRule& rule) {
-  const GateInput& input = evaluation.input();
-  const std::int64_t count = input.this_rows->num_rows();
+Result<Finding> Finish(const CheckState& state, const Check& check, const RowCountChangeRule& rule,
+                       const Against& against) {
+  const std::int64_t count = state.rows();
   const WindowRuns window =
-      RunsInWindow(rule.window, input.history, input.batch_end, std::max(check.warmup, 1),
+      RunsInWindow(rule.window, against.history, against.batch_end, std::max(check.warmup, 1),
                    [](const PublishedBatch&) { return true; });
   Finding finding;
   finding.population = count;
@@ -64,10 +63,10 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCount
   return finding;
 }
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const FreshnessRule& rule) {
-  WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, {rule.column}));
-  WEIRHOUSE_TRY(const auto column, ColumnOf(*rows, rule.column));
-  WEIRHOUSE_TRY(const Family family, FamilyOf(*column->type()));
+Result<Finding> Finish(const CheckState& state, const Check& check, const FreshnessRule& rule,
+                       const Against& against) {
+  const auto& gathered = state.As<NewestValue>();
+  const Family family = gathered.family.value_or(Family::kTimestamp);
   if (family != Family::kTimestamp && family != Family::kDate) {
     return Status(Code::kInvalidInput,
                   fmt::format("freshness needs times, and \"{}\" is of type {}", rule.column,
@@ -76,15 +75,9 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
   }
   constexpr std::int64_t kFreshDayUs = 86'400'000'000;
   Finding finding;
-  std::optional<std::int64_t> newest;
-  WEIRHOUSE_TRY_STATUS(VisitColumn(
-      *column, [&](std::int64_t) { ++finding.nulls; },
-      [&](std::int64_t, const auto& value) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::int64_t>) {
-          if (!newest || value > *newest) newest = value;
-        }
-      }));
-  finding.population = rows->num_rows();
+  const std::optional<std::int64_t> newest = gathered.newest;
+  finding.nulls = gathered.nulls;
+  finding.population = state.rows();
   finding.bound = check.parameters.at("max");
   if (!newest) {
     finding.state = State::kFailed;
@@ -92,7 +85,7 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
     return finding;
   }
   const std::int64_t at = family == Family::kDate ? *newest * kFreshDayUs : *newest;
-  const std::int64_t now = Micros(evaluation.input().now);
+  const std::int64_t now = Micros(against.now);
   const std::int64_t age = now - at;
   finding.observed = {{"newest", FormatTime(at)}, {"age_us", age}, {"now", FormatTime(now)}};
   if (age < 0) {
@@ -105,13 +98,13 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Freshnes
   return finding;
 }
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesRule&) {
-  const GateInput& input = evaluation.input();
-  const std::int64_t age = Micros(input.now) - Micros(input.batch_end);
+Result<Finding> Finish(const CheckState& state, const Check& check, const ArrivesRule&,
+                       const Against& against) {
+  const std::int64_t age = Micros(against.now) - Micros(against.batch_end);
   Finding finding;
-  finding.population = input.this_rows->num_rows();
+  finding.population = state.rows();
   finding.observed = {
-      {"newest", FormatTime(input.batch_end)}, {"age_us", age}, {"now", FormatTime(input.now)}};
+      {"newest", FormatTime(against.batch_end)}, {"age_us", age}, {"now", FormatTime(against.now)}};
   finding.bound = check.parameters.at("every");
   finding.reason = fmt::format("{} has a batch", check.name);
   return finding;

@@ -1,5 +1,4 @@
 // The check `distribution`: this batch against the merged profiles of its window.
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include "rules/gate/history/history.h"
 #include "rules/gate/judge/evaluation.h"
 #include "rules/gate/judge/history_finding.h"
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {
@@ -225,23 +223,23 @@ std::optional<Finding> TooFewRows(const DistributionRule& rule, const Check& che
 }
 }  // namespace
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const DistributionRule& rule) {
-  const GateInput& input = evaluation.input();
-  WEIRHOUSE_TRY(const BatchProfile* profile, evaluation.Profile());
+Result<Finding> Finish(const CheckState& state, const Check& check, const DistributionRule& rule,
+                       const Against& against) {
+  const auto& column = state.As<ColumnState>();
   Sides sides;
-  sides.current = profile->columns.at(rule.column);
+  sides.current = column.Capped();
   Finding finding;
   finding.population = sides.current.rows;
   finding.nulls = sides.current.nulls;
   finding.bound = rule.max ? nlohmann::json(*rule.max) : nlohmann::json{{"min_p", *rule.min_p}};
   // A run in which the column was of another kind of type is no history for it.
-  const WindowRuns window = RunsInWindow(
-      rule.baseline, input.history, input.batch_end, std::max(check.warmup, 1),
-      [&](const PublishedBatch& run) {
-        if (!run.profile) return true;
-        const auto column = run.profile->columns.find(rule.column);
-        return column != run.profile->columns.end() && column->second.type == sides.current.type;
-      });
+  const WindowRuns window = RunsInWindow(rule.baseline, against.history, against.batch_end,
+                                         std::max(check.warmup, 1), [&](const PublishedBatch& run) {
+                                           if (!run.profile) return true;
+                                           const auto past = run.profile->columns.find(rule.column);
+                                           return past != run.profile->columns.end() &&
+                                                  past->second.type == sides.current.type;
+                                         });
   WEIRHOUSE_TRY_STATUS(NeedProfiles(window));
   if (!IsReady(check, window, rule.baseline, finding)) {
     const bool number = sides.current.type == ColumnProfile::Type::kNumber;
@@ -261,10 +259,8 @@ Result<Finding> Judge(Evaluation& evaluation, const Check& check, const Distribu
   if (const auto few = TooFewRows(rule, check, sides, finding)) return *few;
   // A sampled baseline is compared with a sample taken the same way, so that equal batches are
   // equal; an exact one with all values.
-  if (sides.current.sampled && !sides.baseline.sampled) {
-    WEIRHOUSE_TRY(const auto column, ColumnOf(*input.this_rows, rule.column));
-    WEIRHOUSE_TRY(sides.current, ProfileColumn(*column, CountValues::kExact));
-  }
+  if (sides.current.sampled && !sides.baseline.sampled)
+    sides.current = column.Profile(CountValues::kExact);
   finding.detail = {{"window", rule.baseline.text},
                     {"runs", window.runs.size()},
                     {"baseline_rows", sides.baseline.rows},

@@ -208,11 +208,50 @@ Result<std::shared_ptr<arrow::ChunkedArray>> Evaluation::PairColumn(const Check&
   return pairs_.at(&check);
 }
 
-Result<const BatchProfile*> Evaluation::Profile() {
-  if (!profile_) {
-    WEIRHOUSE_TRY(profile_, ProfileBatch(*input_.this_rows, definition_));
+namespace {
+// The columns that a state is made of.
+std::vector<std::string> GatheredColumns(const Check& check) {
+  return std::visit(
+      [](const auto& rule) -> std::vector<std::string> {
+        if constexpr (requires { rule.columns; }) {
+          return rule.columns;
+        } else if constexpr (requires { rule.column; }) {
+          return {rule.column};
+        } else {
+          return {};
+        }
+      },
+      check.rule);
+}
+}  // namespace
+
+Result<RowsPtr> Evaluation::JudgedRows(const Check& check) {
+  return Rows(check, GatheredColumns(check));
+}
+
+Result<const CheckState*> Evaluation::StateOf(const Check& check) {
+  const std::string* const column = HistoryColumn(check);
+  if (column != nullptr) {
+    if (const auto known = histories_.find(*column); known != histories_.end())
+      return &known->second;
   }
-  return &*profile_;
+  WEIRHOUSE_TRY(const RowsPtr rows, JudgedRows(check));
+  CheckState state = CheckState::Of(check);
+  WEIRHOUSE_TRY_STATUS(state.Update(*rows, 0));
+  if (column != nullptr) return &histories_.emplace(*column, std::move(state)).first->second;
+  return &state_.emplace(std::move(state));
+}
+
+Result<BatchProfile> Evaluation::Profile() {
+  BatchProfile profile;
+  profile.rows = input_.this_rows->num_rows();
+  for (const Check& check : definition_.checks) {
+    const std::string* const column = HistoryColumn(check);
+    if (column == nullptr || profile.columns.contains(*column)) continue;
+    WEIRHOUSE_TRY(const CheckState* state, StateOf(check));
+    profile.columns[*column] = state->As<ColumnState>().Capped();
+  }
+  return profile;
 }
 
 Finding TooFewFinding(const Check& check, std::int64_t sample, std::int64_t needed,

@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "rules/gate/judge/judge.h"
+#include "rules/gate/state/check_state.h"
 
 namespace arrow {
 class ChunkedArray;
@@ -59,8 +61,13 @@ class Evaluation {
   // What is found where `sql`, the query of a check, could not be run: if it failed on values, on
   // which rows, by which expression. Else the error as it is.
   Result<Finding> Blame(const Check& check, const std::string& sql, const Status& why);
-  // This batch's profile, made once.
-  Result<const BatchProfile*> Profile();
+  // The state of a check that can be judged from it, over the rows that it judges. That of a column
+  // with a history is made once for all checks and the profile. Valid until the next call.
+  Result<const CheckState*> StateOf(const Check& check);
+  // The rows that StateOf went over.
+  Result<RowsPtr> JudgedRows(const Check& check);
+  // This batch's profile: the columns whose history the gate needs.
+  Result<BatchProfile> Profile();
   // Not OK once a query was ended because the process was told to stop: then nothing is judged.
   const Status& stopped() const { return stopped_; }
 
@@ -83,28 +90,54 @@ class Evaluation {
   std::map<std::pair<std::string, std::vector<std::string>>, RowsPtr> others_;
   std::map<std::string, RowsPtr> registered_;
   std::map<const Check*, ColumnPtr> pairs_;
-  std::optional<BatchProfile> profile_;
+  std::map<std::string, CheckState> histories_;  // by column
+  std::optional<CheckState> state_;              // of the last check without one
   Status stopped_;
 };
 
-// Rules. Whatever cannot be judged is a Status, and ends as state error.
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RowCountChangeRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const FreshnessRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ArrivesRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RequiredRule& rule);
+// What a state is judged against: no rows.
+struct Against {
+  EventTime batch_end{};
+  EventTime now{};
+  std::span<const PublishedBatch> history;
+};
+// The verdict on what was gathered, for the kinds that need no rows. A pure function: equal states
+// are equal findings, whichever way they were merged. Errors end as state error.
+Result<Finding> FinishCheck(const CheckState& state, const Check& check, const Against& against);
+
+// By kind. Whatever cannot be judged is a Status, and ends as state error.
+Result<Finding> Finish(const CheckState& state, const Check& check, const RowCountRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const RowCountChangeRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const FreshnessRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const ArrivesRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const RequiredRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const RangeRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const SetRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const PatternRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const LengthRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const TypeRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const StatisticRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const QuantileRule& rule,
+                       const Against& against);
+Result<Finding> Finish(const CheckState& state, const Check& check, const DistributionRule& rule,
+                       const Against& against);
+
+// The kinds that look at rows beside each other (kNeedsRows).
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const UniqueRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const RangeRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const SetRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const PatternRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const LengthRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const TypeRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const PairRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const ReferencesRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const StatisticRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const QuantileRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const DistinctRule& rule);
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const DistributionRule& rule);
 Result<Finding> Judge(Evaluation& evaluation, const Check& check, const SqlRule& rule);
 
 // The finding of a check below its smallest sample, by its `too_few`.

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "ground/base/text.h"
@@ -27,12 +29,30 @@ Finding ErrorOf(const Check& check, const Status& status) {
   return finding;
 }
 
+// Makes the state of all rows, and its verdict.
+Result<Finding> JudgeFromState(Evaluation& evaluation, const Check& check) {
+  WEIRHOUSE_TRY(const CheckState* state, evaluation.StateOf(check));
+  const GateInput& input = evaluation.input();
+  WEIRHOUSE_TRY(Finding finding,
+                FinishCheck(*state, check, {input.batch_end, input.now, input.history}));
+  if (check.scope == Scope::kTable && std::holds_alternative<MarkedRows>(state->gathered())) {
+    WEIRHOUSE_TRY(finding.judged, evaluation.JudgedRows(check));
+  }
+  return finding;
+}
+
 Finding FindingOf(Evaluation& evaluation, const Check& check) {
   if (!evaluation.input().history_checks && HistoryWindow(check) != nullptr) {
     return SkippedHistory(check);
   }
   auto judged = std::visit(
-      [&](const auto& rule) -> Result<Finding> { return Judge(evaluation, check, rule); },
+      [&](const auto& rule) -> Result<Finding> {
+        if constexpr (JudgedFromState<std::decay_t<decltype(rule)>>) {
+          return JudgeFromState(evaluation, check);
+        } else {
+          return Judge(evaluation, check, rule);
+        }
+      },
       check.rule);
   return judged.ok() ? std::move(judged).value() : ErrorOf(check, judged.status());
 }
@@ -95,6 +115,18 @@ std::string_view StateName(State state) {
   return "error";
 }
 
+Result<Finding> FinishCheck(const CheckState& state, const Check& check, const Against& against) {
+  return std::visit(
+      [&](const auto& rule) -> Result<Finding> {
+        if constexpr (JudgedFromState<std::decay_t<decltype(rule)>>) {
+          return Finish(state, check, rule, against);
+        } else {
+          return Status(Code::kInternal, "a check that needs its rows was judged without them");
+        }
+      },
+      check.rule);
+}
+
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
                      platform::SqlSession& session, Clock& clock) {
   GateReport report;
@@ -114,7 +146,7 @@ GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
     report.stopped = evaluation.stopped();
     if (!report.stopped.ok()) return report;
   }
-  if (const auto profile = evaluation.Profile(); profile.ok()) report.profile = **profile;
+  if (auto profile = evaluation.Profile(); profile.ok()) report.profile = *std::move(profile);
   GatherFailingRows(input, findings, report);
   report.state = WorstOf(report.checks);
   if (definition.checks.empty()) report.state = State::kError;

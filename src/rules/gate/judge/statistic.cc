@@ -1,11 +1,13 @@
 #include "rules/gate/judge/statistic.h"
 
+#include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "ground/base/text.h"
 #include "rules/gate/history/drift.h"
@@ -18,12 +20,6 @@ using Wide = ExactSum::Wide;
 __extension__ typedef unsigned __int128 WideCount;
 
 constexpr Ratio kMedianShare{1, 2};
-
-Wide WideOf(const arrow::Decimal128& value) {
-  return static_cast<Wide>(
-      (static_cast<WideCount>(static_cast<std::uint64_t>(value.high_bits())) << 64) |
-      value.low_bits());
-}
 
 ExactSum SumOf(Wide value) {
   ExactSum sum;
@@ -89,41 +85,11 @@ bool Holds(const NumberBounds& bounds, const StatisticValue& value) {
   return true;
 }
 
-Result<ColumnStatistics> ColumnStatistics::Of(const arrow::ChunkedArray& column, bool ranks) {
-  ColumnStatistics statistics;
-  WEIRHOUSE_TRY(statistics.family_, FamilyOf(*column.type()));
-  const bool real = statistics.family_ == Family::kReal;
-  WEIRHOUSE_TRY(statistics.profile_,
-                ProfileColumn(column, real && ranks ? CountValues::kExact : CountValues::kNone));
-  statistics.scale_ = PowerOfTen(statistics.profile_.scale);
-  if (real) return statistics;
-  WEIRHOUSE_TRY_STATUS(VisitColumn(
-      column, [](std::int64_t) {},
-      [&](std::int64_t, const auto& value) {
-        using Value = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<Value, std::int64_t>) {
-          statistics.Add(value, ranks);
-        } else if constexpr (std::is_same_v<Value, arrow::Decimal128>) {
-          statistics.Add(WideOf(value), ranks);
-        }
-      }));
-  return statistics;
-}
-
-void ColumnStatistics::Add(Wide value, bool ranks) {
-  least_ = count_ == 0 ? value : std::min(least_, value);
-  greatest_ = count_ == 0 ? value : std::max(greatest_, value);
-  // Goes round, and comes back.
-  total_ = static_cast<Wide>(static_cast<WideCount>(total_) + static_cast<WideCount>(value));
-  ++count_;
-  if (ranks) wholes_.push_back(value);
-}
-
 StatisticValue ColumnStatistics::Whole(const Wide& value) const {
   StatisticValue found;
   found.exact = ExactRatio{SumOf(value), scale_};
   found.rounded = found.exact->Round();
-  found.digits = DigitsOf(value, profile_.scale);
+  found.digits = DigitsOf(value, state_.moments().scale);
   return found;
 }
 
@@ -134,26 +100,31 @@ StatisticValue ColumnStatistics::Exact(ExactRatio value) const {
   return found;
 }
 
-std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) {
-  if (family_ == Family::kReal || statistic == Statistic::kStddev) {
-    const std::optional<double> value = ValueOf(statistic, profile_);
+std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) const {
+  const ColumnProfile& moments = state_.moments();
+  const ColumnState::Wholes& wholes = state_.wholes();
+  if (real() || statistic == Statistic::kStddev) {
+    const std::optional<double> value =
+        statistic == Statistic::kMedian ? ValueOf(statistic, state_.Profile(CountValues::kExact))
+                                        : ValueOf(statistic, moments);
     if (!value) return std::nullopt;
     return StatisticValue{*value, std::nullopt, ""};
   }
-  if (count_ == 0) return std::nullopt;
+  if (wholes.count == 0) return std::nullopt;
   switch (statistic) {
     case Statistic::kMin:
-      return Whole(least_);
+      return Whole(wholes.least);
     case Statistic::kMax:
-      return Whole(greatest_);
+      return Whole(wholes.greatest);
     case Statistic::kMean:
       return Exact(
-          {profile_.sum, Product(scale_, SumOf(static_cast<Wide>(profile_.numbers_count())))});
+          {moments.sum, Product(scale_, SumOf(static_cast<Wide>(moments.numbers_count())))});
     case Statistic::kSum: {
       // All but sums of the greatest decimals are whole numbers of 128 bits.
-      StatisticValue sum = Exact({profile_.sum, scale_});
+      StatisticValue sum = Exact({moments.sum, scale_});
       constexpr double kWideMax = 0x1p126;
-      if (std::fabs(profile_.sum.Round()) < kWideMax) sum.digits = DigitsOf(total_, profile_.scale);
+      if (std::fabs(moments.sum.Round()) < kWideMax)
+        sum.digits = DigitsOf(wholes.total, moments.scale);
       return sum;
     }
     default:
@@ -161,14 +132,16 @@ std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) {
   }
 }
 
-std::optional<StatisticValue> ColumnStatistics::Quantile(Ratio q, QuantileMethod method) {
-  if (family_ == Family::kReal) {
-    if (profile_.numbers.empty()) return std::nullopt;
-    return StatisticValue{QuantileOf(profile_.numbers, q, method), std::nullopt, ""};
+std::optional<StatisticValue> ColumnStatistics::Quantile(Ratio q, QuantileMethod method) const {
+  if (real()) {
+    const ColumnProfile profile = state_.Profile(CountValues::kExact);
+    if (profile.numbers.empty()) return std::nullopt;
+    return StatisticValue{QuantileOf(profile.numbers, q, method), std::nullopt, ""};
   }
-  if (wholes_.empty()) return std::nullopt;
-  const Rank rank = RankOf(static_cast<std::int64_t>(wholes_.size()), q);
-  const Neighbours at = AtRank(wholes_, rank.low);
+  std::vector<Wide>& values = state_.wholes().values;
+  if (values.empty()) return std::nullopt;
+  const Rank rank = RankOf(static_cast<std::int64_t>(values.size()), q);
+  const Neighbours at = AtRank(values, rank.low);
   const Ratio share = ShareAbove(rank, method);
   if (share.numerator == 0) return Whole(at.low);
   if (share.numerator == share.denominator) return Whole(at.high);

@@ -1,17 +1,16 @@
 // The statistics of one column of a batch, as exact as its type allows.
-// Includes Arrow, so only for .cc files.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "ground/base/exact/exact_ratio.h"
+#include "ground/base/exact/exact_sum.h"
 #include "rules/gate/definition/definition.h"
+#include "rules/gate/history/column_state.h"
 #include "rules/gate/history/profile.h"
-#include "rules/gate/value/column_values.h"
-#include "rules/gate/value/exact_sum.h"
 
 namespace weirhouse::gate {
 
@@ -28,30 +27,24 @@ struct StatisticValue {
 };
 bool Holds(const NumberBounds& bounds, const StatisticValue& value);
 
+// The statistics of what was gathered of one column, which holds numbers. The state must outlive it.
 class ColumnStatistics {
  public:
-  // `ranks`: quantiles will be asked for. The column must hold numbers.
-  static Result<ColumnStatistics> Of(const arrow::ChunkedArray& column, bool ranks);
+  explicit ColumnStatistics(const ColumnState& state)
+      : state_(state), scale_(PowerOfTen(state.moments().scale)) {}
 
-  const ColumnProfile& profile() const { return profile_; }
-  // nullopt: too few values.
-  std::optional<StatisticValue> Value(Statistic statistic);
-  std::optional<StatisticValue> Quantile(Ratio q, QuantileMethod method);
+  // nullopt: too few values. The median needs what quantiles need.
+  std::optional<StatisticValue> Value(Statistic statistic) const;
+  // The state keeps ranks (ColumnState::Keeps::kRanks).
+  std::optional<StatisticValue> Quantile(Ratio q, QuantileMethod method) const;
 
  private:
-  void Add(ExactSum::Wide value, bool ranks);
+  bool real() const { return state_.family() == Family::kReal; }
   StatisticValue Whole(const ExactSum::Wide& value) const;
   StatisticValue Exact(ExactRatio value) const;
 
-  Family family_ = Family::kReal;
-  ColumnProfile profile_;
+  const ColumnState& state_;
   ExactSum scale_;  // of decimals: 10^scale
-  // Of integers, or decimals times 10^scale.
-  std::int64_t count_ = 0;
-  ExactSum::Wide least_ = 0;
-  ExactSum::Wide greatest_ = 0;
-  ExactSum::Wide total_ = 0;
-  std::vector<ExactSum::Wide> wholes_;  // all of them, where quantiles are asked for
 };
 
 // A statistic from a profile, as history knows it: one double. nullopt: there is none.

@@ -1,5 +1,4 @@
 // The checks on a statistic of one column: bounds, its own history, quantiles.
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,22 +10,21 @@
 #include "rules/gate/judge/evaluation.h"
 #include "rules/gate/judge/history_finding.h"
 #include "rules/gate/judge/statistic.h"
-#include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {
 namespace {
-Result<ColumnStatistics> StatisticsOf(Evaluation& evaluation, const Check& check,
-                                      const std::string& name, bool ranks) {
-  WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, {name}));
-  WEIRHOUSE_TRY(const auto column, ColumnOf(*rows, name));
-  WEIRHOUSE_TRY(const Family family, FamilyOf(*column->type()));
+// What was gathered of the column, which must hold numbers.
+Result<const ColumnState*> NumbersOf(const CheckState& state, const Check& check,
+                                     const std::string& name) {
+  const auto& column = state.As<ColumnState>();
+  const Family family = column.family().value_or(Family::kReal);
   if (!IsNumber(family)) {
     return Status(Code::kInvalidInput, fmt::format("{} is for numbers, and \"{}\" is of type {}",
                                                    check.kind, name, FamilyName(family)))
         .WithError("WH3005");
   }
-  return ColumnStatistics::Of(*column, ranks);
+  return &column;
 }
 
 // What all statistics share: NaN fails unless it is allowed, no value is too few.
@@ -83,23 +81,21 @@ bool IsWithin(double value, double sigmas, const ColumnProfile& past) {
 }
 
 // By the profiles alone, on both sides: what history knows of a run, and the same of this batch.
-Result<Finding> JudgeWithin(Evaluation& evaluation, const Check& check, const StatisticRule& rule,
-                            Finding finding) {
-  const GateInput& input = evaluation.input();
+Result<Finding> JudgeWithin(const ColumnState& state, const Check& check, const StatisticRule& rule,
+                            const Against& against, Finding finding) {
   auto value_of = [&](const BatchProfile& run) -> std::optional<double> {
     const auto column = run.columns.find(rule.column);
     if (column == run.columns.end()) return std::nullopt;
     return ValueOf(rule.statistic, column->second);
   };
   // A run whose statistic is no number (infinities, texts in their place) says nothing.
-  const WindowRuns window = RunsInWindow(rule.window, input.history, input.batch_end,
+  const WindowRuns window = RunsInWindow(rule.window, against.history, against.batch_end,
                                          std::max(check.warmup, 2), [&](const PublishedBatch& run) {
                                            if (!run.profile) return true;
                                            const auto past = value_of(*run.profile);
                                            return past && std::isfinite(*past);
                                          });
-  WEIRHOUSE_TRY(const BatchProfile* profile, evaluation.Profile());
-  const double value = value_of(*profile).value_or(std::nan(""));
+  const double value = ValueOf(rule.statistic, state.Capped()).value_or(std::nan(""));
   finding.observed = JsonNumber(value);
   WEIRHOUSE_TRY_STATUS(NeedProfiles(window));
   if (!IsReady(check, window, rule.window, finding)) return finding;
@@ -151,31 +147,31 @@ bool IsReady(const Check& check, const WindowRuns& window, const Window& shape, 
   return false;
 }
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const StatisticRule& rule) {
-  const bool median = rule.statistic == Statistic::kMedian;
-  WEIRHOUSE_TRY(ColumnStatistics statistics,
-                StatisticsOf(evaluation, check, rule.column, median && !rule.sigmas));
-  const ColumnProfile& profile = statistics.profile();
+Result<Finding> Finish(const CheckState& state, const Check& check, const StatisticRule& rule,
+                       const Against& against) {
+  WEIRHOUSE_TRY(const ColumnState* column, NumbersOf(state, check, rule.column));
+  const ColumnProfile& profile = column->moments();
   Finding finding;
   finding.bound = rule.sigmas ? check.parameters.at("within") : ToJson(rule.bounds);
   const std::int64_t needed = rule.statistic == Statistic::kStddev ? 2 : 1;
   if (Preliminary(check, profile, rule.allow_nan, needed, finding)) return finding;
   finding.population = profile.rows;
   finding.nulls = profile.nulls;
-  if (rule.sigmas) return JudgeWithin(evaluation, check, rule, std::move(finding));
-  return BoundFinding(check, rule.bounds, *statistics.Value(rule.statistic), std::move(finding));
+  if (rule.sigmas) return JudgeWithin(*column, check, rule, against, std::move(finding));
+  return BoundFinding(check, rule.bounds, *ColumnStatistics(*column).Value(rule.statistic),
+                      std::move(finding));
 }
 
-Result<Finding> Judge(Evaluation& evaluation, const Check& check, const QuantileRule& rule) {
-  WEIRHOUSE_TRY(ColumnStatistics statistics,
-                StatisticsOf(evaluation, check, rule.column, /*ranks=*/true));
-  const ColumnProfile& profile = statistics.profile();
+Result<Finding> Finish(const CheckState& state, const Check& check, const QuantileRule& rule,
+                       const Against&) {
+  WEIRHOUSE_TRY(const ColumnState* column, NumbersOf(state, check, rule.column));
+  const ColumnProfile& profile = column->moments();
   Finding finding;
   finding.bound = ToJson(rule.bounds);
   if (Preliminary(check, profile, rule.allow_nan, 1, finding)) return finding;
   finding.population = profile.rows;
   finding.nulls = profile.nulls;
-  return BoundFinding(check, rule.bounds, *statistics.Quantile(rule.q, rule.method),
+  return BoundFinding(check, rule.bounds, *ColumnStatistics(*column).Quantile(rule.q, rule.method),
                       std::move(finding));
 }
 }  // namespace weirhouse::gate

@@ -11,18 +11,9 @@
 
 #include "ground/base/status.h"
 #include "ground/platform/columnar/row_store.h"
+#include "rules/gate/value/family.h"
 
 namespace weirhouse::gate {
-
-// How values compare; checks choose by it.
-enum class Family : std::uint8_t { kInteger, kReal, kDecimal, kText, kBoolean, kDate, kTimestamp };
-
-// Fails (kInvalidInput, WH3005) for types that no check knows.
-Result<Family> FamilyOf(const arrow::DataType& type);
-std::string_view FamilyName(Family family);
-constexpr bool IsNumber(Family family) {
-  return family == Family::kInteger || family == Family::kReal || family == Family::kDecimal;
-}
 
 // "table lacks the column …" as a kInternal status, or the column.
 Result<std::shared_ptr<arrow::ChunkedArray>> ColumnOf(const arrow::Table& rows,

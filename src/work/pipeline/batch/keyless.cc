@@ -15,6 +15,7 @@
 #include "ground/iceberg/write/stage_many.h"
 #include "work/pipeline/batch/chain_work.h"
 #include "work/pipeline/batch/halt.h"
+#include "work/project/event_type.h"
 #include "work/records/record_place.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/scratch.h"
@@ -518,14 +519,11 @@ Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
     Tally tally(workspace, source, batch == sources.end() ? nullptr : &batch->second);
     WEIRHOUSE_TRY_STATUS(tally.Add(*change.joined));
     WEIRHOUSE_TRY(const std::int64_t arrived, tally.Arrived());
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.record.quarantined";
-    event.subject = source;
-    event.data = {{"source", source},
-                  {"batch", request.batch},
-                  {"records", arrived},
-                  {"quarantined", tally.quarantined()}};
-    request.events.push_back(std::move(event));
+    request.events.push_back(MakeEvent(EventKind::kRecordQuarantined, source,
+                                       {{"source", source},
+                                        {"batch", request.batch},
+                                        {"records", arrived},
+                                        {"quarantined", tally.quarantined()}}));
   }
   return Status();
 }

@@ -11,6 +11,7 @@
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/refusals.h"
+#include "work/project/event_type.h"
 #include "work/workspace/applied.h"
 #include "work/workspace/tables/arrow_rows.h"
 
@@ -180,13 +181,14 @@ std::string BatchRun::TellBrokenContracts(catalog::CommitRequest& request) const
     const catalog::VerdictRecord& verdict = broken.verdict;
     message += fmt::format("{}{} (whViolation: fail) FAILED in {}: {}", message.empty() ? "" : "\n",
                            verdict.gate, ToString(run_.id), broken.story);
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.gate.failed";
-    event.subject = verdict.gate;
-    event.data = {{"gate", verdict.gate},     {"table", verdict.table}, {"batch", verdict.batch},
-                  {"run", ToString(run_.id)}, {"owner", broken.owner},  {"state", verdict.state},
-                  {"reasons", broken.story}};
-    request.events.push_back(std::move(event));
+    request.events.push_back(MakeEvent(EventKind::kGateFailed, verdict.gate,
+                                       {{"gate", verdict.gate},
+                                        {"table", verdict.table},
+                                        {"batch", verdict.batch},
+                                        {"run", ToString(run_.id)},
+                                        {"owner", broken.owner},
+                                        {"state", verdict.state},
+                                        {"reasons", broken.story}}));
   }
   return message;
 }
@@ -221,14 +223,14 @@ Status BatchRun::Halt() {
     message +=
         fmt::format("gate {} FAILED in {}: {}", report.gate, ToString(run_.id), report.Reasons());
     if (!judged_[i]->on_fail.alert) continue;
-    catalog::OutboxEvent event;
-    event.type = "weirhouse.gate.failed";
-    event.subject = report.gate;
-    event.data = {{"gate", report.gate},        {"table", report.table},
-                  {"batch", report.batch},      {"run", ToString(run_.id)},
-                  {"owner", judged_[i]->owner}, {"state", gate::StateName(report.state)},
-                  {"reasons", report.Reasons()}};
-    request.events.push_back(std::move(event));
+    request.events.push_back(MakeEvent(EventKind::kGateFailed, report.gate,
+                                       {{"gate", report.gate},
+                                        {"table", report.table},
+                                        {"batch", report.batch},
+                                        {"run", ToString(run_.id)},
+                                        {"owner", judged_[i]->owner},
+                                        {"state", gate::StateName(report.state)},
+                                        {"reasons", report.Reasons()}}));
   }
   if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
     message += "; " + story;

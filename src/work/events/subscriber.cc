@@ -1,4 +1,4 @@
-#include "work/events/target.h"
+#include "work/events/subscriber.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
+#include "work/project/event_type.h"
 
 namespace weirhouse::work {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::size_t kIdDigits = 16;
 // "quarantine_rate > 1%" against the event's counts.
 bool ExceedsQuarantineRate(const std::string& condition, const catalog::OutboxEvent& event) {
   const auto sign = condition.find('>');
-  if (sign == std::string::npos || event.type != "weirhouse.record.quarantined") return false;
+  if (sign == std::string::npos) return false;
   const double percent = std::strtod(condition.c_str() + sign + 1, nullptr);
   const double records = event.data.value("records", 0.0);
   const double quarantined = event.data.value("quarantined", 0.0);
@@ -26,15 +27,16 @@ bool ExceedsQuarantineRate(const std::string& condition, const catalog::OutboxEv
 
 bool Matches(const Alert& alert, const catalog::OutboxEvent& event) {
   return std::any_of(alert.when.begin(), alert.when.end(), [&](const std::string& when) {
-    return (when == "gate_failed" && event.type == "weirhouse.gate.failed") ||
-           (when == "gate_recovered" && event.type == "weirhouse.gate.recovered") ||
-           (when.starts_with("quarantine_rate") && ExceedsQuarantineRate(when, event));
+    const std::string_view word = std::string_view(when).substr(0, when.find_first_of(" >"));
+    const std::optional<EventKind> kind = KindWaitedFor(AlertConditions(), word);
+    if (!kind || event.type != TypeOf(*kind).type) return false;
+    return *kind != EventKind::kRecordQuarantined || ExceedsQuarantineRate(when, event);
   });
 }
 
 bool Matches(const Notify& notify, const catalog::OutboxEvent& event) {
-  if (notify.when == "run_finished") return event.type == "weirhouse.run.finished";
-  return event.type == "weirhouse.table.committed" &&
+  const std::optional<EventKind> kind = KindWaitedFor(NotifyConditions(), notify.when);
+  return kind && event.type == TypeOf(*kind).type &&
          (notify.table.empty() || notify.table == event.subject);
 }
 
@@ -42,19 +44,19 @@ std::string IdOf(const std::vector<std::string>& argv) {
   return Sha256OfPieces(argv).ToHex().substr(0, kIdDigits);
 }
 
-Target& TargetFor(std::vector<Target>& targets, const std::vector<std::string>& argv,
-                  std::string name) {
+Subscriber& SubscriberFor(std::vector<Subscriber>& targets, const std::vector<std::string>& argv,
+                          std::string name) {
   const std::string id = IdOf(argv);
-  for (Target& target : targets) {
+  for (Subscriber& target : targets) {
     if (target.id == id) return target;
   }
-  return targets.emplace_back(Target{id, std::move(name), argv, {}, {}});
+  return targets.emplace_back(Subscriber{id, std::move(name), argv, {}, {}});
 }
 
 std::vector<catalog::Delivery> OwedOf(const catalog::OutboxEvent& event,
-                                      const std::vector<Target>& targets) {
+                                      const std::vector<Subscriber>& targets) {
   std::vector<catalog::Delivery> owed;
-  for (const Target& target : targets) {
+  for (const Subscriber& target : targets) {
     if (!Wants(target, event)) continue;
     catalog::Delivery delivery;
     delivery.event = event.id;
@@ -65,13 +67,14 @@ std::vector<catalog::Delivery> OwedOf(const catalog::OutboxEvent& event,
 }
 }  // namespace
 
-std::vector<Target> TargetsOf(const ProjectDefinition& project) {
-  std::vector<Target> targets;
+std::vector<Subscriber> SubscribersOf(const ProjectDefinition& project) {
+  std::vector<Subscriber> targets;
   int number = 0;
   for (const Alert& alert : project.alerts) {
     ++number;
     if (alert.command.empty()) continue;
-    TargetFor(targets, alert.command, fmt::format("alert {} ({})", number, Join(alert.when, ", ")))
+    SubscriberFor(targets, alert.command,
+                  fmt::format("alert {} ({})", number, Join(alert.when, ", ")))
         .alerts.push_back(alert);
   }
   number = 0;
@@ -79,13 +82,13 @@ std::vector<Target> TargetsOf(const ProjectDefinition& project) {
     ++number;
     if (notify.command.empty()) continue;
     const std::string of = notify.table.empty() ? "" : " of " + notify.table;
-    TargetFor(targets, notify.command, fmt::format("notify {} ({}{})", number, notify.when, of))
+    SubscriberFor(targets, notify.command, fmt::format("notify {} ({}{})", number, notify.when, of))
         .notifies.push_back(notify);
   }
   return targets;
 }
 
-bool Wants(const Target& target, const catalog::OutboxEvent& event) {
+bool Wants(const Subscriber& target, const catalog::OutboxEvent& event) {
   const auto matches = [&](const auto& rule) { return Matches(rule, event); };
   return std::any_of(target.alerts.begin(), target.alerts.end(), matches) ||
          std::any_of(target.notifies.begin(), target.notifies.end(), matches);
@@ -104,7 +107,7 @@ std::string CloudEventOf(const ProjectDefinition& project, const catalog::Outbox
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Target>& targets) {
+Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Subscriber>& targets) {
   std::size_t routed = 0;
   while (true) {
     WEIRHOUSE_TRY(const std::vector<catalog::OutboxEvent> events,
@@ -120,12 +123,12 @@ Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Target>&
   }
 }
 
-Status RouteAnew(Workspace& workspace, const std::vector<Target>& targets) {
+Status RouteAnew(Workspace& workspace, const std::vector<Subscriber>& targets) {
   catalog::Catalog& catalog = workspace.catalog();
   WEIRHOUSE_TRY(const std::vector<std::string> waiting, catalog.WaitingTargets());
   for (const std::string& id : waiting) {
     const bool known = std::any_of(targets.begin(), targets.end(),
-                                   [&](const Target& target) { return target.id == id; });
+                                   [&](const Subscriber& target) { return target.id == id; });
     while (!known) {
       WEIRHOUSE_TRY(std::optional<catalog::Delivery> delivery,
                     catalog.DueDelivery(id, ProcessTime::max(), std::chrono::microseconds(0)));
