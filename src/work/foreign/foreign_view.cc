@@ -18,7 +18,6 @@ namespace {
 using catalog::PointerKind;
 using nlohmann::json;
 
-constexpr int kViewAttemptsMax = 8;
 constexpr std::int64_t kViewBytesMax = 64 << 20;
 
 Status MalformedView(const std::string& path, std::string_view why) {
@@ -94,7 +93,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
   catalog::FileRecord file;
   file.path = view.metadata_location;
   file.table = name;
-  file.kind = "metadata";
+  file.kind = catalog::FileKind::kMetadata;
   file.size_bytes = static_cast<std::int64_t>(bytes.size());
   file.sha256 = Sha256Of(bytes);
   publication.AddOwnFiles({file});
@@ -115,7 +114,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
 }
 
 Status ViewTakenMeanwhile(Workspace& workspace, const std::string& name, const Status& status) {
-  if (status.error_code() != "WH7002") return status;
+  if (!status.Is(catalog::kPointerMoved)) return status;
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kView));
   return status;
 }
@@ -176,12 +175,9 @@ Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, cons
                                 const json& requirements, const json& updates,
                                 const ViewReplyOf& reply) {
   const LakeUse lake;  // before the lock of locations, always
-  for (int attempt = 1;; ++attempt) {
-    auto view = ReplaceOnce(workspace, caller, name, requirements, updates, reply);
-    if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
-      return view;
-    }
-  }
+  return WithRetries(catalog::kWhilePointersMove, [&] {
+    return ReplaceOnce(workspace, caller, name, requirements, updates, reply);
+  });
 }
 
 Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
@@ -213,7 +209,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY(const catalog::FileRecord file,
-                ClientFiles(workspace.disk()).RecordOne(name, path, "metadata"));
+                ClientFiles(workspace.disk()).RecordOne(name, path, catalog::FileKind::kMetadata));
   publication.AddClientFiles({file});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();
@@ -234,7 +230,7 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kDropView, name));
   ForeignPublication publication(workspace, caller, "drop view");
-  publication.request().layer = "maintenance";
+  publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().drops.push_back({name, pointer.metadata_location});
   publication.request().reply = reply;
   publication.Describe(name, pointer.metadata_location, {{"view", pointer.uuid}});

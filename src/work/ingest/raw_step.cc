@@ -25,7 +25,7 @@
 namespace weirhouse::work {
 namespace {
 constexpr unsigned kRawMode = 0444;  // raw bytes never change
-constexpr std::string_view kChangedError = "WH1314";
+constexpr Reason kChangedError{"WH1314"};
 constexpr std::string_view kChangedWhy =
     "it changed while it was read, or is being written: nothing of it was taken, and the next look "
     "takes it whole";
@@ -80,7 +80,8 @@ Status CheckUnknown(Workspace& workspace, const landing::LandedFile& file, const
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
                 workspace.catalog().Objects(filter));
   const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
-    return object.name == file.name && object.digest == digest && object.state != "duplicate";
+    return object.name == file.name && object.digest == digest &&
+           object.state != catalog::ObjectState::kDuplicate;
   });
   if (!there) return Status();
   return Status(Code::kCorruption,
@@ -99,7 +100,7 @@ class ArrivedStream final : public ByteStream {
   static Status Changed(const landing::LandedFile& file) {
     return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
                                                landing::TextOfName(file.path)))
-        .WithError(std::string(kChangedError));
+        .WithError(kChangedError);
   }
   Result<std::size_t> Read(char* into, std::size_t room) override {
     WEIRHOUSE_TRY(const std::size_t got, reader_.Read(into, room));
@@ -121,16 +122,13 @@ std::string RestoringKey(const std::string& path) { return "restoring/" + path; 
 Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
                      landing::ObjectState found) {
   StepInputs step;
-  step.kind = "restore";
+  step.kind = catalog::RunKind::kRestore;
   step.name = known.name;
   step.inputs = {{"path", known.path}, {"id", workspace.random().Uuid4()}};
-  catalog::CommitRequest request;
-  request.plan = PlanOf(step);
-  request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
-  request.batch = known.batch;
-  request.settings.emplace_back(RestoringKey(known.path), landing::ObjectStateName(found));
-  return workspace.catalog().Commit(request).status();
+  Publication publication(workspace, PlanOf(step), catalog::Layer::kMaintenance, known.batch);
+  publication.request().settings.emplace_back(RestoringKey(known.path),
+                                              landing::ObjectStateName(found));
+  return publication.Commit().status();
 }
 
 // Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
@@ -268,7 +266,7 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
     rows.Text(7, object.batch);
     rows.Text(8, object.path);
     rows.Text(9, object.sender);
-    rows.Text(10, object.state);
+    rows.Text(10, catalog::Name(object.state));
     rows.EndRow();
   }
   return rows.Finish();
@@ -282,7 +280,7 @@ catalog::LandingRecord LandingOf(const Arriving& arriving) {
           file.entry.inode,
           file.source,
           arriving.digest,
-          arriving.duplicate ? "duplicate" : "stored",
+          arriving.duplicate ? catalog::LandingState::kDuplicate : catalog::LandingState::kStored,
           file.entry.ctime_us()};
 }
 
@@ -295,7 +293,7 @@ std::string ContractOf(Workspace& workspace, const Source& source) {
 Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
                              const std::vector<Arriving>& arrivals) {
   StepInputs step;
-  step.kind = "raw";
+  step.kind = catalog::RunKind::kRaw;
   step.name = batch;
   step.inputs = nlohmann::json::array();
   for (const Arriving& arriving : arrivals) {
@@ -358,14 +356,15 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.batch = batch;
     object.contract_version = ContractOf(workspace, *arriving.source);
     object.sender = "landing";
-    object.state = arriving.problem.empty() ? "stored" : "quarantined";
+    object.state = arriving.problem.empty() ? catalog::ObjectState::kStored
+                                            : catalog::ObjectState::kQuarantined;
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
     const Result<bool> created = Put(workspace, arriving, object.path);
     // Put before a crash, or by another name of the same bytes: what is there must be what arrived.
     const Status stored =
         created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
-    if (stored.error_code() == kChangedError) changed = i;
+    if (stored.Is(kChangedError)) changed = i;
     WEIRHOUSE_TRY_STATUS(stored);
     WEIRHOUSE_FAILPOINT("raw.object.after");
     objects.push_back(std::move(object));
@@ -458,9 +457,9 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
                 {"name", arriving.file->name},
                 {"sha256", arriving.digest.ToHex()},
                 {"records", arriving.record_count},
-                {"state", arriving.duplicate         ? "duplicate"
-                          : arriving.problem.empty() ? "stored"
-                                                     : "quarantined"}};
+                {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
+                          : arriving.problem.empty() ? catalog::ObjectState::kStored
+                                                     : catalog::ObjectState::kQuarantined}};
   request.events.push_back(event);
   if (arriving.restored.empty()) return;
   request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
@@ -497,7 +496,7 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
   WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch.name, arrivals, summary));
   if (arrivals.empty()) return false;
   const std::vector<catalog::ObjectRecord>& objects = stored.objects;
-  Publication publication(workspace, stored.run, "raw", batch.name);
+  Publication publication(workspace, stored.run, catalog::Layer::kRaw, batch.name);
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;

@@ -49,7 +49,7 @@ std::string ShortText(const json& value) {
 void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   context.Line(fmt::format("gate {} on {}  batch {}  {}", EscapeControl(verdict.gate),
                            EscapeControl(verdict.table), EscapeControl(verdict.batch),
-                           verdict.state));
+                           catalog::Name(verdict.state)));
   if (!verdict.override_reason.empty()) {
     context.Line(fmt::format("overridden by {}: {}", EscapeControl(verdict.override_by),
                              EscapeControl(verdict.override_reason)));
@@ -131,7 +131,7 @@ Result<int> RunGateShow(Context& context) {
   WEIRHOUSE_TRY(const auto verdicts, workspace->catalog().Verdicts({std::nullopt, run, 1000}));
   if (verdicts.empty()) {
     return Status(Code::kNotFound, fmt::format("no gate judged run {} ({} {})", ToString(run),
-                                               found.plan.kind, found.plan.name))
+                                               catalog::Name(found.plan.kind), found.plan.name))
         .WithError("WH8037")
         .WithHint("`wh gate history` lists the runs that were judged");
   }

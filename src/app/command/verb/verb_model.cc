@@ -36,7 +36,7 @@ std::string MetricsText(const json& metrics) {
   return text;
 }
 
-Result<catalog::Node> FindNode(catalog::Catalog& catalog, const std::string& kind,
+Result<catalog::Node> FindNode(catalog::Catalog& catalog, catalog::NodeKind kind,
                                const std::string& what, const std::string& key) {
   WEIRHOUSE_TRY(const std::optional<catalog::Node> node, catalog.FindNode({kind, key}));
   if (node) return *node;
@@ -101,7 +101,7 @@ Result<int> RunTrainSetBuild(Context& context) {
 Result<int> RunTrainSetList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("training_sets", {"training_set", "rows", "features", "content", "commit"});
-  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("training_set"));
+  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes(catalog::NodeKind::kTrainingSet));
   for (const catalog::Node& node : nodes) {
     const json& record = node.node.record;
     listing.Add({node.node.key, FieldOf(record, "rows"), CountOf(FieldOf(record, "features")),
@@ -120,8 +120,9 @@ Result<int> RunTrainSetList(Context& context) {
 
 Result<int> RunTrainSetShow(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const catalog::Node node, FindNode(workspace->catalog(), "training_set",
-                                                   "training set", context.invocation().Word(0)));
+  WEIRHOUSE_TRY(const catalog::Node node,
+                FindNode(workspace->catalog(), catalog::NodeKind::kTrainingSet, "training set",
+                         context.invocation().Word(0)));
   ShowNode(context, "training_set", node);
   return kExitOk;
 }
@@ -155,7 +156,7 @@ Result<int> RunModelDeploy(Context& context) {
 Result<int> RunModelList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   Listing listing("models", {"model", "training_set", "metrics", "commit", "deployed"});
-  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes("model"));
+  WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes(catalog::NodeKind::kModel));
   for (const catalog::Node& node : nodes) {
     const json& record = node.node.record;
     const std::string name = node.node.key.substr(0, node.node.key.find('#'));
@@ -173,8 +174,8 @@ Result<int> RunModelList(Context& context) {
 
 Result<int> RunModelShow(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const catalog::Node node,
-                FindNode(workspace->catalog(), "model", "model", context.invocation().Word(0)));
+  WEIRHOUSE_TRY(const catalog::Node node, FindNode(workspace->catalog(), catalog::NodeKind::kModel,
+                                                   "model", context.invocation().Word(0)));
   ShowNode(context, "model", node);
   return kExitOk;
 }

@@ -61,7 +61,7 @@ Result<Balance> MakeBalance(catalog::Catalog& catalog, const std::vector<json>& 
   };
   WEIRHOUSE_TRY(const auto states, catalog.RecordStates());
   for (const catalog::RecordStateCount& state : states)
-    count(state.source, state.state, state.count);
+    count(state.source, std::string(catalog::Name(state.state)), state.count);
   // Quarantine publishes whatever a gate says: behind a halt only the valid records wait.
   for (const json& story : halted) {
     for (const json& state : story.value("states", json::array())) {
@@ -273,7 +273,8 @@ Result<json> GateStates(work::Workspace& workspace,
     json state = last.empty() ? json() : json(last[0].state);
     for (const work::OverdueCheck& check : overdue) {
       if (check.gate != gate.name) continue;
-      state = check.warns && state != "failed" ? "warned" : "failed";
+      state = check.warns && state != "failed" ? catalog::VerdictState::kWarned
+                                               : catalog::VerdictState::kFailed;
     }
     gates.push_back({{"gate", gate.name},
                      {"table", gate.table},

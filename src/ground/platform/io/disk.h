@@ -18,6 +18,9 @@
 
 namespace weirhouse::platform {
 
+// Making a file durable failed before: it is not believed a second time.
+inline constexpr Reason kSyncFailedBefore{"WH7034"};
+
 struct FileInfo {
   std::string path;
   std::int64_t size_bytes = 0;

@@ -376,7 +376,7 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
     Dispatch(
         lane, task, [call = &admission] { return CallHandler(*call->handler, call->request); },
         [] {
-          return Fault{503, std::string(kNoMemoryError), "not enough memory",
+          return Fault{503, std::string(kNoMemoryError.code()), "not enough memory",
                        "try again a little later"};
         });
     auto [waited] = co_await task->ready.async_wait(kAwaitable);
@@ -432,7 +432,8 @@ asio::awaitable<TokenVerdict> Session::CheckToken(std::string token) {
         }
       },
       [] {
-        return TokenVerdict{Standing::kUnknown, "not enough memory", std::string(kNoMemoryError)};
+        return TokenVerdict{Standing::kUnknown, "not enough memory",
+                            std::string(kNoMemoryError.code())};
       });
   co_await task->ready.async_wait(kAwaitable);
   if (task->answer) co_return *task->answer;
