@@ -81,8 +81,8 @@ TEST_P(CatalogConformance, AFailingTableSwapLeavesNothingOfAnyPart) {
     EXPECT_TRUE(
         ValueOf(catalog_->Metrics("processed.arrival", "row_count", Day(0), Day(9))).empty());
     EXPECT_TRUE(ValueOf(catalog_->RecordStates()).empty());
-    EXPECT_FALSE(ValueOf(catalog_->FindNode({"contract", "arrival 1.0.0"})).has_value());
-    EXPECT_FALSE(ValueOf(catalog_->FindNode({"run", ToString(run.id)})).has_value());
+    EXPECT_FALSE(ValueOf(catalog_->FindNode({NodeKind::kContract, "arrival 1.0.0"})).has_value());
+    EXPECT_FALSE(ValueOf(catalog_->FindNode(RunNode(run.id))).has_value());
     EXPECT_EQ(ValueOf(catalog_->OffsetOf("arrival/day1")).position, 0);
     EXPECT_TRUE(ValueOf(catalog_->PendingEvents(10)).empty());
     EXPECT_FALSE(ValueOf(catalog_->FindPrediction("p-day1")).has_value());
@@ -268,7 +268,8 @@ TEST_P(CatalogConformance, AHaltedRunWaitsAndIsClosedByTheCommitThatOverridesIt)
   EXPECT_EQ(ValueOf(catalog_->RecordStates()).at(0).count, 9);
   EXPECT_EQ(ValueOf(catalog_->SeqOf("processed.arrival", 1)), answer.seq);
   std::set<std::string> writers;
-  for (const auto& edge : ValueOf(catalog_->EdgesInto({"snapshot", "processed.arrival@2"}))) {
+  for (const auto& edge :
+       ValueOf(catalog_->EdgesInto(SnapshotNode("processed.arrival", CommitSeq(2))))) {
     writers.insert(edge.from.key);
   }
   EXPECT_EQ(writers, (std::set<std::string>{"r1", "r2"}));
