@@ -12,12 +12,13 @@ struct Sum {
   int value = 0;
   int answer = 0;
 };
+constexpr std::size_t kSumsTogether = 4;
+using SumQueue = LeadQueue<Sum, kSumsTogether>;
 
 TEST(LeadQueue, DoesEachItemOnceAndNeverMoreTogetherThanAGroupHolds) {
-  constexpr std::size_t kGroup = 4;
   constexpr int kThreads = 8;
   constexpr int kEach = 200;
-  LeadQueue<Sum, kGroup> queue;
+  SumQueue queue;
   std::atomic<int> done{0};
   std::atomic<bool> leading{false};
   std::atomic<bool> wrong{false};
@@ -26,10 +27,10 @@ TEST(LeadQueue, DoesEachItemOnceAndNeverMoreTogetherThanAGroupHolds) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < kEach; ++i) {
         Sum mine{thread * kEach + i};
-        queue.Do(mine, [&](LeadQueue<Sum, kGroup>::Group& group) {
+        queue.Do(mine, [&](SumQueue::Group& group) {
           if (leading.exchange(true)) wrong = true;
           queue.Take(group);
-          if (group.size() == 0 || group.size() > kGroup) wrong = true;
+          if (group.size() == 0 || group.size() > kSumsTogether) wrong = true;
           for (Sum* one : group) {
             one->answer += one->value + 1;
             ++done;
