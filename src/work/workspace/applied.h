@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ground/base/status.h"
+#include "ground/catalog/lineage.h"
 #include "ground/catalog/record.h"
 #include "rules/contract/contract.h"
 #include "work/workspace/workspace.h"
