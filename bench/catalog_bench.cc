@@ -25,7 +25,7 @@ using catalog::CommitRequest;
 CommitRequest OneCommit(const std::string& name, const std::string& writer, int number) {
   CommitRequest request;
   catalog::RunPlan plan;
-  plan.kind = "foreign";
+  plan.kind = catalog::RunKind::kForeign;
   plan.name = name;
   plan.step_identity = Sha256Of(name);
   plan.idempotency_key = name;
@@ -33,7 +33,7 @@ CommitRequest OneCommit(const std::string& name, const std::string& writer, int 
   plan.parameters = nlohmann::json::object();
   request.plan = plan;
   request.idempotency_key = name;
-  request.layer = "processed";
+  request.layer = catalog::Layer::kProcessed;
   request.batch = name;
   for (const char* table : {"arrival", "plane"}) {
     const std::string full = fmt::format("processed.{}_{}", table, writer);
@@ -50,16 +50,18 @@ CommitRequest OneCommit(const std::string& name, const std::string& writer, int 
     snapshot.operation = "append";
     snapshot.added_rows = 1'000;
     request.snapshots.push_back(snapshot);
-    request.files.push_back({location, full, "metadata", 20'000, Sha256Of(location), {}, {}});
+    request.files.push_back(
+        {location, full, catalog::FileKind::kMetadata, 20'000, Sha256Of(location), {}, {}});
     if (number > 0) {
-      request.edges.push_back({{"view", full + " reader"}, {"run", ""}, "read", {}, {}});
-      request.nodes.push_back({"view", full + " reader", {{"table", full}}});
+      const catalog::NodeRef reader{catalog::NodeKind::kView, full + " reader"};
+      request.lineage.Describe(reader, {{"table", full}});
+      request.lineage.Read(reader);
     }
   }
   catalog::VerdictRecord verdict;
   verdict.gate = "arrival";
   verdict.table = request.tables[0].name;
-  verdict.state = "passed";
+  verdict.state = catalog::VerdictState::kPassed;
   verdict.batch = name;
   verdict.checks = {{{"name", "row_count"}, {"state", "passed"}, {"observed", 1'000}}};
   request.verdicts.push_back(verdict);

@@ -136,7 +136,7 @@ class TableBatches {
     const std::string key = fmt::format("{} day {}", layer.name, day);
     const Stopwatch planning;
     catalog::RunPlan plan;
-    plan.kind = layer.name;
+    plan.kind = catalog::KindNamed<catalog::RunKind>(layer.name).value();
     plan.name = fmt::format("day{}", day);
     plan.step_identity = Sha256Of(key);
     plan.idempotency_key = key;
@@ -146,7 +146,7 @@ class TableBatches {
     catalog::CommitRequest request;
     request.run = run.id;
     request.idempotency_key = key;
-    request.layer = layer.name;
+    request.layer = catalog::KindNamed<catalog::Layer>(layer.name).value();
     request.batch = plan.name;
     std::vector<std::string> paths;
     for (const std::string& name : layer.tables) {

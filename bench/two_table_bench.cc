@@ -47,7 +47,7 @@ class Commits {
     const Stopwatch watch;
     const std::string key = fmt::format("commit {}", number);
     catalog::RunPlan plan;
-    plan.kind = "processed";
+    plan.kind = catalog::RunKind::kProcessed;
     plan.name = key;
     plan.step_identity = Sha256Of(key);
     plan.idempotency_key = key;
@@ -55,7 +55,7 @@ class Commits {
     catalog::CommitRequest request;
     request.run = run.id;
     request.idempotency_key = key;
-    request.layer = "processed";
+    request.layer = catalog::Layer::kProcessed;
     request.batch = key;
     std::vector<std::string> paths;
     for (const char* name : kTables) Stage(name, rows, run, request, paths);
@@ -88,7 +88,7 @@ class Commits {
     catalog::VerdictRecord verdict;
     verdict.gate = "arrival";
     verdict.table = kTables[0];
-    verdict.state = "passed";
+    verdict.state = catalog::VerdictState::kPassed;
     verdict.batch = request.batch;
     verdict.checks = {{{"name", "row_count"}, {"state", "passed"}, {"observed", kRows}}};
     request.verdicts.push_back(std::move(verdict));
@@ -104,8 +104,7 @@ class Commits {
     event.subject = kTables[0];
     event.data = {{"rows_added", kRows}};
     request.events.push_back(std::move(event));
-    request.nodes.push_back({"code", "1", {{"digest", "1"}}});
-    request.edges.push_back({{"code", "1"}, {"run", ""}, "uses", {}, {}});
+    request.lineage.Uses({catalog::NodeKind::kCode, "1"}, {{"digest", "1"}});
   }
 
   SeededRandom random_;

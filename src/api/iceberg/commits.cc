@@ -45,7 +45,7 @@ Result<work::ForeignAnswer> Commit(Ask& ask, const work::ForeignCommit& commit,
                                    const work::ReplyOf& reply) {
   auto answer = work::CommitForeign(ask.workspace, commit, reply);
   const bool creates = std::any_of(commit.changes.begin(), commit.changes.end(), Creates);
-  if (answer.ok() || !creates || answer.status().error_code() != "WH7102" ||
+  if (answer.ok() || !creates || !answer.status().Is(work::kNameTaken) ||
       !answer.status().message().starts_with("Table already"))
     return answer;
   return Status(Code::kConflict, fmt::format("Requirement failed: table already exists ({})",

@@ -113,8 +113,8 @@ iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
 
 ErrorKind KindOf(const Status& status, Subject subject) {
   WEIRHOUSE_CHECK(!status.ok());
-  for (const auto& [code, kind] : kKinds)
-    if (status.error_code() == code) return kind;
+  const auto* const narrower = std::ranges::find(kKinds, status.error_code(), &CodeKind::code);
+  if (narrower != std::end(kKinds)) return narrower->kind;
   switch (status.code()) {
     case Code::kInvalidInput:
       return {400, "BadRequestException"};

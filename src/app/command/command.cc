@@ -113,7 +113,7 @@ int Print(Context& context, const Status& status) {
 
 // Another process holds the project: the daemon, if one listens. Else nothing.
 std::optional<int> HandOver(Context& context, const Status& status) {
-  if (context.host() != nullptr || status.error_code() != "WH8001") return std::nullopt;
+  if (context.host() != nullptr || !status.Is(work::kProjectHeld)) return std::nullopt;
   const auto root = context.Root();
   if (!root.ok()) return std::nullopt;
   const auto code = RunInDaemon(*root, context.invocation(), context.streams());
@@ -172,7 +172,7 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
   if (!files.ok()) return Print(context, files.status());
   const Status mended = work::MendCaches(*files, damage);
   SayMended(context);
-  if (mended.error_code() == "WH8001") {
+  if (mended.Is(work::kProjectHeld)) {
     if (const std::optional<int> handed = HandOver(context, mended)) return *handed;
   } else if (!mended.ok()) {
     return Print(context, mended);

@@ -9,6 +9,7 @@
 
 #include "app/command/daemon_link.h"
 #include "ground/base/text.h"
+#include "work/project/catalog_place.h"
 #include "work/workspace/project_applied.h"
 
 namespace weirhouse::command {
@@ -18,7 +19,6 @@ constexpr std::chrono::seconds kDeliveryBound{5};
 constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
 constexpr std::chrono::milliseconds kLockLookEvery{100};
 
-constexpr std::string_view kNoState = "WH8004";
 }  // namespace
 
 Context::Context(const Invocation& invocation, Streams& streams, Host* host)
@@ -73,7 +73,7 @@ Result<work::Workspace*> Context::Reading() {
 Result<std::shared_ptr<const work::ProjectDefinition>> Context::Definitions() {
   const auto workspace = Reading();
   if (workspace.ok()) return (*workspace)->shared_project();
-  if (workspace.status().error_code() == kNoState) return Project();
+  if (workspace.status().Is(work::kNoState)) return Project();
   return workspace.status();
 }
 
@@ -171,7 +171,7 @@ Result<std::unique_ptr<work::Workspace>> Context::OpenToWrite() {
   const std::chrono::nanoseconds last = SystemClock().Monotonic() + kLockWait;
   while (true) {
     auto opened = work::OpenAsApplied(*files, work::Access::kWrite, &draft_);
-    if (opened.ok() || opened.status().error_code() != "WH8001" ||
+    if (opened.ok() || !opened.status().Is(work::kProjectHeld) ||
         opened.status().code() != Code::kUnavailable)
       return opened;
     const int daemon = ConnectToDaemon(files->project->root);

@@ -5,16 +5,14 @@
 #include <string_view>
 
 #include "app/command/command.h"
+#include "ground/catalog/catalog.h"
 
 namespace weirhouse::command {
 
-// Of the catalog: another process has claimed the project since this one opened it …
-inline constexpr std::string_view kReplacedError = "WH7100";
-// … or its file is not where it was opened.
-inline constexpr std::string_view kMovedError = "WH7069";
-// Whether nothing more is taken of this process, whatever it tries.
+// Whether nothing more is taken of this process, whatever it tries: another one has claimed the
+// project since this one opened it, or the catalog's file is not where it was opened.
 inline bool EndsWriter(const Status& status) {
-  return status.error_code() == kReplacedError || status.error_code() == kMovedError;
+  return status.Is(catalog::kWriterReplaced) || status.Is(catalog::kCatalogMoved);
 }
 
 enum class Aftermath : std::uint8_t {

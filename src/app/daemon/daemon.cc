@@ -74,7 +74,7 @@ Status Replaced() {
   return Status(Code::kUnavailable,
                 "this daemon is the project's writer no more (another process took over, or the "
                 "catalog is gone from its place): it ends")
-      .WithError(std::string(command::kReplacedError))
+      .WithError(catalog::kWriterReplaced)
       .WithHint("what it had committed stands; start it again when that is settled");
 }
 
@@ -187,7 +187,7 @@ class LandingRun {
         WEIRHOUSE_TRY_STATUS(
             work::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
         *aftermath = command::Aftermath::kCacheDamaged;
-      } else if (summary.status().error_code() == kNoMemoryError) {
+      } else if (summary.status().Is(kNoMemoryError)) {
         *aftermath = command::Aftermath::kThrown;
       }
       return summary;

@@ -68,7 +68,7 @@ Status ProjectHost::CheckPlace() {
   if (workspace_ == nullptr || FolderAt(folder) == folder_) return Status();
   return Status(Code::kUnavailable,
                 fmt::format("the project's state was removed, moved or replaced: {}", folder))
-      .WithError(std::string(command::kMovedError))
+      .WithError(catalog::kCatalogMoved)
       .WithHint("put back what was there, or go to where it is now, and start again");
 }
 
@@ -150,7 +150,7 @@ Status ProjectHost::Reopen(const Opening& opening) {
   workspace_.reset();
   for (int attempt = 0; attempt < kReopenAttemptsMax; ++attempt) {
     closed_ = OpenBy(opening);
-    if (closed_.error_code() != "WH8001") break;
+    if (!closed_.Is(work::kProjectHeld)) break;
     std::this_thread::sleep_for(kReopenEvery);
   }
   return closed_;

@@ -72,6 +72,7 @@ Status::Status(Code code, std::string message) {
 const std::string& Status::message() const { return payload_ ? payload_->message : kEmpty; }
 const std::string& Status::hint() const { return payload_ ? payload_->hint : kEmpty; }
 const std::string& Status::error_code() const { return payload_ ? payload_->error_code : kEmpty; }
+bool Status::Is(Reason reason) const { return !ok() && payload_->error_code == reason.code(); }
 const std::optional<SourceSpan>& Status::span() const {
   return payload_ ? payload_->span : kNoSpan;
 }
@@ -92,6 +93,10 @@ Status&& Status::WithHint(std::string hint) && {
 }
 Status&& Status::WithError(std::string error_code) && {
   Mutable().error_code = std::move(error_code);
+  return std::move(*this);
+}
+Status&& Status::WithError(Reason reason) && {
+  Mutable().error_code = std::string(reason.code());
   return std::move(*this);
 }
 Status&& Status::WithSpan(SourceSpan span) && {

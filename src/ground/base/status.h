@@ -30,6 +30,28 @@ std::string_view CodeName(Code code);
 // The exit code of the command line for `code` (style guide 3.2).
 int ExitCode(Code code);
 
+// Why something failed, where a caller acts on it. Declared once, in the header of whatever fails so,
+// with the code of the page that people read about it:
+//   inline constexpr Reason kPointerMoved{"WH7002"};
+//   return Status(Code::kConflict, "…").WithError(kPointerMoved);
+//   if (status.Is(kPointerMoved)) …
+// Callers name the reason and know no page: `Status::error_code` is for printing alone, which
+// tools/tidy checks. A status that goes over a socket, or is told again in other words, keeps its
+// reason as long as it keeps its code.
+class Reason {
+ public:
+  constexpr explicit Reason(std::string_view code) : code_(code) {}
+  constexpr std::string_view code() const { return code_; }
+
+ private:
+  std::string_view code_;  // "WH7002"
+};
+// Reasons of more than one room.
+// Whether a transaction took place is not known: its key is to be looked up, never sent as new.
+inline constexpr Reason kOutcomeUnknown{"WH7003"};
+// There was no room left on a disk; nothing of what was written last counts.
+inline constexpr Reason kStorageFull{"WH7010"};
+
 // A place in a file that a person wrote. Lines and columns count from 1; 0 = unknown.
 struct SourceSpan {
   std::string path;
@@ -63,14 +85,17 @@ class [[nodiscard]] Status {
   Code code() const { return payload_ ? payload_->code : Code::kOk; }
   const std::string& message() const;
   const std::string& hint() const;
-  // "WH2104", or empty where nobody gave one.
+  // "WH2104", or empty where nobody gave one: for those who print it. Whoever acts on it asks Is.
   const std::string& error_code() const;
+  // Whether it failed for this reason.
+  bool Is(Reason reason) const;
   const std::optional<SourceSpan>& span() const;
   const std::vector<Diagnostic>& diagnostics() const;
 
   // Builders, used as `return Status(Code::kInvalidInput, "…").WithError("WH1204").WithHint("…");`
   Status&& WithHint(std::string hint) &&;
   Status&& WithError(std::string error_code) &&;
+  Status&& WithError(Reason reason) &&;
   Status&& WithSpan(SourceSpan span) &&;
   Status&& WithDiagnostics(std::vector<Diagnostic> diagnostics) &&;
   // Puts `context` and ": " before the message, keeping everything else.

@@ -11,6 +11,18 @@
 
 namespace weirhouse {
 namespace {
+TEST(Reason, IsAskedOfAStatusAndGivesItTheCodeOfItsPage) {
+  constexpr Reason kMoved{"WH7002"};
+  constexpr Reason kOther{"WH7003"};
+  const Status status = Status(Code::kConflict, "moved").WithError(kMoved);
+  EXPECT_EQ(status.error_code(), "WH7002");
+  EXPECT_TRUE(status.Is(kMoved));
+  EXPECT_FALSE(status.Is(kOther));
+  EXPECT_FALSE(Status().Is(kMoved));
+  // What is told again in other words fails for the same reason.
+  EXPECT_TRUE(Status(Code::kConflict, "again").WithError(status.error_code()).Is(kMoved));
+}
+
 TEST(Status, CarriesWhatPeopleNeedThroughContexts) {
   const Status status = Status(Code::kInvalidInput, "value above maximum")
                             .WithError("WH1204")

@@ -17,12 +17,12 @@ namespace {
 // none.
 const Status kNoMemory =
     Status(Code::kUnavailable, "not enough memory")
-        .WithError(std::string(kNoMemoryError))
+        .WithError(kNoMemoryError)
         .WithHint("all that was committed stands; give the process more memory, then run again");
 
 Status NoThread(const char* why) {
   return Status(Code::kUnavailable, fmt::format("the system gives no more threads: {}", why))
-      .WithError(std::string(kNoThreadError))
+      .WithError(kNoThreadError)
       .WithHint("end other programs of this user, or raise `ulimit -u` and the memory limit");
 }
 

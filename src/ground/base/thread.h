@@ -13,8 +13,8 @@
 
 namespace weirhouse {
 
-inline constexpr std::string_view kNoMemoryError = "WH8050";
-inline constexpr std::string_view kNoThreadError = "WH8052";
+inline constexpr Reason kNoMemoryError{"WH8050"};
+inline constexpr Reason kNoThreadError{"WH8052"};
 
 // Begins a thread that runs `work`, which must not throw.
 //   kUnavailable  the system gives no more threads (WH8052)

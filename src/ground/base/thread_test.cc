@@ -48,11 +48,11 @@ Status StatusOf(const std::function<void()>& thrower) {
 }
 
 TEST(StatusOfException, TellsMemoryAndThreadsFromABug) {
-  EXPECT_EQ(StatusOf([] { throw std::bad_alloc(); }).error_code(), kNoMemoryError);
+  EXPECT_TRUE(StatusOf([] { throw std::bad_alloc(); }).Is(kNoMemoryError));
   const Status no_thread = StatusOf([] {
     throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   });
-  EXPECT_EQ(no_thread.error_code(), kNoThreadError);
+  EXPECT_TRUE(no_thread.Is(kNoThreadError));
   EXPECT_EQ(no_thread.code(), Code::kUnavailable);
   EXPECT_EQ(StatusOf([] { throw std::out_of_range("x"); }).error_code(), "WH8035");
 }
@@ -71,7 +71,7 @@ TEST(StartThread, SaysSoWhereTheSystemGivesNoMore) {
       refused = thread.status();
       if (thread.ok()) std::move(thread).value().detach();
     }
-    if (refused.error_code() != kNoThreadError) _exit(2);
+    if (!refused.Is(kNoThreadError)) _exit(2);
     std::atomic<int> next{0};
     int done = 0;
     ShareWork(8, [&] {

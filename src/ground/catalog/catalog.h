@@ -13,9 +13,34 @@
 #include "ground/base/random.h"
 #include "ground/base/status.h"
 #include "ground/base/time.h"
+#include "ground/base/writers/retry.h"
+#include "ground/catalog/lineage.h"
 #include "ground/catalog/record.h"
 
 namespace weirhouse::catalog {
+
+// Why a commit was refused, where callers act on it; kOutcomeUnknown is another (base/status.h).
+inline constexpr Reason kPointerMoved{"WH7002"};    // another writer won
+inline constexpr Reason kNothingWritten{"WH7084"};  // it failed, and did not take place
+inline constexpr Reason kOtherBytes{"WH7087"};      // a file was committed before, another one
+inline constexpr Reason kNoNamespace{"WH7096"};     // it, or the parent of a new one
+inline constexpr Reason kNamespaceExists{"WH7097"};
+inline constexpr Reason kNamespaceNotEmpty{"WH7098"};
+inline constexpr Reason kWriterReplaced{"WH7100"};  // another process has claimed the project
+inline constexpr Reason kCatalogMoved{"WH7069"};    // its file is not where it was opened
+
+// For what others ask: it is tried again while another writer moves the same pointers, since what
+// was required may hold of the new state too. Other conflicts are the asker's. (Apache's own server
+// tries five times; a round here takes a few milliseconds.)
+inline constexpr RetryPolicy kWhilePointersMove{
+    8, [](const Status& outcome) { return outcome.Is(kPointerMoved); }};
+
+// What names an arrived object before it has an id.
+struct Arrival {
+  std::string source;
+  std::string name;
+  Digest digest;
+};
 
 // Everything a run publishes. Built by the run, judged by its gate, handed over once. Within it,
 // drops come before renames, renames before table changes; each may conflict (WH7002). Namespaces
@@ -24,16 +49,7 @@ namespace weirhouse::catalog {
 // Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
 // each object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101");
 // the edges run → commit and run → snapshot (wrote), object → run (read), and, for a halted run
-// that is overridden (also_state kCommitted), the same two from that run. Keys that only Commit
-// knows are written so: {"object", "#0"} is objects[0], {"commit", ""} and {"run", ""} are this
-// commit and this run, {"snapshot", "processed.arrival@"} gets this commit's sequence.
-// What names an arrived object before it has an id.
-struct Arrival {
-  std::string source;
-  std::string name;
-  Digest digest;
-};
-
+// that is overridden (also_state kCommitted), the same two from that run.
 struct CommitRequest {
   RunId run;
   // Instead of `run`: the run is planned, started and ended in this very transaction. For what was
@@ -42,7 +58,7 @@ struct CommitRequest {
   std::string idempotency_key;  // the plan's
   RunState run_state =
       RunState::kCommitted;  // kHalted: staged refs, verdict, metrics, alert; offsets must be empty
-  std::string layer;         // raw | processed | feature | model | serve | maintenance
+  Layer layer = Layer::kMaintenance;
   std::string batch;
   std::optional<EventTime> batch_end;  // moves a replay clock forward
   std::vector<TableChange> tables;
@@ -58,8 +74,7 @@ struct CommitRequest {
   std::vector<VerdictRecord> verdicts;
   std::vector<MetricRecord> metrics;
   std::vector<RecordStateCount> record_states;
-  std::vector<NodeRecord> nodes;  // a node that exists keeps its first record
-  std::vector<EdgeRecord> edges;  // both ends must exist or be in `nodes`
+  Lineage lineage;  // what the run read, used and wrote beside what Commit knows by itself
   std::vector<OffsetMove> offsets;
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
@@ -79,7 +94,7 @@ struct CommitAnswer {
 };
 
 struct RunFilter {
-  std::optional<std::string> kind = std::nullopt;
+  std::optional<RunKind> kind = std::nullopt;
   std::optional<RunState> state = std::nullopt;
   std::optional<std::string> name = std::nullopt;
   std::int64_t limit = 100;  // newest first
@@ -88,7 +103,7 @@ struct ObjectFilter {
   std::optional<std::string> source = std::nullopt;
   std::optional<std::string> batch = std::nullopt;
   std::optional<CommitSeq> seq = std::nullopt;  // committed by this commit
-  std::optional<std::string> state = std::nullopt;
+  std::optional<ObjectState> state = std::nullopt;
   // Quarantined whole as it came, or with so many attempts to parse it counted. Cost: O(those).
   std::optional<int> refused_at_attempts = std::nullopt;
 };
@@ -119,8 +134,7 @@ class Catalog {
   virtual Status FailRun(RunId run, const Status& why) = 0;
   virtual Result<Run> GetRun(RunId run) = 0;
   // The run planned for this step, whatever its state. Kind and step identity name one run.
-  virtual Result<std::optional<Run>> FindRun(std::string_view kind,
-                                             const Digest& step_identity) = 0;
+  virtual Result<std::optional<Run>> FindRun(RunKind kind, const Digest& step_identity) = 0;
   virtual Result<std::vector<Run>> Runs(const RunFilter& filter) = 0;
   // How many runs are in each state; states without runs are left out.
   virtual Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() = 0;
@@ -206,7 +220,7 @@ class Catalog {
   virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) = 0;
-  virtual Result<std::vector<Node>> Nodes(const std::string& kind) = 0;
+  virtual Result<std::vector<Node>> Nodes(NodeKind kind) = 0;
   struct Offset {
     std::int64_t position = 0;
     std::int64_t generation = 0;
@@ -222,7 +236,7 @@ class Catalog {
   struct CommitEntry {
     CommitSeq seq;
     RunId run;
-    std::string layer;
+    Layer layer = Layer::kMaintenance;
     std::string batch;
     RunState state = RunState::kCommitted;  // kHalted: a verdict that stopped, nothing published
     ProcessTime committed_at;
@@ -232,8 +246,7 @@ class Catalog {
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
   // The first commit of `layer` after `after` that published. Cost: O(1), whatever lies between.
-  virtual Result<std::optional<CommitEntry>> NextCommit(std::string_view layer,
-                                                        CommitSeq after) = 0;
+  virtual Result<std::optional<CommitEntry>> NextCommit(Layer layer, CommitSeq after) = 0;
   // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
   // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
   // (WH7008) names the first entry that does not fit. Cost: reads every row once.

@@ -1,6 +1,7 @@
 // What every driver of the catalog must do. A driver adds one line to driver_test.cc.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -53,11 +54,11 @@ class CatalogConformance : public ::testing::TestWithParam<CatalogDriver> {
 
 // A plan whose step identity follows from `name`.
 inline RunPlan PlanOf(const std::string& name, std::int64_t record_ids = 0,
-                      const std::string& kind = "processed") {
+                      RunKind kind = RunKind::kProcessed) {
   RunPlan plan;
   plan.kind = kind;
   plan.name = name;
-  plan.step_identity = Sha256Of(kind + "/" + name);
+  plan.step_identity = Sha256Of(fmt::format("{}/{}", Name(kind), name));
   plan.idempotency_key = "key of " + name;
   plan.inputs = {{"raw.arrival", 7}};
   plan.parameters = {{"batch", name}};
@@ -73,7 +74,10 @@ inline CommitRequest SwapOf(const Run& run, const std::string& table,
   CommitRequest request;
   request.run = run.id;
   request.idempotency_key = run.plan.idempotency_key;
-  request.layer = run.plan.kind;
+  // Runs are named after the layer they write, but those of predictions.
+  request.layer = run.plan.kind == RunKind::kPrediction
+                      ? Layer::kServe
+                      : KindNamed<Layer>(Name(run.plan.kind)).value_or(Layer::kMaintenance);
   request.batch = run.plan.name;
   request.tables.push_back({table, "uuid of " + table, std::move(expected), location});
   return request;
@@ -95,7 +99,7 @@ inline CommitRequest FullOf(const Run& run, std::optional<std::string> expected,
                                {},
                                {}});
   request.files.push_back(
-      {location, "processed.arrival", "metadata", 100, Sha256Of(location), {}, {}});
+      {location, "processed.arrival", FileKind::kMetadata, 100, Sha256Of(location), {}, {}});
   ObjectRecord object;
   object.source = "arrival";
   object.name = run.plan.name + ".jsonl";
@@ -109,21 +113,22 @@ inline CommitRequest FullOf(const Run& run, std::optional<std::string> expected,
   object.arrived_at = ProcessTimeOfMicros(5);
   request.objects.push_back(object);
   request.landings.push_back(
-      {"landing/" + object.name, 1'000, 17, 3, "arrival", object.digest, "stored"});
+      {"landing/" + object.name, 1'000, 17, 3, "arrival", object.digest, LandingState::kStored});
   VerdictRecord verdict;
   verdict.gate = "arrival";
   verdict.table = "processed.arrival";
-  verdict.state = "passed";
+  verdict.state = VerdictState::kPassed;
   verdict.batch = run.plan.name;
   verdict.batch_end = Day(2);
   verdict.checks = {{{"name", "row_count"}, {"observed", 10}}};
   request.verdicts.push_back(verdict);
   request.metrics.push_back(
       {"processed.arrival", "row_count", run.plan.name, Day(2), true, 10, {}, {}});
-  request.record_states.push_back({"arrival", "processed.arrival", "processed", 9});
-  request.record_states.push_back({"arrival", "processed.arrival", "quarantined", 1});
-  request.nodes.push_back({"contract", "arrival 1.0.0", {{"digest", "ab"}}});
-  request.edges.push_back({{"contract", "arrival 1.0.0"}, {"run", ""}, "read", {}, {}});
+  request.record_states.push_back({"arrival", "processed.arrival", RecordState::kProcessed, 9});
+  request.record_states.push_back({"arrival", "processed.arrival", RecordState::kQuarantined, 1});
+  const NodeRef contract{NodeKind::kContract, "arrival 1.0.0"};
+  request.lineage.Describe(contract, {{"digest", "ab"}});
+  request.lineage.Read(contract);
   request.offsets.push_back({"arrival/" + run.plan.name, 0, 10, 1});
   request.events.push_back(
       {0, "weirhouse.table.committed", "processed.arrival", {{"rows", 10}}, {}, 0, "pending"});

@@ -34,9 +34,9 @@ TEST(CrashingChild, DISABLED_CommitsOneRun) {
 // A commit that has all that other engines ask for: a view, a namespace, a rename, a drop, a reply.
 CommitRequest ForeignOf(const std::string& name) {
   CommitRequest request;
-  request.plan = PlanOf(name, 0, "foreign");
+  request.plan = PlanOf(name, 0, RunKind::kForeign);
   request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "processed";
+  request.layer = Layer::kProcessed;
   request.batch = name;
   request.tables.push_back({"own." + name, "u", std::nullopt, "m of " + name});
   request.tables.push_back({"own.v" + name, "u", std::nullopt, "v", PointerKind::kView});
@@ -117,7 +117,8 @@ void ExpectWholeOrAbsent(Catalog& catalog, const std::string& name, bool there) 
   EXPECT_EQ(ValueOf(catalog.FindNamespace("of_" + name)).has_value(), there) << name;
   EXPECT_EQ(ValueOf(catalog.FindReply("client " + name)).has_value(), there) << name;
   EXPECT_EQ(ValueOf(catalog.OffsetOf(name)).position, there ? 1 : 0) << name;
-  EXPECT_EQ(ValueOf(catalog.FindRun("foreign", Sha256Of("foreign/" + name))).has_value(), there)
+  EXPECT_EQ(ValueOf(catalog.FindRun(RunKind::kForeign, Sha256Of("foreign/" + name))).has_value(),
+            there)
       << name;
 }
 

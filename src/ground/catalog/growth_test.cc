@@ -37,24 +37,23 @@ struct GrowthTest : ::testing::Test {
     snapshot.sequence_number = batch;
     snapshot.operation = "append";
     request.snapshots.push_back(snapshot);
-    for (const char* kind : {"data", "manifest", "metadata"}) {
+    for (const FileKind kind : {FileKind::kData, FileKind::kManifest, FileKind::kMetadata}) {
       FileRecord file;
       file.path = PathOf(kind, batch);
       file.table = kTable;
       file.kind = kind;
-      file.sha256 = Sha256Of(kind);
+      file.sha256 = Sha256Of(Name(kind));
       request.files.push_back(file);
       if (batch > 2) request.released_files.push_back(PathOf(kind, batch - 2));
     }
     LandingRecord landing;
     landing.path = fmt::format("/landing/{}.jsonl", batch);
     landing.source = "arrival";
-    landing.state = "stored";
     request.landings.push_back(landing);
     ASSERT_OK(catalog->Commit(request));
   }
-  static std::string PathOf(const char* kind, int of) {
-    return fmt::format("/lake/{}-{}", kind, of);
+  static std::string PathOf(FileKind kind, int of) {
+    return fmt::format("/lake/{}-{}", Name(kind), of);
   }
 
   // What the pipeline and upkeep ask for at each batch, whatever the history.
@@ -67,7 +66,7 @@ struct GrowthTest : ::testing::Test {
     const auto released = ValueOf(catalog->ReleasedFiles(clock.Now() + std::chrono::hours(1)));
     ASSERT_OK(catalog->MarkRemoved(released));
     ASSERT_OK(catalog->FindTable(kTable));
-    ASSERT_OK(catalog->NextCommit("processed", CommitSeq(batch - 1)));
+    ASSERT_OK(catalog->NextCommit(Layer::kProcessed, CommitSeq(batch - 1)));
     ASSERT_EQ(ValueOf(catalog->FindLandings({fmt::format("/landing/{}.jsonl", batch)})).size(), 1U);
     ASSERT_OK(catalog->LastSeq());
     ASSERT_OK(catalog->ReplayNow());

@@ -12,6 +12,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
 #include "ground/base/time.h"
+#include "ground/catalog/kind.h"
 
 namespace weirhouse::catalog {
 
@@ -27,8 +28,7 @@ enum class RunState : std::uint8_t {
 std::string_view RunStateName(RunState state);
 
 struct RunPlan {
-  std::string
-      kind;  // raw | processed | feature | training_set | model | deployment | prediction | …
+  RunKind kind = RunKind::kInit;
   std::string name;      // of what: a batch ("2013-01-01"), a model, a training set
   Digest step_identity;  // SHA-256 of (code, configuration, seeds used, engine version, input
                          // snapshots)
@@ -127,7 +127,7 @@ struct SnapshotRecord {
 struct FileRecord {
   std::string path;
   std::string table;  // empty for other artifacts
-  std::string kind;   // data | deletes | manifest | manifest_list | metadata | artifact
+  FileKind kind = FileKind::kData;
   std::int64_t size_bytes = 0;
   Digest sha256;
   CommitSeq seq;
@@ -149,8 +149,7 @@ struct ObjectRecord {
   std::string contract_version;
   std::string sender;
   ProcessTime arrived_at;
-  std::string state =
-      "stored";  // stored | duplicate (never in the ledger) | quarantined (unreadable as a whole)
+  ObjectState state = ObjectState::kStored;
   int attempts = 0;  // how often parsing it ended the process since it was last parsed to its end
   CommitSeq seq;
 };
@@ -161,7 +160,7 @@ struct LandingRecord {  // what was seen in a landing folder
   std::uint64_t inode = 0;
   std::string source;
   Digest digest;
-  std::string state;  // stored | duplicate
+  LandingState state = LandingState::kStored;
   // Nobody can set it, so it tells a file apart that was given the time of another. 0: not kept.
   std::int64_t ctime_us = 0;
 };
@@ -171,7 +170,7 @@ struct LandingRecord {  // what was seen in a landing folder
 struct VerdictRecord {
   std::string gate;
   std::string table;
-  std::string state;  // error | failed | not_evaluated | warned | warming | skipped | passed
+  VerdictState state = VerdictState::kError;
   std::string batch;
   EventTime batch_end{};
   nlohmann::json checks;        // list of {name, kind, state, observed, bound, population, …}
@@ -196,34 +195,33 @@ struct MetricRecord {
 struct RecordStateCount {
   std::string source;
   std::string table;  // the processed table, or empty
-  std::string
-      state;  // processed | duplicate | conflict | superseded | filtered | quarantined | excluded
+  RecordState state = RecordState::kProcessed;
   std::int64_t count = 0;
 };
 
 // ---- Lineage
 // ----------------------------------------------------------------------------------------------
-// Node kinds: object commit run contract code view training_set model deployment prediction
-// snapshot.
-struct NodeRecord {
-  std::string kind;
-  std::string key;  // unique within the kind: "o7", "r12", "arrival 1.0.0", "late#1",
-                    // "processed.arrival@1101"
-  nlohmann::json record;
-};
+// What a node stands for; its key is unique within its kind (kind.h shows one of each). Keys that
+// only Commit knows are written so: {kObject, "#0"} is objects[0] of the request, {kCommit, ""} and
+// {kRun, ""} are this commit and this run, {kSnapshot, "processed.arrival@"} gets this commit's
+// sequence. The functions of lineage.h write them.
 struct NodeRef {
-  std::string kind;
+  NodeKind kind = NodeKind::kRun;
   std::string key;
   friend auto operator<=>(const NodeRef&, const NodeRef&) = default;
 };
-// Edge kinds: read wrote trained_on deployed_as served_by overrode discarded quarantined_to uses.
+struct NodeRecord {
+  NodeKind kind = NodeKind::kRun;
+  std::string key;
+  nlohmann::json record;
+};
 // Direction: data flows from `from` to `to` (a run that read an object: object → run).
 struct EdgeRecord {
   NodeRef from;
   NodeRef to;
-  std::string kind;
-  RunId run;      // filled in by Commit
-  CommitSeq seq;  // filled in by Commit
+  EdgeKind kind = EdgeKind::kRead;
+  RunId run{};      // filled in by Commit
+  CommitSeq seq{};  // filled in by Commit
 };
 struct Node {
   NodeId id;

@@ -307,7 +307,7 @@ Status CheckPublishable(const Contract& registered, const Contract& proposed) {
       reasons.size() > 1 ? fmt::format(" (and {} more)", reasons.size() - 1) : "";
   if (breaking) {
     return Refused(
-               "WH1120",
+               std::string(kBreakingChange.code()),
                fmt::format("contract change breaks {} compatibility: {} → {}: {}{}",
                            ModeName(registered.compatibility_mode()), registered.Title(),
                            after.ToString(), first, more),

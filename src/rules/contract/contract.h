@@ -20,6 +20,7 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/base/time.h"
+#include "rules/contract/violation_kind.h"
 
 namespace arrow {
 class Schema;
@@ -192,6 +193,8 @@ struct CompatibilityReport {
 // fields only) and judges it by the mode of `registered`. Pure.
 CompatibilityReport Compare(const Contract& registered, const Contract& proposed);
 
+// Of CheckPublishable: a breaking change without a higher major version.
+inline constexpr Reason kBreakingChange{"WH1120"};
 // Whether `proposed` may follow `registered`. kContractRefused, with every reason as a diagnostic:
 // a breaking change without a higher major version (WH1120), a change under the same version
 // (WH1121), a version that goes back (WH1122), mode `disabled` (WH1123).
@@ -227,7 +230,7 @@ struct ObjectContext {
 
 // One broken rule of one record.
 struct Violation {
-  std::string error_code;        // "WH1204"
+  ViolationKind kind = ViolationKind::kMissing;
   std::string path;              // "wind_speed", "address.zip", "" = the whole record
   std::string rule;              // "maximum", "type", "required", …
   std::string expected;          // "200"
@@ -268,7 +271,7 @@ struct Decoded {
 };
 
 // Reading an object took more memory than there is: kUnavailable, with this code.
-inline constexpr std::string_view kOutOfMemoryError = "WH1308";
+inline constexpr Reason kOutOfMemoryError{"WH1308"};
 Status OutOfMemory();
 
 // The number of records of an object; always what Decode counts. kInvalidInput (WH1310–WH1312)

@@ -123,8 +123,9 @@ TEST(Decimal, IsJudgedByItsDigits) {
         "drop");
     const Decoded decoded =
         DecodeAll(contract, fmt::format("{{\"v\":{}}}\n{{\"v\":{}}}\n", each.good, each.bad));
-    const std::string code =
-        decoded.quarantined.empty() ? "" : decoded.quarantined[0].violations[0].error_code;
+    const std::string code = decoded.quarantined.empty()
+                                 ? ""
+                                 : std::string(CodeOf(decoded.quarantined[0].violations[0].kind));
     EXPECT_EQ(code, each.code) << each.options;
     EXPECT_EQ(decoded.quarantined.size(), code.empty() ? 0U : 1U) << each.options;
     // What we print, we can read.

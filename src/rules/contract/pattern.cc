@@ -67,7 +67,7 @@ Result<std::shared_ptr<const re2::RE2>> CompilePattern(std::string_view pattern)
                 fmt::format("pattern cannot be used: {}: \"{}\"",
                             look ? "look-around is not supported (RE2)" : compiled->error(),
                             EscapeControl(part)))
-      .WithError("WH1106")
+      .WithError(kPatternRefused)
       .WithHint("write the pattern without look-around and back-references");
 }
 }  // namespace weirhouse::contract

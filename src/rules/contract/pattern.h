@@ -13,6 +13,8 @@ class RE2;
 
 namespace weirhouse::contract {
 
+inline constexpr Reason kPatternRefused{"WH1106"};
+
 // Compiles `pattern`, found anywhere in a value. Where the two dialects spell one thing in two ways
 // (\uXXXX, named groups, \d inside classes) it is translated; what RE2 cannot do is kInvalidInput
 // WH1106, with the offending part as the caret note of its diagnostic and in its message.

@@ -225,18 +225,18 @@ std::int64_t CodePoints(std::string_view text) {
 }
 
 // Adds the violation if somebody listens, and answers false either way.
-bool BrokenProgram(const FieldRules& field, ViolationSink* sink, std::string_view code,
+bool BrokenProgram(const FieldRules& field, ViolationSink* sink, ViolationKind kind,
                    std::string_view rule, const std::string& expected) {
-  if (sink != nullptr) sink->Add(code, field.name, rule, expected);
+  if (sink != nullptr) sink->Add(kind, field.name, rule, expected);
   return false;
 }
 bool BelowMinimum(const FieldRules& field, ViolationSink* sink) {
-  return BrokenProgram(field, sink, "WH1203",
+  return BrokenProgram(field, sink, ViolationKind::kBelowMinimum,
                        field.minimum->exclusive ? "exclusiveMinimum" : "minimum",
                        field.minimum->text);
 }
 bool AboveMaximum(const FieldRules& field, ViolationSink* sink) {
-  return BrokenProgram(field, sink, "WH1204",
+  return BrokenProgram(field, sink, ViolationKind::kAboveMaximum,
                        field.maximum->exclusive ? "exclusiveMaximum" : "maximum",
                        field.maximum->text);
 }
@@ -301,9 +301,9 @@ void ViolationSink::Look(std::string_view found, std::int64_t offset) {
   found_ = found;
   offset_ = offset;
 }
-void ViolationSink::Add(std::string_view code, std::string_view path, std::string_view rule,
+void ViolationSink::Add(ViolationKind kind, std::string_view path, std::string_view rule,
                         std::string expected, std::string why) {
-  violations_.push_back({std::string(code), ShownText(path), std::string(rule), std::move(expected),
+  violations_.push_back({kind, ShownText(path), std::string(rule), std::move(expected),
                          ShownText(found_), offset_, std::move(why)});
 }
 
@@ -423,13 +423,14 @@ bool JudgeInteger(const FieldRules& field, std::int64_t value, ViolationSink* si
   if (!good && sink == nullptr) return false;
   if (field.has_valid_values &&
       !std::binary_search(field.valid_integers.begin(), field.valid_integers.end(), value)) {
-    good = BrokenProgram(field, sink, "WH1207", "validValues", field.valid_shown);
+    good = BrokenProgram(field, sink, ViolationKind::kNotInList, "validValues", field.valid_shown);
   }
   if (field.multiple_of) {
     const std::uint64_t magnitude =
         value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
     if (!IsMultiple({magnitude, 0}, *field.multiple_of))
-      good = BrokenProgram(field, sink, "WH1216", "multipleOf", field.multiple_of_text);
+      good = BrokenProgram(field, sink, ViolationKind::kNotMultiple, "multipleOf",
+                           field.multiple_of_text);
   }
   return good;
 }
@@ -447,7 +448,7 @@ bool JudgeNumber(const FieldRules& field, double value, ViolationSink* sink) {
   if (!good && sink == nullptr) return false;
   if (field.has_valid_values &&
       !std::binary_search(field.valid_numbers.begin(), field.valid_numbers.end(), value)) {
-    good = BrokenProgram(field, sink, "WH1207", "validValues", field.valid_shown);
+    good = BrokenProgram(field, sink, ViolationKind::kNotInList, "validValues", field.valid_shown);
   }
   if (field.multiple_of) {
     std::array<char, 64> buffer{};
@@ -456,7 +457,8 @@ bool JudgeNumber(const FieldRules& field, double value, ViolationSink* sink) {
     const auto decimal =
         Decimal::Parse({buffer.data(), static_cast<std::size_t>(end.ptr - buffer.data())});
     if (!decimal || !IsMultiple(*decimal, *field.multiple_of))
-      good = BrokenProgram(field, sink, "WH1216", "multipleOf", field.multiple_of_text);
+      good = BrokenProgram(field, sink, ViolationKind::kNotMultiple, "multipleOf",
+                           field.multiple_of_text);
   }
   return good;
 }
@@ -483,10 +485,11 @@ bool JudgeDecimal(const FieldRules& field, Int128 value, ViolationSink* sink) {
   if (!good && sink == nullptr) return false;
   if (field.has_valid_values &&
       !std::binary_search(field.valid_decimals.begin(), field.valid_decimals.end(), value)) {
-    good = BrokenProgram(field, sink, "WH1207", "validValues", field.valid_shown);
+    good = BrokenProgram(field, sink, ViolationKind::kNotInList, "validValues", field.valid_shown);
   }
   if (field.multiple_of && !IsMultiple(value, field.decimal->scale, *field.multiple_of))
-    good = BrokenProgram(field, sink, "WH1216", "multipleOf", field.multiple_of_text);
+    good = BrokenProgram(field, sink, ViolationKind::kNotMultiple, "multipleOf",
+                         field.multiple_of_text);
   return good;
 }
 
@@ -497,19 +500,21 @@ bool JudgeText(const FieldRules& field, std::string_view value, ViolationSink* s
   if (bytes > field.max_length || (bytes + 3) / 4 < field.min_length) {
     const std::int64_t length = CodePoints(value);
     if (length < field.min_length)
-      good = BrokenProgram(field, sink, "WH1206", "minLength", std::to_string(field.min_length));
+      good = BrokenProgram(field, sink, ViolationKind::kWrongLength, "minLength",
+                           std::to_string(field.min_length));
     if (length > field.max_length)
-      good = BrokenProgram(field, sink, "WH1206", "maxLength", std::to_string(field.max_length));
+      good = BrokenProgram(field, sink, ViolationKind::kWrongLength, "maxLength",
+                           std::to_string(field.max_length));
   }
   if (!good && sink == nullptr) return false;
   if (field.has_valid_values &&
       !std::binary_search(field.valid_texts.begin(), field.valid_texts.end(), value)) {
-    good = BrokenProgram(field, sink, "WH1207", "validValues", field.valid_shown);
+    good = BrokenProgram(field, sink, ViolationKind::kNotInList, "validValues", field.valid_shown);
   }
   if (!good && sink == nullptr) return false;
   if (field.pattern != nullptr &&
       !re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *field.pattern)) {
-    good = BrokenProgram(field, sink, "WH1205", "pattern", field.pattern_text);
+    good = BrokenProgram(field, sink, ViolationKind::kNoMatch, "pattern", field.pattern_text);
   }
   return good;
 }
@@ -527,7 +532,8 @@ bool RecordProgram::Complete(std::vector<Slot>* slots, ViolationSink* sink) cons
     }
     if (!field.required) continue;
     if (sink == nullptr) return false;
-    good = BrokenProgram(field, sink, "WH1201", "required", std::string(TypeName(field.type)));
+    good = BrokenProgram(field, sink, ViolationKind::kMissing, "required",
+                         std::string(TypeName(field.type)));
   }
   return good;
 }

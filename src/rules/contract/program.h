@@ -101,8 +101,8 @@ class ViolationSink {
  public:
   // The value that the following Add calls are about.
   void Look(std::string_view found, std::int64_t offset);
-  void Add(std::string_view code, std::string_view path, std::string_view rule,
-           std::string expected, std::string why = "");
+  void Add(ViolationKind kind, std::string_view path, std::string_view rule, std::string expected,
+           std::string why = "");
   bool empty() const { return violations_.empty(); }
   std::vector<Violation> Take() { return std::move(violations_); }
 

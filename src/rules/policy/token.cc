@@ -14,6 +14,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
+#include "ground/catalog/outcome.h"
 
 namespace weirhouse::policy {
 namespace {
@@ -162,7 +163,7 @@ Result<RunId> PlanTokenRun(catalog::Catalog& catalog, const std::string& what,
                            const std::string& name, const Digest& sha256,
                            catalog::CommitRequest& request) {
   catalog::RunPlan plan;
-  plan.kind = "token";
+  plan.kind = catalog::RunKind::kToken;
   plan.name = name;
   plan.step_identity = Sha256Of(fmt::format("token {} {}", what, sha256.ToHex()));
   plan.idempotency_key = plan.step_identity.ToHex();
@@ -170,7 +171,7 @@ Result<RunId> PlanTokenRun(catalog::Catalog& catalog, const std::string& what,
   WEIRHOUSE_TRY(const catalog::Run run, catalog.PlanRun(plan));
   request.run = run.id;
   request.idempotency_key = plan.idempotency_key;
-  request.layer = "maintenance";
+  request.layer = catalog::Layer::kMaintenance;
   return run.id;
 }
 
@@ -247,8 +248,34 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
   request.settings = {{std::string(kTokens) + token.who.id, ToJson(token)},
                       {std::string(kTokensBySha256) + token.sha256.ToHex(), token.who.id}};
   WEIRHOUSE_FAILPOINT("policy.token.planned");
-  WEIRHOUSE_TRY_STATUS(catalog.Commit(request).status());
+  WEIRHOUSE_TRY_STATUS(catalog::CommitSettled(catalog, request).status());
   return issued;
+}
+
+std::string MintProjectToken(Random& random, catalog::CommitRequest& request) {
+  std::string secret = NewSecret(random);
+  request.settings.emplace_back(std::string(kProjectToken), Sha256Of(secret).ToHex());
+  return secret;
+}
+
+Result<std::string> ReplaceProjectToken(catalog::Catalog& catalog, const std::string& who,
+                                        Random& random) {
+  catalog::CommitRequest request;
+  std::string secret = MintProjectToken(random, request);
+  const std::string digest = Sha256Of(secret).ToHex();
+  // A run of its own, so that lineage knows when the old token ended.
+  catalog::RunPlan plan;
+  plan.kind = catalog::RunKind::kToken;
+  plan.name = digest.substr(0, 8);
+  plan.step_identity = Sha256Of("token " + digest);
+  plan.idempotency_key = plan.step_identity.ToHex();
+  plan.parameters = {{"who", who}};
+  WEIRHOUSE_TRY(const catalog::Run run, catalog.PlanRun(plan));
+  request.run = run.id;
+  request.idempotency_key = plan.idempotency_key;
+  request.layer = catalog::Layer::kMaintenance;
+  WEIRHOUSE_TRY_STATUS(catalog::CommitSettled(catalog, request).status());
+  return secret;
 }
 
 Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::string reason,
@@ -264,7 +291,7 @@ Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::
   WEIRHOUSE_TRY_STATUS(
       PlanTokenRun(catalog, "revoke", token.who.name, token.sha256, request).status());
   request.settings = {{std::string(kTokens) + token.who.id, ToJson(token)}};
-  return catalog.Commit(request).status();
+  return catalog::CommitSettled(catalog, request).status();
 }
 
 Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog) {

@@ -39,6 +39,12 @@ struct IssuedToken {
 // who could do what when. Errors: kInvalidInput (WH7090: scope, name), kNotFound (WH7091).
 Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted, Random& random,
                                Clock& clock);
+// A new token of the project, the first or one in the place of it: adds its digest to `request`, whose
+// commit makes it the only one, and returns the secret, which looks like that of any other token.
+std::string MintProjectToken(Random& random, catalog::CommitRequest& request);
+// The same as a commit of its own, by `who`. The token that was the project's ends with it.
+Result<std::string> ReplaceProjectToken(catalog::Catalog& catalog, const std::string& who,
+                                        Random& random);
 Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::string reason,
                    Clock& clock);
 Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog);  // oldest first

@@ -119,13 +119,13 @@ TEST_F(TokenTest, NamesAndScopesAreChecked) {
 TEST_F(TokenTest, TheProjectsOwnTokenIsAnAdmins) {
   catalog::CommitRequest request;
   catalog::RunPlan plan;
-  plan.kind = "init";
+  plan.kind = catalog::RunKind::kInit;
   plan.step_identity = Sha256Of("init");
   plan.idempotency_key = "init";
   ASSERT_OK_AND(const catalog::Run run, catalog_->PlanRun(plan));
   request.run = run.id;
   request.idempotency_key = "init";
-  request.layer = "maintenance";
+  request.layer = catalog::Layer::kMaintenance;
   request.settings = {{"token_sha256", Sha256Of("wh_own").ToHex()}};
   ASSERT_OK(catalog_->Commit(request));
   ASSERT_OK_AND(const auto found, FindToken(*catalog_, "wh_own"));
@@ -133,6 +133,22 @@ TEST_F(TokenTest, TheProjectsOwnTokenIsAnAdmins) {
   EXPECT_EQ(found->who.role, Role::kAdmin);
   EXPECT_TRUE(found->who.Covers("anything"));
   EXPECT_EQ(CodeOf(RevokeToken(*catalog_, "project", "", clock_)), "WH7090");
+}
+
+TEST_F(TokenTest, TheProjectsTokenIsReplacedByOneAsLongAsAnyOther) {
+  ASSERT_OK_AND(const std::string first, ReplaceProjectToken(*catalog_, "ann", random_));
+  ASSERT_OK_AND(const std::string second, ReplaceProjectToken(*catalog_, "ann", random_));
+  ASSERT_OK_AND(const IssuedToken other, Issue("etl"));
+  EXPECT_EQ(first.size(), other.secret.size());
+  EXPECT_NE(first, second);
+  ASSERT_OK_AND(const auto gone, FindToken(*catalog_, first));
+  EXPECT_FALSE(gone.has_value());
+  ASSERT_OK_AND(const auto found, FindToken(*catalog_, second));
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->who.id, "project");
+  ASSERT_OK_AND(const auto runs,
+                catalog_->Runs({catalog::RunKind::kToken, catalog::RunState::kCommitted, {}, 10}));
+  EXPECT_EQ(runs.size(), 3U);
 }
 
 TEST_F(TokenTest, AnUnknownNameIsSaidWithWhatIsNear) {
@@ -157,7 +173,8 @@ TEST_F(TokenTest, ARunViewsTokenKeepsItsTables) {
 TEST_F(TokenTest, EachIssueAndRevocationIsARun) {
   ASSERT_OK(Issue("etl"));
   ASSERT_OK(RevokeToken(*catalog_, "etl", "done", clock_));
-  ASSERT_OK_AND(const auto runs, catalog_->Runs({"token", catalog::RunState::kCommitted, {}, 10}));
+  ASSERT_OK_AND(const auto runs,
+                catalog_->Runs({catalog::RunKind::kToken, catalog::RunState::kCommitted, {}, 10}));
   EXPECT_EQ(runs.size(), 2u);
 }
 }  // namespace

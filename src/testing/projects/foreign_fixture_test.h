@@ -105,7 +105,7 @@ struct ForeignTest : ShopTest {
     const iceberg::Snapshot& added = *finished->table->current_snapshot();
     written.snapshot = added.id;
     for (const catalog::FileRecord& file : finished->files) {
-      if (file.kind != "metadata") written.files.push_back(file.path);
+      if (file.kind != catalog::FileKind::kMetadata) written.files.push_back(file.path);
     }
     const Json metadata = Json::parse(iceberg::SerializeTableMetadata(*finished->table));
     Json snapshot;
@@ -188,12 +188,12 @@ struct SharedForeignTest : ForeignTest {
     catalog::Catalog& catalog = workspace->catalog();
     catalog::CommitRequest request;
     catalog::RunPlan plan;
-    plan.kind = "test";
+    plan.kind = catalog::RunKind::kForeign;
     plan.step_identity = Sha256Of(workspace->random().Uuid4());
     plan.idempotency_key = plan.step_identity.ToHex();
     request.idempotency_key = plan.idempotency_key;
     request.plan = plan;
-    request.layer = "maintenance";
+    request.layer = catalog::Layer::kMaintenance;
     const auto tables = catalog.Tables();
     ASSERT_OK(tables);
     for (const auto& table : *tables)

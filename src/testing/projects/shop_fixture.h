@@ -175,7 +175,7 @@ struct ShopTest : ::testing::Test {
     const auto states = workspace->catalog().RecordStates();
     EXPECT_OK(states);
     if (!states.ok()) return sums;
-    for (const auto& state : *states) sums[state.state] += state.count;
+    for (const auto& state : *states) sums[std::string(catalog::Name(state.state))] += state.count;
     std::erase_if(sums, [](const auto& entry) { return entry.second == 0; });
     return sums;
   }

@@ -167,11 +167,12 @@ struct TripTest : ::testing::Test {
                      const std::string& ref = "main") {
     ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable(name));
     StepInputs step;
-    step.kind = "foreign";
+    step.kind = catalog::RunKind::kForeign;
     step.name = name;
     step.inputs = {{"base", base->metadata_location}, {"id", workspace->random().Uuid4()}};
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-    Publication publication(*workspace, run, ref == "main" ? "processed" : "open", "");
+    Publication publication(*workspace, run,
+                            ref == "main" ? catalog::Layer::kProcessed : catalog::Layer::kOpen, "");
     iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
                                publication.StageAs(ref));
     change(write, base);
@@ -224,7 +225,7 @@ struct TripTest : ::testing::Test {
   // The newest run of a kind.
   catalog::Run LastRun(const std::string& kind) {
     catalog::RunFilter filter;
-    filter.kind = kind;
+    filter.kind = catalog::KindNamed<catalog::RunKind>(kind);
     filter.limit = 1;
     const auto runs = workspace->catalog().Runs(filter);
     EXPECT_OK(runs);

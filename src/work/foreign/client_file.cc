@@ -34,15 +34,16 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::Tabl
                                                              const policy::Judgement& judgement) {
   std::map<std::string, Wanted> told;  // what the evidence says of each path
   for (const iceberg::Snapshot& snapshot : after.snapshots) {
-    told[snapshot.manifest_list] = {"", "manifest_list", -1};
+    told[snapshot.manifest_list] = {"", catalog::FileKind::kManifestList, -1};
   }
   for (const policy::JudgedRef& ref : judgement.refs) {
-    for (const std::string& path : ref.change.new_manifests) told[path] = {"", "manifest", -1};
+    for (const std::string& path : ref.change.new_manifests)
+      told[path] = {"", catalog::FileKind::kManifest, -1};
     for (const iceberg::DataFile& file : ref.change.added_data) {
-      told[file.path] = {"", "data", file.size_bytes};
+      told[file.path] = {"", catalog::FileKind::kData, file.size_bytes};
     }
     for (const iceberg::DataFile& file : ref.change.added_deletes) {
-      told[file.path] = {"", "deletes", file.size_bytes};
+      told[file.path] = {"", catalog::FileKind::kDeletes, file.size_bytes};
     }
   }
   std::vector<Wanted> wanted;
@@ -53,7 +54,8 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::Tabl
       file = found->second;
     } else {
       // Of a snapshot between the old head and the new one: only its name says what it is.
-      file.kind = named.ends_with(".avro") ? "manifest" : "data";
+      file.kind =
+          named.ends_with(".avro") ? catalog::FileKind::kManifest : catalog::FileKind::kData;
     }
     file.path = LocalPathOf(named);
     // Iceberg's compatibility kit commits data files that nobody wrote.
@@ -72,7 +74,7 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::Tabl
 
 Result<catalog::FileRecord> ClientFiles::RecordOne(const std::string& table,
                                                    const std::string& path,
-                                                   const std::string& kind) {
+                                                   catalog::FileKind kind) {
   WEIRHOUSE_TRY(catalog::FileRecord record, HashOne({path, kind, -1}));
   record.table = table;
   return record;

@@ -31,12 +31,12 @@ class ClientFiles {
 
   // The record of one file, of whatever kind.
   Result<catalog::FileRecord> RecordOne(const std::string& table, const std::string& path,
-                                        const std::string& kind);
+                                        catalog::FileKind kind);
 
  private:
   struct Wanted {
     std::string path;
-    std::string kind;
+    catalog::FileKind kind = catalog::FileKind::kData;
     std::int64_t size_bytes = -1;  // as the manifest says; -1: it does not
   };
   Status HashAll(const std::vector<Wanted>& wanted);

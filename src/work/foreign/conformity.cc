@@ -97,7 +97,7 @@ Result<catalog::VerdictRecord> JudgeConformity(
   verdict.table = table;
   verdict.batch = batch;
   verdict.batch_end = batch_end;
-  verdict.state = found.empty() ? "passed" : "failed";
+  verdict.state = found.empty() ? catalog::VerdictState::kPassed : catalog::VerdictState::kFailed;
   verdict.checks = json::array();
   for (const auto& [reason, entry] : found) {
     verdict.checks.push_back(

@@ -21,7 +21,6 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr int kCommitAttemptsMax = 8;  // Java's server tries 5 times; a round here is a few ms
 constexpr std::size_t kTablesPerCommitMax = 100;
 
 bool AssertsCreate(const ForeignChange& change) {
@@ -56,7 +55,7 @@ struct TableWork {
   iceberg::UpdatedMetadata next;
   std::vector<catalog::FileRecord> client_files;
   std::vector<catalog::SnapshotRecord> snapshots;
-  std::vector<catalog::EdgeRecord> inputs;
+  std::vector<catalog::NodeRef> inputs;  // snapshots that it read
   json described;
   bool moves_main = false;
   std::int64_t rows_added = 0;
@@ -210,11 +209,12 @@ Status CommitAttempt::Stage(TableWork& work) {
     request.settings.push_back(std::move(setting));
   }
   request.snapshots.insert(request.snapshots.end(), work.snapshots.begin(), work.snapshots.end());
-  request.edges.insert(request.edges.end(), work.inputs.begin(), work.inputs.end());
+  for (const catalog::NodeRef& input : work.inputs) request.lineage.Read(input);
   if (!work.moves_main) return Status();
   // Those downstream look for commits of the layer they read.
-  if (work.rules.layer == policy::Layer::kProcessed) request.layer = "processed";
-  if (work.rules.layer == policy::Layer::kRaw && request.layer == "open") request.layer = "raw";
+  if (work.rules.layer == policy::Layer::kProcessed) request.layer = catalog::Layer::kProcessed;
+  if (work.rules.layer == policy::Layer::kRaw && request.layer == catalog::Layer::kOpen)
+    request.layer = catalog::Layer::kRaw;
   request.events.push_back(TableCommittedBy(commit_.caller, name, work.rows_added, "commit"));
   return Status();
 }
@@ -262,12 +262,8 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
   ClientFiles files(workspace.store());
   const LakeUse lake;  // before the lock of locations, always
-  for (int attempt = 1;; ++attempt) {
-    auto answer = CommitAttempt(workspace, commit, files).Run(reply);
-    // The pointer moved between load and commit. What was required may hold of the new state too.
-    if (answer.ok() || answer.status().error_code() != "WH7002" || attempt == kCommitAttemptsMax) {
-      return answer;
-    }
-  }
+  // What was required may hold of the state that another writer left, too.
+  return WithRetries(catalog::kWhilePointersMove,
+                     [&] { return CommitAttempt(workspace, commit, files).Run(reply); });
 }
 }  // namespace weirhouse::work

@@ -37,6 +37,9 @@
 
 namespace weirhouse::work {
 
+// The name is a table's, a view's or a namespace's already.
+inline constexpr Reason kNameTaken{"WH7102"};
+
 // Who asks, with what, and under which key.
 struct Caller {
   policy::Principal who;

@@ -31,17 +31,19 @@ TEST_F(ForeignCommitProjectTest, LeavesARunThatSaysWhoAndWhat) {
   ASSERT_OK_AND(const ForeignAnswer answer, Commit(WriteAppend(table, 1, 5)));
   catalog::Catalog& catalog = workspace->catalog();
   ASSERT_OK_AND(const catalog::Run run, catalog.GetRun(answer.run));
-  EXPECT_EQ(run.plan.kind, "foreign");
+  EXPECT_EQ(run.plan.kind, catalog::RunKind::kForeign);
   EXPECT_EQ(run.plan.name, "spark-etl: lab.trip");
   EXPECT_EQ(run.state, catalog::RunState::kCommitted);
   EXPECT_EQ(run.plan.parameters["engine"], "spark 4.1.4");
-  ASSERT_OK_AND(const auto node, catalog.FindNode({"run", ToString(answer.run)}));
+  ASSERT_OK_AND(const auto node, catalog.FindNode(catalog::RunNode(answer.run)));
   ASSERT_TRUE(node.has_value());
   EXPECT_EQ(node->node.record["who"], "spark-etl");
   EXPECT_EQ(node->node.record["tables"]["lab.trip"]["refs"]["main"]["rows_added"], 5);
-  ASSERT_OK_AND(const auto wrote, catalog.EdgesOutOf({"run", ToString(answer.run)}));
+  ASSERT_OK_AND(const auto wrote, catalog.EdgesOutOf(catalog::RunNode(answer.run)));
   std::set<std::string> ends;
-  for (const auto& edge : wrote) ends.insert(edge.to.kind + " " + edge.to.key);
+  for (const auto& edge : wrote) {
+    ends.insert(fmt::format("{} {}", catalog::Name(edge.to.kind), edge.to.key));
+  }
   EXPECT_TRUE(ends.contains(fmt::format("snapshot lab.trip@{}", answer.seq.value())));
   ASSERT_OK_AND(const auto snapshots, catalog.Snapshots("lab.trip"));
   ASSERT_EQ(snapshots.size(), 1U);
@@ -66,7 +68,7 @@ TEST_F(ForeignCommitTest, RecordsEveryFileWithItsDigest) {
     EXPECT_EQ(by_path[path].sha256, Sha256Of(weirhouse::testing::ReadFile(path))) << path;
   }
   std::map<std::string, int> kinds;
-  for (const auto& file : files) ++kinds[file.kind];
+  for (const auto& file : files) ++kinds[std::string(catalog::Name(file.kind))];
   EXPECT_EQ(kinds, (std::map<std::string, int>{
                        {"data", 1}, {"manifest", 1}, {"manifest_list", 1}, {"metadata", 2}}));
 }
@@ -274,9 +276,9 @@ TEST_F(ForeignCommitTest, SeveralSnapshotsOfOneCommitAreAllKnownByTheirSequence)
   EXPECT_EQ(workspace->catalog().SeqOf("lab.trip", snapshots[1].sequence_number).value(),
             answer.seq);
   // What it took away is what it read.
-  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto({"run", ToString(answer.run)}));
+  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto(catalog::RunNode(answer.run)));
   ASSERT_EQ(read.size(), 1U);
-  EXPECT_EQ(read[0].from.kind, "snapshot");
+  EXPECT_EQ(read[0].from.kind, catalog::NodeKind::kSnapshot);
 }
 
 TEST_F(ForeignCommitTest, ReadersMayNotCommitAndStrangersSeeNoTable) {

@@ -42,7 +42,7 @@ TEST_F(ForeignCrashTest, ACommitIsWholeOrAbsentWhereverTheProcessEnds) {
   const std::vector<std::pair<std::string, bool>> points{
       {"foreign.applied", false},        {"foreign.judged", false},
       {"foreign.staged", false},         {"foreign.before_sync", false},
-      {"disk.sync.middle", false},       {"foreign.before_commit", false},
+      {"disk.sync.middle", false},       {"engine.publish.before_commit", false},
       {"catalog.commit.lineage", false}, {"foreign.after_commit", true},
   };
   std::int64_t trips = 5;

@@ -122,8 +122,8 @@ nlohmann::json DescribeChange(const policy::Judgement& judgement,
           {"updates", actions}};
 }
 
-Result<std::vector<catalog::EdgeRecord>> InputsOf(Workspace& workspace, const TableMetadata* before,
-                                                  const policy::Judgement& judgement) {
+Result<std::vector<catalog::NodeRef>> InputsOf(Workspace& workspace, const TableMetadata* before,
+                                               const policy::Judgement& judgement) {
   catalog::Catalog& catalog = workspace.catalog();
   std::set<std::string> keys;  // of snapshot nodes
   const auto add_current = [&](const std::string& name) -> Status {
@@ -150,16 +150,13 @@ Result<std::vector<catalog::EdgeRecord>> InputsOf(Workspace& workspace, const Ta
       }
     }
   }
-  std::vector<catalog::EdgeRecord> edges;
+  std::vector<catalog::NodeRef> inputs;
   for (const std::string& key : keys) {
-    catalog::EdgeRecord edge;
-    edge.from = {"snapshot", key};
-    edge.to = {"run", ""};
-    edge.kind = "read";
-    WEIRHOUSE_TRY(const auto node, catalog.FindNode(edge.from));
-    if (node) edges.push_back(std::move(edge));
+    catalog::NodeRef snapshot{catalog::NodeKind::kSnapshot, key};
+    WEIRHOUSE_TRY(const auto node, catalog.FindNode(snapshot));
+    if (node) inputs.push_back(std::move(snapshot));
   }
-  return edges;
+  return inputs;
 }
 
 std::int64_t RowsAddedToMain(const policy::Judgement& judgement) {

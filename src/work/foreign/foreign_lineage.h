@@ -35,9 +35,9 @@ nlohmann::json DescribeChange(const policy::Judgement& judgement,
 
 // Edges snapshot → run: what the client says it read, and the former rows of a table that it
 // overwrote. Only nodes that exist.
-Result<std::vector<catalog::EdgeRecord>> InputsOf(Workspace& workspace,
-                                                  const iceberg::TableMetadata* before,
-                                                  const policy::Judgement& judgement);
+Result<std::vector<catalog::NodeRef>> InputsOf(Workspace& workspace,
+                                               const iceberg::TableMetadata* before,
+                                               const policy::Judgement& judgement);
 
 // Rows that main gained, by evidence.
 std::int64_t RowsAddedToMain(const policy::Judgement& judgement);

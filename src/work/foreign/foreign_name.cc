@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "ground/base/text.h"
+#include "work/foreign/foreign_commit.h"
 
 namespace weirhouse::work {
 
@@ -69,7 +70,7 @@ Status NameTaken(std::string_view name, catalog::PointerKind kind, catalog::Poin
   const std::string_view what = kind == catalog::PointerKind::kTable ? "Table" : "View";
   return Status(Code::kConflict, fmt::format("{}{} already exists: {}", what,
                                              kind == wanted ? "" : " with same name", name))
-      .WithError("WH7102");
+      .WithError(kNameTaken);
 }
 
 Status MalformedRequest(std::string what) {

@@ -55,7 +55,7 @@ Status CheckProperties(const catalog::NamespaceRecord& wanted) {
 
 Status NamespaceTaken(std::string_view name) {
   return Status(Code::kConflict, fmt::format("Namespace already exists: {}", name))
-      .WithError("WH7102");
+      .WithError(kNameTaken);
 }
 Status NamespaceNotEmpty(std::string_view name) {
   return Status(Code::kConflict, fmt::format("Namespace {} is not empty", name))
@@ -66,11 +66,11 @@ Status NamespaceNotEmpty(std::string_view name) {
 // What the catalog's refusal is called here.
 Status InOurWords(const Status& status, const catalog::NamespaceChange& change) {
   const std::string& name = change.wanted.name;
-  if (status.error_code() == "WH7096") {  // it, or the parent of one that is created
+  if (status.Is(catalog::kNoNamespace)) {  // it, or the parent of one that is created
     return NoSuchNamespace(change.what == What::kCreate ? NamespaceOf(name) : name);
   }
-  if (status.error_code() == "WH7097") return NamespaceTaken(name);
-  if (status.error_code() == "WH7098") return NamespaceNotEmpty(name);
+  if (status.Is(catalog::kNamespaceExists)) return NamespaceTaken(name);
+  if (status.Is(catalog::kNamespaceNotEmpty)) return NamespaceNotEmpty(name);
   return status;
 }
 }  // namespace
@@ -87,7 +87,7 @@ Status ChangeNamespace(Workspace& workspace, const Caller& caller,
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, ActionOf(change.what), name));
   WEIRHOUSE_TRY_STATUS(CheckProperties(change.wanted));
   ForeignPublication publication(workspace, caller, std::string(WordOf(change.what)));
-  publication.request().layer = "maintenance";
+  publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().namespaces.push_back(change);
   publication.request().reply = reply;
   publication.Describe(name, std::nullopt, {{"properties", change.wanted.properties}});

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "ground/base/failpoint.h"
-#include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "work/project/event_type.h"
 
@@ -13,45 +12,29 @@ namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRunNameBytesMax = 200;  // of a transaction over many tables
 
-// Nothing was written, and nothing will be.
-bool IsDefinite(const Status& status) {
-  switch (status.code()) {
-    case Code::kConflict:
-    case Code::kInvalidInput:
-    case Code::kNotFound:
-    case Code::kPermissionDenied:
-      return true;
-    default:
-      return status.error_code() == "WH7084";
+// A client that writes over a file, or whose disk failed under it, is at fault, not our storage:
+// the same commit would fail for ever, and another file is what helps.
+Status FaultOfClient(const Status& failed) {
+  if (failed.Is(catalog::kOtherBytes)) {
+    return Status(Code::kInvalidInput, failed.message())
+        .WithError("WH7104")
+        .WithHint("write new files under new names");
   }
+  if (failed.Is(platform::kSyncFailedBefore)) {
+    return Status(Code::kInvalidInput, "a file of the commit cannot be used: " + failed.message())
+        .WithError("WH7104")
+        .WithHint(failed.hint());
+  }
+  return failed;
 }
 }  // namespace
 
 ForeignPublication::ForeignPublication(Workspace& workspace, const Caller& caller,
                                        std::string operation)
-    : workspace_(workspace), caller_(caller), operation_(std::move(operation)) {
-  request_.layer = "open";
-}
-
-ForeignPublication::~ForeignPublication() {
-  const UseMemoryReserve reserve;
-  if (!keep_own_) RemoveOwnFiles();
-}
-
-void ForeignPublication::AddOwnFiles(const std::vector<catalog::FileRecord>& files) {
-  for (const catalog::FileRecord& file : files) {
-    own_.push_back(file.path);
-    to_sync_.push_back(file.path);
-    request_.files.push_back(file);
-  }
-}
-
-void ForeignPublication::AddClientFiles(const std::vector<catalog::FileRecord>& files) {
-  for (const catalog::FileRecord& file : files) {
-    to_sync_.push_back(file.path);
-    request_.files.push_back(file);
-  }
-}
+    : workspace_(workspace),
+      caller_(caller),
+      operation_(std::move(operation)),
+      publication_(workspace, catalog::Layer::kOpen) {}
 
 void ForeignPublication::Describe(const std::string& name, const std::optional<std::string>& base,
                                   nlohmann::json what) {
@@ -61,7 +44,7 @@ void ForeignPublication::Describe(const std::string& name, const std::optional<s
 
 void ForeignPublication::PlanRun() {
   catalog::RunPlan plan;
-  plan.kind = "foreign";
+  plan.kind = catalog::RunKind::kForeign;
   std::vector<std::string> names;
   for (const auto& [name, what] : described_.items()) names.push_back(name);
   plan.name = fmt::format("{}: {}", caller_.who.name, Join(names, ", "));
@@ -92,50 +75,17 @@ void ForeignPublication::PlanRun() {
   record["step"] = plan.step_identity.ToHex();
   record["attempt"] = 1;
   record["tables"] = described_;
-  request_.nodes.push_back({"run", "", std::move(record)});
-  request_.idempotency_key = plan.idempotency_key;
-  request_.plan = std::move(plan);
+  request().lineage.Describe(catalog::ThisRun(), std::move(record));
+  publication_.PlanAs(std::move(plan));
 }
 
 Result<catalog::CommitAnswer> ForeignPublication::Commit() {
   PlanRun();
   WEIRHOUSE_FAILPOINT("foreign.before_sync");
-  WEIRHOUSE_TRY_STATUS(MakeDurable());
-  WEIRHOUSE_FAILPOINT("foreign.before_commit");
-  auto answer = workspace_.catalog().Commit(request_);
-  if (!answer.ok() && answer.status().error_code() == "WH7003") {
-    keep_own_ = true;
-    const auto outcome = workspace_.catalog().Outcome(request_.idempotency_key);
-    if (outcome.ok() && *outcome) return **outcome;
-    return answer;
-  }
-  if (!answer.ok() && answer.status().error_code() == "WH7087") {
-    // Files are written once. A client that writes over one is at fault, not our storage.
-    return Status(Code::kInvalidInput, answer.status().message())
-        .WithError("WH7104")
-        .WithHint("write new files under new names");
-  }
-  // Under a key that was answered before, what was staged now is named by no one.
-  keep_own_ = answer.ok() ? !answer->repeated : !IsDefinite(answer.status());
+  Result<catalog::CommitAnswer> answer = publication_.Commit();
+  if (!answer.ok()) return FaultOfClient(answer.status());
   WEIRHOUSE_FAILPOINT("foreign.after_commit");
   return answer;
-}
-
-Status ForeignPublication::MakeDurable() {
-  if (to_sync_.empty()) return Status();
-  const Status synced = workspace_.store().Flush(to_sync_);
-  if (synced.error_code() != "WH7034") return synced;
-  // The same commit would fail for ever: another file is what helps.
-  return Status(Code::kInvalidInput, "a file of the commit cannot be used: " + synced.message())
-      .WithError("WH7104")
-      .WithHint(synced.hint());
-}
-
-void ForeignPublication::RemoveOwnFiles() {
-  for (const std::string& path : own_) {
-    workspace_.store().Delete(path).Ignore("an orphan that the sweep finds");
-  }
-  own_.clear();
 }
 
 catalog::OutboxEvent TableCommittedBy(const Caller& caller, const std::string& table,

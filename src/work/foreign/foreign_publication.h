@@ -11,51 +11,49 @@
 #include "ground/iceberg/table.h"
 #include "work/foreign/client_file.h"
 #include "work/foreign/foreign_commit.h"
+#include "work/workspace/publication.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::work {
 
-// Collects the effects of one attempt. What it staged is removed again unless it was committed or
-// may have been; what the client wrote is never touched. Threads: one.
+// The publication of one attempt, whose run follows from who asked for what. What it staged is
+// removed again unless it was committed or may have been; what the client wrote is never touched.
+// Threads: one.
 class ForeignPublication {
  public:
   // `operation` is a word for people: "commit", "create", "drop".
   ForeignPublication(Workspace& workspace, const Caller& caller, std::string operation);
-  ~ForeignPublication();
-  ForeignPublication(const ForeignPublication&) = delete;
-  ForeignPublication& operator=(const ForeignPublication&) = delete;
 
   // Files that we wrote and no one else names until the commit.
-  void AddOwnFiles(const std::vector<catalog::FileRecord>& files);
+  void AddOwnFiles(const std::vector<catalog::FileRecord>& files) {
+    publication_.AddOwnFiles(files);
+  }
   // Files of the client, which fsyncs nothing.
-  void AddClientFiles(const std::vector<catalog::FileRecord>& files);
+  void AddClientFiles(const std::vector<catalog::FileRecord>& files) {
+    publication_.AddFiles(files);
+  }
   // What the run did to `name`: goes into its lineage record. `base` is the pointer it worked on.
   void Describe(const std::string& name, const std::optional<std::string>& base,
                 nlohmann::json what);
   // A step in what makes this change another than all others.
   void Identify(std::string piece) { identity_.push_back(std::move(piece)); }
-  catalog::CommitRequest& request() { return request_; }
+  catalog::CommitRequest& request() { return publication_.request(); }
 
-  // fsyncs, then commits; settles an unknown outcome by the key.
-  //   kUnavailable WH7003  still unknown: nothing is removed
-  //   kInvalidInput WH7104 an fsync of a client's file failed before: it is not believed twice
+  // As Publication::Commit.
+  //   kInvalidInput WH7104  a file of the client was committed before with other bytes, or an fsync
+  //                         of it failed before: it is not believed twice
   Result<catalog::CommitAnswer> Commit();
 
  private:
   void PlanRun();
-  Status MakeDurable();
-  void RemoveOwnFiles();
 
   Workspace& workspace_;
   const Caller& caller_;
   std::string operation_;
-  catalog::CommitRequest request_;
+  Publication publication_;
   nlohmann::json described_ = nlohmann::json::object();
   nlohmann::json bases_ = nlohmann::json::object();
   std::vector<std::string> identity_;
-  std::vector<std::string> own_;
-  std::vector<std::string> to_sync_;
-  bool keep_own_ = false;
 };
 
 // The "weirhouse.table.committed" event of a foreign commit.

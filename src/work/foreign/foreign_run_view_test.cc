@@ -54,7 +54,7 @@ TEST_F(ForeignRunViewTest, WhatIsStagedIsSeenThroughTheViewAlone) {
 
   ASSERT_OK_AND(const auto commits,
                 workspace->catalog().Commits(CommitSeq(staged.seq.value() - 1), 1));
-  EXPECT_EQ(commits.at(0).layer, "open");
+  EXPECT_EQ(commits.at(0).layer, catalog::Layer::kOpen);
   ASSERT_OK_AND(const auto snapshots, workspace->catalog().Snapshots("lab.stop"));
   EXPECT_EQ(snapshots.back().ref, ViewStagingRef(*caller.who.view));
   EXPECT_EQ(snapshots.back().added_rows, 4);

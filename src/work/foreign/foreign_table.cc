@@ -19,8 +19,6 @@ namespace weirhouse::work {
 namespace {
 using catalog::PointerKind;
 
-constexpr int kDropAttemptsMax = 8;
-
 // ---- Create
 // -----------------------------------------------------------------------------------------------
 
@@ -50,7 +48,7 @@ Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
 
 // The pointer was taken between our look and the commit.
 Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Status& conflict) {
-  if (conflict.error_code() != "WH7002") return conflict;
+  if (!conflict.Is(catalog::kPointerMoved)) return conflict;
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
   return conflict;
 }
@@ -147,7 +145,7 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   ClientFiles files(workspace.store());
   WEIRHOUSE_TRY(std::vector<catalog::FileRecord> records, files.Record(*table, judgement));
   WEIRHOUSE_TRY(records.emplace_back(),
-                files.RecordOne(name, table->metadata_location, "metadata"));
+                files.RecordOne(name, table->metadata_location, catalog::FileKind::kMetadata));
   publication.AddClientFiles(records);
   catalog::TableChange change{name, table->uuid, std::nullopt, table->metadata_location};
   if (former && former->uuid == table->uuid) {
@@ -169,8 +167,8 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   publication.Identify(workspace.random().Uuid4());
   if (MovesMain(judgement)) {
     const policy::Layer layer = policy::LayerOf(name);
-    if (layer == policy::Layer::kProcessed) request.layer = "processed";
-    if (layer == policy::Layer::kRaw) request.layer = "raw";
+    if (layer == policy::Layer::kProcessed) request.layer = catalog::Layer::kProcessed;
+    if (layer == policy::Layer::kRaw) request.layer = catalog::Layer::kRaw;
     request.events.push_back(
         TableCommittedBy(caller, name, RowsAddedToMain(judgement), "register"));
   }
@@ -268,7 +266,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
     WEIRHOUSE_TRY(released, FilesIn(workspace, (*table)->location));
   }
   ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
-  publication.request().layer = "maintenance";
+  publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().drops.push_back({name, pointer->metadata_location});
   publication.request().released_files = released;
   publication.request().reply = reply;
@@ -313,10 +311,10 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
     return Status(Code::kConflict,
                   fmt::format("Cannot rename {} to {}. {} already exists", name, new_name,
                               taken->kind == PointerKind::kTable ? "Table" : "View"))
-        .WithError("WH7102");
+        .WithError(kNameTaken);
   }
   ForeignPublication publication(workspace, caller, "rename");
-  publication.request().layer = "maintenance";
+  publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().renames.push_back({name, new_name, pointer->metadata_location});
   if (is_table) {
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
@@ -333,29 +331,21 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
   publication.Identify(workspace.random().Uuid4());
   return publication.Commit().status();
 }
-
-// What is asked for does not depend on the state of the table: a commit that came between is no
-// reason to refuse it.
-template <typename Act>
-Status UntilNoOneComesBetween(const Act& act) {
-  for (int attempt = 1;; ++attempt) {
-    Status done = act();
-    if (done.error_code() != "WH7002" || attempt == kDropAttemptsMax) return done;
-  }
-}
 }  // namespace
 
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply) {
   const LakeUse lake;  // before the lock of locations, always
-  return UntilNoOneComesBetween([&] { return DropOnce(workspace, caller, name, purge, reply); });
+  // What is asked for does not depend on the state of the table.
+  return WithRetries(catalog::kWhilePointersMove,
+                     [&] { return DropOnce(workspace, caller, name, purge, reply); });
 }
 
 Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
                      const std::string& new_name, const std::optional<catalog::StoredReply>& reply,
                      PointerKind kind) {
-  return UntilNoOneComesBetween(
-      [&] { return RenameOnce(workspace, caller, name, new_name, reply, kind); });
+  return WithRetries(catalog::kWhilePointersMove,
+                     [&] { return RenameOnce(workspace, caller, name, new_name, reply, kind); });
 }
 
 // ---- Load

@@ -194,7 +194,7 @@ schema:
   EXPECT_EQ(Rows("processed.trip"), 5);
   ASSERT_OK_AND(const auto commits,
                 workspace->catalog().Commits(CommitSeq(answer.seq.value() - 1), 1));
-  EXPECT_EQ(commits.at(0).layer, "processed");
+  EXPECT_EQ(commits.at(0).layer, catalog::Layer::kProcessed);
 }
 
 TEST_F(ForeignTableProjectTest, RulesSayWhoMakesATableAndWhichGateJudgesIt) {

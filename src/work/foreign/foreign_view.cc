@@ -19,7 +19,6 @@ namespace {
 using catalog::PointerKind;
 using nlohmann::json;
 
-constexpr int kViewAttemptsMax = 8;
 constexpr std::int64_t kViewBytesMax = 64 << 20;
 
 Status MalformedView(const std::string& path, std::string_view why) {
@@ -95,7 +94,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
   catalog::FileRecord file;
   file.path = view.metadata_location;
   file.table = name;
-  file.kind = "metadata";
+  file.kind = catalog::FileKind::kMetadata;
   file.size_bytes = static_cast<std::int64_t>(bytes.size());
   file.sha256 = Sha256Of(bytes);
   publication.AddOwnFiles({file});
@@ -116,7 +115,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
 }
 
 Status ViewTakenMeanwhile(Workspace& workspace, const std::string& name, const Status& status) {
-  if (status.error_code() != "WH7002") return status;
+  if (!status.Is(catalog::kPointerMoved)) return status;
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kView));
   return status;
 }
@@ -175,12 +174,8 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
 Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
                                 const ViewChange& change, const ViewReplyOf& reply) {
   const LakeUse lake;  // before the lock of locations, always
-  for (int attempt = 1;; ++attempt) {
-    auto view = ReplaceOnce(workspace, caller, name, change, reply);
-    if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
-      return view;
-    }
-  }
+  return WithRetries(catalog::kWhilePointersMove,
+                     [&] { return ReplaceOnce(workspace, caller, name, change, reply); });
 }
 
 Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
@@ -212,7 +207,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY(const catalog::FileRecord file,
-                ClientFiles(workspace.store()).RecordOne(name, path, "metadata"));
+                ClientFiles(workspace.store()).RecordOne(name, path, catalog::FileKind::kMetadata));
   publication.AddClientFiles({file});
   if (reply) publication.request().reply = reply(view);
   const auto committed = publication.Commit();
@@ -233,7 +228,7 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kDropView, name));
   ForeignPublication publication(workspace, caller, "drop view");
-  publication.request().layer = "maintenance";
+  publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().drops.push_back({name, pointer.metadata_location});
   publication.request().reply = reply;
   publication.Describe(name, pointer.metadata_location, {{"view", pointer.uuid}});

@@ -106,7 +106,7 @@ Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::stri
   for (const std::string& table : tables) WEIRHOUSE_TRY_STATUS(CheckWritable(workspace, table));
 
   StepInputs step;
-  step.kind = "run_view";
+  step.kind = catalog::RunKind::kRunView;
   step.name = Join(tables, ", ");
   step.inputs = {{"tables", tables}, {"id", workspace.random().Uuid4()}};
   step.parameters = {{"who", who}};
@@ -116,17 +116,14 @@ Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::stri
   opened.view = {run.id, tables, who, workspace.clock().Now(), "open", "", {}};
 
   StepInputs opening;
-  opening.kind = "run_view_open";
+  opening.kind = catalog::RunKind::kRunViewOpen;
   opening.name = ToString(run.id);
   opening.inputs = {{"run", ToString(run.id)}};
   opening.parameters = {{"who", who}};
-  catalog::CommitRequest request;
-  request.plan = PlanOf(opening);
-  request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
-  request.batch = ToString(run.id);
-  request.settings.emplace_back(RunViewKey(run.id), ToJson(opened.view));
-  WEIRHOUSE_TRY_STATUS(workspace.catalog().Commit(request).status());
+  Publication publication(workspace, PlanOf(opening), catalog::Layer::kMaintenance,
+                          ToString(run.id));
+  publication.request().settings.emplace_back(RunViewKey(run.id), ToJson(opened.view));
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("run_view.opened");
 
   policy::NewToken wanted;
@@ -189,13 +186,13 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
         .WithHint("--reason TEXT");
   }
   StepInputs step;
-  step.kind = "discard";
+  step.kind = catalog::RunKind::kDiscard;
   step.name = ToString(run);
   step.inputs = {{"run", ToString(run)}};
   step.parameters = {{"reason", reason}, {"who", who}};
   step.tables = view.tables;
   WEIRHOUSE_TRY(const catalog::Run decision, workspace.catalog().PlanRun(PlanOf(step)));
-  Publication publication(workspace, decision, "maintenance", ToString(run));
+  Publication publication(workspace, decision, catalog::Layer::kMaintenance, ToString(run));
   for (const std::string& name : view.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;

@@ -32,7 +32,8 @@ using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::size_t kValueShownMax = 200;
-constexpr int kPublishAttemptsMax = 4;  // each judges anew what clients staged meanwhile
+// Each attempt judges anew what clients staged meanwhile, which may be a lot.
+constexpr RetryPolicy kWhileClientsStage{4, catalog::kWhilePointersMove.again};
 
 // One table's share of a view.
 struct StagedPart {
@@ -248,7 +249,7 @@ std::string Shown(const json& value) {
 std::string ViewPublisher::Problem() const {
   std::string problem;
   for (const catalog::VerdictRecord& verdict : verdicts_) {
-    if (verdict.gate.starts_with("contract ") && verdict.state == "failed") {
+    if (verdict.gate.starts_with("contract ") && verdict.state == catalog::VerdictState::kFailed) {
       problem += fmt::format("{} broken by rows for {}: {}\n", verdict.gate, verdict.table,
                              ReasonsOf(verdict));
     }
@@ -313,7 +314,7 @@ Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) co
   catalog::CommitRequest& request = publication.request();
   request.events.push_back(TableCommitted(part.name, publication.run(), RowsAddedToMain(moved)));
   if (part.held.head != nullptr && policy::LayerOf(part.name) == policy::Layer::kProcessed) {
-    request.layer = "processed";
+    request.layer = catalog::Layer::kProcessed;
   }
   publication.Add(staged);
   return Status();
@@ -327,34 +328,27 @@ Status ViewPublisher::AddLineage(catalog::CommitRequest& request) const {
     WEIRHOUSE_TRY(const auto snapshots, catalog.Snapshots(part.name));
     for (const catalog::SnapshotRecord& snapshot : snapshots) {
       if (snapshot.ref == ViewStagingRef(view_.run)) {
-        read.insert({"run", ToString(snapshot.run)});
+        read.insert(catalog::RunNode(snapshot.run));
       } else if (snapshot.ref == "main" && part.held.base == snapshot.snapshot) {
-        read.insert({"snapshot", fmt::format("{}@{}", part.name, snapshot.seq.value())});
+        read.insert(catalog::SnapshotNode(part.name, snapshot.seq));
       }
     }
     if (part.external == nullptr) continue;
     const std::string& id = part.external->definition.contract->name;
-    request.edges.push_back({{"contract", workspace_.project().contracts.at(id)->Title()},
-                             {"run", ""},
-                             "uses",
-                             {},
-                             {}});
+    request.lineage.Uses(
+        {catalog::NodeKind::kContract, workspace_.project().contracts.at(id)->Title()});
   }
   for (const catalog::NodeRef& node : read) {
     WEIRHOUSE_TRY(const auto known, catalog.FindNode(node));
-    if (known) request.edges.push_back({node, {"run", ""}, "read", {}, {}});
+    if (known) request.lineage.Read(node);
   }
-  request.nodes.push_back({"code",
-                           CodeKey(workspace_.project().code),
-                           {{"digest", workspace_.project().code.ToHex()}}});
-  request.edges.push_back(
-      {{"code", CodeKey(workspace_.project().code)}, {"run", ""}, "uses", {}, {}});
+  UseCode(workspace_.project().code, request.lineage);
   return Status();
 }
 
 Status ViewPublisher::Publish() {
   WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(view_.run));
-  Publication publication(workspace_, run, "open", ToString(view_.run));
+  Publication publication(workspace_, run, catalog::Layer::kOpen, ToString(view_.run));
   catalog::CommitRequest& request = publication.request();
   for (const StagedPart& part : parts_) WEIRHOUSE_TRY_STATUS(Stage(part, publication));
   WEIRHOUSE_FAILPOINT("run_view.staged");
@@ -377,7 +371,7 @@ Status ViewPublisher::Publish() {
 // Verdict, values and alert stay, as of a batch that halts; nothing moves.
 Status ViewPublisher::NoteFailure(const std::string& message) {
   StepInputs step;
-  step.kind = "run_view_judgement";
+  step.kind = catalog::RunKind::kRunViewJudgement;
   step.name = ToString(view_.run);
   step.inputs = {{"run", ToString(view_.run)}, {"id", workspace_.random().Uuid4()}};
   for (const StagedPart& part : parts_) {
@@ -385,11 +379,9 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
         part.held.head == nullptr ? json() : json(part.held.head->id.value());
   }
   step.parameters = {{"who", who_}};
-  catalog::CommitRequest request;
-  request.plan = PlanOf(step);
-  request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
-  request.batch = ToString(view_.run);
+  Publication publication(workspace_, PlanOf(step), catalog::Layer::kMaintenance,
+                          ToString(view_.run));
+  catalog::CommitRequest& request = publication.request();
   request.verdicts = verdicts_;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
@@ -401,29 +393,24 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
                                         {"batch", report.batch},
                                         {"run", ToString(view_.run)},
                                         {"owner", judged_[i]->owner},
-                                        {"state", gate::StateName(report.state)},
+                                        {"state", report.state},
                                         {"reasons", report.Reasons()}}));
   }
   RunView open = view_;
   open.problem = message;
   request.settings.emplace_back(RunViewKey(view_.run), ToJson(open));
-  return workspace_.catalog().Commit(request).status();
+  return publication.Commit().status();
 }
 }  // namespace
 
 Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
-  for (int attempt = 1;; ++attempt) {
+  return WithRetries(kWhileClientsStage, [&]() -> Result<ViewVerdict> {
     WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, run));
     WEIRHOUSE_TRY_STATUS(RequireOpen(view));
     WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                   PipelineState::Make(workspace, NoProgress()));
-    Result<ViewVerdict> verdict = ViewPublisher(workspace, *state, view, who).Run();
-    // A client staged something more between the judgement and the commit.
-    if (verdict.ok() || verdict.status().error_code() != "WH7002" ||
-        attempt == kPublishAttemptsMax) {
-      return verdict;
-    }
-  }
+    return ViewPublisher(workspace, *state, view, who).Run();
+  });
 }
 }  // namespace weirhouse::work

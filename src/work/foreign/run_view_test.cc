@@ -108,16 +108,16 @@ TEST_F(RunViewTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
               trips->seq);
   }
   ASSERT_OK_AND(const auto entries, workspace->catalog().Commits(before, 1));
-  EXPECT_EQ(entries[0].layer, "processed");
+  EXPECT_EQ(entries[0].layer, catalog::Layer::kProcessed);
   EXPECT_EQ(entries[0].run, view.run);
   EXPECT_EQ(workspace->catalog().Verdicts({std::nullopt, view.run, 100})->size(), 4U);
-  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto({"run", ToString(view.run)}));
-  const auto from = [&](const std::string& kind) {
+  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto(catalog::RunNode(view.run)));
+  const auto from = [&](catalog::NodeKind kind) {
     return std::count_if(read.begin(), read.end(),
                          [&](const auto& edge) { return edge.from.kind == kind; });
   };
-  EXPECT_EQ(from("run"), 3) << "the commits of the other engine";
-  EXPECT_EQ(from("contract"), 1);
+  EXPECT_EQ(from(catalog::NodeKind::kRun), 3) << "the commits of the other engine";
+  EXPECT_EQ(from(catalog::NodeKind::kContract), 1);
   EXPECT_EQ(FindRunView(*workspace, view.run)->state, "published");
   EXPECT_EQ(PublishRunView(*workspace, view.run, "me").status().error_code(), "WH7114");
   // Downstream follows.
@@ -149,7 +149,7 @@ TEST_F(RunViewTest, AFailingGateMovesNothingUntilTheRowsAreMended) {
   EXPECT_EQ(open.state, "open");
   EXPECT_EQ(open.problem, failed.message);
   ASSERT_OK_AND(const auto verdicts, workspace->catalog().Verdicts({"refunds", std::nullopt, 10}));
-  EXPECT_EQ(verdicts[0].state, "failed");
+  EXPECT_EQ(verdicts[0].state, catalog::VerdictState::kFailed);
   ASSERT_OK_AND(const auto events, workspace->catalog().PendingEvents(100));
   EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const catalog::OutboxEvent& event) {
     return event.type == "weirhouse.gate.failed" && event.subject == "refunds";

@@ -26,7 +26,7 @@
 namespace weirhouse::work {
 namespace {
 constexpr unsigned kRawMode = 0444;  // raw bytes never change
-constexpr std::string_view kChangedError = "WH1314";
+constexpr Reason kChangedError{"WH1314"};
 constexpr std::string_view kChangedWhy =
     "it changed while it was read, or is being written: nothing of it was taken, and the next look "
     "takes it whole";
@@ -83,7 +83,8 @@ Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& 
   WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
                 workspace.catalog().Objects(filter));
   const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
-    return object.name == arrival.name && object.digest == digest && object.state != "duplicate";
+    return object.name == arrival.name && object.digest == digest &&
+           object.state != catalog::ObjectState::kDuplicate;
   });
   if (!there) return Status();
   return Status(Code::kCorruption,
@@ -137,16 +138,13 @@ std::string RestoringKey(const std::string& path) { return "restoring/" + path; 
 Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
                      landing::ObjectState found) {
   StepInputs step;
-  step.kind = "restore";
+  step.kind = catalog::RunKind::kRestore;
   step.name = known.name;
   step.inputs = {{"path", known.path}, {"id", workspace.random().Uuid4()}};
-  catalog::CommitRequest request;
-  request.plan = PlanOf(step);
-  request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
-  request.batch = known.batch;
-  request.settings.emplace_back(RestoringKey(known.path), landing::ObjectStateName(found));
-  return workspace.catalog().Commit(request).status();
+  Publication publication(workspace, PlanOf(step), catalog::Layer::kMaintenance, known.batch);
+  publication.request().settings.emplace_back(RestoringKey(known.path),
+                                              landing::ObjectStateName(found));
+  return publication.Commit().status();
 }
 
 // Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
@@ -306,7 +304,7 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
     rows.Text(7, object.batch);
     rows.Text(8, object.path);
     rows.Text(9, object.sender);
-    rows.Text(10, object.state);
+    rows.Text(10, catalog::Name(object.state));
     rows.EndRow();
   }
   return rows.Finish();
@@ -315,7 +313,8 @@ Result<std::shared_ptr<arrow::Table>> LedgerRows(
 catalog::LandingRecord LandingOf(const Arriving& arriving) {
   catalog::LandingRecord record = *arriving.arrival.seen;
   record.digest = arriving.digest;
-  record.state = arriving.duplicate ? "duplicate" : "stored";
+  record.state =
+      arriving.duplicate ? catalog::LandingState::kDuplicate : catalog::LandingState::kStored;
   return record;
 }
 
@@ -328,7 +327,7 @@ std::string ContractOf(Workspace& workspace, const Source& source) {
 Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
                              const std::vector<Arriving>& arrivals) {
   StepInputs step;
-  step.kind = "raw";
+  step.kind = catalog::RunKind::kRaw;
   step.name = batch;
   step.inputs = nlohmann::json::array();
   for (const Arriving& arriving : arrivals) {
@@ -386,14 +385,15 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.batch = batch;
     object.contract_version = ContractOf(workspace, *arriving.source);
     object.sender = arriving.arrival.sender;
-    object.state = arriving.problem.empty() ? "stored" : "quarantined";
+    object.state = arriving.problem.empty() ? catalog::ObjectState::kStored
+                                            : catalog::ObjectState::kQuarantined;
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
     const Result<bool> created = Put(workspace, arriving, object.path);
     // Put before a crash, or by another name of the same bytes: what is there must be what arrived.
     const Status stored =
         created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
-    if (stored.error_code() == kChangedError) changed = i;
+    if (stored.Is(kChangedError)) changed = i;
     WEIRHOUSE_TRY_STATUS(stored);
     WEIRHOUSE_FAILPOINT("raw.object.after");
     objects.push_back(std::move(object));
@@ -471,14 +471,15 @@ catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& b
 
 void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
   const std::string subject = arriving.arrival.source + "/" + arriving.arrival.name;
-  request.events.push_back(MakeEvent(EventKind::kObjectArrived, subject,
-                                     {{"source", arriving.arrival.source},
-                                      {"name", arriving.arrival.name},
-                                      {"sha256", arriving.digest.ToHex()},
-                                      {"records", arriving.record_count},
-                                      {"state", arriving.duplicate         ? "duplicate"
-                                                : arriving.problem.empty() ? "stored"
-                                                                           : "quarantined"}}));
+  request.events.push_back(
+      MakeEvent(EventKind::kObjectArrived, subject,
+                {{"source", arriving.arrival.source},
+                 {"name", arriving.arrival.name},
+                 {"sha256", arriving.digest.ToHex()},
+                 {"records", arriving.record_count},
+                 {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
+                           : arriving.problem.empty() ? catalog::ObjectState::kStored
+                                                      : catalog::ObjectState::kQuarantined}}));
   if (arriving.restored.empty()) return;
   request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
   request.events.push_back(MakeEvent(EventKind::kObjectRestored, subject,
@@ -523,7 +524,7 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
   WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch, arrivals, summary));
   if (arrivals.empty()) return false;
   const std::vector<catalog::ObjectRecord>& objects = stored.objects;
-  Publication publication(workspace, stored.run, "raw", batch);
+  Publication publication(workspace, stored.run, catalog::Layer::kRaw, batch);
   WEIRHOUSE_TRY_STATUS(AppendLedgers(workspace, publication, objects));
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;

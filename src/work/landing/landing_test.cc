@@ -82,14 +82,14 @@ struct LandingTest : ::testing::Test {
   // As the commit of `file` records it.
   void Record(const LandedFile& file, const std::string& bytes) {
     catalog::RunPlan plan;
-    plan.kind = "raw";
+    plan.kind = catalog::RunKind::kRaw;
     plan.name = file.name;
     plan.step_identity = Sha256Of(SystemRandom().Uuid4());
     plan.idempotency_key = plan.step_identity.ToHex();
     catalog::CommitRequest request;
     request.idempotency_key = plan.idempotency_key;
     request.plan = plan;
-    request.layer = "raw";
+    request.layer = catalog::Layer::kRaw;
     catalog::ObjectRecord object;
     object.source = file.source;
     object.name = file.name;
@@ -99,12 +99,11 @@ struct LandingTest : ::testing::Test {
     object.batch = plan.name;
     object.contract_version = "arrival 1.0.0";
     object.sender = "landing";
-    object.state = "stored";
     WriteFile(object.path, bytes);
     request.objects.push_back(object);
     request.landings.push_back({file.path, file.entry.size_bytes, file.entry.mtime_us(),
-                                file.entry.inode, file.source, Sha256Of(bytes), "stored",
-                                file.entry.ctime_us()});
+                                file.entry.inode, file.source, Sha256Of(bytes),
+                                catalog::LandingState::kStored, file.entry.ctime_us()});
     ASSERT_OK(catalog->Commit(request));
   }
 };

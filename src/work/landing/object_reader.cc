@@ -9,8 +9,8 @@
 namespace weirhouse::landing {
 namespace {
 constexpr std::int64_t kHashedBytes = 1 << 20;
-constexpr std::string_view kMissingError = "WH7012";
-constexpr std::string_view kDamagedError = "WH1305";
+constexpr Reason kMissingError{"WH7012"};
+constexpr Reason kDamagedError{"WH1305"};
 
 std::string NameOf(const catalog::ObjectRecord& object) {
   return fmt::format("{}/{}", object.source, EscapeControl(object.name));
@@ -26,7 +26,7 @@ std::string HowToRestore(const catalog::ObjectRecord& object) {
 Status Damaged(const catalog::ObjectRecord& object, std::string_view how) {
   return Status(Code::kCorruption,
                 fmt::format("the raw object of {} {}: {}", NameOf(object), how, object.path))
-      .WithError(std::string(kDamagedError))
+      .WithError(kDamagedError)
       .WithHint(HowToRestore(object));
 }
 
@@ -35,7 +35,7 @@ Status Told(const catalog::ObjectRecord& object, Status status) {
   if (status.code() == Code::kNotFound) {
     return Status(Code::kNotFound,
                   fmt::format("the raw object of {} is missing: {}", NameOf(object), object.path))
-        .WithError(std::string(kMissingError))
+        .WithError(kMissingError)
         .WithHint(HowToRestore(object));
   }
   if (status.code() == Code::kCorruption) return Damaged(object, "is shorter than what arrived");
@@ -84,6 +84,6 @@ Result<std::string> ReadObject(platform::ObjectStore& store, const catalog::Obje
 }
 
 bool WantsItsFile(const Status& status) {
-  return status.error_code() == kMissingError || status.error_code() == kDamagedError;
+  return status.Is(kMissingError) || status.Is(kDamagedError);
 }
 }  // namespace weirhouse::landing

@@ -50,7 +50,7 @@ struct LineageTest : ::testing::Test {
   RecordId first_record;
   catalog::CommitRequest Plan(const std::string& name, std::int64_t records) {
     catalog::RunPlan plan;
-    plan.kind = "raw";
+    plan.kind = catalog::RunKind::kRaw;
     plan.name = name;
     plan.step_identity = Sha256Of(name);
     plan.idempotency_key = name;
@@ -61,7 +61,7 @@ struct LineageTest : ::testing::Test {
     catalog::CommitRequest request;
     request.run = run->id;
     request.idempotency_key = name;
-    request.layer = "raw";
+    request.layer = catalog::Layer::kRaw;
     return request;
   }
   void Replace(const std::string& path, const std::string& bytes) {
@@ -140,12 +140,13 @@ TEST_F(LineageTest, AFoldedNodeIsOneLineOfTextAndWholeInJson) {
 }
 
 TEST_F(LineageTest, EdgesLeadBackToObjects) {
-  ASSERT_OK_AND(const TraceNode node, TraceEdges(*catalog, {"commit", "1"}, 8));
+  ASSERT_OK_AND(const TraceNode node, TraceEdges(*catalog, catalog::CommitNode(CommitSeq(1)), 8));
   ASSERT_EQ(node.parents.size(), 1U);
   EXPECT_EQ(node.parents[0].kind, "run");
   ASSERT_EQ(node.parents[0].parents.size(), 1U);
   EXPECT_EQ(node.parents[0].parents[0].kind, "object");
-  EXPECT_EQ(TraceEdges(*catalog, {"commit", "9"}, 8).status().error_code(), "WH6001");
+  EXPECT_EQ(TraceEdges(*catalog, catalog::CommitNode(CommitSeq(9)), 8).status().error_code(),
+            "WH6001");
 }
 
 TEST_F(LineageTest, VerifyFindsNothingWrongWithWhatIsWhole) {
@@ -192,7 +193,7 @@ TEST_F(LineageTest, WhatIsCommittedMeanwhileIsNoProblem) {
   const std::string old = scratch / "lake/processed/t/data/old.parquet";
   WriteFile(old, "old");
   catalog::CommitRequest first = Plan("old", 0);
-  first.files.push_back({old, "processed.t", "data", 3, Sha256Of("old"), {}, {}});
+  first.files.push_back({old, "processed.t", catalog::FileKind::kData, 3, Sha256Of("old"), {}, {}});
   ASSERT_OK(catalog->Commit(first));
   VerifyOptions options;
   options.lake = scratch / "lake";
@@ -208,7 +209,8 @@ TEST_F(LineageTest, WhatIsCommittedMeanwhileIsNoProblem) {
       WriteFile(path, "{}");
       catalog::CommitRequest request = Plan(name, 0);
       request.tables.push_back({name, "uuid of " + name, std::nullopt, path});
-      request.files.push_back({path, name, "metadata", 2, Sha256Of("{}"), {}, {}});
+      request.files.push_back(
+          {path, name, catalog::FileKind::kMetadata, 2, Sha256Of("{}"), {}, {}});
       if (!deep) {
         request.released_files = {old};
         fs::remove(old);
@@ -231,7 +233,8 @@ TEST_F(LineageTest, WhatIsCommittedMeanwhileIsNoProblem) {
 TEST_F(LineageTest, AFileThatIsMissingAndStillNeededIsTold) {
   const std::string path = scratch / "lake/processed/t/data/gone.parquet";
   catalog::CommitRequest first = Plan("gone", 0);
-  first.files.push_back({path, "processed.t", "data", 3, Sha256Of("old"), {}, {}});
+  first.files.push_back(
+      {path, "processed.t", catalog::FileKind::kData, 3, Sha256Of("old"), {}, {}});
   ASSERT_OK(catalog->Commit(first));
   VerifyOptions options;
   bool first_call = true;
@@ -251,7 +254,7 @@ TEST_F(LineageTest, ReleasedFilesThatReadersMayStillReadAreNoOrphans) {
   WriteFile(path, "old");
   EXPECT_EQ(Check(false).orphans, 1);
   catalog::CommitRequest release = Plan("expiry", 0);
-  release.layer = "maintenance";
+  release.layer = catalog::Layer::kMaintenance;
   release.released_files = {path};
   ASSERT_OK(catalog->Commit(release));
   EXPECT_EQ(Check(false).orphans, 0);

@@ -194,17 +194,18 @@ class RebuildChecker {
       const auto& definition = work->transform().definition;
       if (!rebuilt_->CountsRecords(*work) || !IsAsked(definition) || work->stands()) continue;
       const std::string& source = work->records()->source;
-      std::map<std::string, std::int64_t> counted;
+      RecordCounts counted;
       for (const catalog::RecordStateCount& state : held_.states) {
         if (state.source == source && state.table == definition.name())
           counted[state.state] += state.count;
       }
-      std::map<std::string, std::int64_t> totals = work->StateTotals();
+      RecordCounts totals = work->StateTotals();
       for (const auto& [state, count] : counted) totals.emplace(state, 0);
       for (const auto& [state, count] : totals) {
         ++report_.states_compared;
         if (counted[state] == count) continue;
-        report_.states.push_back({source, definition.name(), state, counted[state], count});
+        report_.states.push_back(
+            {source, definition.name(), std::string(catalog::Name(state)), counted[state], count});
       }
     }
   }
@@ -214,9 +215,9 @@ class RebuildChecker {
   using Losers = std::map<std::pair<std::string, RecordId>, std::string>;
   static void AddLoser(Losers& losers, const TableWork& work, const transform::StoredLoser& loser) {
     losers[{loser.table, loser.record}] =
-        work.records() == nullptr ? "lost"
-                                  : fmt::format("{} by {}", transform::RecordStateName(loser.state),
-                                                loser.winner.value());
+        work.records() == nullptr
+            ? "lost"
+            : fmt::format("{} by {}", catalog::Name(loser.state), loser.winner.value());
   }
 
   Status CompareLosers() {
@@ -300,7 +301,8 @@ class RebuildChecker {
 
   // Whether the feature tables have taken in every processed commit that is compared.
   Result<bool> FeaturesLag() {
-    WEIRHOUSE_TRY(const auto next, NextCommit(workspace_, kFeatureConsumer, "processed"));
+    WEIRHOUSE_TRY(const auto next,
+                  NextCommit(workspace_, kFeatureConsumer, catalog::Layer::kProcessed));
     return next && next->seq <= held_.last;
   }
 

@@ -31,26 +31,26 @@ void AppendText(const TraceNode& node, const std::string& first, const std::stri
 Result<TraceNode> Walk(catalog::Catalog& catalog, const catalog::NodeRef& ref, int depth,
                        std::set<catalog::NodeRef>& path) {
   TraceNode node;
-  node.kind = ref.kind;
+  node.kind = catalog::Name(ref.kind);
   node.key = ref.key;
   WEIRHOUSE_TRY(const std::optional<catalog::Node> stored, catalog.FindNode(ref));
   if (!stored) {
     return Status(Code::kNotFound,
-                  fmt::format("nothing of this name in lineage: {} {}", ref.kind, ref.key))
+                  fmt::format("nothing of this name in lineage: {} {}", node.kind, ref.key))
         .WithError("WH6001");
   }
   node.detail = stored->node.record;
-  node.title = fmt::format("{} {}", ref.kind, ref.key);
+  node.title = fmt::format("{} {}", node.kind, ref.key);
   if (depth == 0 || !path.insert(ref).second) return node;
   WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges, catalog.EdgesInto(ref));
   std::size_t objects = 0;
   for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.from.kind == "object" && ++objects > kParentsShown) {
+    if (edge.from.kind == catalog::NodeKind::kObject && ++objects > kParentsShown) {
       ++node.hidden;
       continue;
     }
     WEIRHOUSE_TRY(TraceNode parent, Walk(catalog, edge.from, depth - 1, path));
-    parent.title += fmt::format("  ({})", edge.kind);
+    parent.title += fmt::format("  ({})", catalog::Name(edge.kind));
     node.parents.push_back(std::move(parent));
   }
   path.erase(ref);

@@ -48,8 +48,9 @@ void AddInputs(const std::string& root, const ModelRecord& record, TraceNode& tr
 }  // namespace
 
 Result<TraceNode> Tracer::Model(const std::string& id) {
-  WEIRHOUSE_TRY(const catalog::Node stored,
-                FindNumbered(workspace_.catalog(), "model", id, "`wh model list`"));
+  WEIRHOUSE_TRY(
+      const catalog::Node stored,
+      FindNumbered(workspace_.catalog(), catalog::NodeKind::kModel, id, "`wh model list`"));
   WEIRHOUSE_TRY(const ModelRecord record, ModelFromJson(stored.node.record));
   TraceNode node;
   node.kind = "model";
@@ -63,7 +64,7 @@ Result<TraceNode> Tracer::Model(const std::string& id) {
                                                 record.folder + "/" + artifact.name,
                                                 artifact.digest));
   }
-  WEIRHOUSE_TRY(const auto writer, WriterOf({"model", node.key}));
+  WEIRHOUSE_TRY(const auto writer, WriterOf({catalog::NodeKind::kModel, node.key}));
   TraceNode trained;
   trained.kind = "run";
   trained.key = writer ? ToString(*writer) : "";
@@ -86,7 +87,8 @@ Result<TraceNode> Tracer::Model(const std::string& id) {
 
 Result<TraceNode> Tracer::TrainingSet(const std::string& id) {
   WEIRHOUSE_TRY(const catalog::Node stored,
-                FindNumbered(workspace_.catalog(), "training_set", id, "`wh train-set list`"));
+                FindNumbered(workspace_.catalog(), catalog::NodeKind::kTrainingSet, id,
+                             "`wh train-set list`"));
   WEIRHOUSE_TRY(const TrainingSetRecord record, TrainingSetFromJson(stored.node.record));
   TraceNode node;
   node.kind = "training_set";
@@ -116,7 +118,8 @@ Result<TraceNode> Tracer::TrainingSet(const std::string& id) {
 }
 
 Result<TraceNode> Tracer::Deployment(const std::string& key) {
-  WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode({"deployment", key}));
+  WEIRHOUSE_TRY(const auto stored,
+                workspace_.catalog().FindNode({catalog::NodeKind::kDeployment, key}));
   if (!stored) {
     return Status(Code::kNotFound, fmt::format("no such deployment: \"{}\"", EscapeControl(key)))
         .WithError("WH6001");
@@ -135,9 +138,10 @@ Result<TraceNode> Tracer::Deployment(const std::string& key) {
 
 // The deployment that scored a prediction, as lineage names it.
 Status Tracer::LearnDeployment(const catalog::PredictionRecord& prediction) {
-  WEIRHOUSE_TRY(const auto into, workspace_.catalog().EdgesInto({"prediction", prediction.id}));
+  WEIRHOUSE_TRY(const auto into,
+                workspace_.catalog().EdgesInto({catalog::NodeKind::kPrediction, prediction.id}));
   for (const catalog::EdgeRecord& edge : into) {
-    if (edge.from.kind != "deployment") continue;
+    if (edge.from.kind != catalog::NodeKind::kDeployment) continue;
     WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode(edge.from));
     if (!stored) continue;
     WEIRHOUSE_TRY(const DeploymentRecord record, DeploymentFromJson(stored->node.record));

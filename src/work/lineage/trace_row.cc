@@ -83,12 +83,13 @@ Result<std::optional<CommitSeq>> Tracer::CommitOfThen(const std::string& table, 
   WEIRHOUSE_TRY(const auto object, workspace_.catalog().ObjectOfRecord(record));
   if (!object) return wrote;
   WEIRHOUSE_TRY(const auto edges,
-                workspace_.catalog().EdgesOutOf({"commit", std::to_string(object->seq.value())}));
+                workspace_.catalog().EdgesOutOf(catalog::CommitNode(object->seq)));
   for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.to.kind != "run") continue;
+    if (edge.to.kind != catalog::NodeKind::kRun) continue;
     WEIRHOUSE_TRY(const RunId id, ParseRunId(edge.to.key));
     WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(id));
-    if (run.plan.kind == "processed" && run.seq && *run.seq <= seq && (!wrote || *wrote < *run.seq))
+    if (run.plan.kind == catalog::RunKind::kProcessed && run.seq && *run.seq <= seq &&
+        (!wrote || *wrote < *run.seq))
       wrote = run.seq;
   }
   if (!wrote) return wrote;
@@ -165,7 +166,7 @@ Status Tracer::TellSuperseded(const std::string& table, const std::vector<Record
                                ToString(lost->run));
       note.detail = {{"record", lost->winner.value()},
                      {"table", base},
-                     {"state", transform::RecordStateName(lost->state)},
+                     {"state", catalog::Name(lost->state)},
                      {"run", ToString(lost->run)}};
     }
     nodes[i].parents.push_back(std::move(note));
@@ -247,9 +248,8 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
       continue;
     }
     WEIRHOUSE_TRY(TraceNode record, objects_.Record(lost.record));
-    record.title =
-        fmt::format("lost to it ({}): {}", transform::RecordStateName(lost.state), record.title);
-    record.detail["state"] = transform::RecordStateName(lost.state);
+    record.title = fmt::format("lost to it ({}): {}", catalog::Name(lost.state), record.title);
+    record.detail["state"] = catalog::Name(lost.state);
     node.parents.push_back(std::move(record));
   }
   return node;
@@ -276,12 +276,11 @@ Result<TraceNode> Tracer::Record(RecordId record) {
   for (const transform::StoredLoser& lost : losers) {
     if (lost.record != record) continue;
     fate.push_back({{"table", lost.table},
-                    {"state", transform::RecordStateName(lost.state)},
+                    {"state", catalog::Name(lost.state)},
                     {"winner", lost.winner.value()},
                     {"run", ToString(lost.run)}});
-    node.title +=
-        fmt::format(" → {} in {}, lost to record {}", transform::RecordStateName(lost.state),
-                    lost.table, lost.winner.value());
+    node.title += fmt::format(" → {} in {}, lost to record {}", catalog::Name(lost.state),
+                              lost.table, lost.winner.value());
   }
   const std::string quarantine = "quarantine." + object->source;
   WEIRHOUSE_TRY(const auto quarantined, workspace_.FindTable(quarantine));

@@ -78,8 +78,10 @@ std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts) {
   std::string phrase;
   for (const catalog::VerdictRecord& verdict : verdicts) {
     if (!phrase.empty()) phrase += ", ";
-    const bool failed = verdict.state == "failed" || verdict.state == "error";
-    phrase += fmt::format("gate {} {}", verdict.gate, failed ? "FAILED" : verdict.state);
+    const bool failed = verdict.state == catalog::VerdictState::kFailed ||
+                        verdict.state == catalog::VerdictState::kError;
+    phrase +=
+        fmt::format("gate {} {}", verdict.gate, failed ? "FAILED" : catalog::Name(verdict.state));
     if (!verdict.override_reason.empty())
       phrase += fmt::format(", OVERRIDDEN by {}: {}", verdict.override_by, verdict.override_reason);
   }
@@ -143,7 +145,9 @@ Result<std::string> Tracer::VerdictsUpTo(const std::string& table, CommitSeq seq
   std::map<std::string, std::map<std::string, std::int64_t>> by_gate;
   for (const catalog::VerdictRecord& verdict : *verdicts_) {
     if (verdict.seq > seq || !Judges(verdict, table)) continue;
-    ++by_gate[verdict.gate][verdict.override_reason.empty() ? verdict.state : "overridden"];
+    ++by_gate[verdict.gate][verdict.override_reason.empty()
+                                ? std::string(catalog::Name(verdict.state))
+                                : "overridden"];
   }
   std::string text;
   for (const auto& [gate, states] : by_gate) {
@@ -161,7 +165,8 @@ Result<TraceNode> Tracer::InputSnapshotNode(const std::string& table, CommitSeq 
   TraceNode node;
   node.kind = "snapshot";
   node.key = fmt::format("{}@{}", table, seq.value());
-  WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode({"snapshot", node.key}));
+  WEIRHOUSE_TRY(const auto stored,
+                workspace_.catalog().FindNode({catalog::NodeKind::kSnapshot, node.key}));
   node.title = node.key;
   if (stored) {
     node.detail = stored->node.record;
@@ -217,7 +222,8 @@ Result<TraceNode> Tracer::Code(const std::string& key, const std::vector<std::st
 Result<std::optional<RunId>> Tracer::WriterOf(const catalog::NodeRef& ref) {
   WEIRHOUSE_TRY(const auto edges, workspace_.catalog().EdgesInto(ref));
   for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.kind != "wrote" || edge.from.kind != "run") continue;
+    if (edge.kind != catalog::EdgeKind::kWrote || edge.from.kind != catalog::NodeKind::kRun)
+      continue;
     WEIRHOUSE_TRY(const RunId run, ParseRunId(edge.from.key));
     return std::optional<RunId>(run);
   }
@@ -231,32 +237,33 @@ Result<std::vector<TraceNode>> Tracer::Inputs(const catalog::NodeRef& run, bool 
   std::vector<TraceNode> inputs;
   for (const catalog::EdgeRecord& edge : edges) {
     TraceNode node;
-    node.kind = edge.from.kind;
+    node.kind = catalog::Name(edge.from.kind);
     node.key = edge.from.key;
-    if (edge.from.kind == "object") {
+    if (edge.from.kind == catalog::NodeKind::kObject) {
       WEIRHOUSE_TRY(const ObjectId id, ParseObjectId(edge.from.key));
       WEIRHOUSE_TRY(const auto object, workspace_.catalog().FindObject(id));
       if (!object) continue;
       node = objects_.Object(*object);
-    } else if (edge.from.kind == "commit") {
+    } else if (edge.from.kind == catalog::NodeKind::kCommit) {
       WEIRHOUSE_TRY(const Judged judged, JudgedBy(SeqOfKey(edge.from.key)));
       node.title = fmt::format("commit {} by {}", edge.from.key, judged.title);
       node.detail = judged.detail;
-    } else if (edge.from.kind == "snapshot") {
+    } else if (edge.from.kind == catalog::NodeKind::kSnapshot) {
       const auto at = edge.from.key.rfind('@');
       WEIRHOUSE_TRY(node, InputSnapshotNode(edge.from.key.substr(0, at), SeqOfKey(edge.from.key)));
-    } else if (edge.from.kind == "code") {
+    } else if (edge.from.kind == catalog::NodeKind::kCode) {
       WEIRHOUSE_TRY(node, Code(edge.from.key, {}));
-    } else if (edge.from.kind == "run") {
+    } else if (edge.from.kind == catalog::NodeKind::kRun) {
       WEIRHOUSE_TRY(const RunId id, ParseRunId(edge.from.key));
       catalog::VerdictFilter filter;
       filter.run = id;
       WEIRHOUSE_TRY(const auto verdicts, workspace_.catalog().Verdicts(filter));
-      node.title = fmt::format("{} {}, {}", edge.kind, edge.from.key, PhraseOf(verdicts));
+      node.title =
+          fmt::format("{} {}, {}", catalog::Name(edge.kind), edge.from.key, PhraseOf(verdicts));
     } else {
       WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode(edge.from));
       if (stored) node.detail = stored->node.record;
-      node.title = fmt::format("{} {}", edge.from.kind, edge.from.key);
+      node.title = fmt::format("{} {}", node.kind, edge.from.key);
       if (node.detail.contains("digest"))
         node.title += ", digest " + lineage::ShortDigest(node.detail["digest"].get<std::string>());
     }
@@ -271,8 +278,8 @@ Result<TraceNode> Tracer::Run(RunId id) {
   TraceNode node;
   node.kind = "run";
   node.key = ToString(id);
-  node.title = fmt::format("run {} {} {}: {}", node.key, run.plan.kind, run.plan.name,
-                           catalog::RunStateName(run.state));
+  node.title = fmt::format("run {} {} {}: {}", node.key, catalog::Name(run.plan.kind),
+                           run.plan.name, catalog::RunStateName(run.state));
   if (run.seq) node.title += fmt::format(" as commit {}", run.seq->value());
   if (run.attempt > 1) node.title += fmt::format(", attempt {}", run.attempt);
   node.detail = {{"kind", run.plan.kind},
@@ -293,7 +300,7 @@ Result<TraceNode> Tracer::Run(RunId id) {
   node.detail["verdicts"] = std::move(list);
   if (!verdicts.empty()) node.title += ", " + PhraseOf(verdicts);
   if (run.plan.inputs.is_object()) node.title += PhraseOfChanges(run.plan.inputs);
-  WEIRHOUSE_TRY(node.parents, Inputs({"run", node.key}, /*folded=*/true));
+  WEIRHOUSE_TRY(node.parents, Inputs(catalog::RunNode(id), /*folded=*/true));
   return node;
 }
 
@@ -313,7 +320,7 @@ Result<TraceNode> Tracer::Commit(CommitSeq seq) {
 }
 
 Result<TraceNode> Tracer::Snapshot(const std::string& table, CommitSeq seq) {
-  const catalog::NodeRef ref{"snapshot", fmt::format("{}@{}", table, seq.value())};
+  const catalog::NodeRef ref = catalog::SnapshotNode(table, seq);
   WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode(ref));
   if (!stored) {
     WEIRHOUSE_TRY_STATUS(workspace_.LoadTable(table).status());  // names the nearest table

@@ -31,11 +31,13 @@ Status NotKnown(const std::string& what) {
 
 Result<lineage::TraceNode> TraceNumbered(Workspace& workspace, Tracer& tracer,
                                          const std::string& what) {
-  WEIRHOUSE_TRY(const auto model, workspace.catalog().FindNode({"model", what}));
+  WEIRHOUSE_TRY(const auto model, workspace.catalog().FindNode({catalog::NodeKind::kModel, what}));
   if (model) return tracer.Model(what);
-  WEIRHOUSE_TRY(const auto set, workspace.catalog().FindNode({"training_set", what}));
+  WEIRHOUSE_TRY(const auto set,
+                workspace.catalog().FindNode({catalog::NodeKind::kTrainingSet, what}));
   if (set) return tracer.TrainingSet(what);
-  WEIRHOUSE_TRY(const auto deployment, workspace.catalog().FindNode({"deployment", what}));
+  WEIRHOUSE_TRY(const auto deployment,
+                workspace.catalog().FindNode({catalog::NodeKind::kDeployment, what}));
   if (deployment) return tracer.Deployment(what);
   return NotKnown(what);
 }
@@ -43,7 +45,8 @@ Result<lineage::TraceNode> TraceNumbered(Workspace& workspace, Tracer& tracer,
 // A model or training set without its number: the newest.
 Result<lineage::TraceNode> TraceNewest(Workspace& workspace, Tracer& tracer,
                                        const std::string& what) {
-  for (const char* kind : {"model", "training_set"}) {
+  for (const catalog::NodeKind kind :
+       {catalog::NodeKind::kModel, catalog::NodeKind::kTrainingSet}) {
     WEIRHOUSE_TRY(const auto nodes, NumberedNodes(workspace.catalog(), kind, what));
     if (!nodes.empty()) return TraceNumbered(workspace, tracer, nodes.back().node.key);
   }

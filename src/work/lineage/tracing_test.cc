@@ -54,7 +54,7 @@ struct TracingTest : ShopTest {
   // The newest committed run of a kind.
   std::string LastRun(const std::string& kind) {
     catalog::RunFilter filter;
-    filter.kind = kind;
+    filter.kind = catalog::KindNamed<catalog::RunKind>(kind);
     return ToString(workspace->catalog().Runs(filter).value().front().id);
   }
 };
@@ -264,7 +264,8 @@ TEST_F(PredictionTraceTest, ATamperedObjectShows) {
 }
 
 TEST_F(PredictionTraceTest, ATamperedArtifactShows) {
-  ASSERT_OK_AND(const auto node, workspace->catalog().FindNode({"model", "big#1"}));
+  ASSERT_OK_AND(const auto node,
+                workspace->catalog().FindNode({catalog::NodeKind::kModel, "big#1"}));
   const std::string path = node->node.record["folder"].get<std::string>() + "/model.json";
   const std::string bytes = weirhouse::testing::ReadFile(path);
   Overwrite(path, "{}");
@@ -410,8 +411,9 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   Write(".weirhouse/lake/processed/order/data/r99-0-00000000.parquet", "cut short");
   EXPECT_EQ(verify().orphans, 1);
   ASSERT_OK_AND(const auto files, workspace->catalog().Files("processed.order"));
-  const auto manifest = std::find_if(files.begin(), files.end(),
-                                     [](const auto& file) { return file.kind == "manifest"; });
+  const auto manifest = std::find_if(files.begin(), files.end(), [](const auto& file) {
+    return file.kind == catalog::FileKind::kManifest;
+  });
   ASSERT_NE(manifest, files.end());
   std::filesystem::remove(manifest->path);
   const lineage::VerifyReport broken = verify();

@@ -196,8 +196,7 @@ class Checker {
         const auto run = catalog_.GetRun(entry.run);
         if (!run.ok())
           Problem(fmt::format("commit {} has no run: {}", entry.seq.value(), ToString(entry.run)));
-        WEIRHOUSE_TRY(const auto node,
-                      catalog_.FindNode({"commit", std::to_string(entry.seq.value())}));
+        WEIRHOUSE_TRY(const auto node, catalog_.FindNode(catalog::CommitNode(entry.seq)));
         if (!node) Problem(fmt::format("commit {} is not in lineage", entry.seq.value()));
       }
       after = entries.back().seq;

@@ -18,7 +18,7 @@ std::string TableOfView(const std::string& id) {
 }
 
 Result<std::string> SourceOfView(catalog::Catalog& catalog, const std::string& id) {
-  WEIRHOUSE_TRY(const auto node, catalog.FindNode({"view", id}));
+  WEIRHOUSE_TRY(const auto node, catalog.FindNode({catalog::NodeKind::kView, id}));
   if (!node || !node->node.record.is_object()) return std::string();
   return node->node.record.value("source", std::string());
 }

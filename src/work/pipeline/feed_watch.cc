@@ -21,7 +21,6 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kRunKind = "watch";
 constexpr std::string_view kByClock = "clock";
 // Late batches of old days may come after the newest one: what so many verdicts call overdue is
 // believed only when all have been read.
@@ -52,7 +51,7 @@ bool IsByClock(const catalog::VerdictRecord& verdict) {
 }
 bool IsPublished(const catalog::VerdictRecord& verdict) {
   if (!verdict.override_reason.empty()) return true;
-  return verdict.state != "failed" && verdict.state != "error" && verdict.state != "not_evaluated";
+  return gate::Publishes(verdict.state);
 }
 
 // What the published verdicts of a gate say of one check.
@@ -205,12 +204,13 @@ catalog::VerdictRecord VerdictOf(const gate::GateDefinition& gate, const GateLoo
                               {"by", kByClock},
                               {"reason", name + " is no longer overdue"}});
   }
-  verdict.state = failed ? "failed" : look.overdue.empty() ? "passed" : "warned";
+  using State = catalog::VerdictState;
+  verdict.state = failed ? State::kFailed : look.overdue.empty() ? State::kPassed : State::kWarned;
   return verdict;
 }
 
 // `data` of an event about a gate for which nothing came in time.
-json OverdueData(const gate::GateDefinition& gate, const std::string& state,
+json OverdueData(const gate::GateDefinition& gate, catalog::VerdictState state,
                  const std::string& reasons) {
   return {{"gate", gate.name},   {"table", gate.table}, {"batch", nullptr}, {"run", nullptr},
           {"owner", gate.owner}, {"state", state},      {"overdue", true},  {"reasons", reasons}};
@@ -237,26 +237,23 @@ Status TellChange(Workspace& workspace, const gate::GateDefinition& gate, const 
   }
   if (fresh.empty() && recovered.empty()) return Status();
   StepInputs step;
-  step.kind = std::string(kRunKind);
+  step.kind = catalog::RunKind::kWatch;
   step.name = gate.name;
   step.inputs = {{"overdue", answer}, {"id", workspace.random().Uuid4()}};
-  catalog::CommitRequest request;
-  request.plan = PlanOf(step);
-  request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
-  request.batch = gate.name;
+  Publication publication(workspace, PlanOf(step), catalog::Layer::kMaintenance, gate.name);
+  catalog::CommitRequest& request = publication.request();
   request.verdicts.push_back(VerdictOf(gate, look, recovered, now));
   if (gate.on_fail.alert && fresh_fails)
-    request.events.push_back(
-        MakeEvent(EventKind::kGateFailed, gate.name, OverdueData(gate, "failed", fresh)));
+    request.events.push_back(MakeEvent(EventKind::kGateFailed, gate.name,
+                                       OverdueData(gate, catalog::VerdictState::kFailed, fresh)));
   if (gate.on_fail.alert && !recovered.empty()) {
-    const std::string state = request.verdicts.back().state;
+    const catalog::VerdictState state = request.verdicts.back().state;
     request.events.push_back(
         MakeEvent(EventKind::kGateRecovered, gate.name, OverdueData(gate, state, back)));
   }
   request.settings.emplace_back(WatchKey(gate.name), answer);
   WEIRHOUSE_FAILPOINT("watch.found");
-  WEIRHOUSE_TRY_STATUS(workspace.catalog().Commit(request).status());
+  WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("watch.told");
   return Status();
 }

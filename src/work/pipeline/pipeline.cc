@@ -10,6 +10,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
+#include "ground/base/writers/retry.h"
 #include "work/ingest/raw_step.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/batch/halt.h"
@@ -25,7 +26,6 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr int kConflictAttemptsMax = 8;
 // More waiting batches than this are a backfill: filling the online store batch by batch would cost
 // ten times what building it once does.
 constexpr std::size_t kBackfillBatches = 16;
@@ -111,15 +111,12 @@ class FeatureWorker {
   }
   Status RunAll() {
     while (true) {
-      WEIRHOUSE_TRY(const auto entry, NextCommit(state_->workspace, kFeatureConsumer, "processed"));
+      WEIRHOUSE_TRY(const auto entry,
+                    NextCommit(state_->workspace, kFeatureConsumer, catalog::Layer::kProcessed));
       if (!entry) return Status();
-      Status done = FeaturizeBatch(*state_, *entry);
       // Both threads may add to one table of quarantine.
-      for (int attempt = 1; attempt < kConflictAttemptsMax && done.code() == Code::kConflict;
-           ++attempt) {
-        done = FeaturizeBatch(*state_, *entry);
-      }
-      WEIRHOUSE_TRY_STATUS(done);
+      WEIRHOUSE_TRY_STATUS(
+          WithRetries(kWhileWritersWin, [&] { return FeaturizeBatch(*state_, *entry); }));
     }
   }
 
@@ -159,19 +156,14 @@ Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   while (!state.progress.Cancelled() && !state.summary.halted) {
     NextStep next;
-    WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, "raw"));
+    WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, catalog::Layer::kRaw));
     if (!next.raw) {
       WEIRHOUSE_TRY(next.news, FindExternalNews(state.workspace));
     }
     if (!next.raw && !next.news) return Status();
-    Result<bool> published = next.Run(state);
-    for (int attempt = 1;
-         attempt < kConflictAttemptsMax && published.status().code() == Code::kConflict;
-         ++attempt) {
-      published = next.Run(state);  // from what the other writer left
-    }
+    const Result<bool> published = WithRetries(kWhileWritersWin, [&] { return next.Run(state); });
     // The batch at hand waits for the next run.
-    if (published.status().error_code() == platform::kSqlToldToStop && state.progress.Cancelled())
+    if (published.status().Is(platform::kSqlToldToStop) && state.progress.Cancelled())
       return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
@@ -228,7 +220,7 @@ Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) 
     summary.warnings.push_back(fmt::format(
         "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
         "removes the files it left",
-        ToString(run.id), run.plan.kind, run.plan.name));
+        ToString(run.id), catalog::Name(run.plan.kind), run.plan.name));
   }
   return Status();
 }
@@ -251,7 +243,7 @@ Progress& NoProgress() {
 
 Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
                                                                 std::string_view consumer,
-                                                                std::string_view layer) {
+                                                                catalog::Layer layer) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(consumer)));
   return workspace.catalog().NextCommit(layer, CommitSeq(offset.position));

@@ -1,4 +1,6 @@
 // `wh quarantine retry`: an object that was quarantined whole is taken back.
+#include "ground/base/writers/retry.h"
+
 #include <fmt/format.h>
 
 #include "ground/base/failpoint.h"
@@ -11,7 +13,6 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr int kRetryAttemptsMax = 8;
 
 Status CannotRetry(const catalog::ObjectRecord& object, std::string_view why, std::string hint) {
   return Status(Code::kInvalidInput,
@@ -44,7 +45,7 @@ Result<std::vector<catalog::ObjectRecord>> FindSetAside(Workspace& workspace,
         .WithError("WH8037")
         .WithHint(DidYouMean(name, names));
   }
-  if (other->state == "quarantined") {
+  if (other->state == catalog::ObjectState::kQuarantined) {
     return CannotRetry(*other, "its bytes cannot be cut into records",
                        "mend the file and land it again; `wh quarantine list` says what is wrong");
   }
@@ -62,12 +63,7 @@ Result<Retry> RetryOf(Workspace& workspace, const catalog::ObjectRecord& object)
 // Reads `object` once more and publishes it; false if a gate halted it.
 Result<bool> RunRetry(PipelineState& state, const catalog::ObjectRecord& object) {
   WEIRHOUSE_TRY(const Retry retry, RetryOf(state.workspace, object));
-  Result<bool> published = ProcessRetry(state, retry);
-  for (int attempt = 1; attempt < kRetryAttemptsMax && published.status().code() == Code::kConflict;
-       ++attempt) {
-    published = ProcessRetry(state, retry);
-  }
-  return published;
+  return WithRetries(kWhileWritersWin, [&] { return ProcessRetry(state, retry); });
 }
 
 void Add(const RunSummary& from, RunSummary& to) {

@@ -26,7 +26,7 @@ Result<std::unique_ptr<catalog::Catalog>> OpenOnServer(const ProjectDefinition& 
 
 Status NoState(const std::string& state_folder, std::string hint) {
   return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder))
-      .WithError("WH8004")
+      .WithError(kNoState)
       .WithHint(std::move(hint));
 }
 

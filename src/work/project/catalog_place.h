@@ -15,9 +15,12 @@
 
 namespace weirhouse::work {
 
+// A project has no state folder, or no catalog in it.
+inline constexpr Reason kNoState{"WH8004"};
+
 // Of `options` the clock and the source of chance are taken, of a catalog that is made or opened.
 //
-// Opens the catalog of a project that has state. kNotFound (WH8004) if it has none.
+// Opens the catalog of a project that has state. kNotFound (kNoState) if it has none.
 Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,

@@ -22,12 +22,14 @@ namespace weirhouse::work {
 namespace {
 using contract::LogicalType;
 
+constexpr Reason kSeedRefused{"WH2010"};
+
 Status Unreadable(const Seed& seed, std::string_view why, std::int64_t line = 0) {
   const std::string place =
       line > 0 ? fmt::format("{}:{}", seed.path, line) : std::string(seed.path);
   Status status(Code::kInvalidInput,
                 fmt::format("could not read the seed \"{}\": {}: {}", seed.name, why, place));
-  return std::move(status).WithError("WH2010");
+  return std::move(status).WithError(kSeedRefused);
 }
 
 contract::SourceFormat CsvFormat() {
@@ -147,7 +149,7 @@ Status CheckHeader(const Seed& seed, const std::vector<std::string>& columns) {
     return Status(Code::kInvalidInput,
                   fmt::format("the seed \"{}\" has no column \"{}\" to declare a type of: {}",
                               seed.name, EscapeControl(declared.column), seed.path))
-        .WithError("WH2010")
+        .WithError(kSeedRefused)
         .WithSpan(declared.span)
         .WithHint(DidYouMean(declared.column, columns));
   }
@@ -248,7 +250,7 @@ std::string_view WhyUnreadable(std::string_view message) {
 Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& seed) {
   std::vector<Guess> guesses;
   if (const Status cut = GuessColumns(bytes, seed, guesses); !cut.ok()) {
-    if (cut.error_code() == "WH2010") return cut;
+    if (cut.Is(kSeedRefused)) return cut;
     std::string why(WhyUnreadable(cut.message()));
     if (!cut.hint().empty()) why += ": " + cut.hint();
     return Unreadable(seed, why, 1);
@@ -281,7 +283,7 @@ Status LoadSeed(const std::string& root, Seed& seed) {
   if (!bytes.ok()) {
     return Status(bytes.status().code(),
                   fmt::format("could not read the seed \"{}\": {}", seed.name, path))
-        .WithError("WH2010")
+        .WithError(kSeedRefused)
         .WithHint(bytes.status().message());
   }
   return ParseSeed(*bytes, seed);

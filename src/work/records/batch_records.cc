@@ -42,7 +42,7 @@ enum QuarantineColumn {
 nlohmann::json ViolationsJson(const std::vector<contract::Violation>& violations) {
   nlohmann::json list = nlohmann::json::array();
   for (const contract::Violation& violation : violations) {
-    list.push_back({{"code", violation.error_code},
+    list.push_back({{"code", contract::CodeOf(violation.kind)},
                     {"path", violation.path},
                     {"rule", violation.rule},
                     {"expected", violation.expected},
@@ -242,7 +242,7 @@ Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& dec
   Result<contract::DecodedPieces> decoded = DecodeObject(workspace_.store(), decoder, object, sink);
   if (counts) workspace_.parsing_mark().Unset();
   WEIRHOUSE_FAILPOINT("contract.decode.after");
-  if (decoded.status().error_code() == contract::kOutOfMemoryError) {
+  if (decoded.status().Is(contract::kOutOfMemoryError)) {
     int attempt = object.attempts;
     if (counts && object.size_bytes >= kLargeObjectBytes) {
       WEIRHOUSE_TRY(const auto counted, workspace_.catalog().CountParseAttempts({arrival}));
@@ -253,7 +253,7 @@ Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& dec
                               decoded.status().message(), ToString(object.id), object.source,
                               EscapeControl(object.name), WithThousands(object.size_bytes),
                               std::max(attempt, 1), kParseAttemptsMax))
-        .WithError(std::string(contract::kOutOfMemoryError))
+        .WithError(contract::kOutOfMemoryError)
         .WithHint(
             "give the process more memory, or split the file; after the last attempt the "
             "object is quarantined whole and the others go on");
@@ -283,7 +283,7 @@ Result<std::string> CountMemoryAttempt(Workspace& workspace,
                                        const std::vector<catalog::ObjectRecord>& objects) {
   const catalog::ObjectRecord* largest = nullptr;
   for (const catalog::ObjectRecord& object : objects) {
-    if (object.state == "quarantined" || IsSetAside(object)) continue;
+    if (object.state == catalog::ObjectState::kQuarantined || IsSetAside(object)) continue;
     if (largest == nullptr || largest->size_bytes < object.size_bytes) largest = &object;
   }
   if (largest == nullptr || largest->size_bytes < kLargeObjectBytes) return std::string();
@@ -523,15 +523,15 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
 
 contract::Violation ViolationOf(const RejectedRecord& rejected) {
   contract::Violation violation;
-  violation.error_code = rejected.error_code;
+  violation.kind = rejected.kind;
   violation.path = rejected.column;
   violation.rule = "key";
   violation.expected = rejected.table;
   violation.found = "null";
-  if (rejected.error_code == "WH2112") return violation;
+  if (rejected.kind == contract::ViolationKind::kMissingKey) return violation;
   violation.found = rejected.found;
-  violation.rule = rejected.error_code == "WH4015" ? "time" : "sql";
-  if (rejected.error_code == "WH4015") return violation;
+  violation.rule = contract::IsOfSql(rejected.kind) ? "sql" : "time";
+  if (!contract::IsOfSql(rejected.kind)) return violation;
   violation.expected = rejected.expression;
   violation.why = rejected.table;
   return violation;

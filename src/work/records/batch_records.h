@@ -114,7 +114,7 @@ contract::SourceFormat FormatOf(const Source& source);
 // quarantine row of its record.
 struct RejectedRecord {
   RecordId record;  // -1: of no one record, as a row of an aggregate
-  std::string error_code;
+  contract::ViolationKind kind = contract::ViolationKind::kMissingKey;
   std::string table;   // "processed.visit", whose key it is; "feature.late_v1"
   std::string column;  // that is null; or the place in the file, "processed/visit.sql:4:3"
   // Where SQL failed: the expression, and what it was given.

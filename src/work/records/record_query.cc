@@ -28,7 +28,7 @@ Result<std::vector<catalog::ObjectRecord>> StoredObjects(Workspace& workspace,
   filter.source = source;
   WEIRHOUSE_TRY(std::vector<catalog::ObjectRecord> objects, workspace.catalog().Objects(filter));
   std::erase_if(objects, [&](const catalog::ObjectRecord& object) {
-    return object.state != "stored" || (upto && object.seq > *upto);
+    return object.state != catalog::ObjectState::kStored || (upto && object.seq > *upto);
   });
   return objects;
 }
@@ -36,7 +36,7 @@ Result<std::vector<catalog::ObjectRecord>> StoredObjects(Workspace& workspace,
 // Objects that were in quarantine whole until a retry after `seq` took them back.
 Result<std::set<std::string>> TakenBackAfter(Workspace& workspace, CommitSeq seq) {
   catalog::RunFilter filter;
-  filter.kind = "retry";
+  filter.kind = catalog::RunKind::kRetry;
   filter.limit = kRetriesRead;
   WEIRHOUSE_TRY(const std::vector<catalog::Run> retries, workspace.catalog().Runs(filter));
   std::set<std::string> objects;

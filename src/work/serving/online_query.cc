@@ -159,7 +159,7 @@ Result<feature::FeatureAnswer> OnlineQuery::AnswerStored(const feature::OnlineSt
     }
   }
   auto answer = state->Get(plan, entity, Micros(at), Micros(at));
-  if (answer.status().error_code() != "WH4010") return answer;
+  if (!answer.status().Is(feature::kNotKeptOnline)) return answer;
   WEIRHOUSE_TRY(const CommitSeq seq, state->AppliedSeq(plan));
   return AnswerOfPast(workspace_, plan, entity, at, seq);
 }

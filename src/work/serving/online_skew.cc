@@ -186,12 +186,12 @@ Result<std::vector<feature::SkewSample>> ChooseSamples(const feature::OnlineStor
     std::optional<feature::SkewSample> sample = sampler.Next(random);
     if (random.Below(kNowShare) == 0) sample = sampler.Now(*sample).value_or(*sample);
     auto answer = online.Get(plan, sample->entity, sample->at, sample->known);
-    if (!answer.ok() && answer.status().error_code() == "WH4010") {
+    if (!answer.ok() && answer.status().Is(feature::kNotKeptOnline)) {
       sample = sampler.Now(*std::move(sample));
       if (!sample) continue;
       answer = online.Get(plan, sample->entity, sample->at, sample->known);
     }
-    if (!answer.ok() && answer.status().error_code() == "WH4010") continue;
+    if (!answer.ok() && answer.status().Is(feature::kNotKeptOnline)) continue;
     WEIRHOUSE_TRY_STATUS(answer.status());
     samples.push_back(*std::move(sample));
   }

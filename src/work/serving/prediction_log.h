@@ -1,12 +1,11 @@
 // The log of predictions: durable before anyone is answered.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
+#include <cstddef>
 #include <string>
-#include <vector>
 
 #include "ground/base/status.h"
+#include "ground/base/writers/lead_queue.h"
 #include "ground/catalog/record.h"
 #include "work/workspace/workspace.h"
 
@@ -22,19 +21,19 @@ class PredictionLog {
   Status Append(const catalog::PredictionRecord& prediction, const std::string& deployment);
 
  private:
+  // What bounds the size of one commit, not the throughput.
+  static constexpr std::size_t kGroupMax = 256;
+
   struct Entry {
     const catalog::PredictionRecord* prediction = nullptr;
     const std::string* deployment = nullptr;
-    bool done = false;
-    Status outcome;
+    Status outcome{};
   };
-  Status Write(const std::vector<Entry*>& group);
-  Status WriteGuarded(const std::vector<Entry*>& group);
+  using Queue = LeadQueue<Entry, kGroupMax>;
+  Status Write(const Queue::Group& group);
+  Status WriteGuarded(const Queue::Group& group);
 
   Workspace& workspace_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Entry*> waiting_;  // guarded by mutex_
-  bool writing_ = false;         // guarded by mutex_
+  Queue queue_;
 };
 }  // namespace weirhouse::work

@@ -87,23 +87,22 @@ Status CommitDeployment(Workspace& workspace, const std::string& model,
                         const DeploymentRecord& record, std::int64_t ordinal) {
   const std::string key = fmt::format("{}@d{}", record.model, ordinal);
   StepInputs step;
-  step.kind = "deployment";
+  step.kind = catalog::RunKind::kDeployment;
   step.name = record.model;
   step.code = {record.code};
   step.inputs = {{"model", record.model}, {"digest", record.digest.ToHex()}, {"ordinal", ordinal}};
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
 
-  Publication publication(workspace, run, "serve", record.model);
+  Publication publication(workspace, run, catalog::Layer::kServe, record.model);
   catalog::CommitRequest& request = publication.request();
   request.files.push_back(code.file);
-  request.nodes.push_back(code.node);
-  request.nodes.push_back({"deployment", key, ToJson(record)});
-  const catalog::NodeRef deployment{"deployment", key};
-  request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
-  request.edges.push_back({{"model", record.model}, deployment, "deployed_as", {}, {}});
-  request.edges.push_back({{"code", code.node.key}, deployment, "uses", {}, {}});
-  request.edges.push_back({{"run", ""}, deployment, "wrote", {}, {}});
+  const catalog::NodeRef deployment{catalog::NodeKind::kDeployment, key};
+  request.lineage.Uses(code.node, code.record);
+  request.lineage.Wrote(deployment, ToJson(record));
+  request.lineage.Flow({catalog::NodeKind::kModel, record.model}, catalog::EdgeKind::kDeployedAs,
+                       deployment);
+  request.lineage.Flow(code.node, catalog::EdgeKind::kUses, deployment);
   request.settings.emplace_back(DeployedKey(model), record.model);
   request.settings.emplace_back(DeploymentKey(model), key);
   request.events.push_back(MakeEvent(EventKind::kModelDeployed, record.model,
@@ -115,7 +114,7 @@ Status CommitDeployment(Workspace& workspace, const std::string& model,
 Status DeployModel(Workspace& workspace, const std::string& model_id) {
   WEIRHOUSE_TRY(const NumberedId id, ParseNumberedId(model_id));
   WEIRHOUSE_TRY(const catalog::Node node,
-                FindNumbered(workspace.catalog(), "model", model_id,
+                FindNumbered(workspace.catalog(), catalog::NodeKind::kModel, model_id,
                              fmt::format("train it first: wh model train {}", id.name)));
   WEIRHOUSE_TRY(const ModelRecord model, ModelFromJson(node.node.record));
   WEIRHOUSE_TRY(const DeploymentRecord record, RecordOf(workspace, model_id, model));
@@ -130,7 +129,8 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
     WEIRHOUSE_TRY(const Deployment serving, LoadDeployment(workspace, current->get<std::string>()));
     if (ToJson(serving.record) == ToJson(record)) return Status();
   }
-  WEIRHOUSE_TRY(const std::vector<catalog::Node> all, workspace.catalog().Nodes("deployment"));
+  WEIRHOUSE_TRY(const std::vector<catalog::Node> all,
+                workspace.catalog().Nodes(catalog::NodeKind::kDeployment));
   std::int64_t ordinal = 1;
   for (const catalog::Node& one : all) ordinal += one.node.key.starts_with(id.name + "#") ? 1 : 0;
   return CommitDeployment(workspace, id.name, record, ordinal);
@@ -156,7 +156,7 @@ Result<std::string> CurrentDeployment(Workspace& workspace, const std::string& m
 
 Result<Deployment> LoadDeployment(Workspace& workspace, const std::string& key) {
   WEIRHOUSE_TRY(const std::optional<catalog::Node> node,
-                workspace.catalog().FindNode({"deployment", key}));
+                workspace.catalog().FindNode({catalog::NodeKind::kDeployment, key}));
   if (!node) {
     return Status(Code::kCorruption, fmt::format("no such deployment: \"{}\"", key))
         .WithError("WH5025");

@@ -69,7 +69,8 @@ TEST_F(ModelInputsTest, ADeclaredInputIsLaidOutAgainAndADifferenceOnceItChanged)
   Write("data/zones.csv", "1\n");
   Write("data/more/a.csv", "2\n");
   Train("open(job.path('z'), 'w').write(open('data/zones.csv').read())\n", "inputs: [data]\n");
-  ASSERT_OK_AND(const auto node, workspace->catalog().FindNode({"model", "big#1"}));
+  ASSERT_OK_AND(const auto node,
+                workspace->catalog().FindNode({catalog::NodeKind::kModel, "big#1"}));
   ASSERT_OK_AND(const ModelRecord record, ModelFromJson(node->node.record));
   EXPECT_EQ(record.inputs.count("data"), 1U);
   EXPECT_TRUE(Again().same) << json(Names(Again())) << json(Again().unproven);
@@ -170,8 +171,10 @@ TEST_F(ModelInputsTest, PackagesOfTheProjectAreItsCode) {
   EXPECT_TRUE(Again().same) << json(Names(Again())) << json(Again().unproven);
   ASSERT_OK_AND(const ModelTrained second, TrainModel(*workspace, "big", nullptr, NoProgress()));
   EXPECT_EQ(second.id, "big#2");
-  ASSERT_OK_AND(const auto one, workspace->catalog().FindNode({"model", "big#1"}));
-  ASSERT_OK_AND(const auto two, workspace->catalog().FindNode({"model", "big#2"}));
+  ASSERT_OK_AND(const auto one,
+                workspace->catalog().FindNode({catalog::NodeKind::kModel, "big#1"}));
+  ASSERT_OK_AND(const auto two,
+                workspace->catalog().FindNode({catalog::NodeKind::kModel, "big#2"}));
   EXPECT_NE(one->node.record["code"], two->node.record["code"]);
   EXPECT_TRUE(Again("big#2").same);
 }

@@ -29,7 +29,7 @@ Result<const feature::TrainingSetDefinition*> FindDefinition(const ProjectDefini
 // The step of building: the same definitions on the same snapshots are the same step.
 StepInputs StepOf(const TrainingSetSource& source, const PinnedTables& inputs) {
   StepInputs step;
-  step.kind = "training_set";
+  step.kind = catalog::RunKind::kTrainingSet;
   step.name = source.definition->name;
   step.code = {source.definition->digest.ToHex()};
   for (const feature::ViewPlan* plan : source.views) step.code.push_back(plan->view.digest.ToHex());
@@ -143,19 +143,14 @@ Status AddLineage(Workspace& workspace, const std::string& id, const TrainingSet
                   catalog::CommitRequest& request) {
   WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
   request.files.push_back(code.file);
-  request.nodes.push_back(code.node);
-  request.nodes.push_back({"training_set", id, ToJson(record)});
-  const catalog::NodeRef run{"run", ""};
-  request.edges.push_back({{"code", code.node.key}, run, "uses", {}, {}});
+  request.lineage.Uses(code.node, code.record);
+  request.lineage.Wrote({catalog::NodeKind::kTrainingSet, id}, ToJson(record));
   for (const auto& [view, digest] : record.views) {
-    request.nodes.push_back({"view", view, {{"digest", digest}}});
-    request.edges.push_back({{"view", view}, run, "uses", {}, {}});
+    request.lineage.Uses({catalog::NodeKind::kView, view}, {{"digest", digest}});
   }
   for (const auto& [table, input] : record.inputs) {
-    const catalog::NodeRef snapshot{"snapshot", fmt::format("{}@{}", table, input.seq.value())};
-    request.edges.push_back({snapshot, run, "read", {}, {}});
+    request.lineage.ReadSnapshot(table, input.seq);
   }
-  request.edges.push_back({run, {"training_set", id}, "wrote", {}, {}});
   return Status();
 }
 
@@ -180,19 +175,20 @@ Result<TrainingSetBuilt> BuildPlanned(Workspace& workspace, const catalog::Run& 
   record.naive_rows = naive.rows;
   record.naive_values = naive.values;
   WEIRHOUSE_TRY(const std::int64_t number,
-                NextNumber(workspace.catalog(), "training_set", record.name));
+                NextNumber(workspace.catalog(), catalog::NodeKind::kTrainingSet, record.name));
   const std::string id = fmt::format("{}#{}", record.name, number);
   record.tag = fmt::format("training_set-{}-{}", record.name, number);
 
   progress.Update("writing", 0, record.rows);
-  Publication publication(workspace, run, "model", id);
+  Publication publication(workspace, run, catalog::Layer::kModel, id);
   WEIRHOUSE_TRY_STATUS(StageRows(workspace, publication, rows, record));
   WEIRHOUSE_TRY_STATUS(TagInputs(workspace, publication, inputs, record.tag));
   WEIRHOUSE_TRY_STATUS(AddLineage(workspace, id, record, publication.request()));
   publication.request().events.push_back(TableCommitted(record.table, run, record.rows));
   WEIRHOUSE_TRY(const catalog::CommitAnswer answer, publication.Commit());
   WEIRHOUSE_FAILPOINT("training_set.committed");
-  return Told({NodeId(), {"training_set", id, ToJson(record)}, answer.seq}, /*repeated=*/false);
+  return Told({NodeId(), {catalog::NodeKind::kTrainingSet, id, ToJson(record)}, answer.seq},
+              /*repeated=*/false);
 }
 }  // namespace
 
@@ -208,7 +204,7 @@ Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::strin
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   if (run.state == catalog::RunState::kCommitted) {
     WEIRHOUSE_TRY(const std::vector<catalog::Node> built,
-                  WrittenBy(workspace.catalog(), run.id, "training_set"));
+                  WrittenBy(workspace.catalog(), run.id, catalog::NodeKind::kTrainingSet));
     WEIRHOUSE_CHECK(built.size() == 1);
     progress.Say(fmt::format("{} is built on these snapshots already", built[0].node.key));
     return Told(built[0], /*repeated=*/true);

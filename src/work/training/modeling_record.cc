@@ -180,7 +180,7 @@ Result<NumberedId> ParseNumberedId(std::string_view text) {
       .WithHint("for example late#1");
 }
 
-Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, const std::string& kind,
+Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, catalog::NodeKind kind,
                                                  const std::string& name) {
   WEIRHOUSE_TRY(std::vector<catalog::Node> nodes, catalog.Nodes(kind));
   std::erase_if(nodes, [&](const catalog::Node& node) {
@@ -193,13 +193,13 @@ Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, cons
   return nodes;
 }
 
-Result<std::int64_t> NextNumber(catalog::Catalog& catalog, const std::string& kind,
+Result<std::int64_t> NextNumber(catalog::Catalog& catalog, catalog::NodeKind kind,
                                 const std::string& name) {
   WEIRHOUSE_TRY(const std::vector<catalog::Node> nodes, NumberedNodes(catalog, kind, name));
   return nodes.empty() ? 1 : ParseNumberedId(nodes.back().node.key)->number + 1;
 }
 
-Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string& kind,
+Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, catalog::NodeKind kind,
                                    const std::string& id, const std::string& hint) {
   if (id.find('#') != std::string::npos) {
     WEIRHOUSE_TRY_STATUS(ParseNumberedId(id).status());
@@ -213,19 +213,20 @@ Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string&
   std::vector<std::string> known;
   for (const catalog::Node& node : all) known.push_back(node.node.key);
   std::string suggestion = DidYouMean(id, known);
-  const std::string what = kind == "training_set" ? "training set" : kind;
+  const std::string_view what =
+      kind == catalog::NodeKind::kTrainingSet ? "training set" : catalog::Name(kind);
   return Status(Code::kNotFound, fmt::format("no such {}: \"{}\"", what, EscapeControl(id)))
       .WithError("WH5020")
       .WithHint(suggestion.empty() ? hint : suggestion);
 }
 
 Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
-                                             const std::string& kind) {
+                                             catalog::NodeKind kind) {
   WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges,
-                catalog.EdgesOutOf({"run", ToString(run)}));
+                catalog.EdgesOutOf(catalog::RunNode(run)));
   std::vector<catalog::Node> nodes;
   for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.kind != "wrote" || edge.to.kind != kind) continue;
+    if (edge.kind != catalog::EdgeKind::kWrote || edge.to.kind != kind) continue;
     WEIRHOUSE_TRY(std::optional<catalog::Node> node, catalog.FindNode(edge.to));
     if (node) nodes.push_back(*std::move(node));
   }

@@ -39,7 +39,7 @@ struct ModelingTest : ShopTest {
   }
   std::int64_t CommittedRuns(const std::string& kind) {
     catalog::RunFilter filter;
-    filter.kind = kind;
+    filter.kind = catalog::KindNamed<catalog::RunKind>(kind);
     filter.state = catalog::RunState::kCommitted;
     return static_cast<std::int64_t>(workspace->catalog().Runs(filter).value().size());
   }
@@ -82,7 +82,8 @@ TEST_F(ModelingTest, TheSameInputsGiveTheSameSetAndNewRowsTheNext) {
 
 TEST_F(ModelingTest, InputsAndRowsOfABuiltSetStayReadableByItsTag) {
   const TrainingSetBuilt built = Build();
-  ASSERT_OK_AND(const auto node, workspace->catalog().FindNode({"training_set", built.id}));
+  ASSERT_OK_AND(const auto node,
+                workspace->catalog().FindNode({catalog::NodeKind::kTrainingSet, built.id}));
   ASSERT_OK_AND(const TrainingSetRecord record, TrainingSetFromJson(node->node.record));
   Land("2024-01-07.jsonl", Order("7-0", 9, "2024-01-07T06:00:00Z", "2024-01-07T06:00:00Z"));
   ASSERT_OK(RunPending(*workspace, NoProgress()));
@@ -101,12 +102,15 @@ TEST_F(ModelingTest, InputsAndRowsOfABuiltSetStayReadableByItsTag) {
 
 TEST_F(ModelingTest, LineageLeadsFromTheSetToWhatItRead) {
   const TrainingSetBuilt built = Build();
-  ASSERT_OK_AND(const auto into, workspace->catalog().EdgesInto({"training_set", built.id}));
+  ASSERT_OK_AND(const auto into,
+                workspace->catalog().EdgesInto({catalog::NodeKind::kTrainingSet, built.id}));
   ASSERT_EQ(into.size(), 1U);
-  EXPECT_EQ(into[0].kind, "wrote");
+  EXPECT_EQ(into[0].kind, catalog::EdgeKind::kWrote);
   ASSERT_OK_AND(const auto behind, workspace->catalog().EdgesInto(into[0].from));
   std::map<std::string, int> kinds;
-  for (const auto& edge : behind) ++kinds[edge.from.kind + " " + edge.kind];
+  for (const auto& edge : behind) {
+    ++kinds[fmt::format("{} {}", catalog::Name(edge.from.kind), catalog::Name(edge.kind))];
+  }
   EXPECT_EQ(kinds,
             (std::map<std::string, int>{{"code uses", 1}, {"snapshot read", 3}, {"view uses", 3}}));
 }
@@ -145,7 +149,7 @@ TEST_F(ModelingTest, AModelIsTrainedStoredAndTheSameAgainIsTheSameModel) {
   const auto recorded = std::find_if(files.begin(), files.end(),
                                      [&](const auto& file) { return file.path == stored; });
   ASSERT_NE(recorded, files.end());
-  EXPECT_EQ(recorded->kind, "artifact");
+  EXPECT_EQ(recorded->kind, catalog::FileKind::kArtifact);
 }
 
 TEST_F(ModelingTest, AModelBelowItsBoundIsRefusedAndTheRunRecordedAsFailed) {
@@ -154,12 +158,12 @@ TEST_F(ModelingTest, AModelBelowItsBoundIsRefusedAndTheRunRecordedAsFailed) {
   ASSERT_FALSE(trained.ok());
   EXPECT_EQ(trained.status().code(), Code::kGateFailed);
   catalog::RunFilter filter;
-  filter.kind = "model";
+  filter.kind = catalog::RunKind::kModel;
   ASSERT_OK_AND(const auto runs, workspace->catalog().Runs(filter));
   ASSERT_EQ(runs.size(), 1U);
   EXPECT_EQ(runs[0].state, catalog::RunState::kFailed);
   EXPECT_THAT(runs[0].error.value("message", ""), HasSubstr("accuracy"));
-  EXPECT_TRUE(workspace->catalog().Nodes("model").value().empty());
+  EXPECT_TRUE(workspace->catalog().Nodes(catalog::NodeKind::kModel).value().empty());
   EXPECT_EQ(Train().id, "big#1");
 }
 
@@ -195,9 +199,12 @@ TEST_F(ModelingTest, APredictionIsScoredLoggedAndTraced) {
   EXPECT_EQ(logged->vector[0]["bits"], prediction.vector.features[0].bits);
   EXPECT_EQ(logged->output, prediction.output);
   EXPECT_EQ(logged->features_seq, prediction.vector.seq);
-  ASSERT_OK_AND(const auto into, workspace->catalog().EdgesInto({"prediction", prediction.id}));
+  ASSERT_OK_AND(const auto into,
+                workspace->catalog().EdgesInto({catalog::NodeKind::kPrediction, prediction.id}));
   std::map<std::string, std::string> kinds;
-  for (const auto& edge : into) kinds[edge.kind] = edge.from.kind;
+  for (const auto& edge : into) {
+    kinds[std::string(catalog::Name(edge.kind))] = catalog::Name(edge.from.kind);
+  }
   EXPECT_EQ(kinds, (std::map<std::string, std::string>{
                        {"read", "commit"}, {"served_by", "deployment"}, {"wrote", "run"}}));
 }

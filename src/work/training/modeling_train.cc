@@ -69,7 +69,7 @@ Status RequireFilesUnchanged(Workspace& workspace) {
 // was cut short is resumed.
 Result<std::int64_t> TrainedTimes(Workspace& workspace, const std::string& name) {
   catalog::RunFilter filter;
-  filter.kind = "model";
+  filter.kind = catalog::RunKind::kModel;
   filter.name = name;
   filter.state = catalog::RunState::kCommitted;
   filter.limit = 1'000'000;
@@ -87,7 +87,7 @@ struct Training {
 Result<catalog::Run> PlanTraining(Workspace& workspace, const Training& training) {
   WEIRHOUSE_TRY(const std::int64_t times, TrainedTimes(workspace, training.definition->name));
   StepInputs step;
-  step.kind = "model";
+  step.kind = catalog::RunKind::kModel;
   step.name = training.definition->name;
   step.code = {workspace.project().code.ToHex()};
   step.inputs = {{"training_set", training.set_id},
@@ -143,8 +143,8 @@ Status StoreArtifacts(Workspace& workspace, const std::string& from, const Model
             .WithHint("restore it from a copy; `wh verify --deep` lists all that differ");
       }
     }
-    request.files.push_back(
-        {path, "", "artifact", artifact.size_bytes, artifact.digest, CommitSeq(), RunId()});
+    request.files.push_back({path, "", catalog::FileKind::kArtifact, artifact.size_bytes,
+                             artifact.digest, CommitSeq(), RunId()});
   }
   return Status();
 }
@@ -173,7 +173,7 @@ ModelRecord RecordOfModel(Workspace& workspace, const Training& training,
 // The model that these artifacts and metrics, inputs and parameters made before, if they did.
 Result<std::optional<std::string>> FindSame(Workspace& workspace, const ModelRecord& record) {
   WEIRHOUSE_TRY(const std::vector<catalog::Node> nodes,
-                NumberedNodes(workspace.catalog(), "model", record.name));
+                NumberedNodes(workspace.catalog(), catalog::NodeKind::kModel, record.name));
   for (const catalog::Node& node : nodes) {
     WEIRHOUSE_TRY(const ModelRecord known, ModelFromJson(node.node.record));
     if (known.digest == record.digest && known.parameters == record.parameters &&
@@ -188,15 +188,12 @@ Status AddTrainingLineage(Workspace& workspace, const std::string& id, const Mod
                           catalog::CommitRequest& request) {
   WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
   request.files.push_back(code.file);
-  request.nodes.push_back(code.node);
-  request.nodes.push_back({"model", id, ToJson(record)});
-  const catalog::NodeRef run{"run", ""};
-  const catalog::NodeRef set{"training_set", record.training_set};
-  const catalog::NodeRef model{"model", id};
-  request.edges.push_back({{"code", code.node.key}, run, "uses", {}, {}});
-  request.edges.push_back({set, run, "read", {}, {}});
-  request.edges.push_back({run, model, "wrote", {}, {}});
-  request.edges.push_back({set, model, "trained_on", {}, {}});
+  const catalog::NodeRef set{catalog::NodeKind::kTrainingSet, record.training_set};
+  const catalog::NodeRef model{catalog::NodeKind::kModel, id};
+  request.lineage.Uses(code.node, code.record);
+  request.lineage.Read(set);
+  request.lineage.Wrote(model, ToJson(record));
+  request.lineage.Flow(set, catalog::EdgeKind::kTrainedOn, model);
   return Status();
 }
 
@@ -213,10 +210,11 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   for (const std::string& line : UnseenInputs(record.environment))
     progress.Say(fmt::format("{}: `wh reproduce` cannot vouch for it", line));
   WEIRHOUSE_TRY(const std::optional<std::string> same, FindSame(workspace, record));
-  WEIRHOUSE_TRY(const std::int64_t number, NextNumber(workspace.catalog(), "model", record.name));
+  WEIRHOUSE_TRY(const std::int64_t number,
+                NextNumber(workspace.catalog(), catalog::NodeKind::kModel, record.name));
   const std::string id = same.value_or(fmt::format("{}#{}", record.name, number));
 
-  Publication publication(workspace, run, "model", id);
+  Publication publication(workspace, run, catalog::Layer::kModel, id);
   WEIRHOUSE_TRY_STATUS(
       StoreArtifacts(workspace, run_folder + "/job/model", record, publication.request()));
   WEIRHOUSE_TRY_STATUS(AddTrainingLineage(workspace, id, record, publication.request()));
@@ -240,7 +238,7 @@ Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));
   const std::string& set = training.definition->training_set;
   WEIRHOUSE_TRY(const catalog::Node node,
-                FindNumbered(workspace.catalog(), "training_set", set,
+                FindNumbered(workspace.catalog(), catalog::NodeKind::kTrainingSet, set,
                              fmt::format("build it first: wh train-set build {}", set)));
   training.set_id = node.node.key;
   WEIRHOUSE_TRY(training.set, TrainingSetFromJson(node.node.record));

@@ -153,8 +153,9 @@ Result<Reproduction> ReproduceModel(Workspace& workspace, const catalog::Node& n
   reproduction.id = node.node.key;
   WEIRHOUSE_TRY(const ModelRecord record, ModelFromJson(node.node.record));
   WEIRHOUSE_TRY_STATUS(CheckOverrides(record, node.node.key, overrides));
-  WEIRHOUSE_TRY(const catalog::Node set_node,
-                FindNumbered(workspace.catalog(), "training_set", record.training_set, ""));
+  WEIRHOUSE_TRY(
+      const catalog::Node set_node,
+      FindNumbered(workspace.catalog(), catalog::NodeKind::kTrainingSet, record.training_set, ""));
   WEIRHOUSE_TRY(const TrainingSetRecord set, TrainingSetFromJson(set_node.node.record));
   WEIRHOUSE_TRY(const auto work, ReproductionFolder::Make(folder));
   // The set may come of other code than the model: each is laid out by itself.
@@ -277,13 +278,13 @@ namespace {
 Result<Reproduction> ReproduceAny(Workspace& workspace, const std::string& id,
                                   const std::string& folder, const json& overrides,
                                   Progress& progress) {
-  const auto known = [&](const char* kind) {
+  const auto known = [&](catalog::NodeKind kind) {
     return FindNumbered(workspace.catalog(), kind, id, "`wh model list`, `wh train-set list`");
   };
-  const auto model = known("model");
+  const auto model = known(catalog::NodeKind::kModel);
   if (model.ok()) return ReproduceModel(workspace, *model, folder, overrides, progress);
   if (model.status().code() != Code::kNotFound) return model.status();
-  const auto set = known("training_set");
+  const auto set = known(catalog::NodeKind::kTrainingSet);
   if (set.ok()) return ReproduceTrainingSet(workspace, *set, folder, overrides, progress);
   if (set.status().code() != Code::kNotFound) return set.status();
   return Status(Code::kNotFound,

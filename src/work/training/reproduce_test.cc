@@ -44,7 +44,7 @@ struct ReproduceTest : ::testing::Test {
   }
   // The data files of the snapshot that the training set read, with their bytes.
   std::map<std::string, std::string> FilesOfInput(const std::string& table) {
-    const auto node = workspace().catalog().FindNode({"training_set", "big_v1#1"});
+    const auto node = workspace().catalog().FindNode({catalog::NodeKind::kTrainingSet, "big_v1#1"});
     EXPECT_OK(node);
     const auto record = TrainingSetFromJson((*node)->node.record);
     EXPECT_OK(record);
@@ -70,7 +70,8 @@ TEST_F(ReproduceTest, ATrainingSetComesOutTheSameAfterMoreDataArrived) {
   EXPECT_TRUE(again.same);
   EXPECT_TRUE(again.differences.empty());
   ASSERT_EQ(again.digests.size(), 1U);
-  ASSERT_OK_AND(const auto node, workspace().catalog().FindNode({"training_set", "big_v1#1"}));
+  ASSERT_OK_AND(const auto node,
+                workspace().catalog().FindNode({catalog::NodeKind::kTrainingSet, "big_v1#1"}));
   EXPECT_EQ(again.digests[0].second, node->node.record["content"].get<std::string>());
 }
 

@@ -225,8 +225,9 @@ namespace {
 Result<std::shared_ptr<arrow::Table>> FirstRows(Workspace& workspace, const ModelRecord& model,
                                                 const arrow::Schema& schema) {
   std::shared_ptr<arrow::Table> none;
-  WEIRHOUSE_TRY(const catalog::Node node,
-                FindNumbered(workspace.catalog(), "training_set", model.training_set, ""));
+  WEIRHOUSE_TRY(
+      const catalog::Node node,
+      FindNumbered(workspace.catalog(), catalog::NodeKind::kTrainingSet, model.training_set, ""));
   WEIRHOUSE_TRY(const TrainingSetRecord set, TrainingSetFromJson(node.node.record));
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(set.table));
   if (!table || (*table)->FindSnapshot(set.snapshot) == nullptr) return none;

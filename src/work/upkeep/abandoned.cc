@@ -12,9 +12,11 @@ namespace {
 constexpr std::int64_t kAtOnce = 10'000;
 
 // Kinds of which the project's one working thread has at most one at work.
-constexpr std::array<std::string_view, 12> kOneAtATime{
-    "raw",    "processed", "retry", "downstream", "feature",      "compaction",
-    "expiry", "rollback",  "tag",   "apply",      "training_set", "model"};
+constexpr std::array kOneAtATime{
+    catalog::RunKind::kRaw,        catalog::RunKind::kProcessed,   catalog::RunKind::kRetry,
+    catalog::RunKind::kDownstream, catalog::RunKind::kFeature,     catalog::RunKind::kCompaction,
+    catalog::RunKind::kExpiry,     catalog::RunKind::kRollback,    catalog::RunKind::kTag,
+    catalog::RunKind::kApply,      catalog::RunKind::kTrainingSet, catalog::RunKind::kModel};
 }  // namespace
 
 Result<RunId> NewestRun(Workspace& workspace) {

@@ -110,7 +110,9 @@ class Sweep {
         // they write for a run view as they like. A run that has been planned for longer than any
         // lease is at work no more, and upkeep is what works here.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
-        if (run.plan.kind == "compaction" || run.plan.kind == "expiry") continue;
+        if (run.plan.kind == catalog::RunKind::kCompaction ||
+            run.plan.kind == catalog::RunKind::kExpiry)
+          continue;
         youngest_us_ = std::min(youngest_us_, Micros(run.planned_at - platform::kFileClockStep));
       }
     }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
+#include "ground/base/writers/retry.h"
 #include "ground/iceberg/read/reachable.h"
 #include "ground/iceberg/read/snapshot_change.h"
 #include "ground/iceberg/update/metadata_update.h"
@@ -18,9 +19,7 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr int kAttemptsMax = 8;  // against writers that move the table meanwhile
-
-Result<catalog::Run> PlanUpkeep(Workspace& workspace, const std::string& kind,
+Result<catalog::Run> PlanUpkeep(Workspace& workspace, catalog::RunKind kind,
                                 const iceberg::TableMetadata& table, json parameters) {
   StepInputs step;
   step.kind = kind;
@@ -59,12 +58,12 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   WEIRHOUSE_TRY(const bool has_work, iceberg::WantsCompaction(workspace.store(), base, options));
   if (!has_work) return report;
   WEIRHOUSE_TRY(const catalog::Run run,
-                PlanUpkeep(workspace, "compaction", *base,
+                PlanUpkeep(workspace, catalog::RunKind::kCompaction, *base,
                            {{"all", options.all},
                             {"small_file_bytes", options.small_file_bytes},
                             {"deleted_share_min", options.deleted_share_min}}));
   if (run.state != catalog::RunState::kPlanned) return report;  // done, and the table stood still
-  Publication publication(workspace, run, "maintenance", name);
+  Publication publication(workspace, run, catalog::Layer::kMaintenance, name);
   WEIRHOUSE_TRY(
       const iceberg::StagedTable staged,
       iceberg::StageCompaction(workspace.store(), base, workspace.random(), publication.StageAs(),
@@ -194,11 +193,11 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   }
   report.files_released = static_cast<std::int64_t>(released.size());
   if (options.dry_run || (released.empty() && choice.expired.empty())) return report;
-  WEIRHOUSE_TRY(const catalog::Run run, PlanUpkeep(workspace, "expiry", *base,
+  WEIRHOUSE_TRY(const catalog::Run run, PlanUpkeep(workspace, catalog::RunKind::kExpiry, *base,
                                                    {{"keep", options.keep},
                                                     {"snapshots", JsonOfIds(choice.expired)},
                                                     {"files", Sha256OfPieces(released).ToHex()}}));
-  Publication publication(workspace, run, "maintenance", name);
+  Publication publication(workspace, run, catalog::Layer::kMaintenance, name);
   if (!choice.expired.empty()) {
     WEIRHOUSE_TRY(const iceberg::StagedTable staged,
                   iceberg::StageMetadata(workspace.store(), base, workspace.random(),
@@ -214,20 +213,11 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
   WEIRHOUSE_FAILPOINT("upkeep.expiry_committed");
   return report;
 }
-
-// Redoes `attempt` while other writers win. A definite conflict leaves nothing behind.
-template <typename Report, typename Attempt>
-Result<Report> AgainstWriters(const Attempt& attempt) {
-  Result<Report> report = attempt();
-  for (int tries = 1; tries < kAttemptsMax && report.status().code() == Code::kConflict; ++tries)
-    report = attempt();
-  return report;
-}
 }  // namespace
 
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
                                       const iceberg::CompactionOptions& options) {
-  return AgainstWriters<CompactionReport>([&] { return TryCompact(workspace, table, options); });
+  return WithRetries(kWhileWritersWin, [&] { return TryCompact(workspace, table, options); });
 }
 
 std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age) {
@@ -241,7 +231,7 @@ Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& tab
     return Status(Code::kInvalidInput, "a table keeps at least its current snapshot")
         .WithError("WH7121");
   }
-  return AgainstWriters<ExpiryReport>([&] { return TryExpire(workspace, table, options); });
+  return WithRetries(kWhileWritersWin, [&] { return TryExpire(workspace, table, options); });
 }
 
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,

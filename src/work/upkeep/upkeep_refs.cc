@@ -62,7 +62,7 @@ Status CheckWasMain(Workspace& workspace, const iceberg::TableMetadata& table,
 }
 
 Result<CommitSeq> CommitRefs(Workspace& workspace, const iceberg::TablePtr& base,
-                             const std::string& kind, const std::string& layer,
+                             catalog::RunKind kind, catalog::Layer layer,
                              const iceberg::RefChange& change) {
   StepInputs step;
   step.kind = kind;
@@ -113,9 +113,11 @@ Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
   if (base->FindSnapshot(snapshot) == nullptr)
     return NoSuchSnapshot(table, std::to_string(snapshot.value()));
   WEIRHOUSE_TRY_STATUS(CheckWasMain(workspace, *base, snapshot));
-  const std::string layer =
-      policy::LayerOf(table) == policy::Layer::kProcessed ? "processed" : "open";
-  return CommitRefs(workspace, base, "rollback", layer, {"main", snapshot, "branch"});
+  const catalog::Layer layer = policy::LayerOf(table) == policy::Layer::kProcessed
+                                   ? catalog::Layer::kProcessed
+                                   : catalog::Layer::kOpen;
+  return CommitRefs(workspace, base, catalog::RunKind::kRollback, layer,
+                    {"main", snapshot, "branch"});
 }
 
 Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const std::string& tag,
@@ -141,6 +143,7 @@ Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const
   }
   if (snapshot && base->FindSnapshot(*snapshot) == nullptr)
     return NoSuchSnapshot(table, std::to_string(snapshot->value()));
-  return CommitRefs(workspace, base, "tag", "maintenance", {tag, snapshot, "tag"});
+  return CommitRefs(workspace, base, catalog::RunKind::kTag, catalog::Layer::kMaintenance,
+                    {tag, snapshot, "tag"});
 }
 }  // namespace weirhouse::work

@@ -32,11 +32,11 @@ struct UpkeepTest : ShopTest {
 
   void Append(int batch) {
     StepInputs step;
-    step.kind = "test";
+    step.kind = catalog::RunKind::kForeign;
     step.name = fmt::format("batch {}", batch);
     step.inputs = {{"batch", batch}};
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-    Publication publication(*workspace, run, "open", step.name);
+    Publication publication(*workspace, run, catalog::Layer::kOpen, step.name);
     const auto rows =
         weirhouse::testing::TableOf(arrow::schema({arrow::field("id", arrow::int64())}),
                                     fmt::format(R"([{{"id":{}}},{{"id":{}}},{{"id":{}}}])",
@@ -178,7 +178,7 @@ TEST_F(UpkeepTest, TheSweepTakesOldOrphansOfEndedRunsAlone) {
   weirhouse::testing::WriteFile(old, "orphan");
   std::this_thread::sleep_for(std::chrono::milliseconds(2200));
   StepInputs open;
-  open.kind = "test";
+  open.kind = catalog::RunKind::kForeign;
   open.name = "still at work";
   ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(open)));
   for (const std::string& name : {ToString(run.id) + "-0-bbbb.parquet", std::string("copied")}) {
@@ -262,11 +262,11 @@ TEST_F(UpkeepTest, AReleasedPathThatIsLiveAllTheSameStays) {
   const std::string path = files.front().path;
   catalog::CommitRequest request;
   StepInputs step;
-  step.kind = "test";
+  step.kind = catalog::RunKind::kForeign;
   step.name = "release";
   request.plan = PlanOf(step);
   request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "maintenance";
+  request.layer = catalog::Layer::kMaintenance;
   request.released_files = {path};
   ASSERT_OK(workspace->catalog().Commit(request));
   ASSERT_OK_AND(const lineage::VerifyReport report,
@@ -294,7 +294,7 @@ TEST_F(UpkeepTest, ACompactionWithNothingToDoPlansNoRun) {
 
 // ---- Runs that nobody will publish
 struct AbandonedTest : ShopTest {
-  catalog::Run Planned(const std::string& kind) {
+  catalog::Run Planned(catalog::RunKind kind) {
     StepInputs step;
     step.kind = kind;
     step.name = "abandoned";
@@ -306,9 +306,9 @@ struct AbandonedTest : ShopTest {
 TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
   Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
-  const catalog::Run raw = Planned("raw");
-  const catalog::Run view = Planned("run_view");
-  const catalog::Run prediction = Planned("prediction");
+  const catalog::Run raw = Planned(catalog::RunKind::kRaw);
+  const catalog::Run view = Planned(catalog::RunKind::kRunView);
+  const catalog::Run prediction = Planned(catalog::RunKind::kPrediction);
   ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
   ASSERT_EQ(StateOf(raw.id), catalog::RunState::kFailed);
   EXPECT_EQ(workspace->catalog().GetRun(raw.id)->error["error"], kGivenUp);
@@ -317,7 +317,7 @@ TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
   ASSERT_THAT(summary.warnings, SizeIs(1));
   EXPECT_THAT(summary.warnings[0], ::testing::HasSubstr("gave up run " + ToString(raw.id)));
   // The same step, should it come after all, is the same run.
-  EXPECT_EQ(Planned("raw").id, raw.id);
+  EXPECT_EQ(Planned(catalog::RunKind::kRaw).id, raw.id);
   EXPECT_EQ(StateOf(raw.id), catalog::RunState::kPlanned);
 }
 
@@ -325,13 +325,13 @@ TEST_F(AbandonedTest, WhatWaitsBehindAHaltIsNotGivenUp) {
   Land("2024-01-01.jsonl", Order("1", 5000, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
   ASSERT_OK_AND(const RunSummary summary, Apply(*workspace, "", NoProgress()));
   ASSERT_TRUE(summary.halted.has_value());
-  const catalog::Run planned = Planned("processed");
+  const catalog::Run planned = Planned(catalog::RunKind::kProcessed);
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_EQ(StateOf(planned.id), catalog::RunState::kPlanned);
 }
 
 TEST_F(AbandonedTest, ASweepRemovesWhatAGivenUpRunLeft) {
-  const catalog::Run run = Planned("processed");
+  const catalog::Run run = Planned(catalog::RunKind::kProcessed);
   const std::string path = fmt::format("{}/processed/order/data/{}-0-00000000.parquet",
                                        workspace->lake(), ToString(run.id));
   weirhouse::testing::WriteFile(path, "rows");

@@ -105,6 +105,10 @@ Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& 
 
 std::string CodeKey(const Digest& code) { return code.ToHex().substr(0, 16); }
 
+void UseCode(const Digest& code, catalog::Lineage& lineage) {
+  lineage.Uses({catalog::NodeKind::kCode, CodeKey(code)}, {{"digest", code.ToHex()}});
+}
+
 Result<CodeObject> StoreCode(Workspace& workspace) {
   const ProjectDefinition& project = workspace.project();
   json files = json::object();
@@ -116,11 +120,10 @@ Result<CodeObject> StoreCode(Workspace& workspace) {
   }
   const std::string text = files.dump(-1, ' ', false, json::error_handler_t::replace);
   CodeObject object;
-  object.node = {"code",
-                 CodeKey(project.code),
-                 {{"digest", project.code.ToHex()}, {"files", project.files.size()}}};
+  object.node = {catalog::NodeKind::kCode, CodeKey(project.code)};
+  object.record = {{"digest", project.code.ToHex()}, {"files", project.files.size()}};
   object.file.path = CodePath(workspace, object.node.key);
-  object.file.kind = "artifact";
+  object.file.kind = catalog::FileKind::kArtifact;
   object.file.size_bytes = static_cast<std::int64_t>(text.size());
   object.file.sha256 = Sha256Of(text);
   WEIRHOUSE_TRY_STATUS(workspace.store().PutIfAbsent(object.file.path, text, kCodeMode).status());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ground/base/status.h"
+#include "ground/catalog/lineage.h"
 #include "ground/catalog/record.h"
 #include "rules/contract/contract.h"
 #include "work/workspace/workspace.h"
@@ -41,11 +42,14 @@ Status NotApplied(Standing standing);
 // The definition files as one write-once object, so that any past state of the project can be laid
 // out again.
 struct CodeObject {
-  catalog::NodeRecord node;  // kind code, key = first 16 digits of the code digest
+  catalog::NodeRef node;  // kind code, key = first 16 digits of the code digest
+  nlohmann::json record;  // of the node
   catalog::FileRecord file;
 };
 Result<CodeObject> StoreCode(Workspace& workspace);
 std::string CodeKey(const Digest& code);
+// The run whose `lineage` it is went by the project's files of this digest.
+void UseCode(const Digest& code, catalog::Lineage& lineage);
 // path → bytes of the code stored under `key`. kNotFound, kCorruption.
 Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key);
 }  // namespace weirhouse::work

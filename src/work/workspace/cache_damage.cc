@@ -37,8 +37,8 @@ void RemoveNote(const std::string& path) {
 }  // namespace
 
 bool IsCacheDamage(const Status& status) {
-  const std::string& code = status.error_code();
-  return code == platform::kDamagedStoreError || code == "WH7063" || code == "WH4014";
+  return status.Is(platform::kDamagedStoreError) || status.Is(iceberg::kKeyIndexDamaged) ||
+         status.Is(feature::kOnlineRowUnreadable);
 }
 
 Status NoteCacheDamage(const std::string& state_folder, const Status& damage) {
@@ -75,7 +75,7 @@ Status WhyNoCache(Workspace& workspace) {
   WEIRHOUSE_TRY(const bool was_filled, HasFeatureRows(workspace));
   if (!was_filled) return Status();
   return Status(Code::kCorruption, fmt::format("the cache is not there: {}", folder))
-      .WithError(std::string(platform::kDamagedStoreError))
+      .WithError(platform::kDamagedStoreError)
       .WithHint("`wh run` fills it");
 }
 
@@ -84,7 +84,7 @@ Status MendCaches(const ProjectFiles& files, const Status& damage) {
   WEIRHOUSE_TRY_STATUS(NoteCacheDamage(state_folder, damage));
   Draft draft;
   auto workspace = OpenAsApplied(files, Access::kWrite, &draft);
-  if (workspace.status().error_code() == "WH8001") ForgetCacheDamage(state_folder);
+  if (workspace.status().Is(kProjectHeld)) ForgetCacheDamage(state_folder);
   return workspace.status();
 }
 }  // namespace weirhouse::work

@@ -15,7 +15,7 @@ namespace weirhouse::work {
 namespace {
 using ProjectPtr = std::shared_ptr<const ProjectDefinition>;
 constexpr std::size_t kPathsToldMax = 5;
-constexpr std::string_view kNoCodeKept = "WH2009";
+constexpr Reason kNoCodeKept{"WH2009"};
 
 std::string Placed(const std::optional<SourceSpan>& span, const std::string& message) {
   const std::string said = EscapeControl(message);
@@ -62,7 +62,7 @@ Result<ProjectPtr> ChooseApplied(Workspace& workspace, const ProjectFiles& files
 }  // namespace
 
 Status Draft::Damage() const {
-  if (lost.ok() || lost.error_code() == kNoCodeKept) return Status();
+  if (lost.ok() || lost.Is(kNoCodeKept)) return Status();
   return Status(lost).WithHint(
       "put the files back as they were applied, or apply them as they are");
 }
@@ -93,7 +93,7 @@ Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Acce
     return ChooseApplied(workspace, files, *draft);
   });
   // Nothing can be shown in the place of what must be mended first.
-  if (!opened.ok() && !files.refused.ok() && opened.status().error_code() != "WH8001")
+  if (!opened.ok() && !files.refused.ok() && !opened.status().Is(kProjectHeld))
     return files.refused;
   return opened;
 }
@@ -101,8 +101,7 @@ Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Acce
 Result<ProjectPtr> LoadApplied(Workspace& workspace, const ProjectDefinition& files) {
   WEIRHOUSE_TRY(const std::optional<std::string> key, AppliedKey(workspace));
   if (!key) {
-    return Status(Code::kNotFound, "nothing was applied yet: " + files.root)
-        .WithError(std::string(kNoCodeKept));
+    return Status(Code::kNotFound, "nothing was applied yet: " + files.root).WithError(kNoCodeKept);
   }
   WEIRHOUSE_TRY(auto code, LoadCode(workspace, *key));
   auto project = ProjectOfCode(files.root, files.profile.name, std::move(code));

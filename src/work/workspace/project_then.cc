@@ -17,8 +17,9 @@ constexpr std::int64_t kAppliesRead = 1'000'000;
 // The last run up to `seq` that registered definitions: by itself, or with tables computed anew.
 Result<std::optional<catalog::Run>> LastApply(catalog::Catalog& catalog, CommitSeq seq) {
   std::optional<catalog::Run> last;
-  for (const auto& [kind, name] : {std::pair<const char*, const char*>{"apply", nullptr},
-                                   std::pair<const char*, const char*>{"processed", "rebuild"}}) {
+  using KindAndName = std::pair<catalog::RunKind, const char*>;
+  for (const auto& [kind, name] : {KindAndName{catalog::RunKind::kApply, nullptr},
+                                   KindAndName{catalog::RunKind::kProcessed, "rebuild"}}) {
     catalog::RunFilter filter;
     filter.kind = kind;
     filter.state = catalog::RunState::kCommitted;
@@ -47,9 +48,10 @@ Result<std::shared_ptr<const ProjectDefinition>> ProjectAsOf(Workspace& workspac
   catalog::Catalog& catalog = workspace.catalog();
   WEIRHOUSE_TRY(const std::optional<catalog::Run> apply, LastApply(catalog, seq));
   if (!apply) return std::shared_ptr<const ProjectDefinition>();
-  WEIRHOUSE_TRY(const auto edges, catalog.EdgesInto({"run", ToString(apply->id)}));
-  const auto code = std::find_if(edges.begin(), edges.end(),
-                                 [](const auto& edge) { return edge.from.kind == "code"; });
+  WEIRHOUSE_TRY(const auto edges, catalog.EdgesInto(catalog::RunNode(apply->id)));
+  const auto code = std::find_if(edges.begin(), edges.end(), [](const catalog::EdgeRecord& edge) {
+    return edge.from.kind == catalog::NodeKind::kCode;
+  });
   if (code == edges.end())
     return NotKept(seq, fmt::format("{} names no code", ToString(apply->id)));
   const std::string& key = code->from.key;

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
+#include "ground/base/resource/memory_reserve.h"
+#include "ground/catalog/outcome.h"
 #include "work/project/event_type.h"
 
 namespace weirhouse::work {
@@ -16,7 +18,7 @@ constexpr std::string_view kProductVersion = "0.1.0";
 // Predictions are runs too, hundreds in a second: nobody is told of each.
 bool WantsToKnow(const Workspace& workspace, const catalog::Run& run) {
   const std::vector<Notify>& rules = workspace.project().notify;
-  return run.plan.kind != "prediction" &&
+  return run.plan.kind != catalog::RunKind::kPrediction &&
          std::ranges::any_of(rules, [](const Notify& rule) { return rule.when == "run_finished"; });
 }
 
@@ -39,8 +41,8 @@ std::string EngineVersion() {
 }
 
 catalog::RunPlan PlanOf(const StepInputs& step) {
-  std::vector<std::string> pieces = {step.kind, step.name, EngineVersion(), step.inputs.dump(),
-                                     step.parameters.dump()};
+  std::vector<std::string> pieces = {std::string(catalog::Name(step.kind)), step.name,
+                                     EngineVersion(), step.inputs.dump(), step.parameters.dump()};
   pieces.insert(pieces.end(), step.code.begin(), step.code.end());
   catalog::RunPlan plan;
   plan.kind = step.kind;
@@ -55,23 +57,39 @@ catalog::RunPlan PlanOf(const StepInputs& step) {
   return plan;
 }
 
-Publication::Publication(Workspace& workspace, const catalog::Run& run, std::string layer,
+Publication::Publication(Workspace& workspace, const catalog::Run& run, catalog::Layer layer,
                          std::string batch)
     : workspace_(workspace), run_(run) {
   request_.run = run.id;
   request_.idempotency_key = run.plan.idempotency_key;
-  request_.layer = std::move(layer);
+  request_.layer = layer;
   request_.batch = std::move(batch);
 }
 
-Publication::Publication(Workspace& workspace, const catalog::RunPlan& plan, std::string layer,
+Publication::Publication(Workspace& workspace, const catalog::RunPlan& plan, catalog::Layer layer,
                          std::string batch)
     : workspace_(workspace) {
-  run_.plan = plan;
-  request_.plan = plan;
-  request_.idempotency_key = plan.idempotency_key;
-  request_.layer = std::move(layer);
+  request_.layer = layer;
   request_.batch = std::move(batch);
+  PlanAs(plan);
+}
+
+Publication::Publication(Workspace& workspace, catalog::Layer layer) : workspace_(workspace) {
+  request_.layer = layer;
+}
+
+Publication::~Publication() {
+  if (keep_own_ || own_.empty()) return;
+  const UseMemoryReserve reserve;
+  for (const std::string& path : own_) {
+    workspace_.store().Delete(path).Ignore("an orphan that the sweep finds");
+  }
+}
+
+void Publication::PlanAs(catalog::RunPlan plan) {
+  run_.plan = plan;
+  request_.idempotency_key = plan.idempotency_key;
+  request_.plan = std::move(plan);
 }
 
 iceberg::StageOptions Publication::StageAs(const std::string& ref) const {
@@ -93,6 +111,18 @@ void Publication::Add(const iceberg::StagedTable& staged) {
                         staged.paths_to_sync.end());
 }
 
+void Publication::AddOwnFiles(const std::vector<catalog::FileRecord>& files) {
+  for (const catalog::FileRecord& file : files) own_.push_back(file.path);
+  AddFiles(files);
+}
+
+void Publication::AddFiles(const std::vector<catalog::FileRecord>& files) {
+  for (const catalog::FileRecord& file : files) {
+    paths_to_sync_.push_back(file.path);
+    request_.files.push_back(file);
+  }
+}
+
 std::int64_t Publication::RowsAddedTo(const std::string& table, const std::string& ref) const {
   std::int64_t rows = 0;
   for (const catalog::SnapshotRecord& snapshot : request_.snapshots) {
@@ -102,16 +132,22 @@ std::int64_t Publication::RowsAddedTo(const std::string& table, const std::strin
 }
 
 Result<catalog::CommitAnswer> Publication::Commit() {
-  if (WantsToKnow(workspace_, run_)) request_.events.push_back(RunFinished(run_, request_));
+  WEIRHOUSE_CHECK(!request_.idempotency_key.empty());
+  // The event names the run, so one that only the commit numbers has none.
+  if (!request_.plan && WantsToKnow(workspace_, run_)) {
+    request_.events.push_back(RunFinished(run_, request_));
+  }
   WEIRHOUSE_FAILPOINT("engine.publish.before_sync");
   WEIRHOUSE_TRY_STATUS(workspace_.store().Flush(paths_to_sync_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_commit");
-  auto answer = workspace_.catalog().Commit(request_);
-  if (!answer.ok() && answer.status().error_code() == "WH7003") {
-    // The outcome is unknown: the key says whether it took place. Never guessed, never sent as new.
-    WEIRHOUSE_TRY(std::optional<catalog::CommitAnswer> outcome,
-                  workspace_.catalog().Outcome(request_.idempotency_key));
-    if (outcome) return *outcome;
+  Result<catalog::CommitAnswer> answer = workspace_.catalog().Commit(request_);
+  if (answer.ok()) {
+    // Under a key that was answered before, what was staged now is named by no one.
+    keep_own_ = !answer->repeated;
+  } else {
+    keep_own_ = !catalog::WroteNothing(answer.status());
+    answer =
+        catalog::SettleOutcome(workspace_.catalog(), request_.idempotency_key, std::move(answer));
   }
   WEIRHOUSE_FAILPOINT("engine.publish.after_commit");
   return answer;

@@ -8,11 +8,13 @@
 
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
+#include "ground/catalog/outcome.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/moved_store.h"
 #include "ground/platform/kv/kv_damage.h"
 #include "rules/feature/kernel/request_sessions.h"
 #include "rules/feature/online/online_store.h"
+#include "rules/policy/token.h"
 #include "rules/transform/upsert/loser_table.h"
 #include "rules/transform/upsert/version_index.h"
 #include "work/project/catalog_place.h"
@@ -38,7 +40,7 @@ Result<LakePlaces> ReadLakePlaces(catalog::Catalog& catalog) {
   if (!recorded) {
     return Status(Code::kNotFound,
                   fmt::format("the project's state is not whole: {}", catalog.place()))
-        .WithError("WH8004")
+        .WithError(kNoState)
         .WithHint("`wh init` was ended before it was done: run it again");
   }
   LakePlaces places{recorded->get<std::string>(), {}};
@@ -145,7 +147,7 @@ Status Workspace::OpenState(Access access, bool was_moved) {
   lake_ = LakeOf(*project_);
   if (!local_store_->Stat(state_folder_).ok()) {
     return Status(Code::kNotFound, fmt::format("the project has no state yet: {}", state_folder_))
-        .WithError("WH8004")
+        .WithError(kNoState)
         .WithHint("`wh init` in the project's folder makes it");
   }
   const bool writes = access == Access::kWrite;
@@ -344,11 +346,8 @@ Result<std::string> InitializeState(const ProjectDefinition& project,
   WEIRHOUSE_TRY(const std::unique_ptr<catalog::Catalog> catalog,
                 MakeProjectCatalog(store, project, state,
                                    {.clock = &environment.clock, .random = &environment.random}));
-  Sha256 entropy;
-  for (int i = 0; i < 4; ++i) entropy.UpdateInt(environment.random.PositiveId());
-  const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
   catalog::RunPlan plan;
-  plan.kind = "init";
+  plan.kind = catalog::RunKind::kInit;
   plan.name = project.name;
   plan.step_identity = Sha256Of("init");
   plan.idempotency_key = plan.step_identity.ToHex();
@@ -356,9 +355,10 @@ Result<std::string> InitializeState(const ProjectDefinition& project,
   catalog::CommitRequest request;
   request.run = run.id;
   request.idempotency_key = plan.idempotency_key;
-  request.layer = "maintenance";
-  request.settings = {{"lake", lake}, {"token_sha256", Sha256Of(token).ToHex()}};
-  WEIRHOUSE_TRY_STATUS(catalog->Commit(request).status());
+  request.layer = catalog::Layer::kMaintenance;
+  request.settings = {{"lake", lake}};
+  std::string token = policy::MintProjectToken(environment.random, request);
+  WEIRHOUSE_TRY_STATUS(catalog::CommitSettled(*catalog, request).status());
   return token;
 }
 }  // namespace weirhouse::work

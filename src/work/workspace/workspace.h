@@ -21,6 +21,7 @@
 #include "ground/platform/kv/kv.h"
 #include "ground/platform/sql/sql.h"
 #include "work/project/project.h"
+#include "work/workspace/state/project_lock.h"
 
 namespace weirhouse::transform {
 class VersionIndex;

@@ -6,6 +6,7 @@
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "rules/gate/judge/judge.h"
 #include "work/answers/status_answer.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/workspace/run_summary.h"
@@ -121,8 +122,7 @@ std::string HaltedAt(work::Workspace& workspace, RunId run) {
   if (!verdicts.ok()) return "";
   std::vector<std::string> tables;
   for (const catalog::VerdictRecord& verdict : *verdicts) {
-    if (verdict.state != "failed" && verdict.state != "error" && verdict.state != "not_evaluated")
-      continue;
+    if (gate::Publishes(verdict.state)) continue;
     const auto last = workspace.catalog().LastSeq();
     const auto snapshot = last.ok() ? workspace.catalog().SnapshotAsOf(verdict.table, *last)
                                     : Result<std::optional<catalog::SnapshotRecord>>(last.status());

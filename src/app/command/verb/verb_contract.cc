@@ -176,7 +176,8 @@ Result<int> RunContractHistory(Context& context) {
   for (const auto& [key, stored] : versions) {
     WEIRHOUSE_TRY(const contract::Contract contract,
                   contract::ParseContract(stored.dump(), "registered contract " + id));
-    WEIRHOUSE_TRY(const auto node, workspace->catalog().FindNode({"contract", contract.Title()}));
+    WEIRHOUSE_TRY(const auto node,
+                  workspace->catalog().FindNode({catalog::NodeKind::kContract, contract.Title()}));
     listing.Add({contract.version().ToString(), static_cast<std::int64_t>(contract.fields().size()),
                  contract.owner().empty() ? json() : json(contract.owner()),
                  node ? json(fmt::format("@{}", node->seq.value())) : json()});

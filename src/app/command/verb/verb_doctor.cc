@@ -8,11 +8,11 @@
 
 #include "app/command/daemon_link.h"
 #include "app/command/verbs.h"
-#include "ground/base/random.h"
 #include "ground/base/text.h"
 #include "ground/platform/io/local_store.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
+#include "rules/policy/token.h"
 #include "work/pipeline/pipeline.h"
 #include "work/upkeep/relocation.h"
 #include "work/workspace/project_applied.h"
@@ -24,7 +24,6 @@ using nlohmann::json;
 constexpr double kSlowFsyncSeconds = 0.020;
 constexpr std::int64_t kDiskFullBytes = 256LL << 20;
 constexpr std::int64_t kDiskLowBytes = 4LL << 30;
-constexpr int kTokenPieces = 4;
 
 class Findings {
  public:
@@ -255,26 +254,11 @@ Result<int> RunDoctor(Context& context) {
   return findings.exit();
 }
 
-// A run of its own, so that lineage knows when the old token ended.
 Result<int> RunTokenNew(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
-  Sha256 entropy;
-  for (int i = 0; i < kTokenPieces; ++i) entropy.UpdateInt(workspace->random().PositiveId());
-  const std::string token = "wh_" + entropy.Finish().ToHex().substr(0, 40);
-  const Digest digest = Sha256Of(token);
-  catalog::RunPlan plan;
-  plan.kind = "token";
-  plan.name = digest.ToHex().substr(0, 8);
-  plan.step_identity = Sha256Of("token " + digest.ToHex());
-  plan.idempotency_key = plan.step_identity.ToHex();
-  plan.parameters = {{"who", context.invocation().user}};
-  WEIRHOUSE_TRY(const catalog::Run run, workspace->catalog().PlanRun(plan));
-  catalog::CommitRequest request;
-  request.run = run.id;
-  request.idempotency_key = plan.idempotency_key;
-  request.layer = "maintenance";
-  request.settings = {{"token_sha256", digest.ToHex()}};
-  WEIRHOUSE_TRY_STATUS(workspace->catalog().Commit(request).status());
+  WEIRHOUSE_TRY(const std::string token,
+                policy::ReplaceProjectToken(workspace->catalog(), context.invocation().user,
+                                            workspace->random()));
   context.Line(
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
   context.Answer({{"token", token}});

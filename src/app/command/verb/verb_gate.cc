@@ -29,7 +29,7 @@ std::string ShortText(const json& value) {
 void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   context.Line(fmt::format("gate {} on {}  batch {}  {}", EscapeControl(verdict.gate),
                            EscapeControl(verdict.table), EscapeControl(verdict.batch),
-                           verdict.state));
+                           catalog::Name(verdict.state)));
   if (!verdict.override_reason.empty()) {
     context.Line(fmt::format("overridden by {}: {}", EscapeControl(verdict.override_by),
                              EscapeControl(verdict.override_reason)));

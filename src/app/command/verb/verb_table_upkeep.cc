@@ -130,7 +130,7 @@ Result<int> RunTableHistory(Context& context) {
     auto [known, fresh] = by.try_emplace(one->run);
     if (fresh) {
       WEIRHOUSE_TRY(const catalog::Run run, workspace->catalog().GetRun(one->run));
-      known->second = fmt::format("{} {}", run.plan.kind, run.plan.name);
+      known->second = fmt::format("{} {}", catalog::Name(run.plan.kind), run.plan.name);
     }
     const bool kept = table->FindSnapshot(one->snapshot) != nullptr;
     listing.Add({fmt::format("@{}", one->seq.value()), std::to_string(one->snapshot.value()),

@@ -80,7 +80,8 @@ Result<int> RunNames(Context& context) {
         if (kind == "model") names.push_back(one.name);
       for (const feature::TrainingSetDefinition& one : project->training_sets)
         if (kind == "training_set") names.push_back(one.name);
-      WEIRHOUSE_TRY(const auto nodes, workspace->catalog().Nodes(kind));
+      WEIRHOUSE_TRY(const auto nodes,
+                    workspace->catalog().Nodes(*catalog::KindNamed<catalog::NodeKind>(kind)));
       for (const catalog::Node& node : nodes) names.push_back(node.node.key);
     } else {
       return UsageError(fmt::format("no such kind of name: \"{}\"", kind),

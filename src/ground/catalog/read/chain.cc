@@ -134,7 +134,7 @@ void AddNames(const CommitRequest& request, nlohmann::json& record) {
 }
 
 // The columns of one row of the log as its record states them.
-nlohmann::json HeadOf(std::int64_t seq, RunId run, std::string_view state, const std::string& layer,
+nlohmann::json HeadOf(std::int64_t seq, RunId run, std::string_view state, std::string_view layer,
                       const std::string& batch, std::int64_t time,
                       std::optional<std::int64_t> batch_end) {
   nlohmann::json head{{"seq", seq},          {"run", run.value()}, {"state", state},
@@ -281,7 +281,7 @@ Result<std::string> BuildRecord(CommitContext& commit) {
   std::optional<std::int64_t> batch_end;
   if (request.batch_end) batch_end = Micros(*request.batch_end);
   nlohmann::json record = HeadOf(commit.seq.value(), commit.run.id, RunStateName(request.run_state),
-                                 request.layer, request.batch, Micros(commit.now), batch_end);
+                                 Name(request.layer), request.batch, Micros(commit.now), batch_end);
   record["v"] = 1;
   record["step"] = commit.run.plan.step_identity.ToHex();
   record["attempt"] = commit.run.attempt;

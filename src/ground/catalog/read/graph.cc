@@ -10,9 +10,11 @@ using platform::DatabaseRow;
 
 Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
   EdgeRecord edge;
-  edge.from = {row.Text(0), row.Text(1)};
-  edge.to = {row.Text(2), row.Text(3)};
-  edge.kind = row.Text(4);
+  edge.from.key = row.Text(1);
+  edge.to.key = row.Text(3);
+  WEIRHOUSE_TRY(edge.from.kind, StoredKind<NodeKind>(row.Text(0), "kind of a lineage node"));
+  WEIRHOUSE_TRY(edge.to.kind, StoredKind<NodeKind>(row.Text(2), "kind of a lineage node"));
+  WEIRHOUSE_TRY(edge.kind, StoredKind<EdgeKind>(row.Text(4), "kind of a lineage edge"));
   edge.run = RunId(row.Int(5));
   edge.seq = CommitSeq(row.Int(6));
   return edge;
@@ -21,16 +23,16 @@ Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
 
 Result<std::optional<Node>> SqlCatalog::FindNode(const NodeRef& ref) {
   return FindOne<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? AND key = ?", kNodeColumns),
-                       {ref.kind, ref.key}, NodeOfRow);
+                       {WordOf(ref.kind), ref.key}, NodeOfRow);
 }
 
-Result<std::vector<Node>> SqlCatalog::Nodes(const std::string& kind) {
+Result<std::vector<Node>> SqlCatalog::Nodes(NodeKind kind) {
   return Collect<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? ORDER BY id", kNodeColumns),
-                       {kind}, NodeOfRow);
+                       {WordOf(kind)}, NodeOfRow);
 }
 
 Result<std::vector<EdgeRecord>> SqlCatalog::Edges(std::string_view sql, const NodeRef& ref) {
-  return Collect<EdgeRecord>(sql, {ref.kind, ref.key}, EdgeOfRow);
+  return Collect<EdgeRecord>(sql, {WordOf(ref.kind), ref.key}, EdgeOfRow);
 }
 
 Result<std::vector<EdgeRecord>> SqlCatalog::EdgesInto(const NodeRef& ref) {

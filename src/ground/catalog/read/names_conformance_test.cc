@@ -14,9 +14,9 @@ using What = NamespaceChange::What;
 // An empty request that plans its own run.
 CommitRequest Planned(const std::string& name) {
   CommitRequest request;
-  request.plan = PlanOf(name, 0, "foreign");
+  request.plan = PlanOf(name, 0, RunKind::kForeign);
   request.idempotency_key = request.plan->idempotency_key;
-  request.layer = "processed";
+  request.layer = Layer::kProcessed;
   request.batch = name;
   return request;
 }
@@ -31,7 +31,7 @@ CommitRequest Change(const std::string& name, const std::string& table,
   snapshot.sequence_number = 1;
   snapshot.operation = "append";
   request.snapshots.push_back(snapshot);
-  request.files.push_back({location, table, "metadata", 1, Sha256Of(location), {}, {}});
+  request.files.push_back({location, table, FileKind::kMetadata, 1, Sha256Of(location), {}, {}});
   request.metrics.push_back({table, "row_count", name, Day(1), true, 1, {}, {}});
   return request;
 }
@@ -69,9 +69,9 @@ TEST_P(CatalogConformance, ACommitMayPlanItsOwnRun) {
   EXPECT_EQ(answer.seq, CommitSeq(1));
   const catalog::Run run = ValueOf(catalog_->GetRun(answer.run));
   EXPECT_EQ(run.state, RunState::kCommitted);
-  EXPECT_EQ(run.plan.kind, "foreign");
+  EXPECT_EQ(run.plan.kind, RunKind::kForeign);
   EXPECT_EQ(run.seq, CommitSeq(1));
-  EXPECT_TRUE(ValueOf(catalog_->FindNode({"run", ToString(answer.run)})).has_value());
+  EXPECT_TRUE(ValueOf(catalog_->FindNode(RunNode(answer.run))).has_value());
   EXPECT_OK(catalog_->VerifyChain());
 }
 

@@ -134,21 +134,22 @@ TEST_P(CatalogConformance, ATotalThatIsNotTheSumOfItsRowsIsFound) {
 }
 
 TEST_P(CatalogConformance, TheNextCommitOfALayerIsTheFirstThatPublished) {
-  EXPECT_FALSE(ValueOf(catalog_->NextCommit("raw", CommitSeq(0))).has_value());
+  EXPECT_FALSE(ValueOf(catalog_->NextCommit(Layer::kRaw, CommitSeq(0))).has_value());
   std::vector<CommitSeq> raw;
   for (int i = 0; i < 4; ++i) {
-    const auto other = ValueOf(catalog_->PlanRun(PlanOf("p" + std::to_string(i), 0, "serve")));
+    const auto other =
+        ValueOf(catalog_->PlanRun(PlanOf("p" + std::to_string(i), 0, RunKind::kPrediction)));
     ASSERT_OK(
         catalog_->Commit(SwapOf(other, "processed.p" + std::to_string(i), std::nullopt, "p")));
-    const auto run = ValueOf(catalog_->PlanRun(PlanOf("r" + std::to_string(i), 0, "raw")));
+    const auto run = ValueOf(catalog_->PlanRun(PlanOf("r" + std::to_string(i), 0, RunKind::kRaw)));
     CommitRequest request = SwapOf(run, "processed.r" + std::to_string(i), std::nullopt, "r");
     if (i == 1) request.run_state = RunState::kHalted;
     raw.push_back(ValueOf(catalog_->Commit(request)).seq);
   }
-  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", CommitSeq(0)))->seq, raw[0]);
-  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", raw[0]))->seq, raw[2]);
-  EXPECT_EQ(ValueOf(catalog_->NextCommit("raw", raw[2]))->batch, "r3");
-  EXPECT_FALSE(ValueOf(catalog_->NextCommit("raw", raw[3])).has_value());
+  EXPECT_EQ(ValueOf(catalog_->NextCommit(Layer::kRaw, CommitSeq(0)))->seq, raw[0]);
+  EXPECT_EQ(ValueOf(catalog_->NextCommit(Layer::kRaw, raw[0]))->seq, raw[2]);
+  EXPECT_EQ(ValueOf(catalog_->NextCommit(Layer::kRaw, raw[2]))->batch, "r3");
+  EXPECT_FALSE(ValueOf(catalog_->NextCommit(Layer::kRaw, raw[3])).has_value());
 }
 
 TEST_P(CatalogConformance, LandingsAreFoundByTheirPaths) {
@@ -156,7 +157,8 @@ TEST_P(CatalogConformance, LandingsAreFoundByTheirPaths) {
   CommitRequest request = FullOf(run, std::nullopt, "m1.json");
   request.landings.clear();
   for (int i = 0; i < 250; ++i)
-    request.landings.push_back({fmt::format("/in/{}", i), i, 1, 1, "arrival", {}, "stored", 1});
+    request.landings.push_back(
+        {fmt::format("/in/{}", i), i, 1, 1, "arrival", {}, LandingState::kStored, 1});
   ASSERT_OK(catalog_->Commit(request));
   EXPECT_TRUE(ValueOf(catalog_->FindLandings({})).empty());
   EXPECT_TRUE(ValueOf(catalog_->FindLandings({"/in/250"})).empty());
@@ -228,7 +230,7 @@ TEST_P(CatalogConformance, ARecordIsFoundInTheObjectWhoseRangeHoldsIt) {
   EXPECT_FALSE(ValueOf(catalog_->ObjectOfRecord(RecordId(0))).has_value());
   EXPECT_EQ(ValueOf(catalog_->Objects({.source = "arrival", .batch = "day1"})).size(), 3U);
   EXPECT_EQ(ValueOf(catalog_->Objects({.seq = CommitSeq(2)})).size(), 0U);
-  EXPECT_EQ(ValueOf(catalog_->Objects({.state = "stored"})).size(), 3U);
+  EXPECT_EQ(ValueOf(catalog_->Objects({.state = ObjectState::kStored})).size(), 3U);
 }
 
 TEST_P(CatalogConformance, TheSameArrivalIsStoredOnce) {
@@ -243,7 +245,7 @@ TEST_P(CatalogConformance, TheSameArrivalIsStoredOnce) {
   CommitRequest again = FullOf(two, "m1", "m2");
   again.objects = first.objects;
   EXPECT_EQ(catalog_->Commit(again).status().error_code(), "WH7006");
-  again.objects[0].state = "duplicate";
+  again.objects[0].state = ObjectState::kDuplicate;
   EXPECT_OK(catalog_->Commit(again));
   EXPECT_EQ(ValueOf(catalog_->FindArrival(object.source, object.name, object.digest))->id,
             ObjectId(1));
@@ -295,7 +297,7 @@ TEST_P(CatalogConformance, ALandingPathFilledAgainShowsWhatWasSeenLast) {
     const auto run = ValueOf(catalog_->PlanRun(PlanOf("round" + std::to_string(round))));
     CommitRequest request = SwapOf(run, "raw.t" + std::to_string(round), std::nullopt, "m");
     request.landings.push_back({"in/a.csv", round, round, 0xFFFF'FFFF'FFFF'FFFF, "arrival",
-                                Sha256Of(std::to_string(round)), "stored"});
+                                Sha256Of(std::to_string(round)), LandingState::kStored});
     ASSERT_OK(catalog_->Commit(request));
   }
   const auto seen = ValueOf(catalog_->FindLanding("in/a.csv"));
@@ -308,81 +310,83 @@ TEST_P(CatalogConformance, ALandingPathFilledAgainShowsWhatWasSeenLast) {
 
 // ---- Lineage
 TEST_P(CatalogConformance, LineageIsWalkedBothWays) {
-  const auto raw = ValueOf(catalog_->PlanRun(PlanOf("day1", 10, "raw")));
+  const auto raw = ValueOf(catalog_->PlanRun(PlanOf("day1", 10, RunKind::kRaw)));
   CommitRequest arrival = FullOf(raw, std::nullopt, "m1");
   ASSERT_OK(catalog_->Commit(arrival));
   const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1")));
   CommitRequest request = SwapOf(run, "feature.delay_v1", std::nullopt, "f1");
   request.idempotency_key = "feature";
-  request.edges.push_back(
-      {{"snapshot", "processed.arrival@1"}, {"run", ToString(run.id)}, "read", {}, {}});
-  request.edges.push_back({{"object", "o1"}, {"run", ""}, "read", {}, {}});
-  request.edges.push_back({{"object", "o1"}, {"run", ""}, "read", {}, {}});
+  request.lineage.Flow(SnapshotNode("processed.arrival", CommitSeq(1)), EdgeKind::kRead,
+                       RunNode(run.id));
+  request.lineage.Read(ObjectId(1));
+  request.lineage.Read(ObjectId(1));
   ASSERT_OK(catalog_->Commit(request));
 
-  const auto into = ValueOf(catalog_->EdgesInto({"run", ToString(run.id)}));
+  const auto into = ValueOf(catalog_->EdgesInto(RunNode(run.id)));
   ASSERT_EQ(into.size(), 2U);
   EXPECT_EQ(into[0].seq, CommitSeq(2));
   EXPECT_EQ(into[0].run, run.id);
   std::set<NodeRef> sources;
   for (const auto& edge : into) sources.insert(edge.from);
-  EXPECT_EQ(sources, (std::set<NodeRef>{{"object", "o1"}, {"snapshot", "processed.arrival@1"}}));
-  const auto out = ValueOf(catalog_->EdgesOutOf({"object", "o1"}));
+  EXPECT_EQ(sources, (std::set<NodeRef>{ObjectNode(ObjectId(1)),
+                                        SnapshotNode("processed.arrival", CommitSeq(1))}));
+  const auto out = ValueOf(catalog_->EdgesOutOf(ObjectNode(ObjectId(1))));
   ASSERT_EQ(out.size(), 2U);  // the raw run and the feature run
-  EXPECT_EQ(out[0].to, (NodeRef{"run", ToString(raw.id)}));
-  const auto wrote = ValueOf(catalog_->EdgesInto({"snapshot", "processed.arrival@1"}));
+  EXPECT_EQ(out[0].to, RunNode(raw.id));
+  const auto wrote = ValueOf(catalog_->EdgesInto(SnapshotNode("processed.arrival", CommitSeq(1))));
   ASSERT_EQ(wrote.size(), 1U);
-  EXPECT_EQ(wrote[0].from, (NodeRef{"run", ToString(raw.id)}));
-  EXPECT_EQ(wrote[0].kind, "wrote");
-  EXPECT_EQ(ValueOf(catalog_->EdgesInto({"commit", "1"})).size(), 1U);
-  EXPECT_EQ(ValueOf(catalog_->EdgesInto({"run", ToString(raw.id)})).size(),
+  EXPECT_EQ(wrote[0].from, RunNode(raw.id));
+  EXPECT_EQ(wrote[0].kind, EdgeKind::kWrote);
+  EXPECT_EQ(ValueOf(catalog_->EdgesInto(CommitNode(CommitSeq(1)))).size(), 1U);
+  EXPECT_EQ(ValueOf(catalog_->EdgesInto(RunNode(raw.id))).size(),
             2U);  // object, contract
-  EXPECT_TRUE(ValueOf(catalog_->EdgesInto({"model", "none"})).empty());
-  EXPECT_EQ(ValueOf(catalog_->Nodes("run")).size(), 2U);
+  EXPECT_TRUE(ValueOf(catalog_->EdgesInto({NodeKind::kModel, "none"})).empty());
+  EXPECT_EQ(ValueOf(catalog_->Nodes(NodeKind::kRun)).size(), 2U);
 }
 
 TEST_P(CatalogConformance, KeysThatOnlyTheCommitKnowsAreFilledIn) {
   const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
   CommitRequest request = FullOf(run, std::nullopt, "m1");
-  request.nodes.push_back({"snapshot", "quarantine.arrival@", {{"rows", 1}}});
-  request.edges.push_back(
-      {{"object", "#0"}, {"snapshot", "quarantine.arrival@"}, "quarantined_to", {}, {}});
-  request.edges.push_back({{"commit", ""}, {"contract", "arrival 1.0.0"}, "uses", {}, {}});
+  const NodeRef kept{NodeKind::kSnapshot, "quarantine.arrival@"};
+  request.lineage.Describe(kept, {{"rows", 1}});
+  request.lineage.Flow({NodeKind::kObject, "#0"}, EdgeKind::kQuarantinedTo, kept);
+  request.lineage.Flow(ThisCommit(), EdgeKind::kUses, {NodeKind::kContract, "arrival 1.0.0"});
   ASSERT_OK(catalog_->Commit(request));
-  const auto edges = ValueOf(catalog_->EdgesInto({"snapshot", "quarantine.arrival@1"}));
+  const auto edges = ValueOf(catalog_->EdgesInto(SnapshotNode("quarantine.arrival", CommitSeq(1))));
   ASSERT_EQ(edges.size(), 1U);
-  EXPECT_EQ(edges[0].from, (NodeRef{"object", "o1"}));
-  EXPECT_EQ(ValueOf(catalog_->EdgesOutOf({"commit", "1"})).size(), 1U);
-  EXPECT_EQ(ValueOf(catalog_->FindNode({"object", "o1"}))->node.record.value("sha256", ""),
+  EXPECT_EQ(edges[0].from, ObjectNode(ObjectId(1)));
+  EXPECT_EQ(ValueOf(catalog_->EdgesOutOf(CommitNode(CommitSeq(1)))).size(), 1U);
+  EXPECT_EQ(ValueOf(catalog_->FindNode(ObjectNode(ObjectId(1))))->node.record.value("sha256", ""),
             request.objects[0].digest.ToHex());
 }
 
 TEST_P(CatalogConformance, AnEdgeNeedsBothItsEnds) {
   const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1")));
-  for (const NodeRef& absent : {NodeRef{"object", "o9"}, NodeRef{"object", "#0"}}) {
+  for (const NodeRef& absent :
+       {NodeRef{NodeKind::kObject, "o9"}, NodeRef{NodeKind::kObject, "#0"}}) {
     CommitRequest request = SwapOf(run, "processed.a", std::nullopt, "a1");
-    request.edges.push_back({absent, {"run", ""}, "read", {}, {}});
+    request.lineage.Read(absent);
     const Status status = catalog_->Commit(request).status();
     EXPECT_EQ(status.code(), Code::kInvalidInput);
     EXPECT_EQ(status.error_code(), "WH7080");
   }
   EXPECT_EQ(ValueOf(catalog_->LastSeq()), CommitSeq(0));
-  EXPECT_FALSE(ValueOf(catalog_->FindNode({"run", ToString(run.id)})).has_value());
+  EXPECT_FALSE(ValueOf(catalog_->FindNode(RunNode(run.id))).has_value());
 }
 
 TEST_P(CatalogConformance, ANodeKeepsItsFirstRecord) {
   for (int round = 1; round <= 2; ++round) {
     const auto run = ValueOf(catalog_->PlanRun(PlanOf("round" + std::to_string(round))));
     CommitRequest request = SwapOf(run, "raw.t" + std::to_string(round), std::nullopt, "m");
-    request.nodes.push_back({"contract", "arrival 1.0.0", {{"round", round}}});
-    request.nodes.push_back({"run", "", {{"git", "abc"}}});
+    request.lineage.Describe({NodeKind::kContract, "arrival 1.0.0"}, {{"round", round}});
+    request.lineage.Describe(ThisRun(), {{"git", "abc"}});
     ASSERT_OK(catalog_->Commit(request));
   }
-  const auto node = ValueOf(catalog_->FindNode({"contract", "arrival 1.0.0"}));
+  const auto node = ValueOf(catalog_->FindNode({NodeKind::kContract, "arrival 1.0.0"}));
   ASSERT_TRUE(node.has_value());
   EXPECT_EQ(node->node.record, (nlohmann::json{{"round", 1}}));
   EXPECT_EQ(node->seq, CommitSeq(1));
-  EXPECT_EQ(ValueOf(catalog_->FindNode({"run", "r2"}))->node.record.value("git", ""), "abc");
+  EXPECT_EQ(ValueOf(catalog_->FindNode(RunNode(RunId(2))))->node.record.value("git", ""), "abc");
 }
 
 }  // namespace

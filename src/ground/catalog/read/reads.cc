@@ -33,7 +33,7 @@ Result<std::vector<ObjectRecord>> SqlCatalog::Objects(const ObjectFilter& filter
   }
   if (filter.state) {
     sql += " AND o.state = ?";
-    parameters.emplace_back(*filter.state);
+    parameters.push_back(WordOf(*filter.state));
   }
   if (filter.refused_at_attempts) {
     sql +=
@@ -186,13 +186,12 @@ Result<std::vector<Catalog::CommitEntry>> SqlCatalog::Commits(CommitSeq after, s
       {after.value(), limit}, CommitOfRow);
 }
 
-Result<std::optional<Catalog::CommitEntry>> SqlCatalog::NextCommit(std::string_view layer,
-                                                                   CommitSeq after) {
+Result<std::optional<Catalog::CommitEntry>> SqlCatalog::NextCommit(Layer layer, CommitSeq after) {
   return FindOne<CommitEntry>(
       fmt::format("SELECT {} FROM commit_log WHERE layer = ? AND state = 'committed' AND seq > ? "
                   "ORDER BY seq LIMIT 1",
                   kCommitColumns),
-      {std::string(layer), after.value()}, CommitOfRow);
+      {WordOf(layer), after.value()}, CommitOfRow);
 }
 
 Result<EventTime> SqlCatalog::ReplayNow() {

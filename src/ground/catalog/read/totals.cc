@@ -63,7 +63,7 @@ Status WriteTotals(CommitContext& commit) {
         "INSERT INTO record_total (source, table_name, state, count) VALUES (?, ?, ?, ?) ON "
         "CONFLICT (source, table_name, state) DO UPDATE SET count = record_total.count + "
         "excluded.count",
-        {count.source, count.table, count.state, count.count}));
+        {count.source, count.table, WordOf(count.state), count.count}));
   }
   return Status::Ok();
 }
@@ -103,7 +103,9 @@ Result<std::vector<RecordStateCount>> SqlCatalog::RecordStates() {
       "SELECT source, table_name, state, count FROM record_total ORDER BY source, table_name, "
       "state",
       {}, [](const DatabaseRow& row) -> Result<RecordStateCount> {
-        return RecordStateCount{row.Text(0), row.Text(1), row.Text(2), row.Int(3)};
+        WEIRHOUSE_TRY(const RecordState state,
+                      StoredKind<RecordState>(row.Text(2), "state of records"));
+        return RecordStateCount{row.Text(0), row.Text(1), state, row.Int(3)};
       });
 }
 

@@ -6,55 +6,33 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
+#include "ground/catalog/catalog.h"
 
 namespace weirhouse::catalog {
 namespace {
 // Made before it is needed: a copy takes no memory.
-const Status kOutcomeUnknown =
+const Status kUnknownForMemory =
     Status(Code::kUnavailable, "the outcome of the write is unknown: memory ran out amid it")
-        .WithError("WH7003")
+        .WithError(kOutcomeUnknown)
         .WithHint("look the key up until it is known; keep the staged files");
 }  // namespace
 
 Status GroupWriter::Write(const WriteWork& work) {
-  Waiting mine{&work};
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(&mine);
-  while (!mine.done) {
-    if (led_) {
-      changed_.wait(lock);
-      continue;
-    }
-    led_ = true;
-    lock.unlock();
-    Group group;
-    Lead(group);
-    lock.lock();
-    for (Waiting* member : group) member->done = true;
-    led_ = false;
-    changed_.notify_all();
-  }
+  Member mine{&work};
+  queue_.Do(mine, [this](Group& group) { Lead(group); });
   return std::move(mine.status);
-}
-
-void GroupWriter::Take(Group& group) {
-  const std::lock_guard lock(mutex_);
-  while (!waiting_.empty() && group.size() < kGroupMax) {
-    group.Add(waiting_.front());
-    waiting_.pop_front();
-  }
 }
 
 void GroupWriter::Lead(Group& group) {
   const Status begun = BeginGuarded();
   // Only now: whoever came while the write lock was waited for shares this transaction.
-  Take(group);
+  queue_.Take(group);
   if (!begun.ok()) {
-    for (Waiting* member : group) member->status = begun;
+    for (Member* member : group) member->status = begun;
     return;
   }
   if (!WriteGuarded(group)) {
-    for (Waiting* member : group) WriteAlone(*member);
+    for (Member* member : group) WriteAlone(*member);
   }
 }
 
@@ -80,7 +58,7 @@ bool GroupWriter::WriteGuarded(const Group& group) {
 bool GroupWriter::WriteTogether(const Group& group) {
   const bool lone = group.size() == 1;
   bool any = false;
-  for (Waiting* member : group) {
+  for (Member* member : group) {
     bool alive = true;
     member->status = lone ? member->work->body(*connection_) : InSavepoint(*member, alive);
     if (!alive) {
@@ -107,9 +85,9 @@ bool GroupWriter::WriteTogether(const Group& group) {
     group.front()->status = committed;
     return true;
   }
-  if (committed.error_code() == "WH7010") {  // the disk was full before the end was written
+  if (committed.Is(kStorageFull)) {  // the disk was full before the end was written
     connection_->Rollback();
-    for (Waiting* member : group) {
+    for (Member* member : group) {
       if (member->status.ok()) member->status = committed;
     }
     return true;
@@ -118,7 +96,7 @@ bool GroupWriter::WriteTogether(const Group& group) {
   return true;
 }
 
-Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
+Status GroupWriter::InSavepoint(Member& member, bool& alive) {
   Status status = connection_->Savepoint();
   if (!status.ok()) {
     alive = false;
@@ -130,7 +108,7 @@ Status GroupWriter::InSavepoint(Waiting& member, bool& alive) {
   return status;
 }
 
-void GroupWriter::WriteAlone(Waiting& member) {
+void GroupWriter::WriteAlone(Member& member) {
   member.status = BeginGuarded();
   if (!member.status.ok()) return;
   // A lone member is never handed back: whatever happens is its own status.
@@ -140,7 +118,7 @@ void GroupWriter::WriteAlone(Waiting& member) {
 }
 
 void GroupWriter::Finish(const Group& group) {
-  for (Waiting* member : group) {
+  for (Member* member : group) {
     if (!member->status.ok() || !member->work->after) continue;
     try {
       member->status = member->work->after(*connection_);
@@ -156,8 +134,8 @@ void GroupWriter::SettleGuarded(const Group& group, const Status& failure) {
   } catch (...) {
     connection_.reset();
   }
-  for (Waiting* member : group) {
-    if (member->status.ok()) member->status = kOutcomeUnknown;
+  for (Member* member : group) {
+    if (member->status.ok()) member->status = kUnknownForMemory;
   }
 }
 
@@ -165,7 +143,7 @@ void GroupWriter::Settle(const Group& group, const Status& failure) {
   // What the failed COMMIT left is read anew on another connection; it is not guessed here.
   connection_.reset();
   const Status buried = Bury();
-  for (Waiting* member : group) {
+  for (Member* member : group) {
     if (member->status.ok()) member->status = SettleOne(*member->work, failure, buried);
   }
 }
@@ -192,7 +170,7 @@ Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, cons
   const auto unknown = [&](const Status& why) {
     return Status(Code::kUnavailable, fmt::format("outcome of the {} is unknown: {}; then {}",
                                                   work.what, failure.message(), why.message()))
-        .WithError("WH7003")
+        .WithError(kOutcomeUnknown)
         .WithHint("look the key up until it is known; keep the staged files");
   };
   if (!work.took_place) return buried.ok() ? failure : unknown(buried);
@@ -202,7 +180,7 @@ Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, cons
   if (!buried.ok()) return unknown(buried);
   return Status(Code::kUnavailable,
                 fmt::format("{} did not take place: {}", work.what, failure.message()))
-      .WithError("WH7084")
+      .WithError(kNothingWritten)
       .WithHint("nothing was written; the same command may be run again");
 }
 
@@ -246,7 +224,7 @@ Status GroupWriter::Begin() {
   WEIRHOUSE_TRY_STATUS(OpenConnection());
   Status begun = connection_->Begin();
   // A log that could be opened for reading alone stays so: the next transaction opens it again.
-  if (begun.error_code() == "WH7023") {
+  if (begun.Is(platform::kReadOnlyDatabase)) {
     connection_.reset();
     return begun;
   }

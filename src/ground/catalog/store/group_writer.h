@@ -1,16 +1,13 @@
 // The writing connection, shared: work that waits at the same time is made durable by one COMMIT.
 #pragma once
 
-#include <array>
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "ground/base/status.h"
+#include "ground/base/writers/lead_queue.h"
 #include "ground/platform/db/database.h"
 
 namespace weirhouse::catalog {
@@ -49,26 +46,13 @@ class GroupWriter {
   // What bounds the memory and the latency of one transaction; the others are next.
   static constexpr std::size_t kGroupMax = 64;
 
-  struct Waiting {
+  struct Member {
     const WriteWork* work;
     Status status = Status::Ok();
-    bool done = false;
   };
-  // Without memory of its own: whoever leads must be able to say how it ended, whatever there is.
-  class Group {
-   public:
-    void Add(Waiting* member) { members_[size_++] = member; }
-    std::size_t size() const { return size_; }
-    Waiting* front() const { return members_[0]; }
-    Waiting* const* begin() const { return members_.data(); }
-    Waiting* const* end() const { return members_.data() + size_; }
+  using Queue = LeadQueue<Member, kGroupMax>;
+  using Group = Queue::Group;
 
-   private:
-    std::array<Waiting*, kGroupMax> members_{};
-    std::size_t size_ = 0;
-  };
-
-  void Take(Group& group);
   // Throws nothing: others wait for whoever leads.
   void Lead(Group& group);
   // One transaction for all of `group`. False if it was undone as a whole, for certain: then each
@@ -76,8 +60,8 @@ class GroupWriter {
   bool WriteTogether(const Group& group);
   // The same; throws nothing.
   bool WriteGuarded(const Group& group);
-  Status InSavepoint(Waiting& member, bool& alive);
-  void WriteAlone(Waiting& member);
+  Status InSavepoint(Member& member, bool& alive);
+  void WriteAlone(Member& member);
   void Settle(const Group& group, const Status& failure);
   void SettleGuarded(const Group& group, const Status& failure);
   // Makes sure that what the failed COMMIT left in the log cannot come back.
@@ -94,10 +78,7 @@ class GroupWriter {
 
   const Open open_;
   const Guard guard_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting*> waiting_;  // guarded by mutex_
-  bool led_ = false;              // guarded by mutex_
+  Queue queue_;
   // Of whoever leads; absent after a COMMIT whose end is unknown.
   std::unique_ptr<platform::Database> connection_;
   bool committing_ = false;  // of whoever leads: the transaction may have taken place

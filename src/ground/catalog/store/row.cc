@@ -8,13 +8,14 @@ namespace weirhouse::catalog {
 namespace {
 using platform::DatabaseRow;
 
-Status Unreadable(std::string_view what) {
+CommitSeq SeqAt(const DatabaseRow& row, int column) { return CommitSeq(row.Int(column)); }
+}  // namespace
+
+Status UnreadableStored(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("catalog holds an unreadable {}", what))
       .WithError("WH7088")
       .WithHint("keep the file as it is and restore a backup of the project");
 }
-CommitSeq SeqAt(const DatabaseRow& row, int column) { return CommitSeq(row.Int(column)); }
-}  // namespace
 
 std::string JsonText(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -22,13 +23,13 @@ std::string JsonText(const nlohmann::json& value) {
 
 Result<nlohmann::json> StoredJson(const std::string& text, std::string_view what) {
   auto value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) return Unreadable(what);
+  if (value.is_discarded()) return UnreadableStored(what);
   return value;
 }
 
 Result<Digest> StoredDigest(const std::string& hex, std::string_view what) {
   Digest digest;
-  if (!ParseDigest(hex, &digest)) return Unreadable(what);
+  if (!ParseDigest(hex, &digest)) return UnreadableStored(what);
   return digest;
 }
 
@@ -38,7 +39,7 @@ Result<RunState> StoredState(const std::string& name) {
   for (const RunState state : kStates) {
     if (RunStateName(state) == name) return state;
   }
-  return Unreadable("run state");
+  return UnreadableStored("run state");
 }
 
 std::string PointerKindName(PointerKind kind) {
@@ -48,7 +49,7 @@ std::string PointerKindName(PointerKind kind) {
 Result<Run> RunOfRow(const DatabaseRow& row) {
   Run run;
   run.id = RunId(row.Int(0));
-  run.plan.kind = row.Text(1);
+  WEIRHOUSE_TRY(run.plan.kind, StoredKind<RunKind>(row.Text(1), "kind of a run"));
   run.plan.name = row.Text(2);
   WEIRHOUSE_TRY(run.plan.step_identity, StoredDigest(row.Text(3), "step identity"));
   run.plan.idempotency_key = row.Text(4);
@@ -97,7 +98,7 @@ Result<FileRecord> FileOfRow(const DatabaseRow& row) {
   FileRecord file;
   file.path = row.Text(0);
   file.table = row.Text(1);
-  file.kind = row.Text(2);
+  WEIRHOUSE_TRY(file.kind, StoredKind<FileKind>(row.Text(2), "kind of a file"));
   file.size_bytes = row.Int(3);
   WEIRHOUSE_TRY(file.sha256, StoredDigest(row.Text(4), "digest of a file"));
   file.seq = SeqAt(row, 5);
@@ -119,7 +120,7 @@ Result<ObjectRecord> ObjectOfRow(const DatabaseRow& row) {
   object.contract_version = row.Text(9);
   object.sender = row.Text(10);
   object.arrived_at = ProcessTimeOfMicros(row.Int(11));
-  object.state = row.Text(12);
+  WEIRHOUSE_TRY(object.state, StoredKind<ObjectState>(row.Text(12), "state of an object"));
   object.attempts = static_cast<int>(row.Int(13));
   object.seq = SeqAt(row, 14);
   return object;
@@ -133,7 +134,7 @@ Result<LandingRecord> LandingOfRow(const DatabaseRow& row) {
   landing.inode = static_cast<std::uint64_t>(row.Int(3));
   landing.source = row.Text(4);
   WEIRHOUSE_TRY(landing.digest, StoredDigest(row.Text(5), "digest of a landing file"));
-  landing.state = row.Text(6);
+  WEIRHOUSE_TRY(landing.state, StoredKind<LandingState>(row.Text(6), "state of a landing file"));
   landing.ctime_us = row.Int(7);
   return landing;
 }
@@ -142,7 +143,7 @@ Result<VerdictRecord> VerdictOfRow(const DatabaseRow& row) {
   VerdictRecord verdict;
   verdict.gate = row.Text(0);
   verdict.table = row.Text(1);
-  verdict.state = row.Text(2);
+  WEIRHOUSE_TRY(verdict.state, StoredKind<VerdictState>(row.Text(2), "state of a verdict"));
   verdict.batch = row.Text(3);
   verdict.batch_end = EventTimeOfMicros(row.Int(4));
   WEIRHOUSE_TRY(verdict.checks, StoredJson(row.Text(5), "list of a verdict's checks"));
@@ -169,7 +170,7 @@ Result<MetricRecord> MetricOfRow(const DatabaseRow& row) {
 Result<Node> NodeOfRow(const DatabaseRow& row) {
   Node node;
   node.id = NodeId(row.Int(0));
-  node.node.kind = row.Text(1);
+  WEIRHOUSE_TRY(node.node.kind, StoredKind<NodeKind>(row.Text(1), "kind of a lineage node"));
   node.node.key = row.Text(2);
   WEIRHOUSE_TRY(node.node.record, StoredJson(row.Text(3), "lineage node"));
   node.seq = SeqAt(row, 4);
@@ -216,7 +217,7 @@ Result<Catalog::CommitEntry> CommitOfRow(const DatabaseRow& row) {
   Catalog::CommitEntry entry;
   entry.seq = SeqAt(row, 0);
   entry.run = RunId(row.Int(1));
-  entry.layer = row.Text(2);
+  WEIRHOUSE_TRY(entry.layer, StoredKind<Layer>(row.Text(2), "layer of a commit"));
   entry.batch = row.Text(3);
   WEIRHOUSE_TRY(entry.state, StoredState(row.Text(4)));
   entry.committed_at = ProcessTimeOfMicros(row.Int(5));

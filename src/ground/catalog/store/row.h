@@ -18,8 +18,21 @@ namespace weirhouse::catalog {
 std::string JsonText(const nlohmann::json& value);
 // What was stored must be JSON; anything else is kCorruption (WH7088) of `what`.
 Result<nlohmann::json> StoredJson(const std::string& text, std::string_view what);
+Status UnreadableStored(std::string_view what);
 Result<Digest> StoredDigest(const std::string& hex, std::string_view what);
 Result<RunState> StoredState(const std::string& name);
+// The kind whose word is stored; kCorruption (WH7088) of `what` if it is none's.
+template <NamedKind Kind>
+Result<Kind> StoredKind(const std::string& word, std::string_view what) {
+  const std::optional<Kind> kind = KindNamed<Kind>(word);
+  if (!kind) return UnreadableStored(what);
+  return *kind;
+}
+// A kind as a parameter of a statement.
+template <NamedKind Kind>
+platform::DatabaseValue WordOf(Kind kind) {
+  return std::string(Name(kind));
+}
 std::string PointerKindName(PointerKind kind);
 
 template <typename Id>

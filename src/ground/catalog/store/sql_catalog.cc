@@ -12,6 +12,8 @@
 #include "ground/platform/db/sqlite.h"
 
 namespace weirhouse::catalog {
+static_assert(kCatalogMoved.code() == platform::kDatabaseMoved.code());
+
 namespace {
 using platform::Database;
 
@@ -119,7 +121,7 @@ Status SqlCatalog::CheckClaim(Database& db) const {
                 fmt::format("another process has taken over as the project's writer (number {}, "
                             "this one is {}): {}",
                             newest, claim_, shown_))
-      .WithError("WH7100")
+      .WithError(kWriterReplaced)
       .WithHint("end this process: nothing that it writes is taken any more");
 }
 

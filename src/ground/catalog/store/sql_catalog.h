@@ -38,7 +38,7 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) override;
   Status FailRun(RunId run, const Status& why) override;
   Result<Run> GetRun(RunId run) override;
-  Result<std::optional<Run>> FindRun(std::string_view kind, const Digest& step_identity) override;
+  Result<std::optional<Run>> FindRun(RunKind kind, const Digest& step_identity) override;
   Result<std::vector<Run>> Runs(const RunFilter& filter) override;
   Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() override;
 
@@ -85,7 +85,7 @@ class SqlCatalog final : public Catalog {
   Result<std::optional<Node>> FindNode(const NodeRef& ref) override;
   Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) override;
   Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) override;
-  Result<std::vector<Node>> Nodes(const std::string& kind) override;
+  Result<std::vector<Node>> Nodes(NodeKind kind) override;
   Result<Offset> OffsetOf(const std::string& consumer) override;
   Result<std::optional<PredictionRecord>> FindPrediction(const std::string& id) override;
   Result<std::vector<PredictionRecord>> Predictions(std::int64_t limit) override;
@@ -93,7 +93,7 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
       std::string_view prefix) override;
   Result<std::vector<CommitEntry>> Commits(CommitSeq after, std::int64_t limit) override;
-  Result<std::optional<CommitEntry>> NextCommit(std::string_view layer, CommitSeq after) override;
+  Result<std::optional<CommitEntry>> NextCommit(Layer layer, CommitSeq after) override;
   Status VerifyChain() override;
 
   Result<std::vector<OutboxEvent>> PendingEvents(std::int64_t limit) override;

@@ -15,7 +15,7 @@ using platform::DatabaseRow;
 // The run as messages name it: before a commit that plans it, it has no id.
 std::string RunOf(const CommitRequest& request) {
   if (!request.plan) return ToString(request.run);
-  return fmt::format("{} \"{}\"", request.plan->kind, request.plan->name);
+  return fmt::format("{} \"{}\"", Name(request.plan->kind), request.plan->name);
 }
 
 Status Inconsistent(const CommitRequest& request, std::string_view why) {
@@ -56,7 +56,7 @@ Digest ContentOf(const CommitRequest& request) {
   for (const auto& table : request.tables) parts.push_back(fmt::format("table {}", table.name));
   for (const auto& count : request.record_states) {
     parts.push_back(fmt::format("records {}\x1f{}\x1f{}\x1f{}", count.source, count.table,
-                                count.state, count.count));
+                                Name(count.state), count.count));
   }
   for (const auto& move : request.offsets) {
     parts.push_back(fmt::format("offset {}\x1f{}", move.consumer, move.position));
@@ -86,7 +86,7 @@ Digest ContentOf(const CommitRequest& request) {
   sha.UpdateSized("weirhouse commit 1");
   sha.UpdateInt(request.run.value());
   sha.UpdateSized(RunStateName(request.run_state));
-  sha.UpdateSized(request.layer);
+  sha.UpdateSized(Name(request.layer));
   sha.UpdateSized(request.batch);
   for (const std::string& part : parts) sha.UpdateSized(part);
   return sha.Finish();
@@ -191,8 +191,8 @@ Result<CommitSeq> NextSeq(Database& db, const CommitRequest& request, RunId run,
   WEIRHOUSE_TRY_STATUS(db.Run(
       "INSERT INTO commit_log (seq, run, state, layer, batch, committed_at, batch_end, record, "
       "chain) VALUES (?, ?, ?, ?, ?, ?, ?, '', '')",
-      {seq, run.value(), std::string(RunStateName(request.run_state)), request.layer, request.batch,
-       Micros(now), OrNull(request.batch_end)}));
+      {seq, run.value(), std::string(RunStateName(request.run_state)), WordOf(request.layer),
+       request.batch, Micros(now), OrNull(request.batch_end)}));
   return CommitSeq(seq);
 }
 

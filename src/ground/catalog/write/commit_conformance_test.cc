@@ -81,8 +81,8 @@ TEST_P(CatalogConformance, AFailingTableSwapLeavesNothingOfAnyPart) {
     EXPECT_TRUE(
         ValueOf(catalog_->Metrics("processed.arrival", "row_count", Day(0), Day(9))).empty());
     EXPECT_TRUE(ValueOf(catalog_->RecordStates()).empty());
-    EXPECT_FALSE(ValueOf(catalog_->FindNode({"contract", "arrival 1.0.0"})).has_value());
-    EXPECT_FALSE(ValueOf(catalog_->FindNode({"run", ToString(run.id)})).has_value());
+    EXPECT_FALSE(ValueOf(catalog_->FindNode({NodeKind::kContract, "arrival 1.0.0"})).has_value());
+    EXPECT_FALSE(ValueOf(catalog_->FindNode(RunNode(run.id))).has_value());
     EXPECT_EQ(ValueOf(catalog_->OffsetOf("arrival/day1")).position, 0);
     EXPECT_TRUE(ValueOf(catalog_->PendingEvents(10)).empty());
     EXPECT_FALSE(ValueOf(catalog_->FindPrediction("p-day1")).has_value());
@@ -142,7 +142,7 @@ TEST_P(CatalogConformance, TheSameKeyWithOtherContentIsRefused) {
   ASSERT_OK(catalog_->Commit(FullOf(run, std::nullopt, "m1.json")));
   const std::vector<std::function<void(CommitRequest&)>> changes{
       [](CommitRequest& request) { request.batch = "day2"; },
-      [](CommitRequest& request) { request.layer = "raw"; },
+      [](CommitRequest& request) { request.layer = Layer::kRaw; },
       [](CommitRequest& request) { request.tables[0].name = "processed.other"; },
       [](CommitRequest& request) { request.record_states[0].count = 8; },
       [](CommitRequest& request) { request.offsets[0].position = 11; },
@@ -199,10 +199,11 @@ TEST_P(CatalogConformance, AFileCommittedTwiceMustHoldTheSameBytes) {
   const auto one = ValueOf(catalog_->PlanRun(PlanOf("one")));
   const auto two = ValueOf(catalog_->PlanRun(PlanOf("two")));
   CommitRequest request = SwapOf(one, "processed.a", std::nullopt, "a1");
-  request.files.push_back({"data.parquet", "processed.a", "data", 5, Sha256Of("x"), {}, {}});
+  request.files.push_back(
+      {"data.parquet", "processed.a", FileKind::kData, 5, Sha256Of("x"), {}, {}});
   ASSERT_OK(catalog_->Commit(request));
   CommitRequest again = SwapOf(two, "processed.a", "a1", "a2");
-  again.files.push_back({"data.parquet", "processed.a", "data", 5, Sha256Of("y"), {}, {}});
+  again.files.push_back({"data.parquet", "processed.a", FileKind::kData, 5, Sha256Of("y"), {}, {}});
   EXPECT_EQ(catalog_->Commit(again).status().code(), Code::kCorruption);
   again.files[0].sha256 = Sha256Of("x");
   EXPECT_OK(catalog_->Commit(again));
@@ -250,7 +251,8 @@ TEST_P(CatalogConformance, AHaltedRunWaitsAndIsClosedByTheCommitThatOverridesIt)
   EXPECT_EQ(ValueOf(catalog_->ReplayNow()), EventTime::min());
   EXPECT_FALSE(ValueOf(catalog_->SnapshotAsOf("processed.arrival", CommitSeq(1))).has_value());
 
-  const auto override_run = ValueOf(catalog_->PlanRun(PlanOf("override r1", 0, "override")));
+  const auto override_run =
+      ValueOf(catalog_->PlanRun(PlanOf("override r1", 0, RunKind::kOverride)));
   CommitRequest publish = SwapOf(override_run, "processed.arrival", "m1.json", "m2.json");
   publish.snapshots = halt.snapshots;
   publish.snapshots[0].ref = "main";
@@ -258,7 +260,7 @@ TEST_P(CatalogConformance, AHaltedRunWaitsAndIsClosedByTheCommitThatOverridesIt)
   publish.batch_end = Day(2);
   publish.also_closes = run.id;
   publish.also_state = RunState::kCommitted;
-  publish.edges.push_back({{"run", ToString(run.id)}, {"run", ""}, "overrode", {}, {}});
+  publish.lineage.Overrode(run.id);
   const CommitAnswer answer = ValueOf(catalog_->Commit(publish));
   EXPECT_EQ(ValueOf(catalog_->GetRun(run.id)).state, RunState::kCommitted);
   EXPECT_EQ(ValueOf(catalog_->GetRun(run.id)).seq, answer.seq);
@@ -266,7 +268,8 @@ TEST_P(CatalogConformance, AHaltedRunWaitsAndIsClosedByTheCommitThatOverridesIt)
   EXPECT_EQ(ValueOf(catalog_->RecordStates()).at(0).count, 9);
   EXPECT_EQ(ValueOf(catalog_->SeqOf("processed.arrival", 1)), answer.seq);
   std::set<std::string> writers;
-  for (const auto& edge : ValueOf(catalog_->EdgesInto({"snapshot", "processed.arrival@2"}))) {
+  for (const auto& edge :
+       ValueOf(catalog_->EdgesInto(SnapshotNode("processed.arrival", CommitSeq(2))))) {
     writers.insert(edge.from.key);
   }
   EXPECT_EQ(writers, (std::set<std::string>{"r1", "r2"}));
@@ -283,7 +286,7 @@ TEST_P(CatalogConformance, ADiscardedRunStaysDiscardedAndIsClosedOnce) {
     CommitRequest discard;
     discard.run = closer.id;
     discard.idempotency_key = closer.plan.idempotency_key;
-    discard.layer = "processed";
+    discard.layer = Layer::kProcessed;
     discard.offsets.push_back({"processed", round * 10, 10, 0});
     discard.also_closes = run.id;
     discard.also_state = RunState::kDiscarded;

@@ -16,12 +16,12 @@ class LineageWriter {
 
   // Replaces what only this commit knows in `ref` (see CommitRequest).
   Result<NodeRef> Resolve(const NodeRef& ref) const {
-    if (ref.kind == "commit" && ref.key.empty()) return CommitNode();
-    if (ref.kind == "run" && ref.key.empty()) return RunNode(commit_->run.id);
-    if (ref.kind == "snapshot" && ref.key.ends_with('@')) {
+    if (ref.kind == NodeKind::kCommit && ref.key.empty()) return CommitNode();
+    if (ref.kind == NodeKind::kRun && ref.key.empty()) return RunNode(commit_->run.id);
+    if (ref.kind == NodeKind::kSnapshot && ref.key.ends_with('@')) {
       return NodeRef{ref.kind, fmt::format("{}{}", ref.key, commit_->seq.value())};
     }
-    if (ref.kind == "object" && ref.key.starts_with('#')) {
+    if (ref.kind == NodeKind::kObject && ref.key.starts_with('#')) {
       for (std::size_t i = 0; i < commit_->objects.size(); ++i) {
         if (ref.key == fmt::format("#{}", i)) {
           return NodeRef{ref.kind, ToString(commit_->objects[i])};
@@ -34,8 +34,7 @@ class LineageWriter {
     }
     return ref;
   }
-  NodeRef CommitNode() const { return {"commit", fmt::format("{}", commit_->seq.value())}; }
-  static NodeRef RunNode(RunId run) { return {"run", ToString(run)}; }
+  NodeRef CommitNode() const { return catalog::CommitNode(commit_->seq); }
 
   Status AddNode(const NodeRef& ref, const nlohmann::json& record) {
     if (ids_.contains(ref)) return Status::Ok();
@@ -44,18 +43,18 @@ class LineageWriter {
         commit_->db.Insert(
             "INSERT INTO node (kind, key, record, seq) VALUES (?, ?, ?, ?) ON CONFLICT (kind, "
             "key) DO NOTHING RETURNING id",
-            {ref.kind, ref.key, JsonText(record), commit_->seq.value()}));
+            {WordOf(ref.kind), ref.key, JsonText(record), commit_->seq.value()}));
     if (id) ids_.emplace(ref, *id);
     return Status::Ok();
   }
 
-  Status AddEdge(const NodeRef& from, const NodeRef& to, const std::string& kind) {
+  Status AddEdge(const NodeRef& from, const NodeRef& to, EdgeKind kind) {
     WEIRHOUSE_TRY(const std::int64_t source, IdOf(from));
     WEIRHOUSE_TRY(const std::int64_t target, IdOf(to));
     return commit_->db.Run(
         "INSERT INTO edge (seq, src, dst, kind, run) VALUES (?, ?, ?, ?, ?) ON CONFLICT (seq, src, "
         "dst, kind) DO NOTHING",
-        {commit_->seq.value(), source, target, kind, commit_->run.id.value()});
+        {commit_->seq.value(), source, target, WordOf(kind), commit_->run.id.value()});
   }
 
  private:
@@ -63,14 +62,14 @@ class LineageWriter {
     if (const auto found = ids_.find(ref); found != ids_.end()) return found->second;
     std::int64_t id = 0;
     WEIRHOUSE_TRY_STATUS(commit_->db.Each("SELECT id FROM node WHERE kind = ? AND key = ?",
-                                          {ref.kind, ref.key}, [&](const DatabaseRow& row) {
+                                          {WordOf(ref.kind), ref.key}, [&](const DatabaseRow& row) {
                                             id = row.Int(0);
                                             return Status::Ok();
                                           }));
     if (id == 0) {
       return Status(Code::kInvalidInput,
                     fmt::format("lineage edge ends in a node that does not exist: {} \"{}\"",
-                                ref.kind, ref.key))
+                                Name(ref.kind), ref.key))
           .WithError("WH7080")
           .WithHint("name the node in the same commit, or commit what it stands for first");
     }
@@ -83,23 +82,23 @@ class LineageWriter {
 };
 
 Status AddRun(LineageWriter& lineage, const Run& run) {
-  return lineage.AddNode(LineageWriter::RunNode(run.id), {{"kind", run.plan.kind},
-                                                          {"name", run.plan.name},
-                                                          {"step", run.plan.step_identity.ToHex()},
-                                                          {"attempt", run.attempt}});
+  return lineage.AddNode(RunNode(run.id), {{"kind", run.plan.kind},
+                                           {"name", run.plan.name},
+                                           {"step", run.plan.step_identity.ToHex()},
+                                           {"attempt", run.attempt}});
 }
 
 // Objects as they arrived; the run that took them in read them.
 Status AddObjects(LineageWriter& lineage, const CommitContext& commit) {
   for (std::size_t i = 0; i < commit.objects.size(); ++i) {
     const ObjectRecord& object = commit.request.objects[i];
-    const NodeRef node{"object", ToString(commit.objects[i])};
+    const NodeRef node = ObjectNode(commit.objects[i]);
     WEIRHOUSE_TRY_STATUS(lineage.AddNode(node, {{"source", object.source},
                                                 {"name", object.name},
                                                 {"sha256", object.digest.ToHex()},
                                                 {"size_bytes", object.size_bytes},
                                                 {"records", object.record_count}}));
-    WEIRHOUSE_TRY_STATUS(lineage.AddEdge(node, LineageWriter::RunNode(commit.run.id), "read"));
+    WEIRHOUSE_TRY_STATUS(lineage.AddEdge(node, RunNode(commit.run.id), EdgeKind::kRead));
   }
   return Status::Ok();
 }
@@ -114,10 +113,10 @@ std::map<std::string, const SnapshotRecord*> PublishedSnapshots(const CommitRequ
 }
 
 Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
-  std::vector<NodeRef> writers{LineageWriter::RunNode(commit.run.id)};
+  std::vector<NodeRef> writers{RunNode(commit.run.id)};
   if (commit.request.also_closes && commit.request.also_state == RunState::kCommitted) {
     // What is published now was written by the run that was halted.
-    writers.push_back(LineageWriter::RunNode(*commit.request.also_closes));
+    writers.push_back(RunNode(*commit.request.also_closes));
   }
   std::vector<NodeRef> outputs{lineage.CommitNode()};
   WEIRHOUSE_TRY_STATUS(
@@ -126,7 +125,7 @@ Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
                                         {"state", RunStateName(commit.request.run_state)},
                                         {"time", Micros(commit.now)}}));
   for (const auto& [table, snapshot] : PublishedSnapshots(commit.request)) {
-    outputs.push_back({"snapshot", fmt::format("{}@{}", table, commit.seq.value())});
+    outputs.push_back(SnapshotNode(table, commit.seq));
     WEIRHOUSE_TRY_STATUS(
         lineage.AddNode(outputs.back(), {{"table", table},
                                          {"snapshot_id", snapshot->snapshot.value()},
@@ -135,7 +134,7 @@ Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
   }
   for (const NodeRef& writer : writers) {
     for (const NodeRef& output : outputs) {
-      WEIRHOUSE_TRY_STATUS(lineage.AddEdge(writer, output, "wrote"));
+      WEIRHOUSE_TRY_STATUS(lineage.AddEdge(writer, output, EdgeKind::kWrote));
     }
   }
   return Status::Ok();
@@ -145,14 +144,14 @@ Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
 Status WriteLineage(CommitContext& commit) {
   LineageWriter lineage(commit);
   // The caller's nodes first: the first record of a node stays, and the caller's says more.
-  for (const NodeRecord& node : commit.request.nodes) {
+  for (const NodeRecord& node : commit.request.lineage.nodes()) {
     WEIRHOUSE_TRY(const NodeRef ref, lineage.Resolve({node.kind, node.key}));
     WEIRHOUSE_TRY_STATUS(lineage.AddNode(ref, node.record));
   }
   WEIRHOUSE_TRY_STATUS(AddRun(lineage, commit.run));
   WEIRHOUSE_TRY_STATUS(AddObjects(lineage, commit));
   WEIRHOUSE_TRY_STATUS(AddOutputs(lineage, commit));
-  for (const EdgeRecord& edge : commit.request.edges) {
+  for (const EdgeRecord& edge : commit.request.lineage.edges()) {
     WEIRHOUSE_TRY(const NodeRef from, lineage.Resolve(edge.from));
     WEIRHOUSE_TRY(const NodeRef to, lineage.Resolve(edge.to));
     WEIRHOUSE_TRY_STATUS(lineage.AddEdge(from, to, edge.kind));

@@ -30,7 +30,7 @@ Result<std::optional<Standing>> FindPointer(Database& db, const std::string& nam
 Status PointerConflict(const std::string& name, const std::string& why) {
   return Status(Code::kConflict,
                 fmt::format("table \"{}\" was changed by another writer: {}", name, why))
-      .WithError("WH7002")
+      .WithError(kPointerMoved)
       .WithHint("load the table again and redo the run");
 }
 
@@ -96,7 +96,7 @@ Result<NamespaceStanding> StandingOf(Database& db, const std::string& name) {
 
 Status NoSuchNamespace(const std::string& name) {
   return Status(Code::kNotFound, fmt::format("namespace does not exist: \"{}\"", name))
-      .WithError("WH7096")
+      .WithError(kNoNamespace)
       .WithHint("create the namespace first");
 }
 
@@ -123,7 +123,7 @@ Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   WEIRHOUSE_TRY(const NamespaceStanding standing, StandingOf(commit.db, wanted.name));
   if (standing.exists()) {
     return Status(Code::kConflict, fmt::format("namespace exists already: \"{}\"", wanted.name))
-        .WithError("WH7097");
+        .WithError(kNamespaceExists);
   }
   if (const std::size_t dot = wanted.name.rfind('.'); dot != std::string::npos) {
     const std::string parent = wanted.name.substr(0, dot);
@@ -152,7 +152,7 @@ Status DropNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
     return Status(Code::kConflict,
                   fmt::format("namespace is not empty: \"{}\" holds {}", wanted.name,
                               standing.by_tables ? "tables or views" : "other namespaces"))
-        .WithError("WH7098")
+        .WithError(kNamespaceNotEmpty)
         .WithHint("drop what it holds first");
   }
   WEIRHOUSE_TRY_STATUS(commit.db.Run("DELETE FROM namespace WHERE name = ?", {wanted.name}));

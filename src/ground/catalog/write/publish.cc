@@ -44,7 +44,7 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
   WEIRHOUSE_TRY_STATUS(commit.db.Run(
       "INSERT INTO file (path, table_name, kind, size_bytes, sha256, seq, run) VALUES (?, ?, ?, ?, "
       "?, ?, ?) ON CONFLICT (path) DO NOTHING",
-      {file.path, file.table, file.kind, file.size_bytes, digest, commit.seq.value(),
+      {file.path, file.table, WordOf(file.kind), file.size_bytes, digest, commit.seq.value(),
        commit.run.id.value()}));
   if (commit.db.Changes() == 1) return Status::Ok();
   WEIRHOUSE_TRY_STATUS(CheckNotReleased(commit, file.path));
@@ -59,13 +59,13 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
              Code::kCorruption,
              fmt::format("file was committed before with other bytes: {}: SHA-256 {} then, {} now",
                          file.path, stored, digest))
-      .WithError("WH7087")
+      .WithError(kOtherBytes)
       .WithHint("`wh verify --deep` tells which of both the file holds");
 }
 
 Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
   const std::string digest = object.digest.ToHex();
-  if (object.state != "duplicate") {
+  if (object.state != ObjectState::kDuplicate) {
     std::int64_t earlier = 0;
     WEIRHOUSE_TRY_STATUS(
         commit.db.Each("SELECT id FROM object WHERE source = ? AND name = ? AND digest = ? AND "
@@ -90,7 +90,7 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
                     {object.source, object.name, digest, object.size_bytes, object.record_count,
                      object.first_record_id.value(), object.path, object.batch,
                      object.contract_version, object.sender, Micros(object.arrived_at),
-                     object.state, std::int64_t{object.attempts}, commit.seq.value()}));
+                     WordOf(object.state), std::int64_t{object.attempts}, commit.seq.value()}));
   commit.objects.emplace_back(id.value_or(0));
   return Status::Ok();
 }
@@ -104,7 +104,7 @@ Status WriteLanding(CommitContext& commit, const LandingRecord& landing) {
       "mtime_us = excluded.mtime_us, inode = excluded.inode, source = excluded.source, digest = "
       "excluded.digest, state = excluded.state, seq = excluded.seq, ctime_us = excluded.ctime_us",
       {landing.path, landing.size_bytes, landing.mtime_us, static_cast<std::int64_t>(landing.inode),
-       landing.source, landing.digest.ToHex(), landing.state, commit.seq.value(),
+       landing.source, landing.digest.ToHex(), WordOf(landing.state), commit.seq.value(),
        landing.ctime_us});
 }
 
@@ -112,7 +112,7 @@ Status WriteVerdict(CommitContext& commit, const VerdictRecord& verdict) {
   return commit.db.Run(
       "INSERT INTO verdict (gate, table_name, state, batch, batch_end, checks, override_reason, "
       "override_by, run, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {verdict.gate, verdict.table, verdict.state, verdict.batch, Micros(verdict.batch_end),
+      {verdict.gate, verdict.table, WordOf(verdict.state), verdict.batch, Micros(verdict.batch_end),
        JsonText(verdict.checks), verdict.override_reason, verdict.override_by,
        commit.run.id.value(), commit.seq.value()});
 }
@@ -177,7 +177,7 @@ Status WriteJudgement(CommitContext& commit) {
     WEIRHOUSE_TRY_STATUS(commit.db.Run(
         "INSERT INTO record_state (source, table_name, state, count, run, seq) VALUES (?, ?, ?, ?, "
         "?, ?)",
-        {count.source, count.table, count.state, count.count, commit.run.id.value(),
+        {count.source, count.table, WordOf(count.state), count.count, commit.run.id.value(),
          commit.seq.value()}));
   }
   for (const auto& prediction : commit.request.predictions) {

@@ -13,7 +13,7 @@ TEST_P(CatalogConformance, AReleasedFileIsOutOfTheBooksAndWaitsForItsGrace) {
   CommitRequest release;
   release.run = expiry.id;
   release.idempotency_key = expiry.plan.idempotency_key;
-  release.layer = "maintenance";
+  release.layer = Layer::kMaintenance;
   release.released_files = {path};
   ASSERT_OK(catalog_->Commit(release));
   EXPECT_TRUE(ValueOf(catalog_->Files(std::nullopt)).empty());
@@ -37,7 +37,7 @@ TEST_P(CatalogConformance, AReleasedFileCannotBeNamedAgain) {
   CommitRequest release;
   release.run = expiry.id;
   release.idempotency_key = expiry.plan.idempotency_key;
-  release.layer = "maintenance";
+  release.layer = Layer::kMaintenance;
   release.released_files = {file.path};
   ASSERT_OK(catalog_->Commit(release));
 
@@ -45,7 +45,7 @@ TEST_P(CatalogConformance, AReleasedFileCannotBeNamedAgain) {
   CommitRequest naming;
   naming.run = again.id;
   naming.idempotency_key = again.plan.idempotency_key;
-  naming.layer = "open";
+  naming.layer = Layer::kOpen;
   naming.files = {file};
   EXPECT_EQ(catalog_->Commit(naming).status().error_code(), "WH7089");
   ASSERT_OK(catalog_->MarkRemoved({file.path}));

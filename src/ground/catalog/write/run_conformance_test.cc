@@ -34,9 +34,9 @@ TEST_P(CatalogConformance, AStepPlannedAgainWithOtherRecordCountsGetsIdsAnew) {
 }
 
 TEST_P(CatalogConformance, TheSameStepOfAnotherKindIsAnotherRun) {
-  const auto one = ValueOf(catalog_->PlanRun(PlanOf("day1", 0, "processed")));
-  RunPlan plan = PlanOf("day1", 0, "processed");
-  plan.kind = "feature";
+  const auto one = ValueOf(catalog_->PlanRun(PlanOf("day1", 0, RunKind::kProcessed)));
+  RunPlan plan = PlanOf("day1", 0, RunKind::kProcessed);
+  plan.kind = RunKind::kFeature;
   EXPECT_NE(ValueOf(catalog_->PlanRun(plan)).id, one.id);
 }
 
@@ -69,16 +69,18 @@ TEST_P(CatalogConformance, ACommittedRunIsReturnedAsItStandsAndCannotFail) {
 TEST_P(CatalogConformance, RunsAreFoundByFilterNewestFirst) {
   const auto one = ValueOf(catalog_->PlanRun(PlanOf("day1")));
   const auto two = ValueOf(catalog_->PlanRun(PlanOf("day2")));
-  ASSERT_OK(catalog_->PlanRun(PlanOf("day2", 0, "feature")));
+  ASSERT_OK(catalog_->PlanRun(PlanOf("day2", 0, RunKind::kFeature)));
   ASSERT_OK(catalog_->FailRun(two.id, Status(Code::kInternal, "x")));
-  const auto processed = ValueOf(catalog_->Runs({.kind = "processed"}));
+  const auto processed = ValueOf(catalog_->Runs({.kind = RunKind::kProcessed}));
   ASSERT_EQ(processed.size(), 2U);
   EXPECT_EQ(processed[0].id, two.id);
   EXPECT_EQ(ValueOf(catalog_->Runs({.state = RunState::kFailed})).size(), 1U);
-  EXPECT_EQ(ValueOf(catalog_->Runs({.kind = "processed", .name = "day1"})).at(0).id, one.id);
+  EXPECT_EQ(ValueOf(catalog_->Runs({.kind = RunKind::kProcessed, .name = "day1"})).at(0).id,
+            one.id);
   EXPECT_EQ(ValueOf(catalog_->Runs({.limit = 1})).size(), 1U);
-  EXPECT_EQ(ValueOf(catalog_->FindRun("processed", Sha256Of("processed/day2")))->id, two.id);
-  EXPECT_FALSE(ValueOf(catalog_->FindRun("model", Sha256Of("processed/day2"))).has_value());
+  EXPECT_EQ(ValueOf(catalog_->FindRun(RunKind::kProcessed, Sha256Of("processed/day2")))->id,
+            two.id);
+  EXPECT_FALSE(ValueOf(catalog_->FindRun(RunKind::kModel, Sha256Of("processed/day2"))).has_value());
   using Counts = std::vector<std::pair<RunState, std::int64_t>>;
   EXPECT_EQ(ValueOf(catalog_->RunCounts()),
             (Counts{{RunState::kFailed, 1}, {RunState::kPlanned, 2}}));

@@ -11,11 +11,11 @@ using platform::Database;
 using platform::DatabaseRow;
 using platform::DatabaseValue;
 
-Result<std::optional<Run>> FindStep(Database& db, std::string_view kind, const Digest& identity) {
+Result<std::optional<Run>> FindStep(Database& db, RunKind kind, const Digest& identity) {
   std::optional<Run> found;
   WEIRHOUSE_TRY_STATUS(
       db.Each(fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
-              {std::string(kind), identity.ToHex()}, [&](const DatabaseRow& row) -> Status {
+              {WordOf(kind), identity.ToHex()}, [&](const DatabaseRow& row) -> Status {
                 WEIRHOUSE_TRY(found, RunOfRow(row));
                 return Status::Ok();
               }));
@@ -45,7 +45,7 @@ Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
       db.Insert("INSERT INTO run (kind, name, step_identity, idempotency_key, inputs, parameters, "
                 "record_ids_wanted, first_record_id, state, attempt, planned_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 1, ?) RETURNING id",
-                {plan.kind, plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
+                {WordOf(plan.kind), plan.name, plan.step_identity.ToHex(), plan.idempotency_key,
                  JsonText(plan.inputs), JsonText(plan.parameters), plan.record_ids_wanted,
                  run.first_record_id.value(), Micros(now)}));
   run.id = RunId(id.value_or(0));
@@ -148,10 +148,10 @@ Result<Run> SqlCatalog::GetRun(RunId run) {
   return *std::move(found);
 }
 
-Result<std::optional<Run>> SqlCatalog::FindRun(std::string_view kind, const Digest& step_identity) {
+Result<std::optional<Run>> SqlCatalog::FindRun(RunKind kind, const Digest& step_identity) {
   return FindOne<Run>(
       fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
-      {std::string(kind), step_identity.ToHex()}, RunOfRow);
+      {WordOf(kind), step_identity.ToHex()}, RunOfRow);
 }
 
 Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
@@ -159,7 +159,7 @@ Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
   std::vector<DatabaseValue> parameters;
   if (filter.kind) {
     sql += " AND kind = ?";
-    parameters.emplace_back(*filter.kind);
+    parameters.push_back(WordOf(*filter.kind));
   }
   if (filter.state) {
     sql += " AND state = ?";

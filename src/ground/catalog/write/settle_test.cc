@@ -60,9 +60,9 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
   constexpr std::size_t kWriters = 8;
   std::vector<CommitRequest> requests(kWriters);
   for (std::size_t i = 0; i < kWriters; ++i) {
-    requests[i].plan = PlanOf("writer" + std::to_string(i), 0, "foreign");
+    requests[i].plan = PlanOf("writer" + std::to_string(i), 0, RunKind::kForeign);
     requests[i].idempotency_key = requests[i].plan->idempotency_key;
-    requests[i].layer = "open";
+    requests[i].layer = Layer::kOpen;
     requests[i].settings.emplace_back("key" + std::to_string(i), i);
   }
   std::vector<Status> told(kWriters);

@@ -56,7 +56,7 @@ std::string ColumnsMark(const std::vector<std::string>& key,
 
 Status MalformedEntry(const std::string& table) {
   return Status(Code::kCorruption, fmt::format("key index is malformed: table \"{}\"", table))
-      .WithError("WH7063")
+      .WithError(kKeyIndexDamaged)
       .WithHint("remove the project's key index folder: it is a cache and is rebuilt");
 }
 

@@ -22,6 +22,9 @@
 
 namespace weirhouse::iceberg {
 
+// What the index stores contradicts itself: it is to be filled anew.
+inline constexpr Reason kKeyIndexDamaged{"WH7063"};
+
 class KeyIndexWriter;
 
 // What the index knows of a key's current row.

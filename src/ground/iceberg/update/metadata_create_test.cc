@@ -175,7 +175,7 @@ TEST_F(MetadataStageTest, TheFirstMetadataOfATableMakesItsFolders) {
   EXPECT_EQ(staged.change.uuid, staged.table->uuid);
   EXPECT_TRUE(std::filesystem::is_directory(location + "/data"));
   ASSERT_EQ(staged.files.size(), 1u);
-  EXPECT_EQ(staged.files[0].kind, "metadata");
+  EXPECT_EQ(staged.files[0].kind, catalog::FileKind::kMetadata);
   EXPECT_EQ(staged.files[0].sha256, Sha256Of(testing::ReadFile(staged.files[0].path)));
   EXPECT_THAT(staged.paths_to_sync, ElementsAre(staged.files[0].path));
   ClearTableCaches();

@@ -68,7 +68,7 @@ StagedWrite::State::State(platform::ObjectStore& the_store, TablePtr the_base, R
   schema = of_ref != nullptr ? *of_ref : base->schema();
 }
 
-Status StagedWrite::State::Write(std::string_view kind, const std::string& path,
+Status StagedWrite::State::Write(catalog::FileKind kind, const std::string& path,
                                  std::string_view bytes) {
   WEIRHOUSE_TRY_STATUS(store.Write(LocalPath(path), bytes));
   Remember(kind, path, static_cast<std::int64_t>(bytes.size()), Sha256Of(bytes));
@@ -234,7 +234,7 @@ Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TableP
   catalog::FileRecord record;
   record.path = path;
   record.table = next.name;
-  record.kind = "metadata";
+  record.kind = catalog::FileKind::kMetadata;
   record.size_bytes = static_cast<std::int64_t>(bytes.size());
   record.sha256 = Sha256Of(bytes);
   records.push_back(std::move(record));

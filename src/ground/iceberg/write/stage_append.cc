@@ -325,12 +325,12 @@ std::string StagedWrite::State::NewDataPath(
   return path;
 }
 
-void StagedWrite::State::Remember(std::string_view kind, const std::string& path,
+void StagedWrite::State::Remember(catalog::FileKind kind, const std::string& path,
                                   std::int64_t size_bytes, const Digest& sha256) {
   catalog::FileRecord record;
   record.path = LocalPath(path);
   record.table = next.name;
-  record.kind = std::string(kind);
+  record.kind = kind;
   record.size_bytes = size_bytes;
   record.sha256 = sha256;
   records.push_back(std::move(record));
@@ -344,7 +344,7 @@ Result<DataFile> StagedWrite::State::WriteData(
   WEIRHOUSE_FAILPOINT("table.stage.data");
   WEIRHOUSE_TRY(platform::ParquetFile written,
                 platform::WriteParquet(store, LocalPath(file.path), rows, parquet));
-  Remember("data", file.path, written.size_bytes, written.sha256);
+  Remember(catalog::FileKind::kData, file.path, written.size_bytes, written.sha256);
   file.spec_id = next.default_spec_id;
   file.partition = partition;
   file.row_count = written.row_count;

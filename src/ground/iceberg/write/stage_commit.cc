@@ -159,7 +159,7 @@ Result<DataFile> SnapshotBuilder::WriteDeleteFile(
   WEIRHOUSE_FAILPOINT("table.stage.deletes");
   WEIRHOUSE_TRY(platform::ParquetFile written,
                 platform::WriteParquet(state_.store, LocalPath(file.path), *table, options));
-  state_.Remember("deletes", file.path, written.size_bytes, written.sha256);
+  state_.Remember(catalog::FileKind::kDeletes, file.path, written.size_bytes, written.sha256);
   file.row_count = written.row_count;
   file.size_bytes = written.size_bytes;
   file.columns = std::move(written.columns);
@@ -441,7 +441,8 @@ Status SnapshotBuilder::WriteManifests() {
     written.file.path =
         fmt::format("{}/metadata/{}-m{}.avro", state_.next.location, uuid_, ordinal++);
     WEIRHOUSE_FAILPOINT("table.stage.manifest");
-    WEIRHOUSE_TRY_STATUS(state_.Write("manifest", written.file.path, written.bytes));
+    WEIRHOUSE_TRY_STATUS(
+        state_.Write(catalog::FileKind::kManifest, written.file.path, written.bytes));
     KeepManifest(written.file, MakeManifest(std::move(draft.entries)));
     written_.push_back(std::move(written.file));
   }
@@ -462,7 +463,8 @@ Result<Snapshot> SnapshotBuilder::Conclude() {
   const std::string bytes =
       WriteManifestList(*list, id_, snapshot.parent, snapshot.sequence_number);
   WEIRHOUSE_FAILPOINT("table.stage.manifest_list");
-  WEIRHOUSE_TRY_STATUS(state_.Write("manifest_list", snapshot.manifest_list, bytes));
+  WEIRHOUSE_TRY_STATUS(
+      state_.Write(catalog::FileKind::kManifestList, snapshot.manifest_list, bytes));
   KeepManifestList(snapshot.manifest_list, std::move(list));
 
   summary_.CountManifests(static_cast<std::int64_t>(written_.size()),

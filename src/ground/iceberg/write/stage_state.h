@@ -71,8 +71,8 @@ struct StagedWrite::State {
                              const std::vector<std::optional<std::string>>& partition,
                              const platform::ParquetOptions& parquet);
   // Writes `bytes` and remembers the file for FileRecord and Flush.
-  Status Write(std::string_view kind, const std::string& path, std::string_view bytes);
-  void Remember(std::string_view kind, const std::string& path, std::int64_t size_bytes,
+  Status Write(catalog::FileKind kind, const std::string& path, std::string_view bytes);
+  void Remember(catalog::FileKind kind, const std::string& path, std::int64_t size_bytes,
                 const Digest& sha256);
 };
 

@@ -25,7 +25,7 @@ TEST_F(StageTest, ANewTableWithoutRowsHasMetadataAndNoSnapshot) {
   EXPECT_FALSE(staged.change.expected_metadata_location.has_value());
   EXPECT_THAT(staged.change.metadata_location, HasSubstr("/metadata/00000-"));
   ASSERT_EQ(staged.files.size(), 1u);
-  EXPECT_EQ(staged.files[0].kind, "metadata");
+  EXPECT_EQ(staged.files[0].kind, catalog::FileKind::kMetadata);
   EXPECT_EQ(Ids(staged.table), "");
 }
 
@@ -89,7 +89,8 @@ TEST_F(StageTest, AnUpsertMasksOldRowsWithOneDeleteFilePerPartition) {
   EXPECT_EQ(upserted.snapshots[0].deleted_rows, 2);
   EXPECT_EQ(upserted.snapshots[0].total_rows, 3);
   int delete_files = 0;
-  for (const auto& file : upserted.files) delete_files += file.kind == "deletes" ? 1 : 0;
+  for (const auto& file : upserted.files)
+    delete_files += file.kind == catalog::FileKind::kDeletes ? 1 : 0;
   EXPECT_EQ(delete_files, 1);  // both rows were in January
 }
 
@@ -311,8 +312,8 @@ TEST_F(StageTest, LateCommitsWriteAsMuchAsEarlyOnes) {
       metadata.push_back(0);
     }
     for (const catalog::FileRecord& file : staged.files) {
-      if (file.kind == "manifest") written.back() += file.size_bytes;
-      if (file.kind == "metadata") metadata.back() = file.size_bytes;
+      if (file.kind == catalog::FileKind::kManifest) written.back() += file.size_bytes;
+      if (file.kind == catalog::FileKind::kMetadata) metadata.back() = file.size_bytes;
     }
     table = staged.table;
     entries += EntriesWritten(store(), table);

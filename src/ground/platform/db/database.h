@@ -15,6 +15,11 @@
 
 namespace weirhouse::platform {
 
+// The connection was opened for reading alone, or the server takes nothing else just now.
+inline constexpr Reason kReadOnlyDatabase{"WH7023"};
+// The database's file is not where it was opened.
+inline constexpr Reason kDatabaseMoved{"WH7069"};
+
 // Bytes to be bound as such; a plain string is bound as text.
 struct Blob {
   std::string bytes;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ground/platform/db/database.h"
+
 namespace weirhouse::platform {
 namespace {
 // How one SQLSTATE, or a class of them, is answered. The first row that fits counts.
@@ -21,13 +23,13 @@ constexpr std::string_view kDamaged =
     "stop what writes and keep a copy; if what it names is an index, `REINDEX SCHEMA name` in psql "
     "makes it anew, else restore a backup of the database; then `wh verify --deep`";
 constexpr std::array kRules{
-    Rule{"25006", Code::kPermissionDenied, "WH7023",
+    Rule{"25006", Code::kPermissionDenied, kReadOnlyDatabase.code(),
          "the database was opened for reading, or the server is a standby"},
     Rule{"25P02", Code::kInternal, "WH7025", ""},
     Rule{"40001", Code::kConflict, "WH7042", "load again and redo the run"},
     Rule{"40P01", Code::kConflict, "WH7042", "load again and redo the run"},
     Rule{"42501", Code::kPermissionDenied, "WH7043", kGrant},
-    Rule{"53100", Code::kUnavailable, "WH7010",
+    Rule{"53100", Code::kUnavailable, kStorageFull.code(),
          "free some space on the server's disk and run the command again"},
     Rule{"53300", Code::kUnavailable, "WH7040", "the server has no connection left; try again"},
     Rule{"54000", Code::kInvalidInput, "WH7046", "shorten the name"},
@@ -107,7 +109,7 @@ Status StatusOfConnecting(std::string_view message, std::string_view where) {
 Status OutcomeUnknown(std::string_view why, std::string_view what, std::string_view where) {
   return Status(Code::kUnavailable, fmt::format("could not learn whether it took place: {}: {}: {}",
                                                 what, OneLine(why), where))
-      .WithError("WH7003")
+      .WithError(kOutcomeUnknown)
       .WithHint("whether it took place is looked up by its key after reopening");
 }
 }  // namespace weirhouse::platform

@@ -35,7 +35,7 @@ Status StatusOfSqlite(int rc, sqlite3* db, const std::string& path, std::string_
   switch (rc & 0xff) {
     case SQLITE_FULL:
       return Status(Code::kUnavailable, message)
-          .WithError("WH7010")
+          .WithError(kStorageFull)
           .WithHint("free some space on the disk and run the command again");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -53,7 +53,7 @@ Status StatusOfSqlite(int rc, sqlite3* db, const std::string& path, std::string_
     case SQLITE_PERM:
     case SQLITE_AUTH:
       return Status(Code::kPermissionDenied, message)
-          .WithError("WH7023")
+          .WithError(kReadOnlyDatabase)
           .WithHint("the database was opened for reading, or its folder cannot be written");
     case SQLITE_CANTOPEN:
       return Status(Code::kUnavailable, message)
@@ -158,16 +158,16 @@ class SqliteConnection : public Sqlite {
     return Status(Code::kUnavailable,
                   fmt::format("the database was removed, moved or replaced while it was open: {}",
                               path_))
-        .WithError("WH7069")
+        .WithError(kDatabaseMoved)
         .WithHint("end this process; put back what was there, or go to where it is now");
   }
   Status Commit() override {
     const Status status = Run("COMMIT", {});
     if (status.ok() || status.code() == Code::kConflict) return status;
     // The frame that ends a transaction is written last, so one that found no room never was.
-    if (status.error_code() == "WH7010") return status;
+    if (status.Is(kStorageFull)) return status;
     return Status(Code::kUnavailable, status.message())
-        .WithError("WH7003")
+        .WithError(kOutcomeUnknown)
         .WithHint("whether it took place is looked up by its key after reopening");
   }
   void Rollback() override {
@@ -264,7 +264,7 @@ Status WhyNotWritable(const std::string& path) {
                   error == 0 ? "the disk refused it" : std::strerror(error), path);
   if (error == EROFS || error == EACCES || error == EPERM) {
     return Status(Code::kPermissionDenied, message)
-        .WithError("WH7023")
+        .WithError(kReadOnlyDatabase)
         .WithHint("its folder and file must be writable");
   }
   return Status(Code::kUnavailable, message)

@@ -12,7 +12,7 @@ Status StatusOfErrno(int error, std::string_view what, const std::string& path) 
     case ENOSPC:
     case EDQUOT:
       return Status(Code::kUnavailable, message)
-          .WithError("WH7010")
+          .WithError(kStorageFull)
           .WithHint("free some space on the disk and run the command again");
     case ENOENT:
     case ENOTDIR:

@@ -13,6 +13,8 @@
 
 #include "ground/base/time.h"
 #include "ground/platform/io/disk_error.h"
+#include "ground/platform/io/faulty_store.h"
+#include "ground/platform/io/local_store.h"
 #include "ground/platform/io/open_folder.h"
 
 namespace weirhouse::platform {
@@ -193,7 +195,7 @@ Status SyncFile(const std::string& path, FailedSyncs& failed) {
                   fmt::format("an earlier fsync of this file failed, so nobody knows what of it "
                               "reached the disk: {}",
                               path))
-        .WithError("WH7034")
+        .WithError(kSyncFailedBefore)
         .WithHint("check the disk, and write the rows again, to a new file");
   }
   const int error = SyncRetrying(fd.get());

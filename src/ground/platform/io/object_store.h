@@ -24,6 +24,9 @@
 
 namespace weirhouse::platform {
 
+// Making an object durable failed before: it is not believed a second time.
+inline constexpr Reason kSyncFailedBefore{"WH7034"};
+
 struct FileInfo {
   std::string path;  // the location
   std::int64_t size_bytes = 0;

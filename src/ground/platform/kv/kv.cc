@@ -40,7 +40,7 @@ class NoLog : public rocksdb::Logger {
 
 Status Damaged(std::string message) {
   return Status(Code::kCorruption, std::move(message))
-      .WithError(std::string(kDamagedStoreError))
+      .WithError(kDamagedStoreError)
       .WithHint("it is only a cache, made anew from the tables by the next command that may write");
 }
 
@@ -56,7 +56,7 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
   if (status.IsCorruption() || status.IsPathNotFound()) return Damaged(std::move(message));
   if (status.IsNoSpace()) {
     return Status(Code::kUnavailable, message)
-        .WithError("WH7010")
+        .WithError(kStorageFull)
         .WithHint("free some space on the disk and run the command again");
   }
   // What RocksDB could not read of its options when it opened them, it calls an invalid argument;

@@ -10,7 +10,7 @@ namespace weirhouse::platform {
 
 // Of KvStore::Open and of every read and write: the store's own files are missing or contradict
 // themselves (kCorruption).
-inline constexpr std::string_view kDamagedStoreError = "WH7027";
+inline constexpr Reason kDamagedStoreError{"WH7027"};
 // Removes a store that nobody has open for writing, whatever is left of it.
 Status RemoveKvStore(const std::string& folder);
 }  // namespace weirhouse::platform

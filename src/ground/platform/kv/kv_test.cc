@@ -235,7 +235,7 @@ class DamagedStore : public KeyValue {
         EXPECT_TRUE(read_only || (*store)->Flush().ok()) << what;
       }
     }
-    EXPECT_TRUE(status.ok() || status.error_code() == kDamagedStoreError ||
+    EXPECT_TRUE(status.ok() || status.Is(kDamagedStoreError) ||
                 (read_only && status.code() == Code::kNotFound))
         << what << ": " << status.ToString();
   }

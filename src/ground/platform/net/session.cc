@@ -278,7 +278,7 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
     Dispatch(
         lane, task, [call = &admission] { return CallHandler(*call->handler, call->request); },
         [] {
-          return Fault{503, std::string(kNoMemoryError), "not enough memory",
+          return Fault{503, std::string(kNoMemoryError.code()), "not enough memory",
                        "try again a little later"};
         });
     auto [waited] = co_await task->ready.async_wait(kAwaitable);
@@ -334,7 +334,7 @@ asio::awaitable<Result<Principal>> Session::Authenticate(const RequestHead& head
           return Status(Code::kUnavailable, thrown.message()).WithError(thrown.error_code());
         }
       },
-      [unknown] { return Result<Principal>(unknown("not enough memory", kNoMemoryError)); });
+      [unknown] { return Result<Principal>(unknown("not enough memory", kNoMemoryError.code())); });
   co_await task->ready.async_wait(kAwaitable);
   if (task->answer) co_return *task->answer;
   task->taken = true;  // what has not begun by now need not

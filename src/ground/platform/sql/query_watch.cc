@@ -18,7 +18,7 @@ Status TookTooLong(std::chrono::milliseconds limit) {
 
 Status ToldToStop() {
   return Status(Code::kUnavailable, "SQL was ended: the process was told to stop")
-      .WithError(std::string(kSqlToldToStop))
+      .WithError(kSqlToldToStop)
       .WithHint("run it again: nothing was written");
 }
 }  // namespace

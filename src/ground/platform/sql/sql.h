@@ -46,7 +46,7 @@ struct SqlBounds {
   std::function<bool()> told_to_stop{};
 };
 inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
-inline constexpr std::string_view kSqlToldToStop = "WH7049";
+inline constexpr Reason kSqlToldToStop{"WH7049"};
 
 // A connection. Errors: kInvalidInput with DuckDB's message and, where it gives one, the position
 // in the SQL as span.column (1-based byte offset; line 0).

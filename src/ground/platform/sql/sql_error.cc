@@ -134,7 +134,7 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
   const bool no_memory = parts.kind == "Out of Memory";
   Status status =
       Status(code, (no_memory ? "SQL ran out of memory: " : "SQL was refused: ") + message)
-          .WithError(no_memory ? std::string(kNoMemoryError) : ErrorCodeOf(code));
+          .WithError(no_memory ? std::string(kNoMemoryError.code()) : ErrorCodeOf(code));
   if (code == Code::kUnavailable && hint.empty()) {
     hint = "give the engine more memory or a folder to spill to, or make the query smaller";
   }

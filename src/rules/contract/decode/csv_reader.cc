@@ -10,9 +10,9 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::string_view kBlankLine = "a blank line";
 
-bool Broken(ViolationSink* sink, std::string_view code, std::string_view path,
-            std::string_view rule, const std::string& expected) {
-  if (sink != nullptr) sink->Add(code, path, rule, expected);
+bool Broken(ViolationSink* sink, ViolationKind kind, std::string_view path, std::string_view rule,
+            const std::string& expected) {
+  if (sink != nullptr) sink->Add(kind, path, rule, expected);
   return false;
 }
 
@@ -31,7 +31,8 @@ bool TellUnclosed(std::string_view record, std::int64_t record_offset,
   if (line_ends < 1) return false;
   const std::size_t column = slices.size() - 1;
   sink->Look(last.text, record_offset + (last.text.data() - record.data()));
-  sink->Add("WH1217", column < columns.size() ? columns[column] : "", "csv", "RFC 4180 quoting",
+  sink->Add(ViolationKind::kNotCsv, column < columns.size() ? columns[column] : "", "csv",
+            "RFC 4180 quoting",
             fmt::format("the quote that opens here is never closed, and takes {} {} up to the end "
                         "of the file with it",
                         WithThousands(line_ends), line_ends == 1 ? "line" : "lines"));
@@ -113,21 +114,22 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
   }
   slot->state = Slot::State::kValue;
   if (slice.malformed) {
-    return Broken(sink, "WH1217", field.name, "csv", "RFC 4180 quoting");
+    return Broken(sink, ViolationKind::kNotCsv, field.name, "csv", "RFC 4180 quoting");
   }
   if (static_cast<std::int64_t>(text.size()) > kStringBytesMax) {
-    return Broken(sink, "WH1211", field.name, "string_bytes", WithThousands(kStringBytesMax));
+    return Broken(sink, ViolationKind::kTooLarge, field.name, "string_bytes",
+                  WithThousands(kStringBytesMax));
   }
   switch (ParseFieldValue(field, text, slot)) {
     case Parsed::kOk:
       return JudgeSlot(field, *slot, sink);
     case Parsed::kOutOfRange:
-      return Broken(sink, "WH1213", field.name, "range", RangeText(field));
+      return Broken(sink, ViolationKind::kOutOfRange, field.name, "range", RangeText(field));
     case Parsed::kWrongType:
       break;
   }
   if (sink != nullptr) {
-    sink->Add("WH1202", field.name, "type", std::string(TypeName(field.type)),
+    sink->Add(ViolationKind::kWrongType, field.name, "type", std::string(TypeName(field.type)),
               WhyNotOfType(field.type, text));
   }
   return false;
@@ -135,13 +137,15 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
 
 bool CsvReader::ReadUnknown(const CsvSlice& slice, std::size_t column, ViolationSink* sink) {
   if (program_.unknown_policy() == UnknownPolicy::kQuarantine) {
-    return Broken(sink, "WH1214", columns_[column], "unknown", "a field of the contract");
+    return Broken(sink, ViolationKind::kUnknownField, columns_[column], "unknown",
+                  "a field of the contract");
   }
   if (slice.malformed) {
-    return Broken(sink, "WH1217", columns_[column], "csv", "RFC 4180 quoting");
+    return Broken(sink, ViolationKind::kNotCsv, columns_[column], "csv", "RFC 4180 quoting");
   }
   if (static_cast<std::int64_t>(slice.text.size()) > kStringBytesMax) {
-    return Broken(sink, "WH1211", columns_[column], "string_bytes", WithThousands(kStringBytesMax));
+    return Broken(sink, ViolationKind::kTooLarge, columns_[column], "string_bytes",
+                  WithThousands(kStringBytesMax));
   }
   return true;
 }
@@ -178,7 +182,8 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
       const std::string found =
           split ? fmt::format("{} fields", slices_.size()) : "more than 10,000 fields";
       sink->Look(found, record_offset);
-      sink->Add("WH1215", "", "fields", fmt::format("{} fields", columns_.size()));
+      sink->Add(ViolationKind::kWrongFieldCount, "", "fields",
+                fmt::format("{} fields", columns_.size()));
     }
     return false;
   }
@@ -191,7 +196,7 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
       const bool clean = clean_text || (IsValidUtf8(slice.text) &&
                                         slice.text.find('\0') == std::string_view::npos);
       if (!clean) {
-        good = Broken(sink, "WH1212", columns_[column], "utf8", "UTF-8 without NUL");
+        good = Broken(sink, ViolationKind::kNotText, columns_[column], "utf8", "UTF-8 without NUL");
         if (index >= 0) (*slots)[static_cast<std::size_t>(index)].state = Slot::State::kValue;
         continue;
       }

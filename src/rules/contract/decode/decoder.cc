@@ -101,7 +101,7 @@ class ObjectDecoding {
       if (sink != nullptr) {
         sink->Look(csv_->shown_header(), header_offset_);
         for (const std::string& name : csv_->lacking())
-          sink->Add("WH1201", name, "required", csv_->AdviceFor(name),
+          sink->Add(ViolationKind::kMissing, name, "required", csv_->AdviceFor(name),
                     "the CSV header has no such column");
       }
       return false;
@@ -153,7 +153,7 @@ class ObjectDecoding {
     if (span.length > kRecordBytesMax) {
       const std::string found = fmt::format("{} bytes", WithThousands(span.length));
       sink.Look(found, span.offset);
-      sink.Add("WH1211", "", "record_bytes", WithThousands(kRecordBytesMax));
+      sink.Add(ViolationKind::kTooLarge, "", "record_bytes", WithThousands(kRecordBytesMax));
       record.violations = sink.Take();
     } else {
       record.raw = std::string(text);
@@ -167,7 +167,7 @@ class ObjectDecoding {
     if (record.violations.empty()) {
       // The two readers disagree. The stricter one is believed; the fuzzer looks for such records.
       sink.Look(text, span.offset);
-      sink.Add("WH1208", "", "json", "one reading by both parsers");
+      sink.Add(ViolationKind::kNotJson, "", "json", "one reading by both parsers");
       record.violations = sink.Take();
     }
     decoded_.quarantined.push_back(std::move(record));
@@ -206,7 +206,7 @@ Result<RecordFormat> ParseRecordFormat(std::string_view name) {
 
 Status OutOfMemory() {
   return Status(Code::kUnavailable, "not enough memory to read an object")
-      .WithError(std::string(kOutOfMemoryError))
+      .WithError(kOutOfMemoryError)
       .WithHint("give the process more memory, or split the file");
 }
 
@@ -319,51 +319,12 @@ std::string WithoutIndexes(std::string_view path) {
 
 std::string Violation::Reason() const {
   const std::string at = path.empty() ? "record" : WithoutIndexes(path);
-  std::string words;
-  if (error_code == "WH1201") {
-    words = at + " missing";
-  } else if (error_code == "WH1202") {
-    words = fmt::format("{} not of type {}", at, expected);
-  } else if (error_code == "WH1203") {
-    words = fmt::format("{} {} {}", at, rule == "exclusiveMinimum" ? "not above" : "below minimum",
-                        expected);
-  } else if (error_code == "WH1204") {
-    words = fmt::format("{} {} {}", at, rule == "exclusiveMaximum" ? "not below" : "above maximum",
-                        expected);
-  } else if (error_code == "WH1205") {
-    words = fmt::format("{} does not match {}", at, expected);
-  } else if (error_code == "WH1206") {
-    words = fmt::format("{} {} than {}", at, rule == "minLength" ? "shorter" : "longer", expected);
-  } else if (error_code == "WH1207") {
-    words = fmt::format("{} not one of {}", at, expected);
-  } else if (error_code == "WH1208") {
-    words = fmt::format("not valid JSON, expected {}", expected);
-  } else if (error_code == "WH1209") {
-    words = at + " given twice";
-  } else if (error_code == "WH1210") {
-    words = fmt::format("{} nested deeper than {}", at, expected);
-  } else if (error_code == "WH1211") {
-    words = fmt::format("{} too large, {} above {}", at, rule, expected);
-  } else if (error_code == "WH1212") {
-    words = fmt::format("{} not valid text, expected {}", at, expected);
-  } else if (error_code == "WH1213") {
-    words = fmt::format("{} out of range, expected {}", at, expected);
-  } else if (error_code == "WH1214") {
-    words = at + " unknown to the contract";
-  } else if (error_code == "WH1215") {
-    words = fmt::format("wrong number of CSV fields, expected {}", expected);
-  } else if (error_code == "WH1216") {
-    words = fmt::format("{} not a multiple of {}", at, expected);
-  } else if (error_code == "WH2112") {
-    words = fmt::format("{} missing, part of the key of {}", at, expected);
-  } else if (error_code == "WH2114" || error_code == "WH4006") {
-    return fmt::format("{} {} fails at {}, of {}", error_code, expected.empty() ? "SQL" : expected,
-                       path, why);
-  } else if (error_code == "WH4015") {
-    words = fmt::format("{} missing, a time of {}", at, expected);
-  } else {
-    words = fmt::format("{} breaks {}, expected {}", at, rule, expected);
+  if (IsOfSql(kind)) {
+    return fmt::format("{} {} fails at {}, of {}", CodeOf(kind),
+                       expected.empty() ? "SQL" : expected, path, why);
   }
-  return fmt::format("{} {}{}{}", error_code, words, why.empty() ? "" : ": ", why);
+  const std::string words = fmt::format(fmt::runtime(WordsOf(kind, rule)), fmt::arg("at", at),
+                                        fmt::arg("rule", rule), fmt::arg("expected", expected));
+  return fmt::format("{} {}{}{}", CodeOf(kind), words, why.empty() ? "" : ": ", why);
 }
 }  // namespace weirhouse::contract

@@ -260,8 +260,9 @@ TEST(DecodeJsonLines, JudgesValuesByTypeAndRule) {
     const auto contract = ContractWith("{name: v, logicalType: " + each.type +
                                        ", logicalTypeOptions: {" + each.options + "}}");
     const Decoded decoded = DecodeObject(contract, "{\"v\":" + each.value + "}");
-    const std::string code =
-        decoded.quarantined.empty() ? "" : decoded.quarantined[0].violations[0].error_code;
+    const std::string code = decoded.quarantined.empty()
+                                 ? ""
+                                 : std::string(CodeOf(decoded.quarantined[0].violations[0].kind));
     EXPECT_EQ(code, each.code) << each.type << " {" << each.options << "} " << each.value;
   }
 }
@@ -389,7 +390,7 @@ TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
   const Decoded decoded = DecodeObject(contract, "a\nx\n\"y\nz\n", Csv(), "a.csv");
   EXPECT_EQ(decoded.record_count, 2);
   ASSERT_EQ(decoded.quarantined.size(), 1U);
-  EXPECT_EQ(decoded.quarantined[0].violations[0].error_code, "WH1217");
+  EXPECT_EQ(CodeOf(decoded.quarantined[0].violations[0].kind), "WH1217");
   EXPECT_EQ(decoded.quarantined[0].raw, "\"y\nz\n");
   EXPECT_EQ(decoded.quarantined[0].violations[0].Reason(),
             "WH1217 a breaks csv, expected RFC 4180 quoting: the quote that opens here is never "

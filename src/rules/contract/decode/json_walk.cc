@@ -23,7 +23,7 @@ class JsonWalk {
     if (is_object) {
       WalkRecord();
     } else if (ScanValue(0).form != Form::kBroken && !stopped_) {
-      Add("WH1202", "type", "object", begin, at_);
+      Add(ViolationKind::kWrongType, "type", "object", begin, at_);
     }
     SkipBlank();
     if (!stopped_ && at_ != text_.size()) Stop("the end of the record");
@@ -35,7 +35,7 @@ class JsonWalk {
     std::vector<Violation> violations = sink_.Take();
     for (Violation& violation : violations) {
       // What is there in place of a field that is missing.
-      if (violation.error_code == "WH1201" && violation.found.empty())
+      if (violation.kind == ViolationKind::kMissing && violation.found.empty())
         violation.found =
             ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
     }
@@ -58,17 +58,17 @@ class JsonWalk {
       ++at_;
     }
   }
-  void Add(std::string_view code, std::string_view rule, std::string expected, std::size_t begin,
+  void Add(ViolationKind kind, std::string_view rule, std::string expected, std::size_t begin,
            std::size_t end) {
     sink_.Look(text_.substr(begin, end - begin), offset_ + static_cast<std::int64_t>(begin));
-    sink_.Add(code, path_, rule, std::move(expected));
+    sink_.Add(kind, path_, rule, std::move(expected));
   }
   // The text has no structure from here on.
   void Stop(std::string_view expected) {
     if (stopped_) return;
     stopped_ = true;
     sink_.Look(text_.substr(at_, kSyntaxShownBytes), offset_ + static_cast<std::int64_t>(at_));
-    sink_.Add("WH1208", "", "json", std::string(expected));
+    sink_.Add(ViolationKind::kNotJson, "", "json", std::string(expected));
   }
 
   void WalkRecord();
@@ -109,7 +109,8 @@ void JsonWalk::WalkRecord() {
     const std::size_t key_at = at_;
     const Value key = ScanText();
     if (stopped_) return;
-    if (++keys == kKeysMax + 1) Add("WH1211", "keys", WithThousands(kKeysMax), key_at, at_);
+    if (++keys == kKeysMax + 1)
+      Add(ViolationKind::kTooLarge, "keys", WithThousands(kKeysMax), key_at, at_);
     SkipBlank();
     if (Peek() != ':') return Stop("a colon");
     ++at_;
@@ -121,11 +122,12 @@ void JsonWalk::WalkRecord() {
                            ? slots_[static_cast<std::size_t>(index)].state == Slot::State::kAbsent
                            : unknown_.insert(key.text).second || key.form != Form::kText;
     if (!first) {
-      Add("WH1209", "duplicate", "one value", key_at, value.end);
+      Add(ViolationKind::kGivenTwice, "duplicate", "one value", key_at, value.end);
     } else if (index >= 0) {
       JudgeField(static_cast<std::size_t>(index), value);
     } else if (program_.unknown_policy() == UnknownPolicy::kQuarantine) {
-      Add("WH1214", "unknown", "a field of the contract", value.begin, value.end);
+      Add(ViolationKind::kUnknownField, "unknown", "a field of the contract", value.begin,
+          value.end);
     }
     SkipBlank();
     if (Peek() == '}') {
@@ -164,7 +166,7 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
       if (value.form == Form::kNumber) {
         const Parsed parsed = ParseFieldValue(field, raw, &slot);
         if (parsed == Parsed::kOutOfRange)
-          return sink_.Add("WH1213", path_, "range", RangeText(field));
+          return sink_.Add(ViolationKind::kOutOfRange, path_, "range", RangeText(field));
         good = parsed == Parsed::kOk;
       }
       break;
@@ -180,7 +182,8 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
     std::string why;
     if (is_time)
       why = value.form == Form::kText ? WhyNotOfType(field.type, value.text) : "it is not a text";
-    sink_.Add("WH1202", path_, "type", std::string(TypeName(field.type)), std::move(why));
+    sink_.Add(ViolationKind::kWrongType, path_, "type", std::string(TypeName(field.type)),
+              std::move(why));
   }
   slot.text = {};  // it pointed into `value`
 }
@@ -300,13 +303,14 @@ JsonWalk::Value JsonWalk::ScanText() {
   }
   value.end = ++at_;
   if (half_pair) {
-    Add("WH1212", "surrogate", "whole surrogate pairs", value.begin, value.end);
+    Add(ViolationKind::kNotText, "surrogate", "whole surrogate pairs", value.begin, value.end);
   } else if (!IsValidUtf8(value.text)) {
-    Add("WH1212", "utf8", "UTF-8", value.begin, value.end);
+    Add(ViolationKind::kNotText, "utf8", "UTF-8", value.begin, value.end);
   } else if (value.text.find('\0') != std::string::npos) {
-    Add("WH1212", "nul", "no NUL", value.begin, value.end);
+    Add(ViolationKind::kNotText, "nul", "no NUL", value.begin, value.end);
   } else if (static_cast<std::int64_t>(value.text.size()) > kStringBytesMax) {
-    Add("WH1211", "string_bytes", WithThousands(kStringBytesMax), value.begin, value.end);
+    Add(ViolationKind::kTooLarge, "string_bytes", WithThousands(kStringBytesMax), value.begin,
+        value.end);
   } else {
     return value;
   }
@@ -318,7 +322,8 @@ JsonWalk::Value JsonWalk::ScanContainer(int depth) {
   const std::size_t begin = at_;
   if (depth > kJsonDepthMax) {
     SkipContainer();
-    Add("WH1210", "depth", std::to_string(kJsonDepthMax), begin, std::min(begin + 40, at_));
+    Add(ViolationKind::kTooDeep, "depth", std::to_string(kJsonDepthMax), begin,
+        std::min(begin + 40, at_));
     return {Form::kBroken, "", begin, at_};
   }
   const std::size_t path_size = path_.size();
@@ -347,11 +352,12 @@ void JsonWalk::ScanMembers(int depth) {
     const std::size_t key_at = at_;
     const Value key = ScanText();
     if (stopped_) return;
-    if (++keys == kKeysMax + 1) Add("WH1211", "keys", WithThousands(kKeysMax), key_at, at_);
+    if (++keys == kKeysMax + 1)
+      Add(ViolationKind::kTooLarge, "keys", WithThousands(kKeysMax), key_at, at_);
     path_ += '.';
     path_ += key.text;
     if (key.form == Form::kText && !seen.insert(key.text).second) {
-      Add("WH1209", "duplicate", "one value", key_at, at_);
+      Add(ViolationKind::kGivenTwice, "duplicate", "one value", key_at, at_);
     }
     SkipBlank();
     if (Peek() != ':') return Stop("a colon");
@@ -382,7 +388,7 @@ void JsonWalk::ScanItems(int depth) {
     path_ += std::to_string(item);
     path_ += ']';
     if (item == kArrayItemsMax) {
-      Add("WH1211", "array_items", WithThousands(kArrayItemsMax), at_, at_);
+      Add(ViolationKind::kTooLarge, "array_items", WithThousands(kArrayItemsMax), at_, at_);
     }
     static_cast<void>(ScanValue(depth));
     path_.resize(path_size);

@@ -45,7 +45,7 @@ std::vector<std::string> CodesBetweenGoodRecords(std::string_view poison) {
   EXPECT_EQ(record.byte_offset, static_cast<std::int64_t>(kGood.size()) + 1);
   EXPECT_EQ(record.digest, Sha256Of(poison));
   for (const Violation& violation : record.violations) {
-    codes.push_back(violation.error_code);
+    codes.emplace_back(CodeOf(violation.kind));
     EXPECT_TRUE(nlohmann::json(violation.found).dump().size() > 0);  // valid UTF-8, or it throws
     EXPECT_GE(violation.byte_offset, record.byte_offset);
     EXPECT_LE(violation.byte_offset, record.byte_offset + record.byte_length);
@@ -286,7 +286,7 @@ TEST(Readers, AgreeOnMutatedRecordsAndWithAnIndependentParser) {
         ASSERT_TRUE(parses) << record;
         ASSERT_TRUE(unknown.empty() || nlohmann::json::accept(WithSmallExponents(unknown)))
             << unknown;
-      } else if (violations[0].error_code == "WH1208" && record.find('\0') == std::string::npos) {
+      } else if (CodeOf(violations[0].kind) == "WH1208" && record.find('\0') == std::string::npos) {
         // (A NUL at the end counts as the end for the other parser.)
         ASSERT_FALSE(parses) << record;
       }

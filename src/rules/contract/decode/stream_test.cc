@@ -208,7 +208,7 @@ TEST(Streams, WithRecordsLongerThanTheyMayBeAreDecodedAsBytesInMemory) {
                                          static_cast<std::size_t>(record.byte_length));
       EXPECT_EQ(record.digest, Sha256Of(found));
       EXPECT_EQ(record.raw.empty(), record.byte_length > kRecordBytesMax);
-      EXPECT_EQ(record.violations.front().error_code,
+      EXPECT_EQ(CodeOf(record.violations.front().kind),
                 record.byte_length > kRecordBytesMax ? "WH1211" : "WH1208");
     }
   }

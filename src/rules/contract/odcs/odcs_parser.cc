@@ -404,7 +404,7 @@ void OdcsParser::CheckField(const YamlNode& node, const ContractField& field) {
   const Status& status = rules.status();
   SourceSpan span = node.span();
   std::string note;
-  if (status.error_code() == "WH1106") {
+  if (status.Is(kPatternRefused)) {
     // Mark the part that RE2 refuses, where it can be found on the line.
     const std::string part = RefusedPart(field.pattern);
     const YamlNode* options = node.Find("logicalTypeOptions");

@@ -152,7 +152,7 @@ Result<ExpressionType> DescribeExpression(const FeatureView& view, const Feature
     return described.status().code() == Code::kInvalidInput
                ? Status(Code::kInvalidInput,
                         fmt::format("{}: {}", NameOf(view, feature), described.status().message()))
-                     .WithError("WH4006")
+                     .WithError(kExpressionRefused)
                      .WithSpan(feature.span)
                      .WithHint(described.status().hint())
                : described.status();
@@ -207,14 +207,14 @@ Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature)
   if (!text.ok()) {
     return Status(Code::kInvalidInput,
                   fmt::format("{}: {}", NameOf(view, feature), text.status().message()))
-        .WithError("WH4006")
+        .WithError(kExpressionRefused)
         .WithSpan(feature.span);
   }
   const json tree = json::parse(*text, nullptr, false);
   if (tree.is_discarded() || !IsLoneExpression(tree)) {
     return Status(Code::kInvalidInput,
                   fmt::format("{} is not one SQL expression", NameOf(view, feature)))
-        .WithError("WH4006")
+        .WithError(kExpressionRefused)
         .WithSpan(feature.span);
   }
   const std::string forbidden =
@@ -225,7 +225,7 @@ Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature)
     return Status(Code::kInvalidInput,
                   fmt::format("{}: {} fails on every row: {}", NameOf(view, feature), failing->sql,
                               failing->found))
-        .WithError("WH4006")
+        .WithError(kExpressionRefused)
         .WithSpan(feature.span);
   }
   return Status(Code::kInvalidInput, fmt::format("{} may not use {}: its value must depend on one "

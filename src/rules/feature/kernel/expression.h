@@ -18,6 +18,9 @@ class Schema;
 
 namespace weirhouse::feature {
 
+// SQL of a feature cannot be used, or was refused because of a value of its rows.
+inline constexpr Reason kExpressionRefused{"WH4006"};
+
 // Judges expressions by DuckDB's own syntax tree and catalog of functions: one expression, over one
 // row, whose value depends on that row alone. Refused (WH4007): sub-queries, aggregates, windows,
 // the clock, random numbers, sequences. Threads: one.

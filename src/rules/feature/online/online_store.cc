@@ -100,7 +100,7 @@ Status CheckKept(const ViewPlan& plan, const OnlineMarker& marker, std::int64_t 
                             "earliest {}",
                             plan.view.id(), FormatTime(at),
                             FormatTime(*marker.evicted_before + *back)))
-      .WithError("WH4010")
+      .WithError(kNotKeptOnline)
       .WithHint("ask the offline tables: a point-in-time join has no such limit");
 }
 }  // namespace
@@ -142,7 +142,7 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
                  fmt::format("the online store does not keep what an answer of view \"{}\" about "
                              "this entity rests on",
                              plan.view.id()))
-          .WithError("WH4010")
+          .WithError(kNotKeptOnline)
           .WithHint("ask the offline tables: a point-in-time join has no such limit");
     }
   }

@@ -30,6 +30,11 @@ class Table;
 
 namespace weirhouse::feature {
 
+// An answer rests on rows that the store does not keep: the tables have it.
+inline constexpr Reason kNotKeptOnline{"WH4010"};
+// Stored bytes cannot be read: the store is to be filled anew.
+inline constexpr Reason kOnlineRowUnreadable{"WH4014"};
+
 // All rows of a view, written beside those that are served: served from the Apply on that is given
 // it.
 struct OnlineGeneration {

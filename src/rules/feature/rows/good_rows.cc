@@ -94,7 +94,7 @@ class Sorter {
   };
 
   static bool Fails(const Status& status) {
-    return status.error_code() == "WH4006" && status.code() == Code::kInvalidInput;
+    return status.Is(kExpressionRefused) && status.code() == Code::kInvalidInput;
   }
   Result<RowsPtr> Build(const RowsPtr& rows) const {
     return BuildFeatureRows(plan_, rows, keys_, session_);
@@ -172,14 +172,13 @@ class Sorter {
   }
 
   Status Tell(std::vector<LeftOutRow>& left_out) {
-    const auto of_sql = [](const LeftOutRow& left) { return left.error_code == "WH4006"; };
+    const auto of_sql = [](const LeftOutRow& left) { return contract::IsOfSql(left.kind); };
     auto told = static_cast<std::size_t>(std::count_if(left_out.begin(), left_out.end(), of_sql));
     WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*source_, keys_));
     for (const auto& [row, bad] : bad_) {
       LeftOutRow left;
       left.record = RecordOf(*source_, row);
       left.row_key = keys[static_cast<std::size_t>(row)];
-      left.error_code = "WH4006";
       const bool known = bad.expression < plan_.expressions.size();
       left.expression = known ? plan_.expressions[bad.expression].sql : "";
       left.place = PlaceOf(plan_.view, left.expression);
@@ -230,7 +229,8 @@ Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
         if (!chunk->IsNull(i) || !keep[at]) continue;
         keep[at] = false;
         WEIRHOUSE_TRY(const auto key, iceberg::EncodeKeys(*source->Slice(row, 1), key_columns));
-        left_out.push_back({RecordOf(*source, row), "WH4015", name, "", "null", key.front()});
+        left_out.push_back({RecordOf(*source, row), contract::ViolationKind::kMissingTime, name, "",
+                            "null", key.front()});
       }
     }
   }

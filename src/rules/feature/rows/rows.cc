@@ -186,7 +186,7 @@ Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
   if (!rows.ok()) {
     return Status(rows.status().code(), fmt::format("could not compute the rows of view \"{}\": {}",
                                                     plan.view.id(), rows.status().message()))
-        .WithError("WH4006")
+        .WithError(kExpressionRefused)
         .WithHint(rows.status().hint());
   }
   WEIRHOUSE_TRY(const IntColumn back, ReadIntegers(*(*rows)->column(0), "the row number"));

@@ -28,6 +28,7 @@
 #include "ground/base/id.h"
 #include "ground/base/status.h"
 #include "ground/platform/sql/sql.h"
+#include "rules/contract/contract.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace arrow {
@@ -61,12 +62,12 @@ Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
 
 // A row of the source that no feature row can be made of.
 struct LeftOutRow {
-  std::int64_t record = -1;  // -1: of no one record
-  std::string error_code;    // WH4006 its expression fails, WH4015 it tells no time
-  std::string place;         // "features/f.yaml:3:5", or the column that is null
-  std::string expression;    // of WH4006: as written
-  std::string found;         // what the engine said of it
-  std::string row_key;       // its key, as iceberg::EncodeKeys gives it
+  std::int64_t record = -1;                                                  // -1: of no one record
+  contract::ViolationKind kind = contract::ViolationKind::kFeatureSqlFails;  // or kMissingTime
+  std::string place;       // "features/f.yaml:3:5", or the column that is null
+  std::string expression;  // that fails, as written
+  std::string found;       // what the engine said of it
+  std::string row_key;     // its key, as iceberg::EncodeKeys gives it
 };
 // The same over the rows of which feature rows can be made; the others are added to `left_out`.
 // Whether a row is one of them depends on it and on the view alone. Cost: as BuildFeatureRows where

@@ -112,8 +112,7 @@ Result<RowsPtr> Evaluation::Ask(const Check& check, const std::string& sql) {
   session_.SetBounds(std::move(bounds));
   auto rows = session_.Query(sql);
   session_.SetBounds(std::move(before));
-  if (!rows.ok() && rows.status().error_code() == platform::kSqlToldToStop)
-    stopped_ = rows.status();
+  if (!rows.ok() && rows.status().Is(platform::kSqlToldToStop)) stopped_ = rows.status();
   return rows;
 }
 

@@ -95,26 +95,6 @@ std::string_view SeverityName(Severity severity) {
 }
 }  // namespace
 
-std::string_view StateName(State state) {
-  switch (state) {
-    case State::kPassed:
-      return "passed";
-    case State::kSkipped:
-      return "skipped";
-    case State::kWarming:
-      return "warming";
-    case State::kWarned:
-      return "warned";
-    case State::kNotEvaluated:
-      return "not_evaluated";
-    case State::kFailed:
-      return "failed";
-    case State::kError:
-      return "error";
-  }
-  return "error";
-}
-
 Result<Finding> FinishCheck(const CheckState& state, const Check& check, const Against& against) {
   return std::visit(
       [&](const auto& rule) -> Result<Finding> {
@@ -166,7 +146,7 @@ Status GateReport::ToStatus() const {
   if (publishes()) return Status();
   return Status(Code::kGateFailed,
                 fmt::format("gate {} {}: {}", gate,
-                            state == State::kFailed ? "FAILED" : StateName(state), Reasons()))
+                            state == State::kFailed ? "FAILED" : catalog::Name(state), Reasons()))
       .WithError("WH3010");
 }
 
@@ -182,14 +162,14 @@ catalog::VerdictRecord MakeVerdictRecord(const GateReport& report,
   catalog::VerdictRecord verdict;
   verdict.gate = report.gate;
   verdict.table = report.table;
-  verdict.state = std::string(StateName(report.state));
+  verdict.state = report.state;
   verdict.batch = report.batch;
   verdict.batch_end = report.batch_end;
   verdict.checks = nlohmann::json::array();
   for (const CheckResult& check : report.checks) {
     nlohmann::json json = {{"name", check.name},
                            {"kind", check.kind},
-                           {"state", StateName(check.state)},
+                           {"state", check.state},
                            {"severity", SeverityName(check.severity)},
                            {"parameters", check.parameters},
                            {"population", check.population},

@@ -25,17 +25,7 @@ class SqlSession;
 
 namespace weirhouse::gate {
 
-// From best to worst; a gate's state is the worst of its checks.
-enum class State : std::uint8_t {
-  kPassed,
-  kSkipped,       // too few values and `too_few: skip`, or the profile turns history off
-  kWarming,       // its history window has not been full yet
-  kWarned,        // failed or not evaluated, with `severity: warn`
-  kNotEvaluated,  // no baseline where there should be one
-  kFailed,
-  kError,  // could not be judged; never passes, whatever the severity
-};
-std::string_view StateName(State state);  // "not_evaluated"
+using State = catalog::VerdictState;
 // Failed, error and not_evaluated publish nothing and halt what is downstream.
 constexpr bool Publishes(State state) { return state < State::kNotEvaluated; }
 

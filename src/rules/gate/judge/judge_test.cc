@@ -462,7 +462,7 @@ TEST_F(JudgeTest, VerdictRecordSaysWhatWasJudged) {
   const GateDefinition gate = Gate("  - range: { column: n, max: 5 }\n");
   const GateReport report = JudgeGate(gate, input_, *session_);
   const catalog::VerdictRecord verdict = MakeVerdictRecord(report, gate);
-  EXPECT_EQ(verdict.state, "failed");
+  EXPECT_EQ(verdict.state, State::kFailed);
   EXPECT_EQ(verdict.gate, "g");
   EXPECT_EQ(verdict.table, "processed.t");
   const auto& check = verdict.checks.at(0);

@@ -134,7 +134,7 @@ class RealYear : public ::testing::Test {
     std::map<std::string, int> states;
     for (const auto& [day, range] : year_->days) {
       const GateReport report = JudgeGate(gate_, InputFor(day, Day(day)), *session_);
-      ++states[std::string(StateName(report.state))];
+      ++states[std::string(catalog::Name(report.state))];
       reports_.push_back(report);
       if (report.publishes()) Publish(report);
     }

@@ -275,7 +275,7 @@ TEST_F(GateSqlTest, SqlEndsWhenTheProcessIsToldToStopAndIsNoVerdict) {
   const GateReport report = Judge(std::string("  - sql: { rows: 0, query: \"") + kSlow +
                                   "\" }\n  - row_count: { min: 1 }\n");
   later.join();
-  EXPECT_EQ(report.stopped.error_code(), platform::kSqlToldToStop);
+  EXPECT_TRUE(report.stopped.Is(platform::kSqlToldToStop));
   stop = false;
   EXPECT_OK(session_->Query("select 1").status());
 }

@@ -10,7 +10,7 @@ namespace {
 // Whether `check` of `verdict`, the one at `index`, warmed, and by the same question as now.
 bool SaysTheSame(const nlohmann::json& check, const CheckResult& now, const Digest& definition) {
   if (!check.is_object() || check.value("name", "") != now.name) return false;
-  if (check.value("state", "") != StateName(State::kWarming)) return false;
+  if (check.value("state", "") != catalog::Name(State::kWarming)) return false;
   if (check.value("gate_digest", "") != definition.ToHex()) return false;
   // Runs in which the column was of another type are no history.
   const nlohmann::json detail = check.value("detail", nlohmann::json());

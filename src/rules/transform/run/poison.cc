@@ -17,11 +17,9 @@ namespace weirhouse::transform {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
-constexpr char kFailedOnValue[] = "WH2114";
+bool FailedOnValue(const Status& status) { return status.Is(kFailedOnValue); }
 constexpr std::size_t kToldInFull = 100;  // rows of which the engine's own words are asked
 constexpr std::string_view kEngineSays = ": SQL was refused: ";
-
-bool FailedOnValue(const Status& status) { return status.error_code() == kFailedOnValue; }
 
 // Whether no other rows than the driver's are read: else it cannot be told whose fault an error is.
 bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
@@ -62,12 +60,12 @@ class Search {
       if (rows.ok()) break;
     }
     if (!rows.ok()) {
-      if (!FailedOnValue(rows.status())) return rows.status();
+      if (!rows.status().Is(kFailedOnValue)) return rows.status();
       // It fails where no expression was found to.
       std::vector<RowsPtr> parts;
       WEIRHOUSE_TRY_STATUS(Judge({{GoodRowNumbers(), false}, {}}, &parts));
       if (!bad_.empty()) rows = RunOverGood();
-      if (!rows.ok() && FailedOnValue(rows.status()) && checked_.row_wise) {
+      if (!rows.ok() && rows.status().Is(kFailedOnValue) && checked_.row_wise) {
         // Together they fail, apart they do not: conditions are taken in another order then.
         auto joined = arrow::ConcatenateTables(parts);
         if (joined.ok()) rows = *joined;
@@ -183,7 +181,7 @@ Result<GoodRows> RunAround(platform::SqlSession& session, const CheckedTransform
                            ProcessTime run_time, std::size_t told) {
   Result<RowsPtr> rows = RunTransform(session, checked, run_time);
   if (rows.ok()) return GoodRows{*std::move(rows), {}};
-  if (!FailedOnValue(rows.status())) return rows.status();
+  if (!rows.status().Is(kFailedOnValue)) return rows.status();
   return Search(session, checked, driver, input, run_time, told).Run(rows.status());
 }
 }  // namespace weirhouse::transform

@@ -31,7 +31,7 @@ Status DoesNotFit(const std::string& column, const arrow::Status& why,
              fmt::format("a value of the column \"{}\" of {} does not fit its type {}: {}", column,
                          checked.definition.name(),
                          checked.output->GetFieldByName(column)->type()->ToString(), why.message()))
-      .WithError("WH2114")
+      .WithError(kFailedOnValue)
       .WithSpan(checked.definition.table.span)
       .WithHint("cast it in the SQL, or leave such rows out with WHERE");
 }
@@ -214,7 +214,7 @@ Result<std::shared_ptr<arrow::Table>> RunTransform(platform::SqlSession& session
     }
     return Status(Code::kInvalidInput, fmt::format("the SQL of {} failed on a value: {}",
                                                    checked.definition.name(), status.message()))
-        .WithError("WH2114")
+        .WithError(kFailedOnValue)
         .WithSpan(checked.definition.table.span)
         .WithHint("use try_cast or a WHERE condition for values that may not fit");
   }

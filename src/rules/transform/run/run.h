@@ -15,6 +15,9 @@ class Table;
 
 namespace weirhouse::transform {
 
+// SQL was refused because of a value of its rows.
+inline constexpr Reason kFailedOnValue{"WH2114"};
+
 // Makes `rows` readable to `checked` under `name`. SQL that makes one row of several never sees the
 // sign of a zero: DuckDB takes -0.0 and 0.0 for equal and would show the one that it met first.
 Status RegisterInput(platform::SqlSession& session, const CheckedTransform& checked,

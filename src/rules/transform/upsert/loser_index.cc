@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "ground/platform/kv/kv_damage.h"
 #include "rules/transform/upsert/index_marker.h"
 
 namespace weirhouse::transform {
@@ -101,7 +102,7 @@ Result<std::vector<StoredLoser>> LoserIndex::Find(const std::vector<RecordId>& r
     if (bytes.size() != kEntryBytes ||
         static_cast<unsigned char>(bytes.back()) > static_cast<int>(RecordState::kQuarantined)) {
       return Status(Code::kCorruption, "the index of losers holds an entry of the wrong form")
-          .WithError("WH7027")
+          .WithError(platform::kDamagedStoreError)
           .WithHint("delete the cache folder: it is rebuilt from the tables");
     }
     const auto state = static_cast<RecordState>(bytes.back());

@@ -59,7 +59,7 @@ class LoserIndexTest : public ::testing::Test {
     std::string text;
     for (const auto& [record, loser] : said_) {
       if (loser.state == RecordState::kProcessed || loser.state == RecordState::kFiltered) continue;
-      text += fmt::format("{}:{} by {}\n", record.value(), RecordStateName(loser.state),
+      text += fmt::format("{}:{} by {}\n", record.value(), catalog::Name(loser.state),
                           loser.winner.value());
     }
     return text;
@@ -74,7 +74,7 @@ class LoserIndexTest : public ::testing::Test {
     if (!found.ok()) return found.status().ToString();
     std::string text;
     for (const StoredLoser& loser : *found) {
-      text += fmt::format("{}:{} by {}\n", loser.record.value(), RecordStateName(loser.state),
+      text += fmt::format("{}:{} by {}\n", loser.record.value(), catalog::Name(loser.state),
                           loser.winner.value());
     }
     return text;

@@ -31,14 +31,6 @@ Status Unbuilt(const arrow::Status& status) {
   return Status(Code::kInternal, "could not keep the records that lost: " + status.ToString());
 }
 
-std::optional<RecordState> StateNamed(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(RecordState::kQuarantined); ++i) {
-    const auto state = static_cast<RecordState>(i);
-    if (RecordStateName(state) == name) return state;
-  }
-  return std::nullopt;
-}
-
 std::optional<Digest> DigestOfLoser(std::string_view bytes) {
   if (bytes.size() != kDigestBytes) return std::nullopt;
   Digest digest;
@@ -99,7 +91,7 @@ Result<std::shared_ptr<arrow::Table>> LoserRows(const std::vector<StoredLoser>& 
   for (const StoredLoser& loser : losers) {
     arrow::Status status = records.Append(loser.record.value());
     if (status.ok()) status = tables.Append(loser.table);
-    if (status.ok()) status = states.Append(RecordStateName(loser.state));
+    if (status.ok()) status = states.Append(catalog::Name(loser.state));
     if (status.ok()) status = winners.Append(loser.winner.value());
     if (status.ok()) status = runs.Append(loser.run.value());
     if (status.ok()) {
@@ -136,7 +128,7 @@ Result<std::vector<StoredLoser>> ReadLosers(const arrow::Table& rows) {
   const auto contents = Column<arrow::BinaryArray>(**whole, "_content");
   losers.reserve(static_cast<std::size_t>(rows.num_rows()));
   for (std::int64_t i = 0; i < rows.num_rows(); ++i) {
-    const std::optional<RecordState> state = StateNamed(states->GetView(i));
+    const std::optional<RecordState> state = catalog::KindNamed<RecordState>(states->GetView(i));
     if (!state) return Unreadable(fmt::format("unknown state \"{}\"", states->GetView(i)));
     StoredLoser loser{RecordId(records->Value(i)), std::string(tables->GetView(i)), *state,
                       RecordId(winners->Value(i)), RunId(runs->Value(i)),           std::nullopt};

@@ -118,7 +118,7 @@ StateCounts CountsOf(const Fates& fates) {
 std::string Show(const Fates& fates) {
   std::string text;
   for (const auto& [record, fate] : fates) {
-    text += fmt::format("{} {} {}, ", record, RecordStateName(fate.first), fate.second);
+    text += fmt::format("{} {} {}, ", record, catalog::Name(fate.first), fate.second);
   }
   return text;
 }

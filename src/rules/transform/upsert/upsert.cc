@@ -237,12 +237,6 @@ Result<std::vector<std::int64_t>> RecordsOf(const arrow::Table& rows) {
 
 }  // namespace
 
-std::string_view RecordStateName(RecordState state) {
-  constexpr std::string_view kNames[] = {"processed",  "duplicate", "conflict",
-                                         "superseded", "filtered",  "quarantined"};
-  return kNames[static_cast<std::size_t>(state)];
-}
-
 StateCounts& StateCounts::operator+=(const StateCounts& other) {
   processed += other.processed;
   duplicate += other.duplicate;

@@ -25,6 +25,7 @@
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
 #include "ground/base/status.h"
+#include "ground/catalog/kind.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/columnar/row_store.h"
@@ -37,15 +38,7 @@ class Table;
 
 namespace weirhouse::transform {
 
-enum class RecordState : std::uint8_t {
-  kProcessed,
-  kDuplicate,
-  kConflict,
-  kSuperseded,
-  kFiltered,
-  kQuarantined,
-};
-std::string_view RecordStateName(RecordState state);
+using catalog::RecordState;
 
 // Deltas: a winner that loses to a later one is taken from processed.
 struct StateCounts {
@@ -84,9 +77,7 @@ struct Loser {
 struct RejectedRow {
   RecordId record;
   std::int64_t row = 0;  // of the rows given
-  std::string column;
-  std::string error_code;
-  std::string reason;
+  std::string column;    // of the key, which is null
 };
 
 struct UpsertPlan {

@@ -23,8 +23,7 @@ std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
       for (std::int64_t i = 0; i < chunk->length(); ++i, ++row) {
         if (!chunk->IsNull(i)) continue;
         const RecordId record(records[static_cast<std::size_t>(row)]);
-        rejected.push_back(
-            {record, row, name, "WH2112", fmt::format("key column \"{}\" is null", name)});
+        rejected.push_back({record, row, name});
       }
     }
   }

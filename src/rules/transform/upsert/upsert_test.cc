@@ -260,7 +260,6 @@ TEST(Upsert, ANullKeyIsRejectedWithItsRecord) {
             "processed 1 duplicate 0 conflict 0 superseded 0 quarantined 1");
   ASSERT_EQ(table.plan.rejected.size(), 1u);
   EXPECT_EQ(table.plan.rejected[0].record, RecordId(101));
-  EXPECT_EQ(table.plan.rejected[0].error_code, "WH2112");
   EXPECT_EQ(table.plan.rejected[0].column, "key");
   EXPECT_EQ(table.current(), "a@1=10 ");
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "ground/platform/kv/kv_damage.h"
 #include "rules/transform/upsert/index_marker.h"
 #include "rules/transform/upsert/loser_table.h"
 #include "rules/transform/upsert/upsert.h"
@@ -19,7 +20,7 @@ constexpr std::size_t kBatchChangesMax = 20'000;  // about 2 MB
 Status UnreadableVersion(std::string_view what) {
   return Status(Code::kCorruption,
                 "the index of versions holds an entry of the wrong size: " + std::string(what))
-      .WithError("WH7027")
+      .WithError(platform::kDamagedStoreError)
       .WithHint("delete the cache folder: it is rebuilt from the tables");
 }
 // The snapshot, and which columns the groups are made of.

@@ -14,9 +14,11 @@ using TablePtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::int64_t kRowsMax = 10'000'000;
 constexpr std::int64_t kCommitsOfPage = 1000;
-const char* const kNodeKinds[] = {"object",     "commit",     "run",          "contract",
-                                  "code",       "view",       "training_set", "model",
-                                  "deployment", "prediction", "snapshot"};
+constexpr catalog::NodeKind kNodeKinds[] = {
+    catalog::NodeKind::kObject,      catalog::NodeKind::kCommit,  catalog::NodeKind::kRun,
+    catalog::NodeKind::kContract,    catalog::NodeKind::kCode,    catalog::NodeKind::kView,
+    catalog::NodeKind::kTrainingSet, catalog::NodeKind::kModel,   catalog::NodeKind::kDeployment,
+    catalog::NodeKind::kPrediction,  catalog::NodeKind::kSnapshot};
 
 enum class Kind : std::uint8_t { kText, kInt, kTime };
 struct ColumnSpec {
@@ -180,7 +182,7 @@ Result<TablePtr> LineageTable(catalog::Catalog& catalog) {
              {"to_key"},
              {"run"},
              {"commit", Kind::kInt}});
-  for (const char* kind : kNodeKinds) {
+  for (const catalog::NodeKind kind : kNodeKinds) {
     WEIRHOUSE_TRY(const auto nodes, catalog.Nodes(kind));
     for (const catalog::Node& node : nodes) {
       WEIRHOUSE_TRY(const auto edges, catalog.EdgesInto({kind, node.node.key}));
@@ -262,9 +264,8 @@ Result<TablePtr> ObjectsTable(catalog::Catalog& catalog) {
 Result<TablePtr> LosersTable(const std::vector<transform::StoredLoser>& losers) {
   Rows rows({{"record", Kind::kInt}, {"table"}, {"state"}, {"winner", Kind::kInt}, {"run"}});
   for (const transform::StoredLoser& loser : losers) {
-    WEIRHOUSE_TRY_STATUS(
-        rows.Add({loser.record.value(), loser.table, transform::RecordStateName(loser.state),
-                  loser.winner.value(), ToString(loser.run)}));
+    WEIRHOUSE_TRY_STATUS(rows.Add({loser.record.value(), loser.table, catalog::Name(loser.state),
+                                   loser.winner.value(), ToString(loser.run)}));
   }
   return rows.Finish();
 }

@@ -29,10 +29,11 @@ struct ExternalTest : TripTest {
   }
   std::set<std::string> ReadBy(const catalog::Run& run) {
     std::set<std::string> read;
-    const auto edges = workspace->catalog().EdgesInto({"run", ToString(run.id)});
+    const auto edges = workspace->catalog().EdgesInto(catalog::RunNode(run.id));
     EXPECT_OK(edges);
     for (const auto& edge : *edges) {
-      if (edge.kind == "read") read.insert(edge.from.kind + " " + edge.from.key);
+      if (edge.kind == catalog::EdgeKind::kRead)
+        read.insert(fmt::format("{} {}", catalog::Name(edge.from.kind), edge.from.key));
     }
     return read;
   }
@@ -43,7 +44,7 @@ struct ExternalTest : TripTest {
   // Whether some feature run followed the trips so.
   bool Followed(const json& how) {
     catalog::RunFilter filter;
-    filter.kind = "feature";
+    filter.kind = catalog::RunKind::kFeature;
     const auto runs = workspace->catalog().Runs(filter);
     EXPECT_OK(runs);
     return std::any_of(runs->begin(), runs->end(), [&](const catalog::Run& run) {
@@ -472,11 +473,11 @@ TEST_F(ExternalTest, ATransactionOverTwoTablesIsSeenWholeOrNotAtAll) {
   const auto commit_some = [&](int day) {
     for (int i = 6 * day; i < 6 * day + 6; ++i) {
       StepInputs step;
-      step.kind = "foreign";
+      step.kind = catalog::RunKind::kForeign;
       step.name = "both";
       step.inputs = {{"i", i}};
       ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-      Publication publication(*workspace, run, "processed", "");
+      Publication publication(*workspace, run, catalog::Layer::kProcessed, "");
       for (const char* name : {"processed.trips", "processed.refunds"}) {
         ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable(name));
         iceberg::StagedWrite write(workspace->store(), base, workspace->random(),

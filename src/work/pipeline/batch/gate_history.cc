@@ -69,7 +69,7 @@ constexpr int kCommitsLookedAt = 256;
 
 // The earliest end among the batches of `table` that commits of `layer` published from `from` on.
 // False if there are too many to look at.
-Result<bool> LookThrough(Workspace& workspace, std::string_view layer, CommitSeq from,
+Result<bool> LookThrough(Workspace& workspace, catalog::Layer layer, CommitSeq from,
                          const std::string& table, EventTime& earliest) {
   CommitSeq after(from.value() - 1);
   for (int i = 0; i < kCommitsLookedAt; ++i) {
@@ -101,7 +101,7 @@ Result<EventTime> HistoryWanted(Workspace& workspace, const gate::GateDefinition
   return gate::WarmUpReadsFrom(
       gate, report, verdicts, [&](CommitSeq from) -> Result<std::optional<EventTime>> {
         EventTime earliest = EventTime::max();
-        for (const std::string_view layer : {"processed", "open"}) {
+        for (const catalog::Layer layer : {catalog::Layer::kProcessed, catalog::Layer::kOpen}) {
           WEIRHOUSE_TRY(const bool whole,
                         LookThrough(workspace, layer, from, gate.table, earliest));
           if (!whole) return std::optional<EventTime>();

@@ -35,10 +35,10 @@ struct GateHistoryTest : ShopTest {
   void Publish(PipelineState& state, std::int64_t day) {
     const gate::GateReport report = Judge(state, day);
     StepInputs step;
-    step.kind = "processed";
+    step.kind = catalog::RunKind::kProcessed;
     step.name = report.batch;
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-    Publication publication(*workspace, run, "processed", report.batch);
+    Publication publication(*workspace, run, catalog::Layer::kProcessed, report.batch);
     publication.request().metrics.push_back(gate::MakeProfileMetric(report, true));
     publication.request().batch_end = report.batch_end;
     ASSERT_OK(publication.Commit());

@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 // The run that closes a halted one: its identity is the decision, so saying it twice decides once.
-Result<catalog::Run> PlanDecision(Workspace& workspace, const std::string& decision,
+Result<catalog::Run> PlanDecision(Workspace& workspace, catalog::RunKind decision,
                                   const catalog::Run& halted, const std::string& reason,
                                   const std::string& who, const HaltedBatch& batch,
                                   std::optional<bool> baseline = std::nullopt) {
@@ -77,6 +77,11 @@ Status MoveOffset(Workspace& workspace, const HaltedBatch& batch, catalog::Commi
       {batch.consumer, offset.position, batch.raw_seq.value(), offset.generation});
   return Status();
 }
+
+Status UnreadableHalt(std::string_view why) {
+  return Status(Code::kCorruption, fmt::format("a halted batch cannot be read: {}", why))
+      .WithError("WH3022");
+}
 }  // namespace
 
 json ToJson(const HaltedBatch& halted) {
@@ -116,12 +121,19 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
     halted.raw_seq = CommitSeq(stored.at("raw_seq").get<std::int64_t>());
     halted.batch_end = EventTimeOfMicros(stored.at("batch_end_us").get<std::int64_t>());
     halted.tables = stored.at("tables").get<std::vector<std::string>>();
-    for (const json& state : stored.at("states")) {
-      halted.states.push_back({state.at("source"), state.at("table"), state.at("state"),
-                               state.at("count").get<std::int64_t>()});
+    for (const json& count : stored.at("states")) {
+      const auto state =
+          catalog::KindNamed<catalog::RecordState>(count.at("state").get<std::string>());
+      if (!state) return UnreadableHalt("it counts records in an unknown state");
+      halted.states.push_back(
+          {count.at("source"), count.at("table"), *state, count.at("count").get<std::int64_t>()});
     }
     halted.valid_records = stored.at("valid_records").get<std::map<std::string, std::int64_t>>();
-    if (stored.contains("keyless")) halted.keyless = KeylessFromJson(stored.at("keyless"));
+    if (stored.contains("keyless")) {
+      auto keyless = KeylessFromJson(stored.at("keyless"));
+      if (!keyless.ok()) return UnreadableHalt(keyless.status().message());
+      halted.keyless = std::move(keyless).value();
+    }
     halted.message = stored.at("message");
     for (const json& profile : stored.at("profiles")) {
       catalog::MetricRecord metric;
@@ -134,8 +146,7 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
     }
     return halted;
   } catch (const json::exception& error) {
-    return Status(Code::kCorruption, fmt::format("a halted batch cannot be read: {}", error.what()))
-        .WithError("WH3022");
+    return UnreadableHalt(error.what());
   }
 }
 
@@ -235,9 +246,9 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
                           const std::string& who, std::optional<bool> baseline) {
   WEIRHOUSE_TRY(const catalog::Run halted, RequireDecidable(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
-  WEIRHOUSE_TRY(const catalog::Run decision,
-                PlanDecision(workspace, "override", halted, reason, who, batch, baseline));
-  Publication publication(workspace, decision, "processed", batch.batch);
+  WEIRHOUSE_TRY(const catalog::Run decision, PlanDecision(workspace, catalog::RunKind::kOverride,
+                                                          halted, reason, who, batch, baseline));
+  Publication publication(workspace, decision, catalog::Layer::kProcessed, batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/true));
   QuarantineChanges quarantine;
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, batch.keyless, quarantine));
@@ -263,7 +274,7 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
     verdict.override_by = who;
     request.verdicts.push_back(std::move(verdict));
   }
-  request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "overrode", {}, {}});
+  request.lineage.Overrode(run);
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
   for (const std::string& table : batch.tables) {
@@ -282,19 +293,21 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
   WEIRHOUSE_TRY(const catalog::Run halted, RequireDecidable(workspace, run, reason));
   WEIRHOUSE_TRY(const HaltedBatch batch, LoadHalted(workspace, run));
   WEIRHOUSE_TRY(const catalog::Run decision,
-                PlanDecision(workspace, "discard", halted, reason, who, batch));
-  Publication publication(workspace, decision, "maintenance", batch.batch);
+                PlanDecision(workspace, catalog::RunKind::kDiscard, halted, reason, who, batch));
+  Publication publication(workspace, decision, catalog::Layer::kMaintenance, batch.batch);
   WEIRHOUSE_TRY_STATUS(StageDecision(workspace, publication, run, batch, /*publish=*/false));
   catalog::CommitRequest& request = publication.request();
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   for (const auto& [source, count] : batch.valid_records) {
-    if (count > 0) request.record_states.push_back({source, "", "excluded", count});
+    if (count > 0)
+      request.record_states.push_back({source, "", catalog::RecordState::kExcluded, count});
   }
   // Records without a key are valid ones, and counted above; those of no table broke the contract.
   for (const catalog::RecordStateCount& state : batch.states) {
-    if (state.state == "quarantined" && state.table.empty()) request.record_states.push_back(state);
+    if (state.state == catalog::RecordState::kQuarantined && state.table.empty())
+      request.record_states.push_back(state);
   }
-  request.edges.push_back({{"run", ToString(run)}, {"run", ""}, "discarded", {}, {}});
+  request.lineage.Discarded(run);
   request.also_closes = run;
   request.also_state = catalog::RunState::kDiscarded;
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());

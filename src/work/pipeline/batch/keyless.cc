@@ -178,9 +178,13 @@ std::vector<iceberg::RowPosition> PlacesOf(const arrow::Table& rows,
 }  // namespace
 
 std::string KeptOutBy(std::string_view reason) {
-  constexpr std::string_view kCodes[] = {"WH2112 ", "WH2114 ", "WH4006 ", "WH4015 "};
-  const bool told = std::any_of(std::begin(kCodes), std::end(kCodes),
-                                [&](std::string_view code) { return reason.starts_with(code); });
+  using contract::ViolationKind;
+  constexpr ViolationKind kOfTables[] = {ViolationKind::kMissingKey, ViolationKind::kSqlFails,
+                                         ViolationKind::kFeatureSqlFails,
+                                         ViolationKind::kMissingTime};
+  const std::string_view code = reason.substr(0, reason.find(' '));
+  const bool told = std::any_of(std::begin(kOfTables), std::end(kOfTables),
+                                [&](ViolationKind kind) { return code == contract::CodeOf(kind); });
   const std::size_t of = reason.rfind(kOf);
   return !told || of == std::string_view::npos ? "" : std::string(reason.substr(of + kOf.size()));
 }
@@ -194,8 +198,8 @@ std::string WithoutPlace(std::string_view reason) {
 json ToJson(const KeylessChange& change) {
   json joined = json::array();
   for (const RejectedRecord& row : change.joined)
-    joined.push_back(
-        {row.record.value(), row.error_code, row.table, row.column, row.expression, row.found});
+    joined.push_back({row.record.value(), contract::CodeOf(row.kind), row.table, row.column,
+                      row.expression, row.found});
   json left = json::object();
   for (const auto& [reason, records] : change.left) {
     json& ids = left[reason] = json::array();
@@ -204,11 +208,13 @@ json ToJson(const KeylessChange& change) {
   return {{"joined", std::move(joined)}, {"left", std::move(left)}};
 }
 
-KeylessChange KeylessFromJson(const json& stored) {
+Result<KeylessChange> KeylessFromJson(const json& stored) {
   KeylessChange change;
   for (const json& row : stored.at("joined")) {
-    change.joined.push_back({RecordId(row.at(0).get<std::int64_t>()), row.at(1), row.at(2),
-                             row.at(3), row.at(4), row.at(5)});
+    const auto kind = contract::ViolationOfCode(row.at(1).get<std::string>());
+    if (!kind) return Status(Code::kCorruption, "a record is kept out for an unknown reason");
+    change.joined.push_back({RecordId(row.at(0).get<std::int64_t>()), *kind, row.at(2), row.at(3),
+                             row.at(4), row.at(5)});
   }
   for (const auto& [reason, records] : stored.at("left").items()) {
     for (const json& record : records)
@@ -274,7 +280,7 @@ Status NoteKeptOut(Workspace& workspace, const std::vector<KeptOut>& kept_out, b
                    catalog::CommitRequest& request) {
   for (const KeptOut& one : kept_out) {
     const bool any = std::any_of(one.rejected.begin(), one.rejected.end(), [](const auto& row) {
-      return row.error_code != "WH2112" && row.record.value() >= 0;
+      return row.kind != contract::ViolationKind::kMissingKey && row.record.value() >= 0;
     });
     if (!any && !anew) continue;
     WEIRHOUSE_TRY(const bool noted, KeepsOut(workspace, one.table));

@@ -36,7 +36,7 @@ struct KeylessChange {
 };
 nlohmann::json ToJson(const KeylessChange& change);
 // Throws nlohmann::json::exception where `stored` is none.
-KeylessChange KeylessFromJson(const nlohmann::json& stored);
+Result<KeylessChange> KeylessFromJson(const nlohmann::json& stored);
 
 // What one table or view keeps out.
 struct KeptOut {

@@ -56,10 +56,10 @@ class KeylessTest : public ChainTest {
                     workspace->ReadTable("quarantine.ev", QuarantineSchema()->field_names()));
     }
     StepInputs step;
-    step.kind = "restock";
+    step.kind = catalog::RunKind::kForeign;
     step.inputs = {{"ordinals", ordinals}};
     ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-    Publication publication(*workspace, run, "quarantine", "");
+    Publication publication(*workspace, run, catalog::Layer::kMaintenance, "");
     ASSERT_OK_AND(const iceberg::TablePtr base, workspace->LoadTable("quarantine.ev"));
     iceberg::StagedWrite write(workspace->store(), base, workspace->random(),
                                publication.StageAs());

@@ -20,8 +20,6 @@ inline constexpr std::string_view kProcessedConsumer =
     "processed";  // position: sequence of the raw commit consumed
 inline constexpr std::string_view kFeatureConsumer =
     "feature";  // position: sequence of the processed commit consumed
-// Kind of the runs that run SQL again because a table of other engines changed.
-inline constexpr std::string_view kDownstreamKind = "downstream";
 
 // What is known of the batches that one gated table published.
 struct GateHistory {
@@ -86,7 +84,7 @@ Result<bool> IsMaintenanceDue(Workspace& workspace);
 // none waits.
 Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
                                                                 std::string_view consumer,
-                                                                std::string_view layer);
+                                                                catalog::Layer layer);
 // A run that waits for override or discard, if there is one.
 Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace);
 }  // namespace weirhouse::work

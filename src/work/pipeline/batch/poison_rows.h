@@ -14,8 +14,8 @@ inline std::vector<RejectedRecord> RejectedBySql(const std::vector<transform::Po
   std::vector<RejectedRecord> rejected;
   rejected.reserve(poison.size());
   for (const transform::PoisonRow& row : poison) {
-    rejected.push_back(
-        {RecordId(row.record), "WH2114", table, row.place, row.expression, row.found});
+    rejected.push_back({RecordId(row.record), contract::ViolationKind::kSqlFails, table, row.place,
+                        row.expression, row.found});
   }
   return rejected;
 }

@@ -82,53 +82,45 @@ std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
     // A retried object was in quarantine with all its records until now.
     const std::int64_t quarantined =
         records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
-    if (quarantined != 0) counts.push_back({source, "", "quarantined", quarantined});
+    if (quarantined != 0)
+      counts.push_back({source, "", catalog::RecordState::kQuarantined, quarantined});
     const TableWork* owner = nullptr;
     for (const auto& work : work_) {
       if (work->records() == &records && owner == nullptr) owner = work.get();
     }
     if (owner == nullptr) {
       const std::int64_t valid = records.record_count - records.quarantined_count;
-      if (valid > 0) counts.push_back({source, "", "filtered", valid});
+      if (valid > 0) counts.push_back({source, "", catalog::RecordState::kFiltered, valid});
       continue;
     }
-    for (const auto& [name, count] : owner->StateCounts()) {
-      if (count != 0) counts.push_back({source, owner->transform().definition.name(), name, count});
+    for (const auto& [state, count] : owner->StateCounts()) {
+      if (count != 0)
+        counts.push_back({source, owner->transform().definition.name(), state, count});
     }
   }
   return counts;
 }
 
 void BatchRun::FillLineage(catalog::CommitRequest& request) const {
-  const catalog::NodeRef run{"run", ""};
+  catalog::Lineage& lineage = request.lineage;
   if (retry_ != nullptr) {
     const catalog::ObjectRecord& object = retry_->object;
     request.forgotten_attempts.push_back({object.source, object.name, object.digest});
     request.forgotten_attempts.push_back(MemoryArrival(object));
   }
   for (const auto& [source, records] : sources_) {
-    for (const catalog::ObjectRecord& object : records.objects) {
-      request.edges.push_back({{"object", ToString(object.id)}, run, "read", {}, {}});
-    }
+    for (const catalog::ObjectRecord& object : records.objects) lineage.Read(object.id);
     const Source* definition = workspace_.project().FindSource(source);
     const auto& contract = workspace_.project().contracts.at(definition->contract);
-    request.edges.push_back({{"contract", contract->Title()}, run, "uses", {}, {}});
+    lineage.Uses({catalog::NodeKind::kContract, contract->Title()});
   }
   std::map<std::string, CommitSeq> external = external_read_;
   if (news_ != nullptr) {
     for (const auto& [table, snapshot] : news_->snapshots) external[table] = snapshot.seq;
   }
-  for (const auto& [table, seq] : external) {
-    const std::string key = fmt::format("{}@{}", table, seq.value());
-    request.edges.push_back({{"snapshot", key}, run, "read", {}, {}});
-  }
-  if (news_ == nullptr) {
-    request.edges.push_back({{"commit", std::to_string(raw_.seq.value())}, run, "read", {}, {}});
-  }
-  request.edges.push_back({{"code", CodeKey(workspace_.project().code)}, run, "uses", {}, {}});
-  request.nodes.push_back({"code",
-                           CodeKey(workspace_.project().code),
-                           {{"digest", workspace_.project().code.ToHex()}}});
+  for (const auto& [table, seq] : external) lineage.ReadSnapshot(table, seq);
+  if (news_ == nullptr) lineage.Read(raw_.seq);
+  UseCode(workspace_.project().code, lineage);
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     request.verdicts.push_back(gate::MakeVerdictRecord(reports_[i], *judged_[i]));
   }
@@ -136,7 +128,7 @@ void BatchRun::FillLineage(catalog::CommitRequest& request) const {
 }
 
 Status BatchRun::Publish() {
-  Publication publication(workspace_, run_, "processed", batch_);
+  Publication publication(workspace_, run_, catalog::Layer::kProcessed, batch_);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, "main"));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(publication, /*decided=*/true).status());
   WEIRHOUSE_TRY(const iceberg::TablePtr losers,
@@ -166,7 +158,7 @@ Status BatchRun::Publish() {
   ++state_.summary.commits;
   NoteRefusals(sources_, work_, places_, batch_, state_.summary);
   for (const catalog::RecordStateCount& count : request.record_states)
-    state_.summary.states[count.state] += count.count;
+    state_.summary.states[std::string(catalog::Name(count.state))] += count.count;
   for (const auto& work : work_) work->CountRows(state_.summary.rows_by_table);
   state_.NotePublished(reports_);
   for (const auto& work : work_) WEIRHOUSE_TRY_STATUS(work->ApplyToIndexes(losers));
@@ -194,7 +186,7 @@ std::string BatchRun::TellBrokenContracts(catalog::CommitRequest& request) const
 }
 
 Status BatchRun::Halt() {
-  Publication publication(workspace_, run_, "processed", batch_);
+  Publication publication(workspace_, run_, catalog::Layer::kProcessed, batch_);
   const std::string ref = StagingRef(run_.id);
   WEIRHOUSE_TRY_STATUS(StageTables(publication, ref));
   HaltedBatch halted;
@@ -229,7 +221,7 @@ Status BatchRun::Halt() {
                                         {"batch", report.batch},
                                         {"run", ToString(run_.id)},
                                         {"owner", judged_[i]->owner},
-                                        {"state", gate::StateName(report.state)},
+                                        {"state", report.state},
                                         {"reasons", report.Reasons()}}));
   }
   if (const std::string story = QuarantineStory(sources_, work_); !story.empty())

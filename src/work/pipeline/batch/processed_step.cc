@@ -35,7 +35,7 @@ namespace weirhouse::work {
 Result<bool> BatchRun::ProcessToTheEnd() {
   Result<bool> published = Attempt();
   if (published.ok()) return published;
-  const bool no_memory = published.status().error_code() == kNoMemoryError;
+  const bool no_memory = published.status().Is(kNoMemoryError);
   if (no_memory && retry_ == nullptr && news_ == nullptr)
     published = CountNoMemory(published.status());
   NoteFailure(published.status());
@@ -108,7 +108,7 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(external_upto_, workspace_.catalog().LastSeq());
   }
   StepInputs step;
-  step.kind = "processed";
+  step.kind = catalog::RunKind::kProcessed;
   step.name = batch_;
   step.code = {DefinitionDigests(workspace_.project()).dump(), workspace_.project().profile.name};
   step.inputs = {{"raw_seq", raw_.seq.value()}, {"offset", offset_.position}};
@@ -117,7 +117,7 @@ Status BatchRun::Plan() {
                   workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
     records_upto_ = CommitSeq(consumed.position);
     WEIRHOUSE_TRY_STATUS(ReadNewsEnd());
-    step.kind = std::string(kDownstreamKind);
+    step.kind = catalog::RunKind::kDownstream;
     step.inputs = {{"external_seq", raw_.seq.value()},
                    {"raw_seq", consumed.position},
                    {"offset", offset_.position}};
@@ -130,7 +130,7 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(const auto consumed,
                   workspace_.catalog().OffsetOf(std::string(kProcessedConsumer)));
     records_upto_ = CommitSeq(consumed.position);
-    step.kind = "retry";
+    step.kind = catalog::RunKind::kRetry;
     step.inputs = {{"object", ToString(retry_->object.id)}, {"raw_seq", consumed.position}};
   }
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
@@ -209,7 +209,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
     const bool now = retry_ != nullptr
                          ? object.id == retry_->object.id
                          : news_ == nullptr && object.seq == raw_.seq;  // read already
-    if (object.state == "stored" && object.seq <= records_upto_ && !now &&
+    if (object.state == catalog::ObjectState::kStored && object.seq <= records_upto_ && !now &&
         left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) {
       earlier.push_back(object);
     }
@@ -308,7 +308,7 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
   Result<transform::GoodRows> good = run();
   const auto driver = full && records != nullptr ? driven : nullptr;
   if (!good.ok()) {
-    if (!full || good.status().error_code() != "WH2114") return good.status();
+    if (!full || !good.status().Is(transform::kFailedOnValue)) return good.status();
     standing_[name] = good.status();
     work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
     state_.summary.warnings.push_back(
@@ -363,7 +363,7 @@ void BatchRun::JudgeContracts() {
       broken.verdict.table = "records." + source;
       broken.verdict.batch = batch_;
       broken.verdict.batch_end = BatchEnd();
-      broken.verdict.state = gate::StateName(gate::State::kFailed);
+      broken.verdict.state = gate::State::kFailed;
       broken.verdict.checks = nlohmann::json::array();
       std::vector<std::string> told;
       for (const auto& [text, reason] : reasons) {
@@ -383,7 +383,8 @@ void BatchRun::JudgeContracts() {
       broken.story = Join(told, "; ");
       const Source* definition = workspace_.project().FindSource(source);
       broken.owner = workspace_.project().contracts.at(definition->contract)->owner();
-      state_.summary.gates[broken.verdict.gate][broken.verdict.state] += 1;
+      state_.summary.gates[broken.verdict.gate][std::string(catalog::Name(broken.verdict.state))] +=
+          1;
       broken_contracts_.push_back(std::move(broken));
       worst_ = std::max(worst_, gate::State::kFailed);
     }
@@ -460,7 +461,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
   WEIRHOUSE_TRY(gate::GateReport report, state_.Judge(judged, input));
   WEIRHOUSE_TRY_STATUS(report.stopped);
   worst_ = std::max(worst_, report.state);
-  state_.summary.gates[gate.name][std::string(gate::StateName(report.state))] += 1;
+  state_.summary.gates[gate.name][std::string(catalog::Name(report.state))] += 1;
   if (report.state == gate::State::kWarned) {
     state_.summary.warnings.push_back(fmt::format("gate {} warned in {} ({}): {}", gate.name,
                                                   ToString(run_.id), batch_, report.Reasons()));

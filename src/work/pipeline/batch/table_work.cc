@@ -25,10 +25,12 @@ platform::ParquetOptions RowOptions() {
   return options;
 }
 
-std::map<std::string, std::int64_t> ByName(const transform::StateCounts& counts) {
-  return {{"processed", counts.processed}, {"duplicate", counts.duplicate},
-          {"conflict", counts.conflict},   {"superseded", counts.superseded},
-          {"filtered", counts.filtered},   {"quarantined", counts.quarantined}};
+RecordCounts CountsOf(const transform::StateCounts& counts) {
+  using catalog::RecordState;
+  return {
+      {RecordState::kProcessed, counts.processed}, {RecordState::kDuplicate, counts.duplicate},
+      {RecordState::kConflict, counts.conflict},   {RecordState::kSuperseded, counts.superseded},
+      {RecordState::kFiltered, counts.filtered},   {RecordState::kQuarantined, counts.quarantined}};
 }
 
 std::vector<RejectedRecord> RecordsOfRows(const std::vector<transform::RejectedRow>& rows,
@@ -36,7 +38,8 @@ std::vector<RejectedRecord> RecordsOfRows(const std::vector<transform::RejectedR
   std::vector<RejectedRecord> records;
   records.reserve(rows.size());
   for (const transform::RejectedRow& row : rows)
-    records.push_back({row.record, row.error_code, table, row.column, {}, {}});
+    records.push_back(
+        {row.record, contract::ViolationKind::kMissingKey, table, row.column, {}, {}});
   return records;
 }
 
@@ -95,8 +98,8 @@ std::unique_ptr<TableWork> TableWork::Standing(Workspace& workspace,
   WEIRHOUSE_CHECK(work->plan_.current_rows != nullptr);
   if (records != nullptr && driver_rows != nullptr) {
     // What an aggregate that runs would say of its records.
-    work->states_["processed"] = records->rows->num_rows();
-    work->totals_["processed"] = driver_rows->num_rows();
+    work->states_[catalog::RecordState::kProcessed] = records->rows->num_rows();
+    work->totals_[catalog::RecordState::kProcessed] = driver_rows->num_rows();
   }
   return work;
 }
@@ -107,11 +110,12 @@ void TableWork::Reject(const std::vector<RejectedRecord>& without) {
   std::int64_t count = 0;
   for (const RejectedRecord& row : without) count += row.record.value() >= 0 ? 1 : 0;
   // They gave no row, so a table of rows counted them as filtered.
-  const char* counted = transform_->row_wise ? "filtered" : "processed";
+  const catalog::RecordState counted =
+      transform_->row_wise ? catalog::RecordState::kFiltered : catalog::RecordState::kProcessed;
   for (auto* states : {&states_, full_ ? &totals_ : nullptr}) {
     if (states == nullptr || count == 0) continue;
     (*states)[counted] -= count;
-    (*states)["quarantined"] += count;
+    (*states)[catalog::RecordState::kQuarantined] += count;
   }
 }
 
@@ -173,16 +177,16 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   if (records_ == nullptr) return Status();
   const std::shared_ptr<arrow::Table>& read = driver_rows != nullptr ? driver_rows : records_->rows;
   if (transform_->row_wise) {
-    states_ = ByName(plan_.states);
+    states_ = CountsOf(plan_.states);
     if (plan_.many) {  // each piece was looked at when its SQL ran
-      states_["filtered"] += read->num_rows() - rows->num_rows();
+      states_[catalog::RecordState::kFiltered] += read->num_rows() - rows->num_rows();
     } else {
       WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
-      states_["filtered"] += static_cast<std::int64_t>(filtered.size());
+      states_[catalog::RecordState::kFiltered] += static_cast<std::int64_t>(filtered.size());
     }
   } else {
     // An aggregate uses every valid record.
-    states_["processed"] = read->num_rows();
+    states_[catalog::RecordState::kProcessed] = read->num_rows();
   }
   if (!full_) return Status();
   totals_ = states_;
@@ -475,10 +479,10 @@ std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<Tab
   for (const RejectedRecord& row : AllRejected(work)) {
     if (row.record.value() >= 0) continue;
     const std::string why =
-        row.error_code == "WH2112"
+        row.kind == contract::ViolationKind::kMissingKey
             ? fmt::format("whose key column \"{}\" is null (WH2112)", row.column)
             : fmt::format("on which {} fails at {} ({})", row.expression, row.column,
-                          row.error_code);
+                          contract::CodeOf(row.kind));
     ++counts[row.table + "\n" + why];
   }
   std::vector<std::string> lines;

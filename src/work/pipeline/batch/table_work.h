@@ -22,6 +22,9 @@ class Table;
 
 namespace weirhouse::work {
 
+// Records by the state they are in, as the database orders the states.
+using RecordCounts = std::map<catalog::RecordState, std::int64_t, catalog::ByWord>;
+
 // Threads: one. `transform` and `records` must outlive it.
 class TableWork {
  public:
@@ -99,9 +102,9 @@ class TableWork {
     return work::NewestTime(*plan_.current_rows, transform_->definition);
   }
   // Record states of its driver's records, as deltas.
-  std::map<std::string, std::int64_t> StateCounts() const { return states_; }
+  RecordCounts StateCounts() const { return states_; }
   // The same of a whole table, not as deltas: what all of them amount to.
-  const std::map<std::string, std::int64_t>& StateTotals() const { return totals_; }
+  const RecordCounts& StateTotals() const { return totals_; }
 
   Status Stage(Publication& publication, const std::string& ref);
   // After the commit. `losers` = system.losers as it stands now, null if this run did not change
@@ -136,8 +139,8 @@ class TableWork {
   transform::UpsertPlan plan_;
   std::vector<RejectedRecord> rejected_;
   std::vector<RejectedRecord> taken_back_;
-  std::map<std::string, std::int64_t> states_;
-  std::map<std::string, std::int64_t> totals_;
+  RecordCounts states_;
+  RecordCounts totals_;
   std::map<std::string, Change> changes_;  // by table
   iceberg::AppendedRows appended_;
   iceberg::AppendedRows appended_history_;

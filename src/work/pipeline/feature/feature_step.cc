@@ -178,13 +178,11 @@ Result<iceberg::TablePtr> WithColumns(const iceberg::TablePtr& base, const arrow
 
 void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {
   for (const ViewWork& view : work) {
-    request.nodes.push_back(
-        {"view", view.plan->view.id(), {{"digest", view.plan->view.digest.ToHex()}}});
-    request.edges.push_back({{"view", view.plan->view.id()}, {"run", ""}, "uses", {}, {}});
+    request.lineage.Uses({catalog::NodeKind::kView, view.plan->view.id()},
+                         {{"digest", view.plan->view.digest.ToHex()}});
     // Its rows come from more than the commit at hand.
     if (view.whole && view.source) {
-      const std::string key = fmt::format("{}@{}", view.source->table, view.source->seq.value());
-      request.edges.push_back({{"snapshot", key}, {"run", ""}, "read", {}, {}});
+      request.lineage.ReadSnapshot(view.source->table, view.source->seq);
     }
   }
 }
@@ -295,11 +293,11 @@ namespace {
 // A halted one that a person overrode did so in the name of the override.
 Result<bool> MakesAnew(Workspace& workspace, RunId run) {
   WEIRHOUSE_TRY(const catalog::Run published, workspace.catalog().GetRun(run));
-  if (published.plan.kind == kDownstreamKind) return true;
-  if (published.plan.kind != "override") return false;
+  if (published.plan.kind == catalog::RunKind::kDownstream) return true;
+  if (published.plan.kind != catalog::RunKind::kOverride) return false;
   WEIRHOUSE_TRY(const RunId halted, ParseRunId(published.plan.name));
   WEIRHOUSE_TRY(const catalog::Run overridden, workspace.catalog().GetRun(halted));
-  return overridden.plan.kind == kDownstreamKind;
+  return overridden.plan.kind == catalog::RunKind::kDownstream;
 }
 
 // The feature rows of `source`, of rows that are many a sorted run for each piece of them.
@@ -430,7 +428,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   std::vector<ViewWork> work;
   std::map<std::string, SourceNews> sources;
   StepInputs step;
-  step.kind = "feature";
+  step.kind = catalog::RunKind::kFeature;
   step.name = entry.batch;
   step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
@@ -455,14 +453,13 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_FAILPOINT("feature.planned");
-  Publication publication(workspace, run, "feature", entry.batch);
+  Publication publication(workspace, run, catalog::Layer::kFeature, entry.batch);
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
   WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back(
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
-  request.edges.push_back(
-      {{"commit", std::to_string(entry.seq.value())}, {"run", ""}, "read", {}, {}});
+  request.lineage.Read(entry.seq);
   request.batch_end = EndOf(workspace.project(), sources);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
@@ -498,7 +495,7 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
                      const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
                      Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
   StepInputs step;
-  step.kind = "feature";
+  step.kind = catalog::RunKind::kFeature;
   step.name = "rebuild";
   step.inputs = {{"seq", seq.value()}};
   std::vector<ViewWork> work;
@@ -517,7 +514,7 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
     work.push_back(*std::move(view));
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  Publication publication(workspace, run, "feature", "rebuild");
+  Publication publication(workspace, run, catalog::Layer::kFeature, "rebuild");
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
   WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
   for (const std::string& line : left_out.lines()) progress.Say(line);
@@ -528,15 +525,16 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
 }  // namespace
 
 namespace {
-// That a run read the processed commits behind `after`, up to `last`.
-Result<std::vector<catalog::EdgeRecord>> ReadsOfWaiting(Workspace& workspace, CommitSeq after,
-                                                        CommitSeq last) {
-  std::vector<catalog::EdgeRecord> reads;
+// The processed commits behind `after`, up to `last`.
+Result<std::vector<CommitSeq>> WaitingCommits(Workspace& workspace, CommitSeq after,
+                                              CommitSeq last) {
+  std::vector<CommitSeq> waiting;
   while (true) {
-    WEIRHOUSE_TRY(const auto entry, workspace.catalog().NextCommit("processed", after));
-    if (!entry || entry->seq > last) return reads;
+    WEIRHOUSE_TRY(const auto entry,
+                  workspace.catalog().NextCommit(catalog::Layer::kProcessed, after));
+    if (!entry || entry->seq > last) return waiting;
     after = entry->seq;
-    reads.push_back({{"commit", std::to_string(after.value())}, {"run", ""}, "read", {}, {}});
+    waiting.push_back(after);
   }
 }
 }  // namespace
@@ -546,8 +544,8 @@ Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Prog
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
   // Other engines may commit meanwhile: what they write after this is for the increments.
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
-  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> reads,
-                ReadsOfWaiting(workspace, CommitSeq(offset.position), last));
+  WEIRHOUSE_TRY(const std::vector<CommitSeq> waiting,
+                WaitingCommits(workspace, CommitSeq(offset.position), last));
   std::vector<const feature::ViewPlan*> views;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (!plan.view.is_request()) views.push_back(&plan);
@@ -558,7 +556,7 @@ Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Prog
         if (last.value() <= offset.position) return;
         request.offsets.push_back(
             {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});
-        request.edges.insert(request.edges.end(), reads.begin(), reads.end());
+        for (const CommitSeq commit : waiting) request.lineage.Read(commit);
       });
 }
 

@@ -44,7 +44,7 @@ std::vector<RejectedRecord> RejectedByView(const feature::ViewPlan& plan,
   std::vector<RejectedRecord> rejected;
   rejected.reserve(rows.size());
   for (const feature::LeftOutRow& left : rows) {
-    rejected.push_back({RecordId(left.record), left.error_code, plan.view.table_name(), left.place,
+    rejected.push_back({RecordId(left.record), left.kind, plan.view.table_name(), left.place,
                         left.expression, left.found});
   }
   return rejected;

@@ -36,7 +36,8 @@ Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace) {
   WEIRHOUSE_TRY(const auto rebuild, catalog.Setting("rebuild_pending"));
   const bool all = rebuild && *rebuild == true;
   WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kFeatureConsumer)));
-  WEIRHOUSE_TRY(const auto next, NextCommit(workspace, kFeatureConsumer, "processed"));
+  WEIRHOUSE_TRY(const auto next,
+                NextCommit(workspace, kFeatureConsumer, catalog::Layer::kProcessed));
   WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
   std::vector<std::string> waiting;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {

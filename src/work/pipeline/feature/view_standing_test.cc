@@ -34,7 +34,8 @@ struct ViewStandingTest : ShopTest {
     ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
     for (const WaitingBatch& batch : waiting.batches)
       ASSERT_OK(LandBatch(*workspace, batch, state->summary));
-    ASSERT_OK_AND(const auto entry, NextCommit(*workspace, kProcessedConsumer, "raw"));
+    ASSERT_OK_AND(const auto entry,
+                  NextCommit(*workspace, kProcessedConsumer, catalog::Layer::kRaw));
     ASSERT_TRUE(entry.has_value());
     ASSERT_OK_AND(const bool published, ProcessBatch(*state, *entry));
     ASSERT_TRUE(published);
@@ -52,10 +53,11 @@ struct ViewStandingTest : ShopTest {
     const auto snapshots = workspace->catalog().Snapshots(table);
     EXPECT_OK(snapshots);
     const std::string run = ToString(snapshots->back().run);
-    const auto edges = workspace->catalog().EdgesInto({"run", run});
+    const auto edges = workspace->catalog().EdgesInto({catalog::NodeKind::kRun, run});
     EXPECT_OK(edges);
     for (const auto& edge : *edges) {
-      if (edge.kind == "read") read.insert(edge.from.kind + " " + edge.from.key);
+      if (edge.kind == catalog::EdgeKind::kRead)
+        read.insert(fmt::format("{} {}", catalog::Name(edge.from.kind), edge.from.key));
     }
     return read;
   }
@@ -65,7 +67,8 @@ struct ViewStandingTest : ShopTest {
   }
   std::string LastProcessed() {
     CommitSeq last;
-    while (const auto entry = workspace->catalog().NextCommit("processed", last).value())
+    while (const auto entry =
+               workspace->catalog().NextCommit(catalog::Layer::kProcessed, last).value())
       last = entry->seq;
     return fmt::format("commit {}", last.value());
   }
@@ -108,7 +111,8 @@ TEST_F(ViewStandingTest, ANewViewThatMeetsAWaitingCommitFirstIsWhole) {
   LandDayWithoutFeatures(2);
   AddView();
   ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
-  ASSERT_OK_AND(const auto entry, NextCommit(*workspace, kFeatureConsumer, "processed"));
+  ASSERT_OK_AND(const auto entry,
+                NextCommit(*workspace, kFeatureConsumer, catalog::Layer::kProcessed));
   ASSERT_OK(FeaturizeBatch(*state, *entry));
   EXPECT_EQ(Rows("feature.shop_sales_v1"), 20);
   EXPECT_EQ(Rows("feature.shop_recent_v1"), 20);
@@ -140,10 +144,10 @@ TEST_F(ViewStandingTest, VerifyTellsOfAViewThatTheOffsetWentPast) {
   LandDayWithoutFeatures(2);
   EXPECT_THAT(Problems(), IsEmpty()) << "a commit that waits is no fault";
   StepInputs step;
-  step.kind = "feature";
+  step.kind = catalog::RunKind::kFeature;
   step.name = "moves the offset, and does nothing";
   ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
-  Publication publication(*workspace, run, "feature", "");
+  Publication publication(*workspace, run, catalog::Layer::kFeature, "");
   const auto offset = workspace->catalog().OffsetOf(std::string(kFeatureConsumer)).value();
   ASSERT_OK_AND(const CommitSeq last, workspace->catalog().LastSeq());
   publication.request().offsets.push_back(

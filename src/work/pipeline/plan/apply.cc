@@ -41,20 +41,18 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   if (!read_by.empty()) request.settings.emplace_back(std::string(kReadBySetting), read_by);
   WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
   request.files.push_back(code.file);
-  request.nodes.push_back(code.node);
-  request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
+  request.lineage.Uses(code.node, code.record);
   for (const auto& [id, contract] : project.contracts) {
     request.settings.emplace_back("contract/" + id, json::parse(contract->ToJson()));
     request.settings.emplace_back(fmt::format("contract/{}/{}", id, contract->version().ToString()),
                                   json::parse(contract->ToJson()));
-    request.nodes.push_back(
-        {"contract",
-         contract->Title(),
-         {{"digest", contract->digest().ToHex()}, {"owner", contract->owner()}}});
+    request.lineage.Describe(
+        {catalog::NodeKind::kContract, contract->Title()},
+        {{"digest", contract->digest().ToHex()}, {"owner", contract->owner()}});
   }
   for (const feature::FeatureView& view : project.views) {
-    request.nodes.push_back(
-        {"view", view.id(), {{"digest", view.digest.ToHex()}, {"source", view.source}}});
+    request.lineage.Describe({catalog::NodeKind::kView, view.id()},
+                             {{"digest", view.digest.ToHex()}, {"source", view.source}});
   }
   return Status();
 }
@@ -69,12 +67,12 @@ std::string TableOfView(const std::string& id) {
 Status Register(Workspace& workspace, const Plan& plan) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
   StepInputs step;
-  step.kind = "apply";
+  step.kind = catalog::RunKind::kApply;
   step.name = plan.digest;
   step.code = {workspace.project().code.ToHex()};
   step.inputs = {{"generation", offset.position}};
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  Publication publication(workspace, run, "maintenance", plan.digest);
+  Publication publication(workspace, run, catalog::Layer::kMaintenance, plan.digest);
   WEIRHOUSE_TRY_STATUS(AddDefinitions(workspace, offset, publication));
   for (const PlanItem& item : plan.items) {
     if (item.kind == "feature view" && item.action == PlanItem::Action::kRemove)

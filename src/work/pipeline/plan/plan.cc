@@ -44,8 +44,6 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
 }
 
-constexpr std::string_view kBreakingError = "WH1120";
-
 // Contracts have versions: a change is additive, or it needs a higher major version.
 Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
   std::vector<Diagnostic> refusals;
@@ -64,7 +62,7 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
     const Status allowed = contract::CheckPublishable(*registered, *contract);
     if (!allowed.ok()) {
       if (allowed.diagnostics().empty()) return allowed;
-      if (refused.ok() || allowed.error_code() == kBreakingError) refused = allowed;
+      if (refused.ok() || allowed.Is(contract::kBreakingChange)) refused = allowed;
       refusals.insert(refusals.end(), allowed.diagnostics().begin(), allowed.diagnostics().end());
       continue;
     }
@@ -75,7 +73,7 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
     items.push_back({PlanItem::Action::kChange, "contract", id, std::move(detail)});
   }
   if (refused.ok()) return Status();
-  const bool breaking = refused.error_code() == kBreakingError;
+  const bool breaking = refused.Is(contract::kBreakingChange);
   return Status(Code::kContractRefused, breaking ? "the contract change would break readers"
                                                  : "a contract changed under the same version")
       .WithError(refused.error_code())
@@ -90,7 +88,8 @@ Status RefuseChangedViews(Workspace& workspace, const json& wanted,
   for (const PlanItem& item : items) {
     if (item.kind != "feature view" || item.action == PlanItem::Action::kRemove) continue;
     if (item.action == PlanItem::Action::kAdd) {
-      WEIRHOUSE_TRY(const auto known, workspace.catalog().FindNode({"view", item.name}));
+      WEIRHOUSE_TRY(const auto known,
+                    workspace.catalog().FindNode({catalog::NodeKind::kView, item.name}));
       if (!known || known->node.record.value("digest", "") ==
                         wanted.at("views").at(item.name).get<std::string>())
         continue;

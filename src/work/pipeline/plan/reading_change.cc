@@ -241,7 +241,8 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
   std::map<ObjectId, Loss> losses;
   std::set<RecordId> seen;
   for (const RejectedRecord& row : change.joined) {
-    if (row.error_code != "WH2112" || !seen.insert(row.record).second) continue;
+    if (row.kind != contract::ViolationKind::kMissingKey || !seen.insert(row.record).second)
+      continue;
     WEIRHOUSE_TRY(const auto object, workspace.catalog().ObjectOfRecord(row.record));
     if (!object) continue;
     Loss& loss = losses[object->id];

@@ -30,35 +30,36 @@ namespace {
 // commits before counted, under whatever table. One table answers for a source, as in a batch.
 Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
                                                          const Rebuilt& rebuilt) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
+  std::map<std::pair<std::string, std::string>, RecordCounts> counts;  // by source and table
   for (const auto& [source, records] : rebuilt.sources) {
-    counts[{source, "", "quarantined"}] = records.quarantined_count;
-    counts[{source, "", "excluded"}] = rebuilt.excluded.at(source);
+    counts[{source, ""}][catalog::RecordState::kQuarantined] = records.quarantined_count;
+    counts[{source, ""}][catalog::RecordState::kExcluded] = rebuilt.excluded.at(source);
     const auto owner =
         std::find_if(rebuilt.work.begin(), rebuilt.work.end(),
                      [held = &records](const auto& one) { return one->records() == held; });
     if (owner == rebuilt.work.end()) {
-      counts[{source, "", "filtered"}] = records.rows->num_rows();
+      counts[{source, ""}][catalog::RecordState::kFiltered] = records.rows->num_rows();
       continue;
     }
     for (const auto& [state, count] : (*owner)->StateTotals())
-      counts[{source, (*owner)->transform().definition.name(), state}] = count;
+      counts[{source, (*owner)->transform().definition.name()}][state] = count;
   }
   WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
                 workspace.catalog().RecordStates());
   for (const catalog::RecordStateCount& count : counted) {
     if (rebuilt.sources.count(count.source) != 0) {
-      counts[{count.source, count.table, count.state}] -= count.count;
+      counts[{count.source, count.table}][count.state] -= count.count;
     } else if (!count.table.empty() && workspace.project().FindTransform(count.table) == nullptr) {
       // The table is gone, and no other reads its source.
-      counts[{count.source, count.table, count.state}] -= count.count;
-      counts[{count.source, "", "filtered"}] += count.count;
+      counts[{count.source, count.table}][count.state] -= count.count;
+      counts[{count.source, ""}][catalog::RecordState::kFiltered] += count.count;
     }
   }
   std::vector<catalog::RecordStateCount> deltas;
-  for (const auto& [of, count] : counts) {
-    const auto& [source, table, state] = of;
-    if (count != 0) deltas.push_back({source, table, state, count});
+  for (const auto& [of, states] : counts) {
+    for (const auto& [state, count] : states) {
+      if (count != 0) deltas.push_back({of.first, of.second, state, count});
+    }
   }
   return deltas;
 }
@@ -75,8 +76,7 @@ Status AddReads(Workspace& workspace, const Rebuilt& rebuilt, CommitSeq consumed
   for (const auto& [table, seq] : tables) {
     WEIRHOUSE_TRY(const auto read, workspace.catalog().SnapshotAsOf(table, seq));
     if (!read) continue;
-    const std::string key = fmt::format("{}@{}", table, read->seq.value());
-    request.edges.push_back({{"snapshot", key}, {"run", ""}, "read", {}, {}});
+    request.lineage.ReadSnapshot(table, read->seq);
   }
   return Status();
 }
@@ -173,7 +173,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   WEIRHOUSE_TRY(const auto consumed, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
   StepInputs step;
-  step.kind = "processed";
+  step.kind = catalog::RunKind::kProcessed;
   step.name = "rebuild";
   step.code = {DefinitionDigests(workspace.project()).dump()};
   step.inputs = {{"consumed", consumed.position}, {"seq", last.value()}};
@@ -192,7 +192,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   if (!AllRejected(work).empty()) {
     WEIRHOUSE_TRY(kept_out, KeylessChangeOf(workspace, work));
   }
-  Publication publication(workspace, run, "rebuild", "rebuild");
+  Publication publication(workspace, run, catalog::Layer::kRebuild, "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
   WEIRHOUSE_TRY_STATUS(ReplaceLosers(workspace, publication, work));
   WEIRHOUSE_TRY_STATUS(StageQuarantineAnew(workspace, publication, rebuilt->sources, work));
@@ -211,11 +211,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, work, /*anew=*/true, request));
   // Until the feature tables follow; a crash before that begins again.
   request.settings.emplace_back("rebuild_pending", true);
-  if (!options.also) {
-    const std::string code = CodeKey(workspace.project().code);
-    request.nodes.push_back({"code", code, {{"digest", workspace.project().code.ToHex()}}});
-    request.edges.push_back({{"code", code}, {"run", ""}, "uses", {}, {}});
-  }
+  if (!options.also) UseCode(workspace.project().code, request.lineage);
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("rebuild.committed");
   ++state->summary.commits;

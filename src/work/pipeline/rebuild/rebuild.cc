@@ -68,7 +68,7 @@ class Rebuilder {
                   state_.workspace.catalog().Objects({}));
     std::map<std::string, std::vector<catalog::ObjectRecord>> by_source;
     for (const catalog::ObjectRecord& object : objects) {
-      if (object.seq <= scope_.consumed && object.state == "stored" &&
+      if (object.seq <= scope_.consumed && object.state == catalog::ObjectState::kStored &&
           Reads("records." + object.source))
         by_source[object.source].push_back(object);
     }
@@ -155,7 +155,7 @@ class Rebuilder {
     const RowsPtr driver = records != nullptr ? records->rows : nullptr;
     const std::string& name = transform.definition.name();
     if (!good.ok()) {
-      if (good.status().error_code() != "WH2114" || scope_.may_stand.count(name) == 0)
+      if (!good.status().Is(transform::kFailedOnValue) || scope_.may_stand.count(name) == 0)
         return good.status();
       rebuilt_->standing[name] = good.status();
       rebuilt_->work.push_back(TableWork::Standing(state_.workspace, transform, records, driver));

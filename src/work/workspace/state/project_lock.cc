@@ -39,7 +39,7 @@ Status CannotOpen(const std::string& path, int error) {
   const bool refused = error == EACCES || error == EPERM || error == EROFS;
   return Status(refused ? Code::kPermissionDenied : Code::kUnavailable,
                 fmt::format("could not open the lock: {}: {}", path, std::strerror(error)))
-      .WithError("WH8001")
+      .WithError(kProjectHeld)
       .WithHint("the project's folder must be writable");
 }
 
@@ -82,21 +82,21 @@ pid_t HolderByFile(const std::string& path) {
 Status HeldByOther(pid_t holder) {
   if (holder == 0) {
     return Status(Code::kUnavailable, "another process is writing to this project")
-        .WithError("WH8001")
+        .WithError(kProjectHeld)
         .WithHint("wait for it, or stop it (`fuser .weirhouse` names it)");
   }
   const std::string story = platform::StoryOfProcess(holder);
   if (platform::IsStopped(holder)) {
     return Status(Code::kUnavailable,
                   fmt::format("a stopped process holds this project: {}", story))
-        .WithError("WH8001")
+        .WithError(kProjectHeld)
         .WithHint(fmt::format("`kill -CONT {0}` lets it go on; `kill -KILL {0}` ends it, and what "
                               "it had committed stands",
                               holder));
   }
   return Status(Code::kUnavailable,
                 fmt::format("another process is writing to this project: {}", story))
-      .WithError("WH8001")
+      .WithError(kProjectHeld)
       .WithHint(fmt::format("wait for it, or stop it with `kill {}`; a daemon (`wh serve`) takes "
                             "commands over its socket",
                             holder));

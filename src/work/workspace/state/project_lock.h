@@ -8,6 +8,9 @@
 
 namespace weirhouse::work {
 
+// Another process works on the project.
+inline constexpr Reason kProjectHeld{"WH8001"};
+
 // Held for as long as it lives. Owns two advisory locks of the kernel: one on the state folder
 // itself, which nobody can take away from under it, and one on `lock` in there, which holds the
 // process id for people. So a `lock` that was removed, or put there anew, lets nobody in.

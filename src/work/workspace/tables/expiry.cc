@@ -21,7 +21,7 @@ bool Names(const json& parameters, SnapshotId snapshot) {
 Result<std::optional<catalog::Run>> AskedRun(Workspace& workspace,
                                              const catalog::SnapshotRecord& snapshot) {
   catalog::RunFilter filter;
-  filter.kind = "expiry";
+  filter.kind = catalog::RunKind::kExpiry;
   filter.name = snapshot.table;
   filter.state = catalog::RunState::kCommitted;
   filter.limit = kExpiriesMax;

@@ -1,0 +1,235 @@
+// The kinds and states that records of the catalog have, as types, with the words under which the
+// database, the hash chain and every JSON answer know them. A word never changes its meaning: what
+// an earlier version wrote is read by it. A new kind is a new enumerator and its word, at the same
+// place of both lists.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weirhouse::catalog {
+
+// Which part of the lake a commit is about.
+enum class Layer : std::uint8_t {
+  kRaw,
+  kProcessed,
+  kFeature,
+  kModel,        // training sets and models
+  kServe,        // deployments and predictions
+  kOpen,         // tables of other engines, outside the layers
+  kRebuild,      // everything made anew
+  kMaintenance,  // nothing of anybody's rows
+};
+
+// What a run does. It is part of a step's identity, so its word is as good as bytes on disk.
+enum class RunKind : std::uint8_t {
+  kInit,  // makes the project
+  kApply,
+  kRaw,
+  kRestore,  // names the object that is put back whole
+  kProcessed,
+  kRetry,
+  kDownstream,  // takes in a change of an external table
+  kFeature,
+  kOverride,
+  kDiscard,
+  kWatch,  // looks whether feeds are overdue
+  kTrainingSet,
+  kModel,
+  kDeployment,
+  kPrediction,
+  kForeign,  // a change that another engine asked for
+  kRunView,
+  kRunViewOpen,
+  kRunViewJudgement,
+  kCompaction,
+  kExpiry,
+  kRollback,
+  kTag,
+  kToken,
+};
+
+// What a node of the lineage stands for. In the order of their words, so that a set of nodes is in
+// the order of what is stored.
+enum class NodeKind : std::uint8_t {
+  kCode,         // key: the first digits of the digest of the project's files
+  kCommit,       // "1101"
+  kContract,     // "arrival 1.0.0"
+  kDeployment,   // "late#1@d1"
+  kModel,        // "late#1"
+  kObject,       // "o7"
+  kPrediction,   // "p-…"
+  kRun,          // "r12"
+  kSnapshot,     // "processed.arrival@1101"
+  kTrainingSet,  // "late_v1#1"
+  kView,         // "carrier_delay@1"
+};
+
+// How data flowed along an edge of the lineage.
+enum class EdgeKind : std::uint8_t {
+  kRead,
+  kWrote,
+  kTrainedOn,
+  kDeployedAs,
+  kServedBy,
+  kOverrode,
+  kDiscarded,
+  kQuarantinedTo,
+  kUses,
+};
+
+enum class FileKind : std::uint8_t {
+  kData,
+  kDeletes,
+  kManifest,
+  kManifestList,
+  kMetadata,
+  kArtifact,  // of a model, or a project's files as they were
+};
+
+// What became of a raw record. The index of losers stores the number: new ones come last.
+enum class RecordState : std::uint8_t {
+  kProcessed,
+  kDuplicate,
+  kConflict,
+  kSuperseded,
+  kFiltered,
+  kQuarantined,
+  kExcluded,  // a person left its batch out
+};
+
+// From best to worst; a gate's state is the worst of its checks.
+enum class VerdictState : std::uint8_t {
+  kPassed,
+  kSkipped,       // too few values and `too_few: skip`, or the profile turns history off
+  kWarming,       // its history window has not been full yet
+  kWarned,        // failed or not evaluated, with `severity: warn`
+  kNotEvaluated,  // no baseline where there should be one
+  kFailed,
+  kError,  // could not be judged; never passes, whatever the severity
+};
+
+enum class ObjectState : std::uint8_t {
+  kStored,
+  kDuplicate,    // the same bytes under the same name had arrived; never in the ledger
+  kQuarantined,  // unreadable as a whole
+};
+
+// What was made of a file in a landing folder.
+enum class LandingState : std::uint8_t {
+  kStored,
+  kDuplicate,
+};
+
+// The words of each kind, in the order of its enumerators.
+template <typename Kind>
+struct Words {};
+template <>
+struct Words<Layer> {
+  static constexpr std::array<std::string_view, 8> kAll{
+      "raw", "processed", "feature", "model", "serve", "open", "rebuild", "maintenance"};
+};
+template <>
+struct Words<RunKind> {
+  static constexpr std::array<std::string_view, 24> kAll{"init",
+                                                         "apply",
+                                                         "raw",
+                                                         "restore",
+                                                         "processed",
+                                                         "retry",
+                                                         "downstream",
+                                                         "feature",
+                                                         "override",
+                                                         "discard",
+                                                         "watch",
+                                                         "training_set",
+                                                         "model",
+                                                         "deployment",
+                                                         "prediction",
+                                                         "foreign",
+                                                         "run_view",
+                                                         "run_view_open",
+                                                         "run_view_judgement",
+                                                         "compaction",
+                                                         "expiry",
+                                                         "rollback",
+                                                         "tag",
+                                                         "token"};
+};
+template <>
+struct Words<NodeKind> {
+  static constexpr std::array<std::string_view, 11> kAll{
+      "code",       "commit", "contract", "deployment",   "model", "object",
+      "prediction", "run",    "snapshot", "training_set", "view"};
+};
+template <>
+struct Words<EdgeKind> {
+  static constexpr std::array<std::string_view, 9> kAll{
+      "read",     "wrote",     "trained_on",     "deployed_as", "served_by",
+      "overrode", "discarded", "quarantined_to", "uses"};
+};
+template <>
+struct Words<FileKind> {
+  static constexpr std::array<std::string_view, 6> kAll{"data",          "deletes",  "manifest",
+                                                        "manifest_list", "metadata", "artifact"};
+};
+template <>
+struct Words<RecordState> {
+  static constexpr std::array<std::string_view, 7> kAll{
+      "processed", "duplicate", "conflict", "superseded", "filtered", "quarantined", "excluded"};
+};
+template <>
+struct Words<VerdictState> {
+  static constexpr std::array<std::string_view, 7> kAll{
+      "passed", "skipped", "warming", "warned", "not_evaluated", "failed", "error"};
+};
+template <>
+struct Words<ObjectState> {
+  static constexpr std::array<std::string_view, 3> kAll{"stored", "duplicate", "quarantined"};
+};
+template <>
+struct Words<LandingState> {
+  static constexpr std::array<std::string_view, 2> kAll{"stored", "duplicate"};
+};
+
+template <typename Kind>
+concept NamedKind = requires { Words<Kind>::kAll; };
+
+// The word of `kind`: "training_set".
+template <NamedKind Kind>
+constexpr std::string_view Name(Kind kind) {
+  return Words<Kind>::kAll.at(static_cast<std::size_t>(kind));
+}
+
+// The kind whose word is `word`, if it is one's.
+template <NamedKind Kind>
+constexpr std::optional<Kind> KindNamed(std::string_view word) {
+  for (std::size_t i = 0; i < Words<Kind>::kAll.size(); ++i) {
+    if (Words<Kind>::kAll[i] == word) return static_cast<Kind>(i);
+  }
+  return std::nullopt;
+}
+
+// Orders kinds as the database orders their words.
+struct ByWord {
+  template <NamedKind Kind>
+  constexpr bool operator()(Kind a, Kind b) const {
+    return Name(a) < Name(b);
+  }
+};
+
+// A kind in a JSON document is its word.
+template <NamedKind Kind>
+void to_json(nlohmann::json& json, Kind kind) {  // NOLINT: the library's name
+  json = std::string(Name(kind));
+}
+template <NamedKind Kind>
+void to_json(nlohmann::ordered_json& json, Kind kind) {  // NOLINT: the library's name
+  json = std::string(Name(kind));
+}
+}  // namespace weirhouse::catalog
