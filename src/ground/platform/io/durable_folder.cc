@@ -13,8 +13,8 @@
 
 #include "ground/base/time.h"
 #include "ground/platform/io/disk_error.h"
-#include "ground/platform/io/faulty_store.h"
 #include "ground/platform/io/local_store.h"
+#include "ground/platform/io/object_store.h"
 #include "ground/platform/io/open_folder.h"
 
 namespace weirhouse::platform {
