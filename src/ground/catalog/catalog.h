@@ -14,6 +14,7 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/record.h"
+#include "ground/catalog/settings.h"
 
 namespace weirhouse::catalog {
 
@@ -63,8 +64,7 @@ struct CommitRequest {
   std::vector<OffsetMove> offsets;
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
-  std::vector<std::pair<std::string, nlohmann::json>>
-      settings;                             // small state of the project, by key; null removes it
+  std::vector<SettingChange> settings;
   std::optional<StoredReply> reply;         // kConflict (WH7099) if its key was answered meanwhile
   std::optional<RunId> also_closes;         // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;       // … and the state it gets
@@ -102,9 +102,8 @@ struct VerdictFilter {
 // Errors: kConflict (definite: another writer won, nothing was written), kUnavailable with error
 // code WH7003 (the outcome of COMMIT is unknown: call Outcome with the key), kCorruption,
 // kNotFound.
-class Catalog {
+class Catalog : public SettingStore {
  public:
-  virtual ~Catalog() = default;
   // Where it lies, for people: a path, or a server's address without the password.
   virtual std::string place() const = 0;
 
@@ -159,6 +158,12 @@ class Catalog {
   // Namespaces, those that only hold tables included, by name.
   virtual Result<std::vector<NamespaceRecord>> Namespaces() = 0;
   virtual Result<std::optional<NamespaceRecord>> FindNamespace(std::string_view name) = 0;
+  // The folders of tables and views that lie in one of `places`, around it, or are the same, and
+  // those that are not known (PlaceRecord::place empty), by folder. Commit refuses to give a table
+  // such a folder of another. Cost: O(levels of a path), whatever other tables there are.
+  virtual Result<std::vector<PlaceRecord>> PlacesAround(const std::vector<std::string>& places) = 0;
+  // Ends what TableDrop::places_kept_until began.
+  virtual Status ReleasePlaces(const std::vector<std::string>& places) = 0;
   virtual Result<std::vector<SnapshotRecord>> Snapshots(
       std::string_view table) = 0;  // oldest first
   // The commit sequence that made `sequence_number` of `table` visible.
@@ -207,6 +212,11 @@ class Catalog {
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) = 0;
   virtual Result<std::vector<Node>> Nodes(const std::string& kind) = 0;
+  // All that is reached from `start` over at most `depth` edges, breadth first: one recursive
+  // statement for the nodes and one for the edges, of one state. Edges may run in circles. Cost:
+  // O(edges within reach), times the number of distances at which their nodes lie from the start.
+  virtual Result<LineageWalk> Walk(const NodeRef& start, WalkDirection direction, int depth,
+                                   const WalkFilter& filter) = 0;
   struct Offset {
     std::int64_t position = 0;
     std::int64_t generation = 0;
@@ -215,10 +225,6 @@ class Catalog {
   virtual Result<std::optional<PredictionRecord>> FindPrediction(const std::string& id) = 0;
   virtual Result<std::vector<PredictionRecord>> Predictions(
       std::int64_t limit) = 0;  // newest first
-  virtual Result<std::optional<nlohmann::json>> Setting(const std::string& key) = 0;
-  // All settings whose key begins with `prefix`, by key.
-  virtual Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
-      std::string_view prefix) = 0;
   struct CommitEntry {
     CommitSeq seq;
     RunId run;

@@ -46,7 +46,8 @@ Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::Disk& disk,
 Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
                                                    platform::Disk& disk) {
   std::vector<std::string> problems;
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied, catalog.Setting("applied"));
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied,
+                catalog::setting::Applied().In(catalog));
   if (!applied || !applied->is_object() || !applied->contains("views")) return problems;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf(kFeatureConsumer));
   for (const auto& [id, digest] : applied->at("views").items()) {

@@ -221,13 +221,14 @@ Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string&
 
 Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
                                              const std::string& kind) {
-  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges,
-                catalog.EdgesOutOf({"run", ToString(run)}));
+  catalog::WalkFilter written;
+  written.edge_kinds = {"wrote"};
+  written.node_kinds = {kind};
+  WEIRHOUSE_TRY(catalog::LineageWalk walk,
+                catalog.Walk({"run", ToString(run)}, catalog::WalkDirection::kForth, 1, written));
   std::vector<catalog::Node> nodes;
-  for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.kind != "wrote" || edge.to.kind != kind) continue;
-    WEIRHOUSE_TRY(std::optional<catalog::Node> node, catalog.FindNode(edge.to));
-    if (node) nodes.push_back(*std::move(node));
+  for (catalog::WalkedNode& one : walk.nodes) {
+    if (one.depth == 1) nodes.push_back(std::move(one.node));
   }
   return nodes;
 }
