@@ -6,6 +6,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -37,20 +38,19 @@ json DescribeNamespace(const catalog::NamespaceRecord& record) {
 Status CheckVisible(Ask& ask, const Name& name_space) { return RecordOf(ask, name_space).status(); }
 
 Result<Reply> ListNamespaces(Ask& ask) {
-  std::string prefix;
+  std::string above;
   const auto parent = ask.request.query.find("parent");
   if (parent != ask.request.query.end() && !parent->second.empty()) {
     const Name name = NamespaceOfStep(parent->second);
     WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name));
-    prefix = name.text + ".";
+    above = name.text;
   }
   WEIRHOUSE_TRY(const Page page, PageAsked(ask));
   WEIRHOUSE_TRY(const auto records, ask.workspace.catalog().Namespaces());
   std::vector<std::string_view> names;
   for (const catalog::NamespaceRecord& record : records) {
     const std::string_view name = record.name;
-    if (!name.starts_with(prefix) || name.find('.', prefix.size()) != std::string_view::npos)
-      continue;
+    if (NamespaceView(name).parent() != above) continue;
     if (policy::MayAct(ask.who(), policy::Action::kRead, name).ok()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ground/base/text.h"
+
 namespace weirhouse {
 
 // Valid while the text lives.
@@ -21,9 +23,12 @@ class NamespaceView {
     return dot == std::string_view::npos ? std::string_view() : text_.substr(0, dot);
   }
   bool has_parent() const { return text_.find('.') != std::string_view::npos; }
-  std::vector<std::string_view> levels() const;
+  std::vector<std::string_view> levels() const { return Split(text_, '.'); }
   // There is one, and none is empty.
-  bool is_whole() const;
+  bool is_whole() const {
+    return !text_.empty() && text_.front() != '.' && text_.back() != '.' &&
+           text_.find("..") == std::string_view::npos;
+  }
 
  private:
   std::string_view text_;
@@ -54,9 +59,15 @@ class TableNameView {
 // A processed table that keeps every version of its rows has a second one for them, its history.
 // Which table is whose history is told by the name, and here alone: no table of another kind may
 // take such a name.
-std::string HistoryOf(
-    std::string_view table);  // "processed.arrival_history" of "processed.arrival"
-bool IsHistory(std::string_view table);
+inline constexpr std::string_view kHistorySuffix = "_history";
+// "processed.arrival_history" of "processed.arrival".
+inline std::string HistoryOf(std::string_view table) {
+  return std::string(table) + std::string(kHistorySuffix);
+}
+inline bool IsHistory(std::string_view table) { return table.ends_with(kHistorySuffix); }
 // "processed.arrival" of both.
-std::string_view WithoutHistory(std::string_view table);
+inline std::string_view WithoutHistory(std::string_view table) {
+  if (IsHistory(table)) table.remove_suffix(kHistorySuffix.size());
+  return table;
+}
 }  // namespace weirhouse

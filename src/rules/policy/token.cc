@@ -176,7 +176,7 @@ Status UnknownToken(std::string_view id_or_name, const std::vector<Token>& token
       .WithHint(near.empty() ? "`wh token list` shows them" : near);
 }
 
-Result<Token> FindByName(catalog::Catalog& catalog, std::string_view id_or_name) {
+Result<Token> FindByName(catalog::SettingStore& catalog, std::string_view id_or_name) {
   WEIRHOUSE_TRY(const std::vector<Token> tokens, ListTokens(catalog));
   const Token* found = nullptr;
   for (const Token& token : tokens) {
@@ -260,7 +260,7 @@ Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::
   return catalog.Commit(request).status();
 }
 
-Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog) {
+Result<std::vector<Token>> ListTokens(catalog::SettingStore& catalog) {
   WEIRHOUSE_TRY(const auto settings, catalog::setting::Tokens().In(catalog));
   std::vector<Token> tokens;
   for (const auto& [id, value] : settings) {
@@ -274,7 +274,7 @@ Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog) {
   return tokens;
 }
 
-Result<std::optional<Token>> FindToken(catalog::Catalog& catalog, std::string_view secret) {
+Result<std::optional<Token>> FindToken(catalog::SettingStore& catalog, std::string_view secret) {
   const Digest sha256 = Sha256Of(secret);
   WEIRHOUSE_TRY(const auto project, catalog::setting::ProjectToken().In(catalog));
   if (project && *project == sha256) return std::optional<Token>(ProjectToken(sha256));

@@ -9,6 +9,7 @@
 
 #include "ground/base/name.h"
 #include "ground/base/text.h"
+#include "ground/catalog/commit.h"
 #include "ground/catalog/moment.h"
 #include "rules/feature/online/online_store.h"
 #include "work/lineage/row_difference.h"
@@ -39,7 +40,7 @@ struct Held {
   std::vector<catalog::RecordStateCount> states;
 };
 
-Result<CommitSeq> PositionOf(catalog::Catalog& catalog, std::string_view consumer) {
+Result<CommitSeq> PositionOf(catalog::CommitLog& catalog, std::string_view consumer) {
   WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(consumer)));
   return CommitSeq(offset.position);
 }

@@ -223,13 +223,14 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   return node;
 }
 
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
+Result<TraceNode> TraceRecord(catalog::Ledger& catalog, platform::Disk& disk, RecordId record,
                               const contract::SourceFormat& format) {
   RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
   return objects.Record(record);
 }
 
-Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth) {
+Result<TraceNode> TraceEdges(catalog::LineageStore& catalog, const catalog::NodeRef& start,
+                             int depth) {
   const int reach = std::clamp(depth, 0, kDepthMax);
   WEIRHOUSE_TRY(const catalog::LineageWalk walk,
                 catalog.Walk(start, catalog::WalkDirection::kBack, reach, {}));

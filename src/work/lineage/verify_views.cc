@@ -17,7 +17,7 @@ std::string TableOfView(const std::string& id) {
   return fmt::format("feature.{}_v{}", id.substr(0, at), id.substr(at + 1));
 }
 
-Result<std::string> SourceOfView(catalog::Catalog& catalog, const std::string& id) {
+Result<std::string> SourceOfView(catalog::LineageStore& catalog, const std::string& id) {
   WEIRHOUSE_TRY(const auto node, catalog.FindNode({"view", id}));
   if (!node || !node->node.record.is_object()) return std::string();
   return node->node.record.value("source", std::string());

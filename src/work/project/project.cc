@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/io/disk.h"

@@ -88,7 +88,7 @@ Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
         .WithHint("choose another name, or another namespace");
   }
   if (rules.layer != policy::Layer::kProcessed || rules.contract != nullptr) return Status();
-  const std::string own = OwnName(name);
+  const std::string_view own = TableNameView(name).own();
   return Status(Code::kPermissionDenied,
                 fmt::format("nothing in the project declares the processed table \"{}\"", name))
       .WithError("WH7106")

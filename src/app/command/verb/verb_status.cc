@@ -10,6 +10,7 @@
 #include "ground/base/text.h"
 #include "ground/catalog/moment.h"
 #include "ground/catalog/settings.h"
+#include "ground/catalog/table_catalog.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/records/batch_records.h"
@@ -189,7 +190,7 @@ Result<json> FieldNotes(work::Workspace& workspace) {
   return notes;
 }
 
-Result<Listing> ListTables(catalog::Catalog& catalog, CommitSeq last) {
+Result<Listing> ListTables(catalog::TableCatalog& catalog, CommitSeq last) {
   Listing listing("tables", {"table", "rows", "commit"});
   WEIRHOUSE_TRY(const auto tables, catalog.Tables());
   for (const catalog::TablePointer& table : tables) {

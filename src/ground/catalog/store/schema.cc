@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX run_step ON run (kind, step_identity);
 CREATE INDEX run_by_state ON run (state, id);
 CREATE INDEX run_by_name ON run (kind, name, id);
 
--- record: canonical JSON of the commit; chain: h_n over it (reference/lineage.md section 4).
+-- record: canonical JSON of the commit; chain: h_n over it (CommitEntry::chain).
 CREATE TABLE commit_log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   run BIGINT NOT NULL,
