@@ -120,7 +120,7 @@ Result<LineageWalk> SqlCatalog::Walk(const NodeRef& start, WalkDirection directi
   if (depth < 0 || filter.nodes_max < 1) return walk;
   // One row more than is wanted tells that there is more. A node comes at most once a distance.
   const std::int64_t rows_max = filter.nodes_max + 1;
-  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Database& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     walk = {};
     Recursion recursion = RecursionOf(start, direction, depth, filter, rows_max);
     WEIRHOUSE_TRY(const std::int64_t rows, ReadNodes(db, recursion, walk));
@@ -129,7 +129,8 @@ Result<LineageWalk> SqlCatalog::Walk(const NodeRef& start, WalkDirection directi
     if (!walk.whole) CutAt(last, walk);
     const int reach = walk.whole ? depth : last - 1;
     return ReadEdges(db, std::move(recursion), direction, reach, walk);
-  }));
+  };
+  WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   return walk;
 }
 }  // namespace weirhouse::catalog

@@ -106,7 +106,7 @@ Result<std::vector<PlaceRecord>> SqlCatalog::PlacesAround(const std::vector<std:
     return Status::Ok();
   };
   const ProcessTime now = clock_->Now();
-  WEIRHOUSE_TRY_STATUS(ReadOneState([&](Database& db) -> Status {
+  const auto read = [&](Database& db) -> Status {
     found.clear();
     seen.clear();
     WEIRHOUSE_TRY_STATUS(
@@ -116,7 +116,8 @@ Result<std::vector<PlaceRecord>> SqlCatalog::PlacesAround(const std::vector<std:
       WEIRHOUSE_TRY_STATUS(EachAround(db, place, now, keep));
     }
     return Status::Ok();
-  }));
+  };
+  WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   std::sort(found.begin(), found.end(), [](const PlaceRecord& a, const PlaceRecord& b) {
     return std::tie(a.place, a.table) < std::tie(b.place, b.table);
   });
