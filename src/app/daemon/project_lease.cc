@@ -1,7 +1,6 @@
 #include "app/daemon/project_lease.h"
 
-#include <nlohmann/json.hpp>
-
+#include "ground/catalog/settings.h"
 #include "rules/policy/token.h"
 #include "work/workspace/cache_damage.h"
 
@@ -10,11 +9,8 @@ namespace weirhouse::daemon {
 Result<http::Principal::Standing> CheckToken(ProjectHost& host, std::string_view token) {
   WEIRHOUSE_TRY(ProjectHost::Lease lease, host.Take());
   work::Workspace& workspace = lease.workspace();
-  WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("token_sha256"));
-  Digest digest;
-  if (kept && kept->is_string() && ParseDigest(kept->get<std::string>(), &digest) &&
-      http::TokenMatches(token, digest))
-    return http::Principal::Standing::kOwner;
+  WEIRHOUSE_TRY(const auto kept, catalog::setting::ProjectToken().In(workspace.catalog()));
+  if (kept && http::TokenMatches(token, *kept)) return http::Principal::Standing::kOwner;
   WEIRHOUSE_TRY(const auto found, policy::FindToken(workspace.catalog(), token));
   if (!found) return http::UnknownToken();
   WEIRHOUSE_TRY_STATUS(policy::CheckLive(*found, workspace.clock().Now()));

@@ -78,14 +78,15 @@ Result<RunVerdictsAnswer> ReadVerdicts(work::Workspace& workspace, RunId run) {
   WEIRHOUSE_TRY(answer.run, catalog.GetRun(run));
   WEIRHOUSE_TRY(answer.verdicts, catalog.Verdicts({std::nullopt, run, kVerdictsOfRunMax}));
   if (answer.verdicts.empty()) {
-    return Status(Code::kNotFound, fmt::format("no gate judged run {} ({} {})", ToString(run),
-                                               answer.run.plan.kind, answer.run.plan.name))
+    return Status(Code::kNotFound,
+                  fmt::format("no gate judged run {} ({} {})", ToString(run),
+                              catalog::Name(answer.run.plan.kind), answer.run.plan.name))
         .WithError("WH8037")
         .WithHint("`wh gate history` lists the runs that were judged");
   }
   std::reverse(answer.verdicts.begin(), answer.verdicts.end());
   if (!answer.halted()) return answer;
-  WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run)));
+  WEIRHOUSE_TRY(const auto story, catalog::setting::Halted(run).In(catalog));
   if (story && story->is_object()) answer.story = story->value("message", "");
   return answer;
 }

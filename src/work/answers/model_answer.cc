@@ -48,10 +48,11 @@ std::string ModelRow::metrics() const {
 
 Result<ModelsAnswer> ListModels(work::Workspace& workspace) {
   ModelsAnswer answer;
-  WEIRHOUSE_TRY(const auto nodes, workspace.catalog().Nodes("model"));
+  WEIRHOUSE_TRY(const auto nodes, workspace.catalog().Nodes(catalog::NodeKind::kModel));
   for (const catalog::Node& node : nodes) {
     const std::string name = node.node.key.substr(0, node.node.key.find('#'));
-    WEIRHOUSE_TRY(const auto serving, workspace.catalog().Setting("deployed/" + name));
+    WEIRHOUSE_TRY(const auto serving,
+                  catalog::setting::Deployed().Of(name).In(workspace.catalog()));
     answer.models.push_back({node.node.key, node.node.record, node.seq,
                              serving.has_value() && *serving == node.node.key});
   }

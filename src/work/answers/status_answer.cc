@@ -111,7 +111,7 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
                 catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
   std::vector<json> stories;
   for (const catalog::Run& run : runs) {
-    WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run.id)));
+    WEIRHOUSE_TRY(const auto story, catalog::setting::Halted(run.id).In(catalog));
     json told = story && story->is_object() ? *story : json::object();
     told["run"] = ToString(run.id);
     told["name"] = run.plan.name;
@@ -168,17 +168,15 @@ Status AddLeftOut(work::Workspace& workspace, const std::string& source,
 Result<std::vector<std::string>> ReadNotes(work::Workspace& workspace) {
   std::vector<std::string> notes;
   for (const work::Source& source : workspace.project().sources) {
-    WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
-    for (const json& note : kept && kept->is_array() ? *kept : json::array())
-      notes.push_back(note.is_string() ? note.get<std::string>() : note.dump());
+    WEIRHOUSE_TRY(const auto kept, catalog::setting::Absent(source.name).In(workspace.catalog()));
+    if (kept) notes.insert(notes.end(), kept->begin(), kept->end());
     WEIRHOUSE_TRY_STATUS(AddLeftOut(workspace, source.name, &notes));
   }
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     const std::string& name = transform.definition.name();
-    WEIRHOUSE_TRY(const auto why, workspace.catalog().Setting("standing/" + name));
-    if (!why || !why->is_object()) continue;
-    notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->value("message", ""),
-                                why->value("code", "")));
+    WEIRHOUSE_TRY(const auto why, catalog::setting::Standing(name).In(workspace.catalog()));
+    if (why)
+      notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->message, why->code));
   }
   return notes;
 }

@@ -131,10 +131,8 @@ Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
       std::make_unique<ArrivedStream>(arriving, std::move(opened.reader)));
 }
 
-// How an object was found before it was made whole: kept from before that until the commit that
-// tells it, so that a process which ends in between leaves it to the next one.
-std::string RestoringKey(const std::string& path) { return "restoring/" + path; }
-
+// How an object was found before it is made whole: kept from before that until the commit that tells
+// it, so that a process which ends in between leaves it to the next one.
 Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
                      landing::ObjectState found) {
   StepInputs step;
@@ -142,8 +140,8 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
   step.name = known.name;
   step.inputs = {{"path", known.path}, {"id", workspace.random().Uuid4()}};
   Publication publication(workspace, PlanOf(step), catalog::Layer::kMaintenance, known.batch);
-  publication.request().settings.emplace_back(RestoringKey(known.path),
-                                              landing::ObjectStateName(found));
+  publication.request().settings.push_back(
+      catalog::setting::Restoring(known.path).To(std::string(landing::ObjectStateName(found))));
   return publication.Commit().status();
 }
 
@@ -153,14 +151,13 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
                 landing::LookAtObject(workspace.store(), known, landing::Depth::kDigest));
-  WEIRHOUSE_TRY(const auto begun, workspace.catalog().Setting(RestoringKey(known.path)));
-  const bool noted = begun && begun->is_string();
+  WEIRHOUSE_TRY(const auto begun, catalog::setting::Restoring(known.path).In(workspace.catalog()));
+  const bool noted = begun.has_value();
   if (arriving.found == landing::ObjectState::kWhole) {
     if (!noted) return Status();
-    arriving.found =
-        begun->get<std::string>() == landing::ObjectStateName(landing::ObjectState::kMissing)
-            ? landing::ObjectState::kMissing
-            : landing::ObjectState::kDamaged;
+    arriving.found = *begun == landing::ObjectStateName(landing::ObjectState::kMissing)
+                         ? landing::ObjectState::kMissing
+                         : landing::ObjectState::kDamaged;
     arriving.restored = known.path;
     return Status();
   }
@@ -481,7 +478,7 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
                            : arriving.problem.empty() ? catalog::ObjectState::kStored
                                                       : catalog::ObjectState::kQuarantined}}));
   if (arriving.restored.empty()) return;
-  request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
+  request.settings.push_back(catalog::setting::Restoring(arriving.restored).Removed());
   request.events.push_back(MakeEvent(EventKind::kObjectRestored, subject,
                                      {{"source", arriving.arrival.source},
                                       {"name", arriving.arrival.name},

@@ -20,8 +20,6 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kLakeSetting = "lake";
-
 Status CannotRelocate(const std::string& why, const std::string& hint) {
   return Status(Code::kInvalidInput, "the project cannot be relocated: " + why)
       .WithError("WH8003")
@@ -51,6 +49,16 @@ Status CheckMove(Workspace& workspace, const iceberg::TableMove& move,
   return Status();
 }
 
+// The folders that a view has to itself.
+std::vector<std::string> PlacesOfView(const json& metadata) {
+  iceberg::TableMetadata view;
+  view.location = metadata.value("location", "");
+  for (const auto& [key, value] : metadata.value("properties", json::object()).items()) {
+    if (value.is_string()) view.properties[key] = value.get<std::string>();
+  }
+  return iceberg::PlacesOf(view);
+}
+
 // A view's metadata, which is JSON that we carry.
 Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
                                            const catalog::TablePointer& pointer,
@@ -74,10 +82,11 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
   const std::string text = moved.dump(-1, ' ', false, json::error_handler_t::replace);
   WEIRHOUSE_TRY_STATUS(workspace.store().Write(path, text));
   staged.change = {pointer.name, pointer.uuid, pointer.metadata_location, path, pointer.kind};
+  staged.change.places = PlacesOfView(moved);
   catalog::FileRecord file;
   file.path = path;
   file.table = pointer.name;
-  file.kind = "metadata";
+  file.kind = catalog::FileKind::kMetadata;
   file.size_bytes = static_cast<std::int64_t>(text.size());
   file.sha256 = Sha256Of(text);
   staged.files = {std::move(file)};
@@ -156,21 +165,24 @@ Result<std::vector<catalog::LandingRecord>> MovedLandings(Workspace& workspace) 
 // Settings that name places of the lake, such as those of other engines' tables.
 Status MoveSettings(Workspace& workspace, const iceberg::TableMove& move,
                     catalog::CommitRequest& request) {
+  const catalog::SettingChange lake = catalog::setting::Lake().To(workspace.lake());
+  const catalog::SettingChange former = catalog::setting::FormerLakes().To(move.former);
   WEIRHOUSE_TRY(const auto settings, workspace.catalog().Settings(""));
   for (const auto& [key, value] : settings) {
-    if (key == kLakeSetting || key == kFormerLakesSetting) continue;
+    const catalog::SettingKey setting(key);
+    if (setting == lake.first || setting == former.first) continue;
     json moved = iceberg::MovedJson(value, move);
-    if (moved != value) request.settings.emplace_back(key, std::move(moved));
+    if (moved != value) request.settings.emplace_back(setting, std::move(moved));
   }
-  request.settings.emplace_back(kLakeSetting, workspace.lake());
-  request.settings.emplace_back(kFormerLakesSetting, move.former);
+  request.settings.push_back(lake);
+  request.settings.push_back(former);
   return Status();
 }
 
 Result<catalog::Run> PlanRelocation(Workspace& workspace, const iceberg::TableMove& move) {
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
   StepInputs step;
-  step.kind = "relocation";
+  step.kind = catalog::RunKind::kRelocation;
   step.name = "relocation";
   step.inputs = {{"from", move.former.back()}, {"to", move.present}, {"after", last.value()}};
   return workspace.catalog().PlanRun(PlanOf(step));
@@ -197,7 +209,7 @@ Status StageTables(Workspace& workspace, const iceberg::TableMove& move, Publica
 Result<RelocationReport> MoveAll(Workspace& workspace, const Environment& environment) {
   RelocationReport report;
   if (workspace.former_lakes().empty()) return report;
-  WEIRHOUSE_TRY(const auto recorded, workspace.catalog().Setting(std::string(kLakeSetting)));
+  WEIRHOUSE_TRY(const auto recorded, catalog::setting::Lake().In(workspace.catalog()));
   if (!recorded || *recorded == workspace.lake()) return report;
   const iceberg::TableMove move{workspace.former_lakes(),
                                 platform::CanonicalPath(workspace.lake())};
@@ -208,7 +220,7 @@ Result<RelocationReport> MoveAll(Workspace& workspace, const Environment& enviro
                                                        "the project was moved, and they named "
                                                        "files by their former places")));
   WEIRHOUSE_TRY(const catalog::Run run, PlanRelocation(workspace, move));
-  Publication publication(workspace, run, "maintenance", "relocation");
+  Publication publication(workspace, run, catalog::Layer::kMaintenance, "relocation");
   WEIRHOUSE_TRY_STATUS(StageTables(workspace, move, publication));
   catalog::CommitRequest& request = publication.request();
   WEIRHOUSE_TRY(request.landings, MovedLandings(workspace));

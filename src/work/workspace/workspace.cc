@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ground/base/name.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/catalog/outcome.h"
@@ -36,17 +37,15 @@ struct LakePlaces {
   std::vector<std::string> former;
 };
 Result<LakePlaces> ReadLakePlaces(catalog::Catalog& catalog) {
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
+  WEIRHOUSE_TRY(const std::optional<std::string> recorded, catalog::setting::Lake().In(catalog));
   if (!recorded) {
     return Status(Code::kNotFound,
                   fmt::format("the project's state is not whole: {}", catalog.place()))
         .WithError(kNoState)
         .WithHint("`wh init` was ended before it was done: run it again");
   }
-  LakePlaces places{recorded->get<std::string>(), {}};
-  WEIRHOUSE_TRY(const auto former, catalog.Setting(std::string(kFormerLakesSetting)));
-  if (former) places.former = former->get<std::vector<std::string>>();
-  return places;
+  WEIRHOUSE_TRY(auto former, catalog::setting::FormerLakes().In(catalog));
+  return LakePlaces{*recorded, std::move(former).value_or(std::vector<std::string>())};
 }
 
 Status CheckRoot(const std::string& recorded, const std::string& lake) {
@@ -272,9 +271,9 @@ Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& na
 }
 
 std::string Workspace::TableLocation(const std::string& name) const {
-  const auto dot = name.find('.');
-  WEIRHOUSE_CHECK(dot != std::string::npos);
-  return fmt::format("{}/{}/{}", lake_, name.substr(0, dot), name.substr(dot + 1));
+  const TableNameView parts(name);
+  WEIRHOUSE_CHECK(parts.has_namespace());
+  return fmt::format("{}/{}/{}", lake_, parts.name_space(), parts.own());
 }
 
 Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
@@ -356,7 +355,7 @@ Result<std::string> InitializeState(const ProjectDefinition& project,
   request.run = run.id;
   request.idempotency_key = plan.idempotency_key;
   request.layer = catalog::Layer::kMaintenance;
-  request.settings = {{"lake", lake}};
+  request.settings = {catalog::setting::Lake().To(lake)};
   std::string token = policy::MintProjectToken(environment.random, request);
   WEIRHOUSE_TRY_STATUS(catalog::CommitSettled(*catalog, request).status());
   return token;

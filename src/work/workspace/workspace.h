@@ -47,9 +47,6 @@ class Progress {
 // Says nothing, never cancels.
 Progress& NoProgress();
 
-// The setting that names the places where the lake lay before: a list of paths.
-inline constexpr std::string_view kFormerLakesSetting = "former_lakes";
-
 enum class Access : std::uint8_t { kRead, kWrite };
 
 // What a project is opened in: the store that its lake is in, the clock, chance. They outlive the

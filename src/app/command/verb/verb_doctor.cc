@@ -9,6 +9,7 @@
 #include "app/command/daemon_link.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "ground/platform/io/local_store.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"

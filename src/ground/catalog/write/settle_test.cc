@@ -63,7 +63,7 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
     requests[i].plan = PlanOf("writer" + std::to_string(i), 0, RunKind::kForeign);
     requests[i].idempotency_key = requests[i].plan->idempotency_key;
     requests[i].layer = Layer::kOpen;
-    requests[i].settings.emplace_back("key" + std::to_string(i), i);
+    requests[i].settings.emplace_back(SettingKey("key" + std::to_string(i)), i);
   }
   std::vector<Status> told(kWriters);
   {

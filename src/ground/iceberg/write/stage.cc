@@ -239,6 +239,7 @@ Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TableP
   record.sha256 = Sha256Of(bytes);
   records.push_back(std::move(record));
   staged.change.metadata_location = next.metadata_location;
+  staged.change.places = PlacesOf(next);
   staged.files = std::move(records);
   for (const catalog::FileRecord& file : staged.files) staged.paths_to_sync.push_back(file.path);
   staged.table = std::make_shared<const TableMetadata>(std::move(next));
