@@ -12,7 +12,6 @@ namespace weirhouse {
 std::vector<std::string_view> Split(std::string_view text, char separator);
 std::string_view Trim(std::string_view text);
 std::string Join(std::span<const std::string> parts, std::string_view separator);
-std::string LowerCase(std::string_view text);  // of A to Z alone
 bool IsValidUtf8(std::string_view text);
 
 // Levenshtein distance, capped at `limit` + 1. For suggestions.

@@ -52,6 +52,7 @@ enum class RunKind : std::uint8_t {
   kRollback,
   kTag,
   kToken,
+  kRelocation,  // a moved project's tables name their new place
 };
 
 // What a node of the lineage stands for. In the order of their words, so that a set of nodes is in
@@ -136,7 +137,7 @@ struct Words<Layer> {
 };
 template <>
 struct Words<RunKind> {
-  static constexpr std::array<std::string_view, 24> kAll{"init",
+  static constexpr std::array<std::string_view, 25> kAll{"init",
                                                          "apply",
                                                          "raw",
                                                          "restore",
@@ -159,7 +160,8 @@ struct Words<RunKind> {
                                                          "expiry",
                                                          "rollback",
                                                          "tag",
-                                                         "token"};
+                                                         "token",
+                                                         "relocation"};
 };
 template <>
 struct Words<NodeKind> {

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse {

@@ -23,12 +23,12 @@ struct Recursion {
   std::vector<DatabaseValue> condition_parameters;
 };
 
-void AddOneOf(const char* column, const std::vector<std::string>& values, Recursion& recursion) {
+template <typename Kind>
+void AddOneOf(const char* column, const std::vector<Kind>& values, Recursion& recursion) {
   if (values.empty()) return;
   std::vector<std::string> marks(values.size(), "?");
   recursion.edge_condition += fmt::format(" AND {} IN ({})", column, Join(marks, ", "));
-  recursion.condition_parameters.insert(recursion.condition_parameters.end(), values.begin(),
-                                        values.end());
+  for (const Kind value : values) recursion.condition_parameters.emplace_back(WordOf(value));
 }
 
 // A row is a node and a distance, and comes once: so the recursion ends, even in a circle, with the
@@ -50,7 +50,7 @@ Recursion RecursionOf(const NodeRef& start, WalkDirection direction, int depth,
       "SELECT e.{1}, w.depth + 1 FROM walk w JOIN edge e ON e.{0} = w.id{2} WHERE w.depth < ?{3}), "
       "nearest (id, depth) AS (SELECT id, depth FROM walk LIMIT ?) ",
       near, far, other, recursion.edge_condition);
-  recursion.parameters = {start.kind, start.key, std::int64_t{depth}};
+  recursion.parameters = {WordOf(start.kind), start.key, std::int64_t{depth}};
   recursion.parameters.insert(recursion.parameters.end(), recursion.condition_parameters.begin(),
                               recursion.condition_parameters.end());
   recursion.parameters.emplace_back(rows_max);
@@ -96,7 +96,7 @@ Status ReadEdges(Database& db, Recursion recursion, WalkDirection direction, int
   recursion.parameters.emplace_back(std::int64_t{depth});
   recursion.parameters.insert(recursion.parameters.end(), recursion.condition_parameters.begin(),
                               recursion.condition_parameters.end());
-  return db.Each(sql, recursion.parameters, [&](const DatabaseRow& row) {
+  return db.Each(sql, recursion.parameters, [&](const DatabaseRow& row) -> Status {
     const auto near = by_id.find(row.Int(0));
     const auto far = by_id.find(row.Int(1));
     if (near == by_id.end() || far == by_id.end()) return Status::Ok();
@@ -105,7 +105,7 @@ Status ReadEdges(Database& db, Recursion recursion, WalkDirection direction, int
     EdgeRecord edge;
     edge.from = {from.kind, from.key};
     edge.to = {to.kind, to.key};
-    edge.kind = row.Text(2);
+    WEIRHOUSE_TRY(edge.kind, StoredKind<EdgeKind>(row.Text(2), "kind of a lineage edge"));
     edge.run = RunId(row.Int(3));
     edge.seq = CommitSeq(row.Int(4));
     walk.edges.push_back(std::move(edge));

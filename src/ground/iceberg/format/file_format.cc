@@ -1,5 +1,6 @@
 #include "ground/iceberg/format/file_format.h"
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::iceberg {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"

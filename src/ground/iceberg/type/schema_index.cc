@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/value.h"
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/update/metadata_builder.h"

@@ -1,6 +1,7 @@
 // What a client wants to be true of a table before its updates apply: metadata_update.h.
 #include <fmt/format.h>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/update/metadata_update.h"
 

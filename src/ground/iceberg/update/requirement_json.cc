@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "ground/base/ascii.h"
 #include "ground/base/request/json_members.h"
 #include "ground/base/text.h"
 

@@ -1,6 +1,7 @@
 // Updates of schemas, partition specs and sort orders: metadata_builder.h.
 #include <fmt/format.h>
 
+#include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/update/metadata_builder.h"
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "ground/base/ascii.h"
 #include "ground/base/request/json_members.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/view/view_metadata.h"

@@ -91,7 +91,7 @@ class TableMover {
     WEIRHOUSE_TRY(std::string edited, EditAvro(bytes, edit));
     const std::string path = FolderOf(snapshot.manifest_list) +
                              fmt::format("snap-{}-1-{}.avro", snapshot.id.value(), random_.Uuid4());
-    WEIRHOUSE_TRY_STATUS(Write("manifest_list", path, edited));
+    WEIRHOUSE_TRY_STATUS(Write(catalog::FileKind::kManifestList, path, edited));
     return lists_[snapshot.manifest_list] = path;
   }
 
@@ -104,7 +104,7 @@ class TableMover {
     return moved.substr(0, moved.rfind('/') + 1);
   }
 
-  void Remember(std::string_view kind, const std::string& path, std::int64_t size_bytes,
+  void Remember(catalog::FileKind kind, const std::string& path, std::int64_t size_bytes,
                 const Digest& sha256) {
     catalog::FileRecord record;
     record.path = LocalPath(path);
@@ -115,7 +115,7 @@ class TableMover {
     records_.push_back(std::move(record));
   }
 
-  Status Write(std::string_view kind, const std::string& path, std::string_view bytes) {
+  Status Write(catalog::FileKind kind, const std::string& path, std::string_view bytes) {
     WEIRHOUSE_FAILPOINT("table.move.before_write");
     WEIRHOUSE_TRY_STATUS(store_.Write(LocalPath(path), bytes));
     Remember(kind, path, static_cast<std::int64_t>(bytes.size()), Sha256Of(bytes));
@@ -148,7 +148,7 @@ class TableMover {
     WEIRHOUSE_TRY(const std::string edited, EditAvro(bytes, edit));
     moved.path = FolderOf(path) + random_.Uuid4() + "-m0.avro";
     moved.size_bytes = static_cast<std::int64_t>(edited.size());
-    WEIRHOUSE_TRY_STATUS(Write("manifest", moved.path, edited));
+    WEIRHOUSE_TRY_STATUS(Write(catalog::FileKind::kManifest, moved.path, edited));
     return &moved;
   }
 
@@ -166,9 +166,7 @@ class TableMover {
     const auto [place, is_new] = deletes_.try_emplace(std::string(path->bytes));
     Rewritten& moved = place->second;
     if (!is_new) return &moved;
-    DataFile kind;
-    kind.format = format->bytes;
-    if (IsPuffin(kind)) {
+    if (FileFormatOf(format->bytes) == FileFormat::kPuffin) {
       WEIRHOUSE_TRY_STATUS(MovePuffin(place->first, moved));
     } else {
       WEIRHOUSE_TRY_STATUS(MovePositions(place->first, moved));
@@ -222,7 +220,7 @@ class TableMover {
     WEIRHOUSE_TRY(const platform::ParquetFile written,
                   platform::WriteParquet(store_, LocalPath(moved.path), *table, written_as));
     moved.size_bytes = written.size_bytes;
-    Remember("deletes", moved.path, written.size_bytes, written.sha256);
+    Remember(catalog::FileKind::kDeletes, moved.path, written.size_bytes, written.sha256);
     return Status();
   }
 
@@ -236,7 +234,7 @@ class TableMover {
     const std::string edited = MovedPuffin(bytes, move_);
     moved.path = NewDeletesPath(path);
     moved.size_bytes = static_cast<std::int64_t>(edited.size());
-    return Write("deletes", moved.path, edited);
+    return Write(catalog::FileKind::kDeletes, moved.path, edited);
   }
 
   platform::ObjectStore& store_;
