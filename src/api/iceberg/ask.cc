@@ -7,6 +7,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/json_depth.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -109,17 +110,8 @@ Result<Name> NameOfIdentifier(const json& identifier, std::string_view where) {
 
 json LevelsOf(std::string_view name_space) {
   json levels = json::array();
-  for (const std::string_view level : Split(name_space, '.')) levels.push_back(level);
+  for (const std::string_view level : NamespaceView(name_space).levels()) levels.push_back(level);
   return levels;
-}
-
-std::string NamespaceOf(std::string_view name) {
-  const auto dot = name.rfind('.');
-  return dot == std::string_view::npos ? std::string() : std::string(name.substr(0, dot));
-}
-
-std::string OwnNameOf(std::string_view name) {
-  return std::string(name.substr(name.rfind('.') + 1));  // npos + 1 is 0
 }
 
 Status Malformed(std::string what) {

@@ -54,8 +54,6 @@ Result<Name> NameOfIdentifier(const nlohmann::json& identifier, std::string_view
 Result<Name> NameOfLevels(const nlohmann::json& levels, std::string_view where);
 // ["a","b"] of "a.b"
 nlohmann::json LevelsOf(std::string_view name_space);
-std::string NamespaceOf(std::string_view name);  // "a.b" of "a.b.t"
-std::string OwnNameOf(std::string_view name);    // "t" of "a.b.t"
 
 // ---- Bodies. All errors: kInvalidInput (WH7105).
 Status Malformed(std::string what);

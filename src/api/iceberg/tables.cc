@@ -3,6 +3,7 @@
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -76,7 +77,7 @@ Result<Reply> ListPointers(Ask& ask, PointerKind kind) {
     for (const std::string& name : names) {
       if (!sees_all && !policy::MayAct(ask.who(), policy::Action::kRead, name).ok()) continue;
       body += fmt::format("{}{{\"namespace\":{},\"name\":{}}}", is_first ? "" : ",", levels,
-                          Quoted(OwnNameOf(name)));
+                          Quoted(TableNameView(name).own()));
       is_first = false;
     }
     if (!names.empty()) last = names.back();
@@ -173,7 +174,8 @@ Result<Reply> Rename(Ask& ask, PointerKind kind) {
   WEIRHOUSE_TRY_STATUS(PointerOf(ask, source, kind).status());
   ask.tables = {source.text, destination.text};
   WEIRHOUSE_TRY_STATUS(destination.problem);
-  WEIRHOUSE_TRY_STATUS(CheckVisible(ask, {NamespaceOf(destination.text)}));
+  WEIRHOUSE_TRY_STATUS(
+      CheckVisible(ask, {std::string(TableNameView(destination.text).name_space())}));
   WEIRHOUSE_TRY(const auto taken, ask.workspace.catalog().FindTable(destination.text));
   if (taken) {
     return Status(

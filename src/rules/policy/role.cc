@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "rules/policy/policy.h"
 
@@ -93,11 +94,11 @@ Status LayerAllows(Action action, std::string_view name) {
   if (layer == Layer::kFeature || layer == Layer::kSystem) {
     return OfTheProject(
         fmt::format("only the project itself writes to namespace \"{}\"; nobody else may {}",
-                    name.substr(0, name.find('.')), ActionName(action)),
+                    NamespaceView(name).first(), ActionName(action)),
         name, "read it, or write to a table of your own in another namespace");
   }
   if (OnNamespace(action)) {
-    const bool is_layer = layer != Layer::kOpen && name.find('.') == std::string_view::npos;
+    const bool is_layer = layer != Layer::kOpen && !NamespaceView(name).has_parent();
     if (is_layer && action == Action::kDropNamespace) {
       return OfTheProject("the namespace of a layer cannot be dropped", name,
                           "drop its tables, if their layer allows it");
@@ -180,7 +181,7 @@ std::string_view ActionName(Action action) {
 }
 
 Layer LayerOf(std::string_view name) {
-  const std::string_view first = name.substr(0, name.find('.'));
+  const std::string_view first = NamespaceView(name).first();
   if (first == "raw") return Layer::kRaw;
   if (first == "processed") return Layer::kProcessed;
   if (first == "feature") return Layer::kFeature;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "rules/transform/finding.h"
 #include "rules/transform/sql_text.h"
@@ -137,14 +138,13 @@ class HeaderReader {
   }
 
   void ReadTable(std::string_view value, std::size_t offset) {
-    const std::size_t dot = value.find('.');
-    if (dot == std::string_view::npos || value.substr(0, dot) != "processed" ||
-        !IsName(value.substr(dot + 1))) {
+    const TableNameView parts(value);
+    if (parts.name_space() != "processed" || !IsName(parts.own())) {
       return Add("WH2101", offset, value.size(),
                  fmt::format("\"{}\" is not the name of a processed table", EscapeControl(value)),
                  "write processed.NAME, NAME of letters, digits and underscores");
     }
-    if (value.ends_with("_history")) {
+    if (IsHistory(value)) {
       return Add("WH2101", offset, value.size(),
                  fmt::format("\"{}\": names ending in _history are kept for history tables", value),
                  "choose another name, and say `history keep` to get a history table");

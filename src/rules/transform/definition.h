@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ground/base/digest.h"
+#include "ground/base/name.h"
 #include "ground/base/status.h"
 
 namespace weirhouse::transform {
@@ -60,7 +61,7 @@ struct TransformDefinition {
 
   bool is_external() const { return mode == Mode::kExternal; }
   const std::string& name() const { return table.name; }
-  std::string history_table() const { return table.name + "_history"; }
+  std::string history_table() const { return HistoryOf(table.name); }
   std::vector<std::string> key_columns() const;
   std::vector<std::string> order_columns() const;
   std::vector<std::string> partition_expressions() const;

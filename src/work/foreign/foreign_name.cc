@@ -2,18 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::work {
 
 std::string NamespaceOf(std::string_view name) {
-  const auto dot = name.rfind('.');
-  return dot == std::string_view::npos ? std::string() : std::string(name.substr(0, dot));
-}
-
-std::string OwnNameOf(std::string_view name) {
-  const auto dot = name.rfind('.');
-  return std::string(dot == std::string_view::npos ? name : name.substr(dot + 1));
+  return std::string(TableNameView(name).name_space());
 }
 
 Status CheckNameLevel(std::string_view level) {
@@ -36,14 +31,14 @@ Status CheckNameLevel(std::string_view level) {
 }
 
 Status CheckNamespaceName(std::string_view name) {
-  for (const std::string_view level : Split(name, '.')) {
+  for (const std::string_view level : NamespaceView(name).levels()) {
     WEIRHOUSE_TRY_STATUS(CheckNameLevel(level));
   }
   return Status();
 }
 
 Status CheckTableName(std::string_view name) {
-  if (name.find('.') == std::string_view::npos) {
+  if (!TableNameView(name).has_namespace()) {
     return MalformedRequest(fmt::format("table is named without a namespace: \"{}\"",
                                         EscapeControl(name.substr(0, kNameBytesMax))));
   }

@@ -12,7 +12,6 @@ namespace weirhouse::work {
 inline constexpr std::size_t kNameBytesMax = 255;  // of one level; a catalog of pyiceberg's says so
 
 std::string NamespaceOf(std::string_view name);  // "a.b" of "a.b.t"
-std::string OwnNameOf(std::string_view name);    // "t" of "a.b.t"
 // A table's own name or one level of a namespace: not empty, no dot, no control characters, valid
 // UTF-8, at most kNameBytesMax bytes. kInvalidInput WH7105.
 Status CheckNameLevel(std::string_view level);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "work/lineage/trace_walk.h"
@@ -200,7 +201,7 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
   }
   WEIRHOUSE_TRY(const std::vector<FoundRow> current,
                 FindRowsByKey(workspace_, table, key_columns, values));
-  const std::string history_name = table + "_history";
+  const std::string history_name = HistoryOf(table);
   std::vector<FoundRow> versions;
   WEIRHOUSE_TRY(const auto history_table, workspace_.FindTable(history_name));
   if (history_table) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "work/lineage/trace_walk.h"
 #include "work/records/batch_records.h"
@@ -67,12 +68,6 @@ std::string PhraseOfChanges(const json& inputs) {
   return phrase;
 }
 }  // namespace
-
-std::string_view WithoutHistory(std::string_view table) {
-  constexpr std::string_view kHistory = "_history";
-  if (table.ends_with(kHistory)) table.remove_suffix(kHistory.size());
-  return table;
-}
 
 std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts) {
   std::string phrase;

@@ -107,8 +107,6 @@ class Tracer {
 // Verdicts in one phrase: "gate arrival passed", "gate arrival FAILED, overridden by ana: true
 // data".
 std::string PhraseOf(const std::vector<catalog::VerdictRecord>& verdicts);
-// "processed.arrival" of its history too.
-std::string_view WithoutHistory(std::string_view table);
 // "k1 v1, k2 v2", strings bare.
 std::string PhraseOfCells(const nlohmann::json& cells);
 }  // namespace weirhouse::work

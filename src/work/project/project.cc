@@ -297,7 +297,7 @@ void ParseGateFiles(ProjectDefinition& project, platform::SqlSession& session,
           }
           WEIRHOUSE_TRY_STATUS(gate::CheckGate(gate, known, session));
           if (gate.owner.empty()) {
-            const std::string base = gate.table.substr(gate.table.find('.') + 1);
+            const std::string base(TableNameView(gate.table).own());
             const Source* source = project.FindSource(base);
             const transform::CheckedTransform* table = project.FindTransform(gate.table);
             std::string id = source == nullptr ? base : source->contract;

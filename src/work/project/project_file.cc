@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
 #include "rules/gate/definition/check_kind.h"
@@ -440,9 +441,8 @@ Status CheckNotified(const ProjectDefinition& project) {
     const YamlNode* node = rule.Find("table");
     if (node == nullptr) continue;
     WEIRHOUSE_TRY(const std::string table, node->AsString("table of a notify rule"));
-    const std::size_t dot = table.find('.');
     // Other namespaces are those of other engines.
-    const std::string space = dot == std::string::npos ? "" : table.substr(0, dot);
+    const std::string space(NamespaceView(TableNameView(table).name_space()).first());
     if (table.empty() || ours.count(space) == 0) continue;
     if (std::find(known.begin(), known.end(), table) != known.end()) continue;
     return node

@@ -4,14 +4,11 @@
 
 #include <set>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::work {
 namespace {
-constexpr std::string_view kHistorySuffix = "_history";
-
-std::string OwnName(const std::string& table) { return table.substr(table.find('.') + 1); }
-
 void SetGate(const ProjectDefinition& project, const std::string& table,
              policy::TableRules& rules) {
   for (const gate::GateDefinition& gate : project.gates) {
@@ -25,9 +22,8 @@ void SetGate(const ProjectDefinition& project, const std::string& table,
 void SetProcessedMaker(const ProjectDefinition& project, const std::string& table,
                        policy::TableRules& rules) {
   const transform::CheckedTransform* transform = project.FindTransform(table);
-  if (transform == nullptr && table.ends_with(kHistorySuffix)) {
-    const std::string current = table.substr(0, table.size() - kHistorySuffix.size());
-    transform = project.FindTransform(current);
+  if (transform == nullptr && IsHistory(table)) {
+    transform = project.FindTransform(WithoutHistory(table));
     if (transform != nullptr && transform->definition.history != transform::History::kKeep) return;
   }
   if (transform == nullptr) return;
@@ -58,11 +54,13 @@ const transform::CheckedTransform* FindExternal(const ProjectDefinition& project
 policy::TableRules RulesOf(const ProjectDefinition& project, const std::string& table) {
   policy::TableRules rules;
   rules.layer = policy::LayerOf(table);
+  const TableNameView name(table);
   SetGate(project, table, rules);
   switch (rules.layer) {
     case policy::Layer::kRaw:
-      if (project.FindSource(OwnName(table)) != nullptr) {
-        rules.made_by = fmt::format("the source \"{}\" of weirhouse.yaml", OwnName(table));
+      if (const std::string own(name.own());
+          !NamespaceView(name.name_space()).has_parent() && project.FindSource(own) != nullptr) {
+        rules.made_by = fmt::format("the source \"{}\" of weirhouse.yaml", own);
       }
       break;
     case policy::Layer::kProcessed:
@@ -90,7 +88,7 @@ Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
         .WithHint("choose another name, or another namespace");
   }
   if (rules.layer != policy::Layer::kProcessed || rules.contract != nullptr) return Status();
-  const std::string own = OwnName(name);
+  const std::string_view own = TableNameView(name).own();
   return Status(Code::kPermissionDenied,
                 fmt::format("nothing in the project declares the processed table \"{}\"", name))
       .WithError("WH7106")

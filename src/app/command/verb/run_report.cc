@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/command/verbs.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/workspace/run_summary.h"
@@ -16,16 +17,15 @@ using nlohmann::json;
 
 constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
                                         "filtered",  "quarantined", "excluded"};
-constexpr std::string_view kHistory = "_history";
 constexpr std::size_t kUntakenShown = 20;
 
 std::string ProcessedPart(const work::RunSummary& summary) {
   std::string text;
   for (const auto& [name, rows] : summary.rows_by_table) {
-    if (!name.starts_with("processed.") || name.ends_with(kHistory)) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name.substr(name.find('.') + 1),
+    if (!name.starts_with("processed.") || IsHistory(name)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : "  ", TableNameView(name).own(),
                         WithThousands(rows));
-    const auto history = summary.rows_by_table.find(name + std::string(kHistory));
+    const auto history = summary.rows_by_table.find(HistoryOf(name));
     if (history != summary.rows_by_table.end())
       text += fmt::format(" (history {})", WithThousands(history->second));
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "app/command/verbs.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "rules/policy/aws.h"
 #include "rules/policy/policy.h"
@@ -93,7 +94,7 @@ Result<int> RunPolicyExport(Context& context) {
   WEIRHOUSE_TRY(const auto namespaces, workspace->catalog().Namespaces());
   std::set<std::string> first_levels;
   for (const catalog::NamespaceRecord& record : namespaces) {
-    const std::string first = record.name.substr(0, record.name.find('.'));
+    const std::string first(NamespaceView(record.name).first());
     if (policy::LayerOf(first) == Layer::kOpen) first_levels.insert(first);
   }
   options.open_namespaces.assign(first_levels.begin(), first_levels.end());

@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "ground/base/name.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/platform/sql/arrow_scan.h"
@@ -189,8 +190,8 @@ class DuckSession : public SqlSession {
     WEIRHOUSE_TRY(auto table, MakeRegisteredTable(connection_.get(), std::move(rows)));
     tables_->Put(id_, name, std::move(table));
     std::string sql;
-    if (const auto dot = name.find('.'); dot != std::string::npos) {
-      const std::string schema = QuoteIdentifier(name.substr(0, dot));
+    if (const TableNameView parts(name); parts.has_namespace()) {
+      const std::string schema = QuoteIdentifier(parts.name_space());
       if (schemas_.insert(schema).second)
         sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {};", schema);
     }
@@ -250,9 +251,9 @@ class DuckSession : public SqlSession {
   std::string catalog_name() const { return fmt::format("session_{}", id_); }
 
   static std::string Identifier(const std::string& name) {
-    const auto dot = name.find('.');
-    if (dot == std::string::npos) return QuoteIdentifier(name);
-    return QuoteIdentifier(name.substr(0, dot)) + "." + QuoteIdentifier(name.substr(dot + 1));
+    const TableNameView parts(name);
+    if (!parts.has_namespace()) return QuoteIdentifier(name);
+    return QuoteIdentifier(parts.name_space()) + "." + QuoteIdentifier(parts.own());
   }
 
   // Rows that are bounded come as they are found: all at once they would not be the engine's

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ground/base/digest.h"
+#include "ground/base/name.h"
 #include "ground/base/status.h"
 #include "rules/feature/value/value.h"
 
@@ -80,9 +81,9 @@ struct FeatureView {
   Digest digest;  // of everything above that can change a value
 
   bool is_request() const { return !request.empty(); }
-  // True if the source keeps every version of its rows (its name ends in "_history"). Otherwise a
+  // True if the source keeps every version of its rows (it is a table's history). Otherwise a
   // replaced or deleted source row takes its feature row with it: see rules/feature/rows/rows.h.
-  bool source_keeps_history() const { return source.ends_with("_history"); }
+  bool source_keeps_history() const { return IsHistory(source); }
   std::string id() const;          // "carrier_delay@1"
   std::string table_name() const;  // "feature.carrier_delay_v1"
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 #include "ground/base/yaml.h"
@@ -46,8 +47,9 @@ Status ReadHeader(const YamlNode& node, GateDefinition& gate) {
   if (gate.name.empty()) return name->Error("WH3002", "a gate needs a name");
   WEIRHOUSE_TRY(const YamlNode* table, node.Require("table", "a gate"));
   WEIRHOUSE_TRY(gate.table, table->AsString("table"));
-  const auto parts = Split(gate.table, '.');
-  if (parts.size() != 2 || (parts[0] != "processed" && parts[0] != "records") || parts[1].empty()) {
+  const TableNameView parts(gate.table);
+  const std::string_view space = parts.name_space();
+  if ((space != "processed" && space != "records") || parts.own().empty()) {
     return table->Error(
         "WH3002",
         fmt::format("a gate sits on processed.NAME or records.NAME, not on \"{}\"", gate.table));

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "ground/base/failpoint.h"
+#include "ground/base/name.h"
 #include "ground/base/resource/free_memory.h"
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
@@ -232,7 +233,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
   *has_work = false;
   driver_rows_.clear();
   for (const transform::TableReference& reference : transform.references) {
-    const std::string base = reference.name.substr(reference.name.find('.') + 1);
+    const std::string base(TableNameView(reference.name).own());
     if (reference.kind == transform::TableKind::kRecords) {
       const auto records = sources_.find(base);
       *has_work = *has_work || records != sources_.end();
@@ -251,8 +252,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
   if (!full || !*has_work) return Status();
   for (const transform::TableReference& reference : transform.references) {
     if (reference.kind == transform::TableKind::kRecords) {
-      WEIRHOUSE_TRY(const auto rows,
-                    AllRecords(reference.name.substr(reference.name.find('.') + 1)));
+      WEIRHOUSE_TRY(const auto rows, AllRecords(std::string(TableNameView(reference.name).own())));
       driver_rows_[reference.name] = rows;
       WEIRHOUSE_TRY_STATUS(
           RegisterRows(workspace_, *state_.session, transform, reference.name, rows));
@@ -291,7 +291,7 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
   SourceRecords* records = nullptr;
   if (transform.driver &&
       transform::KindOfTable(*transform.driver) == transform::TableKind::kRecords) {
-    const auto found = sources_.find(transform.driver->substr(transform.driver->find('.') + 1));
+    const auto found = sources_.find(std::string(TableNameView(*transform.driver).own()));
     if (found != sources_.end()) records = &found->second;
   }
   const bool full = RunsWhole(transform);
@@ -393,7 +393,7 @@ void BatchRun::JudgeContracts() {
 Status BatchRun::Judge() {
   JudgeContracts();
   for (const gate::GateDefinition& gate : workspace_.project().gates) {
-    const std::string base = gate.table.substr(gate.table.find('.') + 1);
+    const std::string base(TableNameView(gate.table).own());
     if (gate.table.starts_with("records.")) {
       const auto records = sources_.find(base);
       if (records != sources_.end())

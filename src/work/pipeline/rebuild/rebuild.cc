@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ground/base/name.h"
 #include "rules/transform/run/run.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/poison_rows.h"
@@ -16,7 +17,7 @@ namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
-std::string BaseOf(const std::string& table) { return table.substr(table.find('.') + 1); }
+std::string BaseOf(const std::string& table) { return std::string(TableNameView(table).own()); }
 
 // Computes what is in scope, table by table. Threads: one.
 class Rebuilder {
