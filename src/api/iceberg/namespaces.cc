@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 
 #include "api/iceberg/idempotency.h"
 #include "api/iceberg/route.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::rest {
@@ -33,31 +33,24 @@ Result<catalog::NamespaceRecord> RecordOf(Ask& ask, const Name& name) {
 json DescribeNamespace(const catalog::NamespaceRecord& record) {
   return {{"namespace", LevelsOf(record.name)}, {"properties", record.properties}};
 }
-
-// Two that change the properties of one namespace would each write what the other had read.
-std::mutex& PropertiesMutex() {
-  static std::mutex mutex;
-  return mutex;
-}
 }  // namespace
 
 Status CheckVisible(Ask& ask, const Name& name_space) { return RecordOf(ask, name_space).status(); }
 
 Result<Reply> ListNamespaces(Ask& ask) {
-  std::string prefix;
+  std::string above;
   const auto parent = ask.request.query.find("parent");
   if (parent != ask.request.query.end() && !parent->second.empty()) {
     const Name name = NamespaceOfStep(parent->second);
     WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name));
-    prefix = name.text + ".";
+    above = name.text;
   }
   WEIRHOUSE_TRY(const Page page, PageAsked(ask));
   WEIRHOUSE_TRY(const auto records, ask.workspace.catalog().Namespaces());
   std::vector<std::string_view> names;
   for (const catalog::NamespaceRecord& record : records) {
     const std::string_view name = record.name;
-    if (!name.starts_with(prefix) || name.find('.', prefix.size()) != std::string_view::npos)
-      continue;
+    if (NamespaceView(name).parent() != above) continue;
     if (policy::MayAct(ask.who(), policy::Action::kRead, name).ok()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
@@ -112,19 +105,12 @@ Result<Reply> DropNamespace(Ask& ask) {
   return Reply{NoContent()};
 }
 
-Result<Reply> UpdateNamespaceProperties(Ask& ask) {
-  const Name name = NamespaceAsked(ask);
-  ask.tables = {name.text};
-  WEIRHOUSE_TRY(const auto removals, ListIn(ask.body, "removals"));
-  WEIRHOUSE_TRY(const auto updates, TextsIn(ask.body, "updates"));
-  for (const std::string& key : removals) {
-    if (updates.count(key) == 0) continue;
-    return Status(Code::kInvalidInput,
-                  fmt::format("a property cannot be set and removed at once: \"{}\"",
-                              EscapeControl(key)))
-        .WithError("WH8094");
-  }
-  const std::lock_guard lock(PropertiesMutex());
+namespace {
+constexpr int kPropertyAttemptsMax = 8;  // a round is one small commit
+
+Result<Reply> UpdatePropertiesOnce(Ask& ask, const Name& name,
+                                   const std::vector<std::string>& removals,
+                                   const std::map<std::string, std::string>& updates) {
   WEIRHOUSE_TRY(catalog::NamespaceRecord record, RecordOf(ask, name));
   const auto before = record.properties;
   json body = {{"updated", json::array()}, {"removed", json::array()}, {"missing", json::array()}};
@@ -139,8 +125,28 @@ Result<Reply> UpdateNamespaceProperties(Ask& ask) {
       policy::MayAct(ask.who(), policy::Action::kSetNamespaceProperties, name.text));
   if (record.properties == before) return reply;
   WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(
-      ask.workspace, ask.caller, {catalog::NamespaceChange::What::kSet, std::move(record)},
+      ask.workspace, ask.caller, {catalog::NamespaceChange::What::kSet, std::move(record), before},
       StoredAs(ask, 200, reply.response.body)));
   return reply;
+}
+}  // namespace
+
+Result<Reply> UpdateNamespaceProperties(Ask& ask) {
+  const Name name = NamespaceAsked(ask);
+  ask.tables = {name.text};
+  WEIRHOUSE_TRY(const auto removals, ListIn(ask.body, "removals"));
+  WEIRHOUSE_TRY(const auto updates, TextsIn(ask.body, "updates"));
+  for (const std::string& key : removals) {
+    if (updates.count(key) == 0) continue;
+    return Status(Code::kInvalidInput,
+                  fmt::format("a property cannot be set and removed at once: \"{}\"",
+                              EscapeControl(key)))
+        .WithError("WH8094");
+  }
+  // Worked out from what stands now; the commit refuses it if that has changed meanwhile.
+  for (int attempt = 1;; ++attempt) {
+    auto reply = UpdatePropertiesOnce(ask, name, removals, updates);
+    if (reply.status().error_code() != "WH7002" || attempt == kPropertyAttemptsMax) return reply;
+  }
 }
 }  // namespace weirhouse::rest

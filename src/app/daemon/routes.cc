@@ -10,6 +10,7 @@
 #include "app/command/print/listing.h"
 #include "app/command/sent_object.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/policy/token.h"
 #include "work/serving/online.h"
@@ -337,12 +338,9 @@ http::TokenVerdict CheckToken(ProjectHost& host, std::string_view token) {
   auto lease = host.Take();
   if (!lease.ok()) return unknown(lease.status());
   work::Workspace& workspace = lease->workspace();
-  const auto kept = workspace.catalog().Setting("token_sha256");
+  const auto kept = catalog::setting::ProjectToken().In(workspace.catalog());
   if (!kept.ok()) return unknown(kept.status());
-  Digest digest;
-  if (*kept && (*kept)->is_string() && ParseDigest((*kept)->get<std::string>(), &digest) &&
-      http::TokenMatches(token, digest))
-    return {Standing::kOwner};
+  if (*kept && http::TokenMatches(token, **kept)) return {Standing::kOwner};
   const auto found = policy::FindToken(workspace.catalog(), token);
   if (!found.ok()) return unknown(found.status());
   if (!*found) return {};

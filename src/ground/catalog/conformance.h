@@ -137,7 +137,7 @@ inline CommitRequest FullOf(const Run& run, std::optional<std::string> expected,
   prediction.output = {{"score", 0.25}};
   prediction.features_seq = CommitSeq(1);
   request.predictions.push_back(prediction);
-  request.settings.emplace_back("last batch", run.plan.name);
+  request.settings.emplace_back(SettingKey("last batch"), run.plan.name);
   return request;
 }
 

@@ -433,7 +433,7 @@ TEST(OpenSqliteCatalog, BringsAnOlderFileUpToDateAndRefusesItForReading) {
   auto catalog = OpenSqliteCatalog(path);
   ASSERT_OK(catalog);
   EXPECT_TRUE(ValueOf((*catalog)->Tables()).empty());
-  EXPECT_EQ(ValueOf((*catalog)->Setting("project_id")), nlohmann::json("p"));
+  EXPECT_EQ(ValueOf((*catalog)->Setting(SettingKey("project_id"))), nlohmann::json("p"));
 }
 
 TEST(OpenSqliteCatalog, RefusesAFileThatIsNoDatabaseAndAnAbsentOneForReading) {
@@ -451,7 +451,7 @@ TEST(OpenSqliteCatalog, GivesAProjectItsIdOnce) {
   for (int round = 0; round < 2; ++round) {
     auto catalog = OpenSqliteCatalog(scratch / "catalog.db", {.random = &random});
     ASSERT_OK(catalog);
-    const auto found = ValueOf((*catalog)->Setting("project_id"));
+    const auto found = ValueOf((*catalog)->Setting(SettingKey("project_id")));
     ASSERT_TRUE(found.has_value());
     if (id) {
       EXPECT_EQ(found, id);

@@ -70,11 +70,24 @@ struct TableChange {
   std::optional<std::string> expected_metadata_location;
   std::string metadata_location;
   PointerKind kind = PointerKind::kTable;
+  // The folders that are this table's alone from now on: its location, and those that its properties
+  // name, each in one spelling (platform::CanonicalPath). kConflict (WH7002) if one lies in a folder
+  // of another table or around it. Empty: they stay as they are.
+  std::vector<std::string> places{};
 };
 // Removes one pointer. Its snapshots, files and lineage stay recorded.
 struct TableDrop {
   std::string name;
   std::string expected_metadata_location;
+  // Until then no other table gets the folders of this one, because whatever lies in them is being
+  // deleted (Catalog::ReleasePlaces ends it sooner). Absent: they are free at once.
+  std::optional<ProcessTime> places_kept_until{};
+};
+// A folder that is one table's alone.
+struct PlaceRecord {
+  std::string table;
+  std::string place;     // empty: the table was registered before its folders were recorded
+  bool standing = true;  // false: of a table that was dropped, and whose files are being deleted
 };
 // Gives a table or view another name: kConflict (WH7095) if that is taken, kNotFound (WH7096) if
 // its namespace does not exist. Snapshots, files and metrics recorded so far go with it; the old
@@ -99,6 +112,9 @@ struct NamespaceChange {
   };
   What what = What::kCreate;
   NamespaceRecord wanted;
+  // What kSet was worked out from: kConflict (WH7002) if the properties are others by now. Absent:
+  // whatever they are.
+  std::optional<std::map<std::string, std::string>> expected_properties{};
 };
 // The answer to a client's request, kept under the key that the client gave, so that asking again
 // is answered again and does nothing.
@@ -229,6 +245,32 @@ struct Node {
   NodeId id;
   NodeRecord node;
   CommitSeq seq;
+};
+
+// ---- Walks over lineage
+enum class WalkDirection : std::uint8_t {
+  kBack,   // against the data: what a node was made of
+  kForth,  // with it: what was made of a node
+};
+struct WalkFilter {
+  std::vector<std::string> edge_kinds{};  // only along these; empty: along all
+  std::vector<std::string> node_kinds{};  // only to these, and through them; empty: to all
+  std::int64_t nodes_max = 100'000;       // the start included
+};
+struct WalkedNode {
+  Node node;
+  int depth = 0;  // edges on the shortest way from the start
+};
+struct LineageWalk {
+  // By depth, then in the order in which they were recorded. The start comes first; empty if there is
+  // no such node.
+  std::vector<WalkedNode> nodes;
+  // All that were followed, those back to a node that was reached before included: in the order of
+  // `nodes` at the end that is nearer to the start, then by commit, then of the other end.
+  std::vector<EdgeRecord> edges;
+  // False: more than nodes_max were within reach. The walk then ends at the last depth that it holds
+  // whole.
+  bool whole = true;
 };
 
 // ---- Events and progress

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "ground/base/failpoint.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::policy {
@@ -93,7 +94,7 @@ Status CheckFolder(const iceberg::TableMetadata& metadata, std::string_view plac
                                metadata.name),
                    "choose another folder, or another name for the namespace");
   }
-  const std::string_view own = std::string_view(metadata.name).substr(0, metadata.name.find('.'));
+  const std::string_view own = NamespaceView(metadata.name).first();
   if (LayerOf(first) == Layer::kOpen || first == own) return Status::Ok();
   return Escapes(path,
                  fmt::format("the location of table \"{}\" lies in the folder of another layer, {}",
@@ -224,6 +225,19 @@ bool MovesLocations(const iceberg::TableMetadata* before, const iceberg::TableMe
         const std::string* is = Property(after, key);
         return (was == nullptr) != (is == nullptr) || (was != nullptr && *was != *is);
       });
+}
+
+std::vector<std::string> PlacesOf(const Warehouse& warehouse,
+                                  const iceberg::TableMetadata& metadata) {
+  std::vector<std::string> places;
+  if (AnyLocation()) return places;
+  const PathGuard guard(warehouse);
+  for (const std::string& path : iceberg::PlacesOf(metadata)) {
+    if (const std::string place = guard.ByName(path); !place.empty()) {
+      places.push_back(fmt::format("{}/{}", Normal(warehouse.root), place));
+    }
+  }
+  return places;
 }
 
 Status CheckLocations(const Warehouse& warehouse, const iceberg::TableMetadata& metadata,

@@ -42,7 +42,5 @@ class PathGuard {
 };
 
 // The properties that name places.
-inline constexpr std::string_view kPathProperties[] = {"write.data.path", "write.metadata.path",
-                                                       "write.object-storage.path",
-                                                       "write.folder-storage.path"};
+using iceberg::kPathProperties;
 }  // namespace weirhouse::policy

@@ -108,6 +108,11 @@ Status CheckInside(const Warehouse& warehouse, std::string_view path);
 //   kPermissionDenied  WH7071
 Status CheckLocations(const Warehouse& warehouse, const iceberg::TableMetadata& metadata,
                       const std::vector<std::string>& other_locations);
+// The folders that are the table's alone once it is committed (catalog::TableChange::places): what
+// CheckLocations judges, each as a path below the warehouse's root, however it was spelled. What
+// lies outside is left out.
+std::vector<std::string> PlacesOf(const Warehouse& warehouse,
+                                  const iceberg::TableMetadata& metadata);
 
 // ---- The judgement
 struct ProposedCommit {
@@ -116,8 +121,9 @@ struct ProposedCommit {
   TableRules rules;
   const iceberg::TableMetadata* before = nullptr;  // nullptr: the table is new
   const iceberg::TableMetadata* after = nullptr;
-  // Of all other tables, and their `write.data.path`s. Looked at for new tables, and where a commit
-  // changes the location or one of those properties; else they may be left out.
+  // Of other tables, and their `write.data.path`s: those that lie inside or around PlacesOf(`after`)
+  // are enough. Looked at for new tables, and where a commit changes the location or one of those
+  // properties; else they may be left out.
   std::vector<std::string> other_locations;
 };
 // Whether Judge will look at `other_locations`.

@@ -1,10 +1,5 @@
-// Tokens are settings of the catalog:
-//
-//   token/<id>                {name, role, scopes, sha256, created_at, expires_at, revoked_at, …}
-//   token_by_sha256/<hex>     "<id>": what a secret is found by
-//   token_sha256              hex: the project's own token, which `wh init` printed
-//
-// A secret is looked up by its SHA-256, so that no comparison can be timed for it.
+// Tokens are settings of the catalog (ground/catalog/settings.h): each by its id, the id by the
+// SHA-256 of the secret, and the project's own. A secret is looked up by its SHA-256, so that no comparison can be timed for it.
 #include "rules/policy/token.h"
 
 #include <fmt/format.h>
@@ -13,15 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/base/failpoint.h"
+#include "ground/base/name.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::policy {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kTokens = "token/";
-constexpr std::string_view kTokensBySha256 = "token_by_sha256/";
-constexpr char kProjectToken[] = "token_sha256";
 constexpr std::string_view kProjectName = "project";
 constexpr std::chrono::seconds kLifetimeDefault{90 * 24 * 3600};  // long enough for a quarter
 constexpr std::size_t kNameBytesMax = 64;
@@ -71,7 +64,7 @@ Status CheckScopes(const NewToken& wanted) {
   }
   for (const std::string& scope : wanted.scopes) {
     if (scope == "*") continue;
-    for (const std::string_view level : Split(scope, '.')) {
+    for (const std::string_view level : NamespaceView(scope).levels()) {
       if (IsWord(level, "_-")) continue;
       return RefusedToken(
           fmt::format("a scope is a namespace or *, not \"{}\"", EscapeControl(scope)),
@@ -183,7 +176,7 @@ Status UnknownToken(std::string_view id_or_name, const std::vector<Token>& token
       .WithHint(near.empty() ? "`wh token list` shows them" : near);
 }
 
-Result<Token> FindByName(catalog::Catalog& catalog, std::string_view id_or_name) {
+Result<Token> FindByName(catalog::SettingStore& catalog, std::string_view id_or_name) {
   WEIRHOUSE_TRY(const std::vector<Token> tokens, ListTokens(catalog));
   const Token* found = nullptr;
   for (const Token& token : tokens) {
@@ -244,8 +237,8 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
   WEIRHOUSE_TRY(const RunId run,
                 PlanTokenRun(catalog, "issue", wanted.name, token.sha256, request));
   token.who.id = fmt::format("t{}", run.value());
-  request.settings = {{std::string(kTokens) + token.who.id, ToJson(token)},
-                      {std::string(kTokensBySha256) + token.sha256.ToHex(), token.who.id}};
+  request.settings = {catalog::setting::Tokens().Of(token.who.id).To(ToJson(token)),
+                      catalog::setting::TokensBySha256().Of(token.sha256.ToHex()).To(token.who.id)};
   WEIRHOUSE_FAILPOINT("policy.token.planned");
   WEIRHOUSE_TRY_STATUS(catalog.Commit(request).status());
   return issued;
@@ -263,15 +256,15 @@ Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::
   catalog::CommitRequest request;
   WEIRHOUSE_TRY_STATUS(
       PlanTokenRun(catalog, "revoke", token.who.name, token.sha256, request).status());
-  request.settings = {{std::string(kTokens) + token.who.id, ToJson(token)}};
+  request.settings = {catalog::setting::Tokens().Of(token.who.id).To(ToJson(token))};
   return catalog.Commit(request).status();
 }
 
-Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog) {
-  WEIRHOUSE_TRY(const auto settings, catalog.Settings(kTokens));
+Result<std::vector<Token>> ListTokens(catalog::SettingStore& catalog) {
+  WEIRHOUSE_TRY(const auto settings, catalog::setting::Tokens().In(catalog));
   std::vector<Token> tokens;
-  for (const auto& [key, value] : settings) {
-    WEIRHOUSE_TRY(Token token, FromJson(key.substr(kTokens.size()), value));
+  for (const auto& [id, value] : settings) {
+    WEIRHOUSE_TRY(Token token, FromJson(id, value));
     tokens.push_back(std::move(token));
   }
   std::sort(tokens.begin(), tokens.end(), [](const Token& a, const Token& b) {
@@ -281,20 +274,15 @@ Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog) {
   return tokens;
 }
 
-Result<std::optional<Token>> FindToken(catalog::Catalog& catalog, std::string_view secret) {
+Result<std::optional<Token>> FindToken(catalog::SettingStore& catalog, std::string_view secret) {
   const Digest sha256 = Sha256Of(secret);
-  WEIRHOUSE_TRY(const auto project, catalog.Setting(kProjectToken));
-  Digest own;
-  if (project && project->is_string() && ParseDigest(project->get<std::string>(), &own) &&
-      own == sha256) {
-    return std::optional<Token>(ProjectToken(own));
-  }
-  WEIRHOUSE_TRY(const auto id, catalog.Setting(std::string(kTokensBySha256) + sha256.ToHex()));
-  if (!id || !id->is_string()) return std::optional<Token>();
-  const std::string name = id->get<std::string>();
-  WEIRHOUSE_TRY(const auto record, catalog.Setting(std::string(kTokens) + name));
+  WEIRHOUSE_TRY(const auto project, catalog::setting::ProjectToken().In(catalog));
+  if (project && *project == sha256) return std::optional<Token>(ProjectToken(sha256));
+  WEIRHOUSE_TRY(const auto id, catalog::setting::TokensBySha256().Of(sha256.ToHex()).In(catalog));
+  if (!id) return std::optional<Token>();
+  WEIRHOUSE_TRY(const auto record, catalog::setting::Tokens().Of(*id).In(catalog));
   if (!record) return std::optional<Token>();
-  WEIRHOUSE_TRY(Token token, FromJson(name, *record));
+  WEIRHOUSE_TRY(Token token, FromJson(*id, *record));
   if (token.sha256 != sha256) return std::optional<Token>();
   return std::optional<Token>(std::move(token));
 }

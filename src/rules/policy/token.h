@@ -11,6 +11,7 @@
 #include "ground/base/status.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
+#include "ground/catalog/settings.h"
 #include "rules/policy/policy.h"
 
 namespace weirhouse::policy {
@@ -41,10 +42,10 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
                                Clock& clock);
 Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::string reason,
                    Clock& clock);
-Result<std::vector<Token>> ListTokens(catalog::Catalog& catalog);  // oldest first
+Result<std::vector<Token>> ListTokens(catalog::SettingStore& catalog);  // oldest first
 // The token whose secret this is, live or not (the caller says "expired" or "revoked"); absent if
 // there is none. The project's own token is an admin's. Constant time in the secret.
-Result<std::optional<Token>> FindToken(catalog::Catalog& catalog, std::string_view secret);
+Result<std::optional<Token>> FindToken(catalog::SettingStore& catalog, std::string_view secret);
 //   kPermissionDenied  expired (WH7092), revoked (WH7093)
 Status CheckLive(const Token& token, ProcessTime now);
 }  // namespace weirhouse::policy

@@ -126,7 +126,7 @@ TEST_F(TokenTest, TheProjectsOwnTokenIsAnAdmins) {
   request.run = run.id;
   request.idempotency_key = "init";
   request.layer = "maintenance";
-  request.settings = {{"token_sha256", Sha256Of("wh_own").ToHex()}};
+  request.settings = {catalog::setting::ProjectToken().To(Sha256Of("wh_own"))};
   ASSERT_OK(catalog_->Commit(request));
   ASSERT_OK_AND(const auto found, FindToken(*catalog_, "wh_own"));
   ASSERT_TRUE(found.has_value());

@@ -184,9 +184,6 @@ struct SharedForeignTest : ForeignTest {
       request.namespaces.push_back({catalog::NamespaceChange::What::kDrop, {one->name, {}}});
       std::filesystem::remove_all(workspace->lake() + "/" + one->name);
     }
-    const auto settings = catalog.Settings("table_places.");
-    ASSERT_OK(settings);
-    for (const auto& [key, value] : *settings) request.settings.emplace_back(key, nullptr);
     ASSERT_OK(catalog.Commit(request));
     // The disk forgets which folders there are when one is removed through it.
     ASSERT_OK(workspace->disk().MakeFolder(workspace->lake() + "/gone"));

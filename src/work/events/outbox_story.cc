@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ground/catalog/outbox.h"
 #include "work/events/courier.h"
 #include "work/events/target.h"
 
@@ -20,7 +21,7 @@ std::string NameOf(const Names& names, const std::string& id) {
   return known != names.end() ? known->second : "a command that the project no longer has";
 }
 
-Result<std::vector<DeliveryStory>> Tell(catalog::Catalog& catalog,
+Result<std::vector<DeliveryStory>> Tell(catalog::Outbox& catalog,
                                         const std::vector<catalog::Delivery>& deliveries,
                                         const Names& names) {
   std::vector<DeliveryStory> stories;

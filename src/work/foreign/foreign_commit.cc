@@ -119,7 +119,6 @@ class CommitAttempt {
   ClientFiles& files_;
   ForeignPublication publication_;
   std::vector<TableWork> work_;
-  std::unique_lock<std::mutex> locations_;
 };
 
 Status CommitAttempt::CheckView(const std::string& table) const {
@@ -178,8 +177,9 @@ Status CommitAttempt::Judge(TableWork& work) {
   proposed.before = work.before.get();
   proposed.after = &work.next.metadata;
   if (policy::MovesLocations(work.before.get(), work.next.metadata)) {
-    if (!locations_.owns_lock()) locations_ = LockLocations();
-    WEIRHOUSE_TRY(proposed.other_locations, OtherLocations(workspace_, work.asked->table));
+    WEIRHOUSE_TRY(
+        proposed.other_locations,
+        OtherLocations(workspace_, work.asked->table, PlacesOf(workspace_, work.next.metadata)));
     for (const TableWork& other : work_) {  // several may be created together
       if (&other != &work && other.next.changed) {
         proposed.other_locations.push_back(other.next.metadata.location);
@@ -214,9 +214,7 @@ Status CommitAttempt::Stage(TableWork& work) {
   publication_.Identify(staged.change.metadata_location);
   catalog::CommitRequest& request = publication_.request();
   request.tables.push_back(staged.change);
-  for (auto& setting : PlacesSetting(work.before.get(), work.after.get())) {
-    request.settings.push_back(std::move(setting));
-  }
+  request.tables.back().places = PlacesOf(workspace_, *work.after);
   request.snapshots.insert(request.snapshots.end(), work.snapshots.begin(), work.snapshots.end());
   request.edges.insert(request.edges.end(), work.inputs.begin(), work.inputs.end());
   if (!work.moves_main) return Status();
@@ -269,7 +267,7 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
                                     const ReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
   ClientFiles files(workspace.disk());
-  const LakeUse lake;  // before the lock of locations, always
+  const LakeUse lake;
   for (int attempt = 1;; ++attempt) {
     auto answer = CommitAttempt(workspace, commit, files).Run(reply);
     // The pointer moved between load and commit. What was required may hold of the new state too.

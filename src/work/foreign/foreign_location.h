@@ -1,11 +1,8 @@
 // Where tables and views of other engines lie, so that none lies inside another.
 #pragma once
 
-#include <mutex>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ground/base/status.h"
@@ -15,26 +12,22 @@
 
 namespace weirhouse::work {
 
-// Held from the check of a location to the commit that takes it: two tables that are created at the
-// same moment must not both find it free.
-std::unique_lock<std::mutex> LockLocations();
-
-// Locations of all tables and views but `name`, and the places that their properties name. Cost:
-// one scan of the pointers.
-Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::string_view name);
-// Beside its location a table may have places that its properties name (`write.data.path`, …). They
-// are kept as a setting of the catalog, moved in the commit that changes them, so that a look at
-// all tables' places opens no metadata. To be added to CommitRequest::settings.
-std::vector<std::pair<std::string, nlohmann::json>> PlacesSetting(
-    const iceberg::TableMetadata* before, const iceberg::TableMetadata* after);
+// The folders that a table or view is to have to itself (catalog::TableChange::places).
+std::vector<std::string> PlacesOf(const Workspace& workspace,
+                                  const iceberg::TableMetadata& metadata);
+// Folders of tables and views other than `name` that lie in one of `places` or around it. What is
+// found free may be taken a moment later: the commit that takes it looks again (WH7002). Cost:
+// O(levels of a path).
+Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::string_view name,
+                                                const std::vector<std::string>& places);
 
 // "/lake/a" of "/lake/a/metadata/00001-….metadata.json"; empty if the file lies in no folder of
 // that name.
 std::string LocationOfMetadata(std::string_view metadata_location);
 
 // Where a new table or view goes: <lake>/<first level>/<the rest>, with bytes that do not belong
-// into a path written as _xHH; with 8 hexadecimal digits more if that folder is there already, as
-// after a drop.
+// into a path written as _xHH; with 8 hexadecimal digits more if that folder is there already or is
+// another table's, as after a drop.
 Result<std::string> NewLocation(Workspace& workspace, const std::string& name);
 
 policy::Warehouse WarehouseOf(const Workspace& workspace);

@@ -21,6 +21,7 @@ using catalog::PointerKind;
 using nlohmann::json;
 
 constexpr int kDropAttemptsMax = 8;
+constexpr std::chrono::hours kPurgeTimeMax{24};  // millions of files; after a crash, until then
 
 // ---- Create
 // -----------------------------------------------------------------------------------------------
@@ -53,7 +54,8 @@ Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
   proposed.table = metadata.name;
   proposed.rules = rules;
   proposed.after = &metadata;
-  WEIRHOUSE_TRY(proposed.other_locations, OtherLocations(workspace, metadata.name));
+  WEIRHOUSE_TRY(proposed.other_locations,
+                OtherLocations(workspace, metadata.name, PlacesOf(workspace, metadata)));
   return policy::Judge(workspace.disk(), WarehouseOf(workspace), proposed);
 }
 
@@ -75,8 +77,7 @@ Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreat
   const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
   json request = create.request;
-  const LakeUse lake;  // before the lock of locations, always
-  const auto locations = LockLocations();
+  const LakeUse lake;
   WEIRHOUSE_TRY(const std::string location, Locate(workspace, name, request));
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(iceberg::TableMetadata metadata,
@@ -104,7 +105,7 @@ Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreat
   publication.AddOwnFiles(staged.files);
   publication.Identify(staged.change.metadata_location);
   publication.request().tables.push_back(staged.change);
-  publication.request().settings = PlacesSetting(nullptr, staged.table.get());
+  publication.request().tables.back().places = PlacesOf(workspace, *staged.table);
   if (reply) publication.request().reply = reply({staged.table});
   const auto committed = publication.Commit();
   if (!committed.ok()) return TakenMeanwhile(workspace, name, committed.status());
@@ -164,12 +165,8 @@ Status PublishRegistered(Workspace& workspace, const Caller& caller,
   } else if (former) {
     request.drops.push_back({name, former->metadata_location});
   }
+  change.places = PlacesOf(workspace, *table);
   request.tables.push_back(change);
-  iceberg::TablePtr before;
-  if (former) {
-    WEIRHOUSE_TRY(before, iceberg::LoadTable(workspace.disk(), name, former->metadata_location));
-  }
-  request.settings = PlacesSetting(before.get(), table.get());
   request.snapshots = SnapshotsGained(nullptr, *table, judgement);
   publication.Describe(name, former ? std::optional(former->metadata_location) : std::nullopt,
                        {{"metadata", table->metadata_location},
@@ -202,8 +199,7 @@ Result<iceberg::TablePtr> RegisterForeign(Workspace& workspace, const Caller& ca
   const policy::TableRules rules = RulesOf(workspace.project(), name);
   WEIRHOUSE_TRY_STATUS(CheckMayExist(workspace.project(), name, rules));
   if (former) WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "registered over"));
-  const LakeUse lake;  // before the lock of locations, always
-  const auto locations = LockLocations();
+  const LakeUse lake;
   WEIRHOUSE_TRY(const iceberg::TablePtr table,
                 ReadMetadata(workspace, name, LocalPathOf(metadata_location)));
   if (former && former->metadata_location == table->metadata_location) {
@@ -267,28 +263,30 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
   WEIRHOUSE_TRY_STATUS(CheckMayGo(name, rules, "dropped"));
   const auto table = iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location);
   std::vector<std::string> released;
-  // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
-  std::unique_lock<std::mutex> locations;
-  if (purge) locations = LockLocations();
   if (purge) {
     if (!table.ok()) return table.status();
-    WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
+    WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name, PlacesOf(workspace, **table)));
     WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), **table, others));
     WEIRHOUSE_TRY(released, FilesIn(workspace, (*table)->location));
   }
   ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
   publication.request().layer = "maintenance";
   publication.request().drops.push_back({name, pointer->metadata_location});
+  // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
+  if (purge) {
+    publication.request().drops.back().places_kept_until = workspace.clock().Now() + kPurgeTimeMax;
+  }
   publication.request().released_files = released;
   publication.request().reply = reply;
-  // A table whose metadata is gone can still be dropped.
-  if (table.ok()) publication.request().settings = PlacesSetting(table->get(), nullptr);
   publication.Describe(name, pointer->metadata_location, {{"purge", purge}});
   publication.Identify(workspace.random().Uuid4());
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   if (purge) {
     WEIRHOUSE_FAILPOINT("foreign.purge.before");
     Purge(workspace.disk(), (*table)->location);
+    workspace.catalog()
+        .ReleasePlaces(PlacesOf(workspace, **table))
+        .Ignore("the place is free after kPurgeTimeMax");
     WEIRHOUSE_FAILPOINT("foreign.purge.after");
     workspace.catalog().MarkRemoved(released).Ignore("the sweep finds them gone");
   }
@@ -327,16 +325,6 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
   ForeignPublication publication(workspace, caller, "rename");
   publication.request().layer = "maintenance";
   publication.request().renames.push_back({name, new_name, pointer->metadata_location});
-  if (is_table) {
-    WEIRHOUSE_TRY(const iceberg::TablePtr table,
-                  iceberg::LoadTable(workspace.disk(), name, pointer->metadata_location));
-    iceberg::TableMetadata renamed = *table;
-    renamed.name = new_name;
-    publication.request().settings = PlacesSetting(table.get(), nullptr);
-    for (auto& setting : PlacesSetting(nullptr, &renamed)) {
-      publication.request().settings.push_back(std::move(setting));
-    }
-  }
   publication.request().reply = reply;
   publication.Describe(name, pointer->metadata_location, {{"renamed", new_name}});
   publication.Identify(workspace.random().Uuid4());

@@ -46,19 +46,23 @@ Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& ca
   return *pointer;
 }
 
-// The view's location and `write.metadata.path`, judged as a table's are.
-Status CheckPlaces(Workspace& workspace, const std::string& name, const json& metadata) {
-  iceberg::TableMetadata places;
-  places.name = name;
-  places.location = metadata.at("location").get<std::string>();
+// The view's location and `write.metadata.path`, judged as a table's are: the folders that it is to
+// have to itself.
+Result<std::vector<std::string>> CheckPlaces(Workspace& workspace, const std::string& name,
+                                             const json& metadata) {
+  iceberg::TableMetadata view;
+  view.name = name;
+  view.location = metadata.at("location").get<std::string>();
   const auto properties = metadata.find("properties");
   if (properties != metadata.end()) {
     for (const auto& [key, value] : properties->items()) {
-      places.properties[key] = value.get<std::string>();
+      view.properties[key] = value.get<std::string>();
     }
   }
-  WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name));
-  return policy::CheckLocations(WarehouseOf(workspace), places, others);
+  std::vector<std::string> places = PlacesOf(workspace, view);
+  WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, name, places));
+  WEIRHOUSE_TRY_STATUS(policy::CheckLocations(WarehouseOf(workspace), view, others));
+  return places;
 }
 
 // The number that the next metadata file's name begins with.
@@ -78,10 +82,11 @@ std::string MetadataFolder(const json& metadata) {
   return metadata.at("location").get<std::string>() + "/metadata";
 }
 
-// One view's metadata written and its pointer moved. `former` is absent for a new view.
+// One view's metadata written and its pointer moved. `former` is absent for a new view, `places` are
+// empty where they stay.
 Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
                                 const std::optional<catalog::TablePointer>& former, json metadata,
-                                const ViewReplyOf& reply) {
+                                std::vector<std::string> places, const ViewReplyOf& reply) {
   ForeignPublication publication(workspace, caller, former ? "replace view" : "create view");
   ForeignView view;
   view.metadata_location =
@@ -104,6 +109,7 @@ Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, cons
   if (former) change.expected_metadata_location = former->metadata_location;
   change.metadata_location = view.metadata_location;
   change.kind = PointerKind::kView;
+  change.places = std::move(places);
   publication.request().tables.push_back(change);
   publication.Describe(name, change.expected_metadata_location,
                        {{"view", change.uuid}, {"metadata", view.metadata_location}});
@@ -142,20 +148,18 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
     return view;
   }
   next["location"] = PlainLocation(next.at("location").get<std::string>());
-  std::unique_lock<std::mutex> locations;
+  std::vector<std::string> places;
   if (next.at("location") != base.at("location") || MetadataFolder(next) != MetadataFolder(base)) {
-    locations = LockLocations();
-    WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, next));
+    WEIRHOUSE_TRY(places, CheckPlaces(workspace, name, next));
   }
-  return PublishView(workspace, caller, name, pointer, std::move(next), reply);
+  return PublishView(workspace, caller, name, pointer, std::move(next), std::move(places), reply);
 }
 }  // namespace
 
 Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
                                const json& request, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
-  const LakeUse lake;  // before the lock of locations, always
-  const auto locations = LockLocations();
+  const LakeUse lake;
   const auto given = request.is_object() ? request.find("location") : request.end();
   std::string location;
   if (given != request.end() && given->is_string()) {
@@ -166,8 +170,9 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
   WEIRHOUSE_TRY(json metadata,
                 iceberg::NewViewMetadata(request, location, workspace.random().Uuid4(),
                                          workspace.clock().Now()));
-  WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, metadata));
-  auto view = PublishView(workspace, caller, name, std::nullopt, std::move(metadata), reply);
+  WEIRHOUSE_TRY(std::vector<std::string> places, CheckPlaces(workspace, name, metadata));
+  auto view = PublishView(workspace, caller, name, std::nullopt, std::move(metadata),
+                          std::move(places), reply);
   if (!view.ok()) return ViewTakenMeanwhile(workspace, name, view.status());
   return view;
 }
@@ -175,7 +180,7 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
 Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
                                 const json& requirements, const json& updates,
                                 const ViewReplyOf& reply) {
-  const LakeUse lake;  // before the lock of locations, always
+  const LakeUse lake;
   for (int attempt = 1;; ++attempt) {
     auto view = ReplaceOnce(workspace, caller, name, requirements, updates, reply);
     if (view.ok() || view.status().error_code() != "WH7002" || attempt == kViewAttemptsMax) {
@@ -189,8 +194,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
                                  const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
   const std::string path = LocalPathOf(metadata_location);
-  const LakeUse lake;  // before the lock of locations, always
-  const auto locations = LockLocations();
+  const LakeUse lake;
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   auto metadata = ReadViewFile(workspace, path);
   if (!metadata.ok() && metadata.status().code() == Code::kNotFound) {
@@ -201,7 +205,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   if (!lies_in.empty() && lies_in != PlainLocation(metadata->at("location").get<std::string>())) {
     return MalformedView(path, "it lies in another view's folder");
   }
-  WEIRHOUSE_TRY_STATUS(CheckPlaces(workspace, name, *metadata));
+  WEIRHOUSE_TRY(const std::vector<std::string> places, CheckPlaces(workspace, name, *metadata));
   ForeignView view{path, *std::move(metadata)};
   ForeignPublication publication(workspace, caller, "register view");
   catalog::TableChange change;
@@ -209,6 +213,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   change.uuid = view.metadata.at("view-uuid").get<std::string>();
   change.metadata_location = path;
   change.kind = PointerKind::kView;
+  change.places = places;
   publication.request().tables.push_back(change);
   publication.Describe(name, std::nullopt, {{"view", change.uuid}, {"metadata", path}});
   publication.Identify(workspace.random().Uuid4());

@@ -20,16 +20,15 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kViews = "run_view/";
 constexpr std::chrono::seconds kLifetime{86'400};
 constexpr std::size_t kTablesMax = 100;
 constexpr std::string_view kAddressFile = "/.weirhouse/daemon.url";
 constexpr const char* kDefaultAddress = "http://127.0.0.1:8642";
 
-Result<RunView> FromJson(const std::string& key, const json& stored) {
+Result<RunView> FromJson(const std::string& run, const json& stored) {
   try {
     RunView view;
-    WEIRHOUSE_TRY(view.run, ParseRunId(std::string_view(key).substr(kViews.size())));
+    WEIRHOUSE_TRY(view.run, ParseRunId(run));
     view.tables = stored.at("tables").get<std::vector<std::string>>();
     view.opened_by = stored.at("opened_by");
     view.opened_at = ProcessTimeOfMicros(stored.at("opened_at_us").get<std::int64_t>());
@@ -38,7 +37,8 @@ Result<RunView> FromJson(const std::string& key, const json& stored) {
     return view;
   } catch (const json::exception& error) {
     return Status(Code::kCorruption,
-                  fmt::format("a run view cannot be read: {}: {}", key, error.what()))
+                  fmt::format("a run view cannot be read: {}: {}",
+                              catalog::setting::RunViews().Of(run).key().text(), error.what()))
         .WithError("WH7116");
   }
 }
@@ -82,7 +82,9 @@ Status CheckWritable(Workspace& workspace, const std::string& table) {
 }
 }  // namespace
 
-std::string RunViewKey(RunId run) { return std::string(kViews) + ToString(run); }
+catalog::SettingOf<json> SettingOfView(RunId run) {
+  return catalog::setting::RunViews().Of(ToString(run));
+}
 
 json ToJson(const RunView& view) {
   return {{"tables", view.tables},
@@ -125,7 +127,7 @@ Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::stri
   request.idempotency_key = request.plan->idempotency_key;
   request.layer = "maintenance";
   request.batch = ToString(run.id);
-  request.settings.emplace_back(RunViewKey(run.id), ToJson(opened.view));
+  request.settings.push_back(SettingOfView(run.id).To(ToJson(opened.view)));
   WEIRHOUSE_TRY_STATUS(workspace.catalog().Commit(request).status());
   WEIRHOUSE_FAILPOINT("run_view.opened");
 
@@ -143,22 +145,22 @@ Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::stri
 }
 
 Result<RunView> FindRunView(Workspace& workspace, RunId run) {
-  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(RunViewKey(run)));
+  WEIRHOUSE_TRY(const std::optional<json> stored, SettingOfView(run).In(workspace.catalog()));
   if (!stored) {
     return Status(Code::kNotFound, fmt::format("no such run view: {}", ToString(run)))
         .WithError("WH7110")
         .WithHint("`wh run-view list` shows them");
   }
-  WEIRHOUSE_TRY(RunView view, FromJson(RunViewKey(run), *stored));
+  WEIRHOUSE_TRY(RunView view, FromJson(ToString(run), *stored));
   WEIRHOUSE_TRY_STATUS(FillBase(workspace, view));
   return view;
 }
 
 Result<std::vector<RunView>> RunViews(Workspace& workspace) {
-  WEIRHOUSE_TRY(const auto stored, workspace.catalog().Settings(kViews));
+  WEIRHOUSE_TRY(const auto stored, catalog::setting::RunViews().In(workspace.catalog()));
   std::vector<RunView> views;
-  for (const auto& [key, value] : stored) {
-    WEIRHOUSE_TRY(RunView view, FromJson(key, value));
+  for (const auto& [run, value] : stored) {
+    WEIRHOUSE_TRY(RunView view, FromJson(run, value));
     WEIRHOUSE_TRY_STATUS(FillBase(workspace, view));
     views.push_back(std::move(view));
   }
@@ -211,7 +213,7 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
   }
   view.state = "discarded";
   view.problem = reason;
-  publication.request().settings.emplace_back(RunViewKey(run), ToJson(view));
+  publication.request().settings.push_back(SettingOfView(run).To(ToJson(view)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("run_view.discarded");
   CloseToken(workspace, run, "the run view was discarded")

@@ -372,7 +372,7 @@ Status ViewPublisher::Publish() {
   RunView closed = view_;
   closed.state = "published";
   closed.problem.clear();
-  request.settings.emplace_back(RunViewKey(view_.run), ToJson(closed));
+  request.settings.push_back(SettingOfView(view_.run).To(ToJson(closed)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("run_view.published");
   CloseToken(workspace_, view_.run, "the run view was published")
@@ -412,7 +412,7 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
   }
   RunView open = view_;
   open.problem = message;
-  request.settings.emplace_back(RunViewKey(view_.run), ToJson(open));
+  request.settings.push_back(SettingOfView(view_.run).To(ToJson(open)));
   return workspace_.catalog().Commit(request).status();
 }
 }  // namespace

@@ -37,7 +37,7 @@ HeldChange HeldBy(RunId run, const iceberg::TableMetadata& table);
 nlohmann::json ForgettingUpdates(RunId run, const HeldChange& held);
 
 // ---- The view's own record
-std::string RunViewKey(RunId run);  // the catalog setting that keeps it
+catalog::SettingOf<nlohmann::json> SettingOfView(RunId run);  // what keeps it
 nlohmann::json ToJson(const RunView& view);
 Status RequireOpen(const RunView& view);  // kConflict WH7114
 // Its token, which a closed view does not need.

@@ -114,10 +114,8 @@ class ArrivedStream final : public ByteStream {
   landing::LandedReader& reader_;
 };
 
-// How an object was found before it was made whole: kept from before that until the commit that
-// tells it, so that a process which ends in between leaves it to the next one.
-std::string RestoringKey(const std::string& path) { return "restoring/" + path; }
-
+// How an object was found before it is made whole: kept from before that until the commit that tells
+// it, so that a process which ends in between leaves it to the next one.
 Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
                      landing::ObjectState found) {
   StepInputs step;
@@ -129,7 +127,8 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
   request.idempotency_key = request.plan->idempotency_key;
   request.layer = "maintenance";
   request.batch = known.batch;
-  request.settings.emplace_back(RestoringKey(known.path), landing::ObjectStateName(found));
+  request.settings.push_back(
+      catalog::setting::Restoring(known.path).To(std::string(landing::ObjectStateName(found))));
   return workspace.catalog().Commit(request).status();
 }
 
@@ -139,14 +138,13 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
                 landing::LookAtObject(workspace.disk(), known, landing::Depth::kDigest));
-  WEIRHOUSE_TRY(const auto begun, workspace.catalog().Setting(RestoringKey(known.path)));
-  const bool noted = begun && begun->is_string();
+  WEIRHOUSE_TRY(const auto begun, catalog::setting::Restoring(known.path).In(workspace.catalog()));
+  const bool noted = begun.has_value();
   if (arriving.found == landing::ObjectState::kWhole) {
     if (!noted) return Status();
-    arriving.found =
-        begun->get<std::string>() == landing::ObjectStateName(landing::ObjectState::kMissing)
-            ? landing::ObjectState::kMissing
-            : landing::ObjectState::kDamaged;
+    arriving.found = *begun == landing::ObjectStateName(landing::ObjectState::kMissing)
+                         ? landing::ObjectState::kMissing
+                         : landing::ObjectState::kDamaged;
     arriving.restored = known.path;
     return Status();
   }
@@ -463,7 +461,7 @@ void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
                                                      : "quarantined"}};
   request.events.push_back(event);
   if (arriving.restored.empty()) return;
-  request.settings.emplace_back(RestoringKey(arriving.restored), nullptr);
+  request.settings.push_back(catalog::setting::Restoring(arriving.restored).Removed());
   event.type = "weirhouse.object.restored";
   event.data = {{"source", arriving.file->source},
                 {"name", arriving.file->name},

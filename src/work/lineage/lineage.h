@@ -14,6 +14,8 @@
 
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
+#include "ground/catalog/ledger.h"
+#include "ground/catalog/lineage_store.h"
 #include "ground/platform/io/disk.h"
 #include "rules/contract/contract.h"
 
@@ -56,7 +58,7 @@ class RawObjects {
  public:
   static constexpr std::size_t kObjectsKept = 64;
 
-  RawObjects(catalog::Catalog& catalog, platform::Disk& disk, FormatOfSource format_of)
+  RawObjects(catalog::Ledger& catalog, platform::Disk& disk, FormatOfSource format_of)
       : catalog_(catalog), disk_(disk), format_of_(std::move(format_of)) {}
 
   // The record: its object, byte range, bytes as they arrived. kNotFound (WH6002) if no object
@@ -72,17 +74,18 @@ class RawObjects {
   };
   const Held& Hold(const catalog::ObjectRecord& object);
 
-  catalog::Catalog& catalog_;
+  catalog::Ledger& catalog_;
   platform::Disk& disk_;
   FormatOfSource format_of_;
   std::map<std::int64_t, Held> held_;
 };
 // One record, by a format that is known.
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
+Result<TraceNode> TraceRecord(catalog::Ledger& catalog, platform::Disk& disk, RecordId record,
                               const contract::SourceFormat& format);
 // Walks recorded edges back from `start`, at most `depth` levels. Objects beyond the first three of
 // a node are counted only.
-Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth);
+Result<TraceNode> TraceEdges(catalog::LineageStore& catalog, const catalog::NodeRef& start,
+                             int depth);
 
 // A file that was hashed again.
 TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,

@@ -7,7 +7,9 @@
 #include <numeric>
 #include <set>
 
+#include "ground/base/name.h"
 #include "ground/base/text.h"
+#include "ground/catalog/commit.h"
 #include "ground/catalog/moment.h"
 #include "rules/feature/online/online_store.h"
 #include "work/lineage/row_difference.h"
@@ -38,7 +40,7 @@ struct Held {
   std::vector<catalog::RecordStateCount> states;
 };
 
-Result<CommitSeq> PositionOf(catalog::Catalog& catalog, std::string_view consumer) {
+Result<CommitSeq> PositionOf(catalog::CommitLog& catalog, std::string_view consumer) {
   WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(consumer)));
   return CommitSeq(offset.position);
 }
@@ -97,7 +99,7 @@ class RebuildChecker {
   Status ReadScope() {
     if (check_.table.empty()) return Status();
     const std::string name =
-        check_.table.find('.') == std::string::npos ? "processed." + check_.table : check_.table;
+        TableNameView(check_.table).has_namespace() ? check_.table : "processed." + check_.table;
     std::vector<std::string> known;
     for (const transform::CheckedTransform& transform : workspace_.project().transforms) {
       const auto& definition = transform.definition;
@@ -308,7 +310,7 @@ class RebuildChecker {
     std::vector<const feature::ViewPlan*> views;
     for (const feature::ViewPlan& plan : workspace_.project().view_plans) {
       if (plan.view.is_request()) continue;
-      if (asked_.empty() || plan.view.source == asked_ || plan.view.source == asked_ + "_history")
+      if (asked_.empty() || plan.view.source == asked_ || plan.view.source == HistoryOf(asked_))
         views.push_back(&plan);
     }
     if (views.empty()) return Status();

@@ -29,34 +29,45 @@ void AppendText(const TraceNode& node, const std::string& first, const std::stri
     text += fmt::format("{}└─ … {} more (--records lists all)\n", rest, WithThousands(node.hidden));
 }
 
-Result<TraceNode> Walk(catalog::Catalog& catalog, const catalog::NodeRef& ref, int depth,
-                       std::set<catalog::NodeRef>& path) {
-  TraceNode node;
-  node.kind = ref.kind;
-  node.key = ref.key;
-  WEIRHOUSE_TRY(const std::optional<catalog::Node> stored, catalog.FindNode(ref));
-  if (!stored) {
-    return Status(Code::kNotFound,
-                  fmt::format("nothing of this name in lineage: {} {}", ref.kind, ref.key))
-        .WithError("WH6001");
-  }
-  node.detail = stored->node.record;
-  node.title = fmt::format("{} {}", ref.kind, ref.key);
-  if (depth == 0 || !path.insert(ref).second) return node;
-  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges, catalog.EdgesInto(ref));
-  std::size_t objects = 0;
-  for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.from.kind == "object" && ++objects > kParentsShown) {
-      ++node.hidden;
-      continue;
+// A walk back, by node, from which a tree is drawn: what lies on two ways is drawn on both.
+class WalkedTree {
+ public:
+  explicit WalkedTree(const catalog::LineageWalk& walk) {
+    for (const catalog::WalkedNode& one : walk.nodes) {
+      nodes_.emplace(RefOf(one.node.node), &one.node.node);
     }
-    WEIRHOUSE_TRY(TraceNode parent, Walk(catalog, edge.from, depth - 1, path));
-    parent.title += fmt::format("  ({})", edge.kind);
-    node.parents.push_back(std::move(parent));
+    for (const catalog::EdgeRecord& edge : walk.edges) into_[edge.to].push_back(&edge);
   }
-  path.erase(ref);
-  return node;
-}
+  static catalog::NodeRef RefOf(const catalog::NodeRecord& record) {
+    return {record.kind, record.key};
+  }
+
+  TraceNode Draw(const catalog::NodeRef& ref, int depth) {
+    TraceNode node;
+    node.kind = ref.kind;
+    node.key = ref.key;
+    node.detail = nodes_.at(ref)->record;
+    node.title = fmt::format("{} {}", ref.kind, ref.key);
+    if (depth == 0 || !path_.insert(ref).second) return node;
+    std::size_t objects = 0;
+    for (const catalog::EdgeRecord* edge : into_[ref]) {
+      if (edge->from.kind == "object" && ++objects > kParentsShown) {
+        ++node.hidden;
+        continue;
+      }
+      TraceNode parent = Draw(edge->from, depth - 1);
+      parent.title += fmt::format("  ({})", edge->kind);
+      node.parents.push_back(std::move(parent));
+    }
+    path_.erase(ref);
+    return node;
+  }
+
+ private:
+  std::map<catalog::NodeRef, const catalog::NodeRecord*> nodes_;
+  std::map<catalog::NodeRef, std::vector<const catalog::EdgeRecord*>> into_;
+  std::set<catalog::NodeRef> path_;  // to the node that is drawn: edges may run in circles
+};
 
 // Valid UTF-8 for JSON, whatever arrived.
 std::string PrintableBytes(std::string_view bytes) {
@@ -212,15 +223,27 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   return node;
 }
 
-Result<TraceNode> TraceRecord(catalog::Catalog& catalog, platform::Disk& disk, RecordId record,
+Result<TraceNode> TraceRecord(catalog::Ledger& catalog, platform::Disk& disk, RecordId record,
                               const contract::SourceFormat& format) {
   RawObjects objects(catalog, disk, [&format](const std::string&) { return format; });
   return objects.Record(record);
 }
 
-Result<TraceNode> TraceEdges(catalog::Catalog& catalog, const catalog::NodeRef& start, int depth) {
-  std::set<catalog::NodeRef> path;
-  return Walk(catalog, start, std::min(depth, kDepthMax), path);
+Result<TraceNode> TraceEdges(catalog::LineageStore& catalog, const catalog::NodeRef& start,
+                             int depth) {
+  const int reach = std::clamp(depth, 0, kDepthMax);
+  WEIRHOUSE_TRY(const catalog::LineageWalk walk,
+                catalog.Walk(start, catalog::WalkDirection::kBack, reach, {}));
+  if (walk.nodes.empty()) {
+    return Status(Code::kNotFound,
+                  fmt::format("nothing of this name in lineage: {} {}", start.kind, start.key))
+        .WithError("WH6001");
+  }
+  TraceNode node = WalkedTree(walk).Draw(start, reach);
+  if (!walk.whole) {
+    node.title += fmt::format("  (only the nearest {} nodes are shown)", walk.nodes.size());
+  }
+  return node;
 }
 
 TraceNode CheckedFile(platform::Disk& disk, std::string kind, std::string key,

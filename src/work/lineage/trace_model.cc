@@ -135,13 +135,15 @@ Result<TraceNode> Tracer::Deployment(const std::string& key) {
 
 // The deployment that scored a prediction, as lineage names it.
 Status Tracer::LearnDeployment(const catalog::PredictionRecord& prediction) {
-  WEIRHOUSE_TRY(const auto into, workspace_.catalog().EdgesInto({"prediction", prediction.id}));
-  for (const catalog::EdgeRecord& edge : into) {
-    if (edge.from.kind != "deployment") continue;
-    WEIRHOUSE_TRY(const auto stored, workspace_.catalog().FindNode(edge.from));
-    if (!stored) continue;
-    WEIRHOUSE_TRY(const DeploymentRecord record, DeploymentFromJson(stored->node.record));
-    deployment_ = edge.from.key;
+  catalog::WalkFilter deployments;
+  deployments.node_kinds = {"deployment"};
+  WEIRHOUSE_TRY(const catalog::LineageWalk walk,
+                workspace_.catalog().Walk({"prediction", prediction.id},
+                                          catalog::WalkDirection::kBack, 1, deployments));
+  for (const catalog::WalkedNode& one : walk.nodes) {
+    if (one.depth != 1) continue;
+    WEIRHOUSE_TRY(const DeploymentRecord record, DeploymentFromJson(one.node.node.record));
+    deployment_ = one.node.node.key;
     served_code_ = record.code;
     served_views_ = record.views;
   }

@@ -360,8 +360,8 @@ Result<VerifyReport> Verify(catalog::Catalog& catalog, platform::Disk& disk, boo
                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
   VerifyOptions options;
   options.deep = deep;
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
-  if (lake && lake->is_string()) options.lake = lake->get<std::string>();
+  WEIRHOUSE_TRY(const auto lake, catalog::setting::Lake().In(catalog));
+  options.lake = lake.value_or(options.lake);
   return Verify(catalog, disk, options, progress);
 }
 }  // namespace weirhouse::lineage

@@ -17,7 +17,7 @@ std::string TableOfView(const std::string& id) {
   return fmt::format("feature.{}_v{}", id.substr(0, at), id.substr(at + 1));
 }
 
-Result<std::string> SourceOfView(catalog::Catalog& catalog, const std::string& id) {
+Result<std::string> SourceOfView(catalog::LineageStore& catalog, const std::string& id) {
   WEIRHOUSE_TRY(const auto node, catalog.FindNode({"view", id}));
   if (!node || !node->node.record.is_object()) return std::string();
   return node->node.record.value("source", std::string());
@@ -46,7 +46,8 @@ Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::Disk& disk,
 Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
                                                    platform::Disk& disk) {
   std::vector<std::string> problems;
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied, catalog.Setting("applied"));
+  WEIRHOUSE_TRY(const std::optional<nlohmann::json> applied,
+                catalog::setting::Applied().In(catalog));
   if (!applied || !applied->is_object() || !applied->contains("views")) return problems;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, catalog.OffsetOf(kFeatureConsumer));
   for (const auto& [id, digest] : applied->at("views").items()) {

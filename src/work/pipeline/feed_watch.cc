@@ -162,11 +162,10 @@ std::vector<gate::GateDefinition> TimedGates(const ProjectDefinition& project) {
   return gates;
 }
 
-std::string WatchKey(const std::string& gate) { return "watch/" + gate; }
-
 // The checks that were overdue when the owner was last told, by name.
 Result<std::set<std::string>> ToldOf(Workspace& workspace, const std::string& gate) {
-  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(WatchKey(gate)));
+  WEIRHOUSE_TRY(const std::optional<json> stored,
+                catalog::setting::Watch(gate).In(workspace.catalog()));
   std::set<std::string> told;
   if (!stored || !stored->is_object()) return told;
   for (const auto& [name, since] : stored->items()) told.insert(name);
@@ -255,7 +254,7 @@ Status TellChange(Workspace& workspace, const gate::GateDefinition& gate, const 
     const std::string state = request.verdicts.back().state;
     request.events.push_back(EventOf(gate, "weirhouse.gate.recovered", state, back));
   }
-  request.settings.emplace_back(WatchKey(gate.name), answer);
+  request.settings.push_back(catalog::setting::Watch(gate.name).To(answer));
   WEIRHOUSE_FAILPOINT("watch.found");
   WEIRHOUSE_TRY_STATUS(workspace.catalog().Commit(request).status());
   WEIRHOUSE_FAILPOINT("watch.told");

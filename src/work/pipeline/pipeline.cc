@@ -210,8 +210,8 @@ Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& 
 // first, since a file among it may restore the object; the answer tells what that was.
 Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
   RunSummary summary;
-  WEIRHOUSE_TRY(const auto rebuild, workspace.catalog().Setting("rebuild_pending"));
-  if (!rebuild || *rebuild != true) return summary;
+  WEIRHOUSE_TRY(const auto rebuild, catalog::setting::RebuildPending().In(workspace.catalog()));
+  if (!rebuild.value_or(false)) return summary;
   const Status run = RunFull(workspace, progress).status();
   if (run.ok()) return summary;
   if (!landing::WantsItsFile(run)) return run;

@@ -54,7 +54,7 @@ Status HasState(const std::string& state) {
 // Whether the commit of `wh init` is in it. What ended before that left a catalog with nothing in
 // it.
 Result<bool> IsMade(catalog::Catalog& catalog) {
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> lake, catalog.Setting("lake"));
+  WEIRHOUSE_TRY(const auto lake, catalog::setting::Lake().In(catalog));
   return lake.has_value();
 }
 
@@ -63,7 +63,7 @@ Status CheckFolderIsIts(platform::Disk& disk, const std::string& state_folder,
                         catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const std::string text, disk.Read(state_folder + std::string(kServerFile)));
   const auto stated = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog.Setting("project_id"));
+  WEIRHOUSE_TRY(const auto id, catalog::setting::ProjectId().In(catalog));
   if (stated.is_object() && id && stated.value("project_id", nlohmann::json()) == *id) {
     return Status::Ok();
   }
@@ -128,8 +128,8 @@ Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::Disk& dis
     return std::move(HasState("its schema on the server"))
         .WithHint("give the project another schema with `?schema=NAME`, or drop that one");
   }
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> id, catalog->Setting("project_id"));
-  const nlohmann::json stated{{"project_id", id.value_or(nlohmann::json())}};
+  WEIRHOUSE_TRY(const auto id, catalog::setting::ProjectId().In(*catalog));
+  const nlohmann::json stated{{"project_id", id ? nlohmann::json(*id) : nlohmann::json()}};
   WEIRHOUSE_TRY_STATUS(disk.Replace(state_folder + std::string(kServerFile), stated.dump() + "\n"));
   return catalog;
 }

@@ -22,7 +22,7 @@ bool Retypes(const contract::Contract& registered, const contract::Contract& pro
 
 Result<json> AppliedReadBy(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::optional<json> applied,
-                workspace.catalog().Setting(std::string(kReadBySetting)));
+                catalog::setting::ReadBy().In(workspace.catalog()));
   return applied.value_or(json::object());
 }
 
@@ -30,11 +30,10 @@ namespace {
 // The last version up to `then` that gave a field another type; none: they all read alike.
 Result<std::optional<contract::Version>> LastRetyped(Workspace& workspace, const std::string& id,
                                                      const contract::Version& then) {
-  const std::string prefix = "contract/" + id + "/";
-  WEIRHOUSE_TRY(const auto stored, workspace.catalog().Settings(prefix));
+  WEIRHOUSE_TRY(const auto stored, catalog::setting::ContractVersions(id).In(workspace.catalog()));
   std::vector<contract::Version> versions;
-  for (const auto& [key, value] : stored) {
-    const auto version = contract::ParseVersion(key.substr(prefix.size()));
+  for (const auto& [number, value] : stored) {
+    const auto version = contract::ParseVersion(number);
     if (version.ok() && *version <= then) versions.push_back(*version);
   }
   std::sort(versions.begin(), versions.end());

@@ -13,10 +13,7 @@
 
 namespace weirhouse::work {
 
-// The setting that holds, by contract, the version before which none reads any more.
-inline constexpr std::string_view kReadBySetting = "read_by";
-
-// What is registered; an empty object where no type ever changed.
+// Contract → the version before which none reads any more, as registered; an empty object where no type ever changed.
 Result<nlohmann::json> AppliedReadBy(Workspace& workspace);
 // What was registered when the project was `then`.
 Result<nlohmann::json> ReadByAsOf(Workspace& workspace, const ProjectDefinition& then);

@@ -16,8 +16,6 @@ namespace {
 using nlohmann::json;
 
 // Which deployment serves a model; "deployed/NAME" holds its model's id for people.
-std::string DeploymentKey(const std::string& model) { return "deployment/" + model; }
-std::string DeployedKey(const std::string& model) { return "deployed/" + model; }
 
 Status CannotServe(const std::string& id, std::string why, std::string hint) {
   return Status(Code::kInvalidInput, fmt::format("\"{}\" cannot be served: {}", id, why))
@@ -103,8 +101,8 @@ Status CommitDeployment(Workspace& workspace, const std::string& model,
   request.edges.push_back({{"model", record.model}, deployment, "deployed_as", {}, {}});
   request.edges.push_back({{"code", code.node.key}, deployment, "uses", {}, {}});
   request.edges.push_back({{"run", ""}, deployment, "wrote", {}, {}});
-  request.settings.emplace_back(DeployedKey(model), record.model);
-  request.settings.emplace_back(DeploymentKey(model), key);
+  request.settings.push_back(catalog::setting::Deployed().Of(model).To(record.model));
+  request.settings.push_back(catalog::setting::Deployment().Of(model).To(key));
   catalog::OutboxEvent event;
   event.type = "weirhouse.model.deployed";
   event.subject = record.model;
@@ -126,10 +124,10 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
   WEIRHOUSE_TRY_STATUS(StoreCode(workspace).status());
   WEIRHOUSE_TRY_STATUS(ScoreOnce(workspace, model, record));
 
-  WEIRHOUSE_TRY(const std::optional<json> current,
-                workspace.catalog().Setting(DeploymentKey(id.name)));
+  WEIRHOUSE_TRY(const std::optional<std::string> current,
+                catalog::setting::Deployment().Of(id.name).In(workspace.catalog()));
   if (current) {
-    WEIRHOUSE_TRY(const Deployment serving, LoadDeployment(workspace, current->get<std::string>()));
+    WEIRHOUSE_TRY(const Deployment serving, LoadDeployment(workspace, *current));
     if (ToJson(serving.record) == ToJson(record)) return Status();
   }
   WEIRHOUSE_TRY(const std::vector<catalog::Node> all, workspace.catalog().Nodes("deployment"));
@@ -141,12 +139,13 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
 Result<std::string> CurrentDeployment(Workspace& workspace, const std::string& model) {
   // "late#1" is served too, as long as it is the one that is deployed.
   const std::string name = model.substr(0, model.find('#'));
-  WEIRHOUSE_TRY(const std::optional<json> key, workspace.catalog().Setting(DeploymentKey(name)));
-  const std::string found = key ? key->get<std::string>() : "";
+  WEIRHOUSE_TRY(const std::optional<std::string> key,
+                catalog::setting::Deployment().Of(name).In(workspace.catalog()));
+  const std::string found = key.value_or("");
   if (key && (name == model || found.starts_with(model + "@"))) return found;
-  WEIRHOUSE_TRY(const auto deployed, workspace.catalog().Settings(DeployedKey("")));
+  WEIRHOUSE_TRY(const auto deployed, catalog::setting::Deployed().In(workspace.catalog()));
   std::vector<std::string> names;
-  for (const auto& [setting, id] : deployed) names.push_back(setting.substr(setting.find('/') + 1));
+  for (const auto& [known, id] : deployed) names.push_back(known);
   std::string hint =
       key ? fmt::format("\"{}\" is", found.substr(0, found.find('@'))) : DidYouMean(model, names);
   if (hint.empty()) hint = fmt::format("wh model deploy {}#1", name);

@@ -180,8 +180,8 @@ Result<NumberedId> ParseNumberedId(std::string_view text) {
       .WithHint("for example late#1");
 }
 
-Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, const std::string& kind,
-                                                 const std::string& name) {
+Result<std::vector<catalog::Node>> NumberedNodes(catalog::LineageStore& catalog,
+                                                 const std::string& kind, const std::string& name) {
   WEIRHOUSE_TRY(std::vector<catalog::Node> nodes, catalog.Nodes(kind));
   std::erase_if(nodes, [&](const catalog::Node& node) {
     const auto id = ParseNumberedId(node.node.key);
@@ -193,13 +193,13 @@ Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, cons
   return nodes;
 }
 
-Result<std::int64_t> NextNumber(catalog::Catalog& catalog, const std::string& kind,
+Result<std::int64_t> NextNumber(catalog::LineageStore& catalog, const std::string& kind,
                                 const std::string& name) {
   WEIRHOUSE_TRY(const std::vector<catalog::Node> nodes, NumberedNodes(catalog, kind, name));
   return nodes.empty() ? 1 : ParseNumberedId(nodes.back().node.key)->number + 1;
 }
 
-Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string& kind,
+Result<catalog::Node> FindNumbered(catalog::LineageStore& catalog, const std::string& kind,
                                    const std::string& id, const std::string& hint) {
   if (id.find('#') != std::string::npos) {
     WEIRHOUSE_TRY_STATUS(ParseNumberedId(id).status());
@@ -219,15 +219,16 @@ Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string&
       .WithHint(suggestion.empty() ? hint : suggestion);
 }
 
-Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
+Result<std::vector<catalog::Node>> WrittenBy(catalog::LineageStore& catalog, RunId run,
                                              const std::string& kind) {
-  WEIRHOUSE_TRY(const std::vector<catalog::EdgeRecord> edges,
-                catalog.EdgesOutOf({"run", ToString(run)}));
+  catalog::WalkFilter written;
+  written.edge_kinds = {"wrote"};
+  written.node_kinds = {kind};
+  WEIRHOUSE_TRY(catalog::LineageWalk walk,
+                catalog.Walk({"run", ToString(run)}, catalog::WalkDirection::kForth, 1, written));
   std::vector<catalog::Node> nodes;
-  for (const catalog::EdgeRecord& edge : edges) {
-    if (edge.kind != "wrote" || edge.to.kind != kind) continue;
-    WEIRHOUSE_TRY(std::optional<catalog::Node> node, catalog.FindNode(edge.to));
-    if (node) nodes.push_back(*std::move(node));
+  for (catalog::WalkedNode& one : walk.nodes) {
+    if (one.depth == 1) nodes.push_back(std::move(one.node));
   }
   return nodes;
 }

@@ -12,7 +12,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
-#include "ground/catalog/catalog.h"
+#include "ground/catalog/lineage_store.h"
 #include "rules/model/train.h"
 
 namespace weirhouse::work {
@@ -95,16 +95,16 @@ struct NumberedId {
 Result<NumberedId> ParseNumberedId(std::string_view text);
 
 // The nodes `name`#1, #2, … of a kind; the next number.
-Result<std::vector<catalog::Node>> NumberedNodes(catalog::Catalog& catalog, const std::string& kind,
-                                                 const std::string& name);
-Result<std::int64_t> NextNumber(catalog::Catalog& catalog, const std::string& kind,
+Result<std::vector<catalog::Node>> NumberedNodes(catalog::LineageStore& catalog,
+                                                 const std::string& kind, const std::string& name);
+Result<std::int64_t> NextNumber(catalog::LineageStore& catalog, const std::string& kind,
                                 const std::string& name);
 // Node `id`, or for a bare name its greatest number. kNotFound (WH5020), with `hint` where there is
 // none of that name at all.
-Result<catalog::Node> FindNumbered(catalog::Catalog& catalog, const std::string& kind,
+Result<catalog::Node> FindNumbered(catalog::LineageStore& catalog, const std::string& kind,
                                    const std::string& id, const std::string& hint);
 // The nodes of `kind` that `run` wrote.
-Result<std::vector<catalog::Node>> WrittenBy(catalog::Catalog& catalog, RunId run,
+Result<std::vector<catalog::Node>> WrittenBy(catalog::LineageStore& catalog, RunId run,
                                              const std::string& kind);
 // What a training run's environment says it read that nobody declared, a line each: "…/in.txt was
 // read and is not among `inputs`". Models trained before this was told give none.

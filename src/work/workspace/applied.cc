@@ -83,16 +83,18 @@ json DefinitionDigests(const ProjectDefinition& project) {
 }
 
 Result<json> AppliedDigests(Workspace& workspace) {
-  WEIRHOUSE_TRY(const std::optional<json> applied, workspace.catalog().Setting("applied"));
+  WEIRHOUSE_TRY(const std::optional<json> applied,
+                catalog::setting::Applied().In(workspace.catalog()));
   return applied.value_or(json::object());
 }
 
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& workspace,
                                                                      const std::string& id,
                                                                      const std::string& version) {
-  const std::string key =
-      version.empty() ? "contract/" + id : fmt::format("contract/{}/{}", id, version);
-  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(key));
+  const auto kept = version.empty() ? catalog::setting::Contract(id)
+                                    : catalog::setting::ContractVersions(id).Of(version);
+  const std::string& key = kept.key().text();
+  WEIRHOUSE_TRY(const std::optional<json> stored, kept.In(workspace.catalog()));
   if (!stored) return std::shared_ptr<const contract::Contract>();
   auto contract = contract::ParseContract(stored->dump(), key);
   if (!contract.ok()) {
@@ -148,7 +150,7 @@ nlohmann::json NullsOf(const Source& source) {
 
 Result<json> AppliedReadings(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::optional<json> applied,
-                workspace.catalog().Setting(std::string(kReadingsSetting)));
+                catalog::setting::Readings().In(workspace.catalog()));
   return applied.value_or(json::object());
 }
 

@@ -21,12 +21,10 @@ Result<nlohmann::json> AppliedDigests(Workspace& workspace);
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
     Workspace& workspace, const std::string& id, const std::string& version = "");
 
-// The setting that holds them: source → {format, nulls}. The delimiter is among the definitions.
-inline constexpr std::string_view kReadingsSetting = "readings";
-
 // The texts that a source reads as null, sorted: of CSV alone.
 nlohmann::json NullsOf(const Source& source);
-// Those that are registered; an empty object before the first time.
+// Source → {format, nulls}, as registered; an empty object before the first time. The delimiter is
+// among the definitions.
 Result<nlohmann::json> AppliedReadings(Workspace& workspace);
 // Those to register: of the project's sources, and of sources that it defined once, whose objects
 // are kept.

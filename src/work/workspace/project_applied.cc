@@ -35,10 +35,7 @@ ProjectPtr WithSettings(const ProjectPtr& applied, const ProjectDefinition& file
 }
 
 Result<std::optional<std::string>> AppliedKey(Workspace& workspace) {
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> key,
-                workspace.catalog().Setting(std::string(kAppliedCodeSetting)));
-  if (!key || !key->is_string()) return std::optional<std::string>();
-  return std::optional(key->get<std::string>());
+  return catalog::setting::AppliedCode().In(workspace.catalog());
 }
 
 Result<ProjectPtr> ChooseApplied(Workspace& workspace, const ProjectFiles& files, Draft& draft) {

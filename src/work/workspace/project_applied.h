@@ -12,9 +12,6 @@
 
 namespace weirhouse::work {
 
-// The setting that names the code of the last apply (key of its node, see applied.h).
-inline constexpr std::string_view kAppliedCodeSetting = "applied_code";
-
 // The project's files as they stand.
 struct ProjectFiles {
   std::shared_ptr<const ProjectDefinition> project;  // weirhouse.yaml alone where `refused` says so

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ground/catalog/run_log.h"
 #include "work/workspace/applied.h"
 
 namespace weirhouse::work {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::int64_t kAppliesRead = 1'000'000;
 
 // The last run up to `seq` that registered definitions: by itself, or with tables computed anew.
-Result<std::optional<catalog::Run>> LastApply(catalog::Catalog& catalog, CommitSeq seq) {
+Result<std::optional<catalog::Run>> LastApply(catalog::RunLog& catalog, CommitSeq seq) {
   std::optional<catalog::Run> last;
   for (const auto& [kind, name] : {std::pair<const char*, const char*>{"apply", nullptr},
                                    std::pair<const char*, const char*>{"processed", "rebuild"}}) {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ground/base/name.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/platform/kv/kv_damage.h"
@@ -27,17 +28,17 @@ constexpr std::string_view kStateFolder = ".weirhouse";
 constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
 
 Status CheckRoot(catalog::Catalog& catalog, const std::string& lake) {
-  WEIRHOUSE_TRY(const std::optional<nlohmann::json> recorded, catalog.Setting("lake"));
+  WEIRHOUSE_TRY(const std::optional<std::string> recorded, catalog::setting::Lake().In(catalog));
   if (!recorded) {
     return Status(Code::kNotFound,
                   fmt::format("the project's state is not whole: {}", catalog.place()))
         .WithError("WH8004")
         .WithHint("`wh init` was ended before it was done: run it again");
   }
-  if (recorded->get<std::string>() == lake) return Status();
-  return Status(Code::kInvalidInput,
-                fmt::format("the project was moved: its data names {}, now it is {}",
-                            recorded->get<std::string>(), lake))
+  if (*recorded == lake) return Status();
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("the project was moved: its data names {}, now it is {}", *recorded, lake))
       .WithError("WH8003")
       .WithHint("move it back; table metadata holds absolute locations");
 }
@@ -215,9 +216,9 @@ Result<std::shared_ptr<arrow::Table>> Workspace::ReadTable(const std::string& na
 }
 
 std::string Workspace::TableLocation(const std::string& name) const {
-  const auto dot = name.find('.');
-  WEIRHOUSE_CHECK(dot != std::string::npos);
-  return fmt::format("{}/{}/{}", lake_, name.substr(0, dot), name.substr(dot + 1));
+  const TableNameView parts(name);
+  WEIRHOUSE_CHECK(parts.has_namespace());
+  return fmt::format("{}/{}/{}", lake_, parts.name_space(), parts.own());
 }
 
 Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
@@ -306,7 +307,8 @@ Result<std::string> InitializeState(const ProjectDefinition& project,
   request.run = run.id;
   request.idempotency_key = plan.idempotency_key;
   request.layer = "maintenance";
-  request.settings = {{"lake", lake}, {"token_sha256", Sha256Of(token).ToHex()}};
+  request.settings = {catalog::setting::Lake().To(lake),
+                      catalog::setting::ProjectToken().To(Sha256Of(token))};
   WEIRHOUSE_TRY_STATUS(catalog->Commit(request).status());
   return token;
 }

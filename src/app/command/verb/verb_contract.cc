@@ -4,6 +4,7 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/run_summary.h"
@@ -13,9 +14,10 @@ namespace {
 using nlohmann::json;
 using ContractPtr = std::shared_ptr<const contract::Contract>;
 
-// As registered by the last apply (engine: settings "contract/ID" and "contract/ID/VERSION").
+// As registered by the last apply.
 Result<ContractPtr> Registered(work::Workspace& workspace, const std::string& id) {
-  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting("contract/" + id));
+  WEIRHOUSE_TRY(const std::optional<json> stored,
+                catalog::setting::Contract(id).In(workspace.catalog()));
   if (!stored) return ContractPtr();
   WEIRHOUSE_TRY(contract::Contract parsed,
                 contract::ParseContract(stored->dump(), "registered contract " + id));
@@ -168,7 +170,8 @@ Result<int> RunContractDiff(Context& context) {
 Result<int> RunContractHistory(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   const std::string id = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const auto versions, workspace->catalog().Settings("contract/" + id + "/"));
+  WEIRHOUSE_TRY(const auto versions,
+                catalog::setting::ContractVersions(id).In(workspace->catalog()));
   if (versions.empty()) {
     WEIRHOUSE_TRY_STATUS(Find(workspace->project(), id).status());
   }

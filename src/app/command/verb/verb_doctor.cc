@@ -10,6 +10,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/random.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "ground/platform/io/disk.h"
 #include "ground/platform/process/child.h"
 #include "rules/model/train.h"
@@ -252,7 +253,7 @@ Result<int> RunTokenNew(Context& context) {
   request.run = run.id;
   request.idempotency_key = plan.idempotency_key;
   request.layer = "maintenance";
-  request.settings = {{"token_sha256", digest.ToHex()}};
+  request.settings = {catalog::setting::ProjectToken().To(digest)};
   WEIRHOUSE_TRY_STATUS(workspace->catalog().Commit(request).status());
   context.Line(
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));

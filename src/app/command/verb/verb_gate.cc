@@ -6,6 +6,7 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
@@ -142,7 +143,7 @@ Result<int> RunGateShow(Context& context) {
   }
   if (found.state == catalog::RunState::kHalted) {
     // Its story tells what the checks do not see: what of the batch is in quarantine.
-    WEIRHOUSE_TRY(const auto story, workspace->catalog().Setting("halted/" + ToString(run)));
+    WEIRHOUSE_TRY(const auto story, catalog::setting::Halted(run).In(workspace->catalog()));
     if (story && story->is_object()) context.Line(EscapeControl(story->value("message", "")));
     context.Line(
         fmt::format("halted: publish anyway, wh gate override {0} --reason TEXT; or leave "

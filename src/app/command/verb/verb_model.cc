@@ -6,6 +6,7 @@
 #include "app/command/sent_object.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "ground/catalog/settings.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
 
@@ -159,7 +160,8 @@ Result<int> RunModelList(Context& context) {
   for (const catalog::Node& node : nodes) {
     const json& record = node.node.record;
     const std::string name = node.node.key.substr(0, node.node.key.find('#'));
-    WEIRHOUSE_TRY(const auto serving, workspace->catalog().Setting("deployed/" + name));
+    WEIRHOUSE_TRY(const auto serving,
+                  catalog::setting::Deployed().Of(name).In(workspace->catalog()));
     const bool deployed = serving && *serving == node.node.key;
     const std::string metrics = MetricsText(FieldOf(record, "metrics"));
     listing.Add({node.node.key, FieldOf(record, "training_set"),

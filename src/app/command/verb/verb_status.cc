@@ -9,6 +9,8 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/catalog/moment.h"
+#include "ground/catalog/settings.h"
+#include "ground/catalog/table_catalog.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/records/batch_records.h"
@@ -135,7 +137,7 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
                 catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
   std::vector<json> stories;
   for (const catalog::Run& run : runs) {
-    WEIRHOUSE_TRY(const auto story, catalog.Setting("halted/" + ToString(run.id)));
+    WEIRHOUSE_TRY(const auto story, catalog::setting::Halted(run.id).In(catalog));
     json told = story && story->is_object() ? *story : json::object();
     told["run"] = ToString(run.id);
     told["name"] = run.plan.name;
@@ -173,21 +175,22 @@ Status AddLeftOut(work::Workspace& workspace, const std::string& source, json& n
 Result<json> FieldNotes(work::Workspace& workspace) {
   json notes = json::array();
   for (const work::Source& source : workspace.project().sources) {
-    WEIRHOUSE_TRY(const auto kept, workspace.catalog().Setting("absent/" + source.name));
-    if (kept && kept->is_array()) notes.insert(notes.end(), kept->begin(), kept->end());
+    WEIRHOUSE_TRY(const auto kept, catalog::setting::Absent(source.name).In(workspace.catalog()));
+    if (kept) {
+      for (const std::string& note : *kept) notes.push_back(note);
+    }
     WEIRHOUSE_TRY_STATUS(AddLeftOut(workspace, source.name, notes));
   }
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     const std::string& name = transform.definition.name();
-    WEIRHOUSE_TRY(const auto why, workspace.catalog().Setting("standing/" + name));
-    if (!why || !why->is_object()) continue;
-    notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->value("message", ""),
-                                why->value("code", "")));
+    WEIRHOUSE_TRY(const auto why, catalog::setting::Standing(name).In(workspace.catalog()));
+    if (!why) continue;
+    notes.push_back(fmt::format("{} stays as it was: {} ({})", name, why->message, why->code));
   }
   return notes;
 }
 
-Result<Listing> ListTables(catalog::Catalog& catalog, CommitSeq last) {
+Result<Listing> ListTables(catalog::TableCatalog& catalog, CommitSeq last) {
   Listing listing("tables", {"table", "rows", "commit"});
   WEIRHOUSE_TRY(const auto tables, catalog.Tables());
   for (const catalog::TablePointer& table : tables) {

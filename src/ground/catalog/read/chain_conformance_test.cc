@@ -77,11 +77,12 @@ TEST_P(TamperedConformance, ALayoutThatSomebodyChangedIsTold) {
 Status FillEveryTable(Catalog& catalog) {
   WEIRHOUSE_TRY(const Run run, catalog.PlanRun(PlanOf("all", 10)));
   CommitRequest request = SwapOf(run, "a.b.t", std::nullopt, "t1");
+  request.tables[0].places = {"/lake/t"};
   request.namespaces.push_back({NamespaceChange::What::kCreate, {"a", {{"owner", "x"}}}});
   request.namespaces.push_back({NamespaceChange::What::kCreate, {"a.b", {}}});
   request.renames.push_back({"processed.arrival", "processed.landing", "m3"});
   request.released_files = {"m1"};
-  request.settings.emplace_back("token/ann", nlohmann::json{{"role", "reader"}});
+  request.settings.emplace_back(SettingKey("token/ann"), nlohmann::json{{"role", "reader"}});
   request.reply = StoredReply{"k", "digest", 200, "{}", ProcessTimeOfMicros(1LL << 60)};
   WEIRHOUSE_TRY_STATUS(catalog.Commit(request).status());
   Delivery owed;
@@ -149,6 +150,7 @@ TEST_P(TamperedConformance, AnEditOfAnyColumnOfAnyTableIsFoundAndCanBeTakenBack)
        {"id", "snapshot_id", "sequence_number", "added_rows", "deleted_rows", "total_rows", "seq",
         "run"},
        {"table_name", "ref", "operation"}},
+      {"table_place", "place", {"kept_until"}, {"place", "table_name"}},
       {"table_pointer",
        "name",
        {"seq"},

@@ -351,17 +351,17 @@ TEST_P(CatalogConformance, NamesAreOrderedAsBytes) {
 // ---- Settings
 TEST_P(CatalogConformance, ASettingThatBecomesNullIsRemoved) {
   CommitRequest request = Planned("c1");
-  request.settings.emplace_back("a", 1);
-  request.settings.emplace_back("b", nlohmann::json::object());
+  request.settings.emplace_back(SettingKey("a"), 1);
+  request.settings.emplace_back(SettingKey("b"), nlohmann::json::object());
   ASSERT_OK(catalog_->Commit(request));
   CommitRequest removal = Planned("c2");
-  removal.settings.emplace_back("a", nullptr);
-  removal.settings.emplace_back("absent", nullptr);
+  removal.settings.emplace_back(SettingKey("a"), nullptr);
+  removal.settings.emplace_back(SettingKey("absent"), nullptr);
   ASSERT_OK(catalog_->Commit(removal));
-  EXPECT_EQ(ValueOf(catalog_->Setting("a")), std::nullopt);
-  EXPECT_EQ(ValueOf(catalog_->Setting("b")), nlohmann::json::object());
+  EXPECT_EQ(ValueOf(catalog_->Setting(SettingKey("a"))), std::nullopt);
+  EXPECT_EQ(ValueOf(catalog_->Setting(SettingKey("b"))), nlohmann::json::object());
   CommitRequest refused = Planned("c3");
-  refused.settings.emplace_back("project_id", nullptr);
+  refused.settings.emplace_back(SettingKey("project_id"), nullptr);
   EXPECT_EQ(catalog_->Commit(refused).status().error_code(), "WH7085");
 }
 

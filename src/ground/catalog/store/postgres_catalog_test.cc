@@ -254,7 +254,8 @@ TEST_F(PostgresCatalog, KeepsTheCatalogsOfProjectsApart) {
     const auto second = OpenPostgresCatalog(url, schema_);
     ASSERT_OK(second);
     EXPECT_EQ(ValueOf((*second)->LastSeq()), CommitSeq(0));
-    EXPECT_NE(ValueOf((*second)->Setting("project_id")), ValueOf(first->Setting("project_id")));
+    EXPECT_NE(ValueOf((*second)->Setting(SettingKey("project_id"))),
+              ValueOf(first->Setting(SettingKey("project_id"))));
   }
   const auto address = platform::ParsePostgresUrl(url, schema_);
   ASSERT_OK(address);

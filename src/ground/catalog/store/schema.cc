@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/catalog/store/dialect.h"
+#include "ground/catalog/store/place_fill.h"
 #include "ground/catalog/store/tally.h"
 
 namespace weirhouse::catalog {
@@ -38,7 +39,7 @@ CREATE UNIQUE INDEX run_step ON run (kind, step_identity);
 CREATE INDEX run_by_state ON run (state, id);
 CREATE INDEX run_by_name ON run (kind, name, id);
 
--- record: canonical JSON of the commit; chain: h_n over it (reference/lineage.md section 4).
+-- record: canonical JSON of the commit; chain: h_n over it (CommitEntry::chain).
 CREATE TABLE commit_log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   run BIGINT NOT NULL,
@@ -395,7 +396,22 @@ DROP INDEX file_by_table;
 CREATE INDEX file_held ON file (table_name, id) WHERE released = 0;
 )sql";
 
-constexpr std::array<Migration, 11> kMigrations{{
+// Which folder is which table's alone; see place.cc. `place` '' = not known; `kept_until` 0 = of a
+// table that stands, else until when nobody else gets the folder of one that was dropped.
+constexpr std::string_view kPlaces = R"sql(
+CREATE TABLE table_place (
+  place TEXT NOT NULL,
+  table_name TEXT NOT NULL,
+  kept_until BIGINT NOT NULL,
+  PRIMARY KEY (place, table_name, kept_until)
+) WITHOUT ROWID;
+CREATE INDEX table_place_by_name ON table_place (table_name, place);
+CREATE INDEX table_place_kept ON table_place (kept_until) WHERE kept_until > 0;
+)sql";
+
+constexpr int kPlacesVersion = 12;
+
+constexpr std::array<Migration, 12> kMigrations{{
     {1, "runs, commits, offsets, outbox", kProgress},
     {2, "tables, objects", kTables},
     {3, "judgement, lineage, predictions", kJudgementAndLineage},
@@ -407,6 +423,7 @@ constexpr std::array<Migration, 11> kMigrations{{
     {9, "totals", kTotals},
     {10, "deliveries", kDeliveries},
     {11, "files still in the books", kHeldFiles},
+    {kPlacesVersion, "places of tables", kPlaces},
 }};
 
 Status VersionMismatch(int found) {
@@ -433,6 +450,7 @@ Status Apply(platform::Database& db, const Migration& migration, ProcessTime now
     WEIRHOUSE_TRY_STATUS(
         db.Run("INSERT INTO setting (key, value) VALUES ('project_id', ?)", {project}));
   }
+  if (migration.version == kPlacesVersion) WEIRHOUSE_TRY_STATUS(FillPlaces(db));
   return db.Run("INSERT INTO migration (version, name, applied_at) VALUES (?, ?, ?)",
                 {std::int64_t{migration.version}, std::string(migration.name), Micros(now)});
 }

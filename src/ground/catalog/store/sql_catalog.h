@@ -1,7 +1,7 @@
 // The catalog on SQLite or PostgreSQL. Its parts lie in files by concept:
 // commit.cc, pointer_write.cc, publish.cc and lineage_write.cc (the one transaction), chain.cc and
-// tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, released.cc,
-// reads.cc, totals.cc, graph.cc, reply.cc, outbox.cc, delivery.cc.
+// tally.h (what shows that rows were changed), runs.cc, names.cc and span.cc, place.cc, released.cc,
+// reads.cc, totals.cc, graph.cc, walk.cc, reply.cc, outbox.cc, delivery.cc.
 #pragma once
 
 #include <condition_variable>
@@ -58,6 +58,8 @@ class SqlCatalog final : public Catalog {
                                               std::string_view after, std::int64_t limit) override;
   Result<std::vector<NamespaceRecord>> Namespaces() override;
   Result<std::optional<NamespaceRecord>> FindNamespace(std::string_view name) override;
+  Result<std::vector<PlaceRecord>> PlacesAround(const std::vector<std::string>& places) override;
+  Status ReleasePlaces(const std::vector<std::string>& places) override;
   Result<std::vector<SnapshotRecord>> Snapshots(std::string_view table) override;
   Result<CommitSeq> SeqOf(std::string_view table, std::int64_t sequence_number) override;
   Result<std::optional<SnapshotRecord>> SnapshotAsOf(std::string_view table,
@@ -86,10 +88,12 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) override;
   Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) override;
   Result<std::vector<Node>> Nodes(const std::string& kind) override;
+  Result<LineageWalk> Walk(const NodeRef& start, WalkDirection direction, int depth,
+                           const WalkFilter& filter) override;
   Result<Offset> OffsetOf(const std::string& consumer) override;
   Result<std::optional<PredictionRecord>> FindPrediction(const std::string& id) override;
   Result<std::vector<PredictionRecord>> Predictions(std::int64_t limit) override;
-  Result<std::optional<nlohmann::json>> Setting(const std::string& key) override;
+  Result<std::optional<nlohmann::json>> Setting(const SettingKey& key) override;
   Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
       std::string_view prefix) override;
   Result<std::vector<CommitEntry>> Commits(CommitSeq after, std::int64_t limit) override;

@@ -50,8 +50,8 @@ TEST_P(CatalogConformance, EveryPartOfACommitReadsBack) {
   EXPECT_EQ(prediction->output, request.predictions[0].output);
   EXPECT_EQ(prediction->vector_digest, Sha256Of("vector"));
   EXPECT_EQ(ValueOf(catalog_->Predictions(10)).size(), 1U);
-  EXPECT_EQ(ValueOf(catalog_->Setting("last batch")), nlohmann::json("day1"));
-  EXPECT_EQ(ValueOf(catalog_->Setting("absent")), std::nullopt);
+  EXPECT_EQ(ValueOf(catalog_->Setting(SettingKey("last batch"))), nlohmann::json("day1"));
+  EXPECT_EQ(ValueOf(catalog_->Setting(SettingKey("absent"))), std::nullopt);
   EXPECT_EQ(ValueOf(catalog_->Settings("last")).size(), 1U);
   const auto commits = ValueOf(catalog_->Commits(CommitSeq(0), 10));
   ASSERT_EQ(commits.size(), 1U);
@@ -86,7 +86,7 @@ TEST_P(CatalogConformance, AFailingTableSwapLeavesNothingOfAnyPart) {
     EXPECT_EQ(ValueOf(catalog_->OffsetOf("arrival/day1")).position, 0);
     EXPECT_TRUE(ValueOf(catalog_->PendingEvents(10)).empty());
     EXPECT_FALSE(ValueOf(catalog_->FindPrediction("p-day1")).has_value());
-    EXPECT_EQ(ValueOf(catalog_->Setting("last batch")), std::nullopt);
+    EXPECT_EQ(ValueOf(catalog_->Setting(SettingKey("last batch"))), std::nullopt);
     EXPECT_FALSE(ValueOf(catalog_->Outcome(run.plan.idempotency_key)).has_value());
     EXPECT_EQ(ValueOf(catalog_->GetRun(run.id)).state, RunState::kPlanned);
     EXPECT_OK(catalog_->VerifyChain());
@@ -185,7 +185,9 @@ TEST_P(CatalogConformance, ARequestThatContradictsItselfIsABug) {
         request.also_state = RunState::kFailed;
       },
       [](CommitRequest& request) { request.tables[0].name = "no_namespace"; },
-      [](CommitRequest& request) { request.settings.emplace_back("project_id", "mine"); },
+      [](CommitRequest& request) {
+        request.settings.emplace_back(SettingKey("project_id"), "mine");
+      },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
     CommitRequest request = SwapOf(run, "processed.a", std::nullopt, "a1");

@@ -38,10 +38,10 @@ Result<std::vector<PredictionRecord>> SqlCatalog::Predictions(std::int64_t limit
       {limit}, PredictionOfRow);
 }
 
-Result<std::optional<nlohmann::json>> SqlCatalog::Setting(const std::string& key) {
-  WEIRHOUSE_TRY(
-      std::optional<SettingEntry> entry,
-      FindOne<SettingEntry>("SELECT key, value FROM setting WHERE key = ?", {key}, SettingOfRow));
+Result<std::optional<nlohmann::json>> SqlCatalog::Setting(const SettingKey& key) {
+  WEIRHOUSE_TRY(std::optional<SettingEntry> entry,
+                FindOne<SettingEntry>("SELECT key, value FROM setting WHERE key = ?", {key.text()},
+                                      SettingOfRow));
   if (!entry) return std::optional<nlohmann::json>();
   return std::optional<nlohmann::json>(std::move(entry->second));
 }

@@ -1,6 +1,7 @@
 // Pointers and namespaces of one commit.
 #include <fmt/format.h>
 
+#include "ground/base/name.h"
 #include "ground/catalog/store/row.h"
 #include "ground/catalog/store/span.h"
 #include "ground/catalog/write/publish.h"
@@ -51,13 +52,13 @@ Status ExpectPointer(Database& db, const std::string& name, const std::string& e
 
 // "a.b.t" as "a.b" and "t".
 Result<std::pair<std::string, std::string>> SplitName(const std::string& name) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string::npos || dot == 0 || dot + 1 == name.size()) {
+  const TableNameView parts(name);
+  if (parts.name_space().empty() || parts.own().empty()) {
     return Status(Code::kInternal,
                   fmt::format("table name is not \"namespace.table\": \"{}\"", name))
         .WithError("WH7085");
   }
-  return std::pair(name.substr(0, dot), name.substr(dot + 1));
+  return std::pair<std::string, std::string>(parts.name_space(), parts.own());
 }
 
 // ---- Namespaces
@@ -101,10 +102,7 @@ Status NoSuchNamespace(const std::string& name) {
 }
 
 Status CheckNamespaceName(const std::string& name) {
-  if (!name.empty() && name.front() != '.' && name.back() != '.' &&
-      name.find("..") == std::string::npos) {
-    return Status::Ok();
-  }
+  if (NamespaceView(name).is_whole()) return Status::Ok();
   return Status(Code::kInternal, fmt::format("namespace has a level without a name: \"{}\"", name))
       .WithError("WH7085");
 }
@@ -125,8 +123,8 @@ Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
     return Status(Code::kConflict, fmt::format("namespace exists already: \"{}\"", wanted.name))
         .WithError("WH7097");
   }
-  if (const std::size_t dot = wanted.name.rfind('.'); dot != std::string::npos) {
-    const std::string parent = wanted.name.substr(0, dot);
+  if (NamespaceView(wanted.name).has_parent()) {
+    const std::string parent(NamespaceView(wanted.name).parent());
     WEIRHOUSE_TRY(const NamespaceStanding above, StandingOf(commit.db, parent));
     if (!above.exists()) return NoSuchNamespace(parent);
   }
@@ -135,9 +133,29 @@ Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   return WriteProperties(commit.db, wanted);
 }
 
-Status SetNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
+// The properties of a namespace, which must be those that a change was worked out from.
+Status ExpectProperties(Database& db, const std::string& name,
+                        const std::map<std::string, std::string>& expected) {
+  std::map<std::string, std::string> found;
+  WEIRHOUSE_TRY_STATUS(db.Each("SELECT key, value FROM namespace_property WHERE namespace = ?",
+                               {name}, [&](const DatabaseRow& row) {
+                                 found.emplace(row.Text(0), row.Text(1));
+                                 return Status::Ok();
+                               }));
+  if (found == expected) return Status::Ok();
+  return Status(Code::kConflict,
+                fmt::format("properties of namespace \"{}\" were changed by another writer", name))
+      .WithError("WH7002")
+      .WithHint("load the namespace again and redo the change");
+}
+
+Status SetNamespace(CommitContext& commit, const NamespaceChange& change) {
+  const NamespaceRecord& wanted = change.wanted;
   WEIRHOUSE_TRY(const NamespaceStanding standing, StandingOf(commit.db, wanted.name));
   if (!standing.exists()) return NoSuchNamespace(wanted.name);
+  if (change.expected_properties) {
+    WEIRHOUSE_TRY_STATUS(ExpectProperties(commit.db, wanted.name, *change.expected_properties));
+  }
   WEIRHOUSE_TRY_STATUS(
       commit.db.Run("INSERT INTO namespace (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE "
                     "SET seq = excluded.seq",
@@ -165,6 +183,7 @@ Status DropPointer(CommitContext& commit, const TableDrop& drop) {
   WEIRHOUSE_TRY(TableSpans spans, LoadSpans(commit.db, drop.name));
   WEIRHOUSE_TRY_STATUS(
       StoreSpans(commit.db, drop.name, SpansAfterDrop(std::move(spans), commit.seq.value())));
+  WEIRHOUSE_TRY_STATUS(LeavePlaces(commit, drop));
   return commit.db.Run("DELETE FROM table_pointer WHERE name = ?", {drop.name});
 }
 
@@ -186,6 +205,7 @@ Status RenamePointer(CommitContext& commit, const TableRename& rename) {
   WEIRHOUSE_TRY_STATUS(
       StoreSpans(commit.db, rename.new_name, SpansAfterRename(spans, rename.new_name, seq)));
   WEIRHOUSE_TRY_STATUS(StoreSpans(commit.db, rename.name, SpansAfterDrop(spans, seq)));
+  WEIRHOUSE_TRY_STATUS(RenamePlaces(commit, rename));
   return commit.db.Run(
       "UPDATE table_pointer SET name = ?, namespace = ?, short_name = ?, seq = ? WHERE name = ?",
       {rename.new_name, parts.first, parts.second, seq, rename.name});
@@ -232,7 +252,7 @@ Status WritePointers(CommitContext& commit) {
     if (change.what == NamespaceChange::What::kCreate) {
       WEIRHOUSE_TRY_STATUS(CreateNamespace(commit, change.wanted));
     } else if (change.what == NamespaceChange::What::kSet) {
-      WEIRHOUSE_TRY_STATUS(SetNamespace(commit, change.wanted));
+      WEIRHOUSE_TRY_STATUS(SetNamespace(commit, change));
     }
   }
   for (const TableDrop& drop : request.drops) WEIRHOUSE_TRY_STATUS(DropPointer(commit, drop));
@@ -241,6 +261,7 @@ Status WritePointers(CommitContext& commit) {
   }
   for (const TableChange& change : request.tables) {
     WEIRHOUSE_TRY_STATUS(SwapPointer(commit, change));
+    WEIRHOUSE_TRY_STATUS(ClaimPlaces(commit, change));
   }
   for (const NamespaceChange& change : request.namespaces) {
     if (change.what == NamespaceChange::What::kDrop) {

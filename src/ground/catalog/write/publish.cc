@@ -184,19 +184,19 @@ Status WriteJudgement(CommitContext& commit) {
     WEIRHOUSE_TRY_STATUS(WritePrediction(commit, prediction));
   }
   for (const auto& [key, value] : commit.request.settings) {
-    if (key == "project_id") {
+    if (key == setting::ProjectId().key()) {
       return Status(Code::kInternal,
                     "the project's id never changes: the hash chain begins with it")
           .WithError("WH7085");
     }
     if (value.is_null()) {
-      WEIRHOUSE_TRY_STATUS(commit.db.Run("DELETE FROM setting WHERE key = ?", {key}));
+      WEIRHOUSE_TRY_STATUS(commit.db.Run("DELETE FROM setting WHERE key = ?", {key.text()}));
       continue;
     }
     WEIRHOUSE_TRY_STATUS(
         commit.db.Run("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE "
                       "SET value = excluded.value",
-                      {key, JsonText(value)}));
+                      {key.text(), JsonText(value)}));
   }
   return Status::Ok();
 }

@@ -30,6 +30,13 @@ Result<Run> PlanOne(platform::Database& db, const RunPlan& plan, ProcessTime now
 // (WH7002) names the first pointer that stands elsewhere.
 Status WritePointers(CommitContext& commit);
 
+// ---- place.cc
+// Gives the table the folders that `change` names. kConflict (WH7002): one is another table's.
+Status ClaimPlaces(CommitContext& commit, const TableChange& change);
+// Frees the folders of a dropped table, or keeps them for a while.
+Status LeavePlaces(CommitContext& commit, const TableDrop& drop);
+Status RenamePlaces(CommitContext& commit, const TableRename& rename);
+
 // ---- reply.cc
 Status WriteReply(platform::Database& db, const StoredReply& reply, ProcessTime now);
 

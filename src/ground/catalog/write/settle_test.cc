@@ -63,7 +63,7 @@ TEST(Settle, EachOfAGroupIsToldWhatHoldsAfterACrash) {
     requests[i].plan = PlanOf("writer" + std::to_string(i), 0, "foreign");
     requests[i].idempotency_key = requests[i].plan->idempotency_key;
     requests[i].layer = "open";
-    requests[i].settings.emplace_back("key" + std::to_string(i), i);
+    requests[i].settings.emplace_back(SettingKey("key" + std::to_string(i)), i);
   }
   std::vector<Status> told(kWriters);
   {

@@ -2,6 +2,7 @@
 // manifests name. Format versions 1 to 3 are read, version 2 is written.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -82,6 +83,14 @@ struct TableMetadata {
   const Snapshot* FindRef(std::string_view ref) const;
 };
 using TablePtr = std::shared_ptr<const TableMetadata>;
+
+// The properties that name folders beside a table's location.
+inline constexpr std::array<std::string_view, 4> kPathProperties{
+    "write.data.path", "write.metadata.path", "write.object-storage.path",
+    "write.folder-storage.path"};
+// The folders that a table writes to, its location first, each in the one spelling
+// (platform::CanonicalPath).
+std::vector<std::string> PlacesOf(const TableMetadata& metadata);
 
 // Reads format versions 1 to 3. Errors: kCorruption (WH7050), kInvalidInput (WH7051) for a later
 // version.

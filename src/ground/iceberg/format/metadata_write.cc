@@ -3,6 +3,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/format/metadata_json.h"
 #include "ground/iceberg/type/nested_type.h"
+#include "ground/platform/io/location.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -282,5 +283,16 @@ std::string SerializeTableMetadata(const TableMetadata& metadata) {
   }
   out += '}';
   return out;
+}
+
+std::vector<std::string> PlacesOf(const TableMetadata& metadata) {
+  std::vector<std::string> places{platform::CanonicalPath(metadata.location)};
+  for (const std::string_view key : kPathProperties) {
+    const auto found = metadata.properties.find(std::string(key));
+    if (found != metadata.properties.end()) {
+      places.push_back(platform::CanonicalPath(found->second));
+    }
+  }
+  return places;
 }
 }  // namespace weirhouse::iceberg

@@ -238,6 +238,7 @@ Result<StagedTable> WriteNextMetadata(platform::Disk& disk, const TablePtr& base
   record.sha256 = Sha256Of(bytes);
   records.push_back(std::move(record));
   staged.change.metadata_location = next.metadata_location;
+  staged.change.places = PlacesOf(next);
   staged.files = std::move(records);
   for (const catalog::FileRecord& file : staged.files) staged.paths_to_sync.push_back(file.path);
   staged.table = std::make_shared<const TableMetadata>(std::move(next));

@@ -139,11 +139,11 @@ Result<HaltedBatch> HaltedFromJson(const json& stored) {
   }
 }
 
-std::string HaltedKey(RunId run) { return "halted/" + ToString(run); }
 std::string StagingRef(RunId run) { return "staging-" + ToString(run); }
 
 Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run) {
-  WEIRHOUSE_TRY(const std::optional<json> stored, workspace.catalog().Setting(HaltedKey(run)));
+  WEIRHOUSE_TRY(const std::optional<json> stored,
+                catalog::setting::Halted(run).In(workspace.catalog()));
   if (!stored) {
     return Status(Code::kNotFound, fmt::format("run {} was not halted by a gate", ToString(run)))
         .WithError("WH3020");
@@ -160,7 +160,7 @@ Result<std::vector<HaltedBatch>> DiscardedBatches(Workspace& workspace) {
   std::vector<HaltedBatch> batches;
   for (const catalog::Run& run : discarded) {
     // What was discarded of a run view consumed nothing.
-    WEIRHOUSE_TRY(const auto stored, workspace.catalog().Setting(HaltedKey(run.id)));
+    WEIRHOUSE_TRY(const auto stored, catalog::setting::Halted(run.id).In(workspace.catalog()));
     if (!stored) continue;
     WEIRHOUSE_TRY(HaltedBatch batch, HaltedFromJson(*stored));
     batches.push_back(std::move(batch));

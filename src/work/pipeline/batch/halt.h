@@ -33,7 +33,6 @@ struct HaltedBatch {
 nlohmann::json ToJson(const HaltedBatch& halted);
 Result<HaltedBatch> HaltedFromJson(const nlohmann::json& json);
 
-std::string HaltedKey(RunId run);   // the catalog setting that keeps it
 std::string StagingRef(RunId run);  // the table ref that its rows are staged under
 Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run);
 // Objects that a person left out by themselves, after they were read once more.

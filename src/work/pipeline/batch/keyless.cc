@@ -25,7 +25,6 @@ namespace {
 using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
-constexpr std::string_view kKeptOutSetting = "kept_out/";  // + table
 constexpr std::string_view kFailsAt = " fails at ";
 constexpr std::string_view kOf = " of ";
 
@@ -264,9 +263,8 @@ Result<KeylessChange> KeylessChangeOf(Workspace& workspace, const std::vector<Ke
 }
 
 Result<bool> KeepsOut(Workspace& workspace, const std::string& table) {
-  WEIRHOUSE_TRY(const auto noted,
-                workspace.catalog().Setting(std::string(kKeptOutSetting) + table));
-  return noted && noted->is_boolean() && noted->get<bool>();
+  WEIRHOUSE_TRY(const auto noted, catalog::setting::KeptOut(table).In(workspace.catalog()));
+  return noted.value_or(false);
 }
 
 Status NoteKeptOut(Workspace& workspace, const std::vector<KeptOut>& kept_out, bool anew,
@@ -277,9 +275,8 @@ Status NoteKeptOut(Workspace& workspace, const std::vector<KeptOut>& kept_out, b
     });
     if (!any && !anew) continue;
     WEIRHOUSE_TRY(const bool noted, KeepsOut(workspace, one.table));
-    if (any != noted)
-      request.settings.emplace_back(std::string(kKeptOutSetting) + one.table,
-                                    any ? json(true) : json());
+    const auto kept = catalog::setting::KeptOut(one.table);
+    if (any != noted) request.settings.push_back(any ? kept.To(true) : kept.Removed());
   }
   return Status();
 }

@@ -233,7 +233,7 @@ Status BatchRun::Halt() {
   if (const std::string story = QuarantineStory(sources_, work_); !story.empty())
     message += "; " + story;
   halted.message = message;
-  request.settings.emplace_back(HaltedKey(run_.id), ToJson(halted));
+  request.settings.push_back(catalog::setting::Halted(run_.id).To(ToJson(halted)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("processed.halted");
   ++state_.summary.commits;

@@ -128,7 +128,7 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
                         std::vector<std::string>& warnings) {
   for (const auto& [source, records] : sources) {
     if (records.objects_with_rows == 0) continue;
-    nlohmann::json notes = nlohmann::json::array();
+    std::vector<std::string> notes;
     for (const contract::AbsentField& field : AbsentFromAll(records)) {
       std::string note = fmt::format(
           "no record of {} in batch {} has \"{}\", which its contract declares; \"{}\" "
@@ -139,12 +139,12 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
       if (std::find(warnings.begin(), warnings.end(), note) == warnings.end())
         warnings.push_back(std::move(note));
     }
-    const std::string key = std::string(kAbsentSetting) + source;
-    WEIRHOUSE_TRY(const auto before, workspace.catalog().Setting(key));
+    const auto kept = catalog::setting::Absent(source);
+    WEIRHOUSE_TRY(const auto before, kept.In(workspace.catalog()));
     if (!notes.empty()) {
-      if (!before || *before != notes) request.settings.emplace_back(key, std::move(notes));
+      if (before != notes) request.settings.push_back(kept.To(notes));
     } else if (before) {
-      request.settings.emplace_back(key, nullptr);
+      request.settings.push_back(kept.Removed());
     }
   }
   return Status();
@@ -161,15 +161,15 @@ Status NoteStanding(Workspace& workspace, const WorkOfBatch& work,
                     catalog::CommitRequest& request) {
   for (const auto& one : work) {
     const std::string& name = one->transform().definition.name();
-    const std::string key = std::string(kStandingSetting) + name;
-    WEIRHOUSE_TRY(const auto before, workspace.catalog().Setting(key));
+    const auto kept = catalog::setting::Standing(name);
+    WEIRHOUSE_TRY(const auto before, kept.In(workspace.catalog()));
     const auto why = standing.find(name);
     if (why != standing.end()) {
-      const nlohmann::json now = {{"code", why->second.error_code()},
-                                  {"message", why->second.message()}};
-      if (!before || *before != now) request.settings.emplace_back(key, now);
-    } else if (before && !before->is_null()) {
-      request.settings.emplace_back(key, nullptr);
+      const catalog::StandingNote now{std::string(why->second.error_code()),
+                                      std::string(why->second.message())};
+      if (before != now) request.settings.push_back(kept.To(now));
+    } else if (before) {
+      request.settings.push_back(kept.Removed());
     }
   }
   return Status();

@@ -14,10 +14,6 @@
 
 namespace weirhouse::work {
 
-inline constexpr std::string_view kAbsentSetting = "absent/";  // + source: what status tells
-
-inline constexpr std::string_view kStandingSetting = "standing/";  // + table: what status tells
-
 using SourcesOfBatch = std::map<std::string, SourceRecords>;
 using WorkOfBatch = std::vector<std::unique_ptr<TableWork>>;
 

@@ -554,7 +554,7 @@ Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Prog
   }
   return MakeViewsAnew(
       workspace, session, views, last, progress, [&](catalog::CommitRequest& request) {
-        request.settings.emplace_back("rebuild_pending", false);
+        request.settings.push_back(catalog::setting::RebuildPending().To(false));
         if (last.value() <= offset.position) return;
         request.offsets.push_back(
             {std::string(kFeatureConsumer), offset.position, last.value(), offset.generation});

@@ -33,8 +33,8 @@ Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& pla
 
 Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace) {
   catalog::Catalog& catalog = workspace.catalog();
-  WEIRHOUSE_TRY(const auto rebuild, catalog.Setting("rebuild_pending"));
-  const bool all = rebuild && *rebuild == true;
+  WEIRHOUSE_TRY(const auto rebuild, catalog::setting::RebuildPending().In(catalog));
+  const bool all = rebuild.value_or(false);
   WEIRHOUSE_TRY(const auto offset, catalog.OffsetOf(std::string(kFeatureConsumer)));
   WEIRHOUSE_TRY(const auto next, NextCommit(workspace, kFeatureConsumer, "processed"));
   WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());

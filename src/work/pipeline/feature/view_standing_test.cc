@@ -161,7 +161,7 @@ TEST_F(ViewStandingTest, AFullRunWithoutViewsIsOverWhenItIsDone) {
   LandDay(1);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   ASSERT_OK(RunFull(*workspace, NoProgress()));
-  ASSERT_OK_AND(const auto pending, workspace->catalog().Setting("rebuild_pending"));
+  ASSERT_OK_AND(const auto pending, catalog::setting::RebuildPending().In(workspace->catalog()));
   ASSERT_TRUE(pending.has_value());
   EXPECT_EQ(*pending, false) << "else every later run rebuilds everything";
 }

@@ -25,6 +25,7 @@
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
+namespace setting = catalog::setting;
 
 // Adds what the files say to a commit.
 Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offset,
@@ -33,20 +34,21 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   WEIRHOUSE_TRY(const CodeObject code, StoreCode(workspace));
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back({"apply", offset.position, offset.position + 1, offset.generation});
-  request.settings.emplace_back("applied", DefinitionDigests(project));
-  request.settings.emplace_back(std::string(kAppliedCodeSetting), code.node.key);
+  request.settings.push_back(setting::Applied().To(DefinitionDigests(project)));
+  request.settings.push_back(setting::AppliedCode().To(code.node.key));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  request.settings.emplace_back(std::string(kReadingsSetting), ReadingsToApply(readings, project));
+  request.settings.push_back(setting::Readings().To(ReadingsToApply(readings, project)));
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
-  if (!read_by.empty()) request.settings.emplace_back(std::string(kReadBySetting), read_by);
+  if (!read_by.empty()) request.settings.push_back(setting::ReadBy().To(read_by));
   WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
   request.files.push_back(code.file);
   request.nodes.push_back(code.node);
   request.edges.push_back({{"code", code.node.key}, {"run", ""}, "uses", {}, {}});
   for (const auto& [id, contract] : project.contracts) {
-    request.settings.emplace_back("contract/" + id, json::parse(contract->ToJson()));
-    request.settings.emplace_back(fmt::format("contract/{}/{}", id, contract->version().ToString()),
-                                  json::parse(contract->ToJson()));
+    const json registered = json::parse(contract->ToJson());
+    request.settings.push_back(setting::Contract(id).To(registered));
+    request.settings.push_back(
+        setting::ContractVersions(id).Of(contract->version().ToString()).To(registered));
     request.nodes.push_back(
         {"contract",
          contract->Title(),

@@ -105,11 +105,10 @@ Result<std::set<std::string>> MayStand(Workspace& workspace, bool applies) {
   WEIRHOUSE_TRY(const auto reshaped, TablesToReshape(workspace));
   for (auto table = tables.begin(); table != tables.end();) {
     const auto* transform = workspace.project().FindTransform(*table);
-    WEIRHOUSE_TRY(const auto why,
-                  workspace.catalog().Setting(std::string(kStandingSetting) + *table));
+    WEIRHOUSE_TRY(const auto why, catalog::setting::Standing(*table).In(workspace.catalog()));
     const bool same = before.value(*table, "") == transform->definition.digest.ToHex() &&
                       reshaped.count(*table) == 0;
-    table = why && !why->is_null() && same ? std::next(table) : tables.erase(table);
+    table = why && same ? std::next(table) : tables.erase(table);
   }
   return tables;
 }
@@ -210,7 +209,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, rebuilt->standing, request));
   WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, work, /*anew=*/true, request));
   // Until the feature tables follow; a crash before that begins again.
-  request.settings.emplace_back("rebuild_pending", true);
+  request.settings.push_back(catalog::setting::RebuildPending().To(true));
   if (!options.also) {
     const std::string code = CodeKey(workspace.project().code);
     request.nodes.push_back({"code", code, {{"digest", workspace.project().code.ToHex()}}});

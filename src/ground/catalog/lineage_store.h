@@ -1,0 +1,28 @@
+// The part of the catalog that knows lineage: nodes, the edges between them, and walks over both.
+// Written by Commit alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ground/base/status.h"
+#include "ground/catalog/record.h"
+
+namespace weirhouse::catalog {
+
+// Threads: any. Each read sees one committed state. Errors: kUnavailable, kCorruption.
+class LineageStore {
+ public:
+  virtual ~LineageStore() = default;
+  virtual Result<std::optional<Node>> FindNode(const NodeRef& ref) = 0;
+  virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
+  virtual Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) = 0;
+  virtual Result<std::vector<Node>> Nodes(const std::string& kind) = 0;
+  // All that is reached from `start` over at most `depth` edges, breadth first: one recursive
+  // statement for the nodes and one for the edges, of one state. Edges may run in circles. Cost:
+  // O(edges within reach), times the number of distances at which their nodes lie from the start.
+  virtual Result<LineageWalk> Walk(const NodeRef& start, WalkDirection direction, int depth,
+                                   const WalkFilter& filter) = 0;
+};
+}  // namespace weirhouse::catalog
