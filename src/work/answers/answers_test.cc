@@ -31,7 +31,7 @@ TEST(AnswerJson, OfTables) {
 TEST(AnswerJson, OfRuns) {
   catalog::Run run;
   run.id = RunId(12);
-  run.plan.kind = "processed";
+  run.plan.kind = catalog::RunKind::kProcessed;
   run.plan.name = "2024-01-01";
   run.state = catalog::RunState::kCommitted;
   run.planned_at = At(0);
@@ -39,7 +39,7 @@ TEST(AnswerJson, OfRuns) {
   run.seq = CommitSeq(5);
   catalog::Run planned;
   planned.id = RunId(13);
-  planned.plan.kind = "raw";
+  planned.plan.kind = catalog::RunKind::kRaw;
   planned.attempt = 2;
   EXPECT_EQ(JsonLine(ToJson(RunsAnswer{{run, planned}})),
             R"({"runs":[{"attempt":1,"commit":5,"error":null,"finished_at":"1970-01-01T00:00:01Z",)"
@@ -51,7 +51,7 @@ TEST(AnswerJson, OfRuns) {
   committed.run = run;
   committed.entry.seq = CommitSeq(5);
   committed.entry.run = run.id;
-  committed.entry.layer = "processed";
+  committed.entry.layer = catalog::Layer::kProcessed;
   committed.entry.batch = "2024-01-01";
   committed.entry.state = catalog::RunState::kHalted;
   committed.entry.committed_at = At(1);
@@ -65,7 +65,7 @@ catalog::VerdictRecord Failed() {
   catalog::VerdictRecord verdict;
   verdict.gate = "g";
   verdict.table = "processed.a";
-  verdict.state = "failed";
+  verdict.state = catalog::VerdictState::kFailed;
   verdict.batch = "b";
   verdict.run = RunId(3);
   verdict.seq = CommitSeq(9);

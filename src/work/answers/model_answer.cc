@@ -19,10 +19,10 @@ json FieldOf(const json& record, std::string_view name) {
   return found == record.end() ? json() : *found;
 }
 
-Result<RecordAnswer> FindRecord(catalog::Catalog& catalog, const std::string& kind,
+Result<RecordAnswer> FindRecord(catalog::Catalog& catalog, catalog::NodeKind kind,
                                 const std::string& what, const std::string& key) {
   WEIRHOUSE_TRY(const std::optional<catalog::Node> node, catalog.FindNode({kind, key}));
-  if (node) return RecordAnswer{kind, *node};
+  if (node) return RecordAnswer{std::string(catalog::Name(kind)), *node};
   WEIRHOUSE_TRY(const auto nodes, catalog.Nodes(kind));
   std::vector<std::string> known;
   for (const catalog::Node& one : nodes) known.push_back(one.node.key);
@@ -82,7 +82,7 @@ json TrainingSetRow::content() const { return FieldOf(record, "content"); }
 
 Result<TrainingSetsAnswer> ListTrainingSets(work::Workspace& workspace) {
   TrainingSetsAnswer answer;
-  WEIRHOUSE_TRY(const auto nodes, workspace.catalog().Nodes("training_set"));
+  WEIRHOUSE_TRY(const auto nodes, workspace.catalog().Nodes(catalog::NodeKind::kTrainingSet));
   for (const catalog::Node& node : nodes)
     answer.training_sets.push_back({node.node.key, node.node.record, node.seq});
   for (const feature::TrainingSetDefinition& set : workspace.project().training_sets) {
@@ -109,11 +109,11 @@ json ToJson(const TrainingSetsAnswer& answer) {
 }
 
 Result<RecordAnswer> ReadModel(work::Workspace& workspace, const std::string& id) {
-  return FindRecord(workspace.catalog(), "model", "model", id);
+  return FindRecord(workspace.catalog(), catalog::NodeKind::kModel, "model", id);
 }
 
 Result<RecordAnswer> ReadTrainingSet(work::Workspace& workspace, const std::string& id) {
-  return FindRecord(workspace.catalog(), "training_set", "training set", id);
+  return FindRecord(workspace.catalog(), catalog::NodeKind::kTrainingSet, "training set", id);
 }
 
 json ToJson(const RecordAnswer& answer) {

@@ -37,7 +37,7 @@ Status ReadBalance(catalog::Catalog& catalog, const std::vector<json>& halted,
   };
   WEIRHOUSE_TRY(const auto states, catalog.RecordStates());
   for (const catalog::RecordStateCount& state : states)
-    count(state.source, state.state, state.count);
+    count(state.source, std::string(catalog::Name(state.state)), state.count);
   // Quarantine publishes whatever a gate says: behind a halt only the valid records wait.
   for (const json& story : halted) {
     for (const json& state : story.value("states", json::array())) {
@@ -219,7 +219,7 @@ Result<std::vector<GateState>> ReadGateStates(work::Workspace& workspace,
     WEIRHOUSE_TRY(const auto last, workspace.catalog().Verdicts({gate.name, std::nullopt, 1}));
     GateState state{gate.name, gate.table, std::nullopt, std::nullopt};
     if (!last.empty()) {
-      state.state = last[0].state;
+      state.state = std::string(catalog::Name(last[0].state));
       state.batch = last[0].batch;
     }
     for (const work::OverdueCheck& check : overdue) {

@@ -70,7 +70,7 @@ json ToJson(const TableAnswer& answer) {
   for (const iceberg::Field& field : answer.table->schema().fields) {
     columns.push_back({{"id", field.id},
                        {"column", field.name},
-                       {"type", field.type.name},
+                       {"type", NameOf(field.type)},
                        {"required", field.required}});
   }
   json snapshots = json::array();

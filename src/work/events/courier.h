@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "work/events/target.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::work {
 
 struct Subscriber;
-class Target;
 
 // The command of a subscriber: what a project can name today.
 std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscriber& subscriber);

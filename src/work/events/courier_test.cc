@@ -36,12 +36,12 @@ class CourierTest : public ShopTest {
   // One event that both want.
   void Happen(const std::string& batch) {
     StepInputs step;
-    step.kind = "maintenance";
+    step.kind = catalog::RunKind::kExpiry;
     step.name = batch;
     catalog::CommitRequest request;
     request.plan = PlanOf(step);
     request.idempotency_key = request.plan->idempotency_key;
-    request.layer = "maintenance";
+    request.layer = catalog::Layer::kMaintenance;
     catalog::OutboxEvent event;
     event.type = "weirhouse.table.committed";
     event.subject = "processed.order";

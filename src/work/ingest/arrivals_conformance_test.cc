@@ -222,7 +222,8 @@ TEST_P(ArrivalsConformance, WhatCannotBeCutIsStoredAndQuarantinedWhole) {
   place->Send("2024-01-01.jsonl.gz", "no gzip");
   Take();
   EXPECT_EQ(Stored().size(), 1U);
-  EXPECT_EQ(workspace->catalog().Objects({}).value().at(0).state, "quarantined");
+  EXPECT_EQ(workspace->catalog().Objects({}).value().at(0).state,
+            catalog::ObjectState::kQuarantined);
   EXPECT_FALSE(place->Holds("2024-01-01.jsonl.gz"));
 }
 

@@ -56,7 +56,7 @@ Result<std::optional<Arrival>> LandingArrivals::Next() {
   arrival.open = [&file] { return OpenFile(file); };
   arrival.seen = catalog::LandingRecord{file.path,   entry.size_bytes, entry.mtime_us(),
                                         entry.inode, file.source,      {},
-                                        "",          entry.ctime_us()};
+                                        {},          entry.ctime_us()};
   arrival.acknowledgement = std::to_string(next_);
   ++next_;
   return std::optional(std::move(arrival));

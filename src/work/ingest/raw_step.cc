@@ -98,7 +98,7 @@ Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& 
 Status ChangedMeanwhile(const Arrival& arrival) {
   return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
                                              landing::TextOfName(arrival.place)))
-      .WithError(std::string(kChangedError));
+      .WithError(kChangedError);
 }
 
 // What an arrival was found to hold, read again; an error if it is another file now.

@@ -81,9 +81,9 @@ class Checker {
                            object.size_bytes, object.digest, true});
     }
     for (const catalog::FileRecord& file : files) {
-      expected_.push_back(
-          {fmt::format("{} file of {}", file.kind, file.table.empty() ? "the project" : file.table),
-           file.path, file.size_bytes, file.sha256, false});
+      expected_.push_back({fmt::format("{} file of {}", catalog::Name(file.kind),
+                                       file.table.empty() ? "the project" : file.table),
+                           file.path, file.size_bytes, file.sha256, false});
     }
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -18,11 +19,13 @@ struct PlainWalk {
 };
 
 std::string TextOfEdge(const EdgeRecord& edge) {
-  return fmt::format("{}:{} -{}-> {}:{} @{} {}", edge.from.kind, edge.from.key, edge.kind,
-                     edge.to.kind, edge.to.key, edge.seq.value(), edge.run.value());
+  return fmt::format("{}:{} -{}-> {}:{} @{} {}", Name(edge.from.kind), edge.from.key,
+                     Name(edge.kind), Name(edge.to.kind), edge.to.key, edge.seq.value(),
+                     edge.run.value());
 }
 
-bool Holds(const std::vector<std::string>& wanted, const std::string& kind) {
+template <typename Kind>
+bool Holds(const std::vector<Kind>& wanted, Kind kind) {
   return wanted.empty() || std::ranges::find(wanted, kind) != wanted.end();
 }
 
@@ -49,8 +52,8 @@ PlainWalk WalkPlainly(Catalog& catalog, const NodeRef& start, WalkDirection dire
 
 // A graph of `nodes` nodes with circles, edges to oneself and several edges between two nodes.
 void MakeGraph(Catalog& catalog, Random& random, int nodes, int edges) {
-  constexpr std::array<const char*, 3> kNodes{"contract", "view", "model"};
-  constexpr std::array<const char*, 2> kEdges{"uses", "read"};
+  constexpr std::array kNodes{NodeKind::kContract, NodeKind::kView, NodeKind::kModel};
+  constexpr std::array kEdges{EdgeKind::kUses, EdgeKind::kRead};
   const auto pick = [&](std::size_t of) { return static_cast<std::size_t>(random.Next() % of); };
   const auto node = [&](std::size_t number) {
     return NodeRef{kNodes[number % kNodes.size()], fmt::format("n{}", number)};
@@ -60,11 +63,13 @@ void MakeGraph(Catalog& catalog, Random& random, int nodes, int edges) {
     CommitRequest request = SwapOf(run, fmt::format("raw.t{}", commit), std::nullopt, "m");
     for (int i = 0; i < nodes && commit == 0; ++i) {
       const NodeRef one = node(static_cast<std::size_t>(i));
-      request.nodes.push_back({one.kind, one.key, {{"number", i}}});
+      request.lineage.Describe(one, {{"number", i}});
     }
     for (int i = 0; i < edges / 3; ++i) {
       const auto count = static_cast<std::size_t>(nodes);
-      request.edges.push_back({node(pick(count)), node(pick(count)), kEdges[pick(2)], {}, {}});
+      const NodeRef from = node(pick(count));
+      const NodeRef to = node(pick(count));
+      request.lineage.Flow(from, kEdges[pick(2)], to);
     }
     ASSERT_OK(catalog.Commit(request));
   }
@@ -73,18 +78,21 @@ void MakeGraph(Catalog& catalog, Random& random, int nodes, int edges) {
 TEST_P(CatalogConformance, AWalkFindsWhatASearchEdgeByEdgeFinds) {
   SeededRandom random(31);
   MakeGraph(*catalog_, random, 40, 90);
-  const std::vector<WalkFilter> filters{
-      {},
-      {.edge_kinds = {"uses"}},
-      {.node_kinds = {"view", "model"}},
-      {.edge_kinds = {"read", "absent"}, .node_kinds = {"contract", "view"}}};
-  const std::vector<NodeRef> starts{
-      {"contract", "n0"}, {"view", "n1"}, {"model", "n8"}, {"commit", "1"}, {"view", "none"}};
+  const std::vector<WalkFilter> filters{{},
+                                        {.edge_kinds = {EdgeKind::kUses}},
+                                        {.node_kinds = {NodeKind::kView, NodeKind::kModel}},
+                                        {.edge_kinds = {EdgeKind::kRead, EdgeKind::kServedBy},
+                                         .node_kinds = {NodeKind::kContract, NodeKind::kView}}};
+  const std::vector<NodeRef> starts{{NodeKind::kContract, "n0"},
+                                    {NodeKind::kView, "n1"},
+                                    {NodeKind::kModel, "n8"},
+                                    {NodeKind::kCommit, "1"},
+                                    {NodeKind::kView, "none"}};
   for (const WalkDirection direction : {WalkDirection::kBack, WalkDirection::kForth}) {
     for (const int depth : {0, 1, 2, 5, 32}) {
       for (const WalkFilter& filter : filters) {
         for (const NodeRef& start : starts) {
-          const auto told = fmt::format("{} {} depth {}", start.kind, start.key, depth);
+          const auto told = fmt::format("{} {} depth {}", Name(start.kind), start.key, depth);
           const PlainWalk plain = WalkPlainly(*catalog_, start, direction, depth, filter);
           const auto walk = ValueOf(catalog_->Walk(start, direction, depth, filter));
           EXPECT_TRUE(walk.whole);
@@ -112,20 +120,19 @@ TEST_P(CatalogConformance, AWalkThatIsCutHoldsWholeDepths) {
   const auto run = ValueOf(catalog_->PlanRun(PlanOf("tree")));
   CommitRequest request = SwapOf(run, "raw.t", std::nullopt, "m");
   for (int i = 0; i < 31; ++i) {  // a binary tree of five levels
-    request.nodes.push_back({"view", fmt::format("n{}", i), {{"number", i}}});
+    const NodeRef node{NodeKind::kView, fmt::format("n{}", i)};
+    request.lineage.Describe(node, {{"number", i}});
     if (i > 0) {
-      request.edges.push_back({{"view", fmt::format("n{}", i)},
-                               {"view", fmt::format("n{}", (i - 1) / 2)},
-                               "uses",
-                               {},
-                               {}});
+      request.lineage.Flow(node, EdgeKind::kUses,
+                           {NodeKind::kView, fmt::format("n{}", (i - 1) / 2)});
     }
   }
   ASSERT_OK(catalog_->Commit(request));
   const auto nodes_at = [&](std::int64_t nodes_max) {
     WalkFilter filter;
     filter.nodes_max = nodes_max;
-    const auto walk = ValueOf(catalog_->Walk({"view", "n0"}, WalkDirection::kBack, 10, filter));
+    const auto walk =
+        ValueOf(catalog_->Walk({NodeKind::kView, "n0"}, WalkDirection::kBack, 10, filter));
     EXPECT_EQ(walk.whole, nodes_max >= 31) << nodes_max;
     EXPECT_EQ(walk.edges.size() + 1, std::max<std::size_t>(walk.nodes.size(), 1));
     return walk.nodes.size();
@@ -134,8 +141,9 @@ TEST_P(CatalogConformance, AWalkThatIsCutHoldsWholeDepths) {
   EXPECT_EQ(nodes_at(31), 31U);
   EXPECT_EQ(nodes_at(30), 15U);
   EXPECT_EQ(nodes_at(8), 7U);
-  EXPECT_EQ(nodes_at(7), 3U);  // whether more than seven are there is not known before the eighth
-  const auto walk = ValueOf(catalog_->Walk({"view", "n0"}, WalkDirection::kBack, 10, {}));
+  EXPECT_EQ(nodes_at(7), 7U);
+  EXPECT_EQ(nodes_at(6), 3U);
+  const auto walk = ValueOf(catalog_->Walk({NodeKind::kView, "n0"}, WalkDirection::kBack, 10, {}));
   EXPECT_EQ(walk.nodes[3].node.node.record, (nlohmann::json{{"number", 3}}));
   EXPECT_EQ(walk.nodes[3].depth, 2);
 }

@@ -1,7 +1,6 @@
 #include "ground/catalog/store/place_fill.h"
 
 #include "ground/catalog/conformance.h"
-#include "ground/catalog/store/schema.h"
 #include "ground/catalog/store/tally.h"
 #include "ground/platform/db/sqlite.h"
 
@@ -9,26 +8,27 @@ namespace weirhouse::catalog {
 namespace {
 // A catalog as the version before places left it.
 void MakeVersion11(const std::string& path) {
-  const auto db = ValueOf(platform::Sqlite::Open(path, /*read_only=*/false));
-  ASSERT_OK(
-      db->Script("CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
-                 "applied_at BIGINT NOT NULL)"));
-  for (const Migration& migration : Migrations().first(11)) {
-    ASSERT_OK(db->Script(std::string(migration.sql)));
-    ASSERT_OK(db->Run("INSERT INTO migration VALUES (?, ?, 0)",
-                      {std::int64_t{migration.version}, std::string(migration.name)}));
+  {
+    const auto catalog = ValueOf(OpenSqliteCatalog(path));
+    ASSERT_NE(catalog, nullptr);
+    const auto run = ValueOf(catalog->PlanRun(PlanOf("old")));
+    CommitRequest request =
+        SwapOf(run, "a.t", std::nullopt, "/lake/a/t/metadata/00001-x.metadata.json");
+    const auto add = [&](const char* name, const char* location, PointerKind kind) {
+      request.tables.push_back({name, name, std::nullopt, location, kind});
+    };
+    add("a.file", "file:///lake/a/f/metadata/00001-x.metadata.json", PointerKind::kTable);
+    add("a.moved", "/lake/a/m/metadata/00001-x.metadata.json", PointerKind::kTable);
+    add("a.odd", "/lake/a/odd/00001-x.metadata.json", PointerKind::kTable);
+    add("a.v", "/lake/a/v/00001-x.metadata.json", PointerKind::kView);
+    request.settings.push_back(setting::Lake().To("/lake"));
+    request.settings.emplace_back(SettingKey("table_places.a.moved"),
+                                  nlohmann::json{"/lake/m/", "/lake/n"});
+    ASSERT_OK(catalog->Commit(request));
   }
-  ASSERT_OK(db->Script(R"sql(
-INSERT INTO setting VALUES ('project_id', '"p"'), ('table_places.a.moved', '["/lake/m/", "/lake/n"]'),
-  ('lake', '"/lake"');
-INSERT INTO table_pointer (name, namespace, short_name, uuid, metadata_location, seq, kind) VALUES
-  ('a.t', 'a', 't', 'u1', '/lake/a/t/metadata/00001-x.metadata.json', 0, 'table'),
-  ('a.file', 'a', 'file', 'u2', 'file:///lake/a/f/metadata/00001-x.metadata.json', 0, 'table'),
-  ('a.moved', 'a', 'moved', 'u3', '/lake/a/m/metadata/00001-x.metadata.json', 0, 'table'),
-  ('a.odd', 'a', 'odd', 'u4', '/lake/a/odd/00001-x.metadata.json', 0, 'table'),
-  ('a.v', 'a', 'v', 'u5', '/lake/a/v/00001-x.metadata.json', 0, 'view');
-)sql"));
+  const auto db = ValueOf(platform::Sqlite::Open(path, /*read_only=*/false));
   ASSERT_OK(db->Begin());
+  ASSERT_OK(db->Script("DROP TABLE table_place; DELETE FROM migration WHERE version = 12"));
   ASSERT_OK(RetakeTallies(*db, {}));
   ASSERT_OK(db->Commit());
 }
@@ -52,7 +52,7 @@ TEST(FillPlaces, KnowsWhereTheTablesOfAnOlderCatalogLie) {
   const auto run = ValueOf(catalog->PlanRun(PlanOf("odd")));
   CommitRequest request =
       SwapOf(run, "a.odd", "/lake/a/odd/00001-x.metadata.json", "/lake/a/odd/metadata/2");
-  request.tables[0].uuid = "u4";
+  request.tables[0].uuid = "a.odd";
   request.tables[0].places = {"/lake/a/odd"};
   ASSERT_OK(catalog->Commit(request));
   const auto around = ValueOf(catalog->PlacesAround({"/lake/a/odd/x"}));

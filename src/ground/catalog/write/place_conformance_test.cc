@@ -129,7 +129,7 @@ TEST_P(CatalogConformance, PropertiesThatWereChangedMeanwhileAreNotWrittenOver) 
     CommitRequest request;
     request.run = run.id;
     request.idempotency_key = run.plan.idempotency_key;
-    request.layer = "maintenance";
+    request.layer = Layer::kMaintenance;
     request.namespaces.push_back(std::move(wanted));
     return catalog.Commit(request).status();
   };

@@ -1,7 +1,5 @@
 #include "ground/iceberg/type/schema.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"
@@ -96,22 +94,22 @@ TEST(Schema, EqualTypesHaveEqualNamesHoweverTheyWereSpelled) {
 
 TEST(Schema, ATypeIsWrittenInOneWay) {
   const Type list = Type::List({2, "", Type::Decimal(9, 2), true, ""});
-  EXPECT_EQ(NameOf(list),
-            R"({"element":"decimal(9,2)","element-id":2,"element-required":true,"type":"list"
-})");
+  EXPECT_EQ(
+      NameOf(list),
+      R"json({"element":"decimal(9,2)","element-id":2,"element-required":true,"type":"list"})json");
   const Type map = Type::Map({3, "", TypeKind::kString, false, ""}, {4, "", list, false, ""});
-EXPECT_EQ(NameOf(map), R"({"key":"string","key-id":3,"type":"map","value":)" + NameOf(list) +
-                           R"(,"value-id":4,"value-required":false})");
-const Type inside = Type::Struct({{5, "a", Type::Fixed(4), true, "four", "", "\"00000000\""}});
-EXPECT_EQ(NameOf(inside), R"({"fields":[{"doc":"four","id":5,"name":"a","required":true,)"
-                          R"("type":"fixed[4]","write-default":"00000000"}],"type":"struct"})");
-for (const Type& type : {list, map, inside, Type(TypeKind::kUuid),
-                         PrimitiveOf("geography(srid:4326, spherical)").value()}) {
-  ASSERT_OK_AND(const Type again, TypeOfJson(JsonOf(type)));
-  EXPECT_EQ(again, type) << NameOf(type);
-}
-EXPECT_NE(list, Type::List({2, "", Type::Decimal(9, 3), true, ""}));
-EXPECT_NE(list, Type::List({8, "", Type::Decimal(9, 2), true, ""}));
+  EXPECT_EQ(NameOf(map), R"({"key":"string","key-id":3,"type":"map","value":)" + NameOf(list) +
+                             R"(,"value-id":4,"value-required":false})");
+  const Type inside = Type::Struct({{5, "a", Type::Fixed(4), true, "four", "", "\"00000000\""}});
+  EXPECT_EQ(NameOf(inside), R"({"fields":[{"doc":"four","id":5,"name":"a","required":true,)"
+                            R"("type":"fixed[4]","write-default":"00000000"}],"type":"struct"})");
+  for (const Type& type : {list, map, inside, Type(TypeKind::kUuid),
+                           PrimitiveOf("geography(srid:4326, spherical)").value()}) {
+    ASSERT_OK_AND(const Type again, TypeOfJson(JsonOf(type)));
+    EXPECT_EQ(again, type) << NameOf(type);
+  }
+  EXPECT_NE(list, Type::List({2, "", Type::Decimal(9, 3), true, ""}));
+  EXPECT_NE(list, Type::List({8, "", Type::Decimal(9, 2), true, ""}));
 }
 
 TEST(Schema, TypesOfVersionThreeAreKnownAndNonsenseIsNot) {

@@ -9,7 +9,6 @@
 
 namespace weirhouse::iceberg {
 namespace {
-using nlohmann::json;
 
 struct MoveTableTest : TableTest {
   const std::string place = scratch_ / "elsewhere/flight";
@@ -63,9 +62,9 @@ TEST_F(MoveTableTest, NamesNothingThatIsElsewhere) {
   }
   // One delete file, one list for each snapshot, and no manifest twice; all recorded with their
   // bytes.
-  std::map<std::string, int> kinds;
+  std::map<std::string_view, int> kinds;
   for (const catalog::FileRecord& file : moved.files) {
-    ++kinds[file.kind];
+    ++kinds[catalog::Name(file.kind)];
     EXPECT_EQ(Sha256Of(testing::ReadFile(file.path)), file.sha256) << file.path;
     EXPECT_EQ(static_cast<std::int64_t>(testing::ReadFile(file.path).size()), file.size_bytes);
   }
@@ -122,20 +121,24 @@ TEST_F(MoveTableTest, ATableOfAnotherPlaceIsLeftAlone) {
 
 TEST(MovedJson, MovesTextsThatAreLocations) {
   const TableMove move{{"/old"}, "/new"};
-  const json value = {{"location", "/old/t"},
+  const nlohmann::json value = {
+      {"location", "/old/t"},
+      {"sql", "select '/old/t'"},
+      {"list", {"/old", "/older", 7, nullptr, {{"deep", "file:///old/x"}}}}};
+  EXPECT_EQ(
+      MovedJson(value, move),
+      (nlohmann::json{{"location", "/new/t"},
                       {"sql", "select '/old/t'"},
-                      {"list", {"/old", "/older", 7, nullptr, {{"deep", "file:///old/x"}}}}};
-  EXPECT_EQ(MovedJson(value, move),
-            (json{{"location", "/new/t"},
-                  {"sql", "select '/old/t'"},
-                  {"list", {"/new", "/older", 7, nullptr, {{"deep", "file:///new/x"}}}}}));
+                      {"list", {"/new", "/older", 7, nullptr, {{"deep", "file:///new/x"}}}}}));
 }
 
 TEST(MovedPuffin, KeepsVectorsInTheirPlace) {
   const TableMove move{{"/old/place"}, "/new"};
   const auto puffin = [](const std::string& path) {
     const std::string footer =
-        json{{"blobs", {{{"offset", 4}, {"properties", {{"referenced-data-file", path}}}}}}}.dump();
+        nlohmann::json{
+            {"blobs", {{{"offset", 4}, {"properties", {{"referenced-data-file", path}}}}}}}
+            .dump();
     std::string bytes = "PFA1vectorPFA1" + footer;
     for (int shift = 0; shift < 32; shift += 8)
       bytes += static_cast<char>((footer.size() >> shift) & 0xff);

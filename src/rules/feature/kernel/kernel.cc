@@ -57,34 +57,32 @@ class Sweep {
     return WindowLow(plan_.view, at, window_us);
   }
   std::int64_t HighOf(std::int64_t at) const { return WindowHigh(plan_.view, at); }
-} bool Survives(std::size_t row) const {
-  return StandsAt(rows_, row, known_);
-}
+  bool Survives(std::size_t row) const { return StandsAt(rows_, row, known_); }
 
-void Enter(std::size_t row);
-void Put(std::size_t row);
-void Hide(std::size_t row);
-void MoveStarts();
-RowEnd ChosenAtT() const;
-bool DeleteHidOne();
-FeatureStatus WhyNone(std::int64_t high);
-void EmitUnwindowed(const PlannedOutput& output, Cell* cell);
-Status EmitWindowed(const PlannedOutput& output, Cell* cell);
-void TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) const;
+  void Enter(std::size_t row);
+  void Put(std::size_t row);
+  void Hide(std::size_t row);
+  void MoveStarts();
+  RowEnd ChosenAtT() const;
+  bool DeleteHidOne();
+  FeatureStatus WhyNone(std::int64_t high);
+  void EmitUnwindowed(const PlannedOutput& output, Cell* cell);
+  Status EmitWindowed(const PlannedOutput& output, Cell* cell);
+  void TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) const;
 
-const ViewPlan& plan_;
-const FeatureRows& rows_;
-std::size_t begin_;
-std::size_t end_;
-std::int64_t at_ = kTimeless;
-std::int64_t known_ = kTimeless;
-std::size_t entered_ = 0;          // rows before it have passed the end of the windows
-RowEnd newest_end_ = 0;            // no survivor that entered lies at or beyond it
-std::vector<std::size_t> lefts_;   // per window: its first row
-std::vector<WindowState> states_;  // per slot
-DueQueue unknown_;                 // entered, not yet known
-DueQueue hiding_;                  // in the windows, to be hidden
-std::optional<std::vector<std::size_t>> deletes_;  // delete rows, looked up when first needed
+  const ViewPlan& plan_;
+  const FeatureRows& rows_;
+  std::size_t begin_;
+  std::size_t end_;
+  std::int64_t at_ = kTimeless;
+  std::int64_t known_ = kTimeless;
+  std::size_t entered_ = 0;          // rows before it have passed the end of the windows
+  RowEnd newest_end_ = 0;            // no survivor that entered lies at or beyond it
+  std::vector<std::size_t> lefts_;   // per window: its first row
+  std::vector<WindowState> states_;  // per slot
+  DueQueue unknown_;                 // entered, not yet known
+  DueQueue hiding_;                  // in the windows, to be hidden
+  std::optional<std::vector<std::size_t>> deletes_;  // delete rows, looked up when first needed
 };
 
 void Sweep::Put(std::size_t row) {

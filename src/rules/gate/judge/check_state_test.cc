@@ -133,7 +133,7 @@ class CheckStateTest : public GateTest {
 
   static std::string TextOf(const Result<Finding>& finding) {
     if (!finding.ok()) return finding.status().ToString();
-    return fmt::format("{} {} {} {} {} {} {} {} [{}]", StateName(finding->state),
+    return fmt::format("{} {} {} {} {} {} {} {} [{}]", catalog::Name(finding->state),
                        finding->population, finding->nulls, finding->bad, finding->observed.dump(),
                        finding->bound.dump(), finding->detail.dump(), finding->reason,
                        fmt::join(finding->bad_rows, ","));
@@ -163,7 +163,7 @@ TEST_F(CheckStateTest, GivesTheSameVerdictForAnySplitAndOrder) {
       EXPECT_EQ(finding->observed, judged.observed) << check.name;
       EXPECT_EQ(finding->detail, judged.detail) << check.name;
       EXPECT_EQ(finding->bad, judged.bad) << check.name;
-      states_seen.insert(check.kind + " " + std::string(StateName(finding->state)));
+      states_seen.insert(check.kind + " " + std::string(catalog::Name(finding->state)));
     }
   }
   // The draws reach both sides of the bounds.
