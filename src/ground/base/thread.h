@@ -22,6 +22,18 @@ Result<std::thread> StartThread(std::function<void()> work);
 // and is thrown from here when all have ended.
 void ShareWork(std::size_t threads, const std::function<void()>& work);
 
+// For as long as one lives, this thread does by itself, in order, what it would share with others
+// or leave to them (ShareWork, the pipeline's features): so that the same run makes the same calls
+// in the same order. For simulations. They nest; made and destroyed on one thread.
+class InOneThread {
+ public:
+  InOneThread();
+  ~InOneThread();
+  InOneThread(const InOneThread&) = delete;
+  InOneThread& operator=(const InOneThread&) = delete;
+  static bool Here();
+};
+
 // What is being handled, as an outcome: memory that ran out (WH8050), no more threads (WH8052), or
 // a bug here (WH8035). To be called inside a `catch` only.
 Status StatusOfException();

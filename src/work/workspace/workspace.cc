@@ -138,9 +138,12 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*workspace, writes, &mended));
   workspace->kv_ = std::move(caches.kv);
   workspace->online_ = std::move(caches.online);
-  platform::SqlOptions sql_options;
-  sql_options.temp_folder = workspace->state_folder_ + "/tmp";
-  WEIRHOUSE_TRY(workspace->sql_, platform::SqlEngine::Open(sql_options));
+  workspace->sql_ = environment.sql;
+  if (workspace->sql_ == nullptr) {
+    platform::SqlOptions sql_options;
+    sql_options.temp_folder = workspace->state_folder_ + "/tmp";
+    WEIRHOUSE_TRY(workspace->sql_, platform::SqlEngine::Open(sql_options));
+  }
   workspace->request_sessions_ = std::make_unique<feature::RequestSessions>(*workspace->sql_);
   if (mended) {
     WEIRHOUSE_TRY_STATUS(RefreshCaches(*workspace));

@@ -48,11 +48,13 @@ Progress& NoProgress();
 enum class Access : std::uint8_t { kRead, kWrite };
 
 // What a project is opened in: the disk that its files are on, the clock, chance. They outlive the
-// workspace. Tests and simulations give their own.
+// workspace. Tests and simulations give their own, and an SQL engine that is open already, since
+// opening one costs them more than the rest.
 struct Environment {
   platform::Disk& disk = platform::LocalDisk();
   Clock& clock = SystemClock();
   Random& random = SystemRandom();
+  std::shared_ptr<platform::SqlEngine> sql{};  // null: the workspace opens one of its own
 };
 
 // An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
