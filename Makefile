@@ -1,5 +1,5 @@
 # The front door. Every target says what it does and can be run again at any time.
-.PHONY: help setup build demo test crash-test fault-test gate-model rck interop race-test rebuild-test bench fuzz ci-full tidy clean
+.PHONY: help setup build demo test crash-test fault-test simulate gate-model rck interop race-test rebuild-test bench fuzz ci-full tidy clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ crash-test: build ## kill the daemon and the runner at every failpoint and at ra
 
 fault-test: build ## kills, bit flips, failing calls and edits of the catalog, by the hundred; every outcome counted
 	@.deps/venv/bin/python tests/faults/fault_test.py
+
+simulate: setup  ## a minute of simulated lives: faults, deaths and power cuts drawn from seeds
+	@tools/simulate --seconds 60
 
 gate-model: setup ## gate verdicts against an independent model, NumPy, SciPy, Great Expectations
 	@tools/gate-model

@@ -71,7 +71,15 @@ Result<std::thread> StartThread(std::function<void()> work) {
   }
 }
 
+namespace {
+thread_local int alone_depth = 0;
+}  // namespace
+InOneThread::InOneThread() { ++alone_depth; }
+InOneThread::~InOneThread() { --alone_depth; }
+bool InOneThread::Here() { return alone_depth > 0; }
+
 void ShareWork(std::size_t threads, const std::function<void()>& work) {
+  if (InOneThread::Here()) return work();
   std::mutex mutex;
   std::exception_ptr thrown;
   const auto guarded = [&] {

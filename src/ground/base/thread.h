@@ -46,6 +46,17 @@ Status ForEachInParallel(std::size_t count, std::size_t threads, const Act& act)
   }
   return Status();
 }
+// For as long as one lives, this thread does by itself, in order, what it would share with others
+// or leave to them (ShareWork, the pipeline's features): so that the same run makes the same calls
+// in the same order. For simulations. They nest; made and destroyed on one thread.
+class InOneThread {
+ public:
+  InOneThread();
+  ~InOneThread();
+  InOneThread(const InOneThread&) = delete;
+  InOneThread& operator=(const InOneThread&) = delete;
+  static bool Here();
+};
 
 // What is being handled, as an outcome: memory that ran out (WH8050), no more threads (WH8052), or
 // a bug here (WH8035). To be called inside a `catch` only.

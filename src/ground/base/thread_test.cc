@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 
@@ -23,6 +25,23 @@ TEST(ShareWork, DoesAllOfItWithAnyNumberOfThreads) {
     });
     EXPECT_EQ(sum, 4950) << threads;
   }
+}
+
+TEST(ShareWork, DoesAllOfItHereWhereThereIsToBeOneThread) {
+  const auto threads_of = [] {
+    std::mutex mutex;
+    std::set<std::thread::id> threads;
+    ShareWork(4, [&] {
+      const std::lock_guard lock(mutex);
+      threads.insert(std::this_thread::get_id());
+    });
+    return threads;
+  };
+  {
+    const InOneThread alone;
+    EXPECT_EQ(threads_of(), std::set<std::thread::id>{std::this_thread::get_id()});
+  }
+  EXPECT_EQ(threads_of().size(), 4U);
 }
 
 TEST(ShareWork, ThrowsHereWhatOneOfThemThrewOnceAllHaveEnded) {

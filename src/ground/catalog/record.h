@@ -35,7 +35,7 @@ struct RunPlan {
   std::string idempotency_key;
   nlohmann::json inputs;  // snapshots and offsets it will read
   nlohmann::json parameters;
-  std::int64_t record_ids_wanted = 0;  // reserves this many record ids; the same on resume
+  std::int64_t record_ids_wanted = 0;  // reserves so many record ids; see Catalog::PlanRun
 };
 struct Run {
   RunId id;

@@ -39,12 +39,14 @@ class SilentProgress : public Progress {
 
 // Turns processed commits into feature tables on a thread of its own, so that the next batch is
 // read and judged meanwhile. What is left to do stands in the catalog; this only says when to look.
+// In one thread (see InOneThread), whoever wakes it does the work.
 class FeatureWorker {
  public:
   static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool defer_online) {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
     worker->state_->defer_online = defer_online;
+    if (InOneThread::Here()) return worker;
     WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
     return worker;
   }
@@ -59,6 +61,7 @@ class FeatureWorker {
 
   // There is a new processed commit. Waits while more than kLagMax of them are unfinished.
   Status Wake() {
+    if (!thread_.joinable()) return RunHere();
     std::unique_lock lock(mutex_);
     ++asked_;
     changed_.notify_all();
@@ -67,10 +70,13 @@ class FeatureWorker {
   }
   // Waits until nothing is left, and adds what was done to `summary`.
   Status Drain(RunSummary& summary) {
+    if (!thread_.joinable()) RunHere().Ignore("told below, with what was done");
     std::unique_lock lock(mutex_);
-    ++asked_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return !status_.ok() || done_ == asked_; });
+    if (thread_.joinable()) {
+      ++asked_;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return !status_.ok() || done_ == asked_; });
+    }
     summary.commits += std::exchange(state_->summary.commits, 0);
     for (const auto& [table, rows] : state_->summary.rows_by_table) {
       summary.rows_by_table[table] += rows;
@@ -87,6 +93,10 @@ class FeatureWorker {
  private:
   static constexpr std::int64_t kLagMax = 4;
 
+  Status RunHere() {
+    if (status_.ok()) status_ = RunGuarded();
+    return status_;
+  }
   void Loop() {
     std::unique_lock lock(mutex_);
     while (true) {

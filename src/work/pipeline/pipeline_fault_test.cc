@@ -77,6 +77,50 @@ TEST_F(PipelineFaultTest, ADiskThatFailsForAWhileIsNoReasonToStop) {
   EXPECT_EQ(Rows("processed.order"), 12);
 }
 
+// Of equal records the first stands, in a rebuild too: one that was planned first and published
+// later is not the first.
+TEST_F(PipelineFaultTest, RecordsAreNumberedInTheOrderInWhichTheyWerePublished) {
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const std::string order = Order("1", 5, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z");
+  const std::string other = Order("2", 5, "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z");
+  Land("2024-01-02.jsonl", order + other);
+  catalog::RunFilter raw;
+  raw.kind = "raw";
+  bool planned = false;
+  for (int nth = 2; !planned && nth < 100; ++nth) {
+    platform::FaultyStore faulty(platform::LocalStore(), nth, Code::kUnavailable,
+                                 /*for_ever=*/true);
+    workspace.reset();
+    ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+    auto opened = Workspace::Open(project, Access::kWrite, {}, {.store = faulty});
+    if (opened.ok()) ASSERT_FALSE(RunPending(**opened, NoProgress()).ok());
+    opened = Status(Code::kUnavailable, "closed");
+    ReopenOn(platform::LocalStore());
+    ASSERT_OK_AND(const auto runs, workspace->catalog().Runs(raw));
+    planned = !runs.empty();
+  }
+  ASSERT_TRUE(planned);
+  Land("2024-01-01.jsonl", order);  // of an earlier batch: published first
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  ASSERT_OK_AND(auto objects, workspace->catalog().Objects({}));
+  ASSERT_EQ(objects.size(), 2U);
+  if (objects[0].name > objects[1].name) std::swap(objects[0], objects[1]);
+  EXPECT_LT(objects[0].seq, objects[1].seq);
+  EXPECT_LT(objects[0].first_record_id, objects[1].first_record_id);
+  EXPECT_EQ(States()["duplicate"], 1);
+}
+
+TEST_F(PipelineFaultTest, TheSqlEngineIsTheOneThatItWasGiven) {
+  workspace.reset();
+  ASSERT_OK_AND(std::shared_ptr<platform::SqlEngine> engine, platform::SqlEngine::Open({}));
+  ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
+  ASSERT_OK_AND(workspace, Workspace::Open(project, Access::kWrite, {}, {.sql = engine}));
+  EXPECT_EQ(&workspace->sql(), engine.get());
+  LandDay(0);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 3);
+}
+
 TEST_F(PipelineFaultTest, TheClockIsTheOneThatItWasGiven) {
   ManualClock clock(ProcessTimeOfMicros(1'900'000'000'000'000));
   workspace.reset();

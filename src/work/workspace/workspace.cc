@@ -129,7 +129,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const Project
   if (choose) {
     WEIRHOUSE_TRY(workspace->project_, choose(*workspace));
   }
-  WEIRHOUSE_TRY_STATUS(workspace->OpenEngines(access));
+  WEIRHOUSE_TRY_STATUS(workspace->OpenEngines(access, environment.sql));
   return workspace;
 }
 
@@ -173,7 +173,7 @@ Status Workspace::OpenState(Access access, bool was_moved) {
   return Status();
 }
 
-Status Workspace::OpenEngines(Access access) {
+Status Workspace::OpenEngines(Access access, std::shared_ptr<platform::SqlEngine> sql) {
   const bool writes = access == Access::kWrite;
   WEIRHOUSE_TRY(other_lives_, OtherLives(*local_store_, state_folder_, *catalog_));
   if (writes) RememberCatalog(*local_store_, state_folder_, *catalog_);
@@ -187,9 +187,12 @@ Status Workspace::OpenEngines(Access access) {
   WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*this, writes, &mended));
   kv_ = std::move(caches.kv);
   online_ = std::move(caches.online);
-  platform::SqlOptions sql_options;
-  sql_options.temp_folder = state_folder_ + "/tmp";
-  WEIRHOUSE_TRY(sql_, platform::SqlEngine::Open(sql_options));
+  sql_ = std::move(sql);
+  if (sql_ == nullptr) {
+    platform::SqlOptions sql_options;
+    sql_options.temp_folder = state_folder_ + "/tmp";
+    WEIRHOUSE_TRY(sql_, platform::SqlEngine::Open(sql_options));
+  }
   request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
   if (mended) {
     WEIRHOUSE_TRY_STATUS(RefreshCaches(*this));

@@ -50,7 +50,8 @@ Progress& NoProgress();
 enum class Access : std::uint8_t { kRead, kWrite };
 
 // What a project is opened in: the store that its lake is in, the clock, chance. They outlive the
-// workspace. Tests and simulations give their own.
+// workspace. Tests and simulations give their own, and an SQL engine that is open already, since
+// opening one costs them more than the rest.
 struct Environment {
   platform::ObjectStore& store = platform::LocalStore();
   Clock& clock = SystemClock();
@@ -58,6 +59,7 @@ struct Environment {
   // Of the files of the state folder and of the project itself, which are the machine's whatever
   // store the lake is in. Null: `store`.
   platform::ObjectStore* local_store = nullptr;
+  std::shared_ptr<platform::SqlEngine> sql{};  // null: the workspace opens one of its own
 };
 
 // An open project. One writer per project: kWrite takes the lock (kUnavailable WH8001 with who
@@ -136,7 +138,7 @@ class Workspace {
  private:
   explicit Workspace(const Environment& environment);
   Status OpenState(Access access, bool was_moved);
-  Status OpenEngines(Access access);
+  Status OpenEngines(Access access, std::shared_ptr<platform::SqlEngine> sql);
   std::shared_ptr<const ProjectDefinition> project_;
   std::shared_ptr<catalog::Catalog> catalog_;
   std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved

@@ -22,15 +22,20 @@ Result<std::optional<Run>> FindStep(Database& db, RunKind kind, const Digest& id
   return found;
 }
 
+Result<std::int64_t> NextRecordId(Database& db) {
+  std::int64_t next = 0;
+  WEIRHOUSE_TRY_STATUS(
+      db.Each("SELECT next FROM counter WHERE name = 'record'", {}, [&](const DatabaseRow& row) {
+        next = row.Int(0);
+        return Status::Ok();
+      }));
+  return next;
+}
+
 // Takes `count` record ids from the sequence; the first of them, or 0 for none.
 Result<RecordId> ReserveRecordIds(Database& db, std::int64_t count) {
   if (count == 0) return RecordId();
-  std::int64_t first = 0;
-  WEIRHOUSE_TRY_STATUS(
-      db.Each("SELECT next FROM counter WHERE name = 'record'", {}, [&](const DatabaseRow& row) {
-        first = row.Int(0);
-        return Status::Ok();
-      }));
+  WEIRHOUSE_TRY(const std::int64_t first, NextRecordId(db));
   WEIRHOUSE_TRY_STATUS(db.Run("UPDATE counter SET next = next + ? WHERE name = 'record'", {count}));
   return RecordId(first);
 }
@@ -54,9 +59,13 @@ Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
 }
 
 Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan) {
-  if (plan.record_ids_wanted != run.plan.record_ids_wanted) {
-    // What it was planned for no longer fits, and nothing of it was published: its ids are given
-    // up.
+  WEIRHOUSE_TRY(const std::int64_t next, NextRecordId(db));
+  const bool last = run.first_record_id.value() + run.plan.record_ids_wanted == next;
+  if (plan.record_ids_wanted != run.plan.record_ids_wanted ||
+      (plan.record_ids_wanted > 0 && !last)) {
+    // What it was planned for no longer fits, or others reserved ids since and may have published
+    // their records before it: numbers follow the order in which records were published, since of
+    // equal records the first stands. Nothing of it was published: its ids are given up.
     WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
     run.plan.record_ids_wanted = plan.record_ids_wanted;
     WEIRHOUSE_TRY_STATUS(

@@ -106,6 +106,9 @@ Status DurableFolders::Make(const std::string& folder) {
     const std::lock_guard lock(mutex_);
     if (existing_.contains(folder)) return Status::Ok();
   }
+  Status made = MakeUnknown(folder);
+  if (made.code() != Code::kNotFound) return made;
+  Forget();  // a folder above it was removed behind the cache
   return MakeUnknown(folder);
 }
 

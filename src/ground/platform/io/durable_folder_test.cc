@@ -57,6 +57,14 @@ TEST(DurableFolder, ALevelIsSyncedOnceAndAgainWhenItIsAnotherFolder) {
   EXPECT_TRUE(probe.synced().contains(scratch.path().string()));
 }
 
+TEST(DurableFolder, AFolderIsMadeAgainWithThoseAboveItThatSomeoneRemoved) {
+  const ScratchFolder scratch;
+  ASSERT_OK(LocalStore().Write(scratch / "a/b/c/file", "1"));
+  std::filesystem::remove_all(scratch / "a");
+  ASSERT_OK(LocalStore().Write(scratch / "a/b/d/file", "2"));
+  EXPECT_EQ(ReadFile(scratch / "a/b/d/file"), "2");
+}
+
 TEST(DurableFolder, AnObjectThatWasThereIsKeptWithItsFoldersToo) {
   const ScratchFolder scratch;
   std::filesystem::create_directories(scratch / "lake/raw/dt=1");  // of a process that died

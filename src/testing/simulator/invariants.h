@@ -1,0 +1,58 @@
+// What must hold of a project after any crash, looked for with SQLite and SHA-256 alone: of the
+// product nothing is used but the names of the catalog's columns. The same seven that
+// tests/crash/checker.py looks for after real crashes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "testing/simulator/world.h"
+
+struct sqlite3;
+
+namespace weirhouse::simulator {
+
+// Threads: one.
+class Invariants {
+ public:
+  // `root`: the project's folder.
+  Invariants(std::string root, Variant variant) : root_(std::move(root)), variant_(variant) {}
+  ~Invariants();
+  Invariants(const Invariants&) = delete;
+  Invariants& operator=(const Invariants&) = delete;
+
+  // The first that does not hold: "I1 no loss: …". `drained`: nothing is left to do, so every
+  // record must have its state.
+  std::optional<std::string> Check(const std::vector<LandedFile>& landed,
+                                   const std::set<ObjectKey>& excluded, bool drained);
+  // Files may be others now: they are hashed again.
+  void DistrustFiles() { hashed_.clear(); }
+  // The objects that the commit `seq` brought; all if it is absent.
+  std::set<ObjectKey> ObjectsOf(std::optional<std::int64_t> seq);
+
+ private:
+  class Row;
+  using Visit = std::function<void(const Row&)>;
+  void Each(const std::string& sql, const Visit& visit);
+  std::int64_t One(const std::string& sql);
+  void Fail(std::string text);
+  void CheckFile(const std::string& invariant, const std::string& path, const std::string& sha256);
+  void CheckLanded(const std::vector<LandedFile>& landed, bool drained);
+  void CheckRaw(const std::vector<LandedFile>& landed);
+  void CheckTables();
+  void CheckOffset(const std::string& consumer, const std::string& layer, bool drained);
+  void CheckLineage();
+  void CheckGate();
+  void CheckStates(const std::vector<LandedFile>& landed, const std::set<ObjectKey>& excluded);
+
+  const std::string root_;
+  const Variant variant_;
+  sqlite3* db_ = nullptr;
+  std::optional<std::string> first_;
+  std::map<std::string, std::string> hashed_;
+};
+}  // namespace weirhouse::simulator

@@ -1,0 +1,50 @@
+// Where simulated lives take place: a folder in memory, with one project of each variant made there
+// once and copied for each life.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "ground/base/status.h"
+#include "ground/platform/sql/sql.h"
+#include "testing/simulator/world.h"
+#include "work/project/project.h"
+
+namespace weirhouse::simulator {
+
+// One per process; one life at a time. Every life finds its project at the same path, since tables
+// and catalog name absolute places. Threads: one.
+class Stage {
+ public:
+  Stage();
+  ~Stage();
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  // Puts a project of `variant` at root(), as it is after `wh init` and `wh apply`. Cost: a second
+  // or so the first time, later the copy of some thirty small files.
+  Result<std::shared_ptr<const work::ProjectDefinition>> Set(const Variant& variant,
+                                                             bool gate_ignored);
+  const std::string& root() const { return root_; }
+  std::string side() const { return (folder_ / "side").string(); }    // copies made at a death
+  std::string grave() const { return (folder_ / "grave").string(); }  // files that were removed
+  // Shared by all lives: it keeps nothing of a project but what a session registers.
+  const std::shared_ptr<platform::SqlEngine>& sql() const { return sql_; }
+
+ private:
+  using Key = std::pair<Variant, bool>;
+  struct Made {
+    std::filesystem::path folder;
+    std::shared_ptr<const work::ProjectDefinition> definition;
+  };
+  Result<Made> Make(const Key& key);
+
+  std::filesystem::path folder_;
+  std::string root_;
+  std::map<Key, Made> made_;
+  std::shared_ptr<platform::SqlEngine> sql_;
+};
+}  // namespace weirhouse::simulator
