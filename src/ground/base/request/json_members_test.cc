@@ -7,7 +7,7 @@
 namespace weirhouse {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr RequestWords kPlain{"WH0001"};
 constexpr RequestWords kOwn{.error_code = "WH0002",
@@ -22,7 +22,7 @@ constexpr RequestWords kOwn{.error_code = "WH0002",
 // What reading `sent` by `read` is refused with; empty if it is not.
 template <typename Read>
 std::string RefusalOf(const RequestWords& words, const char* sent, Read read) {
-  const json object = json::parse(sent);
+  const Json object = Json::parse(sent);
   RequestPlace place(words, "part 3");
   JsonFields fields(place, object, "");
   read(fields);

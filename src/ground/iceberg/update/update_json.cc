@@ -165,10 +165,10 @@ Update ReadRemovePartitionStatistics(JsonFields& json) {
   return RemovePartitionStatistics{SnapshotId(json.Long("snapshot-id"))};
 }
 
-using Reader = Update (*)(JsonFields&);
+using UpdateReader = Update (*)(JsonFields&);
 
-const std::map<std::string_view, Reader>& Readers() {
-  static const std::map<std::string_view, Reader> readers = {
+const std::map<std::string_view, UpdateReader>& Readers() {
+  static const std::map<std::string_view, UpdateReader> readers = {
       {"assign-uuid", &ReadAssignUuid},
       {"upgrade-format-version", &ReadUpgradeFormatVersion},
       {"add-schema", &ReadAddSchema},

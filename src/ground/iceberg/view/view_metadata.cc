@@ -13,15 +13,15 @@
 
 namespace weirhouse::iceberg {
 namespace {
-using nlohmann::json;
+using Json = nlohmann::json;
 
 Status Invalid(std::string message) {
   return Status(Code::kInvalidInput, std::move(message)).WithError("WH7108");
 }
 
-std::vector<std::string> DialectsOf(const json& version) {
+std::vector<std::string> DialectsOf(const Json& version) {
   std::set<std::string> dialects;
-  for (const json& one : version.at("representations")) {
+  for (const Json& one : version.at("representations")) {
     dialects.insert(LowerCase(one.at("dialect").get<std::string>()));
   }
   return {dialects.begin(), dialects.end()};
@@ -32,10 +32,10 @@ bool HasFieldsOf(const Schema& a, const Schema& b) {
 }
 
 // Equal but for id, time and the schema's place in the list of the other.
-bool SameVersion(const json& a, const json& b) {
-  const auto part = [](const json& version, const char* key) {
+bool SameVersion(const Json& a, const Json& b) {
+  const auto part = [](const Json& version, const char* key) {
     const auto value = version.find(key);
-    return value == version.end() ? json() : *value;
+    return value == version.end() ? Json() : *value;
   };
   for (const char* key :
        {"summary", "representations", "default-catalog", "default-namespace", "schema-id"}) {
@@ -47,12 +47,12 @@ bool SameVersion(const json& a, const json& b) {
 // ---- Building
 class ViewBuilder {
  public:
-  ViewBuilder(json base, ProcessTime now) : view_(std::move(base)), now_ms_(Micros(now) / 1000) {
+  ViewBuilder(Json base, ProcessTime now) : view_(std::move(base)), now_ms_(Micros(now) / 1000) {
     for (const char* list : {"schemas", "versions", "version-log"}) {
-      if (!view_.contains(list)) view_[list] = json::array();
+      if (!view_.contains(list)) view_[list] = Json::array();
     }
-    if (!view_.contains("properties")) view_["properties"] = json::object();
-    if (const json* current = FindVersion(view_.value("current-version-id", kLastAdded))) {
+    if (!view_.contains("properties")) view_["properties"] = Json::object();
+    if (const Json* current = FindVersion(view_.value("current-version-id", kLastAdded))) {
       former_ = *current;
     }
   }
@@ -65,7 +65,7 @@ class ViewBuilder {
   Result<int> AddSchema(const ViewSchema& wanted);
   Status Apply(const AddViewVersion& update);
   Status Apply(const SetCurrentViewVersion& update);
-  Result<json> Finish();
+  Result<Json> Finish();
 
  private:
   Status Apply(const AssignUuid& update);
@@ -77,24 +77,24 @@ class ViewBuilder {
   Status CheckDialects() const;
   Status Expire();
 
-  const json* FindVersion(int id) const {
-    for (const json& version : view_["versions"]) {
+  const Json* FindVersion(int id) const {
+    for (const Json& version : view_["versions"]) {
       if (version.value("version-id", 0) == id) return &version;
     }
     return nullptr;
   }
   bool HasSchema(int id) const {
     return std::any_of(view_["schemas"].begin(), view_["schemas"].end(),
-                       [&](const json& schema) { return schema.value("schema-id", 0) == id; });
+                       [&](const Json& schema) { return schema.value("schema-id", 0) == id; });
   }
 
-  json view_;
+  Json view_;
   std::int64_t now_ms_;
-  json former_;  // the current version before this request; null for a new view
+  Json former_;  // the current version before this request; null for a new view
   std::optional<int> last_schema_;
   std::optional<int> last_version_;
   std::set<int> added_versions_;
-  json log_entry_;  // one for the whole request: where it ends
+  Json log_entry_;  // one for the whole request: where it ends
 };
 
 Status ViewBuilder::Apply(const AssignUuid& update) {
@@ -133,7 +133,7 @@ Status ViewBuilder::Apply(const RemoveProperties& update) {
 
 Result<int> ViewBuilder::AddSchema(const ViewSchema& wanted) {
   int id = 0;
-  for (const json& known : view_["schemas"]) {
+  for (const Json& known : view_["schemas"]) {
     WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(known));
     if (HasFieldsOf(schema, wanted.schema)) {
       last_schema_ = schema.schema_id;
@@ -141,7 +141,7 @@ Result<int> ViewBuilder::AddSchema(const ViewSchema& wanted) {
     }
     id = std::max(id, schema.schema_id + 1);
   }
-  json schema = json::parse(wanted.json, nullptr, /*allow_exceptions=*/false);
+  Json schema = Json::parse(wanted.json, nullptr, /*allow_exceptions=*/false);
   schema["schema-id"] = id;
   view_["schemas"].push_back(std::move(schema));
   last_schema_ = id;
@@ -149,7 +149,7 @@ Result<int> ViewBuilder::AddSchema(const ViewSchema& wanted) {
 }
 
 Status ViewBuilder::Apply(const AddViewVersion& update) {
-  json version = JsonOf(update.version);
+  Json version = JsonOf(update.version);
   if (update.version.schema_id == kLastAdded) {
     if (!last_schema_) return Invalid("Cannot set last added schema: no schema has been added");
     version["schema-id"] = *last_schema_;
@@ -159,7 +159,7 @@ Status ViewBuilder::Apply(const AddViewVersion& update) {
         fmt::format("Cannot add version with unknown schema: {}", version["schema-id"].get<int>()));
   }
   int id = std::max(update.version.version_id, 1);
-  for (const json& known : view_["versions"]) {
+  for (const Json& known : view_["versions"]) {
     const int known_id = known.at("version-id").get<int>();
     if (SameVersion(known, version)) {
       last_version_ = known_id;
@@ -185,7 +185,7 @@ Status ViewBuilder::Apply(const SetCurrentViewVersion& update) {
     }
     id = *last_version_;
   }
-  const json* version = FindVersion(id);
+  const Json* version = FindVersion(id);
   if (version == nullptr) {
     return Invalid(fmt::format("Cannot set current version to unknown version: {}", id));
   }
@@ -200,7 +200,7 @@ Status ViewBuilder::Apply(const SetCurrentViewVersion& update) {
 
 Status ViewBuilder::CheckDialects() const {
   if (former_.is_null()) return Status();
-  const json& properties = view_["properties"];
+  const Json& properties = view_["properties"];
   const auto allowed = properties.find("replace.drop-dialect.allowed");
   if (allowed != properties.end() && LowerCase(allowed->get<std::string>()) == "true")
     return Status();
@@ -232,20 +232,20 @@ Status ViewBuilder::Expire() {
   const std::size_t keep = std::max(must.size(), static_cast<std::size_t>(kept_max));
   if (view_["versions"].size() <= keep) return Status();
   std::vector<int> ids;
-  for (const json& version : view_["versions"]) ids.push_back(version.at("version-id").get<int>());
+  for (const Json& version : view_["versions"]) ids.push_back(version.at("version-id").get<int>());
   std::sort(ids.rbegin(), ids.rend());
   std::set<int> kept{current};
   for (const int id : ids) {
     if (kept.size() == keep) break;
     kept.insert(id);
   }
-  json versions = json::array();
-  for (json& version : view_["versions"]) {
+  Json versions = Json::array();
+  for (Json& version : view_["versions"]) {
     if (kept.contains(version.at("version-id").get<int>())) versions.push_back(std::move(version));
   }
   view_["versions"] = std::move(versions);
-  json log = json::array();
-  for (const json& entry : view_["version-log"]) {
+  Json log = Json::array();
+  for (const Json& entry : view_["version-log"]) {
     if (!kept.contains(entry.at("version-id").get<int>())) {
       log.clear();
     } else {
@@ -256,7 +256,7 @@ Status ViewBuilder::Expire() {
   return Status();
 }
 
-Result<json> ViewBuilder::Finish() {
+Result<Json> ViewBuilder::Finish() {
   view_["format-version"] = kViewFormatVersion;
   if (!view_.contains("location")) return Invalid("Invalid location: null");
   if (view_["versions"].empty()) return Invalid("Invalid view: no versions were added");
@@ -269,7 +269,7 @@ Result<json> ViewBuilder::Finish() {
 }
 }  // namespace
 
-Result<json> NewViewMetadata(const WantedView& wanted, const std::string& location,
+Result<Json> NewViewMetadata(const WantedView& wanted, const std::string& location,
                              const std::string& uuid, ProcessTime now) {
   ViewBuilder builder({{"view-uuid", uuid},
                        {"location", location},
@@ -283,7 +283,7 @@ Result<json> NewViewMetadata(const WantedView& wanted, const std::string& locati
   return builder.Finish();
 }
 
-Status CheckViewRequirements(const json& base, std::span<const AssertViewUuid> requirements) {
+Status CheckViewRequirements(const Json& base, std::span<const AssertViewUuid> requirements) {
   for (const AssertViewUuid& requirement : requirements) {
     const std::string standing = base.value("view-uuid", "");
     if (LowerCase(requirement.uuid) == LowerCase(standing)) continue;
@@ -296,7 +296,7 @@ Status CheckViewRequirements(const json& base, std::span<const AssertViewUuid> r
   return Status();
 }
 
-Result<json> ApplyViewUpdates(const json& base, std::span<const ViewUpdate> updates,
+Result<Json> ApplyViewUpdates(const Json& base, std::span<const ViewUpdate> updates,
                               ProcessTime now) {
   ViewBuilder builder(base, now);
   for (const ViewUpdate& update : updates) WEIRHOUSE_TRY_STATUS(builder.Apply(update));

@@ -14,7 +14,7 @@
 
 namespace weirhouse::iceberg {
 namespace {
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr std::size_t kTextBytesMax = 1 << 20;  // of one query
 constexpr RequestWords kViewWords{.error_code = "WH7108",
@@ -35,7 +35,7 @@ Status InvalidView(std::string message) {
 // The members of one part of a view. What is no object has none.
 class ViewFields : public JsonFields {
  public:
-  ViewFields(RequestPlace& place, const json& object)
+  ViewFields(RequestPlace& place, const Json& object)
       : JsonFields(place, object.is_object() ? object : Nothing(), "") {}
 
   std::string ShortText(const char* key) {
@@ -55,15 +55,15 @@ class ViewFields : public JsonFields {
   void Fail(std::string message) { place().Fail(InvalidView(std::move(message))); }
 
  private:
-  static const json& Nothing() {
-    static const json nothing = json::object();
+  static const Json& Nothing() {
+    static const Json nothing = Json::object();
     return nothing;
   }
 };
 
 RequestPlace PlaceOfView() { return {kViewWords, "a view's"}; }
 
-ViewRepresentation ReadRepresentation(RequestPlace& place, const json& given) {
+ViewRepresentation ReadRepresentation(RequestPlace& place, const Json& given) {
   ViewFields fields(place, given);
   const std::string type = fields.ShortText("type");
   if (type != "sql") {
@@ -75,7 +75,7 @@ ViewRepresentation ReadRepresentation(RequestPlace& place, const json& given) {
 }
 
 // Of a version the members that the specification names, and no others.
-ViewVersion ReadVersion(RequestPlace& place, const json& given) {
+ViewVersion ReadVersion(RequestPlace& place, const Json& given) {
   ViewFields fields(place, given);
   ViewVersion version;
   version.version_id = fields.Id("version-id");
@@ -83,9 +83,9 @@ ViewVersion ReadVersion(RequestPlace& place, const json& given) {
   version.schema_id = fields.Id("schema-id");
   version.summary = fields.OptionalTextMap("summary");
   if (fields.Has("default-catalog")) version.default_catalog = fields.ShortText("default-catalog");
-  const json& levels = fields.Any("default-namespace");
+  const Json& levels = fields.Any("default-namespace");
   if (levels.is_array() && std::all_of(levels.begin(), levels.end(),
-                                       [](const json& level) { return level.is_string(); })) {
+                                       [](const Json& level) { return level.is_string(); })) {
     version.default_namespace = levels.get<std::vector<std::string>>();
   } else {
     place.Refuse("default-namespace", "must be a list of texts");
@@ -103,7 +103,7 @@ ViewVersion ReadVersion(RequestPlace& place, const json& given) {
   return version;
 }
 
-ViewSchema ReadViewSchema(RequestPlace& place, const json& given) {
+ViewSchema ReadViewSchema(RequestPlace& place, const Json& given) {
   ViewSchema read;
   auto schema = ViewSchemaOfJson(given);
   if (!schema.ok()) {
@@ -111,12 +111,12 @@ ViewSchema ReadViewSchema(RequestPlace& place, const json& given) {
     return read;
   }
   read.schema = std::move(schema).value();
-  read.json = given.dump(-1, ' ', false, json::error_handler_t::replace);
+  read.json = given.dump(-1, ' ', false, Json::error_handler_t::replace);
   return read;
 }
 
 // A view that has no such update is refused; the answer is any then.
-ViewUpdate ReadViewUpdate(RequestPlace& place, const json& update) {
+ViewUpdate ReadViewUpdate(RequestPlace& place, const Json& update) {
   ViewFields fields(place, update);
   const std::string action = fields.ShortText("action");
   if (!place.ok()) return SetProperties{};
@@ -145,7 +145,7 @@ ViewUpdate ReadViewUpdate(RequestPlace& place, const json& update) {
 }
 }  // namespace
 
-Result<Schema> ViewSchemaOfJson(const json& given) {
+Result<Schema> ViewSchemaOfJson(const Json& given) {
   if (!given.is_object()) return InvalidView("a view's schema must be an object");
   auto schema = Schema::FromJson(given);
   if (!schema.ok()) {
@@ -154,12 +154,12 @@ Result<Schema> ViewSchemaOfJson(const json& given) {
   return schema;
 }
 
-json JsonOf(const ViewVersion& version) {
-  json representations = json::array();
+Json JsonOf(const ViewVersion& version) {
+  Json representations = Json::array();
   for (const ViewRepresentation& one : version.representations) {
     representations.push_back({{"type", "sql"}, {"sql", one.sql}, {"dialect", one.dialect}});
   }
-  json kept = {{"version-id", version.version_id},
+  Json kept = {{"version-id", version.version_id},
                {"timestamp-ms", version.timestamp_ms},
                {"schema-id", version.schema_id},
                {"summary", version.summary},
@@ -169,22 +169,22 @@ json JsonOf(const ViewVersion& version) {
   return kept;
 }
 
-Result<std::vector<ViewUpdate>> ParseViewUpdates(const json& updates) {
+Result<std::vector<ViewUpdate>> ParseViewUpdates(const Json& updates) {
   if (!updates.is_array()) return InvalidView("the updates of a view must be a list");
   RequestPlace place = PlaceOfView();
   std::vector<ViewUpdate> read;
-  for (const json& update : updates) {
+  for (const Json& update : updates) {
     read.push_back(ReadViewUpdate(place, update));
     WEIRHOUSE_TRY_STATUS(place.status);
   }
   return read;
 }
 
-Result<std::vector<AssertViewUuid>> ParseViewRequirements(const json& requirements) {
+Result<std::vector<AssertViewUuid>> ParseViewRequirements(const Json& requirements) {
   if (!requirements.is_array()) return InvalidView("the requirements of a view must be a list");
   RequestPlace place = PlaceOfView();
   std::vector<AssertViewUuid> read;
-  for (const json& requirement : requirements) {
+  for (const Json& requirement : requirements) {
     ViewFields fields(place, requirement);
     const std::string type = fields.ShortText("type");
     if (type != "assert-view-uuid") {
@@ -196,7 +196,7 @@ Result<std::vector<AssertViewUuid>> ParseViewRequirements(const json& requiremen
   return read;
 }
 
-Result<WantedView> ParseWantedView(const json& request) {
+Result<WantedView> ParseWantedView(const Json& request) {
   if (!request.is_object()) return InvalidView("a view is asked for by an object");
   RequestPlace place = PlaceOfView();
   ViewFields fields(place, request);
@@ -212,7 +212,7 @@ Result<WantedView> ParseWantedView(const json& request) {
   return place.Unless(std::move(view));
 }
 
-Status CheckViewMetadata(const json& metadata) {
+Status CheckViewMetadata(const Json& metadata) {
   RequestPlace place = PlaceOfView();
   ViewFields fields(place, metadata);
   fields.ShortText("view-uuid");
@@ -227,12 +227,12 @@ Status CheckViewMetadata(const json& metadata) {
   }
   WEIRHOUSE_TRY_STATUS(place.status);
   std::set<int> schemas;
-  for (const json& given : fields.Any("schemas")) {
+  for (const Json& given : fields.Any("schemas")) {
     WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(given));
     schemas.insert(schema.schema_id);
   }
   std::set<int> versions;
-  for (const json& given : fields.Any("versions")) {
+  for (const Json& given : fields.Any("versions")) {
     const ViewVersion version = ReadVersion(place, given);
     WEIRHOUSE_TRY_STATUS(place.status);
     if (!versions.insert(version.version_id).second) {
@@ -242,7 +242,7 @@ Status CheckViewMetadata(const json& metadata) {
       return InvalidView("a version of a view names a schema that is not there");
     }
   }
-  for (const json& given : fields.Any("version-log")) {
+  for (const Json& given : fields.Any("version-log")) {
     ViewFields entry(place, given);
     entry.Id("version-id");
     entry.Number("timestamp-ms");
