@@ -85,7 +85,7 @@ TEST_F(PipelineFaultTest, RecordsAreNumberedInTheOrderInWhichTheyWerePublished) 
   const std::string other = Order("2", 5, "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z");
   Land("2024-01-02.jsonl", order + other);
   catalog::RunFilter raw;
-  raw.kind = "raw";
+  raw.kind = catalog::RunKind::kRaw;
   bool planned = false;
   for (int nth = 2; !planned && nth < 100; ++nth) {
     platform::FaultyStore faulty(platform::LocalStore(), nth, Code::kUnavailable,
@@ -93,7 +93,9 @@ TEST_F(PipelineFaultTest, RecordsAreNumberedInTheOrderInWhichTheyWerePublished) 
     workspace.reset();
     ASSERT_OK_AND(auto project, LoadProject(scratch.path().string(), ""));
     auto opened = Workspace::Open(project, Access::kWrite, {}, {.store = faulty});
-    if (opened.ok()) ASSERT_FALSE(RunPending(**opened, NoProgress()).ok());
+    if (opened.ok()) {
+      ASSERT_FALSE(RunPending(**opened, NoProgress()).ok());
+    }
     opened = Status(Code::kUnavailable, "closed");
     ReopenOn(platform::LocalStore());
     ASSERT_OK_AND(const auto runs, workspace->catalog().Runs(raw));

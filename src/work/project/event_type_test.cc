@@ -49,7 +49,7 @@ TEST(EventTypes, AreEachEmittedBySomeone) {
     EXPECT_THAT(sources, HasSubstr("MakeEvent(" + EnumeratorOf(type)));
   }
   // And nobody makes one past the table.
-  EXPECT_EQ(sources.find("event.type="), std::string::npos);
+  EXPECT_EQ(sources.find("event.type=\""), std::string::npos);
 }
 
 TEST(EventTypes, AreAllInTheReference) {

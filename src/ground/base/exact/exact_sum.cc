@@ -111,22 +111,31 @@ void ExactSum::AddSpecial(double value, int sign) {
 
 void ExactSum::AddSigned(double value, int sign) {
   const auto bits = std::bit_cast<std::uint64_t>(value);
-  if (((bits >> 52) & kSpecialExponent) == kSpecialExponent) return AddSpecial(value, sign);
-  const DoubleParts parts = PartsOf(bits);
-  if (parts.mantissa == 0) return;
+  const auto biased = static_cast<int>((bits >> 52) & kSpecialExponent);
+  if (biased == kSpecialExponent) return AddSpecial(value, sign);
+  std::uint64_t mantissa = bits & ((std::uint64_t{1} << 52) - 1);
+  if (biased != 0) mantissa |= std::uint64_t{1} << 52;
+  if (mantissa == 0) return;
   if (--until_carry_ <= 0) Carry();
-  const int limb = parts.exponent >> 5;  // towards minus infinity
-  constexpr int kLimbsTouched = 3;
-  if (limbs_.empty() || limb < first_ ||
-      limb + kLimbsTouched > first_ + static_cast<int>(limbs_.size())) {
-    Reach(limb, limb + kLimbsTouched - 1);
+  const int exponent = (biased == 0 ? 0 : biased - 1) + kLeastExponent;
+  const int limb = exponent >> 5;  // towards minus infinity
+  constexpr std::size_t kLimbsTouched = 3;
+  auto place = static_cast<std::size_t>(limb - first_);  // below the first: far beyond the last
+  if (place >= limbs_.size() || limbs_.size() - place < kLimbsTouched) {
+    Reach(limb, limb + static_cast<int>(kLimbsTouched) - 1);
+    place = static_cast<std::size_t>(limb - first_);
   }
-  const auto wide = static_cast<UnsignedWide>(parts.mantissa) << (parts.exponent & 31);
+  const int shift = exponent & 31;
   const std::int64_t direction = (bits >> 63) != 0 ? -sign : sign;
-  std::int64_t* const at = limbs_.data() + (limb - first_);
-  at[0] += direction * static_cast<std::int64_t>(static_cast<std::uint32_t>(wide));
-  at[1] += direction * static_cast<std::int64_t>(static_cast<std::uint32_t>(wide >> 32));
-  at[2] += direction * static_cast<std::int64_t>(wide >> 64);
+  const std::uint64_t low = mantissa << shift;  // its lowest 64 bits
+  const std::uint64_t high = shift == 0 ? 0 : mantissa >> (64 - shift);
+  std::int64_t* const at = limbs_.data() + place;
+  const std::int64_t first =
+      at[0] + direction * static_cast<std::int64_t>(static_cast<std::uint32_t>(low));
+  const std::int64_t second = at[1] + direction * static_cast<std::int64_t>(low >> kSumLimbBits);
+  at[0] = first;
+  at[1] = second;
+  if (high != 0) at[2] += direction * static_cast<std::int64_t>(high);
 }
 
 void ExactSum::AddBits(UnsignedWide bits, int exponent, bool negative) {

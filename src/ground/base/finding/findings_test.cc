@@ -25,7 +25,8 @@ TEST(Findings, TellAllAndStandWhereTheFirstDoes) {
   Findings more;
   more.Add(findings.Finish());
   const Status status = more.Finish();
-  EXPECT_EQ(status.ToString(), "invalid input [WH1]: one (do)");
+  EXPECT_EQ(status.code(), Code::kInvalidInput);
+  EXPECT_EQ(status.error_code() + ": " + status.message() + ", " + status.hint(), "WH1: one, do");
   EXPECT_EQ(status.span()->line, 3);
   ASSERT_EQ(status.diagnostics().size(), 3u);
   EXPECT_EQ(status.diagnostics()[1].caret_note, "caret");
