@@ -255,7 +255,9 @@ enum class WalkDirection : std::uint8_t {
 struct WalkFilter {
   std::vector<std::string> edge_kinds{};  // only along these; empty: along all
   std::vector<std::string> node_kinds{};  // only to these, and through them; empty: to all
-  std::int64_t nodes_max = 100'000;       // the start included
+  // The start included; a node counts once for each distance at which it lies, so that a graph with
+  // many ways between its nodes is cut sooner.
+  std::int64_t nodes_max = 100'000;
 };
 struct WalkedNode {
   Node node;
@@ -268,7 +270,7 @@ struct LineageWalk {
   // All that were followed, those back to a node that was reached before included: in the order of
   // `nodes` at the end that is nearer to the start, then by commit, then of the other end.
   std::vector<EdgeRecord> edges;
-  // False: more than nodes_max were within reach. The walk then ends at the last depth that it holds
+  // False: nodes_max was reached. The walk then ends at the last depth that it holds
   // whole.
   bool whole = true;
 };
