@@ -19,9 +19,9 @@ class LineageStore {
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) = 0;
   virtual Result<std::vector<Node>> Nodes(NodeKind kind) = 0;
-  // All that is reached from `start` over at most `depth` edges, breadth first: one recursive
-  // statement for the nodes and one for the edges, of one state. Edges may run in circles. Cost:
-  // O(edges within reach), times the number of distances at which their nodes lie from the start.
+  // All that is reached from `start` over at most `depth` edges, breadth first, of one state. Edges
+  // may run in circles. Cost: O(edges within reach), a statement for each 500 nodes of a distance;
+  // memory: what is answered.
   virtual Result<LineageWalk> Walk(const NodeRef& start, WalkDirection direction, int depth,
                                    const WalkFilter& filter) = 0;
 };

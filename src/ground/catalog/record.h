@@ -266,7 +266,7 @@ struct LineageWalk {
   // All that were followed, those back to a node that was reached before included: in the order of
   // `nodes` at the end that is nearer to the start, then by commit, then of the other end.
   std::vector<EdgeRecord> edges;
-  // False: more than nodes_max were within reach. The walk then ends at the last depth that it holds
+  // False: nodes_max was reached. The walk then ends at the last depth that it holds
   // whole.
   bool whole = true;
 };

@@ -1,9 +1,11 @@
-// Walks over lineage: one recursive statement for the nodes, one for the edges between them, both of
-// one state.
+// Walks over lineage, a distance at a time, all of one state. (A recursive statement would carry the
+// distance in its rows, and so visit a node once for each distance at which it lies.)
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
-#include <set>
+#include <span>
+#include <utility>
 
 #include "ground/base/text.h"
 #include "ground/catalog/store/row.h"
@@ -15,120 +17,125 @@ using platform::Database;
 using platform::DatabaseRow;
 using platform::DatabaseValue;
 
-// The statement's beginning, up to and with the table `nearest (id, depth)`, and its parameters.
-struct Recursion {
-  std::string sql;
-  std::vector<DatabaseValue> parameters;
-  std::string edge_condition;  // on an edge `e` whose other end is node `o`
-  std::vector<DatabaseValue> condition_parameters;
-};
+constexpr std::size_t kNodesAtOnce = 500;  // a statement takes 32,766 parameters on SQLite
 
-template <typename Kind>
-void AddOneOf(const char* column, const std::vector<Kind>& values, Recursion& recursion) {
-  if (values.empty()) return;
-  std::vector<std::string> marks(values.size(), "?");
-  recursion.edge_condition += fmt::format(" AND {} IN ({})", column, Join(marks, ", "));
-  for (const Kind value : values) recursion.condition_parameters.emplace_back(WordOf(value));
-}
+std::string Marks(std::size_t count) { return Join(std::vector<std::string>(count, "?"), ", "); }
 
-// A row is a node and a distance, and comes once: so the recursion ends, even in a circle, with the
-// last distance. Rows come by distance, since each round adds one to it, so that the limit leaves the
-// nearest.
-Recursion RecursionOf(const NodeRef& start, WalkDirection direction, int depth,
-                      const WalkFilter& filter, std::int64_t rows_max) {
-  const bool back = direction == WalkDirection::kBack;
-  const char* near = back ? "dst" : "src";
-  const char* far = back ? "src" : "dst";
-  Recursion recursion;
-  AddOneOf("e.kind", filter.edge_kinds, recursion);
-  AddOneOf("o.kind", filter.node_kinds, recursion);
-  // The other end's node is looked up only where its kind is asked for.
-  const std::string other =
-      filter.node_kinds.empty() ? "" : fmt::format(" JOIN node o ON o.id = e.{}", far);
-  recursion.sql = fmt::format(
-      "WITH RECURSIVE walk (id, depth) AS (SELECT id, 0 FROM node WHERE kind = ? AND key = ? UNION "
-      "SELECT e.{1}, w.depth + 1 FROM walk w JOIN edge e ON e.{0} = w.id{2} WHERE w.depth < ?{3}), "
-      "nearest (id, depth) AS (SELECT id, depth FROM walk LIMIT ?) ",
-      near, far, other, recursion.edge_condition);
-  recursion.parameters = {WordOf(start.kind), start.key, std::int64_t{depth}};
-  recursion.parameters.insert(recursion.parameters.end(), recursion.condition_parameters.begin(),
-                              recursion.condition_parameters.end());
-  recursion.parameters.emplace_back(rows_max);
-  return recursion;
-}
+NodeRef RefOf(const Node& node) { return {node.node.kind, node.node.key}; }
 
-// Answers how many rows the recursion made: a node comes once for each distance.
-Result<std::int64_t> ReadNodes(Database& db, const Recursion& recursion, LineageWalk& walk) {
-  std::int64_t rows = 0;
-  std::set<std::int64_t> seen;
-  WEIRHOUSE_TRY_STATUS(
-      db.Each(recursion.sql + "SELECT n.id, n.kind, n.key, n.record, n.seq, w.depth FROM nearest w "
-                              "JOIN node n ON n.id = w.id ORDER BY w.depth, n.id",
-              recursion.parameters, [&](const DatabaseRow& row) -> Status {
-                ++rows;
-                if (!seen.insert(row.Int(0)).second) return Status::Ok();
-                WEIRHOUSE_TRY(Node node, NodeOfRow(row));
-                walk.nodes.push_back({std::move(node), static_cast<int>(row.Int(5))});
-                return Status::Ok();
-              }));
-  return rows;
-}
+class Walker {
+ public:
+  Walker(Database& db, WalkDirection direction, const WalkFilter& filter, LineageWalk& walk)
+      : db_(db), is_back_(direction == WalkDirection::kBack), filter_(filter), walk_(walk) {}
 
-// Leaves the depths that are whole.
-void CutAt(int depth, LineageWalk& walk) {
-  std::erase_if(walk.nodes, [&](const WalkedNode& one) { return one.depth >= depth; });
-}
+  Status Begin(const NodeRef& start) {
+    return db_.Each("SELECT id, kind, key, record, seq FROM node WHERE kind = ? AND key = ?",
+                    {WordOf(start.kind), start.key}, [&](const DatabaseRow& row) -> Status {
+                      WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+                      Keep(std::move(node), 0);
+                      return Status::Ok();
+                    });
+  }
 
-// Edges between nodes that were read, from those that lie less than `depth` away.
-Status ReadEdges(Database& db, Recursion recursion, WalkDirection direction, int depth,
-                 LineageWalk& walk) {
-  const bool back = direction == WalkDirection::kBack;
-  std::map<std::int64_t, const WalkedNode*> by_id;
-  for (const WalkedNode& one : walk.nodes) by_id.emplace(one.node.id.value(), &one);
-  const std::string sql =
-      recursion.sql +
-      fmt::format(
-          "SELECT e.{0}, e.{1}, e.kind, e.run, e.seq FROM (SELECT id, min(depth) AS depth FROM "
-          "nearest GROUP BY id) AS r JOIN edge e ON e.{0} = r.id JOIN node o ON o.id = e.{1} WHERE "
-          "r.depth < ?{2} ORDER BY r.depth, e.{0}, "
-          "e.seq, e.{1}, e.kind",
-          back ? "dst" : "src", back ? "src" : "dst", recursion.edge_condition);
-  recursion.parameters.emplace_back(std::int64_t{depth});
-  recursion.parameters.insert(recursion.parameters.end(), recursion.condition_parameters.begin(),
-                              recursion.condition_parameters.end());
-  return db.Each(sql, recursion.parameters, [&](const DatabaseRow& row) -> Status {
-    const auto near = by_id.find(row.Int(0));
-    const auto far = by_id.find(row.Int(1));
-    if (near == by_id.end() || far == by_id.end()) return Status::Ok();
-    const NodeRecord& from = (back ? far : near)->second->node.node;
-    const NodeRecord& to = (back ? near : far)->second->node.node;
+  // Takes in what lies `depth` edges away; true if there was anything, and the limit allows it.
+  Result<bool> Advance(int depth) {
+    std::vector<std::int64_t> from;  // ascending, as nodes of one distance are
+    for (auto one = walk_.nodes.rbegin(); one != walk_.nodes.rend(); ++one) {
+      if (one->depth != depth - 1) break;
+      from.push_back(one->node.id.value());
+    }
+    std::reverse(from.begin(), from.end());
+    Level level;
+    for (std::size_t at = 0; at < from.size(); at += kNodesAtOnce) {
+      WEIRHOUSE_TRY_STATUS(
+          Read(std::span(from).subspan(at, std::min(kNodesAtOnce, from.size() - at)), level));
+    }
+    if (std::ssize(walk_.nodes) + std::ssize(level.nodes) > filter_.nodes_max) {
+      walk_.whole = false;
+      return false;
+    }
+    std::move(level.edges.begin(), level.edges.end(), std::back_inserter(walk_.edges));
+    for (auto& [id, node] : level.nodes) Keep(std::move(node), depth);
+    return !level.nodes.empty();
+  }
+
+ private:
+  struct Level {
+    std::map<std::int64_t, Node> nodes;  // that were not reached before
+    std::vector<EdgeRecord> edges;
+  };
+
+  void Keep(Node node, int depth) {
+    refs_.emplace(node.id.value(), RefOf(node));
+    walk_.nodes.push_back({std::move(node), depth});
+  }
+
+  Status Read(std::span<const std::int64_t> from, Level& level) {
+    const char* near = is_back_ ? "dst" : "src";
+    const char* far = is_back_ ? "src" : "dst";
+    std::string sql = fmt::format(
+        "SELECT o.id, o.kind, o.key, o.record, o.seq, e.{0}, e.kind, e.run, e.seq FROM edge e JOIN "
+        "node o ON o.id = e.{1} WHERE e.{0} IN ({2})",
+        near, far, Marks(from.size()));
+    std::vector<DatabaseValue> parameters(from.begin(), from.end());
+    const auto add_one_of = [&](const char* column, const auto& kinds) {
+      if (kinds.empty()) return;
+      sql += fmt::format(" AND {} IN ({})", column, Marks(kinds.size()));
+      for (const auto kind : kinds) parameters.emplace_back(WordOf(kind));
+    };
+    add_one_of("e.kind", filter_.edge_kinds);
+    add_one_of("o.kind", filter_.node_kinds);
+    sql += fmt::format(" ORDER BY e.{0}, e.seq, e.{1}, e.kind", near, far);
+    return db_.Each(sql, parameters,
+                    [&](const DatabaseRow& row) -> Status { return Take(row, level); });
+  }
+
+  Status Take(const DatabaseRow& row, Level& level) {
+    const std::int64_t id = row.Int(0);
+    auto known = refs_.find(id);
+    NodeRef far;
+    if (known != refs_.end()) {
+      far = known->second;
+    } else {
+      auto place = level.nodes.find(id);
+      if (place == level.nodes.end()) {
+        WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+        place = level.nodes.emplace(id, std::move(node)).first;
+      }
+      far = RefOf(place->second);
+    }
+    const NodeRef& near = refs_.at(row.Int(5));
     EdgeRecord edge;
-    edge.from = {from.kind, from.key};
-    edge.to = {to.kind, to.key};
-    WEIRHOUSE_TRY(edge.kind, StoredKind<EdgeKind>(row.Text(2), "kind of a lineage edge"));
-    edge.run = RunId(row.Int(3));
-    edge.seq = CommitSeq(row.Int(4));
-    walk.edges.push_back(std::move(edge));
+    edge.from = is_back_ ? far : near;
+    edge.to = is_back_ ? near : far;
+    WEIRHOUSE_TRY(edge.kind, StoredKind<EdgeKind>(row.Text(6), "kind of a lineage edge"));
+    edge.run = RunId(row.Int(7));
+    edge.seq = CommitSeq(row.Int(8));
+    level.edges.push_back(std::move(edge));
     return Status::Ok();
-  });
-}
+  }
+
+  Database& db_;
+  bool is_back_;
+  const WalkFilter& filter_;
+  LineageWalk& walk_;
+  std::map<std::int64_t, NodeRef> refs_;  // of all nodes that were reached
+};
 }  // namespace
 
 Result<LineageWalk> SqlCatalog::Walk(const NodeRef& start, WalkDirection direction, int depth,
                                      const WalkFilter& filter) {
   LineageWalk walk;
   if (depth < 0 || filter.nodes_max < 1) return walk;
-  // One row more than is wanted tells that there is more. A node comes at most once a distance.
-  const std::int64_t rows_max = filter.nodes_max + 1;
   const auto read = [&](Database& db) -> Status {
     walk = {};
-    Recursion recursion = RecursionOf(start, direction, depth, filter, rows_max);
-    WEIRHOUSE_TRY(const std::int64_t rows, ReadNodes(db, recursion, walk));
-    walk.whole = rows < rows_max;
-    const int last = walk.nodes.empty() ? 0 : walk.nodes.back().depth;
-    if (!walk.whole) CutAt(last, walk);
-    const int reach = walk.whole ? depth : last - 1;
-    return ReadEdges(db, std::move(recursion), direction, reach, walk);
+    Walker walker(db, direction, filter, walk);
+    WEIRHOUSE_TRY_STATUS(walker.Begin(start));
+    bool goes_on = !walk.nodes.empty();
+    for (int at = 1; goes_on && at <= depth; ++at) {
+      WEIRHOUSE_TRY(goes_on, walker.Advance(at));
+    }
+    return Status::Ok();
   };
   WEIRHOUSE_TRY_STATUS(ReadOneState(read));
   return walk;
