@@ -11,6 +11,19 @@
 
 namespace weirhouse::testing {
 namespace {
+// ctest gives each process a part of a program's tests. Programs that a test starts are to run what they
+// are asked for, whichever part that is.
+class ForgetsItsPart : public ::testing::Environment {
+  void SetUp() override {
+    unsetenv("GTEST_TOTAL_SHARDS");
+    unsetenv("GTEST_SHARD_INDEX");
+  }
+};
+[[maybe_unused]] ::testing::Environment* const kForgetsItsPart =
+    ::testing::AddGlobalTestEnvironment(new ForgetsItsPart);
+}  // namespace
+
+namespace {
 void Append(arrow::ArrayBuilder* builder, const arrow::DataType& type,
             const nlohmann::json& value) {
   arrow::Status status;

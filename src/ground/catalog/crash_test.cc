@@ -380,6 +380,7 @@ TEST(OpenSqliteCatalog, KeepsTheChainOfACatalogFromBeforeNamesWereRecorded) {
         "ALTER TABLE landing DROP COLUMN ctime_us;"
         "DROP TABLE table_span; DROP TABLE namespace; DROP TABLE namespace_property;"
         "DROP TABLE reply; DROP TABLE released_file; DROP TABLE tally; DROP TABLE delivery;"
+        "DROP TABLE table_place;"
         "DROP TABLE record_total; DROP INDEX commit_by_layer; DROP INDEX outbox_dead;"
         "DROP INDEX object_refused; DROP INDEX object_attempted; DROP INDEX file_held;"
         "ALTER TABLE file DROP COLUMN released;"

@@ -149,7 +149,8 @@ struct ArrivalsConformance : ShopTest, ::testing::WithParamInterface<ArrivalsDri
   }
   std::map<std::string, std::string> Stored() {
     std::map<std::string, std::string> stored;
-    for (const catalog::ObjectRecord& object : workspace->catalog().Objects({}).value()) {
+    const auto objects = workspace->catalog().Objects({}).value();
+    for (const catalog::ObjectRecord& object : objects) {
       EXPECT_FALSE(stored.contains(object.name)) << "stored twice: " << object.name;
       stored[object.name] = workspace->store().Read(object.path).value();
       EXPECT_EQ(object.digest, Sha256Of(stored[object.name]));

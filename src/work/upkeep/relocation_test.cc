@@ -61,7 +61,8 @@ struct RelocationTest : TripTest {
   // Every text that another engine would follow, from the pointers on.
   std::set<std::string> Reachable() {
     std::set<std::string> files;
-    for (const auto& pointer : workspace->catalog().Tables().value()) {
+    const auto pointers = workspace->catalog().Tables().value();
+    for (const auto& pointer : pointers) {
       files.insert(pointer.metadata_location);
       const auto table = *workspace->LoadTable(pointer.name);
       files.insert(table->location);

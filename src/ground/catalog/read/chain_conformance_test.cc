@@ -231,7 +231,8 @@ TEST_P(CatalogConformance, AnOlderCatalogIsCountedWhenItIsOpened) {
   ASSERT_OK(catalog_->Commit(FullOf(run, std::nullopt, "m1")));
   // What that migration and the later ones made is taken away.
   place_->Edit(
-      "DROP TABLE tally; DROP TABLE record_total; DROP TABLE delivery; DROP INDEX commit_by_layer;"
+      "DROP TABLE tally; DROP TABLE record_total; DROP TABLE delivery; DROP TABLE table_place;"
+      "DROP INDEX commit_by_layer;"
       "DROP INDEX outbox_dead; DROP INDEX object_refused; DROP INDEX object_attempted;"
       "DROP INDEX file_held; ALTER TABLE file DROP COLUMN released;"
       "CREATE INDEX file_by_table ON file (table_name, id);"

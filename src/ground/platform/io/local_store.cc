@@ -420,7 +420,12 @@ std::string PrefixOf(const std::string& prefix) {
 
 Result<ObjectPage> LocalDriver::List(const std::string& prefix, const std::string& after,
                                      std::int64_t limit) {
-  return Listing(PrefixOf(prefix), after.empty() ? after : PrefixOf(after), limit).Run();
+  const std::string path = PrefixOf(prefix);
+  if (!path.starts_with('/')) {
+    return Status(Code::kInvalidInput, "what is listed must begin with an absolute path: " + prefix)
+        .WithError("WH7016");
+  }
+  return Listing(path, after.empty() ? after : PrefixOf(after), limit).Run();
 }
 
 struct CloseListing {
