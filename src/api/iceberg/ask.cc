@@ -7,8 +7,8 @@
 
 #include "ground/base/ascii.h"
 #include "ground/base/digest.h"
-#include "ground/base/json_depth.h"
 #include "ground/base/name.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/base/request/json_members.h"
 #include "ground/base/text.h"
 

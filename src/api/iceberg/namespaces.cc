@@ -8,6 +8,8 @@
 #include "api/iceberg/route.h"
 #include "ground/base/name.h"
 #include "ground/base/text.h"
+#include "ground/base/writers/retry.h"
+#include "ground/catalog/catalog.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -106,7 +108,6 @@ Result<Reply> DropNamespace(Ask& ask) {
 }
 
 namespace {
-constexpr int kPropertyAttemptsMax = 8;  // a round is one small commit
 
 Result<Reply> UpdatePropertiesOnce(Ask& ask, const Name& name,
                                    const std::vector<std::string>& removals,
@@ -144,9 +145,7 @@ Result<Reply> UpdateNamespaceProperties(Ask& ask) {
         .WithError("WH8094");
   }
   // Worked out from what stands now; the commit refuses it if that has changed meanwhile.
-  for (int attempt = 1;; ++attempt) {
-    auto reply = UpdatePropertiesOnce(ask, name, removals, updates);
-    if (reply.status().error_code() != "WH7002" || attempt == kPropertyAttemptsMax) return reply;
-  }
+  return WithRetries(catalog::kWhilePointersMove,
+                     [&] { return UpdatePropertiesOnce(ask, name, removals, updates); });
 }
 }  // namespace weirhouse::rest

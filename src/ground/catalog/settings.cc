@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace weirhouse::catalog {
+
+Result<std::vector<std::pair<std::string, nlohmann::json>>> AllSettings(SettingStore& store) {
+  return store.Settings({});
+}
+
+SettingChange ChangedSetting(std::string key, nlohmann::json value) {
+  return {SettingKey(std::move(key)), std::move(value)};
+}
 using nlohmann::json;
 
 json JsonOfSetting(const Digest& value) { return value.ToHex(); }

@@ -107,6 +107,11 @@ class SettingsOf {
   std::string prefix_;
 };
 
+// For what goes through every setting, whatever its key, as a project that moves does: all of them by
+// key, and the one at `key` set to `value`.
+Result<std::vector<std::pair<std::string, nlohmann::json>>> AllSettings(SettingStore& store);
+SettingChange ChangedSetting(std::string key, nlohmann::json value);
+
 namespace setting {
 // What tells projects apart, and what the hash chain begins with. Set when the catalog is made,
 // never written by a commit.

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "ground/base/json_depth.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/base/time.h"
 
 namespace weirhouse::model {

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "ground/base/environment.h"
-#include "ground/base/json_depth.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/base/text.h"
 #include "rules/model/inputs.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "ground/base/json_depth.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::answers {

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "ground/base/failpoint.h"
-#include "ground/base/json_depth.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/iceberg/view/view_metadata.h"
 #include "ground/iceberg/view/view_update_json.h"
 #include "work/foreign/client_file.h"

@@ -167,12 +167,11 @@ Status MoveSettings(Workspace& workspace, const iceberg::TableMove& move,
                     catalog::CommitRequest& request) {
   const catalog::SettingChange lake = catalog::setting::Lake().To(workspace.lake());
   const catalog::SettingChange former = catalog::setting::FormerLakes().To(move.former);
-  WEIRHOUSE_TRY(const auto settings, workspace.catalog().Settings(""));
+  WEIRHOUSE_TRY(const auto settings, catalog::AllSettings(workspace.catalog()));
   for (const auto& [key, value] : settings) {
-    const catalog::SettingKey setting(key);
-    if (setting == lake.first || setting == former.first) continue;
+    if (key == lake.first.text() || key == former.first.text()) continue;
     json moved = iceberg::MovedJson(value, move);
-    if (moved != value) request.settings.emplace_back(setting, std::move(moved));
+    if (moved != value) request.settings.push_back(catalog::ChangedSetting(key, std::move(moved)));
   }
   request.settings.push_back(lake);
   request.settings.push_back(former);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "ground/base/json_depth.h"
+#include "ground/base/request/json_depth.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/format/table_cache.h"
 #include "ground/iceberg/type/json_number.h"

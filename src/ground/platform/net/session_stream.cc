@@ -50,8 +50,7 @@ asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<Bo
                                                               Lane& lane) {
   using Piece = Result<BodyStream::Piece>;
   const auto no_memory = [] {
-    return Piece(
-        Status(Code::kUnavailable, "not enough memory").WithError(kNoMemoryError));
+    return Piece(Status(Code::kUnavailable, "not enough memory").WithError(kNoMemoryError));
   };
   const Place place(lane.in_flight);
   ExpireNever();

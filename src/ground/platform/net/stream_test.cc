@@ -1,6 +1,7 @@
 #include <thread>
 
 #include "ground/platform/net/server_fixture_test.h"
+#include "testing/wait.h"
 
 namespace weirhouse::http {
 namespace {
@@ -63,10 +64,7 @@ class StreamTest : public ServerTest {
   }
   // Whether the stream is let go of within `longest`.
   bool Ends(milliseconds longest = milliseconds(5'000)) {
-    const auto last = std::chrono::steady_clock::now() + longest;
-    while (!seen_->ended && std::chrono::steady_clock::now() < last)
-      std::this_thread::sleep_for(milliseconds(1));
-    return seen_->ended;
+    return weirhouse::testing::WaitUntil([&] { return bool{seen_->ended}; }, longest);
   }
   const std::string ask_ = "GET /stream HTTP/1.1\r\n" + kHost + "\r\n";
   std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();
