@@ -85,3 +85,15 @@ def test_running_again_with_nothing_new_does_nothing(faulty):
     before = project.status()["commit"]
     assert project.json("run")["commits"] == 0
     assert project.status()["commit"] == before
+
+
+def test_runs_are_listed_newest_first(faulty):
+    project, _ = faulty
+    runs = project.json("runs", "--limit", "1000000")["runs"]
+    numbers = [int(run["run"][1:]) for run in runs]
+    assert numbers == sorted(numbers, reverse=True)
+    assert {"init", "apply", "raw", "processed", "feature"} <= {run["kind"] for run in runs}
+    assert all(run["state"] == "committed" and run["commit"] for run in runs)
+    assert project.json("runs", "--limit", "2")["runs"] == runs[:2]
+    shown = project.wh("runs", "--limit", "2").stdout
+    assert shown.splitlines()[0].split()[:3] == ["RUN", "KIND", "NAME"] and runs[0]["run"] in shown

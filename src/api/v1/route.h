@@ -58,6 +58,7 @@ Result<answers::TablesAnswer> GetTables(Ask& ask);
 Result<answers::RunsAnswer> GetRuns(Ask& ask);
 Result<answers::GatesAnswer> GetGates(Ask& ask);
 Result<answers::ModelsAnswer> GetModels(Ask& ask);
+Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask);
 Result<answers::TraceAnswer> GetTrace(Ask& ask);
 Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask);  // quarantine.cc
 

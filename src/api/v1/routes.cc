@@ -21,6 +21,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/tables", Role::kReader, Answered<GetTables>, "\n"},
     {"GET", "/v1/gates", Role::kReader, Answered<GetGates>, "\n"},
     {"GET", "/v1/models", Role::kReader, Answered<GetModels>, "\n"},
+    {"GET", "/v1/training-sets", Role::kReader, Answered<GetTrainingSets>, "\n"},
     {"GET", "/v1/trace/{id}", Role::kReader, Answered<GetTrace>, "\n"},
     {"GET", "/v1/quarantine/reasons", Role::kReader, Answered<GetQuarantineReasons>, "\n"},
     {"GET", "/v1/runs", Role::kReader, Answered<GetRuns>},
@@ -69,6 +70,9 @@ Result<answers::StatusAnswer> GetStatus(Ask& ask) { return answers::ReadStatus(a
 Result<answers::TablesAnswer> GetTables(Ask& ask) { return answers::ListTables(ask.workspace()); }
 Result<answers::GatesAnswer> GetGates(Ask& ask) { return answers::ListGates(ask.workspace()); }
 Result<answers::ModelsAnswer> GetModels(Ask& ask) { return answers::ListModels(ask.workspace()); }
+Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask) {
+  return answers::ListTrainingSets(ask.workspace());
+}
 
 Result<answers::RunsAnswer> GetRuns(Ask& ask) {
   WEIRHOUSE_TRY(const std::int64_t limit,

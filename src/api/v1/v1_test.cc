@@ -80,8 +80,8 @@ TEST_F(V1Test, EachReadAnswersOneDocument) {
   ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
   Ingest("2024-01-01");
   for (const std::string path :
-       {"/v1/status", "/v1/tables", "/v1/gates", "/v1/models", "/v1/runs?limit=2",
-        "/v1/quarantine/reasons", "/v1/trace/o1?records"}) {
+       {"/v1/status", "/v1/tables", "/v1/gates", "/v1/models", "/v1/training-sets",
+        "/v1/runs?limit=2", "/v1/quarantine/reasons", "/v1/trace/o1?records"}) {
     const http::HttpResponse response = Get(path);
     EXPECT_EQ(response.status, 200) << path << response.body;
     const auto document = nlohmann::json::parse(response.body);

@@ -18,69 +18,6 @@
 
 namespace weirhouse::command {
 namespace {
-constexpr std::pair<std::string_view, VerbFunction> kVerbs[] = {
-    {"init", RunInit},
-    {"demo-data", RunDemoData},
-    {"doctor", RunDoctor},
-    {"validate", RunValidate},
-    {"plan", RunPlan},
-    {"apply", RunApply},
-    {"ingest", RunIngest},
-    {"run", RunRun},
-    {"status", RunStatus},
-    {"token new", RunTokenNew},
-    {"token create", RunTokenCreate},
-    {"token list", RunTokenList},
-    {"token revoke", RunTokenRevoke},
-    {"policy show", RunPolicyShow},
-    {"policy export", RunPolicyExport},
-    {"contract list", RunContractList},
-    {"contract show", RunContractShow},
-    {"contract diff", RunContractDiff},
-    {"contract history", RunContractHistory},
-    {"contract publish", RunContractPublish},
-    {"gate list", RunGateList},
-    {"gate show", RunGateShow},
-    {"gate history", RunGateHistory},
-    {"gate override", RunGateOverride},
-    {"gate discard", RunGateDiscard},
-    {"run-view open", RunRunViewOpen},
-    {"run-view list", RunRunViewList},
-    {"run-view show", RunRunViewShow},
-    {"run-view publish", RunRunViewPublish},
-    {"run-view discard", RunRunViewDiscard},
-    {"quarantine list", RunQuarantineList},
-    {"quarantine show", RunQuarantineShow},
-    {"quarantine retry", RunQuarantineRetry},
-    {"table list", RunTableList},
-    {"table show", RunTableShow},
-    {"table history", RunTableHistory},
-    {"table files", RunTableFiles},
-    {"table diff", RunTableDiff},
-    {"table compact", RunTableCompact},
-    {"table expire", RunTableExpire},
-    {"table rollback", RunTableRollback},
-    {"table tag", RunTableTag},
-    {"gc", RunGc},
-    {"sql", RunSql},
-    {"feature list", RunFeatureList},
-    {"feature show", RunFeatureShow},
-    {"feature get", RunFeatureGet},
-    {"train-set build", RunTrainSetBuild},
-    {"train-set list", RunTrainSetList},
-    {"train-set show", RunTrainSetShow},
-    {"model train", RunModelTrain},
-    {"model deploy", RunModelDeploy},
-    {"model list", RunModelList},
-    {"model show", RunModelShow},
-    {"predict", RunPredict},
-    {"skew", RunSkew},
-    {"trace", RunTrace},
-    {"reproduce", RunReproduce},
-    {"verify", RunVerify},
-    {"names", RunNames},
-};
-
 // Line `number` of a file of the project, for the caret.
 std::optional<std::string> LineOfFile(const std::string& path, int number) {
   std::ifstream file(path);
@@ -123,8 +60,8 @@ std::optional<int> HandOver(Context& context, const Status& status) {
 }  // namespace
 
 VerbFunction FindVerbFunction(std::string_view name) {
-  for (const auto& [verb, function] : kVerbs) {
-    if (verb == name) return function;
+  for (const Verb& verb : kVerbs) {
+    if (verb.name == name) return verb.function;
   }
   return nullptr;
 }

@@ -30,6 +30,7 @@ Result<int> RunApply(Context& context);
 Result<int> RunIngest(Context& context);
 Result<int> RunRun(Context& context);
 Result<int> RunStatus(Context& context);
+Result<int> RunRuns(Context& context);
 Result<int> RunTokenNew(Context& context);
 Result<int> RunTokenCreate(Context& context);
 Result<int> RunTokenList(Context& context);
@@ -82,4 +83,71 @@ Result<int> RunReproduce(Context& context);
 Result<int> RunVerify(Context& context);
 Result<int> VerifyRebuild(Context& context);  // verify --rebuild
 Result<int> RunNames(Context& context);
+struct Verb {
+  std::string_view name;  // as verb_table.cc calls it
+  VerbFunction function;
+};
+inline constexpr Verb kVerbs[] = {
+    {"init", RunInit},
+    {"demo-data", RunDemoData},
+    {"doctor", RunDoctor},
+    {"validate", RunValidate},
+    {"plan", RunPlan},
+    {"apply", RunApply},
+    {"ingest", RunIngest},
+    {"run", RunRun},
+    {"status", RunStatus},
+    {"runs", RunRuns},
+    {"token new", RunTokenNew},
+    {"token create", RunTokenCreate},
+    {"token list", RunTokenList},
+    {"token revoke", RunTokenRevoke},
+    {"policy show", RunPolicyShow},
+    {"policy export", RunPolicyExport},
+    {"contract list", RunContractList},
+    {"contract show", RunContractShow},
+    {"contract diff", RunContractDiff},
+    {"contract history", RunContractHistory},
+    {"contract publish", RunContractPublish},
+    {"gate list", RunGateList},
+    {"gate show", RunGateShow},
+    {"gate history", RunGateHistory},
+    {"gate override", RunGateOverride},
+    {"gate discard", RunGateDiscard},
+    {"run-view open", RunRunViewOpen},
+    {"run-view list", RunRunViewList},
+    {"run-view show", RunRunViewShow},
+    {"run-view publish", RunRunViewPublish},
+    {"run-view discard", RunRunViewDiscard},
+    {"quarantine list", RunQuarantineList},
+    {"quarantine show", RunQuarantineShow},
+    {"quarantine retry", RunQuarantineRetry},
+    {"table list", RunTableList},
+    {"table show", RunTableShow},
+    {"table history", RunTableHistory},
+    {"table files", RunTableFiles},
+    {"table diff", RunTableDiff},
+    {"table compact", RunTableCompact},
+    {"table expire", RunTableExpire},
+    {"table rollback", RunTableRollback},
+    {"table tag", RunTableTag},
+    {"gc", RunGc},
+    {"sql", RunSql},
+    {"feature list", RunFeatureList},
+    {"feature show", RunFeatureShow},
+    {"feature get", RunFeatureGet},
+    {"train-set build", RunTrainSetBuild},
+    {"train-set list", RunTrainSetList},
+    {"train-set show", RunTrainSetShow},
+    {"model train", RunModelTrain},
+    {"model deploy", RunModelDeploy},
+    {"model list", RunModelList},
+    {"model show", RunModelShow},
+    {"predict", RunPredict},
+    {"skew", RunSkew},
+    {"trace", RunTrace},
+    {"reproduce", RunReproduce},
+    {"verify", RunVerify},
+    {"names", RunNames},
+};
 }  // namespace weirhouse::command

@@ -7,6 +7,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/pipeline.h"
@@ -211,5 +212,19 @@ Result<int> RunRun(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunFull(*workspace, context.progress()));
   return ReportRun(context, *workspace, summary);
+}
+
+Result<int> RunRuns(Context& context) {
+  WEIRHOUSE_TRY(const std::int64_t limit, context.IntOption("limit", 40, 1, 1'000'000));
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const answers::RunsAnswer answer, answers::ListRuns(*workspace, limit));
+  Listing listing("runs", {"run", "kind", "name", "state", "attempt", "commit", "planned_at"});
+  for (const catalog::Run& run : answer.runs) {
+    listing.Add({ToString(run.id), catalog::Name(run.plan.kind), run.plan.name,
+                 catalog::RunStateName(run.state), run.attempt,
+                 run.seq ? json(run.seq->value()) : json(), FormatTime(run.planned_at)});
+  }
+  context.Print(listing, answers::ToJson(answer));
+  return kExitOk;
 }
 }  // namespace weirhouse::command
