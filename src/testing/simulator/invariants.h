@@ -53,6 +53,18 @@ class Invariants {
   const Variant variant_;
   sqlite3* db_ = nullptr;
   std::optional<std::string> first_;
-  std::map<std::string, std::string> hashed_;
+  // A file as it was when it was hashed.
+  struct Hashed {
+    std::uint64_t inode = 0;
+    std::int64_t size_bytes = 0;
+    std::int64_t mtime_ns = 0;
+    std::int64_t ctime_ns = 0;
+    std::string sha256;
+    bool IsSameFile(const Hashed& other) const {
+      return inode == other.inode && size_bytes == other.size_bytes && mtime_ns == other.mtime_ns &&
+             ctime_ns == other.ctime_ns;
+    }
+  };
+  std::map<std::string, Hashed> hashed_;  // by path
 };
 }  // namespace weirhouse::simulator

@@ -259,6 +259,15 @@ Status CheckWhen(const YamlNode& node, const std::string& when) {
       .WithHint(std::move(hint));
 }
 
+// A condition with a limit in one spelling, whatever white space it was given with: who matches events
+// with it need not read it anew.
+std::string InOneSpelling(std::string when) {
+  for (const std::string_view what : {"quarantine_rate", "freshness"}) {
+    if (const auto limit = LimitOf(when, what)) return fmt::format("{} > {}", what, *limit);
+  }
+  return when;
+}
+
 Status ParseAlert(const YamlNode& node, ProjectDefinition& project) {
   WEIRHOUSE_TRY_STATUS(node.CheckKeys("an alert", {"when", "to", "url", "command"}));
   Alert alert;
@@ -267,6 +276,7 @@ Status ParseAlert(const YamlNode& node, ProjectDefinition& project) {
   if (alert.when.empty()) return when->Error("WH2004", "when of an alert names nothing");
   for (std::size_t i = 0; i < alert.when.size(); ++i)
     WEIRHOUSE_TRY_STATUS(CheckWhen(ElementOf(*when, i), alert.when[i]));
+  std::transform(alert.when.begin(), alert.when.end(), alert.when.begin(), InOneSpelling);
   if (std::any_of(alert.when.begin(), alert.when.end(),
                   [](const std::string& one) { return one.starts_with("freshness"); })) {
     Note(project,
