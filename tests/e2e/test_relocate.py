@@ -167,3 +167,30 @@ def test_who_writes_meanwhile_is_not_disturbed(project, tmp_path):
     with project.serve():
         done = subprocess.run([WH, "doctor", "--relocate"], cwd=project.folder, env=environment(), capture_output=True, text=True)
         assert done.returncode == 8 and "WH8001" in done.stderr
+
+
+def test_a_dry_run_moves_nothing(project, tmp_path):
+    there = moved(project, tmp_path / "second/lab")
+    refused = there.wh("doctor", "--relocate", "--dry-run", code=2)
+    assert "WH8033" in refused.stderr and "relocated" not in refused.stdout
+    assert "WH8003" in there.wh("status", code=2).stderr
+
+
+def test_a_warehouse_beside_the_project_needs_nothing(tmp_path):
+    folder = tmp_path / "first/lab"
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    with open(folder / "weirhouse.yaml", "a") as definition:
+        definition.write("profiles:\n  local:\n    warehouse: ../lake\n")
+    made = Project(folder)
+    made.wh("init")
+    made.apply()
+    made.land("t", "2024-01-01.jsonl", lines(1, range(40)))
+    made.wh("run")
+    os.rename(folder, tmp_path / "first/renamed")
+    there = Project(tmp_path / "first/renamed")
+    assert there.rows("select count(*) n from processed.t") == [{"n": 40}]
+    there.land("t", "2024-01-02.jsonl", lines(2, range(40)))
+    there.wh("run")
+    there.wh("verify", "--deep")

@@ -26,7 +26,7 @@ class RunLog {
   virtual ~RunLog() = default;
   // Inserts a run as planned, or resumes the planned or failed run with the same step identity and
   // kind with attempt + 1 (same id; the same reserved record ids, unless others were reserved
-  // since, whose records may be published by now: numbers follow that order). A committed, halted
+  // since, whose records may be published by now: numbers follow that order; it is then planned now). A committed, halted
   // or discarded one is returned as it stands.
   virtual Result<Run> PlanRun(const RunPlan& plan) = 0;
   // Several at once, in one transaction.

@@ -16,7 +16,8 @@ constexpr std::array kOneAtATime{
     catalog::RunKind::kRaw,        catalog::RunKind::kProcessed,   catalog::RunKind::kRetry,
     catalog::RunKind::kDownstream, catalog::RunKind::kFeature,     catalog::RunKind::kCompaction,
     catalog::RunKind::kExpiry,     catalog::RunKind::kRollback,    catalog::RunKind::kTag,
-    catalog::RunKind::kApply,      catalog::RunKind::kTrainingSet, catalog::RunKind::kModel};
+    catalog::RunKind::kApply,      catalog::RunKind::kTrainingSet, catalog::RunKind::kModel,
+    catalog::RunKind::kRelocation};
 }  // namespace
 
 Result<RunId> NewestRun(Workspace& workspace) {

@@ -136,6 +136,19 @@ Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMe
   return choice;
 }
 
+// The places of tables whose purge a crash cut short are free once nothing lies in them any more.
+Status FreeEmptiedPlaces(Workspace& workspace) {
+  WEIRHOUSE_TRY(const auto places, workspace.catalog().PlacesAround({workspace.lake()}));
+  std::vector<std::string> free;
+  for (const catalog::PlaceRecord& place : places) {
+    if (place.standing || place.place.empty()) continue;
+    WEIRHOUSE_TRY(const platform::ObjectPage left,
+                  workspace.store().List(place.place + "/", "", /*limit=*/1));
+    if (left.objects.empty()) free.push_back(place.place);
+  }
+  return free.empty() ? Status() : workspace.catalog().ReleasePlaces(free);
+}
+
 // Takes released files whose grace is over off the disk. A crash in between leaves them to the
 // next. One that is live all the same, under this name or another spelling of it, stays, and is
 // not asked about again: when its other name is released it is that one's turn.
@@ -244,6 +257,8 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
 }
 
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace) {
-  return RemoveReleased(workspace, grace);
+  WEIRHOUSE_TRY(const std::int64_t removed, RemoveReleased(workspace, grace));
+  WEIRHOUSE_TRY_STATUS(FreeEmptiedPlaces(workspace));
+  return removed;
 }
 }  // namespace weirhouse::work

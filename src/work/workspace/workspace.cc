@@ -49,7 +49,7 @@ Result<LakePlaces> ReadLakePlaces(catalog::Catalog& catalog) {
 }
 
 Status CheckRoot(const std::string& recorded, const std::string& lake) {
-  if (recorded == lake) return Status();
+  if (platform::CanonicalPath(recorded) == platform::CanonicalPath(lake)) return Status();
   return Status(Code::kInvalidInput, fmt::format("the project was moved: its data names {}, now it "
                                                  "is {}",
                                                  recorded, lake))
@@ -61,12 +61,12 @@ Status CheckRoot(const std::string& recorded, const std::string& lake) {
 
 std::string LakeOf(const ProjectDefinition& project) {
   const std::string& warehouse = project.profile.warehouse;
-  std::string lake =
+  const std::string lake =
       warehouse.starts_with("/")
           ? warehouse
           : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
-  while (lake.ends_with('/')) lake.pop_back();
-  return lake;
+  // Without "..": tables name their files by it, and the folder on the way may be renamed.
+  return platform::CanonicalPath(lake);
 }
 
 struct CacheStores {

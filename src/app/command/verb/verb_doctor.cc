@@ -234,6 +234,14 @@ Status MoveIn(Context& context, Findings& findings) {
 Result<int> RunDoctor(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
   Findings findings;
+  if (context.invocation().Has("relocate") && context.invocation().dry_run) {
+    return Status(
+               Code::kInvalidInput,
+               "`wh doctor --relocate` cannot say beforehand what it would do: it has no --dry-run")
+        .WithError("WH8033")
+        .WithHint(
+            "without --dry-run it acts; `wh doctor` alone says where the project thinks it is");
+  }
   if (context.invocation().Has("relocate")) WEIRHOUSE_TRY_STATUS(MoveIn(context, findings));
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;

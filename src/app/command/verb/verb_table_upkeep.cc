@@ -308,6 +308,12 @@ Result<int> RunGc(Context& context) {
     one.update(UpkeepJson(pointer.name, expired));
     list.push_back(std::move(one));
   }
+  // Those of tables that are gone, too.
+  if (!options.dry_run) {
+    WEIRHOUSE_TRY(const std::int64_t removed, work::RemoveReleasedFiles(*workspace, options.grace));
+    if (removed > 0)
+      context.Line(fmt::format("tables that are gone: {} files removed", WithThousands(removed)));
+  }
   WEIRHOUSE_TRY(const work::SweepReport swept,
                 work::SweepOrphans(*workspace, orphan_age, options.dry_run));
   context.Line(fmt::format(

@@ -21,8 +21,11 @@ TEST_P(CatalogConformance, APlannedRunIsResumedWithTheSameIdAndTheSameRecordIds)
 TEST_P(CatalogConformance, ARunThatIsResumedAfterOthersReservedIdsGetsLaterOnes) {
   const auto first = ValueOf(catalog_->PlanRun(PlanOf("day1", 100)));
   EXPECT_EQ(ValueOf(catalog_->PlanRun(PlanOf("day2", 5))).first_record_id, RecordId(101));
-  // day2 may have published its records meanwhile, and numbers follow that order.
+  // day2 may have published its records meanwhile, and numbers follow that order. So do the times at
+  // which records arrived.
+  clock_.Advance(std::chrono::seconds(9));
   const auto again = ValueOf(catalog_->PlanRun(PlanOf("day1", 100)));
+  EXPECT_EQ(again.planned_at - first.planned_at, std::chrono::seconds(9));
   EXPECT_EQ(again.id, first.id);
   EXPECT_EQ(again.first_record_id, RecordId(106));
   EXPECT_EQ(ValueOf(catalog_->PlanRun(PlanOf("day1", 100))).first_record_id, RecordId(106));

@@ -58,19 +58,21 @@ Result<Run> InsertRun(Database& db, const RunPlan& plan, ProcessTime now) {
   return run;
 }
 
-Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan) {
+Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan, ProcessTime now) {
   WEIRHOUSE_TRY(const std::int64_t next, NextRecordId(db));
   const bool last = run.first_record_id.value() + run.plan.record_ids_wanted == next;
   if (plan.record_ids_wanted != run.plan.record_ids_wanted ||
       (plan.record_ids_wanted > 0 && !last)) {
     // What it was planned for no longer fits, or others reserved ids since and may have published
     // their records before it: numbers follow the order in which records were published, since of
-    // equal records the first stands. Nothing of it was published: its ids are given up.
+    // equal records the first stands. Nothing of it was published: its ids are given up, and it
+    // counts as planned now, so that what arrives with greater numbers does not arrive earlier.
     WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
     run.plan.record_ids_wanted = plan.record_ids_wanted;
-    WEIRHOUSE_TRY_STATUS(
-        db.Run("UPDATE run SET record_ids_wanted = ?, first_record_id = ? WHERE id = ?",
-               {plan.record_ids_wanted, run.first_record_id.value(), run.id.value()}));
+    run.planned_at = now;
+    WEIRHOUSE_TRY_STATUS(db.Run(
+        "UPDATE run SET record_ids_wanted = ?, first_record_id = ?, planned_at = ? WHERE id = ?",
+        {plan.record_ids_wanted, run.first_record_id.value(), Micros(now), run.id.value()}));
   }
   ++run.attempt;
   run.state = RunState::kPlanned;
@@ -99,7 +101,7 @@ Result<Run> PlanOne(Database& db, const RunPlan& plan, ProcessTime now) {
   WEIRHOUSE_TRY(std::optional<Run> found, FindStep(db, plan.kind, plan.step_identity));
   if (!found) return InsertRun(db, plan, now);
   if (found->state == RunState::kPlanned || found->state == RunState::kFailed) {
-    return ResumeRun(db, *std::move(found), plan);
+    return ResumeRun(db, *std::move(found), plan, now);
   }
   return *std::move(found);
 }

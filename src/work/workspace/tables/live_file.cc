@@ -101,7 +101,8 @@ Status LiveFiles::CatchUp(Workspace& workspace) {
 void LiveFiles::Add(std::string_view path) {
   paths_.insert(store_->Spelling(path));
   // Some clients decode what stands in a name, some do not.
-  if (path.find('%') != std::string_view::npos) paths_.insert(platform::DecodedPath(path));
+  if (path.find('%') != std::string_view::npos)
+    paths_.insert(store_->Spelling(platform::DecodedPath(path)));
 }
 
 bool LiveFiles::Names(std::string_view path) const {
