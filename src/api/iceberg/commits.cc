@@ -32,6 +32,16 @@ Result<work::ForeignChange> ChangeOf(std::string table, const json& request) {
 Status CheckName(const Name& name) {
   return name.problem.ok() ? Status() : NotThere(name.text, catalog::PointerKind::kTable);
 }
+// Who may not see a table hears that it is not there, and who may not change it hears that, whatever the
+// body says. The commit asks all of it again, of the state that it changes.
+Status CheckCaller(const Ask& ask, const Name& name) {
+  const policy::Principal& who = ask.who();
+  if (!policy::MayAct(who, policy::Action::kRead, name.text).ok())
+    return NotThere(name.text, catalog::PointerKind::kTable);
+  WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name.text));
+  if (!pointer || pointer->kind != catalog::PointerKind::kTable) return Status();
+  return policy::MayAct(who, policy::Action::kCommit, name.text);
+}
 bool Creates(const work::ForeignChange& change) {
   return std::any_of(change.requirements.begin(), change.requirements.end(),
                      [](const iceberg::Requirement& requirement) {
@@ -66,6 +76,7 @@ Result<Reply> CommitTable(Ask& ask) {
   }
   work::ForeignCommit commit;
   commit.caller = ask.caller;
+  WEIRHOUSE_TRY_STATUS(CheckCaller(ask, name));
   WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, ask.body));
   commit.changes.push_back(std::move(change));
   WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
@@ -100,6 +111,7 @@ Result<Reply> CommitTransaction(Ask& ask) {
     ask.tables.push_back(name.text);
     if (!seen.insert(name.text).second)
       return Malformed(fmt::format("the transaction changes {} twice", name.text));
+    WEIRHOUSE_TRY_STATUS(CheckCaller(ask, name));
     WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, request));
     commit.changes.push_back(std::move(change));
   }

@@ -19,9 +19,17 @@ std::string SourceAsked(const HttpRequest& request) {
 // reader goes on with the files of the moment it was opened in.
 class QuarantineStream : public http::BodyStream {
  public:
-  explicit QuarantineStream(answers::QuarantineReader reader) : reader_(std::move(reader)) {}
+  QuarantineStream(std::shared_ptr<const Options> options, answers::QuarantineReader reader)
+      : options_(std::move(options)), reader_(std::move(reader)) {}
 
   Result<Piece> Next() override {
+    auto piece = Make();
+    if (!piece.ok() && options_->on_error) options_->on_error(piece.status());
+    return piece;
+  }
+
+ private:
+  Result<Piece> Make() {
     Piece piece;
     if (!begun_) piece.bytes = "{\"quarantine\":[";
     begun_ = true;
@@ -38,7 +46,7 @@ class QuarantineStream : public http::BodyStream {
     return piece;
   }
 
- private:
+  std::shared_ptr<const Options> options_;
   answers::QuarantineReader reader_;
   bool begun_ = false;
   bool any_ = false;
@@ -50,11 +58,12 @@ Result<answers::QuarantineReader> Open(const Options& options, const HttpRequest
 }
 }  // namespace
 
-HttpResponse GetQuarantine(const Options& options, const HttpRequest& request) {
-  auto reader = Open(options, request);
-  if (!reader.ok()) return ErrorReply(options, reader.status());
+HttpResponse GetQuarantine(std::shared_ptr<const Options> options, const HttpRequest& request) {
+  auto reader = Open(*options, request);
+  if (!reader.ok()) return ErrorReply(*options, reader.status());
   HttpResponse response;
-  response.stream = std::make_shared<QuarantineStream>(std::move(reader).value());
+  response.stream =
+      std::make_shared<QuarantineStream>(std::move(options), std::move(reader).value());
   return response;
 }
 

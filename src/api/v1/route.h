@@ -67,7 +67,8 @@ Result<work::OnlineVector> GetFeatures(Ask& ask);
 Result<work::OnlineVector> PostFeatures(Ask& ask);
 Result<work::Prediction> PostPrediction(Ask& ask);
 // ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
-http::HttpResponse GetQuarantine(const Options& options, const http::HttpRequest& request);
+http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
+                                 const http::HttpRequest& request);
 // Commits as server-sent events, from Last-Event-ID or `after` on, without an end.
 http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
                              const http::HttpRequest& request);

@@ -100,7 +100,7 @@ void AddRoutes(http::Router& router, Options options) {
         {.requires_token = route.role == Role::kOwner});
   }
   router.Add("GET", "/v1/quarantine",
-             [shared](const HttpRequest& request) { return GetQuarantine(*shared, request); });
+             [shared](const HttpRequest& request) { return GetQuarantine(shared, request); });
   router.Add("GET", "/v1/events",
              [shared](const HttpRequest& request) { return GetEvents(shared, request); });
 }

@@ -33,9 +33,22 @@ Result<std::vector<CommittedRun>> CommittedSince(catalog::Catalog& catalog, Comm
                                                  std::int64_t limit) {
   std::vector<CommittedRun> committed;
   WEIRHOUSE_TRY(auto entries, catalog.Commits(after, limit));
+  CommitSeq before = after;
   for (catalog::Catalog::CommitEntry& entry : entries) {
-    WEIRHOUSE_TRY(catalog::Run run, catalog.GetRun(entry.run));
-    committed.push_back({std::move(entry), std::move(run)});
+    auto run = catalog.GetRun(entry.run);
+    Status problem = run.status();
+    if (problem.ok() && entry.seq.value() != before.value() + 1) {
+      problem = Status(Code::kCorruption, fmt::format("commits are missing between {} and {}",
+                                                      before.value(), entry.seq.value()))
+                    .WithError("WH7008")
+                    .WithHint("`wh verify` names the first entry that does not fit");
+    }
+    if (!problem.ok()) {
+      if (committed.empty()) return problem;
+      break;  // what comes before it is told; the next look tells the problem
+    }
+    before = entry.seq;
+    committed.push_back({std::move(entry), std::move(run).value()});
   }
   return committed;
 }

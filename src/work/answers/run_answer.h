@@ -23,7 +23,8 @@ struct CommittedRun {
   catalog::Catalog::CommitEntry entry;
   catalog::Run run;  // as it stands now: a run that had halted may have been decided about since
 };
-// Those after `after`, oldest first, at most `limit`. Cost: one look-up for each.
+// Those after `after`, oldest first, at most `limit`; fewer where one cannot be told, kCorruption
+// (WH7008 where a number is missing) once it is the first. Cost: one look-up for each.
 Result<std::vector<CommittedRun>> CommittedSince(catalog::Catalog& catalog, CommitSeq after,
                                                  std::int64_t limit);
 // {commit, run, kind, name, layer, batch, state, committed_at}; the state is that of the commit.

@@ -83,6 +83,22 @@ TEST(Metadata, UnknownKeysAreWrittenBackAsTheyWere) {
   EXPECT_EQ(again["statistics"][0]["snapshot-id"], 1);
 }
 
+TEST(Metadata, UnknownKeysOfFieldsAndTypesAreWrittenBackAsTheyWere) {
+  auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 0)));
+  auto& fields = json["schemas"][0]["fields"];
+  fields[0]["x-field"] = {{"a", 1}};
+  fields.push_back(nlohmann::json::parse(
+      R"({"id":900,"name":"s","required":false,"x-column":true,"type":{"type":"struct","x-struct":[1],
+          "fields":[{"id":901,"name":"l","required":false,"x-inner":"y","type":{"type":"list",
+            "element-id":902,"element":"int","element-required":false,"element-doc":"d"}},
+           {"id":903,"name":"m","required":false,"type":{"type":"map","x-map":null,"key-id":904,
+            "key":"string","value-id":905,"value":"int","value-required":true}}]}})"));
+  json["last-column-id"] = 905;
+  ASSERT_OK_AND(const TableMetadata read, ParseTableMetadata(json.dump(), "t", "x"));
+  const auto again = nlohmann::json::parse(SerializeTableMetadata(read));
+  EXPECT_EQ(again["schemas"][0]["fields"], fields);
+}
+
 TEST(Metadata, AForeignSortOrderIsKept) {
   auto json = nlohmann::json::parse(SerializeTableMetadata(Large(2, 0)));
   json["sort-orders"] = nlohmann::json::parse(

@@ -227,6 +227,10 @@ void AppendSchemaJson(std::string& out, const Schema& schema) {
       AppendKey(out, "write-default");
       out += field.write_default;
     }
+    if (!field.other_members.empty()) {  // an object's text, whose braces are not needed
+      out += ',';
+      out.append(field.other_members, 1, field.other_members.size() - 2);
+    }
     out += '}';
   }
   out += "]}";

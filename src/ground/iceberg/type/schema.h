@@ -30,7 +30,14 @@ struct Field {
   // it out. JSON text; empty = none.
   std::string initial_default = {};
   std::string write_default = {};
-  friend bool operator==(const Field&, const Field&) = default;
+  // Members that the specification we know does not name, as one JSON object's text; empty = none. They
+  // are written back as they were read, and tell nothing about the field: no part of its equality.
+  std::string other_members = {};
+  friend bool operator==(const Field& a, const Field& b) {
+    return a.id == b.id && a.name == b.name && a.type == b.type && a.required == b.required &&
+           a.doc == b.doc && a.initial_default == b.initial_default &&
+           a.write_default == b.write_default;
+  }
 };
 
 inline constexpr int kColumnIdMax = 2'147'483'447;  // above it lie the ids of metadata columns

@@ -9,6 +9,7 @@ namespace weirhouse::iceberg {
 struct Type::Inside {
   std::string parameters = {};
   std::vector<Field> fields = {};
+  std::string other_members = {};
 };
 
 Type Type::Decimal(int precision, int scale) {
@@ -26,13 +27,13 @@ Type Type::Fixed(int length) {
 
 Type Type::Spatial(TypeKind kind, std::string parameters) {
   Type type(kind);
-  type.inside_ = std::make_shared<const Inside>(Inside{std::move(parameters), {}});
+  type.inside_ = std::make_shared<const Inside>(Inside{std::move(parameters), {}, {}});
   return type;
 }
 
 Type Type::Nested(TypeKind kind, std::vector<Field> fields) {
   Type type(kind);
-  type.inside_ = std::make_shared<const Inside>(Inside{{}, std::move(fields)});
+  type.inside_ = std::make_shared<const Inside>(Inside{{}, std::move(fields), {}});
   return type;
 }
 
@@ -60,6 +61,19 @@ const std::string& Type::parameters() const {
 const std::vector<Field>& Type::fields() const {
   static const std::vector<Field> none;
   return inside_ == nullptr ? none : inside_->fields;
+}
+
+const std::string& Type::other_members() const {
+  static const std::string none;
+  return inside_ == nullptr ? none : inside_->other_members;
+}
+
+Type Type::WithOtherMembers(std::string other_members) const {
+  if (other_members.empty()) return *this;
+  Type type = *this;
+  type.inside_ =
+      std::make_shared<const Inside>(Inside{parameters(), fields(), std::move(other_members)});
+  return type;
 }
 
 bool operator==(const Type& a, const Type& b) {

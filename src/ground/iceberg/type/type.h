@@ -65,6 +65,9 @@ class Type {
   int length() const { return kind_ == TypeKind::kFixed ? size_ : 0; }
   const std::string& parameters() const;
   const std::vector<Field>& fields() const;
+  // Of a nested type, as Field::other_members.
+  const std::string& other_members() const;
+  Type WithOtherMembers(std::string other_members) const;
 
   friend bool operator==(const Type& a, const Type& b);
 

@@ -99,6 +99,19 @@ Result<std::string> DefaultText(const Json& field, const char* key) {
   return it->dump();
 }
 
+// The members of `object` beside `known`, as text; empty if there are none.
+std::string OtherMembers(const Json& object, std::initializer_list<std::string_view> known) {
+  Json others = Json::object();
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) others[key] = value;
+  }
+  return others.empty() ? std::string() : others.dump();
+}
+
+void AddOtherMembers(const std::string& others, Json& json) {
+  if (!others.empty()) json.update(Json::parse(others, nullptr, /*allow_exceptions=*/false));
+}
+
 Result<Type> ReadTypeAt(const Json& json, int depth);
 
 // What follows throws what nlohmann throws where a member is missing or of another type.
@@ -118,6 +131,8 @@ Result<Field> ReadFieldAt(const Json& json, int depth) {
   field.type = std::move(type).value();
   WEIRHOUSE_TRY(field.initial_default, DefaultText(json, "initial-default"));
   WEIRHOUSE_TRY(field.write_default, DefaultText(json, "write-default"));
+  field.other_members = OtherMembers(
+      json, {"id", "name", "required", "type", "doc", "initial-default", "write-default"});
   return field;
 }
 
@@ -143,16 +158,20 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
     for (const Json& item : json.at("fields")) {
       WEIRHOUSE_TRY(fields.emplace_back(), ReadFieldAt(item, depth + 1));
     }
-    return Type::Struct(std::move(fields));
+    return Type::Struct(std::move(fields)).WithOtherMembers(OtherMembers(json, {"type", "fields"}));
   }
   if (kind == "list") {
     WEIRHOUSE_TRY(Field element, ReadPartAt(json, "element", depth + 1));
-    return Type::List(std::move(element));
+    return Type::List(std::move(element))
+        .WithOtherMembers(
+            OtherMembers(json, {"type", "element", "element-id", "element-required"}));
   }
   if (kind == "map") {
     WEIRHOUSE_TRY(Field key, ReadPartAt(json, "key", depth + 1));
     WEIRHOUSE_TRY(Field value, ReadPartAt(json, "value", depth + 1));
-    return Type::Map(std::move(key), std::move(value));
+    return Type::Map(std::move(key), std::move(value))
+        .WithOtherMembers(OtherMembers(json, {"type", "key", "key-id", "key-required", "value",
+                                              "value-id", "value-required"}));
   }
   return MalformedType(fmt::format("\"{}\" is no nested type", kind));
 }
@@ -209,7 +228,9 @@ Json JsonOf(const Type& type) {
   if (type.kind() == TypeKind::kStruct) {
     Json fields = Json::array();
     for (const Field& field : type.fields()) fields.push_back(JsonOf(field));
-    return {{"type", "struct"}, {"fields", std::move(fields)}};
+    Json json = {{"type", "struct"}, {"fields", std::move(fields)}};
+    AddOtherMembers(type.other_members(), json);
+    return json;
   }
   const bool is_list = type.kind() == TypeKind::kList;
   Json json = {{"type", is_list ? "list" : "map"}};
@@ -218,6 +239,7 @@ Json JsonOf(const Type& type) {
     json[part.name + "-id"] = part.id;
     if (part.name != "key") json[part.name + "-required"] = part.required;
   }
+  AddOtherMembers(type.other_members(), json);
   return json;
 }
 
@@ -230,6 +252,7 @@ Json JsonOf(const Field& field) {
   };
   add_default("initial-default", field.initial_default);
   add_default("write-default", field.write_default);
+  AddOtherMembers(field.other_members, json);
   return json;
 }
 }  // namespace weirhouse::iceberg

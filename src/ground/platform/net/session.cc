@@ -219,7 +219,17 @@ asio::awaitable<Session::Next> Session::ServeOne() {
   // A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
   keep_alive = keep_alive && !head.is_http_1_0;
   Lane& lane = admission.is_slow ? context_.slow : context_.quick;
-  const Ended ended = co_await WriteStream(response, lane, !head.is_http_1_0, keep_alive);
+  std::optional<BodyStream::Piece> first;
+  if (!is_head_) {
+    Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
+    if (!piece.ok()) {  // nothing was said yet: an answer like any other
+      const bool told = co_await Write(ErrorResponse(piece.status()), keep_alive);
+      co_return told&& keep_alive ? Next::kKeep : told ? Next::kLinger : Next::kClose;
+    }
+    first = std::move(piece).value();
+  }
+  const Ended ended =
+      co_await WriteStream(response, std::move(first), lane, !head.is_http_1_0, keep_alive);
   if (ended == Ended::kCut) co_return Next::kClose;
   co_return ended == Ended::kWhole&& keep_alive ? Next::kKeep : Next::kLinger;
 }

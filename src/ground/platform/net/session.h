@@ -65,12 +65,15 @@ class Session {
   // Whether all of it went out.
   boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
   enum class Ended : std::uint8_t { kWhole, kStopped, kCut };
-  // The head, and each piece when the one before it has gone out. `lane`: who makes them.
-  boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response, Lane& lane, bool chunked,
-                                            bool keep_alive);
+  // The head, `first`, and each piece when the one before it has gone out. `lane`: who makes them.
+  // Of HEAD the head alone, and `first` is none.
+  boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response,
+                                            std::optional<BodyStream::Piece> first, Lane& lane,
+                                            bool chunked, bool keep_alive);
   boost::asio::awaitable<Result<BodyStream::Piece>> NextPiece(std::shared_ptr<BodyStream> stream,
                                                               Lane& lane);
   boost::asio::awaitable<bool> WritePiece(std::string_view bytes, bool chunked);
+  boost::asio::awaitable<bool> WriteAll(std::string_view bytes);
   // Whether there is somebody to go on for: the client has not gone, the server does not stop.
   boost::asio::awaitable<bool> WaitFor(std::chrono::milliseconds time);
   bool ClientHasGone();

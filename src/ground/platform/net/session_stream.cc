@@ -1,4 +1,5 @@
 // Responses that are made while they are sent.
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <boost/asio/write.hpp>
@@ -8,7 +9,9 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 #include <cerrno>
+#include <string>
 #include <tuple>
+#include <utility>
 
 #include "ground/base/thread.h"
 #include "ground/platform/net/response_head.h"
@@ -18,8 +21,11 @@ namespace weirhouse::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 
-asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& response, Lane& lane,
-                                                     bool chunked, bool keep_alive) {
+constexpr std::size_t kSliceBytes = 64 << 10;  // what a client must take within total_max
+
+asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& response,
+                                                     std::optional<BodyStream::Piece> first,
+                                                     Lane& lane, bool chunked, bool keep_alive) {
   beast::http::response<beast::http::empty_body> message;
   SetHead(message, response, keep_alive);
   if (chunked) message.chunked(true);
@@ -29,15 +35,18 @@ asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& respons
       co_await beast::http::async_write_header(socket_, serializer, kAwaitable);
   if (error) co_return Ended::kCut;
   Ended ended = Ended::kWhole;
-  while (!is_head_) {
-    const Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
-    if (!piece.ok() || !co_await WritePiece(piece->bytes, chunked)) co_return Ended::kCut;
-    if (piece->is_last) break;
-    if (piece->again_in.count() <= 0) continue;
-    if (co_await WaitFor(piece->again_in)) continue;
-    if (!context_.stopping) co_return Ended::kCut;
-    ended = Ended::kStopped;
-    break;
+  while (first) {
+    const BodyStream::Piece piece = *std::exchange(first, std::nullopt);
+    if (!co_await WritePiece(piece.bytes, chunked)) co_return Ended::kCut;
+    if (piece.is_last) break;
+    if (piece.again_in.count() > 0 && !co_await WaitFor(piece.again_in)) {
+      if (!context_.stopping) co_return Ended::kCut;
+      ended = Ended::kStopped;
+      break;
+    }
+    Result<BodyStream::Piece> next = co_await NextPiece(response.stream, lane);
+    if (!next.ok()) co_return Ended::kCut;
+    first = std::move(next).value();
   }
   if (!chunked || is_head_) co_return ended;
   ExpireAfter(context_.options.total_max);
@@ -80,15 +89,25 @@ asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<Bo
 
 asio::awaitable<bool> Session::WritePiece(std::string_view bytes, bool chunked) {
   if (bytes.empty()) co_return true;  // an empty chunk would be the last
-  const asio::const_buffer piece = asio::buffer(bytes.data(), bytes.size());
-  ExpireAfter(context_.options.total_max);
   if (chunked) {
-    const auto [error, written] =
-        co_await asio::async_write(socket_, beast::http::make_chunk(piece), kAwaitable);
-    co_return !error;
+    const std::string head = fmt::format("{:x}\r\n", bytes.size());
+    if (!co_await WriteAll(head) || !co_await WriteAll(bytes)) co_return false;
+    co_return co_await WriteAll("\r\n");
   }
-  const auto [error, written] = co_await asio::async_write(socket_, piece, kAwaitable);
-  co_return !error;
+  co_return co_await WriteAll(bytes);
+}
+
+// A slice at a time, so that who takes little at a time is told from who takes nothing.
+asio::awaitable<bool> Session::WriteAll(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view slice = bytes.substr(0, kSliceBytes);
+    ExpireAfter(context_.options.total_max);
+    const auto [error, written] = co_await asio::async_write(
+        socket_, asio::const_buffer(slice.data(), slice.size()), kAwaitable);
+    if (error) co_return false;
+    bytes.remove_prefix(slice.size());
+  }
+  co_return true;
 }
 
 asio::awaitable<bool> Session::WaitFor(std::chrono::milliseconds time) {
