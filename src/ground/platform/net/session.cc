@@ -210,6 +210,12 @@ asio::awaitable<Session::Next> Session::ServeOne() {
     const bool written = co_await Write(response, keep_alive);
     co_return written&& keep_alive ? Next::kKeep : written ? Next::kLinger : Next::kClose;
   }
+  co_return co_await ServeStream(response, admission.is_slow ? context_.slow : context_.quick,
+                                 head.is_http_1_0, keep_alive);
+}
+
+asio::awaitable<Session::Next> Session::ServeStream(const HttpResponse& response, Lane& lane,
+                                                    bool is_http_1_0, bool keep_alive) {
   const Place place(context_.streams);
   if (place.before() >= context_.options.streams_max) {
     const bool told = co_await Write(
@@ -217,8 +223,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
     co_return told&& keep_alive ? Next::kKeep : told ? Next::kLinger : Next::kClose;
   }
   // A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
-  keep_alive = keep_alive && !head.is_http_1_0;
-  Lane& lane = admission.is_slow ? context_.slow : context_.quick;
+  keep_alive = keep_alive && !is_http_1_0;
   std::optional<BodyStream::Piece> first;
   if (!is_head_) {
     Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
@@ -229,7 +234,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
     first = std::move(piece).value();
   }
   const Ended ended =
-      co_await WriteStream(response, std::move(first), lane, !head.is_http_1_0, keep_alive);
+      co_await WriteStream(response, std::move(first), lane, !is_http_1_0, keep_alive);
   if (ended == Ended::kCut) co_return Next::kClose;
   co_return ended == Ended::kWhole&& keep_alive ? Next::kKeep : Next::kLinger;
 }

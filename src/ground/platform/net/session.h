@@ -65,6 +65,9 @@ class Session {
   // Whether all of it went out.
   boost::asio::awaitable<bool> Write(const HttpResponse& response, bool keep_alive);
   enum class Ended : std::uint8_t { kWhole, kStopped, kCut };
+  // A response whose body is made while it is sent.
+  boost::asio::awaitable<Next> ServeStream(const HttpResponse& response, Lane& lane,
+                                           bool is_http_1_0, bool keep_alive);
   // The head, `first`, and each piece when the one before it has gone out. `lane`: who makes them.
   // Of HEAD the head alone, and `first` is none.
   boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response,
