@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   TableMetadata metadata;
   metadata.schemas.push_back(
-      Schema{0, {{1, "id", {"long"}, true, ""}, {2, "at", {"date"}, false, ""}}, {}});
+      Schema{0, {{1, "id", TypeKind::kLong, true, ""}, {2, "at", TypeKind::kDate, false, ""}}, {}});
   metadata.specs.push_back(
       PartitionSpec{0, {{1, 1000, "id", "identity"}, {2, 1001, "m", "month"}}});
   auto list = ParseManifestList(bytes, "fuzz");

@@ -37,7 +37,7 @@ void CheckObject(std::string_view bytes, const char* name) {
   for (const QuarantinedRecord& record : decoded->quarantined) {
     WEIRHOUSE_CHECK(!record.violations.empty());
     // The fallback for readers that disagree belongs to JSON; here it would be a bug.
-    WEIRHOUSE_CHECK(record.violations[0].error_code != "WH1208");
+    WEIRHOUSE_CHECK(record.violations[0].kind != ViolationKind::kNotJson);
   }
 }
 }  // namespace
