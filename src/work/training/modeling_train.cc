@@ -205,7 +205,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   WEIRHOUSE_TRY(model::TrainingOutcome outcome,
                 RunCommand(workspace, training, run_folder, progress));
   WEIRHOUSE_TRY_STATUS(RequireFilesUnchanged(workspace));
-  WEIRHOUSE_FAILPOINT("model.trained");
+  WEIRHOUSE_FAILPOINT("model.train.after");
   const ModelRecord record = RecordOfModel(workspace, training, std::move(outcome));
   for (const std::string& line : UnseenInputs(record.environment))
     progress.Say(fmt::format("{}: `wh reproduce` cannot vouch for it", line));
