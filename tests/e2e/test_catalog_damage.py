@@ -1,5 +1,8 @@
 """The catalog's own file: an index that lost bits, rows that somebody changed, an older file put back."""
+import http.client
 import sqlite3
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -132,3 +135,20 @@ def test_a_log_that_lost_a_bit_is_told_before_anything_is_lost(lab, tmp_path):
     lab.wh("ingest")
     lab.wh("verify", "--deep")
     assert len(lab.rows("select id from processed.a")) == 6
+
+
+def test_a_commit_that_is_missing_is_no_gap_in_the_events(lab):
+    with sqlite3.connect(lab.folder / ".weirhouse/catalog.db") as catalog:
+        (last,) = catalog.execute("select max(seq) from commit_log").fetchone()
+        gone = last - 1
+        catalog.execute("delete from commit_log where seq = ?", (gone,))
+    with lab.serve() as daemon:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/v1/events?after={gone - 1}", timeout=30)
+        assert refused.value.code == 500 and "WH7008" in refused.value.read().decode()
+        stream = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+        stream.request("GET", "/v1/events?after=0")
+        with pytest.raises(http.client.IncompleteRead) as cut:    # told up to the gap, then ended before its end
+            stream.getresponse().read()
+    ids = [line for line in cut.value.partial.decode().splitlines() if line.startswith("id:")]
+    assert ids == [f"id: {number}" for number in range(gone)]    # 0: where it began

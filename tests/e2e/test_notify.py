@@ -196,8 +196,9 @@ def test_a_decision_that_cannot_be_taken_is_not_promised(tmp_path):
     assert project.json("status")["waiting"]["behind_halted"] == {"run": run, "records": 3}
 
 
-def test_a_file_that_is_refused_whole_fires_the_rate(tmp_path):
-    rules = rule("alerts", "'quarantine_rate > 1%'", "cat >> got.jsonl")
+@pytest.mark.parametrize("when", ["'quarantine_rate > 1%'", "'quarantine_rate>1%'", '"quarantine_rate\\t> 1%"'])
+def test_a_file_that_is_refused_whole_fires_the_rate(tmp_path, when):
+    rules = rule("alerts", when, "cat >> got.jsonl")
     project = make(tmp_path, rules)
     land(project, 1)
     project.wh("ingest")

@@ -242,3 +242,28 @@ def test_a_slow_commit_does_not_hold_up_loads(rest, space):
         for job in work:
             job.result()
     assert len(catalog.list_tables(space)) == 25
+
+
+def test_the_place_of_a_purge_that_was_killed_is_free_once_its_files_are_gone(tmp_path):
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    (folder / "weirhouse.yaml").write_text("name: lab\nversion: 1\nclock: wall\n")
+    project = Project(folder)
+    token = json.loads(project.wh("init", "--json").stdout)["token"]
+    with project.serve(env={"WEIRHOUSE_FAILPOINT": "foreign.purge.before"}) as daemon:
+        rest = Rest(daemon.port, token)
+        rest.ask("POST", "/v1/namespaces", {"namespace": ["lab"]})
+        status, _, made = rest.ask("POST", "/v1/namespaces/lab/tables", {"name": "t", "schema": SCHEMA})
+        assert status == 200
+        place = made["metadata"]["location"]
+        with pytest.raises((OSError, http.client.HTTPException)):
+            rest.ask("DELETE", "/v1/namespaces/lab/tables/t?purgeRequested=true")
+    assert any(file.is_file() for file in Path(place).rglob("*"))
+    again = {"name": "t", "schema": SCHEMA, "location": place}
+    with project.serve() as daemon:    # until then the place is the purge's
+        assert Rest(daemon.port, token).ask("POST", "/v1/namespaces/lab/tables", again)[0] == 403
+    project.wh("gc", "--grace", "0s", "--orphan-age", "0s")    # the only table is gone, and its files go all the same
+    assert not any(file.is_file() for file in Path(place).rglob("*"))
+    with project.serve() as daemon:
+        assert Rest(daemon.port, token).ask("POST", "/v1/namespaces/lab/tables", again)[0] == 200
+    project.wh("verify", "--deep")

@@ -353,6 +353,24 @@ TEST_F(RestTest, RefusesByPolicyWithItsReasonAndWritesAnAuditLine) {
   EXPECT_EQ(Load("lab.t")->snapshots.size(), 0u);
 }
 
+TEST_F(RestTest, WhoMayNotChangeATableIsNotToldWhatIsWrongWithTheChange) {
+  MakeTable("lab", "t");
+  const std::string reader = TokenOf("ann", policy::Role::kReader, {"lab"});
+  const std::string stranger = TokenOf("bob", policy::Role::kWriter, {"other"});
+  const Json malformed = {{"requirements", Json::array()}, {"updates", {{{"action", "no-such"}}}}};
+  const std::string path = "/v1/namespaces/lab/tables/t";
+  const Json transaction = {{"table-changes",
+                             {{{"identifier", {{"namespace", {"lab"}}, {"name", "t"}}},
+                               {"requirements", Json::array()},
+                               {"updates", malformed["updates"]}}}}};
+  for (const auto& [where, body] :
+       {std::pair<std::string, Json>{path, malformed}, {"/v1/transactions/commit", transaction}}) {
+    EXPECT_EQ(Post(where, body).status, 400) << where;
+    EXPECT_EQ(Post(where, body, {}, reader).status, 403) << where;
+    EXPECT_EQ(Post(where, body, {}, stranger).status, 404) << where;
+  }
+}
+
 TEST_F(RestTest, ServesViewsBesideTables) {
   MakeTable("lab", "t");
   const Json schema = CreateBody("x")["schema"];

@@ -309,8 +309,9 @@ Result<int> RunGc(Context& context) {
     list.push_back(std::move(one));
   }
   // Those of tables that are gone, too.
+  std::int64_t removed = 0;
   if (!options.dry_run) {
-    WEIRHOUSE_TRY(const std::int64_t removed, work::RemoveReleasedFiles(*workspace, options.grace));
+    WEIRHOUSE_TRY(removed, work::RemoveReleasedFiles(*workspace, options.grace));
     if (removed > 0)
       context.Line(fmt::format("tables that are gone: {} files removed", WithThousands(removed)));
   }
@@ -325,6 +326,7 @@ Result<int> RunGc(Context& context) {
   const auto doubt = work::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
   if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},
+                  {"files_removed_of_gone_tables", removed},
                   {"runs_given_up", swept.given_up},
                   {"clock_jumped", doubt ? json(*doubt) : json()},
                   {"orphans", swept.orphans},

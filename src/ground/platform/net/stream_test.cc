@@ -164,6 +164,18 @@ TEST_F(StreamTest, CutsTheConnectionWhereAPieceCannotBeMade) {
   }
 }
 
+TEST_F(StreamTest, AnswersWithTheErrorWhereTheFirstPieceCannotBeMade) {
+  StartWith([](int) -> Result<BodyStream::Piece> {
+    return Status(Code::kCorruption, "a file is gone").WithError("WH7032");
+  });
+  Client client(server_->port());
+  client.Send(ask_);
+  const std::string answer = client.Receive();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(answer, HasSubstr("WH7032"));
+  EXPECT_TRUE(Ends());
+}
+
 TEST_F(StreamTest, EndsThoseThatWaitWhenItStops) {
   StartWaiting();
   Client client(server_->port());
