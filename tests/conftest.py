@@ -8,14 +8,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "crash"))
 from project import Project, write_demo_data
 
 
-def pytest_collection_modifyitems(items):
-    """What `pytest -n` keeps in one process (--dist loadgroup): a file; and both that use PostgreSQL, one of which ends every connection of
-    the server they share."""
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("postgres" if name.startswith("test_postgres") else name))
-
-
 @pytest.fixture(scope="session")
 def clean_days(tmp_path_factory):
     """14 days without planted faults: the landing folder."""

@@ -16,8 +16,9 @@ class OnPostgres(Project):
     """The flights example, whose default profile keeps its catalog on the server."""
 
     @classmethod
-    def make(cls, folder):
+    def make(cls, folder, server):
         made = super().make(folder)
+        made.server = server
         subprocess.run(["rm", "-rf", folder / ".weirhouse"], check=True)
         made.edit("weirhouse.yaml", ("catalog: sqlite", "catalog: { postgres: '${env:WEIRHOUSE_PG}' }"))
         made.schema = f"e2e_{uuid.uuid4().hex}"
@@ -25,7 +26,7 @@ class OnPostgres(Project):
         return made
 
     def variables(self):
-        return {"WEIRHOUSE_PG": f"{SERVER}?schema={self.schema}"}
+        return {"WEIRHOUSE_PG": f"{self.server}?schema={self.schema}"}
 
     def wh(self, *arguments, env=None, **options):
         own = self.variables() if hasattr(self, "schema") else {}
@@ -33,16 +34,22 @@ class OnPostgres(Project):
 
     def query(self, sql):
         done = subprocess.run(["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", f"set search_path to {self.schema}",
-                               "-c", sql, SERVER], capture_output=True, text=True)
+                               "-c", sql, self.server], capture_output=True, text=True)
         return done.returncode, done.stdout.replace("SET\n", "", 1).strip() + done.stderr
+
+
+def on_server(statement):
+    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, SERVER], check=True)
 
 
 @pytest.fixture
 def on_postgres(tmp_path):
+    """A project in a database of its own: a test here ends every connection of its database, and others run beside it."""
+    database = f"e2e_{uuid.uuid4().hex}"
+    on_server(f"create database {database}")
     (tmp_path / "pg").mkdir()
-    made = OnPostgres.make(tmp_path / "pg" / "flights")
-    yield made
-    made.query(f"drop schema {made.schema} cascade")
+    yield OnPostgres.make(tmp_path / "pg" / "flights", f"{SERVER.rpartition('/')[0]}/{database}")
+    on_server(f"drop database {database} with (force)")
 
 
 def test_the_same_days_have_the_same_content_as_on_sqlite(on_postgres, project, clean_days):
@@ -84,7 +91,7 @@ def test_a_daemon_goes_on_after_the_server_dropped_its_connections(on_postgres, 
             wait_until(lambda wanted=1 + 3 * count: on_postgres.status()["objects"] == wanted and
                        on_postgres.status()["waiting_records"] == 0, 60, f"{day} is processed")
             dropped = on_postgres.query("select count(pg_terminate_backend(pid)) from pg_stat_activity "
-                                        "where application_name = 'weirhouse'")
+                                        "where application_name = 'weirhouse' and datname = current_database()")
             assert int(dropped[1]) >= 2, dropped
         assert daemon.poll() is None
     project.land_all(clean_days, days=(days[0], days[-1]))
@@ -95,7 +102,7 @@ def test_a_daemon_goes_on_after_the_server_dropped_its_connections(on_postgres, 
 
 def test_a_folder_works_with_its_own_catalog_only(on_postgres, tmp_path):
     (tmp_path / "other").mkdir()
-    other = OnPostgres.make(tmp_path / "other" / "flights")
+    other = OnPostgres.make(tmp_path / "other" / "flights", on_postgres.server)
     own, other.schema = other.schema, on_postgres.schema
     assert "WH8006" in other.wh("plan", code=5).stderr
     assert "WH8005" in other.wh("init", ".", code=5).stderr
@@ -105,7 +112,6 @@ def test_a_folder_works_with_its_own_catalog_only(on_postgres, tmp_path):
     other.wh("plan")
     other.edit("weirhouse.yaml", ("catalog: { postgres: '${env:WEIRHOUSE_PG}' }", "catalog: sqlite"))
     assert "PostgreSQL" in other.wh("plan", code=6).stderr
-    other.query(f"drop schema {own} cascade")
 
 
 def test_an_address_that_cannot_be_reached_is_said_without_its_password(on_postgres):
