@@ -46,7 +46,7 @@ def lab(tmp_path):
 @pytest.mark.parametrize("words", [
     "token create --name y --role reader --on processed", "token new", "token revoke x", "table tag processed.t zz 1",
     "table compact processed.t", "train-set build d", "model train m", "model deploy m#1", "predict m id=a", "demo-data",
-    "reproduce m#1", "serve", "run-view open processed.t"])
+    "reproduce m#1", "serve", "staging open processed.t"])
 def test_a_dry_run_acts_nowhere(lab, words):
     before = lab.status()["commit"]
     assert "--dry-run" in lab.wh(*words.split(), "--dry-run", code=2).stderr

@@ -162,8 +162,8 @@ def test_old_orphans_go_young_ones_and_what_is_at_work_stay(yard):
     old, young = data / "00000-0-left.parquet", data / "00000-1-left.parquet"
     old.write_bytes(b"orphan")
     time.sleep(2.5)
-    view = yard.wh("run-view", "open", "processed.gated", "--expires", "1h").stdout.split()[2]
-    shown = yard.json("run-view", "show", view)
+    view = yard.wh("staging", "open", "processed.gated", "--expires", "1h").stdout.split()[2]
+    shown = yard.json("staging", "show", view)
     assert shown["state"] == "open"
     working = data / f"{view}-00000-0badcafe.parquet"
     two_days_ago = time.time() - 48 * 3600
@@ -177,15 +177,15 @@ def test_old_orphans_go_young_ones_and_what_is_at_work_stay(yard):
     assert swept["orphans_removed"] == 1 and swept["orphans_too_young"] == 1 and swept["orphans_of_open_runs"] == 1
     assert swept["first_orphans"] == [str(old)]
     assert not old.exists() and young.exists() and working.exists()
-    yard.wh("run-view", "discard", view, "--reason", "test")
+    yard.wh("staging", "discard", view, "--reason", "test")
     assert yard.json("gc", "--orphan-age", "0s")["orphans_removed"] == 2
     assert len(yard.iceberg.read("open.t")) == 28
     assert len(yard.iceberg.catalog.load_table(("odd ns", "a/b ü")).scan().to_arrow()) == len(names)
 
 
-def test_upkeep_leaves_a_run_view_what_it_staged(yard):
+def test_upkeep_leaves_a_staging_area_what_it_staged(yard):
     """Staged rows are on no main: neither expiry nor the sweep may take them."""
-    run = yard.wh("run-view", "open", "processed.gated", "--expires", "1h")
+    run = yard.wh("staging", "open", "processed.gated", "--expires", "1h")
     view = run.stdout.split()[2]
     token = run.stdout.split("TOKEN '")[1].split("'")[0]
     staging = PyIceberg(f"{yard.uri}/views/{view}", token)
@@ -195,12 +195,12 @@ def test_upkeep_leaves_a_run_view_what_it_staged(yard):
     assert swept["orphans"] == 0, swept["first_orphans"]
     assert len(staging.read("processed.gated")) == 3
     staging.table("processed.gated").append(trips(("t9", "a", 90)))
-    yard.wh("run-view", "publish", view, code=3)     # the gate says no
+    yard.wh("staging", "publish", view, code=3)     # the gate says no
     yard.json("gc", "--keep", "1", "--grace", "0s", "--orphan-age", "0s")
     refused = yard.wh("table", "rollback", "processed.gated", f"staging-{view}", code=7)
     assert "WH7124" in refused.stderr, "going back is no way around a gate"
     staging.table("processed.gated").delete("trip_id == 't9'")
-    yard.wh("run-view", "publish", view)
+    yard.wh("staging", "publish", view)
     staging.close()
     yard.json("gc", "--keep", "1", "--grace", "0s", "--orphan-age", "0s")
     assert sorted(row["trip_id"] for row in yard.iceberg.read("processed.gated")) == ["t0", "t1", "t2"]

@@ -193,7 +193,7 @@ APPEND_TRIPS = {
 
 @pytest.mark.parametrize("engine", WRITERS)
 def test_main_of_a_gated_table_moves_through_its_gate_alone(ruled, clients, engine):
-    refused(ruled, lambda: APPEND_TRIPS[engine](clients[engine], "processed.judged"), says=["WH7074", "gate", "wh run-view open"])
+    refused(ruled, lambda: APPEND_TRIPS[engine](clients[engine], "processed.judged"), says=["WH7074", "gate", "wh staging open"])
 
 
 def escapes(project):

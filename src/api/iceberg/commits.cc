@@ -80,11 +80,11 @@ Result<Reply> CommitTable(Ask& ask) {
   WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, ask.body));
   commit.changes.push_back(std::move(change));
   WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(ask, commit, StoredAsLoad(ask)));
-  // What a run view stages concerns nobody before it is published.
-  ask.committed = answer.seq.value() != 0 && !ask.who().view;
+  // What a staging area stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().staging_area;
   const iceberg::TableMetadata& table = *answer.tables.at(0);
   std::string location;
-  if (ask.who().view) {
+  if (ask.who().staging_area) {
     WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name.text));
     if (pointer) location = pointer->metadata_location;
   }
@@ -119,8 +119,8 @@ Result<Reply> CommitTransaction(Ask& ask) {
   if (const auto stored = StoredAs(ask, 204, ""))
     reply = [stored](const std::vector<iceberg::TablePtr>&) { return *stored; };
   WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(ask, commit, reply));
-  // What a run view stages concerns nobody before it is published.
-  ask.committed = answer.seq.value() != 0 && !ask.who().view;
+  // What a staging area stages concerns nobody before it is published.
+  ask.committed = answer.seq.value() != 0 && !ask.who().staging_area;
   return Reply{NoContent()};
 }
 }  // namespace weirhouse::rest

@@ -51,7 +51,7 @@ Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored)
     auto table = iceberg::LoadTable(ask.workspace.store(), name, location);
     if (table.ok()) return LoadReply(**table, Snapshots::kAll);
   }
-  // The file is gone, or it was seen through a run view: a newer state is as good an answer.
+  // The file is gone, or it was seen through a staging area: a newer state is as good an answer.
   WEIRHOUSE_TRY(const iceberg::TablePtr table, work::LoadForeign(ask.workspace, ask.caller, name));
   WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name));
   return LoadReply(*table, Snapshots::kAll, pointer ? pointer->metadata_location : std::string());

@@ -32,7 +32,7 @@ http::HttpResponse NoContent();
 
 enum class Snapshots : std::uint8_t { kAll, kRefs };
 // A load result: {"metadata-location", "metadata", "config"}. The metadata is written straight as
-// text. A staged table has no location, and what is seen through a run view is in no file: both go
+// text. A staged table has no location, and what is seen through a staging area is in no file: both go
 // without an ETag. `location` is named for a view, whose clients want every answer to name one.
 http::HttpResponse LoadReply(const iceberg::TableMetadata& table, Snapshots snapshots,
                              const std::string& location = {});

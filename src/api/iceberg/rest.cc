@@ -32,19 +32,19 @@ Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequ
   return token->who;
 }
 
-// A run view's token opens the view's prefix alone, and nothing else does.
+// A staging area's token opens the view's prefix alone, and nothing else does.
 Status CheckPrefix(const policy::Principal& who, const HttpRequest& request) {
   const auto run = request.parameters.find("run");
   const std::string asked = run == request.parameters.end() ? "" : run->second;
-  const std::string own = who.view ? ToString(*who.view) : "";
+  const std::string own = who.staging_area ? ToString(*who.staging_area) : "";
   if (asked == own) return Status();
   return Status(Code::kPermissionDenied,
                 asked.empty()
-                    ? fmt::format("this token is of run view {} and good there alone", own)
-                    : fmt::format("this token is not of run view {}", EscapeControl(asked)))
+                    ? fmt::format("this token is of staging area {} and good there alone", own)
+                    : fmt::format("this token is not of staging area {}", EscapeControl(asked)))
       .WithError("WH8095")
-      .WithHint(own.empty() ? "open it with the token that `wh run-view open` printed"
-                            : fmt::format("use it with …/iceberg/views/{}", own));
+      .WithHint(own.empty() ? "open it with the token that `wh staging open` printed"
+                            : fmt::format("use it with …/iceberg/staging/{}", own));
 }
 
 // One line of JSON for what policy refused.
@@ -55,7 +55,7 @@ void Audit(const Service& service, const Route& route, const Ask& ask, const Sta
   line["principal"] = ask.who().id;
   line["name"] = ask.who().name;
   line["role"] = policy::RoleName(ask.who().role);
-  if (ask.who().view) line["view"] = ToString(*ask.who().view);
+  if (ask.who().staging_area) line["staging_area"] = ToString(*ask.who().staging_area);
   line["action"] = route.operation;
   line["table"] = Join(ask.tables, ", ");
   line["code"] = refusal.error_code();
@@ -144,7 +144,7 @@ void AddRoutes(http::Router& router, const Options& options) {
   area.free_names = true;
   area.error_form = FaultReply;
   router.AddArea(std::move(area));
-  for (const std::string_view base : {"/iceberg/v1", "/iceberg/views/{run}/v1"}) {
+  for (const std::string_view base : {"/iceberg/v1", "/iceberg/staging/{run}/v1"}) {
     for (const Route& route : Routes()) {
       http::RouteOptions route_options;
       route_options.body_bytes_max = route.body_bytes_max;

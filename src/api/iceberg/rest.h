@@ -30,7 +30,7 @@ struct Options {
   // One line for each refusal by policy: who, what, on what, why. Any thread.
   std::function<void(const std::string& json_line)> audit;
 };
-// Adds /iceberg/v1/… and, for run views, /iceberg/views/{run}/v1/… . Every route needs a token;
+// Adds /iceberg/v1/… and, for staging areas, /iceberg/staging/{run}/v1/… . Every route needs a token;
 // `options` must outlive the router.
 void AddRoutes(http::Router& router, const Options& options);
 }  // namespace weirhouse::rest

@@ -5,7 +5,7 @@
 
 #include "api/iceberg/rest_fixture_test.h"
 #include "api/iceberg/route.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 
 namespace weirhouse::rest {
 namespace {
@@ -420,7 +420,7 @@ TEST_F(RestTest, ServesViewsBesideTables) {
   EXPECT_EQ(Post("/v1/namespaces/lab/register-view", file).type(), "AlreadyExistsException");
 }
 
-TEST_F(RestTest, OpensARunViewWithItsOwnTokenAlone) {
+TEST_F(RestTest, OpensAStagingAreaWithItsOwnTokenAlone) {
   const auto token = policy::IssueToken(
       workspace->catalog(),
       {"view", policy::Role::kWriter, {}, std::nullopt, RunId(12), {"processed.order"}},

@@ -135,7 +135,7 @@ std::string OpenApiDocument() {
       {"description",
        "What this catalog serves of the Apache Iceberg REST catalog protocol, version 1. Bodies "
        "are those of the protocol's own specification. Several levels of a namespace are joined "
-       "by %1F. A run view serves the same below /iceberg/views/{run}."}};
+       "by %1F. A staging area serves the same below /iceberg/staging/{run}."}};
   document["servers"] = {{{"url", "/iceberg"}}};
   document["security"] = {{{"token", ordered_json::array()}}};
   for (const Route& route : kRoutes) {

@@ -139,8 +139,8 @@ Result<Reply> LoadTable(Ask& ask) {
                                                pointer.metadata_location))
         .WithError("WH8093");
   }
-  // A run view's state is not that of its metadata file.
-  if (!ask.who().view) {
+  // A staging area's state is not that of its metadata file.
+  if (!ask.who().staging_area) {
     const std::string tag = EntityTag(pointer.metadata_location, snapshots);
     if (Knows(ask, tag)) {
       Reply reply;

@@ -1,4 +1,4 @@
-// Views, in Iceberg's sense: SQL with a name. (Run views are tables seen through a run.)
+// Views, in Iceberg's sense: SQL with a name. (Staging areas are tables seen through a run.)
 #include <fmt/format.h>
 
 #include "api/iceberg/idempotency.h"
@@ -12,7 +12,7 @@ using nlohmann::json;
 
 work::ViewReplyOf StoredAsView(const Ask& ask) {
   if (ask.caller.idempotency_key.empty()) return {};
-  return [&ask](const work::ForeignView& view) {
+  return [&ask](const work::SqlView& view) {
     return *StoredAs(ask, 200, ViewReply(view.metadata_location, view.metadata).body);
   };
 }
@@ -28,7 +28,7 @@ Result<Reply> CreateView(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const iceberg::WantedView wanted, iceberg::ParseWantedView(ask.body));
-  WEIRHOUSE_TRY(const work::ForeignView view,
+  WEIRHOUSE_TRY(const work::SqlView view,
                 work::CreateView(ask.workspace, ask.caller, name.text, wanted, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
@@ -41,16 +41,14 @@ Result<Reply> RegisterView(Ask& ask) {
   WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name_space));
   WEIRHOUSE_TRY_STATUS(name.problem);
   WEIRHOUSE_TRY(const std::string location, TextIn(ask.body, "metadata-location"));
-  WEIRHOUSE_TRY(
-      const work::ForeignView view,
-      work::RegisterView(ask.workspace, ask.caller, name.text, location, StoredAsView(ask)));
+  WEIRHOUSE_TRY(const work::SqlView view, work::RegisterView(ask.workspace, ask.caller, name.text,
+                                                             location, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
 Result<Reply> LoadView(Ask& ask) {
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, ViewAsked(ask), PointerKind::kView));
-  WEIRHOUSE_TRY(const work::ForeignView view,
-                work::LoadView(ask.workspace, ask.caller, pointer.name));
+  WEIRHOUSE_TRY(const work::SqlView view, work::LoadView(ask.workspace, ask.caller, pointer.name));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 
@@ -70,9 +68,8 @@ Result<Reply> ReplaceView(Ask& ask) {
   if (updates != nullptr) {
     WEIRHOUSE_TRY(change.updates, iceberg::ParseViewUpdates(*updates));
   }
-  WEIRHOUSE_TRY(
-      const work::ForeignView view,
-      work::ReplaceView(ask.workspace, ask.caller, pointer.name, change, StoredAsView(ask)));
+  WEIRHOUSE_TRY(const work::SqlView view, work::ReplaceView(ask.workspace, ask.caller, pointer.name,
+                                                            change, StoredAsView(ask)));
   return Reply{ViewReply(view.metadata_location, view.metadata)};
 }
 

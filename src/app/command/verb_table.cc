@@ -192,42 +192,42 @@ VerbGroup Gates() {
             .completes = "run"}}};
 }
 
-VerbGroup RunViews() {
+VerbGroup StagingAreas() {
   return {
-      "Run views",
-      {{.name = "run-view open",
+      "Staging areas",
+      {{.name = "staging open",
         .words = "TABLE...",
         .words_min = 1,
         .words_max = 100,
         .summary = "an address and a token for another engine to stage rows of tables; shown once",
         .options = {{"expires", "TIME", "of the token: 1h, 7d (default one day)"}},
-        .examples = {"wh run-view open processed.trips processed.refunds --expires 1h"},
+        .examples = {"wh staging open processed.trips processed.refunds --expires 1h"},
         .completes = "table"},
-       {.name = "run-view list",
-        .summary = "run views, newest first",
-        .examples = {"wh run-view list"}},
-       {.name = "run-view show",
+       {.name = "staging list",
+        .summary = "staging areas, newest first",
+        .examples = {"wh staging list"}},
+       {.name = "staging show",
         .words = "RUN",
         .words_min = 1,
         .words_max = 1,
-        .summary = "what was staged through a run view, and why it was not published",
-        .examples = {"wh run-view show r12"},
+        .summary = "what was staged through a staging area, and why it was not published",
+        .examples = {"wh staging show r12"},
         .completes = "run"},
-       {.name = "run-view publish",
+       {.name = "staging publish",
         .words = "RUN",
         .words_min = 1,
         .words_max = 1,
         .summary =
             "judge what was staged; all tables move at once, or none: exit 3 if a gate fails",
-        .examples = {"wh run-view publish r12"},
+        .examples = {"wh staging publish r12"},
         .completes = "run"},
-       {.name = "run-view discard",
+       {.name = "staging discard",
         .words = "RUN",
         .words_min = 1,
         .words_max = 1,
         .summary = "forget what was staged; recorded in lineage",
         .options = {{"reason", "TEXT", "why; kept for ever"}},
-        .examples = {"wh run-view discard r12 --reason \"another import came first\""},
+        .examples = {"wh staging discard r12 --reason \"another import came first\""},
         .completes = "run"}}};
 }
 
@@ -482,9 +482,9 @@ VerbGroup Shell() {
 }  // namespace
 
 const std::vector<VerbGroup>& VerbGroups() {
-  static const std::vector<VerbGroup> groups = {Beginning(), Running(),  Access(),  Contracts(),
-                                                Gates(),     RunViews(), Data(),    Upkeep(),
-                                                Features(),  Models(),   Lineage(), Shell()};
+  static const std::vector<VerbGroup> groups = {Beginning(), Running(),      Access(),  Contracts(),
+                                                Gates(),     StagingAreas(), Data(),    Upkeep(),
+                                                Features(),  Models(),       Lineage(), Shell()};
   return groups;
 }
 
@@ -510,10 +510,10 @@ bool IsVerbFamily(std::string_view word) {
 bool TakesOption(std::string_view verb, std::string_view global) {
   constexpr std::string_view kLookBack[] = {"sql", "table files", "feature get", "predict"};
   constexpr std::string_view kJustAct[] = {
-      "demo-data",     "serve",          "token new",        "token create",
-      "token revoke",  "run-view open",  "run-view publish", "run-view discard",
-      "table compact", "table rollback", "table tag",        "train-set build",
-      "model train",   "model deploy",   "predict",          "reproduce"};
+      "demo-data",     "serve",          "token new",       "token create",
+      "token revoke",  "staging open",   "staging publish", "staging discard",
+      "table compact", "table rollback", "table tag",       "train-set build",
+      "model train",   "model deploy",   "predict",         "reproduce"};
   if (global == "at") return std::ranges::find(kLookBack, verb) != std::end(kLookBack);
   if (global == "dry-run") return std::ranges::find(kJustAct, verb) == std::end(kJustAct);
   return true;

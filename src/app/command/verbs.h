@@ -47,11 +47,11 @@ Result<int> RunGateShow(Context& context);
 Result<int> RunGateHistory(Context& context);
 Result<int> RunGateOverride(Context& context);
 Result<int> RunGateDiscard(Context& context);
-Result<int> RunRunViewOpen(Context& context);
-Result<int> RunRunViewList(Context& context);
-Result<int> RunRunViewShow(Context& context);
-Result<int> RunRunViewPublish(Context& context);
-Result<int> RunRunViewDiscard(Context& context);
+Result<int> RunStagingOpen(Context& context);
+Result<int> RunStagingList(Context& context);
+Result<int> RunStagingShow(Context& context);
+Result<int> RunStagingPublish(Context& context);
+Result<int> RunStagingDiscard(Context& context);
 Result<int> RunQuarantineList(Context& context);
 Result<int> RunQuarantineShow(Context& context);
 Result<int> RunQuarantineRetry(Context& context);
@@ -114,11 +114,11 @@ inline constexpr Verb kVerbs[] = {
     {"gate history", RunGateHistory},
     {"gate override", RunGateOverride},
     {"gate discard", RunGateDiscard},
-    {"run-view open", RunRunViewOpen},
-    {"run-view list", RunRunViewList},
-    {"run-view show", RunRunViewShow},
-    {"run-view publish", RunRunViewPublish},
-    {"run-view discard", RunRunViewDiscard},
+    {"staging open", RunStagingOpen},
+    {"staging list", RunStagingList},
+    {"staging show", RunStagingShow},
+    {"staging publish", RunStagingPublish},
+    {"staging discard", RunStagingDiscard},
     {"quarantine list", RunQuarantineList},
     {"quarantine show", RunQuarantineShow},
     {"quarantine retry", RunQuarantineRetry},

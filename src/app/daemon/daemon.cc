@@ -28,7 +28,7 @@
 #include "ground/base/thread.h"
 #include "ground/platform/net/server.h"
 #include "work/events/courier.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/pipeline/pipeline.h"

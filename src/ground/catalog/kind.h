@@ -26,7 +26,8 @@ enum class Layer : std::uint8_t {
   kMaintenance,  // nothing of anybody's rows
 };
 
-// What a run does. It is part of a step's identity, so its word is as good as bytes on disk.
+// What a run does. It is part of a step's identity, so its word is as good as bytes on disk: a
+// staging area keeps the word that it was first stored by, "run_view".
 enum class RunKind : std::uint8_t {
   kInit,  // makes the project
   kApply,
@@ -44,9 +45,9 @@ enum class RunKind : std::uint8_t {
   kDeployment,
   kPrediction,
   kForeign,  // a change that another engine asked for
-  kRunView,
-  kRunViewOpen,
-  kRunViewJudgement,
+  kStagingArea,
+  kStagingAreaOpen,
+  kStagingAreaJudgement,
   kCompaction,
   kExpiry,
   kRollback,

@@ -32,7 +32,7 @@ TEST(Kind, EnumeratorsAndWordsStandAtTheSamePlaces) {
   EXPECT_EQ(Name(Layer::kServe), "serve");
   EXPECT_EQ(Name(Layer::kMaintenance), "maintenance");
   EXPECT_EQ(Name(RunKind::kWatch), "watch");
-  EXPECT_EQ(Name(RunKind::kRunViewJudgement), "run_view_judgement");
+  EXPECT_EQ(Name(RunKind::kStagingAreaJudgement), "run_view_judgement");
   EXPECT_EQ(Name(RunKind::kToken), "token");
   EXPECT_EQ(Name(NodeKind::kTrainingSet), "training_set");
   EXPECT_EQ(Name(NodeKind::kView), "view");

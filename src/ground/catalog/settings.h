@@ -182,7 +182,7 @@ inline SettingOf<std::string> Restoring(std::string_view path) {
 inline SettingsOf<std::string> Deployed() { return SettingsOf<std::string>("deployed/"); }
 inline SettingsOf<std::string> Deployment() { return SettingsOf<std::string>("deployment/"); }
 
-// ---- Run views, by run ("r12"; work/foreign/run_view.h).
-inline SettingsOf<nlohmann::json> RunViews() { return SettingsOf<nlohmann::json>("run_view/"); }
+// ---- Staging areas, by run ("r12"; work/foreign/staging_area.h).
+inline SettingsOf<nlohmann::json> StagingAreas() { return SettingsOf<nlohmann::json>("run_view/"); }
 }  // namespace setting
 }  // namespace weirhouse::catalog

@@ -17,8 +17,8 @@ using iceberg::Snapshot;
 using iceberg::SnapshotRef;
 using iceberg::TableMetadata;
 
-// What a run view holds back lies in properties "weirhouse.staged.r12.<what>", which
-// work/foreign/run_view.h writes: "schema" is the schema id to come, "set.<key>" a property to
+// What a staging area holds back lies in properties "weirhouse.staged.r12.<what>", which
+// work/foreign/staging_area.h writes: "schema" is the schema id to come, "set.<key>" a property to
 // come.
 constexpr std::string_view kStagedProperties = "weirhouse.staged.";
 constexpr std::string_view kStagingRefs = "staging-r";
@@ -29,15 +29,14 @@ Status Gated(const ProposedCommit& commit, std::string what) {
   return Status(Code::kPermissionDenied,
                 fmt::format("{} judges this table, and {}: table \"{}\"", gate, what, commit.table))
       .WithError("WH7074")
-      .WithHint(fmt::format("write through a run view and publish it: wh run-view open {}",
+      .WithHint(fmt::format("write through a staging area and publish it: wh staging open {}",
                             commit.table));
 }
 
-Status OfAView(const ProposedCommit& commit, std::string what) {
+Status OfAStagingArea(const ProposedCommit& commit, std::string what) {
   return Status(Code::kPermissionDenied, fmt::format("{}: table \"{}\"", what, commit.table))
       .WithError("WH7074")
-      .WithHint(
-          "what a run view stages is written, published and discarded through the view alone");
+      .WithHint("what a staging area stages is written, published and discarded through it alone");
 }
 
 Status NoDescent(const ProposedCommit& commit, std::string what, std::string hint) {
@@ -52,7 +51,7 @@ Status Contradiction(const ProposedCommit& commit, std::string what) {
       .WithHint("nothing was committed; load the table again and retry");
 }
 
-// The table as it will be once what the view holds back is published.
+// The table as it will be once what the staging area holds back is published.
 TableMetadata AsPublished(const TableMetadata& table, RunId run) {
   TableMetadata published = table;
   const std::string prefix = fmt::format("{}{}.", kStagedProperties, ToString(run));
@@ -119,7 +118,7 @@ class CommitJudge {
     if (before == nullptr) return CheckSchema(nullptr, after_, commit_.rules);
     if (powers_.staged) {
       WEIRHOUSE_TRY_STATUS(CheckStagedAlone(*before));
-      const TableMetadata published = AsPublished(after_, *commit_.who->view);
+      const TableMetadata published = AsPublished(after_, *commit_.who->staging_area);
       return CheckSchema(before, published, commit_.rules);
     }
     WEIRHOUSE_TRY_STATUS(CheckStagedUntouched(*before));
@@ -138,19 +137,21 @@ class CommitJudge {
     return CheckSchema(before, after_, commit_.rules);
   }
 
-  // Through a view: nothing that readers see may move.
+  // Through a staging area: nothing that readers see may move.
   Status CheckStagedAlone(const TableMetadata& before) const {
     if (before.current_schema_id != after_.current_schema_id ||
         before.default_spec_id != after_.default_spec_id ||
         before.default_sort_order_id != after_.default_sort_order_id ||
         before.location != after_.location || before.format_version != after_.format_version) {
-      return OfAView(commit_,
-                     "schema, partitioning, order and location cannot change through a run view");
+      return OfAStagingArea(
+          commit_, "schema, partitioning, order and location cannot change through a staging area");
     }
-    const std::string own = fmt::format("{}{}.", kStagedProperties, ToString(*commit_.who->view));
+    const std::string own =
+        fmt::format("{}{}.", kStagedProperties, ToString(*commit_.who->staging_area));
     for (const std::string& key : ChangedProperties(before)) {
       if (key.starts_with(own)) continue;
-      return OfAView(commit_, fmt::format("property \"{}\" cannot change through a run view", key));
+      return OfAStagingArea(
+          commit_, fmt::format("property \"{}\" cannot change through a staging area", key));
     }
     return Status::Ok();
   }
@@ -158,7 +159,7 @@ class CommitJudge {
   Status CheckStagedUntouched(const TableMetadata& before) const {
     for (const std::string& key : ChangedProperties(before)) {
       if (!key.starts_with(kStagedProperties)) continue;
-      return OfAView(commit_, fmt::format("property \"{}\" belongs to a run view", key));
+      return OfAStagingArea(commit_, fmt::format("property \"{}\" belongs to a staging area", key));
     }
     return Status::Ok();
   }
@@ -180,7 +181,7 @@ class CommitJudge {
     TableMetadata published;
     const TableMetadata* next = &after_;
     if (powers_.staged) {
-      published = AsPublished(after_, *commit_.who->view);
+      published = AsPublished(after_, *commit_.who->staging_area);
       next = &published;
     }
     if (MovesLocations(commit_.before, *next)) {
@@ -342,15 +343,16 @@ class CommitJudge {
 
   Status MayMove(const JudgedRef& ref, const SnapshotRef* was, const SnapshotRef* is) const {
     if (powers_.staged) {
-      if (ref.ref != fmt::format("staging-{}", ToString(*commit_.who->view))) {
-        return OfAView(commit_, fmt::format("ref \"{}\" cannot move through a run view", ref.ref));
+      if (ref.ref != fmt::format("staging-{}", ToString(*commit_.who->staging_area))) {
+        return OfAStagingArea(
+            commit_, fmt::format("ref \"{}\" cannot move through a staging area", ref.ref));
       }
     } else if (ref.ref.starts_with(kStagingRefs)) {
-      return OfAView(commit_, fmt::format("ref \"{}\" belongs to a run view", ref.ref));
+      return OfAStagingArea(commit_, fmt::format("ref \"{}\" belongs to a staging area", ref.ref));
     }
     const bool is_main = ref.ref == "main";
     if (is_main && commit_.rules.gated) {
-      return Gated(commit_, "main moves only when a run view is published");
+      return Gated(commit_, "main moves only when a staging area is published");
     }
     if (ref.after == nullptr) return MayRemove(ref, is_main);
     const bool tag = is->type == "tag" || (was != nullptr && was->type == "tag");

@@ -107,7 +107,7 @@ class JudgeTest : public ::testing::Test {
   static Principal View(RunId run, const std::string& table) {
     Principal who = Who(Role::kPublisher);
     who.scopes.clear();
-    who.view = run;
+    who.staging_area = run;
     who.view_tables = {table};
     return who;
   }

@@ -193,7 +193,7 @@ TEST_F(JudgeTest, OpenTablesMayBeReplacedAsAWhole) {
   EXPECT_EQ(CodeOf(Who(Role::kWriter), before, after), "ok");
 }
 
-// ---- Gates and run views
+// ---- Gates and staging areas
 TEST_F(JudgeTest, AGatedMainMovesThroughItsViewAlone) {
   rules_.gated = true;
   rules_.gate = "trip";
@@ -201,7 +201,7 @@ TEST_F(JudgeTest, AGatedMainMovesThroughItsViewAlone) {
   for (const Role role : {Role::kWriter, Role::kAdmin}) {
     const Status status = Judge(Who(role), before, Append(before, R"([{"id":4}])")).status();
     EXPECT_EQ(status.error_code(), "WH7074");
-    EXPECT_THAT(status.hint(), ::testing::HasSubstr("wh run-view open processed.trip"));
+    EXPECT_THAT(status.hint(), ::testing::HasSubstr("wh staging open processed.trip"));
   }
   const TablePtr staged = Append(before, R"([{"id":4}])", "staging-r12");
   ASSERT_OK_AND(const Judgement judgement,

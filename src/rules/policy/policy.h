@@ -24,7 +24,7 @@ enum class Role : std::uint8_t {
   kReader,      // lists and loads
   kWriter,      // and creates tables, appends, overwrites and deletes where the layer allows it
   kMaintainer,  // lists and loads; rewrites files without changing rows, expires, tags
-  kPublisher,   // opens run views, publishes or discards them
+  kPublisher,   // opens staging areas, publishes or discards them
   kAdmin,       // all of it, and drops, renames, namespaces, tokens; layers bind an admin too
 };
 std::string_view RoleName(Role role);  // "reader", …
@@ -36,8 +36,8 @@ struct Principal {
   std::string name;  // "spark-etl": what people call it
   Role role = Role::kReader;
   std::vector<std::string> scopes;
-  // Of a run view's token: what it does is staged for this run, in these tables alone.
-  std::optional<RunId> view;
+  // Of a staging area's token: what it does is staged for this run, in these tables alone.
+  std::optional<RunId> staging_area;
   std::vector<std::string> view_tables;
 
   bool Covers(std::string_view name_space) const;
@@ -76,7 +76,7 @@ struct TableRules {
   // The landing, transform or feature view that makes it: no one else writes to it. Empty for
   // tables of others.
   std::string made_by;  // "processed/arrival.sql"
-  bool gated = false;   // a gate judges it: main moves only when a run view is published
+  bool gated = false;   // a gate judges it: main moves only when a staging area is published
   std::string gate;     // its name, for people
   // Processed tables that other engines write: what their rows must agree with.
   const contract::Contract* contract = nullptr;

@@ -76,11 +76,12 @@ Status MayActInView(const Principal& who, Action action, std::string_view name) 
     return Status::Ok();
   }
   return Denied(
-      fmt::format("the token of run view {} may not {}: \"{}\"", ToString(*who.view),
+      fmt::format("the token of staging area {} may not {}: \"{}\"", ToString(*who.staging_area),
                   ActionName(action), name),
-      fmt::format("it reads and writes {} alone; open a run view for more tables, or use a token "
-                  "of your own",
-                  Join(who.view_tables, ", ")));
+      fmt::format(
+          "it reads and writes {} alone; open a staging area for more tables, or use a token "
+          "of your own",
+          Join(who.view_tables, ", ")));
 }
 
 Status OfTheProject(std::string_view what, std::string_view name, std::string hint) {
@@ -206,20 +207,21 @@ std::string_view LayerName(Layer layer) {
 }
 
 Status MayAct(const Principal& who, Action action, std::string_view name, const TableRules* rules) {
-  if (who.view) {
+  if (who.staging_area) {
     WEIRHOUSE_TRY_STATUS(MayActInView(who, action, name));
   } else if (!who.Covers(name) && !(action == Action::kRead && SeesOnTheWay(who, name))) {
     return Denied(fmt::format("token \"{}\" reaches {}, not \"{}\"", who.name, ScopesOf(who), name),
                   "ask an admin: wh token create --name NAME --role ROLE --on NAMESPACE");
   } else if (!RoleMay(who.role, action)) {
     const bool publishes = who.role == Role::kPublisher && action == Action::kCommit;
-    return Denied(fmt::format("role {} may not {}: \"{}\" (token \"{}\")", RoleName(who.role),
-                              ActionName(action), name, who.name),
-                  publishes ? fmt::format("open a run view and write through it: wh run-view open "
-                                          "{}",
-                                          name)
-                            : fmt::format("this needs role {}: ask an admin for a token",
-                                          RolesThatMay(action)));
+    return Denied(
+        fmt::format("role {} may not {}: \"{}\" (token \"{}\")", RoleName(who.role),
+                    ActionName(action), name, who.name),
+        publishes
+            ? fmt::format("open a staging area and write through it: wh staging open "
+                          "{}",
+                          name)
+            : fmt::format("this needs role {}: ask an admin for a token", RolesThatMay(action)));
   }
   if (action == Action::kRead) return Status::Ok();
   WEIRHOUSE_TRY_STATUS(LayerAllows(action, name));

@@ -117,9 +117,9 @@ TEST(Role, ATableThatADefinitionMakesIsNamedWithItsFile) {
   EXPECT_OK(MayAct(Of(Role::kAdmin), Action::kRead, "processed.arrival", &rules));
 }
 
-TEST(Role, ARunViewsTokenReachesItsTablesAlone) {
+TEST(Role, AStagingAreasTokenReachesItsTablesAlone) {
   Principal who = Of(Role::kPublisher, {});
-  who.view = RunId(12);
+  who.staging_area = RunId(12);
   who.view_tables = {"processed.trip"};
   EXPECT_OK(MayAct(who, Action::kCommit, "processed.trip"));
   EXPECT_OK(MayAct(who, Action::kRead, "processed"));

@@ -95,7 +95,7 @@ Status CheckNewNumbers(const ProposedCommit& commit, const iceberg::Snapshot& sn
 
 Powers PowersOver(const Principal& who, Layer layer) {
   Powers powers;
-  powers.staged = who.view.has_value();
+  powers.staged = who.staging_area.has_value();
   powers.writes = powers.staged || who.role == Role::kWriter || who.role == Role::kAdmin;
   powers.maintains = !powers.staged && (who.role == Role::kMaintainer || who.role == Role::kAdmin ||
                                         (layer == Layer::kOpen && who.role == Role::kWriter));
@@ -103,9 +103,10 @@ Powers PowersOver(const Principal& who, Layer layer) {
 }
 
 Status RoleRefused(const ProposedCommit& commit, std::string_view what, std::string_view needed) {
-  const std::string who = commit.who->view
-                              ? fmt::format("the token of run view {}", ToString(*commit.who->view))
-                              : fmt::format("role {}", RoleName(commit.who->role));
+  const std::string who =
+      commit.who->staging_area
+          ? fmt::format("the token of staging area {}", ToString(*commit.who->staging_area))
+          : fmt::format("role {}", RoleName(commit.who->role));
   return Status(Code::kPermissionDenied, fmt::format("{} may not {}: table \"{}\" (token \"{}\")",
                                                      who, what, commit.table, commit.who->name))
       .WithError("WH7070")

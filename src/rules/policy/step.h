@@ -18,7 +18,7 @@ inline constexpr std::int64_t kReplaceBytesMax = 1 << 30;
 struct Powers {
   bool writes = false;     // appends, overwrites, deletes, as far as the layer goes
   bool maintains = false;  // rewrites, expires, tags, rolls back
-  bool staged = false;     // through a run view: nobody reads it yet
+  bool staged = false;     // through a staging area: nobody reads it yet
 };
 Powers PowersOver(const Principal& who, Layer layer);
 

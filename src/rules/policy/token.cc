@@ -112,8 +112,8 @@ json ToJson(const Token& token) {
     object["revoked_at"] = Micros(*token.revoked_at);
     object["revoke_reason"] = token.revoke_reason;
   }
-  if (token.who.view) {
-    object["view"] = token.who.view->value();
+  if (token.who.staging_area) {
+    object["view"] = token.who.staging_area->value();
     object["view_tables"] = token.who.view_tables;
   }
   return object;
@@ -142,7 +142,7 @@ Result<Token> FromJson(std::string id, const json& object) {
       token.revoke_reason = object.value("revoke_reason", "");
     }
     if (object.contains("view")) {
-      token.who.view = RunId(object["view"].get<std::int64_t>());
+      token.who.staging_area = RunId(object["view"].get<std::int64_t>());
       token.who.view_tables = object.at("view_tables").get<std::vector<std::string>>();
     }
     return token;
@@ -231,7 +231,7 @@ Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted
   token.who.name = wanted.name;
   token.who.role = wanted.role;
   token.who.scopes = wanted.scopes;
-  token.who.view = wanted.view;
+  token.who.staging_area = wanted.staging_area;
   token.who.view_tables = wanted.view_tables;
   if (lifetime.count() > 0) token.expires_at = token.created_at + lifetime;
   catalog::CommitRequest request;

@@ -29,7 +29,7 @@ struct NewToken {
   Role role = Role::kReader;
   std::vector<std::string> scopes;
   std::optional<std::chrono::seconds> lifetime;  // absent: 90 days; 0: never expires
-  std::optional<RunId> view;
+  std::optional<RunId> staging_area;
   std::vector<std::string> view_tables;
 };
 struct IssuedToken {

@@ -158,15 +158,15 @@ TEST_F(TokenTest, AnUnknownNameIsSaidWithWhatIsNear) {
   EXPECT_THAT(status.hint(), ::testing::HasSubstr("spark-etl"));
 }
 
-TEST_F(TokenTest, ARunViewsTokenKeepsItsTables) {
+TEST_F(TokenTest, AStagingAreasTokenKeepsItsTables) {
   NewToken wanted;
-  wanted.name = "view-r12";
+  wanted.name = "staging-r12";
   wanted.role = Role::kPublisher;
-  wanted.view = RunId(12);
+  wanted.staging_area = RunId(12);
   wanted.view_tables = {"processed.trip"};
   ASSERT_OK_AND(const IssuedToken issued, IssueToken(*catalog_, wanted, random_, clock_));
   ASSERT_OK_AND(const auto found, FindToken(*catalog_, issued.secret));
-  EXPECT_EQ(found->who.view, RunId(12));
+  EXPECT_EQ(found->who.staging_area, RunId(12));
   EXPECT_EQ(found->who.view_tables, wanted.view_tables);
 }
 

@@ -13,7 +13,7 @@
 #include "work/foreign/foreign_location.h"
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/tables/live_file.h"
 
@@ -46,7 +46,7 @@ Status CheckShape(const ForeignCommit& commit) {
 }
 
 // One table's part of a commit.
-struct TableWork {
+struct ForeignTableChange {
   const ForeignChange* asked = nullptr;
   std::vector<iceberg::Requirement> requirements;  // as they are meant of the table itself
   std::vector<iceberg::Update> updates;            // the same
@@ -77,19 +77,20 @@ class CommitAttempt {
       work_[i].asked = &commit_.changes[i];
       WEIRHOUSE_TRY_STATUS(Load(work_[i]));
     }
-    if (commit_.caller.who.view) {
+    if (commit_.caller.who.staging_area) {
       // After the pointers: a view that is published meanwhile moves them, and the commit
       // conflicts.
-      WEIRHOUSE_TRY(view_, FindRunView(workspace_, *commit_.caller.who.view));
-      for (const TableWork& work : work_) WEIRHOUSE_TRY_STATUS(CheckView(work.asked->table));
+      WEIRHOUSE_TRY(view_, FindStagingArea(workspace_, *commit_.caller.who.staging_area));
+      for (const ForeignTableChange& work : work_)
+        WEIRHOUSE_TRY_STATUS(CheckView(work.asked->table));
     }
-    for (TableWork& work : work_) WEIRHOUSE_TRY_STATUS(Apply(work));
+    for (ForeignTableChange& work : work_) WEIRHOUSE_TRY_STATUS(Apply(work));
     WEIRHOUSE_FAILPOINT("foreign.applied");
-    for (TableWork& work : work_) {
+    for (ForeignTableChange& work : work_) {
       if (work.next.changed) WEIRHOUSE_TRY_STATUS(Judge(work));
     }
     WEIRHOUSE_FAILPOINT("foreign.judged");
-    for (TableWork& work : work_) {
+    for (ForeignTableChange& work : work_) {
       if (work.next.changed) WEIRHOUSE_TRY_STATUS(Stage(work));
     }
     WEIRHOUSE_FAILPOINT("foreign.staged");
@@ -97,10 +98,10 @@ class CommitAttempt {
   }
 
  private:
-  Status Load(TableWork& work);
-  Status Apply(TableWork& work);
-  Status Judge(TableWork& work);
-  Status Stage(TableWork& work);
+  Status Load(ForeignTableChange& work);
+  Status Apply(ForeignTableChange& work);
+  Status Judge(ForeignTableChange& work);
+  Status Stage(ForeignTableChange& work);
   Result<ForeignAnswer> Publish(const ReplyOf& reply);
   Status CheckView(const std::string& table) const;
   iceberg::TablePtr AsSeen(const iceberg::TablePtr& table) const;
@@ -108,25 +109,25 @@ class CommitAttempt {
 
   Workspace& workspace_;
   const ForeignCommit& commit_;
-  std::optional<RunView> view_;  // of a caller with a view
+  std::optional<StagingArea> view_;  // of a caller with a view
   ClientFiles& files_;
   ForeignPublication publication_;
-  std::vector<TableWork> work_;
+  std::vector<ForeignTableChange> work_;
 };
 
 Status CommitAttempt::CheckView(const std::string& table) const {
   const bool open = view_->state == "open";
   const bool named = std::count(view_->tables.begin(), view_->tables.end(), table) != 0;
   if (open && named) return Status();
-  return Status(
-             Code::kPermissionDenied,
-             fmt::format("run view {} cannot be written to: {}: table \"{}\"", ToString(view_->run),
-                         open ? "it was opened for other tables" : "it is " + view_->state, table))
+  return Status(Code::kPermissionDenied,
+                fmt::format(
+                    "staging area {} cannot be written to: {}: table \"{}\"", ToString(view_->run),
+                    open ? "it was opened for other tables" : "it is " + view_->state, table))
       .WithError("WH7131")
-      .WithHint("open a run view for all tables that are written together");
+      .WithHint("open a staging area for all tables that are written together");
 }
 
-Status CommitAttempt::Load(TableWork& work) {
+Status CommitAttempt::Load(ForeignTableChange& work) {
   const std::string& name = work.asked->table;
   const policy::Principal& who = commit_.caller.who;
   work.requirements = work.asked->requirements;
@@ -150,7 +151,7 @@ Status CommitAttempt::Load(TableWork& work) {
   return Status();
 }
 
-Status CommitAttempt::Apply(TableWork& work) {
+Status CommitAttempt::Apply(ForeignTableChange& work) {
   const std::string& name = work.asked->table;
   if (view_) {
     WEIRHOUSE_TRY_STATUS(MapThrough(*view_, *work.before, work.requirements, work.updates));
@@ -162,7 +163,7 @@ Status CommitAttempt::Apply(TableWork& work) {
                            : Status();
 }
 
-Status CommitAttempt::Judge(TableWork& work) {
+Status CommitAttempt::Judge(ForeignTableChange& work) {
   policy::ProposedCommit proposed;
   proposed.who = &commit_.caller.who;
   proposed.table = work.asked->table;
@@ -173,7 +174,7 @@ Status CommitAttempt::Judge(TableWork& work) {
     WEIRHOUSE_TRY(
         proposed.other_locations,
         OtherLocations(workspace_, work.asked->table, PlacesOf(workspace_, work.next.metadata)));
-    for (const TableWork& other : work_) {  // several may be created together
+    for (const ForeignTableChange& other : work_) {  // several may be created together
       if (&other != &work && other.next.changed) {
         proposed.other_locations.push_back(other.next.metadata.location);
       }
@@ -191,7 +192,7 @@ Status CommitAttempt::Judge(TableWork& work) {
   return Status();
 }
 
-Status CommitAttempt::Stage(TableWork& work) {
+Status CommitAttempt::Stage(ForeignTableChange& work) {
   const std::string& name = work.asked->table;
   WEIRHOUSE_TRY(const iceberg::StagedTable staged,
                 iceberg::StageMetadata(workspace_.store(), work.before, workspace_.random(),
@@ -224,7 +225,7 @@ iceberg::TablePtr CommitAttempt::AsSeen(const iceberg::TablePtr& table) const {
 
 std::vector<iceberg::TablePtr> CommitAttempt::Seen() const {
   std::vector<iceberg::TablePtr> tables;
-  for (const TableWork& work : work_) {
+  for (const ForeignTableChange& work : work_) {
     tables.push_back(AsSeen(work.after != nullptr ? work.after : work.before));
   }
   return tables;
@@ -233,8 +234,9 @@ std::vector<iceberg::TablePtr> CommitAttempt::Seen() const {
 Result<ForeignAnswer> CommitAttempt::Publish(const ReplyOf& reply) {
   ForeignAnswer answer;
   answer.tables = Seen();
-  const bool changed = std::any_of(work_.begin(), work_.end(),
-                                   [](const TableWork& work) { return work.after != nullptr; });
+  const bool changed = std::any_of(work_.begin(), work_.end(), [](const ForeignTableChange& work) {
+    return work.after != nullptr;
+  });
   if (!changed) {
     if (reply) {
       workspace_.catalog().KeepReply(reply(answer.tables)).Ignore("the first reply stays");

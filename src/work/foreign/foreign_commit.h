@@ -13,9 +13,9 @@
 //   WH7108  kInvalidInput      a view whose metadata or updates contradict themselves
 //   WH7109  kConflict          a requirement of a view does not hold
 //   WH7130  kConflict          the namespace is not empty
-//   WH7131  kPermissionDenied  not one of the tables of the caller's run view
+//   WH7131  kPermissionDenied  not one of the tables of the caller's staging area
 // and those of ground/iceberg/update/metadata_update.h, rules/policy/policy.h,
-// work/foreign/run_view.h; WH7002 (another writer won, after a few attempts) and WH7003 (unknown)
+// work/foreign/staging_area.h; WH7002 (another writer won, after a few attempts) and WH7003 (unknown)
 // of the catalog.
 #pragma once
 
@@ -70,7 +70,7 @@ using ReplyOf = std::function<catalog::StoredReply(const std::vector<iceberg::Ta
 
 // Threads: any. In one transaction: pointers, lineage (run of kind "foreign": who, engine, what it
 // read where known, every file with its digest), outbox events, the stored reply. Files that the
-// client wrote are fsynced first. A caller with a run view commits to the view's staging refs.
+// client wrote are fsynced first. A caller with a staging area commits to the view's staging refs.
 //   kConflict          a requirement does not hold, or another writer won (WH7066, WH7002)
 //   kPermissionDenied  see policy::Judge
 //   kInvalidInput, kNotFound (WH7101 no such table)
@@ -104,27 +104,26 @@ Status ChangeNamespace(Workspace& workspace, const Caller& caller,
                        const std::optional<catalog::StoredReply>& reply = {});
 
 // ---- Views. A view's metadata.json (Iceberg view specification, version 1) is kept as JSON.
-struct ForeignView {
+struct SqlView {
   std::string metadata_location;
   nlohmann::json metadata;
 };
-using ViewReplyOf = std::function<catalog::StoredReply(const ForeignView&)>;
-Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
-                               const iceberg::WantedView& wanted, const ViewReplyOf& reply = {});
+using ViewReplyOf = std::function<catalog::StoredReply(const SqlView&)>;
+Result<SqlView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
+                           const iceberg::WantedView& wanted, const ViewReplyOf& reply = {});
 struct ViewChange {
   std::vector<iceberg::AssertViewUuid> requirements;
   std::vector<iceberg::ViewUpdate> updates;
 };
-Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const ViewChange& change, const ViewReplyOf& reply = {});
-Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
-                                 const std::string& name, const std::string& metadata_location,
-                                 const ViewReplyOf& reply = {});
-Result<ForeignView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name);
+Result<SqlView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
+                            const ViewChange& change, const ViewReplyOf& reply = {});
+Result<SqlView> RegisterView(Workspace& workspace, const Caller& caller, const std::string& name,
+                             const std::string& metadata_location, const ViewReplyOf& reply = {});
+Result<SqlView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name);
 Status DropView(Workspace& workspace, const Caller& caller, const std::string& name,
                 const std::optional<catalog::StoredReply>& reply = {});
 
-// A table as this caller sees it: through a run view, `main` is the staged snapshot.
+// A table as this caller sees it: through a staging area, `main` is the staged snapshot.
 //   kNotFound  WH7101, also where the caller may not read the namespace at all
 Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
                                       const std::string& name);

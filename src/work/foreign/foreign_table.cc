@@ -11,7 +11,7 @@
 #include "work/foreign/foreign_location.h"
 #include "work/foreign/foreign_name.h"
 #include "work/foreign/foreign_publication.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/tables/live_file.h"
 
@@ -346,8 +346,8 @@ Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller
   if (!pointer || pointer->kind != PointerKind::kTable) return NoSuchTable(name);
   WEIRHOUSE_TRY(iceberg::TablePtr table,
                 iceberg::LoadTable(workspace.store(), name, pointer->metadata_location));
-  if (!caller.who.view) return WithoutStaged(table);
-  WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, *caller.who.view));
+  if (!caller.who.staging_area) return WithoutStaged(table);
+  WEIRHOUSE_TRY(const StagingArea view, FindStagingArea(workspace, *caller.who.staging_area));
   return iceberg::TablePtr(
       std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view, *table)));
 }

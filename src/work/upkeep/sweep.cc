@@ -107,7 +107,7 @@ class Sweep {
       for (const catalog::Run& run : runs) {
         open_.insert(run.id);
         // What is younger than a run at work may be its own, whatever its name: clients name what
-        // they write for a run view as they like. A run that has been planned for longer than any
+        // they write for a staging area as they like. A run that has been planned for longer than any
         // lease is at work no more, and upkeep is what works here.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
         if (run.plan.kind == catalog::RunKind::kCompaction ||

@@ -57,7 +57,7 @@ Status CheckWasMain(Workspace& workspace, const iceberg::TableMetadata& table,
                          table.name, snapshot.value()))
       .WithError("WH7124")
       .WithHint(
-          "publish a run view with `wh run-view publish`, a halted batch with "
+          "publish a staging area with `wh staging publish`, a halted batch with "
           "`wh gate override`; other branches are merged by the engine that wrote them");
 }
 

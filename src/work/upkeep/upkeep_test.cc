@@ -307,7 +307,7 @@ TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
   Land("2024-01-01.jsonl", Order("1", 5, "2024-01-01T06:00:00Z", "2024-01-01T06:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const catalog::Run raw = Planned(catalog::RunKind::kRaw);
-  const catalog::Run view = Planned(catalog::RunKind::kRunView);
+  const catalog::Run view = Planned(catalog::RunKind::kStagingArea);
   const catalog::Run prediction = Planned(catalog::RunKind::kPrediction);
   ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
   ASSERT_EQ(StateOf(raw.id), catalog::RunState::kFailed);

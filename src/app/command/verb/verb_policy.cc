@@ -47,7 +47,7 @@ std::string Rights(Layer layer, Role role, std::string_view name) {
       add(layer == Layer::kRaw ? "compact" : "compact, expire, tag, roll back");
     }
   }
-  if (role == Role::kPublisher && May(Role::kWriter, Action::kCommit, name)) add("run views");
+  if (role == Role::kPublisher && May(Role::kWriter, Action::kCommit, name)) add("staging_areas");
   if (May(role, Action::kDropTable, name)) add("drop, rename");
   return rights;
 }

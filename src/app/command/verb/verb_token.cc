@@ -31,7 +31,7 @@ std::string StateOf(const policy::Token& token, ProcessTime now) {
 }
 
 std::string ScopesOf(const policy::Token& token) {
-  return Join(token.who.view ? token.who.view_tables : token.who.scopes, ", ");
+  return Join(token.who.staging_area ? token.who.view_tables : token.who.scopes, ", ");
 }
 }  // namespace
 
@@ -74,7 +74,7 @@ Result<int> RunTokenList(Context& context) {
     listing.Add({token.who.id, token.who.name, policy::RoleName(token.who.role), ScopesOf(token),
                  StateOf(token, now), FormatTime(token.created_at),
                  ExpiryOrNull(token.expires_at)});
-    if (token.who.view) listing.Detail("run_view", ToString(*token.who.view));
+    if (token.who.staging_area) listing.Detail("staging_area", ToString(*token.who.staging_area));
     if (token.revoked_at) {
       listing.Detail("revoked_at", FormatTime(*token.revoked_at));
       listing.Detail("reason", token.revoke_reason);

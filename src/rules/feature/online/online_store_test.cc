@@ -313,7 +313,7 @@ TEST_P(OnlineStoreTest, SaysSoWhenWhatStoodBehindAKeptRowIsNotThere) {
   }
 }
 
-TEST_P(OnlineStoreTest, KeepsEverythingOfAViewWithoutBound) {
+TEST_P(OnlineStoreTest, KeepsEverythingOfAStagingAreaWithoutBound) {
   const ViewPlan plan = Latest();
   Apply(plan, {Put("a", "1", 10, 10, 1), Put("a", "2", 20, 20, 2)}, 1);
   ASSERT_OK_AND(const std::int64_t dropped, online_->Evict(plan, 1'000'000, 0));

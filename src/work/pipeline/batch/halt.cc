@@ -170,7 +170,7 @@ Result<std::vector<HaltedBatch>> DiscardedBatches(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::vector<catalog::Run> discarded, workspace.catalog().Runs(filter));
   std::vector<HaltedBatch> batches;
   for (const catalog::Run& run : discarded) {
-    // What was discarded of a run view consumed nothing.
+    // What was discarded of a staging area consumed nothing.
     WEIRHOUSE_TRY(const auto stored, catalog::setting::Halted(run.id).In(workspace.catalog()));
     if (!stored) continue;
     WEIRHOUSE_TRY(HaltedBatch batch, HaltedFromJson(*stored));

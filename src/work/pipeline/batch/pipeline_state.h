@@ -12,7 +12,7 @@
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/tables/external_table.h"
-#include "work/workspace/tables/table_view.h"
+#include "work/workspace/tables/row_cache.h"
 
 namespace weirhouse::work {
 
@@ -35,7 +35,7 @@ struct PipelineState {
   Progress& progress;
   std::unique_ptr<platform::SqlSession> session;  // seeds registered as ref.NAME
   RecordReader records;
-  TableView tables;
+  RowCache tables;
   std::map<std::string, GateHistory> history;  // by gated table; gate_history.cc
   RunSummary summary;
   bool defer_online = false;  // a long backfill: the online store is rebuilt once at its end

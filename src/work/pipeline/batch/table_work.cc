@@ -223,7 +223,7 @@ bool TableWork::LosesRows(const std::string& table) const {
   return !(current ? plan_.deletes : plan_.history_deletes).empty();
 }
 
-Result<const TableWork::Change*> TableWork::ChangeOf(TableView& tables, const std::string& table) {
+Result<const TableWork::Change*> TableWork::ChangeOf(RowCache& tables, const std::string& table) {
   const auto known = changes_.find(table);
   if (known != changes_.end()) return &known->second;
   const bool current = table == transform_->definition.name();
@@ -241,14 +241,14 @@ Result<const TableWork::Change*> TableWork::ChangeOf(TableView& tables, const st
   return &changes_.emplace(table, std::move(change)).first->second;
 }
 
-Result<std::shared_ptr<arrow::Table>> TableWork::JoinedRows(TableView& tables,
+Result<std::shared_ptr<arrow::Table>> TableWork::JoinedRows(RowCache& tables,
                                                             const std::string& table) {
   if (!full_) return table == transform_->definition.name() ? added_rows() : added_history();
   WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, table));
   return change->joined;
 }
 
-Result<std::shared_ptr<arrow::Table>> TableWork::LeftRows(TableView& tables,
+Result<std::shared_ptr<arrow::Table>> TableWork::LeftRows(RowCache& tables,
                                                           const std::string& table) {
   if (full_) {
     WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, table));
@@ -261,7 +261,7 @@ Result<std::shared_ptr<arrow::Table>> TableWork::LeftRows(TableView& tables,
   return tables.RowsAt(table, NamesOf(*added->schema()), positions);
 }
 
-Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
+Result<std::vector<std::string>> TableWork::ChangedKeys(RowCache& tables) {
   std::vector<std::string> keys = plan_.gone;
   if (!full_ && plan_.many) {
     const auto& columns = transform_->definition.key_columns();
@@ -288,7 +288,7 @@ Result<std::vector<std::string>> TableWork::ChangedKeys(TableView& tables) {
 }
 
 Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
-    TableView& tables, const std::string& table, const std::vector<std::string>& columns) const {
+    RowCache& tables, const std::string& table, const std::vector<std::string>& columns) const {
   const bool current = table == transform_->definition.name();
   const std::shared_ptr<arrow::Table>& added = current ? plan_.current_rows : plan_.history_rows;
   const std::vector<std::string> wanted = columns.empty() ? NamesOf(*added->schema()) : columns;

@@ -13,7 +13,7 @@
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/tables/arrow_rows.h"
-#include "work/workspace/tables/table_view.h"
+#include "work/workspace/tables/row_cache.h"
 #include "work/workspace/workspace.h"
 
 namespace arrow {
@@ -86,15 +86,15 @@ class TableWork {
   // Of a table it covers: do rows join or leave?
   bool ChangesRows(const std::string& table) const;
   // A table it covers, as it will be. `columns` empty = all.
-  Result<std::shared_ptr<arrow::Table>> StagedRows(TableView& tables, const std::string& table,
+  Result<std::shared_ptr<arrow::Table>> StagedRows(RowCache& tables, const std::string& table,
                                                    const std::vector<std::string>& columns) const;
   // Of a table it covers: do rows leave, replaced or not?
   bool LosesRows(const std::string& table) const;
   // Those that leave, and those that join: of a whole table, the ones that were not there before.
-  Result<std::shared_ptr<arrow::Table>> LeftRows(TableView& tables, const std::string& table);
-  Result<std::shared_ptr<arrow::Table>> JoinedRows(TableView& tables, const std::string& table);
+  Result<std::shared_ptr<arrow::Table>> LeftRows(RowCache& tables, const std::string& table);
+  Result<std::shared_ptr<arrow::Table>> JoinedRows(RowCache& tables, const std::string& table);
   // Keys of the current table under which something changes. More may be named.
-  Result<std::vector<std::string>> ChangedKeys(TableView& tables);
+  Result<std::vector<std::string>> ChangedKeys(RowCache& tables);
   // Per added row: does another current row, which this batch does not replace, hold its key?
   Result<std::vector<bool>> KeysHeldByOthers() const;
   // The greatest known (else event) time among the added rows, µs.
@@ -126,7 +126,7 @@ class TableWork {
     std::shared_ptr<arrow::Table> left;
   };
   // Of a whole table it covers; worked out once.
-  Result<const Change*> ChangeOf(TableView& tables, const std::string& table);
+  Result<const Change*> ChangeOf(RowCache& tables, const std::string& table);
 
   Workspace& workspace_;
   const transform::CheckedTransform* transform_;

@@ -193,7 +193,7 @@ bool Rebuilt::CountsRecords(const TableWork& one) const {
   return first->get() == &one;
 }
 
-Result<RowsPtr> Rebuilt::RowsOf(TableView& tables, const std::string& table) const {
+Result<RowsPtr> Rebuilt::RowsOf(RowCache& tables, const std::string& table) const {
   for (const auto& one : work) {
     if (one->Covers(table)) return one->StagedRows(tables, table, {});
   }

@@ -41,7 +41,7 @@ struct Rebuilt {
   // A record is counted once: by the first table that its source drives.
   bool CountsRecords(const TableWork& work) const;
   // The rows of a table, or of a history, that was rebuilt; null if it was not.
-  Result<std::shared_ptr<arrow::Table>> RowsOf(TableView& tables, const std::string& table) const;
+  Result<std::shared_ptr<arrow::Table>> RowsOf(RowCache& tables, const std::string& table) const;
 };
 
 // Reads all records that count, without batches that a person left out, and runs the SQL of every

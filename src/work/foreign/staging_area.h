@@ -20,7 +20,7 @@
 
 namespace weirhouse::work {
 
-struct RunView {
+struct StagingArea {
   RunId run;                        // "r12": also the prefix
   std::vector<std::string> tables;  // that may be written through it
   std::string opened_by;
@@ -30,31 +30,31 @@ struct RunView {
   std::map<std::string, SnapshotId> base;  // main of each table when it was first staged; 0: empty
 };
 struct OpenedView {
-  RunView view;
-  std::string token;  // shown once; lives as long as the view, at most `lifetime`
+  StagingArea area;
+  std::string token;  // shown once; lives as long as the area, at most `lifetime`
 };
 // `lifetime` of the token: a day where nothing is said.
 //   kNotFound          WH7101: no such table
 //   kPermissionDenied  WH7113: a definition makes the table, or it belongs to the system
-Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::string>& tables,
-                               const std::string& who,
-                               std::optional<std::chrono::seconds> lifetime);
-Result<RunView> FindRunView(Workspace& workspace, RunId run);  // kNotFound WH7110
-Result<std::vector<RunView>> RunViews(Workspace& workspace);   // newest first
+Result<OpenedView> OpenStagingArea(Workspace& workspace, const std::vector<std::string>& tables,
+                                   const std::string& who,
+                                   std::optional<std::chrono::seconds> lifetime);
+Result<StagingArea> FindStagingArea(Workspace& workspace, RunId run);  // kNotFound WH7110
+Result<std::vector<StagingArea>> StagingAreas(Workspace& workspace);   // newest first
 
-struct ViewVerdict {
+struct StagingVerdict {
   bool published = false;
   std::string message;  // for people: which gate and check failed, and what to do next
   std::vector<catalog::VerdictRecord> verdicts;
 };
 // Judges and, if all gates pass, publishes all tables in one commit, with verdicts, metrics,
-// lineage and events. If a gate fails nothing moves; the view stays open, so that it can be mended.
+// lineage and events. If a gate fails nothing moves; the area stays open, so that it can be mended.
 //   kConflict      main of a table, or its schema, moved since it was staged (WH7111): open a new
-//                  view and write again; WH7114: published or discarded already
+//                  area and write again; WH7114: published or discarded already
 //   kInvalidInput  WH7115: nothing was staged
-Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who);
-Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
-                      const std::string& who);
+Result<StagingVerdict> PublishStagingArea(Workspace& workspace, RunId run, const std::string& who);
+Status DiscardStagingArea(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who);
 
 // ---- Where clients find the project's catalog
 // The daemon that serves `root` says where it listens ("http://127.0.0.1:8642"); empty: no more.
@@ -63,17 +63,17 @@ Status NoteAddress(const std::string& root, const std::string& address);
 std::string AddressOf(const std::string& root);
 
 // ---- The mapping (reference: iceberg-rest.md section 5). Pure.
-std::string ViewStagingRef(RunId run);  // "staging-r12"
-// The table as the view's clients see it: refs.main, current-snapshot-id and snapshot-log are those
+std::string StagingRefOf(RunId run);  // "staging-r12"
+// The table as the area's clients see it: refs.main, current-snapshot-id and snapshot-log are those
 // of the staging ref, if it exists; metadata_location is empty.
-iceberg::TableMetadata AsSeenThrough(const RunView& view, const iceberg::TableMetadata& table);
+iceberg::TableMetadata AsSeenThrough(const StagingArea& area, const iceberg::TableMetadata& table);
 // The table as all others see it. While main is empty, rows that are only staged are left out
 // altogether: DuckDB reads the newest snapshot there is of a table whose log is empty.
 iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table);
-// What a client of the view asked for, in terms of the table: main → staging in set-snapshot-ref
+// What a client of the area asked for, in terms of the table: main → staging in set-snapshot-ref
 // and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
 // Both stay as they are where it is refused.
-Status MapThrough(const RunView& view, const iceberg::TableMetadata& table,
+Status MapThrough(const StagingArea& area, const iceberg::TableMetadata& table,
                   std::vector<iceberg::Requirement>& requirements,
                   std::vector<iceberg::Update>& updates);
 }  // namespace weirhouse::work

@@ -1,10 +1,10 @@
-// run-view open, list, show, publish, discard: write, audit, publish for other engines.
+// staging open, list, show, publish, discard: write, audit, publish for other engines.
 #include <fmt/format.h>
 
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
 
@@ -17,13 +17,14 @@ Result<std::optional<std::chrono::seconds>> LifetimeOfView(const Context& contex
   if (!text) return std::optional<std::chrono::seconds>();
   const auto micros = ParseDurationMicros(*text);
   if (!micros.ok() || *micros < 1'000'000) {
-    return UsageError(fmt::format("a run view cannot expire after \"{}\"", EscapeControl(*text)),
-                      "--expires 1h; without it one day");
+    return UsageError(
+        fmt::format("a staging area cannot expire after \"{}\"", EscapeControl(*text)),
+        "--expires 1h; without it one day");
   }
   return std::optional(std::chrono::seconds(*micros / 1'000'000));
 }
 
-// What DuckDB is told to write through the view.
+// What DuckDB is told to write through the area.
 std::string AttachOf(const std::string& project, RunId run, const std::string& uri,
                      const std::string& token) {
   return fmt::format(
@@ -33,66 +34,66 @@ std::string AttachOf(const std::string& project, RunId run, const std::string& u
       ToString(run), uri, token, project);
 }
 
-json ViewJson(const work::RunView& view) {
+json AreaJson(const work::StagingArea& area) {
   json base = json::object();
-  for (const auto& [table, snapshot] : view.base) base[table] = snapshot.value();
-  return {{"run", ToString(view.run)},
-          {"tables", view.tables},
-          {"state", view.state},
-          {"opened_by", view.opened_by},
-          {"opened_at", FormatTime(view.opened_at)},
+  for (const auto& [table, snapshot] : area.base) base[table] = snapshot.value();
+  return {{"run", ToString(area.run)},
+          {"tables", area.tables},
+          {"state", area.state},
+          {"opened_by", area.opened_by},
+          {"opened_at", FormatTime(area.opened_at)},
           {"staged_from", std::move(base)},
-          {"problem", view.problem.empty() ? json() : json(view.problem)}};
+          {"problem", area.problem.empty() ? json() : json(area.problem)}};
 }
 }  // namespace
 
-Result<int> RunRunViewOpen(Context& context) {
+Result<int> RunStagingOpen(Context& context) {
   const Invocation& invocation = context.invocation();
   WEIRHOUSE_TRY(const auto lifetime, LifetimeOfView(context));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   WEIRHOUSE_TRY(const work::OpenedView opened,
-                work::OpenRunView(*workspace, invocation.words, invocation.user, lifetime));
-  const std::string run = ToString(opened.view.run);
+                work::OpenStagingArea(*workspace, invocation.words, invocation.user, lifetime));
+  const std::string run = ToString(opened.area.run);
   const std::string uri =
-      fmt::format("{}/iceberg/views/{}", work::AddressOf(workspace->project().root), run);
-  context.Line(fmt::format("run view  {} of {}", run, Join(opened.view.tables, ", ")));
+      fmt::format("{}/iceberg/staging/{}", work::AddressOf(workspace->project().root), run);
+  context.Line(fmt::format("staging area  {} of {}", run, Join(opened.area.tables, ", ")));
   context.Line(fmt::format("uri       {}", uri));
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
-  context.Line(AttachOf(workspace->project().name, opened.view.run, uri, opened.token));
-  context.Say(fmt::format("readers see what was staged after `wh run-view publish {}`", run));
-  json document = ViewJson(opened.view);
+  context.Line(AttachOf(workspace->project().name, opened.area.run, uri, opened.token));
+  context.Say(fmt::format("readers see what was staged after `wh staging publish {}`", run));
+  json document = AreaJson(opened.area);
   document["uri"] = uri;
   document["token"] = opened.token;
   context.Answer(std::move(document));
   return kExitOk;
 }
 
-Result<int> RunRunViewList(Context& context) {
+Result<int> RunStagingList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<work::RunView> views, work::RunViews(*workspace));
-  Listing listing("run views", {"run", "tables", "state", "opened_by", "opened_at", "problem"});
-  for (const work::RunView& view : views) {
-    listing.Add({ToString(view.run), Join(view.tables, ", "), view.state, view.opened_by,
-                 FormatTime(view.opened_at), view.problem.empty() ? json() : json(view.problem)});
+  WEIRHOUSE_TRY(const std::vector<work::StagingArea> areas, work::StagingAreas(*workspace));
+  Listing listing("staging_areas", {"run", "tables", "state", "opened_by", "opened_at", "problem"});
+  for (const work::StagingArea& area : areas) {
+    listing.Add({ToString(area.run), Join(area.tables, ", "), area.state, area.opened_by,
+                 FormatTime(area.opened_at), area.problem.empty() ? json() : json(area.problem)});
   }
   context.Print(listing);
   return kExitOk;
 }
 
-Result<int> RunRunViewShow(Context& context) {
+Result<int> RunStagingShow(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const work::RunView view, work::FindRunView(*workspace, run));
-  context.Line(fmt::format("run view  {}, {}", ToString(run), view.state));
+  WEIRHOUSE_TRY(const work::StagingArea area, work::FindStagingArea(*workspace, run));
+  context.Line(fmt::format("staging area  {}, {}", ToString(run), area.state));
   context.Line(
-      fmt::format("opened    {} by {}", FormatTime(view.opened_at), EscapeControl(view.opened_by)));
-  json document = ViewJson(view);
-  for (const std::string& name : view.tables) {
+      fmt::format("opened    {} by {}", FormatTime(area.opened_at), EscapeControl(area.opened_by)));
+  json document = AreaJson(area);
+  for (const std::string& name : area.tables) {
     WEIRHOUSE_TRY(const auto table, workspace->FindTable(name));
     if (!table) continue;
-    const iceberg::Snapshot* staged = (*table)->FindRef(work::ViewStagingRef(run));
-    const bool open = view.state == "open";
+    const iceberg::Snapshot* staged = (*table)->FindRef(work::StagingRefOf(run));
+    const bool open = area.state == "open";
     std::string what = open ? "nothing staged" : "";
     if (staged != nullptr) {
       const auto rows = staged->summary.find("total-records");
@@ -102,16 +103,16 @@ Result<int> RunRunViewShow(Context& context) {
     }
     context.Line(fmt::format("table     {}  {}", name, what));
   }
-  if (!view.problem.empty()) context.Line(EscapeControl(view.problem));
+  if (!area.problem.empty()) context.Line(EscapeControl(area.problem));
   context.Answer(std::move(document));
   return kExitOk;
 }
 
-Result<int> RunRunViewPublish(Context& context) {
+Result<int> RunStagingPublish(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
-  WEIRHOUSE_TRY(const work::ViewVerdict verdict,
-                work::PublishRunView(*workspace, run, context.invocation().user));
+  WEIRHOUSE_TRY(const work::StagingVerdict verdict,
+                work::PublishStagingArea(*workspace, run, context.invocation().user));
   if (!verdict.published) {
     json verdicts = json::array();
     for (const catalog::VerdictRecord& one : verdict.verdicts) {
@@ -125,7 +126,7 @@ Result<int> RunRunViewPublish(Context& context) {
                     {"published", false},
                     {"message", verdict.message},
                     {"verdicts", std::move(verdicts)}});
-    // What those downstream left undone before is not this view's.
+    // What those downstream left undone before is not this area's.
     return kExitGateFailed;
   }
   context.Line(fmt::format("{} published: {} gates and contracts passed", ToString(run),
@@ -134,11 +135,12 @@ Result<int> RunRunViewPublish(Context& context) {
   return ReportRun(context, *workspace, summary);
 }
 
-Result<int> RunRunViewDiscard(Context& context) {
+Result<int> RunStagingDiscard(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   const std::string reason = context.invocation().Option("reason").value_or("");
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY_STATUS(work::DiscardRunView(*workspace, run, reason, context.invocation().user));
+  WEIRHOUSE_TRY_STATUS(
+      work::DiscardStagingArea(*workspace, run, reason, context.invocation().user));
   context.Line(fmt::format("{} discarded: {}", ToString(run), EscapeControl(reason)));
   context.Answer({{"run", ToString(run)}, {"state", "discarded"}, {"reason", reason}});
   return kExitOk;

@@ -1,4 +1,4 @@
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include "ground/platform/io/local_store.h"
 #include "rules/policy/token.h"
 #include "work/foreign/foreign_commit.h"
-#include "work/foreign/run_view_state.h"
+#include "work/foreign/staging_state.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/publication.h"
 
@@ -25,38 +25,38 @@ constexpr std::size_t kTablesMax = 100;
 constexpr std::string_view kAddressFile = "/.weirhouse/daemon.url";
 constexpr const char* kDefaultAddress = "http://127.0.0.1:8642";
 
-Result<RunView> FromJson(const std::string& run, const json& stored) {
+Result<StagingArea> FromJson(const std::string& run, const json& stored) {
   try {
-    RunView view;
-    WEIRHOUSE_TRY(view.run, ParseRunId(run));
-    view.tables = stored.at("tables").get<std::vector<std::string>>();
-    view.opened_by = stored.at("opened_by");
-    view.opened_at = ProcessTimeOfMicros(stored.at("opened_at_us").get<std::int64_t>());
-    view.state = stored.at("state");
-    view.problem = stored.at("problem");
-    return view;
+    StagingArea area;
+    WEIRHOUSE_TRY(area.run, ParseRunId(run));
+    area.tables = stored.at("tables").get<std::vector<std::string>>();
+    area.opened_by = stored.at("opened_by");
+    area.opened_at = ProcessTimeOfMicros(stored.at("opened_at_us").get<std::int64_t>());
+    area.state = stored.at("state");
+    area.problem = stored.at("problem");
+    return area;
   } catch (const json::exception& error) {
     return Status(Code::kCorruption,
-                  fmt::format("a run view cannot be read: {}: {}",
-                              catalog::setting::RunViews().Of(run).key().text(), error.what()))
+                  fmt::format("a staging area cannot be read: {}: {}",
+                              catalog::setting::StagingAreas().Of(run).key().text(), error.what()))
         .WithError("WH7116");
   }
 }
 
 // Where main of its tables stood when they were first staged.
-Status FillBase(Workspace& workspace, RunView& view) {
-  if (view.state != "open") return Status();
-  for (const std::string& name : view.tables) {
+Status FillBase(Workspace& workspace, StagingArea& area) {
+  if (area.state != "open") return Status();
+  for (const std::string& name : area.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
-    if (const auto base = HeldBy(view.run, **table).base) view.base[name] = *base;
+    if (const auto base = HeldBy(area.run, **table).base) area.base[name] = *base;
   }
   return Status();
 }
 
 Status NotWritable(const std::string& table, std::string why, std::string hint) {
   return Status(Code::kPermissionDenied,
-                fmt::format("no run view of the table \"{}\": {}", table, std::move(why)))
+                fmt::format("no staging area of the table \"{}\": {}", table, std::move(why)))
       .WithError("WH7113")
       .WithHint(std::move(hint));
 }
@@ -82,57 +82,57 @@ Status CheckWritable(Workspace& workspace, const std::string& table) {
 }
 }  // namespace
 
-catalog::SettingOf<json> SettingOfView(RunId run) {
-  return catalog::setting::RunViews().Of(ToString(run));
+catalog::SettingOf<json> SettingOfArea(RunId run) {
+  return catalog::setting::StagingAreas().Of(ToString(run));
 }
 
-json ToJson(const RunView& view) {
-  return {{"tables", view.tables},
-          {"opened_by", view.opened_by},
-          {"opened_at_us", Micros(view.opened_at)},
-          {"state", view.state},
-          {"problem", view.problem}};
+json ToJson(const StagingArea& area) {
+  return {{"tables", area.tables},
+          {"opened_by", area.opened_by},
+          {"opened_at_us", Micros(area.opened_at)},
+          {"state", area.state},
+          {"problem", area.problem}};
 }
 
-std::string TokenNameOf(RunId run) { return "view-" + ToString(run); }
+std::string TokenNameOf(RunId run) { return "staging-" + ToString(run); }
 
-Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::string>& tables,
-                               const std::string& who,
-                               std::optional<std::chrono::seconds> lifetime) {
+Result<OpenedView> OpenStagingArea(Workspace& workspace, const std::vector<std::string>& tables,
+                                   const std::string& who,
+                                   std::optional<std::chrono::seconds> lifetime) {
   const std::set<std::string> named(tables.begin(), tables.end());
   if (named.empty() || named.size() != tables.size() || named.size() > kTablesMax) {
     return Status(Code::kInvalidInput,
-                  fmt::format("a run view is of 1 to {} tables, each named once", kTablesMax))
+                  fmt::format("a staging area is of 1 to {} tables, each named once", kTablesMax))
         .WithError("WH7117");
   }
   for (const std::string& table : tables) WEIRHOUSE_TRY_STATUS(CheckWritable(workspace, table));
 
   StepInputs step;
-  step.kind = catalog::RunKind::kRunView;
+  step.kind = catalog::RunKind::kStagingArea;
   step.name = Join(tables, ", ");
   step.inputs = {{"tables", tables}, {"id", workspace.random().Uuid4()}};
   step.parameters = {{"who", who}};
   step.tables = tables;
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   OpenedView opened;
-  opened.view = {run.id, tables, who, workspace.clock().Now(), "open", "", {}};
+  opened.area = {run.id, tables, who, workspace.clock().Now(), "open", "", {}};
 
   StepInputs opening;
-  opening.kind = catalog::RunKind::kRunViewOpen;
+  opening.kind = catalog::RunKind::kStagingAreaOpen;
   opening.name = ToString(run.id);
   opening.inputs = {{"run", ToString(run.id)}};
   opening.parameters = {{"who", who}};
   Publication publication(workspace, PlanOf(opening), catalog::Layer::kMaintenance,
                           ToString(run.id));
-  publication.request().settings.push_back(SettingOfView(run.id).To(ToJson(opened.view)));
+  publication.request().settings.push_back(SettingOfArea(run.id).To(ToJson(opened.area)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
-  WEIRHOUSE_FAILPOINT("run_view.opened");
+  WEIRHOUSE_FAILPOINT("staging_area.opened");
 
   policy::NewToken wanted;
   wanted.name = TokenNameOf(run.id);
   wanted.role = policy::Role::kWriter;
   wanted.lifetime = lifetime.value_or(kLifetime);
-  wanted.view = run.id;
+  wanted.staging_area = run.id;
   wanted.view_tables = tables;
   WEIRHOUSE_TRY(
       policy::IssuedToken issued,
@@ -141,49 +141,49 @@ Result<OpenedView> OpenRunView(Workspace& workspace, const std::vector<std::stri
   return opened;
 }
 
-Result<RunView> FindRunView(Workspace& workspace, RunId run) {
-  WEIRHOUSE_TRY(const std::optional<json> stored, SettingOfView(run).In(workspace.catalog()));
+Result<StagingArea> FindStagingArea(Workspace& workspace, RunId run) {
+  WEIRHOUSE_TRY(const std::optional<json> stored, SettingOfArea(run).In(workspace.catalog()));
   if (!stored) {
-    return Status(Code::kNotFound, fmt::format("no such run view: {}", ToString(run)))
+    return Status(Code::kNotFound, fmt::format("no such staging area: {}", ToString(run)))
         .WithError("WH7110")
-        .WithHint("`wh run-view list` shows them");
+        .WithHint("`wh staging list` shows them");
   }
-  WEIRHOUSE_TRY(RunView view, FromJson(ToString(run), *stored));
-  WEIRHOUSE_TRY_STATUS(FillBase(workspace, view));
-  return view;
+  WEIRHOUSE_TRY(StagingArea area, FromJson(ToString(run), *stored));
+  WEIRHOUSE_TRY_STATUS(FillBase(workspace, area));
+  return area;
 }
 
-Result<std::vector<RunView>> RunViews(Workspace& workspace) {
-  WEIRHOUSE_TRY(const auto stored, catalog::setting::RunViews().In(workspace.catalog()));
-  std::vector<RunView> views;
+Result<std::vector<StagingArea>> StagingAreas(Workspace& workspace) {
+  WEIRHOUSE_TRY(const auto stored, catalog::setting::StagingAreas().In(workspace.catalog()));
+  std::vector<StagingArea> areas;
   for (const auto& [run, value] : stored) {
-    WEIRHOUSE_TRY(RunView view, FromJson(run, value));
-    WEIRHOUSE_TRY_STATUS(FillBase(workspace, view));
-    views.push_back(std::move(view));
+    WEIRHOUSE_TRY(StagingArea area, FromJson(run, value));
+    WEIRHOUSE_TRY_STATUS(FillBase(workspace, area));
+    areas.push_back(std::move(area));
   }
-  std::sort(views.begin(), views.end(),
-            [](const RunView& a, const RunView& b) { return b.run < a.run; });
-  return views;
+  std::sort(areas.begin(), areas.end(),
+            [](const StagingArea& a, const StagingArea& b) { return b.run < a.run; });
+  return areas;
 }
 
-Status RequireOpen(const RunView& view) {
-  if (view.state == "open") return Status();
+Status RequireOpen(const StagingArea& area) {
+  if (area.state == "open") return Status();
   return Status(Code::kConflict,
-                fmt::format("the run view {} is {}", ToString(view.run), view.state))
+                fmt::format("the staging area {} is {}", ToString(area.run), area.state))
       .WithError("WH7114")
-      .WithHint("open another one: wh run-view open TABLE…");
+      .WithHint("open another one: wh staging open TABLE…");
 }
 
 Status CloseToken(Workspace& workspace, RunId run, const std::string& why) {
   return policy::RevokeToken(workspace.catalog(), TokenNameOf(run), why, workspace.clock());
 }
 
-Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason,
-                      const std::string& who) {
-  WEIRHOUSE_TRY(RunView view, FindRunView(workspace, run));
-  WEIRHOUSE_TRY_STATUS(RequireOpen(view));
+Status DiscardStagingArea(Workspace& workspace, RunId run, const std::string& reason,
+                          const std::string& who) {
+  WEIRHOUSE_TRY(StagingArea area, FindStagingArea(workspace, run));
+  WEIRHOUSE_TRY_STATUS(RequireOpen(area));
   if (reason.empty()) {
-    return Status(Code::kInvalidInput, "discarding a run view needs a reason")
+    return Status(Code::kInvalidInput, "discarding a staging area needs a reason")
         .WithError("WH3021")
         .WithHint("--reason TEXT");
   }
@@ -192,10 +192,10 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
   step.name = ToString(run);
   step.inputs = {{"run", ToString(run)}};
   step.parameters = {{"reason", reason}, {"who", who}};
-  step.tables = view.tables;
+  step.tables = area.tables;
   WEIRHOUSE_TRY(const catalog::Run decision, workspace.catalog().PlanRun(PlanOf(step)));
   Publication publication(workspace, decision, catalog::Layer::kMaintenance, ToString(run));
-  for (const std::string& name : view.tables) {
+  for (const std::string& name : area.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
     const std::vector<iceberg::Update> updates = ForgettingUpdates(run, HeldBy(run, **table));
@@ -208,22 +208,22 @@ Status DiscardRunView(Workspace& workspace, RunId run, const std::string& reason
                                          std::move(next), now));
     publication.Add(staged);
   }
-  view.state = "discarded";
-  view.problem = reason;
-  publication.request().settings.push_back(SettingOfView(run).To(ToJson(view)));
+  area.state = "discarded";
+  area.problem = reason;
+  publication.request().settings.push_back(SettingOfArea(run).To(ToJson(area)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
-  WEIRHOUSE_FAILPOINT("run_view.discarded");
-  CloseToken(workspace, run, "the run view was discarded")
-      .Ignore("a view that is closed lets nothing through, whoever asks");
+  WEIRHOUSE_FAILPOINT("staging_area.discarded");
+  CloseToken(workspace, run, "the staging area was discarded")
+      .Ignore("an area that is closed lets nothing through, whoever asks");
   workspace.catalog()
       .FailRun(run, Status(Code::kConflict, "discarded: " + reason).WithError("WH7114"))
-      .Ignore("the view itself says that it was discarded");
+      .Ignore("the area itself says that it was discarded");
   return Status();
 }
 
 std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held) {
   std::vector<iceberg::Update> updates;
-  if (held.head != nullptr) updates.push_back(iceberg::RemoveSnapshotRef{ViewStagingRef(run)});
+  if (held.head != nullptr) updates.push_back(iceberg::RemoveSnapshotRef{StagingRefOf(run)});
   if (!held.keys.empty()) updates.push_back(iceberg::RemoveProperties{held.keys});
   return updates;
 }

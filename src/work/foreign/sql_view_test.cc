@@ -31,7 +31,7 @@ struct ForeignViewTest : SharedForeignTest {
                      {{"action", "set-current-view-version"}, {"view-version-id", -1}}});
     return iceberg::ParseViewUpdates(updates).value();
   }
-  Result<ForeignView> Make(const std::string& name, const json& body = Body()) {
+  Result<SqlView> Make(const std::string& name, const json& body = Body()) {
     WEIRHOUSE_TRY(const iceberg::WantedView wanted, iceberg::ParseWantedView(body));
     return CreateView(*workspace, Writer(), name, wanted);
   }
@@ -39,17 +39,17 @@ struct ForeignViewTest : SharedForeignTest {
 
 TEST_F(ForeignViewTest, AViewIsMadeReplacedAndDropped) {
   MakeNamespace("lab");
-  ASSERT_OK_AND(const ForeignView made, Make("lab.v"));
+  ASSERT_OK_AND(const SqlView made, Make("lab.v"));
   EXPECT_EQ(made.metadata["location"], workspace->lake() + "/lab/v");
   ASSERT_OK_AND(const auto pointer, workspace->catalog().FindTable("lab.v"));
   EXPECT_EQ(pointer->kind, catalog::PointerKind::kView);
   EXPECT_EQ(pointer->metadata_location, made.metadata_location);
   const iceberg::AssertViewUuid same{made.metadata["view-uuid"]};
-  ASSERT_OK_AND(const ForeignView next,
+  ASSERT_OK_AND(const SqlView next,
                 ReplaceView(*workspace, Writer(), "lab.v", {{same}, Replacement("select 2")}));
   EXPECT_EQ(next.metadata["current-version-id"], 2);
   EXPECT_NE(next.metadata_location, made.metadata_location);
-  ASSERT_OK_AND(const ForeignView loaded, LoadView(*workspace, Writer(), "lab.v"));
+  ASSERT_OK_AND(const SqlView loaded, LoadView(*workspace, Writer(), "lab.v"));
   EXPECT_EQ(loaded.metadata, next.metadata);
   EXPECT_EQ(LoadForeign(*workspace, Writer(), "lab.v").status().error_code(), "WH7101");
   const iceberg::AssertViewUuid other{"another"};
@@ -92,7 +92,7 @@ TEST_F(ForeignViewTest, AViewLiesInTheWarehouseAndOverNoTable) {
   body["properties"]["write.metadata.path"] = "/tmp/v";
   EXPECT_EQ(code(body), "WH7071");
   body["properties"]["write.metadata.path"] = workspace->lake() + "/lab/beside";
-  ASSERT_OK_AND(const ForeignView made, Make("lab.v", body));
+  ASSERT_OK_AND(const SqlView made, Make("lab.v", body));
   EXPECT_THAT(made.metadata_location,
               ::testing::StartsWith(workspace->lake() + "/lab/beside/00000-"));
   const ViewChange escape{{}, {iceberg::SetLocation{"/tmp/v"}}};
@@ -111,14 +111,14 @@ TEST_F(ForeignViewTest, WritersWhoReplaceAtTheSameTimeAllSucceed) {
       });
     }
   }
-  ASSERT_OK_AND(const ForeignView loaded, LoadView(*workspace, Writer(), "lab.v"));
+  ASSERT_OK_AND(const SqlView loaded, LoadView(*workspace, Writer(), "lab.v"));
   EXPECT_EQ(loaded.metadata["versions"].size(), 5U);
   EXPECT_EQ(loaded.metadata["version-log"].size(), 5U);
 }
 
 TEST_F(ForeignViewTest, ADroppedViewIsRegisteredAgain) {
   MakeNamespace("lab");
-  ASSERT_OK_AND(const ForeignView made, Make("lab.v"));
+  ASSERT_OK_AND(const SqlView made, Make("lab.v"));
   EXPECT_EQ(
       RegisterView(*workspace, Writer(), "lab.v", made.metadata_location).status().error_code(),
       "WH7102");
@@ -130,7 +130,7 @@ TEST_F(ForeignViewTest, ADroppedViewIsRegisteredAgain) {
                 .error_code(),
             "WH7107");
   ASSERT_OK(RegisterView(*workspace, Writer(), "lab.v", made.metadata_location));
-  ASSERT_OK_AND(const ForeignView loaded, LoadView(*workspace, Writer(), "lab.v"));
+  ASSERT_OK_AND(const SqlView loaded, LoadView(*workspace, Writer(), "lab.v"));
   EXPECT_EQ(loaded.metadata, made.metadata);
   // A table's metadata is no view's.
   ASSERT_OK_AND(const auto table, Create("lab", "t"));

@@ -1,4 +1,4 @@
-#include "work/workspace/tables/table_view.h"
+#include "work/workspace/tables/row_cache.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -65,7 +65,7 @@ Result<RowsPtr> Joined(const iceberg::Scan& scan, const std::vector<RowsPtr>& pa
 }
 }  // namespace
 
-Result<std::shared_ptr<arrow::Table>> TableView::Rows(
+Result<std::shared_ptr<arrow::Table>> RowCache::Rows(
     const std::string& name, const std::vector<std::string>& columns,
     const std::vector<iceberg::RowPosition>& masked) {
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace_.LoadTable(name));
@@ -102,8 +102,8 @@ Result<std::shared_ptr<arrow::Table>> TableView::Rows(
   return Joined(scan, parts, options.columns);
 }
 
-Result<RowsPtr> TableView::RowsAt(const std::string& name, const std::vector<std::string>& columns,
-                                  const std::vector<iceberg::RowPosition>& positions) {
+Result<RowsPtr> RowCache::RowsAt(const std::string& name, const std::vector<std::string>& columns,
+                                 const std::vector<iceberg::RowPosition>& positions) {
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace_.LoadTable(name));
   iceberg::ScanOptions options;
   options.columns = columns;

@@ -1,19 +1,19 @@
-// A client that knows no branches, through a run view.
+// A client that knows no branches, through a staging area.
 #include "testing/projects/foreign_fixture_test.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 
 namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-struct ForeignRunViewTest : SharedForeignTest {
-  // A caller with the token of a view of these tables.
+struct ForeignStagingAreaTest : SharedForeignTest {
+  // A caller with the token of an area of these tables.
   Caller Through(const std::vector<std::string>& tables) {
-    auto opened = OpenRunView(*workspace, tables, "tester", std::nullopt);
+    auto opened = OpenStagingArea(*workspace, tables, "tester", std::nullopt);
     EXPECT_OK(opened);
     Caller caller = Writer();
     caller.who.scopes.clear();
-    caller.who.view = opened->view.run;
+    caller.who.staging_area = opened->area.run;
     caller.who.view_tables = tables;
     return caller;
   }
@@ -27,7 +27,7 @@ struct ForeignRunViewTest : SharedForeignTest {
   }
 };
 
-TEST_F(ForeignRunViewTest, WhatIsStagedIsSeenThroughTheViewAlone) {
+TEST_F(ForeignStagingAreaTest, WhatIsStagedIsSeenThroughTheViewAlone) {
   MakeNamespace("lab");
   ASSERT_OK_AND(const auto trip, Create("lab", "trip"));
   ASSERT_OK_AND(const auto stop, Create("lab", "stop"));
@@ -56,13 +56,13 @@ TEST_F(ForeignRunViewTest, WhatIsStagedIsSeenThroughTheViewAlone) {
                 workspace->catalog().Commits(CommitSeq(staged.seq.value() - 1), 1));
   EXPECT_EQ(commits.at(0).layer, catalog::Layer::kOpen);
   ASSERT_OK_AND(const auto snapshots, workspace->catalog().Snapshots("lab.stop"));
-  EXPECT_EQ(snapshots.back().ref, ViewStagingRef(*caller.who.view));
+  EXPECT_EQ(snapshots.back().ref, StagingRefOf(*caller.who.staging_area));
   EXPECT_EQ(snapshots.back().added_rows, 4);
   ASSERT_OK_AND(const auto now, workspace->catalog().SnapshotAsOf("lab.stop", LastSeq()));
   EXPECT_EQ(now->total_rows, 5);
 }
 
-TEST_F(ForeignRunViewTest, AStaleStatementConflictsAsItWouldOnMain) {
+TEST_F(ForeignStagingAreaTest, AStaleStatementConflictsAsItWouldOnMain) {
   MakeNamespace("lab");
   ASSERT_OK(Create("lab", "trip"));
   const Caller caller = Through({"lab.trip"});
@@ -76,7 +76,7 @@ TEST_F(ForeignRunViewTest, AStaleStatementConflictsAsItWouldOnMain) {
   EXPECT_EQ(Rows("lab.trip"), 0);
 }
 
-TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
+TEST_F(ForeignStagingAreaTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
   MakeNamespace("lab");
   ASSERT_OK(Create("lab", "trip"));
   ASSERT_OK_AND(const auto stop, Create("lab", "stop"));
@@ -88,7 +88,7 @@ TEST_F(ForeignRunViewTest, OnlyItsTablesAreWrittenAndOnlyWhileItIsOpen) {
   EXPECT_EQ(DropForeign(*workspace, caller, "lab.trip", false).code(), Code::kPermissionDenied);
   ASSERT_OK_AND(const auto seen, LoadForeign(*workspace, caller, "lab.trip"));
   const Written written = WriteAppend(seen, 1, 3);
-  ASSERT_OK(DiscardRunView(*workspace, *caller.who.view, "enough", "tester"));
+  ASSERT_OK(DiscardStagingArea(*workspace, *caller.who.staging_area, "enough", "tester"));
   EXPECT_EQ(Commit({written}, caller).status().error_code(), "WH7131");
   EXPECT_EQ(Rows("lab.trip"), 0);
 }

@@ -84,11 +84,11 @@ std::string MetadataFolder(const json& metadata) {
 
 // One view's metadata written and its pointer moved. `former` is absent for a new view, `places` are
 // empty where they stay.
-Result<ForeignView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const std::optional<catalog::TablePointer>& former, json metadata,
-                                std::vector<std::string> places, const ViewReplyOf& reply) {
+Result<SqlView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
+                            const std::optional<catalog::TablePointer>& former, json metadata,
+                            std::vector<std::string> places, const ViewReplyOf& reply) {
   ForeignPublication publication(workspace, caller, former ? "replace view" : "create view");
-  ForeignView view;
+  SqlView view;
   view.metadata_location =
       fmt::format("{}/{:05}-{}.metadata.json", MetadataFolder(metadata),
                   former ? NextVersion(former->metadata_location) : 0, workspace.random().Uuid4());
@@ -134,8 +134,8 @@ Status CheckMayBeMade(Workspace& workspace, const Caller& caller, const std::str
 }
 
 // Once, on the state that stands now.
-Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const ViewChange& change, const ViewReplyOf& reply) {
+Result<SqlView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
+                            const ViewChange& change, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kReplaceView, name));
   WEIRHOUSE_TRY(const json base, ReadViewFile(workspace, pointer.metadata_location));
@@ -143,7 +143,7 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
   WEIRHOUSE_TRY(json next,
                 iceberg::ApplyViewUpdates(base, change.updates, workspace.clock().Now()));
   if (next == base) {
-    ForeignView view{pointer.metadata_location, base};
+    SqlView view{pointer.metadata_location, base};
     if (reply) workspace.catalog().KeepReply(reply(view)).Ignore("the first reply stays");
     return view;
   }
@@ -156,8 +156,8 @@ Result<ForeignView> ReplaceOnce(Workspace& workspace, const Caller& caller, cons
 }
 }  // namespace
 
-Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
-                               const iceberg::WantedView& wanted, const ViewReplyOf& reply) {
+Result<SqlView> CreateView(Workspace& workspace, const Caller& caller, const std::string& name,
+                           const iceberg::WantedView& wanted, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
   const LakeUse lake;
   std::string location;
@@ -176,16 +176,15 @@ Result<ForeignView> CreateView(Workspace& workspace, const Caller& caller, const
   return view;
 }
 
-Result<ForeignView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
-                                const ViewChange& change, const ViewReplyOf& reply) {
+Result<SqlView> ReplaceView(Workspace& workspace, const Caller& caller, const std::string& name,
+                            const ViewChange& change, const ViewReplyOf& reply) {
   const LakeUse lake;
   return WithRetries(catalog::kWhilePointersMove,
                      [&] { return ReplaceOnce(workspace, caller, name, change, reply); });
 }
 
-Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
-                                 const std::string& name, const std::string& metadata_location,
-                                 const ViewReplyOf& reply) {
+Result<SqlView> RegisterView(Workspace& workspace, const Caller& caller, const std::string& name,
+                             const std::string& metadata_location, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY_STATUS(CheckMayBeMade(workspace, caller, name));
   const std::string path = LocalPathOf(metadata_location);
   const LakeUse lake;
@@ -200,7 +199,7 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
     return MalformedView(path, "it lies in another view's folder");
   }
   WEIRHOUSE_TRY(const std::vector<std::string> places, CheckPlaces(workspace, name, *metadata));
-  ForeignView view{path, *std::move(metadata)};
+  SqlView view{path, *std::move(metadata)};
   ForeignPublication publication(workspace, caller, "register view");
   catalog::TableChange change;
   change.name = name;
@@ -220,9 +219,9 @@ Result<ForeignView> RegisterView(Workspace& workspace, const Caller& caller,
   return view;
 }
 
-Result<ForeignView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name) {
+Result<SqlView> LoadView(Workspace& workspace, const Caller& caller, const std::string& name) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
-  ForeignView view;
+  SqlView view;
   view.metadata_location = pointer.metadata_location;
   WEIRHOUSE_TRY(view.metadata, ReadViewFile(workspace, pointer.metadata_location));
   return view;

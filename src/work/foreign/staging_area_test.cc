@@ -1,4 +1,4 @@
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 
 #include <sys/wait.h>
 
@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Two tables that other engines write, both with a gate.
-struct RunViewTest : TripTest {
+struct StagingAreaTest : TripTest {
   void SetUp() override {
     TripTest::SetUp();
     Write("processed/refunds.sql",
@@ -33,47 +33,47 @@ struct RunViewTest : TripTest {
     Reopen();
     ASSERT_OK(Apply(*workspace, "", NoProgress()));
   }
-  // What a client of the view does: rows staged, as the mapping asks for.
-  void Stage(const RunView& view, const std::string& table, const std::vector<Trip>& trips,
+  // What a client of the area does: rows staged, as the mapping asks for.
+  void Stage(const StagingArea& area, const std::string& table, const std::vector<Trip>& trips,
              const std::set<std::string>& deleted = {}) {
     ForeignCommit(
         [&](iceberg::StagedWrite& write, const iceberg::TablePtr& base) {
           const iceberg::Snapshot* main = base->current_snapshot();
-          const std::string key = "weirhouse.staged." + ToString(view.run) + ".base";
+          const std::string key = "weirhouse.staged." + ToString(area.run) + ".base";
           if (base->properties.count(key) == 0) {
             write.SetProperty(key, main == nullptr ? "0" : std::to_string(main->id.value()));
           }
           const auto seen =
-              std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view, *base));
+              std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(area, *base));
           if (!deleted.empty()) ASSERT_OK(write.DeleteRows(PlacesOf(seen, deleted)));
           if (!trips.empty()) ASSERT_OK(write.Append(*TripRows(trips)));
         },
-        table, ViewStagingRef(view.run));
+        table, StagingRefOf(area.run));
   }
-  RunView Open() {
+  StagingArea Open() {
     auto opened =
-        OpenRunView(*workspace, {"processed.trips", "processed.refunds"}, "me", std::nullopt);
+        OpenStagingArea(*workspace, {"processed.trips", "processed.refunds"}, "me", std::nullopt);
     EXPECT_OK(opened);
-    return opened.ok() ? opened->view : RunView{};
+    return opened.ok() ? opened->area : StagingArea{};
   }
 };
 
-TEST_F(RunViewTest, OpensWithATokenThatWritesItsTablesAlone) {
+TEST_F(StagingAreaTest, OpensWithATokenThatWritesItsTablesAlone) {
   ASSERT_OK_AND(const OpenedView opened,
-                OpenRunView(*workspace, {"processed.trips"}, "me", std::chrono::hours(1)));
-  EXPECT_EQ(opened.view.state, "open");
+                OpenStagingArea(*workspace, {"processed.trips"}, "me", std::chrono::hours(1)));
+  EXPECT_EQ(opened.area.state, "open");
   ASSERT_OK_AND(const auto token, policy::FindToken(workspace->catalog(), opened.token));
   ASSERT_TRUE(token.has_value());
-  EXPECT_EQ(token->who.view, opened.view.run);
+  EXPECT_EQ(token->who.staging_area, opened.area.run);
   EXPECT_THAT(token->who.view_tables, ElementsAre("processed.trips"));
-  ASSERT_OK_AND(const RunView found, FindRunView(*workspace, opened.view.run));
+  ASSERT_OK_AND(const StagingArea found, FindStagingArea(*workspace, opened.area.run));
   EXPECT_EQ(found.opened_by, "me");
-  EXPECT_EQ(FindRunView(*workspace, RunId(4711)).status().error_code(), "WH7110");
+  EXPECT_EQ(FindStagingArea(*workspace, RunId(4711)).status().error_code(), "WH7110");
 }
 
-TEST_F(RunViewTest, IsRefusedOfTablesThatAreNotOtherEngines) {
+TEST_F(StagingAreaTest, IsRefusedOfTablesThatAreNotOtherEngines) {
   const auto open = [&](const std::vector<std::string>& tables) {
-    return OpenRunView(*workspace, tables, "me", std::nullopt).status().error_code();
+    return OpenStagingArea(*workspace, tables, "me", std::nullopt).status().error_code();
   };
   LandTariff("2023-11-01", {{"a", 1}});
   ASSERT_OK(RunPending(*workspace, NoProgress()));
@@ -84,14 +84,14 @@ TEST_F(RunViewTest, IsRefusedOfTablesThatAreNotOtherEngines) {
   EXPECT_EQ(open({"processed.trips", "processed.trips"}), "WH7117");
 }
 
-TEST_F(RunViewTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
-  const RunView view = Open();
-  Stage(view, "processed.trips", {{"t1", "a", 10}, {"t2", "a", 30}});
-  Stage(view, "processed.refunds", {{"t1", "a", 5}});
-  Stage(view, "processed.trips", {{"t3", "b", 7}});
+TEST_F(StagingAreaTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
+  const StagingArea area = Open();
+  Stage(area, "processed.trips", {{"t1", "a", 10}, {"t2", "a", 30}});
+  Stage(area, "processed.refunds", {{"t1", "a", 5}});
+  Stage(area, "processed.trips", {{"t3", "b", 7}});
   EXPECT_EQ(Rows("processed.trips"), 0) << "readers see nothing yet";
   ASSERT_OK_AND(const CommitSeq before, workspace->catalog().LastSeq());
-  ASSERT_OK_AND(const ViewVerdict verdict, PublishRunView(*workspace, view.run, "me"));
+  ASSERT_OK_AND(const StagingVerdict verdict, PublishStagingArea(*workspace, area.run, "me"));
   EXPECT_TRUE(verdict.published) << verdict.message;
   EXPECT_EQ(Rows("processed.trips"), 3);
   EXPECT_EQ(Rows("processed.refunds"), 1);
@@ -109,17 +109,17 @@ TEST_F(RunViewTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
   }
   ASSERT_OK_AND(const auto entries, workspace->catalog().Commits(before, 1));
   EXPECT_EQ(entries[0].layer, catalog::Layer::kProcessed);
-  EXPECT_EQ(entries[0].run, view.run);
-  EXPECT_EQ(workspace->catalog().Verdicts({std::nullopt, view.run, 100})->size(), 4U);
-  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto(catalog::RunNode(view.run)));
+  EXPECT_EQ(entries[0].run, area.run);
+  EXPECT_EQ(workspace->catalog().Verdicts({std::nullopt, area.run, 100})->size(), 4U);
+  ASSERT_OK_AND(const auto read, workspace->catalog().EdgesInto(catalog::RunNode(area.run)));
   const auto from = [&](catalog::NodeKind kind) {
     return std::count_if(read.begin(), read.end(),
                          [&](const auto& edge) { return edge.from.kind == kind; });
   };
   EXPECT_EQ(from(catalog::NodeKind::kRun), 3) << "the commits of the other engine";
   EXPECT_EQ(from(catalog::NodeKind::kContract), 1);
-  EXPECT_EQ(FindRunView(*workspace, view.run)->state, "published");
-  EXPECT_EQ(PublishRunView(*workspace, view.run, "me").status().error_code(), "WH7114");
+  EXPECT_EQ(FindStagingArea(*workspace, area.run)->state, "published");
+  EXPECT_EQ(PublishStagingArea(*workspace, area.run, "me").status().error_code(), "WH7114");
   // Downstream follows.
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_EQ(Rows("feature.zone_trips_v1"), 3);
@@ -128,24 +128,24 @@ TEST_F(RunViewTest, PublishesTwoTablesAtOnceWithVerdictsLineageAndEvents) {
   EXPECT_EQ(Contents(), contents);
 }
 
-TEST_F(RunViewTest, AFailingGateMovesNothingUntilTheRowsAreMended) {
-  const RunView first = Open();
+TEST_F(StagingAreaTest, AFailingGateMovesNothingUntilTheRowsAreMended) {
+  const StagingArea first = Open();
   Stage(first, "processed.trips", {{"t1", "a", 10}});
-  ASSERT_TRUE(PublishRunView(*workspace, first.run, "me")->published);
-  const RunView view = Open();
-  Stage(view, "processed.trips", {{"t2", "a", 11}});
-  Stage(view, "processed.refunds", {{"t9", "a", 500}});
-  ASSERT_OK_AND(const ViewVerdict failed, PublishRunView(*workspace, view.run, "me"));
+  ASSERT_TRUE(PublishStagingArea(*workspace, first.run, "me")->published);
+  const StagingArea area = Open();
+  Stage(area, "processed.trips", {{"t2", "a", 11}});
+  Stage(area, "processed.refunds", {{"t9", "a", 500}});
+  ASSERT_OK_AND(const StagingVerdict failed, PublishStagingArea(*workspace, area.run, "me"));
   EXPECT_FALSE(failed.published);
   EXPECT_THAT(failed.message,
               HasSubstr("gate trips FAILED on processed.trips:\n  check refund_known"));
   EXPECT_THAT(failed.message, HasSubstr("gate refunds FAILED"));
   EXPECT_THAT(failed.message, HasSubstr("500"));
   EXPECT_THAT(failed.message, HasSubstr("100"));
-  EXPECT_THAT(failed.message, HasSubstr("wh run-view publish"));
+  EXPECT_THAT(failed.message, HasSubstr("wh staging publish"));
   EXPECT_EQ(Rows("processed.trips"), 1);
   EXPECT_EQ(Rows("processed.refunds"), 0);
-  ASSERT_OK_AND(const RunView open, FindRunView(*workspace, view.run));
+  ASSERT_OK_AND(const StagingArea open, FindStagingArea(*workspace, area.run));
   EXPECT_EQ(open.state, "open");
   EXPECT_EQ(open.problem, failed.message);
   ASSERT_OK_AND(const auto verdicts, workspace->catalog().Verdicts({"refunds", std::nullopt, 10}));
@@ -161,82 +161,83 @@ TEST_F(RunViewTest, AFailingGateMovesNothingUntilTheRowsAreMended) {
   ASSERT_EQ(metrics.size(), 1U);
   EXPECT_FALSE(metrics[0].in_baseline);
 
-  Stage(view, "processed.refunds", {{"t2", "a", 50}}, {"t9"});
-  ASSERT_OK_AND(const ViewVerdict mended, PublishRunView(*workspace, view.run, "me"));
+  Stage(area, "processed.refunds", {{"t2", "a", 50}}, {"t9"});
+  ASSERT_OK_AND(const StagingVerdict mended, PublishStagingArea(*workspace, area.run, "me"));
   EXPECT_TRUE(mended.published) << mended.message;
   EXPECT_EQ(Rows("processed.trips"), 2);
   EXPECT_EQ(Rows("processed.refunds"), 1);
 }
 
-TEST_F(RunViewTest, RowsThatBreakTheContractArePublishedByNoOne) {
-  const RunView view = Open();
-  Stage(view, "processed.trips",
+TEST_F(StagingAreaTest, RowsThatBreakTheContractArePublishedByNoOne) {
+  const StagingArea area = Open();
+  Stage(area, "processed.trips",
         {{"t1", "a", -4}, {"t2", "much too long a zone", 10}, {"t3", "a", -5}});
-  ASSERT_OK_AND(const ViewVerdict failed, PublishRunView(*workspace, view.run, "me"));
+  ASSERT_OK_AND(const StagingVerdict failed, PublishStagingArea(*workspace, area.run, "me"));
   EXPECT_FALSE(failed.published);
   EXPECT_THAT(failed.message, HasSubstr("contract trips 1.0.0 broken by rows for processed.trips"));
   EXPECT_THAT(failed.message, HasSubstr("fare below minimum 0 in 2 of 3 rows"));
   EXPECT_THAT(failed.message, HasSubstr("zone longer than 10 in 1 of 3 rows"));
-  Stage(view, "processed.trips", {}, {"t1", "t2", "t3"});
-  ASSERT_OK_AND(const ViewVerdict mended, PublishRunView(*workspace, view.run, "me"));
+  Stage(area, "processed.trips", {}, {"t1", "t2", "t3"});
+  ASSERT_OK_AND(const StagingVerdict mended, PublishStagingArea(*workspace, area.run, "me"));
   EXPECT_TRUE(mended.published) << mended.message;
 }
 
-TEST_F(RunViewTest, TheBatchIsWhatTheViewAddsNotWhatWasThere) {
+TEST_F(StagingAreaTest, TheBatchIsWhatTheViewAddsNotWhatWasThere) {
   Insert({{"old", "a", 10}});
   ASSERT_OK(RunPending(*workspace, NoProgress()));
-  const RunView view = Open();
-  Stage(view, "processed.trips", {{"old", "a", 12}, {"t2", "a", 13}}, {"old"});
-  ASSERT_OK_AND(const ViewVerdict verdict, PublishRunView(*workspace, view.run, "me"));
+  const StagingArea area = Open();
+  Stage(area, "processed.trips", {{"old", "a", 12}, {"t2", "a", 13}}, {"old"});
+  ASSERT_OK_AND(const StagingVerdict verdict, PublishStagingArea(*workspace, area.run, "me"));
   ASSERT_TRUE(verdict.published) << verdict.message;
   EXPECT_EQ(verdict.verdicts[0].checks[0].at("population"), 2);
   ASSERT_OK(RunPending(*workspace, NoProgress()));
   EXPECT_EQ(Rows("feature.zone_trips_v1"), 2);
 }
 
-TEST_F(RunViewTest, MainThatMovedMeanwhileIsAConflict) {
-  const RunView view = Open();
-  Stage(view, "processed.trips", {{"t1", "a", 10}});
+TEST_F(StagingAreaTest, MainThatMovedMeanwhileIsAConflict) {
+  const StagingArea area = Open();
+  Stage(area, "processed.trips", {{"t1", "a", 10}});
   Insert({{"t2", "b", 10}});
-  EXPECT_EQ(PublishRunView(*workspace, view.run, "me").status().error_code(), "WH7111");
+  EXPECT_EQ(PublishStagingArea(*workspace, area.run, "me").status().error_code(), "WH7111");
   EXPECT_EQ(Rows("processed.trips"), 1);
-  ASSERT_OK(DiscardRunView(*workspace, view.run, "stale", "me"));
+  ASSERT_OK(DiscardStagingArea(*workspace, area.run, "stale", "me"));
   ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(table->refs.size(), 1U);
-  EXPECT_EQ(FindRunView(*workspace, view.run)->state, "discarded");
-  EXPECT_EQ(DiscardRunView(*workspace, view.run, "again", "me").error_code(), "WH7114");
-  ASSERT_OK(RunFull(*workspace, NoProgress()));  // a discarded view stops no rebuild
+  EXPECT_EQ(FindStagingArea(*workspace, area.run)->state, "discarded");
+  EXPECT_EQ(DiscardStagingArea(*workspace, area.run, "again", "me").error_code(), "WH7114");
+  ASSERT_OK(RunFull(*workspace, NoProgress()));  // a discarded area stops no rebuild
 }
 
-TEST_F(RunViewTest, NothingStagedIsNothingToPublish) {
-  const RunView view = Open();
-  EXPECT_EQ(PublishRunView(*workspace, view.run, "me").status().error_code(), "WH7115");
-  EXPECT_EQ(DiscardRunView(*workspace, view.run, "", "me").error_code(), "WH3021");
-  ASSERT_OK_AND(const auto views, RunViews(*workspace));
-  ASSERT_EQ(views.size(), 1U);
-  EXPECT_EQ(views[0].run, view.run);
+TEST_F(StagingAreaTest, NothingStagedIsNothingToPublish) {
+  const StagingArea area = Open();
+  EXPECT_EQ(PublishStagingArea(*workspace, area.run, "me").status().error_code(), "WH7115");
+  EXPECT_EQ(DiscardStagingArea(*workspace, area.run, "", "me").error_code(), "WH3021");
+  ASSERT_OK_AND(const auto areas, StagingAreas(*workspace));
+  ASSERT_EQ(areas.size(), 1U);
+  EXPECT_EQ(areas[0].run, area.run);
 }
 
 constexpr const char* kViewChildProject = "WEIRHOUSE_TEST_VIEW_PROJECT";
 
-// Publishes the newest run view, in a process of its own that a failpoint ends.
+// Publishes the newest staging area, in a process of its own that a failpoint ends.
 TEST(CrashingPublish, DISABLED_PublishesTheNewest) {
   const char* root = std::getenv(kViewChildProject);
   ASSERT_NE(root, nullptr);
   ASSERT_OK_AND(const auto project, LoadProject(root, ""));
   ASSERT_OK_AND(const auto workspace, Workspace::Open(project, Access::kWrite));
-  ASSERT_OK_AND(const auto views, RunViews(*workspace));
-  ASSERT_OK(PublishRunView(*workspace, views.at(0).run, "me"));
+  ASSERT_OK_AND(const auto areas, StagingAreas(*workspace));
+  ASSERT_OK(PublishStagingArea(*workspace, areas.at(0).run, "me"));
 }
 
-TEST_F(RunViewTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
+TEST_F(StagingAreaTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
   int published = 0;
-  for (const char* failpoint : {"run_view.judged", "run_view.staged", "catalog.commit.pointers",
-                                "catalog.group.before_commit", "run_view.published"}) {
-    const RunView view = Open();
+  for (const char* failpoint :
+       {"staging_area.judged", "staging_area.staged", "catalog.commit.pointers",
+        "catalog.group.before_commit", "staging_area.published"}) {
+    const StagingArea area = Open();
     const std::string id = fmt::format("t{}", published);
-    Stage(view, "processed.trips", {{id, "a", 10}});
-    Stage(view, "processed.refunds", {{id, "a", 5}});
+    Stage(area, "processed.trips", {{id, "a", 10}});
+    Stage(area, "processed.refunds", {{id, "a", 5}});
     workspace.reset();
     const std::string command = fmt::format(
         "WEIRHOUSE_FAILPOINT={} {}={} {} --gtest_also_run_disabled_tests "
@@ -246,12 +247,12 @@ TEST_F(RunViewTest, ACrashWhilePublishingLeavesAllTablesOrNone) {
     const int status = std::system(command.c_str());
     Reopen();
     ASSERT_EQ(WEXITSTATUS(status), 137) << failpoint;
-    const bool done = FindRunView(*workspace, view.run)->state == "published";
-    EXPECT_EQ(done, std::string_view(failpoint) == "run_view.published") << failpoint;
+    const bool done = FindStagingArea(*workspace, area.run)->state == "published";
+    EXPECT_EQ(done, std::string_view(failpoint) == "staging_area.published") << failpoint;
     EXPECT_EQ(Rows("processed.trips"), published + (done ? 1 : 0)) << failpoint;
     EXPECT_EQ(Rows("processed.refunds"), published + (done ? 1 : 0)) << failpoint;
     if (!done) {
-      ASSERT_TRUE(PublishRunView(*workspace, view.run, "me")->published) << failpoint;
+      ASSERT_TRUE(PublishStagingArea(*workspace, area.run, "me")->published) << failpoint;
     }
     ++published;
     EXPECT_EQ(Rows("processed.trips"), published) << failpoint;

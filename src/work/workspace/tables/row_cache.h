@@ -14,9 +14,9 @@ namespace weirhouse::work {
 
 // Columns of tables in memory, file by file (files never change), as of whatever snapshot is asked
 // for. Keeps what the last question about a (table, columns) used and drops the rest. Threads: one.
-class TableView {
+class RowCache {
  public:
-  explicit TableView(Workspace& workspace) : workspace_(workspace) {}
+  explicit RowCache(Workspace& workspace) : workspace_(workspace) {}
 
   // Rows of the table's main snapshot, without those at `masked`. kNotFound if the table does not
   // exist. Cost: reading the files that the last call for the same columns had not seen.

@@ -1,9 +1,9 @@
-// What clients of a run view see and ask for, in terms of the tables. Pure.
+// What clients of a staging area see and ask for, in terms of the tables. Pure.
 //
-// All that a view holds back lies in the table's own metadata, so that it moves with the pointer in
+// All that an area holds back lies in the table's own metadata, so that it moves with the pointer in
 // one transaction and no second place can disagree: the rows in the staging ref; main as it stood
 // when the first of them was staged, the schema to come and changes of properties in properties
-// under "weirhouse.staged.<run>.", which neither side of the view is shown as what they are.
+// under "weirhouse.staged.<run>.", which neither side of the area is shown as what they are.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,17 +13,19 @@
 
 #include "ground/base/ascii.h"
 #include "ground/base/text.h"
-#include "work/foreign/run_view.h"
-#include "work/foreign/run_view_state.h"
+#include "work/foreign/staging_area.h"
+#include "work/foreign/staging_state.h"
 #include "work/pipeline/batch/halt.h"
 
 namespace weirhouse::work {
 namespace {
 using iceberg::TableMetadata;
 
-Status Refuse(const RunView& view, const TableMetadata& table, std::string what, std::string hint) {
-  return Status(Code::kPermissionDenied, fmt::format("{} not through the run view {}: table \"{}\"",
-                                                     what, ToString(view.run), table.name))
+Status Refuse(const StagingArea& area, const TableMetadata& table, std::string what,
+              std::string hint) {
+  return Status(Code::kPermissionDenied,
+                fmt::format("{} not through the staging area {}: table \"{}\"", what,
+                            ToString(area.run), table.name))
       .WithError("WH7112")
       .WithHint(std::move(hint));
 }
@@ -32,13 +34,13 @@ bool SameShape(const iceberg::Schema& a, const iceberg::Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
-constexpr std::string_view kStagingRefs = "staging-r";  // of run views and of halted batches
+constexpr std::string_view kStagingRefs = "staging-r";  // of staging areas and of halted batches
 
 // Translates the updates of one request.
 class UpdateMapper {
  public:
-  UpdateMapper(const RunView& view, const TableMetadata& table)
-      : view_(view), table_(table), prefix_(StagedPrefix(view.run)), schemas_(table.schemas) {}
+  UpdateMapper(const StagingArea& area, const TableMetadata& table)
+      : area_(area), table_(table), prefix_(StagedPrefix(area.run)), schemas_(table.schemas) {}
 
   Result<std::vector<iceberg::Update>> Map(const std::vector<iceberg::Update>& updates) {
     for (const iceberg::Update& update : updates) {
@@ -63,7 +65,7 @@ class UpdateMapper {
   template <typename Other>
   Status PassIfInvisible(const Other& update) {
     if constexpr (!kIsInvisible<Other>) {
-      return Refuse(view_, table_,
+      return Refuse(area_, table_,
                     fmt::format("\"{}\" would reach all readers at once, and goes",
                                 iceberg::ActionOf(update)),
                     "stage rows here; change the table itself at the normal address");
@@ -90,10 +92,10 @@ class UpdateMapper {
 
   Status Add(const iceberg::SetSnapshotRef& update) {
     if (update.name != "main") {
-      return Refuse(view_, table_, "branches and tags are set", "write to main: it is staged");
+      return Refuse(area_, table_, "branches and tags are set", "write to main: it is staged");
     }
-    mapped_.push_back(iceberg::SetSnapshotRef{ViewStagingRef(view_.run), update.ref});
-    if (table_.FindRef(ViewStagingRef(view_.run)) == nullptr) {
+    mapped_.push_back(iceberg::SetSnapshotRef{StagingRefOf(area_.run), update.ref});
+    if (table_.FindRef(StagingRefOf(area_.run)) == nullptr) {
       const iceberg::Snapshot* main = table_.current_snapshot();
       held_[prefix_ + kStagedBase] = main == nullptr ? "0" : std::to_string(main->id.value());
     }
@@ -148,8 +150,8 @@ class UpdateMapper {
               std::string_view undone) {
     if (key.starts_with(kStagedProperties)) {
       return Refuse(
-          view_, table_,
-          fmt::format("the property \"{}\" is kept by the view, and set", EscapeControl(key)),
+          area_, table_,
+          fmt::format("the property \"{}\" is kept by the area, and set", EscapeControl(key)),
           "choose another name");
     }
     const std::string other = prefix_ + std::string(undone) + key;
@@ -160,7 +162,7 @@ class UpdateMapper {
     return Status();
   }
 
-  const RunView& view_;
+  const StagingArea& area_;
   const TableMetadata& table_;
   const std::string prefix_;
   std::vector<iceberg::Schema> schemas_;
@@ -206,7 +208,7 @@ TableMetadata HideStaged(const TableMetadata& table) {
 }
 }  // namespace
 
-std::string ViewStagingRef(RunId run) { return StagingRef(run); }
+std::string StagingRefOf(RunId run) { return StagingRef(run); }
 
 std::string StagedPrefix(RunId run) {
   return fmt::format("{}{}.", kStagedProperties, ToString(run));
@@ -214,7 +216,7 @@ std::string StagedPrefix(RunId run) {
 
 HeldChange HeldBy(RunId run, const TableMetadata& table) {
   HeldChange held;
-  held.head = table.FindRef(ViewStagingRef(run));
+  held.head = table.FindRef(StagingRefOf(run));
   const std::string prefix = StagedPrefix(run);
   for (auto at = table.properties.lower_bound(prefix);
        at != table.properties.end() && at->first.starts_with(prefix); ++at) {
@@ -241,8 +243,8 @@ iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table) {
   return HidesStaged(*table) ? std::make_shared<const TableMetadata>(HideStaged(*table)) : table;
 }
 
-TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
-  const HeldChange held = HeldBy(view.run, table);
+TableMetadata AsSeenThrough(const StagingArea& area, const TableMetadata& table) {
+  const HeldChange held = HeldBy(area.run, table);
   TableMetadata seen = held.head == nullptr && HidesStaged(table) ? HideStaged(table) : table;
   seen.metadata_location.clear();
   std::erase_if(seen.properties,
@@ -252,22 +254,22 @@ TableMetadata AsSeenThrough(const RunView& view, const TableMetadata& table) {
   if (held.schema_id) seen.current_schema_id = *held.schema_id;
   if (held.head != nullptr) {
     seen.refs["main"] = iceberg::SnapshotRef{held.head->id, "branch", {}, {}, {}};
-    seen.refs.erase(ViewStagingRef(view.run));
+    seen.refs.erase(StagingRefOf(area.run));
     seen.snapshot_log = LogOf(table, *held.head);
     seen.last_updated_ms = std::max(seen.last_updated_ms, held.head->timestamp_ms);
   }
   return seen;
 }
 
-Status MapThrough(const RunView& view, const TableMetadata& table,
+Status MapThrough(const StagingArea& area, const TableMetadata& table,
                   std::vector<iceberg::Requirement>& requirements,
                   std::vector<iceberg::Update>& updates) {
-  const HeldChange held = HeldBy(view.run, table);
+  const HeldChange held = HeldBy(area.run, table);
   std::vector<iceberg::Requirement> mapped;
   for (iceberg::Requirement requirement : requirements) {
     if (auto* ref = std::get_if<iceberg::AssertRefSnapshotId>(&requirement);
         ref != nullptr && ref->ref == "main" && held.head != nullptr) {
-      ref->ref = ViewStagingRef(view.run);
+      ref->ref = StagingRefOf(area.run);
     }
     if (const auto* current = std::get_if<iceberg::AssertCurrentSchemaId>(&requirement);
         current != nullptr && held.schema_id) {
@@ -282,7 +284,7 @@ Status MapThrough(const RunView& view, const TableMetadata& table,
     }
     mapped.push_back(std::move(requirement));
   }
-  WEIRHOUSE_TRY(updates, UpdateMapper(view, table).Map(updates));
+  WEIRHOUSE_TRY(updates, UpdateMapper(area, table).Map(updates));
   requirements = std::move(mapped);
   return Status();
 }

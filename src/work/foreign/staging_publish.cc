@@ -1,4 +1,4 @@
-// Publishing a run view: its rows are judged against main as a batch of our own would be, then one
+// Publishing a staging area: its rows are judged against main as a batch of our own would be, then one
 // commit moves all tables, or none.
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -13,8 +13,8 @@
 #include "ground/iceberg/update/metadata_update.h"
 #include "work/foreign/conformity.h"
 #include "work/foreign/foreign_lineage.h"
-#include "work/foreign/run_view.h"
-#include "work/foreign/run_view_state.h"
+#include "work/foreign/staging_area.h"
+#include "work/foreign/staging_state.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
@@ -35,29 +35,29 @@ constexpr std::size_t kValueShownMax = 200;
 // Each attempt judges anew what clients staged meanwhile, which may be a lot.
 constexpr RetryPolicy kWhileClientsStage{4, catalog::kWhilePointersMove.again};
 
-// One table's share of a view.
+// One table's share of an area.
 struct StagedPart {
   std::string name;
   iceberg::TablePtr table;                                // as it is
   iceberg::TablePtr seen;                                 // as it will be
   HeldChange held;                                        // into `table`
   const transform::CheckedTransform* external = nullptr;  // with a contract and gates, else null
-  RowsPtr added;  // rows that this view adds: of external tables
+  RowsPtr added;  // rows that this area adds: of external tables
 };
 
-class ViewPublisher {
+class StagingPublisher {
  public:
-  ViewPublisher(Workspace& workspace, PipelineState& state, const RunView& view,
-                const std::string& who)
-      : workspace_(workspace), state_(state), view_(view), who_(who) {}
+  StagingPublisher(Workspace& workspace, PipelineState& state, const StagingArea& area,
+                   const std::string& who)
+      : workspace_(workspace), state_(state), area_(area), who_(who) {}
 
-  Result<ViewVerdict> Run() {
+  Result<StagingVerdict> Run() {
     WEIRHOUSE_TRY_STATUS(Load());
     WEIRHOUSE_TRY_STATUS(Judge());
-    ViewVerdict verdict;
+    StagingVerdict verdict;
     verdict.message = Problem();
     verdict.published = verdict.message.empty();
-    WEIRHOUSE_FAILPOINT("run_view.judged");
+    WEIRHOUSE_FAILPOINT("staging_area.judged");
     WEIRHOUSE_TRY_STATUS(verdict.published ? Publish() : NoteFailure(verdict.message));
     verdict.verdicts = verdicts_;
     return verdict;
@@ -79,7 +79,7 @@ class ViewPublisher {
 
   Workspace& workspace_;
   PipelineState& state_;
-  const RunView& view_;
+  const StagingArea& area_;
   const std::string& who_;
   std::vector<StagedPart> parts_;
   CommitSeq upto_;  // as of which everything else is read
@@ -89,11 +89,11 @@ class ViewPublisher {
   std::vector<const gate::GateDefinition*> judged_;
 };
 
-Status ViewPublisher::Load() {
+Status StagingPublisher::Load() {
   std::vector<iceberg::TablePtr> tables;
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace_.catalog(), [&]() -> Status {
     WEIRHOUSE_TRY(upto_, workspace_.catalog().LastSeq());
-    for (const std::string& name : view_.tables) {
+    for (const std::string& name : area_.tables) {
       WEIRHOUSE_TRY(tables.emplace_back(), workspace_.LoadTable(name));
     }
     return Status();
@@ -103,17 +103,17 @@ Status ViewPublisher::Load() {
     StagedPart part;
     part.name = name;
     part.table = table;
-    part.held = HeldBy(view_.run, *part.table);
+    part.held = HeldBy(area_.run, *part.table);
     if (part.held.empty()) continue;
     WEIRHOUSE_TRY_STATUS(CheckNotMoved(part));
-    part.seen = std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view_, *part.table));
+    part.seen = std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(area_, *part.table));
     part.external = FindExternal(workspace_.project(), name);
     WEIRHOUSE_TRY_STATUS(ReadAdded(part));
     parts_.push_back(std::move(part));
   }
   if (parts_.empty()) {
-    return Status(Code::kInvalidInput,
-                  fmt::format("nothing was staged through the run view {}", ToString(view_.run)))
+    return Status(Code::kInvalidInput, fmt::format("nothing was staged through the staging area {}",
+                                                   ToString(area_.run)))
         .WithError("WH7115")
         .WithHint("write through its address with its token, or discard it");
   }
@@ -121,33 +121,33 @@ Status ViewPublisher::Load() {
   return Status();
 }
 
-Status Moved(const RunView& view, const std::string& table, std::string_view what) {
-  return Status(
-             Code::kConflict,
-             fmt::format("{} of the table \"{}\" changed since the run view {} staged rows for it",
-                         what, table, ToString(view.run)))
+Status Moved(const StagingArea& area, const std::string& table, std::string_view what) {
+  return Status(Code::kConflict,
+                fmt::format(
+                    "{} of the table \"{}\" changed since the staging area {} staged rows for it",
+                    what, table, ToString(area.run)))
       .WithError("WH7111")
       .WithHint(
-          "what its gate would judge is not what readers would get: discard the view, open a "
+          "what its gate would judge is not what readers would get: discard the area, open a "
           "new one and write again");
 }
 
-Status ViewPublisher::CheckNotMoved(const StagedPart& part) const {
+Status StagingPublisher::CheckNotMoved(const StagedPart& part) const {
   const iceberg::Snapshot* main = part.table->current_snapshot();
   const SnapshotId now = main == nullptr ? SnapshotId(0) : main->id;
-  if (part.held.head != nullptr && part.held.base != now) return Moved(view_, part.name, "main");
+  if (part.held.head != nullptr && part.held.base != now) return Moved(area_, part.name, "main");
   if (!part.held.schema_id) return Status();
   // The schema to come must hold all that the table has got meanwhile.
   for (const iceberg::Schema& schema : part.table->schemas) {
     if (schema.schema_id != *part.held.schema_id) continue;
     for (const iceberg::Field& field : part.table->schema().fields) {
-      if (schema.FindById(field.id) == nullptr) return Moved(view_, part.name, "the schema");
+      if (schema.FindById(field.id) == nullptr) return Moved(area_, part.name, "the schema");
     }
   }
   return Status();
 }
 
-Status ViewPublisher::ReadAdded(StagedPart& part) const {
+Status StagingPublisher::ReadAdded(StagedPart& part) const {
   if (part.external == nullptr || part.held.head == nullptr) return Status();
   const iceberg::Snapshot* main = part.table->current_snapshot();
   if (main != nullptr) {
@@ -166,9 +166,9 @@ Status ViewPublisher::ReadAdded(StagedPart& part) const {
   return Status();
 }
 
-// A table as this view would leave it, others as they are.
-Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
-                                      const std::vector<std::string>& columns) {
+// A table as this area would leave it, others as they are.
+Result<RowsPtr> StagingPublisher::RowsOf(const std::string& table,
+                                         const std::vector<std::string>& columns) {
   for (const Seed& seed : workspace_.project().seeds) {
     if (table == "ref." + seed.name) return seed.rows;
   }
@@ -189,7 +189,7 @@ Result<RowsPtr> ViewPublisher::RowsOf(const std::string& table,
   return state_.tables.Rows(table, columns);
 }
 
-Result<EventTime> ViewPublisher::BatchEnd() const {
+Result<EventTime> StagingPublisher::BatchEnd() const {
   std::optional<std::int64_t> newest;
   for (const StagedPart& part : parts_) {
     if (part.added == nullptr) continue;
@@ -201,13 +201,13 @@ Result<EventTime> ViewPublisher::BatchEnd() const {
   return now != EventTime::min() ? now : EventTimeOfMicros(Micros(workspace_.clock().Now()));
 }
 
-Status ViewPublisher::Judge() {
+Status StagingPublisher::Judge() {
   const ProjectDefinition& project = workspace_.project();
   for (const StagedPart& part : parts_) {
     if (part.added == nullptr) continue;
     const auto contract = project.contracts.at(part.external->definition.contract->name);
     WEIRHOUSE_TRY(catalog::VerdictRecord verdict, JudgeConformity(contract, part.name, *part.added,
-                                                                  ToString(view_.run), batch_end_));
+                                                                  ToString(area_.run), batch_end_));
     verdicts_.push_back(std::move(verdict));
     for (const gate::GateDefinition& gate : project.gates) {
       if (gate.table == part.name) WEIRHOUSE_TRY_STATUS(JudgeGate(gate, part));
@@ -216,11 +216,11 @@ Status ViewPublisher::Judge() {
   return Status();
 }
 
-Status ViewPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPart& part) {
+Status StagingPublisher::JudgeGate(const gate::GateDefinition& gate, const StagedPart& part) {
   const gate::GateDefinition judged = WithoutSkipped(gate, workspace_.project().profile);
   if (judged.checks.empty()) return Status();  // the profile skips all of it
   gate::GateInput input;
-  input.batch = ToString(view_.run);
+  input.batch = ToString(area_.run);
   input.batch_end = batch_end_;
   input.now = workspace_.project().replay_clock
                   ? batch_end_
@@ -246,7 +246,7 @@ std::string Shown(const json& value) {
 }
 
 // Why it is not published, for people; empty if it is.
-std::string ViewPublisher::Problem() const {
+std::string StagingPublisher::Problem() const {
   std::string problem;
   for (const catalog::VerdictRecord& verdict : verdicts_) {
     if (verdict.gate.starts_with("contract ") && verdict.state == catalog::VerdictState::kFailed) {
@@ -268,16 +268,16 @@ std::string ViewPublisher::Problem() const {
     }
   }
   if (problem.empty()) return problem;
-  const std::string name = ToString(view_.run);
+  const std::string name = ToString(area_.run);
   return fmt::format(
-      "{}the run view {} stays open and readers see nothing of it: mend the rows "
-      "through it, then `wh run-view publish {}`; or `wh run-view discard {} "
+      "{}the staging area {} stays open and readers see nothing of it: mend the rows "
+      "through it, then `wh staging publish {}`; or `wh staging discard {} "
       "--reason TEXT`",
       problem, name, name, name);
 }
 
 // Moves main of one table to what is staged, with the schema and properties held back.
-Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) const {
+Status StagingPublisher::Stage(const StagedPart& part, Publication& publication) const {
   std::vector<iceberg::Update> updates;
   if (part.held.schema_id) updates.push_back(iceberg::SetCurrentSchema{*part.held.schema_id});
   if (!part.held.set.empty()) updates.push_back(iceberg::SetProperties{part.held.set});
@@ -289,7 +289,7 @@ Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) co
   if (part.held.head != nullptr) {
     updates.push_back(iceberg::SetSnapshotRef{"main", {part.held.head->id, "branch", {}, {}, {}}});
   }
-  for (iceberg::Update& update : ForgettingUpdates(view_.run, part.held)) {
+  for (iceberg::Update& update : ForgettingUpdates(area_.run, part.held)) {
     updates.push_back(std::move(update));
   }
   const ProcessTime now = workspace_.clock().Now();
@@ -320,14 +320,14 @@ Status ViewPublisher::Stage(const StagedPart& part, Publication& publication) co
   return Status();
 }
 
-// What the view published came from: the rows that main had, and the commits of the engines.
-Status ViewPublisher::AddLineage(catalog::CommitRequest& request) const {
+// What the area published came from: the rows that main had, and the commits of the engines.
+Status StagingPublisher::AddLineage(catalog::CommitRequest& request) const {
   catalog::Catalog& catalog = workspace_.catalog();
   std::set<catalog::NodeRef> read;
   for (const StagedPart& part : parts_) {
     WEIRHOUSE_TRY(const auto snapshots, catalog.Snapshots(part.name));
     for (const catalog::SnapshotRecord& snapshot : snapshots) {
-      if (snapshot.ref == ViewStagingRef(view_.run)) {
+      if (snapshot.ref == StagingRefOf(area_.run)) {
         read.insert(catalog::RunNode(snapshot.run));
       } else if (snapshot.ref == "main" && part.held.base == snapshot.snapshot) {
         read.insert(catalog::SnapshotNode(part.name, snapshot.seq));
@@ -346,41 +346,41 @@ Status ViewPublisher::AddLineage(catalog::CommitRequest& request) const {
   return Status();
 }
 
-Status ViewPublisher::Publish() {
-  WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(view_.run));
-  Publication publication(workspace_, run, catalog::Layer::kOpen, ToString(view_.run));
+Status StagingPublisher::Publish() {
+  WEIRHOUSE_TRY(const catalog::Run run, workspace_.catalog().GetRun(area_.run));
+  Publication publication(workspace_, run, catalog::Layer::kOpen, ToString(area_.run));
   catalog::CommitRequest& request = publication.request();
   for (const StagedPart& part : parts_) WEIRHOUSE_TRY_STATUS(Stage(part, publication));
-  WEIRHOUSE_FAILPOINT("run_view.staged");
+  WEIRHOUSE_FAILPOINT("staging_area.staged");
   request.verdicts = verdicts_;
   for (const gate::GateReport& report : reports_) {
     request.metrics.push_back(gate::MakeProfileMetric(report, true));
   }
   WEIRHOUSE_TRY_STATUS(AddLineage(request));
-  RunView closed = view_;
+  StagingArea closed = area_;
   closed.state = "published";
   closed.problem.clear();
-  request.settings.push_back(SettingOfView(view_.run).To(ToJson(closed)));
+  request.settings.push_back(SettingOfArea(area_.run).To(ToJson(closed)));
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
-  WEIRHOUSE_FAILPOINT("run_view.published");
-  CloseToken(workspace_, view_.run, "the run view was published")
-      .Ignore("a view that is closed lets nothing through, whoever asks");
+  WEIRHOUSE_FAILPOINT("staging_area.published");
+  CloseToken(workspace_, area_.run, "the staging area was published")
+      .Ignore("an area that is closed lets nothing through, whoever asks");
   return Status();
 }
 
 // Verdict, values and alert stay, as of a batch that halts; nothing moves.
-Status ViewPublisher::NoteFailure(const std::string& message) {
+Status StagingPublisher::NoteFailure(const std::string& message) {
   StepInputs step;
-  step.kind = catalog::RunKind::kRunViewJudgement;
-  step.name = ToString(view_.run);
-  step.inputs = {{"run", ToString(view_.run)}, {"id", workspace_.random().Uuid4()}};
+  step.kind = catalog::RunKind::kStagingAreaJudgement;
+  step.name = ToString(area_.run);
+  step.inputs = {{"run", ToString(area_.run)}, {"id", workspace_.random().Uuid4()}};
   for (const StagedPart& part : parts_) {
     step.inputs["staged"][part.name] =
         part.held.head == nullptr ? json() : json(part.held.head->id.value());
   }
   step.parameters = {{"who", who_}};
   Publication publication(workspace_, PlanOf(step), catalog::Layer::kMaintenance,
-                          ToString(view_.run));
+                          ToString(area_.run));
   catalog::CommitRequest& request = publication.request();
   request.verdicts = verdicts_;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
@@ -391,26 +391,26 @@ Status ViewPublisher::NoteFailure(const std::string& message) {
                                        {{"gate", report.gate},
                                         {"table", report.table},
                                         {"batch", report.batch},
-                                        {"run", ToString(view_.run)},
+                                        {"run", ToString(area_.run)},
                                         {"owner", judged_[i]->owner},
                                         {"state", report.state},
                                         {"reasons", report.Reasons()}}));
   }
-  RunView open = view_;
+  StagingArea open = area_;
   open.problem = message;
-  request.settings.push_back(SettingOfView(view_.run).To(ToJson(open)));
+  request.settings.push_back(SettingOfArea(area_.run).To(ToJson(open)));
   return publication.Commit().status();
 }
 }  // namespace
 
-Result<ViewVerdict> PublishRunView(Workspace& workspace, RunId run, const std::string& who) {
+Result<StagingVerdict> PublishStagingArea(Workspace& workspace, RunId run, const std::string& who) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
-  return WithRetries(kWhileClientsStage, [&]() -> Result<ViewVerdict> {
-    WEIRHOUSE_TRY(const RunView view, FindRunView(workspace, run));
-    WEIRHOUSE_TRY_STATUS(RequireOpen(view));
+  return WithRetries(kWhileClientsStage, [&]() -> Result<StagingVerdict> {
+    WEIRHOUSE_TRY(const StagingArea area, FindStagingArea(workspace, run));
+    WEIRHOUSE_TRY_STATUS(RequireOpen(area));
     WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                   PipelineState::Make(workspace, NoProgress()));
-    return ViewPublisher(workspace, *state, view, who).Run();
+    return StagingPublisher(workspace, *state, area, who).Run();
   });
 }
 }  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-"""Write, audit, publish by DuckDB, which knows no branches: two tables of other engines through a run view."""
+"""Write, audit, publish by DuckDB, which knows no branches: two tables of other engines through a staging area."""
 import datetime
 import json
 import os
@@ -91,10 +91,10 @@ class City:
                 for table in ("trips", "refunds")}
 
     def open(self, *tables):
-        """A run view, and DuckDB attached to it by the very text that the command prints."""
-        printed = self.project.wh("run-view", "open", *tables, "--expires", "1h").stdout
+        """A staging area, and DuckDB attached to it by the very text that the command prints."""
+        printed = self.project.wh("staging", "open", *tables, "--expires", "1h").stdout
         run = printed.split()[2]
-        assert f"/iceberg/views/{run}" in printed
+        assert f"/iceberg/staging/{run}" in printed
         db = load_extensions(duckdb.connect())
         db.execute(printed[printed.index("CREATE SECRET"):])
         return run, db
@@ -132,7 +132,7 @@ def test_two_tables_staged_judged_and_published_at_once(city):
                "('t3', 'b', 30, '2024-01-02 12:00:00+00'), ('t4', 'b', 5, '2024-01-01 12:00:00+00')")
     db.execute(f"insert into {first}.processed.refunds values ('t1', 'a', 1, '2024-01-02 13:00:00+00')")
     assert city.seen() == {"trips": [], "refunds": []}
-    project.wh("run-view", "publish", first)
+    project.wh("staging", "publish", first)
     assert len(city.seen()["trips"]) == 4
     project.wh("run")
     before = city.answers()
@@ -153,15 +153,15 @@ def test_two_tables_staged_judged_and_published_at_once(city):
     assert staged == [("t1", "a", 10), ("t2", "b", 25), ("t4", "b", 5), ("t5", "c", 50)]
     assert city.seen() == seen, "readers of the normal address see nothing of it"
 
-    failed = project.wh("run-view", "publish", run, code=3)
-    for word in ("gate refunds FAILED", "of_a_trip", "observed", "bound", f"wh run-view publish {run}"):
+    failed = project.wh("staging", "publish", run, code=3)
+    for word in ("gate refunds FAILED", "of_a_trip", "observed", "bound", f"wh staging publish {run}"):
         assert word in failed.stdout
     assert city.seen() == seen and city.answers() == before
-    shown = project.json("run-view", "show", run)
+    shown = project.json("staging", "show", run)
     assert shown["state"] == "open" and "of_a_trip" in shown["problem"]
 
     db.execute(f"delete from {run}.processed.refunds where trip_id = 't9'")
-    project.wh("run-view", "publish", run)
+    project.wh("staging", "publish", run)
     now = city.seen()
     assert now == {"trips": staged, "refunds": [("t1", "a", 4), ("t5", "c", 2)]}
     moved = [project.json("table", "history", f"processed.{table}")["history"][0] for table in ("trips", "refunds")]
@@ -189,16 +189,16 @@ def test_a_view_is_discarded_and_a_stale_one_is_refused(city):
     project = city.project
     run, db = city.open("processed.trips")
     db.execute(f"insert into {run}.processed.trips values ('t1', 'a', -1, '2024-01-02 10:00:00+00')")
-    failed = project.wh("run-view", "publish", run, code=3)
+    failed = project.wh("staging", "publish", run, code=3)
     assert "contract trips 1.0.0 broken" in failed.stdout and "fare below minimum 0" in failed.stdout
     other, db_other = city.open("processed.trips")
     db_other.execute(f"insert into {other}.processed.trips values ('t2', 'a', 1, '2024-01-02 10:00:00+00')")
-    project.wh("run-view", "publish", other)
-    stale = project.wh("run-view", "publish", run, code=5)
+    project.wh("staging", "publish", other)
+    stale = project.wh("staging", "publish", run, code=5)
     assert "WH7111" in stale.stderr
-    project.wh("run-view", "discard", run, "--reason", "another import came first")
+    project.wh("staging", "discard", run, "--reason", "another import came first")
     assert city.seen()["trips"] == [("t2", "a", 1)]
-    states = {view["run"]: view["state"] for view in project.json("run-view", "list")["run views"]}
+    states = {view["run"]: view["state"] for view in project.json("staging", "list")["staging_areas"]}
     assert states == {run: "discarded", other: "published"}
 
 
@@ -228,7 +228,7 @@ def test_the_daemon_follows_commits_of_others_by_itself(city):
     runs = [run["kind"] for run in project.rows("select kind from system.runs where kind = 'foreign'")]
     assert len(runs) == 3
     # What is gated takes nothing but through a view.
-    with pytest.raises(duckdb.Error, match="run-view"):
+    with pytest.raises(duckdb.Error, match="staging"):
         db.execute("insert into lake.processed.trips values ('t1', 'a', 10, '2024-01-02 10:00:00+00')")
     answers = city.answers()
     project.wh("run", "--full")

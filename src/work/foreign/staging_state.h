@@ -1,4 +1,4 @@
-// What a run view holds back in a table's metadata.
+// What a staging area holds back in a table's metadata.
 #pragma once
 
 #include <map>
@@ -10,11 +10,11 @@
 
 #include "ground/base/id.h"
 #include "ground/iceberg/table.h"
-#include "work/foreign/run_view.h"
+#include "work/foreign/staging_area.h"
 
 namespace weirhouse::work {
 
-// Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the view.
+// Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the area.
 inline constexpr std::string_view kStagedProperties = "weirhouse.staged.";
 inline constexpr char kStagedBase[] = "base";  // snapshot id of main when staging began; 0: none
 inline constexpr char kStagedSchema[] = "schema";       // schema id that becomes current
@@ -33,14 +33,14 @@ struct HeldChange {
   bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
 };
 HeldChange HeldBy(RunId run, const iceberg::TableMetadata& table);
-// Updates that take a view's traces from a table: its ref and its properties.
+// Updates that take an area's traces from a table: its ref and its properties.
 std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held);
 
-// ---- The view's own record
-catalog::SettingOf<nlohmann::json> SettingOfView(RunId run);  // what keeps it
-nlohmann::json ToJson(const RunView& view);
-Status RequireOpen(const RunView& view);  // kConflict WH7114
-// Its token, which a closed view does not need.
+// ---- The area's own record
+catalog::SettingOf<nlohmann::json> SettingOfArea(RunId run);  // what keeps it
+nlohmann::json ToJson(const StagingArea& area);
+Status RequireOpen(const StagingArea& area);  // kConflict WH7114
+// Its token, which a closed area does not need.
 std::string TokenNameOf(RunId run);
 Status CloseToken(Workspace& workspace, RunId run, const std::string& why);
 }  // namespace weirhouse::work
