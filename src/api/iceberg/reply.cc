@@ -79,12 +79,14 @@ std::string_view TypeOfStatus(int status) {
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
   // The message first: clients and their tests look at how it begins, and a conflict begins as a
-  // sentence there. That something is not there needs no explanation.
+  // sentence there. That no table has a name needs no explanation.
+  const bool only_absent = kind.status == 404 && kind.type.starts_with("NoSuch") &&
+                           kind.type != "NoSuchWarehouseException";
   std::string text(message);
   if (kind.status == 409 && !text.empty() && text[0] >= 'a' && text[0] <= 'z')
     text[0] = static_cast<char>(text[0] - 'a' + 'A');
   if (!hint.empty()) text += fmt::format("; {}", hint);
-  if (!code.empty() && kind.status != 404) text += fmt::format(" [{}]", code);
+  if (!code.empty() && !only_absent) text += fmt::format(" [{}]", code);
   nlohmann::ordered_json error;
   error["message"] = text;
   error["type"] = kind.type;

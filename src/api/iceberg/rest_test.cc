@@ -40,6 +40,9 @@ TEST_F(RestTest, TellsItsEndpointsAndKnowsItsOwnWarehouseAlone) {
   const Answer other = Get("/v1/config?warehouse=another");
   EXPECT_EQ(other.status, 404);
   EXPECT_EQ(other.type(), "NoSuchWarehouseException");
+  EXPECT_EQ(other.message(),
+            "Warehouse does not exist: another; name the project, \"shop\", or no warehouse at all "
+            "[WH8090]");
 }
 
 TEST_F(RestTest, DescribesEveryRouteInItsOpenApiDocument) {
@@ -194,7 +197,9 @@ TEST_F(RestTest, SaysThatAMetadataFileIsMissingRatherThanServeItFromMemory) {
   const Answer missing = Get("/v1/namespaces/lab/tables/t");
   EXPECT_EQ(missing.status, 404);
   EXPECT_EQ(missing.type(), "NotFoundException");
-  EXPECT_EQ(missing.message(), "Failed to open input stream for file: " + location);
+  EXPECT_EQ(missing.message(),
+            "Failed to open input stream for file: " + location +
+                "; put it back from a copy: `wh verify` names every file that is missing [WH8093]");
 }
 
 TEST_F(RestTest, CommitsIfTheRequirementsHoldAndConflictsIfNot) {

@@ -137,7 +137,8 @@ Result<Reply> LoadTable(Ask& ask) {
   if (!ask.workspace.store().Stat(pointer.metadata_location).ok()) {
     return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
                                                pointer.metadata_location))
-        .WithError("WH8093");
+        .WithError("WH8093")
+        .WithHint("put it back from a copy: `wh verify` names every file that is missing");
   }
   // A staging area's state is not that of its metadata file.
   if (!ask.who().staging_area) {

@@ -117,8 +117,9 @@ Status ProjectHost::Refresh() {
   if (files.project->profile.warehouse != served.profile.warehouse ||
       files.project->profile.catalog_url != served.profile.catalog_url) {
     return Status(Code::kConflict,
-                  "weirhouse.yaml says now that the warehouse or the catalog is elsewhere, and the "
-                  "daemon serves the one it was started with")
+                  fmt::format("weirhouse.yaml says now that the warehouse or the catalog is "
+                              "elsewhere, and the daemon serves the one it was started with: {}",
+                              served.profile.warehouse))
         .WithError("WH8032")
         .WithHint("stop the daemon, or put it back");
   }

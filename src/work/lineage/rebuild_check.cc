@@ -92,8 +92,11 @@ class RebuildChecker {
 
  private:
   static Status Interrupted() {
-    return Status(Code::kUnavailable, "interrupted: the comparison is not complete")
-        .WithError("WH6015");
+    return Status(Code::kUnavailable,
+                  "the comparison with a rebuild was interrupted before it was complete: there is "
+                  "no answer")
+        .WithError("WH6015")
+        .WithHint("run it again; `wh verify --rebuild TABLE` of one table has an answer sooner");
   }
 
   Status ReadScope() {

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "ground/platform/db/sqlite.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/lineage/rebuild_check.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
@@ -293,6 +295,65 @@ TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
   ASSERT_OK_AND(const TraceNode trace, Trace(*reader, prediction, {}));
   EXPECT_TRUE(trace.AllIntact()) << lineage::ToText(trace);
   EXPECT_THAT(lineage::ToText(trace), HasSubstr("n_24h 10"));
+}
+
+TEST_F(PredictionTraceTest, AViewThatNothingDefinesAnyMoreIsNamed) {
+  std::string edited = kShopView;
+  edited.replace(edited.find("24h"), 3, "48h");
+  served->Write("features/sales.yaml", edited);
+  auto project = LoadProject(served->scratch.path().string(), "");
+  served->Write("features/sales.yaml", kShopView);
+  ASSERT_OK(project);
+  ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
+  const std::string code = workspace->lake() + "/code";
+  std::filesystem::rename(code, code + "-away");
+  const Status status = Trace(*reader, prediction, {}).status();
+  std::filesystem::rename(code + "-away", code);
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_EQ(status.error_code(), "WH6006");
+  EXPECT_EQ(status.message(),
+            "the project no longer defines the view \"shop_sales@1\" as it was served");
+  EXPECT_THAT(status.hint(), HasSubstr("put its file back"));
+}
+
+TEST_F(PredictionTraceTest, WhatWasLoggedAndCannotBeReadIsNamed) {
+  const std::string damaged = served->Predict("a", "2024-01-06T10:45:00Z");
+  const auto edit = [&](const std::string& column, const std::string& value) {
+    ASSERT_OK_AND(const auto catalog,
+                  platform::Sqlite::Open(served->scratch / ".weirhouse/catalog.db",
+                                         /*read_only=*/false));
+    ASSERT_OK(
+        catalog->Run("UPDATE prediction SET " + column + " = ? WHERE id = ?", {value, damaged}));
+  };
+  edit("request", R"({"shop":{},"at":"2024-01-06T10:45:00Z","amount":80})");
+  const Status request = TraceOf(damaged).status();
+  edit("vector", "5");
+  const Status vector = TraceOf(damaged).status();
+  for (const Status& status : {request, vector}) {
+    EXPECT_EQ(status.code(), Code::kCorruption);
+    EXPECT_EQ(status.error_code(), "WH6005");
+    EXPECT_THAT(status.hint(), HasSubstr("`wh verify`"));
+  }
+  EXPECT_THAT(request.message(),
+              HasSubstr("the logged request of " + damaged + " cannot be read: "));
+  EXPECT_THAT(request.message(), HasSubstr("shop"));
+  EXPECT_EQ(vector.message(), "the served vector of " + damaged + " cannot be read");
+}
+
+struct StopsAtOnce final : Progress {
+  void Update(std::string_view, std::int64_t, std::int64_t) override {}
+  void Say(std::string_view) override {}
+  bool Cancelled() override { return true; }
+};
+TEST_F(TracingTest, AComparisonThatWasInterruptedIsNoAnswer) {
+  LandDays(2);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  StopsAtOnce stops;
+  const Status status = CheckRebuild(*workspace, {}, stops).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH6015");
+  EXPECT_THAT(status.message(), HasSubstr("was interrupted before it was complete"));
+  EXPECT_THAT(status.hint(), HasSubstr("`wh verify --rebuild TABLE`"));
 }
 
 TEST_F(PredictionTraceTest, ADeploymentLeadsToItsModelAndABareNameToTheNewest) {

@@ -95,7 +95,9 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
   auto add = [&](const std::string& relative) -> Status {
     if (project.files.size() >= kDefinitionFilesMax) {
       return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
-                                                     kDefinitionFilesMax, project.root));
+                                                     kDefinitionFilesMax, project.root))
+          .WithError("WH2033")
+          .WithHint("\"" + EscapeControl(relative) + "\" is one too many");
     }
     auto bytes = store.Read(project.root + "/" + relative);
     if (!bytes.ok())

@@ -119,9 +119,11 @@ TEST_F(SqliteDatabase, CallsABrokenConstraintAConflict) {
 }
 
 TEST_F(SqliteDatabase, TellsWrongSqlAndWrongParametersAsBugs) {
-  EXPECT_EQ(db_->Run("SELEC 1").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("SELECT ?").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("").code(), Code::kInternal);
+  for (const std::string_view sql : {"SELEC 1", "SELECT ?", ""}) {
+    EXPECT_EQ(db_->Run(sql).code(), Code::kInternal) << sql;
+    EXPECT_EQ(db_->Run(sql).error_code(), "WH7025") << sql;
+  }
+  EXPECT_EQ(db_->Run("SELECT ?").message(), "wrong number of parameters: 0 for \"SELECT ?\"");
   EXPECT_THAT(db_->Run("SELECT * FROM absent").message(), HasSubstr("absent"));
 }
 
@@ -176,6 +178,15 @@ TEST_F(SqliteDatabase, OpensForReadingAfterTheWriterIsGone) {
   EXPECT_FALSE(std::filesystem::exists(path_ + "-shm"));
   ASSERT_OK_AND(auto reader, Sqlite::Open(path_, true));
   EXPECT_THAT(Names(*reader), ElementsAre("a"));
+}
+
+TEST_F(SqliteDatabase, WritesNothingWhereItWasOpenedForReading) {
+  ASSERT_OK_AND(auto reader, Sqlite::Open(path_, true));
+  const Status status = reader->Run("INSERT INTO t (name) VALUES ('a')");
+  EXPECT_EQ(status.code(), Code::kPermissionDenied);
+  EXPECT_EQ(status.error_code(), "WH7023");
+  EXPECT_THAT(status.message(), HasSubstr("attempt to write a readonly database: " + path_));
+  EXPECT_THAT(status.hint(), HasSubstr("opened for reading"));
 }
 
 TEST_F(SqliteDatabase, WritesNothingToAFileThatIsNotInItsPlace) {
@@ -314,7 +325,12 @@ TEST(SqliteOpen, RefusesWhatIsNoDatabase) {
   EXPECT_EQ(Sqlite::Open(scratch / "text", true).status().code(), Code::kCorruption);
   EXPECT_EQ(Sqlite::Open(scratch / "absent", true).status().code(), Code::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(scratch / "absent"));
-  EXPECT_EQ(Sqlite::Open(scratch / "no/folder/db", false).status().code(), Code::kUnavailable);
+  const Status no_folder = Sqlite::Open(scratch / "no/folder/db", false).status();
+  EXPECT_EQ(no_folder.code(), Code::kUnavailable);
+  EXPECT_EQ(no_folder.error_code(), "WH7024");
+  EXPECT_THAT(no_folder.message(), HasSubstr("could not open the database: "));
+  EXPECT_THAT(no_folder.message(), HasSubstr(scratch / "no/folder/db"));
+  EXPECT_THAT(no_folder.hint(), HasSubstr("check that the folder exists"));
 }
 
 TEST(SqliteOpen, FindsDamagedPages) {

@@ -74,7 +74,10 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
   }
   if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
   if (status.IsNotSupported()) {
-    return Status(Code::kPermissionDenied, message).WithError("WH7029");
+    return Status(Code::kPermissionDenied,
+                  fmt::format("could not {} the key-value store: it was opened for reading: {}",
+                              what, folder))
+        .WithError("WH7029");
   }
   return Status(Code::kInternal, message).WithError("WH7030");
 }

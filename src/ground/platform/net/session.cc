@@ -34,7 +34,10 @@ constexpr auto kLingerMax = std::chrono::seconds(2);
 constexpr auto kLongestTick = std::chrono::seconds(1);
 constexpr std::size_t kAuditBytesMax = 256;
 
-Fault TooSlow() { return Fault{408, "WH8076", "the request came too slowly"}; }
+Fault TooSlow() {
+  return Fault{408, "WH8076", "the request came too slowly and was given up",
+               "send it again over a better connection, or in smaller parts"};
+}
 
 Fault TooBusy(std::string why) {
   return Fault{429, "WH8081", std::move(why), "try again a little later", {{"Retry-After", "1"}}};

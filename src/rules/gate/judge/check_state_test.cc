@@ -206,7 +206,11 @@ TEST_F(CheckStateTest, RefusesBytesOfAnotherCheckAndDamagedOnes) {
   CheckState state = CheckState::Of(gate.checks[0]);
   ASSERT_OK(state.Update(*input_.this_rows, 0));
   const std::string bytes = state.Serialize();
-  EXPECT_EQ(CheckState::Parse(gate.checks[1], bytes).status().code(), Code::kCorruption);
+  const Status other = CheckState::Parse(gate.checks[1], bytes).status();
+  EXPECT_EQ(other.code(), Code::kCorruption);
+  EXPECT_EQ(other.error_code(), "WH3011");
+  EXPECT_EQ(other.message(),
+            "a stored state of a check cannot be read: it is of another kind of check");
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_EQ(CheckState::Parse(gate.checks[0], bytes.substr(0, size)).status().code(),
               Code::kCorruption);

@@ -27,11 +27,7 @@ Evaluation::~Evaluation() {
 
 Result<RowsPtr> Evaluation::StagedTable(const std::vector<std::string>& columns) {
   if (const auto known = staged_.find(columns); known != staged_.end()) return known->second;
-  if (!input_.this_table) {
-    return Status(Code::kInvalidInput,
-                  fmt::format("{} has no staged table to judge as a whole", definition_.table))
-        .WithError("WH3012");
-  }
+  WEIRHOUSE_CHECK(input_.this_table != nullptr);
   WEIRHOUSE_TRY(RowsPtr rows, input_.this_table(columns));
   staged_[columns] = rows;
   return rows;

@@ -142,14 +142,6 @@ std::string GateReport::Reasons() const {
   return Join(reasons, "; ");
 }
 
-Status GateReport::ToStatus() const {
-  if (publishes()) return Status();
-  return Status(Code::kGateFailed,
-                fmt::format("gate {} {}: {}", gate,
-                            state == State::kFailed ? "FAILED" : catalog::Name(state), Reasons()))
-      .WithError("WH3010");
-}
-
 catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline) {
   catalog::MetricRecord metric =
       MakeProfileMetric(report.table, report.batch, report.batch_end, in_baseline, report.profile);

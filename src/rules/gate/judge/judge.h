@@ -42,7 +42,8 @@ struct GateInput {
   // The table's key: orders failing rows, and lets `unique` use key_lookup. Empty for records.
   std::vector<std::string> key_columns;
 
-  // The whole staged table, the batch included: SQL's `this_table`. Empty `columns` = all.
+  // The whole staged table, the batch included: SQL's `this_table`. Empty `columns` = all. Must be
+  // there where a check reads it.
   std::function<Result<RowsPtr>(const std::vector<std::string>& columns)> this_table;
   // Another table as this run sees it (its own staged state where it has one). Empty = all.
   std::function<Result<RowsPtr>(const std::string& name, const std::vector<std::string>& columns)>
@@ -107,8 +108,6 @@ struct GateReport {
   // The reasons of the worst checks in one line: "mean(…) …; psi(…) 6.75 (limit 2)". Empty if all
   // passed.
   std::string Reasons() const;
-  // OK, or kGateFailed (WH3010) with Reasons().
-  Status ToStatus() const;
 };
 
 // Judges. Pure apart from the session, where it registers `this`, `this_table` and other tables
