@@ -397,7 +397,6 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   Land("2024-01-02.jsonl", Order("1", 20, "2024-01-01T10:00:00Z", "2024-01-02T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const auto verify = [&] {
-    iceberg::ClearTableCaches();
     auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                   [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);

@@ -183,7 +183,6 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
       arrow::schema({arrow::field("id", arrow::int64()), arrow::field("x", arrow::float64())}),
       R"([{"id":5000000000,"x":0.1}])")));
   ASSERT_OK_AND(staged, second.Finish());
-  ClearTableCaches();
   EXPECT_EQ(Ids(staged.table), "1 5 5000000000");
   EXPECT_EQ(FilesFor(staged.table, {{"id", BytesOfLong(2), BytesOfLong(100)}}), 1u);
 }
