@@ -11,6 +11,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROJECTS = ROOT / "src/testing/projects"  # folders that tests in C++ copy too
 WH = os.environ.get("WEIRHOUSE_WH", str(ROOT / "build/dev/bin/wh"))
 # The same command with a library in which WEIRHOUSE_PLANT plants bugs (the target wh_planted): the product has no such switch.
 PLANTED_WH = str(pathlib.Path(WH).parent.parent / "planted/bin/wh")
@@ -44,6 +45,24 @@ class Project:
         project = cls(folder)
         done = project.wh("init", "--example", "flights", str(folder), "--json", cwd=pathlib.Path(folder).parent)
         project.token = json.loads(done.stdout).get("token")
+        return project
+
+    @classmethod
+    def copy(cls, name, folder):
+        """One of PROJECTS, without any state."""
+        shutil.copytree(PROJECTS / name, folder)
+        return cls(folder)
+
+    @classmethod
+    def trips(cls, folder, name, files):
+        """The trips, each known when it happens, in a project of that name, with more files; initialised."""
+        project = cls.copy("trips", folder)
+        project.edit("weirhouse.yaml", ("name: city", f"name: {name}"))
+        project.edit("contracts/trips.odcs.yaml", ("      - { name: known_at, logicalType: timestamp, required: true }\n", ""))
+        project.edit("processed/trips.sql", ("known known_at", "known at"))
+        for path, text in files.items():
+            project.write(path, text)
+        project.token = json.loads(project.wh("init", "--json").stdout)["token"]
         return project
 
     def wh(self, *arguments, code=0, env=None, cwd=None, timeout=300, stdin=None):

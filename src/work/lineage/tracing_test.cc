@@ -206,7 +206,7 @@ TEST_F(PredictionTraceTest, AnEntityWithoutRowsIsAnAnswer) {
 
 // Nothing ever came for the source of a view: neither its table is there nor the one it reads.
 TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   const std::string order = "  order: {";
   project.insert(project.find(order),
                  "  visit: { landing: landing/visit/, format: jsonl, contract: order }\n");
@@ -226,7 +226,7 @@ TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
     features += fmt::format(", 'of_{}@1:*'", source);
   }
   Write("features/visits.yaml", views);
-  std::string set = kShopTrainingSet;
+  std::string set = ShopModelFile("training_sets/big_v1.yaml");
   set.insert(set.find("]\nsplit"), features);
   Write("training_sets/big_v1.yaml", set);
   Reopen();
@@ -283,11 +283,11 @@ TEST_F(PredictionTraceTest, NamesAFeatureThatWasNotServed) {
 }
 
 TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
-  std::string edited = kShopView;
+  std::string edited = ShopFile("features/sales.yaml");
   edited.replace(edited.find("24h"), 3, "48h");
   served->Write("features/sales.yaml", edited);
   auto project = LoadProject(served->scratch.path().string(), "");
-  served->Write("features/sales.yaml", kShopView);
+  served->Write("features/sales.yaml", ShopFile("features/sales.yaml"));
   ASSERT_OK(project);
   ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
   ASSERT_OK_AND(const TraceNode trace, Trace(*reader, prediction, {}));
