@@ -1,4 +1,5 @@
 """A project driven from outside, as a person would: through the command and through files."""
+import collections
 import contextlib
 import json
 import os
@@ -166,15 +167,21 @@ def _ports():
 
 
 PORTS = _ports()
+# Names that tell other test processes of this machine which ports this one was given; those that it still uses are among the last.
+RESERVED = collections.deque(maxlen=256)
 
 
 def free_port():
+    """One that nobody listens on, and that no other test process is given while this one lives."""
     for port in PORTS:
-        with socket.socket() as probe:
+        name = socket.socket(socket.AF_UNIX)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            name.bind(f"\0weirhouse-test-port-{port}")  # of no file: it goes with the process
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+            probe.bind(("127.0.0.1", port))
+            RESERVED.append(name)
+            return port
+        name.close()
 
 
 def answers(port):

@@ -13,7 +13,7 @@ namespace {
 class CachingStoreTest : public TableTest {
  protected:
   std::string Location() {
-    staged_ = Append(NewFlights(), R"([{"id":1,"origin":"EWR","at":"2013-01-01 10:00:00"}])");
+    staged_ = Append(NewFlights(), R"([{"id":1,"origin":"EWR","at":"2013-01-01T10:00:00Z"}])");
     return staged_.change.metadata_location;
   }
   static Status Load(platform::ObjectStore& store, const std::string& location,
@@ -53,7 +53,7 @@ TEST_F(CachingStoreTest, HasABoundOfItsOwn) {
 TEST_F(CachingStoreTest, WhatIsStagedThroughItNeedNotBeReadBack) {
   CachingStore caching(store());
   StagedWrite write(caching, NewFlights(), random_, Options());
-  ASSERT_OK(write.Append(*Rows(R"([{"id":1,"origin":"EWR","at":"2013-01-01 10:00:00"}])")));
+  ASSERT_OK(write.Append(*Rows(R"([{"id":1,"origin":"EWR","at":"2013-01-01T10:00:00Z"}])")));
   ASSERT_OK_AND(const StagedTable staged, write.Finish());
   for (const catalog::FileRecord& file : staged.files) {
     if (file.kind != catalog::FileKind::kData) std::filesystem::remove(file.path);
