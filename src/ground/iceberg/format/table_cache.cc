@@ -79,8 +79,8 @@ template <typename Value>
 using CacheOf = BoundedCache<Value> TableCaches::*;
 
 template <typename Value>
-std::shared_ptr<const Value> FindIn(platform::ObjectStore& store, CacheOf<Value> cache,
-                                    const std::string& key) {
+std::shared_ptr<const Value> FindCached(platform::ObjectStore& store, CacheOf<Value> cache,
+                                        const std::string& key) {
   TableCaches* const caches = CachesOf(store);
   return caches == nullptr ? nullptr : (caches->*cache).Find(key);
 }
@@ -208,7 +208,7 @@ Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metad
 Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location) {
   const std::string key = TableKey(name, metadata_location);
-  if (TablePtr known = FindIn(store, &TableCaches::tables, key)) return known;
+  if (TablePtr known = FindCached(store, &TableCaches::tables, key)) return known;
   WEIRHOUSE_TRY(const std::string json, ReadMetadata(store, metadata_location));
   WEIRHOUSE_TRY(TableMetadata metadata, ParseTableMetadata(json, name, metadata_location));
   auto table = std::make_shared<const TableMetadata>(std::move(metadata));
@@ -225,7 +225,7 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectSto
             "only the oldest writers of version 1 did so: rewrite the table's manifests with "
             "the engine that made it");
   }
-  if (auto known = FindIn(store, &TableCaches::lists, path)) return known;
+  if (auto known = FindCached(store, &TableCaches::lists, path)) return known;
   return Named(ReloadManifestList(store, path), kFileMissing);
 }
 
@@ -241,7 +241,7 @@ Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectS
 Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
-  if (auto known = FindIn(store, &TableCaches::manifests, ManifestKey(file))) return known;
+  if (auto known = FindCached(store, &TableCaches::manifests, ManifestKey(file))) return known;
   return Named(ReloadManifest(store, metadata, file), kFileMissing);
 }
 
@@ -262,7 +262,7 @@ Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Obj
 Result<std::shared_ptr<const PositionDeletes>> ReloadPositionDeletes(platform::ObjectStore& store,
                                                                      const DataFile& file) {
   const std::string key = DeletesKey(file);
-  if (auto known = FindIn(store, &TableCaches::deletes, key)) return known;
+  if (auto known = FindCached(store, &TableCaches::deletes, key)) return known;
   WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(store, file));
   auto shared = std::make_shared<const PositionDeletes>(std::move(deletes));
   KeepPositionDeletes(store, key, shared);
@@ -272,7 +272,7 @@ Result<std::shared_ptr<const PositionDeletes>> ReloadPositionDeletes(platform::O
 Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
-  if (auto known = FindIn(store, &TableCaches::equality_deletes, file.path)) return known;
+  if (auto known = FindCached(store, &TableCaches::equality_deletes, file.path)) return known;
   WEIRHOUSE_TRY(std::shared_ptr<const EqualityDeletes> deletes,
                 Named(ReadEqualityDeletes(store, file, keys), kFileMissing));
   std::size_t weight = 64;
