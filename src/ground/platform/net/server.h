@@ -50,9 +50,10 @@ struct ServerOptions {
 
   std::uint32_t header_bytes_max = 16 << 10;
   std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
-  // For one whole request to come. For a response to go on where its client takes nothing: who takes
-  // a little at a time goes on, as far as its system tells us (of a connection inside one machine, 64
-  // KiB at a time). A handler has what time it needs.
+  // For one whole request to come. For a response to go on where its client takes nothing: one that
+  // takes a little at a time goes on, as far as its system tells. That tells of small pieces together,
+  // when about half of what it keeps for a reader was taken: by default 64 to 128 KiB. A handler has
+  // what time it needs.
   std::chrono::milliseconds total_max{60'000};
   std::chrono::milliseconds token_max{5'000};  // for the authenticator
   // Until a worker is free; after it 503. What has begun has what time it needs.
