@@ -166,9 +166,9 @@ def answer(url, token):
 
 @pytest.mark.parametrize("how, code", [("missing", "WH8093"), ("damaged", "WH7050")])
 def test_a_table_whose_metadata_file_is_missing_or_damaged_is_corruption_and_never_not_found(lab, how, code):
-    lab.land("a", "2026-03-04.jsonl", b'{"no":"id"}\n')
+    lab.land("a", "2026-03-04.jsonl", b'{"id":"k4"}\n{"no":"id"}\n')
     lab.wh("ingest")
-    token = lab.wh("token", "new").stdout.split()[-1]
+    token = lab.wh("token", "new").stdout.split()[1]
     for table in ("processed.a", "quarantine.a"):
         path, = sqlite3.connect(lab.path).execute("select metadata_location from table_pointer where name = ?", (table,)).fetchone()
         path = pathlib.Path(path.removeprefix("file://"))
