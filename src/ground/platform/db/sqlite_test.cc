@@ -353,7 +353,7 @@ TEST_F(SqliteDatabase, WritesAheadAndSyncsFully) {
   const auto setting = [&](const std::string& name) {
     std::string value;
     EXPECT_OK(db_->Each("PRAGMA " + name, {}, [&](const DatabaseRow& row) {
-      value = row.Text(0);
+      value = row.AnyAsText(0);
       return Status::Ok();
     }));
     return value;
