@@ -256,12 +256,12 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   EXPECT_THAT(status.message(), HasSubstr("file format orc cannot be read"));
 }
 
-TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {
+TEST_F(ScanTest, AMissingDataFileIsCorruptionWithItsPath) {
   const StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   const std::string path = Find(staged.table, {1})[0].file;
   ASSERT_OK(store().Delete(path));
   const Status status = Scan::Plan(store(), staged.table, {}).value().ReadAll().status();
-  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_EQ(status.code(), Code::kCorruption);
   EXPECT_THAT(status.message(), HasSubstr(path));
 }
 }  // namespace
