@@ -21,7 +21,7 @@ struct CodeKind {
 };
 constexpr CodeKind kKinds[] = {
     {"WH7003", {500, "CommitStateUnknownException"}},
-    {"WH7012", {404, "NotFoundException"}},  // a file that metadata names
+    {"WH7012", {404, "NotFoundException"}},  // a file that a client names
     {"WH7092", {401, "NotAuthorizedException"}},
     {"WH7093", {401, "NotAuthorizedException"}},
     {"WH7095", {409, "AlreadyExistsException"}},
@@ -37,7 +37,6 @@ constexpr CodeKind kKinds[] = {
     {"WH8073", {401, "NotAuthorizedException"}},
     {"WH8090", {404, "NoSuchWarehouseException"}},
     {"WH8092", {422, "UnprocessableEntityException"}},
-    {"WH8093", {404, "NotFoundException"}},
     {"WH8094", {422, "UnprocessableEntityException"}},
     // The project is not open: nothing was begun, so the same request may be sent again.
     {"WH8046", {429, "TooManyRequestsException"}},
@@ -115,6 +114,8 @@ iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
 
 ErrorKind KindOf(const Status& status, Subject subject) {
   WEIRHOUSE_CHECK(!status.ok());
+  // What is stored contradicts itself: never the client's doing, whatever it is called.
+  if (status.code() == Code::kCorruption) return {500, "ServiceFailureException"};
   const auto* const narrower = std::ranges::find(kKinds, status.error_code(), &CodeKind::code);
   if (narrower != std::end(kKinds)) return narrower->kind;
   switch (status.code()) {

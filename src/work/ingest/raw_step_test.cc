@@ -112,7 +112,7 @@ struct RestoreTest : ShopTest {
   const std::string landed = "landing/order/2024-01-01.jsonl";
 
   void DeleteAfter(bool wanted) {
-    std::string project = kShopProject;
+    std::string project = ShopFile("weirhouse.yaml");
     if (wanted) {
       const std::string format = "format: jsonl";
       project.insert(project.find(format) + format.size(), ", after: delete");
@@ -296,7 +296,7 @@ TEST_F(RestoreTest, ASourceThatIsReadAnewWhileItsRunIsPlannedIsTakenIn) {
   RunSummary summary;
   EXPECT_FALSE(LandBatch(*workspace, waiting.batches[0], summary).ok());
   std::filesystem::remove(raw);
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   project.replace(project.find("format: jsonl"), 13, "format: json");
   Write("weirhouse.yaml", project);
   Reopen();

@@ -208,7 +208,7 @@ TEST_F(PredictionTraceTest, AnEntityWithoutRowsIsAnAnswer) {
 
 // Nothing ever came for the source of a view: neither its table is there nor the one it reads.
 TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   const std::string order = "  order: {";
   project.insert(project.find(order),
                  "  visit: { landing: landing/visit/, format: jsonl, contract: order }\n");
@@ -228,7 +228,7 @@ TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
     features += fmt::format(", 'of_{}@1:*'", source);
   }
   Write("features/visits.yaml", views);
-  std::string set = kShopTrainingSet;
+  std::string set = ShopModelFile("training_sets/big_v1.yaml");
   set.insert(set.find("]\nsplit"), features);
   Write("training_sets/big_v1.yaml", set);
   Reopen();
@@ -285,11 +285,11 @@ TEST_F(PredictionTraceTest, NamesAFeatureThatWasNotServed) {
 }
 
 TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
-  std::string edited = kShopView;
+  std::string edited = ShopFile("features/sales.yaml");
   edited.replace(edited.find("24h"), 3, "48h");
   served->Write("features/sales.yaml", edited);
   auto project = LoadProject(served->scratch.path().string(), "");
-  served->Write("features/sales.yaml", kShopView);
+  served->Write("features/sales.yaml", ShopFile("features/sales.yaml"));
   ASSERT_OK(project);
   ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
   ASSERT_OK_AND(const TraceNode trace, Trace(*reader, prediction, {}));
@@ -458,7 +458,6 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   Land("2024-01-02.jsonl", Order("1", 20, "2024-01-01T10:00:00Z", "2024-01-02T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const auto verify = [&] {
-    iceberg::ClearTableCaches();
     auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                   [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);

@@ -285,7 +285,7 @@ TEST_F(ModelingTest, AScriptThatCannotBeLoadedIsNotDeployed) {
   const auto at = EventTimeOfMicros(1704542400000000);
   for (const char* line : {"import not_there\n", "def load(path): raise KeyError('weights')\n",
                            "def predict(model, table): return model['no such key']\n"}) {
-    Write("score.py", std::string(kShopScore) + line);
+    Write("score.py", ShopModelFile("score.py") + line);
     Reopen();
     const Status refused = DeployModel(*workspace, "big#1");
     EXPECT_EQ(refused.code(), Code::kInvalidInput) << line;

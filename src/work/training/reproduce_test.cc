@@ -106,7 +106,8 @@ TEST_F(ReproduceTest, AModelComesOutTheSameToTheByteAfterTheProjectChanged) {
   ASSERT_OK_AND(const CommitSeq before, workspace().catalog().LastSeq());
   ASSERT_OK_AND(const Reproduction again, Again("big#1", nullptr, InScratch("again")));
   EXPECT_TRUE(again.same) << (again.differences.empty() ? "" : again.differences[0].what);
-  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("again/project/train.py")), kShopTrain);
+  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("again/project/train.py")),
+            ShopModelFile("train.py"));
   EXPECT_TRUE(std::filesystem::exists(InScratch("again/job/model/model.json")));
   ASSERT_OK_AND(const CommitSeq after, workspace().catalog().LastSeq());
   EXPECT_EQ(before, after);  // nothing is recorded

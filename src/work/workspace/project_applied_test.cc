@@ -58,7 +58,7 @@ TEST_F(OpenAsAppliedTest, SeedsAreThoseThatWereApplied) {
 
 TEST_F(OpenAsAppliedTest, WhomAnEventIsToldIsAsTheFileSays) {
   const std::string alerts = "alerts: [{ when: gate_failed, command: [cat] }]\n";
-  Write("weirhouse.yaml", kShopProject + alerts);
+  Write("weirhouse.yaml", ShopFile("weirhouse.yaml") + alerts);
   EXPECT_EQ(Open()->project().alerts.size(), 1);
   EXPECT_FALSE(draft.any()) << "apply registers no alerts";
   std::filesystem::remove(scratch / "gates/order.yaml");

@@ -201,6 +201,33 @@ TEST_F(PostgresDatabase, GivesBackEveryTypeItWasGiven) {
   EXPECT_EQ(at, 2);
 }
 
+TEST_F(PostgresDatabase, TellsAValueOfAnotherKindThanIsAskedFor) {
+  struct Case {
+    const char* sql;
+    bool as_int;
+    bool right;
+  };
+  for (const Case& one :
+       {Case{"SELECT 7::bigint", true, true}, Case{"SELECT 7::numeric", true, true},
+        Case{"SELECT NULL::bigint", true, true}, Case{"SELECT true", true, true},
+        Case{"SELECT 'seven'::text", true, false}, Case{"SELECT '7 objects'::text", true, false},
+        Case{"SELECT ''::text", true, false}, Case{"SELECT 7.5::real", true, false},
+        Case{"SELECT 'seven'::text", false, true}, Case{"SELECT NULL::text", false, true},
+        Case{"SELECT 'seven'::bytea", false, true}, Case{"SELECT 7::bigint", false, false},
+        Case{"SELECT 7::numeric", false, false}, Case{"SELECT 7::integer", false, false}}) {
+    const Status status = db_->Each(one.sql, {}, [&](const DatabaseRow& row) {
+      if (one.as_int) {
+        row.Int(0);
+      } else {
+        row.Text(0);
+      }
+      return Status::Ok();
+    });
+    EXPECT_EQ(status.ok(), one.right) << one.sql << " " << one.as_int;
+    if (!one.right) EXPECT_EQ(status.error_code(), "WH7021") << one.sql;
+  }
+}
+
 TEST_F(PostgresDatabase, CommitsRollsBackAndGivesIds) {
   ASSERT_OK(db_->Begin());
   const auto id = db_->Insert("INSERT INTO t (name) VALUES (?) RETURNING id", {"kept"});
