@@ -182,6 +182,8 @@ class RebuildChecker {
       report_.notes.push_back(
           fmt::format("{} reads run_time(), which no rebuild repeats: only its keys are compared",
                       definition.name()));
+    } else if (transform.row_wise) {
+      columns.emplace_back(iceberg::kRecordColumn);  // which of equal rows stands
     }
     WEIRHOUSE_TRY_STATUS(Compare(definition.name(), work.added_rows(), columns, key));
     if (work.added_history() == nullptr) return Status();

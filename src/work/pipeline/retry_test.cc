@@ -8,9 +8,14 @@
 #include "testing/projects/shop_fixture.h"
 #include "work/ingest/landing_list.h"
 #include "work/ingest/raw_step.h"
+#include <filesystem>
+
+#include "testing/projects/shop_fixture.h"
+#include "work/lineage/rebuild_check.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/rebuild/full_run.h"
 #include "work/records/batch_records.h"
+#include "work/records/record_query.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/state/parsing_mark.h"
 
@@ -310,5 +315,105 @@ TEST_F(RetryTest, AnObjectOfAContractThatWasNeverRegisteredIsNotRead) {
             "order 9.9.9");
   EXPECT_THAT(status.hint(), HasSubstr("restore the catalog from a copy"));
 }
+// Tables in which a late record meets younger ones: the words of the header that decide.
+struct LateCase {
+  const char* name;
+  const char* order;
+  bool history;
+};
+class LateRecords : public RetryTest, public ::testing::WithParamInterface<LateCase> {
+ protected:
+  static constexpr const char* kLate = "2024-01-01-b.jsonl";
+
+  void SetUp() override {
+    RetryTest::SetUp();
+    Write(
+        "processed/order.sql",
+        fmt::format("-- wh: table processed.order; key id;{} event at; known reported_at\n"
+                    "-- wh: mode incremental{}\n"
+                    "SELECT r.id, r.shop, r.amount, r.at, r.reported_at FROM records.order AS r\n",
+                    GetParam().order, GetParam().history ? "; history keep" : ""));
+    Write("processed/of_shop.sql",  // over that table, with another key
+          "-- wh: table processed.of_shop; key shop, amount; order reported_at; event reported_at\n"
+          "-- wh: mode incremental\n"
+          "SELECT o.shop, o.amount, o.reported_at FROM processed.order AS o\n");
+    std::string view = kShopView;
+    if (!GetParam().history) view.replace(view.find("_history"), 8, "");
+    Write("features/sales.yaml", view);
+    Reopen();
+  }
+  static std::string One(const std::string& id, int amount, int hour) {
+    return Order(id, amount, "2024-01-01T06:00:00Z", fmt::format("2024-01-01T{:02}:00:00Z", hour));
+  }
+  // All but one object are processed; that one is taken back.
+  void TakeBackLate() {
+    const std::string late = One("o1", 6, 7) + One("o2", 2, 7) + One("o3", 3, 7) + One("o4", 4, 7) +
+                             One("o5", 2, 8) + One("o2", 2, 7);
+    Land("2024-01-01-a.jsonl", One("o1", 5, 7) + One("o5", 1, 7));
+    Land(kLate, late);
+    Land("2024-01-01-c.jsonl", One("o1", 5, 7) + One("o2", 2, 7) + One("o3", 3, 8) +
+                                   One("o3", 3, 7) + One("o5", 2, 8) + One("o5", 9, 9));
+    CountDeaths(kLate, late, 3);
+    ASSERT_OK(Apply(*workspace, "", NoProgress()));
+    Land("2024-01-02.jsonl", One("o1", 6, 7) + One("o2", 2, 7) + One("o3", 3, 7));
+    Run();
+    ASSERT_OK(RetryObject(*workspace, "order", kLate, NoProgress()));
+  }
+  void ExpectIsItsRebuild(const std::string& when) {
+    ASSERT_OK_AND(const RebuildReport report, CheckRebuild(*workspace, {}, NoProgress()));
+    EXPECT_TRUE(report.same()) << when;
+    for (const LoserDifference& loser : report.losers)
+      ADD_FAILURE() << when << ": record " << loser.record.value() << " of " << loser.table << " \""
+                    << loser.stored << "\", not \"" << loser.rebuilt << "\"";
+    for (const TableDifference& table : report.tables)
+      EXPECT_EQ(table.differing, 0) << when << ": " << table.table;
+    for (const StateDifference& state : report.states)
+      ADD_FAILURE() << when << ": " << state.table << " " << state.state << " " << state.counted
+                    << ", not " << state.rebuilt;
+  }
+  std::int64_t RecordOf(const std::string& id) {
+    const auto rows = workspace->ReadTable("processed.order", {"id", "_record"});
+    if (!rows.ok()) return -1;
+    const auto whole = (*rows)->CombineChunks().ValueOrDie();
+    const auto ids = std::static_pointer_cast<arrow::StringArray>(whole->column(0)->chunk(0));
+    const auto records = std::static_pointer_cast<arrow::Int64Array>(whole->column(1)->chunk(0));
+    for (std::int64_t i = 0; i < whole->num_rows(); ++i)
+      if (ids->GetView(i) == id) return records->Value(i);
+    return -1;
+  }
+};
+
+TEST_P(LateRecords, StandWhereARebuildPutsThem) {
+  TakeBackLate();
+  ExpectIsItsRebuild("after the retry");
+  // Records 3 to 8 came late: of o2 the record 4 is the first, and 10 of the third object is not.
+  EXPECT_EQ(RecordOf("o2"), 4);
+  const Digest content = Content("processed.order");
+  ASSERT_OK(RunFull(*workspace, NoProgress()));
+  EXPECT_EQ(Content("processed.order"), content);
+  ExpectIsItsRebuild("after run --full");
+}
+
+TEST_P(LateRecords, AreWhatLaterOnesAreComparedWith) {
+  TakeBackLate();
+  Land("2024-01-03.jsonl", One("o1", 6, 7) + One("o2", 2, 7) + One("o3", 3, 7) + One("o3", 3, 8));
+  Run();
+  ExpectIsItsRebuild("after another batch");
+  workspace.reset();
+  std::filesystem::remove_all(scratch / ".weirhouse/kv");  // indexes are made anew from the tables
+  Reopen();
+  Land("2024-01-04.jsonl", One("o1", 6, 7) + One("o2", 2, 7) + One("o3", 3, 7) + One("o5", 1, 7));
+  Run();
+  ExpectIsItsRebuild("after the indexes were made anew");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tables, LateRecords,
+    ::testing::Values(LateCase{"ByTime", " order reported_at;", false},
+                      LateCase{"ByTimeWithHistory", " order reported_at;", true},
+                      LateCase{"ByContent", "", false},
+                      LateCase{"ByArrival", " order arrival;", false},
+                      LateCase{"ByArrivalWithHistory", " order arrival;", true}),
+    [](const auto& one) { return std::string(one.param.name); });
 }  // namespace
 }  // namespace weirhouse::work

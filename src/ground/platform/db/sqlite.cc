@@ -329,6 +329,10 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
         .WithError("WH7012");
   }
   WEIRHOUSE_TRY_STATUS(CheckSqliteLog(path));
+  // Nobody asks how much memory it took, and to count takes a lock for every allocation. Too late,
+  // and then without effect, where another has begun to use SQLite.
+  static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(uncounted);
   sqlite3* raw = nullptr;
   // A reader of a WAL database still needs its -shm file, which SQLite makes if the folder may be
   // written.

@@ -135,6 +135,7 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   rocks.target_file_size_base = kFirstLevelBytes / 4;
   rocks.target_file_size_multiplier = 2;  // so that a large store has hundreds of files
   rocks.info_log = std::make_shared<NoLog>();
+  rocks.allow_fallocate = false;  // most stores stay smaller than what would be set aside
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
   // zstd and lz4 both come with the library; lz4 is the faster to read.

@@ -97,6 +97,43 @@ TEST_F(Sql, KeepsSessionsApart) {
   EXPECT_THAT(RowsAsJson(*theirs), HasSubstr("theirs"));
 }
 
+TEST_F(Sql, ASessionBeginsWithoutTheRowsOfOneThatEnded) {
+  auto rows = Pairs(R"([{"a":1,"b":"old"}])");
+  const std::weak_ptr<arrow::Table> watch = rows;
+  ASSERT_OK(session_->Register("records.t", std::move(rows)));
+  ASSERT_OK(session_->Query("SELECT b FROM records.t"));
+  session_.reset();
+  EXPECT_TRUE(watch.expired());
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->Query("SELECT b FROM records.t").status().code(), Code::kInvalidInput);
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  // The same name, with the same columns and with others.
+  ASSERT_OK(session_->Register("records.t", Pairs(R"([{"a":2,"b":"new"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("new"));
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  ASSERT_OK(session_->Register("Records.T", Pairs(R"([{"a":3,"b":"third"}])")));
+  ASSERT_OK(session_->Register("records.t", Pairs(R"([{"a":4,"b":"fourth"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("fourth"));
+  ASSERT_OK(session_->Register("Records.T", Pairs(R"([{"a":5,"b":"fifth"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("fifth"));
+}
+
+TEST_F(Sql, WhatASessionExecutedEndsWithIt) {
+  ASSERT_OK(session_->Execute("CREATE TABLE made AS SELECT 1 AS a"));
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->Query("SELECT a FROM made").status().code(), Code::kInvalidInput);
+}
+
+TEST_F(Sql, BoundsOfASessionEndWithIt) {
+  session_->SetBounds({.result_bytes = 1});
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->SetBounds({}).result_bytes, 0);
+}
+
 TEST_F(Sql, ReadsEmptyTables) {
   ASSERT_OK(session_->Register("t", Pairs("[]")));
   ASSERT_OK_AND(const auto table, session_->Query("SELECT * FROM t"));
