@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "ground/base/random.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 
 namespace weirhouse::gate {
 

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "ground/base/text.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/judge/failing_rows.h"
 
 namespace weirhouse::gate {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "rules/gate/state/marked_rows.h"
+#include "rules/gate/evaluation/value_rule.h"
 #include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {

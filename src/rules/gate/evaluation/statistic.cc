@@ -1,4 +1,4 @@
-#include "rules/gate/judge/statistic.h"
+#include "rules/gate/evaluation/statistic.h"
 
 #include <arrow/util/decimal.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "ground/base/text.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/history/drift.h"
-#include "rules/gate/judge/evaluation.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {

@@ -6,8 +6,8 @@
 
 #include "ground/base/finding/findings.h"
 #include "ground/base/yaml.h"
-#include "rules/gate/definition/check_kind.h"
 #include "rules/gate/definition/definition.h"
+#include "rules/gate/parse/check_kind.h"
 
 namespace weirhouse::gate {
 

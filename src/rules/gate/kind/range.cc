@@ -1,5 +1,3 @@
-#include "rules/gate/definition/value_predicate.h"
-
 #include <fmt/format.h>
 
 #include <charconv>
@@ -7,6 +5,7 @@
 
 #include "ground/base/time.h"
 #include "rules/gate/definition/value_parser.h"
+#include "rules/gate/definition/value_set.h"
 
 namespace weirhouse::gate {
 namespace {

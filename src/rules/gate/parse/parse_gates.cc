@@ -1,5 +1,3 @@
-#include "rules/gate/definition/definition.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +7,8 @@
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 #include "ground/base/yaml.h"
-#include "rules/gate/definition/rule_parser.h"
+#include "rules/gate/definition/definition.h"
+#include "rules/gate/parse/check_parser.h"
 
 namespace weirhouse::gate {
 namespace {

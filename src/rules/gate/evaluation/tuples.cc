@@ -12,8 +12,8 @@
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/write/key_runs.h"
-#include "rules/gate/judge/evaluation.h"
-#include "rules/gate/judge/statistic.h"
+#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/evaluation/statistic.h"
 #include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
 

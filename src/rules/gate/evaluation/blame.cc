@@ -7,7 +7,7 @@
 
 #include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/transform/cut_text.h"
 #include "rules/transform/run/locate.h"
 #include "rules/transform/run/poison.h"

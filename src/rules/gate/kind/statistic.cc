@@ -1,4 +1,6 @@
 // The checks on a statistic of one column: bounds, its own history, quantiles.
+#include "rules/gate/evaluation/statistic.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,10 +8,9 @@
 #include <limits>
 
 #include "ground/base/text.h"
+#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/evaluation/history_finding.h"
 #include "rules/gate/history/history.h"
-#include "rules/gate/judge/evaluation.h"
-#include "rules/gate/judge/history_finding.h"
-#include "rules/gate/judge/statistic.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "ground/base/text.h"
+#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/evaluation/history_finding.h"
 #include "rules/gate/history/drift.h"
 #include "rules/gate/history/history.h"
-#include "rules/gate/judge/evaluation.h"
-#include "rules/gate/judge/history_finding.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {

@@ -10,8 +10,8 @@
 #include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/gate/definition/definition.h"
-#include "rules/gate/definition/rule_parser.h"
-#include "rules/gate/definition/value_predicate.h"
+#include "rules/gate/definition/value_set.h"
+#include "rules/gate/parse/check_parser.h"
 #include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {

@@ -1,8 +1,8 @@
 // What checks with a history share.
 #pragma once
 
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/history/history.h"
-#include "rules/gate/judge/evaluation.h"
 
 namespace weirhouse::gate {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "rules/gate/definition/sql_reference.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {

@@ -7,9 +7,9 @@
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/evaluation/history_finding.h"
 #include "rules/gate/history/history.h"
-#include "rules/gate/judge/evaluation.h"
-#include "rules/gate/judge/history_finding.h"
 #include "rules/gate/value/column_values.h"
 #include "rules/gate/value/wording.h"
 

@@ -1,4 +1,4 @@
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>

@@ -1,7 +1,6 @@
-#include "rules/gate/definition/definition.h"
-
 #include <arrow/api.h>
 
+#include "rules/gate/definition/definition.h"
 #include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {

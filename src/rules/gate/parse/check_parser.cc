@@ -1,4 +1,4 @@
-#include "rules/gate/definition/rule_parser.h"
+#include "rules/gate/parse/check_parser.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "rules/gate/state/marked_rows.h"
+#include "rules/gate/evaluation/value_rule.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -11,7 +11,7 @@
 
 #include "ground/base/time.h"
 #include "rules/gate/definition/value_parser.h"
-#include "rules/gate/definition/value_predicate.h"
+#include "rules/gate/definition/value_set.h"
 #include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
