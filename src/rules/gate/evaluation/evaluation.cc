@@ -1,17 +1,14 @@
 #include "rules/gate/evaluation/evaluation.h"
 
 #include <arrow/api.h>
-#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
+#include <set>
 
 #include "ground/base/resource/memory_reserve.h"
-#include "ground/base/text.h"
 #include "ground/platform/sql/sql.h"
-#include "rules/gate/value/wording.h"
+#include "rules/gate/history/column_state.h"
 
 namespace weirhouse::gate {
 Evaluation::~Evaluation() {
@@ -116,117 +113,18 @@ Result<RowsPtr> Evaluation::Ask(const Check& check, const std::string& sql) {
   return rows;
 }
 
-namespace {
-const char* RowsName(const Check& check) {
-  return check.scope == Scope::kBatch ? "this" : "this_table";
-}
-
-constexpr std::string_view kRowNumber = "wh row number";
-
-// `rows` by their number, the last column, which is left out.
-Result<RowsPtr> InOrder(const RowsPtr& rows) {
-  const int last = rows->num_columns() - 1;
-  // Row numbers are 1 to n, each once: where each of them stands.
-  std::vector<std::int64_t> place(static_cast<std::size_t>(rows->num_rows()));
-  std::int64_t row = 0;
-  for (const auto& chunk : rows->column(last)->chunks()) {
-    const auto& numbers = static_cast<const arrow::Int64Array&>(*chunk);
-    for (std::int64_t i = 0; i < numbers.length(); ++i, ++row) {
-      const std::int64_t number = numbers.Value(i);
-      if (number < 1 || number > rows->num_rows())
-        return Status(Code::kInternal, "an expression of a pair changed the number of rows");
-      place[static_cast<std::size_t>(number - 1)] = row;
-    }
-  }
-  arrow::Int64Builder builder;
-  arrow::Status built = builder.AppendValues(place);
-  std::shared_ptr<arrow::Array> order;
-  if (built.ok()) built = builder.Finish(&order);
-  if (!built.ok()) return Status(Code::kInternal, built.ToString());
-  auto sorted = arrow::compute::Take(rows, order);
-  if (!sorted.ok()) return Status(Code::kInternal, sorted.status().ToString());
-  auto without = sorted->table()->RemoveColumn(last);
-  if (!without.ok()) return Status(Code::kInternal, without.status().ToString());
-  return *std::move(without);
-}
-}  // namespace
-
-Result<std::vector<std::shared_ptr<arrow::ChunkedArray>>> Evaluation::RunPairs(
-    const std::vector<const Check*>& checks) {
-  const std::string rows = RowsName(*checks.front());
-  bool keeps_order = true;
-  std::string sql = "SELECT ";
-  for (const Check* check : checks) {
-    const std::string& expression = std::get<PairRule>(check->rule).expression;
-    sql += fmt::format("{}({}\n)", check == checks.front() ? "" : ", ", expression);
-    WEIRHOUSE_TRY(const PairReads pair, ReadPairReferences(expression, rows, session_));
-    keeps_order = keeps_order && pair.keeps_order;
-    WEIRHOUSE_TRY_STATUS(Register(check->reads ? *check->reads : pair.reads));
-  }
-  if (keeps_order) {
-    sql += fmt::format(" FROM {}", rows);
-  } else {
-    sql += fmt::format(
-        ", {0}.\"{1}\" FROM (SELECT *, row_number() OVER () AS \"{1}\" FROM {0}) AS {0}", rows,
-        kRowNumber);
-  }
-  WEIRHOUSE_TRY(RowsPtr answer, Ask(*checks.front(), sql));
-  if (!keeps_order) {
-    WEIRHOUSE_TRY(answer, InOrder(answer));
-  }
-  const std::int64_t expected = registered_.at(rows)->num_rows();
-  std::vector<ColumnPtr> columns;
-  for (const auto& column : answer->columns()) columns.push_back(column);
-  const bool boolean = std::all_of(columns.begin(), columns.end(), [](const ColumnPtr& column) {
-    return column->type()->id() == arrow::Type::BOOL;
-  });
-  if (columns.size() != checks.size() || answer->num_rows() != expected || !boolean) {
-    return Status(Code::kInvalidInput, "a pair expression must give true or false on each row")
-        .WithError("WH3006");
-  }
-  return columns;
-}
-
-Result<std::shared_ptr<arrow::ChunkedArray>> Evaluation::PairColumn(const Check& check) {
-  if (const auto known = pairs_.find(&check); known != pairs_.end()) return known->second;
-  std::vector<const Check*> same_scope;
-  for (const Check& other : definition_.checks) {
-    if (std::holds_alternative<PairRule>(other.rule) && other.scope == check.scope &&
-        other.sql_timeout == check.sql_timeout) {
-      same_scope.push_back(&other);
-    }
-  }
-  auto all = RunPairs(same_scope);
-  if (!all.ok() && same_scope.size() > 1 && stopped_.ok()) {
-    // One of them cannot be run: only that one is to end as an error.
-    WEIRHOUSE_TRY(const auto one, RunPairs({&check}));
-    return one.front();
-  }
-  if (!all.ok()) return all.status();
-  for (std::size_t i = 0; i < same_scope.size(); ++i) pairs_[same_scope[i]] = (*all)[i];
-  return pairs_.at(&check);
-}
-
-namespace {
-// The columns that a state is made of.
-std::vector<std::string> GatheredColumns(const Check& check) {
-  return std::visit(
-      [](const auto& rule) -> std::vector<std::string> {
-        if constexpr (requires { rule.columns; }) {
-          return rule.columns;
-        } else if constexpr (requires { rule.column; }) {
-          return {rule.column};
-        } else {
-          return {};
-        }
-      },
-      check.rule);
-}
-}  // namespace
-
 Result<RowsPtr> Evaluation::JudgedRows(const Check& check) {
-  return Rows(check, GatheredColumns(check));
+  std::vector<std::string> columns;
+  for (const ColumnUse& use : check.columns) columns.push_back(use.name);
+  return Rows(check, columns);
 }
+
+namespace {
+// The column with a history that a check shares with others, or nullptr.
+const std::string* HistoryColumn(const Check& check) {
+  return check.history && !check.history->column.empty() ? &check.history->column : nullptr;
+}
+}  // namespace
 
 Result<const CheckState*> Evaluation::StateOf(const Check& check) {
   const std::string* const column = HistoryColumn(check);
@@ -253,119 +151,10 @@ Result<BatchProfile> Evaluation::Profile() {
   return profile;
 }
 
-Finding TooFewFinding(const Check& check, std::int64_t sample, std::int64_t needed,
-                      std::string reason) {
-  Finding finding;
-  finding.state = check.too_few == TooFew::kSkip ? State::kSkipped : State::kFailed;
-  finding.detail = {{"sample", sample}, {"needed", needed}};
-  finding.reason = std::move(reason);
-  return finding;
-}
-
-namespace {
-bool Allows(const Allowance& allowance, std::int64_t bad, std::int64_t values, std::int64_t rows) {
-  if (!allowance.is_share) return bad <= allowance.count;
-  __extension__ typedef __int128 Wide;
-  const std::int64_t base = allowance.of_rows ? rows : values;
-  return static_cast<Wide>(bad) * allowance.share.denominator <=
-         static_cast<Wide>(base) * allowance.share.numerator;
-}
-}  // namespace
-
-Finding RowsFinding(const Check& check, std::int64_t rows, std::int64_t missing,
-                    std::vector<std::int64_t> bad_rows, bool needs_value, std::string_view what) {
-  const std::int64_t values = rows - missing;
-  Finding finding;
-  if (needs_value && values < 1) {
-    finding = TooFewFinding(check, values, 1, fmt::format("{} no value to judge", check.name));
-  }
-  finding.population = rows;
-  finding.nulls = missing;
-  finding.bad = static_cast<std::int64_t>(bad_rows.size());
-  finding.observed = finding.bad;
-  finding.bound = check.max_bad.text;
-  if (finding.state != State::kPassed || (needs_value && values < 1)) return finding;
-  if (!Allows(check.max_bad, finding.bad, values, rows)) finding.state = State::kFailed;
-  finding.reason = fmt::format("{} {} of {} {}", check.name, WithThousands(finding.bad),
-                               WithThousands(values), what);
-  if (check.max_bad.is_share) {
-    finding.reason += fmt::format(", {} (limit {})",
-                                  ShareText(finding.bad, check.max_bad.of_rows ? rows : values),
-                                  check.max_bad.text);
-  } else if (check.max_bad.count > 0) {
-    finding.reason += fmt::format(" (limit {})", check.max_bad.text);
-  }
-  finding.bad_rows = std::move(bad_rows);
-  return finding;
-}
-
-nlohmann::json JsonNumber(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
-
-bool Holds(const NumberBounds& bounds, double value) {
-  if (std::isnan(value)) return false;
-  if (bounds.min && (value < *bounds.min || (bounds.min_exclusive && value == *bounds.min))) {
-    return false;
-  }
-  return !(bounds.max && (value > *bounds.max || (bounds.max_exclusive && value == *bounds.max)));
-}
-
-bool Holds(const CountBounds& bounds, std::int64_t value) {
-  return (!bounds.min || value >= *bounds.min) && (!bounds.max || value <= *bounds.max);
-}
-
-namespace {
-// A whole number as one: a double would show another beyond 2^53.
-nlohmann::json BoundJson(double value, const std::string& text) {
-  std::int64_t whole = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), whole);
-  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return whole;
-  return value;
-}
-std::string BoundText(double value, const std::string& text) {
-  constexpr double kThousandsUpTo = 1e15;  // NumberText writes them out up to here
-  const nlohmann::json json = BoundJson(value, text);
-  return json.is_number_integer() && std::fabs(value) >= kThousandsUpTo
-             ? WithThousands(json.get<std::int64_t>())
-             : NumberText(value);
-}
-}  // namespace
-
-nlohmann::json ToJson(const NumberBounds& bounds) {
-  nlohmann::json json = nlohmann::json::object();
-  if (bounds.min) {
-    json[bounds.min_exclusive ? "min_exclusive" : "min"] = BoundJson(*bounds.min, bounds.min_text);
-  }
-  if (bounds.max) {
-    json[bounds.max_exclusive ? "max_exclusive" : "max"] = BoundJson(*bounds.max, bounds.max_text);
-  }
-  return json;
-}
-
-nlohmann::json ToJson(const CountBounds& bounds) {
-  nlohmann::json json = nlohmann::json::object();
-  if (bounds.min) json["min"] = *bounds.min;
-  if (bounds.max) json["max"] = *bounds.max;
-  return json;
-}
-
-std::string LimitText(const NumberBounds& bounds) {
-  const std::string low = !bounds.min ? "" : BoundText(*bounds.min, bounds.min_text);
-  const std::string high = !bounds.max ? "" : BoundText(*bounds.max, bounds.max_text);
-  if (!low.empty() && !high.empty()) return fmt::format("limits {} to {}", low, high);
-  return low.empty() ? fmt::format("limit {}{}", bounds.max_exclusive ? "below " : "", high)
-                     : fmt::format("at least {}{}", bounds.min_exclusive ? "above " : "", low);
-}
-
-std::string LimitText(const CountBounds& bounds) {
-  if (bounds.min && bounds.max) {
-    if (*bounds.min == *bounds.max) return fmt::format("limit {}", WithThousands(*bounds.min));
-    return fmt::format("limits {} to {}", WithThousands(*bounds.min), WithThousands(*bounds.max));
-  }
-  if (bounds.max) return fmt::format("limit {}", WithThousands(*bounds.max));
-  return fmt::format("at least {}", WithThousands(*bounds.min));
+Result<Finding> FinishCheck(const CheckState& state, const Check& check, const Against& against) {
+  const auto* const rule = dynamic_cast<const StateRule*>(check.rule.get());
+  if (rule == nullptr)
+    return Status(Code::kInternal, "a check that needs its rows was judged without them");
+  return rule->Finish(state.gathered(), state.rows(), check, against);
 }
 }  // namespace weirhouse::gate

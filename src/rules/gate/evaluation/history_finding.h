@@ -1,7 +1,8 @@
 // What checks with a history share.
 #pragma once
 
-#include "rules/gate/evaluation/evaluation.h"
+#include "ground/base/status.h"
+#include "rules/gate/evaluation/finding.h"
 #include "rules/gate/history/history.h"
 
 namespace weirhouse::gate {

@@ -10,9 +10,12 @@
 #include "ground/base/exact/exact_sum.h"
 #include "rules/gate/definition/definition.h"
 #include "rules/gate/history/column_state.h"
+#include "rules/gate/history/drift.h"
 #include "rules/gate/history/profile.h"
 
 namespace weirhouse::gate {
+
+enum class Statistic : std::uint8_t { kMean, kStddev, kSum, kMin, kMax, kMedian };
 
 // One statistic. Of integers and decimals it is an exact ratio, compared with bounds as they are
 // written; of floating-point numbers, and for `stddev`, it is rounded once to a double and compared

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/judge/judge.h"
 
 namespace weirhouse::gate {
 

@@ -1,60 +1,51 @@
-#include <fmt/format.h>
+// `range`: each value is within bounds.
+#include <arrow/api.h>
+#include <arrow/util/decimal.h>
 
-#include <charconv>
-#include <cmath>
+#include <optional>
 
-#include "ground/base/time.h"
+#include "rules/gate/definition/check_node.h"
+#include "rules/gate/definition/column_types.h"
+#include "rules/gate/definition/literal.h"
 #include "rules/gate/definition/value_parser.h"
-#include "rules/gate/definition/value_set.h"
+#include "rules/gate/evaluation/value_rule.h"
+#include "rules/gate/kind/kinds.h"
 
 namespace weirhouse::gate {
 namespace {
-constexpr std::int64_t kDateDayUs = 86'400'000'000;
+template <typename T>
+struct Interval {
+  std::optional<T> low;
+  std::optional<T> high;
+  bool low_open = false;
+  bool high_open = false;
 
-Status Misfit(const Literal& literal, Family family, std::string hint = "") {
-  return Status(Code::kInvalidInput, fmt::format("{}{}{} is not a value of a column of type {}",
-                                                 literal.quoted ? "'" : "", literal.text,
-                                                 literal.quoted ? "'" : "", FamilyName(family)))
-      .WithError("WH3005")
-      .WithSpan(literal.span)
-      .WithHint(std::move(hint));
-}
-
-// An exact number: unscaled · 10^−scale.
-struct ExactNumber {
-  arrow::Decimal128 unscaled;
-  std::int32_t scale = 0;
-};
-std::optional<ExactNumber> ParseExact(const Literal& literal) {
-  ExactNumber number;
-  std::int32_t precision = 0;
-  if (literal.quoted ||
-      !arrow::Decimal128::FromString(literal.text, &number.unscaled, &precision, &number.scale)
-           .ok()) {
-    return std::nullopt;
+  bool Holds(const T& value) const {
+    if (low && (value < *low || (low_open && value == *low))) return false;
+    if (high && (*high < value || (high_open && value == *high))) return false;
+    return true;
   }
-  return number;
-}
-
-// `number` at `scale`: the whole below it, and whether that is the number itself.
-struct Floor {
-  arrow::Decimal128 value;
-  bool exact = true;
 };
-std::optional<Floor> FloorAt(const ExactNumber& number, std::int32_t scale) {
-  if (number.scale <= scale) {
-    const auto widened = number.unscaled.Rescale(number.scale, scale);
-    if (!widened.ok()) return std::nullopt;
-    return Floor{*widened, true};
-  }
-  const std::int32_t cut = number.scale - scale;
-  if (cut > 38) return std::nullopt;
-  const auto divided = number.unscaled.Divide(arrow::Decimal128::GetScaleMultiplier(cut));
-  if (!divided.ok()) return std::nullopt;
-  Floor floor{divided->first, divided->second == arrow::Decimal128(0)};
-  if (!floor.exact && number.unscaled.IsNegative()) floor.value -= arrow::Decimal128(1);
-  return floor;
-}
+
+// The bounds for one type of column. Decimals compare as decimals, never through double.
+class RangeTest {
+ public:
+  static Result<RangeTest> Bind(const ValueBounds& bounds, bool allow_nan,
+                                const arrow::DataType& type);
+
+  bool Holds(std::int64_t value) const { return integers_.Holds(value); }
+  bool Holds(double value) const { return value != value ? allow_nan_ : reals_.Holds(value); }
+  bool Holds(std::string_view value) const { return texts_.Holds(std::string(value)); }
+  bool Holds(const arrow::Decimal128& value) const { return decimals_.Holds(value); }
+  bool Holds(bool) const { return false; }  // never bound to a boolean column
+
+ private:
+  Interval<std::int64_t> integers_;
+  Interval<double> reals_;
+  Interval<std::string> texts_;
+  Interval<arrow::Decimal128> decimals_;
+  bool allow_nan_ = false;
+};
 
 Status NoneFits(const ValueBounds& bounds) {
   return Status(Code::kInvalidInput, "no value fits the bounds of range")
@@ -100,29 +91,6 @@ Interval<std::int64_t> ToIntegers(const Interval<arrow::Decimal128>& wide) {
   return narrow;
 }
 
-Result<double> RealOf(const Literal& literal, Family family) {
-  const auto value = literal.quoted ? std::nullopt : ParseDouble(literal.text);
-  if (!value || !std::isfinite(*value)) return Misfit(literal, family);
-  return *value;
-}
-
-// YAML 1.2 would read an unquoted 1, 1.5 or true as something else than text.
-Result<std::string> TextOfNode(const Literal& literal) {
-  if (!literal.quoted &&
-      (ParseDouble(literal.text) || literal.text == "true" || literal.text == "false")) {
-    return Misfit(literal, Family::kText, fmt::format("quote it: '{}'", literal.text));
-  }
-  return literal.text;
-}
-
-Result<std::int64_t> TimeOf(const Literal& literal, Family family) {
-  const auto us = ParseTimeMicros(literal.text, /*zoneless_is_utc=*/true);
-  if (!us.ok()) return Misfit(literal, family, "write 2013-01-01 or 2013-01-01T05:00:00Z");
-  if (family == Family::kTimestamp) return *us;
-  if (*us % kDateDayUs != 0) return Misfit(literal, family, "write 2013-01-01");
-  return *us / kDateDayUs;
-}
-
 // Fills an interval by reading both ends with `read`.
 template <typename T, typename Read>
 Status Fill(const ValueBounds& bounds, Interval<T>& interval, Read read) {
@@ -138,34 +106,34 @@ Status Fill(const ValueBounds& bounds, Interval<T>& interval, Read read) {
   const bool open = interval.low_open || interval.high_open;
   return *interval.high < *interval.low || open ? NoneFits(bounds) : Status();
 }
-}  // namespace
 
-Result<RangeTest> RangeTest::Bind(const RangeRule& rule, const arrow::DataType& type) {
+Result<RangeTest> RangeTest::Bind(const ValueBounds& bounds, bool allow_nan,
+                                  const arrow::DataType& type) {
   WEIRHOUSE_TRY(const Family family, FamilyOf(type));
   RangeTest test;
-  test.allow_nan_ = rule.allow_nan;
+  test.allow_nan_ = allow_nan;
   switch (family) {
     case Family::kInteger: {
-      WEIRHOUSE_TRY(const auto wide, WholeInterval(rule.bounds, 0, family));
+      WEIRHOUSE_TRY(const auto wide, WholeInterval(bounds, 0, family));
       test.integers_ = ToIntegers(wide);
       return test;
     }
     case Family::kDecimal: {
       const auto scale = static_cast<const arrow::Decimal128Type&>(type).scale();
-      WEIRHOUSE_TRY(test.decimals_, WholeInterval(rule.bounds, scale, family));
+      WEIRHOUSE_TRY(test.decimals_, WholeInterval(bounds, scale, family));
       return test;
     }
     case Family::kReal:
       WEIRHOUSE_TRY_STATUS(
-          Fill(rule.bounds, test.reals_, [&](const Literal& l) { return RealOf(l, family); }));
+          Fill(bounds, test.reals_, [&](const Literal& l) { return RealOf(l, family); }));
       return test;
     case Family::kText:
-      WEIRHOUSE_TRY_STATUS(Fill(rule.bounds, test.texts_, TextOfNode));
+      WEIRHOUSE_TRY_STATUS(Fill(bounds, test.texts_, TextOfLiteral));
       return test;
     case Family::kDate:
     case Family::kTimestamp:
       WEIRHOUSE_TRY_STATUS(
-          Fill(rule.bounds, test.integers_, [&](const Literal& l) { return TimeOf(l, family); }));
+          Fill(bounds, test.integers_, [&](const Literal& l) { return TimeOf(l, family); }));
       return test;
     case Family::kBoolean:
       break;
@@ -175,59 +143,44 @@ Result<RangeTest> RangeTest::Bind(const RangeRule& rule, const arrow::DataType& 
       .WithHint("use accepted");
 }
 
-Result<SetTest> SetTest::Bind(const SetRule& rule, const arrow::DataType& type) {
-  WEIRHOUSE_TRY(const Family family, FamilyOf(type));
-  SetTest test;
-  test.rejected_ = rule.rejected;
-  test.allow_nan_ = rule.allow_nan;
-  for (const Literal& literal : rule.values) {
-    switch (family) {
-      case Family::kInteger: {
-        std::int64_t value = 0;
-        const char* end = literal.text.data() + literal.text.size();
-        const auto parsed = std::from_chars(literal.text.data(), end, value);
-        if (literal.quoted || parsed.ec != std::errc() || parsed.ptr != end) {
-          return Misfit(literal, family);
-        }
-        test.integers_.push_back(value);
-        break;
-      }
-      case Family::kReal: {
-        WEIRHOUSE_TRY(const double value, RealOf(literal, family));
-        test.reals_.push_back(value);
-        break;
-      }
-      case Family::kDecimal: {
-        const auto scale = static_cast<const arrow::Decimal128Type&>(type).scale();
-        const auto number = ParseExact(literal);
-        const auto floor = number ? FloorAt(*number, scale) : std::nullopt;
-        if (!floor) return Misfit(literal, family);
-        if (floor->exact) test.decimals_.push_back(floor->value);
-        break;
-      }
-      case Family::kText: {
-        WEIRHOUSE_TRY(std::string value, TextOfNode(literal));
-        test.texts_.push_back(std::move(value));
-        break;
-      }
-      case Family::kBoolean:
-        if (literal.quoted || (literal.text != "true" && literal.text != "false")) {
-          return Misfit(literal, family);
-        }
-        test.integers_.push_back(literal.text == "true" ? 1 : 0);
-        break;
-      case Family::kDate:
-      case Family::kTimestamp: {
-        WEIRHOUSE_TRY(const std::int64_t value, TimeOf(literal, family));
-        test.integers_.push_back(value);
-        break;
-      }
-    }
+class RangeRule final : public ValueRule {
+ public:
+  static Result<RulePtr> Parse(const CheckNode& at, Check& check) {
+    auto rule = std::make_shared<RangeRule>();
+    WEIRHOUSE_TRY(rule->column_, Column(at, check));
+    WEIRHOUSE_TRY(rule->bounds_, ReadValueBounds(at.node, at.kind));
+    WEIRHOUSE_TRY_STATUS(NeedBound(at, rule->bounds_.min || rule->bounds_.max));
+    WEIRHOUSE_TRY(rule->allow_nan_, Flag(at, "allow_nan"));
+    return RulePtr(std::move(rule));
   }
-  std::sort(test.integers_.begin(), test.integers_.end());
-  std::sort(test.reals_.begin(), test.reals_.end());
-  std::sort(test.texts_.begin(), test.texts_.end());
-  std::sort(test.decimals_.begin(), test.decimals_.end());
-  return test;
+
+  Status CheckTypes(const Check& check, const arrow::Schema& schema) const override {
+    const arrow::DataType& type = *schema.GetFieldByName(column_)->type();
+    WEIRHOUSE_TRY_STATUS(RangeTest::Bind(bounds_, allow_nan_, type).status());
+    return RefuseIdleNan(check, schema);
+  }
+
+ protected:
+  Status Mark(const Check&, const arrow::Table& rows, std::int64_t first_row,
+              MarkedRows& marked) const override {
+    WEIRHOUSE_TRY(const auto column, ColumnOf(rows, column_));
+    WEIRHOUSE_TRY(const RangeTest test, RangeTest::Bind(bounds_, allow_nan_, *column->type()));
+    return MarkValues(*column, first_row, marked,
+                      [&](const auto& value) { return test.Holds(value); });
+  }
+  std::string WhatIsBad() const override { return "values are out of bounds"; }
+
+ private:
+  std::string column_;
+  ValueBounds bounds_;
+  bool allow_nan_ = false;
+};
+}  // namespace
+
+CheckKind RangeKind() {
+  return {.names = {"range"},
+          .keys = WithBounds({"column", "allow_nan", "scope", "too_few"}),
+          .judges_values = true,
+          .parse = RangeRule::Parse};
 }
 }  // namespace weirhouse::gate

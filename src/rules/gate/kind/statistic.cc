@@ -1,62 +1,48 @@
-// The checks on a statistic of one column: bounds, its own history, quantiles.
-#include "rules/gate/evaluation/statistic.h"
-
+// `mean`, `stddev`, `sum`, `min`, `max`, `median`: a statistic of one column within bounds, or
+// within so many deviations of its own history.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "ground/base/exact/exact_ratio.h"
 #include "ground/base/text.h"
-#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/definition/check_node.h"
+#include "rules/gate/definition/column_types.h"
+#include "rules/gate/definition/value_parser.h"
 #include "rules/gate/evaluation/history_finding.h"
+#include "rules/gate/evaluation/statistic_rule.h"
 #include "rules/gate/history/history.h"
+#include "rules/gate/kind/kinds.h"
 #include "rules/gate/value/wording.h"
 
 namespace weirhouse::gate {
 namespace {
-// What was gathered of the column, which must hold numbers.
-Result<const ColumnState*> NumbersOf(const CheckState& state, const Check& check,
-                                     const std::string& name) {
-  const auto& column = state.As<ColumnState>();
-  const Family family = column.family().value_or(Family::kReal);
-  if (!IsNumber(family)) {
-    return Status(Code::kInvalidInput, fmt::format("{} is for numbers, and \"{}\" is of type {}",
-                                                   check.kind, name, FamilyName(family)))
-        .WithError("WH3005");
-  }
-  return &column;
-}
+struct SigmasOf {
+  double sigmas = 0;
+  Window window;
+};
 
-// What all statistics share: NaN fails unless it is allowed, no value is too few.
-// True if the finding is already made.
-bool Preliminary(const Check& check, const ColumnProfile& profile, bool allow_nan,
-                 std::int64_t needed, Finding& finding) {
-  if (profile.nan > 0 && !allow_nan) {
-    finding.state = State::kFailed;
-    finding.observed = "NaN";
-    finding.bad = profile.nan;
-    finding.reason = fmt::format("{} {} values are NaN", check.name, WithThousands(profile.nan));
-  } else if (profile.numbers_count() < needed) {
-    const nlohmann::json bound = finding.bound;
-    finding = TooFewFinding(check, profile.numbers_count(), needed,
-                            fmt::format("{} too few values ({}, needs {})", check.name,
-                                        profile.numbers_count(), needed));
-    finding.bound = bound;
-  } else {
-    return false;
+// "8 sigma of 28d"
+Result<SigmasOf> ReadSigmas(const CheckNode& at, const YamlNode& node) {
+  WEIRHOUSE_TRY(const std::string text, node.AsString(at.What("within")));
+  std::vector<std::string> words;
+  for (const std::string_view word : Split(text, ' ')) {
+    if (!word.empty()) words.emplace_back(word);
   }
-  finding.population = profile.rows;
-  finding.nulls = profile.nulls;
-  return true;
-}
-
-Finding BoundFinding(const Check& check, const NumberBounds& bounds, const StatisticValue& value,
-                     Finding finding) {
-  finding.observed = value.AsJson();
-  if (!Holds(bounds, value)) finding.state = State::kFailed;
-  finding.reason = fmt::format("{} {} ({})", check.name, value.AsText(), LimitText(bounds));
-  return finding;
+  const auto sigmas = words.empty() ? std::nullopt : ParseDouble(words[0]);
+  if (words.size() != 4 || !sigmas || *sigmas < 0 || words[1] != "sigma" || words[2] != "of") {
+    return node.Error("WH3002", fmt::format("{} must read like \"8 sigma of 28d\", found \"{}\"",
+                                            at.What("within"), text));
+  }
+  SigmasOf read{*sigmas, {}};
+  WEIRHOUSE_TRY(read.window, ReadWindow(node, words[3]));
+  return read;
 }
 
 // abs(x − m) ≤ k · sd over `past`, decided without rounding: with n values, S their sum and Q that
@@ -81,98 +67,112 @@ bool IsWithin(double value, double sigmas, const ColumnProfile& past) {
   return difference.Sign() <= 0;
 }
 
-// By the profiles alone, on both sides: what history knows of a run, and the same of this batch.
-Result<Finding> JudgeWithin(const ColumnState& state, const Check& check, const StatisticRule& rule,
-                            const Against& against, Finding finding) {
-  auto value_of = [&](const BatchProfile& run) -> std::optional<double> {
-    const auto column = run.columns.find(rule.column);
-    if (column == run.columns.end()) return std::nullopt;
-    return ValueOf(rule.statistic, column->second);
-  };
-  // A run whose statistic is no number (infinities, texts in their place) says nothing.
-  const WindowRuns window = RunsInWindow(rule.window, against.history, against.batch_end,
+class StatisticRule final : public ColumnRule {
+ public:
+  static Result<RulePtr> Parse(const CheckNode& at, Check& check) {
+    static const std::map<std::string, Statistic> kinds = {
+        {"mean", Statistic::kMean}, {"stddev", Statistic::kStddev}, {"sum", Statistic::kSum},
+        {"min", Statistic::kMin},   {"max", Statistic::kMax},       {"median", Statistic::kMedian}};
+    auto rule = std::make_shared<StatisticRule>();
+    rule->statistic_ = kinds.at(at.kind);
+    WEIRHOUSE_TRY(rule->column_, Column(at, check));
+    WEIRHOUSE_TRY(rule->bounds_, ReadNumberBounds(at.node, at.kind));
+    WEIRHOUSE_TRY(rule->allow_nan_, Flag(at, "allow_nan"));
+    const bool bounded = rule->bounds_.min || rule->bounds_.max;
+    const YamlNode* within = at.Find("within");
+    if (within == nullptr) {
+      WEIRHOUSE_TRY_STATUS(NeedBound(at, bounded));
+      return RulePtr(std::move(rule));
+    }
+    if (bounded) {
+      return within->Error(
+          "WH3003", fmt::format("{} takes bounds or within, not both: write two checks", at.kind));
+    }
+    WEIRHOUSE_TRY(rule->sigmas_of_, ReadSigmas(at, *within));
+    check.history = HistoryUse{rule->sigmas_of_->window, rule->column_};
+    return RulePtr(std::move(rule));
+  }
+
+  Status CheckTypes(const Check& check, const arrow::Schema& schema) const override {
+    WEIRHOUSE_TRY_STATUS(NeedNumbers(check, schema, column_));
+    return RefuseIdleNan(check, schema);
+  }
+
+ protected:
+  ColumnState EmptyState() const override {
+    if (sigmas_of_) return ColumnState(ColumnState::Keeps::kCounts);
+    return ColumnState(statistic_ == Statistic::kMedian ? ColumnState::Keeps::kRanks
+                                                        : ColumnState::Keeps::kMoments);
+  }
+
+  Result<Finding> Judge(const ColumnState& state, std::int64_t, const Check& check,
+                        const Against& against) const override {
+    WEIRHOUSE_TRY_STATUS(NeedNumbers(state, check, column_));
+    Finding finding;
+    finding.bound = sigmas_of_ ? check.parameters.at("within") : ToJson(bounds_);
+    const std::int64_t needed = statistic_ == Statistic::kStddev ? 2 : 1;
+    if (Preliminary(check, state.moments(), allow_nan_, needed, finding)) return finding;
+    if (sigmas_of_) return JudgeWithin(state, check, against, std::move(finding));
+    return BoundFinding(check, bounds_, *ColumnStatistics(state).Value(statistic_),
+                        std::move(finding));
+  }
+
+ private:
+  // By the profiles alone, on both sides: what history knows of a run, and the same of this batch.
+  Result<Finding> JudgeWithin(const ColumnState& state, const Check& check, const Against& against,
+                              Finding finding) const {
+    auto value_of = [&](const BatchProfile& run) -> std::optional<double> {
+      const auto column = run.columns.find(column_);
+      if (column == run.columns.end()) return std::nullopt;
+      return ValueOf(statistic_, column->second);
+    };
+    // A run whose statistic is no number (infinities, texts in their place) says nothing.
+    const WindowRuns runs = RunsInWindow(sigmas_of_->window, against.history, against.batch_end,
                                          std::max(check.warmup, 2), [&](const PublishedBatch& run) {
                                            if (!run.profile) return true;
                                            const auto past = value_of(*run.profile);
                                            return past && std::isfinite(*past);
                                          });
-  const double value = ValueOf(rule.statistic, state.Capped()).value_or(std::nan(""));
-  finding.observed = JsonNumber(value);
-  WEIRHOUSE_TRY_STATUS(NeedProfiles(window));
-  if (!IsReady(check, window, rule.window, finding)) return finding;
-  ColumnProfile of_runs;
-  for (const PublishedBatch* run : window.runs) {
-    const double past = *value_of(*run->profile);
-    ++of_runs.rows;
-    of_runs.sum.Add(past);
-    of_runs.sum_of_squares.AddSquare(past);
+    const double value = ValueOf(statistic_, state.Capped()).value_or(std::nan(""));
+    finding.observed = JsonNumber(value);
+    WEIRHOUSE_TRY_STATUS(NeedProfiles(runs));
+    if (!IsReady(check, runs, sigmas_of_->window, finding)) return finding;
+    ColumnProfile of_runs;
+    for (const PublishedBatch* run : runs.runs) {
+      const double past = *value_of(*run->profile);
+      ++of_runs.rows;
+      of_runs.sum.Add(past);
+      of_runs.sum_of_squares.AddSquare(past);
+    }
+    const double mean = *of_runs.Mean();
+    const double deviation = *of_runs.Stddev();
+    const double off = std::fabs(value - mean);
+    const bool within = std::isfinite(value) && IsWithin(value, sigmas_of_->sigmas, of_runs);
+    if (!within) finding.state = State::kFailed;
+    const double sigmas = off == 0 ? 0 : off / deviation;
+    finding.bound = {{"sigma", sigmas_of_->sigmas},
+                     {"low", JsonNumber(mean - sigmas_of_->sigmas * deviation)},
+                     {"high", JsonNumber(mean + sigmas_of_->sigmas * deviation)}};
+    finding.detail = {{"window", sigmas_of_->window.text},
+                      {"runs", runs.runs.size()},
+                      {"mean", JsonNumber(mean)},
+                      {"sd", JsonNumber(deviation)},
+                      {"sigma", JsonNumber(sigmas)}};
+    finding.reason = fmt::format("{} {} is {:.1f} sigma off (limit {})", check.name,
+                                 NumberText(value), sigmas, NumberText(sigmas_of_->sigmas));
+    return finding;
   }
-  const double mean = *of_runs.Mean();
-  const double deviation = *of_runs.Stddev();
-  const double off = std::fabs(value - mean);
-  const bool within = std::isfinite(value) && IsWithin(value, *rule.sigmas, of_runs);
-  if (!within) finding.state = State::kFailed;
-  const double sigmas = off == 0 ? 0 : off / deviation;
-  finding.bound = {{"sigma", *rule.sigmas},
-                   {"low", JsonNumber(mean - *rule.sigmas * deviation)},
-                   {"high", JsonNumber(mean + *rule.sigmas * deviation)}};
-  finding.detail = {{"window", rule.window.text},
-                    {"runs", window.runs.size()},
-                    {"mean", JsonNumber(mean)},
-                    {"sd", JsonNumber(deviation)},
-                    {"sigma", JsonNumber(sigmas)}};
-  finding.reason = fmt::format("{} {} is {:.1f} sigma off (limit {})", check.name,
-                               NumberText(value), sigmas, NumberText(*rule.sigmas));
-  return finding;
-}
+
+  Statistic statistic_ = Statistic::kMean;
+  NumberBounds bounds_;
+  std::optional<SigmasOf> sigmas_of_;  // `within: 8 sigma of 28d`
+  bool allow_nan_ = false;
+};
 }  // namespace
 
-Status NeedProfiles(const WindowRuns& window) {
-  for (const PublishedBatch* run : window.runs) {
-    if (run->profile != nullptr) continue;
-    return Status(Code::kInternal,
-                  fmt::format("the profile of batch \"{}\" was not loaded", run->batch));
-  }
-  return Status();
-}
-
-bool IsReady(const Check& check, const WindowRuns& window, const Window& shape, Finding& finding) {
-  if (window.state == WindowRuns::State::kReady) return true;
-  const bool warming = window.state == WindowRuns::State::kWarming;
-  finding.state = warming ? State::kWarming : State::kNotEvaluated;
-  finding.detail = {{"window", shape.text}, {"runs", window.runs.size()}};
-  finding.detail["evaluated"] = false;
-  finding.reason =
-      fmt::format("{}{} has {} of {} runs in {}", warming ? "" : "not evaluated: ", check.name,
-                  window.runs.size(), window.needed, shape.text);
-  return false;
-}
-
-Result<Finding> Finish(const CheckState& state, const Check& check, const StatisticRule& rule,
-                       const Against& against) {
-  WEIRHOUSE_TRY(const ColumnState* column, NumbersOf(state, check, rule.column));
-  const ColumnProfile& profile = column->moments();
-  Finding finding;
-  finding.bound = rule.sigmas ? check.parameters.at("within") : ToJson(rule.bounds);
-  const std::int64_t needed = rule.statistic == Statistic::kStddev ? 2 : 1;
-  if (Preliminary(check, profile, rule.allow_nan, needed, finding)) return finding;
-  finding.population = profile.rows;
-  finding.nulls = profile.nulls;
-  if (rule.sigmas) return JudgeWithin(*column, check, rule, against, std::move(finding));
-  return BoundFinding(check, rule.bounds, *ColumnStatistics(*column).Value(rule.statistic),
-                      std::move(finding));
-}
-
-Result<Finding> Finish(const CheckState& state, const Check& check, const QuantileRule& rule,
-                       const Against&) {
-  WEIRHOUSE_TRY(const ColumnState* column, NumbersOf(state, check, rule.column));
-  const ColumnProfile& profile = column->moments();
-  Finding finding;
-  finding.bound = ToJson(rule.bounds);
-  if (Preliminary(check, profile, rule.allow_nan, 1, finding)) return finding;
-  finding.population = profile.rows;
-  finding.nulls = profile.nulls;
-  return BoundFinding(check, rule.bounds, *ColumnStatistics(*column).Quantile(rule.q, rule.method),
-                      std::move(finding));
+CheckKind StatisticKind() {
+  return {.names = {"mean", "stddev", "sum", "min", "max", "median"},
+          .keys = WithBounds({"column", "within", "warmup", "allow_nan", "scope", "too_few"}),
+          .parse = StatisticRule::Parse};
 }
 }  // namespace weirhouse::gate

@@ -6,7 +6,9 @@
 
 #include "ground/base/text.h"
 #include "rules/gate/definition/check_node.h"
+#include "rules/gate/definition/rule.h"
 #include "rules/gate/definition/value_parser.h"
+#include "rules/gate/kind/kinds.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -14,57 +16,14 @@ constexpr int kWarmupMax = 10'000;
 constexpr std::int64_t kSqlTimeoutMinUs = 1'000'000;
 constexpr std::int64_t kSqlTimeoutMaxUs = 86'400'000'000;
 
-// What a kind may say, besides `name` and `severity`.
-struct KindInfo {
-  Result<Rule> (*parse)(const CheckNode&, Check&);
-  std::vector<std::string> keys;
-  bool bare_columns = false;   // may be a list of columns instead of a map
-  bool judges_values = false;  // has max_bad and of
-};
-
-const std::map<std::string, KindInfo>& Kinds() {
-  static const std::map<std::string, KindInfo> kinds = [] {
-    const std::vector<std::string> bounds = {"between", "min", "max", "min_exclusive",
-                                             "max_exclusive"};
-    auto with = [](std::vector<std::string> keys, const std::vector<std::string>& more) {
-      keys.insert(keys.end(), more.begin(), more.end());
-      return keys;
-    };
-    std::map<std::string, KindInfo> all;
-    all["row_count"] = {ParseRowCount, with({"scope"}, bounds)};
-    all["row_count_change"] = {ParseRowCountChange, {"vs", "within", "warmup"}};
-    all["freshness"] = {ParseFreshness, {"column", "max", "skew", "scope"}};
-    all["arrives"] = {ParseArrives, {"every"}};
-    all["required"] = {ParseRequired, {"columns", "column", "missing", "scope"}, true, true};
-    all["unique"] = {ParseUnique, {"columns", "column", "nulls", "scope"}, true, true};
-    all["range"] = {ParseRange, with({"column", "allow_nan", "scope", "too_few"}, bounds), false,
-                    true};
-    for (const char* kind : {"accepted", "rejected"}) {
-      all[kind] = {ParseSet, {"column", "values", "allow_nan", "scope", "too_few"}, false, true};
+// The table of kinds by their names.
+const std::map<std::string, CheckKind>& Kinds() {
+  static const std::map<std::string, CheckKind> kinds = [] {
+    std::map<std::string, CheckKind> all;
+    for (CheckKind (*kind)() : kCheckKinds) {
+      const CheckKind one = kind();
+      for (const std::string& name : one.names) all[name] = one;
     }
-    all["pattern"] = {ParsePattern, {"column", "regex", "match", "scope", "too_few"}, false, true};
-    all["length"] = {ParseLength, with({"column", "scope", "too_few"}, bounds), false, true};
-    all["type"] = {ParseType, {"column", "type", "allow_nan", "scope", "too_few"}, false, true};
-    all["pair"] = {
-        ParsePair, {"expr", "nulls", "null", "scope", "too_few", "timeout"}, false, true};
-    all["references"] = {
-        ParseReferences,
-        {"column", "columns", "table", "parent", "max_missing", "scope", "too_few"},
-        false,
-        true};
-    for (const char* kind : {"mean", "stddev", "sum", "min", "max", "median"}) {
-      all[kind] = {ParseStatistic,
-                   with({"column", "within", "warmup", "allow_nan", "scope", "too_few"}, bounds)};
-    }
-    all["quantile"] = {ParseQuantile,
-                       with({"column", "q", "method", "allow_nan", "scope", "too_few"}, bounds)};
-    all["distinct"] = {ParseDistinct, with({"column", "columns", "scope"}, bounds)};
-    all["distinct_share"] = {ParseDistinct,
-                             with({"column", "columns", "scope", "too_few"}, bounds)};
-    all["distribution"] = {ParseDistribution,
-                           {"column", "test", "baseline", "max", "min_p", "warmup", "min_rows",
-                            "too_few", "bins", "width", "nulls", "scale"}};
-    all["sql"] = {ParseSql, {"query", "rows", "timeout"}};
     return all;
   }();
   return kinds;
@@ -114,44 +73,18 @@ Status ReadCommonKeys(const CheckNode& at, Check& check) {
 
 // A key that would change nothing beside the others of its check, and why.
 Status RefuseUnusedKeys(const CheckNode& at, const Check& check) {
-  auto idle = [&](std::string_view key, std::string_view why) {
-    return at.Find(key)->Error("WH3003",
-                               fmt::format("{} has no effect here: {}", at.What(key), why));
-  };
   if (at.Find("of") != nullptr) {
-    if (!check.max_bad.is_share) return idle("of", "it says what a percentage in max_bad is of");
-    if (check.kind == "required") return idle("of", "its shares are of all rows");
-    const auto* unique = std::get_if<UniqueRule>(&check.rule);
-    const auto* pair = std::get_if<PairRule>(&check.rule);
-    if ((unique != nullptr && unique->nulls_equal) || (pair != nullptr && pair->null_fails)) {
-      return idle("of", "no row is left out as null");
-    }
+    if (!check.max_bad.is_share)
+      return IdleKey(at, "of", "it says what a percentage in max_bad is of");
+    const std::string_view why = check.rule->WhyOfIsIdle();
+    if (!why.empty()) return IdleKey(at, "of", why);
   }
-  if (at.Find("allow_nan") != nullptr) {
-    if (check.kind == "rejected") return idle("allow_nan", "NaN is never one of the values");
-    const auto* type = std::get_if<TypeRule>(&check.rule);
-    if (type != nullptr && type->type != "number") {
-      return idle("allow_nan", fmt::format("NaN is no {}", type->type));
-    }
-  }
-  const auto* drift = std::get_if<DistributionRule>(&check.rule);
-  if (drift == nullptr) return Status();
-  const bool binned = drift->test != DriftTest::kKs && drift->test != DriftTest::kWasserstein;
-  for (const char* key : {"bins", "width", "nulls"}) {
-    if (binned || at.Find(key) == nullptr) continue;
-    const std::string test = check.parameters.at("test").get<std::string>();
-    return idle(key, std::string_view(key) == "nulls"
-                         ? fmt::format("the test {} compares values and leaves nulls out; bound "
-                                       "them by `required`, or use psi",
-                                       test)
-                         : fmt::format("the test {} has no bins", test));
-  }
-  return Status();
+  return check.rule->RefuseIdleKeys(at, check);
 }
 
 // Keys that are fine by themselves but not together.
 Status CheckTogether(const CheckNode& at, const Check& check) {
-  const bool has_history = HistoryWindow(check) != nullptr;
+  const bool has_history = check.history.has_value();
   if (at.Find("warmup") != nullptr && !has_history) {
     return at.Find("warmup")->Error(
         "WH3003",
@@ -161,25 +94,13 @@ Status CheckTogether(const CheckNode& at, const Check& check) {
     return at.Find("scope")->Error("WH3003",
                                    "a history is of batches: scope: table cannot be judged by it");
   }
-  if (has_history && HistoryWindow(check)->count > 0 &&
-      check.warmup > HistoryWindow(check)->count) {
+  if (has_history && check.history->window.count > 0 &&
+      check.warmup > check.history->window.count) {
     return at.Find("warmup")->Error(
         "WH3003", fmt::format("{} never holds {} runs, so the check would warm for ever",
-                              HistoryWindow(check)->text, check.warmup));
+                              check.history->window.text, check.warmup));
   }
   return Status();
-}
-
-std::string DefaultName(const Check& check) {
-  if (const auto* pair = std::get_if<PairRule>(&check.rule)) {
-    return fmt::format("pair({})", pair->expression);
-  }
-  std::vector<std::string> names;
-  for (const ColumnUse& use : check.columns) names.push_back(use.name);
-  if (names.empty()) return check.kind;
-  std::string kind = check.kind;
-  if (check.kind == "distribution") kind = check.parameters.at("test").get<std::string>();
-  return fmt::format("{}({})", kind, Join(names, ", "));
 }
 }  // namespace
 
@@ -232,7 +153,7 @@ Result<Check> ParseCheck(const YamlNode& item) {
   WEIRHOUSE_TRY_STATUS(ReadAllowance(at, check));
   WEIRHOUSE_TRY_STATUS(CheckTogether(at, check));
   WEIRHOUSE_TRY_STATUS(RefuseUnusedKeys(at, check));
-  if (check.name.empty()) check.name = DefaultName(check);
+  if (check.name.empty()) check.name = check.rule->DefaultName(check);
   return check;
 }
 }  // namespace weirhouse::gate

@@ -1,3 +1,5 @@
+#include "rules/gate/parse/parse_gates.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include "ground/base/text.h"
 #include "ground/base/time.h"
 #include "ground/base/yaml.h"
-#include "rules/gate/definition/definition.h"
 #include "rules/gate/parse/check_parser.h"
 
 namespace weirhouse::gate {
@@ -93,11 +94,9 @@ void SumUp(GateDefinition& gate) {
   std::set<std::string> tables;
   for (const Check& check : gate.checks) {
     for (const ColumnUse& use : check.columns) columns.insert(use.name);
-    if (const auto* references = std::get_if<ReferencesRule>(&check.rule)) {
-      tables.insert(references->table);
-    }
-    if (const Window* window = HistoryWindow(check)) {
-      gate.history_span_us = std::max(gate.history_span_us, window->span_us);
+    tables.insert(check.tables.begin(), check.tables.end());
+    if (check.history) {
+      gate.history_span_us = std::max(gate.history_span_us, check.history->window.span_us);
     }
   }
   gate.columns.assign(columns.begin(), columns.end());
@@ -138,21 +137,6 @@ Result<GateDefinition> ParseGate(const YamlNode& node) {
   return gate;
 }
 }  // namespace
-
-const Window* HistoryWindow(const Check& check) {
-  if (const auto* change = std::get_if<RowCountChangeRule>(&check.rule)) return &change->window;
-  if (const auto* drift = std::get_if<DistributionRule>(&check.rule)) return &drift->baseline;
-  const auto* statistic = std::get_if<StatisticRule>(&check.rule);
-  if (statistic != nullptr && statistic->sigmas) return &statistic->window;
-  return nullptr;
-}
-
-const std::string* HistoryColumn(const Check& check) {
-  if (const auto* drift = std::get_if<DistributionRule>(&check.rule)) return &drift->column;
-  const auto* statistic = std::get_if<StatisticRule>(&check.rule);
-  if (statistic != nullptr && statistic->sigmas) return &statistic->column;
-  return nullptr;
-}
 
 Result<std::vector<GateDefinition>> ParseGates(std::string_view yaml, const std::string& path) {
   WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(yaml, path));

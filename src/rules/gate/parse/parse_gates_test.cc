@@ -1,6 +1,7 @@
+#include "rules/gate/parse/parse_gates.h"
+
 #include <arrow/api.h>
 
-#include "rules/gate/definition/definition.h"
 #include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {
