@@ -12,6 +12,7 @@
 namespace weirhouse::gate {
 
 CheckKind ArrivesKind();
+CheckKind ContainsKind();
 CheckKind DistinctKind();
 CheckKind DistinctShareKind();
 CheckKind DistributionKind();
@@ -32,8 +33,8 @@ CheckKind TypeKind();
 CheckKind UniqueKind();
 
 inline constexpr std::array kCheckKinds = {
-    ArrivesKind,    DistinctKind,  DistinctShareKind,  DistributionKind, FreshnessKind,
-    LengthKind,     PairKind,      PatternKind,        QuantileKind,     RangeKind,
-    ReferencesKind, RequiredKind,  RowCountChangeKind, RowCountKind,     SetKind,
-    SqlKind,        StatisticKind, TypeKind,           UniqueKind};
+    ArrivesKind,   ContainsKind,   DistinctKind,  DistinctShareKind,  DistributionKind,
+    FreshnessKind, LengthKind,     PairKind,      PatternKind,        QuantileKind,
+    RangeKind,     ReferencesKind, RequiredKind,  RowCountChangeKind, RowCountKind,
+    SetKind,       SqlKind,        StatisticKind, TypeKind,           UniqueKind};
 }  // namespace weirhouse::gate
