@@ -22,7 +22,7 @@ const std::map<std::string, CheckKind>& Kinds() {
     std::map<std::string, CheckKind> all;
     for (CheckKind (*kind)() : kCheckKinds) {
       const CheckKind one = kind();
-      for (const std::string& name : one.names) all[name] = one;
+      for (const std::string& name : one.names) WEIRHOUSE_CHECK(all.emplace(name, one).second);
     }
     return all;
   }();
