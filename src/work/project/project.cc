@@ -13,6 +13,7 @@
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/training/training_set.h"
+#include "rules/gate/parse/parse_gates.h"
 #include "work/project/as_written.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"

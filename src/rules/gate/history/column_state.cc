@@ -326,4 +326,12 @@ Result<ColumnState> ColumnState::FromJson(const nlohmann::json& json) {
     return damaged(error.what());
   }
 }
+
+Status ColumnState::Read(const nlohmann::json& json) {
+  const Keeps keeps = keeps_;
+  WEIRHOUSE_TRY(*this, FromJson(json));
+  if (keeps_ == keeps) return Status();
+  return Status(Code::kCorruption, "a stored state keeps other things than its check needs")
+      .WithError("WH3011");
+}
 }  // namespace weirhouse::gate

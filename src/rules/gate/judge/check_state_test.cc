@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "ground/base/random.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {
@@ -117,7 +117,7 @@ class CheckStateTest : public GateTest {
         auto read = CheckState::Parse(check, bytes);
         EXPECT_OK(read.status());
         EXPECT_EQ(read->Serialize(), bytes);
-        state = *std::move(read);
+        state = std::move(read).value();
       }
       states.push_back(std::move(state));
       begin += size;
@@ -189,8 +189,6 @@ TEST_F(CheckStateTest, OfNoRowsChangesNothing) {
 }
 
 TEST_F(CheckStateTest, SaysWhichKindsNeedTheirRows) {
-  static_assert(JudgedFromState<RowCountRule> && JudgedFromState<DistributionRule>);
-  static_assert(!JudgedFromState<SqlRule> && !JudgedFromState<ReferencesRule>);
   const GateDefinition gate = Gate(
       "  - unique: { columns: [id] }\n  - sql: { rows: 0, query: \"SELECT * FROM this\" }\n"
       "  - mean: { column: n, min: 0 }\n");
