@@ -2,15 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "ground/platform/db/sqlite.h"
 #include "ground/platform/io/faulty_store.h"
 #include "ground/platform/io/local_store.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/ingest/landing_list.h"
 #include "work/ingest/raw_step.h"
-#include <filesystem>
-
-#include "testing/projects/shop_fixture.h"
 #include "work/lineage/rebuild_check.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/rebuild/full_run.h"
