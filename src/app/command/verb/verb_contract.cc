@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 using ContractPtr = std::shared_ptr<const contract::Contract>;
 
-// As registered by the last apply.
+// The contract as the last apply registered it.
 Result<ContractPtr> Registered(work::Workspace& workspace, const std::string& id) {
   WEIRHOUSE_TRY(const std::optional<json> stored,
                 catalog::setting::Contract(id).In(workspace.catalog()));
@@ -79,7 +79,7 @@ std::string_view VerdictName(contract::Compatibility verdict) {
   return "?";
 }
 
-// Registers the contracts only if nothing else would be applied with them.
+// Refuses if other definitions changed too: a contract is registered alone.
 Status RequireOnlyContracts(const work::Plan& plan) {
   for (const work::PlanItem& item : plan.items) {
     if (item.kind == "contract" || item.follows) continue;
@@ -205,7 +205,7 @@ Result<int> RunContractPublish(Context& context) {
                     fmt::format("{} → {} is a new major version", registered->Title(),
                                 contract->version().ToString()))
           .WithError("WH8039")
-          .WithHint("say --major if its readers may break");
+          .WithHint("pass --major if its readers may break");
     }
   }
   WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));

@@ -28,7 +28,7 @@ constexpr std::int64_t kDiskLowBytes = 4LL << 30;
 
 class Findings {
  public:
-  // `exit`: of the verb, where this is the first check that fails.
+  // `exit`: the verb's exit code if this is the first check that fails.
   void Add(std::string_view what, std::string_view state, std::string found,
            std::string remedy = "", int exit = kExitUnavailable) {
     listing_.Add({what, state, std::move(found), remedy.empty() ? json() : json(remedy)});
@@ -44,7 +44,7 @@ class Findings {
 
 void CheckClock(Findings& findings) {
   const std::int64_t now = Micros(SystemClock().Now());
-  // A clock that was never set stands near 1970 or at the time the system was built.
+  // A clock that was never set shows a time near 1970 or that of the system's build.
   constexpr std::int64_t kPlausibleUs = 1'735'689'600LL * 1'000'000;  // 2025-01-01
   if (now < kPlausibleUs) {
     findings.Add("clock", "fail", FormatTime(now),
@@ -157,7 +157,7 @@ void AddStatus(Findings& findings, std::string_view what, const Status& status, 
   }
 }
 
-// Errors of files, the first by its place; `wh validate` has all.
+// Adds the errors of files: the first with its place; `wh validate` lists all.
 void AddFiles(Findings& findings, const Status& status) {
   const SourceSpan* span = status.span() ? &*status.span() : nullptr;
   std::string found = status.message();
@@ -170,7 +170,7 @@ void AddFiles(Findings& findings, const Status& status) {
   std::string remedy = status.hint();
   if (!remedy.empty()) remedy += "; ";
   findings.Add("project", "fail", std::move(found),
-               remedy + "mend the files: `wh validate` shows each error at its place",
+               remedy + "correct the files: `wh validate` shows each error at its place",
                ExitCode(status.code()));
 }
 
@@ -185,7 +185,7 @@ void CheckState(Context& context, Findings& findings) {
   }
   const auto workspace = context.Reading();
   if (!workspace.ok()) {
-    if (!project.ok()) return;  // told above
+    if (!project.ok()) return;  // reported above
     AddStatus(findings, "state", workspace.status(), "");
     return;
   }
@@ -197,12 +197,12 @@ void CheckState(Context& context, Findings& findings) {
   const std::vector<std::string>& lives = (*workspace)->other_lives();
   if (!lives.empty()) {
     findings.Add("catalog's past", "warn", lives.back(),
-                 "landed files of then that are still there can be taken in again");
+                 "landed files of that time that still exist can be taken in again");
   }
   AddStatus(findings, "chain", catalog.VerifyChain(), "every commit fits the one before");
   const bool online =
       platform::LocalStore().Stat((*workspace)->state_folder() + "/kv/CURRENT").ok();
-  findings.Add("online store", "ok", online ? "opened" : "not made yet: the first run does");
+  findings.Add("online store", "ok", online ? "opened" : "not made yet; the first run makes it");
   const auto events = catalog.EventCounts();
   std::int64_t dead = 0;
   if (events.ok()) {
@@ -212,8 +212,8 @@ void CheckState(Context& context, Findings& findings) {
                dead == 0 ? "" : "a command failed 5 times: see .weirhouse/notify.log");
   CheckLeftovers(findings, (*workspace)->state_folder());
 }
-// Makes the project at home where it is now, if its folder was moved.
-Status MoveIn(Context& context, Findings& findings) {
+// Relocates the project to the place where it is now, if its folder was moved.
+Status RelocateProject(Context& context, Findings& findings) {
   WEIRHOUSE_TRY(const std::string root, context.Root());
   WEIRHOUSE_TRY(const work::ProjectFiles files,
                 work::LoadProjectFiles(root, context.invocation().profile));
@@ -224,7 +224,7 @@ Status MoveIn(Context& context, Findings& findings) {
   }
   findings.Add("place", "ok",
                fmt::format("relocated from {} to {} in commit {}: {} tables, {} files of metadata "
-                           "written anew, {} landed files known",
+                           "rewritten, {} landed files known",
                            report.from, report.to, report.seq.value(), report.tables,
                            report.files_written, report.landed_known));
   return Status();
@@ -235,14 +235,16 @@ Result<int> RunDoctor(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
   Findings findings;
   if (context.invocation().Has("relocate") && context.invocation().dry_run) {
-    return Status(
-               Code::kInvalidInput,
-               "`wh doctor --relocate` cannot say beforehand what it would do: it has no --dry-run")
+    return Status(Code::kInvalidInput,
+                  "`wh doctor --relocate` has no --dry-run: it cannot tell beforehand what it "
+                  "would do")
         .WithError("WH8033")
         .WithHint(
-            "without --dry-run it acts; `wh doctor` alone says where the project thinks it is");
+            "leave --dry-run out to relocate; `wh doctor` alone tells where the catalog places the "
+            "project");
   }
-  if (context.invocation().Has("relocate")) WEIRHOUSE_TRY_STATUS(MoveIn(context, findings));
+  if (context.invocation().Has("relocate"))
+    WEIRHOUSE_TRY_STATUS(RelocateProject(context, findings));
   const auto root = context.Root();
   const std::string folder = root.ok() ? *root : context.invocation().cwd;
   const std::string state = folder + "/.weirhouse";

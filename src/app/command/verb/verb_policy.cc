@@ -21,7 +21,7 @@ using policy::Role;
 constexpr Role kRoles[] = {Role::kReader, Role::kWriter, Role::kMaintainer, Role::kPublisher,
                            Role::kAdmin};
 
-// A table that stands for all of its layer.
+// A table name that stands for all tables of its layer.
 constexpr std::pair<Layer, std::string_view> kExamples[] = {{Layer::kRaw, "raw.x"},
                                                             {Layer::kProcessed, "processed.x"},
                                                             {Layer::kFeature, "feature.x"},
@@ -76,14 +76,14 @@ Result<int> RunPolicyShow(Context& context) {
     return kExitOk;
   }
   context.streams().Out(matrix.AsText() + "\n" + tables.AsText());
-  context.Say("docs/reference/policy.md has every rule; `wh token create` gives a role");
+  context.Say("docs/reference/policy.md lists every rule; `wh token create` gives a role");
   return kExitOk;
 }
 
 Result<int> RunPolicyExport(Context& context) {
   const Invocation& invocation = context.invocation();
   if (!invocation.Has("aws") || !invocation.Has("bucket")) {
-    return UsageError("what policies are exported for is not said",
+    return UsageError("no storage was named to export policies for",
                       "wh policy export --aws --bucket NAME [--prefix lake]");
   }
   policy::AwsOptions options;
@@ -115,7 +115,7 @@ Result<int> RunPolicyExport(Context& context) {
                                   EscapeControl(layer)),
                       "`wh policy show` lists roles and layers");
   }
-  // Exactly one: ready for `aws iam create-policy --policy-document`.
+  // Exactly one policy: printed as `aws iam create-policy --policy-document` takes it.
   if (list.size() == 1) {
     context.streams().Out(list[0]["document"].dump(2) + "\n");
     return kExitOk;
@@ -124,7 +124,7 @@ Result<int> RunPolicyExport(Context& context) {
   const json document = {{"policies", list}, {"bucket_policy", bucket}};
   context.streams().Out(document.dump(2) + "\n");
   context.Say(
-      "switch on bucket versioning and, for raw, Object Lock: a policy binds those who ask, not "
+      "switch on bucket versioning and, for raw, Object Lock: a policy binds its users, not "
       "the owner of the account");
   return kExitOk;
 }

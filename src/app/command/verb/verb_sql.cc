@@ -26,7 +26,7 @@ struct Named {
   std::int64_t offset = -1;  // in the query, if known
 };
 
-// Tables that the tree names, wherever; names of WITH clauses are left out.
+// Collects the tables that the tree names at any depth; names of WITH clauses are left out.
 void CollectTables(const json& node, std::vector<Named>* tables, std::set<std::string>* ctes) {
   if (node.is_array()) {
     for (const json& item : node) CollectTables(item, tables, ctes);
@@ -48,7 +48,7 @@ void CollectTables(const json& node, std::vector<Named>* tables, std::set<std::s
   for (const auto& [key, value] : node.items()) CollectTables(value, tables, ctes);
 }
 
-// The place in the query, lines and columns counted from its start.
+// The place in the query; lines and columns count from its start.
 SourceSpan SpanAt(const std::string& query, std::size_t offset, std::size_t width) {
   offset = std::min(offset, query.size());
   const std::size_t begin = offset == 0 ? 0 : query.rfind('\n', offset - 1) + 1;
@@ -70,15 +70,15 @@ std::size_t WordWidth(const std::string& query, std::size_t offset) {
   return end - offset;
 }
 
-// DuckDB says the byte of the text it was given.
+// Adds the place: DuckDB reports a byte offset in the text it was given.
 Status WithPlace(const std::string& query, Status status) {
   if (!status.span() || status.span()->line > 0 || status.span()->column <= 0) return status;
   const auto offset = static_cast<std::size_t>(status.span()->column - 1);
   return std::move(status).WithSpan(SpanAt(query, offset, WordWidth(query, offset)));
 }
 
-// DuckDB has a catalog named "system" of its own, so the project's system.* stand in another
-// schema.
+// DuckDB has a catalog of its own named "system", so the project's system.* tables are registered
+// in another schema.
 constexpr std::string_view kSystem = "system";
 constexpr std::string_view kSystemSchema = "_system";
 
@@ -87,7 +87,7 @@ std::string RegisteredName(const std::string& name) {
   return std::string(kSystemSchema) + name.substr(kSystem.size());
 }
 
-// Renames the schema in table and column references; true if there was one to rename.
+// Renames the schema in table and column references; true if there was any.
 bool RenameSystem(json& node) {
   bool renamed = false;
   if (node.is_object() && node.value("type", json()) == "BASE_TABLE" &&
@@ -106,7 +106,7 @@ bool RenameSystem(json& node) {
   return renamed;
 }
 
-// The names as the project spells them; SQL does not tell cases apart.
+// The names as the project spells them; SQL ignores case.
 Result<std::vector<std::string>> ResolveTables(const std::vector<std::string>& known,
                                                const json& tree, const std::string& query) {
   std::vector<Named> named;
@@ -136,7 +136,7 @@ Result<std::vector<std::string>> ResolveTables(const std::vector<std::string>& k
   return std::vector<std::string>(names.begin(), names.end());
 }
 
-// Hidden columns are there for who asks for one by name, so that `*` gives the declared ones.
+// A hidden column is offered only if the query names it, so that `*` gives the declared ones.
 std::vector<std::string> ColumnsOffered(const arrow::Schema& schema, const std::string& query) {
   std::vector<std::string> columns;
   for (const std::string& name : schema.field_names()) {
@@ -153,7 +153,7 @@ std::shared_ptr<arrow::Schema> Narrowed(const arrow::Schema& schema,
   return arrow::schema(std::move(fields));
 }
 
-// One query on its way: which tables and columns it needs, and how it is said to the engine.
+// A query on its way: the tables and columns it needs, and the text that the engine gets.
 class Query {
  public:
   Query(work::Workspace& workspace, platform::SqlSession& session, std::string text)
@@ -178,14 +178,14 @@ class Query {
     }
     auto answer = session_.Query(sql_);
     if (answer.ok()) return answer;
-    // What our own check found is said in the project's words, with a suggestion.
+    // What our own check found is reported in the project's words, with a suggestion.
     if (!found_.ok() && sql_ == text_) return found_;
     return sql_ == text_ ? WithPlace(text_, answer.status()) : answer.status();
   }
 
  private:
-  // Which columns of each table are needed; all that are offered where that cannot be told, since
-  // the engine may know what the check does not.
+  // Finds which columns of each table are needed: all that are offered where that cannot be told,
+  // since the engine may accept what the check does not know.
   Status Check(const answers::QueryTables& tables) {
     transform::SchemaCatalog schemas;
     for (const std::string& name : tables.chosen()) {
@@ -206,8 +206,8 @@ class Query {
         if (reference.name == RegisteredName(name) && !reference.columns.empty())
           needed = reference.columns;
       }
-      // A hidden column that one clause names is there for the stars of all others: the checked
-      // text leaves it out of them.
+      // A hidden column that one clause names would also appear in the stars of the others: the
+      // checked text leaves it out of those.
       if (std::any_of(needed.begin(), needed.end(), iceberg::IsHidden)) sql_ = checked->sql;
       columns_[name] = std::move(needed);
     }

@@ -24,7 +24,7 @@ Result<std::chrono::seconds> DurationOption(const Context& context, std::string_
   const auto micros = ParseDurationMicros(*text);
   if (!micros.ok() || *micros < 0)
     return UsageError(
-        fmt::format("--{} wants a time like 90s, 12h or 7d, found \"{}\"", name, *text));
+        fmt::format("--{} takes a time like 90s, 12h or 7d, found \"{}\"", name, *text));
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds(*micros));
 }
 
@@ -102,7 +102,7 @@ iceberg::CompactionOptions SmallFiles() {
   return options;
 }
 
-// Rows of `snapshot`, registered under a name for the comparison.
+// Registers the rows of `snapshot` under a name for the comparison.
 Status RegisterSnapshot(work::Workspace& workspace, platform::SqlSession& session,
                         const iceberg::TablePtr& table, SnapshotId snapshot,
                         const std::string& name) {
@@ -271,7 +271,7 @@ Result<int> RunTableTag(Context& context) {
   WEIRHOUSE_TRY(const CommitSeq seq, work::TagTable(*workspace, name, tag, snapshot));
   context.Line(snapshot ? fmt::format("{}: snapshot {} is \"{}\"  @{}", EscapeControl(name),
                                       snapshot->value(), EscapeControl(tag), seq.value())
-                        : fmt::format("{}: \"{}\" is no name any more  @{}", EscapeControl(name),
+                        : fmt::format("{}: tag \"{}\" removed  @{}", EscapeControl(name),
                                       EscapeControl(tag), seq.value()));
   context.Answer({{"table", name},
                   {"tag", tag},
@@ -293,7 +293,7 @@ Result<int> RunGc(Context& context) {
     if (pointer.kind != catalog::PointerKind::kTable) continue;
     context.progress().Update("tables", done++, static_cast<std::int64_t>(tables.size()));
     json one;
-    // Feature tables are sorted runs that their own step merges.
+    // Feature tables are sorted runs, which their own step merges.
     if (!options.dry_run && !pointer.name.starts_with("feature.")) {
       WEIRHOUSE_TRY(const work::CompactionReport compacted,
                     work::CompactTable(*workspace, pointer.name, SmallFiles()));
@@ -308,12 +308,12 @@ Result<int> RunGc(Context& context) {
     one.update(UpkeepJson(pointer.name, expired));
     list.push_back(std::move(one));
   }
-  // Those of tables that are gone, too.
+  // Released files of dropped tables.
   std::int64_t removed = 0;
   if (!options.dry_run) {
     WEIRHOUSE_TRY(removed, work::RemoveReleasedFiles(*workspace, options.grace));
     if (removed > 0)
-      context.Line(fmt::format("tables that are gone: {} files removed", WithThousands(removed)));
+      context.Line(fmt::format("dropped tables: {} files removed", WithThousands(removed)));
   }
   WEIRHOUSE_TRY(const work::SweepReport swept,
                 work::SweepOrphans(*workspace, orphan_age, options.dry_run));
@@ -322,7 +322,8 @@ Result<int> RunGc(Context& context) {
       WithThousands(swept.orphans), WithThousands(swept.orphan_bytes), WithThousands(swept.removed),
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
   if (swept.given_up > 0)
-    context.Line(fmt::format("runs: {} given up, whose process is gone", swept.given_up));
+    context.Line(
+        fmt::format("runs: {} marked as failed, because their process is gone", swept.given_up));
   const auto doubt = work::AgesInDoubt(*workspace, std::max(options.grace, orphan_age));
   if (doubt) context.Say("warning: " + *doubt);
   context.Answer({{"tables", std::move(list)},

@@ -52,7 +52,7 @@ std::string DifferenceText(const work::RowDifference& difference) {
     text += fmt::format("{}{} is {}, rebuilt {}", text.empty() ? "" : "; ", column, Dump(value),
                         Dump(rebuilt.value(column, json())));
   }
-  // JSON does not tell all values apart that tables do.
+  // Different values of a table may have the same JSON.
   return text.empty() ? "bits differ: " + Dump(stored) : text;
 }
 
@@ -104,7 +104,7 @@ void PrintReport(Context& context, const work::RebuildReport& report) {
         fmt::format("quarantine  {}  same", Counted(report.quarantine_rows, "row", "rows")));
   for (const work::QuarantineDifference& row : report.quarantine) {
     const std::string place = row.ordinal ? fmt::format(" #{}", *row.ordinal) : std::string();
-    context.Line(fmt::format("quarantine of {}/{}{}: {}: there {}, rebuilt {}",
+    context.Line(fmt::format("quarantine of {}/{}{}: {}: stored {}, rebuilt {}",
                              EscapeControl(row.source), EscapeControl(row.object), place,
                              EscapeControl(row.reason), Times(row.stored), Times(row.rebuilt)));
   }
@@ -189,8 +189,8 @@ json RebuildJson(const work::RebuildReport& report) {
 
 Result<int> VerifyRebuild(Context& context) {
   if (context.invocation().Has("deep")) {
-    return UsageError("--deep and --rebuild are two questions",
-                      "ask `wh verify --deep`, then `wh verify --rebuild`");
+    return UsageError("--deep and --rebuild cannot be used together",
+                      "run `wh verify --deep`, then `wh verify --rebuild`");
   }
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   work::RebuildCheck check;
