@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kLogBytesOfOne = 64 << 10;
 constexpr std::uintmax_t kLogBytesMax = 8 << 20;
 
-// An anonymous file that holds `bytes`, read from its start: what the command finds as its input.
+// An anonymous file that holds `bytes`, positioned at its start: the command's input.
 class InputFile {
  public:
   explicit InputFile(std::string_view bytes) : file_(memfd_create("event", MFD_CLOEXEC)) {
@@ -40,8 +40,8 @@ class InputFile {
   bool complete_ = false;
 };
 
-// What a project's commands write is kept, the newest of it.
-void TurnLog(const std::string& path) {
+// Rotates the log of the project's commands; the newest output is kept.
+void RotateLog(const std::string& path) {
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(path, error);
   if (!error && bytes > kLogBytesMax) std::filesystem::rename(path, path + ".old", error);
@@ -77,7 +77,8 @@ class CommandTarget final : public Target {
   Result<std::unique_ptr<DeliveryTry>> Begin(std::string_view event) override {
     const InputFile input(event);
     if (!input.complete())
-      return Status(Code::kUnavailable, "could not hand the event over").WithError("WH8010");
+      return Status(Code::kUnavailable, "could not pass the event to the command")
+          .WithError("WH8010");
     platform::ChildCommand command;
     // The child's own input is /dev/null; the shell puts the event there.
     command.argv = {"/bin/sh", "-c", "exec \"$@\" <&3", "sh"};
@@ -86,7 +87,7 @@ class CommandTarget final : public Target {
     command.environment = platform::ChildEnvironment();
     command.limits.log_bytes_max = kLogBytesOfOne;
     command.log_path = options_.log_path;
-    TurnLog(command.log_path);
+    RotateLog(command.log_path);
     command.descriptors = {{input.file(), 3}};
     WEIRHOUSE_TRY(auto child, platform::ChildProcess::Start(std::move(command)));
     return std::unique_ptr<DeliveryTry>(std::make_unique<CommandTry>(std::move(child)));
