@@ -1,4 +1,4 @@
-// Views of other engines: metadata files of their own under the same one transaction.
+// Views of other engines: metadata files of their own, committed in the same transaction as tables.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -46,8 +46,8 @@ Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& ca
   return *pointer;
 }
 
-// The view's location and `write.metadata.path`, judged as a table's are: the folders that it is to
-// have to itself.
+// Checks the view's location and `write.metadata.path` as a table's are. Returns the folders that
+// it must have to itself.
 Result<std::vector<std::string>> CheckPlaces(Workspace& workspace, const std::string& name,
                                              const json& metadata) {
   iceberg::TableMetadata view;
@@ -82,8 +82,8 @@ std::string MetadataFolder(const json& metadata) {
   return metadata.at("location").get<std::string>() + "/metadata";
 }
 
-// One view's metadata written and its pointer moved. `former` is absent for a new view, `places` are
-// empty where they stay.
+// Writes the metadata of one view and moves its pointer. `former` is absent for a new view;
+// `places` is empty if they stay the same.
 Result<SqlView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
                             const std::optional<catalog::TablePointer>& former, json metadata,
                             std::vector<std::string> places, const ViewReplyOf& reply) {
@@ -133,7 +133,7 @@ Status CheckMayBeMade(Workspace& workspace, const Caller& caller, const std::str
   return CheckNameFree(workspace, name, PointerKind::kView);
 }
 
-// Once, on the state that stands now.
+// One attempt, on the current state.
 Result<SqlView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
                             const ViewChange& change, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
