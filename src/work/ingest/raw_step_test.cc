@@ -42,7 +42,7 @@ TEST_F(RawStepTest, AFileThatChangesBeforeItIsReadIsTold) {
   const RunSummary summary = LandAfter(
       [](const std::string& path) { weirhouse::testing::WriteFile(path, "something else\n"); });
   ASSERT_EQ(summary.untaken_files.size(), 1u);
-  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next look takes it whole"));
+  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next run reads it again"));
 }
 
 // ---- Repeats whose object is not whole
