@@ -140,7 +140,7 @@ def test_a_database_that_is_gone_amid_a_delivery_loses_nothing_and_ends_nobody(l
         wait_until(lambda: len(told(lab)) >= 2 and not lab.status()["deliveries"]["pending"], 20, "its notification")
         assert lab.get(daemon, "/iceberg/v1/config")[0] == 200
         assert daemon.poll() is None
-        assert "notifications go on" in (lab.folder / "serve.log").read_text()
+        assert "notifications are delivered again" in (lab.folder / "serve.log").read_text()
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(10) == 0
     assert len({event["id"] for event in told(lab)}) == 2
