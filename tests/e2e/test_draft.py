@@ -83,7 +83,7 @@ def test_every_verb_that_reads_goes_on_and_what_is_about_the_files_is_refused(la
             assert "training_sets/draft.yaml" in lab.wh(*words.split()).stderr, words
         for words in ACTS:
             done = lab.wh(*words.split(), code=2)
-            assert "training_sets/draft.yaml" in done.stderr and "as it was applied" not in done.stderr, words
+            assert "training_sets/draft.yaml" in done.stderr and "as it was last applied" not in done.stderr, words
     finally:
         (lab.folder / "training_sets/draft.yaml").unlink()
     assert "files_refused" not in lab.json("status")

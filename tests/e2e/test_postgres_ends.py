@@ -133,7 +133,7 @@ def test_a_database_that_is_gone_amid_a_delivery_loses_nothing_and_ends_nobody(l
         refused = lab.wh("run", code=8)
         assert "WH704" in refused.stderr, refused.stderr
         land(lab, 2)
-        wait_until(lambda: "notifications wait" in (lab.folder / "serve.log").read_text(), 10, "that it is told")
+        wait_until(lambda: "notifications are delayed" in (lab.folder / "serve.log").read_text(), 10, "that it is told")
         assert daemon.poll() is None
         lab.proxy.up()
         wait_until(lambda: lab.status()["states"].get("processed") == 6, 20, "the second day")

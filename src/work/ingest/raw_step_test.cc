@@ -35,7 +35,7 @@ TEST_F(RawStepTest, AFileThatIsGoneBeforeItIsReadIsTold) {
       LandAfter([](const std::string& path) { std::filesystem::remove(path); });
   ASSERT_EQ(summary.untaken_files.size(), 1u);
   EXPECT_THAT(summary.untaken_files.begin()->first, HasSubstr("2024-01-01.jsonl"));
-  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("gone before it was read"));
+  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("removed after it was listed"));
 }
 
 TEST_F(RawStepTest, AFileThatChangesBeforeItIsReadIsTold) {
