@@ -1,5 +1,5 @@
 // Every verb with its words, options and examples: the source of the parser, --help, completion and
-// the manual page. Links nothing else: the thin executable needs only this.
+// the manual page. Links nothing else: the thin executable needs only this. Constant.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// Which feature views there are, and what each computes.
+// Which feature views there are, and what each computes. Pure.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

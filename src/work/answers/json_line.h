@@ -1,4 +1,4 @@
-// JSON in the form in which it is sent and printed.
+// JSON in the form in which it is sent and printed. Pure.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

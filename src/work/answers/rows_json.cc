@@ -36,7 +36,7 @@ json HexAsJson(std::string_view bytes) { return "0x" + ToHex(bytes); }
 
 json TextAsJson(std::string_view text) { return IsValidUtf8(text) ? json(text) : HexAsJson(text); }
 
-// Bytes that are readable text are shown as text, unless that could be taken for hex digits.
+// Bytes that are readable text are shown as text, unless they begin like hex digits do here.
 json BytesAsJson(std::string_view bytes) {
   return bytes.starts_with("0x") ? HexAsJson(bytes) : TextAsJson(bytes);
 }

@@ -1,4 +1,4 @@
-// Rows of a query, and values of Arrow columns, as JSON.
+// Rows of a query, and values of Arrow columns, as JSON. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Names of files as text. A file system allows any bytes in a name except "/" and NUL; catalogs,
-// JSON and people need text.
+// JSON and people need text. Pure.
 #pragma once
 
 #include <string>

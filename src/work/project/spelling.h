@@ -1,4 +1,4 @@
-// Names as SQL compares them.
+// Names as SQL compares them. Pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // What the project's files say about a table: who makes it, its gate and contract; and so what
-// other engines may not do to it. (Commits are judged by policy::Judge.)
+// other engines may not do to it. (Commits are judged by policy::Judge.) Pure.
 #pragma once
 
 #include <string>

@@ -31,7 +31,7 @@ std::string TakeMendedLine(const std::string& state_folder);
 Status CheckHasCache(Workspace& workspace);
 
 // Opens the project for writing, as it was last applied, which empties the caches and fills them
-// from the tables; then closes it.
+// from the tables; then closes it. Cost: reads the tables that the caches are made from.
 //   kUnavailable  another process writes to the project (WH8001)
 Status MendCaches(const ProjectFiles& files, const Status& damage);
 }  // namespace weirhouse::work

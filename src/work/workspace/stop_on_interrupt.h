@@ -10,6 +10,7 @@ namespace weirhouse::work {
 
 // While it lives, a query of the session ends (kSqlToldToStop) once `progress` is cancelled.
 // Nothing is lost: the query's results are not committed, and the next run begins it again.
+// Session and progress must outlive it. Threads: one, that of the session.
 class StopOnInterrupt {
  public:
   StopOnInterrupt(platform::SqlSession& session, Progress& progress) : session_(session) {

@@ -1,4 +1,4 @@
-// Finds which expression of a query fails on which row.
+// Finds which expression of a query fails on which row. Threads: one, that of the session.
 #pragma once
 
 #include <cstdint>

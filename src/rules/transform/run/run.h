@@ -1,4 +1,4 @@
-// Executes a checked transform.
+// Executes a checked transform. Threads: one, that of the session.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,7 @@
 // The tables that `wh sql` may read, by name: those of the catalog, records, seeds, and the
-// catalog's own state as system.*.
+// catalog's own state as system.*. Errors: kNotFound (WH8037 no such commit, WH2103 no such table),
+// kInvalidInput (WH2035 records and seeds have no snapshot, branch or tag), those of the tables
+// read. Cost: Open takes a few look-ups; Rows reads the columns asked for.
 #pragma once
 
 #include <functional>

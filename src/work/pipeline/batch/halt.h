@@ -51,7 +51,7 @@ Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std
 // reason. Call RunPending afterwards for the backlog. `baseline`: whether the published batch
 // counts as history; by default it does unless a check failed or could not be judged. A batch that
 // counts although its history was too short restarts the warm-up of the gates. Returns whether it
-// counts.
+// counts. Errors: those of RequireDecidable and of the commit.
 Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& reason,
                           const std::string& who, std::optional<bool> baseline = std::nullopt);
 Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,

@@ -1,4 +1,5 @@
-// Notices jumps of the wall clock, by comparing it with the time since the machine's start.
+// Notices jumps of the wall clock, by comparing it with the time since the machine's start. After
+// and AgeInDoubt are pure; the others read and write one small file.
 #pragma once
 
 #include <chrono>
