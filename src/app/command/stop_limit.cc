@@ -12,7 +12,7 @@ namespace weirhouse::command {
 namespace {
 void OnAlarm(int /*signal*/) {
   constexpr std::string_view kMessage =
-      "\nstopped in the middle of a unit: nothing of it was committed, the next run begins it "
+      "\nstopped in the middle of a unit: nothing of it was committed, the next run starts it "
       "again\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
   EndNow();

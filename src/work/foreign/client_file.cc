@@ -99,7 +99,7 @@ Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
 Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
   auto info = store_.Stat(wanted.path);
   if (!info.ok() && info.status().code() == Code::kNotFound) {
-    return BadFile(wanted.path, "it is not there");
+    return BadFile(wanted.path, "it does not exist");
   }
   if (!info.ok()) return info.status();
   if (info->is_folder) return BadFile(wanted.path, "it is a folder");

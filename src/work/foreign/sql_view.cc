@@ -191,7 +191,7 @@ Result<SqlView> RegisterView(Workspace& workspace, const Caller& caller, const s
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   auto metadata = ReadViewFile(workspace, path);
   if (!metadata.ok() && metadata.status().code() == Code::kNotFound) {
-    return MalformedView(path, "it is not there");
+    return MalformedView(path, "it does not exist");
   }
   if (!metadata.ok()) return metadata.status();
   const std::string lies_in = LocationOfMetadata(path);

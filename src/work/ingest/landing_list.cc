@@ -88,7 +88,7 @@ bool RemoveStored(const landing::LandingRule& rule, const landing::LandedFile& f
   } else if (*removal == landing::Removal::kKeptAside) {
     untaken[file.path] = fmt::format(
         "two further files came under this name; the first of them lies in {} beside it, and "
-        "the next run takes it in from there",
+        "the next run ingests it from there",
         rule.aside_name);
   }
   return !removal.ok() || *removal != landing::Removal::kNotStored;

@@ -393,7 +393,7 @@ void ListFolder(const OpenFolder& folder, const LandingRule& rule, const std::st
       continue;
     }
     untaken.push_back({AsidePath(rule, below),
-                       "it was moved aside: `wh ingest` takes it in, or removes it if it is "
+                       "it was moved aside: `wh ingest` ingests it, or removes it if it is "
                        "stored"});
   }
 }

@@ -229,8 +229,8 @@ Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) 
   WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
   for (const catalog::Run& run : runs) {
     summary.warnings.push_back(fmt::format(
-        "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
-        "removes the files it left",
+        "gave up run {} ({} {}): its process has ended, and none of its work is left to do; "
+        "`wh gc` removes the files it left",
         ToString(run.id), catalog::Name(run.plan.kind), run.plan.name));
   }
   return Status();

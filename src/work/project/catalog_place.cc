@@ -41,7 +41,7 @@ Status CatalogLost(const std::string& state_folder) {
                 fmt::format("the project's catalog is gone: {}{}", state_folder, kSqliteFile))
       .WithError("WH8007")
       .WithHint(
-          "restore it from a copy; the files of its tables are still there. To begin anew "
+          "restore it from a copy; the files of its tables are still there. To start again "
           "without them, remove the state folder and the warehouse first");
 }
 

@@ -167,7 +167,7 @@ Result<std::shared_ptr<arrow::Table>> RowsAsOf(Workspace& workspace,
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
   if (table->FindSnapshot(snapshot->snapshot) == nullptr) {
     return Status(Code::kUnavailable,
-                  fmt::format("the online store stands at commit {}, whose feature tables are no "
+                  fmt::format("the online store is at commit {}, whose feature tables are no "
                               "longer kept: view \"{}\"",
                               seq.value(), view.id()))
         .WithError("WH4025")

@@ -55,8 +55,7 @@ Status CheckRoot(const std::string& recorded, const std::string& lake) {
                                                  recorded, lake))
       .WithError("WH8003")
       .WithHint(
-          "`wh doctor --relocate` writes its tables' metadata anew for this place; or move it "
-          "back");
+          "`wh doctor --relocate` rewrites its tables' metadata for this place; or move it back");
 }
 
 std::string LakeOf(const ProjectDefinition& project) {

@@ -96,8 +96,8 @@ void PrintReport(Context& context, const work::RebuildReport& report) {
   for (const work::LoserDifference& loser : report.losers) {
     context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
                              EscapeControl(loser.table),
-                             loser.stored.empty() ? "not there" : loser.stored,
-                             loser.rebuilt.empty() ? "not there" : loser.rebuilt));
+                             loser.stored.empty() ? "missing" : loser.stored,
+                             loser.rebuilt.empty() ? "missing" : loser.rebuilt));
   }
   if (report.quarantine_rows > 0 && report.quarantine_differing == 0)
     context.Line(
