@@ -134,11 +134,8 @@ Result<Reply> LoadTable(Ask& ask) {
   WEIRHOUSE_TRY(const Snapshots snapshots, SnapshotsAsked(ask));
   WEIRHOUSE_TRY(const auto pointer, PointerOf(ask, TableAsked(ask), PointerKind::kTable));
   // What is cached here is of no use to a client that cannot open the file.
-  if (!ask.workspace.store().Stat(pointer.metadata_location).ok()) {
-    return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
-                                               pointer.metadata_location))
-        .WithError("WH8093");
-  }
+  WEIRHOUSE_TRY_STATUS(
+      iceberg::CheckMetadataThere(ask.workspace.store(), pointer.metadata_location));
   // A staging area's state is not that of its metadata file.
   if (!ask.who().staging_area) {
     const std::string tag = EntityTag(pointer.metadata_location, snapshots);

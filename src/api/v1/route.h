@@ -9,11 +9,17 @@
 #include "api/v1/v1.h"
 #include "ground/base/status.h"
 #include "ground/platform/net/message.h"
+#include "work/answers/access/policy_answer.h"
+#include "work/answers/access/staging_answer.h"
+#include "work/answers/access/token_answer.h"
 #include "work/answers/gate_answer.h"
 #include "work/answers/model_answer.h"
+#include "work/answers/project/contract_answer.h"
+#include "work/answers/project/plan_answer.h"
 #include "work/answers/quarantine_answer.h"
 #include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"
+#include "work/answers/table/table_snapshots.h"
 #include "work/answers/table_answer.h"
 #include "work/answers/trace_answer.h"
 #include "work/serving/online.h"
@@ -49,6 +55,7 @@ struct Route {
   Role role = Role::kReader;
   Handler handler = nullptr;
   std::string_view end = {};  // behind the document: a line feed where a verb prints the same
+  bool is_slow = false;       // may take seconds; see http::RouteOptions
 };
 std::span<const Route> Routes();
 
@@ -61,12 +68,26 @@ Result<answers::ModelsAnswer> GetModels(Ask& ask);
 Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask);
 Result<answers::TraceAnswer> GetTrace(Ask& ask);
 Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask);  // quarantine.cc
+Result<answers::TableHistoryAnswer> GetTableHistory(Ask& ask);            // tables.cc
+Result<answers::TableFilesAnswer> GetTableFiles(Ask& ask);
+Result<answers::TableDiffAnswer> GetTableDiff(Ask& ask);
+Result<answers::PlanAnswer> GetPlan(Ask& ask);
+Result<answers::ContractsAnswer> GetContracts(Ask& ask);
+Result<answers::ContractAnswer> GetContract(Ask& ask);
+Result<answers::ContractHistoryAnswer> GetContractHistory(Ask& ask);
+Result<answers::PolicyAnswer> GetPolicy(Ask& ask);
+Result<answers::StagingAreasAnswer> GetStagingAreas(Ask& ask);
+Result<answers::StagingAreaAnswer> GetStagingArea(Ask& ask);
+Result<answers::TokensAnswer> GetTokens(Ask& ask);
 
 // ---- What models and their callers ask (serving.cc)
 Result<work::OnlineVector> GetFeatures(Ask& ask);
 Result<work::OnlineVector> PostFeatures(Ask& ask);
 Result<work::Prediction> PostPrediction(Ask& ask);
-// ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
+// ---- What takes a lease when it needs one, and gives it back between (doctor.cc, quarantine.cc,
+// events.cc)
+// Its checks, with the status that the first failing one has as an error.
+http::HttpResponse GetDoctor(const Options& options, const http::HttpRequest& request);
 http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
                                  const http::HttpRequest& request);
 // Commits as server-sent events, from Last-Event-ID or `after` on, without an end.

@@ -19,6 +19,17 @@ constexpr std::int64_t kRunsMax = 10'000;
 constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Role::kReader, Answered<GetStatus>, "\n"},
     {"GET", "/v1/tables", Role::kReader, Answered<GetTables>, "\n"},
+    {"GET", "/v1/tables/{name}/history", Role::kReader, Answered<GetTableHistory>, "\n"},
+    {"GET", "/v1/tables/{name}/files", Role::kReader, Answered<GetTableFiles>, "\n"},
+    {"GET", "/v1/tables/{name}/diff", Role::kReader, Answered<GetTableDiff>, "\n", true},
+    {"GET", "/v1/plan", Role::kReader, Answered<GetPlan>, "\n", true},
+    {"GET", "/v1/contracts", Role::kReader, Answered<GetContracts>, "\n"},
+    {"GET", "/v1/contracts/{id}", Role::kReader, Answered<GetContract>, "\n"},
+    {"GET", "/v1/contracts/{id}/history", Role::kReader, Answered<GetContractHistory>, "\n"},
+    {"GET", "/v1/policy", Role::kReader, Answered<GetPolicy>, "\n"},
+    {"GET", "/v1/staging-areas", Role::kReader, Answered<GetStagingAreas>, "\n"},
+    {"GET", "/v1/staging-areas/{run}", Role::kReader, Answered<GetStagingArea>, "\n"},
+    {"GET", "/v1/tokens", Role::kOwner, Answered<GetTokens>, "\n"},
     {"GET", "/v1/gates", Role::kReader, Answered<GetGates>, "\n"},
     {"GET", "/v1/models", Role::kReader, Answered<GetModels>, "\n"},
     {"GET", "/v1/training-sets", Role::kReader, Answered<GetTrainingSets>, "\n"},
@@ -74,6 +85,26 @@ Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask) {
   return answers::ListTrainingSets(ask.workspace());
 }
 
+Result<answers::PlanAnswer> GetPlan(Ask& ask) { return answers::PlanOfFiles(ask.workspace()); }
+Result<answers::ContractsAnswer> GetContracts(Ask& ask) {
+  return answers::ListContracts(ask.workspace());
+}
+Result<answers::ContractAnswer> GetContract(Ask& ask) {
+  return answers::ReadContract(ask.workspace().project(), ask.request.parameters.at("id"));
+}
+Result<answers::ContractHistoryAnswer> GetContractHistory(Ask& ask) {
+  return answers::ReadContractHistory(ask.workspace(), ask.request.parameters.at("id"));
+}
+Result<answers::PolicyAnswer> GetPolicy(Ask& ask) { return answers::ReadPolicy(ask.workspace()); }
+Result<answers::StagingAreasAnswer> GetStagingAreas(Ask& ask) {
+  return answers::ListStagingAreas(ask.workspace());
+}
+Result<answers::StagingAreaAnswer> GetStagingArea(Ask& ask) {
+  WEIRHOUSE_TRY(const RunId run, ParseRunId(ask.request.parameters.at("run")));
+  return answers::ReadStagingArea(ask.workspace(), run);
+}
+Result<answers::TokensAnswer> GetTokens(Ask& ask) { return answers::ListTokens(ask.workspace()); }
+
 Result<answers::RunsAnswer> GetRuns(Ask& ask) {
   WEIRHOUSE_TRY(const std::int64_t limit,
                 NumberAsked(ask.request, "limit", kRunsDefault, 1, kRunsMax));
@@ -97,8 +128,12 @@ void AddRoutes(http::Router& router, Options options) {
     router.Add(
         route.method, route.path,
         [shared, &route](const HttpRequest& request) { return Serve(*shared, route, request); },
-        {.requires_token = route.role == Role::kOwner});
+        {.requires_token = route.role == Role::kOwner, .is_slow = route.is_slow});
   }
+  // It starts a process and writes to the disk: for the owner.
+  router.Add("GET", "/v1/doctor",
+             [shared](const HttpRequest& request) { return GetDoctor(*shared, request); },
+             {.requires_token = true, .is_slow = true});
   router.Add("GET", "/v1/quarantine",
              [shared](const HttpRequest& request) { return GetQuarantine(shared, request); });
   router.Add("GET", "/v1/events",

@@ -113,14 +113,7 @@ Status ProjectHost::Refresh() {
   }
   const work::ProjectDefinition& served = workspace_->project();
   if (files.project->code == served.code && !opened_on_draft_) return Status();
-  if (files.project->profile.warehouse != served.profile.warehouse ||
-      files.project->profile.catalog_url != served.profile.catalog_url) {
-    return Status(Code::kConflict,
-                  "weirhouse.yaml names another warehouse or catalog than the daemon was started "
-                  "with")
-        .WithError("WH8032")
-        .WithHint("stop the daemon, or restore the former value");
-  }
+  WEIRHOUSE_TRY_STATUS(work::RequireSamePlace(served, *files.project));
   WEIRHOUSE_TRY(const work::AppliedState standing,
                 work::CompareWithApplied(*workspace_, *files.project));
   if (standing != work::AppliedState::kDiffers) {

@@ -88,10 +88,10 @@ struct RebuildCheck {
   std::uint64_t seed = 1;
 };
 // Rebuilds tables as `wh run --full` does, without publishing them, and compares them with the
-// stored ones: rows by content, states of records, what is in quarantine, rows of the feature views
-// that follow, and their online answers. Writes nothing, so a reader may call it beside a daemon:
-// all of it is as of one commit. Memory: as `run --full`. Errors: those of RunFull; WH7020 no such
-// table; WH6015 interrupted.
+// stored ones: rows by content and by the record they are made of, states of records, what is in
+// quarantine, rows of the feature views that follow, and their online answers. Writes nothing, so a
+// reader may call it beside a daemon: all of it is as of one commit. Memory: as `run --full`.
+// Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress);
 }  // namespace weirhouse::work

@@ -71,7 +71,7 @@ class RecordReader {
   // Decodes `objects`, all of one source.
   //   kUnavailable (WH1308)  memory does not suffice for one of them, which counts like ending the
   //                          process if that object is large
-  //   kNotFound (WH7012), kCorruption (WH1305)  one is missing or damaged
+  //   kCorruption            one is missing (WH7012), or holds other bytes than arrived (WH1305)
   Result<SourceRecords> Read(const std::string& source,
                              const std::vector<catalog::ObjectRecord>& objects, Reading reading);
   // A table without rows, with the right columns.

@@ -10,10 +10,9 @@
 namespace weirhouse::work {
 
 // As contract::DecodePieces. What the sink was given counts only if the call succeeds.
-//   kInvalidInput                            the file, as it arrived, cannot be read
-//   kNotFound (WH7012), kCorruption (WH1305) its bytes are missing or changed
-//   (landing::ObjectReader)
-//   kUnavailable (WH1308)                    memory does not suffice
+//   kInvalidInput          the file, as it arrived, cannot be read
+//   kCorruption            its bytes are missing (WH7012) or changed (WH1305); landing::ObjectReader
+//   kUnavailable (WH1308)  memory does not suffice
 Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
                                              const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,

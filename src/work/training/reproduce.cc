@@ -29,7 +29,7 @@ Status FolderTrouble(const std::string& folder, const std::error_code& error) {
 // here.
 Status CannotBeDone(const std::string& id, const Status& why) {
   Status status(Code::kUnavailable, fmt::format("{} cannot be reproduced: {}", id, why.message()));
-  status = std::move(status).WithError(why.error_code().empty() ? "WH6010" : why.error_code());
+  if (!why.error_code().empty()) status = std::move(status).WithError(why.error_code());
   if (!why.hint().empty()) status = std::move(status).WithHint(why.hint());
   return status;
 }

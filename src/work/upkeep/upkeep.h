@@ -43,7 +43,8 @@ Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& t
                                       const iceberg::CompactionOptions& options);
 
 struct ExpiryOptions {
-  std::int64_t keep = iceberg::kSnapshotsKept;     // the newest snapshots that main is or was at …
+  // The newest snapshots that main is or was at (at least 1) …
+  std::int64_t keep = iceberg::kSnapshotsKept;
   std::optional<std::chrono::seconds> older_than;  // … and all younger ones
   std::chrono::seconds grace = kReaderGrace;
   bool dry_run = false;

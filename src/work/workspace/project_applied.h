@@ -49,6 +49,9 @@ Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Acce
 //   kCorruption (WH2024)  the stored code is not what was applied
 Result<std::shared_ptr<const ProjectDefinition>> LoadApplied(Workspace& workspace,
                                                              const ProjectDefinition& files);
+// Whether the state of `files` is that of `served`.
+//   kConflict (WH8032)  weirhouse.yaml names another warehouse or catalog now
+Status RequireSamePlace(const ProjectDefinition& served, const ProjectDefinition& files);
 // Paths of the definition files that differ; names the first few.
 std::string ChangedFiles(const ProjectDefinition& applied, const ProjectDefinition& files);
 }  // namespace weirhouse::work

@@ -43,8 +43,6 @@ class Listing {
   std::vector<nlohmann::json> details_;
 };
 
-// The number of UTF-8 characters, which is the width on a terminal for most scripts.
-std::size_t DisplayWidth(std::string_view text);
 // A value as text: 693,559; 0.756; "-" for null.
 std::string DisplayText(const nlohmann::json& value);
 // JSON for printing: bytes that are not UTF-8 are replaced.

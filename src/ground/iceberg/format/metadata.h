@@ -100,7 +100,17 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name
                                          std::string metadata_location);
 std::string SerializeTableMetadata(const TableMetadata& metadata);
 
-// Loads and caches metadata by location (they never change; the last 64 are kept). Threads: any.
+// The catalog names a metadata file that is not in the store.
+inline constexpr Reason kMetadataMissing{"WH8093"};
+// The text of the metadata file that the catalog names for a table or view. kCorruption
+// (kMetadataMissing) where it is not there.
+Result<std::string> ReadMetadata(platform::ObjectStore& store,
+                                 const std::string& metadata_location);
+// The same error without reading it.
+Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location);
+// Reads metadata by location. Files never change: a store that keeps what was parsed
+// (caching_store.h) keeps the last 64. Threads: any. Errors as ReadMetadata's and
+// ParseTableMetadata's.
 Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location);
 
@@ -112,9 +122,6 @@ struct NewTable {
   std::vector<std::string> sort_columns;
   std::map<std::string, std::string> properties;
 };
-// Forgets all cached metadata, manifests and delete files. For tests and benchmarks: what is cached
-// is immutable, so nobody else needs it.
-void ClearTableCaches();
 // Metadata of a table that does not exist yet; written by the first StagedWrite.
 Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock);
 

@@ -45,7 +45,8 @@ class SchemaIndex {
 int FirstVersionOf(const Type& type);
 // Equal but for the schema's id and the order of its identifier fields.
 bool SameSchema(const Schema& a, const Schema& b);
-// A transform in lower case, if it is one of the specification's; otherwise empty.
+// A transform in lower case and its number without zeros in front, if it is one of the
+// specification's; otherwise empty.
 std::string KnownTransform(std::string_view transform);
 // Whether a known transform takes columns of `type`.
 bool CanTransform(std::string_view transform, const Type& type);

@@ -5,8 +5,9 @@
 // token (401) for everything but open reads, the route (404, 405), type (415) and size (413) of the
 // body, slowness (408), numbers (429). Handlers and the authenticator run on pools of their own; the
 // threads that speak to sockets never block. A response is one write, or a stream of pieces, each
-// made when the one before it has gone out (message.h: BodyStream); a client of HTTP/1.0 gets them
-// without chunks, up to the end of the connection. Connections are kept and may be pipelined.
+// made when the one before it has gone out (message.h: BodyStream). A client of HTTP/1.0 could not
+// tell a stream that was cut from one that ended: it gets the whole with its length, up to 1 MiB, or
+// 505. Connections are kept and may be pipelined.
 #pragma once
 
 #include <chrono>
@@ -49,8 +50,10 @@ struct ServerOptions {
 
   std::uint32_t header_bytes_max = 16 << 10;
   std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
-  // For one whole request to come, and for its response to go, or a piece of one that is a stream;
-  // a handler has what time it needs.
+  // For one whole request to come. For a response to go on where its client takes nothing: one that
+  // takes a little at a time goes on, as far as its system tells. That tells of small pieces together,
+  // when about half of what it keeps for a reader was taken: by default 64 to 128 KiB. A handler has
+  // what time it needs.
   std::chrono::milliseconds total_max{60'000};
   std::chrono::milliseconds token_max{5'000};  // for the authenticator
   // Until a worker is free; after it 503. What has begun has what time it needs.

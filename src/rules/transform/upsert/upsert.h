@@ -53,6 +53,7 @@ struct StateCounts {
     return processed + duplicate + conflict + superseded + filtered + quarantined;
   }
   StateCounts& operator+=(const StateCounts& other);
+  StateCounts& operator-=(const StateCounts& other);
   friend bool operator==(const StateCounts&, const StateCounts&) = default;
 };
 
@@ -97,8 +98,8 @@ struct UpsertPlan {
   // only PlanChange fills it in.
   std::vector<std::pair<std::string, iceberg::KeyEntry>> history_entries;
   VersionChanges versions;  // for VersionIndex::Apply
-  // Keys of rows that repeat a version and have an older record. Only a chain has them, and then
-  // settles these keys too (PlanChange).
+  // Keys of rows that repeat a version and have an older record: a chain has them, and an object
+  // that is taken back from quarantine. The caller settles these keys (PlanChange).
   std::vector<std::string> older;
   // Records of the rows whose keys were settled again: `losers` is complete for them.
   std::vector<RecordId> settled_records;
@@ -140,9 +141,9 @@ struct SettledKeys {
   std::set<std::string> keys;       // from iceberg::EncodeKeys; none has a null
   std::vector<HistoryRow> history;  // all versions of these keys; empty without history
 };
-// As PlanUpsert, for a table whose driver may lose rows. `rows` = all rows of the keys in
-// `settled`, and the new rows of other keys. Current rows of a settled key that are not among
-// `rows` are removed; equal rows stay where they are.
+// As PlanUpsert, for a table whose driver may lose rows or bring older records late. `rows` = all
+// rows of the keys in `settled`, and the new rows of other keys. Current rows of a settled key that
+// are not among `rows` are removed; equal rows stay where they are.
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
                               iceberg::KeyIndex& current, VersionIndex* versions,
                               const SettledKeys& settled);

@@ -37,7 +37,8 @@ struct Decision {
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;
-  // Rows that repeat a version whose record is newer: only a chain brings records out of order.
+  // Rows that repeat a version whose record is newer: a chain brings records out of order, and so
+  // does an object that is taken back from quarantine.
   std::vector<std::int64_t> older;
 };
 
